@@ -1,0 +1,15 @@
+/** The Defender operations that a queue can stand in front of. How one is called is the worker's business. */
+export const operationNames = ['initiateInvestigation'] as const;
+
+export type OperationName = (typeof operationNames)[number];
+
+/** How many calls may start in one rolling window. */
+export interface Quota {
+  limit: number;
+  windowMs: number;
+}
+
+/** The quota that the vendor documents for each operation; the default where settings name no other. */
+export const operationQuotas: Readonly<Record<OperationName, Quota>> = {
+  initiateInvestigation: { limit: 5, windowMs: 3_600_000 },
+};

@@ -1,0 +1,20 @@
+-- Closes a batch for further requests. What was recorded until now is the whole of it.
+--
+-- KEYS  1 batch   2 items of the batch              (see store-keys.ts)
+-- ARGV  1 retention of a completed batch, in ms
+--
+-- Returns  1 when the batch is complete already, else 0
+local batch_key, items_key = KEYS[1], KEYS[2]
+
+redis.call('HDEL', batch_key, 'accepting')
+local queued, dispatching = unpack(redis.call('HMGET', batch_key, 'queued', 'dispatching'))
+if (tonumber(queued) or 0) == 0 and (tonumber(dispatching) or 0) == 0 then
+  local clock = redis.call('TIME')
+  redis.call('HSET', batch_key, 'completedAt', clock[1] * 1000 + math.floor(clock[2] / 1000))
+  redis.call('PEXPIRE', batch_key, ARGV[1])
+  redis.call('PEXPIRE', items_key, ARGV[1])
+  return 1
+end
+redis.call('PERSIST', batch_key)
+redis.call('PERSIST', items_key)
+return 0

@@ -1,0 +1,110 @@
+import type { Redis } from 'ioredis';
+import { z } from 'zod';
+import { requestStatuses } from '@diq/contracts/status.ts';
+import type { RequestStatus } from '@diq/contracts/status.ts';
+import { storeKeys } from './store-keys.ts';
+import { parseStoredRequest } from './stored-request.ts';
+import type { StoredRequest } from './stored-request.ts';
+import { repliesOf } from './ticket-queue.ts';
+
+export interface StoredBatch {
+  id: string;
+  createdAtMs: number;
+  isComplete: boolean;
+  counts: Record<RequestStatus | 'total' | 'rejected', number>;
+}
+
+/** An entry of a batch in input order: the request as it is now, or the refusal it met. */
+export type BatchItem =
+  | { index: number; request: StoredRequest }
+  | { index: number; rejected: { machineId?: string; error: unknown } }
+  /** The request's retention is over before its batch's. */
+  | { index: number; gone: string };
+
+/** How much there is to do, read in one go. */
+export interface Backlog {
+  counts: Record<RequestStatus, number>;
+  /** Dispatches that wait for their call: the number of calls still to make. */
+  waitingDispatches: number;
+  /** When the longest-waiting dispatch was asked for; `undefined` when none waits. */
+  oldestSinceMs: number | undefined;
+}
+
+export interface RequestReader {
+  findRequest(id: string): Promise<StoredRequest | undefined>;
+  findBatch(id: string): Promise<StoredBatch | undefined>;
+  /** At most `limit` entries from `offset`; empty past the end. */
+  batchItems(id: string, offset: number, limit: number): Promise<BatchItem[]>;
+  backlog(): Promise<Backlog>;
+}
+
+const zeroCounts = Object.fromEntries(requestStatuses.map((status) => [status, 0])) as Record<
+  RequestStatus,
+  number
+>;
+
+const hashReply = z.record(z.string(), z.string());
+const rejectedEntry = z.object({
+  rejected: z.object({ machineId: z.string().optional(), error: z.unknown() }),
+});
+
+export function createRequestReader(redis: Redis, keySpace: string): RequestReader {
+  const keys = storeKeys(keySpace);
+
+  return {
+    async findRequest(id) {
+      return parseStoredRequest(id, await redis.hgetall(keys.request(id)));
+    },
+    async findBatch(id) {
+      const hash = await redis.hgetall(keys.batch(id));
+      return hash['createdAt'] === undefined ? undefined : parseBatch(id, hash);
+    },
+    async batchItems(id, offset, limit) {
+      const entries = await redis.lrange(keys.batchItems(id), offset, offset + limit - 1);
+      const ids = entries.filter((entry) => !entry.startsWith('{'));
+      const pipeline = redis.pipeline();
+      for (const requestId of ids) pipeline.hgetall(keys.request(requestId));
+      const hashes = new Map((await repliesOf(pipeline)).map((reply, i) => [ids[i], hashReply.parse(reply)]));
+      return entries.map((entry, i) => toItem(entry, offset + i, hashes.get(entry)));
+    },
+    async backlog() {
+      const pipeline = redis.pipeline();
+      pipeline.hgetall(keys.counts);
+      pipeline.zcard(keys.waiting);
+      pipeline.zrange(keys.waiting, 0, '0', 'WITHSCORES');
+      const [counts, waiting, oldest] = await repliesOf(pipeline);
+      const [, oldestSince] = z.array(z.string()).parse(oldest);
+      return {
+        counts: { ...zeroCounts, ...z.record(z.string(), z.coerce.number()).parse(counts) },
+        waitingDispatches: z.number().parse(waiting),
+        oldestSinceMs: oldestSince === undefined ? undefined : Number(oldestSince),
+      };
+    },
+  };
+}
+
+function parseBatch(id: string, hash: Record<string, string>): StoredBatch {
+  const number = (name: string) => Number(hash[name] ?? 0);
+  const byStatus = Object.fromEntries(requestStatuses.map((status) => [status, number(status)]));
+  const counts = {
+    ...zeroCounts,
+    ...byStatus,
+    total: number('total'),
+    rejected: number('rejected'),
+  };
+  return {
+    id,
+    createdAtMs: number('createdAt'),
+    isComplete: hash['accepting'] === undefined && counts.queued === 0 && counts.dispatching === 0,
+    counts,
+  };
+}
+
+function toItem(entry: string, index: number, hash: Record<string, string> | undefined): BatchItem {
+  if (hash === undefined) {
+    const { machineId, error } = rejectedEntry.parse(JSON.parse(entry)).rejected;
+    return { index, rejected: machineId === undefined ? { error } : { machineId, error } };
+  }
+  const request = parseStoredRequest(entry, hash);
+  return request ? { index, request } : { index, gone: entry };
+}

@@ -1,0 +1,30 @@
+import type { LedgerView } from './ledger-replies.ts';
+
+/** Permits that could be spent right now, a hold aside. */
+export function freeSlots(view: LedgerView): number {
+  return Math.max(0, view.limit - view.slotsInUse.length);
+}
+
+/** When the next permit is free: now, or the time at which enough of those in use have come back. */
+export function nextSlotAtMs(view: LedgerView): number {
+  const tooMany = view.slotsInUse.length - view.limit;
+  return tooMany < 0 ? view.nowMs : (view.slotsInUse[tooMany]?.freeAtMs ?? view.nowMs);
+}
+
+/**
+ * When the call at this place in the order (1 is next) can start, if nothing changes: every slot is used the moment it
+ * opens and comes back one window later. Calls are taken to be instant, so the time is early by their latencies.
+ */
+export function expectedStartAtMs(view: LedgerView, position: number): number {
+  const opensAt = slotOpenings(view);
+  const index = position - 1;
+  const opening = opensAt[index % view.limit] ?? view.nowMs;
+  return opening + Math.floor(index / view.limit) * view.windowMs;
+}
+
+/** The times at which the slots open, one per slot of the limit, soonest first; none before now or the hold's end. */
+function slotOpenings(view: LedgerView): number[] {
+  const earliest = Math.max(view.nowMs, view.hold?.untilMs ?? 0);
+  const inUse = view.slotsInUse.slice(-view.limit).map((slot) => Math.max(slot.freeAtMs, earliest));
+  return [...Array.from({ length: freeSlots(view) }, () => earliest), ...inUse];
+}

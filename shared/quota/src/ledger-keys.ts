@@ -1,0 +1,11 @@
+/** The ledger's keys in one key space; their meaning stands on top of the scripts that use them. */
+export function ledgerKeys(keySpace: string) {
+  return {
+    calls: `${keySpace}:ledger:calls`,
+    entries: `${keySpace}:ledger:entries`,
+    intents: `${keySpace}:ledger:intents`,
+    settings: `${keySpace}:ledger:settings`,
+    holds: `${keySpace}:holds`,
+    holdStreaks: `${keySpace}:holds:streaks`,
+  } as const;
+}

@@ -1,0 +1,24 @@
+-- Gives back the permit of a call that provably never left. Only a call that is still under way can be given back:
+-- what has an outcome was sent.
+--
+-- KEYS  1 calls   2 entries   3 intents   (see spend.lua)
+-- ARGV  1 call id
+--
+-- Returns  1 when it was given back, 0 when there was nothing to give back
+local calls, entries, intents = KEYS[1], KEYS[2], KEYS[3]
+local call_id = ARGV[1]
+
+local json = redis.call('HGET', entries, call_id)
+if not json then
+  return 0
+end
+local entry = cjson.decode(json)
+if entry.outcome ~= 'under-way' then
+  return 0
+end
+redis.call('ZREM', calls, call_id)
+redis.call('HDEL', entries, call_id)
+if redis.call('HGET', intents, entry.dispatchId) == call_id then
+  redis.call('HDEL', intents, entry.dispatchId)
+end
+return 1

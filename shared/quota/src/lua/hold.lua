@@ -1,0 +1,27 @@
+-- Forbids every call until a time, for a reason. Holds for different reasons stand side by side; the latest end counts.
+--
+-- KEYS  1 holds     hash: reason -> time (ms) until which nobody may call
+--       2 streaks   hash: reason -> how often in a row this hold was set with growing length
+-- ARGV  1 reason   2 'for' or 'growing'   3 length ms ('growing': of the first one)   4 longest ms ('growing')
+--
+-- Returns  {until, now}
+-- Writes   'for': the later of the present end and now + length. 'growing': doubles with each hold in a row, and leaves
+--          a hold that is on as it is, so that five calls failing together count as one failure.
+local holds, streaks = KEYS[1], KEYS[2]
+local reason, mode, length, longest = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local present = tonumber(redis.call('HGET', holds, reason) or '0')
+
+if mode == 'growing' then
+  if present > now then
+    return { present, now }
+  end
+  local streak = redis.call('HINCRBY', streaks, reason, 1)
+  length = math.min(longest, length * 2 ^ math.min(streak - 1, 30))
+end
+
+local ends = math.max(present, now + length)
+redis.call('HSET', holds, reason, string.format('%.0f', ends))
+return { ends, now }

@@ -1,0 +1,119 @@
+import Bottleneck from 'bottleneck';
+import type { Redis } from 'ioredis';
+import { repairAfterStateLoss } from './bottleneck-repair.ts';
+import type { LedgerSettings } from './ledger.ts';
+
+/** The right to make one call, in this process' hands. Exactly one of the two is called, once. */
+export interface Permit {
+  /** The call may have left: the permit comes back one window from now. */
+  keepForOneWindow(): void;
+  /** No call was made: the permit comes back at once. */
+  release(): void;
+}
+
+/**
+ * Bottleneck as a rolling window: a permit is a Bottleneck job that runs for one whole window, and `limit` of them may
+ * run at a time in all processes together. The lease stands in Redis with an expiry, so a process that dies frees
+ * nothing early. It schedules; the ledger decides (a permit from here is only leave to ask the ledger).
+ */
+export interface PermitLimiter {
+  /** A permit, or `undefined` when all are out. Never waits for one. Rejects when Redis cannot be asked. */
+  tryAcquire(): Promise<Permit | undefined>;
+  close(): Promise<void>;
+}
+
+export interface PermitLimiterOptions extends LedgerSettings {
+  /** Must fail at once when Redis is away. The limiter opens a second one of its own for its messages. */
+  redis: Redis;
+  keySpace: string;
+  onError(error: unknown): void;
+}
+
+/** Bottleneck's times are of the caller's clock and the ledger's of Redis': come back a moment later, never earlier. */
+const afterLedgerMs = 3;
+/** How long Bottleneck may take over an answer that takes it one round trip. */
+const answerWithinMs = 1_000;
+
+export async function createPermitLimiter(options: PermitLimiterOptions): Promise<PermitLimiter> {
+  const { limit, windowMs, callTimeoutMs } = options;
+  const onError = (error: unknown) => options.onError(error);
+  const connection = new Bottleneck.IORedisConnection({ client: options.redis });
+  connection.on('error', onError);
+  repairAfterStateLoss(connection);
+  const limiter = new Bottleneck({
+    id: `${options.keySpace}:permits`,
+    connection,
+    datastore: 'ioredis',
+    maxConcurrent: limit,
+    highWater: 0,
+    strategy: Bottleneck.strategy.OVERFLOW,
+    heartbeatInterval: 1_000,
+  });
+  limiter.on('error', onError);
+  await limiter.ready();
+  // The first client's settings stay in Redis: without this a new limit would change nothing.
+  // It is a promise, whatever its type says.
+  await Promise.resolve(limiter.updateSettings({ maxConcurrent: limit, highWater: 0 }));
+
+  const leaseMs = windowMs + callTimeoutMs + afterLedgerMs;
+  const timers = new Set<NodeJS.Timeout>();
+
+  function lease(onGranted: (permit: Permit) => void): Promise<void> {
+    return limiter.schedule({ expiration: leaseMs }, () => holdLease(onGranted));
+  }
+
+  function holdLease(onGranted: (permit: Permit) => void): Promise<void> {
+    return new Promise((endLease) => {
+      onGranted({
+        release: endLease,
+        keepForOneWindow() {
+          const timer = setTimeout(() => {
+            timers.delete(timer);
+            endLease();
+          }, windowMs + afterLedgerMs);
+          timers.add(timer);
+          timer.unref();
+        },
+      });
+    });
+  }
+
+  return {
+    tryAcquire: () => acquireWithin(answerWithinMs, lease, onError),
+    async close() {
+      for (const timer of timers) clearTimeout(timer);
+      await limiter.disconnect(false);
+    },
+  };
+}
+
+/**
+ * Bottleneck answers in two round trips, and between them another process may take the slot: then it queues the job
+ * after all and would start it when a slot opens. Nobody waits for that any more, so a late permit goes straight back.
+ */
+function acquireWithin(
+  withinMs: number,
+  lease: (onGranted: (permit: Permit) => void) => Promise<void>,
+  onError: (error: unknown) => void,
+): Promise<Permit | undefined> {
+  return new Promise((resolve, reject) => {
+    let waiting = true;
+    const settle = (act: () => void) => {
+      waiting = false;
+      clearTimeout(giveUp);
+      act();
+    };
+    const giveUp = setTimeout(() => settle(() => resolve(undefined)), withinMs);
+    lease((permit) => (waiting ? settle(() => resolve(permit)) : permit.release())).catch(
+      (error: unknown) => {
+        if (!waiting) return isExpected(error) ? undefined : onError(error);
+        settle(() => (isExpected(error) ? resolve(undefined) : reject(error)));
+      },
+    );
+  });
+}
+
+/** Dropped because all permits are out, or a lease that ran to its end: neither is a fault. */
+function isExpected(error: unknown): boolean {
+  return error instanceof Bottleneck.BottleneckError;
+}
