@@ -16,18 +16,26 @@ export function fieldFaults(error: z.ZodError): FieldFault[] {
 function faultsOfIssue(issue: z.core.$ZodIssue): FieldFault[] {
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => ({
-      path: writePath([...issue.path, clip(key)]),
+      path: writePath([...issue.path, key]),
       message: 'is not a known field',
     }));
   }
-  const isMissing = issue.code === 'invalid_type' && issue.input === undefined;
-  return [{ path: writePath(issue.path), message: isMissing ? 'is required' : issue.message }];
+  return [{ path: writePath(issue.path), message: reasonOf(issue) }];
+}
+
+function reasonOf(issue: z.core.$ZodIssue): string {
+  // The issue says only that the key is invalid; why stands inside.
+  if (issue.code === 'invalid_key') return issue.issues[0]?.message ?? issue.message;
+  // Parsed without `reportInput` an issue has no input at all: then nothing tells a missing field from a wrong one.
+  const isMissing = issue.code === 'invalid_type' && 'input' in issue && issue.input === undefined;
+  return isMissing ? 'is required' : issue.message;
 }
 
 function writePath(path: readonly PropertyKey[]): string {
   return path.reduce<string>((written, step) => {
     if (typeof step === 'number') return `${written}[${step}]`;
-    return written === '' ? String(step) : `${written}.${String(step)}`;
+    const name = clip(String(step));
+    return written === '' ? name : `${written}.${name}`;
   }, '');
 }
 

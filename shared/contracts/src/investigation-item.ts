@@ -5,7 +5,11 @@ import { priorities } from './priority.ts';
 export const maxCommentLength = 4_000;
 
 const correlation = z
-  .record(z.string().min(1).max(64), z.string().max(256, 'must have at most 256 characters'))
+  .record(
+    z.string().min(1, 'must have a name').max(64, 'must have a name of at most 64 characters'),
+    z.string({ error: 'must be a string' }).max(256, 'must have at most 256 characters'),
+    { error: 'must be an object of strings' },
+  )
   .refine((fields) => Object.keys(fields).length <= 20, 'must have at most 20 entries');
 
 /** What `defaults` of a batch may hold: every field of an item that can sensibly be shared. */
@@ -17,7 +21,9 @@ const shareable = {
   priority: z.enum(priorities, { error: `must be one of ${priorities.join(', ')}` }),
   notAfter: z.iso
     .datetime({ offset: true, error: 'must be an ISO 8601 time with a zone, such as 2026-11-30T08:00:00Z' })
-    .transform((text) => new Date(text).toISOString()),
+    .transform((text) => new Date(text).toISOString())
+    // A zone can push the last hours of the year 9999 over the end of the format.
+    .refine((utc) => /^\d{4}-/.test(utc), 'must lie between the years 0 and 9999'),
   source: z
     .string({ error: 'must be a string' })
     .min(1, 'must not be empty')

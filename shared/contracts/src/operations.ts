@@ -1,5 +1,5 @@
 /** The Defender operations that a queue can stand in front of. How one is called is the worker's business. */
-export const operationNames = ['initiateInvestigation'] as const;
+export const operationNames = ['initiateInvestigation', 'startInvestigation'] as const;
 
 export type OperationName = (typeof operationNames)[number];
 
@@ -12,4 +12,5 @@ export interface Quota {
 /** The quota that the vendor documents for each operation; the default where settings name no other. */
 export const operationQuotas: Readonly<Record<OperationName, Quota>> = {
   initiateInvestigation: { limit: 5, windowMs: 3_600_000 },
+  startInvestigation: { limit: 50, windowMs: 3_600_000 },
 };

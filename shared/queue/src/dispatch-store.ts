@@ -50,8 +50,8 @@ export interface DispatchStore {
   endWaiting(id: string, settlement: Settlement): Promise<Moved>;
   /** Dispatches whose call began before this time and has no stored outcome, oldest first. */
   sendingSince(beforeMs: number, limit: number): Promise<string[]>;
-  /** How many dispatches are open, and a page of those that wait. */
-  countOpen(): Promise<number>;
+  /** How many dispatches wait for their call, and a page of them, oldest first. */
+  countWaiting(): Promise<number>;
   waitingPage(offset: number, limit: number): Promise<string[]>;
   /** Dispatches by id, for many at once; unknown ones are left out. */
   ranksOf(ids: readonly string[]): Promise<{ dispatchId: string; machineId: string; rank: number }[]>;
@@ -111,12 +111,7 @@ export function createDispatchStore(redis: Redis, keySpace: string, retentionMs:
       move(id, '', 'waiting', 'settled', settlement.status, fieldsOf(settlement)),
     sendingSince: (beforeMs, limit) =>
       redis.zrangebyscore(keys.sending, '-inf', `(${beforeMs}`, 'LIMIT', 0, limit),
-    async countOpen() {
-      const pipeline = redis.pipeline();
-      pipeline.zcard(keys.waiting);
-      pipeline.zcard(keys.sending);
-      return (await repliesOf(pipeline)).reduce<number>((sum, count) => sum + z.number().parse(count), 0);
-    },
+    countWaiting: () => redis.zcard(keys.waiting),
     waitingPage: (offset, limit) => redis.zrange(keys.waiting, offset, String(offset + limit - 1)),
     async ranksOf(ids) {
       const pipeline = redis.pipeline();

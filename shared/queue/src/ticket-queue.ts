@@ -20,6 +20,8 @@ export interface TicketQueue {
   add(tickets: readonly Ticket[]): Promise<void>;
   /** Tickets that can be drawn now. */
   countReady(): Promise<number>;
+  /** Tickets in the queue, drawn ones included. */
+  countAll(): Promise<number>;
   /** 1 is drawn next; `undefined` for one that is not waiting in the order. One answer per id. */
   positions(dispatchIds: readonly string[]): Promise<(number | undefined)[]>;
   /** Which of these dispatches have a ticket, waiting or drawn. */
@@ -55,6 +57,10 @@ export function createTicketQueue(
     async countReady() {
       const counts = await queue.getJobCounts('prioritized', 'waiting');
       return (counts['prioritized'] ?? 0) + (counts['waiting'] ?? 0);
+    },
+    async countAll() {
+      const counts = await queue.getJobCounts('prioritized', 'waiting', 'active', 'delayed');
+      return Object.values(counts).reduce((sum, count) => sum + count, 0);
     },
     async positions(dispatchIds) {
       const pipeline = redis.pipeline();

@@ -1,0 +1,102 @@
+import { z } from 'zod';
+import { operationNames, operationQuotas } from '@diq/contracts/operations.ts';
+import {
+  duration,
+  httpsUrl,
+  logLevel,
+  port,
+  positiveInt,
+  readSettings,
+  SettingsError,
+} from '@diq/runtime/read-settings.ts';
+import type { Env } from '@diq/runtime/read-settings.ts';
+import { redisUrl } from '@diq/runtime/redis.ts';
+import type { Credential } from './defender/load-credential.ts';
+
+const second = 1_000;
+const hour = 3_600 * second;
+const day = 24 * hour;
+
+const settings = z.object({
+  REDIS_URL: redisUrl(),
+  WORKER_PORT: port().default(9091),
+  WORKER_HOST: z.string().optional(),
+  AZURE_TENANT_ID: z.guid().describe('the tenant id, a GUID'),
+  AZURE_CLIENT_ID: z.guid().describe("the application's client id, a GUID"),
+  AZURE_CLIENT_SECRET: z.string().optional(),
+  AZURE_CLIENT_CERTIFICATE_PATH: z.string().optional(),
+  AZURE_FEDERATED_TOKEN_FILE: z.string().optional(),
+  AZURE_AUTHORITY_HOST: httpsUrl().default('https://login.microsoftonline.com'),
+  DEFENDER_BASE_URL: httpsUrl().default('https://api.securitycenter.windows.com'),
+  DEFENDER_SCOPE: z.string().default('https://api.securitycenter.microsoft.com/.default'),
+  DEFENDER_OPERATION: z.enum(operationNames).default('initiateInvestigation'),
+  DEFENDER_CALLS_PER_WINDOW: positiveInt().optional(),
+  // A timer of Node's takes 24 days at most, and a permit is one.
+  DEFENDER_WINDOW: duration({ minMs: 100, maxMs: 20 * day }).optional(),
+  DEFENDER_CALL_TIMEOUT: duration({ minMs: 100, maxMs: 10 * 60 * second }).default(30 * second),
+  RETENTION: duration({ minMs: hour }).default(30 * day),
+  LOG_LEVEL: logLevel().default('info'),
+});
+
+const credentialNames = [
+  'AZURE_CLIENT_SECRET',
+  'AZURE_CLIENT_CERTIFICATE_PATH',
+  'AZURE_FEDERATED_TOKEN_FILE',
+] as const;
+
+export type WorkerConfig = ReturnType<typeof readWorkerConfig>;
+
+/**
+ * The worker's settings, checked.
+ *
+ * @throws SettingsError naming every fault at once
+ */
+export function readWorkerConfig(env: Env) {
+  const faults: string[] = [];
+  const given = credentialNames.filter((name) => isSet(env, name));
+  if (given.length === 0)
+    faults.push(`${credentialNames.join(' | ')}: not set (expected exactly one of them)`);
+  if (given.length > 1) faults.push(`${given.join(', ')}: set together (expected exactly one of them)`);
+  const read = readOrFaults(env, faults);
+
+  const quota = operationQuotas[read.DEFENDER_OPERATION];
+  return {
+    redisUrl: read.REDIS_URL,
+    port: read.WORKER_PORT,
+    host: read.WORKER_HOST,
+    tenantId: read.AZURE_TENANT_ID,
+    clientId: read.AZURE_CLIENT_ID,
+    credential: credentialOf(read),
+    authorityHost: read.AZURE_AUTHORITY_HOST,
+    baseUrl: read.DEFENDER_BASE_URL,
+    scope: read.DEFENDER_SCOPE,
+    operation: read.DEFENDER_OPERATION,
+    limit: read.DEFENDER_CALLS_PER_WINDOW ?? quota.limit,
+    windowMs: read.DEFENDER_WINDOW ?? quota.windowMs,
+    callTimeoutMs: read.DEFENDER_CALL_TIMEOUT,
+    retentionMs: read.RETENTION,
+  };
+}
+
+function readOrFaults(env: Env, faults: string[]): z.output<typeof settings> {
+  try {
+    const read = readSettings(settings, env, { secrets: ['REDIS_URL', 'AZURE_CLIENT_SECRET'] });
+    if (faults.length === 0) return read;
+  } catch (error) {
+    if (!(error instanceof SettingsError)) throw error;
+    faults.unshift(...error.faults);
+  }
+  throw new SettingsError(faults);
+}
+
+function isSet(env: Env, name: string): boolean {
+  return [name, `${name}_FILE`].some((form) => (env[form] ?? '') !== '');
+}
+
+function credentialOf(read: z.output<typeof settings>): Credential {
+  if (read.AZURE_CLIENT_SECRET !== undefined) return { kind: 'secret', secret: read.AZURE_CLIENT_SECRET };
+  if (read.AZURE_CLIENT_CERTIFICATE_PATH !== undefined) {
+    return { kind: 'certificate', path: read.AZURE_CLIENT_CERTIFICATE_PATH };
+  }
+  return { kind: 'federated', path: read.AZURE_FEDERATED_TOKEN_FILE ?? '' };
+}

@@ -1,0 +1,153 @@
+import type { HoldReason } from '@diq/quota/ledger.ts';
+import type { RequestError } from '@diq/contracts/request-document.ts';
+import type { Settlement } from '@diq/queue/dispatch-store.ts';
+import type { CallOutcome } from './defender/defender-client.ts';
+
+/** For how long nobody calls after an outcome: as long as Defender asked, or longer with each failure in a row. */
+export type HoldLength = { forMs: number } | 'growing';
+
+/** What an outcome means for the requests of the dispatch, for its permit, and for everybody else's calls. */
+export interface Consequence {
+  /** `settle` is final; `give-back` returns the dispatch to its place with its attempts untouched. */
+  requests: { kind: 'settle'; settlement: Settlement } | { kind: 'give-back' };
+  /** `spent` unless the call provably never left. */
+  permit: 'spent' | 'unspent';
+  hold?: { reason: HoldReason; length: HoldLength };
+}
+
+const heldGrowing = (reason: HoldReason) => ({ reason, length: 'growing' as const });
+
+/** The one place that decides what follows from an outcome. Pure, so that a successor can repeat it after a crash. */
+export function consequenceOf(outcome: CallOutcome): Consequence {
+  switch (outcome.kind) {
+    case 'started':
+      return final({ status: 'started', investigationId: outcome.investigationId, attempts: 1 });
+    case 'machine-not-found':
+      return final(failed(outcome, 'machine_not_found', 'Defender does not know this machine.'));
+    case 'refused':
+      return final(failed(outcome, outcome.code, 'Defender refused to start the investigation.'));
+    case 'already-running':
+      return final(
+        failed(
+          outcome,
+          'already_running',
+          'Defender says that an investigation of this machine is already under way.',
+        ),
+      );
+    case 'unknown':
+    case 'server-error':
+    case 'timeout':
+    case 'connection-lost':
+      return outcomeUnknown(outcome);
+    case 'throttled':
+      return waits('spent', { reason: 'throttled', length: lengthOf(outcome.retryAfterMs) });
+    case 'not-allowed':
+      return waits('spent', heldGrowing('not-allowed'));
+    case 'token-rejected':
+      // One more try with a new token, in its old place and with a permit of its own.
+      return waits('spent');
+    case 'not-sent':
+      if (outcome.reason === 'invalid-request') return impossible();
+      return outcome.reason === 'send-deadline-passed' || outcome.reason === 'shutdown'
+        ? waits('unspent')
+        : waits('unspent', heldGrowing('unreachable'));
+    default:
+      return outcome satisfies never;
+  }
+}
+
+function final(settlement: Settlement): Consequence {
+  return { requests: { kind: 'settle', settlement }, permit: 'spent' };
+}
+
+function waits(permit: Consequence['permit'], hold?: Consequence['hold']): Consequence {
+  return { requests: { kind: 'give-back' }, permit, ...(hold && { hold }) };
+}
+
+/** No request could be made of it at all; another try would end the same way. */
+function impossible(): Consequence {
+  const error = { code: 'call_impossible', message: 'No call to Defender can be made for this machine.' };
+  return {
+    requests: { kind: 'settle', settlement: { status: 'failed', error, attempts: 0 } },
+    permit: 'unspent',
+  };
+}
+
+function lengthOf(retryAfterMs: number | undefined): HoldLength {
+  return retryAfterMs === undefined ? 'growing' : { forMs: retryAfterMs };
+}
+
+/**
+ * The investigation may run, so it is never asked for again blindly. While Defender fails, the next call would most
+ * likely end the same way and cost another request its certainty: everybody waits, longer each time.
+ */
+function outcomeUnknown(
+  outcome: Extract<CallOutcome, { kind: 'unknown' | 'server-error' | 'timeout' | 'connection-lost' }>,
+) {
+  const settlement: Settlement = {
+    status: 'unknown',
+    error: { ...unknownBecause(outcome), ...targetOf(outcome) },
+    attempts: 1,
+  };
+  const hold = outcome.kind === 'unknown' || isShutdown(outcome) ? undefined : holdAfterFailure(outcome);
+  return { ...final(settlement), ...(hold && { hold }) };
+}
+
+function holdAfterFailure(outcome: CallOutcome): Consequence['hold'] {
+  const asked = outcome.kind === 'server-error' ? outcome.retryAfterMs : undefined;
+  return { reason: 'failing', length: lengthOf(asked) };
+}
+
+function isShutdown(outcome: CallOutcome): boolean {
+  return outcome.kind === 'connection-lost' && outcome.reason === 'shutdown';
+}
+
+function unknownBecause(outcome: CallOutcome): RequestError {
+  switch (outcome.kind) {
+    case 'unknown':
+      return unknown(
+        'answer_unreadable',
+        'Defender accepted the call, but its answer names no investigation.',
+      );
+    case 'timeout':
+      return unknown('call_timeout', 'Defender did not answer in time.');
+    case 'server-error':
+      return unknown('server_error', 'Defender answered with an error of its own.');
+    default:
+      return isShutdown(outcome)
+        ? unknown('call_interrupted', 'The worker was stopped before Defender answered.')
+        : unknown('connection_lost', 'The connection was lost before Defender answered.');
+  }
+}
+
+/** What is told of a call whose process ended before it could say how the call went. */
+export const abandonedCall: Settlement = {
+  status: 'unknown',
+  error: unknown('call_interrupted', 'The worker ended before it could record what Defender answered.'),
+  attempts: 1,
+};
+
+function unknown(code: string, what: string): RequestError {
+  return {
+    code,
+    message: `${what} Whether an investigation was started is not known; it is not asked for again.`,
+  };
+}
+
+interface ErrorDetails {
+  readonly errorCode?: string | undefined;
+  readonly errorMessage?: string | undefined;
+  readonly defenderTarget?: string | undefined;
+}
+
+function failed(details: ErrorDetails, code: string, what: string): Settlement {
+  const said = [details.errorCode, details.errorMessage].filter((part) => part !== undefined).join(': ');
+  const message = said === '' ? what : `${what} It says: ${said}`;
+  return { status: 'failed', error: { code, message, ...targetOf(details) }, attempts: 1 };
+}
+
+function targetOf(outcome: object): { defenderTarget?: string } {
+  return 'defenderTarget' in outcome && typeof outcome.defenderTarget === 'string'
+    ? { defenderTarget: outcome.defenderTarget }
+    : {};
+}

@@ -1,0 +1,80 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import type { NodeAuthOptions } from '@azure/msal-node';
+
+/** How the service proves to Entra ID who it is. Files are read for each token request, so rotation needs no restart. */
+export type Credential =
+  | { readonly kind: 'secret'; readonly secret: string }
+  /** PEM file with private key and certificate, leaf first, as AZURE_CLIENT_CERTIFICATE_PATH has it. */
+  | { readonly kind: 'certificate'; readonly path: string }
+  /** File with a token of the platform, as AZURE_FEDERATED_TOKEN_FILE has it. */
+  | { readonly kind: 'federated'; readonly path: string };
+
+export type CredentialErrorCode =
+  | 'certificate_unreadable'
+  | 'certificate_incomplete'
+  | 'certificate_key_mismatch'
+  | 'certificate_not_rsa'
+  | 'federated_token_unreadable';
+
+/** The credential's file cannot be used. Says which file's role and what is wrong, never its content. */
+export class CredentialError extends Error {
+  override readonly name = 'CredentialError';
+  readonly code: CredentialErrorCode;
+
+  constructor(code: CredentialErrorCode) {
+    super(`the credential cannot be used: ${code}`);
+    this.code = code;
+  }
+}
+
+type MsalCredential = Pick<NodeAuthOptions, 'clientSecret' | 'clientCertificate' | 'clientAssertion'>;
+
+/** The credential in msal's terms. Rejects with {@link CredentialError} when its file cannot be used. */
+export async function loadCredential(credential: Credential): Promise<MsalCredential> {
+  if (credential.kind === 'secret') return { clientSecret: credential.secret };
+  if (credential.kind === 'certificate') {
+    return { clientCertificate: parseCertificate(await read(credential.path, 'certificate_unreadable')) };
+  }
+  const assertion = (await read(credential.path, 'federated_token_unreadable')).trim();
+  if (assertion === '') throw new CredentialError('federated_token_unreadable');
+  return { clientAssertion: assertion };
+}
+
+async function read(path: string, code: CredentialErrorCode): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch {
+    throw new CredentialError(code);
+  }
+}
+
+/** The chain goes along as x5c, which lets Entra ID accept a renewed certificate by subject name and issuer. */
+function parseCertificate(pem: string): NonNullable<MsalCredential['clientCertificate']> {
+  const [privateKey] = blocksOf(pem, '(?:RSA |EC )?PRIVATE KEY');
+  const chain = blocksOf(pem, 'CERTIFICATE');
+  const [leaf] = chain;
+  if (privateKey === undefined || leaf === undefined) throw new CredentialError('certificate_incomplete');
+  const certificate = parsed(() => new X509Certificate(leaf));
+  const key = parsed(() => createPrivateKey(privateKey));
+  if (!certificate.checkPrivateKey(key)) throw new CredentialError('certificate_key_mismatch');
+  // The assertion is signed with PS256.
+  if (key.asymmetricKeyType !== 'rsa') throw new CredentialError('certificate_not_rsa');
+  return {
+    thumbprintSha256: certificate.fingerprint256.replaceAll(':', ''),
+    privateKey,
+    x5c: chain.join('\n'),
+  };
+}
+
+function blocksOf(pem: string, label: string): string[] {
+  return pem.match(new RegExp(`-----BEGIN (${label})-----[^-]+-----END \\1-----`, 'g')) ?? [];
+}
+
+function parsed<T>(parse: () => T): T {
+  try {
+    return parse();
+  } catch {
+    throw new CredentialError('certificate_unreadable');
+  }
+}

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { findOperation, operationNames } from './find-operation.ts';
+
+describe('operation profiles', () => {
+  it('are found by their exact name, and a wrong name is answered with the right ones', () => {
+    for (const name of operationNames) assert.equal(findOperation(name).name, name);
+    assert.throws(() => findOperation('InitiateInvestigation'), {
+      name: 'RangeError',
+      message:
+        'unknown operation "InitiateInvestigation", known are: initiateInvestigation, startInvestigation',
+    });
+  });
+
+  it('describe InitiateInvestigation as documented: path, body, 5 per hour', () => {
+    const { path, body, quota } = findOperation('initiateInvestigation');
+    assert.equal(path('fb9ab6be'), '/api/machines/fb9ab6be/InitiateInvestigation');
+    assert.deepEqual(body('why'), { Comment: 'why' });
+    assert.deepEqual(quota, { limit: 5, windowMs: 3_600_000 });
+  });
+
+  it('describe startInvestigation as documented: path, body, 50 per hour', () => {
+    const { path, body, quota } = findOperation('startInvestigation');
+    assert.equal(path('fb9ab6be'), '/api/machines/fb9ab6be/startInvestigation');
+    assert.deepEqual(body('why'), { Comment: 'why' });
+    assert.deepEqual(quota, { limit: 50, windowMs: 3_600_000 });
+  });
+
+  it('keep the machine id inside its path segment', () => {
+    for (const name of operationNames) {
+      const { path } = findOperation(name);
+      assert.match(path('a/../b?c#d e'), /^\/api\/machines\/a%2F\.\.%2Fb%3Fc%23d%20e\/\w+$/);
+      for (const id of ['', '.', '..']) assert.throws(() => path(id), RangeError);
+    }
+  });
+
+  it('read the id as a string, and none where it is not certain', () => {
+    const { readInvestigationId } = findOperation('initiateInvestigation');
+    assert.equal(readInvestigationId({ value: 5146 }), '5146');
+    assert.equal(
+      readInvestigationId({ value: 'da637205548921456173_375980286' }),
+      'da637205548921456173_375980286',
+    );
+    assert.equal(readInvestigationId({ value: Number.MAX_SAFE_INTEGER }), '9007199254740991');
+    const uncertain = [2 ** 53, 1.5, Number.NaN, '', ' ', 'x'.repeat(201), null, true, [1], {}, undefined];
+    for (const value of uncertain) assert.equal(readInvestigationId({ value }), undefined);
+    for (const body of [undefined, null, 'value', 1, [], {}])
+      assert.equal(readInvestigationId(body), undefined);
+  });
+
+  it('read the id of an Investigation object where the operation answers with one', () => {
+    const { readInvestigationId } = findOperation('startInvestigation');
+    const recorded = { id: 'da637205548921456173_375980286', startTime: null, state: 'PendingApproval' };
+    assert.equal(readInvestigationId(recorded), recorded.id);
+    assert.equal(readInvestigationId({ value: 5146 }), undefined);
+  });
+});

@@ -1,0 +1,15 @@
+import { machineActionPath } from './machine-action-path.ts';
+import type { OperationProfile } from './operation-profile.ts';
+import { readOpaqueId } from './read-opaque-id.ts';
+
+/**
+ * `POST /api/machines/{id}/InitiateInvestigation`: up to 5 calls per hour, 200 with
+ * `{ "@odata.context": "…#Edm.Int64", "value": 5146 }`, where `value` is the new investigation's id.
+ */
+export const initiateInvestigation: OperationProfile = {
+  name: 'initiateInvestigation',
+  quota: { limit: 5, windowMs: 3_600_000 },
+  path: (machineId) => machineActionPath(machineId, 'InitiateInvestigation'),
+  body: (comment) => ({ Comment: comment }),
+  readInvestigationId: (body) => readOpaqueId(body, 'value'),
+};

@@ -1,0 +1,15 @@
+import { machineActionPath } from './machine-action-path.ts';
+import type { OperationProfile } from './operation-profile.ts';
+import { readOpaqueId } from './read-opaque-id.ts';
+
+/**
+ * `POST /api/machines/{id}/startInvestigation`: up to 50 calls per hour, 201 with an Investigation object.
+ * Its `id` can be the id of the triggering alert, which Defender accepts wherever it accepts an investigation id.
+ */
+export const startInvestigation: OperationProfile = {
+  name: 'startInvestigation',
+  quota: { limit: 50, windowMs: 3_600_000 },
+  path: (machineId) => machineActionPath(machineId, 'startInvestigation'),
+  body: (comment) => ({ Comment: comment }),
+  readInvestigationId: (body) => readOpaqueId(body, 'id'),
+};

@@ -1,0 +1,137 @@
+import type { Socket } from 'node:net';
+import { buildConnector } from 'undici';
+
+/** Where the request can still be stopped, and what stopped it. */
+export const notSentReasons = [
+  'dns',
+  'connection-refused',
+  'connect-timeout',
+  'tls',
+  'network',
+  'send-deadline-passed',
+  'shutdown',
+  'invalid-request',
+  'no-token',
+] as const;
+
+export type NotSentReason = (typeof notSentReasons)[number];
+
+/** Proof that no byte of the request left. `code` is the system's own, e.g. ENOTFOUND or CERT_HAS_EXPIRED. */
+export interface NotSent {
+  readonly reason: NotSentReason;
+  readonly code?: string;
+}
+
+export interface SingleUseConnection {
+  /** For undici's `connect` option. Connects once; asked again, it fails. */
+  readonly connector: buildConnector.connector;
+  /** True from the moment undici was given an open connection: the request may have left. Stays true. */
+  handedOver(): boolean;
+  /** Why the connection was never handed over; undefined while connecting and after handing over. */
+  notSent(): NotSent | undefined;
+  /** Ends the connection at once with a TCP reset, so that nothing still buffered arrives later. */
+  reset(reason: NotSentReason): void;
+}
+
+export interface SingleUseConnectionOptions {
+  readonly ca?: string | undefined;
+  /** Asked in the same turn of the event loop in which the request would be written; false or a throw stops it. */
+  readonly mayStillSend: () => boolean;
+}
+
+/**
+ * A connector that knows exactly whether a request may have left, for a call that must not be repeated blindly.
+ *
+ * undici writes a request synchronously inside the connector's success callback, and never before. So an error up
+ * to that callback (DNS, TCP, TLS, our own veto) proves that nothing was sent, and anything after it proves
+ * nothing. A kept-alive connection would have no such border, therefore each call has a connection of its own.
+ */
+export function createSingleUseConnection(options: SingleUseConnectionOptions): SingleUseConnection {
+  const cancelConnecting = new AbortController();
+  let state: 'unused' | 'connecting' | 'handed-over' | 'not-sent' = 'unused';
+  let notSent: NotSent | undefined;
+  let tcp: Socket | undefined;
+
+  function refuse(reason: NotSentReason, code?: string): void {
+    if (state === 'handed-over' || state === 'not-sent') return;
+    state = 'not-sent';
+    notSent = { reason, ...(code !== undefined && { code }) };
+  }
+
+  function offer(socket: Socket, callback: buildConnector.Callback): void {
+    if (state === 'connecting' && !isTrue(options.mayStillSend)) refuse('send-deadline-passed');
+    if (state !== 'connecting') {
+      socket.destroy();
+      callback(new Error('the call was given up before it was sent'), null);
+      return;
+    }
+    state = 'handed-over';
+    callback(null, socket);
+  }
+
+  // No timeout of their own: the call has one clock, which covers connecting, headers and body.
+  const connectTcp = buildConnector({ timeout: 0, signal: cancelConnecting.signal });
+  const startTls = buildConnector({ timeout: 0, ...(options.ca !== undefined && { ca: options.ca }) });
+
+  function connector(target: buildConnector.Options, callback: buildConnector.Callback): void {
+    if (state !== 'unused') {
+      callback(new Error('the connection of this call is used up'), null);
+      return;
+    }
+    state = 'connecting';
+    const secure = target.protocol === 'https:';
+    const port = target.port === '' && secure ? '443' : target.port;
+    connectTcp({ ...target, protocol: 'http:', port }, (...[error, socket]) => {
+      if (error !== null) {
+        refuse(tcpReason(error), codeOf(error));
+        callback(error, null);
+        return;
+      }
+      tcp = socket;
+      if (!secure) {
+        offer(socket, callback);
+        return;
+      }
+      startTls({ ...target, httpSocket: socket }, (...[tlsError, tlsSocket]) => {
+        if (tlsError === null) {
+          offer(tlsSocket, callback);
+          return;
+        }
+        refuse('tls', codeOf(tlsError));
+        callback(tlsError, null);
+      });
+    });
+  }
+
+  return {
+    connector,
+    handedOver: () => state === 'handed-over',
+    notSent: () => notSent,
+    reset(reason) {
+      refuse(reason);
+      if (tcp === undefined) cancelConnecting.abort();
+      else tcp.resetAndDestroy();
+    },
+  };
+}
+
+function isTrue(ask: () => boolean): boolean {
+  try {
+    return ask();
+  } catch {
+    return false;
+  }
+}
+
+function tcpReason(error: Error): NotSentReason {
+  const code = codeOf(error) ?? '';
+  if (code === 'ENOTFOUND' || code.startsWith('EAI_')) return 'dns';
+  if (code === 'ECONNREFUSED') return 'connection-refused';
+  return code === 'ETIMEDOUT' ? 'connect-timeout' : 'network';
+}
+
+/** The error's code when it looks like one. Messages are not used: they are made for people and may quote anything. */
+export function codeOf(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error)) return undefined;
+  return typeof error.code === 'string' && /^[A-Z][A-Z0-9_]{2,60}$/.test(error.code) ? error.code : undefined;
+}

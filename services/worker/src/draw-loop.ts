@@ -1,0 +1,127 @@
+import { freeSlots, nextSlotAtMs } from '@diq/quota/forecast.ts';
+import type { LedgerView } from '@diq/quota/ledger-replies.ts';
+import type { Permit } from '@diq/quota/permit-limiter.ts';
+import type { DrawnTicket } from './ticket-drawer.ts';
+
+export interface DrawLoopOptions {
+  look(): Promise<LedgerView>;
+  countReady(): Promise<number>;
+  tryAcquire(): Promise<Permit | undefined>;
+  draw(): Promise<DrawnTicket | undefined>;
+  /** Sees one ticket through, and its permit. Never rejects. */
+  serve(ticket: DrawnTicket, permit: Permit): Promise<void>;
+  /** Tickets served at the same time; more than the quota is of no use. */
+  maxInFlight: number;
+  onError(error: unknown): void;
+}
+
+export interface DrawLoop {
+  /** Draws nothing more and resolves when all that was drawn has been seen through. */
+  stop(): Promise<void>;
+  /** Local time at which the queue was last looked at with success. */
+  lastTurnAtMs(): number;
+}
+
+/** Between two looks while nothing is ready: how late a request can be noticed. */
+const idleMs = 100;
+/** Longest time between two looks: how late a lifted hold or a permit given back is noticed. */
+const longestMs = 1_000;
+const afterErrorMs = 500;
+/** First pause when the limiter has no permit although the ledger shows a slot; doubles up to the longest. */
+const disagreementMs = 10;
+
+/**
+ * Draws a ticket whenever a slot is free, work is ready and no hold is on, and only then: permit first, ticket second.
+ * So what is called next is decided at the last moment, and waiting costs nobody anything.
+ */
+export function startDrawLoop(options: DrawLoopOptions): DrawLoop {
+  const inFlight = new Set<Promise<void>>();
+  const alarm = createAlarm();
+  let lastTurnAtMs = Date.now();
+  let disagreements = 0;
+  let stopping = false;
+
+  /** One look and what follows from it. @returns how long to wait before the next, in ms */
+  async function turn(): Promise<number> {
+    if (inFlight.size >= options.maxInFlight) return longestMs;
+    const [view, ready] = await Promise.all([options.look(), options.countReady()]);
+    lastTurnAtMs = Date.now();
+    if (ready === 0) return idleMs;
+    const waitMs = untilNextCall(view);
+    if (waitMs > 0) return Math.min(waitMs, longestMs);
+    const permit = await options.tryAcquire();
+    if (!permit) return Math.min(disagreementMs * 2 ** disagreements++, longestMs);
+    disagreements = 0;
+    return (await drawWith(permit)) ? 0 : idleMs;
+  }
+
+  async function drawWith(permit: Permit): Promise<boolean> {
+    const ticket = stopping ? undefined : await drawOrRelease(options, permit);
+    if (!ticket) {
+      permit.release();
+      return false;
+    }
+    const served = options.serve(ticket, permit).finally(() => {
+      inFlight.delete(served);
+      alarm.ring();
+    });
+    inFlight.add(served);
+    return true;
+  }
+
+  async function run(): Promise<void> {
+    while (!stopping) {
+      const waitMs = await turn().catch((error: unknown) => {
+        options.onError(error);
+        return afterErrorMs;
+      });
+      if (waitMs > 0 && !stopping) await alarm.wait(waitMs);
+    }
+  }
+
+  const running = run();
+  return {
+    lastTurnAtMs: () => lastTurnAtMs,
+    async stop() {
+      stopping = true;
+      alarm.ring();
+      await running;
+      await Promise.all(inFlight);
+    },
+  };
+}
+
+/** Milliseconds until a call may be made by this view of the ledger; 0 for now. */
+function untilNextCall(view: LedgerView): number {
+  const slotAtMs = freeSlots(view) > 0 ? view.nowMs : nextSlotAtMs(view);
+  // A slot is free from the millisecond after its time on.
+  const waitMs = Math.max(slotAtMs, view.hold?.untilMs ?? 0) - view.nowMs;
+  return waitMs > 0 ? waitMs + 1 : 0;
+}
+
+async function drawOrRelease({ draw }: DrawLoopOptions, permit: Permit): Promise<DrawnTicket | undefined> {
+  try {
+    return await draw();
+  } catch (error) {
+    permit.release();
+    throw error;
+  }
+}
+
+/** A wait that can be cut short. */
+function createAlarm() {
+  let wake: (() => void) | undefined;
+  return {
+    ring: () => wake?.(),
+    wait: (ms: number) =>
+      new Promise<void>((resolve) => {
+        const timer = setTimeout(done, ms);
+        wake = done;
+        function done() {
+          clearTimeout(timer);
+          wake = undefined;
+          resolve();
+        }
+      }),
+  };
+}

@@ -1,0 +1,38 @@
+import express from 'express';
+import { listen } from '@diq/runtime/http-server.ts';
+import { createOpsRouter } from '@diq/runtime/ops-routes.ts';
+import { runService } from '@diq/runtime/run-service.ts';
+import { readWorkerConfig } from './config.ts';
+import type { DrawLoop } from './draw-loop.ts';
+import { createWorkerMetrics } from './metrics.ts';
+import { openWorker } from './worker.ts';
+
+/** The queue was looked at with success this recently, or the worker is not ready. */
+const readyWithinMs = 5_000;
+
+await runService({
+  name: 'worker',
+  env: process.env,
+  exit: (code) => process.exit(code),
+  async start({ env, logger, lifecycle }) {
+    const config = readWorkerConfig(env);
+    const metrics = createWorkerMetrics();
+    let loop: DrawLoop | undefined;
+
+    const app = express().disable('x-powered-by');
+    app.use(
+      createOpsRouter({
+        registry: metrics.registry,
+        ready: async () => {
+          const isTurning = Date.now() - (loop?.lastTurnAtMs() ?? 0) < readyWithinMs;
+          return { ok: isTurning, checks: { queue: isTurning ? 'looked at' : 'not reachable' } };
+        },
+      }),
+    );
+    const server = await listen(app, { port: config.port, ...(config.host && { host: config.host }) });
+    lifecycle.onClose('operations routes', () => server.close());
+
+    loop = await openWorker({ config, logger, lifecycle, metrics });
+    return { port: server.port };
+  },
+});

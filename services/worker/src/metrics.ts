@@ -1,0 +1,70 @@
+import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
+import { callOutcomes } from './defender/classify-response.ts';
+import { tokenRequestOutcomes } from './defender/token-provider.ts';
+import { throttleCauses } from './throttle-cause.ts';
+
+export type WorkerMetrics = ReturnType<typeof createWorkerMetrics>;
+
+/** Seconds; the calls of one window wait from moments to days. */
+const waitBuckets = [1, 10, 60, 300, 900, 3_600, 7_200, 14_400, 28_800, 86_400, 172_800, 345_600];
+const lagBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 30, 300];
+const callBuckets = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+
+/** The worker's metrics, in a registry of their own; every series exists from the start. */
+export function createWorkerMetrics() {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+
+  const calls = new Counter({
+    name: 'diq_defender_calls_total',
+    help: 'Calls to Defender by outcome. Rises by at most the quota in any window.',
+    labelNames: ['outcome'] as const,
+    registers,
+  });
+  const throttled = new Counter({
+    name: 'diq_defender_throttled_total',
+    help: 'Calls answered 429, by whose use they follow. Rising: Defender counts more calls than this queue made.',
+    labelNames: ['cause'] as const,
+    registers,
+  });
+  const tokenRequests = new Counter({
+    name: 'diq_token_requests_total',
+    help: 'Requests for an access token by outcome. A rising "rejected" needs an administrator.',
+    labelNames: ['outcome'] as const,
+    registers,
+  });
+  for (const outcome of callOutcomes) calls.inc({ outcome }, 0);
+  for (const cause of throttleCauses) throttled.inc({ cause }, 0);
+  for (const outcome of tokenRequestOutcomes) tokenRequests.inc({ outcome }, 0);
+
+  return {
+    registry,
+    calls,
+    throttled,
+    tokenRequests,
+    callDuration: new Histogram({
+      name: 'diq_defender_call_duration_seconds',
+      help: 'From asking to call until the outcome, connecting included.',
+      buckets: callBuckets,
+      registers,
+    }),
+    dispatchLag: new Histogram({
+      name: 'diq_dispatch_lag_seconds',
+      help: 'From the moment a slot was open and work was ready until the permit was spent. Rising: slots are wasted.',
+      buckets: lagBuckets,
+      registers,
+    }),
+    queueWait: new Histogram({
+      name: 'diq_queue_wait_seconds',
+      help: "From a dispatch's first request until its permit was spent.",
+      buckets: waitBuckets,
+      registers,
+    }),
+    interlockRefusals: new Counter({
+      name: 'diq_quota_interlock_refusals_total',
+      help: 'Permits the limiter gave and the ledger refused. Never expected: clocks or limiter state have gone astray.',
+      registers,
+    }),
+  };
+}

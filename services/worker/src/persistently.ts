@@ -1,0 +1,31 @@
+import { setTimeout as wait } from 'node:timers/promises';
+
+export interface PersistOptions {
+  /** Ends the trying; the last error is then thrown. */
+  signal: AbortSignal;
+  onFailure(error: unknown): void;
+}
+
+const firstWaitMs = 50;
+const longestWaitMs = 1_000;
+
+/**
+ * Does something that must not be left undone, again and again until it works: what a call answered is known only
+ * here until it is stored. `act` must be safe to repeat.
+ *
+ * @throws the last error once `signal` is aborted
+ */
+export async function persistently<T>(
+  act: () => Promise<T>,
+  { signal, onFailure }: PersistOptions,
+): Promise<T> {
+  for (let waitMs = firstWaitMs; ; waitMs = Math.min(2 * waitMs, longestWaitMs)) {
+    try {
+      return await act();
+    } catch (error) {
+      onFailure(error);
+      if (signal.aborted) throw error;
+      await wait(waitMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+}

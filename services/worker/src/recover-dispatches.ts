@@ -1,0 +1,83 @@
+import { z } from 'zod';
+import type { Logger } from '@diq/runtime/logger.ts';
+import { requestError } from '@diq/contracts/request-document.ts';
+import type { Dispatch, DispatchStore } from '@diq/queue/dispatch-store.ts';
+import type { TicketQueue } from '@diq/queue/ticket-queue.ts';
+import type { Ledger } from '@diq/quota/ledger.ts';
+import { abandonedCall } from './consequence.ts';
+import type { Consequence } from './consequence.ts';
+
+export interface RecoveryOptions {
+  ledger: Ledger;
+  dispatches: DispatchStore;
+  tickets: TicketQueue;
+  logger: Logger;
+  /** How long after its permit was spent a call can at most be under way. */
+  permitTimeoutMs: number;
+}
+
+/** Dispatches per round; there are hardly ever more calls in flight than the quota allows. */
+const perRound = 100;
+
+/** What a worker wrote beside a call's outcome, see `record` in dispatch-steps. */
+const recordedRequests = z.union([
+  z.object({
+    kind: z.literal('settle'),
+    settlement: z.object({
+      status: z.enum(['started', 'failed', 'unknown', 'cancelled', 'expired']),
+      investigationId: z.string().optional(),
+      error: requestError.optional(),
+      attempts: z.number(),
+    }),
+  }),
+  z.object({ kind: z.literal('give-back') }),
+]);
+
+/**
+ * Finishes what a worker that died in mid-call left behind: a dispatch in "sending" whose call can no longer be under
+ * way. With the outcome in the ledger it is stored as it was; without one it is not known what Defender made of the
+ * call, and it is never made again blindly. Any number of workers may do this at the same time.
+ *
+ * @returns how many dispatches were finished
+ */
+export async function recoverDispatches(options: RecoveryOptions): Promise<number> {
+  const { ledger, dispatches, permitTimeoutMs } = options;
+  const { nowMs } = await ledger.look();
+  const ids = await dispatches.sendingSince(nowMs - permitTimeoutMs, perRound);
+  for (const id of ids) {
+    const dispatch = await dispatches.find(id);
+    if (dispatch?.state === 'sending' && dispatch.callId !== undefined)
+      await finish(dispatch, dispatch.callId, options);
+  }
+  return ids.length;
+}
+
+async function finish(dispatch: Dispatch, callId: string, options: RecoveryOptions): Promise<void> {
+  const { ledger, dispatches, tickets, logger } = options;
+  const requests = await requestsAfter(callId, ledger);
+  logger.warn(
+    { dispatchId: dispatch.id, callId, machineId: dispatch.machineId, requests },
+    'finished for a dead worker',
+  );
+  if (requests.kind === 'settle') {
+    await dispatches.settle(dispatch.id, callId, requests.settlement);
+    await tickets.remove(dispatch.id);
+  } else {
+    await dispatches.giveBack(dispatch.id, callId);
+    await tickets.add([{ dispatchId: dispatch.id, machineId: dispatch.machineId, rank: dispatch.rank }]);
+  }
+}
+
+async function requestsAfter(callId: string, ledger: Ledger): Promise<Consequence['requests']> {
+  const call = await ledger.findCall(callId);
+  const recorded = call?.facts?.['requests'];
+  if (typeof recorded === 'string') return withoutUndefined(recordedRequests.parse(JSON.parse(recorded)));
+  const requests = { kind: 'settle' as const, settlement: abandonedCall };
+  await ledger.recordAnswer(callId, { outcome: 'lost', facts: { requests: JSON.stringify(requests) } });
+  return requests;
+}
+
+function withoutUndefined(requests: z.output<typeof recordedRequests>): Consequence['requests'] {
+  // Parsed from JSON, which has no undefined.
+  return requests as Consequence['requests'];
+}

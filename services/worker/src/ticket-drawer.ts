@@ -1,0 +1,82 @@
+import { randomUUID } from 'node:crypto';
+import { Worker } from 'bullmq';
+import type { Job } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { dispatchPayload } from '@diq/contracts/dispatch-payload.ts';
+import { queueName } from '@diq/queue/store-keys.ts';
+
+/** A ticket drawn from the queue: held by this worker alone until it is used up or put back. */
+export interface DrawnTicket {
+  dispatchId: string;
+  /** False for a payload this worker does not understand: another version's, or a corrupt one. */
+  isReadable: boolean;
+  useUp(): Promise<void>;
+  /** Back to the front of its rank; uses up no attempt. */
+  putBack(): Promise<void>;
+}
+
+/** The queue as a worker sees it: draw the ticket that is next, one at a time, without waiting for one. */
+export interface TicketDrawer {
+  draw(): Promise<DrawnTicket | undefined>;
+  close(): Promise<void>;
+}
+
+export interface TicketDrawerOptions {
+  /** Waits for Redis to come back; see `openBlockingConnection`. */
+  redis: Redis;
+  keySpace: string;
+  /** After this long without a sign of life of the worker that drew it, a ticket goes back to the queue. */
+  lockMs: number;
+  onError(error: unknown): void;
+}
+
+/** A ticket's lock is renewed at a third of its length. */
+const renewalsPerLock = 3;
+
+/**
+ * BullMQ's worker with its own loop left out: a ticket is drawn only when the permit for it is in hand, so nothing
+ * waits in "active", and what is drawn is what is most urgent at that moment.
+ */
+export async function createTicketDrawer(options: TicketDrawerOptions): Promise<TicketDrawer> {
+  const { redis, keySpace, lockMs } = options;
+  const onError = (error: unknown) => options.onError(error);
+  const worker = new Worker(queueName, null, {
+    connection: redis,
+    prefix: keySpace,
+    autorun: false,
+    lockDuration: lockMs,
+    stalledInterval: lockMs / 2,
+    // A ticket is no attempt: however many workers die with it in hand, it goes back.
+    maxStalledCount: Number.MAX_SAFE_INTEGER,
+    removeOnComplete: { count: 0 },
+    removeOnFail: { count: 0 },
+  });
+  worker.on('error', onError);
+  await worker.startStalledCheckTimer();
+
+  return {
+    async draw() {
+      const token = randomUUID();
+      const job = await worker.getNextJob(token, { block: false });
+      return job && hold(job, token, lockMs, onError);
+    },
+    close: () => worker.close(),
+  };
+}
+
+function hold(job: Job, token: string, lockMs: number, onError: (error: unknown) => void): DrawnTicket {
+  const renewal = setInterval(() => {
+    job.extendLock(token, lockMs).catch(onError);
+  }, lockMs / renewalsPerLock);
+  const letGo = async (act: () => Promise<unknown>) => {
+    clearInterval(renewal);
+    // A ticket whose lock was lost is somebody else's by now; the dispatch itself says what was done.
+    await act().catch(onError);
+  };
+  return {
+    dispatchId: job.id ?? '',
+    isReadable: dispatchPayload.safeParse(job.data).success,
+    useUp: () => letGo(() => job.moveToCompleted(undefined, token, false)),
+    putBack: () => letGo(() => job.moveToWait(token)),
+  };
+}

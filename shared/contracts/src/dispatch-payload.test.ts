@@ -1,0 +1,18 @@
+import assert from 'node:assert/strict';
+import { dispatchPayload, dispatchPayloadVersion } from './dispatch-payload.ts';
+
+const payload = { v: dispatchPayloadVersion, machineId: 'a'.repeat(40) };
+
+describe('dispatchPayload', () => {
+  it('reads what this version writes', () => {
+    assert.deepEqual(dispatchPayload.parse(payload), payload);
+  });
+
+  it('refuses another version instead of misreading it', () => {
+    assert.equal(dispatchPayload.safeParse({ ...payload, v: dispatchPayloadVersion + 1 }).success, false);
+  });
+
+  it('carries nothing beside the pointer', () => {
+    assert.equal(dispatchPayload.safeParse({ ...payload, comment: 'x' }).success, false);
+  });
+});
