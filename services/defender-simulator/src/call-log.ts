@@ -1,0 +1,64 @@
+import { type Arrival, type ArrivalLog, createArrivalLog } from './arrival-log.ts';
+import type { Clock } from './clock.ts';
+import { rollingMaximum } from './rolling-maximum.ts';
+
+export interface CallDetails {
+  operation: string;
+  machineId: string;
+  /** The `Comment` of the body; absent when there was none. */
+  comment?: string;
+  /** Carried a token that was issued here and is still good. */
+  authorised: boolean;
+  /** Weighs in the quota. */
+  counted: boolean;
+  /** The investigation that this call made or joined, as Defender writes ids in its lists. */
+  investigationId?: string;
+  /** What was sent as Retry-After, when it was a number of seconds. */
+  retryAfterS?: number;
+  /** When the answer was handed to the connection, by the clock of `atMs`; absent without an answer. */
+  answeredAtMs?: number;
+}
+
+export type StartCall = Arrival & CallDetails;
+
+export interface Judgement {
+  /** Greatest number of start calls in any rolling window, whatever became of them. */
+  maxInAnyWindow: number;
+  /** The same over the calls with a valid token. */
+  maxAuthorisedInAnyWindow: number;
+  /** Ids of the investigations that the logged calls made or joined. One call, one id; a double start shows as two. */
+  investigationsByMachine: Record<string, string[]>;
+}
+
+/** Every call that asked for an investigation to be started: the truth that a limiter is judged by. */
+export interface CallLog extends ArrivalLog<CallDetails> {
+  judge(windowMs: number): Judgement;
+}
+
+export function createCallLog(clock: Clock): CallLog {
+  const log = createArrivalLog<CallDetails>(clock);
+  return {
+    ...log,
+    judge(windowMs) {
+      const calls = log.entries();
+      const authorised = calls.filter((call) => call.authorised);
+      return {
+        maxInAnyWindow: rollingMaximum(timesOf(calls), windowMs),
+        maxAuthorisedInAnyWindow: rollingMaximum(timesOf(authorised), windowMs),
+        investigationsByMachine: byMachine(calls),
+      };
+    },
+  };
+}
+
+function timesOf(calls: readonly StartCall[]): number[] {
+  return calls.map((call) => call.atMs);
+}
+
+function byMachine(calls: readonly StartCall[]): Record<string, string[]> {
+  const found: Record<string, string[]> = {};
+  for (const { machineId, investigationId } of calls) {
+    if (investigationId !== undefined) (found[machineId] ??= []).push(investigationId);
+  }
+  return found;
+}

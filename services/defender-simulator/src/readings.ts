@@ -1,0 +1,129 @@
+import type { Request } from 'express';
+
+import type { SimulatorSettings } from './config.ts';
+import { errorReply, odataReply } from './defender-reply.ts';
+import type { Investigations } from './investigations.ts';
+import type { Machines } from './machines.ts';
+import type { FieldKind, Row } from './odata-filter.ts';
+import { readPage } from './odata-page.ts';
+import type { Reply } from './reply.ts';
+import { requestOrigin } from './request-origin.ts';
+
+export interface ReadingDeps {
+  settings: SimulatorSettings;
+  machines: Machines;
+  investigations: Investigations;
+}
+
+/** One documented GET. `id` is the `:id` of the path, empty without one. */
+export interface Reading {
+  name: string;
+  path: string;
+  answer(req: Request, id: string): Reply;
+}
+
+const investigationFields: Record<string, FieldKind> = {
+  id: 'text',
+  state: 'text',
+  machineId: 'text',
+  triggeringAlertId: 'text',
+  startTime: 'time',
+};
+
+const alertFields: Record<string, FieldKind> = {
+  id: 'text',
+  detectionSource: 'text',
+  assignedTo: 'text',
+  status: 'text',
+  severity: 'text',
+  category: 'text',
+  alertCreationTime: 'time',
+  lastUpdateTime: 'time',
+  lastEventTime: 'time',
+};
+
+/** What can be read of investigations, alerts and machines. */
+export function createReadings(deps: ReadingDeps): Reading[] {
+  return [...investigationReadings(deps), ...alertReadings(deps), ...machineReadings(deps)];
+}
+
+function investigationReadings({ settings, investigations }: ReadingDeps): Reading[] {
+  return [
+    {
+      name: 'listInvestigations',
+      path: '/investigations',
+      answer(req) {
+        const rows = investigations.list('visible').map((investigation) => ({ ...investigation }));
+        return listReply(req, 'Investigations', rows, investigationFields, settings.pageSize);
+      },
+    },
+    {
+      name: 'getInvestigation',
+      path: '/investigations/:id',
+      answer(req, id) {
+        const found = investigations
+          .list('visible')
+          .find((investigation) => investigation.id === id || investigation.triggeringAlertId === id);
+        return entityReply(req, 'Investigations', found, `Investigation ${id} was not found`);
+      },
+    },
+  ];
+}
+
+function alertReadings({ settings, investigations }: ReadingDeps): Reading[] {
+  return [
+    {
+      name: 'listAlerts',
+      path: '/alerts',
+      answer: (req) => listReply(req, 'Alerts', investigations.alerts(), alertFields, settings.pageSize),
+    },
+    {
+      name: 'getAlert',
+      path: '/alerts/:id',
+      answer(req, id) {
+        const found = investigations.alerts().find((alert) => alert.id === id);
+        return entityReply(req, 'Alerts', found, `Alert ${id} was not found`);
+      },
+    },
+  ];
+}
+
+function machineReadings({ settings, machines, investigations }: ReadingDeps): Reading[] {
+  return [
+    {
+      name: 'getMachine',
+      path: '/machines/:id',
+      answer: (req, id) =>
+        entityReply(req, 'Machines', machines.findByIdOrName(id), `Machine ${id} was not found`),
+    },
+    {
+      name: 'listMachineAlerts',
+      path: '/machines/:id/alerts',
+      answer(req, id) {
+        const machine = machines.findByIdOrName(id);
+        if (machine === undefined)
+          return entityReply(req, 'Machines', undefined, `Machine ${id} was not found`);
+        const alerts = investigations.alerts().filter((alert) => alert.machineId === machine.id);
+        return listReply(req, 'Alerts', alerts, alertFields, settings.pageSize);
+      },
+    },
+  ];
+}
+
+function listReply(
+  req: Request,
+  set: string,
+  rows: readonly Row[],
+  fields: Record<string, FieldKind>,
+  pageSize: number,
+): Reply {
+  const address = `${requestOrigin(req)}${req.baseUrl}${req.path}`;
+  const page = readPage(rows, req.query, { fields, pageSize, address });
+  if (page.kind === 'invalid') return errorReply(400, 'ODataError', page.message);
+  return odataReply(200, `${requestOrigin(req)}/api/$metadata#${set}`, page.members);
+}
+
+function entityReply(req: Request, set: string, found: object | undefined, missing: string): Reply {
+  if (found === undefined) return errorReply(404, 'ResourceNotFound', missing);
+  return odataReply(200, `${requestOrigin(req)}/api/$metadata#${set}/$entity`, found);
+}

@@ -1,0 +1,98 @@
+import { X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+
+import { createApp } from './app.ts';
+import { createArrivalLog } from './arrival-log.ts';
+import { createCallLog } from './call-log.ts';
+import { serverCertificate } from './certificate.ts';
+import { type Clock, systemClock } from './clock.ts';
+import { type SimulatorOptions, type SimulatorSettings, withDefaults } from './config.ts';
+import { createConnections } from './connections.ts';
+import { createDeliver } from './deliver.ts';
+import type { TokenRequestDetails } from './entra.ts';
+import { createFaultPlan } from './fault-plan.ts';
+import { createHolds } from './holds.ts';
+import { createInvestigations } from './investigations.ts';
+import { readMachines } from './machines.ts';
+import { createQuota } from './quota.ts';
+import type { ReadDetails } from './read-routes.ts';
+import { createTokens } from './tokens.ts';
+
+export type { SimulatorOptions } from './config.ts';
+
+export interface Simulator {
+  /** Where both Entra ID and Defender are, without a slash at the end. */
+  origin: string;
+  port: number;
+  /** What a client has to trust, PEM. */
+  caPem: string;
+  /** Breaks all connections and stops listening. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts Entra ID and Defender on one HTTPS server; resolves when it listens and the CA file, if asked for, is written.
+ *
+ * @throws when the port is taken or one of the configured files cannot be used
+ */
+export async function createSimulator(
+  options: SimulatorOptions,
+  clock: Clock = systemClock,
+): Promise<Simulator> {
+  const settings = withDefaults(options);
+  const holds = createHolds();
+  const connections = createConnections();
+  const [certificate, machines, clientCertificate] = await Promise.all([
+    serverCertificate(settings),
+    readMachines(settings.machinesFile),
+    readClientCertificate(settings.clientCertificateFile),
+  ]);
+  const app = createApp({
+    clock,
+    settings,
+    machines,
+    clientCertificate,
+    holds,
+    deliver: createDeliver(connections, holds),
+    calls: createCallLog(clock),
+    tokenRequests: createArrivalLog<TokenRequestDetails>(clock),
+    reads: createArrivalLog<ReadDetails>(clock),
+    faults: createFaultPlan(),
+    tokens: createTokens(clock, settings.tokenLifetimeS),
+    investigations: createInvestigations({ ...settings, clock }),
+    quota: createQuota({ ...settings, kind: settings.windowKind }),
+  });
+
+  const server = createServer({ cert: certificate.certPem, key: certificate.keyPem }, app);
+  // Longer than any client keeps an idle connection, so that the server never closes one just as it is used.
+  server.keepAliveTimeout = 120_000;
+  connections.attach(server);
+  server.listen(settings.port, settings.host);
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+
+  return {
+    origin: `https://${originHost(settings)}:${port}`,
+    port,
+    caPem: certificate.caPem,
+    async close() {
+      const closed = once(server, 'close');
+      server.close();
+      connections.destroyAll();
+      await closed;
+    },
+  };
+}
+
+async function readClientCertificate(file: string | undefined): Promise<X509Certificate | undefined> {
+  return file === undefined ? undefined : new X509Certificate(await readFile(file));
+}
+
+/** A name that is in the certificate and leads here from this machine. */
+function originHost({ host }: SimulatorSettings): string {
+  if (host === '::1') return '[::1]';
+  return host === '0.0.0.0' || host === '::' ? 'localhost' : host;
+}

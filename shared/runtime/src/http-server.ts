@@ -1,0 +1,83 @@
+import { once } from 'node:events';
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
+
+/** Where to listen and how long things may take, in milliseconds. */
+export interface ListenOptions {
+  /** 0 lets the system choose. */
+  readonly port: number;
+  /** Default: every address of the machine. */
+  readonly host?: string;
+  /** A whole request must have arrived by then. Default 30 s. */
+  readonly requestTimeoutMs?: number;
+  /** Its headers by then. Default 10 s. */
+  readonly headersTimeoutMs?: number;
+  /** An idle connection is kept for so long: longer than the 60 s of common load balancers. Default 65 s. */
+  readonly keepAliveTimeoutMs?: number;
+  /** How long `close()` waits for requests in flight. Default 5 s. */
+  readonly closeGraceMs?: number;
+}
+
+/** A server that is accepting. */
+export interface HttpServer {
+  readonly port: number;
+  /** Accepts no more, drops idle connections, lets requests in flight finish within the grace, drops the rest. */
+  close(): Promise<void>;
+}
+
+/**
+ * Serves `app`.
+ *
+ * @throws the system's error (`code` EADDRINUSE, EACCES, …) when the port cannot be had.
+ */
+export async function listen(app: RequestListener, options: ListenOptions): Promise<HttpServer> {
+  const server = createServer({
+    requestTimeout: options.requestTimeoutMs ?? 30_000,
+    headersTimeout: options.headersTimeoutMs ?? 10_000,
+    keepAliveTimeout: options.keepAliveTimeoutMs ?? 65_000,
+  });
+  const inFlight = trackResponses(server);
+  server.on('request', app);
+  server.listen({ port: options.port, ...(options.host === undefined ? {} : { host: options.host }) });
+  await once(server, 'listening');
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('not listening on a TCP port');
+
+  let closed: Promise<void> | undefined;
+  return {
+    port: address.port,
+    close: () => (closed ??= closeServer(server, inFlight, options.closeGraceMs ?? 5_000)),
+  };
+}
+
+async function closeServer(
+  server: Server,
+  inFlight: ReadonlySet<ServerResponse>,
+  graceMs: number,
+): Promise<void> {
+  const closed = once(server, 'close');
+  server.close();
+  server.closeIdleConnections();
+  // Tells keep-alive clients to send their next request elsewhere.
+  for (const response of inFlight) endConnectionAfter(response);
+  const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+  await closed;
+  clearTimeout(timer);
+}
+
+function trackResponses(server: Server): ReadonlySet<ServerResponse> {
+  const inFlight = new Set<ServerResponse>();
+  server.on('request', (_request, response) => {
+    inFlight.add(response);
+    if (!server.listening) endConnectionAfter(response);
+    response.once('close', () => {
+      inFlight.delete(response);
+      // Where the headers had gone out before closing began, the connection is idle only now.
+      if (!server.listening) server.closeIdleConnections();
+    });
+  });
+  return inFlight;
+}
+
+function endConnectionAfter(response: ServerResponse): void {
+  if (!response.headersSent) response.setHeader('Connection', 'close');
+}

@@ -1,0 +1,79 @@
+import { Router, type Response } from 'express';
+import type { Registry } from 'prom-client';
+import { within } from './within.ts';
+
+/** What a service can say about its own state: each check by name, in a few words without secrets. */
+export interface HealthReport {
+  readonly ok: boolean;
+  readonly checks: Readonly<Record<string, string>>;
+}
+
+/** What the operations routes report on. */
+export interface OpsRouterOptions {
+  readonly registry: Pick<Registry, 'contentType' | 'metrics'>;
+  /** Whether work can be taken now. */
+  readonly ready: () => Promise<HealthReport>;
+  /** Whether the process should go on living. Default: it answers, so it lives. */
+  readonly live?: () => HealthReport;
+  /** Default 1500 ms, so that an answer is out within 2 s. */
+  readonly readyTimeoutMs?: number;
+  /** Default 5 s. */
+  readonly metricsTimeoutMs?: number;
+}
+
+/** `GET /livez`, `/readyz` and `/metrics`, none of which needs a credential or may be cached. */
+export function createOpsRouter(options: OpsRouterOptions): Router {
+  const router = Router();
+  const checkReady = createReadyCheck(options.ready, options.readyTimeoutMs ?? 1_500);
+
+  router.get(['/livez', '/readyz', '/metrics'], (_request, response, next) => {
+    response.set('Cache-Control', 'no-store');
+    next();
+  });
+  router.get('/livez', (_request, response) => {
+    sendReport(response, options.live?.() ?? { ok: true, checks: {} });
+  });
+  router.get('/readyz', async (_request, response) => {
+    sendReport(response, await checkReady());
+  });
+  router.get('/metrics', async (_request, response) => {
+    try {
+      // One collector that never answers would otherwise hang every scrape.
+      const text = await within(options.registry.metrics(), options.metricsTimeoutMs ?? 5_000);
+      response.set('Content-Type', options.registry.contentType).send(text);
+    } catch {
+      response.status(500).type('text').send('metrics could not be collected\n');
+    }
+  });
+  return router;
+}
+
+// Probes that come while a check hangs share it, instead of piling further ones onto what is already stuck.
+function createReadyCheck(
+  ready: () => Promise<HealthReport>,
+  timeoutMs: number,
+): () => Promise<HealthReport> {
+  let pending: Promise<HealthReport> | undefined;
+  return async () => {
+    pending ??= check().finally(() => (pending = undefined));
+    try {
+      return await within(pending, timeoutMs);
+    } catch {
+      return { ok: false, checks: { readiness: `no answer within ${timeoutMs} ms` } };
+    }
+  };
+
+  async function check(): Promise<HealthReport> {
+    try {
+      return await ready();
+    } catch {
+      return { ok: false, checks: { readiness: 'could not be checked' } };
+    }
+  }
+}
+
+function sendReport(response: Response, report: HealthReport): void {
+  response
+    .status(report.ok ? 200 : 503)
+    .json({ status: report.ok ? 'ok' : 'unavailable', checks: report.checks });
+}

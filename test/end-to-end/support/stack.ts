@@ -1,0 +1,99 @@
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ServiceProcess } from '@diq/runtime/spawn-service.ts';
+import { startIntake, startSimulator, startWorker, stopAll } from '@diq/testing/service-process.ts';
+import { createApiClient } from './api-client.ts';
+import { createSimulatorControl } from './simulator-control.ts';
+
+export interface StackOptions {
+  redisUrl: string;
+  limit: number;
+  windowMs: number;
+  callTimeoutMs?: number;
+  workers: number;
+  intakes?: number;
+  simulatorEnv?: Record<string, string>;
+}
+
+export type Stack = Awaited<ReturnType<typeof startStack>>;
+
+/** The whole system as separate processes, in front of the simulator, with credentials made for this run. */
+export async function startStack(options: StackOptions) {
+  const folder = await mkdtemp(join(tmpdir(), 'diq-stack-'));
+  const secrets = {
+    apiKey: randomBytes(24).toString('base64url'),
+    clientSecret: randomBytes(24).toString('base64url'),
+  };
+  const identity = { AZURE_TENANT_ID: randomUUID(), AZURE_CLIENT_ID: randomUUID() };
+  const window = `${options.windowMs}ms`;
+
+  const simulator = await startSimulator({
+    SIMULATOR_TENANT_ID: identity.AZURE_TENANT_ID,
+    SIMULATOR_CLIENT_ID: identity.AZURE_CLIENT_ID,
+    SIMULATOR_CLIENT_SECRET: secrets.clientSecret,
+    SIMULATOR_LIMIT: String(options.limit),
+    SIMULATOR_WINDOW: window,
+    SIMULATOR_CA_FILE: join(folder, 'ca.pem'),
+    ...options.simulatorEnv,
+  });
+  const quota = {
+    AZURE_TENANT_ID: identity.AZURE_TENANT_ID,
+    DEFENDER_CALLS_PER_WINDOW: String(options.limit),
+    DEFENDER_WINDOW: window,
+    REDIS_URL: options.redisUrl,
+    LOG_LEVEL: 'debug',
+  };
+  const intakeEnv = {
+    ...quota,
+    INTAKE_API_KEYS: `test:submit+read:${createHash('sha256').update(secrets.apiKey).digest('hex')}`,
+  };
+  const workerEnv = {
+    ...quota,
+    ...identity,
+    AZURE_CLIENT_SECRET: secrets.clientSecret,
+    AZURE_AUTHORITY_HOST: simulator.ready.origin,
+    DEFENDER_BASE_URL: simulator.ready.origin,
+    DEFENDER_CALL_TIMEOUT: `${options.callTimeoutMs ?? 2_000}ms`,
+    NODE_EXTRA_CA_CERTS: simulator.ready.caFile,
+  };
+  const control = await createSimulatorControl(simulator.ready.origin, simulator.ready.caFile);
+  const workers: ServiceProcess[] = [];
+  const intakes: ServiceProcess[] = [];
+  const addWorker = async (env: Record<string, string> = {}) => {
+    const worker = await startWorker({ ...workerEnv, ...env });
+    workers.push(worker);
+    return worker;
+  };
+  const addIntake = async () => {
+    const intake = await startIntake(intakeEnv);
+    intakes.push(intake);
+    return createApiClient(`http://127.0.0.1:${intake.ready.port}`, secrets.apiKey);
+  };
+
+  const starting = Array.from({ length: options.workers }, () => addWorker());
+  const api = await addIntake();
+  await Promise.all(starting);
+
+  return {
+    api,
+    control,
+    workers,
+    intakes,
+    addWorker,
+    addIntake,
+    secrets,
+    tenantId: identity.AZURE_TENANT_ID,
+    async stop() {
+      await stopAll();
+      await control.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Distinct machine ids that the simulator knows. */
+export function machineIds(count: number): string[] {
+  return Array.from({ length: count }, () => `a${randomBytes(20).toString('hex').slice(1)}`);
+}

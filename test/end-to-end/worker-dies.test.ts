@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
+import { waitFor } from '@diq/testing/wait-for.ts';
+import { machineIds, startStack } from './support/stack.ts';
+import type { Stack } from './support/stack.ts';
+import { mostInAnyWindow } from './support/simulator-control.ts';
+
+const limit = 3;
+const windowMs = 1_500;
+
+describe('a worker that dies or is stopped in the middle of a call', function () {
+  this.timeout(60_000);
+  const redis = useEmbeddedRedis();
+  let stack: Stack;
+
+  beforeEach(async () => {
+    await redis.flush();
+    stack = await startStack({ redisUrl: redis.url, limit, windowMs, workers: 1, callTimeoutMs: 1_000 });
+  });
+  afterEach(() => stack?.stop());
+
+  it('killed: the call is not made again, its outcome is told as unknown, and all others are started', async () => {
+    const [hung = '', ...others] = machineIds(7);
+    await stack.control.addFault({
+      target: 'start',
+      times: 1,
+      when: { machineId: hung },
+      action: { kind: 'hang' },
+    });
+    const { id: batchId, items } = await stack.api.postBatch([hung, ...others]);
+    await waitFor(
+      async () => (await stack.control.calls()).calls.some((call) => call.machineId === hung) || undefined,
+      {
+        timeoutMs: 10_000,
+        what: 'the call that hangs',
+      },
+    );
+    stack.workers[0]?.kill('SIGKILL');
+    await stack.workers[0]?.exited;
+    await stack.addWorker();
+
+    const batch = await stack.api.untilCompleted(batchId, 40_000);
+    assert.equal(batch.counts['started'], others.length);
+    assert.equal(batch.counts['unknown'], 1);
+    const request = await stack.api.findRequest(items[0]?.id ?? '');
+    assert.equal(request.status, 'unknown');
+    assert.equal(request.error?.code, 'call_interrupted');
+
+    const log = await stack.control.calls();
+    assert.equal(log.calls.filter((call) => call.machineId === hung).length, 1);
+    assert.ok(mostInAnyWindow(log) <= limit);
+  });
+
+  it('told to stop: the call in flight is finished and stored, and the rest is left for the next worker', async () => {
+    const machines = machineIds(6);
+    await stack.control.addFault({ target: 'start', times: 1, action: { kind: 'delay', ms: 700 } });
+    const { id: batchId } = await stack.api.postBatch(machines);
+    await stack.control.untilCalls(1);
+    const stoppedAtMs = performance.now();
+    const exit = await stack.workers[0]?.stop('SIGTERM', 10_000);
+    assert.equal(exit?.code, 0);
+    assert.ok(performance.now() - stoppedAtMs < 10_000);
+
+    const arrived = (await stack.control.calls()).calls.length;
+    const before = await stack.api.findBatch(batchId);
+    assert.equal(before.counts['started'], arrived, 'every call that was made is stored');
+    assert.equal(before.counts['dispatching'], 0);
+
+    await stack.addWorker();
+    const batch = await stack.api.untilCompleted(batchId, 30_000);
+    assert.equal(batch.counts['started'], machines.length);
+    const log = await stack.control.calls();
+    assert.equal(log.calls.length, machines.length, 'no machine was called twice');
+    assert.ok(mostInAnyWindow(log) <= limit);
+  });
+});
