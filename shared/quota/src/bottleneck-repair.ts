@@ -4,6 +4,10 @@ type Callback = (error: Error | null, reply?: unknown) => void;
 interface ScriptSource {
   __scriptFn__(name: string): (...args: unknown[]) => unknown;
 }
+interface JobStore {
+  _dropAllQueued(): void;
+  _scheduled: Record<string, { timeout?: NodeJS.Timeout; expiration?: NodeJS.Timeout }>;
+}
 
 /** Codes that Bottleneck recognises only when they are the whole error text. */
 const prefixedCode = /^ERR (?=SETTINGS_KEY_NOT_FOUND|UNKNOWN_CLIENT|OVERWEIGHT)/;
@@ -26,4 +30,25 @@ export function repairAfterStateLoss(connection: Bottleneck.IORedisConnection): 
       });
     };
   };
+}
+
+/**
+ * Bottleneck decides in two steps whether a job may run, and between them another process may take the last slot. Then
+ * it keeps the job waiting, although it was told to keep none (`highWater: 0`), and from then on every later one behind
+ * it. This drops the job as soon as the second step was refused.
+ */
+export function dropLostRaces(limiter: Bottleneck): void {
+  limiter.on('debug', (message: string, data: unknown) => {
+    const isRefused = message.startsWith('Drained ') && (data as { success?: boolean }).success === false;
+    // Told while it still holds the lock of its queue: no waiting job can be on its way into a slot now.
+    if (isRefused) (limiter as unknown as JobStore)._dropAllQueued();
+  });
+}
+
+/** Forgets the timers of running jobs, which would keep a process alive for one whole lease; Redis keeps the leases. */
+export function clearJobTimers(limiter: Bottleneck): void {
+  for (const { timeout, expiration } of Object.values((limiter as unknown as JobStore)._scheduled)) {
+    clearTimeout(timeout);
+    clearTimeout(expiration);
+  }
 }

@@ -1,6 +1,6 @@
 import Bottleneck from 'bottleneck';
 import type { Redis } from 'ioredis';
-import { repairAfterStateLoss } from './bottleneck-repair.ts';
+import { clearJobTimers, dropLostRaces, repairAfterStateLoss } from './bottleneck-repair.ts';
 import type { LedgerSettings } from './ledger.ts';
 
 /** The right to make one call, in this process' hands. Exactly one of the two is called, once. */
@@ -19,11 +19,12 @@ export interface Permit {
 export interface PermitLimiter {
   /** A permit, or `undefined` when all are out. Never waits for one. Rejects when Redis cannot be asked. */
   tryAcquire(): Promise<Permit | undefined>;
+  /** Permits that are out stay out until their lease is over. */
   close(): Promise<void>;
 }
 
 export interface PermitLimiterOptions extends LedgerSettings {
-  /** Must fail at once when Redis is away. The limiter opens a second one of its own for its messages. */
+  /** Must fail at once when Redis is away. The limiter opens two of its own like it, and closes them. */
   redis: Redis;
   keySpace: string;
   onError(error: unknown): void;
@@ -36,8 +37,11 @@ const answerWithinMs = 1_000;
 
 export async function createPermitLimiter(options: PermitLimiterOptions): Promise<PermitLimiter> {
   const { limit, windowMs, callTimeoutMs } = options;
-  const onError = (error: unknown) => options.onError(error);
-  const connection = new Bottleneck.IORedisConnection({ client: options.redis });
+  let isClosed = false;
+  const onError = (error: unknown) => {
+    if (!isClosed) options.onError(error);
+  };
+  const connection = new Bottleneck.IORedisConnection({ client: options.redis.duplicate() });
   connection.on('error', onError);
   repairAfterStateLoss(connection);
   const limiter = new Bottleneck({
@@ -50,10 +54,16 @@ export async function createPermitLimiter(options: PermitLimiterOptions): Promis
     heartbeatInterval: 1_000,
   });
   limiter.on('error', onError);
-  await limiter.ready();
-  // The first client's settings stay in Redis: without this a new limit would change nothing.
-  // It is a promise, whatever its type says.
-  await Promise.resolve(limiter.updateSettings({ maxConcurrent: limit, highWater: 0 }));
+  dropLostRaces(limiter);
+  try {
+    await limiter.ready();
+    // The first client's settings stay in Redis: without this a new limit would change nothing.
+    // It is a promise, whatever its type says.
+    await Promise.resolve(limiter.updateSettings({ maxConcurrent: limit, highWater: 0 }));
+  } catch (error) {
+    await connection.disconnect(false);
+    throw error;
+  }
 
   const leaseMs = windowMs + callTimeoutMs + afterLedgerMs;
   const timers = new Set<NodeJS.Timeout>();
@@ -81,15 +91,17 @@ export async function createPermitLimiter(options: PermitLimiterOptions): Promis
   return {
     tryAcquire: () => acquireWithin(answerWithinMs, lease, onError),
     async close() {
+      isClosed = true;
       for (const timer of timers) clearTimeout(timer);
-      await limiter.disconnect(false);
+      clearJobTimers(limiter);
+      await connection.disconnect(false);
     },
   };
 }
 
 /**
- * Bottleneck answers in two round trips, and between them another process may take the slot: then it queues the job
- * after all and would start it when a slot opens. Nobody waits for that any more, so a late permit goes straight back.
+ * Bottleneck answers in two round trips, if at all: one that was lost in an outage leaves its job waiting, to be started
+ * once Redis is back. Nobody waits for that any more, so a late permit goes straight back.
  */
 function acquireWithin(
   withinMs: number,
@@ -103,7 +115,10 @@ function acquireWithin(
       clearTimeout(giveUp);
       act();
     };
-    const giveUp = setTimeout(() => settle(() => resolve(undefined)), withinMs);
+    const giveUp = setTimeout(
+      () => settle(() => reject(new Error(`no answer on a permit within ${withinMs} ms`))),
+      withinMs,
+    );
     lease((permit) => (waiting ? settle(() => resolve(permit)) : permit.release())).catch(
       (error: unknown) => {
         if (!waiting) return isExpected(error) ? undefined : onError(error);

@@ -14,7 +14,10 @@ describe('parseRedisUrl', () => {
     });
     assert.equal(parseRedisUrl('redis://[::1]:6379').host, '::1');
     assert.deepEqual(parseRedisUrl('redis://:only@cache/'), {
-      ...{ host: 'cache', port: 6379, db: 0, tls: false },
+      host: 'cache',
+      port: 6379,
+      db: 0,
+      tls: false,
       password: 'only',
     });
   });

@@ -31,8 +31,12 @@ describe('connections to Redis', () => {
   let server: RedisServer;
   const open: Redis[] = [];
 
-  function openProducer(name: string, url = server.url): Redis {
-    const redis = openProducerConnection({ settings: { url }, name, logger });
+  function openFailFast(
+    openConnection: typeof openProducerConnection,
+    name: string,
+    url = server.url,
+  ): Redis {
+    const redis = openConnection({ settings: { url }, name, logger });
     open.push(redis);
     return redis;
   }
@@ -40,6 +44,13 @@ describe('connections to Redis', () => {
     const redis = openBlockingConnection({ settings: { url }, name: 'blocking', logger });
     open.push(redis);
     return redis;
+  }
+
+  async function clientList(): Promise<string> {
+    const looker = openBlocking();
+    const list = String(await looker.client('LIST'));
+    await closeRedis(looker);
+    return list;
   }
 
   before(requireRedisServer);
@@ -59,14 +70,8 @@ describe('connections to Redis', () => {
     ['ledger', openLedgerConnection],
   ] as const) {
     describe(`a ${kind} connection`, () => {
-      function openIt(url = server.url): Redis {
-        const redis = openConnection({ settings: { url }, name: kind, logger });
-        open.push(redis);
-        return redis;
-      }
-
       it('fails its commands within 2 s while Redis is away, and works again by itself', async () => {
-        const redis = openIt();
+        const redis = openFailFast(openConnection, kind);
         await waitUntilReady(redis, 2_000);
         await server.kill();
         const { result, tookMs } = await timed(redis.incr('n'));
@@ -79,7 +84,7 @@ describe('connections to Redis', () => {
       });
 
       it('fails its commands within 2 s when Redis hangs', async () => {
-        const redis = openIt();
+        const redis = openFailFast(openConnection, kind);
         await waitUntilReady(redis, 2_000);
         await server.kill('SIGSTOP');
         try {
@@ -92,7 +97,7 @@ describe('connections to Redis', () => {
       });
 
       it('rejects a command in flight when the connection breaks, and never sends it again', async () => {
-        const redis = openIt();
+        const redis = openFailFast(openConnection, kind);
         await waitUntilReady(redis, 2_000);
         await server.kill('SIGSTOP');
         const { result, tookMs } = await timed(
@@ -106,7 +111,7 @@ describe('connections to Redis', () => {
       });
 
       it('does not throw when Redis is away at start, and logs the outage once', async () => {
-        const redis = openIt(`redis://127.0.0.1:${await findFreePort()}`);
+        const redis = openFailFast(openConnection, kind, `redis://127.0.0.1:${await findFreePort()}`);
         for (let attempt = 0; attempt < 3; attempt += 1) await reconnectingOf(redis);
         await assert.rejects(redis.ping());
         assert.deepEqual(messagesOf(kind), ['redis lost']);
@@ -126,13 +131,13 @@ describe('connections to Redis', () => {
   });
 
   it('carry their name, so that they can be told apart on the server', async () => {
-    const redis = openProducer('intake-producer');
+    const redis = openFailFast(openProducerConnection, 'intake-producer');
     await waitUntilReady(redis, 2_000);
     assert.match(String(await redis.client('LIST')), /name=intake-producer/);
   });
 
   it('look for the new primary when the old one refuses writes', async () => {
-    const redis = openProducer('readonly');
+    const redis = openFailFast(openProducerConnection, 'readonly');
     await waitUntilReady(redis, 2_000);
     await redis.call('REPLICAOF', '127.0.0.1', String(await findFreePort()));
     const reconnecting = reconnectingOf(redis);
@@ -144,7 +149,7 @@ describe('connections to Redis', () => {
 
   it('are reported as not ready after the time one would wait', async () => {
     const url = `redis://127.0.0.1:${await findFreePort()}`;
-    const redis = openProducer('nowhere', url);
+    const redis = openFailFast(openProducerConnection, 'nowhere', url);
     await assert.rejects(waitUntilReady(redis, 50), /not ready within 50 ms \(nowhere\)/);
     const waiting = waitUntilReady(redis, 5_000);
     await Promise.all([assert.rejects(waiting, /closed before it was ready/), closeRedis(redis)]);
@@ -177,12 +182,5 @@ describe('connections to Redis', () => {
       assert.ok(tookMs < 2_500, `${tookMs} ms`);
       await blocked;
     });
-
-    async function clientList(): Promise<string> {
-      const looker = openBlocking();
-      const list = String(await looker.client('LIST'));
-      await closeRedis(looker);
-      return list;
-    }
   });
 });

@@ -41,7 +41,13 @@ export interface RedisServer {
 export async function startRedisServer(options: RedisServerOptions = {}): Promise<RedisServer> {
   const dir = options.dir ?? (await mkdtemp(join(tmpdir(), 'diq-redis-')));
   const settings = { ...options, dir };
-  let { child, port } = await launchOnFreePort(settings);
+  const removeDir = async (): Promise<void> => {
+    if (options.dir === undefined) await rm(dir, { recursive: true, force: true });
+  };
+  let { child, port } = await launchOnFreePort(settings).catch(async (error: unknown) => {
+    await removeDir();
+    throw error;
+  });
 
   const kill = async (signal: NodeJS.Signals = 'SIGKILL'): Promise<void> => {
     if (hasEnded(child)) return;
@@ -64,7 +70,7 @@ export async function startRedisServer(options: RedisServerOptions = {}): Promis
     async stop() {
       // A stopped process would leave SIGTERM pending; nothing it holds is wanted any more.
       await kill('SIGKILL');
-      if (options.dir === undefined) await rm(dir, { recursive: true, force: true });
+      await removeDir();
     },
   };
 }

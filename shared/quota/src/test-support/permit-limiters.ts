@@ -1,0 +1,34 @@
+import { createPermitLimiter } from '../permit-limiter.ts';
+import type { PermitLimiter } from '../permit-limiter.ts';
+import { useLedgerConnections } from './ledger-connections.ts';
+
+export interface TestLimiters {
+  readonly keySpace: string;
+  /** A limiter with a connection of its own, as another process would have it. */
+  open(url: string, settings: { limit: number; windowMs?: number }): Promise<PermitLimiter>;
+}
+
+/** Call inside a `describe`: limiters are closed after each test. */
+export function usePermitLimiters(): TestLimiters {
+  const opened: PermitLimiter[] = [];
+  afterEach('close limiters', async () => {
+    await Promise.all(opened.splice(0).map((limiter) => limiter.close()));
+  });
+  const connections = useLedgerConnections();
+  const keySpace = 'test:{permits}';
+  return {
+    keySpace,
+    async open(url, { limit, windowMs = 60_000 }) {
+      const limiter = await createPermitLimiter({
+        redis: await connections.open(url),
+        keySpace,
+        limit,
+        windowMs,
+        callTimeoutMs: 1_000,
+        onError() {},
+      });
+      opened.push(limiter);
+      return limiter;
+    },
+  };
+}
