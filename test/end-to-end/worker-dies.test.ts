@@ -28,13 +28,11 @@ describe('a worker that dies or is stopped in the middle of a call', function ()
       action: { kind: 'hang' },
     });
     const { id: batchId, items } = await stack.api.postBatch([hung, ...others]);
-    await waitFor(
-      async () => (await stack.control.calls()).calls.some((call) => call.machineId === hung) || undefined,
-      {
-        timeoutMs: 10_000,
-        what: 'the call that hangs',
-      },
-    );
+    // The first window: the call that hangs, and two whose answers are stored.
+    await waitFor(async () => (await stack.api.findBatch(batchId)).counts['started'] === limit - 1, {
+      timeoutMs: 10_000,
+      what: 'all but the hanging call to be answered',
+    });
     stack.workers[0]?.kill('SIGKILL');
     await stack.workers[0]?.exited;
     await stack.addWorker();
