@@ -26,7 +26,9 @@ const settings = z.object({
   AZURE_CLIENT_SECRET: z.string().optional(),
   AZURE_CLIENT_CERTIFICATE_PATH: z.string().optional(),
   AZURE_FEDERATED_TOKEN_FILE: z.string().optional(),
-  AZURE_AUTHORITY_HOST: httpsUrl().default('https://login.microsoftonline.com'),
+  AZURE_AUTHORITY_HOST: httpsUrl()
+    .refine(isHttpsOrigin, 'not an origin (expected https and a host, without a path)')
+    .default('https://login.microsoftonline.com'),
   DEFENDER_BASE_URL: httpsUrl().default('https://api.securitycenter.windows.com'),
   DEFENDER_SCOPE: z.string().default('https://api.securitycenter.microsoft.com/.default'),
   DEFENDER_OPERATION: z.enum(operationNames).default('initiateInvestigation'),
@@ -44,6 +46,9 @@ const credentialNames = [
   'AZURE_FEDERATED_TOKEN_FILE',
 ] as const;
 
+/** Settings that may come from a file named by `NAME_FILE`, and appear in no message. */
+const secrets = ['REDIS_URL', 'AZURE_CLIENT_SECRET'];
+
 export type WorkerConfig = ReturnType<typeof readWorkerConfig>;
 
 /**
@@ -53,7 +58,7 @@ export type WorkerConfig = ReturnType<typeof readWorkerConfig>;
  */
 export function readWorkerConfig(env: Env) {
   const faults: string[] = [];
-  const given = credentialNames.filter((name) => isSet(env, name));
+  const given = credentialNames.filter((name) => isSet(env, name) || isSet(env, secretFileOf(name)));
   if (given.length === 0)
     faults.push(`${credentialNames.join(' | ')}: not set (expected exactly one of them)`);
   if (given.length > 1) faults.push(`${given.join(', ')}: set together (expected exactly one of them)`);
@@ -80,7 +85,7 @@ export function readWorkerConfig(env: Env) {
 
 function readOrFaults(env: Env, faults: string[]): z.output<typeof settings> {
   try {
-    const read = readSettings(settings, env, { secrets: ['REDIS_URL', 'AZURE_CLIENT_SECRET'] });
+    const read = readSettings(settings, env, { secrets });
     if (faults.length === 0) return read;
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;
@@ -89,8 +94,17 @@ function readOrFaults(env: Env, faults: string[]): z.output<typeof settings> {
   throw new SettingsError(faults);
 }
 
-function isSet(env: Env, name: string): boolean {
-  return [name, `${name}_FILE`].some((form) => (env[form] ?? '') !== '');
+function isSet(env: Env, name: string | undefined): boolean {
+  return name !== undefined && (env[name] ?? '') !== '';
+}
+
+/** Only a secret can come from a file of its own; the other credentials are paths already. */
+function secretFileOf(name: string): string | undefined {
+  return secrets.includes(name) ? `${name}_FILE` : undefined;
+}
+
+function isHttpsOrigin(url: string): boolean {
+  return url.startsWith('https:') && new URL(url).pathname === '/';
 }
 
 function credentialOf(read: z.output<typeof settings>): Credential {

@@ -73,8 +73,9 @@ function impossible(): Consequence {
   };
 }
 
-function lengthOf(retryAfterMs: number | undefined): HoldLength {
-  return retryAfterMs === undefined ? 'growing' : { forMs: retryAfterMs };
+/** "Again at once" is no length: each try costs a permit, and nothing would slow them down. */
+function lengthOf(retryAfterMs = 0): HoldLength {
+  return retryAfterMs > 0 ? { forMs: retryAfterMs } : 'growing';
 }
 
 /**

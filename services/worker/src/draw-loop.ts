@@ -108,20 +108,28 @@ async function drawOrRelease({ draw }: DrawLoopOptions, permit: Permit): Promise
   }
 }
 
-/** A wait that can be cut short. */
+/** A wait that can be cut short. Rung while nobody waits, it cuts the next one short: what was seen is out of date. */
 function createAlarm() {
   let wake: (() => void) | undefined;
+  let hasRung = false;
   return {
-    ring: () => wake?.(),
-    wait: (ms: number) =>
-      new Promise<void>((resolve) => {
-        const timer = setTimeout(done, ms);
-        wake = done;
-        function done() {
-          clearTimeout(timer);
-          wake = undefined;
-          resolve();
-        }
-      }),
+    ring() {
+      hasRung = true;
+      wake?.();
+    },
+    async wait(ms: number): Promise<void> {
+      if (!hasRung) await new Promise<void>((resolve) => waitOrWake(ms, resolve));
+      hasRung = false;
+    },
   };
+
+  function waitOrWake(ms: number, resolve: () => void): void {
+    const timer = setTimeout(done, ms);
+    wake = done;
+    function done() {
+      clearTimeout(timer);
+      wake = undefined;
+      resolve();
+    }
+  }
 }

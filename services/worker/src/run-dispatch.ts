@@ -74,6 +74,8 @@ export async function runDispatch(
     if (reply.kind !== 'granted') return await steps.onRefusal(reply, dispatch);
     if (!(await isBegun(call, steps))) return 'done';
 
+    // From here on it may have left, even if no outcome comes back.
+    spent = true;
     const outcome = await steps.call(call, token.token);
     const consequence = consequenceOf(outcome);
     spent = consequence.permit === 'spent';

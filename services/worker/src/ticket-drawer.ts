@@ -18,6 +18,7 @@ export interface DrawnTicket {
 /** The queue as a worker sees it: draw the ticket that is next, one at a time, without waiting for one. */
 export interface TicketDrawer {
   draw(): Promise<DrawnTicket | undefined>;
+  /** A ticket still in hand is renewed no more and goes back to the queue after its lock. */
   close(): Promise<void>;
 }
 
@@ -52,24 +53,58 @@ export async function createTicketDrawer(options: TicketDrawerOptions): Promise<
     removeOnFail: { count: 0 },
   });
   worker.on('error', onError);
+  drawCorruptTickets(worker);
   await worker.startStalledCheckTimer();
+  const renewals = new Set<NodeJS.Timeout>();
 
   return {
     async draw() {
       const token = randomUUID();
       const job = await worker.getNextJob(token, { block: false });
-      return job && hold(job, token, lockMs, onError);
+      if (!job) return undefined;
+      const renewal = setInterval(() => {
+        job.extendLock(token, lockMs).catch(onError);
+      }, lockMs / renewalsPerLock);
+      renewals.add(renewal);
+      const endRenewal = () => {
+        clearInterval(renewal);
+        renewals.delete(renewal);
+      };
+      return ticketOf(job, token, endRenewal, onError);
     },
-    close: () => worker.close(),
+    async close() {
+      for (const renewal of renewals) clearInterval(renewal);
+      await worker.close();
+    },
   };
 }
 
-function hold(job: Job, token: string, lockMs: number, onError: (error: unknown) => void): DrawnTicket {
-  const renewal = setInterval(() => {
-    job.extendLock(token, lockMs).catch(onError);
-  }, lockMs / renewalsPerLock);
+/**
+ * BullMQ parses a ticket's data while it draws it. Where that is no JSON it throws, when the ticket is drawn already
+ * and nobody knows whose it is: it would come back after its lock for ever and never be served.
+ */
+function drawCorruptTickets(worker: Worker): void {
+  const original = worker['createJob'].bind(worker);
+  worker['createJob'] = (raw, id) => original({ ...raw, data: isJson(raw.data) ? raw.data : 'null' }, id);
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function ticketOf(
+  job: Job,
+  token: string,
+  endRenewal: () => void,
+  onError: (error: unknown) => void,
+): DrawnTicket {
   const letGo = async (act: () => Promise<unknown>) => {
-    clearInterval(renewal);
+    endRenewal();
     // A ticket whose lock was lost is somebody else's by now; the dispatch itself says what was done.
     await act().catch(onError);
   };

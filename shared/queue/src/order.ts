@@ -27,7 +27,7 @@ const maxBullPriority = 2_097_151;
  */
 export function orderRank(arrivedAtMs: number, priority: Priority): number {
   const rank = Math.floor((arrivedAtMs - headStartMs[priority] - epochMs) / stepMs);
-  if (rank < 1 || rank > maxBullPriority) {
+  if (!(rank >= 1 && rank <= maxBullPriority)) {
     throw new RangeError(
       `the time ${new Date(arrivedAtMs).toISOString()} is outside the range the queue can order`,
     );

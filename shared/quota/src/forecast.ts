@@ -17,12 +17,22 @@ export function nextSlotAtMs(view: LedgerView): number {
  */
 export function expectedStartAtMs(view: LedgerView, position: number): number {
   const opensAt = slotOpenings(view);
-  const index = position - 1;
-  const opening = opensAt[index % view.limit] ?? view.nowMs;
-  return opening + Math.floor(index / view.limit) * view.windowMs;
+  const { windowMs } = view;
+  const openedBy = (timeMs: number) =>
+    opensAt.reduce((sum, firstMs) => sum + Math.max(0, Math.floor((timeMs - firstMs) / windowMs) + 1), 0);
+
+  // The slots do not take turns: one whose call is under way opens later than another that is used twice by then. So
+  // the time at which enough have opened is searched for, by halving.
+  let [early, late] = [Math.min(...opensAt), Math.max(...opensAt) + position * windowMs];
+  while (early < late) {
+    const middle = Math.floor((early + late) / 2);
+    if (openedBy(middle) < position) early = middle + 1;
+    else late = middle;
+  }
+  return early;
 }
 
-/** The times at which the slots open, one per slot of the limit, soonest first; none before now or the hold's end. */
+/** The times at which the slots open first, one per slot of the limit; none before now or the hold's end. */
 function slotOpenings(view: LedgerView): number[] {
   const earliest = Math.max(view.nowMs, view.hold?.untilMs ?? 0);
   const inUse = view.slotsInUse.slice(-view.limit).map((slot) => Math.max(slot.freeAtMs, earliest));

@@ -21,8 +21,9 @@ if entry.outcome ~= 'under-way' then
   return { 'recorded', tonumber(redis.call('ZSCORE', calls, call_id) or '0') }
 end
 
+-- Rounded up, as `spent at` is: the call may have arrived within this very millisecond.
 local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local now = clock[1] * 1000 + math.ceil(clock[2] / 1000)
 local counted_from = math.min(now, entry.spentAt + entry.callTimeoutMs)
 entry.outcome = outcome
 entry.answeredAt = now

@@ -7,7 +7,7 @@
 --       4 holds     hash: reason -> time (ms) until which nobody may call
 -- ARGV  1 call id   2 dispatch id   3 machine id   4 limit   5 window ms   6 call timeout ms   7 history windows
 --
--- Returns  {'granted', now, used after, free since}   free since: when the slot taken had opened, 0 if never used
+-- Returns  {'granted', spent at, used after, free since}   free since: when the slot taken had opened, 0 if never used
 --          {'spent', call id, now}                    another call for this dispatch is under way: never a second one
 --          {'held', until, now, reason}
 --          {'full', next slot, now}
@@ -17,8 +17,10 @@ local calls, entries, intents, holds = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local call_id, dispatch_id, machine_id = ARGV[1], ARGV[2], ARGV[3]
 local limit, window, timeout, history = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 
+-- What is compared is rounded down and what is recorded is rounded up, so that rounding never shortens a window.
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local spent_at = clock[1] * 1000 + math.ceil(clock[2] / 1000)
 
 local under_way = redis.call('HGET', intents, dispatch_id)
 if under_way == call_id then
@@ -58,9 +60,9 @@ if #old > 0 then
   redis.call('HDEL', entries, unpack(old))
 end
 
-redis.call('ZADD', calls, now + timeout + window, call_id)
+redis.call('ZADD', calls, spent_at + timeout + window, call_id)
 redis.call('HSET', entries, call_id, cjson.encode({
-  callId = call_id, dispatchId = dispatch_id, machineId = machine_id, spentAt = now, callTimeoutMs = timeout, outcome = 'under-way',
+  callId = call_id, dispatchId = dispatch_id, machineId = machine_id, spentAt = spent_at, callTimeoutMs = timeout, outcome = 'under-way',
 }))
 redis.call('HSET', intents, dispatch_id, call_id)
-return { 'granted', now, used + 1, free_since }
+return { 'granted', spent_at, used + 1, free_since }
