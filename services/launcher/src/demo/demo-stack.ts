@@ -1,0 +1,135 @@
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Lifecycle } from '@diq/runtime/lifecycle.ts';
+import type { Env } from '@diq/runtime/read-settings.ts';
+import { openService } from '../open-service.ts';
+import type { ServiceName } from '../start-service.ts';
+import { DemoFailure } from './demo-failure.ts';
+
+/** The services of the demo, each in a process of its own, on free ports of this machine. */
+export interface DemoStack {
+  readonly intakeUrl: string;
+  readonly apiKey: string;
+  readonly workerUrl: string;
+  readonly redisUrl: string;
+  readonly simulatorUrl: string;
+  /** What makes the simulator's certificate trusted. */
+  readonly caFile: string;
+  readonly controlKey: string;
+}
+
+export interface DemoStackOptions {
+  readonly lifecycle: Lifecycle;
+  readonly limit: number;
+  readonly windowMs: number;
+  readonly onLine: (service: ServiceName, line: string) => void;
+  /** Called when a service ends by itself. */
+  readonly onLost: (failure: DemoFailure) => void;
+}
+
+/** Longer than a service's own limit of 10 s. */
+const stopTimeoutMs = 11_000;
+
+/**
+ * Starts everything, with secrets made up for this run and never shown. The lifecycle ends the services in the order
+ * intake, worker, simulator, Valkey and removes the temporary folder.
+ *
+ * @throws DemoFailure when a service does not start
+ */
+export async function startDemoStack(options: DemoStackOptions): Promise<DemoStack> {
+  const { lifecycle, onLine, onLost } = options;
+  const folder = await mkdtemp(join(tmpdir(), 'defender-demo-'));
+  lifecycle.onClose('temporary folder', () => rm(folder, { recursive: true, force: true }));
+  const open = async (name: ServiceName, env: Env) => {
+    try {
+      return await openService(name, {
+        env,
+        lifecycle,
+        stopTimeoutMs,
+        onLine: (line) => onLine(name, line),
+        onLost: (reason) => onLost(new DemoFailure(reason, name)),
+      });
+    } catch (error) {
+      throw new DemoFailure(error instanceof Error ? error.message : String(error), name);
+    }
+  };
+
+  const secrets = makeSecrets();
+  const caFile = join(folder, 'simulator-ca.pem');
+  const [redis, simulator] = await Promise.all([
+    open('embedded-redis', { LOG_LEVEL: 'warn' }),
+    open('defender-simulator', simulatorEnv(options, secrets, caFile)),
+  ]);
+  const redisUrl = `redis://127.0.0.1:${redis.ready.port}`;
+  const simulatorUrl = String(simulator.ready['origin']);
+  const queueEnv = { ...sharedEnv(options, secrets), REDIS_URL: redisUrl };
+  const [worker, intake] = await Promise.all([
+    open('worker', { ...queueEnv, ...workerEnv(secrets, simulatorUrl, caFile) }),
+    open('intake-api', { ...queueEnv, ...intakeEnv(secrets) }),
+  ]);
+  return {
+    intakeUrl: `http://127.0.0.1:${intake.ready.port}`,
+    apiKey: secrets.apiKey,
+    workerUrl: `http://127.0.0.1:${worker.ready.port}`,
+    redisUrl,
+    simulatorUrl,
+    caFile,
+    controlKey: secrets.controlKey,
+  };
+}
+
+type Secrets = ReturnType<typeof makeSecrets>;
+
+function makeSecrets() {
+  return {
+    tenantId: randomUUID(),
+    clientId: randomUUID(),
+    clientSecret: secret(),
+    apiKey: secret(),
+    controlKey: secret(),
+  };
+}
+
+function secret(): string {
+  return randomBytes(32).toString('base64url');
+}
+
+function simulatorEnv({ limit, windowMs }: DemoStackOptions, secrets: Secrets, caFile: string): Env {
+  return {
+    SIMULATOR_PORT: '0',
+    SIMULATOR_TENANT_ID: secrets.tenantId,
+    SIMULATOR_CLIENT_ID: secrets.clientId,
+    SIMULATOR_CLIENT_SECRET: secrets.clientSecret,
+    SIMULATOR_CONTROL_KEY: secrets.controlKey,
+    SIMULATOR_CA_FILE: caFile,
+    SIMULATOR_LIMIT: String(limit),
+    SIMULATOR_WINDOW: String(windowMs),
+  };
+}
+
+function sharedEnv({ limit, windowMs }: DemoStackOptions, { tenantId }: Secrets): Env {
+  return {
+    AZURE_TENANT_ID: tenantId,
+    DEFENDER_CALLS_PER_WINDOW: String(limit),
+    DEFENDER_WINDOW: String(windowMs),
+  };
+}
+
+function workerEnv({ clientId, clientSecret }: Secrets, simulatorUrl: string, caFile: string): Env {
+  return {
+    WORKER_PORT: '0',
+    WORKER_HOST: '127.0.0.1',
+    AZURE_CLIENT_ID: clientId,
+    AZURE_CLIENT_SECRET: clientSecret,
+    AZURE_AUTHORITY_HOST: simulatorUrl,
+    DEFENDER_BASE_URL: simulatorUrl,
+    NODE_EXTRA_CA_CERTS: caFile,
+  };
+}
+
+function intakeEnv({ apiKey }: Secrets): Env {
+  const hash = createHash('sha256').update(apiKey).digest('hex');
+  return { INTAKE_PORT: '0', INTAKE_HOST: '127.0.0.1', INTAKE_API_KEYS: `demo:submit+read:${hash}` };
+}

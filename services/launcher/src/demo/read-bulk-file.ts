@@ -1,0 +1,37 @@
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
+import { DemoFailure } from './demo-failure.ts';
+import { expectOutcomes, type ExpectedOutcome } from './expect-outcomes.ts';
+
+/** Only as much as is needed to foretell the outcome; everything else is for the intake to judge. */
+const bulkFile = z.object({
+  requests: z.array(z.unknown()).min(1),
+  defaults: z.object({ comment: z.unknown() }).partial().optional(),
+});
+
+/** A bulk request as it stands in a file. */
+export interface BulkRequest {
+  /** As it is posted, byte for byte. */
+  readonly text: string;
+  /** The machine id of each item as written, or what stands in its place. */
+  readonly machines: readonly string[];
+  /** For each item. */
+  readonly expected: readonly ExpectedOutcome[];
+}
+
+/** @throws DemoFailure when the file is missing or is no bulk request */
+export async function readBulkFile(file: URL): Promise<BulkRequest> {
+  try {
+    const text = await readFile(file, 'utf8');
+    const content = bulkFile.parse(JSON.parse(text));
+    return { text, machines: content.requests.map(machineOf), expected: expectOutcomes(content) };
+  } catch (error) {
+    throw new DemoFailure(`${file.pathname} is no bulk request: ${String(error).replaceAll(/\s+/g, ' ')}`);
+  }
+}
+
+function machineOf(request: unknown): string {
+  const machineId =
+    typeof request === 'object' && request !== null ? Reflect.get(request, 'machineId') : undefined;
+  return typeof machineId === 'string' ? machineId : '–';
+}

@@ -1,0 +1,50 @@
+import type { Env } from '@diq/runtime/read-settings.ts';
+import { settingsExitCode } from '@diq/runtime/run-service.ts';
+import { spawnService, type ServiceProcess, type SpawnServiceOptions } from '@diq/runtime/spawn-service.ts';
+
+const entries = {
+  'embedded-redis': '../../../shared/runtime/src/embedded-redis-main.ts',
+  'defender-simulator': '../../defender-simulator/src/main.ts',
+  'intake-api': '../../intake-api/src/main.ts',
+  worker: '../../worker/src/main.ts',
+} as const;
+
+export type ServiceName = keyof typeof entries;
+
+/** What a service gets: all of its environment, and who reads what it writes. */
+export interface StartServiceOptions {
+  readonly env: Env;
+  readonly onLine?: NonNullable<SpawnServiceOptions['onLine']>;
+}
+
+/**
+ * Starts one of the services in a process of its own and waits until it is ready.
+ *
+ * @throws ServiceStartError when it ends before that, or takes longer than 20 s
+ */
+export async function startService(name: ServiceName, options: StartServiceOptions): Promise<ServiceProcess> {
+  const entry = new URL(entries[name], import.meta.url);
+  // Valkey runs on Node's WASI, whose warning says nothing to whoever starts this.
+  const nodeArgs = name === 'embedded-redis' ? ['--disable-warning=ExperimentalWarning'] : [];
+  try {
+    return await spawnService({ entry, ...options, name, nodeArgs });
+  } catch (error) {
+    throw new ServiceStartError(name, error);
+  }
+}
+
+/** A service did not become ready. */
+export class ServiceStartError extends Error {
+  override readonly name = 'ServiceStartError';
+  readonly service: ServiceName;
+  /** It refused its settings, and has written which and why to its standard error. */
+  readonly refusedSettings: boolean;
+
+  constructor(service: ServiceName, cause: unknown) {
+    const told = cause instanceof Error ? cause.message : String(cause);
+    // The output stands behind the first line; it was handed on as it came.
+    super(told.split('. It wrote:')[0] ?? told);
+    this.service = service;
+    this.refusedSettings = told.startsWith(`${service} ended (${settingsExitCode})`);
+  }
+}

@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  childrenOf,
+  findByCommand,
+  hasProc,
+  isAlive,
+  killRuns,
+  portsIn,
+  refusesConnections,
+  runCommand,
+  type ChildRun,
+} from './child-run.ts';
+
+describe('npm run demo', function () {
+  this.timeout(40_000);
+  let folder: string;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'demo-test-'));
+  });
+  after(async () => {
+    killRuns();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const runDemo = (windowText: string) =>
+    runCommand('demo', { DEMO_WINDOW: windowText, TMPDIR: folder, TMP: folder, TEMP: folder });
+
+  async function assertNothingLeft(children: readonly number[], ports: readonly number[]): Promise<void> {
+    assert.equal(ports.length, 4, 'intake, worker, simulator, Valkey');
+    assert.deepEqual(await Promise.all(ports.map(refusesConnections)), [true, true, true, true]);
+    assert.deepEqual(children.filter(isAlive), []);
+    assert.deepEqual(await demoFolders(), []);
+  }
+
+  async function demoFolders(): Promise<string[]> {
+    return (await readdir(folder)).filter((name) => name.startsWith('defender-demo-'));
+  }
+
+  /** Once everything runs: the children, and that they really are there. */
+  async function childrenOfRunning(demo: ChildRun): Promise<number[]> {
+    await demo.said(/POST \/v1\/batches: accepted 10, coalesced 1, rejected 1/);
+    const children = await childrenOf(demo.pid);
+    if (hasProc) assert.equal(children.length, 4);
+    assert.equal((await demoFolders()).length, 1);
+    return children;
+  }
+
+  it('takes the bulk file all the way, checks itself, and leaves nothing behind', async () => {
+    const demo = runDemo('1s');
+    const children = await childrenOfRunning(demo);
+    assert.equal(await demo.exited, 0, demo.stdout() + demo.stderr());
+
+    const output = demo.stdout();
+    assert.match(output, /shortened to 5 per 1 s for the demo; Defender's own is 5 per hour/);
+    assert.match(output, /11\/11 {2}started 10, waiting 0, failed 1/);
+    assert.match(output, /finance-laptop-042\.corp\.example +rejected +invalid_item/);
+    assert.match(output, /dead00c4b7e19f5230a8d6c1e4f7b2905a3c8d61 +failed +machine_not_found/);
+    const shared = /e828a0624ed33f919db541065190d2f75e50a071 +started +(\d+)\n/.exec(output)?.[1];
+    assert.match(
+      output,
+      new RegExp(`E828A0624ED33F919DB541065190D2F75E50A071 +started +${shared} \\(coalesced with #2\\)`),
+    );
+    assert.equal(output.match(/^ +\d+ .* started +\d+/gm)?.length, 10);
+    assert.match(output, /10 calls arrived, never more than 5 in any rolling 1 s/);
+    assert.equal(demo.stderr(), '');
+    await assertNothingLeft(children, portsIn(output));
+  });
+
+  it('ends with 130 on Ctrl-C in the middle and leaves nothing behind', async () => {
+    const demo = runDemo('30s');
+    const children = await childrenOfRunning(demo);
+    await demo.said(/waiting [1-9]\d*, .*next slot in/);
+    demo.kill('SIGINT');
+    assert.equal(await demo.exited, 130);
+    await assertNothingLeft(children, portsIn(demo.stdout()));
+  });
+
+  it('leaves nothing behind when told to end while it is still starting', async () => {
+    const demo = runDemo('30s');
+    await demo.said(/Starting embedded Valkey/);
+    demo.kill('SIGTERM');
+    assert.equal(await demo.exited, 143);
+    assert.deepEqual(await childrenOf(demo.pid), []);
+    assert.deepEqual(await demoFolders(), []);
+  });
+
+  it('fails with the reason in one line when a service dies, showing what that wrote last', async function () {
+    if (!hasProc) this.skip();
+    const demo = runDemo('30s');
+    const children = await childrenOfRunning(demo);
+    const worker = await findByCommand(children, 'services/worker');
+    process.kill(worker, 'SIGKILL');
+    assert.equal(await demo.exited, 1);
+    assert.match(demo.stderr(), /The last lines of worker:\n\{.*"ready"/);
+    assert.match(demo.stderr(), /^The demo failed: worker ended by itself \(SIGKILL\)\n$/m);
+    await assertNothingLeft(children, portsIn(demo.stdout()));
+  });
+});

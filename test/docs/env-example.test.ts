@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { environmentNames } from '@diq/defender-simulator/config.ts';
+import { readIntakeSettings } from '@diq/intake-api/config.ts';
+import { readWorkerConfig } from '@diq/worker/config.ts';
+
+interface Line {
+  readonly name: string;
+  readonly value: string;
+  /** Behind a `#`: the default, or nothing where there is none. */
+  readonly isOptional: boolean;
+}
+
+describe('.env.example', () => {
+  let lines: readonly Line[];
+  let ofServices: ReadonlySet<string>;
+  before(async () => {
+    lines = parse(await readFile(new URL('../../.env.example', import.meta.url), 'utf8'));
+    ofServices = new Set([...(await settingsOf('intake-api')), ...(await settingsOf('worker'))]);
+  });
+
+  it('names no setting that no service reads', () => {
+    const known = new Set([...ofServices, ...Object.values(environmentNames)]);
+    const isKnown = (name: string) => known.has(name) || known.has(name.replace(/_FILE$/, ''));
+    assert.deepEqual(
+      lines.map(({ name }) => name).filter((name) => !isKnown(name)),
+      [],
+    );
+  });
+
+  it('names every setting of intake and worker, each once', () => {
+    const names = lines.map(({ name }) => name);
+    assert.deepEqual(
+      [...ofServices].filter((name) => !names.includes(name)),
+      [],
+    );
+    assert.equal(new Set(names).size, names.length);
+  });
+
+  it('holds no secret and asks for each one', () => {
+    const secrets = lines.filter(({ name }) => /SECRET|KEYS/.test(name));
+    assert.deepEqual(
+      secrets.map(({ name, value }) => [name, value]),
+      ['INTAKE_API_KEYS', 'INTAKE_API_KEYS_FILE', 'AZURE_CLIENT_SECRET', 'AZURE_CLIENT_SECRET_FILE'].map(
+        (name) => [name, ''],
+      ),
+    );
+  });
+
+  it('tells the defaults that apply, and leaves open exactly what has none', () => {
+    const filledIn = {
+      REDIS_URL: 'redis://localhost:6379',
+      AZURE_TENANT_ID: '11111111-2222-3333-4444-555555555555',
+      AZURE_CLIENT_ID: 'aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee',
+      AZURE_CLIENT_SECRET: 'secret',
+      INTAKE_API_KEYS: `soar:submit:${'0'.repeat(64)}`,
+    };
+    const mandatory = lines.filter(({ isOptional }) => !isOptional).map(({ name }) => name);
+    assert.deepEqual(mandatory.toSorted(), Object.keys(filledIn).toSorted());
+
+    const told = Object.fromEntries(lines.map(({ name, value }) => [name, value]));
+    assert.deepEqual(readWorkerConfig({ ...told, ...filledIn }), readWorkerConfig(filledIn));
+    assert.deepEqual(readIntakeSettings({ ...told, ...filledIn }), readIntakeSettings(filledIn));
+    assert.equal(told['LOG_LEVEL'], 'info');
+  });
+});
+
+function parse(text: string): Line[] {
+  return [...text.matchAll(/^(# )?([A-Z][A-Z0-9_]*)=(.*)$/gm)].map(([, mark, name = '', value = '']) => ({
+    name,
+    value,
+    isOptional: mark !== undefined,
+  }));
+}
+
+/** The keys of the schema in a service's `config.ts`, which are the names of the variables. */
+async function settingsOf(service: string): Promise<string[]> {
+  const source = await readFile(new URL(`../../services/${service}/src/config.ts`, import.meta.url), 'utf8');
+  const names = [...source.matchAll(/^ +([A-Z][A-Z0-9_]+): /gm)].map(([, name = '']) => name);
+  assert.ok(names.includes('REDIS_URL') && names.includes('LOG_LEVEL'), `no schema found in ${service}`);
+  return names;
+}
