@@ -181,8 +181,11 @@ function isLost(moved: Moved): moved is Extract<Moved, { moved: false }> {
   return !moved.moved && moved.state !== 'waiting';
 }
 
-function waitBeforeToken(token: Extract<TokenResult, { kind: 'unavailable' }>): number | undefined {
-  return token.retryAfterMs;
+/** `undefined` for a growing wait: also where the authority asks for none, or it would be asked without a pause. */
+function waitBeforeToken({
+  retryAfterMs = 0,
+}: Extract<TokenResult, { kind: 'unavailable' }>): number | undefined {
+  return retryAfterMs > 0 ? retryAfterMs : undefined;
 }
 
 /** What to do with the ticket when the ledger says no. */

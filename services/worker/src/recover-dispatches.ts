@@ -41,15 +41,22 @@ const recordedRequests = z.union([
  * @returns how many dispatches were finished
  */
 export async function recoverDispatches(options: RecoveryOptions): Promise<number> {
-  const { ledger, dispatches, permitTimeoutMs } = options;
+  const { ledger, dispatches, logger, permitTimeoutMs } = options;
   const { nowMs } = await ledger.look();
   const ids = await dispatches.sendingSince(nowMs - permitTimeoutMs, perRound);
+  let finished = 0;
   for (const id of ids) {
-    const dispatch = await dispatches.find(id);
-    if (dispatch?.state === 'sending' && dispatch.callId !== undefined)
+    try {
+      const dispatch = await dispatches.find(id);
+      if (dispatch?.state !== 'sending' || dispatch.callId === undefined) continue;
       await finish(dispatch, dispatch.callId, options);
+      finished += 1;
+    } catch (error) {
+      // One that cannot be read, another version's perhaps, must not keep the others waiting for ever.
+      logger.error({ err: error, dispatchId: id }, 'could not be finished for a dead worker');
+    }
   }
-  return ids.length;
+  return finished;
 }
 
 async function finish(dispatch: Dispatch, callId: string, options: RecoveryOptions): Promise<void> {
@@ -70,14 +77,20 @@ async function finish(dispatch: Dispatch, callId: string, options: RecoveryOptio
 
 async function requestsAfter(callId: string, ledger: Ledger): Promise<Consequence['requests']> {
   const call = await ledger.findCall(callId);
-  const recorded = call?.facts?.['requests'];
-  if (typeof recorded === 'string') return withoutUndefined(recordedRequests.parse(JSON.parse(recorded)));
+  const recorded = readRecorded(call?.facts?.['requests']);
+  if (recorded) return recorded;
   const requests = { kind: 'settle' as const, settlement: abandonedCall };
   await ledger.recordAnswer(callId, { outcome: 'lost', facts: { requests: JSON.stringify(requests) } });
   return requests;
 }
 
-function withoutUndefined(requests: z.output<typeof recordedRequests>): Consequence['requests'] {
-  // Parsed from JSON, which has no undefined.
-  return requests as Consequence['requests'];
+/** `undefined` also for what another version wrote: then it is not known what Defender made of the call. */
+function readRecorded(text: string | number | undefined): Consequence['requests'] | undefined {
+  if (typeof text !== 'string') return undefined;
+  try {
+    // Parsed from JSON, which has no undefined.
+    return recordedRequests.safeParse(JSON.parse(text)).data as Consequence['requests'] | undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -4,7 +4,11 @@ import { fieldFaults } from './field-fault.ts';
 
 const shape = z.strictObject({ requests: z.array(z.strictObject({ comment: z.string() })).optional() });
 
-function faultsOf(schema: z.ZodType, input: unknown, options: { reportInput?: boolean } = { reportInput: true }) {
+function faultsOf(
+  schema: z.ZodType,
+  input: unknown,
+  options: { reportInput?: boolean } = { reportInput: true },
+) {
   const { error } = schema.safeParse(input, options);
   assert.ok(error, 'the input is refused');
   return fieldFaults(error);

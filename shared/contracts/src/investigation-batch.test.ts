@@ -22,7 +22,11 @@ describe('investigationBatch', () => {
     ['no items', {}, { path: 'requests', message: 'is required' }],
     ['items that are no array', { requests: {} }, { path: 'requests', message: 'must be an array of items' }],
     ['a bare array', [], { path: '', message: 'Invalid input: expected object, received array' }],
-    ['a misspelt field', { ...itemsOf(1), default: {} }, { path: 'default', message: 'is not a known field' }],
+    [
+      'a misspelt field',
+      { ...itemsOf(1), default: {} },
+      { path: 'default', message: 'is not a known field' },
+    ],
     [
       'a machine id for all items',
       { ...itemsOf(1), defaults: { machineId: 'a'.repeat(40) } },

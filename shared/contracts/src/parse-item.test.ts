@@ -140,12 +140,7 @@ describe('parseItem', () => {
       `correlation.${'k'.repeat(64)}…`,
       'must have a name of at most 64 characters',
     ],
-    [
-      'a correlation without a name',
-      own({ correlation: { '': 'v' } }),
-      'correlation.',
-      'must have a name',
-    ],
+    ['a correlation without a name', own({ correlation: { '': 'v' } }), 'correlation.', 'must have a name'],
     ['a misspelt field', own({ notafter: '2026-11-30T08:00:00Z' }), 'notafter', 'is not a known field'],
     [
       'a field named __proto__',
@@ -173,9 +168,13 @@ describe('parseItem', () => {
 
   it('never throws, whatever JSON it is given', () => {
     fc.assert(
-      fc.property(fc.jsonValue(), fc.option(fc.constant({ comment: 'd' }), { nil: undefined }), (input, defaults) => {
-        assert.equal(parseItem(input, nowMs, defaults).ok, false);
-      }),
+      fc.property(
+        fc.jsonValue(),
+        fc.option(fc.constant({ comment: 'd' }), { nil: undefined }),
+        (input, defaults) => {
+          assert.equal(parseItem(input, nowMs, defaults).ok, false);
+        },
+      ),
     );
   });
 

@@ -6,7 +6,14 @@ import type { LedgerCall, LedgerView, SpendReply } from './ledger-replies.ts';
 import { loadScript } from './script.ts';
 
 /** Why nobody may call for now. A closed list: it is a metric's label. */
-export const holdReasons = ['throttled', 'not-allowed', 'no-token', 'unreachable', 'failing', 'paused'] as const;
+export const holdReasons = [
+  'throttled',
+  'not-allowed',
+  'no-token',
+  'unreachable',
+  'failing',
+  'paused',
+] as const;
 
 export type HoldReason = (typeof holdReasons)[number];
 

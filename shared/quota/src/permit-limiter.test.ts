@@ -14,7 +14,9 @@ describe('permit limiter', () => {
   describe('giving permits', () => {
     it('gives as many as the limit, and no more, to all processes together', async () => {
       const three = await Promise.all([open({ limit: 5 }), open({ limit: 5 }), open({ limit: 5 })]);
-      const asked = await Promise.all(three.flatMap((limiter) => Array.from({ length: 4 }, () => limiter.tryAcquire())));
+      const asked = await Promise.all(
+        three.flatMap((limiter) => Array.from({ length: 4 }, () => limiter.tryAcquire())),
+      );
       assert.equal(asked.filter(Boolean).length, 5);
     });
 
@@ -91,7 +93,10 @@ describe('permit limiter', () => {
       ['FLUSHALL', () => redis.client.flushall()],
       ['SCRIPT FLUSH', () => redis.client.script('FLUSH')],
       ['the loss of its settings', () => redis.client.del(settingsKey())],
-      ['the loss of its list of clients', () => redis.client.del(settingsKey().replace('settings', 'client_last_seen'))],
+      [
+        'the loss of its list of clients',
+        () => redis.client.del(settingsKey().replace('settings', 'client_last_seen')),
+      ],
     ];
     for (const [what, lose] of losses) {
       it(`works on after ${what}`, async () => {

@@ -37,6 +37,10 @@ local is_open = { queued = true, dispatching = true }
 
 local function move_in_batch(batch_id, old_status)
   local batch_key = space .. ':batch:' .. batch_id
+  -- Never sealed and gone by itself: counting on would bring it back, for ever.
+  if redis.call('EXISTS', batch_key) == 0 then
+    return
+  end
   redis.call('HINCRBY', batch_key, old_status, -1)
   redis.call('HINCRBY', batch_key, status, 1)
   if is_open[status] then
@@ -89,7 +93,7 @@ elseif to == 'waiting' then
 else
   local machine_key = space .. ':machine:' .. machine
   if redis.call('GET', machine_key) == dispatch_id then
-    redis.call('DEL', machine_key)
+
   end
   redis.call('PEXPIRE', dispatch_key, retention)
   redis.call('PEXPIRE', dispatch_key .. ':joined', retention)
