@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { itemDefaults, maxCommentLength } from './investigation-item.ts';
 import { parseItem } from './parse-item.ts';
 import { priorities } from './priority.ts';

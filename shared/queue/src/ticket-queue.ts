@@ -39,6 +39,8 @@ export function createTicketQueue(
   keySpace: string,
   onError: (error: Error) => void,
 ): TicketQueue {
+  // BullMQ asks the server for its version when a queue is made; if that fails, the queue refuses everything for good.
+  Object.assign(redis.options, { skipVersionCheck: true });
   const queue = new Queue<DispatchPayload>(queueName, {
     connection: redis,
     prefix: keySpace,

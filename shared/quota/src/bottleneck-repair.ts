@@ -6,7 +6,10 @@ interface ScriptSource {
 }
 interface JobStore {
   _dropAllQueued(): void;
-  _scheduled: Record<string, { timeout?: NodeJS.Timeout; expiration?: NodeJS.Timeout }>;
+  _scheduled: Record<
+    string,
+    { timeout?: NodeJS.Timeout; expiration?: NodeJS.Timeout; job: { options: { id: string } } }
+  >;
 }
 
 /** Codes that Bottleneck recognises only when they are the whole error text. */
@@ -51,4 +54,14 @@ export function clearJobTimers(limiter: Bottleneck): void {
     clearTimeout(timeout);
     clearTimeout(expiration);
   }
+}
+
+/**
+ * Where in Redis the lease of a running job ends, and under which name. Bottleneck sets it once, when the job starts and
+ * nobody can know how long its call will take.
+ */
+export function leaseOf(limiter: Bottleneck, jobId: string): { key: string; member: string } | undefined {
+  const { _scheduled: running } = limiter as unknown as JobStore;
+  const member = Object.keys(running).find((index) => running[index]?.job.options.id === jobId);
+  return member === undefined ? undefined : { key: `b_${limiter.id}_job_expirations`, member };
 }

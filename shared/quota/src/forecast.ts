@@ -18,18 +18,21 @@ export function nextSlotAtMs(view: LedgerView): number {
 export function expectedStartAtMs(view: LedgerView, position: number): number {
   const opensAt = slotOpenings(view);
   const { windowMs } = view;
-  const openedBy = (timeMs: number) =>
-    opensAt.reduce((sum, firstMs) => sum + Math.max(0, Math.floor((timeMs - firstMs) / windowMs) + 1), 0);
+  const baseMs = Math.min(...opensAt);
+  // Counted from the first opening: a hold without an end is a time too large to be halved exactly.
+  const offsetsMs = opensAt.map((timeMs) => timeMs - baseMs);
+  const openedBy = (offsetMs: number) =>
+    offsetsMs.reduce((sum, firstMs) => sum + Math.max(0, Math.floor((offsetMs - firstMs) / windowMs) + 1), 0);
 
   // The slots do not take turns: one whose call is under way opens later than another that is used twice by then. So
   // the time at which enough have opened is searched for, by halving.
-  let [early, late] = [Math.min(...opensAt), Math.max(...opensAt) + position * windowMs];
+  let [early, late] = [0, Math.max(...offsetsMs) + position * windowMs];
   while (early < late) {
     const middle = Math.floor((early + late) / 2);
     if (openedBy(middle) < position) early = middle + 1;
     else late = middle;
   }
-  return early;
+  return baseMs + early;
 }
 
 /** The times at which the slots open first, one per slot of the limit; none before now or the hold's end. */

@@ -121,8 +121,10 @@ describe('permit limiter', () => {
   });
 
   async function untilAllAreBack(): Promise<void> {
-    const isBack = async () => (await redis.client.hget(settingsKey(), 'running')) === '0';
-    await waitFor(isBack, { what: 'all permits to be back', intervalMs: 2 });
+    await waitFor(async () => (await redis.client.hget(settingsKey(), 'running')) === '0', {
+      what: 'all permits to be back',
+      intervalMs: 2,
+    });
   }
 
   function settingsKey(): string {

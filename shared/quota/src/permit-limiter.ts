@@ -1,6 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import Bottleneck from 'bottleneck';
 import type { Redis } from 'ioredis';
-import { clearJobTimers, dropLostRaces, repairAfterStateLoss } from './bottleneck-repair.ts';
+import { clearJobTimers, dropLostRaces, leaseOf, repairAfterStateLoss } from './bottleneck-repair.ts';
 import type { LedgerSettings } from './ledger.ts';
 
 /** The right to make one call, in this process' hands. Exactly one of the two is called, once. */
@@ -36,47 +37,33 @@ const afterLedgerMs = 3;
 const answerWithinMs = 1_000;
 
 export async function createPermitLimiter(options: PermitLimiterOptions): Promise<PermitLimiter> {
-  const { limit, windowMs, callTimeoutMs } = options;
+  const { redis, windowMs, callTimeoutMs } = options;
   let isClosed = false;
   const onError = (error: unknown) => {
     if (!isClosed) options.onError(error);
   };
-  const connection = new Bottleneck.IORedisConnection({ client: options.redis.duplicate() });
-  connection.on('error', onError);
-  repairAfterStateLoss(connection);
-  const limiter = new Bottleneck({
-    id: `${options.keySpace}:permits`,
-    connection,
-    datastore: 'ioredis',
-    maxConcurrent: limit,
-    highWater: 0,
-    strategy: Bottleneck.strategy.OVERFLOW,
-    heartbeatInterval: 1_000,
-  });
-  limiter.on('error', onError);
-  dropLostRaces(limiter);
-  try {
-    await limiter.ready();
-    // The first client's settings stay in Redis: without this a new limit would change nothing.
-    // It is a promise, whatever its type says.
-    await Promise.resolve(limiter.updateSettings({ maxConcurrent: limit, highWater: 0 }));
-  } catch (error) {
-    await connection.disconnect(false);
-    throw error;
-  }
-
+  const { limiter, connection } = await openBottleneck(options, onError);
   const leaseMs = windowMs + callTimeoutMs + afterLedgerMs;
   const timers = new Set<NodeJS.Timeout>();
 
   function lease(onGranted: (permit: Permit) => void): Promise<void> {
-    return limiter.schedule({ expiration: leaseMs }, () => holdLease(onGranted));
+    const id = randomUUID();
+    return limiter.schedule({ id, expiration: leaseMs }, () => holdLease(id, onGranted));
   }
 
-  function holdLease(onGranted: (permit: Permit) => void): Promise<void> {
+  /** The call is over, so the lease need not outlast it by the call timeout if this process ends before the window. */
+  function shortenLease(id: string): void {
+    const found = leaseOf(limiter, id);
+    if (!found) return;
+    redis.zadd(found.key, 'XX', Date.now() + windowMs + afterLedgerMs, found.member).catch(onError);
+  }
+
+  function holdLease(id: string, onGranted: (permit: Permit) => void): Promise<void> {
     return new Promise((endLease) => {
       onGranted({
         release: endLease,
         keepForOneWindow() {
+          shortenLease(id);
           const timer = setTimeout(() => {
             timers.delete(timer);
             endLease();
@@ -97,6 +84,36 @@ export async function createPermitLimiter(options: PermitLimiterOptions): Promis
       await connection.disconnect(false);
     },
   };
+}
+
+async function openBottleneck(
+  { redis, keySpace, limit }: PermitLimiterOptions,
+  onError: (error: unknown) => void,
+) {
+  const connection = new Bottleneck.IORedisConnection({ client: redis.duplicate() });
+  connection.on('error', onError);
+  repairAfterStateLoss(connection);
+  const limiter = new Bottleneck({
+    id: `${keySpace}:permits`,
+    connection,
+    datastore: 'ioredis',
+    maxConcurrent: limit,
+    highWater: 0,
+    strategy: Bottleneck.strategy.OVERFLOW,
+    heartbeatInterval: 1_000,
+  });
+  limiter.on('error', onError);
+  dropLostRaces(limiter);
+  try {
+    await limiter.ready();
+    // The first client's settings stay in Redis: without this a new limit would change nothing.
+    // It is a promise, whatever its type says.
+    await Promise.resolve(limiter.updateSettings({ maxConcurrent: limit, highWater: 0 }));
+  } catch (error) {
+    await connection.disconnect(false);
+    throw error;
+  }
+  return { limiter, connection };
 }
 
 /**

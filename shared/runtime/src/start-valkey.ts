@@ -31,7 +31,10 @@ async function startOn(port: number): Promise<Valkey> {
   answerAtOnce(valkey);
   await valkey.start();
   try {
-    await Promise.all(listenersOf(valkey).map(waitUntilListening));
+    const listeners = listenersOf(valkey);
+    // Small replies would otherwise wait for each other's acknowledgement.
+    for (const listener of listeners) listener.on('connection', (socket) => socket.setNoDelay(true));
+    await Promise.all(listeners.map(waitUntilListening));
   } catch (error) {
     await valkey.stop();
     throw error;

@@ -51,9 +51,13 @@ export async function startRedisServer(options: RedisServerOptions = {}): Promis
 
   const kill = async (signal: NodeJS.Signals = 'SIGKILL'): Promise<void> => {
     if (hasEnded(child)) return;
+    if (signal === 'SIGSTOP' || signal === 'SIGCONT') {
+      child.kill(signal);
+      return;
+    }
     const ended = once(child, 'exit');
     child.kill(signal);
-    if (signal !== 'SIGSTOP' && signal !== 'SIGCONT') await ended;
+    await ended;
   };
   return {
     url: `redis://127.0.0.1:${port}`,

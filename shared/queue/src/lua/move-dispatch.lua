@@ -93,7 +93,7 @@ elseif to == 'waiting' then
 else
   local machine_key = space .. ':machine:' .. machine
   if redis.call('GET', machine_key) == dispatch_id then
-
+    redis.call('DEL', machine_key)
   end
   redis.call('PEXPIRE', dispatch_key, retention)
   redis.call('PEXPIRE', dispatch_key .. ':joined', retention)

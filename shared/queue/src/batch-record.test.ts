@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
+import { acceptChunk } from './accept-chunk.ts';
+import { openBatch, sealBatch } from './batch-record.ts';
+import { storeKeys } from './store-keys.ts';
+import {
+  arrivedAtMs,
+  item,
+  keySpace,
+  machine,
+  openTestStore,
+  retentionMs,
+} from './test-support/test-store.ts';
+import type { TestStore } from './test-support/test-store.ts';
+
+const started = { status: 'started', attempts: 1 } as const;
+const cancelled = { status: 'cancelled', attempts: 0 } as const;
+const keys = storeKeys(keySpace);
+
+describe('batch record', () => {
+  const redis = useEmbeddedRedis();
+  let store: TestStore;
+  beforeEach(async () => {
+    await redis.flush();
+    store = await openTestStore(redis.url);
+  });
+  afterEach(() => store.close());
+
+  it('is complete with the last of its requests', async () => {
+    const { batchId, accepted } = await store.intake.acceptBatch(
+      [item(), item({ machineId: machine(3) })],
+      arrivedAtMs,
+    );
+    await settleFirst(accepted[0]!.id);
+    assert.equal((await store.reader.findBatch(batchId))?.isComplete, false);
+    assert.equal(await redis.client.pttl(keys.batch(batchId)), -1);
+    const last = (await store.dispatches.waitingPage(0, 9)).at(-1) ?? '';
+    await store.dispatches.endWaiting(last, cancelled);
+    const batch = await store.reader.findBatch(batchId);
+    assert.equal(batch?.isComplete, true);
+    assert.deepEqual([batch.counts.started, batch.counts.cancelled, batch.counts.queued], [1, 1, 0]);
+    assert.ok((await redis.client.pttl(keys.batch(batchId))) > 0);
+    assert.ok(await redis.client.hget(keys.batch(batchId), 'completedAt'));
+  });
+
+  it('is not complete before it is sealed, though all that is recorded of it is settled', async () => {
+    await openUnsealedBatch(store);
+    await store.dispatches.begin('dispatch-9', 'call-9');
+    await store.dispatches.settle('dispatch-9', 'call-9', started);
+    assert.equal((await store.reader.findBatch('batch-9'))?.isComplete, false);
+    assert.equal(await redis.client.hget(keys.batch('batch-9'), 'completedAt'), null);
+    await sealBatch(store.redis, keySpace, { batchId: 'batch-9', retentionMs });
+    assert.equal((await store.reader.findBatch('batch-9'))?.isComplete, true);
+    assert.ok(await redis.client.hget(keys.batch('batch-9'), 'completedAt'));
+  });
+
+  it('goes away by itself when it is never sealed, and does not come back with its requests', async () => {
+    await openUnsealedBatch(store);
+    assert.ok((await redis.client.pttl(keys.batch('batch-9'))) > 0);
+    assert.ok((await redis.client.pttl(keys.batchItems('batch-9'))) > 0);
+    await redis.client.del(keys.batch('batch-9'), keys.batchItems('batch-9'));
+    await store.dispatches.begin('dispatch-9', 'call-9');
+    await store.dispatches.settle('dispatch-9', 'call-9', started);
+    assert.equal(await redis.client.exists(keys.batch('batch-9'), keys.batchItems('batch-9')), 0);
+    assert.equal((await store.request('request-9')).document.status, 'started');
+  });
+
+  async function settleFirst(requestId: string): Promise<void> {
+    const { id } = await store.dispatchOf(requestId);
+    await store.dispatches.begin(id, 'call-1');
+    await store.dispatches.settle(id, 'call-1', started);
+  }
+});
+
+async function openUnsealedBatch(store: TestStore): Promise<void> {
+  const batch = {
+    batchId: 'batch-9',
+    nowMs: arrivedAtMs,
+    items: ['request-9'],
+    rejected: 0,
+    retentionMs,
+  };
+  await openBatch(store.redis, keySpace, batch);
+  const doc = JSON.stringify({ ...item(), createdAt: new Date(arrivedAtMs).toISOString() });
+  const request = {
+    id: 'request-9',
+    newDispatchId: 'dispatch-9',
+    machineId: machine(9),
+    doc,
+    rank: 9,
+    notAfterMs: undefined,
+  };
+  await acceptChunk(store.redis, keySpace, {
+    requests: [request],
+    batchId: 'batch-9',
+    nowMs: arrivedAtMs,
+  });
+}

@@ -1,0 +1,213 @@
+import assert from 'node:assert/strict';
+import * as fc from 'fast-check';
+import { requestStatuses } from '@diq/contracts/status.ts';
+import type { RequestStatus, TerminalStatus } from '@diq/contracts/status.ts';
+import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
+import { arrivedAtMs, item, machine, openTestStore } from './test-support/test-store.ts';
+import type { TestStore } from './test-support/test-store.ts';
+
+// What intake and workers do in any order, right or wrong, beside a model of a few lines. After every step all numbers
+// that the store keeps must be what a recount over its requests gives, and every move must be answered as modelled.
+
+type Step =
+  | { do: 'acceptOne'; machine: number }
+  | { do: 'acceptBatch'; machines: number[]; rejected: number }
+  | { do: 'begin'; dispatch: number; call: number }
+  | { do: 'giveBack'; dispatch: number; call: number }
+  | { do: 'settle'; dispatch: number; call: number; status: TerminalStatus }
+  | { do: 'endWaiting'; dispatch: number; status: TerminalStatus };
+
+interface ModelRequest {
+  id: string;
+  batchId: string | undefined;
+  status: RequestStatus;
+}
+interface ModelDispatch {
+  id: string;
+  machine: number;
+  state: 'waiting' | 'sending' | 'settled';
+  call: string | undefined;
+  requests: ModelRequest[];
+}
+
+const aMachine = fc.integer({ min: 1, max: 4 });
+const aDispatch = fc.nat(30);
+const aCall = fc.integer({ min: 1, max: 2 });
+const anOutcome = fc.constantFrom<TerminalStatus>('started', 'failed', 'unknown');
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('acceptOne'), machine: aMachine }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('acceptBatch'),
+      machines: fc.array(aMachine, { maxLength: 5 }),
+      rejected: fc.nat(2),
+    }),
+  },
+  { weight: 5, arbitrary: fc.record({ do: fc.constant('begin'), dispatch: aDispatch, call: aCall }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('giveBack'), dispatch: aDispatch, call: aCall }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ do: fc.constant('settle'), dispatch: aDispatch, call: aCall, status: anOutcome }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('endWaiting'),
+      dispatch: aDispatch,
+      status: fc.constantFrom<TerminalStatus>('cancelled', 'expired'),
+    }),
+  },
+);
+
+describe('dispatch store beside a model', () => {
+  const redis = useEmbeddedRedis();
+  let store: TestStore;
+  before(async () => {
+    store = await openTestStore(redis.url);
+  });
+  after(() => store.close());
+
+  it('keeps every count equal to a recount, and moves all requests of a dispatch together', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 25 }), async (steps) => {
+        await redis.flush();
+        const model = createModel(store);
+        for (const one of steps) {
+          await model.take(one);
+          await model.compare();
+        }
+      }),
+      { numRuns: 20, endOnFailure: true },
+    );
+  });
+});
+
+function createModel(store: TestStore) {
+  const dispatches: ModelDispatch[] = [];
+  const requests: ModelRequest[] = [];
+  const batches = new Map<string, { total: number; rejected: number }>();
+
+  async function recorded(
+    id: string,
+    machineNumber: number,
+    batchId: string | undefined,
+    coalescedWith?: string,
+  ) {
+    const open = dispatches.find((one) => one.machine === machineNumber && one.state !== 'settled');
+    assert.equal(coalescedWith, open?.requests[0]?.id);
+    const request: ModelRequest = {
+      id,
+      batchId,
+      status: open?.state === 'sending' ? 'dispatching' : 'queued',
+    };
+    requests.push(request);
+    if (open) return open.requests.push(request);
+    const { dispatchId } = await store.request(id);
+    return dispatches.push({
+      id: dispatchId,
+      machine: machineNumber,
+      state: 'waiting',
+      call: undefined,
+      requests: [request],
+    });
+  }
+
+  function move(
+    dispatch: ModelDispatch,
+    state: ModelDispatch['state'],
+    status: RequestStatus,
+    call?: string,
+  ) {
+    Object.assign(dispatch, { state, call });
+    for (const request of dispatch.requests) request.status = status;
+    return { moved: true };
+  }
+
+  async function takeMove(one: Exclude<Step, { do: 'acceptOne' | 'acceptBatch' }>): Promise<void> {
+    const dispatch = dispatches[one.dispatch % Math.max(1, dispatches.length)];
+    if (!dispatch) return;
+    const { id, state } = dispatch;
+    const refused = { moved: false, state, callId: dispatch.call };
+    const repeated = { moved: true };
+    if (one.do === 'endWaiting') {
+      const wasEnded = state === 'settled' && dispatch.call === undefined;
+      const answer = await store.dispatches.endWaiting(id, { status: one.status, attempts: 0 });
+      if (state === 'waiting') assert.deepEqual(answer, move(dispatch, 'settled', one.status));
+      else assert.deepEqual(answer, wasEnded ? repeated : refused);
+      return;
+    }
+    const call = `call-${one.call}`;
+    const isOwn = dispatch.call === call;
+    if (one.do === 'begin') {
+      const answer = await store.dispatches.begin(id, call);
+      if (state === 'waiting') assert.deepEqual(answer, move(dispatch, 'sending', 'dispatching', call));
+      else assert.deepEqual(answer, state === 'sending' && isOwn ? repeated : refused);
+    } else if (one.do === 'giveBack') {
+      const answer = await store.dispatches.giveBack(id, call);
+      if (state === 'sending' && isOwn) assert.deepEqual(answer, move(dispatch, 'waiting', 'queued'));
+      else assert.deepEqual(answer, refused);
+    } else {
+      const answer = await store.dispatches.settle(id, call, { status: one.status, attempts: 1 });
+      if (state === 'sending' && isOwn) assert.deepEqual(answer, move(dispatch, 'settled', one.status, call));
+      else assert.deepEqual(answer, state === 'settled' && isOwn ? repeated : refused);
+    }
+  }
+
+  return {
+    async take(one: Step): Promise<void> {
+      if (one.do === 'acceptOne') {
+        const { id, coalescedWith } = await store.intake.acceptOne(
+          item({ machineId: machine(one.machine) }),
+          arrivedAtMs,
+        );
+        await recorded(id, one.machine, undefined, coalescedWith);
+      } else if (one.do === 'acceptBatch') {
+        const items = one.machines.map((n) => item({ machineId: machine(n) }));
+        const refusals = Array.from({ length: one.rejected }, (_, index) => ({
+          rejected: { index, error: {} },
+        }));
+        const { batchId, accepted } = await store.intake.acceptBatch([...refusals, ...items], arrivedAtMs);
+        batches.set(batchId, { total: refusals.length + items.length, rejected: refusals.length });
+        for (const [i, n] of one.machines.entries()) {
+          const { id, coalescedWith } = accepted[one.rejected + i]!;
+          await recorded(id, n, batchId, coalescedWith);
+        }
+      } else {
+        await takeMove(one);
+      }
+    },
+
+    async compare(): Promise<void> {
+      const stored = await Promise.all(requests.map(({ id }) => store.request(id)));
+      assert.deepEqual(
+        stored.map(({ document }) => document.status),
+        requests.map(({ status }) => status),
+      );
+      const { counts, waitingDispatches } = await store.reader.backlog();
+      assert.deepEqual(counts, countByStatus(requests));
+      const waiting = dispatches.filter(({ state }) => state === 'waiting');
+      const sending = dispatches.filter(({ state }) => state === 'sending');
+      assert.equal(waitingDispatches, waiting.length);
+      assert.deepEqual(
+        new Set(await store.dispatches.sendingSince(Number.MAX_SAFE_INTEGER, 99)),
+        new Set(sending.map(({ id }) => id)),
+      );
+      for (const [batchId, numbers] of batches) {
+        const ofBatch = requests.filter((request) => request.batchId === batchId);
+        const batch = await store.reader.findBatch(batchId);
+        assert.deepEqual(batch?.counts, { ...countByStatus(ofBatch), ...numbers });
+        assert.equal(
+          batch.isComplete,
+          ofBatch.every(({ status }) => status !== 'queued' && status !== 'dispatching'),
+        );
+      }
+    },
+  };
+}
+
+function countByStatus(requests: readonly ModelRequest[]): Record<RequestStatus, number> {
+  return Object.fromEntries(
+    requestStatuses.map((status) => [status, requests.filter((request) => request.status === status).length]),
+  ) as Record<RequestStatus, number>;
+}

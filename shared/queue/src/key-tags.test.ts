@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { Worker } from 'bullmq';
+import { Redis } from 'ioredis';
+import { createLedger } from '@diq/quota/ledger.ts';
+import { createPermitLimiter } from '@diq/quota/permit-limiter.ts';
+import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
+import { queueName } from './store-keys.ts';
+import { arrivedAtMs, item, keySpace, openTestStore } from './test-support/test-store.ts';
+
+describe('keys in Redis', () => {
+  const redis = useEmbeddedRedis();
+
+  it('all carry one and the same hash tag: in Redis Cluster every script finds its keys on one node', async () => {
+    const store = await openTestStore(redis.url);
+    const quota = { limit: 2, windowMs: 60_000, callTimeoutMs: 1_000 };
+    const limiter = await createPermitLimiter({ ...quota, redis: store.redis, keySpace, onError() {} });
+    const ledger = createLedger(store.redis, keySpace, quota);
+    const connection = new Redis(redis.url, { maxRetriesPerRequest: null });
+    const worker = new Worker(queueName, null, { connection, prefix: keySpace, autorun: false });
+
+    await ledger.writeSettings();
+    const { accepted } = await store.intake.acceptBatch(
+      [item(), item(), { rejected: { index: 2, error: {} } }],
+      arrivedAtMs,
+    );
+    const permit = await limiter.tryAcquire();
+    const job = await worker.getNextJob('token', { block: false });
+    const dispatch = await store.dispatchOf(accepted[0]!.id);
+    assert.equal(job?.id, dispatch.id);
+    await store.dispatches.begin(dispatch.id, 'call-1');
+    const call = { callId: 'call-1', dispatchId: dispatch.id, machineId: dispatch.machineId };
+    assert.equal((await ledger.spend(call)).kind, 'granted');
+    await ledger.holdGrowing('unreachable', { firstMs: 60_000, longestMs: 60_000 });
+    const during = await redis.client.keys('*');
+    await ledger.recordAnswer('call-1', { outcome: 'started', facts: {} });
+    await store.dispatches.settle(dispatch.id, 'call-1', { status: 'started', attempts: 1 });
+    await job?.moveToCompleted(null, 'token', false);
+    permit?.keepForOneWindow();
+
+    const names = new Set([...during, ...(await redis.client.keys('*'))]);
+    const tags = new Set([...names].map((name) => /\{(.*?)\}/.exec(name)?.[1]));
+    assert.deepEqual([...tags], ['queue'], [...names].join('\n'));
+    for (const part of [
+      'b_',
+      'ledger:',
+      'holds',
+      ':queue:',
+      ':request:',
+      ':batch:',
+      ':dispatch:',
+      ':machine:',
+    ]) {
+      assert.ok(
+        [...names].some((name) => name.includes(part)),
+        `a key of ${part} was among them`,
+      );
+    }
+
+    await limiter.close();
+    await worker.close();
+    connection.disconnect();
+    await store.close();
+  });
+});

@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
+import { requestStatuses } from '@diq/contracts/status.ts';
+import { storeKeys } from './store-keys.ts';
+import { arrivedAtMs, item, keySpace, machine, openTestStore } from './test-support/test-store.ts';
+import type { TestStore } from './test-support/test-store.ts';
+
+describe('request reader', () => {
+  const redis = useEmbeddedRedis();
+  let store: TestStore;
+  beforeEach(async () => {
+    await redis.flush();
+    store = await openTestStore(redis.url);
+  });
+  afterEach(() => store.close());
+
+  it('answers undefined for what is not there', async () => {
+    assert.equal(await store.reader.findRequest('nowhere'), undefined);
+    assert.equal(await store.reader.findBatch('nowhere'), undefined);
+    assert.deepEqual(await store.reader.batchItems('nowhere', 0, 10), []);
+  });
+
+  describe('the items of a batch', () => {
+    const error = { code: 'invalid_request', detail: 'comment: must not be empty' };
+    const entries = [
+      item({ machineId: machine(1) }),
+      { rejected: { index: 1, machineId: 'ws-1', error } },
+      item({ machineId: machine(2) }),
+      { rejected: { index: 3, error } },
+    ];
+
+    it('come in input order, as they are now, the refused ones among them', async () => {
+      const { batchId, accepted } = await store.intake.acceptBatch(entries, arrivedAtMs);
+      const first = await store.dispatchOf(accepted[0]!.id);
+      await store.dispatches.begin(first.id, 'call-1');
+      const found = await store.reader.batchItems(batchId, 0, 10);
+      assert.deepEqual(found, [
+        { index: 0, request: await store.request(accepted[0]!.id) },
+        { index: 1, rejected: { machineId: 'ws-1', error } },
+        { index: 2, request: await store.request(accepted[2]!.id) },
+        { index: 3, rejected: { error } },
+      ]);
+      assert.equal('request' in found[0]! && found[0].request.document.status, 'dispatching');
+    });
+
+    it('come in pages, numbered through, and end', async () => {
+      const items = Array.from({ length: 5 }, (_, i) => item({ machineId: machine(i) }));
+      const { batchId, accepted } = await store.intake.acceptBatch(items, arrivedAtMs);
+      const ids = async (offset: number) =>
+        (await store.reader.batchItems(batchId, offset, 2)).map((one) => [
+          one.index,
+          'request' in one ? one.request.document.id : undefined,
+        ]);
+      assert.deepEqual(await ids(0), [
+        [0, accepted[0]!.id],
+        [1, accepted[1]!.id],
+      ]);
+      assert.deepEqual(await ids(4), [[4, accepted[4]!.id]]);
+      assert.deepEqual(await ids(6), []);
+    });
+
+    it('say of a request that is gone that it is gone', async () => {
+      const { batchId, accepted } = await store.intake.acceptBatch(entries, arrivedAtMs);
+      await redis.client.del(storeKeys(keySpace).request(accepted[0]!.id));
+      const [first] = await store.reader.batchItems(batchId, 0, 1);
+      assert.deepEqual(first, { index: 0, gone: accepted[0]!.id });
+    });
+  });
+
+  describe('the backlog', () => {
+    it('is empty at first, with every status at zero', async () => {
+      assert.deepEqual(await store.reader.backlog(), {
+        counts: Object.fromEntries(requestStatuses.map((status) => [status, 0])),
+        waitingDispatches: 0,
+        oldestSinceMs: undefined,
+      });
+    });
+
+    it('knows since when the longest-waiting dispatch waits, whatever its priority', async () => {
+      await store.intake.acceptOne(
+        item({ machineId: machine(2), priority: 'critical' }),
+        arrivedAtMs + 5_000,
+      );
+      const old = await store.intake.acceptOne(item({ priority: 'low' }), arrivedAtMs);
+      await store.intake.acceptOne(item(), arrivedAtMs + 9_000);
+      const backlog = await store.reader.backlog();
+      assert.deepEqual([backlog.oldestSinceMs, backlog.waitingDispatches], [arrivedAtMs, 2]);
+      await store.dispatches.begin((await store.dispatchOf(old.id)).id, 'call-1');
+      assert.equal((await store.reader.backlog()).oldestSinceMs, arrivedAtMs + 5_000);
+    });
+  });
+});

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { closeRedis, openProducerConnection, waitUntilReady } from '@diq/runtime/redis.ts';
+import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
+import type { Redis } from 'ioredis';
+import { createRequestIntake } from '../accept-requests.ts';
+import type { RequestIntake } from '../accept-requests.ts';
+import { createDispatchStore } from '../dispatch-store.ts';
+import type { Dispatch, DispatchStore } from '../dispatch-store.ts';
+import { createRequestReader } from '../read-requests.ts';
+import type { RequestReader } from '../read-requests.ts';
+import type { StoredRequest } from '../stored-request.ts';
+import { createTicketQueue } from '../ticket-queue.ts';
+import type { TicketQueue } from '../ticket-queue.ts';
+
+export const keySpace = 'test:{queue}';
+export const retentionMs = 60_000;
+/** When requests of these tests arrive unless they say otherwise. */
+export const arrivedAtMs = Date.parse('2026-01-24T12:00:00Z');
+
+/** Everything that this package makes, on one connection as the intake has it. */
+export interface TestStore {
+  readonly redis: Redis;
+  readonly intake: RequestIntake;
+  readonly tickets: TicketQueue;
+  readonly dispatches: DispatchStore;
+  readonly reader: RequestReader;
+  /** The request with this id, which is there. */
+  request(id: string): Promise<StoredRequest>;
+  /** The dispatch of the request with this id. */
+  dispatchOf(requestId: string): Promise<Dispatch>;
+  /** All keys but the queue's own, with their contents, for comparison. */
+  dump(): Promise<Record<string, unknown>>;
+  close(): Promise<void>;
+}
+
+/** A machine id by number. */
+export function machine(n: number): string {
+  return n.toString(16).padStart(40, '0');
+}
+
+/** A valid item for machine 1, with other fields as given. */
+export function item(fields: Partial<InvestigationItem> = {}): InvestigationItem {
+  return { machineId: machine(1), comment: 'beacon seen', priority: 'medium', ...fields };
+}
+
+export async function openTestStore(url: string): Promise<TestStore> {
+  const redis = openProducerConnection({
+    settings: { url },
+    name: 'test-store',
+    logger: { info() {}, warn() {} },
+  });
+  await waitUntilReady(redis, 5_000);
+  const errors: Error[] = [];
+  const tickets = createTicketQueue(redis, keySpace, (error) => errors.push(error));
+  const dispatches = createDispatchStore(redis, keySpace, retentionMs);
+  const reader = createRequestReader(redis, keySpace);
+
+  async function request(id: string): Promise<StoredRequest> {
+    const found = await reader.findRequest(id);
+    assert.ok(found, `request ${id} is there`);
+    return found;
+  }
+  return {
+    redis,
+    tickets,
+    dispatches,
+    reader,
+    intake: createRequestIntake({ redis, keySpace, tickets, retentionMs }),
+    request,
+    async dispatchOf(requestId) {
+      const dispatch = await dispatches.find((await request(requestId)).dispatchId);
+      assert.ok(dispatch, `request ${requestId} has a dispatch`);
+      return dispatch;
+    },
+    async dump() {
+      const all = await redis.keys(`${keySpace}:*`);
+      const names = all.filter((name) => !name.startsWith(`${keySpace}:queue:`)).toSorted();
+      const contents = await Promise.all(names.map((name) => redis.dumpBuffer(name)));
+      return Object.fromEntries(names.map((name, i) => [name, contents[i]?.toString('hex')]));
+    },
+    async close() {
+      await tickets.close();
+      await closeRedis(redis);
+      assert.deepEqual(errors, []);
+    },
+  };
+}

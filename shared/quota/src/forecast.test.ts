@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import * as fc from 'fast-check';
+import { expectedStartAtMs, freeSlots, nextSlotAtMs } from './forecast.ts';
+import type { LedgerView } from './ledger-replies.ts';
+
+const nowMs = 1_000_000;
+
+function viewOf(view: Partial<LedgerView> & { freeAtMs?: number[] }): LedgerView {
+  const { freeAtMs = [], ...rest } = view;
+  const slotsInUse = freeAtMs.map((freeAt) => ({ freeAtMs: freeAt, call: undefined }));
+  return { nowMs, limit: 2, windowMs: 100, slotsInUse, hold: undefined, holdsOn: [], ...rest };
+}
+
+/** Permits in use may be more than the limit, if it was lowered; one whose call is under way is out for over a window. */
+const anyView = fc
+  .record({
+    limit: fc.integer({ min: 1, max: 6 }),
+    windowMs: fc.integer({ min: 1, max: 500 }),
+    awayMs: fc.array(fc.integer({ min: 1, max: 500 }), { maxLength: 8 }),
+    holdMs: fc.option(fc.integer({ min: 1, max: 700 }), { nil: undefined }),
+  })
+  .map(({ limit, windowMs, awayMs, holdMs }) =>
+    viewOf({
+      limit,
+      windowMs,
+      freeAtMs: awayMs.map((ms) => nowMs + ms).toSorted((a, b) => a - b),
+      hold: holdMs === undefined ? undefined : { reason: 'paused', untilMs: nowMs + holdMs },
+    }),
+  );
+
+describe('freeSlots', () => {
+  it('is what the limit leaves, and never below 0', () => {
+    assert.equal(freeSlots(viewOf({})), 2);
+    assert.equal(freeSlots(viewOf({ freeAtMs: [nowMs + 1] })), 1);
+    assert.equal(freeSlots(viewOf({ freeAtMs: [nowMs + 1, nowMs + 2, nowMs + 3] })), 0);
+  });
+});
+
+describe('nextSlotAtMs', () => {
+  it('is now while a permit is free', () => {
+    assert.equal(nextSlotAtMs(viewOf({ freeAtMs: [nowMs + 50] })), nowMs);
+  });
+
+  it('is when the first permit comes back once all are in use', () => {
+    assert.equal(nextSlotAtMs(viewOf({ freeAtMs: [nowMs + 50, nowMs + 70] })), nowMs + 50);
+  });
+
+  it('is when enough have come back where more are in use than the limit allows', () => {
+    assert.equal(nextSlotAtMs(viewOf({ freeAtMs: [nowMs + 50, nowMs + 70, nowMs + 90] })), nowMs + 70);
+  });
+});
+
+describe('expectedStartAtMs', () => {
+  it('gives each window as many starts as the limit', () => {
+    const view = viewOf({ freeAtMs: [nowMs + 50] });
+    assert.deepEqual(
+      [1, 2, 3, 4, 5].map((position) => expectedStartAtMs(view, position) - nowMs),
+      [0, 50, 100, 150, 200],
+    );
+  });
+
+  it('counts a call that is under way as coming back later than one that starts now', () => {
+    const view = viewOf({ freeAtMs: [nowMs + 130] });
+    assert.deepEqual(
+      [1, 2, 3, 4].map((position) => expectedStartAtMs(view, position) - nowMs),
+      [0, 100, 130, 200],
+    );
+  });
+
+  it('begins when the hold ends', () => {
+    const view = viewOf({ freeAtMs: [nowMs + 50], hold: { reason: 'throttled', untilMs: nowMs + 70 } });
+    assert.deepEqual(
+      [1, 2, 3].map((position) => expectedStartAtMs(view, position) - nowMs),
+      [70, 70, 170],
+    );
+  });
+
+  it('comes to an end during a hold that has none', () => {
+    const untilMs = Number.MAX_SAFE_INTEGER;
+    const view = viewOf({ freeAtMs: [nowMs + 50], hold: { reason: 'paused', untilMs } });
+    assert.ok(expectedStartAtMs(view, 10_000) >= untilMs);
+  });
+
+  it('is the next slot, or the end of the hold, for the first in the order', () => {
+    fc.assert(
+      fc.property(anyView, (view) => {
+        assert.equal(expectedStartAtMs(view, 1), Math.max(nextSlotAtMs(view), view.hold?.untilMs ?? 0));
+      }),
+    );
+  });
+
+  it('never comes before the one in front', () => {
+    fc.assert(
+      fc.property(anyView, (view) => {
+        for (let position = 1; position < 20; position += 1) {
+          assert.ok(expectedStartAtMs(view, position) <= expectedStartAtMs(view, position + 1));
+        }
+      }),
+    );
+  });
+
+  it('is what happens when every slot is used at once', () => {
+    fc.assert(
+      fc.property(anyView, (view) => {
+        const positions = Array.from({ length: 20 }, (_, i) => i + 1);
+        assert.deepEqual(
+          positions.map((position) => expectedStartAtMs(view, position)),
+          simulate(view, positions.length),
+        );
+      }),
+    );
+  });
+});
+
+/** Millisecond by millisecond: as long as fewer permits are out than the limit, the next call takes one. */
+function simulate({ nowMs, limit, windowMs, slotsInUse, hold }: LedgerView, count: number): number[] {
+  const startedAt: number[] = [];
+  let freeAt = slotsInUse.map((slot) => slot.freeAtMs);
+  for (let time = Math.max(nowMs, hold?.untilMs ?? 0); startedAt.length < count; time += 1) {
+    freeAt = freeAt.filter((ms) => ms > time);
+    for (; freeAt.length < limit && startedAt.length < count; freeAt.push(time + windowMs))
+      startedAt.push(time);
+  }
+  return startedAt;
+}

@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import * as fc from 'fast-check';
+import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
+import type { Redis } from 'ioredis';
+import { createLedger } from './ledger.ts';
+import type { Ledger } from './ledger.ts';
+import { useLedgerConnections } from './test-support/ledger-connections.ts';
+
+// Judged is not what the ledger writes down but what arrives at Defender: some moment after the permit was granted and
+// before the answer is back. The wire of these tests notes each arrival on the clock that the ledger reads, to the
+// microsecond, and takes none once the call must have been given up.
+
+interface Call {
+  thinkMs: number;
+  travelMs: number;
+  answerMs: number;
+  fate: 'answered' | 'lost' | 'not-sent';
+}
+interface Scenario {
+  limit: number;
+  windowMs: number;
+  callTimeoutMs: number;
+  /** Per client, one after the other. */
+  clients: Call[][];
+}
+
+const arrivalsKey = 'test:{wire}';
+const wire = `
+  local clock = redis.call('TIME')
+  local now = clock[1] * 1000000 + clock[2]
+  if now >= tonumber(ARGV[1]) then return 0 end
+  redis.call('RPUSH', KEYS[1], string.format('%.0f', now))
+  return 1`;
+
+const calls = fc.array(
+  fc.record({
+    thinkMs: fc.nat(20),
+    travelMs: fc.oneof(fc.constant(0), fc.nat(30)),
+    answerMs: fc.oneof(fc.constant(0), fc.nat(30)),
+    fate: fc.oneof(
+      { weight: 6, arbitrary: fc.constant('answered' as const) },
+      { weight: 2, arbitrary: fc.constant('lost' as const) },
+      { weight: 2, arbitrary: fc.constant('not-sent' as const) },
+    ),
+  }),
+  { minLength: 4, maxLength: 12 },
+);
+const scenario: fc.Arbitrary<Scenario> = fc.record({
+  limit: fc.integer({ min: 1, max: 5 }),
+  windowMs: fc.integer({ min: 50, max: 200 }),
+  callTimeoutMs: fc.integer({ min: 5, max: 60 }),
+  clients: fc.array(calls, { minLength: 4, maxLength: 4 }),
+});
+
+describe('ledger on the wire', () => {
+  const redis = useEmbeddedRedis();
+  const connections = useLedgerConnections();
+
+  it('lets no rolling window see more than the limit, in whatever order calls arrive, fail and get lost', async () => {
+    const clients = await Promise.all(Array.from({ length: 4 }, () => connections.open(redis.url)));
+    let fullest = 0;
+    await fc.assert(
+      fc.asyncProperty(scenario, async (played) => {
+        const keySpace = `test:{${randomUUID()}}`;
+        await redis.client.del(arrivalsKey);
+        await play(played, clients, keySpace);
+        const most = mostInAnyWindow(await arrivals(), played.windowMs);
+        assert.ok(most <= played.limit, `${most} arrivals in ${played.windowMs} ms, limit ${played.limit}`);
+        if (most === played.limit) fullest += 1;
+      }),
+      // A scenario that failed is printed with its seed; timing makes a smaller one no more certain to fail.
+      { numRuns: 12, endOnFailure: true },
+    );
+    assert.ok(fullest >= 6, 'the limit was also reached, or the test would prove nothing');
+  });
+
+  it('is exact below the millisecond: the next arrival is never nearer than one whole window', async () => {
+    const connection = await connections.open(redis.url);
+    const settings = { limit: 1, windowMs: 15, callTimeoutMs: 50 };
+    const ledger = createLedger(connection, 'test:{exact}', settings);
+    await redis.client.del(arrivalsKey);
+    for (let i = 0; i < 40; i += 1) {
+      const spentAtMs = await spendWithoutPause(ledger, `call-${i}`);
+      await arrive(connection, spentAtMs + settings.callTimeoutMs);
+      await ledger.recordAnswer(`call-${i}`, { outcome: 'started', facts: {} });
+    }
+    const times = await arrivals();
+    const gaps = times.slice(1).map((time, i) => time - times[i]!);
+    assert.ok(Math.min(...gaps) >= 15_000, `two arrivals were ${Math.min(...gaps)} µs apart`);
+  });
+
+  async function arrivals(): Promise<number[]> {
+    return (await redis.client.lrange(arrivalsKey, 0, -1)).map(Number);
+  }
+});
+
+async function play({ limit, windowMs, callTimeoutMs, clients }: Scenario, own: Redis[], keySpace: string) {
+  const endsAt = performance.now() + Math.min(600, 3 * windowMs + 100);
+  await Promise.all(
+    clients.map(async (calls, i) => {
+      const connection = own[i]!;
+      const ledger = createLedger(connection, keySpace, { limit, windowMs, callTimeoutMs });
+      for (const { thinkMs, travelMs, answerMs, fate } of calls) {
+        const callId = randomUUID();
+        await delay(thinkMs);
+        const spentAtMs = await spendBefore(endsAt, ledger, callId);
+        if (spentAtMs === undefined) return;
+        await delay(travelMs);
+        if (fate === 'not-sent') {
+          await ledger.giveBack(callId);
+          continue;
+        }
+        await arrive(connection, spentAtMs + callTimeoutMs);
+        await delay(answerMs);
+        if (fate === 'answered') await ledger.recordAnswer(callId, { outcome: 'started', facts: {} });
+      }
+    }),
+  );
+}
+
+/** Asks again when the ledger says that the next slot opens; gives up at the end of the play. */
+async function spendBefore(endsAt: number, ledger: Ledger, callId: string): Promise<number | undefined> {
+  while (performance.now() < endsAt) {
+    const reply = await ledger.spend({ callId, dispatchId: callId, machineId: 'm' });
+    if (reply.kind === 'granted') return reply.spentAtMs;
+    if (reply.kind !== 'full') throw new Error(`unexpected: ${JSON.stringify(reply)}`);
+    await delay(Math.min(reply.nextSlotAtMs - reply.nowMs, endsAt - performance.now()));
+  }
+  return undefined;
+}
+
+async function spendWithoutPause(ledger: Ledger, callId: string): Promise<number> {
+  for (;;) {
+    const reply = await ledger.spend({ callId, dispatchId: callId, machineId: 'm' });
+    if (reply.kind === 'granted') return reply.spentAtMs;
+  }
+}
+
+/** Brute force: every window that begins with an arrival, each arrival counted. A window includes its start only. */
+function mostInAnyWindow(timesMicros: readonly number[], windowMs: number): number {
+  const counts = timesMicros.map(
+    (start) => timesMicros.filter((time) => time >= start && time < start + windowMs * 1_000).length,
+  );
+  return Math.max(0, ...counts);
+}
+
+async function arrive(connection: Redis, givenUpAtMs: number): Promise<void> {
+  await connection.eval(wire, 1, arrivalsKey, givenUpAtMs * 1_000);
+}

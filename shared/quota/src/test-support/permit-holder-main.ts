@@ -1,0 +1,31 @@
+import { Redis } from 'ioredis';
+import { createPermitLimiter } from '../permit-limiter.ts';
+import type { PermitLimiterOptions } from '../permit-limiter.ts';
+
+// A process that takes all permits it gets, keeps the first for one window, and says how many it took and when. Told to close,
+// it closes what it opened and does nothing more: whether it then ends shows whether anything was left running.
+
+type Settings = Pick<PermitLimiterOptions, 'keySpace' | 'limit' | 'windowMs' | 'callTimeoutMs'> & {
+  url: string;
+};
+
+const { url, ...settings } = JSON.parse(process.argv[2] ?? '') as Settings;
+const redis = new Redis(url);
+const limiter = await createPermitLimiter({ ...settings, redis, onError() {} });
+
+async function close(): Promise<void> {
+  await limiter.close();
+  redis.disconnect();
+  process.disconnect();
+}
+process.once('message', () => void close());
+
+let taken = 0;
+const askedAtMs = Date.now();
+for (;;) {
+  const permit = await limiter.tryAcquire();
+  if (!permit) break;
+  if (taken === 0) permit.keepForOneWindow();
+  taken += 1;
+}
+process.send?.({ taken, askedAtMs, takenAtMs: Date.now() });

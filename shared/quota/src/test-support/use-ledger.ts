@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Redis } from 'ioredis';
+import { createLedger } from '../ledger.ts';
+import type { Ledger, LedgerSettings } from '../ledger.ts';
+import type { SpendReply } from '../ledger-replies.ts';
+import { useLedgerConnections } from './ledger-connections.ts';
+
+export const hourMs = 3_600_000;
+export const keySpace = 'test:{ledger}';
+export const usual: LedgerSettings = { limit: 2, windowMs: hourMs, callTimeoutMs: 30_000 };
+export const started = { outcome: 'started', facts: { investigationId: '5146', httpStatus: 201 } };
+
+/** A call by number: call 1 is `call-1` for `dispatch-1`. */
+export const call = (n: number, dispatch = n) => ({
+  callId: `call-${n}`,
+  dispatchId: `dispatch-${dispatch}`,
+  machineId: `machine-${dispatch}`,
+});
+
+export function usedOf(reply: SpendReply): number | undefined {
+  return reply.kind === 'granted' ? reply.used : undefined;
+}
+
+/** A server for the tests, emptied before each. */
+interface Server {
+  readonly url: string;
+  readonly client: Redis;
+  flush(): Promise<void>;
+}
+
+/** Call inside a `describe`: each test finds an empty ledger with the usual settings. */
+export function useLedger(server: Server) {
+  const connections = useLedgerConnections();
+  let connection: Redis;
+  let ledger: Ledger;
+
+  const withSettings = (settings: Partial<LedgerSettings>) =>
+    createLedger(connection, keySpace, { ...usual, ...settings });
+  beforeEach('empty the ledger', async () => {
+    await server.flush();
+    connection = await connections.open(server.url);
+    ledger = withSettings({});
+  });
+
+  return {
+    get ledger() {
+      return ledger;
+    },
+    get connection() {
+      return connection;
+    },
+    /** For looking and arranging. */
+    get redis() {
+      return server.client;
+    },
+    open: () => connections.open(server.url),
+    /** The same ledger as a process with other settings has it. */
+    withSettings,
+    /** From here on `ledger` has these settings. */
+    use(settings: Partial<LedgerSettings>) {
+      ledger = withSettings(settings);
+    },
+    async granted(asked: ReturnType<typeof call>) {
+      const reply = await ledger.spend(asked);
+      assert.equal(reply.kind, 'granted', JSON.stringify(reply));
+      return reply;
+    },
+    /** Waits on Redis' clock. */
+    async untilPast(timeMs = 0) {
+      for (;;) {
+        const [seconds, micros] = await server.client.time();
+        if (Number(seconds) * 1_000 + Number(micros) / 1_000 > timeMs) return;
+        await delay(2);
+      }
+    },
+    everything: () => contentsOf(server.client),
+  };
+}
+
+/** All keys with their contents, for comparison. */
+async function contentsOf(redis: Redis): Promise<Record<string, unknown>> {
+  const names = await redis.keys('*');
+  const contents = await Promise.all(
+    names.map(async (name) =>
+      (await redis.type(name)) === 'zset' ? redis.zrange(name, 0, '-1', 'WITHSCORES') : redis.hgetall(name),
+    ),
+  );
+  return Object.fromEntries(names.map((name, i) => [name, contents[i]]));
+}
