@@ -24,6 +24,8 @@ export interface DispatchStepsOptions {
   windowMs: number;
   /** How long after its permit was spent a call can at most be under way, as the ledger counts it. */
   permitTimeoutMs: number;
+  /** How long after that a call must have begun. */
+  beginWithinMs: number;
   /** Gives up calls in flight. */
   abandonCalls: AbortSignal;
   /** Gives up storing outcomes: the process is about to end. */
@@ -38,9 +40,12 @@ const isWorking: ReadonlySet<CallOutcome['kind']> = new Set([
   'already-running',
 ]);
 
+/** The process stood still between taking its permit and using it. */
+const tooLate: CallOutcome = { kind: 'not-sent', reason: 'send-deadline-passed', durationMs: 0 };
+
 /** The steps of a dispatch on the real ledger, store, token provider and Defender. */
 export function createDispatchSteps(options: DispatchStepsOptions): DispatchSteps {
-  const { ledger, dispatches, tokens, defender, metrics, logger, permitTimeoutMs } = options;
+  const { ledger, dispatches, tokens, defender, metrics, logger } = options;
   const lengths = holdLengths(options.windowMs);
   /** A token obtained because the one before it was rejected, until Defender accepts it. */
   let unprovenToken: string | undefined;
@@ -81,7 +86,7 @@ export function createDispatchSteps(options: DispatchStepsOptions): DispatchStep
 
   return {
     newCallId: uuidv7,
-    startSendDeadline: () => startSendDeadline(permitTimeoutMs),
+    startSendDeadline: () => startSendDeadline(options),
     getToken: () => tokens.get(),
     holdWithoutToken: (token) => hold('no-token', waitBeforeToken(token)),
 
@@ -110,14 +115,16 @@ export function createDispatchSteps(options: DispatchStepsOptions): DispatchStep
       }),
 
     async call(call, token) {
-      const outcome = await defender.start({
-        machineId: call.dispatch.machineId,
-        comment: call.dispatch.comment,
-        token,
-        tokenRenewed: token === unprovenToken,
-        signal: options.abandonCalls,
-        mayStillSend: () => !call.sendBy.hasPassed(),
-      });
+      const outcome = call.sendBy.mayBegin()
+        ? await defender.start({
+            machineId: call.dispatch.machineId,
+            comment: call.dispatch.comment,
+            token,
+            tokenRenewed: token === unprovenToken,
+            signal: options.abandonCalls,
+            mayStillSend: () => call.sendBy.mayStillSend(),
+          })
+        : tooLate;
       observe(call, outcome);
       if (outcome.kind === 'token-rejected' || outcome.kind === 'not-allowed') await renewToken(token);
       else if (outcome.kind !== 'not-sent' && token === unprovenToken) unprovenToken = undefined;

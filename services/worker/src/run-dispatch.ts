@@ -16,8 +16,12 @@ export interface Call {
   sendBy: SendDeadline;
 }
 
+/** How long ago the permit was asked for. */
 export interface SendDeadline {
-  hasPassed(): boolean;
+  /** Too late to begin: connecting and answering need the time that is left. */
+  mayBegin(): boolean;
+  /** Too late for a single byte: the ledger counts the call as over. */
+  mayStillSend(): boolean;
 }
 
 /** The steps of a dispatch, in the order in which it meets them. What they do it with is not known here. */

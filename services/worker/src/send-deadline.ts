@@ -1,13 +1,20 @@
 import type { SendDeadline } from './run-dispatch.ts';
 
+export interface SendDeadlineOptions {
+  /** From the spending of a permit until its call must have begun. */
+  beginWithinMs: number;
+  /** From the spending of a permit until its call is over, as the ledger counts it. */
+  permitTimeoutMs: number;
+}
+
 /**
- * The latest time at which a call may still be sent, counted from before its permit was spent. Two clocks, because
- * either can miss time: the monotonic one may stand still while the machine sleeps, the wall clock can be set back.
+ * Keeps a process that was frozen after it took a permit from using it late. Two clocks, because either can miss time:
+ * the monotonic one may stand still while the machine sleeps, the wall clock can be set back.
  */
-export function startSendDeadline(withinMs: number): SendDeadline {
+export function startSendDeadline({ beginWithinMs, permitTimeoutMs }: SendDeadlineOptions): SendDeadline {
   const monotonicMs = performance.now();
   const wallMs = Date.now();
-  return {
-    hasPassed: () => performance.now() - monotonicMs >= withinMs || Date.now() - wallMs >= withinMs,
-  };
+  const isWithin = (limitMs: number) =>
+    performance.now() - monotonicMs < limitMs && Date.now() - wallMs < limitMs;
+  return { mayBegin: () => isWithin(beginWithinMs), mayStillSend: () => isWithin(permitTimeoutMs) };
 }

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { z } from 'zod';
 import type { Logger } from '@diq/runtime/logger.ts';
 import type { Dispatch, DispatchStore } from '@diq/queue/dispatch-store.ts';
@@ -11,6 +12,8 @@ export interface ServeTicketOptions {
   steps: DispatchSteps;
   logger: Logger;
 }
+
+const afterErrorMs = 500;
 
 /**
  * Sees one drawn ticket through. It never fails a ticket: what goes wrong on our side (Redis away, a fault of ours)
@@ -27,6 +30,9 @@ export function createServeTicket(options: ServeTicketOptions) {
         { err: error, dispatchId: ticket.dispatchId },
         'dispatch not seen through, put back',
       );
+      onlyOnce.release();
+      // Put back at once it would be drawn again at once, ahead of everybody behind it.
+      await wait(afterErrorMs, undefined, { ref: false });
       await ticket.putBack();
     } finally {
       onlyOnce.release();

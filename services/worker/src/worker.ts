@@ -12,6 +12,7 @@ import {
   waitUntilReady,
 } from '@diq/runtime/redis.ts';
 import type { WorkerConfig } from './config.ts';
+import { afterCalm } from './after-calm.ts';
 import { createDefenderClient } from './defender/defender-client.ts';
 import { findOperation } from './defender/operations/find-operation.ts';
 import { createTokenProvider } from './defender/token-provider.ts';
@@ -39,6 +40,8 @@ const finishCallsMs = 7_000;
 const finishRecordsMs = 1_500;
 
 const recoverEveryMs = 1_000;
+/** After an outage of Redis, workers that live store what they know within a second; they go first. */
+const afterOutageMs = 5_000;
 const checkTicketsEveryMs = 2_000;
 
 /** Opens everything a worker needs and starts drawing. `lifecycle` closes it in reverse order. */
@@ -82,14 +85,13 @@ export async function openWorker(parts: WorkerParts): Promise<DrawLoop> {
     limit,
     windowMs,
     permitTimeoutMs,
+    beginWithinMs,
     abandonCalls: abandonCalls.signal,
     abandonRecords: abandonRecords.signal,
   });
   const recovery = { ledger, dispatches, tickets, logger, permitTimeoutMs };
-  lifecycle.onClose(
-    'recovery',
-    repeat(recoverEveryMs, () => recoverDispatches(recovery), onError),
-  );
+  const recover = afterCalm(afterOutageMs, () => recoverDispatches(recovery));
+  lifecycle.onClose('recovery', repeat(recoverEveryMs, recover, onError));
   lifecycle.onClose('ticket check', repeat(checkTicketsEveryMs, createTicketCheck(recovery), onError));
 
   const loop = startDrawLoop({

@@ -1,0 +1,189 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { SettingsError, type Env } from '@diq/runtime/read-settings.ts';
+import { readWorkerConfig } from './config.ts';
+
+const secret = 'Abc~very.secret_value-123';
+const redisPassword = 'redis-very-secret';
+const withoutCredential = {
+  REDIS_URL: `redis://:${redisPassword}@127.0.0.1:6379`,
+  AZURE_TENANT_ID: '11111111-2222-3333-4444-555555555555',
+  AZURE_CLIENT_ID: 'aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee',
+};
+const complete = { ...withoutCredential, AZURE_CLIENT_SECRET: secret };
+
+function faultsOf(env: Env): readonly string[] {
+  try {
+    readWorkerConfig(env);
+  } catch (error) {
+    assert.ok(error instanceof SettingsError, String(error));
+    assert.ok(!error.message.includes(secret) && !error.message.includes(redisPassword), 'a secret was told');
+    return error.faults;
+  }
+  return assert.fail('these settings were accepted');
+}
+
+function quotaOf(env: Env): number[] {
+  const { limit, windowMs } = readWorkerConfig({ ...complete, ...env });
+  return [limit, windowMs];
+}
+
+function credentialOf(env: Env) {
+  return readWorkerConfig({ ...withoutCredential, ...env }).credential;
+}
+
+/** The names of the settings at fault, in the order in which they are told. */
+function faulty(env: Env): string[] {
+  return faultsOf(env).map((fault) => fault.split(':')[0] ?? '');
+}
+
+describe('the worker configuration', () => {
+  let dir: string;
+  before(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'diq-worker-config-'));
+  });
+  after(() => rm(dir, { recursive: true }));
+
+  async function fileWith(content: string): Promise<string> {
+    const path = join(dir, `secret-${Math.random()}`);
+    await writeFile(path, content);
+    return path;
+  }
+
+  it('needs only Redis, tenant, application and credential; the rest is the documented default', () => {
+    assert.deepEqual(readWorkerConfig(complete), {
+      redisUrl: complete.REDIS_URL,
+      port: 9_091,
+      host: undefined,
+      tenantId: complete.AZURE_TENANT_ID,
+      clientId: complete.AZURE_CLIENT_ID,
+      credential: { kind: 'secret', secret },
+      authorityHost: 'https://login.microsoftonline.com',
+      baseUrl: 'https://api.securitycenter.windows.com',
+      scope: 'https://api.securitycenter.microsoft.com/.default',
+      operation: 'initiateInvestigation',
+      limit: 5,
+      windowMs: 3_600_000,
+      callTimeoutMs: 30_000,
+      retentionMs: 30 * 24 * 3_600_000,
+    });
+  });
+
+  it("takes the quota of the operation's profile, unless settings name another", () => {
+    assert.deepEqual(quotaOf({ DEFENDER_OPERATION: 'startInvestigation' }), [50, 3_600_000]);
+    assert.deepEqual(quotaOf({ DEFENDER_CALLS_PER_WINDOW: '3', DEFENDER_WINDOW: '10s' }), [3, 10_000]);
+    assert.deepEqual(
+      quotaOf({ DEFENDER_OPERATION: 'startInvestigation', DEFENDER_WINDOW: '2h' }),
+      [50, 7_200_000],
+    );
+  });
+
+  it('tells every fault at once', () => {
+    assert.deepEqual(faulty({}), [
+      'REDIS_URL',
+      'AZURE_TENANT_ID',
+      'AZURE_CLIENT_ID',
+      'AZURE_CLIENT_SECRET | AZURE_CLIENT_CERTIFICATE_PATH | AZURE_FEDERATED_TOKEN_FILE',
+    ]);
+    const wrong = {
+      REDIS_URL: 'http://127.0.0.1',
+      WORKER_PORT: '70000',
+      AZURE_TENANT_ID: 'contoso',
+      AZURE_CLIENT_ID: 'me',
+      AZURE_AUTHORITY_HOST: 'login.microsoftonline.com',
+      DEFENDER_BASE_URL: 'http://defender.example',
+      DEFENDER_OPERATION: 'stopInvestigation',
+      DEFENDER_CALLS_PER_WINDOW: '0',
+      DEFENDER_WINDOW: '30d',
+      DEFENDER_CALL_TIMEOUT: '1h',
+      RETENTION: '5m',
+      LOG_LEVEL: 'loud',
+    };
+    assert.deepEqual(faulty({ ...wrong, AZURE_CLIENT_SECRET: secret }), Object.keys(wrong));
+  });
+
+  it('takes an empty variable for one that is not set', () => {
+    const { port, credential } = readWorkerConfig({
+      ...complete,
+      WORKER_PORT: '',
+      AZURE_CLIENT_CERTIFICATE_PATH: '',
+      AZURE_CLIENT_SECRET_FILE: '',
+    });
+    assert.deepEqual([port, credential.kind], [9_091, 'secret']);
+    assert.equal(faulty({ ...complete, AZURE_CLIENT_SECRET: '' }).length, 1);
+  });
+
+  describe('the credential', () => {
+    it('is a secret, a certificate or a federated token', () => {
+      assert.deepEqual(credentialOf({ AZURE_CLIENT_CERTIFICATE_PATH: '/run/cert.pem' }), {
+        kind: 'certificate',
+        path: '/run/cert.pem',
+      });
+      assert.deepEqual(credentialOf({ AZURE_FEDERATED_TOKEN_FILE: '/run/token' }), {
+        kind: 'federated',
+        path: '/run/token',
+      });
+    });
+
+    it('is exactly one of them', () => {
+      const [none] = faultsOf(withoutCredential);
+      assert.match(none ?? '', /AZURE_CLIENT_SECRET \| .*not set \(expected exactly one of them\)/);
+      const [two] = faultsOf({ ...complete, AZURE_FEDERATED_TOKEN_FILE: '/run/token' });
+      assert.equal(
+        two,
+        'AZURE_CLIENT_SECRET, AZURE_FEDERATED_TOKEN_FILE: set together (expected exactly one of them)',
+      );
+    });
+
+    it('has no form that is taken for set and then not read', () => {
+      for (const name of ['AZURE_CLIENT_CERTIFICATE_PATH_FILE', 'AZURE_FEDERATED_TOKEN_FILE_FILE']) {
+        assert.equal(faultsOf({ ...withoutCredential, [name]: '/run/file' }).length, 1, name);
+      }
+    });
+  });
+
+  describe('what comes from files', () => {
+    it('is the client secret and the address of Redis, with its password', async () => {
+      const config = readWorkerConfig({
+        AZURE_TENANT_ID: complete.AZURE_TENANT_ID,
+        AZURE_CLIENT_ID: complete.AZURE_CLIENT_ID,
+        REDIS_URL_FILE: await fileWith(`${complete.REDIS_URL}\n`),
+        AZURE_CLIENT_SECRET_FILE: await fileWith(`${secret}\n`),
+      });
+      assert.equal(config.redisUrl, complete.REDIS_URL);
+      assert.deepEqual(config.credential, { kind: 'secret', secret });
+    });
+
+    it('is a fault when the file is empty or not there, beside the other faults', async () => {
+      const env = { ...withoutCredential, WORKER_PORT: 'x' };
+      assert.deepEqual(faulty({ ...env, AZURE_CLIENT_SECRET_FILE: await fileWith('\n') }), [
+        'AZURE_CLIENT_SECRET_FILE',
+        'WORKER_PORT',
+      ]);
+      const [missing] = faultsOf({ ...withoutCredential, AZURE_CLIENT_SECRET_FILE: join(dir, 'none') });
+      assert.match(missing ?? '', /cannot be read, ENOENT/);
+    });
+
+    it('is a fault when it is given in both forms', async () => {
+      const file = await fileWith(secret);
+      assert.match(faultsOf({ ...complete, AZURE_CLIENT_SECRET_FILE: file })[0] ?? '', /set twice/);
+    });
+  });
+
+  it('echoes no secret, however wrong it is', () => {
+    const echoes = faultsOf({
+      ...complete,
+      REDIS_URL: `amqp://:${redisPassword}@127.0.0.1`,
+      DEFENDER_BASE_URL: `https://user:${secret}@defender.example`,
+    });
+    assert.equal(echoes.length, 2);
+  });
+
+  it('refuses an authority that the token provider would refuse later', () => {
+    for (const host of ['https://login.example/tenant', 'http://127.0.0.1:8443']) {
+      assert.deepEqual(faulty({ ...complete, AZURE_AUTHORITY_HOST: host }), ['AZURE_AUTHORITY_HOST'], host);
+    }
+  });
+});

@@ -1,0 +1,222 @@
+import assert from 'node:assert/strict';
+import { abandonedCall, consequenceOf, type Consequence } from './consequence.ts';
+import { callOutcomes, classifyResponse, type CallOutcomeKind } from './defender/classify-response.ts';
+import type { CallOutcome } from './defender/defender-client.ts';
+import { notSentReasons } from './defender/single-use-connection.ts';
+
+const durationMs = 5;
+const said = { errorCode: 'SomeCode', errorMessage: 'In its own words.', defenderTarget: 'target-1' };
+
+/** At least one of each kind; the compiler asks for the kinds that are missing. */
+const samples: Readonly<Record<CallOutcomeKind, readonly CallOutcome[]>> = {
+  started: [{ kind: 'started', investigationId: '5146', status: 200, durationMs }],
+  unknown: [{ kind: 'unknown', reason: 'unreadable-answer', status: 200, durationMs }],
+  'already-running': [{ kind: 'already-running', status: 400, ...said, durationMs }],
+  'machine-not-found': [{ kind: 'machine-not-found', status: 404, ...said, durationMs }],
+  refused: [
+    { kind: 'refused', code: 'request_refused', status: 400, ...said, durationMs },
+    { kind: 'refused', code: 'operation_retired', status: 410, durationMs },
+  ],
+  'not-allowed': [{ kind: 'not-allowed', reason: 'forbidden', status: 403, ...said, durationMs }],
+  'token-rejected': [{ kind: 'token-rejected', status: 401, ...said, durationMs }],
+  throttled: [
+    { kind: 'throttled', retryAfterMs: 30_000, status: 429, ...said, durationMs },
+    { kind: 'throttled', retryAfterMs: undefined, status: 429, durationMs },
+    { kind: 'throttled', retryAfterMs: 0, status: 429, durationMs },
+  ],
+  'server-error': [
+    { kind: 'server-error', retryAfterMs: 9_000, status: 503, ...said, durationMs },
+    { kind: 'server-error', retryAfterMs: undefined, status: 500, durationMs },
+  ],
+  timeout: [{ kind: 'timeout', durationMs }],
+  'connection-lost': [
+    { kind: 'connection-lost', reason: 'closed', code: 'ECONNRESET', durationMs },
+    { kind: 'connection-lost', reason: 'shutdown', durationMs },
+  ],
+  'not-sent': notSentReasons.map((reason) => ({ kind: 'not-sent', reason, durationMs })),
+};
+
+const all = callOutcomes.flatMap((kind) => samples[kind]);
+
+function only(kind: CallOutcomeKind): Consequence {
+  return consequenceOf(samples[kind][0]!);
+}
+
+function settled({ requests }: Consequence) {
+  assert.ok(requests.kind === 'settle');
+  return requests.settlement;
+}
+
+function notSent(reason: (typeof notSentReasons)[number]): Consequence {
+  return consequenceOf({ kind: 'not-sent', reason, durationMs });
+}
+
+describe('what follows from the outcome of a call', () => {
+  describe('the permit', () => {
+    it('is spent by every call that may have left, whatever became of it', () => {
+      for (const outcome of all.filter(({ kind }) => kind !== 'not-sent')) {
+        assert.equal(consequenceOf(outcome).permit, 'spent', outcome.kind);
+      }
+    });
+
+    it('is given back when not one byte left, whatever the reason', () => {
+      for (const reason of notSentReasons) assert.equal(notSent(reason).permit, 'unspent', reason);
+    });
+  });
+
+  describe('the requests', () => {
+    it('are started with the investigation id as a string', () => {
+      assert.deepEqual(only('started'), {
+        requests: {
+          kind: 'settle',
+          settlement: { status: 'started', investigationId: '5146', attempts: 1 },
+        },
+        permit: 'spent',
+      });
+    });
+
+    it('fail when Defender does not know the machine, in its own words and with its tracking id', () => {
+      assert.deepEqual(settled(only('machine-not-found')), {
+        status: 'failed',
+        error: {
+          code: 'machine_not_found',
+          message: 'Defender does not know this machine. It says: SomeCode: In its own words.',
+          defenderTarget: 'target-1',
+        },
+        attempts: 1,
+      });
+    });
+
+    it('fail with the stable code of the refusal, whether or not Defender said why', () => {
+      assert.deepEqual(
+        samples.refused.map((outcome) => settled(consequenceOf(outcome)).error),
+        [
+          {
+            code: 'request_refused',
+            message: 'Defender refused to start the investigation. It says: SomeCode: In its own words.',
+            defenderTarget: 'target-1',
+          },
+          { code: 'operation_retired', message: 'Defender refused to start the investigation.' },
+        ],
+      );
+    });
+
+    it('fail when an investigation of the machine is under way already', () => {
+      const { status, error } = settled(only('already-running'));
+      assert.deepEqual([status, error?.code], ['failed', 'already_running']);
+    });
+
+    it('end unknown, and are never called for again, when it is not known what Defender made of the call', () => {
+      const lost = ['unknown', 'server-error', 'timeout', 'connection-lost'] as const;
+      const codes = lost.flatMap((kind) =>
+        samples[kind].map((outcome) => {
+          const { status, error, attempts } = settled(consequenceOf(outcome));
+          assert.deepEqual([status, attempts], ['unknown', 1]);
+          assert.match(error?.message ?? '', /not known; it is not asked for again/);
+          return error?.code;
+        }),
+      );
+      assert.deepEqual(codes, [
+        'answer_unreadable',
+        'server_error',
+        'server_error',
+        'call_timeout',
+        'connection_lost',
+        'call_interrupted',
+      ]);
+      assert.deepEqual([abandonedCall.status, abandonedCall.error?.code], ['unknown', 'call_interrupted']);
+    });
+
+    it('keep the tracking id of a call whose outcome is unknown', () => {
+      assert.equal(settled(only('server-error')).error?.defenderTarget, 'target-1');
+    });
+
+    it('go back to their place, with nothing said of an attempt, when the call did not count as one', () => {
+      const givenBack = all.filter((outcome) => consequenceOf(outcome).requests.kind === 'give-back');
+      assert.deepEqual(
+        [...new Set(givenBack.map(({ kind }) => kind))],
+        ['not-allowed', 'token-rejected', 'throttled', 'not-sent'],
+      );
+      for (const outcome of givenBack) {
+        assert.deepEqual(consequenceOf(outcome).requests, { kind: 'give-back' }, outcome.kind);
+      }
+    });
+
+    it('fail without an attempt when no call can be made of them, instead of going round for ever', () => {
+      const consequence = notSent('invalid-request');
+      const { status, error, attempts } = settled(consequence);
+      assert.deepEqual([status, error?.code, attempts], ['failed', 'call_impossible', 0]);
+      assert.equal(consequence.hold, undefined);
+    });
+  });
+
+  describe('the hold for everybody', () => {
+    it('lasts as long as Defender asked', () => {
+      assert.deepEqual(only('throttled').hold, { reason: 'throttled', length: { forMs: 30_000 } });
+      assert.deepEqual(only('server-error').hold, { reason: 'failing', length: { forMs: 9_000 } });
+    });
+
+    it('grows with each throttling in a row when Defender does not say for how long, or says for no time', () => {
+      const [, unsaid, zero] = samples.throttled;
+      const growing = { reason: 'throttled', length: 'growing' };
+      assert.deepEqual(consequenceOf(unsaid!).hold, growing);
+      assert.deepEqual(consequenceOf(zero!).hold, growing);
+    });
+
+    it('grows while Defender fails, allows nothing or cannot be reached', () => {
+      assert.deepEqual(consequenceOf(samples['server-error'][1]!).hold, {
+        reason: 'failing',
+        length: 'growing',
+      });
+      assert.deepEqual(only('timeout').hold, { reason: 'failing', length: 'growing' });
+      assert.deepEqual(only('connection-lost').hold, { reason: 'failing', length: 'growing' });
+      assert.deepEqual(only('not-allowed').hold, { reason: 'not-allowed', length: 'growing' });
+      const unreachable = { reason: 'unreachable', length: 'growing' };
+      for (const reason of ['dns', 'connection-refused', 'connect-timeout', 'tls', 'network'] as const) {
+        assert.deepEqual(notSent(reason).hold, unreachable, reason);
+      }
+    });
+
+    it('is not set by an answer about this machine alone, nor by one rejected token', () => {
+      const kinds = [
+        'started',
+        'unknown',
+        'already-running',
+        'machine-not-found',
+        'refused',
+        'token-rejected',
+      ];
+      for (const outcome of all.filter(({ kind }) => kinds.includes(kind))) {
+        assert.equal(consequenceOf(outcome).hold, undefined, outcome.kind);
+      }
+    });
+
+    it('is not set by our own stop, nor by a send deadline of ours: Defender did nothing wrong', () => {
+      assert.equal(consequenceOf(samples['connection-lost'][1]!).hold, undefined);
+      assert.equal(notSent('shutdown').hold, undefined);
+      assert.equal(notSent('send-deadline-passed').hold, undefined);
+    });
+  });
+
+  it('repeats no more than a bounded part of what Defender says', () => {
+    const body = {
+      error: { code: 'c'.repeat(9_999), message: 'm'.repeat(9_999), target: 't'.repeat(9_999) },
+    };
+    for (const status of [400, 404, 409, 410, 500]) {
+      const verdict = classifyResponse(
+        { status, headers: {}, body },
+        { readInvestigationId: () => undefined, tokenRenewed: false, nowMs: 0 },
+      );
+      const { error } = settled(consequenceOf({ ...verdict, durationMs }));
+      assert.ok((error?.message.length ?? 0) < 800, `${status}: ${error?.message.length}`);
+      assert.ok((error?.defenderTarget?.length ?? 0) <= 200);
+    }
+  });
+
+  it('is plain data, the same after a detour through JSON, so that a successor can repeat it', () => {
+    for (const outcome of all) {
+      const { requests } = consequenceOf(outcome);
+      assert.deepEqual(JSON.parse(JSON.stringify(requests)), requests, outcome.kind);
+    }
+  });
+});

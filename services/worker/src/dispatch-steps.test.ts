@@ -1,0 +1,256 @@
+import assert from 'node:assert/strict';
+import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
+import { waitFor } from '@diq/testing/wait-for.ts';
+import { findFreePort } from '@diq/runtime/free-port.ts';
+import { httpAnswer } from './defender/test-support/scripted-server.ts';
+import { answerStarted, answerStatus, type Answer } from './test-support/defender.ts';
+import { clientSecret } from './test-support/open-entra.ts';
+import { countByLabel } from './test-support/count-by-label.ts';
+import { testWindowMs } from './test-support/open-test-worker.ts';
+import { useBench } from './test-support/use-bench.ts';
+
+const cut: Answer = ({ socket }) => void socket.resetAndDestroy();
+const echo: Answer = (call) => answerStatus(400, {}, `Bearer ${call.token} is not good`)(call);
+
+describe('a dispatch on real ledger, store and sockets', () => {
+  const suite = useBench(useEmbeddedRedis());
+
+  describe('that is started', () => {
+    it('gives its requests the investigation id and keeps one permit for a window', async () => {
+      const { worker, permit, request } = await suite.serveOne(answerStarted);
+      assert.equal(request.status, 'started');
+      assert.equal(request.investigationId, '5146');
+      assert.equal(request.attempts, 1);
+      assert.equal(permit, 'kept');
+      const view = await worker.ledger.look();
+      assert.equal(view.slotsInUse.length, 1);
+      assert.equal(view.slotsInUse[0]?.call?.outcome, 'started');
+      assert.equal(view.hold, undefined);
+      assert.equal(await worker.tickets.countAll(), 0);
+      assert.deepEqual(await countByLabel(worker.metrics.calls), { started: 1 });
+    });
+
+    it('counts its permit from the answer, not from the call', async () => {
+      const { worker } = await suite.serveOne((call) => void setTimeout(() => answerStarted(call), 50));
+      const { slotsInUse } = await worker.ledger.look();
+      const { freeAtMs, call } = slotsInUse[0]!;
+      assert.equal(freeAtMs, call!.answeredAt! + testWindowMs);
+      assert.ok(call!.answeredAt! - call!.spentAt >= 49);
+    });
+
+    it('observes waiting, lag and the length of the call', async () => {
+      const { worker } = await suite.serveOne(answerStarted);
+      for (const histogram of [
+        worker.metrics.queueWait,
+        worker.metrics.dispatchLag,
+        worker.metrics.callDuration,
+      ]) {
+        const { values } = await histogram.get();
+        assert.equal(values.find(({ metricName }) => metricName?.endsWith('_count'))?.value, 1);
+      }
+    });
+
+    it('serves everybody who joined it with the one call', async () => {
+      const worker = await suite.openWorker();
+      const first = await suite.bench.accept();
+      const { machineId } = await suite.bench.read(first.requestId);
+      const joined = await suite.bench.accept({ machineId });
+      await worker.serveNext();
+      for (const { requestId } of [first, joined]) {
+        assert.equal((await suite.bench.read(requestId)).investigationId, '5146');
+      }
+      assert.deepEqual(suite.defender.calls, [machineId]);
+    });
+  });
+
+  describe('that Defender refuses', () => {
+    it('fails with the reason, without a hold for others', async () => {
+      for (const [status, code] of [
+        [404, 'machine_not_found'],
+        [400, 'request_refused'],
+        [410, 'operation_retired'],
+      ] as const) {
+        const { worker, permit, request } = await suite.serveOne(answerStatus(status, {}, 'because'));
+        assert.equal(request.status, 'failed');
+        assert.equal(request.error?.code, code);
+        assert.match(request.error?.message ?? '', /It says: SomeCode: because$/);
+        assert.equal(permit, 'kept');
+        assert.equal(await worker.hold(), undefined);
+        assert.equal(await worker.tickets.countAll(), 0);
+      }
+    });
+  });
+
+  describe('that is not allowed', () => {
+    it('waits in its place until an administrator has acted, with a hold for everybody', async () => {
+      const { worker, permit, request } = await suite.serveOne(answerStatus(403));
+      assert.deepEqual([request.status, request.attempts], ['queued', 0]);
+      assert.equal(permit, 'kept');
+      assert.equal((await worker.hold())?.reason, 'not-allowed');
+      assert.deepEqual(await countByLabel(worker.metrics.calls), { 'not-allowed': 1 });
+    });
+  });
+
+  describe('that cannot reach Defender', () => {
+    it('spends no permit, and everybody waits a little', async () => {
+      const closed = `http://127.0.0.1:${await findFreePort()}`;
+      const worker = await suite.openWorker({ defenderUrl: closed });
+      const { requestId, dispatchId } = await suite.bench.accept();
+      assert.equal(await worker.serveNext(), 'released');
+      assert.equal(await worker.used(), 0);
+      const { reason, leftMs = 0 } = (await worker.hold()) ?? {};
+      assert.equal(reason, 'unreachable');
+      assert.ok(leftMs > 500 && leftMs <= 1_000, `${leftMs} ms`);
+      const { status, attempts } = await suite.bench.read(requestId);
+      assert.deepEqual([status, attempts], ['queued', 0]);
+      assert.deepEqual(await worker.tickets.positions([dispatchId]), [1]);
+      assert.deepEqual(await countByLabel(worker.metrics.calls), { 'not-sent': 1 });
+    });
+  });
+
+  describe('whose answer is lost', () => {
+    for (const [what, answer, outcome, code] of [
+      ['an error of Defender', answerStatus(500), 'server-error', 'server_error'],
+      ['a broken connection', cut, 'connection-lost', 'connection_lost'],
+    ] as const) {
+      it(`is unknown and never called again after ${what}, and everybody waits`, async () => {
+        const { worker, permit, request } = await suite.serveOne(answer);
+        assert.deepEqual([request.status, request.error?.code, request.attempts], ['unknown', code, 1]);
+        assert.equal(permit, 'kept');
+        assert.equal(await worker.used(), 1);
+        assert.equal((await worker.hold())?.reason, 'failing');
+        assert.deepEqual(await countByLabel(worker.metrics.calls), { [outcome]: 1 });
+        assert.equal(await worker.tickets.countAll(), 0);
+      });
+    }
+
+    it('is unknown after a timeout, and everybody waits', async () => {
+      suite.defender.answer = () => undefined;
+      const worker = await suite.openWorker({ callTimeoutMs: 100 });
+      const { requestId } = await suite.bench.accept();
+      assert.equal(await worker.serveNext(), 'kept');
+      const { status, error } = await suite.bench.read(requestId);
+      assert.deepEqual([status, error?.code], ['unknown', 'call_timeout']);
+      assert.equal((await worker.hold())?.reason, 'failing');
+    });
+
+    it('is unknown without a hold when nothing but its id is unreadable', async () => {
+      for (const answer of [httpAnswer(200, '{}'), httpAnswer(200, '{"value":5146}').slice(0, -5)]) {
+        const { worker, request } = await suite.serveOne(({ socket }) => void socket.end(answer));
+        assert.deepEqual([request.status, request.error?.code], ['unknown', 'answer_unreadable']);
+        assert.equal(await worker.hold(), undefined);
+      }
+    });
+
+    it('is unknown without a hold when the worker itself is told to stop', async () => {
+      const arrived = new Promise<void>((resolve) => (suite.defender.answer = () => resolve()));
+      const worker = await suite.openWorker();
+      const { requestId } = await suite.bench.accept();
+      const serving = worker.serveNext();
+      await arrived;
+      worker.abandonCalls.abort();
+      assert.equal(await serving, 'kept');
+      const { status, error } = await suite.bench.read(requestId);
+      assert.deepEqual([status, error?.code], ['unknown', 'call_interrupted']);
+      assert.equal(await worker.hold(), undefined);
+    });
+  });
+
+  it('goes back untouched when the worker is told to stop before the call left', async () => {
+    const worker = await suite.openWorker();
+    worker.abandonCalls.abort();
+    const { requestId, dispatchId } = await suite.bench.accept();
+    assert.equal(await worker.serveNext(), 'released');
+    assert.equal((await suite.bench.read(requestId)).status, 'queued');
+    assert.deepEqual(await worker.tickets.positions([dispatchId]), [1]);
+    assert.equal(await worker.used(), 0);
+    assert.equal(await worker.hold(), undefined);
+    assert.deepEqual(suite.defender.calls, []);
+  });
+
+  it('never leaves after its send deadline, however long the process stood still', async () => {
+    const worker = await suite.openWorker({ permitTimeoutMs: 30 });
+    const { dispatchId } = await suite.bench.accept();
+    const dispatch = await worker.find(dispatchId);
+    const call = { callId: worker.steps.newCallId(), dispatch, sendBy: worker.steps.startSendDeadline() };
+    await worker.steps.spend(call.callId, dispatch);
+    await worker.steps.begin(call);
+    await waitFor(() => !call.sendBy.mayStillSend(), { what: 'the deadline', intervalMs: 5 });
+    const outcome = await worker.steps.call(call, 'token');
+    assert.ok(outcome.kind === 'not-sent' && outcome.reason === 'send-deadline-passed');
+    assert.deepEqual(suite.defender.calls, []);
+  });
+
+  it('expires without a permit', async () => {
+    const worker = await suite.openWorker();
+    const notAfter = new Date(Date.now() - 1_000).toISOString();
+    const { requestId } = await suite.bench.accept({ notAfter });
+    assert.equal(await worker.serveNext(), 'released');
+    const { status, error, attempts } = await suite.bench.read(requestId);
+    assert.deepEqual([status, error?.code, attempts], ['expired', 'deadline_reached', 0]);
+    assert.equal(await worker.used(), 0);
+    assert.deepEqual(suite.defender.calls, []);
+  });
+
+  it('waits when limiter and ledger disagree, and that is counted', async () => {
+    const worker = await suite.openWorker({ limit: 1 });
+    await suite.bench.accept();
+    await worker.serveNext();
+    const { requestId, dispatchId } = await suite.bench.accept();
+    assert.equal(await worker.serveNext(), 'released');
+    assert.equal((await suite.bench.read(requestId)).status, 'queued');
+    assert.deepEqual(await worker.tickets.positions([dispatchId]), [1]);
+    assert.equal((await worker.metrics.interlockRefusals.get()).values[0]?.value, 1);
+    assert.equal(suite.defender.calls.length, 1);
+  });
+
+  it('stores its outcome as soon as Redis takes it, however often that fails', async () => {
+    const worker = await suite.openWorker();
+    const { requestId, dispatchId } = await suite.bench.accept();
+    // A key of the wrong type makes every write to the ledger fail, as a Redis in trouble does.
+    const entries = `${suite.bench.keySpace}:ledger:entries`;
+    suite.defender.answer = (call) => {
+      void suite.bench.redis
+        .multi()
+        .rename(entries, `${entries}:aside`)
+        .set(entries, 'x')
+        .exec()
+        .then(() => answerStarted(call));
+    };
+    const serving = worker.serveNext();
+    const failing = () => worker.logLines.some((line) => line.includes('outcome not stored yet'));
+    await waitFor(failing, { what: 'a failure to store', intervalMs: 5 });
+    assert.equal((await worker.find(dispatchId)).state, 'sending');
+    await suite.bench.redis.rename(`${entries}:aside`, entries);
+    assert.equal(await serving, 'kept');
+    assert.equal((await suite.bench.read(requestId)).investigationId, '5146');
+    assert.equal(suite.defender.calls.length, 1);
+  });
+
+  it('leaves token and secret in no log, request, job, ledger or metric, even if Defender echoes them', async () => {
+    const { worker } = await suite.serveOne(echo);
+    suite.defender.answer = (call) => answerStatus(429, { 'x-token': call.token }, call.token)(call);
+    await suite.bench.accept();
+    await worker.serveNext();
+    const stored = await everythingIn(suite.bench.redis, suite.bench.keySpace);
+    const told = [...worker.logLines, ...stored, await worker.metrics.registry.metrics()].join('\n');
+    assert.match(told, /SomeCode/);
+    assert.doesNotMatch(told, /secret-token/);
+    assert.ok(!told.includes(clientSecret));
+  });
+});
+
+async function everythingIn(redis: ReturnType<typeof useBench>['bench']['redis'], keySpace: string) {
+  const keys = await redis.keys(`${keySpace.replaceAll(/[{}]/g, '?')}*`);
+  return Promise.all(
+    keys.map(async (key) => {
+      const kind = await redis.type(key);
+      if (kind === 'hash') return JSON.stringify(await redis.hgetall(key));
+      if (kind === 'list') return JSON.stringify(await redis.lrange(key, 0, -1));
+      if (kind === 'zset') return JSON.stringify(await redis.zrange(key, 0, '-1'));
+      if (kind === 'set') return JSON.stringify(await redis.smembers(key));
+      if (kind === 'stream') return JSON.stringify(await redis.xrange(key, '-', '+'));
+      return String(await redis.get(key));
+    }),
+  );
+}

@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import { waitFor } from '@diq/testing/wait-for.ts';
+import type { LedgerView } from '@diq/quota/ledger-replies.ts';
+import { deferred, hourMs, inTurn, loopWorld, useDrawLoops, view } from './test-support/loop-world.ts';
+
+describe('draw loop, waking and stopping', () => {
+  const suite = useDrawLoops();
+
+  it('says when it last looked with success, so that readiness can see it stand still', async () => {
+    const looking = deferred<LedgerView>();
+    const { errors, options } = loopWorld({ countReady: async () => 0 });
+    const looks = inTurn(
+      () => looking.promise,
+      () => Promise.reject<LedgerView>(new Error('Redis is away')),
+    );
+    const loop = suite.start({
+      ...options,
+      look: async () => (await looks())(),
+    });
+    const atStartMs = loop.lastTurnAtMs();
+    await waitFor(() => Date.now() > atStartMs, { what: 'the next millisecond', intervalMs: 1 });
+    looking.resolve(view());
+    await waitFor(() => loop.lastTurnAtMs() > atStartMs, { what: 'a turn with success', intervalMs: 1 });
+    const lastMs = loop.lastTurnAtMs();
+    await waitFor(() => errors.length > 0, { what: 'a turn without', intervalMs: 1 });
+    assert.equal(loop.lastTurnAtMs(), lastMs);
+  });
+
+  it('looks at once when a ticket has been seen through, instead of sleeping on', async () => {
+    // The wait of a full house lasts: only the end of the first ticket can cut it short.
+    suite.stretchWaits(1_000);
+    const first = deferred();
+    const second = deferred();
+    const serving = [first, second];
+    let begun = 0;
+    const { options } = loopWorld();
+    const loop = suite.start({
+      ...options,
+      serve: () => {
+        const mine = serving[begun++];
+        if (begun === 2) second.resolve();
+        return mine!.promise;
+      },
+      countReady: async () => (begun < 2 ? 1 : 0),
+    });
+    await waitFor(() => begun === 1, { what: 'the first ticket', intervalMs: 1 });
+    first.resolve();
+    await second.promise;
+    await loop.stop();
+  });
+
+  it('looks again when a ticket ends while it is looking: what it sees is out of date', async () => {
+    const waits = suite.hurryWaits();
+    const looking = deferred<LedgerView>();
+    const served = deferred();
+    let looks = 0;
+    const again = deferred();
+    const { options } = loopWorld({ maxInFlight: 2 });
+    suite.start({
+      ...options,
+      look: () => {
+        looks += 1;
+        if (looks === 3) again.resolve();
+        return looks === 2
+          ? looking.promise
+          : Promise.resolve(looks === 1 ? view() : view({ freeInMs: hourMs }));
+      },
+      serve: () => served.promise,
+    });
+    await waitFor(() => looks === 2, { what: 'the second look', intervalMs: 1 });
+    served.resolve();
+    await new Promise(setImmediate);
+    looking.resolve(view({ freeInMs: hourMs }));
+    await again.promise;
+    assert.deepEqual(waits, []);
+  });
+
+  it('stops only when all that it drew has been seen through, and draws nothing more', async () => {
+    const served = deferred();
+    const { told, options } = loopWorld();
+    const loop = suite.start({ ...options, serve: () => served.promise });
+    await waitFor(() => told.includes('draw'), { what: 'the draw', intervalMs: 1 });
+    let hasStopped = false;
+    const stopping = loop.stop().then(() => (hasStopped = true));
+    for (let turn = 0; turn < 5; turn += 1) await new Promise(setImmediate);
+    assert.equal(hasStopped, false);
+    served.resolve();
+    await stopping;
+    assert.deepEqual(told, ['acquire', 'draw']);
+  });
+
+  it('gives a permit back that comes when it has been told to stop', async () => {
+    const acquiring = deferred();
+    const { told, options } = loopWorld();
+    let asked = false;
+    const loop = suite.start({
+      ...options,
+      tryAcquire: async () => {
+        asked = true;
+        await acquiring.promise;
+        return options.tryAcquire();
+      },
+    });
+    await waitFor(() => asked, { what: 'the limiter to be asked', intervalMs: 1 });
+    const stopping = loop.stop();
+    acquiring.resolve();
+    await stopping;
+    assert.deepEqual(told, ['acquire', 'release']);
+  });
+
+  it('stops at once out of a wait', async () => {
+    const { options } = loopWorld({ look: async () => view({ heldForMs: hourMs }) });
+    const loop = suite.start(options);
+    const before = loop.lastTurnAtMs();
+    await waitFor(() => loop.lastTurnAtMs() >= before, { what: 'a turn', intervalMs: 1 });
+    const startedMs = performance.now();
+    await loop.stop();
+    assert.ok(performance.now() - startedMs < 500);
+  });
+});

@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { waitFor } from '@diq/testing/wait-for.ts';
+import {
+  deferred,
+  hourMs,
+  inTurn,
+  loopWorld,
+  ticketNamed,
+  useDrawLoops,
+  view,
+} from './test-support/loop-world.ts';
+
+describe('draw loop', () => {
+  const suite = useDrawLoops();
+
+  it('takes the permit first and the ticket second, and hands both on', async () => {
+    const served = deferred<string>();
+    const { told, options } = loopWorld({
+      serve: async (ticket, permit) => {
+        permit.keepForOneWindow();
+        served.resolve(ticket.dispatchId);
+        await new Promise(() => undefined);
+      },
+    });
+    suite.start(options);
+    assert.equal(await served.promise, 'ticket-1');
+    assert.deepEqual(told, ['acquire', 'draw', 'keep']);
+  });
+
+  it('draws nothing while no slot is free, a hold is on, or nothing is ready', async () => {
+    const waits = suite.hurryWaits();
+    const looks: string[][] = [];
+    const { told, options } = loopWorld();
+    const views = inTurn(view({ freeInMs: 300 }), view({ heldForMs: 500 }), view(), view());
+    suite.start({
+      ...options,
+      look: () => {
+        looks.push([...told]);
+        return views();
+      },
+      countReady: inTurn(1, 1, 0, 1),
+    });
+    await waitFor(() => told.includes('draw'), { what: 'the draw', intervalMs: 1 });
+    assert.deepEqual(looks, [[], [], [], []]);
+    // To the millisecond after the slot opens or the hold ends; and a short time while nothing is ready.
+    assert.deepEqual(waits.slice(0, 3), [301, 501, 100]);
+  });
+
+  it('looks again within a second, however long slot or hold still take', async () => {
+    const waits = suite.hurryWaits();
+    const { told, options } = loopWorld({
+      look: inTurn(view({ freeInMs: hourMs }), view({ heldForMs: hourMs }), view()),
+    });
+    suite.start(options);
+    await waitFor(() => told.includes('draw'), { what: 'the draw', intervalMs: 1 });
+    assert.deepEqual(waits.slice(0, 2), [1_000, 1_000]);
+  });
+
+  it('holds no ticket beyond those it may serve at a time: whatever waits, waits in the queue', async () => {
+    const { told, options } = loopWorld({ maxInFlight: 2 });
+    const both = deferred();
+    let inHand = 0;
+    suite.start({
+      ...options,
+      serve: () => {
+        inHand += 1;
+        if (inHand === 2) both.resolve();
+        return new Promise(() => undefined);
+      },
+    });
+    await both.promise;
+    // Any further draw would have been made by the turns that follow.
+    for (let turn = 0; turn < 5; turn += 1) await new Promise(setImmediate);
+    assert.equal(told.filter((step) => step === 'draw').length, 2);
+  });
+
+  it('gives the permit back when another worker was quicker to the ticket', async () => {
+    const waits = suite.hurryWaits();
+    const { told, options } = loopWorld({ draw: inTurn(undefined, ticketNamed('late')) });
+    const served = deferred();
+    suite.start({ ...options, serve: async () => served.resolve(), countReady: inTurn(1, 1, 0) });
+    await served.promise;
+    assert.deepEqual(told, ['acquire', 'release', 'acquire']);
+    assert.equal(waits[0], 100);
+  });
+
+  it('gives the permit back when the ticket cannot be drawn', async () => {
+    const waits = suite.hurryWaits();
+    const trouble = new Error('Redis is away');
+    let draws = 0;
+    const { told, errors, options } = loopWorld();
+    const served = deferred();
+    const draw = async () => (draws++ === 0 ? Promise.reject(trouble) : ticketNamed('later'));
+    suite.start({ ...options, draw, serve: async () => served.resolve(), countReady: inTurn(1, 1, 0) });
+    await served.promise;
+    assert.deepEqual(told, ['acquire', 'release', 'acquire']);
+    assert.deepEqual(errors, [trouble]);
+    assert.equal(waits[0], 500);
+  });
+
+  it('backs off while the limiter has no permit for a slot that the ledger shows, and starts small again', async () => {
+    const waits = suite.hurryWaits();
+    const permit = { release: () => undefined, keepForOneWindow: () => undefined };
+    const none = Array.from({ length: 9 }, () => undefined);
+    const done = deferred();
+    let drawn = 0;
+    const { options } = loopWorld({ tryAcquire: inTurn(...none, permit, undefined, permit), maxInFlight: 3 });
+    suite.start({
+      ...options,
+      draw: async () => ticketNamed(`ticket-${++drawn}`),
+      serve: () => {
+        if (drawn === 2) done.resolve();
+        return new Promise(() => undefined);
+      },
+      look: async () => ({ ...view(), limit: 3 }),
+    });
+    await done.promise;
+    assert.deepEqual(waits.slice(0, 10), [10, 20, 40, 80, 160, 320, 640, 1_000, 1_000, 10]);
+  });
+
+  it('draws nothing while ledger or queue cannot be asked, says so, and goes on when they can', async () => {
+    const waits = suite.hurryWaits();
+    const trouble = new Error('Connection is closed.');
+    const { told, errors, options } = loopWorld();
+    const [ledgerIsAway, queueIsAway] = [inTurn(true, false), inTurn(false, true, false)];
+    suite.start({
+      ...options,
+      look: async () => ((await ledgerIsAway()) ? Promise.reject(trouble) : view()),
+      countReady: async () => ((await queueIsAway()) ? Promise.reject(trouble) : 1),
+    });
+    await waitFor(() => told.includes('draw'), { what: 'the draw', intervalMs: 1 });
+    assert.deepEqual(errors, [trouble, trouble]);
+    assert.deepEqual(told, ['acquire', 'draw']);
+    assert.deepEqual(waits.slice(0, 2), [500, 500]);
+  });
+});

@@ -1,0 +1,165 @@
+import assert from 'node:assert/strict';
+import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
+import { answerInTurn, answerStarted, answerStatus, type Answer } from './test-support/defender.ts';
+import { useBench } from './test-support/use-bench.ts';
+
+describe('a drawn ticket', () => {
+  const suite = useBench(useEmbeddedRedis());
+
+  it('fails its dispatch visibly when this version cannot read it, without a call', async () => {
+    const worker = await suite.openWorker();
+    for (const data of ['{"v":2,"machineId":"a"}', '{"v":1,"machine', '{}']) {
+      const { requestId, dispatchId } = await suite.bench.accept();
+      await suite.bench.redis.hset(suite.bench.queueKey(dispatchId), 'data', data);
+      assert.equal(await worker.serveNext(), 'released');
+      const { status, error, attempts } = await suite.bench.read(requestId);
+      assert.deepEqual([status, error?.code, attempts], ['failed', 'payload_unreadable', 0], data);
+    }
+    assert.equal(await worker.tickets.countAll(), 0);
+    assert.equal(await worker.used(), 0);
+    assert.deepEqual(suite.defender.calls, []);
+  });
+
+  it('lets the others go on behind one that cannot be read', async () => {
+    const worker = await suite.openWorker();
+    const unreadable = await suite.bench.accept();
+    const other = await suite.bench.accept();
+    await suite.bench.redis.hset(suite.bench.queueKey(unreadable.dispatchId), 'data', '{"v":2}');
+    await worker.serveNext();
+    assert.equal(await worker.serveNext(), 'kept');
+    assert.equal((await suite.bench.read(other.requestId)).status, 'started');
+  });
+
+  it('fails its dispatch visibly when what was asked cannot be read, and the others go on', async () => {
+    const worker = await suite.openWorker();
+    for (const doc of ['{"from":"the future"}', '{"machineId":']) {
+      const unreadable = await suite.bench.accept();
+      const other = await suite.bench.accept();
+      const key = suite.bench.keys.request(unreadable.requestId);
+      await suite.bench.redis.hset(key, 'doc', doc);
+      assert.equal(await worker.serveNext(), 'released');
+      assert.equal(await worker.serveNext(), 'kept');
+      assert.equal((await suite.bench.read(other.requestId)).status, 'started');
+      const [status, error] = await suite.bench.redis.hmget(key, 'status', 'error');
+      assert.equal(status, 'failed');
+      assert.match(error ?? '', /payload_unreadable/);
+    }
+    assert.equal(await worker.tickets.countAll(), 0);
+  });
+
+  it('of a dispatch that another call is made for is used up and leaves that call alone', async () => {
+    const [busy, other] = await Promise.all([suite.openWorker(), suite.openWorker()]);
+    let answer!: () => void;
+    const arrived = new Promise<void>((resolve) => {
+      suite.defender.answer = (call) => {
+        answer = () => answerStarted(call);
+        resolve();
+      };
+    });
+    const { requestId, dispatchId } = await suite.bench.accept();
+    const serving = busy.serveNext();
+    await arrived;
+    // A second ticket for the same dispatch, readable and not.
+    for (const isReadable of [true, false]) {
+      const ends: string[] = [];
+      const second = {
+        dispatchId,
+        isReadable,
+        useUp: noting(ends, 'used up'),
+        putBack: noting(ends, 'put back'),
+      };
+      assert.equal(await other.serve(second), 'released');
+      assert.deepEqual(ends, ['used up']);
+    }
+    answer();
+    assert.equal(await serving, 'kept');
+    assert.equal((await suite.bench.read(requestId)).status, 'started');
+    assert.equal(suite.defender.calls.length, 1);
+  });
+
+  it('of a dispatch that is settled or gone is used up without a permit', async () => {
+    const worker = await suite.openWorker();
+    const { dispatchId } = await suite.bench.accept();
+    await worker.dispatches.endWaiting(dispatchId, { status: 'cancelled', attempts: 0 });
+    assert.equal(await worker.serveNext(), 'released');
+    await worker.tickets.add([{ dispatchId: 'nobody-knows', machineId: 'a', rank: 1 }]);
+    assert.equal(await worker.serveNext(), 'released');
+    assert.equal(await worker.tickets.countAll(), 0);
+    assert.equal(await worker.used(), 0);
+    assert.deepEqual(suite.defender.calls, []);
+  });
+
+  it('of a dispatch cancelled just before the last gate is not called, and its permit comes back', async () => {
+    const worker = await suite.openWorker();
+    const { requestId, dispatchId } = await suite.bench.accept();
+    const dispatch = await worker.find(dispatchId);
+    const call = { callId: worker.steps.newCallId(), dispatch, sendBy: worker.steps.startSendDeadline() };
+    await worker.steps.spend(call.callId, dispatch);
+    await worker.dispatches.endWaiting(dispatchId, { status: 'cancelled', attempts: 0 });
+    assert.equal(await worker.steps.begin(call), false);
+    await worker.steps.giveBackUnused(call);
+    assert.equal(await worker.used(), 0);
+    assert.equal((await suite.bench.read(requestId)).status, 'cancelled');
+  });
+
+  it('goes back with its permit when the ledger cannot be asked: nobody calls', async () => {
+    const worker = await suite.openWorker();
+    const { requestId, dispatchId } = await suite.bench.accept();
+    await suite.bench.redis.set(`${suite.bench.keySpace}:ledger:intents`, 'not what it should be');
+    assert.equal(await worker.serveNext(), 'released');
+    assert.deepEqual(await worker.tickets.positions([dispatchId]), [1]);
+    assert.equal((await suite.bench.read(requestId)).status, 'queued');
+    assert.deepEqual(suite.defender.calls, []);
+  });
+
+  it('is still one call when its lock was lost and two workers hold it', async () => {
+    const [first, second] = await Promise.all([suite.openWorker(), suite.openWorker()]);
+    const { requestId, dispatchId } = await suite.bench.accept();
+    const ends: string[] = [];
+    const twice = {
+      dispatchId,
+      isReadable: true,
+      useUp: noting(ends, 'used up'),
+      putBack: noting(ends, 'put back'),
+    };
+    const permits = await Promise.all([first.serve(twice), second.serve(twice)]);
+    assert.deepEqual(permits.toSorted(), ['kept', 'released']);
+    assert.deepEqual(ends, ['used up', 'used up']);
+    assert.equal(suite.defender.calls.length, 1);
+    assert.equal(await first.used(), 1);
+    assert.equal((await suite.bench.read(requestId)).status, 'started');
+  });
+
+  it('lost during its call does not undo what the call brought', async () => {
+    const worker = await suite.openWorker();
+    const { requestId, dispatchId } = await suite.bench.accept();
+    const loseLock: Answer = (call) => {
+      const lock = `${suite.bench.queueKey(dispatchId)}:lock`;
+      void suite.bench.redis.del(lock).then(() => answerInTurn(answerStarted)(call));
+    };
+    suite.defender.answer = loseLock;
+    assert.equal(await worker.serveNext(), 'kept');
+    assert.equal((await suite.bench.read(requestId)).status, 'started');
+    assert.ok(worker.errors.length > 0);
+  });
+
+  it('keeps its place through one throttling after the other, with no attempt used up', async () => {
+    suite.defender.answer = answerStatus(429, { 'retry-after': '1' });
+    const worker = await suite.openWorker();
+    const first = await suite.bench.accept();
+    const second = await suite.bench.accept();
+    for (let time = 0; time < 3; time += 1) {
+      assert.equal(await worker.serveNext(), 'kept');
+      await suite.bench.endHolds();
+    }
+    assert.deepEqual(new Set(suite.defender.calls).size, 1);
+    assert.deepEqual(await worker.tickets.positions([first.dispatchId, second.dispatchId]), [1, 2]);
+    const made = await suite.bench.redis.hget(suite.bench.queueKey(first.dispatchId), 'atm');
+    assert.ok(made === null || made === '0');
+    assert.equal((await suite.bench.read(first.requestId)).attempts, 0);
+  });
+});
+
+function noting(ends: string[], end: string) {
+  return async () => void ends.push(end);
+}

@@ -1,0 +1,50 @@
+import type { Socket } from 'node:net';
+import { httpAnswer, openScriptedServer } from '../defender/test-support/scripted-server.ts';
+
+/** One call as it arrived. */
+export interface ArrivedCall {
+  readonly machineId: string;
+  readonly token: string;
+  readonly socket: Socket;
+}
+
+export type Answer = (call: ArrivedCall) => void;
+
+export interface DefenderServer {
+  readonly url: string;
+  /** Machines called, in order of arrival. */
+  readonly calls: string[];
+  /** What the next calls get. Starts an investigation unless told otherwise. */
+  answer: Answer;
+  close(): Promise<void>;
+}
+
+/** Defender's part on a real socket: answers each call as the test says, and keeps what arrived. */
+export async function openDefender(): Promise<DefenderServer> {
+  const server = await openScriptedServer((socket, request) => {
+    const machineId = /^POST \/api\/machines\/(\w+)\//.exec(request)?.[1] ?? '';
+    const token = /^authorization: Bearer (.*)\r$/im.exec(request)?.[1] ?? '';
+    defender.calls.push(machineId);
+    defender.answer({ machineId, token, socket });
+  });
+  const defender: DefenderServer = {
+    url: server.url,
+    calls: [],
+    answer: answerStarted,
+    close: () => server.close(),
+  };
+  return defender;
+}
+
+export const answerStarted: Answer = ({ socket }) => void socket.end(httpAnswer(200, '{"value":5146}'));
+
+export function answerStatus(status: number, headers: Record<string, string> = {}, message = 'no'): Answer {
+  const body = JSON.stringify({ error: { code: 'SomeCode', message, target: 'target-1' } });
+  return ({ socket }) => void socket.end(httpAnswer(status, body, headers));
+}
+
+/** Answers one call after the other, the last answer for all that follow. */
+export function answerInTurn(...answers: Answer[]): Answer {
+  let turn = 0;
+  return (call) => answers[Math.min(turn++, answers.length - 1)]?.(call);
+}

@@ -1,0 +1,101 @@
+import type { LedgerView } from '@diq/quota/ledger-replies.ts';
+import { startDrawLoop, type DrawLoop, type DrawLoopOptions } from '../draw-loop.ts';
+import type { DrawnTicket } from '../ticket-drawer.ts';
+
+const nowMs = 50_000;
+export const hourMs = 3_600_000;
+
+/** A ledger with one slot, free or coming back after so many ms, and a hold of so many ms. */
+export function view({ freeInMs = 0, heldForMs = 0 } = {}): LedgerView {
+  return {
+    nowMs,
+    limit: 1,
+    windowMs: hourMs,
+    slotsInUse: freeInMs > 0 ? [{ freeAtMs: nowMs + freeInMs, call: undefined }] : [],
+    hold: heldForMs > 0 ? { reason: 'paused', untilMs: nowMs + heldForMs } : undefined,
+    holdsOn: heldForMs > 0 ? ['paused'] : [],
+  };
+}
+
+export function ticketNamed(dispatchId: string): DrawnTicket {
+  return { dispatchId, isReadable: true, useUp: async () => undefined, putBack: async () => undefined };
+}
+
+/** Settled from outside. */
+export function deferred<T = void>() {
+  let resolve!: (value: T) => void;
+  const promise = new Promise<T>((done) => (resolve = done));
+  return { promise, resolve };
+}
+
+/** A queue and a limiter in which there is always something, and which tell what they were asked. */
+export function loopWorld(own: Partial<DrawLoopOptions> = {}) {
+  const told: string[] = [];
+  const errors: unknown[] = [];
+  let tickets = 0;
+  const options: DrawLoopOptions = {
+    look: async () => view(),
+    countReady: async () => 1,
+    tryAcquire: async () => {
+      told.push('acquire');
+      return { release: () => told.push('release'), keepForOneWindow: () => told.push('keep') };
+    },
+    draw: async () => {
+      told.push('draw');
+      return ticketNamed(`ticket-${++tickets}`);
+    },
+    // Never ends by itself, so that the loop stands still once it has drawn.
+    serve: () => new Promise(() => undefined),
+    maxInFlight: 1,
+    onError: (error) => errors.push(error),
+    ...own,
+  };
+  return { told, errors, options };
+}
+
+/** Gives these one after the other, the last one for ever. */
+export function inTurn<T>(...values: T[]): () => Promise<T> {
+  let turn = 0;
+  return async () => values[Math.min(turn++, values.length - 1)] as T;
+}
+
+export interface LoopSuite {
+  /** Starts a loop that ends with its test. */
+  start(options: DrawLoopOptions): DrawLoop;
+  /** Ends every wait from here on at once and notes how long it would have been, in ms; until the end of the test. */
+  hurryWaits(): number[];
+  /** Waits as usual; one of this length never ends by itself. */
+  stretchWaits(ms: number): void;
+}
+
+function replaceTimer(fake: (act: () => void, ms?: number) => NodeJS.Timeout): void {
+  globalThis.setTimeout = fake as typeof setTimeout;
+}
+
+/** Call inside a `describe`. */
+export function useDrawLoops(): LoopSuite {
+  const loops: DrawLoop[] = [];
+  const realSetTimeout = globalThis.setTimeout;
+  afterEach(() => {
+    globalThis.setTimeout = realSetTimeout;
+    // Not awaited: a ticket that is never seen through would keep it waiting. The loop itself ends with its turn.
+    for (const loop of loops.splice(0)) void loop.stop();
+  });
+  return {
+    start(options) {
+      const loop = startDrawLoop(options);
+      loops.push(loop);
+      return loop;
+    },
+    hurryWaits() {
+      const waits: number[] = [];
+      replaceTimer((act, ms = 0) => {
+        waits.push(ms);
+        return realSetTimeout(act, 0);
+      });
+      return waits;
+    },
+    stretchWaits: (stretchedMs) =>
+      replaceTimer((act, ms) => realSetTimeout(act, ms === stretchedMs ? hourMs : ms)),
+  };
+}

@@ -1,0 +1,78 @@
+import { randomUUID } from 'node:crypto';
+import type { Redis } from 'ioredis';
+import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
+import type { RequestDocument } from '@diq/contracts/request-document.ts';
+import { createRequestIntake } from '@diq/queue/accept-requests.ts';
+import { createRequestReader } from '@diq/queue/read-requests.ts';
+import { queueName, storeKeys } from '@diq/queue/store-keys.ts';
+import { createTicketQueue } from '@diq/queue/ticket-queue.ts';
+import { closeRedis, openLedgerConnection, waitUntilReady } from '@diq/runtime/redis.ts';
+import { openTestWorker, type TestWorker, type TestWorkerOptions } from './open-test-worker.ts';
+import { captureLog } from './capture-log.ts';
+
+/** A key space of its own with an intake in front and any number of workers behind. */
+export interface Bench {
+  readonly keySpace: string;
+  readonly keys: ReturnType<typeof storeKeys>;
+  readonly redis: Redis;
+  /** Records one request. @returns its id and its dispatch's */
+  accept(item?: Partial<InvestigationItem>): Promise<{ requestId: string; dispatchId: string }>;
+  /** The request as its caller would read it. */
+  read(requestId: string): Promise<RequestDocument>;
+  /** Ends all holds without waiting for it, as time would. */
+  endHolds(): Promise<void>;
+  /** Key of the BullMQ queue: a list, a set, a job. */
+  queueKey(name: string): string;
+  openWorker(options: TestWorkerOptions): Promise<TestWorker>;
+  close(): Promise<void>;
+}
+
+let machines = 0;
+
+/** A machine id that no other test has. */
+export function newMachineId(): string {
+  machines += 1;
+  return machines.toString(16).padStart(40, '0');
+}
+
+export async function openBench(url: string): Promise<Bench> {
+  const keySpace = `diq:{${randomUUID()}/initiateInvestigation}`;
+  const keys = storeKeys(keySpace);
+  const { logger } = captureLog();
+  const redis = openLedgerConnection({ settings: { url }, name: 'bench', logger });
+  await waitUntilReady(redis, 2_000);
+  const tickets = createTicketQueue(redis, keySpace, () => undefined);
+  const intake = createRequestIntake({ redis, keySpace, tickets, retentionMs: 3_600_000 });
+  const reader = createRequestReader(redis, keySpace);
+  const workers: TestWorker[] = [];
+
+  return {
+    keySpace,
+    keys,
+    redis,
+    async accept(item = {}) {
+      const whole = { machineId: newMachineId(), comment: 'why', priority: 'medium' as const, ...item };
+      const { id } = await intake.acceptOne(whole, Date.now());
+      return { requestId: id, dispatchId: (await reader.findRequest(id))?.dispatchId ?? '' };
+    },
+    async read(requestId) {
+      const found = await reader.findRequest(requestId);
+      if (!found) throw new Error(`no request ${requestId}`);
+      return found.document;
+    },
+    async endHolds() {
+      await redis.del(`${keySpace}:holds`);
+    },
+    queueKey: (name) => `${keySpace}:${queueName}:${name}`,
+    async openWorker(options) {
+      const worker = await openTestWorker({ ...options, url, keySpace });
+      workers.push(worker);
+      return worker;
+    },
+    async close() {
+      await Promise.all(workers.map((worker) => worker.close()));
+      await tickets.close();
+      await closeRedis(redis);
+    },
+  };
+}
