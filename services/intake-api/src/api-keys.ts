@@ -1,0 +1,109 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { z } from 'zod';
+
+/** What a caller may do. `admin` includes the other two. */
+export const scopes = ['submit', 'read', 'admin'] as const;
+
+export type Scope = (typeof scopes)[number];
+
+/** Who is calling, as told by the credential. */
+export interface Caller {
+  name: string;
+  scopes: ReadonlySet<Scope>;
+}
+
+/** A key that lets a caller in. Only its SHA-256 is known here, so that reading the settings gives no key away. */
+export interface ApiKey extends Caller {
+  sha256: Buffer;
+}
+
+/** Tells who presents a credential; `undefined` when nobody known does. */
+export type IdentifyCaller = (credential: string) => Caller | undefined;
+
+/** Longer ones are refused unread. */
+const maxCredentialLength = 512;
+
+/** Compares with every key to the end, each in constant time: the duration tells nothing about any of them. */
+export function createKeyRing(keys: readonly ApiKey[]): IdentifyCaller {
+  return (credential) => {
+    if (credential.length > maxCredentialLength) return undefined;
+    const digest = createHash('sha256').update(credential).digest();
+    let found: ApiKey | undefined;
+    for (const key of keys) {
+      if (timingSafeEqual(key.sha256, digest)) found = key;
+    }
+    return found;
+  };
+}
+
+/**
+ * A setting that holds API keys as `name:scopes:sha256hex`, separated by commas or line ends; `#` begins a comment.
+ * Faults name the entry by number, and by its name where that cannot be a misplaced secret; never the hash.
+ */
+export function apiKeys() {
+  return z.string().transform((text, context): ApiKey[] => {
+    const entries = text
+      .split('\n')
+      .flatMap((line) => line.replace(/#.*/, '').split(','))
+      .map((entry) => entry.trim())
+      .filter((entry) => entry !== '');
+    if (entries.length === 0)
+      context.addIssue({ code: 'custom', message: 'holds no key (expected at least one)' });
+    const parsed = entries.map(parseEntry);
+    const faults = [...parsed.flatMap((entry) => entry.faults), ...duplicates(parsed)];
+    for (const message of faults) context.addIssue({ code: 'custom', message });
+    return faults.length > 0 ? z.NEVER : parsed.flatMap(({ key }) => key ?? []);
+  });
+}
+
+interface ParsedEntry {
+  label: string;
+  faults: string[];
+  key?: ApiKey;
+}
+
+const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+/** A name like this may well be a hash or a key that stands in the wrong place. */
+const secretLookingPattern = /[A-Za-z0-9_-]{24}/;
+
+function parseEntry(entry: string, index: number): ParsedEntry {
+  const parts = entry.split(':').map((part) => part.trim());
+  const [name = '', scopeList = '', hash = ''] = parts;
+  const isTellable = parts.length > 1 && namePattern.test(name) && !secretLookingPattern.test(name);
+  const label = isTellable ? `entry ${index + 1} (${name})` : `entry ${index + 1}`;
+  if (parts.length !== 3) {
+    return { label, faults: [`${label} has ${parts.length} of 3 parts (expected name:scopes:sha256hex)`] };
+  }
+  const faults: string[] = [];
+  if (!namePattern.test(name)) {
+    faults.push(`${label} has an unusable name (expected up to 64 letters, digits, '.', '_' or '-')`);
+  }
+  const granted = scopeList.split('+').filter(isScope);
+  if (granted.length !== scopeList.split('+').length) {
+    faults.push(`${label} has an unknown scope (expected ${scopes.join(', ')}, joined by +)`);
+  }
+  if (!/^[0-9a-f]{64}$/i.test(hash)) {
+    faults.push(`${label} has an unusable hash (expected the key's SHA-256 as 64 hexadecimal characters)`);
+  }
+  if (faults.length > 0) return { label, faults };
+  const all = granted.includes('admin') ? scopes : granted;
+  return { label, faults, key: { name, scopes: new Set(all), sha256: Buffer.from(hash, 'hex') } };
+}
+
+function duplicates(entries: readonly ParsedEntry[]): string[] {
+  return entries.flatMap(({ label, key }, i) => {
+    const earlier = entries.slice(0, i);
+    return [
+      ...earlier
+        .filter((other) => key !== undefined && other.key?.name === key.name)
+        .map((other) => `${label} has the name of ${other.label} (expected a name of its own)`),
+      ...earlier
+        .filter((other) => key !== undefined && other.key?.sha256.equals(key.sha256))
+        .map((other) => `${label} has the same key as ${other.label} (expected a key of its own)`),
+    ];
+  });
+}
+
+function isScope(text: string): text is Scope {
+  return (scopes as readonly string[]).includes(text);
+}

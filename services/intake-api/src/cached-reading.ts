@@ -1,0 +1,21 @@
+/**
+ * A reading that is taken at most once per `maxAgeMs` and never twice at a time, however many ask. A failure is told
+ * to everyone who waited for that reading and not kept.
+ */
+export function cachedReading<T>(read: () => Promise<T>, maxAgeMs: number): () => Promise<T> {
+  let current: Promise<T> | undefined;
+  let expiresAtMs = 0;
+
+  return () => {
+    if (current && performance.now() < expiresAtMs) return current;
+    const reading = read();
+    current = reading;
+    // While it is under way it is shared without end; its age counts from the time it arrived.
+    expiresAtMs = Number.POSITIVE_INFINITY;
+    reading.then(
+      () => (expiresAtMs = performance.now() + maxAgeMs),
+      () => (expiresAtMs = 0),
+    );
+    return reading;
+  };
+}

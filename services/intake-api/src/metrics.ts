@@ -1,0 +1,114 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { requestStatuses } from '@diq/contracts/status.ts';
+import { freeSlots, nextSlotAtMs } from '@diq/quota/forecast.ts';
+import { holdReasons } from '@diq/quota/ledger.ts';
+import type { ObservedRequest } from './middleware/http-metrics.ts';
+import { oldestWaitSeconds } from './queue-state.ts';
+import type { QueueState } from './queue-state.ts';
+
+/** How many requests ended which way at the door. */
+export interface DoorOutcomes {
+  /** Got a dispatch of their own. */
+  accepted: number;
+  /** Joined one. */
+  coalesced: number;
+  rejected: number;
+}
+
+/** The series of this process, in a registry of its own. A scrape reads memory only. */
+export interface IntakeMetrics {
+  registry: Registry;
+  countOutcomes(outcomes: DoorOutcomes): void;
+  observeRequest(request: ObservedRequest): void;
+  /** A reading of queue and quota. */
+  showState(state: QueueState): void;
+  addSlotIdleSeconds(seconds: number): void;
+}
+
+export function createMetrics(): IntakeMetrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+
+  const requestsTotal = new Counter({
+    name: 'diq_requests_total',
+    help: 'Requests by what became of them at the door',
+    labelNames: ['outcome'] as const,
+    registers,
+  });
+  for (const outcome of ['accepted', 'coalesced', 'rejected']) requestsTotal.inc({ outcome }, 0);
+
+  const requestDuration = new Histogram({
+    name: 'diq_http_request_duration_seconds',
+    help: 'Duration of HTTP requests; route is unmatched for what was refused before a route took it',
+    labelNames: ['method', 'route', 'status'] as const,
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    registers,
+  });
+  const slotIdle = new Counter({
+    name: 'diq_slot_idle_seconds_total',
+    help: 'Time during which a slot was free although work was ready and no hold was on',
+    registers,
+  });
+  const state = createStateGauges(registers);
+
+  return {
+    registry,
+    countOutcomes(outcomes) {
+      for (const [outcome, count] of Object.entries(outcomes)) requestsTotal.inc({ outcome }, count);
+    },
+    observeRequest: ({ seconds, ...labels }) => requestDuration.observe(labels, seconds),
+    showState: (reading) => state.show(reading),
+    addSlotIdleSeconds: (seconds) => slotIdle.inc(seconds),
+  };
+}
+
+function createStateGauges(registers: Registry[]) {
+  const gauge = (name: string, help: string) => new Gauge({ name, help, registers });
+  const requests = new Gauge({
+    name: 'diq_requests',
+    help: 'Requests by their present status',
+    labelNames: ['status'] as const,
+    registers,
+  });
+  for (const status of requestStatuses) requests.set({ status }, 0);
+  const holdActive = new Gauge({
+    name: 'diq_hold_active',
+    help: '1 while a hold for this reason is on',
+    labelNames: ['reason'] as const,
+    registers,
+  });
+  for (const reason of holdReasons) holdActive.set({ reason }, 0);
+  const oldestWait = gauge(
+    'diq_queue_oldest_wait_seconds',
+    'How long the longest-waiting dispatch has waited',
+  );
+  const limit = gauge('diq_quota_limit', 'Calls allowed in one rolling window');
+  const used = gauge('diq_quota_used', 'Permits in use');
+  const remaining = gauge('diq_quota_remaining', 'Permits free, a hold aside');
+  const nextSlot = gauge('diq_quota_next_slot_seconds', 'Time until the next permit is free, a hold aside');
+
+  let readAtMs = performance.now();
+  new Gauge({
+    name: 'diq_state_age_seconds',
+    help: 'Age of the reading that the gauges of queue and quota show',
+    registers,
+    collect() {
+      this.set((performance.now() - readAtMs) / 1_000);
+    },
+  }).set(0);
+
+  return {
+    show(state: QueueState) {
+      const { view, backlog } = state;
+      readAtMs = performance.now();
+      for (const status of requestStatuses) requests.set({ status }, backlog.counts[status]);
+      for (const reason of holdReasons) holdActive.set({ reason }, view.holdsOn.includes(reason) ? 1 : 0);
+      oldestWait.set(oldestWaitSeconds(state));
+      limit.set(view.limit);
+      used.set(view.slotsInUse.length);
+      remaining.set(freeSlots(view));
+      nextSlot.set((nextSlotAtMs(view) - view.nowMs) / 1_000);
+    },
+  };
+}

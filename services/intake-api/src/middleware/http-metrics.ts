@@ -1,0 +1,42 @@
+import type { Request, RequestHandler } from 'express';
+
+/** A finished request, with labels of which there is a limited number. */
+export interface ObservedRequest {
+  method: string;
+  route: string;
+  status: number;
+  seconds: number;
+}
+
+const knownMethods: ReadonlySet<string> = new Set([
+  'GET',
+  'HEAD',
+  'POST',
+  'PUT',
+  'PATCH',
+  'DELETE',
+  'OPTIONS',
+]);
+
+/** Tells how long each request took, once its reply is out. */
+export function observeRequests(observe: (request: ObservedRequest) => void): RequestHandler {
+  return (request, response, next) => {
+    const startedAtMs = performance.now();
+    response.once('finish', () => {
+      observe({
+        method: knownMethods.has(request.method) ? request.method : 'other',
+        route: routeOf(request),
+        status: response.statusCode,
+        seconds: (performance.now() - startedAtMs) / 1_000,
+      });
+    });
+    next();
+  };
+}
+
+/** The pattern of the route that took the request; `unmatched` when it was refused before one did. */
+export function routeOf(request: Request): string {
+  const route: unknown = request.route;
+  const path = typeof route === 'object' && route !== null && 'path' in route ? route.path : undefined;
+  return typeof path === 'string' ? path : 'unmatched';
+}

@@ -1,0 +1,85 @@
+import type { ErrorRequestHandler, RequestHandler } from 'express';
+import { errorCatalogue } from '@diq/contracts/error-catalogue.ts';
+import { isRedisTrouble } from '../is-redis-trouble.ts';
+import { ProblemError } from '../problem-error.ts';
+import { pathOf } from './access-log.ts';
+
+/** Long enough for a restart or a failover to go on, short enough to be back soon after it. */
+const redisRetryAfterSeconds = 5;
+
+/** The only place where an error becomes a reply: an RFC 9457 problem document, whatever was thrown. */
+export const answerWithProblem: ErrorRequestHandler = (error: unknown, request, response, next) => {
+  if (response.headersSent) {
+    next(error);
+    return;
+  }
+  const problem = toProblem(error);
+  if (problem.code === 'internal_error') request.log.error({ err: error }, 'request failed');
+  if (problem.code === 'redis_unavailable') {
+    request.log.warn({ reason: error instanceof Error ? error.message : '' }, 'redis unavailable');
+  }
+  const { status, title } = errorCatalogue[problem.code];
+  response
+    .status(status)
+    .set(problem.headers)
+    .type('application/problem+json')
+    .json({
+      type: `urn:diq:problem:${problem.code}`,
+      title,
+      status,
+      detail: problem.detail,
+      instance: pathOf(request),
+      code: problem.code,
+      requestId: request.id,
+      errors: problem.errors,
+    });
+};
+
+/** Behind all routes. */
+export const routeNotFound: RequestHandler = () => {
+  throw new ProblemError('route_not_found');
+};
+
+function toProblem(error: unknown): ProblemError {
+  if (error instanceof ProblemError) return error;
+  if (isClientError(error)) return fromClientError(error);
+  if (isRedisTrouble(error)) {
+    return new ProblemError('redis_unavailable', {
+      detail: 'Nothing is lost that was acknowledged. Try again after the time in Retry-After.',
+      headers: { 'Retry-After': String(redisRetryAfterSeconds) },
+    });
+  }
+  return new ProblemError('internal_error', { detail: 'The request id leads to the cause in the log.' });
+}
+
+/** What Express and its body parser throw when the caller is at fault. */
+interface ClientError extends Error {
+  status: number;
+  type?: string;
+  limit?: number;
+}
+
+function isClientError(error: unknown): error is ClientError {
+  if (!(error instanceof Error) || !('status' in error)) return false;
+  return typeof error.status === 'number' && error.status >= 400 && error.status < 500;
+}
+
+function fromClientError(error: ClientError): ProblemError {
+  // Express: the path cannot be percent-decoded, so it names nothing.
+  if (error instanceof URIError) return new ProblemError('route_not_found');
+  switch (error.type) {
+    case 'entity.parse.failed':
+      return new ProblemError('malformed_json', { detail: 'The body cannot be read as JSON.' });
+    case 'entity.too.large':
+      return new ProblemError('body_too_large', { detail: `The route takes at most ${error.limit} bytes.` });
+    case 'charset.unsupported':
+      return new ProblemError('unsupported_media_type', { detail: 'Send the body in UTF-8.' });
+    case 'encoding.unsupported':
+      return new ProblemError('unsupported_media_type', {
+        detail: 'Send the body as it is, or compressed with gzip, deflate or br.',
+        headers: { 'Accept-Encoding': 'gzip, deflate, br' },
+      });
+    default:
+      return new ProblemError('invalid_request', { detail: 'The body could not be read to its end.' });
+  }
+}

@@ -1,0 +1,13 @@
+import { randomUUID } from 'node:crypto';
+import type { RequestHandler } from 'express';
+
+const acceptablePattern = /^[A-Za-z0-9._-]{1,128}$/;
+
+/** Takes over the caller's `X-Request-Id` if it is harmless in a log line, else makes one; the reply carries it. */
+export const assignRequestId: RequestHandler = (request, response, next) => {
+  const offered = request.get('X-Request-Id');
+  const id = offered !== undefined && acceptablePattern.test(offered) ? offered : randomUUID();
+  request.id = id;
+  response.set('X-Request-Id', id);
+  next();
+};

@@ -1,0 +1,28 @@
+import type { Backlog } from '@diq/queue/read-requests.ts';
+import type { LedgerView } from '@diq/quota/ledger-replies.ts';
+import { freeSlots } from '@diq/quota/forecast.ts';
+import { forecastStartMs } from './forecast-start.ts';
+
+/** Quota and backlog at about one instant. Times are of Redis' clock. */
+export interface QueueState {
+  view: LedgerView;
+  backlog: Backlog;
+}
+
+/**
+ * When the last of the dispatches that wait now starts: at once when none waits, and `undefined` while nobody can say.
+ */
+export function drainedAtMs({ view, backlog }: QueueState): number | undefined {
+  return backlog.waitingDispatches === 0 ? view.nowMs : forecastStartMs(view, backlog.waitingDispatches);
+}
+
+/** For how long the longest-waiting dispatch has waited; 0 when none waits. */
+export function oldestWaitSeconds({ view, backlog }: QueueState): number {
+  // Arrival is told by the clock of the intake that took it, which may be a little ahead of Redis'.
+  return Math.max(0, view.nowMs - (backlog.oldestSinceMs ?? view.nowMs)) / 1_000;
+}
+
+/** Whether a slot is free although something waits for it and nothing forbids to call. */
+export function isSlotIdle({ view, backlog }: QueueState): boolean {
+  return backlog.waitingDispatches > 0 && freeSlots(view) > 0 && view.hold === undefined;
+}

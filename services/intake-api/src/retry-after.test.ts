@@ -1,0 +1,16 @@
+import assert from 'node:assert/strict';
+import { retryAfterSeconds } from './retry-after.ts';
+
+describe('Retry-After', () => {
+  it('is the time until something is expected, in whole seconds and never too early', () => {
+    assert.equal(retryAfterSeconds(60_001), '61');
+  });
+
+  it('is at least 5 and at most 600 seconds', () => {
+    assert.deepEqual([-1_000, 0, 5_000, 600_000, 9e15].map(retryAfterSeconds), ['5', '5', '5', '600', '600']);
+  });
+
+  it('is a minute where nobody can say', () => {
+    assert.equal(retryAfterSeconds(undefined), '60');
+  });
+});

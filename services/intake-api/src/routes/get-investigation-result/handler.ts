@@ -1,0 +1,27 @@
+import type { RequestHandler } from 'express';
+import { isTerminal } from '@diq/contracts/status.ts';
+import type { AppParts } from '../../app-parts.ts';
+import { findRequestOrRefuse } from '../../find-or-refuse.ts';
+import { retryAfterSeconds } from '../../retry-after.ts';
+
+/**
+ * `GET /v1/investigations/{id}/result`: the request document, 202 with `Retry-After` until the request is terminal and
+ * 200 from then on. Clients that follow 202 and `Location` by themselves wait for the outcome this way.
+ */
+export function getInvestigationResult({
+  reader,
+  describeRequest,
+}: Pick<AppParts, 'reader' | 'describeRequest'>): RequestHandler {
+  return async (request, response) => {
+    const { document, startsInMs } = await describeRequest(
+      await findRequestOrRefuse(reader, request.params['id']),
+    );
+    if (!isTerminal(document.status)) {
+      response
+        .status(202)
+        .location(`/v1/investigations/${document.id}/result`)
+        .set('Retry-After', retryAfterSeconds(document.status === 'queued' ? startsInMs : 0));
+    }
+    response.json(document);
+  };
+}

@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
+import { useIntake } from '../../test-support/intake-under-test.ts';
+import { item, machineId } from '../../test-support/items.ts';
+import { beginCall, makeCall } from '../../test-support/worker-moves.ts';
+
+interface Quota {
+  nextSlotAt: string;
+  slots: { at: string; machineId: string; outcome: string; freeAt: string }[];
+  queue: Record<string, unknown>;
+  [field: string]: unknown;
+}
+
+describe('GET /v1/quota', () => {
+  const intake = useIntake(useEmbeddedRedis(), { DEFENDER_CALLS_PER_WINDOW: '2', DEFENDER_WINDOW: '10m' });
+
+  const get = async () => (await intake.get('/v1/quota').expect(200)).body as Quota;
+
+  it('tells a quota nobody has used, and that nothing waits', async () => {
+    const { nextSlotAt, ...rest } = await get();
+    assert.ok(Math.abs(Date.parse(nextSlotAt) - Date.now()) < 60_000);
+    assert.deepEqual(rest, {
+      operation: 'initiateInvestigation',
+      limit: 2,
+      windowSeconds: 600,
+      used: 0,
+      remaining: 2,
+      hold: null,
+      slots: [],
+      queue: { queued: 0, dispatching: 0, oldestWaitSeconds: 0, expectedDrainAt: null },
+    });
+  });
+
+  it('tells which calls hold the slots, when the next one is free, and when all work is done', async () => {
+    for (const number of [1, 2, 3, 4, 5]) await intake.post('/v1/investigations', item(number)).expect(202);
+    await makeCall(intake, machineId(1), { status: 'started', investigationId: '7', attempts: 1 });
+    await beginCall(intake, machineId(2));
+    const quota = await get();
+    const { slotsInUse, windowMs } = await intake.ledger.look();
+    assert.deepEqual([quota['used'], quota['remaining']], [2, 0]);
+    assert.deepEqual(
+      quota.slots,
+      slotsInUse.map(({ call, freeAtMs }) => ({
+        at: iso(call?.spentAt),
+        machineId: call?.machineId,
+        outcome: call?.outcome,
+        freeAt: iso(freeAtMs),
+      })),
+    );
+    assert.deepEqual(
+      quota.slots.map(({ machineId, outcome }) => [machineId, outcome]),
+      [
+        [machineId(1), 'started'],
+        [machineId(2), 'under-way'],
+      ],
+    );
+    const [first] = slotsInUse;
+    assert.equal(quota.nextSlotAt, iso(first?.freeAtMs));
+    const { queued, dispatching, oldestWaitSeconds, expectedDrainAt } = quota.queue;
+    assert.deepEqual([queued, dispatching], [3, 1]);
+    assert.ok(typeof oldestWaitSeconds === 'number' && oldestWaitSeconds >= 0 && oldestWaitSeconds < 60);
+    // Three calls wait for two slots: the last takes the first slot a second time.
+    assert.equal(expectedDrainAt, iso((first?.freeAtMs ?? 0) + windowMs));
+  });
+
+  it('tells the hold that ends last, and why', async () => {
+    await intake.ledger.hold('throttled', 60_000);
+    const { untilMs } = await intake.ledger.hold('unreachable', 120_000);
+    assert.deepEqual((await get())['hold'], {
+      until: new Date(untilMs).toISOString(),
+      reason: 'unreachable',
+    });
+  });
+
+  it('tells no end of a hold that has none', async () => {
+    await intake.ledger.hold('paused', Number.MAX_SAFE_INTEGER / 2);
+    const { hold, queue } = await get();
+    assert.deepEqual(hold, { until: null, reason: 'paused' });
+    assert.equal(queue['expectedDrainAt'], null);
+  });
+});
+
+function iso(timeMs: number | undefined): string {
+  return new Date(timeMs ?? 0).toISOString();
+}

@@ -1,0 +1,127 @@
+import { randomUUID } from 'node:crypto';
+import request from 'supertest';
+import { createDispatchStore } from '@diq/queue/dispatch-store.ts';
+import type { DispatchStore } from '@diq/queue/dispatch-store.ts';
+import type { TicketQueue } from '@diq/queue/ticket-queue.ts';
+import { createLedger } from '@diq/quota/ledger.ts';
+import type { Ledger } from '@diq/quota/ledger.ts';
+import { createLifecycle } from '@diq/runtime/lifecycle.ts';
+import type { Lifecycle } from '@diq/runtime/lifecycle.ts';
+import { createLogger } from '@diq/runtime/logger.ts';
+import type { Env } from '@diq/runtime/read-settings.ts';
+import { closeRedis, openProducerConnection, waitUntilReady } from '@diq/runtime/redis.ts';
+import { readIntakeSettings } from '../config.ts';
+import { openIntake } from '../open-intake.ts';
+import { createTicketQueue } from '@diq/queue/ticket-queue.ts';
+import { keys, keySetting } from './credentials.ts';
+
+/** The real app on a real port, with a key space of its own in the Redis it was given. */
+export interface IntakeUnderTest {
+  readonly url: string;
+  /** What it logged, as parsed lines. */
+  readonly log: readonly Record<string, unknown>[];
+  /** Moves dispatches and spends permits the way a worker does. */
+  readonly dispatches: DispatchStore;
+  readonly ledger: Ledger;
+  readonly tickets: TicketQueue;
+  /** Without a credential. */
+  anonymously(): ReturnType<typeof request>;
+  /** With a key that may submit and read. */
+  get(path: string): request.Test;
+  post(path: string, body: object): request.Test;
+  /** Sends these very bytes. */
+  postRaw(path: string, body: string | Buffer, headers?: Readonly<Record<string, string>>): request.Test;
+}
+
+interface Opened {
+  url: string;
+  log: Record<string, unknown>[];
+  dispatches: DispatchStore;
+  ledger: Ledger;
+  tickets: TicketQueue;
+}
+
+/** The Redis that the intake is given; `isAway` where nobody is expected to answer. */
+export interface RedisForIntake {
+  readonly url: string;
+  readonly isAway?: boolean;
+}
+
+/** Call inside a `describe`, after what provides Redis. Readable from the suite's `before` hooks on. */
+export function useIntake(redis: RedisForIntake, env: Env = {}): IntakeUnderTest {
+  let opened: Opened | undefined;
+  let lifecycle: Lifecycle | undefined;
+  const current = (): Opened => {
+    if (!opened) throw new Error('the intake is there from the before hooks on');
+    return opened;
+  };
+
+  before('open the intake', async () => {
+    const log: Record<string, unknown>[] = [];
+    const destination = {
+      write: (line: string) => void log.push(JSON.parse(line) as Record<string, unknown>),
+    };
+    const logger = createLogger({ level: 'debug', service: 'intake-api', destination });
+    lifecycle = createLifecycle({ logger, deadlineMs: 5_000 });
+    opened = { ...(await open(redis, env, { logger, lifecycle })), log };
+  });
+  after('close the intake', async () => {
+    await lifecycle?.close('end of suite');
+  });
+
+  return {
+    get url() {
+      return current().url;
+    },
+    get log() {
+      return current().log;
+    },
+    get dispatches() {
+      return current().dispatches;
+    },
+    get ledger() {
+      return current().ledger;
+    },
+    get tickets() {
+      return current().tickets;
+    },
+    anonymously: () => request(current().url),
+    get: (path) => request(current().url).get(path).set('X-API-Key', keys.playbook),
+    postRaw: (path, body, headers = {}) =>
+      request(current().url)
+        .post(path)
+        .set({ 'X-API-Key': keys.playbook, 'Content-Type': 'application/json', ...headers })
+        // superagent would make JSON of the bytes.
+        .serialize((bytes: unknown) => bytes as string)
+        .send(body),
+    post: (path, body) => request(current().url).post(path).set('X-API-Key', keys.playbook).send(body),
+  };
+}
+
+type OpenContext = Pick<Parameters<typeof openIntake>[0], 'logger' | 'lifecycle'>;
+
+async function open({ url, isAway = false }: RedisForIntake, env: Env, context: OpenContext) {
+  const settings = readIntakeSettings({
+    REDIS_URL: url,
+    INTAKE_PORT: '0',
+    INTAKE_HOST: '127.0.0.1',
+    INTAKE_API_KEYS: keySetting,
+    AZURE_TENANT_ID: randomUUID(),
+    ...env,
+  });
+  const { keySpace, retentionMs, ledger } = settings;
+  const waitForRedisMs = isAway ? 0 : 5_000;
+  const intervals = { waitForRedisMs, ledgerMaxAgeMs: 0, pollIntervalMs: 20 };
+  const { port } = await openIntake({ settings, ...context, ...intervals });
+  const redis = openProducerConnection({ settings: { url }, name: 'test', logger: context.logger });
+  context.lifecycle.onClose('connection of the test', () => closeRedis(redis));
+  const tickets = createTicketQueue(redis, keySpace, () => {});
+  context.lifecycle.onClose('queue of the test', () => tickets.close());
+  if (!isAway) await waitUntilReady(redis, 5_000);
+  return {
+    url: `http://127.0.0.1:${port}`,
+    dispatches: createDispatchStore(redis, keySpace, retentionMs),
+    ledger: createLedger(redis, keySpace, ledger),
+    tickets,
+  };
+}
