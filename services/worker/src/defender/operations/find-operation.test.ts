@@ -1,14 +1,10 @@
 import assert from 'node:assert/strict';
-import { findOperation, operationNames } from './find-operation.ts';
+import { operationNames } from '@diq/contracts/operations.ts';
+import { findOperation } from './find-operation.ts';
 
 describe('operation profiles', () => {
-  it('are found by their exact name, and a wrong name is answered with the right ones', () => {
+  it('are found by their name', () => {
     for (const name of operationNames) assert.equal(findOperation(name).name, name);
-    assert.throws(() => findOperation('InitiateInvestigation'), {
-      name: 'RangeError',
-      message:
-        'unknown operation "InitiateInvestigation", known are: initiateInvestigation, startInvestigation',
-    });
   });
 
   it('describe InitiateInvestigation as documented: path, body, 5 per hour', () => {

@@ -1,3 +1,4 @@
+import { operationQuotas } from '@diq/contracts/operations.ts';
 import { machineActionPath } from './machine-action-path.ts';
 import type { OperationProfile } from './operation-profile.ts';
 import { readOpaqueId } from './read-opaque-id.ts';
@@ -8,7 +9,7 @@ import { readOpaqueId } from './read-opaque-id.ts';
  */
 export const initiateInvestigation: OperationProfile = {
   name: 'initiateInvestigation',
-  quota: { limit: 5, windowMs: 3_600_000 },
+  quota: operationQuotas.initiateInvestigation,
   path: (machineId) => machineActionPath(machineId, 'InitiateInvestigation'),
   body: (comment) => ({ Comment: comment }),
   readInvestigationId: (body) => readOpaqueId(body, 'value'),

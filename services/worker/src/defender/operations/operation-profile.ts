@@ -1,13 +1,15 @@
+import type { OperationName, Quota } from '@diq/contracts/operations.ts';
+
 /**
  * Everything that differs between the Defender operations this service can make.
  * One operation is one file with one profile; the client and the classifier know no operation by name.
  */
 export interface OperationProfile {
   /** The value of DEFENDER_OPERATION that selects this profile. */
-  readonly name: string;
+  readonly name: OperationName;
 
   /** What Defender's documentation allows per tenant and application; the default where no setting overrides it. */
-  readonly quota: { readonly limit: number; readonly windowMs: number };
+  readonly quota: Readonly<Quota>;
 
   /** Path below the base URL, beginning with a slash, the machine id encoded. Throws RangeError for an id that is no path segment. */
   readonly path: (machineId: string) => string;

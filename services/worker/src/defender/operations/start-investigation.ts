@@ -1,3 +1,4 @@
+import { operationQuotas } from '@diq/contracts/operations.ts';
 import { machineActionPath } from './machine-action-path.ts';
 import type { OperationProfile } from './operation-profile.ts';
 import { readOpaqueId } from './read-opaque-id.ts';
@@ -8,7 +9,7 @@ import { readOpaqueId } from './read-opaque-id.ts';
  */
 export const startInvestigation: OperationProfile = {
   name: 'startInvestigation',
-  quota: { limit: 50, windowMs: 3_600_000 },
+  quota: operationQuotas.startInvestigation,
   path: (machineId) => machineActionPath(machineId, 'startInvestigation'),
   body: (comment) => ({ Comment: comment }),
   readInvestigationId: (body) => readOpaqueId(body, 'id'),
