@@ -8,7 +8,9 @@ const nowMs = 1_000_000;
 function viewOf(view: Partial<LedgerView> & { freeAtMs?: number[] }): LedgerView {
   const { freeAtMs = [], ...rest } = view;
   const slotsInUse = freeAtMs.map((freeAt) => ({ freeAtMs: freeAt, call: undefined }));
-  return { nowMs, limit: 2, windowMs: 100, slotsInUse, hold: undefined, holdsOn: [], ...rest };
+  const limit = rest.limit ?? 2;
+  const rested = { windowMs: 100, hold: undefined, holdsOn: [], isLost: false, ...rest };
+  return { nowMs, limit, quotaLimit: limit, slotsInUse, ...rested };
 }
 
 /** Permits in use may be more than the limit, if it was lowered; one whose call is under way is out for over a window. */
@@ -33,6 +35,30 @@ describe('freeSlots', () => {
     assert.equal(freeSlots(viewOf({})), 2);
     assert.equal(freeSlots(viewOf({ freeAtMs: [nowMs + 1] })), 1);
     assert.equal(freeSlots(viewOf({ freeAtMs: [nowMs + 1, nowMs + 2, nowMs + 3] })), 0);
+  });
+});
+
+describe('free slots and starts while somebody else uses the same quota', () => {
+  const slot = (freeAtMs: number, outcome: string) => ({
+    freeAtMs,
+    call: { callId: `${freeAtMs}`, dispatchId: 'd', machineId: 'm', spentAt: nowMs, outcome },
+  });
+  const slots = [slot(nowMs + 10, 'throttled'), slot(nowMs + 20, 'started'), slot(nowMs + 30, 'started')];
+
+  it('counts what fitted against the lower limit', () => {
+    const view = viewOf({ limit: 2, quotaLimit: 5, slotsInUse: slots });
+    assert.deepEqual(
+      [freeSlots(view), nextSlotAtMs(view), expectedStartAtMs(view, 1), expectedStartAtMs(view, 2)],
+      [0, nowMs + 20, nowMs + 20, nowMs + 30],
+    );
+    assert.equal(freeSlots(viewOf({ limit: 3, quotaLimit: 5, slotsInUse: slots })), 1);
+  });
+
+  it('counts all calls against the quota', () => {
+    const view = viewOf({ limit: 2, quotaLimit: 3, slotsInUse: slots.slice(0, 2) });
+    assert.equal(freeSlots(view), 1);
+    const full = viewOf({ limit: 2, quotaLimit: 2, slotsInUse: slots.slice(0, 2) });
+    assert.deepEqual([freeSlots(full), nextSlotAtMs(full)], [0, nowMs + 10]);
   });
 });
 

@@ -4,7 +4,9 @@ export function ledgerKeys(keySpace: string) {
     calls: `${keySpace}:ledger:calls`,
     entries: `${keySpace}:ledger:entries`,
     intents: `${keySpace}:ledger:intents`,
+    epoch: `${keySpace}:ledger:epoch`,
     settings: `${keySpace}:ledger:settings`,
+    estimate: `${keySpace}:ledger:estimate`,
     holds: `${keySpace}:holds`,
     holdStreaks: `${keySpace}:holds:streaks`,
   } as const;

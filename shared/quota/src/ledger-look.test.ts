@@ -10,7 +10,15 @@ describe('ledger: look', () => {
 
   it('sees an empty ledger as all free', async () => {
     const { nowMs, ...view } = await suite.ledger.look();
-    assert.deepEqual(view, { limit: 2, windowMs: hourMs, slotsInUse: [], hold: undefined, holdsOn: [] });
+    assert.deepEqual(view, {
+      limit: 2,
+      quotaLimit: 2,
+      windowMs: hourMs,
+      slotsInUse: [],
+      hold: undefined,
+      holdsOn: [],
+      isLost: false,
+    });
     assert.ok(Math.abs(nowMs - Date.now()) < 5_000, 'milliseconds since 1970');
   });
 
@@ -30,7 +38,7 @@ describe('ledger: look', () => {
   });
 
   it('shows neither permits that are back nor holds that are over', async () => {
-    suite.use({ windowMs: 1, callTimeoutMs: 1 });
+    await suite.use({ windowMs: 1, callTimeoutMs: 1 });
     await suite.granted(call(1));
     const { untilMs } = await suite.ledger.hold('paused', 5);
     await suite.untilPast(untilMs);
@@ -47,9 +55,14 @@ describe('ledger: look', () => {
   });
 
   it('goes by the quota that the workers wrote, not by what the reader believes', async () => {
-    await suite.withSettings({ limit: 7, windowMs: 1_000 }).writeSettings();
-    const view = await suite.withSettings({ limit: 99, windowMs: 99 }).look();
-    assert.deepEqual([view.limit, view.windowMs], [7, 1_000]);
+    await suite.use({ limit: 7, windowMs: 1_000 });
+    for (const other of [
+      { limit: 99, windowMs: 99 },
+      { limit: 1, windowMs: 99_999 },
+    ]) {
+      const view = await suite.unopened(other).look();
+      assert.deepEqual([view.limit, view.windowMs], [7, 1_000]);
+    }
   });
 
   it('works on after SCRIPT FLUSH', async () => {
@@ -71,7 +84,9 @@ describe('ledger: look', () => {
       () => suite.ledger.endStreaks(),
       () => suite.ledger.look(),
       () => suite.ledger.findCall('call-1'),
-      () => suite.ledger.writeSettings(),
+      () => suite.ledger.open(),
+      () => suite.ledger.rebuild([]),
+      () => suite.ledger.liftColdStart(),
     ];
     for (const ask of questions) await assert.rejects(ask);
   });

@@ -19,11 +19,21 @@ export function parseCall(json: string): LedgerCall {
   return ledgerCall.parse(JSON.parse(json));
 }
 
-/** Granted, or why not. `freeSinceMs` is when the slot taken had opened or a hold had ended; 0 when neither ever was. */
+/**
+ * Granted, or why not. `freeSinceMs` is when the slot taken had opened or a hold had ended; 0 when neither ever was.
+ * `lost`: Redis no longer has the ledger that this process opened.
+ */
 export const spendReply = z.union([
   z
-    .tuple([z.literal('granted'), ms, z.number(), ms])
-    .transform(([kind, spentAtMs, used, freeSinceMs]) => ({ kind, spentAtMs, used, freeSinceMs })),
+    .tuple([z.literal('granted'), ms, z.number(), ms, z.number()])
+    .transform(([kind, spentAtMs, used, freeSinceMs, limit]) => ({
+      kind,
+      spentAtMs,
+      used,
+      freeSinceMs,
+      limit,
+    })),
+  z.tuple([z.literal('lost'), ms]).transform(([kind, nowMs]) => ({ kind, nowMs })),
   z
     .tuple([z.literal('spent'), z.string(), ms])
     .transform(([kind, callId, nowMs]) => ({ kind, callId, nowMs })),
@@ -37,7 +47,33 @@ export const spendReply = z.union([
 
 export type SpendReply = z.output<typeof spendReply>;
 
-export const answerReply = z.tuple([z.enum(['recorded', 'missing']), ms]);
+export const answerReply = z.tuple([z.enum(['recorded', 'missing']), ms, ms]);
+
+/** What a worker found when it opened the ledger. */
+export interface Opened {
+  /** `created`: it was empty, and nobody knows from it what was called within the last window. */
+  kind: 'created' | 'joined';
+  nowMs: number;
+  /** The hold `cold-start`, if it is on. */
+  coldStart: ColdStartHold | undefined;
+}
+
+export interface ColdStartHold {
+  untilMs: number;
+  /** False where a worker that lives saw its ledger vanish: then only time can tell. */
+  mayBeRebuilt: boolean;
+}
+
+export const openReply = z
+  .tuple([z.enum(['created', 'joined']), z.string(), ms, ms, z.number()])
+  .transform(([kind, epoch, nowMs, untilMs, rebuildable]) => {
+    const coldStart = untilMs > 0 ? { untilMs, mayBeRebuilt: rebuildable === 1 } : undefined;
+    return { epoch, opened: { kind, nowMs, coldStart } satisfies Opened };
+  });
+
+export const rebuildReply = z.enum(['lifted', 'kept', 'over', 'lost']);
+
+export type RebuildReply = z.output<typeof rebuildReply>;
 
 export const holdReply = z.tuple([ms, ms]);
 
@@ -50,8 +86,13 @@ export interface SlotInUse {
 /** The ledger at one instant of Redis' clock. */
 export interface LedgerView {
   nowMs: number;
+  /** What may be called in one window now: below `quotaLimit` while somebody else uses the same quota. */
   limit: number;
+  /** The limit by the settings in force. */
+  quotaLimit: number;
   windowMs: number;
+  /** The ledger that this process opened is gone, or misses calls that it made: it has to open it again. */
+  isLost: boolean;
   /** Ordered by the time at which they are free again. */
   slotsInUse: SlotInUse[];
   /** The hold that ends last, if any is on. */
@@ -61,15 +102,24 @@ export interface LedgerView {
 }
 
 export const lookReply = z
-  .tuple([ms, z.number(), ms, z.array(z.union([z.string(), ms])), z.array(z.union([z.string(), ms]))])
-  .transform(([nowMs, limit, windowMs, holds, slots]): LedgerView => {
+  .tuple([
+    ms,
+    z.number(),
+    z.number(),
+    ms,
+    z.string(),
+    z.array(z.union([z.string(), ms])),
+    z.array(z.union([z.string(), ms])),
+  ])
+  .transform(([nowMs, limit, quotaLimit, windowMs, epoch, holds, slots]) => {
     const holdsOn = pairs(holds).map(([reason, untilMs]) => ({
       reason: String(reason),
       untilMs: Number(untilMs),
     }));
-    return {
+    const view: Omit<LedgerView, 'isLost'> = {
       nowMs,
       limit,
+      quotaLimit,
       windowMs,
       holdsOn: holdsOn.map(({ reason }) => reason),
       hold: holdsOn.reduce<LedgerView['hold']>(
@@ -81,6 +131,7 @@ export const lookReply = z
         call: json === 'null' ? undefined : parseCall(String(json)),
       })),
     };
+    return { epoch, view };
   });
 
 function pairs<T>(flat: readonly T[]): [T, T][] {

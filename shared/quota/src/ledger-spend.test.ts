@@ -44,6 +44,7 @@ describe('ledger: spend', () => {
       spentAtMs,
       used: 1,
       freeSinceMs: 0,
+      limit: 2,
     });
     await suite.granted(call(2));
     await suite.ledger.hold('paused', hourMs);
@@ -52,6 +53,7 @@ describe('ledger: spend', () => {
       spentAtMs,
       used: 2,
       freeSinceMs: 0,
+      limit: 2,
     });
   });
 
@@ -73,6 +75,7 @@ describe('ledger: spend', () => {
   it('grants one permit per slot when many ask at once', async () => {
     const others = await Promise.all(Array.from({ length: 4 }, () => suite.open()));
     const ledgers = others.map((other) => createLedger(other, keySpace, usual));
+    await Promise.all(ledgers.map((ledger) => ledger.open()));
     const replies = await Promise.all(
       Array.from({ length: 40 }, (_, n) => ledgers[n % ledgers.length]!.spend(call(n))),
     );
@@ -81,7 +84,7 @@ describe('ledger: spend', () => {
   });
 
   it('grants again at the very moment the slot opens, and not a millisecond sooner', async () => {
-    suite.use({ limit: 1, windowMs: 40, callTimeoutMs: 20 });
+    await suite.use({ limit: 1, windowMs: 40, callTimeoutMs: 20 });
     await suite.granted(call(1));
     const opensAtMs = (await suite.ledger.recordAnswer('call-1', started))?.freeAtMs ?? 0;
     for (;;) {
@@ -99,13 +102,13 @@ describe('ledger: spend', () => {
   it('lets a lower limit bite: the next slot opens when enough permits have come back', async () => {
     await suite.granted(call(1));
     const second = await suite.granted(call(2));
-    const refused = await suite.withSettings({ limit: 1 }).spend(call(3));
+    const refused = await (await suite.withSettings({ limit: 1 })).spend(call(3));
     assert.equal(refused.kind, 'full');
     assert.equal(refused.nextSlotAtMs, second.spentAtMs + usual.callTimeoutMs + hourMs);
   });
 
   it('tells since when the slot it took was free: never used, opened, or held back', async () => {
-    suite.use({ windowMs: 1, callTimeoutMs: 1 });
+    await suite.use({ windowMs: 1, callTimeoutMs: 1 });
     assert.equal((await suite.granted(call(1))).freeSinceMs, 0);
     const first = await suite.ledger.recordAnswer('call-1', started);
     await suite.untilPast(first?.freeAtMs);
@@ -119,7 +122,7 @@ describe('ledger: spend', () => {
   });
 
   it('forgets calls after 25 windows, and none before', async () => {
-    suite.use({ windowMs: 20, callTimeoutMs: 1 });
+    await suite.use({ windowMs: 20, callTimeoutMs: 1 });
     await suite.granted(call(1));
     const first = await suite.ledger.recordAnswer('call-1', started);
     await suite.untilPast(first?.freeAtMs);

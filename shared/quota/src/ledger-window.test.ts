@@ -7,10 +7,7 @@ import type { Redis } from 'ioredis';
 import { createLedger } from './ledger.ts';
 import type { Ledger } from './ledger.ts';
 import { useLedgerConnections } from './test-support/ledger-connections.ts';
-
-// Judged is not what the ledger writes down but what arrives at Defender: some moment after the permit was granted and
-// before the answer is back. The wire of these tests notes each arrival on the clock that the ledger reads, to the
-// microsecond, and takes none once the call must have been given up.
+import { arrive, mostInAnyWindow, openWithoutHold } from './test-support/wire.ts';
 
 interface Call {
   thinkMs: number;
@@ -25,14 +22,6 @@ interface Scenario {
   /** Per client, one after the other. */
   clients: Call[][];
 }
-
-const arrivalsKey = 'test:{wire}';
-const wire = `
-  local clock = redis.call('TIME')
-  local now = clock[1] * 1000000 + clock[2]
-  if now >= tonumber(ARGV[1]) then return 0 end
-  redis.call('RPUSH', KEYS[1], string.format('%.0f', now))
-  return 1`;
 
 const calls = fc.array(
   fc.record({
@@ -64,9 +53,7 @@ describe('ledger on the wire', () => {
     await fc.assert(
       fc.asyncProperty(scenario, async (played) => {
         const keySpace = `test:{${randomUUID()}}`;
-        await redis.client.del(arrivalsKey);
-        await play(played, clients, keySpace);
-        const most = mostInAnyWindow(await arrivals(), played.windowMs);
+        const most = mostInAnyWindow(await play(played, clients, keySpace), played.windowMs);
         assert.ok(most <= played.limit, `${most} arrivals in ${played.windowMs} ms, limit ${played.limit}`);
         if (most === played.limit) fullest += 1;
       }),
@@ -80,28 +67,31 @@ describe('ledger on the wire', () => {
     const connection = await connections.open(redis.url);
     const settings = { limit: 1, windowMs: 15, callTimeoutMs: 50 };
     const ledger = createLedger(connection, 'test:{exact}', settings);
-    await redis.client.del(arrivalsKey);
+    await openWithoutHold(ledger);
+    const times: number[] = [];
     for (let i = 0; i < 40; i += 1) {
       const spentAtMs = await spendWithoutPause(ledger, `call-${i}`);
-      await arrive(connection, spentAtMs + settings.callTimeoutMs);
+      times.push((await arrive(connection, spentAtMs + settings.callTimeoutMs)) ?? 0);
       await ledger.recordAnswer(`call-${i}`, { outcome: 'started', facts: {} });
     }
-    const times = await arrivals();
     const gaps = times.slice(1).map((time, i) => time - times[i]!);
     assert.ok(Math.min(...gaps) >= 15_000, `two arrivals were ${Math.min(...gaps)} µs apart`);
   });
-
-  async function arrivals(): Promise<number[]> {
-    return (await redis.client.lrange(arrivalsKey, 0, -1)).map(Number);
-  }
 });
 
-async function play({ limit, windowMs, callTimeoutMs, clients }: Scenario, own: Redis[], keySpace: string) {
+/** @returns the times of all arrivals, in microseconds */
+async function play(
+  { limit, windowMs, callTimeoutMs, clients }: Scenario,
+  own: Redis[],
+  keySpace: string,
+): Promise<number[]> {
+  const arrivals: number[] = [];
   const endsAt = performance.now() + Math.min(600, 3 * windowMs + 100);
   await Promise.all(
     clients.map(async (calls, i) => {
       const connection = own[i]!;
       const ledger = createLedger(connection, keySpace, { limit, windowMs, callTimeoutMs });
+      await openWithoutHold(ledger);
       for (const { thinkMs, travelMs, answerMs, fate } of calls) {
         const callId = randomUUID();
         await delay(thinkMs);
@@ -112,12 +102,14 @@ async function play({ limit, windowMs, callTimeoutMs, clients }: Scenario, own: 
           await ledger.giveBack(callId);
           continue;
         }
-        await arrive(connection, spentAtMs + callTimeoutMs);
+        const arrivedAt = await arrive(connection, spentAtMs + callTimeoutMs);
+        if (arrivedAt !== undefined) arrivals.push(arrivedAt);
         await delay(answerMs);
         if (fate === 'answered') await ledger.recordAnswer(callId, { outcome: 'started', facts: {} });
       }
     }),
   );
+  return arrivals;
 }
 
 /** Asks again when the ledger says that the next slot opens; gives up at the end of the play. */
@@ -136,16 +128,4 @@ async function spendWithoutPause(ledger: Ledger, callId: string): Promise<number
     const reply = await ledger.spend({ callId, dispatchId: callId, machineId: 'm' });
     if (reply.kind === 'granted') return reply.spentAtMs;
   }
-}
-
-/** Brute force: every window that begins with an arrival, each arrival counted. A window includes its start only. */
-function mostInAnyWindow(timesMicros: readonly number[], windowMs: number): number {
-  const counts = timesMicros.map(
-    (start) => timesMicros.filter((time) => time >= start && time < start + windowMs * 1_000).length,
-  );
-  return Math.max(0, ...counts);
-}
-
-async function arrive(connection: Redis, givenUpAtMs: number): Promise<void> {
-  await connection.eval(wire, 1, arrivalsKey, givenUpAtMs * 1_000);
 }

@@ -1,8 +1,18 @@
+import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { Quota } from '@diq/contracts/operations.ts';
 import { ledgerKeys } from './ledger-keys.ts';
-import { answerReply, holdReply, lookReply, parseCall, spendReply } from './ledger-replies.ts';
-import type { LedgerCall, LedgerView, SpendReply } from './ledger-replies.ts';
+import {
+  answerReply,
+  holdReply,
+  lookReply,
+  openReply,
+  parseCall,
+  rebuildReply,
+  spendReply,
+} from './ledger-replies.ts';
+import type { LedgerCall, LedgerView, Opened, RebuildReply, SpendReply } from './ledger-replies.ts';
+import { callArgs, createOwnCalls } from './own-calls.ts';
 import { loadScript } from './script.ts';
 
 /** Why nobody may call for now. A closed list: it is a metric's label. */
@@ -13,12 +23,15 @@ export const holdReasons = [
   'unreachable',
   'failing',
   'paused',
+  'cold-start',
 ] as const;
 
-export type HoldReason = (typeof holdReasons)[number];
+/** Reasons for which a hold can be set; the one of a cold start is set by opening an empty ledger. */
+export type HoldReason = Exclude<(typeof holdReasons)[number], 'cold-start'>;
 
 /** What the ledger records of a call that may have reached Defender. */
 export interface Answer {
+  /** `throttled` while permits are to spare shows foreign use of the quota, and lowers the limit for one window. */
   outcome: string;
   /** Facts worth keeping with the call: investigation id, HTTP status. Never a token. */
   facts: Record<string, string | number>;
@@ -29,11 +42,30 @@ export interface HoldLength {
   longestMs: number;
 }
 
+/** A call of the last window that is known from elsewhere than the ledger. */
+export interface KnownStart {
+  /** The same for the same call, whoever tells of it. */
+  callId: string;
+  machineId: string;
+  startedAtMs: number;
+  /** No sooner than it can have reached Defender. */
+  countsFromMs: number;
+  facts: Answer['facts'];
+}
+
 /**
  * The record of permits spent, and the interlock in front of every call. All times are milliseconds of Redis' own
  * clock. A rejected promise means that the ledger could not be asked: then nobody calls.
+ *
+ * Who only reads needs not open it. Who spends opens it first, and again whenever a look or a spending finds it lost.
  */
 export interface Ledger {
+  /** Begins a new epoch with a hold `cold-start` if the ledger is empty; hands over what this process called. */
+  open(): Promise<Opened>;
+  /** Ends the hold `cold-start` with what was called within the last window, by somebody else's books. */
+  rebuild(starts: readonly KnownStart[]): Promise<RebuildReply>;
+  /** Ends the hold `cold-start` on the word of somebody who knows that nothing was called within the last window. */
+  liftColdStart(): Promise<RebuildReply>;
   /** Spends a permit and records the intent to call, in one step; or says why not. Safe to repeat with the same id. */
   spend(call: { callId: string; dispatchId: string; machineId: string }): Promise<SpendReply>;
   /** Records what became of a call; `undefined` when the ledger no longer knows it. The first record stands. */
@@ -49,10 +81,12 @@ export interface Ledger {
   look(): Promise<LedgerView>;
   /** The record of one call, or `undefined`. */
   findCall(callId: string): Promise<LedgerCall | undefined>;
-  /** Tells the readers of the ledger which quota is in force. Called by each worker at its start. */
-  writeSettings(): Promise<void>;
 }
 
+/**
+ * The quota as this process knows it. Where processes disagree, or did within the longest of their windows, the
+ * smallest limit and the longest window hold for all.
+ */
 export interface LedgerSettings extends Quota {
   callTimeoutMs: number;
 }
@@ -61,17 +95,35 @@ export interface LedgerSettings extends Quota {
 const historyWindows = 25;
 
 const scriptFile = (name: string) => new URL(`./lua/${name}.lua`, import.meta.url);
-const spendScript = loadScript(scriptFile('spend'));
-const answerScript = loadScript(scriptFile('record-answer'));
-const giveBackScript = loadScript(scriptFile('give-back'));
+const ledgerScript = (name: string) => loadScript(scriptFile('ledger'), scriptFile(name));
+const openScript = ledgerScript('open');
+const rebuildScript = ledgerScript('rebuild');
+const spendScript = ledgerScript('spend');
+const answerScript = ledgerScript('record-answer');
+const giveBackScript = ledgerScript('give-back');
+const lookScript = ledgerScript('look');
 const holdScript = loadScript(scriptFile('hold'));
-const lookScript = loadScript(scriptFile('look'));
 
 /** `redis` must fail at once when Redis is away: no offline queue, no retries. */
 export function createLedger(redis: Redis, keySpace: string, settings: LedgerSettings): Ledger {
   const keys = ledgerKeys(keySpace);
-  const { limit, windowMs, callTimeoutMs } = settings;
-  const callKeys = [keys.calls, keys.entries, keys.intents];
+  const { limit, callTimeoutMs } = settings;
+  const scriptKeys = [
+    keys.calls,
+    keys.entries,
+    keys.intents,
+    keys.holds,
+    keys.epoch,
+    keys.settings,
+    keys.estimate,
+  ];
+  const quotaArgs = [limit, Math.ceil(settings.windowMs), Math.ceil(callTimeoutMs)];
+  const ownCalls = createOwnCalls(limit);
+  /** The one that this process opened; '' before. */
+  let epoch = '';
+
+  const ask = (script: ReturnType<typeof loadScript>, ...args: (string | number)[]) =>
+    script(redis, scriptKeys, [epoch, ...quotaArgs, ...args]);
 
   async function setHold(...args: (string | number)[]) {
     const [untilMs, nowMs] = holdReply.parse(await holdScript(redis, [keys.holds, keys.holdStreaks], args));
@@ -79,17 +131,40 @@ export function createLedger(redis: Redis, keySpace: string, settings: LedgerSet
   }
 
   return {
-    async spend({ callId, dispatchId, machineId }) {
-      const args = [callId, dispatchId, machineId, limit, windowMs, callTimeoutMs, historyWindows];
-      return spendReply.parse(await spendScript(redis, [...callKeys, keys.holds], args));
+    async open() {
+      const reply = openReply.parse(await ask(openScript, randomUUID(), ...ownCalls.toArgs()));
+      epoch = reply.epoch;
+      return reply.opened;
     },
-    async recordAnswer(callId, { outcome, facts }) {
-      const reply = await answerScript(redis, callKeys, [callId, outcome, windowMs, JSON.stringify(facts)]);
-      const [kind, freeAtMs] = answerReply.parse(reply);
+    rebuild: async (starts) =>
+      rebuildReply.parse(await ask(rebuildScript, 'rebuilt', ...starts.flatMap(startArgs))),
+    liftColdStart: async () => rebuildReply.parse(await ask(rebuildScript, 'told')),
+    async spend(call) {
+      const { callId, dispatchId, machineId } = call;
+      const args = [callId, dispatchId, machineId, historyWindows, ...ownCalls.toArgs()];
+      const reply = spendReply.parse(await ask(spendScript, ...args));
+      if (reply.kind === 'granted') {
+        ownCalls.spent({
+          ...call,
+          spentAt: reply.spentAtMs,
+          callTimeoutMs,
+          used: reply.used,
+          limit: reply.limit,
+        });
+      }
+      return reply;
+    },
+    async recordAnswer(callId, answer) {
+      const { outcome, facts } = answer;
+      const reply = await ask(answerScript, callId, outcome, JSON.stringify(facts), ...ownCalls.toArgs());
+      const [kind, countsFromMs, freeAtMs] = answerReply.parse(reply);
+      ownCalls.answered(callId, answer, countsFromMs);
       return kind === 'recorded' ? { freeAtMs } : undefined;
     },
     async giveBack(callId) {
-      return (await giveBackScript(redis, callKeys, [callId])) === 1;
+      // Before it is asked for: what is sent after this must not bring it back.
+      ownCalls.forget(callId);
+      return (await ask(giveBackScript, callId)) === 1;
     },
     hold: (reason, forMs) => setHold(reason, 'for', forMs, forMs),
     holdGrowing: (reason, { firstMs, longestMs }) => setHold(reason, 'growing', firstMs, longestMs),
@@ -97,16 +172,22 @@ export function createLedger(redis: Redis, keySpace: string, settings: LedgerSet
       await redis.del(keys.holdStreaks);
     },
     async look() {
-      return lookReply.parse(
-        await lookScript(redis, [keys.calls, keys.entries, keys.holds, keys.settings], [limit, windowMs]),
-      );
+      const found = lookReply.parse(await ask(lookScript));
+      const { view } = found;
+      const inUse = new Set(view.slotsInUse.map(({ call }) => call?.callId ?? ''));
+      // Twice: the window may yet grow.
+      ownCalls.forgetBefore(view.nowMs - 2 * view.windowMs);
+      const isLost = epoch !== '' && (found.epoch !== epoch || ownCalls.isAnyMissing(inUse, view));
+      return { ...view, isLost };
     },
     async findCall(callId) {
       const json = await redis.hget(keys.entries, callId);
       return json === null ? undefined : parseCall(json);
     },
-    async writeSettings() {
-      await redis.hset(keys.settings, { limit, windowMs, callTimeoutMs });
-    },
   };
+}
+
+function startArgs({ callId, machineId, startedAtMs, countsFromMs, facts }: KnownStart) {
+  const call = { callId, dispatchId: '', machineId, spentAt: startedAtMs, outcome: 'started', facts };
+  return callArgs(call, countsFromMs, JSON.stringify({ ...call, callTimeoutMs: 0 }));
 }

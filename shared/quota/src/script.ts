@@ -9,11 +9,11 @@ export type Script = (
 ) => Promise<unknown>;
 
 /**
- * A Lua script in a file, run by its digest; where the server does not know it (fresh, or after SCRIPT FLUSH) it is
- * sent whole, once.
+ * A Lua script out of files, put together in this order, run by its digest; where the server does not know it (fresh,
+ * or after SCRIPT FLUSH) it is sent whole, once.
  */
-export function loadScript(file: URL): Script {
-  const lua = readFileSync(file, 'utf8');
+export function loadScript(...files: URL[]): Script {
+  const lua = files.map((file) => readFileSync(file, 'utf8')).join('\n');
   const sha1 = createHash('sha1').update(lua).digest('hex');
   return async (redis, keys, args) => {
     try {

@@ -1,12 +1,11 @@
 -- Gives back the permit of a call that provably never left. Only a call that is still under way can be given back:
 -- what has an outcome was sent.
 --
--- KEYS  1 calls   2 entries   3 intents   (see spend.lua)
--- ARGV  1 call id
+-- KEYS  see ledger.lua
+-- ARGV  5 call id
 --
 -- Returns  1 when it was given back, 0 when there was nothing to give back
-local calls, entries, intents = KEYS[1], KEYS[2], KEYS[3]
-local call_id = ARGV[1]
+local call_id = ARGV[5]
 
 local json = redis.call('HGET', entries, call_id)
 if not json then

@@ -1,15 +1,12 @@
 -- Reads the ledger in one step, for quota, forecast, metrics and the worker's next decision.
 --
--- KEYS  1 calls   2 entries   3 holds   4 settings
--- ARGV  1 limit   2 window ms      what applies where no worker has written settings yet
+-- KEYS  see ledger.lua
+-- ARGV  see ledger.lua; a reader's settings apply where no worker has told any
 --
--- Returns  {now, limit, window ms, {reason, until, ...} of the holds that are on, {free at, entry JSON, ...} in use}
+-- Returns  {now, limit now, limit by the settings, window ms, epoch or '', {reason, until, ...} of the holds that are on,
+--           {free at, entry JSON, ...} of the permits in use}
 -- Writes   nothing.
-local calls, entries, holds, settings = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-local limit, window = unpack(redis.call('HMGET', settings, 'limit', 'windowMs'))
+local limit, window = quota_in_force()
 
 local on = {}
 local all_holds = redis.call('HGETALL', holds)
@@ -20,10 +17,10 @@ for i = 1, #all_holds, 2 do
   end
 end
 
-local in_use = redis.call('ZRANGEBYSCORE', calls, '(' .. now, '+inf', 'WITHSCORES')
-local slots = {}
-for i = 1, #in_use, 2 do
-  slots[#slots + 1] = tonumber(in_use[i + 1])
-  slots[#slots + 1] = redis.call('HGET', entries, in_use[i]) or 'null'
+local used, slots = in_use(window), {}
+for i = 1, #used, 2 do
+  slots[#slots + 1] = tonumber(used[i + 1]) + window
+  slots[#slots + 1] = redis.call('HGET', entries, used[i]) or 'null'
 end
-return { now, tonumber(limit or ARGV[1]), tonumber(window or ARGV[2]), on, slots }
+local now_limit = math.min(limit, estimate_in_force() or limit)
+return { now, now_limit, limit, window, redis.call('HGET', epoch, 'id') or '', on, slots }

@@ -3,34 +3,49 @@
 -- A permit is free again one window after the answer, because only then every arrival at Defender that belongs to it
 -- is certainly a window old. Without an answer it counts from the moment at which the call must have been given up.
 --
--- KEYS  1 calls   2 entries   3 intents   (see spend.lua)
--- ARGV  1 call id   2 outcome   3 window ms   4 JSON of further facts on the call (investigation id, status, ...)
+-- The outcome `throttled` although permits were to spare shows that somebody else uses the same quota: for one window
+-- no more calls are made than fitted this time, one at least.
 --
--- Returns  {'recorded', free at}   also when the same answer was recorded before
---          {'missing', 0}          the ledger does not know the call (it was emptied)
+-- KEYS  see ledger.lua
+-- ARGV  5 call id   6 outcome   7 JSON of further facts on the call (investigation id, status, ...)
+--       8 … calls that the caller made (ledger.lua): one that is missing is added first
+--
+-- Returns  {'recorded', counts from, free at}   also when the same answer was recorded before
+--          {'missing', now, 0}                  the ledger does not know the call (it was emptied)
 -- Writes   the outcome, once: the first one recorded stands.
-local calls, entries, intents = KEYS[1], KEYS[2], KEYS[3]
-local call_id, outcome, window = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local call_id, outcome = ARGV[5], ARGV[6]
 
+if knows_epoch() then
+  add_missing(8)
+end
+local _, window = quota_in_force()
 local json = redis.call('HGET', entries, call_id)
 if not json then
-  return { 'missing', 0 }
+  return { 'missing', now_up, 0 }
 end
 local entry = cjson.decode(json)
 if entry.outcome ~= 'under-way' then
-  return { 'recorded', tonumber(redis.call('ZSCORE', calls, call_id) or '0') }
+  local counts_from = tonumber(redis.call('ZSCORE', calls, call_id) or '0')
+  return { 'recorded', counts_from, counts_from + window }
 end
 
 -- Rounded up, as `spent at` is: the call may have arrived within this very millisecond.
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.ceil(clock[2] / 1000)
-local counted_from = math.min(now, entry.spentAt + entry.callTimeoutMs)
+local counts_from = math.min(now_up, entry.spentAt + entry.callTimeoutMs)
 entry.outcome = outcome
-entry.answeredAt = now
-entry.facts = cjson.decode(ARGV[4])
-redis.call('ZADD', calls, counted_from + window, call_id)
+entry.answeredAt = now_up
+entry.facts = cjson.decode(ARGV[7])
+redis.call('ZADD', calls, as_text(counts_from), call_id)
 redis.call('HSET', entries, call_id, cjson.encode(entry))
 if redis.call('HGET', intents, entry.dispatchId) == call_id then
   redis.call('HDEL', intents, entry.dispatchId)
 end
-return { 'recorded', counted_from + window }
+
+if outcome == 'throttled' then
+  local known = estimate_in_force()
+  if known or (entry.used and entry.used < entry.limit) then
+    local fitted = #fitted_times(window)
+    local fit = math.max(1, math.min(fitted, known or fitted))
+    redis.call('HSET', estimate, 'limit', fit, 'until', as_text(now_up + window))
+  end
+end
+return { 'recorded', counts_from, counts_from + window }

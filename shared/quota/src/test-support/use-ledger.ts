@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
+import { ledgerKeys } from '../ledger-keys.ts';
 import { createLedger } from '../ledger.ts';
 import type { Ledger, LedgerSettings } from '../ledger.ts';
 import type { SpendReply } from '../ledger-replies.ts';
@@ -29,18 +30,25 @@ interface Server {
   flush(): Promise<void>;
 }
 
-/** Call inside a `describe`: each test finds an empty ledger with the usual settings. */
+/** Call inside a `describe`: each test finds an empty ledger with the usual settings, opened and without a hold. */
 export function useLedger(server: Server) {
   const connections = useLedgerConnections();
   let connection: Redis;
   let ledger: Ledger;
 
-  const withSettings = (settings: Partial<LedgerSettings>) =>
+  const unopened = (settings: Partial<LedgerSettings> = {}) =>
     createLedger(connection, keySpace, { ...usual, ...settings });
+  const withSettings = async (settings: Partial<LedgerSettings> = {}) => {
+    const another = unopened(settings);
+    await another.open();
+    await another.liftColdStart();
+    await server.client.hdel(ledgerKeys(keySpace).holds, 'cold-start');
+    return another;
+  };
   beforeEach('empty the ledger', async () => {
     await server.flush();
     connection = await connections.open(server.url);
-    ledger = withSettings({});
+    ledger = await withSettings();
   });
 
   return {
@@ -55,11 +63,14 @@ export function useLedger(server: Server) {
       return server.client;
     },
     open: () => connections.open(server.url),
-    /** The same ledger as a process with other settings has it. */
+    /** The same ledger as a process that has not opened it has it. */
+    unopened,
+    /** The same ledger as another process has it, opened, with these settings. */
     withSettings,
-    /** From here on `ledger` has these settings. */
-    use(settings: Partial<LedgerSettings>) {
-      ledger = withSettings(settings);
+    /** From here on `ledger` is an empty one that never had other settings. */
+    async use(settings: Partial<LedgerSettings>) {
+      await server.flush();
+      ledger = await withSettings(settings);
     },
     async granted(asked: ReturnType<typeof call>) {
       const reply = await ledger.spend(asked);

@@ -1,0 +1,22 @@
+-- Ends the hold `cold-start`, with the calls of the last window added that are known from elsewhere.
+--
+-- KEYS  see ledger.lua
+-- ARGV  5 'rebuilt' or 'told' (somebody who knows says that there were none)   6 … calls (ledger.lua)
+--
+-- Returns  'lifted'     nobody is held any more for this reason
+--          'kept'       a worker that lives saw the ledger vanish: what is known from elsewhere may not be all
+--          'over'       no such hold is on: somebody else was quicker, or it has ended
+--          'lost'       this is not the ledger that the caller knows
+-- Writes   only when lifting. The hold ends now instead of never having been: what waited, waited until now.
+if not knows_epoch() then
+  return 'lost'
+end
+if tonumber(redis.call('HGET', holds, 'cold-start') or '0') <= now then
+  return 'over'
+end
+if ARGV[5] == 'rebuilt' and redis.call('HGET', epoch, 'lossSeen') == '1' then
+  return 'kept'
+end
+add_missing(6)
+redis.call('HSET', holds, 'cold-start', as_text(now))
+return 'lifted'
