@@ -4,7 +4,10 @@ import { requestStatuses } from './status.ts';
 
 const time = z.iso.datetime();
 
-/** Why a request did not end in a started investigation. `defenderTarget` is Defender's own tracking id, for support. */
+/**
+ * Why a request did not end in a started investigation, or why that is not known yet. `defenderTarget` is Defender's own
+ * tracking id, for support.
+ */
 export const requestError = z.strictObject({
   code: z.string(),
   message: z.string(),
@@ -33,6 +36,9 @@ export const requestDocument = z.strictObject({
   position: z.int().positive().optional(),
   dispatchedAt: time.optional(),
   investigationId: z.string().optional(),
+  /** The investigation covers the machine, but is not provably the one that this request asked for. */
+  attached: z.boolean().optional(),
+  /** While `dispatching`: the answer was lost, and Defender is being asked what became of the call. */
   error: requestError.optional(),
   /** Calls made for this request that Defender answered or that may have reached it; waiting is none. */
   attempts: z.int().nonnegative(),

@@ -53,6 +53,8 @@ describe('request intake', () => {
         notAfterMs: undefined,
         callId: undefined,
         sentAtMs: undefined,
+        calls: 0,
+        doubt: undefined,
       });
       assert.deepEqual(await store.tickets.positions([dispatchId]), [1]);
       assert.equal((await store.reader.backlog()).counts.queued, 1);

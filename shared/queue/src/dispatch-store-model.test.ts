@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { requestStatuses } from '@diq/contracts/status.ts';
 import type { RequestStatus, TerminalStatus } from '@diq/contracts/status.ts';
-import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
-import { arrivedAtMs, item, machine, openTestStore } from './test-support/test-store.ts';
+import { useEmbeddedRedis, type SuiteRedis } from '@diq/testing/shared-redis.ts';
+import { storeKeys } from './store-keys.ts';
+import { arrivedAtMs, item, keySpace, machine, openTestStore } from './test-support/test-store.ts';
 import type { TestStore } from './test-support/test-store.ts';
 
 // What intake and workers do in any order, right or wrong, beside a model of a few lines. After every step all numbers
@@ -14,6 +15,7 @@ type Step =
   | { do: 'acceptBatch'; machines: number[]; rejected: number }
   | { do: 'begin'; dispatch: number; call: number }
   | { do: 'giveBack'; dispatch: number; call: number }
+  | { do: 'reconcile'; dispatch: number; call: number }
   | { do: 'settle'; dispatch: number; call: number; status: TerminalStatus }
   | { do: 'endWaiting'; dispatch: number; status: TerminalStatus };
 
@@ -25,10 +27,14 @@ interface ModelRequest {
 interface ModelDispatch {
   id: string;
   machine: number;
-  state: 'waiting' | 'sending' | 'settled';
+  state: 'waiting' | 'sending' | 'reconciling' | 'settled';
+  calls: number;
   call: string | undefined;
   requests: ModelRequest[];
 }
+
+const keys = storeKeys(keySpace);
+const doubt = { cause: 'lost', error: { code: 'call_timeout', message: 'why' } } as const;
 
 const aMachine = fc.integer({ min: 1, max: 4 });
 const aDispatch = fc.nat(30);
@@ -46,6 +52,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 5, arbitrary: fc.record({ do: fc.constant('begin'), dispatch: aDispatch, call: aCall }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('giveBack'), dispatch: aDispatch, call: aCall }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('reconcile'), dispatch: aDispatch, call: aCall }) },
   {
     weight: 4,
     arbitrary: fc.record({ do: fc.constant('settle'), dispatch: aDispatch, call: aCall, status: anOutcome }),
@@ -72,7 +79,7 @@ describe('dispatch store beside a model', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 25 }), async (steps) => {
         await redis.flush();
-        const model = createModel(store);
+        const model = createModel(store, redis);
         for (const one of steps) {
           await model.take(one);
           await model.compare();
@@ -83,7 +90,9 @@ describe('dispatch store beside a model', () => {
   });
 });
 
-function createModel(store: TestStore) {
+const isInHand = (state: ModelDispatch['state']) => state === 'sending' || state === 'reconciling';
+
+function createModel(store: TestStore, redis: SuiteRedis) {
   const dispatches: ModelDispatch[] = [];
   const requests: ModelRequest[] = [];
   const batches = new Map<string, { total: number; rejected: number }>();
@@ -99,7 +108,7 @@ function createModel(store: TestStore) {
     const request: ModelRequest = {
       id,
       batchId,
-      status: open?.state === 'sending' ? 'dispatching' : 'queued',
+      status: open && isInHand(open.state) ? 'dispatching' : 'queued',
     };
     requests.push(request);
     if (open) return open.requests.push(request);
@@ -108,6 +117,7 @@ function createModel(store: TestStore) {
       id: dispatchId,
       machine: machineNumber,
       state: 'waiting',
+      calls: 0,
       call: undefined,
       requests: [request],
     });
@@ -145,12 +155,20 @@ function createModel(store: TestStore) {
       else assert.deepEqual(answer, state === 'sending' && isOwn ? repeated : refused);
     } else if (one.do === 'giveBack') {
       const answer = await store.dispatches.giveBack(id, call);
-      if (state === 'sending' && isOwn) assert.deepEqual(answer, move(dispatch, 'waiting', 'queued'));
+      if (isInHand(state) && isOwn) assert.deepEqual(answer, move(dispatch, 'waiting', 'queued'));
       else assert.deepEqual(answer, refused);
+    } else if (one.do === 'reconcile') {
+      const answer = await store.dispatches.reconcile(id, call, doubt, 1_000);
+      if (state === 'sending' && isOwn) {
+        assert.deepEqual(answer, move(dispatch, 'reconciling', 'dispatching', call));
+        dispatch.calls += 1;
+      } else assert.deepEqual(answer, state === 'reconciling' && isOwn ? repeated : refused);
     } else {
       const answer = await store.dispatches.settle(id, call, { status: one.status, attempts: 1 });
-      if (state === 'sending' && isOwn) assert.deepEqual(answer, move(dispatch, 'settled', one.status, call));
-      else assert.deepEqual(answer, state === 'settled' && isOwn ? repeated : refused);
+      if (isInHand(state) && isOwn) {
+        assert.deepEqual(answer, move(dispatch, 'settled', one.status, call));
+        if (state === 'sending') dispatch.calls += 1;
+      } else assert.deepEqual(answer, state === 'settled' && isOwn ? repeated : refused);
     }
   }
 
@@ -184,10 +202,22 @@ function createModel(store: TestStore) {
         stored.map(({ document }) => document.status),
         requests.map(({ status }) => status),
       );
+      for (const { calls, state, requests: served } of dispatches) {
+        for (const { id } of served) {
+          const { document } = await store.request(id);
+          const { attempts, error } = document;
+          assert.deepEqual([attempts, error], [calls, state === 'reconciling' ? doubt.error : undefined]);
+        }
+      }
       const { counts, waitingDispatches } = await store.reader.backlog();
       assert.deepEqual(counts, countByStatus(requests));
       const waiting = dispatches.filter(({ state }) => state === 'waiting');
       const sending = dispatches.filter(({ state }) => state === 'sending');
+      const lookedUp = dispatches.filter(({ state }) => state === 'reconciling').map(({ id }) => id);
+      assert.deepEqual(
+        (await redis.client.zrange(keys.reconciling, 0, '-1')).toSorted(),
+        lookedUp.toSorted(),
+      );
       assert.equal(waitingDispatches, waiting.length);
       assert.deepEqual(
         new Set(await store.dispatches.sendingSince(Number.MAX_SAFE_INTEGER, 99)),

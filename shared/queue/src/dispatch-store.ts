@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
+import { requestError } from '@diq/contracts/request-document.ts';
 import type { RequestError } from '@diq/contracts/request-document.ts';
 import type { TerminalStatus } from '@diq/contracts/status.ts';
 import { loadScript } from '@diq/quota/script.ts';
@@ -7,7 +8,21 @@ import { storeKeys } from './store-keys.ts';
 import { parseStoredRequest } from './stored-request.ts';
 import { repliesOf } from './ticket-queue.ts';
 
-export type DispatchState = 'waiting' | 'sending' | 'settled';
+const dispatchStates = ['waiting', 'sending', 'reconciling', 'settled'] as const;
+
+export type DispatchState = (typeof dispatchStates)[number];
+
+/**
+ * Why it is not known what a call came to: its answer was `lost`, it `failed` by an answer that leaves open what was
+ * done, or an investigation is `running` already that nobody named.
+ */
+export const doubtCauses = ['lost', 'failed', 'running'] as const;
+
+export interface Doubt {
+  cause: (typeof doubtCauses)[number];
+  /** What the requests are told while Defender is being asked. */
+  error: RequestError;
+}
 
 /** One intended Defender call, with what its first requester asked. */
 export interface Dispatch {
@@ -23,14 +38,20 @@ export interface Dispatch {
   /** The call it is, or was last, in the hands of. */
   callId: string | undefined;
   sentAtMs: number | undefined;
+  /** Calls made for it so far whose outcome is known or looked up. */
+  calls: number;
+  /** What is being looked up, while it is. */
+  doubt: Doubt | undefined;
 }
 
 /** What the requests of a dispatch are told when it is settled. */
 export interface Settlement {
   status: TerminalStatus;
   investigationId?: string;
+  /** The investigation covers the machine, but is not provably the one that was asked for. */
+  attached?: boolean;
   error?: RequestError;
-  /** Calls that were made for it. */
+  /** Calls that end with this; those made for it before are added. Without effect where the call was looked up. */
   attempts: number;
 }
 
@@ -42,14 +63,20 @@ export interface DispatchStore {
   find(id: string): Promise<Dispatch | undefined>;
   /** The last gate before a call: from here on the dispatch is in the hands of this call alone. */
   begin(id: string, callId: string): Promise<Moved>;
-  /** Back to its place: the call never left, was throttled or was not allowed. */
+  /** Back to its place: the call never left, was throttled or not allowed, or was looked up and is to be made again. */
   giveBack(id: string, callId: string): Promise<Moved>;
-  /** Stores the outcome of the call that began it. */
+  /** What the call came to is to be looked up in Defender, for the first time after so many ms. */
+  reconcile(id: string, callId: string, doubt: Doubt, firstLookInMs: number): Promise<Moved>;
+  /** Stores the outcome of the call that began it, also while it is being looked up. */
   settle(id: string, callId: string, settlement: Settlement): Promise<Moved>;
   /** Ends a dispatch that still waits, without a call. */
   endWaiting(id: string, settlement: Settlement): Promise<Moved>;
   /** Dispatches whose call began before this time and has no stored outcome, oldest first. */
   sendingSince(beforeMs: number, limit: number): Promise<string[]>;
+  /** The dispatch whose next look is due for the longest, for the caller alone for so long. Time of Redis' clock. */
+  takeDue(forMs: number): Promise<{ id: string | undefined; nowMs: number }>;
+  /** When Defender is asked next, on Redis' clock; false when this call is not looked up any more. */
+  lookAgain(id: string, callId: string, atMs: number): Promise<boolean>;
   /** How many dispatches wait for their call, and a page of them, oldest first. */
   countWaiting(): Promise<number>;
   waitingPage(offset: number, limit: number): Promise<string[]>;
@@ -57,11 +84,14 @@ export interface DispatchStore {
   ranksOf(ids: readonly string[]): Promise<{ dispatchId: string; machineId: string; rank: number }[]>;
 }
 
-const script = loadScript(new URL('./lua/move-dispatch.lua', import.meta.url));
+const scriptFile = (name: string) => new URL(`./lua/${name}.lua`, import.meta.url);
+const moveScript = loadScript(scriptFile('move-dispatch'));
+const takeScript = loadScript(scriptFile('take-reconciling'));
+const lookAgainScript = loadScript(scriptFile('look-again'));
 const moveReply = z.union([
   z.tuple([z.literal(1), z.number()]).transform((): Moved => ({ moved: true })),
   z
-    .tuple([z.literal(0), z.enum(['waiting', 'sending', 'settled', 'missing']), z.string()])
+    .tuple([z.literal(0), z.enum([...dispatchStates, 'missing']), z.string()])
     .transform(([, state, owner]): Moved => ({
       moved: false,
       state,
@@ -69,8 +99,10 @@ const moveReply = z.union([
     })),
 ]);
 
+const takeReply = z.tuple([z.string(), z.number()]);
+
 const storedDispatch = z.object({
-  state: z.enum(['waiting', 'sending', 'settled']),
+  state: z.enum(dispatchStates),
   machine: z.string(),
   first: z.string(),
   priority: z.coerce.number(),
@@ -78,21 +110,38 @@ const storedDispatch = z.object({
   notAfter: z.coerce.number().optional(),
   call: z.string().optional(),
   sentAt: z.coerce.number().optional(),
+  calls: z.coerce.number().default(0),
+  cause: z.enum(doubtCauses).optional(),
+  error: z.string().optional(),
 });
+
+/** What a move brings along. */
+interface Move {
+  /** For each of the requests. */
+  fields?: Record<string, string | number>;
+  /** Calls that it counts. */
+  calls?: number;
+  cause?: Doubt['cause'];
+  firstLookInMs?: number;
+}
+
+const inHand = 'sending|reconciling';
 
 export function createDispatchStore(redis: Redis, keySpace: string, retentionMs: number): DispatchStore {
   const keys = storeKeys(keySpace);
+  const moveKeys = [keys.counts, keys.waiting, keys.sending, keys.reconciling];
 
   async function move(
     id: string,
     callId: string,
-    from: DispatchState,
+    from: DispatchState | typeof inHand,
     to: DispatchState,
     status: string,
-    fields = {},
+    { fields = {}, calls = 0, cause, firstLookInMs = 0 }: Move = {},
   ) {
-    const args = [keySpace, id, callId, from, to, status, retentionMs, JSON.stringify(fields)];
-    return moveReply.parse(await script(redis, [keys.counts, keys.waiting, keys.sending], args));
+    const about = [JSON.stringify(fields), calls, cause ?? '', firstLookInMs];
+    const args = [keySpace, id, callId, from, to, status, retentionMs, ...about];
+    return moveReply.parse(await moveScript(redis, moveKeys, args));
   }
 
   return {
@@ -104,11 +153,24 @@ export function createDispatchStore(redis: Redis, keySpace: string, retentionMs:
       return first && toDispatch(id, stored, first.document.comment);
     },
     begin: (id, callId) => move(id, callId, 'waiting', 'sending', 'dispatching'),
-    giveBack: (id, callId) => move(id, callId, 'sending', 'waiting', 'queued'),
+    giveBack: (id, callId) => move(id, callId, inHand, 'waiting', 'queued'),
+    reconcile: (id, callId, { cause, error }, firstLookInMs) =>
+      move(id, callId, 'sending', 'reconciling', 'dispatching', {
+        fields: { error: JSON.stringify(error) },
+        calls: 1,
+        cause,
+        firstLookInMs,
+      }),
     settle: (id, callId, settlement) =>
-      move(id, callId, 'sending', 'settled', settlement.status, fieldsOf(settlement)),
+      move(id, callId, inHand, 'settled', settlement.status, contentOf(settlement)),
     endWaiting: (id, settlement) =>
-      move(id, '', 'waiting', 'settled', settlement.status, fieldsOf(settlement)),
+      move(id, '', 'waiting', 'settled', settlement.status, contentOf(settlement)),
+    async takeDue(forMs) {
+      const [id, nowMs] = takeReply.parse(await takeScript(redis, [keys.reconciling], [keySpace, forMs]));
+      return { id: id === '' ? undefined : id, nowMs };
+    },
+    lookAgain: async (id, callId, atMs) =>
+      (await lookAgainScript(redis, [keys.reconciling], [keySpace, id, callId, Math.ceil(atMs)])) === 1,
     sendingSince: (beforeMs, limit) =>
       redis.zrangebyscore(keys.sending, '-inf', `(${beforeMs}`, 'LIMIT', 0, limit),
     countWaiting: () => redis.zcard(keys.waiting),
@@ -137,13 +199,25 @@ function toDispatch(id: string, stored: z.output<typeof storedDispatch>, comment
     notAfterMs: stored.notAfter,
     callId: stored.call === '' ? undefined : stored.call,
     sentAtMs: stored.sentAt,
+    calls: stored.calls,
+    doubt:
+      stored.cause === undefined || stored.error === undefined
+        ? undefined
+        : { cause: stored.cause, error: requestErrorOf(stored.error) },
   };
 }
 
-function fieldsOf({ investigationId, error, attempts }: Settlement): Record<string, string | number> {
+function requestErrorOf(json: string): RequestError {
+  return requestError.parse(JSON.parse(json));
+}
+
+function contentOf({ investigationId, attached, error, attempts }: Settlement): Move {
   return {
-    attempts,
-    ...(investigationId === undefined ? {} : { investigationId }),
-    ...(error === undefined ? {} : { error: JSON.stringify(error) }),
+    calls: attempts,
+    fields: {
+      ...(investigationId === undefined ? {} : { investigationId }),
+      ...(attached === true ? { attached: 1 } : {}),
+      ...(error === undefined ? {} : { error: JSON.stringify(error) }),
+    },
   };
 }

@@ -18,7 +18,8 @@ describe('keys in Redis', () => {
     const connection = new Redis(redis.url, { maxRetriesPerRequest: null });
     const worker = new Worker(queueName, null, { connection, prefix: keySpace, autorun: false });
 
-    await ledger.writeSettings();
+    await ledger.open();
+    await ledger.liftColdStart();
     const { accepted } = await store.intake.acceptBatch(
       [item(), item(), { rejected: { index: 2, error: {} } }],
       arrivedAtMs,

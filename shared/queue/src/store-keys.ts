@@ -10,6 +10,8 @@ export function storeKeys(keySpace: string) {
     waiting: `${keySpace}:waiting`,
     /** Sorted set: dispatch id → time (ms) at which its call began, until the outcome is stored. */
     sending: `${keySpace}:sending`,
+    /** Sorted set: dispatch id → time (ms) at which Defender is asked next what became of its call. */
+    reconciling: `${keySpace}:reconciling`,
     /** Hash: one request. */
     request: (id: string) => `${keySpace}:request:${id}`,
     /** Hash: one dispatch. */

@@ -13,6 +13,7 @@ const storedRequest = z.object({
   with: z.string().optional(),
   dispatchedAt: z.coerce.number().optional(),
   investigationId: z.string().optional(),
+  attached: z.string().optional(),
   error: z.string().optional(),
   attempts: z.coerce.number().default(0),
 });
@@ -37,6 +38,7 @@ export function parseStoredRequest(id: string, hash: Record<string, string>): St
     coalescedWith: stored.with,
     dispatchedAt: stored.dispatchedAt === undefined ? undefined : new Date(stored.dispatchedAt).toISOString(),
     investigationId: stored.investigationId,
+    attached: stored.attached === undefined ? undefined : true,
     error: stored.error === undefined ? undefined : requestError.parse(JSON.parse(stored.error)),
     attempts: stored.attempts,
   };

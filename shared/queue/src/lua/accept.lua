@@ -26,15 +26,27 @@ local function extend_deadline(dispatch_key, not_after)
   end
 end
 
+-- What a request shares with those that wait already: its status, and where their dispatch stands.
 local function join(dispatch_id, request_id, not_after)
   local dispatch_key = space .. ':dispatch:' .. dispatch_id
-  local state, first, sent_at = unpack(redis.call('HMGET', dispatch_key, 'state', 'first', 'sentAt'))
+  local state, first, sent_at, why, calls = unpack(
+    redis.call('HMGET', dispatch_key, 'state', 'first', 'sentAt', 'error', 'calls'))
   redis.call('RPUSH', dispatch_key .. ':joined', request_id)
   extend_deadline(dispatch_key, not_after)
-  if state == 'sending' then
-    return first, 'dispatching', sent_at
+  local shared = { 'with', first }
+  if calls then
+    shared[3], shared[4] = 'attempts', calls
   end
-  return first, 'queued', false
+  if state == 'sending' or state == 'reconciling' then
+    shared[#shared + 1] = 'dispatchedAt'
+    shared[#shared + 1] = sent_at
+    if why then
+      shared[#shared + 1] = 'error'
+      shared[#shared + 1] = why
+    end
+    return first, 'dispatching', shared
+  end
+  return first, 'queued', shared
 end
 
 for i = 4, #ARGV, 6 do
@@ -44,13 +56,10 @@ for i = 4, #ARGV, 6 do
   if not dispatch_id then
     local machine_key = space .. ':machine:' .. machine_id
     dispatch_id = redis.call('GET', machine_key)
-    local status, sent_at = 'queued', false
+    local status, shared = 'queued', nil
     if dispatch_id then
-      joined, status, sent_at = join(dispatch_id, request_id, not_after)
-      redis.call('HSET', request_key, 'doc', doc, 'status', status, 'dispatch', dispatch_id, 'with', joined)
-      if sent_at then
-        redis.call('HSET', request_key, 'dispatchedAt', sent_at)
-      end
+      joined, status, shared = join(dispatch_id, request_id, not_after)
+      redis.call('HSET', request_key, 'doc', doc, 'status', status, 'dispatch', dispatch_id, unpack(shared))
     else
       dispatch_id = new_dispatch
       local dispatch_key = space .. ':dispatch:' .. dispatch_id
