@@ -6,10 +6,12 @@ const nowMs = Date.UTC(2026, 10, 30, 8);
 const lookAtLedger = async () => ({
   nowMs,
   limit: 5,
+  quotaLimit: 5,
   windowMs: 3_600_000,
   slotsInUse: [],
   hold: undefined,
   holdsOn: [],
+  isLost: false,
 });
 
 const stored: StoredRequest = {

@@ -15,7 +15,16 @@ function stateAt(nowMs: number, { waiting = 1, used = 4, held = false }: Situati
   const hold = held ? { reason: 'paused', untilMs: nowMs + 60_000 } : undefined;
   const slotsInUse = Array.from({ length: used }, () => ({ freeAtMs: nowMs + 1_000, call: undefined }));
   return {
-    view: { nowMs, limit: 5, windowMs: 3_600_000, slotsInUse, hold, holdsOn: held ? ['paused'] : [] },
+    view: {
+      nowMs,
+      limit: 5,
+      quotaLimit: 5,
+      windowMs: 3_600_000,
+      slotsInUse,
+      hold,
+      holdsOn: held ? ['paused'] : [],
+      isLost: false,
+    },
     backlog: { counts, waitingDispatches: waiting, oldestSinceMs: waiting === 0 ? undefined : nowMs },
   };
 }

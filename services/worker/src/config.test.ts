@@ -67,6 +67,9 @@ describe('the worker configuration', () => {
       limit: 5,
       windowMs: 3_600_000,
       callTimeoutMs: 30_000,
+      coldStart: 'reconstruct',
+      readyStallAfterMs: 60_000,
+      reconcile: { graceMs: 600_000, onUnknown: 'fail' },
       retentionMs: 30 * 24 * 3_600_000,
     });
   });
@@ -98,6 +101,8 @@ describe('the worker configuration', () => {
       DEFENDER_CALLS_PER_WINDOW: '0',
       DEFENDER_WINDOW: '30d',
       DEFENDER_CALL_TIMEOUT: '1h',
+      DEFENDER_RECONCILE_GRACE: '999ms',
+      DEFENDER_ON_UNKNOWN: 'again',
       RETENTION: '5m',
       LOG_LEVEL: 'loud',
     };

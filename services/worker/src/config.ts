@@ -11,6 +11,7 @@ import {
 } from '@diq/runtime/read-settings.ts';
 import type { Env } from '@diq/runtime/read-settings.ts';
 import { redisUrl } from '@diq/runtime/redis.ts';
+import { coldStartModes } from './cold-start.ts';
 import type { Credential } from './defender/load-credential.ts';
 
 const second = 1_000;
@@ -36,6 +37,10 @@ const settings = z.object({
   // A timer of Node's takes 24 days at most, and a permit is one.
   DEFENDER_WINDOW: duration({ minMs: 100, maxMs: 20 * day }).optional(),
   DEFENDER_CALL_TIMEOUT: duration({ minMs: 100, maxMs: 10 * 60 * second }).default(30 * second),
+  DEFENDER_RECONCILE_GRACE: duration({ minMs: second, maxMs: day }).default(600 * second),
+  DEFENDER_ON_UNKNOWN: z.enum(['fail', 'retry']).default('fail'),
+  QUOTA_COLD_START: z.enum(coldStartModes).default('reconstruct'),
+  READY_STALL_AFTER: duration({ minMs: second }).default(60 * second),
   RETENTION: duration({ minMs: hour }).default(30 * day),
   LOG_LEVEL: logLevel().default('info'),
 });
@@ -79,6 +84,9 @@ export function readWorkerConfig(env: Env) {
     limit: read.DEFENDER_CALLS_PER_WINDOW ?? quota.limit,
     windowMs: read.DEFENDER_WINDOW ?? quota.windowMs,
     callTimeoutMs: read.DEFENDER_CALL_TIMEOUT,
+    reconcile: { graceMs: read.DEFENDER_RECONCILE_GRACE, onUnknown: read.DEFENDER_ON_UNKNOWN },
+    coldStart: read.QUOTA_COLD_START,
+    readyStallAfterMs: read.READY_STALL_AFTER,
     retentionMs: read.RETENTION,
   };
 }

@@ -42,6 +42,17 @@ function only(kind: CallOutcomeKind): Consequence {
   return consequenceOf(samples[kind][0]!);
 }
 
+function doubtIn({ requests }: Consequence) {
+  assert.ok(requests.kind === 'reconcile');
+  return requests.doubt;
+}
+
+/** What the requests are told, for good or for now. */
+function toldBy({ requests }: Consequence) {
+  if (requests.kind === 'give-back') return undefined;
+  return requests.kind === 'settle' ? requests.settlement.error : requests.doubt.error;
+}
+
 function settled({ requests }: Consequence) {
   assert.ok(requests.kind === 'settle');
   return requests.settlement;
@@ -101,34 +112,34 @@ describe('what follows from the outcome of a call', () => {
       );
     });
 
-    it('fail when an investigation of the machine is under way already', () => {
-      const { status, error } = settled(only('already-running'));
-      assert.deepEqual([status, error?.code], ['failed', 'already_running']);
+    it('get the investigation that is under way already, if Defender shows it', () => {
+      const { cause, error } = doubtIn(only('already-running'));
+      assert.deepEqual([cause, error.code], ['running', 'already_running']);
+      assert.match(error.message, /already under way\. It says: SomeCode: In its own words\.$/);
     });
 
-    it('end unknown, and are never called for again, when it is not known what Defender made of the call', () => {
+    it('wait until Defender was asked when it is not known what it made of the call', () => {
       const lost = ['unknown', 'server-error', 'timeout', 'connection-lost'] as const;
-      const codes = lost.flatMap((kind) =>
+      const doubts = lost.flatMap((kind) =>
         samples[kind].map((outcome) => {
-          const { status, error, attempts } = settled(consequenceOf(outcome));
-          assert.deepEqual([status, attempts], ['unknown', 1]);
-          assert.match(error?.message ?? '', /not known; it is not asked for again/);
-          return error?.code;
+          const { cause, error } = doubtIn(consequenceOf(outcome));
+          assert.match(error.message, /Whether an investigation was started is not known\.$/);
+          return [cause, error.code];
         }),
       );
-      assert.deepEqual(codes, [
-        'answer_unreadable',
-        'server_error',
-        'server_error',
-        'call_timeout',
-        'connection_lost',
-        'call_interrupted',
+      assert.deepEqual(doubts, [
+        ['lost', 'answer_unreadable'],
+        ['failed', 'server_error'],
+        ['failed', 'server_error'],
+        ['lost', 'call_timeout'],
+        ['lost', 'connection_lost'],
+        ['lost', 'call_interrupted'],
       ]);
-      assert.deepEqual([abandonedCall.status, abandonedCall.error?.code], ['unknown', 'call_interrupted']);
+      assert.deepEqual([abandonedCall.cause, abandonedCall.error.code], ['lost', 'call_interrupted']);
     });
 
     it('keep the tracking id of a call whose outcome is unknown', () => {
-      assert.equal(settled(only('server-error')).error?.defenderTarget, 'target-1');
+      assert.equal(doubtIn(only('server-error')).error.defenderTarget, 'target-1');
     });
 
     it('go back to their place, with nothing said of an attempt, when the call did not count as one', () => {
@@ -207,7 +218,7 @@ describe('what follows from the outcome of a call', () => {
         { status, headers: {}, body },
         { readInvestigationId: () => undefined, tokenRenewed: false, nowMs: 0 },
       );
-      const { error } = settled(consequenceOf({ ...verdict, durationMs }));
+      const error = toldBy(consequenceOf({ ...verdict, durationMs }));
       assert.ok((error?.message.length ?? 0) < 800, `${status}: ${error?.message.length}`);
       assert.ok((error?.defenderTarget?.length ?? 0) <= 200);
     }

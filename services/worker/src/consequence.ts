@@ -1,6 +1,6 @@
 import type { HoldReason } from '@diq/quota/ledger.ts';
 import type { RequestError } from '@diq/contracts/request-document.ts';
-import type { Settlement } from '@diq/queue/dispatch-store.ts';
+import type { Doubt, Settlement } from '@diq/queue/dispatch-store.ts';
 import type { CallOutcome } from './defender/defender-client.ts';
 
 /** For how long nobody calls after an outcome: as long as Defender asked, or longer with each failure in a row. */
@@ -8,8 +8,12 @@ export type HoldLength = { forMs: number } | 'growing';
 
 /** What an outcome means for the requests of the dispatch, for its permit, and for everybody else's calls. */
 export interface Consequence {
-  /** `settle` is final; `give-back` returns the dispatch to its place with its attempts untouched. */
-  requests: { kind: 'settle'; settlement: Settlement } | { kind: 'give-back' };
+  /**
+   * `settle` is final; `give-back` returns the dispatch to its place with its attempts untouched; `reconcile` leaves it
+   * to Defender's books what the call came to.
+   */
+  requests:
+    { kind: 'settle'; settlement: Settlement } | { kind: 'give-back' } | { kind: 'reconcile'; doubt: Doubt };
   /** `spent` unless the call provably never left. */
   permit: 'spent' | 'unspent';
   hold?: { reason: HoldReason; length: HoldLength };
@@ -27,13 +31,7 @@ export function consequenceOf(outcome: CallOutcome): Consequence {
     case 'refused':
       return final(failed(outcome, outcome.code, 'Defender refused to start the investigation.'));
     case 'already-running':
-      return final(
-        failed(
-          outcome,
-          'already_running',
-          'Defender says that an investigation of this machine is already under way.',
-        ),
-      );
+      return lookedUp({ cause: 'running', error: alreadyRunning(outcome) });
     case 'unknown':
     case 'server-error':
     case 'timeout':
@@ -60,6 +58,10 @@ function final(settlement: Settlement): Consequence {
   return { requests: { kind: 'settle', settlement }, permit: 'spent' };
 }
 
+function lookedUp(doubt: Doubt, hold?: Consequence['hold']): Consequence {
+  return { requests: { kind: 'reconcile', doubt }, permit: 'spent', ...(hold && { hold }) };
+}
+
 function waits(permit: Consequence['permit'], hold?: Consequence['hold']): Consequence {
   return { requests: { kind: 'give-back' }, permit, ...(hold && { hold }) };
 }
@@ -79,19 +81,16 @@ function lengthOf(retryAfterMs = 0): HoldLength {
 }
 
 /**
- * The investigation may run, so it is never asked for again blindly. While Defender fails, the next call would most
- * likely end the same way and cost another request its certainty: everybody waits, longer each time.
+ * The investigation may run, so Defender is asked for it before anything else is done. While Defender fails, the next
+ * call would most likely end the same way and cost another request its certainty: everybody waits, longer each time.
  */
 function outcomeUnknown(
   outcome: Extract<CallOutcome, { kind: 'unknown' | 'server-error' | 'timeout' | 'connection-lost' }>,
-) {
-  const settlement: Settlement = {
-    status: 'unknown',
-    error: { ...unknownBecause(outcome), ...targetOf(outcome) },
-    attempts: 1,
-  };
+): Consequence {
+  const error = { ...unknownBecause(outcome), ...targetOf(outcome) };
   const hold = outcome.kind === 'unknown' || isShutdown(outcome) ? undefined : holdAfterFailure(outcome);
-  return { ...final(settlement), ...(hold && { hold }) };
+  // Of these only an answered error can mean that nothing was done.
+  return lookedUp({ cause: outcome.kind === 'server-error' ? 'failed' : 'lost', error }, hold);
 }
 
 function holdAfterFailure(outcome: CallOutcome): Consequence['hold'] {
@@ -122,17 +121,13 @@ function unknownBecause(outcome: CallOutcome): RequestError {
 }
 
 /** What is told of a call whose process ended before it could say how the call went. */
-export const abandonedCall: Settlement = {
-  status: 'unknown',
+export const abandonedCall: Doubt = {
+  cause: 'lost',
   error: unknown('call_interrupted', 'The worker ended before it could record what Defender answered.'),
-  attempts: 1,
 };
 
 function unknown(code: string, what: string): RequestError {
-  return {
-    code,
-    message: `${what} Whether an investigation was started is not known; it is not asked for again.`,
-  };
+  return { code, message: `${what} Whether an investigation was started is not known.` };
 }
 
 interface ErrorDetails {
@@ -142,9 +137,18 @@ interface ErrorDetails {
 }
 
 function failed(details: ErrorDetails, code: string, what: string): Settlement {
+  return { status: 'failed', error: errorOf(details, code, what), attempts: 1 };
+}
+
+function alreadyRunning(details: ErrorDetails): RequestError {
+  const what = 'Defender says that an investigation of this machine is already under way.';
+  return errorOf(details, 'already_running', what);
+}
+
+function errorOf(details: ErrorDetails, code: string, what: string): RequestError {
   const said = [details.errorCode, details.errorMessage].filter((part) => part !== undefined).join(': ');
   const message = said === '' ? what : `${what} It says: ${said}`;
-  return { status: 'failed', error: { code, message, ...targetOf(details) }, attempts: 1 };
+  return { code, message, ...targetOf(details) };
 }
 
 function targetOf(outcome: object): { defenderTarget?: string } {

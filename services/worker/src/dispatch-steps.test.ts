@@ -113,9 +113,10 @@ describe('a dispatch on real ledger, store and sockets', () => {
       ['an error of Defender', answerStatus(500), 'server-error', 'server_error'],
       ['a broken connection', cut, 'connection-lost', 'connection_lost'],
     ] as const) {
-      it(`is unknown and never called again after ${what}, and everybody waits`, async () => {
-        const { worker, permit, request } = await suite.serveOne(answer);
-        assert.deepEqual([request.status, request.error?.code, request.attempts], ['unknown', code, 1]);
+      it(`is looked up after ${what}, not called again, and everybody waits`, async () => {
+        const { worker, permit, dispatchId, request } = await suite.serveOne(answer);
+        assert.equal((await worker.find(dispatchId)).state, 'reconciling');
+        assert.deepEqual([request.status, request.error?.code, request.attempts], ['dispatching', code, 1]);
         assert.equal(permit, 'kept');
         assert.equal(await worker.used(), 1);
         assert.equal((await worker.hold())?.reason, 'failing');
@@ -124,25 +125,25 @@ describe('a dispatch on real ledger, store and sockets', () => {
       });
     }
 
-    it('is unknown after a timeout, and everybody waits', async () => {
+    it('is looked up after a timeout, and everybody waits', async () => {
       suite.defender.answer = () => undefined;
       const worker = await suite.openWorker({ callTimeoutMs: 100 });
       const { requestId } = await suite.bench.accept();
       assert.equal(await worker.serveNext(), 'kept');
       const { status, error } = await suite.bench.read(requestId);
-      assert.deepEqual([status, error?.code], ['unknown', 'call_timeout']);
+      assert.deepEqual([status, error?.code], ['dispatching', 'call_timeout']);
       assert.equal((await worker.hold())?.reason, 'failing');
     });
 
-    it('is unknown without a hold when nothing but its id is unreadable', async () => {
+    it('is looked up without a hold when nothing but its id is unreadable', async () => {
       for (const answer of [httpAnswer(200, '{}'), httpAnswer(200, '{"value":5146}').slice(0, -5)]) {
         const { worker, request } = await suite.serveOne(({ socket }) => void socket.end(answer));
-        assert.deepEqual([request.status, request.error?.code], ['unknown', 'answer_unreadable']);
+        assert.deepEqual([request.status, request.error?.code], ['dispatching', 'answer_unreadable']);
         assert.equal(await worker.hold(), undefined);
       }
     });
 
-    it('is unknown without a hold when the worker itself is told to stop', async () => {
+    it('is looked up without a hold when the worker itself is told to stop', async () => {
       const arrived = new Promise<void>((resolve) => (suite.defender.answer = () => resolve()));
       const worker = await suite.openWorker();
       const { requestId } = await suite.bench.accept();
@@ -151,7 +152,7 @@ describe('a dispatch on real ledger, store and sockets', () => {
       worker.abandonCalls.abort();
       assert.equal(await serving, 'kept');
       const { status, error } = await suite.bench.read(requestId);
-      assert.deepEqual([status, error?.code], ['unknown', 'call_interrupted']);
+      assert.deepEqual([status, error?.code], ['dispatching', 'call_interrupted']);
       assert.equal(await worker.hold(), undefined);
     });
   });

@@ -7,6 +7,7 @@ import type { Consequence } from './consequence.ts';
 import type { CallOutcome, DefenderClient } from './defender/defender-client.ts';
 import type { TokenProvider, TokenResult } from './defender/token-provider.ts';
 import { holdLengths } from './hold-lengths.ts';
+import { moveRequests } from './move-requests.ts';
 import { persistently } from './persistently.ts';
 import type { Call, DispatchSteps, TicketFate } from './run-dispatch.ts';
 import { startSendDeadline } from './send-deadline.ts';
@@ -26,6 +27,8 @@ export interface DispatchStepsOptions {
   permitTimeoutMs: number;
   /** How long after that a call must have begun. */
   beginWithinMs: number;
+  /** From the loss of an answer until Defender is asked for the first time what became of the call. */
+  firstLookInMs: number;
   /** Gives up calls in flight. */
   abandonCalls: AbortSignal;
   /** Gives up storing outcomes: the process is about to end. */
@@ -49,8 +52,8 @@ export function createDispatchSteps(options: DispatchStepsOptions): DispatchStep
   const lengths = holdLengths(options.windowMs);
   /** A token obtained because the one before it was rejected, until Defender accepts it. */
   let unprovenToken: string | undefined;
-  /** Permits out when the last one was spent, for telling whose use a throttling follows. */
-  const usedAtCall = new Map<string, number>();
+  /** Permits out when one was spent, of how many, for telling whose use a throttling follows. */
+  const usedAtCall = new Map<string, { used: number; limit: number }>();
 
   const untilStored = <T>(act: () => Promise<T>) =>
     persistently(act, {
@@ -73,7 +76,8 @@ export function createDispatchSteps(options: DispatchStepsOptions): DispatchStep
     metrics.calls.inc({ outcome: outcome.kind });
     metrics.callDuration.observe(outcome.durationMs / 1_000);
     if (outcome.kind === 'throttled') {
-      metrics.throttled.inc({ cause: throttleCause(usedAtCall.get(callId) ?? 0, options.limit) });
+      const { used, limit } = usedAtCall.get(callId) ?? { used: 0, limit: options.limit };
+      metrics.throttled.inc({ cause: throttleCause(used, limit) });
     }
     usedAtCall.delete(callId);
     logger.info({ callId, dispatchId: dispatch.id, machineId: dispatch.machineId, outcome }, 'call ended');
@@ -93,7 +97,7 @@ export function createDispatchSteps(options: DispatchStepsOptions): DispatchStep
     async spend(callId, dispatch) {
       const reply = await ledger.spend({ callId, dispatchId: dispatch.id, machineId: dispatch.machineId });
       if (reply.kind === 'granted') {
-        usedAtCall.set(callId, reply.used);
+        usedAtCall.set(callId, { used: reply.used, limit: reply.limit });
         const readySinceMs = Math.max(reply.freeSinceMs, dispatch.createdAtMs);
         metrics.dispatchLag.observe(Math.max(0, reply.spentAtMs - readySinceMs) / 1_000);
         metrics.queueWait.observe(Math.max(0, reply.spentAtMs - dispatch.createdAtMs) / 1_000);
@@ -155,6 +159,7 @@ async function record(
     dispatches,
     logger,
     hold,
+    firstLookInMs,
   }: DispatchStepsOptions & {
     hold: (reason: Exclude<HoldReason, 'paused'>, forMs: number | undefined) => Promise<void>;
   },
@@ -170,10 +175,7 @@ async function record(
   if (held && held.reason !== 'paused')
     await hold(held.reason, held.length === 'growing' ? undefined : held.length.forMs);
   if (isWorking.has(outcome.kind)) await ledger.endStreaks();
-  const moved =
-    requests.kind === 'settle'
-      ? await dispatches.settle(dispatch.id, callId, requests.settlement)
-      : await dispatches.giveBack(dispatch.id, callId);
+  const moved = await moveRequests(dispatches, { id: dispatch.id, callId }, requests, firstLookInMs);
   if (permit === 'unspent') await ledger.giveBack(callId);
   if (isLost(moved)) {
     logger.error(
@@ -201,7 +203,7 @@ async function followRefusal(
   dispatch: Dispatch,
   { ledger, metrics, logger, permitTimeoutMs }: DispatchStepsOptions,
 ): Promise<TicketFate> {
-  if (reply.kind === 'held') return 'back';
+  if (reply.kind === 'held' || reply.kind === 'lost') return 'back';
   if (reply.kind === 'full') {
     metrics.interlockRefusals.inc();
     logger.warn(

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import type { LedgerView } from '@diq/quota/ledger-replies.ts';
+import type { Permit } from '@diq/quota/permit-limiter.ts';
 import { deferred, hourMs, inTurn, loopWorld, useDrawLoops, view } from './test-support/loop-world.ts';
 
 describe('draw loop, waking and stopping', () => {
@@ -24,6 +25,27 @@ describe('draw loop, waking and stopping', () => {
     const lastMs = loop.lastTurnAtMs();
     await waitFor(() => errors.length > 0, { what: 'a turn without', intervalMs: 1 });
     assert.equal(loop.lastTurnAtMs(), lastMs);
+  });
+
+  it('says how long a free slot has gone unused while work was ready, until one is used', async () => {
+    const permits: (Permit | undefined)[] = [];
+    let idleSeconds = 0;
+    const { told, options } = loopWorld();
+    const loop = suite.start({
+      ...options,
+      tryAcquire: async () => permits.shift(),
+      onIdle: (seconds) => {
+        idleSeconds += seconds;
+      },
+    });
+    await waitFor(() => loop.stalledForMs() > 50 && idleSeconds > 0.02, {
+      what: 'a standstill',
+      intervalMs: 1,
+    });
+    assert.ok(idleSeconds * 1_000 <= loop.stalledForMs() + 1);
+    permits.push({ release() {}, keepForOneWindow() {} });
+    await waitFor(() => told.includes('draw'), { what: 'a draw', intervalMs: 1 });
+    await waitFor(() => loop.stalledForMs() === 0, { what: 'the standstill to be over', intervalMs: 1 });
   });
 
   it('looks at once when a ticket has been seen through, instead of sleeping on', async () => {

@@ -1,6 +1,7 @@
 import { freeSlots, nextSlotAtMs } from '@diq/quota/forecast.ts';
 import type { LedgerView } from '@diq/quota/ledger-replies.ts';
 import type { Permit } from '@diq/quota/permit-limiter.ts';
+import { createProgressWatch } from './progress-watch.ts';
 import type { DrawnTicket } from './ticket-drawer.ts';
 
 export interface DrawLoopOptions {
@@ -12,6 +13,8 @@ export interface DrawLoopOptions {
   serve(ticket: DrawnTicket, permit: Permit): Promise<void>;
   /** Tickets served at the same time; more than the quota is of no use. */
   maxInFlight: number;
+  /** Told of time during which a call could have been made and was not, in seconds. */
+  onIdle?(seconds: number): void;
   onError(error: unknown): void;
 }
 
@@ -20,6 +23,8 @@ export interface DrawLoop {
   stop(): Promise<void>;
   /** Local time at which the queue was last looked at with success. */
   lastTurnAtMs(): number;
+  /** For how long, in ms, a call could have been made and nothing was drawn. */
+  stalledForMs(): number;
 }
 
 /** Between two looks while nothing is ready: how late a request can be noticed. */
@@ -37,17 +42,22 @@ const disagreementMs = 10;
 export function startDrawLoop(options: DrawLoopOptions): DrawLoop {
   const inFlight = new Set<Promise<void>>();
   const alarm = createAlarm();
+  const progress = createProgressWatch((seconds) => options.onIdle?.(seconds));
   let lastTurnAtMs = Date.now();
   let disagreements = 0;
   let stopping = false;
 
   /** One look and what follows from it. @returns how long to wait before the next, in ms */
   async function turn(): Promise<number> {
-    if (inFlight.size >= options.maxInFlight) return longestMs;
+    if (inFlight.size >= options.maxInFlight) {
+      progress.saw(false);
+      return longestMs;
+    }
     const [view, ready] = await Promise.all([options.look(), options.countReady()]);
     lastTurnAtMs = Date.now();
-    if (ready === 0) return idleMs;
     const waitMs = untilNextCall(view);
+    progress.saw(ready > 0 && waitMs === 0);
+    if (ready === 0) return idleMs;
     if (waitMs > 0) return Math.min(waitMs, longestMs);
     const permit = await options.tryAcquire();
     if (!permit) return Math.min(disagreementMs * 2 ** disagreements++, longestMs);
@@ -61,6 +71,7 @@ export function startDrawLoop(options: DrawLoopOptions): DrawLoop {
       permit.release();
       return false;
     }
+    progress.moved();
     const served = options.serve(ticket, permit).finally(() => {
       inFlight.delete(served);
       alarm.ring();
@@ -82,6 +93,7 @@ export function startDrawLoop(options: DrawLoopOptions): DrawLoop {
   const running = run();
   return {
     lastTurnAtMs: () => lastTurnAtMs,
+    stalledForMs: () => progress.stalledForMs(),
     async stop() {
       stopping = true;
       alarm.ring();

@@ -25,7 +25,14 @@ await runService({
         registry: metrics.registry,
         ready: async () => {
           const isTurning = Date.now() - (loop?.lastTurnAtMs() ?? 0) < readyWithinMs;
-          return { ok: isTurning, checks: { queue: isTurning ? 'looked at' : 'not reachable' } };
+          const isMoving = (loop?.stalledForMs() ?? 0) <= config.readyStallAfterMs;
+          return {
+            ok: isTurning && isMoving,
+            checks: {
+              queue: isTurning ? 'looked at' : 'not reachable',
+              progress: isMoving ? 'as the quota allows' : 'slots are free, work is ready, nothing moves',
+            },
+          };
         },
       }),
     );

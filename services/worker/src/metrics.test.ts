@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { callOutcomes } from './defender/classify-response.ts';
 import { tokenRequestOutcomes } from './defender/token-provider.ts';
 import { createWorkerMetrics } from './metrics.ts';
+import { reconciliationOutcomes } from './reconcile/next-step.ts';
 import { throttleCauses } from './throttle-cause.ts';
 
 /** Our own samples by series, without the buckets of histograms. */
@@ -26,13 +27,19 @@ describe('the metrics of the worker', () => {
     const expected = [
       ...callOutcomes.map((outcome) => `diq_defender_calls_total{outcome="${outcome}"}`),
       ...throttleCauses.map((cause) => `diq_defender_throttled_total{cause="${cause}"}`),
+      ...reconciliationOutcomes.map((outcome) => `diq_reconciliations_total{outcome="${outcome}"}`),
       ...tokenRequestOutcomes.map((outcome) => `diq_token_requests_total{outcome="${outcome}"}`),
       ...histograms,
+      'diq_slot_idle_seconds_total',
       'diq_quota_interlock_refusals_total',
     ];
     const found = await samples();
     assert.deepEqual([...found.keys()].toSorted(), expected.toSorted());
     assert.deepEqual([...new Set(found.values())], [0]);
+  });
+
+  it('have the outcomes of reconciliation that dashboards know', () => {
+    assert.deepEqual(reconciliationOutcomes, ['found', 'attached', 'retried', 'failed', 'unknown']);
   });
 
   it('have the causes of throttling that the contract names', () => {

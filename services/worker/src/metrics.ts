@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
 import { callOutcomes } from './defender/classify-response.ts';
 import { tokenRequestOutcomes } from './defender/token-provider.ts';
+import { reconciliationOutcomes } from './reconcile/next-step.ts';
 import { throttleCauses } from './throttle-cause.ts';
 
 export type WorkerMetrics = ReturnType<typeof createWorkerMetrics>;
@@ -34,8 +35,15 @@ export function createWorkerMetrics() {
     labelNames: ['outcome'] as const,
     registers,
   });
+  const reconciliations = new Counter({
+    name: 'diq_reconciliations_total',
+    help: 'Calls without a readable answer, by what Defender showed of them. A rising "unknown" needs somebody to look.',
+    labelNames: ['outcome'] as const,
+    registers,
+  });
   for (const outcome of callOutcomes) calls.inc({ outcome }, 0);
   for (const cause of throttleCauses) throttled.inc({ cause }, 0);
+  for (const outcome of reconciliationOutcomes) reconciliations.inc({ outcome }, 0);
   for (const outcome of tokenRequestOutcomes) tokenRequests.inc({ outcome }, 0);
 
   return {
@@ -43,6 +51,7 @@ export function createWorkerMetrics() {
     calls,
     throttled,
     tokenRequests,
+    reconciliations,
     callDuration: new Histogram({
       name: 'diq_defender_call_duration_seconds',
       help: 'From asking to call until the outcome, connecting included.',
@@ -59,6 +68,11 @@ export function createWorkerMetrics() {
       name: 'diq_queue_wait_seconds',
       help: "From a dispatch's first request until its permit was spent.",
       buckets: waitBuckets,
+      registers,
+    }),
+    slotIdle: new Counter({
+      name: 'diq_slot_idle_seconds_total',
+      help: 'Time during which a slot was free although work was ready and no hold was on.',
       registers,
     }),
     interlockRefusals: new Counter({

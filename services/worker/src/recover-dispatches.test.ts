@@ -114,7 +114,7 @@ describe('what a dead worker left behind', () => {
       assert.equal((await other.ledger.findCall(call.callId))?.outcome, 'under-way');
     });
 
-    it('is unknown after that, and never called again', async () => {
+    it('is looked up in Defender after that, and not called again', async () => {
       const dead = await suite.openWorker({ ...timeouts, lockMs: 150 });
       const { requestId, dispatchId, call } = await begunBy(dead);
       await dead.close();
@@ -125,7 +125,8 @@ describe('what a dead worker left behind', () => {
       assert.ok(nowMs - begunAtMs > timeouts.permitTimeoutMs, `after ${nowMs - begunAtMs} ms`);
 
       const { status, error, attempts } = await suite.bench.read(requestId);
-      assert.deepEqual([status, error?.code, attempts], ['unknown', 'call_interrupted', 1]);
+      assert.deepEqual([status, error?.code, attempts], ['dispatching', 'call_interrupted', 1]);
+      assert.equal((await heir.find(dispatchId)).state, 'reconciling');
       assert.equal((await heir.ledger.findCall(call.callId))?.outcome, 'lost');
       assert.equal(await heir.used(), 1, 'a call that may have left counts');
       assert.equal(await heir.recover(), 0);
@@ -134,10 +135,22 @@ describe('what a dead worker left behind', () => {
       assert.deepEqual(suite.defender.calls, []);
     });
 
-    it('keeps what a worker that only seemed dead reports too late out of the requests', async () => {
+    it('takes what a worker that only seemed dead reports late, while it is looked up', async () => {
       const [late, heir] = await Promise.all([suite.openWorker(timeouts), suite.openWorker(timeouts)]);
       const { requestId, call } = await begunBy(late);
       await recovery(heir);
+      await late.steps.record(call, started, consequenceOf(started));
+      const { status, investigationId, attempts } = await suite.bench.read(requestId);
+      assert.deepEqual([status, investigationId, attempts], ['started', '5146', 1]);
+      assert.equal((await heir.ledger.findCall(call.callId))?.outcome, 'lost');
+      assert.equal(await heir.used(), 1);
+    });
+
+    it('keeps what a worker that only seemed dead reports too late out of the requests', async () => {
+      const [late, heir] = await Promise.all([suite.openWorker(timeouts), suite.openWorker(timeouts)]);
+      const { requestId, dispatchId, call } = await begunBy(late);
+      await recovery(heir);
+      await heir.dispatches.settle(dispatchId, call.callId, { status: 'unknown', attempts: 0 });
       await late.steps.record(call, started, consequenceOf(started));
       assert.equal((await suite.bench.read(requestId)).status, 'unknown');
       assert.equal((await heir.ledger.findCall(call.callId))?.outcome, 'lost');
@@ -174,6 +187,17 @@ describe('what a dead worker left behind', () => {
       assert.deepEqual((await suite.bench.read(requestId)).error, requests.settlement.error);
     });
 
+    it('is looked up for the reason that was recorded', async () => {
+      const dead = await suite.openWorker(timeouts);
+      const { requestId, dispatchId } = await recordedBy(dead, { kind: 'timeout', durationMs: 1 });
+      await dead.close();
+      const heir = await suite.openWorker(timeouts);
+      await recovery(heir);
+      assert.deepEqual((await heir.find(dispatchId)).doubt?.cause, 'lost');
+      const { status, error, attempts } = await suite.bench.read(requestId);
+      assert.deepEqual([status, error?.code, attempts], ['dispatching', 'call_timeout', 1]);
+    });
+
     it('goes back to its place with its ticket when it was throttled', async () => {
       const dead = await suite.openWorker(timeouts);
       const { requestId, dispatchId } = await recordedBy(dead, throttled);
@@ -205,9 +229,9 @@ describe('what a dead worker left behind', () => {
     const statuses = await Promise.all(
       left.map(async ({ requestId }) => (await suite.bench.read(requestId)).status),
     );
-    assert.deepEqual(statuses, ['unknown', 'started', 'queued']);
+    assert.deepEqual(statuses, ['dispatching', 'started', 'queued']);
     const counts = await suite.bench.redis.hgetall(suite.bench.keys.counts);
-    assert.deepEqual({ ...counts }, { queued: '1', dispatching: '0', unknown: '1', started: '1' });
+    assert.deepEqual({ ...counts }, { queued: '1', dispatching: '1', started: '1' });
     assert.equal(await heirs[0].used(), 3);
   });
 
@@ -218,11 +242,11 @@ describe('what a dead worker left behind', () => {
     await suite.bench.redis.hset(suite.bench.keys.request(poison.requestId), 'doc', '{"from":"the future"}');
     await pastDeadline(other);
     await worker.recover();
-    assert.equal((await suite.bench.read(other.requestId)).status, 'unknown');
+    assert.equal((await worker.find(other.dispatchId)).state, 'reconciling');
     assert.ok(worker.logLines.some((line) => line.includes(poison.dispatchId) && line.includes('"error"')));
   });
 
-  it('is unknown when what was recorded cannot be read', async () => {
+  it('is looked up when what was recorded cannot be read', async () => {
     const worker = await suite.openWorker(timeouts);
     const texts = ['{"kind":"settle","settlement":{"status":"paused","attempts":1}}', '{"kind":'];
     const left = [];
@@ -235,7 +259,7 @@ describe('what a dead worker left behind', () => {
     await worker.recover();
     for (const { requestId } of left) {
       const { status, error } = await suite.bench.read(requestId);
-      assert.deepEqual([status, error?.code], ['unknown', 'call_interrupted']);
+      assert.deepEqual([status, error?.code], ['dispatching', 'call_interrupted']);
     }
   });
 });

@@ -1,11 +1,13 @@
 import { z } from 'zod';
 import type { Logger } from '@diq/runtime/logger.ts';
 import { requestError } from '@diq/contracts/request-document.ts';
+import { doubtCauses } from '@diq/queue/dispatch-store.ts';
 import type { Dispatch, DispatchStore } from '@diq/queue/dispatch-store.ts';
 import type { TicketQueue } from '@diq/queue/ticket-queue.ts';
 import type { Ledger } from '@diq/quota/ledger.ts';
 import { abandonedCall } from './consequence.ts';
 import type { Consequence } from './consequence.ts';
+import { moveRequests } from './move-requests.ts';
 
 export interface RecoveryOptions {
   ledger: Ledger;
@@ -14,6 +16,8 @@ export interface RecoveryOptions {
   logger: Logger;
   /** How long after its permit was spent a call can at most be under way. */
   permitTimeoutMs: number;
+  /** How long after that Defender is asked for the first time what became of the call. */
+  firstLookInMs: number;
 }
 
 /** Dispatches per round; there are hardly ever more calls in flight than the quota allows. */
@@ -26,17 +30,22 @@ const recordedRequests = z.union([
     settlement: z.object({
       status: z.enum(['started', 'failed', 'unknown', 'cancelled', 'expired']),
       investigationId: z.string().optional(),
+      attached: z.boolean().optional(),
       error: requestError.optional(),
       attempts: z.number(),
     }),
   }),
   z.object({ kind: z.literal('give-back') }),
+  z.object({
+    kind: z.literal('reconcile'),
+    doubt: z.object({ cause: z.enum(doubtCauses), error: requestError }),
+  }),
 ]);
 
 /**
  * Finishes what a worker that died in mid-call left behind: a dispatch in "sending" whose call can no longer be under
  * way. With the outcome in the ledger it is stored as it was; without one it is not known what Defender made of the
- * call, and it is never made again blindly. Any number of workers may do this at the same time.
+ * call, and Defender is asked. Any number of workers may do this at the same time.
  *
  * @returns how many dispatches were finished
  */
@@ -66,12 +75,11 @@ async function finish(dispatch: Dispatch, callId: string, options: RecoveryOptio
     { dispatchId: dispatch.id, callId, machineId: dispatch.machineId, requests },
     'finished for a dead worker',
   );
-  if (requests.kind === 'settle') {
-    await dispatches.settle(dispatch.id, callId, requests.settlement);
-    await tickets.remove(dispatch.id);
-  } else {
-    await dispatches.giveBack(dispatch.id, callId);
+  await moveRequests(dispatches, { id: dispatch.id, callId }, requests, options.firstLookInMs);
+  if (requests.kind === 'give-back') {
     await tickets.add([{ dispatchId: dispatch.id, machineId: dispatch.machineId, rank: dispatch.rank }]);
+  } else {
+    await tickets.remove(dispatch.id);
   }
 }
 
@@ -79,7 +87,7 @@ async function requestsAfter(callId: string, ledger: Ledger): Promise<Consequenc
   const call = await ledger.findCall(callId);
   const recorded = readRecorded(call?.facts?.['requests']);
   if (recorded) return recorded;
-  const requests = { kind: 'settle' as const, settlement: abandonedCall };
+  const requests = { kind: 'reconcile' as const, doubt: abandonedCall };
   await ledger.recordAnswer(callId, { outcome: 'lost', facts: { requests: JSON.stringify(requests) } });
   return requests;
 }

@@ -14,6 +14,8 @@ const waiting: Dispatch = {
   notAfterMs: undefined,
   callId: undefined,
   sentAtMs: undefined,
+  calls: 0,
+  doubt: undefined,
 };
 const started: CallOutcome = { kind: 'started', investigationId: '5146', status: 200, durationMs: 1 };
 const throttled: CallOutcome = { kind: 'throttled', retryAfterMs: 1_000, status: 429, durationMs: 1 };
@@ -38,7 +40,7 @@ async function run(own: Partial<DispatchSteps> = {}, dispatch: Dispatch = waitin
     startSendDeadline: () => ({ mayBegin: () => true, mayStillSend: () => true }),
     getToken: async () => ({ kind: 'token', token: 'token-1', expiresAtMs: 2 * nowMs }),
     holdWithoutToken: async () => undefined,
-    spend: async () => ({ kind: 'granted', spentAtMs: nowMs, used: 1, freeSinceMs: 0 }),
+    spend: async () => ({ kind: 'granted', spentAtMs: nowMs, used: 1, freeSinceMs: 0, limit: 5 }),
     onRefusal: async () => 'back',
     begin: async () => true,
     giveBackUnused: async () => undefined,
@@ -97,7 +99,7 @@ describe('one dispatch', () => {
     await run({
       spend: async (callId, dispatch) => {
         seen.push(`spend ${callId} ${dispatch.id}`);
-        return { kind: 'granted', spentAtMs: nowMs, used: 1, freeSinceMs: 0 };
+        return { kind: 'granted', spentAtMs: nowMs, used: 1, freeSinceMs: 0, limit: 5 };
       },
       call: async ({ callId, dispatch }, token) => {
         seen.push(`call ${callId} ${dispatch.id} ${token}`);

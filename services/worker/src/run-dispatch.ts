@@ -84,7 +84,7 @@ export async function runDispatch(
     const consequence = consequenceOf(outcome);
     spent = consequence.permit === 'spent';
     await steps.record(call, outcome, consequence);
-    return consequence.requests.kind === 'settle' ? 'done' : 'back';
+    return consequence.requests.kind === 'give-back' ? 'back' : 'done';
   } finally {
     if (spent) permit.keepForOneWindow();
     else permit.release();

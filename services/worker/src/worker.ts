@@ -13,13 +13,18 @@ import {
 } from '@diq/runtime/redis.ts';
 import type { WorkerConfig } from './config.ts';
 import { afterCalm } from './after-calm.ts';
+import { openLedger } from './cold-start.ts';
+import { createReadStarted } from './cold-start-starts.ts';
 import { createDefenderClient } from './defender/defender-client.ts';
+import { createDefenderReader } from './defender/defender-reader.ts';
 import { findOperation } from './defender/operations/find-operation.ts';
 import { createTokenProvider } from './defender/token-provider.ts';
 import { createDispatchSteps } from './dispatch-steps.ts';
 import { startDrawLoop } from './draw-loop.ts';
 import type { DrawLoop } from './draw-loop.ts';
 import type { WorkerMetrics } from './metrics.ts';
+import { firstLookInMs as firstLookInMsOf } from './reconcile/next-step.ts';
+import { createReconciler } from './reconcile/reconciler.ts';
 import { recoverDispatches } from './recover-dispatches.ts';
 import { repeat } from './repeat.ts';
 import { createServeTicket } from './serve-ticket.ts';
@@ -43,6 +48,10 @@ const recoverEveryMs = 1_000;
 /** After an outage of Redis, workers that live store what they know within a second; they go first. */
 const afterOutageMs = 5_000;
 const checkTicketsEveryMs = 2_000;
+/** One page of what Defender knows; a look is four of them at most. */
+const longestReadMs = 10_000;
+const readsPerLook = 4;
+const longestBetweenLooksMs = 1_000;
 
 /** Opens everything a worker needs and starts drawing. `lifecycle` closes it in reverse order. */
 export async function openWorker(parts: WorkerParts): Promise<DrawLoop> {
@@ -54,7 +63,6 @@ export async function openWorker(parts: WorkerParts): Promise<DrawLoop> {
 
   const redis = await openConnections(config.redisUrl, logger, lifecycle);
   const ledger = createLedger(redis.ledger, keySpace, { limit, windowMs, callTimeoutMs: permitTimeoutMs });
-  await ledger.writeSettings();
   const limiter = await createPermitLimiter({
     redis: redis.limiter,
     keySpace,
@@ -72,7 +80,11 @@ export async function openWorker(parts: WorkerParts): Promise<DrawLoop> {
   const drawer = await createTicketDrawer({ redis: redis.queue, keySpace, lockMs, onError });
   lifecycle.onClose('ticket drawer', () => drawer.close());
 
-  const { tokens, defender } = openDefender(parts);
+  const { tokens, defender, reader } = openDefender(parts);
+  const readStarted = createReadStarted(reader, tokens);
+  const { look, close } = await openLedger({ ledger, mode: config.coldStart, readStarted, logger });
+  lifecycle.onClose('cold start', close);
+  const firstLookInMs = firstLookInMsOf(config.reconcile.graceMs);
   const abandonCalls = new AbortController();
   const abandonRecords = new AbortController();
   const steps = createDispatchSteps({
@@ -86,21 +98,38 @@ export async function openWorker(parts: WorkerParts): Promise<DrawLoop> {
     windowMs,
     permitTimeoutMs,
     beginWithinMs,
+    firstLookInMs,
     abandonCalls: abandonCalls.signal,
     abandonRecords: abandonRecords.signal,
   });
-  const recovery = { ledger, dispatches, tickets, logger, permitTimeoutMs };
+  const recovery = { ledger, dispatches, tickets, logger, permitTimeoutMs, firstLookInMs };
   const recover = afterCalm(afterOutageMs, () => recoverDispatches(recovery));
   lifecycle.onClose('recovery', repeat(recoverEveryMs, recover, onError));
   lifecycle.onClose('ticket check', repeat(checkTicketsEveryMs, createTicketCheck(recovery), onError));
+  const reconciler = createReconciler({
+    ...recovery,
+    tokens,
+    reader,
+    metrics,
+    clientId: config.clientId,
+    rules: config.reconcile,
+    lookTimeoutMs: readsPerLook * longestReadMs,
+  });
+  const betweenLooksMs = Math.min(firstLookInMs, longestBetweenLooksMs);
+  const stopLooking = repeat(betweenLooksMs, () => reconciler.lookAtDue(), onError);
+  lifecycle.onClose('reconciler', async () => {
+    await reconciler.close();
+    await stopLooking();
+  });
 
   const loop = startDrawLoop({
-    look: () => ledger.look(),
+    look,
     countReady: () => tickets.countReady(),
     tryAcquire: () => limiter.tryAcquire(),
     draw: () => drawer.draw(),
     serve: createServeTicket({ dispatches, steps, logger }),
     maxInFlight: limit,
+    onIdle: (seconds) => metrics.slotIdle.inc(seconds),
     onError: (error) => logger.warn({ err: error }, 'queue or ledger cannot be asked, nobody calls'),
   });
   lifecycle.onClose('draw loop', async () => {
@@ -161,5 +190,10 @@ function openDefender({ config, logger, lifecycle, metrics }: WorkerParts) {
     profile: findOperation(config.operation),
   });
   lifecycle.onClose('defender client', () => defender.close());
-  return { tokens, defender };
+  const reader = createDefenderReader({
+    baseUrl: config.baseUrl,
+    timeoutMs: Math.min(config.callTimeoutMs, longestReadMs),
+  });
+  lifecycle.onClose('defender reader', () => reader.close());
+  return { tokens, defender, reader };
 }

@@ -117,11 +117,16 @@ async function open({ url, isAway = false }: RedisForIntake, env: Env, context: 
   context.lifecycle.onClose('connection of the test', () => closeRedis(redis));
   const tickets = createTicketQueue(redis, keySpace, () => {});
   context.lifecycle.onClose('queue of the test', () => tickets.close());
-  if (!isAway) await waitUntilReady(redis, 5_000);
+  const quotaLedger = createLedger(redis, keySpace, ledger);
+  if (!isAway) {
+    await waitUntilReady(redis, 5_000);
+    await quotaLedger.open();
+    await quotaLedger.liftColdStart();
+  }
   return {
     url: `http://127.0.0.1:${port}`,
     dispatches: createDispatchStore(redis, keySpace, retentionMs),
-    ledger: createLedger(redis, keySpace, ledger),
+    ledger: quotaLedger,
     tickets,
   };
 }

@@ -18,28 +18,33 @@ export const maxAnswerBytes = 64 * 1024;
  * the status was received and stays worth classifying. Every occurrence of `secret` is blotted out first, since
  * some proxies repeat the request's headers in their error pages.
  */
-export async function readAnswer(response: Dispatcher.ResponseData, secret: string): Promise<Answer> {
+export async function readAnswer(
+  response: Dispatcher.ResponseData,
+  secret: string,
+  maxBytes = maxAnswerBytes,
+): Promise<Answer> {
   const redact = (text: string) => text.replaceAll(secret, '[redacted]');
   const headers = Object.fromEntries(
     Object.entries(response.headers).map(([name, value]) => [name, [value ?? []].flat().map(redact)]),
   );
-  const text = await readText(response);
+  const text = await readText(response, maxBytes);
   return { status: response.statusCode, headers, body: text === undefined ? undefined : parse(redact(text)) };
 }
 
-async function readText(response: Dispatcher.ResponseData): Promise<string | undefined> {
+async function readText(response: Dispatcher.ResponseData, maxBytes: number): Promise<string | undefined> {
   try {
     const bytes = Buffer.from(await response.body.arrayBuffer());
-    return unpack(bytes, [response.headers['content-encoding'] ?? []].flat().join()).toString('utf8');
+    const encoding = [response.headers['content-encoding'] ?? []].flat().join();
+    return unpack(bytes, encoding, maxBytes).toString('utf8');
   } catch {
     return undefined;
   }
 }
 
 /** Defender has been seen packing its answers; asking for plain ones is no guarantee. Throws when it cannot unpack. */
-function unpack(bytes: Buffer, encoding: string): Buffer {
+function unpack(bytes: Buffer, encoding: string, maxBytes: number): Buffer {
   if (encoding === '' || encoding.toLowerCase() === 'identity') return bytes;
-  const limit = { maxOutputLength: maxAnswerBytes };
+  const limit = { maxOutputLength: maxBytes };
   // "deflate" is zlib's format by the standard and the bare stream with some servers; the first nibble tells.
   const bare = encoding.toLowerCase() === 'deflate' && ((bytes[0] ?? 0) & 0x0f) !== 8;
   return bare ? inflateRawSync(bytes, limit) : unzipSync(bytes, limit);

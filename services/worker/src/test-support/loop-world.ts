@@ -10,10 +10,12 @@ export function view({ freeInMs = 0, heldForMs = 0 } = {}): LedgerView {
   return {
     nowMs,
     limit: 1,
+    quotaLimit: 1,
     windowMs: hourMs,
     slotsInUse: freeInMs > 0 ? [{ freeAtMs: nowMs + freeInMs, call: undefined }] : [],
     hold: heldForMs > 0 ? { reason: 'paused', untilMs: nowMs + heldForMs } : undefined,
     holdsOn: heldForMs > 0 ? ['paused'] : [],
+    isLost: false,
   };
 }
 

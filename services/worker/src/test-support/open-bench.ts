@@ -19,7 +19,7 @@ export interface Bench {
   accept(item?: Partial<InvestigationItem>): Promise<{ requestId: string; dispatchId: string }>;
   /** The request as its caller would read it. */
   read(requestId: string): Promise<RequestDocument>;
-  /** Ends all holds without waiting for it, as time would. */
+  /** Ends all holds and forgets foreign use of the quota without waiting for it, as time would. */
   endHolds(): Promise<void>;
   /** Key of the BullMQ queue: a list, a set, a job. */
   queueKey(name: string): string;
@@ -61,7 +61,7 @@ export async function openBench(url: string): Promise<Bench> {
       return found.document;
     },
     async endHolds() {
-      await redis.del(`${keySpace}:holds`);
+      await redis.del(`${keySpace}:holds`, `${keySpace}:ledger:estimate`);
     },
     queueKey: (name) => `${keySpace}:${queueName}:${name}`,
     async openWorker(options) {

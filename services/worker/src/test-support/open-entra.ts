@@ -6,6 +6,7 @@ import {
 } from '../defender/token-provider.ts';
 import { makeCertificate } from '../defender/test-support/certificate.ts';
 import { openTokenEndpoint, type TokenEndpoint } from '../defender/test-support/token-endpoint.ts';
+import { testClientId } from './open-test-worker.ts';
 
 export const clientSecret = 'Abc~very.secret_value-123';
 
@@ -27,7 +28,7 @@ export async function openEntra(): Promise<Entra> {
     createProvider: (onRequest) =>
       createTokenProvider({
         tenantId: 'contoso',
-        clientId: '11111111-2222-3333-4444-555555555555',
+        clientId: testClientId,
         credential: { kind: 'secret', secret: clientSecret },
         authorityHost,
         scope: 'https://api.securitycenter.microsoft.com/.default',

@@ -15,6 +15,9 @@ import type { TokenProvider, TokenRequestOutcome } from '../defender/token-provi
 import { createDispatchSteps } from '../dispatch-steps.ts';
 import { startDrawLoop, type DrawLoop } from '../draw-loop.ts';
 import { createWorkerMetrics, type WorkerMetrics } from '../metrics.ts';
+import { createDefenderReader } from '../defender/defender-reader.ts';
+import { firstLookInMs as firstLookInMsOf, type ReconcileRules } from '../reconcile/next-step.ts';
+import { createReconciler, type Reconciler } from '../reconcile/reconciler.ts';
 import { recoverDispatches } from '../recover-dispatches.ts';
 import type { DispatchSteps } from '../run-dispatch.ts';
 import { createServeTicket } from '../serve-ticket.ts';
@@ -25,6 +28,9 @@ import { captureLog } from './capture-log.ts';
 /** The window of a test worker that is not told another. */
 export const testWindowMs = 60_000;
 
+/** The application as which test workers call. */
+export const testClientId = '11111111-2222-3333-4444-555555555555';
+
 export interface TestWorkerOptions {
   defenderUrl: string;
   createTokens(onRequest: (outcome: TokenRequestOutcome) => void): TokenProvider;
@@ -33,6 +39,12 @@ export interface TestWorkerOptions {
   callTimeoutMs?: number;
   permitTimeoutMs?: number;
   lockMs?: number;
+  reconcile?: ReconcileRules;
+  /** For how long one look keeps others from it. */
+  lookTimeoutMs?: number;
+  clientId?: string;
+  /** PEM that Defender's certificate is trusted by. */
+  ca?: string;
 }
 
 /** What became of a permit that was handed to a ticket. */
@@ -55,6 +67,7 @@ export interface TestWorker {
   serveNext(): Promise<PermitFate>;
   find(dispatchId: string): Promise<Dispatch>;
   recover(): Promise<number>;
+  readonly reconciler: Reconciler;
   /** One look for missing tickets. */
   checkTickets(): Promise<void>;
   used(): Promise<number>;
@@ -73,7 +86,7 @@ interface WorkerPlace {
 
 export async function openTestWorker(options: TestWorkerOptions & WorkerPlace): Promise<TestWorker> {
   const parts = await openParts(options);
-  const { ledger, dispatches, tickets, drawer, logger, permitTimeoutMs } = parts;
+  const { ledger, dispatches, tickets, drawer, logger } = parts;
   const closeLoops: (() => Promise<void>)[] = [];
   let closing: Promise<void> | undefined;
   async function closeAll() {
@@ -95,7 +108,7 @@ export async function openTestWorker(options: TestWorkerOptions & WorkerPlace): 
       if (!dispatch) throw new Error(`no dispatch ${dispatchId}`);
       return dispatch;
     },
-    recover: () => recoverDispatches({ ledger, dispatches, tickets, logger, permitTimeoutMs }),
+    recover: () => recoverDispatches(parts),
     checkTickets: createTicketCheck({ dispatches, tickets, logger }),
     used: async () => (await ledger.look()).slotsInUse.length,
     async hold() {
@@ -120,12 +133,14 @@ async function openParts(options: TestWorkerOptions & WorkerPlace) {
   const redis = await openRedis(options.url, logger);
   const quota = { limit, windowMs, callTimeoutMs: permitTimeoutMs };
   const ledger = createLedger(redis.ledger, keySpace, quota);
-  await ledger.writeSettings();
+  await ledger.open();
+  await ledger.liftColdStart();
   const dispatches = createDispatchStore(redis.ledger, keySpace, 3_600_000);
   const tickets = createTicketQueue(redis.ledger, keySpace, onError);
   const drawer = await createTicketDrawer({ redis: redis.queue, keySpace, lockMs, onError });
   const metrics = createWorkerMetrics();
-  const { tokens, defender } = openDefender({ ...options, callTimeoutMs }, metrics);
+  const { tokens, defender, reader } = openDefender({ ...options, callTimeoutMs }, metrics);
+  const rules = options.reconcile ?? { graceMs: 1_000, onUnknown: 'fail' };
   const abandonCalls = new AbortController();
   const abandonRecords = new AbortController();
   const used = {
@@ -139,6 +154,7 @@ async function openParts(options: TestWorkerOptions & WorkerPlace) {
     windowMs,
     permitTimeoutMs,
     beginWithinMs: permitTimeoutMs,
+    firstLookInMs: firstLookInMsOf(rules.graceMs),
   };
   const steps = createDispatchSteps({
     ...used,
@@ -146,8 +162,18 @@ async function openParts(options: TestWorkerOptions & WorkerPlace) {
     abandonRecords: abandonRecords.signal,
   });
 
+  const reconciler = createReconciler({
+    ...used,
+    tickets,
+    reader,
+    rules,
+    clientId: options.clientId ?? testClientId,
+    lookTimeoutMs: options.lookTimeoutMs ?? 5_000,
+  });
+
   return {
     ...used,
+    reconciler,
     keySpace,
     quota,
     redis,
@@ -161,6 +187,7 @@ async function openParts(options: TestWorkerOptions & WorkerPlace) {
     serveTicket: createServeTicket({ dispatches, steps, logger }),
     async close() {
       abandonRecords.abort();
+      await reconciler.close();
       await defender.close();
       await tokens.close();
       await drawer.close();
@@ -182,10 +209,12 @@ async function openRedis(url: string, logger: Logger) {
 }
 
 function openDefender(options: TestWorkerOptions & { callTimeoutMs: number }, metrics: WorkerMetrics) {
-  const { defenderUrl, callTimeoutMs } = options;
+  const { defenderUrl, callTimeoutMs, ca } = options;
+  const address = { baseUrl: defenderUrl, ...(ca !== undefined && { connect: { ca } }) };
   return {
     tokens: options.createTokens((outcome) => metrics.tokenRequests.inc({ outcome })),
-    defender: createDefenderClient({ baseUrl: defenderUrl, callTimeoutMs, profile: initiateInvestigation }),
+    defender: createDefenderClient({ ...address, callTimeoutMs, profile: initiateInvestigation }),
+    reader: createDefenderReader({ ...address, timeoutMs: 1_000 }),
   };
 }
 

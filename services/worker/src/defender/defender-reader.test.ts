@@ -1,0 +1,293 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { deflateSync } from 'node:zlib';
+import type { Socket } from 'node:net';
+import { createDefenderReader, type DefenderReader } from './defender-reader.ts';
+import { httpAnswer, openScriptedServer, type ScriptedServer } from './test-support/scripted-server.ts';
+
+const token = 'secret-token-1';
+const machineId = 'f70f9fe6b29cd9511652434919c6530618f06606';
+const sinceMs = Date.parse('2020-03-17T10:00:00.700Z');
+
+/** As recorded, newest first. */
+const recorded = {
+  '@odata.context': 'https://api.securitycenter.windows.com/api/$metadata#Investigations',
+  value: [
+    {
+      id: '9',
+      startTime: '2020-03-17T10:43:15Z',
+      endTime: null,
+      state: 'PendingApproval',
+      cancelledBy: null,
+      statusDetails: null,
+      machineId,
+      computerDnsName: 'desktop-s2455r9',
+      triggeringAlertId: 'da637200385941308230_1832866941',
+    },
+    {
+      id: '8',
+      startTime: '2020-03-04T16:37:50Z',
+      endTime: '2020-03-11T18:13:42Z',
+      state: 'TerminatedBySystem',
+    },
+  ],
+};
+const manualStart = {
+  id: 'ar638180599315648136_73827727',
+  investigationId: 6,
+  title: 'Automated investigation started manually',
+  detectionSource: 'AutomatedInvestigation',
+  alertCreationTime: '2023-04-25T22:52:11.5648315Z',
+  description: 'SE POV User(<upn>) initiated an Automated investigation on se-pov-desktop.',
+  machineId,
+  evidence: [],
+};
+
+describe('the reader of what Defender knows', () => {
+  let answer: (socket: Socket, request: string) => void;
+  let server: ScriptedServer;
+  let reader: DefenderReader;
+
+  beforeEach(async () => {
+    answer = (socket) => void socket.end(httpAnswer(200, JSON.stringify(recorded)));
+    server = await openScriptedServer((socket, request) => answer(socket, request));
+    reader = createDefenderReader({ baseUrl: server.url, timeoutMs: 2_000 });
+  });
+  afterEach(async () => {
+    await reader.close();
+    await server.close();
+  });
+
+  const body = (content: unknown, status = 200, headers = {}) => {
+    answer = (socket) => void socket.end(httpAnswer(status, JSON.stringify(content), headers));
+  };
+  const list = () => reader.listInvestigations(token, { startedSinceMs: sinceMs, machineId });
+  const find = () => reader.findInvestigation(token, '9');
+  const alerts = (createdSinceMs = 0) => reader.listAlerts(token, { machineId, createdSinceMs });
+
+  it('reads investigations as recorded, those that were asked for', async () => {
+    assert.deepEqual(await list(), {
+      kind: 'read',
+      value: [
+        {
+          id: '9',
+          startTimeMs: Date.parse('2020-03-17T10:43:15Z'),
+          endTimeMs: undefined,
+          state: 'PendingApproval',
+          machineId,
+          triggeringAlertId: 'da637200385941308230_1832866941',
+        },
+      ],
+    });
+  });
+
+  it('asks by GET, with the token, for whole seconds, the literals quoted', async () => {
+    await reader.listInvestigations(token, { startedSinceMs: sinceMs, machineId: "o'hara" });
+    await reader.listInvestigations(token, { startedSinceMs: sinceMs });
+    const [one = '', other = ''] = server.conversations.map(({ received }) => received);
+    assert.match(one, /^authorization: Bearer secret-token-1\r$/im);
+    const filters = [one, other].map((request) =>
+      decodeURIComponent(/^GET \/api\/investigations\?\$filter=(\S+) HTTP/.exec(request)?.[1] ?? ''),
+    );
+    assert.deepEqual(filters, [
+      "machineId eq 'o''hara' and startTime ge 2020-03-17T10:00:00Z",
+      'startTime ge 2020-03-17T10:00:00Z',
+    ]);
+  });
+
+  it('reads alerts as recorded: their number of an investigation as its id, those created since then', async () => {
+    body({
+      value: [manualStart, { ...manualStart, id: 'old', alertCreationTime: '2023-04-25T22:52:11.4Z' }],
+    });
+    assert.deepEqual(await alerts(Date.parse('2023-04-25T22:52:11.500Z')), {
+      kind: 'read',
+      value: [
+        {
+          id: manualStart.id,
+          createdAtMs: Date.parse('2023-04-25T22:52:11.564Z'),
+          title: manualStart.title,
+          detectionSource: 'AutomatedInvestigation',
+          machineId,
+          investigationId: '6',
+          description: manualStart.description,
+        },
+      ],
+    });
+  });
+
+  it('takes null and missing members, and unknown ones beside them', async () => {
+    body({ id: 'da1_2', startTime: null, state: null, machineId: null, isNew: { and: 'odd' } });
+    assert.deepEqual(await find(), {
+      kind: 'read',
+      value: {
+        id: 'da1_2',
+        startTimeMs: undefined,
+        endTimeMs: undefined,
+        state: 'Unknown',
+        machineId: undefined,
+        triggeringAlertId: undefined,
+      },
+    });
+    body({ value: [{ ...manualStart, investigationId: null, title: null }] });
+    const read = await alerts();
+    assert.ok(read.kind === 'read');
+    assert.equal(read.value[0]?.investigationId, undefined);
+  });
+
+  it('keeps an id inside its path segment', async () => {
+    await reader.findInvestigation(token, '../machines?x#y');
+    assert.match(
+      server.conversations[0]?.received ?? '',
+      /^GET \/api\/investigations\/\.\.%2Fmachines%3Fx%23y /,
+    );
+  });
+
+  it('unpacks what comes packed', async () => {
+    answer = (socket) => {
+      const packed = deflateSync(JSON.stringify(recorded));
+      socket.write(
+        `HTTP/1.1 200 OK\r\ncontent-encoding: deflate\r\ncontent-length: ${packed.length}\r\n\r\n`,
+      );
+      socket.end(packed);
+    };
+    assert.equal((await list()).kind, 'read');
+  });
+
+  describe('pages', () => {
+    const page = (id: string, next?: string) =>
+      JSON.stringify({ value: [{ ...recorded.value[0], id }], ...(next && { '@odata.nextLink': next }) });
+    const ids = async () => {
+      const read = await list();
+      return read.kind === 'read' ? read.value.map(({ id }) => id) : read;
+    };
+
+    it('are followed to the end', async () => {
+      answer = (socket, request) => {
+        const isFirst = !request.includes('skip=1');
+        socket.end(
+          httpAnswer(
+            200,
+            page(isFirst ? '1' : '2', isFirst ? `${server.url}/api/investigations?$skip=1` : ''),
+          ),
+        );
+      };
+      assert.deepEqual(await ids(), ['1', '2']);
+    });
+
+    it('are not followed to another host: the token stays here', async () => {
+      const other = await openScriptedServer((socket) => void socket.end(httpAnswer(200, page('3'))));
+      for (const link of [`${other.url}/api/investigations`, 'http://[', 'javascript:0']) {
+        answer = (socket) => void socket.end(httpAnswer(200, page('1', link)));
+        assert.deepEqual(await ids(), { kind: 'unreadable', reason: 'foreign-link' }, link);
+      }
+      assert.equal(other.conversations.length, 0);
+      await other.close();
+    });
+
+    it('that never end are given up, and what was read of them is not taken for the whole', async () => {
+      answer = (socket) => void socket.end(httpAnswer(200, page('1', `${server.url}/api/investigations`)));
+      assert.deepEqual(await ids(), { kind: 'unreadable', reason: 'too-many-pages' });
+      assert.equal(server.conversations.length, 10);
+    });
+
+    it('of which one cannot be read make the whole list unreadable', async () => {
+      answer = (socket, request) =>
+        void socket.end(
+          request.includes('skip=1')
+            ? httpAnswer(500)
+            : httpAnswer(200, page('1', '/api/investigations?$skip=1')),
+        );
+      assert.deepEqual(await ids(), { kind: 'unreadable', reason: 'server-error' });
+    });
+  });
+
+  it('tells what Defender does not know from what cannot be read', async () => {
+    body({ error: { code: 'ResourceNotFound' } }, 404);
+    assert.deepEqual(await find(), { kind: 'not-found' });
+    for (const [status, reason] of [
+      [401, 'token-rejected'],
+      [403, 'not-allowed'],
+      [400, 'unexpected-answer'],
+      [204, 'unexpected-answer'],
+      [500, 'server-error'],
+      [503, 'server-error'],
+    ] as const) {
+      body({}, status);
+      assert.deepEqual(await find(), { kind: 'unreadable', reason }, String(status));
+    }
+  });
+
+  it('passes on for how long Defender wants to be left alone', async () => {
+    body({}, 429, { 'retry-after': '7' });
+    assert.deepEqual(await alerts(), { kind: 'unreadable', reason: 'throttled', retryAfterMs: 7_000 });
+  });
+
+  it('follows no redirect', async () => {
+    body({}, 302, { location: `${server.url}/api/investigations` });
+    assert.deepEqual(await list(), { kind: 'unreadable', reason: 'unexpected-answer' });
+    assert.equal(server.conversations.length, 1);
+  });
+
+  it('takes an answer of another form for no answer', async () => {
+    const oddities = [
+      {},
+      { value: null },
+      { value: [{ state: 'Running' }] },
+      { value: [{ ...recorded.value[0], startTime: 'x' }] },
+    ];
+    for (const odd of oddities) {
+      body(odd);
+      assert.deepEqual(
+        await list(),
+        { kind: 'unreadable', reason: 'unexpected-answer' },
+        JSON.stringify(odd),
+      );
+    }
+    answer = (socket) => void socket.end(httpAnswer(200, '{"value":[').slice(0, -3));
+    assert.equal((await list()).kind, 'unreadable');
+  });
+
+  it('takes in no more than it has room for', async () => {
+    answer = (socket) => {
+      socket.write('HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n');
+      const mebibyte = `100000\r\n${' '.repeat(1024 * 1024)}\r\n`;
+      for (let i = 0; i < 17; i += 1) socket.write(mebibyte);
+      socket.end('c\r\n{"value":[]}\r\n0\r\n\r\n');
+    };
+    assert.equal((await list()).kind, 'unreadable');
+  });
+
+  it('waits no longer than told, for the head and for the body', async () => {
+    await reader.close();
+    reader = createDefenderReader({ baseUrl: server.url, timeoutMs: 100 });
+    answer = () => undefined;
+    assert.deepEqual(await find(), { kind: 'unreadable', reason: 'timeout' });
+    answer = (socket) => void socket.write('HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\n{');
+    assert.deepEqual(await find(), { kind: 'unreadable', reason: 'timeout' });
+  });
+
+  it('says when nobody listens, and when the connection breaks', async () => {
+    answer = (socket) => void socket.resetAndDestroy();
+    assert.deepEqual(await find(), { kind: 'unreadable', reason: 'connection' });
+    const gone = createDefenderReader({ baseUrl: 'http://127.0.0.1:1', timeoutMs: 1_000 });
+    assert.deepEqual(await gone.findInvestigation(token, '9'), { kind: 'unreadable', reason: 'connection' });
+    await gone.close();
+  });
+
+  it('gives up what is under way when it is closed, and reads nothing more', async () => {
+    const arrived = new Promise<Socket>((resolve) => (answer = (socket) => resolve(socket)));
+    const reading = find();
+    const socket = await arrived;
+    const ended = once(socket, 'close');
+    await reader.close();
+    assert.deepEqual(await reading, { kind: 'unreadable', reason: 'closed' });
+    await ended;
+    assert.deepEqual(await find(), { kind: 'unreadable', reason: 'closed' });
+    assert.equal(server.conversations.length, 1);
+  });
+
+  it('sends tokens over https only, or within this machine', () => {
+    const baseUrl = 'http://defender.example';
+    assert.throws(() => createDefenderReader({ baseUrl, timeoutMs: 1 }), RangeError);
+  });
+});

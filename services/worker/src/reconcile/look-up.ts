@@ -1,0 +1,82 @@
+import type { DefenderReader, Reading } from '../defender/defender-reader.ts';
+import type { TokenProvider } from '../defender/token-provider.ts';
+import type { Paced, ReadPace } from './read-pace.ts';
+import { clockSlackMs, weighEvidence } from './weigh-evidence.ts';
+import type { DoubtfulCall, Finding } from './weigh-evidence.ts';
+
+/** What a look gave, or why it was none. */
+export type LookedUp =
+  | { readonly kind: 'looked'; readonly finding: Finding }
+  | { readonly kind: 'unreadable'; readonly reason: string; readonly retryAfterMs?: number };
+
+export interface LookUpDeps {
+  readonly reader: DefenderReader;
+  readonly tokens: TokenProvider;
+  readonly pace: ReadPace;
+}
+
+/** An investigation that waits for an approval stays open for 7 days at most. */
+const longestOpenMs = 8 * 24 * 3_600_000;
+
+/** Ends a look in the middle: without all answers there is no finding. */
+class NotReadable extends Error {
+  override readonly name = 'NotReadable';
+  readonly why: Extract<LookedUp, { kind: 'unreadable' }>;
+
+  constructor(why: Extract<LookedUp, { kind: 'unreadable' }>) {
+    super(why.reason);
+    this.why = why;
+  }
+}
+
+/** One look in Defender for what became of a call: its alerts first, then what investigates the machine. */
+export async function lookUp(
+  call: DoubtfulCall & { readonly machineId: string },
+  deps: LookUpDeps,
+): Promise<LookedUp> {
+  const token = await deps.tokens.get();
+  if (token.kind === 'unavailable') {
+    const later = token.retryAfterMs === undefined ? {} : { retryAfterMs: token.retryAfterMs };
+    return { kind: 'unreadable', reason: 'no-token', ...later };
+  }
+  try {
+    return { kind: 'looked', finding: await find(call, token.token, deps) };
+  } catch (error) {
+    if (!(error instanceof NotReadable)) throw error;
+    if (error.why.reason === 'token-rejected') await deps.tokens.renewAfterRejection(token.token);
+    return error.why;
+  }
+}
+
+async function find(
+  call: DoubtfulCall & { readonly machineId: string },
+  token: string,
+  { reader, pace }: LookUpDeps,
+): Promise<Finding> {
+  const { machineId, sentAtMs, cause } = call;
+  const ask = async <T>(read: () => Promise<Reading<T>>) => readOrThrow(await pace.ask(read));
+
+  const createdSinceMs = sentAtMs - clockSlackMs;
+  const alerts =
+    cause === 'running'
+      ? []
+      : ((await ask(() => reader.listAlerts(token, { machineId, createdSinceMs }))) ?? []);
+  const byAlerts = weighEvidence(call, { alerts, investigations: [] });
+  if (byAlerts.kind === 'own' && byAlerts.investigationId !== undefined) return byAlerts;
+
+  const startedSinceMs = sentAtMs - longestOpenMs;
+  const investigations =
+    (await ask(() => reader.listInvestigations(token, { machineId, startedSinceMs }))) ?? [];
+  const finding = weighEvidence(call, { alerts, investigations });
+  if (finding.kind === 'nothing' || finding.investigationId !== undefined) return finding;
+
+  const { alertId = '' } = finding;
+  const triggered = await ask(() => reader.findInvestigation(token, alertId));
+  return { ...finding, investigationId: triggered?.id };
+}
+
+/** @returns `undefined` where Defender says that there is none */
+function readOrThrow<T>(reading: Reading<T> | Paced): T | undefined {
+  if (reading.kind === 'unreadable') throw new NotReadable(reading);
+  return reading.kind === 'read' ? reading.value : undefined;
+}

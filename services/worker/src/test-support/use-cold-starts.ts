@@ -1,0 +1,50 @@
+import { randomUUID } from 'node:crypto';
+import { createLedger, type Ledger, type LedgerSettings } from '@diq/quota/ledger.ts';
+import { closeRedis, openLedgerConnection, waitUntilReady } from '@diq/runtime/redis.ts';
+import { createReadStarted } from '../cold-start-starts.ts';
+import { openLedger, type ColdStartMode, type OpenLedger } from '../cold-start.ts';
+import { createDefenderReader } from '../defender/defender-reader.ts';
+import { captureLog } from './capture-log.ts';
+import type { SimulatorSuite } from './use-simulator.ts';
+
+export const quota: LedgerSettings = { limit: 3, windowMs: 3_600_000, callTimeoutMs: 30_000 };
+
+/** A worker's hold on the ledger, with everything real behind it. */
+export interface ColdStarter extends OpenLedger {
+  readonly ledger: Ledger;
+  /** What it logged, as parsed lines. */
+  log(): Record<string, unknown>[];
+}
+
+/** Call inside a `describe`: each test has a key space of its own; what it opens is closed after it. */
+export function useColdStarts(redis: { readonly url: string }, simulator: SimulatorSuite) {
+  const closers: (() => unknown)[] = [];
+  let keySpace = '';
+  beforeEach('take a new key space', () => {
+    keySpace = `diq:{${randomUUID()}/initiateInvestigation}`;
+  });
+  afterEach('close workers', async () => {
+    for (const close of closers.splice(0).toReversed()) await close();
+  });
+
+  return async function start(mode: ColdStartMode): Promise<ColdStarter> {
+    const { logger, lines } = captureLog();
+    const connection = openLedgerConnection({ settings: { url: redis.url }, name: 'test', logger });
+    closers.push(() => closeRedis(connection));
+    await waitUntilReady(connection, 2_000);
+    const ledger = createLedger(connection, keySpace, quota);
+    const tokens = simulator.createTokens(() => undefined);
+    closers.push(() => tokens.close());
+    const reader = createDefenderReader({
+      baseUrl: simulator.origin,
+      timeoutMs: 2_000,
+      connect: { ca: simulator.ca },
+    });
+    closers.push(() => reader.close());
+    const readStarted = createReadStarted(reader, tokens);
+    const opened = await openLedger({ ledger, mode, readStarted, logger, settleMs: 0 });
+    closers.push(() => opened.close());
+    const log = () => lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+    return { ...opened, ledger, log };
+  };
+}
