@@ -94,7 +94,7 @@ describe('npm run demo', function () {
     const worker = await findByCommand(children, 'services/worker');
     process.kill(worker, 'SIGKILL');
     assert.equal(await demo.exited, 1);
-    assert.match(demo.stderr(), /The last lines of worker:\n\{.*"ready"/);
+    assert.match(demo.stderr(), /The last lines of worker:\n(\{.*\n)*\{.*"ready"/);
     assert.match(demo.stderr(), /^The demo failed: worker ended by itself \(SIGKILL\)\n$/m);
     await assertNothingLeft(children, portsIn(demo.stdout()));
   });

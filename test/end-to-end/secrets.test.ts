@@ -72,6 +72,9 @@ describe('secrets, in a run that meets success and every kind of failure', funct
     ]) {
       assert.match(metrics, new RegExp(`diq_defender_calls_total\\{outcome="${outcome}"\\} [1-9]`), outcome);
     }
+    for (const outcome of ['found', 'retried', 'unknown']) {
+      assert.match(metrics, new RegExp(`diq_reconciliations_total\\{outcome="${outcome}"\\} [1-9]`), outcome);
+    }
     assert.match(metrics, /diq_token_requests_total\{outcome="rejected"\} [1-9]/);
   });
 

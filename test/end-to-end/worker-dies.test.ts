@@ -20,33 +20,16 @@ describe('a worker that dies or is stopped in the middle of a call', function ()
   afterEach(() => stack?.stop());
 
   it('killed: the call is not made again, its outcome is told as unknown, and all others are started', async () => {
-    const [hung = '', ...others] = machineIds(7);
-    await stack.control.addFault({
-      target: 'start',
-      times: 1,
-      when: { machineId: hung },
-      action: { kind: 'hang' },
-    });
-    const { id: batchId, items } = await stack.api.postBatch([hung, ...others]);
-    // The first window: the call that hangs, and two whose answers are stored.
-    await waitFor(async () => (await stack.api.findBatch(batchId)).counts['started'] === limit - 1, {
-      timeoutMs: 10_000,
-      what: 'all but the hanging call to be answered',
-    });
-    stack.workers[0]?.kill('SIGKILL');
-    await stack.workers[0]?.exited;
-    await stack.addWorker();
+    const { counts, request, others } = await killDuring({ kind: 'hang' });
+    assert.deepEqual([counts['started'], counts['unknown']], [others, 1]);
+    assert.deepEqual([request.status, request.error?.code], ['unknown', 'call_interrupted']);
+  });
 
-    const batch = await stack.api.untilCompleted(batchId, 40_000);
-    assert.equal(batch.counts['started'], others.length);
-    assert.equal(batch.counts['unknown'], 1);
-    const request = await stack.api.findRequest(items[0]?.id ?? '');
-    assert.equal(request.status, 'unknown');
-    assert.equal(request.error?.code, 'call_interrupted');
-
-    const log = await stack.control.calls();
-    assert.equal(log.calls.filter((call) => call.machineId === hung).length, 1);
-    assert.ok(mostInAnyWindow(log) <= limit);
+  it('killed after Defender took the call: its investigation is found, and the call is not made again', async () => {
+    const { counts, request, others, investigationId } = await killDuring({ kind: 'hang', made: true });
+    assert.equal(counts['started'], others + 1);
+    assert.ok(investigationId);
+    assert.deepEqual([request.investigationId, request.attached], [investigationId, undefined]);
   });
 
   it('told to stop: the call in flight is finished and stored, and the rest is left for the next worker', async () => {
@@ -71,4 +54,30 @@ describe('a worker that dies or is stopped in the middle of a call', function ()
     assert.equal(log.calls.length, machines.length, 'no machine was called twice');
     assert.ok(mostInAnyWindow(log) <= limit);
   });
+
+  /** Kills the only worker while the first machine's call meets this, and lets another one finish. */
+  async function killDuring(action: object) {
+    const [hung = '', ...others] = machineIds(7);
+    await stack.control.addFault({ target: 'start', times: 1, when: { machineId: hung }, action });
+    const { id: batchId, items } = await stack.api.postBatch([hung, ...others]);
+    // The first window: the call that hangs, and two whose answers are stored.
+    await waitFor(async () => (await stack.api.findBatch(batchId)).counts['started'] === limit - 1, {
+      timeoutMs: 10_000,
+      what: 'all but the hanging call to be answered',
+    });
+    stack.workers[0]?.kill('SIGKILL');
+    await stack.workers[0]?.exited;
+    await stack.addWorker();
+    const { counts } = await stack.api.untilCompleted(batchId, 40_000);
+
+    const log = await stack.control.calls();
+    assert.equal(log.calls.filter((call) => call.machineId === hung).length, 1);
+    assert.ok(mostInAnyWindow(log) <= limit);
+    return {
+      counts,
+      others: others.length,
+      request: await stack.api.findRequest(items[0]?.id ?? ''),
+      investigationId: await stack.control.investigationOf(hung),
+    };
+  }
 });

@@ -17,6 +17,10 @@ const callLog = z.object({
   ),
 });
 
+const allInvestigations = z.object({
+  investigations: z.array(z.object({ id: z.string(), machineId: z.string() })),
+});
+
 export type CallLog = z.output<typeof callLog>;
 export type SimulatorControl = Awaited<ReturnType<typeof createSimulatorControl>>;
 
@@ -46,6 +50,11 @@ export async function createSimulatorControl(origin: string, caFile: string) {
         .parse(await send('GET', `/calls?wait=${count}&timeoutMs=${timeoutMs}`));
       assert.ok(log.reached, `only ${log.calls.length} of ${count} calls arrived within ${timeoutMs} ms`);
       return log;
+    },
+    /** The id of the first investigation of this machine, whoever started it. */
+    investigationOf: async (machineId: string) => {
+      const { investigations } = allInvestigations.parse(await send('GET', '/investigations'));
+      return investigations.find((one) => one.machineId === machineId)?.id;
     },
     addFault: (fault: unknown) => send('POST', '/faults', fault),
     clearFaults: () => send('DELETE', '/faults'),

@@ -12,6 +12,8 @@ export interface StackOptions {
   limit: number;
   windowMs: number;
   callTimeoutMs?: number;
+  /** How long a lost answer is looked up; a second, unless told. */
+  reconcileGraceMs?: number;
   workers: number;
   intakes?: number;
   simulatorEnv?: Record<string, string>;
@@ -56,6 +58,7 @@ export async function startStack(options: StackOptions) {
     AZURE_AUTHORITY_HOST: simulator.ready.origin,
     DEFENDER_BASE_URL: simulator.ready.origin,
     DEFENDER_CALL_TIMEOUT: `${options.callTimeoutMs ?? 2_000}ms`,
+    DEFENDER_RECONCILE_GRACE: `${options.reconcileGraceMs ?? 1_000}ms`,
     NODE_EXTRA_CA_CERTS: simulator.ready.caFile,
   };
   const control = await createSimulatorControl(simulator.ready.origin, simulator.ready.caFile);
