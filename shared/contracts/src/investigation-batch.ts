@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { callbackUrlText } from './callback-state.ts';
 import { itemDefaults } from './investigation-item.ts';
 
 export const maxBatchItems = 10_000;
@@ -13,6 +14,8 @@ export const investigationBatch = z.strictObject({
     .min(1, 'must have at least 1 item')
     .max(maxBatchItems, `must have at most ${maxBatchItems} items`),
   defaults: itemDefaults.optional(),
+  /** Who is told when the whole batch is complete. */
+  callbackUrl: callbackUrlText.optional(),
 });
 
 export type InvestigationBatch = z.output<typeof investigationBatch>;

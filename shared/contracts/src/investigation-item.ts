@@ -1,16 +1,39 @@
 import { z } from 'zod';
+import { callbackUrlText } from './callback-state.ts';
 import { machineId } from './machine-id.ts';
 import { priorities } from './priority.ts';
 
 export const maxCommentLength = 4_000;
 
-const correlation = z
+const maxCorrelationEntries = 20;
+
+const correlationFields = z
   .record(
     z.string().min(1, 'must have a name').max(64, 'must have a name of at most 64 characters'),
     z.string({ error: 'must be a string' }).max(256, 'must have at most 256 characters'),
     { error: 'must be an object of strings' },
   )
-  .refine((fields) => Object.keys(fields).length <= 20, 'must have at most 20 entries');
+  .refine(
+    (fields) => Object.keys(fields).length <= maxCorrelationEntries,
+    `must have at most ${maxCorrelationEntries} entries`,
+  );
+
+/** How documents show what is checked in two steps. */
+function asJsonSchema(schema: z.ZodType): Record<string, unknown> {
+  const { $schema: _, '~standard': __, ...shown } = z.toJSONSchema(schema, { io: 'input' });
+  return { ...shown, maxProperties: maxCorrelationEntries };
+}
+
+/** A record leaves out a field of this name without a word, and nothing that a caller sent may vanish. */
+const correlation = z
+  .unknown()
+  .superRefine((fields, context) => {
+    if (typeof fields === 'object' && fields !== null && Object.hasOwn(fields, '__proto__')) {
+      context.addIssue({ code: 'custom', path: ['__proto__'], message: 'is no name that can be kept' });
+    }
+  })
+  .pipe(correlationFields)
+  .meta(asJsonSchema(correlationFields));
 
 /** What `defaults` of a batch may hold: every field of an item that can sensibly be shared. */
 const shareable = {
@@ -18,28 +41,48 @@ const shareable = {
     .string({ error: 'must be a string' })
     .max(maxCommentLength, `must have at most ${maxCommentLength} characters`)
     .refine((text) => text.trim() !== '', 'must not be empty'),
-  priority: z.enum(priorities, { error: `must be one of ${priorities.join(', ')}` }),
+  priority: z
+    .enum(priorities, { error: `must be one of ${priorities.join(', ')}` })
+    .describe('How much sooner it goes. First come, first served within a class; sources take turns.'),
   notAfter: z.iso
     .datetime({ offset: true, error: 'must be an ISO 8601 time with a zone, such as 2026-11-30T08:00:00Z' })
     .transform((text) => new Date(text).toISOString())
     // A zone can push the last hours of the year 9999 over the end of the format.
-    .refine((utc) => /^\d{4}-/.test(utc), 'must lie between the years 0 and 9999'),
+    .refine((utc) => /^\d{4}-/.test(utc), 'must lie between the years 0 and 9999')
+    .describe('It is not started later than this: it ends as `expired`.'),
   source: z
     .string({ error: 'must be a string' })
     .min(1, 'must not be empty')
-    .max(128, 'must have at most 128 characters'),
-  correlation,
+    .max(128, 'must have at most 128 characters')
+    .describe('Who asks: a platform, a playbook. Without one it is the API key.'),
+  correlation: correlation.describe('Given back with the request: incident, case, run.'),
+  strict: z
+    .boolean({ error: 'must be true or false' })
+    .describe(
+      'Refused, rather than accepted with a warning, when `notAfter` cannot be met by the present estimate.',
+    ),
+  force: z
+    .boolean({ error: 'must be true or false' })
+    .describe('Not satisfied with an investigation of the machine that was started just before.'),
+  callbackUrl: callbackUrlText.describe(
+    'Who is told when the request has ended. Only hosts that the operators allow.',
+  ),
 };
 
 /** One investigation request as a caller posts it. Unknown keys are refused: a misspelt deadline must not vanish. */
-export const investigationItem = z.strictObject({
-  machineId,
-  comment: shareable.comment,
-  priority: shareable.priority.default('medium'),
-  notAfter: shareable.notAfter.optional(),
-  source: shareable.source.optional(),
-  correlation: shareable.correlation.optional(),
-});
+export const investigationItem = z
+  .strictObject({
+    machineId,
+    comment: shareable.comment,
+    priority: shareable.priority.default('medium'),
+    notAfter: shareable.notAfter.optional(),
+    source: shareable.source.optional(),
+    correlation: shareable.correlation.optional(),
+    strict: shareable.strict.optional(),
+    force: shareable.force.optional(),
+    callbackUrl: shareable.callbackUrl.optional(),
+  })
+  .meta({ id: 'InvestigationItem', description: 'One machine to be investigated.' });
 
 export type InvestigationItem = z.output<typeof investigationItem>;
 

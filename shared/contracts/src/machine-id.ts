@@ -7,7 +7,7 @@ import { z } from 'zod';
 export const machineId = z
   .string({ error: 'must be a string' })
   .regex(
-    /^(?:[0-9a-f]{40}|[0-9a-f]{32})$/i,
+    /^(?:[0-9A-Fa-f]{40}|[0-9A-Fa-f]{32})$/,
     'must be a Defender machine id: 32 or 40 hexadecimal characters (a host name or an IP address is not one)',
   )
   .toLowerCase();

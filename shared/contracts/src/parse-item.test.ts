@@ -141,6 +141,12 @@ describe('parseItem', () => {
       'must have a name of at most 64 characters',
     ],
     ['a correlation without a name', own({ correlation: { '': 'v' } }), 'correlation.', 'must have a name'],
+    [
+      'a correlation named __proto__',
+      own({ correlation: JSON.parse('{"__proto__":"INC-1"}') }),
+      'correlation.__proto__',
+      'is no name that can be kept',
+    ],
     ['a misspelt field', own({ notafter: '2026-11-30T08:00:00Z' }), 'notafter', 'is not a known field'],
     [
       'a field named __proto__',

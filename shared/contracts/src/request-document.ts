@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { callbackState } from './callback-state.ts';
 import { priorities } from './priority.ts';
 import { requestStatuses } from './status.ts';
 
@@ -8,40 +9,76 @@ const time = z.iso.datetime();
  * Why a request did not end in a started investigation, or why that is not known yet. `defenderTarget` is Defender's own
  * tracking id, for support.
  */
-export const requestError = z.strictObject({
-  code: z.string(),
-  message: z.string(),
-  defenderTarget: z.string().optional(),
-});
+export const requestError = z
+  .strictObject({
+    code: z.string(),
+    message: z.string(),
+    defenderTarget: z.string().optional().describe("Defender's own tracking id, for support."),
+  })
+  .meta({ id: 'RequestError' });
 
 export type RequestError = z.output<typeof requestError>;
 
+/** Told when a request is accepted whose `notAfter` would pass before its call, by the estimate of that moment. */
+export const deadlineWarning = z
+  .strictObject({
+    code: z.literal('deadline_unlikely'),
+    message: z.string(),
+    expectedStartAt: time,
+  })
+  .meta({ id: 'DeadlineWarning', description: 'By the present estimate it starts after its `notAfter`.' });
+
+export type DeadlineWarning = z.output<typeof deadlineWarning>;
+
 /** What one caller asked and what became of it: the public resource. Times are ISO 8601 UTC. */
-export const requestDocument = z.strictObject({
-  id: z.string(),
-  batchId: z.string().optional(),
-  machineId: z.string(),
-  comment: z.string(),
-  priority: z.enum(priorities),
-  source: z.string().optional(),
-  correlation: z.record(z.string(), z.string()).optional(),
-  notAfter: time.optional(),
-  status: z.enum(requestStatuses),
-  /** The request whose dispatch this one joined: they share one call and its outcome. */
-  coalescedWith: z.string().optional(),
-  createdAt: time,
-  /** By the present state of quota, hold and order; more urgent arrivals move it back. Only while queued. */
-  expectedStartAt: time.optional(),
-  /** 1 is next. Only while queued. */
-  position: z.int().positive().optional(),
-  dispatchedAt: time.optional(),
-  investigationId: z.string().optional(),
-  /** The investigation covers the machine, but is not provably the one that this request asked for. */
-  attached: z.boolean().optional(),
-  /** While `dispatching`: the answer was lost, and Defender is being asked what became of the call. */
-  error: requestError.optional(),
-  /** Calls made for this request that Defender answered or that may have reached it; waiting is none. */
-  attempts: z.int().nonnegative(),
-});
+export const requestDocument = z
+  .strictObject({
+    id: z.string(),
+    batchId: z.string().optional(),
+    machineId: z.string(),
+    comment: z.string(),
+    priority: z.enum(priorities),
+    source: z.string().optional(),
+    correlation: z.record(z.string(), z.string()).optional(),
+    notAfter: time.optional(),
+    status: z.enum(requestStatuses),
+    retryOf: z
+      .string()
+      .optional()
+      .describe('The failed or unknown request that an operator had tried again with this one.'),
+    coalescedWith: z
+      .string()
+      .optional()
+      .describe('The request whose dispatch this one joined: they share one call and its outcome.'),
+    createdAt: time,
+    expectedStartAt: time
+      .optional()
+      .describe(
+        'By the present state of quota, hold and order; more urgent arrivals move it back. Only while queued.',
+      ),
+    position: z.int().positive().optional().describe('1 is next. Only while queued.'),
+    warning: deadlineWarning.optional().describe('Only in the answer that accepts the request.'),
+    dispatchedAt: time.optional(),
+    investigationId: z.string().optional(),
+    attached: z
+      .boolean()
+      .optional()
+      .describe(
+        'The investigation covers the machine, but is not provably the one that this request asked for.',
+      ),
+    error: requestError
+      .optional()
+      .describe(
+        'While `dispatching`: the answer was lost, and Defender is being asked what became of the call.',
+      ),
+    attempts: z
+      .int()
+      .nonnegative()
+      .describe(
+        'Calls for this request that Defender answered or that may have reached it; waiting is none.',
+      ),
+    callback: callbackState.optional().describe("Of its own callback, not of its batch's."),
+  })
+  .meta({ id: 'InvestigationRequest', description: 'What one caller asked and what became of it.' });
 
 export type RequestDocument = z.output<typeof requestDocument>;

@@ -1,8 +1,14 @@
 import type Bottleneck from 'bottleneck';
+import type { Redis } from 'ioredis';
 
 type Callback = (error: Error | null, reply?: unknown) => void;
 interface ScriptSource {
   __scriptFn__(name: string): (...args: unknown[]) => unknown;
+}
+interface Subscribing {
+  subscriber: Redis;
+  /** By channel. */
+  limiters: Record<string, unknown>;
 }
 interface JobStore {
   _dropAllQueued(): void;
@@ -35,6 +41,44 @@ export function repairAfterStateLoss(connection: Bottleneck.IORedisConnection): 
   };
 }
 
+const callersClock = 'local now = tonumber(ARGV[1])';
+const serversClock =
+  "local time = redis.call('TIME')\nlocal now = time[1] * 1000 + math.floor(time[2] / 1000)";
+
+/**
+ * Bottleneck's scripts go by their caller's clock and keep times that all callers go by. One process whose clock is ten
+ * minutes ahead would leave `nextRequest` ten minutes ahead, and nobody else would get a permit before that; and it would
+ * take everybody's leases for over. This gives them the clock of Redis.
+ *
+ * @param client before Bottleneck defines its scripts on it
+ * @throws Error when a script is not what it was when this was written
+ */
+export function goByServerClock(client: Redis): Redis {
+  const define = client.defineCommand.bind(client);
+  client.defineCommand = (name, definition) => {
+    if (!definition.lua.includes(callersClock))
+      throw new Error(`Bottleneck's script ${name} has another clock`);
+    define(name, { ...definition, lua: definition.lua.replace(callersClock, serversClock) });
+  };
+  return client;
+}
+
+/**
+ * After a reconnect ioredis subscribes again, and where that connection is lost too it rejects a promise that nobody
+ * has, which ends the process, and it forgets the channels. This subscribes in its place, at every reconnect.
+ */
+export function resubscribeAtReconnect(
+  connection: Bottleneck.IORedisConnection,
+  onError: (error: unknown) => void,
+): void {
+  const subscribing = connection as unknown as Subscribing;
+  subscribing.subscriber.options.autoResubscribe = false;
+  subscribing.subscriber.on('ready', () => {
+    const channels = Object.keys(subscribing.limiters);
+    if (channels.length > 0) subscribing.subscriber.subscribe(...channels).catch(onError);
+  });
+}
+
 /**
  * Bottleneck decides in two steps whether a job may run, and between them another process may take the last slot. Then
  * it keeps the job waiting, although it was told to keep none (`highWater: 0`), and from then on every later one behind
@@ -53,6 +97,16 @@ export function clearJobTimers(limiter: Bottleneck): void {
   for (const { timeout, expiration } of Object.values((limiter as unknown as JobStore)._scheduled)) {
     clearTimeout(timeout);
     clearTimeout(expiration);
+  }
+}
+
+/**
+ * Takes away the time limit of a running job in this process: what is to end it is its lease in Redis, which changes
+ * while it runs.
+ */
+export function keepRunning(limiter: Bottleneck, jobId: string): void {
+  for (const { expiration, job } of Object.values((limiter as unknown as JobStore)._scheduled)) {
+    if (job.options.id === jobId) clearTimeout(expiration);
   }
 }
 

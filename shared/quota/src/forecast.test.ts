@@ -125,6 +125,60 @@ describe('expectedStartAtMs', () => {
     );
   });
 
+  it('lets critical calls use every slot, and the others leave what is kept for them', () => {
+    const view = viewOf({ limit: 3, freeAtMs: [nowMs + 30] });
+    const startsWith = (slots: number, criticalWaiting: number) =>
+      [1, 2, 3, 4].map((position) => {
+        const reserve = { slots, criticalWaiting };
+        return expectedStartAtMs({ ...view, reserve }, position) - nowMs;
+      });
+    assert.deepEqual(startsWith(0, 0), [0, 0, 30, 100]);
+    assert.deepEqual(startsWith(1, 0), [0, 30, 100, 130]);
+    assert.deepEqual(startsWith(2, 0), [30, 130, 230, 330]);
+    assert.deepEqual(startsWith(1, 2), [0, 0, 100, 100]);
+    assert.deepEqual(startsWith(2, 4), [0, 0, 30, 100]);
+  });
+
+  it('is what happens where slots are kept for critical calls', () => {
+    fc.assert(
+      fc.property(anyView, fc.nat({ max: 5 }), fc.nat({ max: 8 }), (view, slots, criticalWaiting) => {
+        fc.pre(slots < view.limit);
+        const reserved = { ...view, reserve: { slots, criticalWaiting } };
+        const positions = Array.from({ length: 20 }, (_, i) => i + 1);
+        assert.deepEqual(
+          positions.map((position) => expectedStartAtMs(reserved, position)),
+          simulate(reserved, positions.length),
+        );
+      }),
+    );
+  });
+
+  it('takes a limit lowered by foreign use to be the full one again once its time is over', () => {
+    const view = viewOf({ limit: 1, quotaLimit: 3, limitUntilMs: nowMs + 150 });
+    assert.deepEqual(
+      [1, 2, 3, 4, 5, 6].map((position) => expectedStartAtMs(view, position) - nowMs),
+      [0, 100, 150, 150, 200, 250],
+    );
+  });
+
+  it('is what happens when every slot is used at once, also where the limit is lower for a time', () => {
+    fc.assert(
+      fc.property(
+        anyView,
+        fc.integer({ min: 0, max: 4 }),
+        fc.integer({ min: 1, max: 900 }),
+        (view, more, ms) => {
+          const lowered = { ...view, quotaLimit: view.limit + more, limitUntilMs: nowMs + ms };
+          const positions = Array.from({ length: 20 }, (_, i) => i + 1);
+          assert.deepEqual(
+            positions.map((position) => expectedStartAtMs(lowered, position)),
+            simulate(lowered, positions.length),
+          );
+        },
+      ),
+    );
+  });
+
   it('is what happens when every slot is used at once', () => {
     fc.assert(
       fc.property(anyView, (view) => {
@@ -139,12 +193,16 @@ describe('expectedStartAtMs', () => {
 });
 
 /** Millisecond by millisecond: as long as fewer permits are out than the limit, the next call takes one. */
-function simulate({ nowMs, limit, windowMs, slotsInUse, hold }: LedgerView, count: number): number[] {
+function simulate(view: LedgerView, count: number): number[] {
+  const { nowMs, quotaLimit, limitUntilMs = Infinity, windowMs, slotsInUse, hold, reserve } = view;
   const startedAt: number[] = [];
   let freeAt = slotsInUse.map((slot) => slot.freeAtMs);
   for (let time = Math.max(nowMs, hold?.untilMs ?? 0); startedAt.length < count; time += 1) {
+    const limitNow = time < limitUntilMs ? view.limit : quotaLimit;
+    const isKept = () => startedAt.length >= (reserve?.criticalWaiting ?? 0);
+    const limitFor = () => limitNow - (isKept() ? (reserve?.slots ?? 0) : 0);
     freeAt = freeAt.filter((ms) => ms > time);
-    for (; freeAt.length < limit && startedAt.length < count; freeAt.push(time + windowMs))
+    for (; freeAt.length < limitFor() && startedAt.length < count; freeAt.push(time + windowMs))
       startedAt.push(time);
   }
   return startedAt;

@@ -24,6 +24,15 @@ describe('ledger: use of the quota by somebody else', () => {
     assert.deepEqual(await limits(), [2, 5, 0]);
     const refused = await suite.ledger.spend(call(4));
     assert.ok(refused.kind === 'full' && refused.nextSlotAtMs === (fitted?.answeredAt ?? 0) + hourMs);
+    assert.equal(refused.by, 'stricter', 'than a limiter knows that only has the quota');
+  });
+
+  it('says until when the limit is lower, and nothing while it is not', async () => {
+    assert.equal((await suite.ledger.look()).limitUntilMs, undefined);
+    await suite.granted(call(1));
+    const answer = await suite.ledger.recordAnswer('call-1', throttled);
+    const { limitUntilMs } = await suite.ledger.look();
+    assert.equal(limitUntilMs, answer?.freeAtMs);
   });
 
   it('leaves one call possible even if none fitted', async () => {

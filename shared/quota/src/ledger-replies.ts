@@ -15,13 +15,19 @@ const ledgerCall = z.object({
 
 export type LedgerCall = z.output<typeof ledgerCall>;
 
-export function parseCall(json: string): LedgerCall {
-  return ledgerCall.parse(JSON.parse(json));
+/** `undefined` for what cannot be read: no record is better than one that stops every look at the ledger. */
+export function parseCall(json: string): LedgerCall | undefined {
+  try {
+    return ledgerCall.safeParse(JSON.parse(json)).data;
+  } catch {
+    return undefined;
+  }
 }
 
 /**
  * Granted, or why not. `freeSinceMs` is when the slot taken had opened or a hold had ended; 0 when neither ever was.
- * `lost`: Redis no longer has the ledger that this process opened.
+ * `lost`: Redis no longer has the ledger that this process opened. `full` by the `quota` that this process itself keeps,
+ * or by something `stricter` that it does not know: settings of others, or an estimate during foreign use.
  */
 export const spendReply = z.union([
   z
@@ -41,8 +47,8 @@ export const spendReply = z.union([
     .tuple([z.literal('held'), ms, ms, z.string()])
     .transform(([kind, untilMs, nowMs, reason]) => ({ kind, untilMs, nowMs, reason })),
   z
-    .tuple([z.literal('full'), ms, ms])
-    .transform(([kind, nextSlotAtMs, nowMs]) => ({ kind, nextSlotAtMs, nowMs })),
+    .tuple([z.literal('full'), ms, ms, z.enum(['quota', 'stricter'])])
+    .transform(([kind, nextSlotAtMs, nowMs, by]) => ({ kind, nextSlotAtMs, nowMs, by })),
 ]);
 
 export type SpendReply = z.output<typeof spendReply>;
@@ -77,7 +83,7 @@ export type RebuildReply = z.output<typeof rebuildReply>;
 
 export const holdReply = z.tuple([ms, ms]);
 
-/** A permit in use: when it is free again, and the call it was spent on (absent if the record of it is gone). */
+/** A permit in use: when it is free again, and the call it was spent on (absent if the record of it is gone or unreadable). */
 export interface SlotInUse {
   freeAtMs: number;
   call: LedgerCall | undefined;
@@ -88,9 +94,13 @@ export interface LedgerView {
   nowMs: number;
   /** What may be called in one window now: below `quotaLimit` while somebody else uses the same quota. */
   limit: number;
+  /** Until when `limit` is lower than that of the settings; absent while it is not. */
+  limitUntilMs?: number;
   /** The limit by the settings in force. */
   quotaLimit: number;
   windowMs: number;
+  /** Slots kept for critical calls, and how many of those wait; told by who knows, the ledger itself does not. */
+  reserve?: { slots: number; criticalWaiting: number };
   /** The ledger that this process opened is gone, or misses calls that it made: it has to open it again. */
   isLost: boolean;
   /** Ordered by the time at which they are free again. */
@@ -110,8 +120,9 @@ export const lookReply = z
     z.string(),
     z.array(z.union([z.string(), ms])),
     z.array(z.union([z.string(), ms])),
+    ms,
   ])
-  .transform(([nowMs, limit, quotaLimit, windowMs, epoch, holds, slots]) => {
+  .transform(([nowMs, limit, quotaLimit, windowMs, epoch, holds, slots, limitUntilMs]) => {
     const holdsOn = pairs(holds).map(([reason, untilMs]) => ({
       reason: String(reason),
       untilMs: Number(untilMs),
@@ -119,6 +130,7 @@ export const lookReply = z
     const view: Omit<LedgerView, 'isLost'> = {
       nowMs,
       limit,
+      ...(limitUntilMs > 0 ? { limitUntilMs } : {}),
       quotaLimit,
       windowMs,
       holdsOn: holdsOn.map(({ reason }) => reason),
@@ -128,7 +140,7 @@ export const lookReply = z
       ),
       slotsInUse: pairs(slots).map(([freeAtMs, json]) => ({
         freeAtMs: Number(freeAtMs),
-        call: json === 'null' ? undefined : parseCall(String(json)),
+        call: parseCall(String(json)),
       })),
     };
     return { epoch, view };

@@ -20,6 +20,7 @@ describe('ledger: spend', () => {
     await suite.granted(call(2));
     const refused = await suite.ledger.spend(call(3));
     assert.equal(refused.kind, 'full');
+    assert.equal(refused.by, 'quota');
     assert.equal(refused.nextSlotAtMs, spentAtMs + usual.callTimeoutMs + hourMs);
     assert.ok(refused.nowMs >= spentAtMs - 1 && refused.nowMs < spentAtMs + 5_000, 'on the clock of Redis');
   });
@@ -131,5 +132,31 @@ describe('ledger: spend', () => {
     await suite.untilPast((first?.freeAtMs ?? 0) + 25 * 20);
     await suite.granted(call(3));
     assert.equal(await suite.ledger.findCall('call-1'), undefined);
+  });
+
+  it('takes an intent whose call is gone or cannot be read for none, or its dispatch could never be called again', async () => {
+    for (const broken of [undefined, 'no JSON', 'null', '{"outcome":"under-way"}']) {
+      await suite.use({});
+      const owner = await suite.withSettings();
+      assert.equal((await owner.spend(call(1))).kind, 'granted');
+      if (broken === undefined) await suite.redis.hdel(keys.entries, 'call-1');
+      else await suite.redis.hset(keys.entries, 'call-1', broken);
+      await suite.granted(call(2, 1));
+      assert.equal(await suite.redis.hget(keys.intents, 'dispatch-1'), 'call-2');
+      const { slotsInUse } = await suite.ledger.look();
+      assert.deepEqual(
+        slotsInUse.map((slot) => slot.call?.callId),
+        [undefined, 'call-2'],
+        'its permit stays out: it may have been used',
+      );
+    }
+  });
+
+  it('is repaired by the process that made the call whose record cannot be read', async () => {
+    await suite.granted(call(1));
+    await suite.redis.hset(keys.entries, 'call-1', 'no JSON');
+    assert.equal((await suite.ledger.look()).isLost, true);
+    assert.equal((await suite.ledger.spend(call(2, 1))).kind, 'spent');
+    assert.equal((await suite.ledger.look()).isLost, false);
   });
 });

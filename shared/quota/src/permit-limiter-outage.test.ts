@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { requireRedisServer, startRedisServer } from '@diq/testing/redis-process.ts';
 import type { RedisServer } from '@diq/testing/redis-process.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
@@ -47,6 +50,75 @@ describe('permit limiter without Redis', () => {
     await assert.rejects(withinTwoSeconds(limiter.tryAcquire()));
   });
 });
+
+describe('permit limiter whose connection is lost again as soon as it is back', () => {
+  const redis = useEmbeddedRedis();
+  const limiters = usePermitLimiters();
+
+  it('goes on, and hears what the others say once the connection stays', async () => {
+    const channel = `b_${limiters.keySpace}:permits`;
+    const listeners = async () => Number((await redis.client.pubsub('NUMSUB', channel))[1]);
+    const proxy = await startCuttingProxy(new URL(redis.url));
+    const rejections: unknown[] = [];
+    const note = (reason: unknown) => void rejections.push(reason);
+    process.prependListener('unhandledRejection', note);
+    try {
+      const limiter = await limiters.open(proxy.url, { limit: 2 });
+      assert.equal(await listeners(), 1);
+      proxy.cutAtSubscribe(3);
+      await waitFor(() => proxy.cuts() === 3, { what: 'three lost connections' });
+      await waitFor(async () => (await listeners()) === 1, { what: 'the subscription' });
+      await untilGranted(limiter);
+      assert.deepEqual(rejections, []);
+    } finally {
+      process.off('unhandledRejection', note);
+      await proxy.close();
+    }
+  });
+});
+
+/** In front of Redis; resets all connections now, and then those that want to subscribe, so many of them. */
+async function startCuttingProxy(target: URL) {
+  const sockets = new Set<Socket>();
+  let left = 0;
+  let cuts = 0;
+  const server = createServer((client) => {
+    const upstream = connect(Number(target.port), target.hostname);
+    for (const [from, to] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
+      sockets.add(from);
+      from.on('error', () => undefined);
+      from.on('close', () => to.destroy());
+      from.on('data', (chunk) => {
+        if (from === client && left > 0 && chunk.includes('subscribe')) {
+          left -= 1;
+          cuts += 1;
+          client.resetAndDestroy();
+        } else to.write(chunk);
+      });
+    }
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const resetAll = () => {
+    for (const socket of sockets) socket.resetAndDestroy();
+    sockets.clear();
+  };
+  return {
+    url: `redis://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    cutAtSubscribe(times: number) {
+      left = times;
+      resetAll();
+    },
+    cuts: () => cuts,
+    async close() {
+      server.close();
+      resetAll();
+      await once(server, 'close');
+    },
+  };
+}
 
 describe('permit limiter that cannot be made', () => {
   const redis = useEmbeddedRedis();

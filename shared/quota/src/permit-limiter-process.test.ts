@@ -17,15 +17,17 @@ describe('permit limiter of a process that ends', () => {
     for (const child of children.splice(0)) child.kill('SIGKILL');
   });
 
-  it('frees the permits of a killed process when their time is over: one window after an answer, else the lease', async () => {
-    const settings = { limit: 2, windowMs: 500, callTimeoutMs: 400 };
+  it('frees the permits of a killed process when their time is over: at once unspent, one window after an answer, else the lease', async () => {
+    const settings = { limit: 3, windowMs: 800, callTimeoutMs: 400, unspentLeaseMs: 300 };
     const { holder, taken, askedAtMs, takenAtMs } = await startHolder(settings);
-    assert.equal(taken, 2);
+    assert.equal(taken, 3);
     holder.kill('SIGKILL');
     await once(holder, 'exit');
     const limiter = await limiters.open(redis.url, settings);
-    for (const lastsMs of [settings.windowMs, settings.windowMs + settings.callTimeoutMs]) {
-      await waitFor(() => limiter.tryAcquire(), { what: 'a permit', intervalMs: 5 });
+    const { unspentLeaseMs, windowMs, callTimeoutMs } = settings;
+    for (const lastsMs of [unspentLeaseMs, windowMs, windowMs + callTimeoutMs]) {
+      const permit = await waitFor(() => limiter.tryAcquire(), { what: 'a permit', intervalMs: 5 });
+      permit.spent();
       const freedAtMs = Date.now();
       assert.ok(freedAtMs >= askedAtMs + lastsMs, `freed ${freedAtMs - askedAtMs} ms after it was asked for`);
       assert.ok(
@@ -54,7 +56,12 @@ describe('permit limiter of a process that ends', () => {
     assert.equal(await limiter.tryAcquire(), undefined);
   });
 
-  async function startHolder(settings: { limit: number; windowMs: number; callTimeoutMs: number }) {
+  async function startHolder(settings: {
+    limit: number;
+    windowMs: number;
+    callTimeoutMs: number;
+    unspentLeaseMs?: number;
+  }) {
     const args = JSON.stringify({ ...settings, url: redis.url, keySpace: limiters.keySpace });
     const holder = fork(holderMain, [args], { execArgv: ['--import', 'tsx'] });
     children.push(holder);

@@ -49,6 +49,31 @@ describe('permit limiter', () => {
       assert.ok(awayMs < windowMs + 150, `came back after ${awayMs} ms`);
     });
 
+    for (const minutes of [10, -10]) {
+      it(`goes by the clock of Redis: one whose own is ${minutes} minutes off neither keeps nor frees others' permits`, async () => {
+        const windowMs = 300;
+        const [wrong, right] = await Promise.all([
+          open({ limit: 2, windowMs }),
+          open({ limit: 2, windowMs }),
+        ]);
+        const realNow = Date.now;
+        let keptAt: number;
+        try {
+          (await acquire(right)).keepForOneWindow();
+          Date.now = () => realNow() + minutes * 60_000;
+          (await acquire(wrong)).keepForOneWindow();
+          keptAt = performance.now();
+          assert.equal(await wrong.tryAcquire(), undefined);
+        } finally {
+          Date.now = realNow;
+        }
+        assert.equal(await right.tryAcquire(), undefined);
+        await untilGranted(right, 1_000);
+        await untilGranted(right, 1_000);
+        assert.ok(performance.now() - keptAt < windowMs + 300);
+      });
+    }
+
     it('takes over the limit of the process that started last', async () => {
       const early = await open({ limit: 1 });
       await acquire(early);

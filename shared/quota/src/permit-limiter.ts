@@ -1,11 +1,22 @@
 import { randomUUID } from 'node:crypto';
 import Bottleneck from 'bottleneck';
 import type { Redis } from 'ioredis';
-import { clearJobTimers, dropLostRaces, leaseOf, repairAfterStateLoss } from './bottleneck-repair.ts';
+import {
+  clearJobTimers,
+  dropLostRaces,
+  goByServerClock,
+  keepRunning,
+  leaseOf,
+  repairAfterStateLoss,
+  resubscribeAtReconnect,
+} from './bottleneck-repair.ts';
 import type { LedgerSettings } from './ledger.ts';
+import { loadScript } from './script.ts';
 
-/** The right to make one call, in this process' hands. Exactly one of the two is called, once. */
+/** The right to make one call, in this process' hands. Exactly one of `keepForOneWindow` and `release` is called, once. */
 export interface Permit {
+  /** A call may follow: from now on the permit stays out if this process ends. Before, it comes back in a moment. */
+  spent(): void;
   /** The call may have left: the permit comes back one window from now. */
   keepForOneWindow(): void;
   /** No call was made: the permit comes back at once. */
@@ -15,7 +26,8 @@ export interface Permit {
 /**
  * Bottleneck as a rolling window: a permit is a Bottleneck job that runs for one whole window, and `limit` of them may
  * run at a time in all processes together. The lease stands in Redis with an expiry, so a process that dies frees
- * nothing early. It schedules; the ledger decides (a permit from here is only leave to ask the ledger).
+ * nothing early that it may have called with, and keeps nothing from others that it has not. It schedules; the ledger
+ * decides (a permit from here is only leave to ask the ledger).
  */
 export interface PermitLimiter {
   /** A permit, or `undefined` when all are out. Never waits for one. Rejects when Redis cannot be asked. */
@@ -28,16 +40,19 @@ export interface PermitLimiterOptions extends LedgerSettings {
   /** Must fail at once when Redis is away. The limiter opens two of its own like it, and closes them. */
   redis: Redis;
   keySpace: string;
+  /** How long a permit that is not spent outlives its process. Default 3 s. */
+  unspentLeaseMs?: number;
   onError(error: unknown): void;
 }
 
-/** Bottleneck's times are of the caller's clock and the ledger's of Redis': come back a moment later, never earlier. */
+/** The ledger rounds up to the millisecond: come back a moment later, never earlier. */
 const afterLedgerMs = 3;
 /** How long Bottleneck may take over an answer that takes it one round trip. */
 const answerWithinMs = 1_000;
+const extendLease = loadScript(new URL('./lua/extend-lease.lua', import.meta.url));
 
 export async function createPermitLimiter(options: PermitLimiterOptions): Promise<PermitLimiter> {
-  const { redis, windowMs, callTimeoutMs } = options;
+  const { redis, windowMs, callTimeoutMs, unspentLeaseMs = 3_000 } = options;
   let isClosed = false;
   const onError = (error: unknown) => {
     if (!isClosed) options.onError(error);
@@ -48,22 +63,27 @@ export async function createPermitLimiter(options: PermitLimiterOptions): Promis
 
   function lease(onGranted: (permit: Permit) => void): Promise<void> {
     const id = randomUUID();
-    return limiter.schedule({ id, expiration: leaseMs }, () => holdLease(id, onGranted));
+    // Also for a permit whose answer is lost on the way: nobody has it, and nobody else would get it.
+    const expiration = Math.min(unspentLeaseMs, leaseMs);
+    return limiter.schedule({ id, expiration }, () => {
+      keepRunning(limiter, id);
+      return holdLease(id, onGranted);
+    });
   }
 
-  /** The call is over, so the lease need not outlast it by the call timeout if this process ends before the window. */
-  function shortenLease(id: string): void {
+  function extend(id: string, forMs: number): void {
     const found = leaseOf(limiter, id);
-    if (!found) return;
-    redis.zadd(found.key, 'XX', Date.now() + windowMs + afterLedgerMs, found.member).catch(onError);
+    if (found) extendLease(redis, [found.key], [found.member, forMs]).catch(onError);
   }
 
   function holdLease(id: string, onGranted: (permit: Permit) => void): Promise<void> {
     return new Promise((endLease) => {
       onGranted({
         release: endLease,
+        spent: () => extend(id, leaseMs),
         keepForOneWindow() {
-          shortenLease(id);
+          // The call is over, so the lease need not outlast it by the call timeout if this process ends.
+          extend(id, windowMs + afterLedgerMs);
           const timer = setTimeout(() => {
             timers.delete(timer);
             endLease();
@@ -90,9 +110,10 @@ async function openBottleneck(
   { redis, keySpace, limit }: PermitLimiterOptions,
   onError: (error: unknown) => void,
 ) {
-  const connection = new Bottleneck.IORedisConnection({ client: redis.duplicate() });
+  const connection = new Bottleneck.IORedisConnection({ client: goByServerClock(redis.duplicate()) });
   connection.on('error', onError);
   repairAfterStateLoss(connection);
+  resubscribeAtReconnect(connection, onError);
   const limiter = new Bottleneck({
     id: `${keySpace}:permits`,
     connection,

@@ -93,4 +93,61 @@ describe('listen', () => {
     const dropped = once(slow, 'close');
     await Promise.all([assert.rejects(answer), server.close(), dropped.catch(() => undefined)]);
   });
+
+  describe('what cannot be read as a request', () => {
+    const serve = (options: Partial<Parameters<typeof listen>[1]> = {}) =>
+      listen((_request, response) => response.end('served'), { port: 0, host, ...options });
+
+    async function sayTo(port: number, text: string): Promise<string> {
+      const socket = connect(port, host);
+      socket.write(text);
+      let answer = '';
+      for await (const chunk of socket) answer += String(chunk);
+      return answer;
+    }
+
+    function readProblem(answer: string) {
+      const [head = '', body = ''] = answer.split('\r\n\r\n');
+      assert.match(head, /^content-type: application\/problem\+json$/im);
+      assert.match(head, /^connection: close$/im);
+      assert.match(head, new RegExp(`^content-length: ${Buffer.byteLength(body)}$`, 'im'));
+      const problem = JSON.parse(body) as { status: number; title: string };
+      assert.ok(head.startsWith(`HTTP/1.1 ${problem.status} ${problem.title}\r\n`), head);
+      return problem;
+    }
+
+    it('is answered with a problem and the end of the connection', async () => {
+      const server = await serve();
+      for (const [text, status] of [
+        ['NONSENSE\r\n\r\n', 400],
+        ['GET / HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n', 400],
+        [`GET / HTTP/1.1\r\nHost: x\r\nX-Large: ${'a'.repeat(20_000)}\r\n\r\n`, 431],
+      ] as const) {
+        assert.equal(readProblem(await sayTo(server.port, text)).status, status);
+      }
+      await server.close();
+    });
+
+    it('is answered 408 when its headers do not arrive in time', async () => {
+      const server = await serve({ headersTimeoutMs: 20, requestTimeoutMs: 20, timeoutCheckMs: 10 });
+      assert.equal(readProblem(await sayTo(server.port, 'GET / HTTP/1.1\r\nHost: x\r\n')).status, 408);
+      await server.close();
+    });
+
+    it('ends the connection without a word in the midst of an answer, which it would be taken for', async () => {
+      const server = await listen(
+        (request, response) => {
+          response.write('begun');
+          request.resume();
+        },
+        { port: 0, host },
+      );
+      const answer = await sayTo(
+        server.port,
+        'POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nno length\r\n',
+      );
+      assert.doesNotMatch(answer, /problem/);
+      await server.close();
+    });
+  });
 });

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { answerUnreadable } from './answer-unreadable.ts';
 
 /** Where to listen and how long things may take, in milliseconds. */
 export interface ListenOptions {
@@ -11,6 +12,8 @@ export interface ListenOptions {
   readonly requestTimeoutMs?: number;
   /** Its headers by then. Default 10 s. */
   readonly headersTimeoutMs?: number;
+  /** How often it is looked for connections whose time is over. Default: Node's own, 30 s. */
+  readonly timeoutCheckMs?: number;
   /** An idle connection is kept for so long: longer than the 60 s of common load balancers. Default 65 s. */
   readonly keepAliveTimeoutMs?: number;
   /** How long `close()` waits for requests in flight. Default 5 s. */
@@ -33,10 +36,12 @@ export async function listen(app: RequestListener, options: ListenOptions): Prom
   const server = createServer({
     requestTimeout: options.requestTimeoutMs ?? 30_000,
     headersTimeout: options.headersTimeoutMs ?? 10_000,
+    ...(options.timeoutCheckMs !== undefined && { connectionsCheckingInterval: options.timeoutCheckMs }),
     keepAliveTimeout: options.keepAliveTimeoutMs ?? 65_000,
   });
   const inFlight = trackResponses(server);
   server.on('request', app);
+  server.on('clientError', answerUnreadable);
   server.listen({ port: options.port, ...(options.host === undefined ? {} : { host: options.host }) });
   await once(server, 'listening');
   const address = server.address();

@@ -89,8 +89,16 @@ describe('readSettings', () => {
     const telltale = z.object({
       SECRET: z.string().refine(() => false, { error: (issue) => `no good: ${String(issue.input)}` }),
     });
-    const faults = faultsOf(() => readSettings(telltale, { SECRET: 'hunter2' }, { secrets: ['SECRET'] }));
+    const faults = faultsOf(() => readSettings(telltale, { SECRET: 'hunter22' }, { secrets: ['SECRET'] }));
     assert.deepEqual(faults, ['SECRET: no good: [redacted]']);
+  });
+
+  it('leaves its words alone where they hold by chance what was set for a secret', () => {
+    const schema = z.object({ PORT: port(), SECRET: z.string() });
+    const faults = faultsOf(() =>
+      readSettings(schema, { PORT: 'many', SECRET: 'a' }, { secrets: ['SECRET'] }),
+    );
+    assert.deepEqual(faults, ['PORT: not such a number (expected a whole number from 0 to 65535)']);
   });
 
   it('never repeats what was set for one of its own kinds', () => {

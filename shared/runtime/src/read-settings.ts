@@ -86,7 +86,12 @@ function descriptionOf(setting: z.core.$ZodType): string | undefined {
   return inner ? descriptionOf(inner as z.core.$ZodType) : undefined;
 }
 
+/** A shorter value is no secret worth the name, and stands in any message by chance: "1" is in "from 1 to 10". */
+const shortestSecret = 8;
+
 // The kinds of this package repeat no value; a message written elsewhere, or by zod, might.
 function withoutSecrets(text: string, values: readonly string[]): string {
-  return values.reduce((safe, value) => safe.replaceAll(value, '[redacted]'), text);
+  return values
+    .filter((value) => value.length >= shortestSecret)
+    .reduce((safe, value) => safe.replaceAll(value, '[redacted]'), text);
 }

@@ -32,6 +32,7 @@ export const secretKeys: readonly string[] = [
   'AZURE_CLIENT_SECRET',
   'INTAKE_API_KEYS',
   'CALLBACK_SECRET',
+  'OTEL_EXPORTER_OTLP_HEADERS',
 ];
 
 /** A Redis (or any other) URL without the user name and password in it. What is no URL comes back as `[redacted]`. */

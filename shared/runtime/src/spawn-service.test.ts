@@ -65,6 +65,21 @@ describe('a service in a process of its own', () => {
     }
   });
 
+  it('may take for ever to be ready, and ends when it is no longer waited for', async () => {
+    const giveUp = new AbortController();
+    const env = { ...goodEnv, SAMPLE_MODE: 'never-ready' };
+    const lines: string[] = [];
+    const onLine = (line: string) => lines.push(line);
+    const starting = startSample({ env, readyTimeoutMs: Infinity, signal: giveUp.signal, onLine });
+    const failed = failureOf(starting);
+    await waitFor(() => lines.some((line) => line.includes('"msg":"environment"')), {
+      what: 'its first line',
+    });
+    giveUp.abort();
+    assert.match(await failed, /^sample ended \(0\) before it was ready/);
+    assert.match(await failureOf(startSample({ env, signal: AbortSignal.abort() })), /^sample ended/);
+  });
+
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     it(`closes in order and exits with 0 on ${signal}`, async () => {
       const service = await startSample();

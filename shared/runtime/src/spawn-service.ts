@@ -28,8 +28,10 @@ export interface SpawnServiceOptions {
   /** For messages. */
   readonly name: string;
   readonly onLine?: (line: string, stream: 'stdout' | 'stderr') => void;
-  /** Default 20 s. */
+  /** Default 20 s; `Infinity` for a service that may wait for others before it is ready. */
   readonly readyTimeoutMs?: number;
+  /** Aborted, it is told to end (SIGTERM) although it is not ready yet. */
+  readonly signal?: AbortSignal;
   /** Further options for Node itself. */
   readonly nodeArgs?: readonly string[];
 }
@@ -93,7 +95,7 @@ async function waitForReady(
   options: SpawnServiceOptions,
   output: () => string,
 ): Promise<ServiceAnnouncement> {
-  const { name, readyTimeoutMs = 20_000 } = options;
+  const { name, readyTimeoutMs = 20_000, signal } = options;
   let timer: NodeJS.Timeout | undefined;
   const announced = new Promise<ServiceAnnouncement>((resolve) => {
     child.on('message', (message) => {
@@ -101,8 +103,12 @@ async function waitForReady(
     });
   });
   const timeout = new Promise<'timeout'>((resolve) => {
-    timer = setTimeout(resolve, readyTimeoutMs, 'timeout');
+    // A timer of Infinity would fire at once.
+    if (Number.isFinite(readyTimeoutMs)) timer = setTimeout(resolve, readyTimeoutMs, 'timeout');
   });
+  const endNow = (): void => void child.kill('SIGTERM');
+  signal?.addEventListener('abort', endNow);
+  if (signal?.aborted) endNow();
   try {
     const first = await Promise.race([announced, exited, timeout]);
     if (first === 'timeout') {
@@ -116,6 +122,7 @@ async function waitForReady(
     );
   } finally {
     clearTimeout(timer);
+    signal?.removeEventListener('abort', endNow);
   }
 }
 

@@ -7,12 +7,8 @@
 -- Returns  1 when it was given back, 0 when there was nothing to give back
 local call_id = ARGV[5]
 
-local json = redis.call('HGET', entries, call_id)
-if not json then
-  return 0
-end
-local entry = cjson.decode(json)
-if entry.outcome ~= 'under-way' then
+local entry = parse_entry(redis.call('HGET', entries, call_id))
+if not entry or entry.outcome ~= 'under-way' then
   return 0
 end
 redis.call('ZREM', calls, call_id)

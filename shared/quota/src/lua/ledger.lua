@@ -21,6 +21,12 @@ local function as_text(ms)
   return string.format('%.0f', ms)
 end
 
+-- The call that was recorded as this JSON; nil for one that is missing or cannot be read, which counts as missing.
+local function parse_entry(json)
+  local ok, entry = pcall(cjson.decode, json)
+  return ok and type(entry) == 'table' and entry.spentAt and entry.outcome and entry or nil
+end
+
 local function knows_epoch()
   return ARGV[1] ~= '' and redis.call('HGET', epoch, 'id') == ARGV[1]
 end
@@ -80,12 +86,15 @@ local function tell_quota()
 end
 
 -- Adds calls that the caller made and that are missing: five arguments each from `first` on, call id, dispatch id,
--- time from which its window counts, outcome, JSON of the call. What is there is left as it is.
+-- time from which its window counts, outcome, JSON of the call. What is there and can be read is left as it is.
 local function add_missing(first)
   for i = first, #ARGV, 5 do
     local call_id, dispatch_id, counted_from, outcome, json = unpack(ARGV, i, i + 4)
     local added = redis.call('ZADD', calls, 'NX', counted_from, call_id)
-    added = added + redis.call('HSETNX', entries, call_id, json)
+    if not parse_entry(redis.call('HGET', entries, call_id)) then
+      redis.call('HSET', entries, call_id, json)
+      added = added + 1
+    end
     if added > 0 and outcome == 'under-way' then
       redis.call('HSETNX', intents, dispatch_id, call_id)
     end
@@ -100,8 +109,8 @@ end
 local function fitted_times(window)
   local used, times = in_use(window), {}
   for i = 1, #used, 2 do
-    local json = redis.call('HGET', entries, used[i])
-    if not json or cjson.decode(json).outcome ~= 'throttled' then
+    local entry = parse_entry(redis.call('HGET', entries, used[i]))
+    if not entry or entry.outcome ~= 'throttled' then
       times[#times + 1] = tonumber(used[i + 1])
     end
   end

@@ -4,7 +4,7 @@
 -- ARGV  see ledger.lua; a reader's settings apply where no worker has told any
 --
 -- Returns  {now, limit now, limit by the settings, window ms, epoch or '', {reason, until, ...} of the holds that are on,
---           {free at, entry JSON, ...} of the permits in use}
+--           {free at, entry JSON, ...} of the permits in use, until when the limit is lower than the settings' or 0}
 -- Writes   nothing.
 local limit, window = quota_in_force()
 
@@ -23,4 +23,5 @@ for i = 1, #used, 2 do
   slots[#slots + 1] = redis.call('HGET', entries, used[i]) or 'null'
 end
 local now_limit = math.min(limit, estimate_in_force() or limit)
-return { now, now_limit, limit, window, redis.call('HGET', epoch, 'id') or '', on, slots }
+local lower_until = now_limit < limit and tonumber(redis.call('HGET', estimate, 'until')) or 0
+return { now, now_limit, limit, window, redis.call('HGET', epoch, 'id') or '', on, slots, lower_until }

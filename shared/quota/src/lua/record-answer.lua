@@ -19,11 +19,10 @@ if knows_epoch() then
   add_missing(8)
 end
 local _, window = quota_in_force()
-local json = redis.call('HGET', entries, call_id)
-if not json then
+local entry = parse_entry(redis.call('HGET', entries, call_id))
+if not entry then
   return { 'missing', now_up, 0 }
 end
-local entry = cjson.decode(json)
 if entry.outcome ~= 'under-way' then
   local counts_from = tonumber(redis.call('ZSCORE', calls, call_id) or '0')
   return { 'recorded', counts_from, counts_from + window }

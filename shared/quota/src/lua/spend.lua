@@ -8,8 +8,10 @@
 --          {'lost', now}                              this is not the ledger that the caller knows: it was emptied
 --          {'spent', call id, now}                    another call for this dispatch is under way: never a second one
 --          {'held', until, now, reason}
---          {'full', next slot, now}
--- Writes   calls of the caller's that are missing; all else only when granting: the permit and the send-intent in one.
+--          {'full', next slot, now, by}               by: 'quota' that the caller itself keeps; 'stricter' than that, by the
+--                                                     settings of others or during foreign use
+-- Writes   calls of the caller's that are missing; an intent whose call is gone or cannot be read is taken out. All else
+--          only when granting: the permit and the send-intent in one.
 --          Asked again with the same call id it grants the same permit again, because a client may send a script twice.
 local call_id, dispatch_id, machine_id, history = ARGV[5], ARGV[6], ARGV[7], tonumber(ARGV[8])
 
@@ -22,8 +24,14 @@ local since = as_text(now - window)
 local used = redis.call('ZCOUNT', calls, '(' .. since, '+inf')
 
 local under_way = redis.call('HGET', intents, dispatch_id)
+local entry = under_way and parse_entry(redis.call('HGET', entries, under_way))
+if under_way and not entry then
+  -- Nobody can tell when that call was made, so nothing would ever end it: the dispatch could never be called again.
+  redis.call('HDEL', intents, dispatch_id)
+  under_way = false
+end
 if under_way == call_id then
-  return { 'granted', cjson.decode(redis.call('HGET', entries, call_id)).spentAt, used, 0, limit }
+  return { 'granted', entry.spentAt, used, 0, limit }
 end
 if under_way then
   return { 'spent', under_way, now }
@@ -56,7 +64,8 @@ if fit then
   end
 end
 if next_slot > 0 then
-  return { 'full', next_slot, now }
+  local by_own = used >= limit and limit == tonumber(ARGV[2]) and window == tonumber(ARGV[3])
+  return { 'full', next_slot, now, by_own and 'quota' or 'stricter' }
 end
 
 -- The slots that are free opened when the most recently freed permits came back; the one taken is the oldest of them.

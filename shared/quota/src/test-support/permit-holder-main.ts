@@ -2,10 +2,13 @@ import { Redis } from 'ioredis';
 import { createPermitLimiter } from '../permit-limiter.ts';
 import type { PermitLimiterOptions } from '../permit-limiter.ts';
 
-// A process that takes all permits it gets, keeps the first for one window, and says how many it took and when. Told to close,
-// it closes what it opened and does nothing more: whether it then ends shows whether anything was left running.
+// A process that takes all permits it gets, keeps the first for one window, has the second spent and the others neither,
+// and says how many it took and when. Told to close, it closes what it opened and does nothing more: whether it then ends shows whether anything was left running.
 
-type Settings = Pick<PermitLimiterOptions, 'keySpace' | 'limit' | 'windowMs' | 'callTimeoutMs'> & {
+type Settings = Pick<
+  PermitLimiterOptions,
+  'keySpace' | 'limit' | 'windowMs' | 'callTimeoutMs' | 'unspentLeaseMs'
+> & {
   url: string;
 };
 
@@ -26,6 +29,7 @@ for (;;) {
   const permit = await limiter.tryAcquire();
   if (!permit) break;
   if (taken === 0) permit.keepForOneWindow();
+  if (taken === 1) permit.spent();
   taken += 1;
 }
 process.send?.({ taken, askedAtMs, takenAtMs: Date.now() });

@@ -1,0 +1,26 @@
+import { z } from 'zod';
+import { callbackState } from './callback-state.ts';
+import { requestStatuses } from './status.ts';
+
+const count = z.int().nonnegative();
+const countOf = Object.fromEntries(requestStatuses.map((status) => [status, count])) as Record<
+  (typeof requestStatuses)[number],
+  typeof count
+>;
+
+/** A batch as it is told: how many of its items there are in each status. */
+export const batchDocument = z
+  .strictObject({
+    id: z.string(),
+    createdAt: z.iso.datetime(),
+    status: z.enum(['running', 'completed']).describe('`completed` when no request of it is open any more.'),
+    counts: z.strictObject({ total: count, ...countOf, rejected: count }),
+    expectedCompletionAt: z.iso
+      .datetime()
+      .nullable()
+      .describe('When its last call is expected to start; null when completed, or while nobody can say.'),
+    callback: callbackState.optional().describe('Of the batch itself, not of its requests.'),
+  })
+  .meta({ id: 'Batch', description: 'Requests that were posted together.' });
+
+export type BatchDocument = z.output<typeof batchDocument>;

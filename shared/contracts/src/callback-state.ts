@@ -1,0 +1,35 @@
+import { z } from 'zod';
+
+/** Every state the delivery of a callback can have. `retrying` goes on by itself; the last three are final. */
+export const callbackStates = ['pending', 'retrying', 'delivered', 'gone', 'failed'] as const;
+
+/**
+ * Why an attempt brought no answer: the URL is not allowed by the present settings, its name leads to an address that
+ * is not allowed, nobody could be reached there, or no answer came in time.
+ */
+export const callbackErrors = ['not_allowed', 'address_not_allowed', 'unreachable', 'timeout'] as const;
+
+/** What became of a callback, as told with its request or batch. */
+export const callbackState = z
+  .strictObject({
+    url: z.string().describe('Where it goes, without the query: that may hold a secret of the receiver.'),
+    state: z.enum(callbackStates),
+    attempts: z.int().nonnegative(),
+    lastStatus: z
+      .int()
+      .optional()
+      .describe('Of the last attempt, if it was answered; else `lastError` says why.'),
+    lastError: z.enum(callbackErrors).optional(),
+    lastAttemptAt: z.iso.datetime().optional(),
+    deliveredAt: z.iso.datetime().optional(),
+  })
+  .meta({ id: 'CallbackState' });
+
+export type CallbackState = z.output<typeof callbackState>;
+
+export const maxCallbackUrlLength = 2_048;
+
+/** A URL as a caller writes it. */
+export const callbackUrlText = z
+  .string({ error: 'must be a string' })
+  .max(maxCallbackUrlLength, `must have at most ${maxCallbackUrlLength} characters`);

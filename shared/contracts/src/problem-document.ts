@@ -1,0 +1,29 @@
+import { z } from 'zod';
+import { errorCatalogue } from './error-catalogue.ts';
+import type { ErrorCode } from './error-catalogue.ts';
+import type { FieldFault } from './field-fault.ts';
+
+export const fieldFault = z.strictObject({
+  path: z
+    .string()
+    .describe('The field as a caller writes it, such as `requests[3].comment`; empty for the whole.'),
+  message: z.string(),
+}) satisfies z.ZodType<FieldFault>;
+
+const codes = Object.keys(errorCatalogue) as ErrorCode[];
+
+/** Every answer that is an error: RFC 9457, media type `application/problem+json`. */
+export const problemDocument = z
+  .strictObject({
+    type: z.string().describe('`urn:diq:problem:` and the code.'),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string().optional().describe('About this occurrence, for people.'),
+    instance: z.string().describe('The path that was asked for.'),
+    code: z.enum(codes).describe('Stable: what a program branches on.'),
+    requestId: z.string().describe('Leads to the lines about it in the log.'),
+    errors: z.array(fieldFault).optional().describe('The fields at fault.'),
+  })
+  .meta({ id: 'Problem', description: 'An error, as of RFC 9457.' });
+
+export type ProblemDocument = z.output<typeof problemDocument>;

@@ -1,0 +1,52 @@
+import { z } from 'zod';
+import { operationNames, operationQuotas } from '@diq/contracts/operations.ts';
+import type { OperationName, Quota } from '@diq/contracts/operations.ts';
+import { duration, positiveInt, SettingsError, wholeNumber } from '@diq/runtime/read-settings.ts';
+
+const second = 1_000;
+const hour = 3_600 * second;
+const day = 24 * hour;
+
+/**
+ * The settings that must be the same for intake and worker, out of which both make the key space, the quota and the
+ * time for which things are kept. What one of them takes, the other takes too.
+ */
+export const quotaSettings = {
+  AZURE_TENANT_ID: z.guid().describe('the tenant id, a GUID; the same for intake and worker'),
+  DEFENDER_OPERATION: z.enum(operationNames).default('initiateInvestigation'),
+  DEFENDER_CALLS_PER_WINDOW: positiveInt({ max: 10_000 }).optional(),
+  // A timer of Node's takes 24 days at most, and a permit is one.
+  DEFENDER_WINDOW: duration({ minMs: 100, maxMs: 20 * day }).optional(),
+  DEFENDER_CALL_TIMEOUT: duration({ minMs: 100, maxMs: 600 * second }).default(30 * second),
+  QUOTA_RESERVE_CRITICAL: wholeNumber({ max: 9_999 }).default(0),
+  RETENTION: duration({ minMs: hour }).default(30 * day),
+};
+
+/** The operation's own quota, unless the settings name another. */
+export function quotaOf(settings: {
+  DEFENDER_OPERATION: OperationName;
+  DEFENDER_CALLS_PER_WINDOW?: number | undefined;
+  DEFENDER_WINDOW?: number | undefined;
+}): Quota {
+  const { limit, windowMs } = operationQuotas[settings.DEFENDER_OPERATION];
+  return {
+    limit: settings.DEFENDER_CALLS_PER_WINDOW ?? limit,
+    windowMs: settings.DEFENDER_WINDOW ?? windowMs,
+  };
+}
+
+/**
+ * Of the slots of a window, those that are kept for critical requests.
+ *
+ * @throws SettingsError when nothing would be left for the others
+ */
+export function reserveOf(
+  settings: Parameters<typeof quotaOf>[0] & { QUOTA_RESERVE_CRITICAL: number },
+): number {
+  const { limit } = quotaOf(settings);
+  const reserve = settings.QUOTA_RESERVE_CRITICAL;
+  if (reserve < limit) return reserve;
+  throw new SettingsError([
+    `QUOTA_RESERVE_CRITICAL: ${reserve} is not below the quota of ${limit} (nothing would be left for the others)`,
+  ]);
+}
