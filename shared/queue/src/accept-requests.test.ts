@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
+import type { Priority } from '@diq/contracts/priority.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { acceptChunk } from './accept-chunk.ts';
 import type { NewRequest } from './accept-chunk.ts';
 import { createRequestIntake } from './accept-requests.ts';
-import { orderRank } from './order.ts';
+import { defaultHeadStartMs, defaultOrderRules } from './order.ts';
 import {
   arrivedAtMs,
   item,
@@ -14,6 +15,12 @@ import {
 } from './test-support/test-store.ts';
 import type { TestStore } from './test-support/test-store.ts';
 import type { TicketQueue } from './ticket-queue.ts';
+
+const rules = { order: defaultOrderRules, reuseWindowMs: 0, maxJoined: 5_000, retentionMs };
+const minuteMs = 60_000;
+/** Of a request that finds an empty queue: the scale begins two days before what the longest head start leads to. */
+const firstRank = (priority: Priority) =>
+  (2 * 24 * 60 * minuteMs + defaultHeadStartMs.critical - defaultHeadStartMs[priority]) / minuteMs;
 
 const noTickets: Partial<TicketQueue> = {
   add: () => Promise.reject(new Error('died before adding tickets')),
@@ -49,10 +56,12 @@ describe('request intake', () => {
         machineId: machine(1),
         comment: 'beacon seen',
         createdAtMs: arrivedAtMs,
-        rank: orderRank(arrivedAtMs, 'high'),
+        rank: firstRank('high'),
+        priority: 'high',
         notAfterMs: undefined,
         callId: undefined,
         sentAtMs: undefined,
+        doubtedAtMs: undefined,
         calls: 0,
         doubt: undefined,
       });
@@ -212,11 +221,12 @@ describe('request intake', () => {
         ...item({ machineId: machine(n) }),
         createdAt: new Date(arrivedAtMs).toISOString(),
       }),
-      rank: orderRank(arrivedAtMs, 'medium'),
+      priority: 'medium',
+      turnOf: 'source:test',
       notAfterMs: arrivedAtMs + 1_000,
     }));
     const send = (batchId = '') =>
-      acceptChunk(store.redis, keySpace, { requests: chunk, batchId, nowMs: arrivedAtMs });
+      acceptChunk(store.redis, keySpace, { requests: chunk, batchId, nowMs: arrivedAtMs }, rules);
 
     it('answers a chunk that is sent twice the same way, and changes nothing', async () => {
       const first = await send('batch-1');

@@ -1,11 +1,16 @@
 import type { Redis } from 'ioredis';
-import { uuidv7 } from 'uuidv7';
+import type { FieldFault } from '@diq/contracts/field-fault.ts';
 import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
-import { orderRank } from './order.ts';
+import type { TraceContext } from '@diq/contracts/trace-context.ts';
 import { acceptChunk } from './accept-chunk.ts';
-import type { NewRequest, Placement } from './accept-chunk.ts';
-import { openBatch, sealBatch } from './batch-record.ts';
-import type { TicketQueue } from './ticket-queue.ts';
+import type { AcceptRules, NewRequest, Placement } from './accept-chunk.ts';
+import { openBatch, refuseInBatch, sealBatch } from './batch-record.ts';
+import { tailOf } from './batch-tail.ts';
+import { freshIds } from './request-ids.ts';
+import { defaultOrderRules, turnOf } from './order.ts';
+import type { RequestIds } from './request-ids.ts';
+import { createTicketLift } from './lift-tickets.ts';
+import type { Ticket, TicketQueue } from './ticket-queue.ts';
 
 /** An item of a bulk request that was refused; kept with the batch so that its items can be read back in input order. */
 export interface RejectedItem {
@@ -16,31 +21,76 @@ export type BatchEntry = InvestigationItem | RejectedItem;
 
 export interface AcceptedRequest {
   id: string;
-  /** The request whose dispatch this one joined. */
+  /** The request whose dispatch this one joined, or whose investigation it shares. */
   coalescedWith?: string;
+  /** The investigation that it shares: it was started before, and the request is `started` already. */
+  investigationId?: string;
+}
+
+/** More have joined the call for a machine than one call can serve: this request was not recorded. */
+export class TooManyJoinedError extends Error {
+  constructor() {
+    super(tooManyJoined.message);
+    this.name = 'TooManyJoinedError';
+  }
+}
+
+/** What an item of a batch is told that was refused for this. */
+export const tooManyJoined: { code: 'too_many_joined'; message: string; errors: FieldFault[] } = {
+  code: 'too_many_joined',
+  message: 'More requests wait for this machine than one call can serve. Ask again when it was made.',
+  errors: [],
+};
+
+export interface AcceptedBatch {
+  batchId: string;
+  /** One answer per entry: `undefined` for one that was rejected, before or now. */
+  accepted: (AcceptedRequest | undefined)[];
+  /** Entries that were rejected now, by their indexes: too many have joined the call for their machine. */
+  tooManyJoined: number[];
 }
 
 export interface RequestIntake {
-  /** Records one request. Resolves when Redis has acknowledged request, dispatch and ticket. */
-  acceptOne(item: InvestigationItem, nowMs: number): Promise<AcceptedRequest>;
+  /**
+   * Records one request. Resolves when Redis has acknowledged request, dispatch and ticket. Recorded again with the same
+   * ids it is completed, not doubled, and answered the same way; without `ids` it gets new ones. Requests without a source
+   * use the turns of their `caller`. `trace` is kept with it and passed on with its call.
+   *
+   * @throws TooManyJoinedError
+   */
+  acceptOne(
+    item: InvestigationItem,
+    nowMs: number,
+    ids?: RequestIds,
+    caller?: string,
+    trace?: TraceContext,
+  ): Promise<AcceptedRequest>;
   /**
    * Records a batch, in pipelines. Resolves when Redis has acknowledged all of it, with one answer per entry:
-   * `undefined` for a rejected one. If it rejects, part of the batch may be recorded; posted again, what is recorded
-   * is joined and nothing is doubled.
+   * `undefined` for a rejected one. If it rejects, part of the batch may be recorded: repeated with the same time and
+   * `ids` it is completed; repeated with others, what is recorded is joined and no call is doubled. `callbackUrl` is
+   * called when the whole batch is complete.
    */
   acceptBatch(
     entries: readonly BatchEntry[],
     nowMs: number,
-  ): Promise<{ batchId: string; accepted: (AcceptedRequest | undefined)[] }>;
+    ids?: RequestIds,
+    caller?: string,
+    callbackUrl?: string,
+    trace?: TraceContext,
+  ): Promise<AcceptedBatch>;
 }
 
-export interface RequestIntakeOptions {
+/** `retentionMs`: how long settled requests and completed batches can be read. */
+export interface RequestIntakeOptions
+  extends Pick<AcceptRules, 'retentionMs'>, Partial<Omit<AcceptRules, 'retentionMs'>> {
   redis: Redis;
   keySpace: string;
   tickets: TicketQueue;
-  /** How long settled requests and completed batches can be read. */
-  retentionMs: number;
 }
+
+/** What one call tells its outcome to, in one script: some 50 ms of Redis' time. */
+export const defaultMaxJoined = 5_000;
 
 /** Requests per script: about 5 ms of Redis' time, so that a large batch does not keep others waiting. */
 const chunkSize = 250;
@@ -50,43 +100,60 @@ export function createRequestIntake({
   keySpace,
   tickets,
   retentionMs,
+  order = defaultOrderRules,
+  reuseWindowMs = 0,
+  maxJoined = defaultMaxJoined,
 }: RequestIntakeOptions): RequestIntake {
+  const rules: AcceptRules = { order, reuseWindowMs, maxJoined, retentionMs };
+  const liftTickets = createTicketLift(redis, keySpace, tickets);
+
   async function place(
     requests: readonly NewRequest[],
     batchId: string,
     nowMs: number,
   ): Promise<Placement[]> {
     const placements: Placement[] = [];
+    let adding = Promise.resolve();
     for (let i = 0; i < requests.length; i += chunkSize) {
       const chunk = requests.slice(i, i + chunkSize);
-      placements.push(...(await acceptChunk(redis, keySpace, { requests: chunk, batchId, nowMs })));
+      const placed = await acceptChunk(redis, keySpace, { requests: chunk, batchId, nowMs }, rules);
+      placements.push(...placed);
+      // In order, one chunk after the other, while Redis records the next ones.
+      adding = adding.then(() => tickets.add(ticketsFor(chunk, placed)));
+      // Awaited below; until then a failure is nobody's yet.
+      adding.catch(() => {});
     }
-    await tickets.add(ticketsFor(requests, placements));
+    await adding;
+    await liftTickets(placements.filter(({ outcome }) => outcome === 'lifted'));
     return placements;
   }
 
   return {
-    async acceptOne(item, nowMs) {
-      const request = newRequest(item, nowMs);
+    async acceptOne(item, nowMs, ids = freshIds(), caller, trace) {
+      const request = newRequest(item, nowMs, { ids, index: 0, caller, trace });
       const [placement] = await place([request], '', nowMs);
-      return accepted(request, placement);
+      const answer = accepted(request, placement);
+      if (!answer) throw new TooManyJoinedError();
+      return answer;
     },
-    async acceptBatch(entries, nowMs) {
-      const batchId = uuidv7();
-      const requests = entries.map((entry) => (isRejected(entry) ? undefined : newRequest(entry, nowMs)));
+    async acceptBatch(entries, nowMs, ids = freshIds(), caller, callbackUrl, trace) {
+      const batchId = ids.batch;
+      const requests = entries.map((entry, index) =>
+        isRejected(entry) ? undefined : newRequest(entry, nowMs, { ids, index, caller, trace }),
+      );
       const newRequests = requests.filter((request) => request !== undefined);
       const items = entries.map((entry, i) =>
         isRejected(entry) ? JSON.stringify(entry) : (requests[i]?.id ?? ''),
       );
       const rejected = entries.length - newRequests.length;
-      await openBatch(redis, keySpace, { batchId, nowMs, items, rejected, retentionMs });
+      await openBatch(redis, keySpace, { batchId, nowMs, items, rejected, retentionMs, callbackUrl });
       const placements = await place(newRequests, batchId, nowMs);
-      await sealBatch(redis, keySpace, { batchId, retentionMs });
       const placed = placements[Symbol.iterator]();
-      return {
-        batchId,
-        accepted: requests.map((request) => (request ? accepted(request, placed.next().value) : undefined)),
-      };
+      const accepts = requests.map((request) => request && accepted(request, placed.next().value));
+      const refusals = refusalsOf(requests, accepts);
+      await refuseInBatch(redis, keySpace, batchId, refusals);
+      await sealBatch(redis, keySpace, { batchId, retentionMs, tail: tailOf(newRequests, placements) });
+      return { batchId, accepted: accepts, tooManyJoined: refusals.map(({ rejected: { index } }) => index) };
     },
   };
 }
@@ -95,31 +162,57 @@ function isRejected(entry: BatchEntry): entry is RejectedItem {
   return 'rejected' in entry;
 }
 
-function newRequest(item: InvestigationItem, nowMs: number): NewRequest {
+function newRequest(
+  item: InvestigationItem,
+  nowMs: number,
+  about: { ids: RequestIds; index: number; caller: string | undefined; trace: TraceContext | undefined },
+): NewRequest {
+  const { ids, index, caller, trace } = about;
+  // How it is to be accepted is over once it is; what was asked stays.
+  const { force, strict: _, callbackUrl, ...asked } = item;
   return {
-    id: uuidv7(),
-    newDispatchId: uuidv7(),
+    id: ids.request(index),
+    newDispatchId: ids.dispatch(index),
     machineId: item.machineId,
-    doc: JSON.stringify({ ...item, createdAt: new Date(nowMs).toISOString() }),
-    rank: orderRank(nowMs, item.priority),
+    doc: JSON.stringify({ ...asked, createdAt: new Date(nowMs).toISOString(), trace }),
+    priority: item.priority,
+    turnOf: turnOf(item.source, caller),
     notAfterMs: item.notAfter === undefined ? undefined : Date.parse(item.notAfter),
+    source: item.source,
+    callback: callbackUrl,
+    force,
   };
 }
 
-function accepted(request: NewRequest, placement: Placement | undefined): AcceptedRequest {
+/** What the store itself refused, as it is kept with the batch. */
+function refusalsOf(
+  requests: readonly (NewRequest | undefined)[],
+  answers: readonly (AcceptedRequest | undefined)[],
+): RejectedItem[] {
+  return requests.flatMap((request, index) =>
+    request && !answers[index]
+      ? [{ rejected: { index, machineId: request.machineId, error: tooManyJoined } }]
+      : [],
+  );
+}
+
+function accepted(request: NewRequest, placement: Placement | undefined): AcceptedRequest | undefined {
   if (!placement) throw new Error('the store answered for fewer requests than it was given');
-  return placement.joined === undefined
-    ? { id: request.id }
-    : { id: request.id, coalescedWith: placement.joined };
+  const { outcome, joined, investigationId } = placement;
+  if (outcome === 'full') return undefined;
+  return {
+    id: request.id,
+    ...(joined === undefined ? {} : { coalescedWith: joined }),
+    ...(outcome === 'reused' && investigationId !== undefined ? { investigationId } : {}),
+  };
 }
 
 /** One ticket per dispatch. A joined dispatch gets its ticket again: if an earlier attempt failed to, this repairs it. */
 function ticketsFor(requests: readonly NewRequest[], placements: readonly Placement[]) {
-  const byDispatch = new Map(
-    placements.map(({ dispatchId, rank }, i) => [
-      dispatchId,
-      { dispatchId, rank, machineId: requests[i]?.machineId ?? '' },
-    ]),
-  );
+  const byDispatch = new Map<string, Ticket>();
+  for (const [i, { outcome, dispatchId, rank }] of placements.entries()) {
+    if (outcome === 'reused' || outcome === 'full') continue;
+    byDispatch.set(dispatchId, { dispatchId, rank, machineId: requests[i]?.machineId ?? '' });
+  }
   return [...byDispatch.values()];
 }

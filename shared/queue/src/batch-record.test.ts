@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { acceptChunk } from './accept-chunk.ts';
+import { defaultOrderRules } from './order.ts';
 import { openBatch, sealBatch } from './batch-record.ts';
 import { storeKeys } from './store-keys.ts';
 import {
@@ -87,12 +88,11 @@ async function openUnsealedBatch(store: TestStore): Promise<void> {
     newDispatchId: 'dispatch-9',
     machineId: machine(9),
     doc,
-    rank: 9,
+    priority: 'medium' as const,
+    turnOf: '',
     notAfterMs: undefined,
   };
-  await acceptChunk(store.redis, keySpace, {
-    requests: [request],
-    batchId: 'batch-9',
-    nowMs: arrivedAtMs,
-  });
+  const chunk = { requests: [request], batchId: 'batch-9', nowMs: arrivedAtMs };
+  const rules = { order: defaultOrderRules, reuseWindowMs: 0, maxJoined: 5_000, retentionMs };
+  await acceptChunk(store.redis, keySpace, chunk, rules);
 }

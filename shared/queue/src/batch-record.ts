@@ -1,7 +1,6 @@
 import type { Redis } from 'ioredis';
 import { loadScript } from '@diq/quota/script.ts';
 import { storeKeys } from './store-keys.ts';
-import { repliesOf } from './ticket-queue.ts';
 
 interface NewBatch {
   batchId: string;
@@ -10,40 +9,53 @@ interface NewBatch {
   items: readonly string[];
   rejected: number;
   retentionMs: number;
+  /** Where its caller wants to be told that it is complete. */
+  callbackUrl?: string | undefined;
 }
 
+const openScript = loadScript(new URL('./lua/open-batch.lua', import.meta.url));
+const refuseScript = loadScript(new URL('./lua/refuse-in-batch.lua', import.meta.url));
 const sealScript = loadScript(new URL('./lua/seal-batch.lua', import.meta.url));
 
-/** List elements per command. */
+/** List elements per script. */
 const pushSize = 1_000;
 
 /**
  * Opens a batch before its requests are recorded. Until it is sealed it cannot complete, and it goes away by itself if
- * it is never sealed: then nobody was told of it.
+ * it is never sealed: then nobody was told of it. Opened again with the same items it stays as it is.
  */
 export async function openBatch(redis: Redis, keySpace: string, batch: NewBatch): Promise<void> {
   const keys = storeKeys(keySpace);
-  const [record, list] = [keys.batch(batch.batchId), keys.batchItems(batch.batchId)];
-  const pipeline = redis.pipeline();
-  pipeline.hset(record, {
-    createdAt: batch.nowMs,
-    total: batch.items.length,
-    rejected: batch.rejected,
-    accepting: 1,
-  });
-  for (let i = 0; i < batch.items.length; i += pushSize)
-    pipeline.rpush(list, ...batch.items.slice(i, i + pushSize));
-  pipeline.pexpire(record, batch.retentionMs);
-  pipeline.pexpire(list, batch.retentionMs);
-  await repliesOf(pipeline);
+  const { batchId, nowMs, items, rejected, retentionMs, callbackUrl } = batch;
+  const batchKeys = [keys.batch(batchId), keys.batchItems(batchId)];
+  for (let i = 0; i < items.length; i += pushSize) {
+    const part = items.slice(i, i + pushSize);
+    await openScript(redis, batchKeys, [nowMs, items.length, rejected, retentionMs, i, ...part]);
+  }
+  // In time: before it is sealed it cannot complete.
+  if (callbackUrl !== undefined) await redis.hset(keys.batch(batchId), 'callback', callbackUrl);
 }
 
 /** Closes a batch once all its requests are recorded; from now on it completes with the last of them. */
 export async function sealBatch(
   redis: Redis,
   keySpace: string,
-  { batchId, retentionMs }: { batchId: string; retentionMs: number },
+  { batchId, retentionMs, tail = [] }: { batchId: string; retentionMs: number; tail?: readonly string[] },
 ): Promise<void> {
   const keys = storeKeys(keySpace);
-  await sealScript(redis, [keys.batch(batchId), keys.batchItems(batchId)], [retentionMs]);
+  const args = [retentionMs, JSON.stringify(tail)];
+  await sealScript(redis, [keys.batch(batchId), keys.batchItems(batchId)], args);
+}
+
+/** Keeps with an open batch what the store refused after all. Told again it changes nothing. */
+export async function refuseInBatch(
+  redis: Redis,
+  keySpace: string,
+  batchId: string,
+  refusals: readonly { rejected: { index: number } }[],
+): Promise<void> {
+  if (refusals.length === 0) return;
+  const keys = storeKeys(keySpace);
+  const entries = refusals.flatMap((refusal) => [refusal.rejected.index, JSON.stringify(refusal)]);
+  await refuseScript(redis, [keys.batch(batchId), keys.batchItems(batchId)], entries);
 }

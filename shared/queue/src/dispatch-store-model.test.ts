@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
+import { priorities } from '@diq/contracts/priority.ts';
+import type { Priority } from '@diq/contracts/priority.ts';
 import { requestStatuses } from '@diq/contracts/status.ts';
 import type { RequestStatus, TerminalStatus } from '@diq/contracts/status.ts';
 import { useEmbeddedRedis, type SuiteRedis } from '@diq/testing/shared-redis.ts';
@@ -11,16 +13,21 @@ import type { TestStore } from './test-support/test-store.ts';
 // that the store keeps must be what a recount over its requests gives, and every move must be answered as modelled.
 
 type Step =
-  | { do: 'acceptOne'; machine: number }
+  | { do: 'acceptOne'; machine: number; deadline: Deadline; priority: Priority }
   | { do: 'acceptBatch'; machines: number[]; rejected: number }
+  | { do: 'expireDue' }
   | { do: 'begin'; dispatch: number; call: number }
   | { do: 'giveBack'; dispatch: number; call: number }
   | { do: 'reconcile'; dispatch: number; call: number }
   | { do: 'settle'; dispatch: number; call: number; status: TerminalStatus }
   | { do: 'endWaiting'; dispatch: number; status: TerminalStatus };
 
+/** By Redis' clock, over before anything is done, or after everything was. */
+type Deadline = 'none' | 'past' | 'future';
+
 interface ModelRequest {
   id: string;
+  deadline: Deadline;
   batchId: string | undefined;
   status: RequestStatus;
 }
@@ -30,6 +37,8 @@ interface ModelDispatch {
   state: 'waiting' | 'sending' | 'reconciling' | 'settled';
   calls: number;
   call: string | undefined;
+  priority: Priority;
+  /** Those it serves: whoever expired has left. */
   requests: ModelRequest[];
 }
 
@@ -41,12 +50,21 @@ const aDispatch = fc.nat(30);
 const aCall = fc.integer({ min: 1, max: 2 });
 const anOutcome = fc.constantFrom<TerminalStatus>('started', 'failed', 'unknown');
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('acceptOne'), machine: aMachine }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant('acceptOne'),
+      machine: aMachine,
+      deadline: fc.constantFrom<Deadline>('none', 'past', 'past', 'future'),
+      priority: fc.constantFrom(...priorities),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('expireDue') }) },
   {
     weight: 2,
     arbitrary: fc.record({
       do: fc.constant('acceptBatch'),
-      machines: fc.array(aMachine, { maxLength: 5 }),
+      machines: fc.array(aMachine, { minLength: 1, maxLength: 5 }),
       rejected: fc.nat(2),
     }),
   },
@@ -75,7 +93,8 @@ describe('dispatch store beside a model', () => {
   });
   after(() => store.close());
 
-  it('keeps every count equal to a recount, and moves all requests of a dispatch together', async () => {
+  it('keeps every count equal to a recount, and moves all requests of a dispatch together', async function () {
+    this.timeout(20_000);
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 25 }), async (steps) => {
         await redis.flush();
@@ -100,18 +119,21 @@ function createModel(store: TestStore, redis: SuiteRedis) {
   async function recorded(
     id: string,
     machineNumber: number,
-    batchId: string | undefined,
-    coalescedWith?: string,
+    { batchId, coalescedWith, deadline = 'none', priority = 'medium' }: Recorded,
   ) {
     const open = dispatches.find((one) => one.machine === machineNumber && one.state !== 'settled');
     assert.equal(coalescedWith, open?.requests[0]?.id);
     const request: ModelRequest = {
       id,
+      deadline,
       batchId,
       status: open && isInHand(open.state) ? 'dispatching' : 'queued',
     };
     requests.push(request);
-    if (open) return open.requests.push(request);
+    if (open) {
+      if (priorities.indexOf(priority) < priorities.indexOf(open.priority)) open.priority = priority;
+      return open.requests.push(request);
+    }
     const { dispatchId } = await store.request(id);
     return dispatches.push({
       id: dispatchId,
@@ -119,6 +141,7 @@ function createModel(store: TestStore, redis: SuiteRedis) {
       state: 'waiting',
       calls: 0,
       call: undefined,
+      priority,
       requests: [request],
     });
   }
@@ -134,7 +157,19 @@ function createModel(store: TestStore, redis: SuiteRedis) {
     return { moved: true };
   }
 
-  async function takeMove(one: Exclude<Step, { do: 'acceptOne' | 'acceptBatch' }>): Promise<void> {
+  /** Ends what is overdue. @returns whether that was all of it */
+  function expire(dispatch: ModelDispatch): boolean {
+    const overdue = dispatch.requests.filter(({ deadline }) => deadline === 'past');
+    for (const request of overdue) request.status = 'expired';
+    dispatch.requests = dispatch.requests.filter((request) => !overdue.includes(request));
+    if (dispatch.requests.length > 0) return false;
+    dispatch.state = 'settled';
+    return true;
+  }
+
+  async function takeMove(
+    one: Exclude<Step, { do: 'acceptOne' | 'acceptBatch' | 'expireDue' }>,
+  ): Promise<void> {
     const dispatch = dispatches[one.dispatch % Math.max(1, dispatches.length)];
     if (!dispatch) return;
     const { id, state } = dispatch;
@@ -151,7 +186,9 @@ function createModel(store: TestStore, redis: SuiteRedis) {
     const isOwn = dispatch.call === call;
     if (one.do === 'begin') {
       const answer = await store.dispatches.begin(id, call);
-      if (state === 'waiting') assert.deepEqual(answer, move(dispatch, 'sending', 'dispatching', call));
+      if (state === 'waiting' && expire(dispatch))
+        assert.deepEqual(answer, { moved: false, state: 'settled', callId: undefined });
+      else if (state === 'waiting') assert.deepEqual(answer, move(dispatch, 'sending', 'dispatching', call));
       else assert.deepEqual(answer, state === 'sending' && isOwn ? repeated : refused);
     } else if (one.do === 'giveBack') {
       const answer = await store.dispatches.giveBack(id, call);
@@ -176,10 +213,10 @@ function createModel(store: TestStore, redis: SuiteRedis) {
     async take(one: Step): Promise<void> {
       if (one.do === 'acceptOne') {
         const { id, coalescedWith } = await store.intake.acceptOne(
-          item({ machineId: machine(one.machine) }),
+          item({ machineId: machine(one.machine), priority: one.priority, ...deadlineOf(one.deadline) }),
           arrivedAtMs,
         );
-        await recorded(id, one.machine, undefined, coalescedWith);
+        await recorded(id, one.machine, { ...one, coalescedWith });
       } else if (one.do === 'acceptBatch') {
         const items = one.machines.map((n) => item({ machineId: machine(n) }));
         const refusals = Array.from({ length: one.rejected }, (_, index) => ({
@@ -189,8 +226,17 @@ function createModel(store: TestStore, redis: SuiteRedis) {
         batches.set(batchId, { total: refusals.length + items.length, rejected: refusals.length });
         for (const [i, n] of one.machines.entries()) {
           const { id, coalescedWith } = accepted[one.rejected + i]!;
-          await recorded(id, n, batchId, coalescedWith);
+          await recorded(id, n, { batchId, coalescedWith });
         }
+      } else if (one.do === 'expireDue') {
+        const overdue = dispatches.filter(({ state }) => state === 'waiting');
+        const due = overdue.flatMap(({ requests: served }) =>
+          served.filter(({ deadline }) => deadline === 'past').map(({ id }) => id),
+        );
+        const ended = overdue.filter((dispatch) => expire(dispatch)).map(({ id }) => id);
+        const answer = await store.dispatches.expireDue();
+        assert.deepEqual(new Set(answer.requestIds), new Set(due));
+        assert.deepEqual(new Set(answer.ended), new Set(ended));
       } else {
         await takeMove(one);
       }
@@ -219,6 +265,19 @@ function createModel(store: TestStore, redis: SuiteRedis) {
         lookedUp.toSorted(),
       );
       assert.equal(waitingDispatches, waiting.length);
+      const order = await redis.client.hgetall(keys.order);
+      for (const priority of priorities) {
+        const ofClass = waiting.filter((dispatch) => dispatch.priority === priority).length;
+        assert.equal(Number(order[`waiting:${priority}`] ?? 0), ofClass, priority);
+      }
+      assert.deepEqual(
+        new Set(await redis.client.zrange(keys.deadlines, 0, '-1')),
+        new Set(
+          requests
+            .filter(({ status, deadline }) => status === 'queued' && deadline !== 'none')
+            .map(({ id }) => id),
+        ),
+      );
       assert.deepEqual(
         new Set(await store.dispatches.sendingSince(Number.MAX_SAFE_INTEGER, 99)),
         new Set(sending.map(({ id }) => id)),
@@ -234,6 +293,19 @@ function createModel(store: TestStore, redis: SuiteRedis) {
       }
     },
   };
+}
+
+interface Recorded {
+  batchId?: string | undefined;
+  coalescedWith?: string | undefined;
+  deadline?: Deadline;
+  priority?: Priority;
+}
+
+function deadlineOf(deadline: Deadline) {
+  if (deadline === 'none') return {};
+  const inMs = deadline === 'past' ? -60_000 : 3_600_000;
+  return { notAfter: new Date(Date.now() + inMs).toISOString() };
 }
 
 function countByStatus(requests: readonly ModelRequest[]): Record<RequestStatus, number> {

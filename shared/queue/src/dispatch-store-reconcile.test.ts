@@ -50,6 +50,7 @@ describe('dispatch store, a call that is looked up in Defender', () => {
     const dispatch = await store.dispatches.find(id);
     assert.deepEqual([dispatch?.state, dispatch?.callId, dispatch?.calls], ['reconciling', 'call-1', 1]);
     assert.deepEqual(dispatch?.doubt, doubt);
+    assert.ok((dispatch?.doubtedAtMs ?? 0) >= (dispatch?.sentAtMs ?? Infinity));
     assert.deepEqual(await store.dispatches.sendingSince(Date.now() + minuteMs, 9), []);
     assert.equal((await store.reader.backlog()).counts.dispatching, 2);
     assert.equal((await store.reader.findBatch(batchId))?.counts.dispatching, 2);
@@ -97,9 +98,21 @@ describe('dispatch store, a call that is looked up in Defender', () => {
         );
       }
       assert.equal(await redis.client.exists(keys.reconciling), 0);
-      assert.equal((await store.dispatches.find(id))?.doubt, undefined);
+      const { doubt: left, doubtedAtMs } = (await store.dispatches.find(id))!;
+      assert.deepEqual([left, doubtedAtMs], [undefined, undefined]);
       assert.equal((await store.reader.findBatch(batchId))?.isComplete, true);
       assert.ok((await redis.client.pttl(keys.dispatch(id))) > 0, 'its retention has begun');
+    });
+
+    it('leaves what was told with its machine, for a minute and for no other machine', async () => {
+      const { machineId } = (await store.dispatches.find(id))!;
+      assert.deepEqual(await store.dispatches.toldOf(machineId), []);
+      await reconcile();
+      await store.dispatches.settle(id, 'call-1', started);
+      assert.deepEqual(await store.dispatches.toldOf(machineId), ['5146']);
+      assert.deepEqual(await store.dispatches.toldOf(machine(99)), []);
+      const leftMs = await redis.client.pttl(keys.machineTold(machineId));
+      assert.ok(leftMs > 0 && leftMs <= minuteMs, String(leftMs));
     });
 
     it('is refused to any other call', async () => {

@@ -1,48 +1,17 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
-import { requestError } from '@diq/contracts/request-document.ts';
+import { priorities } from '@diq/contracts/priority.ts';
+import type { Priority } from '@diq/contracts/priority.ts';
 import type { RequestError } from '@diq/contracts/request-document.ts';
-import type { TerminalStatus } from '@diq/contracts/status.ts';
+import type { RequestStatus, TerminalStatus } from '@diq/contracts/status.ts';
 import { loadScript } from '@diq/quota/script.ts';
-import { storeKeys } from './store-keys.ts';
-import { parseStoredRequest } from './stored-request.ts';
+import { dispatchStates, findDispatch } from './find-dispatch.ts';
+import type { Dispatch, DispatchState, Doubt } from './find-dispatch.ts';
+import { movingKeys, storeKeys } from './store-keys.ts';
 import { repliesOf } from './ticket-queue.ts';
 
-const dispatchStates = ['waiting', 'sending', 'reconciling', 'settled'] as const;
-
-export type DispatchState = (typeof dispatchStates)[number];
-
-/**
- * Why it is not known what a call came to: its answer was `lost`, it `failed` by an answer that leaves open what was
- * done, or an investigation is `running` already that nobody named.
- */
-export const doubtCauses = ['lost', 'failed', 'running'] as const;
-
-export interface Doubt {
-  cause: (typeof doubtCauses)[number];
-  /** What the requests are told while Defender is being asked. */
-  error: RequestError;
-}
-
-/** One intended Defender call, with what its first requester asked. */
-export interface Dispatch {
-  id: string;
-  state: DispatchState;
-  machineId: string;
-  comment: string;
-  /** When its first request arrived. */
-  createdAtMs: number;
-  rank: number;
-  /** No call after this time; only when every request has a deadline. */
-  notAfterMs: number | undefined;
-  /** The call it is, or was last, in the hands of. */
-  callId: string | undefined;
-  sentAtMs: number | undefined;
-  /** Calls made for it so far whose outcome is known or looked up. */
-  calls: number;
-  /** What is being looked up, while it is. */
-  doubt: Doubt | undefined;
-}
+export { doubtCauses } from './find-dispatch.ts';
+export type { Dispatch, DispatchState, Doubt } from './find-dispatch.ts';
 
 /** What the requests of a dispatch are told when it is settled. */
 export interface Settlement {
@@ -58,9 +27,32 @@ export interface Settlement {
 export type Moved =
   { moved: true } | { moved: false; state: DispatchState | 'missing'; callId: string | undefined };
 
+/**
+ * Requests that have a new status, at most 5,001 of one dispatch; of several where their deadlines were reached. The
+ * same status as before where a call's outcome is now looked up.
+ */
+export interface MovedRequests {
+  requestIds: readonly string[];
+  from: RequestStatus;
+  status: RequestStatus;
+  dispatchId?: string;
+  /** The call that moved them. */
+  callId?: string;
+  investigationId?: string;
+  errorCode?: string;
+}
+
+/** What a request is told whose own deadline came before its call. */
+export const deadlineError: RequestError = {
+  code: 'deadline_reached',
+  message: 'The time after which it must not be started was reached.',
+};
+
 /** The dispatches' own state. Every move is one script: dispatch, requests, batches, indexes and counts together. */
 export interface DispatchStore {
   find(id: string): Promise<Dispatch | undefined>;
+  /** The most urgent class of its requests; `undefined` for an unknown dispatch. */
+  classOf(id: string): Promise<Priority | undefined>;
   /** The last gate before a call: from here on the dispatch is in the hands of this call alone. */
   begin(id: string, callId: string): Promise<Moved>;
   /** Back to its place: the call never left, was throttled or not allowed, or was looked up and is to be made again. */
@@ -71,12 +63,19 @@ export interface DispatchStore {
   settle(id: string, callId: string, settlement: Settlement): Promise<Moved>;
   /** Ends a dispatch that still waits, without a call. */
   endWaiting(id: string, settlement: Settlement): Promise<Moved>;
+  /**
+   * Ends up to 250 queued requests whose own deadline was reached. Tells which, and the dispatches that ended with them,
+   * whose tickets can be taken out.
+   */
+  expireDue(): Promise<{ requestIds: string[]; ended: string[] }>;
   /** Dispatches whose call began before this time and has no stored outcome, oldest first. */
   sendingSince(beforeMs: number, limit: number): Promise<string[]>;
   /** The dispatch whose next look is due for the longest, for the caller alone for so long. Time of Redis' clock. */
   takeDue(forMs: number): Promise<{ id: string | undefined; nowMs: number }>;
   /** When Defender is asked next, on Redis' clock; false when this call is not looked up any more. */
   lookAgain(id: string, callId: string, atMs: number): Promise<boolean>;
+  /** Investigations of the machine that requests were told of within the last minute. */
+  toldOf(machineId: string): Promise<string[]>;
   /** How many dispatches wait for their call, and a page of them, oldest first. */
   countWaiting(): Promise<number>;
   waitingPage(offset: number, limit: number): Promise<string[]>;
@@ -85,35 +84,28 @@ export interface DispatchStore {
 }
 
 const scriptFile = (name: string) => new URL(`./lua/${name}.lua`, import.meta.url);
-const moveScript = loadScript(scriptFile('move-dispatch'));
+const movingScript = (name: string) =>
+  loadScript(scriptFile('indexes'), scriptFile('detach'), scriptFile(name));
+const moveScript = movingScript('move-dispatch');
+const expireScript = movingScript('expire');
 const takeScript = loadScript(scriptFile('take-reconciling'));
 const lookAgainScript = loadScript(scriptFile('look-again'));
+const ids = z.array(z.string());
 const moveReply = z.union([
-  z.tuple([z.literal(1), z.number()]).transform((): Moved => ({ moved: true })),
   z
-    .tuple([z.literal(0), z.enum([...dispatchStates, 'missing']), z.string()])
-    .transform(([, state, owner]): Moved => ({
-      moved: false,
-      state,
-      callId: owner === '' ? undefined : owner,
+    .tuple([z.literal(1), ids, ids])
+    .transform(([, served, expired]) => ({ answer: { moved: true } as Moved, served, expired })),
+  z
+    .tuple([z.literal(0), z.enum([...dispatchStates, 'missing']), z.string(), ids])
+    .transform(([, state, owner, expired]) => ({
+      answer: { moved: false, state, callId: owner === '' ? undefined : owner } as Moved,
+      served: [],
+      expired,
     })),
 ]);
+const expireReply = z.tuple([ids, ids]).transform(([requestIds, ended]) => ({ requestIds, ended }));
 
 const takeReply = z.tuple([z.string(), z.number()]);
-
-const storedDispatch = z.object({
-  state: z.enum(dispatchStates),
-  machine: z.string(),
-  first: z.string(),
-  priority: z.coerce.number(),
-  createdAt: z.coerce.number(),
-  notAfter: z.coerce.number().optional(),
-  call: z.string().optional(),
-  sentAt: z.coerce.number().optional(),
-  calls: z.coerce.number().default(0),
-  cause: z.enum(doubtCauses).optional(),
-  error: z.string().optional(),
-});
 
 /** What a move brings along. */
 interface Move {
@@ -126,31 +118,45 @@ interface Move {
 }
 
 const inHand = 'sending|reconciling';
+const deadlineReached = JSON.stringify(deadlineError);
+const expiredPerScript = 250;
+const expiry = { from: 'queued', status: 'expired', errorCode: deadlineError.code } as const;
 
-export function createDispatchStore(redis: Redis, keySpace: string, retentionMs: number): DispatchStore {
+/** `onMoved` is told of every request that a move or an expiry gave another status. */
+export function createDispatchStore(
+  redis: Redis,
+  keySpace: string,
+  retentionMs: number,
+  onMoved: (move: MovedRequests) => void = () => {},
+): DispatchStore {
   const keys = storeKeys(keySpace);
-  const moveKeys = [keys.counts, keys.waiting, keys.sending, keys.reconciling];
+  const moveKeys = movingKeys(keySpace);
 
   async function move(
     id: string,
     callId: string,
     from: DispatchState | typeof inHand,
     to: DispatchState,
-    status: string,
+    status: RequestStatus,
     { fields = {}, calls = 0, cause, firstLookInMs = 0 }: Move = {},
   ) {
     const about = [JSON.stringify(fields), calls, cause ?? '', firstLookInMs];
-    const args = [keySpace, id, callId, from, to, status, retentionMs, ...about];
-    return moveReply.parse(await moveScript(redis, moveKeys, args));
+    const args = [keySpace, retentionMs, id, callId, from, to, status, ...about, deadlineReached];
+    const { answer, served, expired } = moveReply.parse(await moveScript(redis, moveKeys, args));
+    tell({ ...expiry, requestIds: expired, dispatchId: id });
+    tell({ requestIds: served, from: openStatus(from), status, dispatchId: id, ...factsOf(callId, fields) });
+    return answer;
+  }
+
+  function tell(moved: MovedRequests): void {
+    if (moved.requestIds.length > 0) onMoved(moved);
   }
 
   return {
-    async find(id) {
-      const hash = await redis.hgetall(keys.dispatch(id));
-      if (hash['state'] === undefined) return undefined;
-      const stored = storedDispatch.parse(hash);
-      const first = parseStoredRequest(stored.first, await redis.hgetall(keys.request(stored.first)));
-      return first && toDispatch(id, stored, first.document.comment);
+    find: findDispatch(redis, keySpace),
+    async classOf(id) {
+      const found = await redis.hget(keys.dispatch(id), 'class');
+      return priorities.find((priority) => priority === found);
     },
     begin: (id, callId) => move(id, callId, 'waiting', 'sending', 'dispatching'),
     giveBack: (id, callId) => move(id, callId, inHand, 'waiting', 'queued'),
@@ -165,12 +171,19 @@ export function createDispatchStore(redis: Redis, keySpace: string, retentionMs:
       move(id, callId, inHand, 'settled', settlement.status, contentOf(settlement)),
     endWaiting: (id, settlement) =>
       move(id, '', 'waiting', 'settled', settlement.status, contentOf(settlement)),
+    async expireDue() {
+      const args = [keySpace, retentionMs, expiredPerScript, deadlineReached];
+      const expired = expireReply.parse(await expireScript(redis, moveKeys, args));
+      tell({ ...expiry, requestIds: expired.requestIds });
+      return expired;
+    },
     async takeDue(forMs) {
       const [id, nowMs] = takeReply.parse(await takeScript(redis, [keys.reconciling], [keySpace, forMs]));
       return { id: id === '' ? undefined : id, nowMs };
     },
     lookAgain: async (id, callId, atMs) =>
       (await lookAgainScript(redis, [keys.reconciling], [keySpace, id, callId, Math.ceil(atMs)])) === 1,
+    toldOf: (machineId) => redis.smembers(keys.machineTold(machineId)),
     sendingSince: (beforeMs, limit) =>
       redis.zrangebyscore(keys.sending, '-inf', `(${beforeMs}`, 'LIMIT', 0, limit),
     countWaiting: () => redis.zcard(keys.waiting),
@@ -188,28 +201,20 @@ export function createDispatchStore(redis: Redis, keySpace: string, retentionMs:
   };
 }
 
-function toDispatch(id: string, stored: z.output<typeof storedDispatch>, comment: string): Dispatch {
+/** The status that open requests of a dispatch in this state have. */
+function openStatus(state: DispatchState | typeof inHand): RequestStatus {
+  return state === 'waiting' ? 'queued' : 'dispatching';
+}
+
+function factsOf(callId: string, { investigationId, error }: Record<string, string | number>) {
   return {
-    id,
-    state: stored.state,
-    machineId: stored.machine,
-    comment,
-    createdAtMs: stored.createdAt,
-    rank: stored.priority,
-    notAfterMs: stored.notAfter,
-    callId: stored.call === '' ? undefined : stored.call,
-    sentAtMs: stored.sentAt,
-    calls: stored.calls,
-    doubt:
-      stored.cause === undefined || stored.error === undefined
-        ? undefined
-        : { cause: stored.cause, error: requestErrorOf(stored.error) },
+    ...(callId === '' ? {} : { callId }),
+    ...(investigationId === undefined ? {} : { investigationId: String(investigationId) }),
+    ...(error === undefined ? {} : { errorCode: errorCode.parse(JSON.parse(String(error))).code }),
   };
 }
 
-function requestErrorOf(json: string): RequestError {
-  return requestError.parse(JSON.parse(json));
-}
+const errorCode = z.object({ code: z.string() });
 
 function contentOf({ investigationId, attached, error, attempts }: Settlement): Move {
   return {

@@ -4,6 +4,9 @@ import { Redis } from 'ioredis';
 import { createLedger } from '@diq/quota/ledger.ts';
 import { createPermitLimiter } from '@diq/quota/permit-limiter.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
+import { createBacklogRoom } from './backlog-room.ts';
+import { createIdempotencyStore } from './idempotency-store.ts';
+import { createQueuePause } from './queue-pause.ts';
 import { queueName } from './store-keys.ts';
 import { arrivedAtMs, item, keySpace, openTestStore } from './test-support/test-store.ts';
 
@@ -21,9 +24,15 @@ describe('keys in Redis', () => {
     await ledger.open();
     await ledger.liftColdStart();
     const { accepted } = await store.intake.acceptBatch(
-      [item(), item(), { rejected: { index: 2, error: {} } }],
+      [item({ source: 'soar' }), item(), { rejected: { index: 2, error: {} } }],
       arrivedAtMs,
     );
+    await createIdempotencyStore(store.redis, keySpace, { leaseMs: 1, keepMs: 60_000 })
+      .attempt('key')
+      .claim('digest', arrivedAtMs);
+    const bounds = { requests: 9, dispatches: undefined };
+    await createQueuePause(store.redis, keySpace, 60_000).pause({ name: 'anna' }, Date.now());
+    await createBacklogRoom(store.redis, keySpace).keep(1, bounds, { batch: 'new' });
     const permit = await limiter.tryAcquire();
     const job = await worker.getNextJob('token', { block: false });
     const dispatch = await store.dispatchOf(accepted[0]!.id);
@@ -49,7 +58,15 @@ describe('keys in Redis', () => {
       ':request:',
       ':batch:',
       ':dispatch:',
-      ':machine:',
+      ':machines',
+      ':listed:',
+      ':listed-by:source',
+      ':listed-by:machine',
+      ':ended',
+      ':pause',
+      ':audit',
+      ':idempotency:',
+      ':reservations',
     ]) {
       assert.ok(
         [...names].some((name) => name.includes(part)),

@@ -5,32 +5,54 @@ const hourMs = 60 * minuteMs;
 const dayMs = 24 * hourMs;
 
 /** How much longer than it did a request of each class counts as having waited: urgent first, and nobody starves. */
-export const headStartMs: Readonly<Record<Priority, number>> = {
+export type HeadStarts = Readonly<Record<Priority, number>>;
+
+export const defaultHeadStartMs: HeadStarts = {
   critical: 30 * dayMs,
   high: 24 * hourMs,
   medium: 4 * hourMs,
   low: 0,
 };
 
-/** Every head start is a multiple of it. Within one step BullMQ serves first come, first served. */
-const stepMs = 15 * minuteMs;
-/** Earlier than any arrival by more than the longest head start, so that no rank falls below 1. */
-const epochMs = Date.UTC(2025, 0, 1);
-/** The greatest priority number BullMQ takes; lower numbers go first. With steps of 15 minutes it is reached in 2084. */
-const maxBullPriority = 2_097_151;
+/** What the scripts go by that give a dispatch its place; see `lua/order.lua`. */
+export interface OrderRules {
+  headStartMs: HeadStarts;
+  /** How far apart the turns of one source are; 0: no turns, first come first served within a class. */
+  intervalMs: number;
+  /** Ranks are so far apart. */
+  stepMs: number;
+  /** For how long a source that is new can at most go before those that wait. */
+  longestLagMs: number;
+}
+
+export interface OrderSettings {
+  headStartMs: HeadStarts;
+  /** Whether the sources of a class take turns. */
+  fairSources: boolean;
+  limit: number;
+  windowMs: number;
+}
 
 /**
- * BullMQ's priority number for a request: its arrival less its head start, in steps since a fixed epoch.
- *
- * @throws RangeError when the clock is off the scale (before 2025-01-31 or after 2084): better than a silent overflow,
- * which would turn the order upside down.
+ * Fine enough for turns, and BullMQ's 2,097,151 priorities last for almost four years without an empty queue: with every
+ * moment at which nothing is open the scale begins anew.
  */
-export function orderRank(arrivedAtMs: number, priority: Priority): number {
-  const rank = Math.floor((arrivedAtMs - headStartMs[priority] - epochMs) / stepMs);
-  if (!(rank >= 1 && rank <= maxBullPriority)) {
-    throw new RangeError(
-      `the time ${new Date(arrivedAtMs).toISOString()} is outside the range the queue can order`,
-    );
-  }
-  return rank;
+const stepMs = minuteMs;
+
+/** A source's turns are as far apart as slots are: alone in the queue it is neither favoured nor put off. */
+export function orderRules({ headStartMs, fairSources, limit, windowMs }: OrderSettings): OrderRules {
+  const intervalMs = fairSources ? Math.max(stepMs, Math.floor(windowMs / limit)) : 0;
+  return { headStartMs, intervalMs, stepMs, longestLagMs: dayMs };
+}
+
+export const defaultOrderRules = orderRules({
+  headStartMs: defaultHeadStartMs,
+  fairSources: true,
+  limit: 5,
+  windowMs: hourMs,
+});
+
+/** Whose turn a request uses: its source's, or that of whoever sent it where it names none. */
+export function turnOf(source: string | undefined, caller: string | undefined): string {
+  return source === undefined ? `caller:${caller ?? ''}` : `source:${source}`;
 }

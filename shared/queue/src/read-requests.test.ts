@@ -72,6 +72,7 @@ describe('request reader', () => {
       assert.deepEqual(await store.reader.backlog(), {
         counts: Object.fromEntries(requestStatuses.map((status) => [status, 0])),
         waitingDispatches: 0,
+        waitingCritical: 0,
         oldestSinceMs: undefined,
       });
     });

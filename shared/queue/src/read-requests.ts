@@ -1,8 +1,11 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
+import type { Priority } from '@diq/contracts/priority.ts';
 import { requestStatuses } from '@diq/contracts/status.ts';
 import type { RequestStatus } from '@diq/contracts/status.ts';
 import { storeKeys } from './store-keys.ts';
+import { parseStoredCallback } from './stored-callback.ts';
+import type { StoredCallback } from './stored-callback.ts';
 import { parseStoredRequest } from './stored-request.ts';
 import type { StoredRequest } from './stored-request.ts';
 import { repliesOf } from './ticket-queue.ts';
@@ -11,6 +14,10 @@ export interface StoredBatch {
   id: string;
   createdAtMs: number;
   isComplete: boolean;
+  /** See `batch-tail.ts`. */
+  tail: readonly string[];
+  /** Who is told when it is complete. */
+  callback?: StoredCallback;
   counts: Record<RequestStatus | 'total' | 'rejected', number>;
 }
 
@@ -26,6 +33,8 @@ export interface Backlog {
   counts: Record<RequestStatus, number>;
   /** Dispatches that wait for their call: the number of calls still to make. */
   waitingDispatches: number;
+  /** Those of them that are critical. */
+  waitingCritical: number;
   /** When the longest-waiting dispatch was asked for; `undefined` when none waits. */
   oldestSinceMs: number | undefined;
 }
@@ -36,6 +45,8 @@ export interface RequestReader {
   /** At most `limit` entries from `offset`; empty past the end. */
   batchItems(id: string, offset: number, limit: number): Promise<BatchItem[]>;
   backlog(): Promise<Backlog>;
+  /** Dispatches of this class that wait for their call. */
+  countWaitingOf(priority: Priority): Promise<number>;
 }
 
 const zeroCounts = Object.fromEntries(requestStatuses.map((status) => [status, 0])) as Record<
@@ -44,6 +55,7 @@ const zeroCounts = Object.fromEntries(requestStatuses.map((status) => [status, 0
 >;
 
 const hashReply = z.record(z.string(), z.string());
+const batchTail = z.array(z.string());
 const rejectedEntry = z.object({
   rejected: z.object({ machineId: z.string().optional(), error: z.unknown() }),
 });
@@ -67,16 +79,19 @@ export function createRequestReader(redis: Redis, keySpace: string): RequestRead
       const hashes = new Map((await repliesOf(pipeline)).map((reply, i) => [ids[i], hashReply.parse(reply)]));
       return entries.map((entry, i) => toItem(entry, offset + i, hashes.get(entry)));
     },
+    countWaitingOf: async (priority) => Number((await redis.hget(keys.order, `waiting:${priority}`)) ?? 0),
     async backlog() {
       const pipeline = redis.pipeline();
       pipeline.hgetall(keys.counts);
       pipeline.zcard(keys.waiting);
       pipeline.zrange(keys.waiting, 0, '0', 'WITHSCORES');
-      const [counts, waiting, oldest] = await repliesOf(pipeline);
+      pipeline.hget(keys.order, 'waiting:critical');
+      const [counts, waiting, oldest, critical] = await repliesOf(pipeline);
       const [, oldestSince] = z.array(z.string()).parse(oldest);
       return {
         counts: { ...zeroCounts, ...z.record(z.string(), z.coerce.number()).parse(counts) },
         waitingDispatches: z.number().parse(waiting),
+        waitingCritical: Number(critical ?? 0),
         oldestSinceMs: oldestSince === undefined ? undefined : Number(oldestSince),
       };
     },
@@ -92,10 +107,13 @@ function parseBatch(id: string, hash: Record<string, string>): StoredBatch {
     total: number('total'),
     rejected: number('rejected'),
   };
+  const callback = parseStoredCallback(hash, hash['completedAt'] ?? '');
   return {
     id,
+    tail: batchTail.parse(JSON.parse(hash['tail'] ?? '[]')),
     createdAtMs: number('createdAt'),
     isComplete: hash['accepting'] === undefined && counts.queued === 0 && counts.dispatching === 0,
+    ...(callback === undefined ? {} : { callback }),
     counts,
   };
 }

@@ -29,7 +29,7 @@ describe('restoreTickets', () => {
     await store.tickets.remove(urgentId);
     await store.tickets.remove(second!);
     assert.equal(await restoreTickets(store.dispatches, store.tickets), 2);
-    assert.deepEqual(await store.tickets.positions([urgentId, first!, third!, second!]), [1, 2, 3, 4]);
+    assert.deepEqual(await store.tickets.positions([urgentId, first!, second!, third!]), [1, 2, 3, 4]);
     assert.equal(await restoreTickets(store.dispatches, store.tickets), 0);
   });
 

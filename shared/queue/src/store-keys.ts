@@ -1,6 +1,9 @@
 /** Name of the BullMQ queue; its keys are `<key space>:queue:…`. */
 export const queueName = 'queue';
 
+/** Name of the BullMQ queue of callbacks. */
+export const callbackQueueName = 'callbacks';
+
 /** The keys of requests, batches and dispatches in one key space. The Lua files build the same names. */
 export function storeKeys(keySpace: string) {
   return {
@@ -12,13 +15,60 @@ export function storeKeys(keySpace: string) {
     sending: `${keySpace}:sending`,
     /** Sorted set: dispatch id → time (ms) at which Defender is asked next what became of its call. */
     reconciling: `${keySpace}:reconciling`,
+    /** Sorted set: request id → its own deadline (ms), while it is queued. */
+    deadlines: `${keySpace}:deadlines`,
+    /** Hash: how far the line of each class is, how many dispatches of it wait, and where the ranks begin. */
+    order: `${keySpace}:order`,
+    /** Sorted set: source → the tag that its next dispatch of this class gets at the earliest. */
+    turns: (priority: string) => `${keySpace}:turns:${priority}`,
+    /** List: ids of requests, and `batch:<id>`, whose callback is due. */
+    callbacksDue: `${keySpace}:callbacks:due`,
+    /** String: JSON of the investigation that was started last on this machine, for a day. */
+    machineRecent: (id: string) => `${keySpace}:machine:${id}:recent`,
+    /** Sorted set, all of score 0, so ordered by id, which is by age: the requests that have this status. */
+    listed: (status: string) => `${keySpace}:listed:${status}`,
+    /** Sorted set of score 0: `<source>\0<request id>`. */
+    bySource: `${keySpace}:listed-by:source`,
+    /** Sorted set of score 0: `<machine>:<request id>`, but for the first request of an open dispatch. */
+    byMachine: `${keySpace}:listed-by:machine`,
+    /** Sorted set: `<request id>:<status>:<machine>:<source>` of a request that ended → time (ms) at which it goes. */
+    ended: `${keySpace}:ended`,
+    /** Hash: who set the hold `paused`, why, since when and until when. */
+    pause: `${keySpace}:pause`,
+    /** Stream: who did what to queue and requests. */
+    audit: `${keySpace}:audit`,
     /** Hash: one request. */
     request: (id: string) => `${keySpace}:request:${id}`,
     /** Hash: one dispatch. */
     dispatch: (id: string) => `${keySpace}:dispatch:${id}`,
+    /** Hash: machine → its open dispatch, which further requests join. */
+    machines: `${keySpace}:machines`,
+    /** Set: investigations that requests for this machine were told of within the last minute. */
+    machineTold: (id: string) => `${keySpace}:machine:${id}:told`,
     /** Hash: a batch's own fields and its number of requests by status. */
     batch: (id: string) => `${keySpace}:batch:${id}`,
     /** List, in input order: a request id, or the JSON of a rejected item. */
     batchItems: (id: string) => `${keySpace}:batch:${id}:items`,
+    /** Hash: one Idempotency-Key of one caller and route; `name` is a digest of the three. */
+    idempotency: (name: string) => `${keySpace}:idempotency:${name}`,
+    /** String: requests of a caller in the present minute. */
+    rate: (caller: string) => `${keySpace}:rate:${caller}`,
+    /** Sorted set: digest of a session's secret and its API key → time (ms) at which the session of this caller ends. */
+    sessions: (caller: string) => `${keySpace}:sessions:${caller}`,
+    /** Sorted set: `<attempt>:<requests>` → time (ms) at which room kept in the backlog for a POST is given up. */
+    reservations: `${keySpace}:reservations`,
+    /** Sorted set: the same, while an intake makes a job of it → time (ms) at which another one may. */
+    callbacksMoving: `${keySpace}:callbacks:moving`,
+    /** Sorted set: the calls made to a host within the last minute → their time (ms). */
+    callbackCalls: (host: string) => `${keySpace}:callbacks:calls:${host}`,
+    /** Sorted set: callback → time (ms) of its turn with a host that was called too often at the moment. */
+    callbackTurns: (host: string) => `${keySpace}:callbacks:turns:${host}`,
   } as const;
+}
+
+/** KEYS of the scripts behind `lua/detach.lua`, in its order. */
+export function movingKeys(keySpace: string): string[] {
+  const keys = storeKeys(keySpace);
+  const { counts, waiting, sending, reconciling, deadlines, order, callbacksDue } = keys;
+  return [counts, waiting, sending, reconciling, deadlines, order, callbacksDue];
 }

@@ -3,10 +3,14 @@ import { investigationItem } from '@diq/contracts/investigation-item.ts';
 import { requestError } from '@diq/contracts/request-document.ts';
 import type { RequestDocument } from '@diq/contracts/request-document.ts';
 import { requestStatuses } from '@diq/contracts/status.ts';
+import { traceContext } from '@diq/contracts/trace-context.ts';
+import type { TraceContext } from '@diq/contracts/trace-context.ts';
+import { docOf } from './stored-doc.ts';
+import { describeCallback, parseStoredCallback } from './stored-callback.ts';
+import type { StoredCallback } from './stored-callback.ts';
 
 /** The hash of one request as the scripts write it. */
 const storedRequest = z.object({
-  doc: z.string(),
   status: z.enum(requestStatuses),
   dispatch: z.string(),
   batch: z.string().optional(),
@@ -18,18 +22,28 @@ const storedRequest = z.object({
   attempts: z.coerce.number().default(0),
 });
 
-const askedFor = investigationItem.extend({ createdAt: z.iso.datetime() });
+/** What stands in `doc`: what was asked, when, the request that it repeats, and the trace that it belongs to. */
+export const askedFor = investigationItem.extend({
+  createdAt: z.iso.datetime(),
+  retryOf: z.string().optional(),
+  trace: traceContext.optional(),
+});
 
 export interface StoredRequest {
   document: RequestDocument;
   dispatchId: string;
+  /** Who is told of its outcome. */
+  callback?: StoredCallback;
+  /** The trace of the call that posted it; not for the public document. */
+  trace?: TraceContext;
 }
 
 /** Reads a request's hash; `undefined` for an empty one, which is how Redis answers for an unknown key. */
 export function parseStoredRequest(id: string, hash: Record<string, string>): StoredRequest | undefined {
   if (hash['status'] === undefined) return undefined;
   const stored = storedRequest.parse(hash);
-  const asked = askedFor.parse(JSON.parse(stored.doc));
+  const callback = parseStoredCallback(hash, stored.status);
+  const { trace, ...asked } = askedFor.parse(JSON.parse(docOf(hash) ?? ''));
   const document = {
     id,
     batchId: stored.batch,
@@ -41,8 +55,14 @@ export function parseStoredRequest(id: string, hash: Record<string, string>): St
     attached: stored.attached === undefined ? undefined : true,
     error: stored.error === undefined ? undefined : requestError.parse(JSON.parse(stored.error)),
     attempts: stored.attempts,
+    callback: callback && describeCallback(callback),
   };
-  return { document: withoutUndefined(document), dispatchId: stored.dispatch };
+  return {
+    document: withoutUndefined(document),
+    dispatchId: stored.dispatch,
+    ...(callback === undefined ? {} : { callback }),
+    ...(trace === undefined ? {} : { trace }),
+  };
 }
 
 type WithoutUndefined<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {

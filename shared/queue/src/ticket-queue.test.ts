@@ -1,14 +1,20 @@
 import assert from 'node:assert/strict';
 import { Worker } from 'bullmq';
 import { Redis } from 'ioredis';
+import type { Priority } from '@diq/contracts/priority.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
-import { orderRank } from './order.ts';
+import { waitFor } from '@diq/testing/wait-for.ts';
+import { defaultOrderRules } from './order.ts';
+import { emptyLine, nextPlace } from './test-support/order-model.ts';
 import { queueName } from './store-keys.ts';
 import { arrivedAtMs, keySpace, machine, openTestStore } from './test-support/test-store.ts';
 import type { TestStore } from './test-support/test-store.ts';
 
 const minuteMs = 60_000;
 const token = 'drawer';
+const line = emptyLine(defaultOrderRules, arrivedAtMs);
+const orderRank = (nowMs: number, priority: Priority) =>
+  nextPlace(line, defaultOrderRules, { priority, turnOf: '', nowMs }).rank;
 const ticket = (dispatchId: string, rank = 1) => ({ dispatchId, rank, machineId: machine(1) });
 
 describe('ticket queue', () => {
@@ -121,7 +127,31 @@ describe('ticket queue', () => {
     assert.deepEqual(await store.tickets.have(['held', 'waits']), [true, false]);
   });
 
-  it('adds more tickets than one pipeline takes, in their order', async () => {
+  it('takes out hundreds at once, with all that is theirs, and leaves those that somebody holds', async () => {
+    const ids = Array.from({ length: 600 }, (_, i) => `ticket-${i}`);
+    await store.tickets.add([ticket('held', 1), ...ids.map((id) => ticket(id, 2)), ticket('stays', 3)]);
+    await draw();
+    await store.tickets.removeAll(['held', 'nowhere', ...ids]);
+    assert.deepEqual(await store.tickets.have(['held', 'stays']), [true, true]);
+    const left = await redis.client.keys(`${keySpace}:queue:ticket-*`);
+    assert.deepEqual(left, []);
+    assert.deepEqual(await drawAll(), ['stays']);
+  });
+
+  it('adds the tickets of one chunk in one transaction, so that Redis makes them safe as one', async () => {
+    const monitor = await redis.client.monitor();
+    const seen: string[] = [];
+    monitor.on('monitor', (_time, [name]: string[]) => seen.push(String(name).toLowerCase()));
+    await store.tickets.add([ticket('a'), ticket('b'), ticket('c')]);
+    await waitFor(async () => seen.includes('exec'), { what: 'the end of the transaction' });
+    monitor.disconnect();
+    const begun = seen.indexOf('multi');
+    assert.ok(begun >= 0);
+    const within = seen.slice(begun + 1, seen.indexOf('exec'));
+    assert.equal(within.filter((name) => name.startsWith('eval')).length, 3, seen.join(' '));
+  });
+
+  it('adds more tickets than one transaction takes, in their order', async () => {
     const ids = Array.from({ length: 1_100 }, (_, i) => `ticket-${i}`);
     await store.tickets.add(ids.map((id) => ticket(id)));
     assert.deepEqual(

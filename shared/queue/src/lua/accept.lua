@@ -1,18 +1,23 @@
--- Records accepted requests, each with a dispatch: the one that is open for its machine, or a new one.
+-- Records accepted requests, each with a dispatch: the one that is open for its machine, or a new one. Where an
+-- investigation of its machine was started only just now, the request is told of that one and gets no dispatch.
 -- This record is the acceptance. The queue's job for a dispatch is added afterwards and can be added again from it.
 --
--- KEYS  1 counts   2 waiting                       (see store-keys.ts)
--- ARGV  1 key space   2 batch id or ''   3 time ms   then for each request:
---       request id, machine id, JSON of the request, id for a new dispatch, its priority, 'not after' ms or ''
+-- KEYS  see detach.lua, which it stands behind, and order.lua
+-- ARGV  3 batch id or ''   4 time of arrival, ms   5 JSON of the order's rules   6 how long ago an investigation may have
+--       been started to be shared, in ms; 0 for never   7 how many may join a dispatch, then for each request:
+--       request id, machine id, JSON of the request, id for a new dispatch, its class, whose turn it uses,
+--       'not after' ms or '', source or '', callback or '', 1 if it is to share no earlier investigation
 --
--- Returns  per request: dispatch id; id of the dispatch's first request when it joined, or ''; the dispatch's priority
+-- Returns  per request: dispatch id; id of the request that it shares an investigation with, or ''; the dispatch's
+--          priority; what became of it: new, joined, lifted (the dispatch has a better place than its ticket), reused,
+--          full (too many joined: nothing is recorded); the investigation it was told of, or ''
+--          error ORDER_SCALE when the time is off the scale of the priorities; then nothing is recorded
 -- Writes   request, dispatch, the machine's open dispatch, indexes and counts. A request id that is known already is
 --          left as it is and answered the same way, because a client may send a script twice.
-local counts_key, waiting_key = KEYS[1], KEYS[2]
-local space, batch_id, now = ARGV[1], ARGV[2], ARGV[3]
-
-local replies = {}
-local added = { queued = 0, dispatching = 0 }
+local batch_id, arrived_at, reuse_for, most_joined = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[6]), tonumber(ARGV[7])
+if not open_order(ARGV[5], arrived_at) then
+  return redis.error_reply('ORDER_SCALE the time of arrival is beyond the last priority of the queue')
+end
 
 -- A dispatch waits as long as its most patient request: without a deadline on one of them it has none.
 local function extend_deadline(dispatch_key, not_after)
@@ -31,7 +36,7 @@ local function join(dispatch_id, request_id, not_after)
   local dispatch_key = space .. ':dispatch:' .. dispatch_id
   local state, first, sent_at, why, calls = unpack(
     redis.call('HMGET', dispatch_key, 'state', 'first', 'sentAt', 'error', 'calls'))
-  redis.call('RPUSH', dispatch_key .. ':joined', request_id)
+  redis.call('ZADD', dispatch_key .. ':joined', arrived_at, request_id)
   extend_deadline(dispatch_key, not_after)
   local shared = { 'with', first }
   if calls then
@@ -44,50 +49,169 @@ local function join(dispatch_id, request_id, not_after)
       shared[#shared + 1] = 'error'
       shared[#shared + 1] = why
     end
-    return first, 'dispatching', shared
+    return 'dispatching', shared
   end
-  return first, 'queued', shared
+  return 'queued', shared
 end
 
-for i = 4, #ARGV, 6 do
-  local request_id, machine_id, doc, new_dispatch, priority, not_after = unpack(ARGV, i, i + 5)
+-- What is read and written of all these requests at once: that is most of what recording them costs.
+--   open     machine -> its open dispatch, read or opened just now
+--   recent   machine -> JSON of the investigation that was started last on it
+--   known    whether one of the requests may be recorded already
+--   and what is not written yet: members of indexes with their scores, fields with their values
+local open, recent_starts, is_any_known = {}, {}, false
+local added = { waiting = {}, machines = {}, by_machine = {}, by_source = {}, listed = {}, deadlines = {} }
+
+local function read_ahead()
+  local machines, recents, requests = {}, {}, {}
+  for i = 8, #ARGV, 10 do
+    machines[#machines + 1] = ARGV[i + 1]
+    recents[#recents + 1] = space .. ':machine:' .. ARGV[i + 1] .. ':recent'
+    requests[#requests + 1] = space .. ':request:' .. ARGV[i]
+  end
+  local dispatches = redis.call('HMGET', machines_key, unpack(machines))
+  local starts = reuse_for > 0 and redis.call('MGET', unpack(recents)) or {}
+  for i, machine in ipairs(machines) do
+    open[machine], recent_starts[machine] = dispatches[i] or nil, starts[i] or nil
+  end
+  is_any_known = redis.call('EXISTS', unpack(requests)) > 0
+end
+
+local function write_added()
+  local function write(command, key, list)
+    if #list > 0 then
+      redis.call(command, key, unpack(list))
+    end
+  end
+  write('ZADD', waiting_key, added.waiting)
+  write('HSET', machines_key, added.machines)
+  write('ZADD', deadlines_key, added.deadlines)
+  write('ZADD', index_machine, added.by_machine)
+  write('ZADD', index_source, added.by_source)
+  for status, list in pairs(added.listed) do
+    write('ZADD', index_listed .. status, list)
+  end
+end
+
+local function append(list, first, second)
+  list[#list + 1], list[#list + 2] = first, second
+end
+
+-- See indexes.lua.
+local function index_new(id, status, machine, source, has_joined)
+  added.listed[status] = added.listed[status] or {}
+  append(added.listed[status], 0, id)
+  if has_joined then
+    append(added.by_machine, 0, machine .. ':' .. id)
+  end
+  if source ~= '' then
+    append(added.by_source, 0, source .. '\0' .. id)
+  end
+end
+
+-- The investigation of this machine that was started recently enough to be shared, nil for none.
+local function recent_of(machine_id)
+  local json = recent_starts[machine_id]
+  local recent = json and cjson.decode(json)
+  return recent and now - tonumber(recent.startedAt) < reuse_for and recent or nil
+end
+
+local function open_dispatch(dispatch_id, machine_id, request_id, class, turn_of, not_after)
+  local dispatch_key = space .. ':dispatch:' .. dispatch_id
+  local tag = next_tag(class, turn_of, arrived_at)
+  take_turn(class, turn_of, tag)
+  local rank = rank_of(class, tag)
+  local fields = { 'state', 'waiting', 'machine', machine_id, 'first', request_id,
+    'class', class, 'tag', tag, 'priority', rank, 'createdAt', arrived_at }
+  if not_after ~= '' then
+    append(fields, 'notAfter', not_after)
+  end
+  redis.call('HSET', dispatch_key, unpack(fields))
+  append(added.machines, machine_id, dispatch_id)
+  append(added.waiting, arrived_at, dispatch_id)
+  add_waiting(class, 1)
+  open[machine_id] = dispatch_id
+  return rank
+end
+
+-- Returns  whether it was recorded; the rank of its dispatch if it opened one
+local function record(request_id, machine_id, doc, new_dispatch, class, turn_of, not_after, source, callback, is_forced)
   local request_key = space .. ':request:' .. request_id
-  local dispatch_id, joined = unpack(redis.call('HMGET', request_key, 'dispatch', 'with'))
-  if not dispatch_id then
-    local machine_key = space .. ':machine:' .. machine_id
-    dispatch_id = redis.call('GET', machine_key)
-    local status, shared = 'queued', nil
-    if dispatch_id then
-      joined, status, shared = join(dispatch_id, request_id, not_after)
-      redis.call('HSET', request_key, 'doc', doc, 'status', status, 'dispatch', dispatch_id, unpack(shared))
-    else
-      dispatch_id = new_dispatch
-      local dispatch_key = space .. ':dispatch:' .. dispatch_id
-      redis.call('SET', machine_key, dispatch_id)
-      redis.call('HSET', dispatch_key, 'state', 'waiting', 'machine', machine_id, 'first', request_id,
-        'priority', priority, 'createdAt', now)
-      if not_after ~= '' then
-        redis.call('HSET', dispatch_key, 'notAfter', not_after)
-      end
-      redis.call('ZADD', waiting_key, now, dispatch_id)
-      redis.call('HSET', request_key, 'doc', doc, 'status', status, 'dispatch', dispatch_id)
+  local dispatch_id, rank = open[machine_id], nil
+  local recent = not dispatch_id and is_forced ~= '1' and recent_of(machine_id)
+  local status, shared = 'queued', {}
+  if dispatch_id then
+    if redis.call('ZCARD', space .. ':dispatch:' .. dispatch_id .. ':joined') >= most_joined then
+      return false
     end
-    if batch_id ~= '' then
-      redis.call('HSET', request_key, 'batch', batch_id)
+    status, shared = join(dispatch_id, request_id, not_after)
+    local _, is_lifted = lift(dispatch_id, class, turn_of, arrived_at)
+    if is_lifted then
+      redis.call('HSET', space .. ':dispatch:' .. dispatch_id, 'lifted', 1)
     end
-    added[status] = added[status] + 1
+  elseif recent then
+    dispatch_id, status = recent.dispatch, 'started'
+    shared = { 'with', recent.request, 'investigationId', recent.investigation, 'reused', 1 }
+    if recent.attached then
+      shared[#shared + 1] = 'attached'
+      shared[#shared + 1] = 1
+    end
+  else
+    dispatch_id = new_dispatch
+    rank = open_dispatch(dispatch_id, machine_id, request_id, class, turn_of, not_after)
   end
-  replies[#replies + 1] = dispatch_id
-  replies[#replies + 1] = joined or ''
-  replies[#replies + 1] = joined and redis.call('HGET', space .. ':dispatch:' .. dispatch_id, 'priority') or priority
+  local fields = { 'status', status, 'dispatch', dispatch_id, unpack(shared) }
+  for name, value in pairs({ batch = batch_id, notAfter = not_after, callback = callback }) do
+    if value ~= '' then
+      append(fields, name, value)
+    end
+  end
+  add_doc(fields, doc)
+  redis.call('HSET', request_key, unpack(fields))
+  if status == 'queued' and not_after ~= '' then
+    append(added.deadlines, not_after, request_id)
+  end
+  count('', status, 1)
+  if batch_id ~= '' then
+    count(batch_id, status, 1)
+  end
+  index_new(request_id, status, machine_id, source, #shared > 0)
+  if status == 'started' then
+    change_status(request_id, status, status, machine_id, nil, callback ~= '' and callback or nil)
+  end
+  return true, rank
 end
 
-for status, number in pairs(added) do
-  if number > 0 then
-    redis.call('HINCRBY', counts_key, status, number)
-    if batch_id ~= '' then
-      redis.call('HINCRBY', space .. ':batch:' .. batch_id, status, number)
-    end
+local function answer_for(request_id)
+  local dispatch_id, with, reused, investigation = unpack(
+    redis.call('HMGET', space .. ':request:' .. request_id, 'dispatch', 'with', 'reused', 'investigationId'))
+  if reused then
+    return { dispatch_id, with, '0', 'reused', investigation }
+  end
+  local rank, lifted = unpack(redis.call('HMGET', space .. ':dispatch:' .. dispatch_id, 'priority', 'lifted'))
+  return { dispatch_id, with or '', rank, lifted and 'lifted' or with and 'joined' or 'new', '' }
+end
+
+local function accept(request_id, ...)
+  if is_any_known and redis.call('HEXISTS', space .. ':request:' .. request_id, 'dispatch') == 1 then
+    return answer_for(request_id)
+  end
+  local is_recorded, rank = record(request_id, ...)
+  if rank then
+    local _, _, _, new_dispatch = request_id, ...
+    return { new_dispatch, '', tostring(rank), 'new', '' }
+  end
+  return is_recorded and answer_for(request_id) or { '', '', '0', 'full', '' }
+end
+
+read_ahead()
+local replies = {}
+for i = 8, #ARGV, 10 do
+  for _, part in ipairs(accept(unpack(ARGV, i, i + 9))) do
+    replies[#replies + 1] = part
   end
 end
+write_added()
+write_order(arrived_at)
+write_counts()
 return replies

@@ -1,41 +1,78 @@
 -- Moves a dispatch and every request that it serves, in one step: begun, given back, looked up, settled.
 --
--- KEYS  1 counts   2 waiting   3 sending   4 reconciling     (see store-keys.ts)
--- ARGV  1 key space   2 dispatch id   3 call id or '' when no call is concerned
---       4 states it may be in, separated by |: waiting, sending, reconciling
---       5 state it gets: waiting | sending | reconciling | settled
---       6 status its open requests get               7 retention of what is settled, in ms
+-- KEYS  see detach.lua
+-- ARGV  3 dispatch id   4 call id or '' when no call is concerned
+--       5 states it may be in, separated by |: waiting, sending, reconciling
+--       6 state it gets: waiting | sending | reconciling | settled
+--       7 status its open requests get
 --       8 JSON object: fields to set on each of these requests
 --       9 calls to add to those made for it; none when it was being looked up, whose call is counted already
 --      10 what is in doubt, for 'reconciling'       11 ms until Defender is asked for the first time
+--      12 JSON of the error for requests whose own deadline has passed when a call begins
 --
--- Returns  {1, number of requests moved}
---          {0, present state or 'missing', call id it is in the hands of or ''}
+-- Returns  {1, {ids of the requests moved}, {ids of those that expired instead}}
+--          {0, present state or 'missing', call id it is in the hands of or '', {ids of those that expired}}
 -- Writes   all or nothing. Begun, looked up or settled again with the same call id it changes nothing and returns
---          {1, 0}: a client may send a script twice. A move out of 'sending' or 'reconciling' is refused to any call but
---          the one that began it. The reason for which it is looked up stands in its requests for as long as it is.
-local counts_key, waiting_key, sending_key, reconciling_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local space, dispatch_id, call_id = ARGV[1], ARGV[2], ARGV[3]
-local from, to, status, retention = ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7])
-local calls_to_add, cause, first_look_in = tonumber(ARGV[9]), ARGV[10], tonumber(ARGV[11])
+--          {1, {}, {}}: a client may send a script twice. A move out of 'sending' or 'reconciling' is refused to any call
+--          but the one that began it. The reason for which it is looked up stands in its requests for as long as it is.
+--          A call begins for nobody whose deadline has passed; where that is everybody, the dispatch ends without it.
+--          An investigation that requests are told of is remembered with its machine for a minute, in machine:<id>:told:
+--          a later call for the machine cannot have made it. One that was started is also kept for a day, in
+--          machine:<id>:recent, for requests that would rather share it than start another.
+local dispatch_id, call_id, from, to, status = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+local calls_to_add, cause, first_look_in, deadline_error = tonumber(ARGV[9]), ARGV[10], tonumber(ARGV[11]), ARGV[12]
+local told_for, recent_for = 60000, 24 * 3600000
 
 local dispatch_key = space .. ':dispatch:' .. dispatch_id
-local state, owner, machine, first, created, calls = unpack(
-  redis.call('HMGET', dispatch_key, 'state', 'call', 'machine', 'first', 'createdAt', 'calls'))
+local state, owner, machine, created, calls, class, tag, sent_at = unpack(redis.call('HMGET', dispatch_key,
+  'state', 'call', 'machine', 'createdAt', 'calls', 'class', 'tag', 'sentAt'))
 state, owner, calls = state or 'missing', owner or '', tonumber(calls) or 0
+-- What is corrupt must be able to end, and to let go of its machine. Without a readable state it is where the indexes
+-- have it.
+if not machine then
+  local first = redis.call('HGET', dispatch_key, 'first') or ''
+  local is_json, asked = pcall(cjson.decode, doc_of(space .. ':request:' .. first))
+  machine = is_json and type(asked) == 'table' and type(asked.machineId) == 'string' and asked.machineId or ''
+end
+if not string.find('|waiting|sending|reconciling|settled|missing|', '|' .. state .. '|', 1, true) then
+  state = redis.call('ZSCORE', sending_key, dispatch_id) and 'sending'
+    or redis.call('ZSCORE', reconciling_key, dispatch_id) and 'reconciling' or 'waiting'
+end
 if state == to and owner == call_id then
-  return { 1, 0 }
+  return { 1, {}, {} }
 end
 local is_allowed = string.find('|' .. from .. '|', '|' .. state .. '|', 1, true)
 if not is_allowed or (state ~= 'waiting' and owner ~= call_id) then
-  return { 0, state, owner }
+  return { 0, state, owner, {} }
 end
 if state ~= 'reconciling' then
   calls = calls + calls_to_add
 end
 
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local function served()
+  local ids = redis.call('ZRANGE', dispatch_key .. ':joined', 0, -1)
+  local first = redis.call('HGET', dispatch_key, 'first')
+  if first then
+    table.insert(ids, 1, first)
+  end
+  return ids
+end
+
+local expired = {}
+if to == 'sending' then
+  for _, request_id in ipairs(served()) do
+    local not_after = redis.call('HGET', space .. ':request:' .. request_id, 'notAfter')
+    if not_after and tonumber(not_after) <= now then
+      local _, _, has_ended = detach(request_id, 'expired', { 'error', deadline_error })
+      expired[#expired + 1] = request_id
+      if has_ended then
+        write_counts()
+        return { 0, 'settled', '', expired }
+      end
+    end
+  end
+end
+
 local given = cjson.decode(ARGV[8])
 local fields = {}
 for name, value in pairs(given) do
@@ -46,86 +83,86 @@ if calls > 0 then
   fields[#fields + 1] = 'attempts'
   fields[#fields + 1] = calls
 end
-
-local is_open = { queued = true, dispatching = true }
-
-local function move_in_batch(batch_id, old_status)
-  local batch_key = space .. ':batch:' .. batch_id
-  -- Never sealed and gone by itself: counting on would bring it back, for ever.
-  if redis.call('EXISTS', batch_key) == 0 then
-    return
-  end
-  redis.call('HINCRBY', batch_key, old_status, -1)
-  redis.call('HINCRBY', batch_key, status, 1)
-  if is_open[status] then
-    return
-  end
-  local queued, dispatching, accepting = unpack(redis.call('HMGET', batch_key, 'queued', 'dispatching', 'accepting'))
-  if not accepting and (tonumber(queued) or 0) == 0 and (tonumber(dispatching) or 0) == 0 then
-    redis.call('HSET', batch_key, 'completedAt', now)
-    redis.call('PEXPIRE', batch_key, retention)
-    redis.call('PEXPIRE', batch_key .. ':items', retention)
-  end
+if to == 'sending' then
+  fields[#fields + 1] = 'dispatchedAt'
+  fields[#fields + 1] = now
 end
 
 local function move_request(request_id)
   local request_key = space .. ':request:' .. request_id
-  local old_status, batch_id = unpack(redis.call('HMGET', request_key, 'status', 'batch'))
+  local old_status, batch_id, callback, not_after = unpack(
+    redis.call('HMGET', request_key, 'status', 'batch', 'callback', 'notAfter'))
   if not is_open[old_status] then
-    return 0
+    return false
   end
   if state == 'reconciling' then
     redis.call('HDEL', request_key, 'error')
   end
-  redis.call('HSET', request_key, 'status', status, unpack(fields))
-  if to == 'sending' then
-    redis.call('HSET', request_key, 'dispatchedAt', now)
-  elseif status == 'queued' then
+  if #fields > 0 then
+    redis.call('HSET', request_key, unpack(fields))
+  end
+  if status == 'queued' then
     redis.call('HDEL', request_key, 'dispatchedAt')
-  elseif to == 'settled' then
-    redis.call('PEXPIRE', request_key, retention)
   end
-  if status == old_status then
-    return 1
+  if not_after and status == 'queued' then
+    redis.call('ZADD', deadlines_key, not_after, request_id)
+  elseif not_after and old_status == 'queued' then
+    redis.call('ZREM', deadlines_key, request_id)
   end
-  redis.call('HINCRBY', counts_key, old_status, -1)
-  redis.call('HINCRBY', counts_key, status, 1)
-  if batch_id then
-    move_in_batch(batch_id, old_status)
-  end
-  return 1
+  change_status(request_id, old_status, status, machine, batch_id, callback)
+  return true
 end
 
-local moved = move_request(first)
-local joined = redis.call('LRANGE', dispatch_key .. ':joined', 0, -1)
-for i = 1, #joined do
-  moved = moved + move_request(joined[i])
+local moved = {}
+for _, request_id in ipairs(served()) do
+  if move_request(request_id) then
+    moved[#moved + 1] = request_id
+  end
 end
+write_counts()
 
-redis.call('HSET', dispatch_key, 'state', to, 'call', call_id)
 if calls > 0 then
   redis.call('HSET', dispatch_key, 'calls', calls)
 end
 redis.call('ZREM', ({ waiting = waiting_key, sending = sending_key, reconciling = reconciling_key })[state], dispatch_id)
-if state == 'reconciling' then
-  redis.call('HDEL', dispatch_key, 'cause', 'error')
+if state == 'waiting' then
+  count_waiting(class, -1)
+elseif state == 'reconciling' then
+  redis.call('HDEL', dispatch_key, 'cause', 'error', 'doubtedAt')
 end
+
+if to == 'settled' then
+  close_dispatch(dispatch_id, machine, call_id)
+  local investigation = given.investigationId and tostring(given.investigationId)
+  if investigation then
+    local told_key = space .. ':machine:' .. machine .. ':told'
+    redis.call('SADD', told_key, investigation)
+    redis.call('PEXPIRE', told_key, told_for)
+  end
+  if investigation and status == 'started' then
+    redis.call('SET', space .. ':machine:' .. machine .. ':recent', cjson.encode({
+      request = moved[1], dispatch = dispatch_id, investigation = investigation, startedAt = sent_at or tostring(now),
+      attached = given.attached and true or false,
+    }), 'PX', recent_for)
+  end
+  return { 1, moved, expired }
+end
+
+redis.call('HSET', dispatch_key, 'state', to, 'call', call_id)
 if to == 'sending' then
   redis.call('HSET', dispatch_key, 'sentAt', now)
   redis.call('ZADD', sending_key, now, dispatch_id)
+  -- The line of a class is as far as the greatest tag of what was begun of it, see order.lua.
+  if tag and tonumber(tag) > (tonumber(redis.call('HGET', order_key, 'begun:' .. class)) or 0) then
+    redis.call('HSET', order_key, 'begun:' .. class, tag)
+  end
 elseif to == 'waiting' then
   redis.call('HSET', dispatch_key, 'call', '')
   redis.call('ZADD', waiting_key, created, dispatch_id)
-elseif to == 'reconciling' then
-  -- Kept with the dispatch too: a request that joins now gets the same reason.
-  redis.call('HSET', dispatch_key, 'cause', cause, 'error', given.error)
-  redis.call('ZADD', reconciling_key, now + first_look_in, dispatch_id)
+  count_waiting(class, 1)
 else
-  local machine_key = space .. ':machine:' .. machine
-  if redis.call('GET', machine_key) == dispatch_id then
-    redis.call('DEL', machine_key)
-  end
-  redis.call('PEXPIRE', dispatch_key, retention)
-  redis.call('PEXPIRE', dispatch_key .. ':joined', retention)
+  -- Kept with the dispatch too: a request that joins now gets the same reason.
+  redis.call('HSET', dispatch_key, 'cause', cause, 'error', given.error, 'doubtedAt', now)
+  redis.call('ZADD', reconciling_key, now + first_look_in, dispatch_id)
 end
-return { 1, moved }
+return { 1, moved, expired }

@@ -1,12 +1,13 @@
 -- Closes a batch for further requests. What was recorded until now is the whole of it.
 --
 -- KEYS  1 batch   2 items of the batch              (see store-keys.ts)
--- ARGV  1 retention of a completed batch, in ms
+-- ARGV  1 retention of a completed batch, in ms   2 JSON array: its requests that come last in the order
 --
 -- Returns  1 when the batch is complete already, else 0
 local batch_key, items_key = KEYS[1], KEYS[2]
 
 redis.call('HDEL', batch_key, 'accepting')
+redis.call('HSET', batch_key, 'tail', ARGV[2])
 local queued, dispatching = unpack(redis.call('HMGET', batch_key, 'queued', 'dispatching'))
 if (tonumber(queued) or 0) == 0 and (tonumber(dispatching) or 0) == 0 then
   local clock = redis.call('TIME')

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
+import { createBacklogRoom } from './backlog-room.ts';
+import type { Room } from './backlog-room.ts';
+import { freshIds } from './request-ids.ts';
+import { arrivedAtMs, item, keySpace, machine, openTestStore } from './test-support/test-store.ts';
+import type { TestStore } from './test-support/test-store.ts';
+
+const items = (size: number) => Array.from({ length: size }, (_, i) => item({ machineId: machine(i + 1) }));
+
+describe('room in the backlog', () => {
+  const redis = useEmbeddedRedis();
+  let store: TestStore;
+  beforeEach(async () => {
+    await redis.flush();
+    store = await openTestStore(redis.url);
+  });
+  afterEach(() => store.close());
+
+  const keep = (size: number, bounds: { requests: number; dispatches?: number }, batch = freshIds().batch) =>
+    createBacklogRoom(store.redis, keySpace).keep(
+      size,
+      { requests: bounds.requests, dispatches: bounds.dispatches },
+      { batch },
+    );
+
+  function kept(room: Room) {
+    assert.ok(room.kind === 'kept', room.kind);
+    return room;
+  }
+
+  it('is kept up to the bound, and counts what waits and what room is kept for', async () => {
+    await store.intake.acceptBatch(items(3), arrivedAtMs);
+    kept(await keep(2, { requests: 6 }));
+    assert.deepEqual(await keep(2, { requests: 6 }), { kind: 'full', requests: 5, dispatches: 5 });
+    kept(await keep(1, { requests: 6 }));
+    assert.equal((await keep(1, { requests: 6 })).kind, 'full');
+  });
+
+  it('is there again once it was given back, and by itself if its intake died', async () => {
+    const room = kept(await keep(5, { requests: 5 }));
+    assert.equal((await keep(1, { requests: 5 })).kind, 'full');
+    await room.giveBack();
+    kept(await keep(5, { requests: 5 }));
+    const [[member, endsAt] = []] = await reservations();
+    const [seconds] = await redis.client.time();
+    assert.ok(Math.abs(Number(endsAt) - Number(seconds) * 1_000 - 60_000) < 3_000);
+    await redis.client.zadd(`${keySpace}:reservations`, Number(seconds) * 1_000, member ?? '');
+    kept(await keep(5, { requests: 5 }));
+    assert.equal((await reservations()).length, 1, 'what was given up is gone');
+  });
+
+  it('has a bound of dispatches, which many requests for one machine share', async () => {
+    await store.intake.acceptBatch([...items(2), ...items(2)], arrivedAtMs);
+    assert.deepEqual(await keep(2, { requests: 9, dispatches: 3 }), {
+      kind: 'full',
+      requests: 4,
+      dispatches: 2,
+    });
+    kept(await keep(1, { requests: 9, dispatches: 3 }));
+  });
+
+  it('is kept for what was begun before, however full it is', async () => {
+    const ids = freshIds();
+    await store.intake.acceptBatch(items(3), arrivedAtMs, ids);
+    assert.equal((await keep(3, { requests: 3 })).kind, 'full');
+    kept(await keep(3, { requests: 3 }, ids.batch));
+    const room = createBacklogRoom(store.redis, keySpace);
+    const one = await store.intake.acceptOne(item(), arrivedAtMs);
+    const bounds = { requests: 1, dispatches: undefined };
+    kept(await room.keep(1, bounds, { request: one.id }));
+    assert.equal((await room.keep(1, bounds, { request: freshIds().request(0) })).kind, 'full');
+  });
+
+  async function reservations(): Promise<string[][]> {
+    const flat = await redis.client.zrange(`${keySpace}:reservations`, 0, '-1', 'WITHSCORES');
+    return flat.flatMap((member, i) => (i % 2 === 0 ? [[member, flat[i + 1] ?? '']] : []));
+  }
+});

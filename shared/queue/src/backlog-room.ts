@@ -1,0 +1,58 @@
+import { randomUUID } from 'node:crypto';
+import type { Redis } from 'ioredis';
+import { z } from 'zod';
+import { loadScript } from '@diq/quota/script.ts';
+import { storeKeys } from './store-keys.ts';
+
+/** How much may wait. */
+export interface BacklogBounds {
+  requests: number;
+  /** `undefined`: as many as there are requests. */
+  dispatches: number | undefined;
+}
+
+export type Room =
+  /** To be given back as soon as the requests are recorded, or could not be. */
+  | { kind: 'kept'; giveBack(): Promise<void> }
+  /** What waits, with what is being recorded at this moment. */
+  | { kind: 'full'; requests: number; dispatches: number };
+
+export interface BacklogRoom {
+  /**
+   * Keeps room for so many requests. `begun` is the id of the batch, or of the request outside one, that they are
+   * recorded under: what was begun before is let through, so that it can be completed.
+   */
+  keep(size: number, bounds: BacklogBounds, begun: { batch: string } | { request: string }): Promise<Room>;
+}
+
+/** Longer than recording the largest batch takes; after that the intake is taken for dead. */
+const giveUpAfterMs = 60_000;
+
+const script = loadScript(new URL('./lua/reserve-backlog.lua', import.meta.url));
+const reply = z.tuple([z.number(), z.number(), z.number()]);
+
+/** Room in the backlog, kept in Redis for all intakes together. See `lua/reserve-backlog.lua`. */
+export function createBacklogRoom(redis: Redis, keySpace: string): BacklogRoom {
+  const keys = storeKeys(keySpace);
+
+  return {
+    async keep(size, bounds, begun) {
+      const name = randomUUID();
+      const begunKey = 'batch' in begun ? keys.batch(begun.batch) : keys.request(begun.request);
+      const [isKept, requests, dispatches] = reply.parse(
+        await script(
+          redis,
+          [keys.counts, keys.waiting, keys.reservations, begunKey],
+          [size, name, giveUpAfterMs, bounds.requests, bounds.dispatches ?? ''],
+        ),
+      );
+      if (isKept === 0) return { kind: 'full', requests, dispatches };
+      return {
+        kind: 'kept',
+        async giveBack() {
+          await redis.zrem(keys.reservations, `${name}:${size}`);
+        },
+      };
+    },
+  };
+}

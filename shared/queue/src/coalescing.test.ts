@@ -1,0 +1,218 @@
+import assert from 'node:assert/strict';
+import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
+import { createRequestIntake, TooManyJoinedError } from './accept-requests.ts';
+import type { RequestIntake, RequestIntakeOptions } from './accept-requests.ts';
+import { storeKeys } from './store-keys.ts';
+import {
+  arrivedAtMs,
+  item,
+  keySpace,
+  machine,
+  openTestStore,
+  retentionMs,
+} from './test-support/test-store.ts';
+import type { TestStore } from './test-support/test-store.ts';
+
+const hourMs = 3_600_000;
+const keys = storeKeys(keySpace);
+
+describe('requests for one machine', () => {
+  const redis = useEmbeddedRedis();
+  let store: TestStore;
+  beforeEach(async () => {
+    await redis.flush();
+    store = await openTestStore(redis.url);
+  });
+  afterEach(() => store.close());
+
+  const intakeWith = (options: Partial<RequestIntakeOptions>): RequestIntake =>
+    createRequestIntake({ redis: store.redis, keySpace, tickets: store.tickets, retentionMs, ...options });
+  const accept = (fields: Parameters<typeof item>[0] = {}, intake = store.intake) =>
+    intake.acceptOne(item(fields), arrivedAtMs);
+  const placeOf = async (id: string) => (await store.tickets.positions([(await store.dispatchOf(id)).id]))[0];
+
+  describe('a joiner that is more urgent', () => {
+    let waiting: string;
+    beforeEach(async () => {
+      await accept({ machineId: machine(2), priority: 'high' });
+      waiting = (await accept({ priority: 'low' })).id;
+      assert.equal(await placeOf(waiting), 2);
+    });
+
+    it('takes the dispatch along to where it would stand itself', async () => {
+      await accept({ priority: 'critical' });
+      assert.equal(await placeOf(waiting), 1);
+      const dispatch = await store.dispatchOf(waiting);
+      assert.equal(dispatch.priority, 'critical');
+      const fresh = await accept({ machineId: machine(3), priority: 'critical', source: 'else' });
+      assert.equal((await store.dispatchOf(fresh.id)).rank, dispatch.rank);
+    });
+
+    it('lets the request that was there keep its own priority', async () => {
+      await accept({ priority: 'critical' });
+      assert.equal((await store.request(waiting)).document.priority, 'low');
+    });
+
+    it('is followed by the ticket at the next join, where the one who recorded it died before', async () => {
+      const setRanks = () => Promise.reject(new Error('died'));
+      const dying = intakeWith({ tickets: { ...store.tickets, setRanks } });
+      await assert.rejects(accept({ priority: 'critical' }, dying), /died/);
+      assert.equal(await placeOf(waiting), 2);
+      await accept({ priority: 'low' });
+      assert.equal(await placeOf(waiting), 1);
+      const { id } = await store.dispatchOf(waiting);
+      assert.equal(await redis.client.hexists(keys.dispatch(id), 'lifted'), 0);
+    });
+
+    it('is drawn at its place also where the ticket was lost', async () => {
+      await store.tickets.remove((await store.dispatchOf(waiting)).id);
+      await accept({ priority: 'critical' });
+      assert.equal(await placeOf(waiting), 1);
+    });
+
+    it('takes it along also while it is called, in case it comes back', async () => {
+      const { id, rank } = await store.dispatchOf(waiting);
+      await store.dispatches.begin(id, 'call-1');
+      await accept({ priority: 'critical' });
+      await store.dispatches.giveBack(id, 'call-1');
+      const after = await store.dispatchOf(waiting);
+      assert.equal(after.priority, 'critical');
+      assert.ok(after.rank < rank);
+      assert.equal(await redis.client.hget(keys.order, 'waiting:critical'), '1');
+    });
+  });
+
+  it('stay where they are when a less urgent one joins', async () => {
+    const { id } = await accept({ priority: 'high' });
+    const { rank } = await store.dispatchOf(id);
+    await accept({ priority: 'low' });
+    const after = await store.dispatchOf(id);
+    assert.deepEqual([after.rank, after.priority], [rank, 'high']);
+  });
+
+  it('go at the turn of the source that would be first, though another asked first', async () => {
+    for (let n = 10; n < 20; n += 1) await accept({ machineId: machine(n), source: 'bulk' });
+    const { id } = await accept({ source: 'bulk' });
+    assert.equal(await placeOf(id), 11);
+    await accept({ source: 'few' });
+    assert.equal(await placeOf(id), 2);
+  });
+
+  it('send all their comments with the one call', async () => {
+    const { id } = await accept({ comment: 'beacon seen' });
+    for (let i = 0; i < 12; i += 1) await accept({ comment: `note ${i}`, source: 'helpdesk' });
+    const { comment } = await store.dispatchOf(id);
+    const lines = comment.split('\n');
+    assert.deepEqual(lines.slice(0, 2), ['beacon seen', '--- also asked by helpdesk: note 0']);
+    assert.deepEqual(lines.slice(-2), ['--- also asked by helpdesk: note 8', '--- and 3 more']);
+  });
+
+  describe('whose investigation was started just now', () => {
+    let first: string;
+    let sharing: RequestIntake;
+    beforeEach(async () => {
+      sharing = intakeWith({ reuseWindowMs: hourMs });
+      first = (await accept()).id;
+      await callFor(first, { investigationId: '5146' });
+    });
+
+    it('are told of it at once: no dispatch, no ticket, no slot', async () => {
+      const again = await accept({ comment: 'me too' }, sharing);
+      assert.deepEqual(again, { id: again.id, coalescedWith: first, investigationId: '5146' });
+      const { document } = await store.request(again.id);
+      const { status, investigationId, coalescedWith, attempts } = document;
+      assert.deepEqual([status, investigationId, coalescedWith, attempts], ['started', '5146', first, 0]);
+      assert.deepEqual([await store.tickets.countAll(), await store.dispatches.countWaiting()], [0, 0]);
+      assert.equal((await store.reader.backlog()).counts.started, 2);
+      assert.ok((await redis.client.pttl(keys.request(again.id))) > 0, 'it does not stay for ever');
+    });
+
+    it('complete a batch that holds nothing else', async () => {
+      const { batchId, accepted } = await sharing.acceptBatch([item(), item()], arrivedAtMs);
+      assert.deepEqual(
+        accepted.map((one) => one?.investigationId),
+        ['5146', '5146'],
+      );
+      const batch = await store.reader.findBatch(batchId);
+      assert.deepEqual([batch?.isComplete, batch?.counts.started, batch?.counts.queued], [true, 2, 0]);
+    });
+
+    it('are told the same when they are recorded twice', async () => {
+      const ids = { batch: 'b', request: () => 'request-1', dispatch: () => 'dispatch-1' };
+      const once = await sharing.acceptOne(item(), arrivedAtMs, ids);
+      const before = await store.dump();
+      assert.deepEqual(await sharing.acceptOne(item(), arrivedAtMs, ids), once);
+      assert.deepEqual(await store.dump(), before);
+    });
+
+    it('get another one by force, which the next ones join', async () => {
+      const forced = await accept({ force: true }, sharing);
+      assert.equal(forced.coalescedWith, undefined);
+      assert.equal((await store.request(forced.id)).document.status, 'queued');
+      assert.equal((await accept({ force: true }, sharing)).coalescedWith, forced.id);
+      assert.equal((await accept({}, sharing)).coalescedWith, forced.id);
+      assert.equal(await store.tickets.countAll(), 1);
+    });
+
+    it('get another one when it was started too long ago, and where none is to be shared', async () => {
+      const started = JSON.parse((await redis.client.get(keys.machineRecent(machine(1)))) ?? '') as object;
+      const old = { ...started, startedAt: String(Date.now() - hourMs - 1) };
+      await redis.client.set(keys.machineRecent(machine(1)), JSON.stringify(old));
+      assert.equal((await accept({}, sharing)).coalescedWith, undefined);
+      await store.dispatches.endWaiting((await store.dispatches.waitingPage(0, 1))[0]!, {
+        status: 'cancelled',
+        attempts: 0,
+      });
+      assert.equal((await accept({}, intakeWith({ reuseWindowMs: 0 }))).coalescedWith, undefined);
+    });
+
+    it('are told where it is not provably the one that was asked for', async () => {
+      const other = await accept({ machineId: machine(2) });
+      await callFor(other.id, { investigationId: '7', attached: true });
+      const { id } = await accept({ machineId: machine(2) }, sharing);
+      assert.equal((await store.request(id)).document.attached, true);
+    });
+  });
+
+  it('share no investigation that failed to start', async () => {
+    const { id } = await accept();
+    const dispatch = await store.dispatchOf(id);
+    await store.dispatches.begin(dispatch.id, 'call-1');
+    await store.dispatches.settle(dispatch.id, 'call-1', { status: 'failed', attempts: 1 });
+    const again = await accept({}, intakeWith({ reuseWindowMs: hourMs }));
+    assert.equal(again.coalescedWith, undefined);
+  });
+
+  describe('that are more than one call can serve', () => {
+    it('are refused, and recorded nowhere', async () => {
+      const narrow = intakeWith({ maxJoined: 2 });
+      for (let i = 0; i < 3; i += 1) await accept({}, narrow);
+      const before = await store.dump();
+      await assert.rejects(accept({}, narrow), TooManyJoinedError);
+      assert.deepEqual(await store.dump(), before);
+    });
+
+    it('are refused one by one in a batch, which keeps the refusals', async () => {
+      const narrow = intakeWith({ maxJoined: 1 });
+      const items = [item(), item(), item(), item({ machineId: machine(2) })];
+      const { batchId, accepted, tooManyJoined } = await narrow.acceptBatch(items, arrivedAtMs);
+      assert.deepEqual(tooManyJoined, [2]);
+      assert.equal(accepted[2], undefined);
+      const batch = await store.reader.findBatch(batchId);
+      assert.deepEqual([batch?.counts.total, batch?.counts.rejected, batch?.counts.queued], [4, 1, 3]);
+      const third = (await store.reader.batchItems(batchId, 0, 9))[2];
+      assert.ok(third && 'rejected' in third);
+      assert.equal((third.rejected.error as { code: string }).code, 'too_many_joined');
+    });
+  });
+
+  async function callFor(
+    requestId: string,
+    told: { investigationId: string; attached?: boolean },
+  ): Promise<void> {
+    const { id } = await store.dispatchOf(requestId);
+    await store.tickets.remove(id);
+    await store.dispatches.begin(id, 'call-1');
+    await store.dispatches.settle(id, 'call-1', { status: 'started', attempts: 1, ...told });
+  }
+});

@@ -1,0 +1,15 @@
+-- Cancels one request that is queued. Against the beginning of its call it is won by whoever's script runs first.
+--
+-- Behind indexes.lua, detach.lua and audit.lua.
+-- KEYS  see detach.lua
+-- ARGV  3 request id   4 the entry for the record   5 ms for which entries are kept
+--
+-- Returns  {'cancelled now', dispatch id, 1 if the dispatch ended with it: its ticket can go}
+--          {present status or 'missing', '', 0}: nothing is written
+local is_detached, found, has_ended = detach(ARGV[3], 'cancelled', {})
+if not is_detached then
+  return { found, '', 0 }
+end
+write_counts()
+audit(space .. ':audit', ARGV[4], ARGV[5])
+return { 'cancelled now', found, has_ended and 1 or 0 }

@@ -1,0 +1,83 @@
+-- Changes priority or deadline of one request that is queued, and with it the place of its dispatch: that goes by the
+-- most urgent of its requests, and waits as long as the most patient.
+--
+-- Behind indexes.lua, detach.lua, order.lua and audit.lua.
+-- KEYS  see detach.lua
+-- ARGV  3 request id   4 JSON of what it asked, as the caller of this script knows it   5 the same, changed
+--       6 'not after' ms or ''   7 whose turn it uses   8 its time of arrival, ms   9 JSON of the order's rules
+--       10 the entry for the record   11 ms for which entries are kept
+--
+-- Returns  {'changed', dispatch id, the dispatch's priority}
+--          {'outdated', '', 0}: somebody else changed it; nothing is written
+--          {present status or 'missing', '', 0}: it is not queued; nothing is written
+-- Writes   'lifted' on the dispatch too, until its ticket has followed
+local request_id, known, changed, not_after = ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local turn_of, arrived_at = ARGV[7], tonumber(ARGV[8])
+
+local request_key = space .. ':request:' .. request_id
+local status, dispatch_id = unpack(redis.call('HMGET', request_key, 'status', 'dispatch'))
+if status ~= 'queued' then
+  return { status or 'missing', '', 0 }
+elseif doc_of(request_key) ~= known then
+  return { 'outdated', '', 0 }
+end
+open_order(ARGV[9], now)
+
+local doc = {}
+add_doc(doc, changed)
+redis.call('HDEL', request_key, unpack(doc_parts))
+redis.call('HSET', request_key, unpack(doc))
+if not_after == '' then
+  redis.call('HDEL', request_key, 'notAfter')
+  redis.call('ZREM', deadlines_key, request_id)
+else
+  redis.call('HSET', request_key, 'notAfter', not_after)
+  redis.call('ZADD', deadlines_key, not_after, request_id)
+end
+
+local dispatch_key = space .. ':dispatch:' .. dispatch_id
+local first, class = unpack(redis.call('HMGET', dispatch_key, 'first', 'class'))
+local requests = redis.call('ZRANGE', dispatch_key .. ':joined', 0, -1)
+requests[#requests + 1] = first
+
+-- The most urgent class and the latest deadline, nil where one of the requests has none.
+local best, latest = nil, 0
+for _, id in ipairs(requests) do
+  local its_key = space .. ':request:' .. id
+  local deadline = redis.call('HGET', its_key, 'notAfter')
+  local its_class = cjson.decode(doc_of(its_key)).priority
+  if not best or urgency[its_class] < urgency[best] then
+    best = its_class
+  end
+  latest = latest and deadline and math.max(latest, tonumber(deadline)) or nil
+end
+if latest then
+  redis.call('HSET', dispatch_key, 'notAfter', string.format('%.0f', latest))
+else
+  redis.call('HDEL', dispatch_key, 'notAfter')
+end
+
+if urgency[best] < urgency[class] then
+  lift(dispatch_id, best, turn_of, arrived_at)
+elseif urgency[best] > urgency[class] then
+  -- As if it had come in this class from the first. One that was moved to the head stays there.
+  local new_tag = next_tag(best, turn_of, arrived_at)
+  take_turn(best, turn_of, new_tag)
+  add_waiting(class, -1)
+  add_waiting(best, 1)
+  redis.call('HSET', dispatch_key, 'class', best, 'tag', new_tag)
+  if redis.call('HEXISTS', dispatch_key, 'head') == 0 then
+    redis.call('HSET', dispatch_key, 'priority', rank_of(best, new_tag))
+  end
+  -- It may be the last of its batches now: which one is, is read again (batch-tail.ts).
+  for _, id in ipairs(requests) do
+    local batch_id = redis.call('HGET', space .. ':request:' .. id, 'batch')
+    if batch_id then
+      redis.call('HDEL', space .. ':batch:' .. batch_id, 'tail')
+    end
+  end
+end
+redis.call('HSET', dispatch_key, 'lifted', 1)
+write_order(arrived_at)
+audit(space .. ':audit', ARGV[10], ARGV[11])
+return { 'changed', dispatch_id, tonumber(redis.call('HGET', dispatch_key, 'priority')) }

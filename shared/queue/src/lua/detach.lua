@@ -1,0 +1,132 @@
+-- What all scripts share that move requests; it stands in front of each of them, and behind indexes.lua.
+--
+-- KEYS  1 counts   2 waiting   3 sending   4 reconciling   5 deadlines   6 order   7 callbacks due    (see store-keys.ts)
+-- ARGV  1 key space   2 retention of what is settled, in ms
+--
+-- A script that calls `change_status` or `detach` calls `write_counts` once at its end.
+local counts_key, waiting_key, sending_key, reconciling_key, deadlines_key, order_key, callbacks_key = unpack(KEYS)
+local space, retention = ARGV[1], tonumber(ARGV[2])
+local machines_key = space .. ':machines'
+
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+
+local is_open = { queued = true, dispatching = true }
+
+-- By batch id, '' for all requests: status -> by how much its number changes.
+local changes = { [''] = {} }
+
+local function count(batch_id, status, by)
+  changes[batch_id] = changes[batch_id] or {}
+  changes[batch_id][status] = (changes[batch_id][status] or 0) + by
+end
+
+-- Gives a request another status. `batch_id` and `callback` are its fields, nil where it has none.
+local function change_status(request_id, old_status, status, machine, batch_id, callback)
+  local request_key = space .. ':request:' .. request_id
+  redis.call('HSET', request_key, 'status', status)
+  if status ~= old_status then
+    count('', old_status, -1)
+    count('', status, 1)
+    if batch_id then
+      count(batch_id, old_status, -1)
+      count(batch_id, status, 1)
+    end
+  end
+  if is_open[status] then
+    index_move(request_id, old_status, status)
+    return
+  end
+  local source = source_in(doc_of(request_key))
+  index_end(request_id, old_status, status, machine, source, now + retention)
+  forget_ended(now)
+  redis.call('PEXPIRE', request_key, retention)
+  if callback then
+    redis.call('RPUSH', callbacks_key, request_id)
+  end
+end
+
+local function complete_if_done(batch_id, batch_key)
+  local queued, dispatching, accepting, callback = unpack(
+    redis.call('HMGET', batch_key, 'queued', 'dispatching', 'accepting', 'callback'))
+  if accepting or (tonumber(queued) or 0) > 0 or (tonumber(dispatching) or 0) > 0 then
+    return
+  end
+  redis.call('HSET', batch_key, 'completedAt', now)
+  redis.call('PEXPIRE', batch_key, retention)
+  redis.call('PEXPIRE', batch_key .. ':items', retention)
+  if callback then
+    redis.call('RPUSH', callbacks_key, 'batch:' .. batch_id)
+  end
+end
+
+-- Writes what `change_status` counted, and completes the batches that have nothing open any more.
+local function write_counts()
+  for batch_id, by_status in pairs(changes) do
+    local key = batch_id == '' and counts_key or space .. ':batch:' .. batch_id
+    -- A batch that was never sealed goes by itself: counting on would bring it back, for ever.
+    if batch_id == '' or redis.call('EXISTS', key) == 1 then
+      for status, by in pairs(by_status) do
+        if by ~= 0 then
+          redis.call('HINCRBY', key, status, by)
+        end
+      end
+      if batch_id ~= '' then
+        complete_if_done(batch_id, key)
+      end
+    end
+  end
+end
+
+-- The number of dispatches of a class that wait, see order.lua.
+local function count_waiting(class, by)
+  if class then
+    redis.call('HINCRBY', order_key, 'waiting:' .. class, by)
+  end
+end
+
+-- A dispatch that nobody waits for any more, or whose outcome is stored: its machine is free for a new one.
+local function close_dispatch(dispatch_id, machine, call_id)
+  local dispatch_key = space .. ':dispatch:' .. dispatch_id
+  redis.call('HSET', dispatch_key, 'state', 'settled', 'call', call_id)
+  if redis.call('HGET', machines_key, machine) == dispatch_id then
+    redis.call('HDEL', machines_key, machine)
+  end
+  redis.call('PEXPIRE', dispatch_key, retention)
+  redis.call('PEXPIRE', dispatch_key .. ':joined', retention)
+end
+
+-- Takes a queued request out of its dispatch and ends it with this status. The next one that joined takes the first
+-- one's place; with the last one the dispatch ends, and its ticket has nothing left to do.
+--
+-- fields   {name, value, …} to set on the request, {} for none
+-- Returns  true, dispatch id, whether the dispatch ended
+--          false, present status or 'missing': a request that is not queued stays as it is
+local function detach(request_id, status, fields)
+  local request_key = space .. ':request:' .. request_id
+  local old_status, dispatch_id, batch_id, callback = unpack(
+    redis.call('HMGET', request_key, 'status', 'dispatch', 'batch', 'callback'))
+  if old_status ~= 'queued' then
+    return false, old_status or 'missing'
+  end
+  if #fields > 0 then
+    redis.call('HSET', request_key, unpack(fields))
+  end
+  local dispatch_key = space .. ':dispatch:' .. dispatch_id
+  local first, machine, class = unpack(redis.call('HMGET', dispatch_key, 'first', 'machine', 'class'))
+  change_status(request_id, old_status, status, machine, batch_id, callback)
+  redis.call('ZREM', deadlines_key, request_id)
+  if first ~= request_id then
+    redis.call('ZREM', dispatch_key .. ':joined', request_id)
+    return true, dispatch_id, false
+  end
+  local next_one = redis.call('ZPOPMIN', dispatch_key .. ':joined')[1]
+  if next_one then
+    redis.call('HSET', dispatch_key, 'first', next_one)
+    return true, dispatch_id, false
+  end
+  redis.call('ZREM', waiting_key, dispatch_id)
+  count_waiting(class, -1)
+  close_dispatch(dispatch_id, machine, '')
+  return true, dispatch_id, true
+end

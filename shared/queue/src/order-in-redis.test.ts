@@ -1,0 +1,174 @@
+import assert from 'node:assert/strict';
+import * as fc from 'fast-check';
+import { priorities } from '@diq/contracts/priority.ts';
+import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
+import { createRequestIntake } from './accept-requests.ts';
+import { defaultHeadStartMs, defaultOrderRules, orderRules } from './order.ts';
+import { storeKeys } from './store-keys.ts';
+import { createLine } from './test-support/order-model.ts';
+import {
+  arrivedAtMs,
+  item,
+  keySpace,
+  machine,
+  openTestStore,
+  retentionMs,
+} from './test-support/test-store.ts';
+import type { TestStore } from './test-support/test-store.ts';
+
+const minuteMs = 60_000;
+const hourMs = 60 * minuteMs;
+const yearMs = 365 * 24 * hourMs;
+const keys = storeKeys(keySpace);
+
+const steps = fc.array(
+  fc.oneof(
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        priority: fc.constantFrom(...priorities),
+        source: fc.integer({ min: 0, max: 2 }),
+        pauseMs: fc.integer({ min: 0, max: 3 * hourMs }),
+      }),
+    },
+    { weight: 2, arbitrary: fc.constant('begin' as const) },
+  ),
+  { minLength: 5, maxLength: 30 },
+);
+
+describe('the order in Redis', () => {
+  const redis = useEmbeddedRedis();
+  let store: TestStore;
+  beforeEach(async () => {
+    await redis.flush();
+    store = await openTestStore(redis.url);
+  });
+  afterEach(() => store.close());
+
+  let machines = 0;
+  /** One request for a machine of its own. @returns its dispatch */
+  async function arrive(fields: Parameters<typeof item>[0], nowMs = arrivedAtMs): Promise<string> {
+    const { id } = await store.intake.acceptOne(item({ machineId: machine(machines++), ...fields }), nowMs);
+    return (await store.request(id)).dispatchId;
+  }
+
+  /** What a worker does with the ticket that is next. */
+  async function begin(): Promise<string | undefined> {
+    const next = await store.tickets.next();
+    if (next === undefined) return undefined;
+    await store.tickets.remove(next);
+    assert.deepEqual(await store.dispatches.begin(next, 'call'), { moved: true });
+    await store.dispatches.settle(next, 'call', { status: 'failed', attempts: 1 });
+    return next;
+  }
+
+  it('is what its rules say, whatever arrives and is begun', async function () {
+    this.timeout(10_000);
+    await fc.assert(
+      fc.asyncProperty(steps, async (given) => {
+        await redis.flush();
+        let line = createLine(defaultOrderRules, arrivedAtMs);
+        const numbers = new Map<number, string>();
+        let nowMs = arrivedAtMs;
+        for (const step of given) {
+          if (step === 'begin') {
+            const next = line.begin();
+            assert.equal(await begin(), next && numbers.get(next.number));
+          } else {
+            nowMs += step.pauseMs;
+            if ((await redis.client.zcard(keys.waiting)) === 0) line = createLine(defaultOrderRules, nowMs);
+            const source = `source-${step.source}`;
+            const expected = line.arrive(step.priority, source, nowMs);
+            const dispatchId = await arrive({ priority: step.priority, source }, nowMs);
+            numbers.set(expected.number, dispatchId);
+            assert.equal((await store.dispatches.find(dispatchId))?.rank, expected.rank);
+          }
+        }
+      }),
+      { numRuns: 15, endOnFailure: true },
+    );
+  });
+
+  it('gives a source with 3 machines its turns among those of one with 500', async () => {
+    const bulk = Array.from({ length: 500 }, () => item({ machineId: machine(machines++), source: 'bulk' }));
+    await store.intake.acceptBatch(bulk, arrivedAtMs);
+    for (let i = 0; i < 10; i += 1) await begin();
+    const few = [];
+    for (let i = 0; i < 3; i += 1) few.push(await arrive({ source: 'few' }, arrivedAtMs + 2 * hourMs));
+    const places = (await store.tickets.positions(few)).map(Number);
+    assert.ok((places[0] ?? 0) <= 2 && (places[2] ?? 0) <= 6, places.join());
+    assert.ok(
+      (places[1] ?? 0) - (places[0] ?? 0) === 2 && (places[2] ?? 0) - (places[1] ?? 0) === 2,
+      places.join(),
+    );
+  });
+
+  it('takes callers that name no source for sources of their own', async () => {
+    for (let i = 0; i < 5; i += 1) {
+      await store.intake.acceptOne(item({ machineId: machine(machines++) }), arrivedAtMs, undefined, 'one');
+    }
+    const other = item({ machineId: machine(machines++) });
+    const { id } = await store.intake.acceptOne(other, arrivedAtMs, undefined, 'other');
+    assert.deepEqual(await store.tickets.positions([(await store.request(id)).dispatchId]), [2]);
+  });
+
+  it('is first come first served when sources need not be fair', async () => {
+    const order = orderRules({
+      headStartMs: defaultHeadStartMs,
+      fairSources: false,
+      limit: 5,
+      windowMs: hourMs,
+    });
+    const intake = createRequestIntake({
+      redis: store.redis,
+      keySpace,
+      tickets: store.tickets,
+      retentionMs,
+      order,
+    });
+    const bulk = Array.from({ length: 20 }, () => item({ machineId: machine(machines++), source: 'bulk' }));
+    await intake.acceptBatch(bulk, arrivedAtMs);
+    const few = item({ machineId: machine(machines++), source: 'few' });
+    const { id } = await intake.acceptOne(few, arrivedAtMs + minuteMs);
+    assert.deepEqual(await store.tickets.positions([(await store.request(id)).dispatchId]), [21]);
+    assert.equal(await redis.client.exists(keys.turns('medium')), 0);
+  });
+
+  it('lets a critical arrival go next', async () => {
+    for (const priority of priorities.slice(1)) for (let i = 0; i < 5; i += 1) await arrive({ priority });
+    const urgent = await arrive({ priority: 'critical' }, arrivedAtMs + minuteMs);
+    assert.equal(await store.tickets.next(), urgent);
+  });
+
+  it('keeps nothing of sources whose turns have passed', async () => {
+    await arrive({ source: 'stays' });
+    for (let i = 0; i < 12; i += 1) await arrive({ source: `source-${i}` });
+    for (let i = 0; i < 6; i += 1) await arrive({ source: 'late' }, arrivedAtMs + 48 * hourMs + i);
+    assert.deepEqual(await redis.client.zrange(keys.turns('medium'), 0, '-1'), ['source:late']);
+  });
+
+  describe('its scale', () => {
+    it('ends after almost four years without an empty queue: then nothing more is accepted', async () => {
+      await arrive({});
+      await arrive({}, arrivedAtMs + 3.8 * yearMs);
+      const before = await store.dump();
+      await assert.rejects(arrive({}, arrivedAtMs + 4 * yearMs), RangeError);
+      assert.deepEqual(await store.dump(), before);
+    });
+
+    it('begins anew when the queue was empty', async () => {
+      const first = await arrive({});
+      const { rank } = (await store.dispatches.find(first))!;
+      await begin();
+      const later = await arrive({}, arrivedAtMs + 40 * yearMs);
+      assert.equal((await store.dispatches.find(later))?.rank, rank);
+    });
+
+    it('puts what lies beyond its ends at its ends', async () => {
+      await arrive({});
+      const early = await arrive({ priority: 'critical' }, arrivedAtMs - yearMs);
+      assert.equal((await store.dispatches.find(early))?.rank, 1);
+      assert.equal(await store.tickets.next(), early);
+    });
+  });
+});

@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { priorities } from '@diq/contracts/priority.ts';
+import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
+import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
+import { createRequestIntake } from './accept-requests.ts';
+import { placeInOrder } from './place-in-order.ts';
+import { createRequestPreview } from './preview-requests.ts';
+import {
+  arrivedAtMs,
+  item,
+  keySpace,
+  machine,
+  openTestStore,
+  retentionMs,
+} from './test-support/test-store.ts';
+import type { TestStore } from './test-support/test-store.ts';
+
+const hourMs = 3_600_000;
+const rules = { reuseWindowMs: hourMs, maxJoined: 3 };
+const from = <T>(choices: readonly T[], n: number): T => choices[n % choices.length] as T;
+
+describe('preview of requests that are to be accepted', () => {
+  const redis = useEmbeddedRedis();
+  let store: TestStore;
+  let intake: TestStore['intake'];
+  let preview: ReturnType<typeof createRequestPreview>;
+
+  beforeEach(async () => {
+    store = await openTestStore(redis.url);
+    await store.redis.flushall();
+    const { tickets } = store;
+    intake = createRequestIntake({ redis: store.redis, keySpace, tickets, retentionMs, ...rules });
+    preview = createRequestPreview(store.redis, keySpace, tickets, rules);
+  });
+  afterEach(() => store.close());
+
+  async function foresee(items: readonly InvestigationItem[], nowMs: number) {
+    const snapshot = await preview.read(items, nowMs, 'caller');
+    return placeInOrder(snapshot.candidates, snapshot);
+  }
+
+  /** Accepts the items and tells for each what was foreseen and what came. */
+  async function compare(items: readonly InvestigationItem[], nowMs: number) {
+    const places = await foresee(items, nowMs);
+    const { accepted } = await intake.acceptBatch(items, nowMs, undefined, 'caller');
+    const came = await Promise.all(
+      accepted.map(async (answer) => {
+        if (!answer || 'refused' in answer) return { kind: 'full', with: undefined, position: undefined };
+        const { dispatchId } = await store.request(answer.id);
+        const [position] = await store.tickets.positions([dispatchId]);
+        const kind =
+          answer.investigationId !== undefined
+            ? 'reused'
+            : answer.coalescedWith === undefined
+              ? 'own'
+              : 'joins';
+        return { kind, with: answer.coalescedWith, position };
+      }),
+    );
+    const foreseen = places.map((place) => ({
+      kind: place.kind,
+      with: withOf(place, accepted),
+      position: place.position,
+    }));
+    return { foreseen, came };
+  }
+
+  it('gives every request the place that it gets, whatever its class and source and whatever waits already', async () => {
+    for (let round = 0; round < 6; round += 1) {
+      const items = Array.from({ length: 40 }, (_, i) => {
+        const n = (round * 977 + i * 7919) % 10_007;
+        const source = from([undefined, 'xsoar', 'sentinel', 'splunk'], n >> 3);
+        return item({
+          machineId: machine(1 + (n % 70)),
+          priority: from(priorities, n),
+          ...(source === undefined ? {} : { source }),
+        });
+      });
+      const { foreseen, came } = await compare(items, arrivedAtMs + round * 3 * hourMs);
+      assert.deepEqual(foreseen, came, `round ${round}`);
+    }
+  });
+
+  it('begins where the line of a class is when dispatches were begun meanwhile', async () => {
+    const items = (first: number, source: string) =>
+      Array.from({ length: 6 }, (_, i) => item({ machineId: machine(first + i), source }));
+    await intake.acceptBatch([...items(1, 'a'), ...items(11, 'b')], arrivedAtMs, undefined, 'caller');
+    for (const id of (await store.dispatches.waitingPage(0, 3)).slice(0, 3)) {
+      await store.tickets.remove(id);
+      await store.dispatches.begin(id, `call-${id}`);
+    }
+    const { foreseen, came } = await compare([...items(21, 'a'), ...items(31, 'c')], arrivedAtMs + hourMs);
+    assert.deepEqual(foreseen, came);
+  });
+
+  it('knows an investigation that was started a while ago, and that too many wait for a machine', async () => {
+    const { id } = (await intake.acceptOne(item(), arrivedAtMs)) as { id: string };
+    const { dispatchId } = await store.request(id);
+    await store.dispatches.begin(dispatchId, 'call');
+    await store.dispatches.settle(dispatchId, 'call', {
+      status: 'started',
+      investigationId: '7',
+      attempts: 1,
+    });
+    const shared = { kind: 'reused', with: id, investigationId: '7', position: undefined };
+    assert.deepEqual(await foresee([item()], Date.now()), [shared]);
+    assert.deepEqual(
+      (await foresee([item()], Date.now() + 2 * hourMs)).map(({ kind }) => kind),
+      ['own'],
+    );
+    const crowd = Array.from({ length: 6 }, () => item({ machineId: machine(2) }));
+    const { foreseen, came } = await compare(crowd, Date.now());
+    assert.deepEqual(foreseen, came);
+    assert.deepEqual(
+      came.map(({ kind }) => kind),
+      ['own', 'joins', 'joins', 'joins', 'full', 'full'],
+    );
+  });
+
+  it('writes nothing', async () => {
+    await intake.acceptBatch([item(), item({ machineId: machine(2), priority: 'high' })], arrivedAtMs);
+    const before = await store.dump();
+    await foresee([item({ priority: 'critical' }), item({ machineId: machine(3) })], arrivedAtMs + 1);
+    assert.deepEqual(await store.dump(), before);
+  });
+});
+
+type Answers = Awaited<ReturnType<TestStore['intake']['acceptBatch']>>['accepted'];
+
+function withOf(place: ReturnType<typeof placeInOrder>[number], accepted: Answers): string | undefined {
+  if (place.kind === 'reused') return place.with;
+  if (place.kind !== 'joins') return undefined;
+  if ('first' in place.joins) return place.joins.first;
+  const other = accepted[place.joins.index];
+  return other && 'id' in other ? other.id : undefined;
+}

@@ -1,0 +1,80 @@
+import type { Redis } from 'ioredis';
+import { priorities } from '@diq/contracts/priority.ts';
+import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
+import type { AcceptRules } from './accept-chunk.ts';
+import { defaultMaxJoined } from './accept-requests.ts';
+import { defaultOrderRules, turnOf } from './order.ts';
+import type { Candidate, OrderSnapshot } from './place-in-order.ts';
+import { createPreviewLine } from './preview-line.ts';
+import type { Standing } from './preview-line.ts';
+import { createPreviewReader } from './read-preview.ts';
+import type { KnownDispatch, RecentStart } from './read-preview.ts';
+import type { TicketQueue } from './ticket-queue.ts';
+
+export type PreviewItem = Pick<InvestigationItem, 'machineId' | 'priority' | 'source'> & {
+  force?: boolean | undefined;
+};
+
+/** What accepting these items now would start from. Reads only, and may be out of date by the time they are accepted. */
+export interface Preview extends OrderSnapshot {
+  /** In the order of the items. */
+  candidates: Candidate[];
+}
+
+export interface RequestPreview {
+  read(items: readonly PreviewItem[], nowMs: number, caller?: string): Promise<Preview>;
+  /** How many tickets wait: with those that are added, no place can be behind that. */
+  countWaiting(): Promise<number>;
+}
+
+export type PreviewRules = Partial<Pick<AcceptRules, 'order' | 'reuseWindowMs' | 'maxJoined'>>;
+
+/** By the same rules as `accept.lua`, which the items would be accepted by. */
+export function createRequestPreview(
+  redis: Redis,
+  keySpace: string,
+  tickets: Pick<TicketQueue, 'positions' | 'countUpTo' | 'countReady'>,
+  { order = defaultOrderRules, reuseWindowMs = 0, maxJoined = defaultMaxJoined }: PreviewRules = {},
+): RequestPreview {
+  const reader = createPreviewReader(redis, keySpace, tickets);
+
+  return {
+    countWaiting: () => tickets.countReady(),
+    async read(items, nowMs, caller) {
+      const machineIds = [...new Set(items.map(({ machineId }) => machineId))];
+      const turns = new Map(
+        priorities.map((priority) => {
+          const ofClass = items.filter((item) => item.priority === priority);
+          return [priority, [...new Set(ofClass.map(({ source }) => turnOf(source, caller)))]] as const;
+        }),
+      );
+      const [known, recent, lines] = await Promise.all([
+        reader.openDispatches(machineIds),
+        reuseWindowMs > 0 ? reader.recentStarts(machineIds) : new Map<string, RecentStart>(),
+        reader.lines(turns),
+      ]);
+      const line = createPreviewLine(order, lines, nowMs);
+      const opened = new Map<string, KnownDispatch | (Standing & { joined: number })>(known);
+
+      const candidates = items.map(({ machineId, priority, source, force }): Candidate => {
+        const dispatch = opened.get(machineId);
+        const start = recent.get(machineId);
+        if (!dispatch && force !== true && start && nowMs - start.startedAtMs < reuseWindowMs)
+          return {
+            machineId,
+            aside: { kind: 'reused', with: start.with, investigationId: start.investigationId },
+          };
+        if (dispatch && dispatch.joined >= maxJoined) return { machineId, aside: { kind: 'full' } };
+        const turn = turnOf(source, caller);
+        const standing = dispatch ? line.lift(dispatch, priority, turn) : line.enter(priority, turn);
+        const joined = dispatch ? dispatch.joined + 1 : 0;
+        opened.set(machineId, { ...dispatch, ...standing, joined });
+        const lifts = dispatch !== undefined && standing.rank < dispatch.rank;
+        return { machineId, rank: standing.rank, ...(lifts ? { lifts } : {}) };
+      });
+      const ranks = [...new Set(candidates.flatMap((one) => ('rank' in one ? [one.rank] : [])))];
+      const ahead = await reader.countUpTo(ranks);
+      return { candidates, open: known, ahead: new Map(ranks.map((rank, i) => [rank, ahead[i] ?? 0])) };
+    },
+  };
+}

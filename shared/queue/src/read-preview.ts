@@ -1,0 +1,145 @@
+import type { Redis } from 'ioredis';
+import { z } from 'zod';
+import { priorities } from '@diq/contracts/priority.ts';
+import type { Priority } from '@diq/contracts/priority.ts';
+import type { OpenDispatch } from './place-in-order.ts';
+import type { Line, Lines, Standing } from './preview-line.ts';
+import { storeKeys } from './store-keys.ts';
+import { repliesOf } from './ticket-queue.ts';
+import type { TicketQueue } from './ticket-queue.ts';
+
+/** The open dispatch of a machine with what decides on its place. */
+export interface KnownDispatch extends OpenDispatch, Standing {
+  /** Requests that have joined it. */
+  joined: number;
+}
+
+/** The investigation that was started last on a machine. */
+export interface RecentStart {
+  investigationId: string;
+  /** The request that it was started for. */
+  with: string;
+  startedAtMs: number;
+}
+
+/** Reads in pipelines what `accept.lua` would find. */
+export interface PreviewReader {
+  /** By machine. */
+  openDispatches(machineIds: readonly string[]): Promise<Map<string, KnownDispatch>>;
+  recentStarts(machineIds: readonly string[]): Promise<Map<string, RecentStart>>;
+  /** The lines of all classes, with the turns that are named. */
+  lines(turnsOf: ReadonlyMap<Priority, readonly string[]>): Promise<Lines>;
+  countUpTo(ranks: readonly number[]): Promise<number[]>;
+}
+
+/** Commands per pipeline. */
+const chunkSize = 500;
+
+const dispatchReply = z.object({
+  first: z.string().default(''),
+  state: z.string().optional(),
+  class: z.enum(priorities).catch('medium'),
+  tag: z.coerce.number().default(0),
+  priority: z.coerce.number().default(0),
+});
+const recentReply = z.object({
+  request: z.string(),
+  investigation: z.string(),
+  startedAt: z.coerce.number(),
+});
+const texts = z.array(z.string().nullable());
+
+export function createPreviewReader(
+  redis: Redis,
+  keySpace: string,
+  tickets: Pick<TicketQueue, 'positions' | 'countUpTo'>,
+): PreviewReader {
+  const keys = storeKeys(keySpace);
+
+  async function dispatchesOf(found: readonly { machineId: string; id: string }[]) {
+    const pipeline = redis.pipeline();
+    for (const { id } of found) pipeline.hgetall(keys.dispatch(id));
+    for (const { id } of found) pipeline.zcard(`${keys.dispatch(id)}:joined`);
+    const replies = await repliesOf(pipeline);
+    const positions = await tickets.positions(found.map(({ id }) => id));
+    return found.map(({ machineId, id }, i) => {
+      const { first, state, class: priority, tag, priority: rank } = dispatchReply.parse(replies[i]);
+      const position = state === 'waiting' ? positions[i] : undefined;
+      const joined = Number(replies[found.length + i]);
+      return [machineId, { id, first, priority, tagMs: tag, rank, position, joined }] as const;
+    });
+  }
+
+  async function turnsIn(priority: Priority, sources: readonly string[]): Promise<Map<string, number>> {
+    const scores = await inChunks(sources, async (chunk) =>
+      texts.parse(await redis.zmscore(keys.turns(priority), ...chunk)),
+    );
+    return new Map(
+      sources.flatMap((source, i) => {
+        const score = scores[i] ?? null;
+        return score === null ? [] : [[source, Number(score)] as const];
+      }),
+    );
+  }
+
+  return {
+    async openDispatches(machineIds) {
+      const found = await inChunks(machineIds, async (chunk) => {
+        const ids = texts.parse(await redis.hmget(keys.machines, ...chunk));
+        return chunk.flatMap((machineId, i) => {
+          const id = ids[i] ?? null;
+          return id === null ? [] : [{ machineId, id }];
+        });
+      });
+      return new Map(await inChunks(found, dispatchesOf));
+    },
+    async recentStarts(machineIds) {
+      const rows = await inChunks(machineIds, async (chunk) => {
+        const found = texts.parse(await redis.mget(chunk.map(keys.machineRecent)));
+        return chunk.flatMap((machineId, i) => {
+          const json = found[i] ?? null;
+          if (json === null) return [];
+          const { request, investigation, startedAt } = recentReply.parse(JSON.parse(json));
+          return [
+            [machineId, { with: request, investigationId: investigation, startedAtMs: startedAt }] as const,
+          ];
+        });
+      });
+      return new Map(rows);
+    },
+    async lines(turnsOf) {
+      const pipeline = redis.pipeline();
+      for (const key of [keys.waiting, keys.sending, keys.reconciling]) pipeline.zcard(key);
+      const [order, open, ...turns] = await Promise.all([
+        redis.hgetall(keys.order),
+        repliesOf(pipeline),
+        ...priorities.map((priority) => turnsIn(priority, turnsOf.get(priority) ?? [])),
+      ]);
+      const isEmpty = open.every((count) => count === 0);
+      const fields: Record<string, string> = isEmpty ? {} : order;
+      const lines = priorities.map((priority, i): [Priority, Line] => [
+        priority,
+        {
+          waiting: Number(fields[`waiting:${priority}`] ?? 0),
+          begunMs: optionalNumber(fields[`begun:${priority}`]),
+          turns: turns[i] ?? new Map<string, number>(),
+        },
+      ]);
+      return { epochMs: optionalNumber(fields['epoch']), lines: new Map(lines) };
+    },
+    countUpTo: (ranks) => inChunks(ranks, (chunk) => tickets.countUpTo(chunk)),
+  };
+}
+
+function optionalNumber(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : Number(text);
+}
+
+async function inChunks<T, U>(
+  all: readonly T[],
+  act: (chunk: readonly T[]) => Promise<readonly U[]>,
+): Promise<U[]> {
+  const results: U[] = [];
+  for (let i = 0; i < all.length; i += chunkSize) results.push(...(await act(all.slice(i, i + chunkSize))));
+  return results;
+}

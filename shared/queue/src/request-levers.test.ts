@@ -1,0 +1,233 @@
+import assert from 'node:assert/strict';
+import { closeRedis, openProducerConnection, waitUntilReady } from '@diq/runtime/redis.ts';
+import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
+import { createAuditLog } from './audit-log.ts';
+import { createDispatchStore } from './dispatch-store.ts';
+import { defaultOrderRules } from './order.ts';
+import { createRequestLevers } from './request-levers.ts';
+import type { RequestLevers } from './request-levers.ts';
+import {
+  arrivedAtMs,
+  item,
+  keySpace,
+  machine,
+  openTestStore,
+  retentionMs,
+} from './test-support/test-store.ts';
+import type { TestStore } from './test-support/test-store.ts';
+
+const anna = { name: 'anna', reason: 'false positive' };
+const hourMs = 3_600_000;
+
+describe('levers on a request', () => {
+  const redis = useEmbeddedRedis();
+  let store: TestStore;
+  let levers: RequestLevers;
+  before(async () => {
+    store = await openTestStore(redis.url);
+    const { redis: connection, tickets } = store;
+    const options = { redis: connection, keySpace, tickets, order: defaultOrderRules };
+    levers = createRequestLevers({ ...options, retentionMs, auditKeptMs: hourMs });
+  });
+  beforeEach(() => redis.flush());
+  after(() => store.close());
+
+  const submit = async (fields: Parameters<typeof item>[0] = {}, atMs = arrivedAtMs) =>
+    (await store.intake.acceptOne(item(fields), atMs)).id;
+  const statusOf = async (id: string) => (await store.request(id)).document.status;
+  const positionOf = async (id: string) =>
+    (await store.tickets.positions([(await store.request(id)).dispatchId]))[0];
+  const inOrder = async (...ids: string[]) => {
+    const positions = await Promise.all(ids.map(positionOf));
+    return ids.toSorted((a, b) => (positions[ids.indexOf(a)] ?? 0) - (positions[ids.indexOf(b)] ?? 0));
+  };
+  const entries = async () =>
+    (await createAuditLog(store.redis, keySpace, hourMs).page(10)).entries.map(({ entry }) => entry);
+
+  describe('cancel', () => {
+    it('ends a request that waits alone, with its dispatch and its ticket, and frees the machine', async () => {
+      const id = await submit();
+      const dispatch = await store.dispatchOf(id);
+      assert.deepEqual(await levers.cancel(id, anna), { kind: 'done' });
+      assert.equal(await statusOf(id), 'cancelled');
+      assert.equal((await store.dispatches.find(dispatch.id))?.state, 'settled');
+      assert.equal(await store.tickets.countAll(), 0);
+      assert.deepEqual(await store.dispatches.begin(dispatch.id, 'call-1'), {
+        moved: false,
+        state: 'settled',
+        callId: undefined,
+      });
+      assert.notEqual((await store.dispatchOf(await submit())).id, dispatch.id);
+    });
+
+    it('only detaches one of several, first or not, and the last one takes the dispatch along', async () => {
+      const ids = [await submit(), await submit(), await submit()];
+      const { id: dispatchId } = await store.dispatchOf(ids[0]!);
+      for (const [gone, left] of [
+        [ids[0]!, 2],
+        [ids[2]!, 1],
+      ] as const) {
+        assert.deepEqual(await levers.cancel(gone, anna), { kind: 'done' });
+        assert.equal((await store.dispatches.find(dispatchId))?.state, 'waiting');
+        assert.equal((await store.reader.backlog()).counts.queued, left);
+        assert.equal(await store.tickets.countAll(), 1);
+      }
+      assert.deepEqual(await levers.cancel(ids[1]!, anna), { kind: 'done' });
+      assert.equal((await store.dispatches.find(dispatchId))?.state, 'settled');
+      assert.equal(await store.tickets.countAll(), 0);
+    });
+
+    it('completes a batch whose last open request it is', async () => {
+      const { batchId, accepted } = await store.intake.acceptBatch([item()], arrivedAtMs);
+      await levers.cancel(accepted[0]!.id, anna);
+      const batch = await store.reader.findBatch(batchId);
+      assert.equal(batch?.isComplete, true);
+      assert.equal(batch.counts.cancelled, 1);
+    });
+
+    it('says what the request is when it is past being queued, and changes nothing', async () => {
+      const id = await submit();
+      const dispatch = await store.dispatchOf(id);
+      await store.dispatches.begin(dispatch.id, 'call-1');
+      const before = await store.dump();
+      assert.deepEqual(await levers.cancel(id, anna), { kind: 'not-queued', status: 'dispatching' });
+      assert.deepEqual(await levers.cancel('nobody', anna), { kind: 'missing' });
+      assert.deepEqual(await store.dump(), before);
+    });
+
+    it('and the beginning of its call have one winner, whoever comes first, and both are told the same', async () => {
+      const settings = { url: redis.url };
+      const other = openProducerConnection({ settings, name: 'worker', logger: { info() {}, warn() {} } });
+      await waitUntilReady(other, 5_000);
+      const worker = createDispatchStore(other, keySpace, retentionMs);
+      const winners = { cancel: 0, call: 0 };
+      for (let round = 0; round < 100; round += 1) {
+        const id = await submit({ machineId: machine(round) });
+        const { dispatchId } = await store.request(id);
+        const cancel = () => levers.cancel(id, anna);
+        const begin = () => worker.begin(dispatchId, `call-${round}`);
+        // Both are on their way before either is answered; who is sent first takes turns.
+        const [cancelled, begun] =
+          round % 2 === 0
+            ? await Promise.all([cancel(), begin()])
+            : await Promise.all([begin(), cancel()]).then(([a, b]) => [b, a] as const);
+        assert.notEqual(cancelled.kind === 'done', begun.moved, `round ${round} has one winner`);
+        const [winner, status] = begun.moved
+          ? (['call', 'dispatching'] as const)
+          : (['cancel', 'cancelled'] as const);
+        winners[winner] += 1;
+        assert.equal(await statusOf(id), status);
+        if (begun.moved) assert.deepEqual(cancelled, { kind: 'not-queued', status: 'dispatching' });
+      }
+      assert.ok(winners.cancel > 0 && winners.call > 0, JSON.stringify(winners));
+      await closeRedis(other);
+    });
+  });
+
+  describe('change', () => {
+    it('moves a request up or down by its class, and its ticket with it', async () => {
+      const [first, second] = [
+        await submit({ machineId: machine(1) }),
+        await submit({ machineId: machine(2) }),
+      ];
+      assert.deepEqual(await inOrder(first, second), [first, second]);
+      assert.deepEqual(await levers.change(second, { priority: 'critical' }, anna), { kind: 'done' });
+      assert.deepEqual(await inOrder(first, second), [second, first]);
+      assert.equal((await store.request(second)).document.priority, 'critical');
+      await levers.change(second, { priority: 'low' }, anna);
+      assert.deepEqual(await inOrder(first, second), [first, second]);
+      assert.equal((await store.dispatchOf(second)).rank > (await store.dispatchOf(first)).rank, true);
+    });
+
+    it('leaves a dispatch where its most urgent request has it', async () => {
+      const [joined, urgent] = [await submit(), await submit({ priority: 'critical' })];
+      const { rank } = await store.dispatchOf(joined);
+      await levers.change(joined, { priority: 'low' }, anna);
+      assert.equal((await store.dispatchOf(joined)).rank, rank);
+      await levers.change(urgent, { priority: 'low' }, anna);
+      assert.ok((await store.dispatchOf(joined)).rank > rank);
+    });
+
+    it('sets a deadline, changes it and takes it away, and nothing else of what was asked', async () => {
+      const id = await submit({ comment: 'a/b "c" ü', correlation: {}, source: 'soar' });
+      const { document } = await store.request(id);
+      const soon = new Date(Date.now() + hourMs).toISOString();
+      await levers.change(id, { notAfter: soon }, anna);
+      assert.deepEqual((await store.request(id)).document, { ...document, notAfter: soon });
+      assert.equal((await store.dispatchOf(id)).notAfterMs, Date.parse(soon));
+      await levers.change(id, { notAfter: null }, anna);
+      assert.deepEqual((await store.request(id)).document, document);
+      assert.equal((await store.dispatchOf(id)).notAfterMs, undefined);
+    });
+
+    it('has the request expire by the new deadline and not by the old one', async () => {
+      const [shortened, extended] = [
+        await submit({ machineId: machine(1) }),
+        await submit({ machineId: machine(2), notAfter: '2026-01-24T13:00:00.000Z' }),
+      ];
+      await levers.change(shortened, { notAfter: '2026-01-24T13:00:00.000Z' }, anna);
+      await levers.change(extended, { notAfter: new Date(Date.now() + hourMs).toISOString() }, anna);
+      assert.deepEqual((await store.dispatches.expireDue()).requestIds, [shortened]);
+    });
+
+    it('loses neither of two changes at the same time', async () => {
+      const id = await submit();
+      const soon = new Date(Date.now() + hourMs).toISOString();
+      await Promise.all([
+        levers.change(id, { notAfter: soon }, anna),
+        levers.change(id, { priority: 'high' }, anna),
+      ]);
+      const { priority, notAfter } = (await store.request(id)).document;
+      assert.deepEqual({ priority, notAfter }, { priority: 'high', notAfter: soon });
+    });
+
+    it('is refused once the request is not queued', async () => {
+      const id = await submit();
+      await store.dispatches.begin((await store.dispatchOf(id)).id, 'call-1');
+      assert.deepEqual(await levers.change(id, { priority: 'high' }, anna), {
+        kind: 'not-queued',
+        status: 'dispatching',
+      });
+      assert.equal((await store.request(id)).document.priority, 'medium');
+    });
+  });
+
+  describe('move to head', () => {
+    it('puts a request before all others, the one moved last before those moved earlier', async () => {
+      const [a, b, c] = [
+        await submit({ machineId: machine(1), priority: 'critical' }, arrivedAtMs - 1_000 * hourMs),
+        await submit({ machineId: machine(2), priority: 'low' }),
+        await submit({ machineId: machine(3), priority: 'low' }),
+      ];
+      await levers.moveToHead(b, anna);
+      assert.deepEqual(await inOrder(a, b, c), [b, a, c]);
+      await levers.moveToHead(c, anna);
+      assert.deepEqual(await inOrder(a, b, c), [c, b, a]);
+    });
+
+    it('outlasts a change of its priority and those who join', async () => {
+      const [a, b] = [
+        await submit({ machineId: machine(1), priority: 'critical' }),
+        await submit({ machineId: machine(2) }),
+      ];
+      await levers.moveToHead(b, anna);
+      await levers.change(b, { priority: 'low' }, anna);
+      await submit({ machineId: machine(2), priority: 'high' });
+      assert.deepEqual(await inOrder(a, b), [b, a]);
+    });
+  });
+
+  it('leave an entry each, told by whom and why; what was refused leaves none', async () => {
+    const id = await submit();
+    await levers.change(id, { priority: 'high' }, { name: 'playbook' });
+    await levers.moveToHead(id, anna);
+    await levers.cancel(id, anna);
+    await levers.cancel(id, anna);
+    await levers.moveToHead(id, anna);
+    assert.deepEqual(await entries(), [
+      { action: 'cancel', by: 'anna', reason: 'false positive', requestId: id },
+      { action: 'move-to-head', by: 'anna', reason: 'false positive', requestId: id },
+      { action: 'change', by: 'playbook', requestId: id, change: { priority: 'high' } },
+    ]);
+  });
+});

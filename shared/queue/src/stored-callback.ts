@@ -1,0 +1,57 @@
+import { z } from 'zod';
+import { callbackErrors, callbackStates } from '@diq/contracts/callback-state.ts';
+import type { CallbackState } from '@diq/contracts/callback-state.ts';
+
+/** What was tried so far to deliver one piece of news; JSON in the field `delivery` of its request or batch. */
+export const deliveryRecord = z.object({
+  /** The news it is about: see `StoredCallback.about`. */
+  about: z.string(),
+  state: z.enum(callbackStates).exclude(['pending']),
+  attempts: z.number(),
+  firstAttemptAtMs: z.number(),
+  lastAttemptAtMs: z.number(),
+  lastStatus: z.number().optional(),
+  lastError: z.enum(callbackErrors).optional(),
+});
+
+export type DeliveryRecord = z.output<typeof deliveryRecord>;
+
+/** The callback of a request or batch. */
+export interface StoredCallback {
+  /** Whole, with its query; not for answers or logs. */
+  url: string;
+  /** What there is to tell: a request's status, the time at which a batch was completed. */
+  about: string;
+  /** `undefined` as long as nothing was tried for just this news: a request that was opened again has news again. */
+  delivery: DeliveryRecord | undefined;
+}
+
+/** Reads the fields `callback` and `delivery` of a request's or batch's hash; `undefined` when nobody is to be called. */
+export function parseStoredCallback(
+  hash: Readonly<Record<string, string>>,
+  about: string,
+): StoredCallback | undefined {
+  const url = hash['callback'];
+  if (url === undefined || url === '') return undefined;
+  const delivery =
+    hash['delivery'] === undefined ? undefined : deliveryRecord.parse(JSON.parse(hash['delivery']));
+  return { url, about, delivery: delivery?.about === about ? delivery : undefined };
+}
+
+/** A callback as its request or batch tells it. */
+export function describeCallback({ url, delivery }: StoredCallback): CallbackState {
+  const { origin, pathname } = new URL(url);
+  const shown = { url: `${origin}${pathname}` };
+  if (!delivery) return { ...shown, state: 'pending', attempts: 0 };
+  const { state, attempts, lastStatus, lastError, lastAttemptAtMs } = delivery;
+  const lastAttemptAt = new Date(lastAttemptAtMs).toISOString();
+  return {
+    ...shown,
+    state,
+    attempts,
+    ...(lastStatus === undefined ? {} : { lastStatus }),
+    ...(lastError === undefined ? {} : { lastError }),
+    lastAttemptAt,
+    ...(state === 'delivered' ? { deliveredAt: lastAttemptAt } : {}),
+  };
+}
