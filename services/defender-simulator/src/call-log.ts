@@ -7,6 +7,8 @@ export interface CallDetails {
   machineId: string;
   /** The `Comment` of the body; absent when there was none. */
   comment?: string;
+  /** The header of W3C Trace Context; absent when there was none. */
+  traceparent?: string;
   /** Carried a token that was issued here and is still good. */
   authorised: boolean;
   /** Weighs in the quota. */

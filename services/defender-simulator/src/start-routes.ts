@@ -66,6 +66,8 @@ async function answerStart(
   const { clock, deliver, log } = deps;
   const machineId = String(req.params['machineId']);
   const call = log.arrived({ operation, machineId, authorised: false, counted: false });
+  const traceparent = req.get('traceparent');
+  if (traceparent !== undefined) call.traceparent = traceparent;
   res.on('finish', () => {
     if (typeof call.status === 'number') call.answeredAtMs = clock.monotonicMs();
   });

@@ -18,7 +18,9 @@ export interface OpenServiceOptions extends StartServiceOptions {
 export async function openService(name: ServiceName, options: OpenServiceOptions): Promise<ServiceProcess> {
   const { lifecycle, stopTimeoutMs, onLost } = options;
   if (lifecycle.closing.aborted) throw new Error(`${name} is not started: closing`);
-  const starting = startService(name, options);
+  // One that waits for others would otherwise keep closing waiting.
+  const signals = [lifecycle.closing, ...(options.signal ? [options.signal] : [])];
+  const starting = startService(name, { ...options, signal: AbortSignal.any(signals) });
   lifecycle.onClose(name, async () => {
     const service = await starting.catch(() => undefined);
     await service?.stop('SIGTERM', stopTimeoutMs);

@@ -3,7 +3,7 @@ import type { Env } from '@diq/runtime/read-settings.ts';
 /** Prefixes of settings that belong to other services, and the names among them that this one reads all the same. */
 const othersOf = {
   'intake-api': { prefixes: ['AZURE_', 'WORKER_', 'SIMULATOR_'], except: ['AZURE_TENANT_ID'] },
-  worker: { prefixes: ['INTAKE_', 'SIMULATOR_'], except: [] },
+  worker: { prefixes: ['INTAKE_', 'CALLBACK_', 'SIMULATOR_'], except: [] },
 } as const;
 
 /**

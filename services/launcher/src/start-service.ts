@@ -15,12 +15,16 @@ export type ServiceName = keyof typeof entries;
 export interface StartServiceOptions {
   readonly env: Env;
   readonly onLine?: NonNullable<SpawnServiceOptions['onLine']>;
+  /** Default 20 s; `Infinity` for a service that may wait for others before it is ready. */
+  readonly readyTimeoutMs?: number;
+  /** Aborted, the service is told to end although it is not ready yet. */
+  readonly signal?: AbortSignal;
 }
 
 /**
  * Starts one of the services in a process of its own and waits until it is ready.
  *
- * @throws ServiceStartError when it ends before that, or takes longer than 20 s
+ * @throws ServiceStartError when it ends before that, or takes too long
  */
 export async function startService(name: ServiceName, options: StartServiceOptions): Promise<ServiceProcess> {
   const entry = new URL(entries[name], import.meta.url);

@@ -24,6 +24,9 @@ const stopTimeoutMs = 12_000;
 /** Embedded Valkey has nothing to finish or to write down. */
 const redisStopTimeoutMs = 3_000;
 
+/** When one service does not start: for so long the other may say what is wrong with it. */
+const tellFaultsWithinMs = 3_000;
+
 /** What closing takes at the most: one after the other. */
 export const stopAllTimeoutMs = 2 * stopTimeoutMs + redisStopTimeoutMs;
 
@@ -39,10 +42,21 @@ export async function startTogether(options: StartTogetherOptions): Promise<Star
   const env = namesRedis(options.env)
     ? options.env
     : { ...options.env, REDIS_URL: await openEmbeddedRedis(options) };
+  const giveUp = new AbortController();
   const open = (service: 'worker' | 'intake-api') =>
-    openService(service, { ...shared, stopTimeoutMs, env: serviceEnvironment(service, env) });
+    openService(service, {
+      ...shared,
+      stopTimeoutMs,
+      // A worker that finds no Redis waits for it, however long.
+      readyTimeoutMs: Infinity,
+      signal: giveUp.signal,
+      env: serviceEnvironment(service, env),
+    });
   // Closed in reverse order.
-  const [worker, intake] = await Promise.allSettled([open('worker'), open('intake-api')]);
+  const starting = [open('worker'), open('intake-api')] as const;
+  // The other may wait for Redis and would not end by itself.
+  Promise.all(starting).catch(() => setTimeout(() => giveUp.abort(), tellFaultsWithinMs).unref());
+  const [worker, intake] = await Promise.allSettled(starting);
   if (worker.status === 'fulfilled' && intake.status === 'fulfilled') {
     return { intake: intake.value, worker: worker.value };
   }

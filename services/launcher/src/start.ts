@@ -22,13 +22,14 @@ async function run(lifecycle: Lifecycle): Promise<number> {
   let onLost!: (reason: string) => void;
   const lost = new Promise<string>((resolve) => (onLost = resolve));
   try {
-    const { intake, worker } = await startTogether({
+    const starting = startTogether({
       env: process.env,
       lifecycle,
       onLine: (line, stream) => process[stream].write(`${line}\n`),
       onLost,
       warn: (text) => process.stderr.write(`${text}\n`),
     });
+    const { intake, worker } = await Promise.race([starting, lost.then(failToStart)]);
     // Told to stop meanwhile: already closing.
     if (lifecycle.closing.aborted) return 0;
     const ports = { port: intake.ready.port, workerPort: worker.ready.port };
@@ -39,6 +40,11 @@ async function run(lifecycle: Lifecycle): Promise<number> {
   } catch (error) {
     return tellFailedStart(error, lifecycle);
   }
+}
+
+/** One was ready and has ended while the other still waits to be. */
+function failToStart(reason: string): never {
+  throw new Error(reason);
 }
 
 function tellFailedStart(error: unknown, { closing }: Lifecycle): number {

@@ -1,11 +1,10 @@
 import { z } from 'zod';
-import { operationNames, operationQuotas } from '@diq/contracts/operations.ts';
+import { quotaOf, quotaSettings, reserveOf } from '@diq/quota/quota-settings.ts';
 import {
   duration,
   httpsUrl,
   logLevel,
   port,
-  positiveInt,
   readSettings,
   SettingsError,
 } from '@diq/runtime/read-settings.ts';
@@ -15,14 +14,13 @@ import { coldStartModes } from './cold-start.ts';
 import type { Credential } from './defender/load-credential.ts';
 
 const second = 1_000;
-const hour = 3_600 * second;
-const day = 24 * hour;
+const day = 24 * 3_600 * second;
 
 const settings = z.object({
   REDIS_URL: redisUrl(),
   WORKER_PORT: port().default(9091),
   WORKER_HOST: z.string().optional(),
-  AZURE_TENANT_ID: z.guid().describe('the tenant id, a GUID'),
+  ...quotaSettings,
   AZURE_CLIENT_ID: z.guid().describe("the application's client id, a GUID"),
   AZURE_CLIENT_SECRET: z.string().optional(),
   AZURE_CLIENT_CERTIFICATE_PATH: z.string().optional(),
@@ -32,16 +30,10 @@ const settings = z.object({
     .default('https://login.microsoftonline.com'),
   DEFENDER_BASE_URL: httpsUrl().default('https://api.securitycenter.windows.com'),
   DEFENDER_SCOPE: z.string().default('https://api.securitycenter.microsoft.com/.default'),
-  DEFENDER_OPERATION: z.enum(operationNames).default('initiateInvestigation'),
-  DEFENDER_CALLS_PER_WINDOW: positiveInt().optional(),
-  // A timer of Node's takes 24 days at most, and a permit is one.
-  DEFENDER_WINDOW: duration({ minMs: 100, maxMs: 20 * day }).optional(),
-  DEFENDER_CALL_TIMEOUT: duration({ minMs: 100, maxMs: 10 * 60 * second }).default(30 * second),
   DEFENDER_RECONCILE_GRACE: duration({ minMs: second, maxMs: day }).default(600 * second),
   DEFENDER_ON_UNKNOWN: z.enum(['fail', 'retry']).default('fail'),
   QUOTA_COLD_START: z.enum(coldStartModes).default('reconstruct'),
   READY_STALL_AFTER: duration({ minMs: second }).default(60 * second),
-  RETENTION: duration({ minMs: hour }).default(30 * day),
   LOG_LEVEL: logLevel().default('info'),
 });
 
@@ -69,7 +61,6 @@ export function readWorkerConfig(env: Env) {
   if (given.length > 1) faults.push(`${given.join(', ')}: set together (expected exactly one of them)`);
   const read = readOrFaults(env, faults);
 
-  const quota = operationQuotas[read.DEFENDER_OPERATION];
   return {
     redisUrl: read.REDIS_URL,
     port: read.WORKER_PORT,
@@ -81,8 +72,8 @@ export function readWorkerConfig(env: Env) {
     baseUrl: read.DEFENDER_BASE_URL,
     scope: read.DEFENDER_SCOPE,
     operation: read.DEFENDER_OPERATION,
-    limit: read.DEFENDER_CALLS_PER_WINDOW ?? quota.limit,
-    windowMs: read.DEFENDER_WINDOW ?? quota.windowMs,
+    ...quotaOf(read),
+    reserveForCritical: reserveOf(read),
     callTimeoutMs: read.DEFENDER_CALL_TIMEOUT,
     reconcile: { graceMs: read.DEFENDER_RECONCILE_GRACE, onUnknown: read.DEFENDER_ON_UNKNOWN },
     coldStart: read.QUOTA_COLD_START,

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { Histogram } from 'prom-client';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { findFreePort } from '@diq/runtime/free-port.ts';
@@ -45,8 +46,7 @@ describe('a dispatch on real ledger, store and sockets', () => {
         worker.metrics.dispatchLag,
         worker.metrics.callDuration,
       ]) {
-        const { values } = await histogram.get();
-        assert.equal(values.find(({ metricName }) => metricName?.endsWith('_count'))?.value, 1);
+        assert.equal(await countOf(histogram), 1);
       }
     });
 
@@ -105,6 +105,8 @@ describe('a dispatch on real ledger, store and sockets', () => {
       assert.deepEqual([status, attempts], ['queued', 0]);
       assert.deepEqual(await worker.tickets.positions([dispatchId]), [1]);
       assert.deepEqual(await countByLabel(worker.metrics.calls), { 'not-sent': 1 });
+      assert.equal(await countOf(worker.metrics.queueWait), 0, 'it waits on');
+      assert.equal(await countOf(worker.metrics.dispatchLag), 0, 'it waits on');
     });
   });
 
@@ -219,7 +221,7 @@ describe('a dispatch on real ledger, store and sockets', () => {
         .then(() => answerStarted(call));
     };
     const serving = worker.serveNext();
-    const failing = () => worker.logLines.some((line) => line.includes('outcome not stored yet'));
+    const failing = () => worker.logLines.some((line) => line.includes('storing what came of a call failed'));
     await waitFor(failing, { what: 'a failure to store', intervalMs: 5 });
     assert.equal((await worker.find(dispatchId)).state, 'sending');
     await suite.bench.redis.rename(`${entries}:aside`, entries);
@@ -240,6 +242,12 @@ describe('a dispatch on real ledger, store and sockets', () => {
     assert.ok(!told.includes(clientSecret));
   });
 });
+
+/** How often it was observed. */
+async function countOf(histogram: Histogram): Promise<number> {
+  const { values } = await histogram.get();
+  return values.find(({ metricName }) => metricName?.endsWith('_count'))?.value ?? 0;
+}
 
 async function everythingIn(redis: ReturnType<typeof useBench>['bench']['redis'], keySpace: string) {
   const keys = await redis.keys(`${keySpace.replaceAll(/[{}]/g, '?')}*`);

@@ -1,18 +1,26 @@
 import { uuidv7 } from 'uuidv7';
 import type { Logger } from '@diq/runtime/logger.ts';
-import type { Dispatch, DispatchStore, Moved } from '@diq/queue/dispatch-store.ts';
-import type { HoldReason, Ledger } from '@diq/quota/ledger.ts';
-import type { SpendReply } from '@diq/quota/ledger-replies.ts';
-import type { Consequence } from './consequence.ts';
+import { noTracing } from '@diq/runtime/tracing.ts';
+import type { Tracing } from '@diq/runtime/tracing.ts';
+import { deadlineError } from '@diq/queue/dispatch-store.ts';
+import type { DispatchStore } from '@diq/queue/dispatch-store.ts';
+import type { Ledger } from '@diq/quota/ledger.ts';
+import { aboutDispatch } from './about-dispatch.ts';
+import { createCallObserver } from './call-observer.ts';
+import type { CallObserver } from './call-observer.ts';
+import { createCallTraces, endWithOutcome } from './call-traces.ts';
+import type { CallTraces } from './call-traces.ts';
 import type { CallOutcome, DefenderClient } from './defender/defender-client.ts';
 import type { TokenProvider, TokenResult } from './defender/token-provider.ts';
-import { holdLengths } from './hold-lengths.ts';
-import { moveRequests } from './move-requests.ts';
-import { persistently } from './persistently.ts';
-import type { Call, DispatchSteps, TicketFate } from './run-dispatch.ts';
-import { startSendDeadline } from './send-deadline.ts';
-import { throttleCause } from './throttle-cause.ts';
+import { followRefusal } from './follow-refusal.ts';
 import type { WorkerMetrics } from './metrics.ts';
+import type { MoveLog } from './move-log.ts';
+import { createOutageLog } from './outage-log.ts';
+import { persistently } from './persistently.ts';
+import { recordOutcome } from './record-outcome.ts';
+import type { DispatchSteps } from './run-dispatch.ts';
+import { startSendDeadline } from './send-deadline.ts';
+import { createSetHold } from './set-hold.ts';
 
 export interface DispatchStepsOptions {
   ledger: Ledger;
@@ -21,7 +29,8 @@ export interface DispatchStepsOptions {
   defender: DefenderClient;
   metrics: WorkerMetrics;
   logger: Logger;
-  limit: number;
+  moveLog?: MoveLog;
+  tracing?: Tracing;
   windowMs: number;
   /** How long after its permit was spent a call can at most be under way, as the ledger counts it. */
   permitTimeoutMs: number;
@@ -35,58 +44,18 @@ export interface DispatchStepsOptions {
   abandonRecords: AbortSignal;
 }
 
-/** Outcomes that show Defender to be at work: what failed in a row before is over. */
-const isWorking: ReadonlySet<CallOutcome['kind']> = new Set([
-  'started',
-  'machine-not-found',
-  'refused',
-  'already-running',
-]);
-
 /** The process stood still between taking its permit and using it. */
 const tooLate: CallOutcome = { kind: 'not-sent', reason: 'send-deadline-passed', durationMs: 0 };
 
 /** The steps of a dispatch on the real ledger, store, token provider and Defender. */
 export function createDispatchSteps(options: DispatchStepsOptions): DispatchSteps {
-  const { ledger, dispatches, tokens, defender, metrics, logger } = options;
-  const lengths = holdLengths(options.windowMs);
-  /** A token obtained because the one before it was rejected, until Defender accepts it. */
-  let unprovenToken: string | undefined;
-  /** Permits out when one was spent, of how many, for telling whose use a throttling follows. */
-  const usedAtCall = new Map<string, { used: number; limit: number }>();
-
-  const untilStored = <T>(act: () => Promise<T>) =>
-    persistently(act, {
-      signal: options.abandonRecords,
-      onFailure: (error) => logger.warn({ err: error }, 'outcome not stored yet, trying again'),
-    });
-
-  async function hold(reason: Exclude<HoldReason, 'paused'>, forMs: number | undefined): Promise<void> {
-    const { untilMs, nowMs } =
-      forMs === undefined
-        ? await ledger.holdGrowing(reason, lengths[reason])
-        : await ledger.hold(reason, forMs);
-    logger.warn(
-      { reason, until: new Date(untilMs).toISOString(), forMs: untilMs - nowMs },
-      'nobody calls for now',
-    );
-  }
-
-  function observe({ callId, dispatch }: Call, outcome: CallOutcome): void {
-    metrics.calls.inc({ outcome: outcome.kind });
-    metrics.callDuration.observe(outcome.durationMs / 1_000);
-    if (outcome.kind === 'throttled') {
-      const { used, limit } = usedAtCall.get(callId) ?? { used: 0, limit: options.limit };
-      metrics.throttled.inc({ cause: throttleCause(used, limit) });
-    }
-    usedAtCall.delete(callId);
-    logger.info({ callId, dispatchId: dispatch.id, machineId: dispatch.machineId, outcome }, 'call ended');
-  }
-
-  async function renewToken(token: string): Promise<void> {
-    const renewed = await tokens.renewAfterRejection(token);
-    unprovenToken = renewed.kind === 'token' ? renewed.token : undefined;
-  }
+  const { ledger, dispatches, tokens, logger } = options;
+  const observer = createCallObserver(options);
+  const traces = createCallTraces(options.tracing ?? noTracing);
+  const hold = createSetHold(ledger, options.windowMs, logger);
+  const storing = createOutageLog(logger, 'storing what came of a call');
+  const untilStored = (act: () => Promise<void>) =>
+    persistently(storing.watched(act), { signal: options.abandonRecords, onFailure: storing.failed });
 
   return {
     newCallId: uuidv7,
@@ -96,98 +65,78 @@ export function createDispatchSteps(options: DispatchStepsOptions): DispatchStep
 
     async spend(callId, dispatch) {
       const reply = await ledger.spend({ callId, dispatchId: dispatch.id, machineId: dispatch.machineId });
-      if (reply.kind === 'granted') {
-        usedAtCall.set(callId, { used: reply.used, limit: reply.limit });
-        const readySinceMs = Math.max(reply.freeSinceMs, dispatch.createdAtMs);
-        metrics.dispatchLag.observe(Math.max(0, reply.spentAtMs - readySinceMs) / 1_000);
-        metrics.queueWait.observe(Math.max(0, reply.spentAtMs - dispatch.createdAtMs) / 1_000);
-      }
+      if (reply.kind !== 'granted') return reply;
+      observer.granted(callId, dispatch, reply);
+      traces.granted(callId, dispatch);
       return reply;
     },
     onRefusal: (reply, dispatch) => followRefusal(reply, dispatch, options),
 
     async begin({ callId, dispatch }) {
       const moved = await dispatches.begin(dispatch.id, callId);
-      if (!moved.moved) logger.info({ dispatchId: dispatch.id, state: moved.state }, 'nothing left to call');
+      if (!moved.moved) {
+        logger.info({ ...aboutDispatch(dispatch), state: moved.state }, 'nothing left to call');
+      }
       return moved.moved;
     },
-    giveBackUnused: ({ callId, dispatch }) =>
-      untilStored(async () => {
-        usedAtCall.delete(callId);
+    giveBackUnused: ({ callId, dispatch }) => {
+      observer.dropped(callId);
+      traces.over(callId, 'not-called');
+      return untilStored(async () => {
         await dispatches.giveBack(dispatch.id, callId);
         await ledger.giveBack(callId);
-      }),
-
-    async call(call, token) {
-      const outcome = call.sendBy.mayBegin()
-        ? await defender.start({
-            machineId: call.dispatch.machineId,
-            comment: call.dispatch.comment,
-            token,
-            tokenRenewed: token === unprovenToken,
-            signal: options.abandonCalls,
-            mayStillSend: () => call.sendBy.mayStillSend(),
-          })
-        : tooLate;
-      observe(call, outcome);
-      if (outcome.kind === 'token-rejected' || outcome.kind === 'not-allowed') await renewToken(token);
-      else if (outcome.kind !== 'not-sent' && token === unprovenToken) unprovenToken = undefined;
-      return outcome;
+      });
     },
 
-    record: (call, outcome, consequence) =>
-      untilStored(() => record(call, outcome, consequence, { ...options, hold })),
+    call: createCall(options, { observer, traces }),
+    async record(call, outcome, consequence) {
+      try {
+        await untilStored(() => recordOutcome(call, outcome, consequence, { ...options, hold }));
+        traces.over(call.callId);
+      } finally {
+        traces.over(call.callId, 'not-stored');
+      }
+    },
 
     async expire(dispatch) {
-      const error = {
-        code: 'deadline_reached',
-        message: 'The time after which it must not be started was reached.',
-      };
-      await dispatches.endWaiting(dispatch.id, { status: 'expired', error, attempts: 0 });
-      logger.info({ dispatchId: dispatch.id, machineId: dispatch.machineId }, 'expired while waiting');
+      await dispatches.endWaiting(dispatch.id, { status: 'expired', error: deadlineError, attempts: 0 });
+      logger.info(aboutDispatch(dispatch), 'expired while waiting');
     },
   };
 }
 
-/** Ledger first: what it says of a call is what a successor goes by if this process ends in between. */
-async function record(
-  { callId, dispatch }: Call,
-  outcome: CallOutcome,
-  { requests, permit, hold: held }: Consequence,
-  {
-    ledger,
-    dispatches,
-    logger,
-    hold,
-    firstLookInMs,
-  }: DispatchStepsOptions & {
-    hold: (reason: Exclude<HoldReason, 'paused'>, forMs: number | undefined) => Promise<void>;
-  },
-): Promise<void> {
-  if (permit === 'spent') {
-    const facts = {
-      requests: JSON.stringify(requests),
-      ...('status' in outcome && { httpStatus: outcome.status }),
-    };
-    const recorded = await ledger.recordAnswer(callId, { outcome: outcome.kind, facts });
-    if (!recorded) logger.error({ callId, outcome }, 'the ledger has lost this call');
-  }
-  if (held && held.reason !== 'paused')
-    await hold(held.reason, held.length === 'growing' ? undefined : held.length.forMs);
-  if (isWorking.has(outcome.kind)) await ledger.endStreaks();
-  const moved = await moveRequests(dispatches, { id: dispatch.id, callId }, requests, firstLookInMs);
-  if (permit === 'unspent') await ledger.giveBack(callId);
-  if (isLost(moved)) {
-    logger.error(
-      { callId, dispatchId: dispatch.id, outcome, state: moved.state },
-      'the outcome came too late to be stored',
-    );
-  }
-}
+/** Makes the call, unless it is too late for it. A token that was rejected is renewed for the next. */
+function createCall(
+  { tokens, defender, abandonCalls }: DispatchStepsOptions,
+  { observer, traces }: { observer: CallObserver; traces: CallTraces },
+): DispatchSteps['call'] {
+  /** A token obtained because the one before it was rejected, until Defender accepts it. */
+  let unprovenToken: string | undefined;
 
-/** Given back before, or by somebody else, is no loss. */
-function isLost(moved: Moved): moved is Extract<Moved, { moved: false }> {
-  return !moved.moved && moved.state !== 'waiting';
+  async function renewToken(token: string): Promise<void> {
+    const renewed = await tokens.renewAfterRejection(token);
+    unprovenToken = renewed.kind === 'token' ? renewed.token : undefined;
+  }
+
+  return async (call, token) => {
+    const span = traces.calling(call.callId, call.dispatch);
+    const outcome = call.sendBy.mayBegin()
+      ? await defender.start({
+          machineId: call.dispatch.machineId,
+          comment: call.dispatch.comment,
+          token,
+          tokenRenewed: token === unprovenToken,
+          signal: abandonCalls,
+          mayStillSend: () => call.sendBy.mayStillSend(),
+          ...span.context,
+        })
+      : tooLate;
+    endWithOutcome(span, outcome);
+    observer.ended(call, outcome);
+    if (outcome.kind === 'token-rejected' || outcome.kind === 'not-allowed') await renewToken(token);
+    else if (outcome.kind !== 'not-sent' && token === unprovenToken) unprovenToken = undefined;
+    return outcome;
+  };
 }
 
 /** `undefined` for a growing wait: also where the authority asks for none, or it would be asked without a pause. */
@@ -195,26 +144,4 @@ function waitBeforeToken({
   retryAfterMs = 0,
 }: Extract<TokenResult, { kind: 'unavailable' }>): number | undefined {
   return retryAfterMs > 0 ? retryAfterMs : undefined;
-}
-
-/** What to do with the ticket when the ledger says no. */
-async function followRefusal(
-  reply: Exclude<SpendReply, { kind: 'granted' }>,
-  dispatch: Dispatch,
-  { ledger, metrics, logger, permitTimeoutMs }: DispatchStepsOptions,
-): Promise<TicketFate> {
-  if (reply.kind === 'held' || reply.kind === 'lost') return 'back';
-  if (reply.kind === 'full') {
-    metrics.interlockRefusals.inc();
-    logger.warn(
-      { dispatchId: dispatch.id, nextSlotAtMs: reply.nextSlotAtMs },
-      'limiter and ledger disagree, waiting',
-    );
-    return 'back';
-  }
-  // A call that was never begun is in the books for it: its process ended between the two, or is about to begin.
-  // Past its deadline it cannot begin any more. The ticket comes back with the next search for missing ones.
-  const call = await ledger.findCall(reply.callId);
-  if (call && call.spentAt + permitTimeoutMs < reply.nowMs) await ledger.giveBack(reply.callId);
-  return 'done';
 }

@@ -2,7 +2,16 @@ import assert from 'node:assert/strict';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import type { LedgerView } from '@diq/quota/ledger-replies.ts';
 import type { Permit } from '@diq/quota/permit-limiter.ts';
-import { deferred, hourMs, inTurn, loopWorld, useDrawLoops, view } from './test-support/loop-world.ts';
+import {
+  deferred,
+  hourMs,
+  inTurn,
+  loopWorld,
+  ticketNamed,
+  useDrawLoops,
+  view,
+} from './test-support/loop-world.ts';
+import type { DrawnTicket } from './ticket-drawer.ts';
 
 describe('draw loop, waking and stopping', () => {
   const suite = useDrawLoops();
@@ -27,6 +36,46 @@ describe('draw loop, waking and stopping', () => {
     assert.equal(loop.lastTurnAtMs(), lastMs);
   });
 
+  it('goes on looking while it may take nothing more in hand, so that slow calls are no standstill', async () => {
+    suite.hurryWaits();
+    let isAway = false;
+    const { told, errors, options } = loopWorld();
+    const loop = suite.start({
+      ...options,
+      look: async () => (isAway ? Promise.reject(new Error('Redis is away')) : view()),
+    });
+    await waitFor(() => told.includes('draw'), { what: 'the draw', intervalMs: 1 });
+    const drawnAtMs = Date.now();
+    await waitFor(() => loop.lastTurnAtMs() > drawnAtMs + 20, { what: 'further turns', intervalMs: 1 });
+    assert.equal(loop.stalledForMs(), 0);
+    assert.deepEqual(told, ['acquire', 'draw']);
+    isAway = true;
+    await waitFor(() => errors.length > 0, { what: 'a turn without success', intervalMs: 1 });
+    const lastMs = loop.lastTurnAtMs();
+    await waitFor(() => Date.now() > lastMs + 20, { what: 'time to pass', intervalMs: 1 });
+    assert.equal(loop.lastTurnAtMs(), lastMs, 'and sees that they cannot be asked');
+  });
+
+  it('does not wait for a draw that hangs when it is told to stop, and puts back what it still brings', async () => {
+    const drawing = deferred<DrawnTicket>();
+    const { told, options } = loopWorld();
+    let isDrawing = false;
+    const loop = suite.start({
+      ...options,
+      draw: () => {
+        isDrawing = true;
+        return drawing.promise;
+      },
+    });
+    await waitFor(() => isDrawing, { what: 'the draw', intervalMs: 1 });
+    suite.hurryWaits();
+    await loop.stop();
+    const putBack = deferred();
+    drawing.resolve({ ...ticketNamed('late'), putBack: async () => putBack.resolve() });
+    await putBack.promise;
+    assert.deepEqual(told, ['acquire', 'release']);
+  });
+
   it('says how long a free slot has gone unused while work was ready, until one is used', async () => {
     const permits: (Permit | undefined)[] = [];
     let idleSeconds = 0;
@@ -43,7 +92,7 @@ describe('draw loop, waking and stopping', () => {
       intervalMs: 1,
     });
     assert.ok(idleSeconds * 1_000 <= loop.stalledForMs() + 1);
-    permits.push({ release() {}, keepForOneWindow() {} });
+    permits.push({ spent() {}, release() {}, keepForOneWindow() {} });
     await waitFor(() => told.includes('draw'), { what: 'a draw', intervalMs: 1 });
     await waitFor(() => loop.stalledForMs() === 0, { what: 'the standstill to be over', intervalMs: 1 });
   });

@@ -41,7 +41,7 @@ describe('draw loop', () => {
       countReady: inTurn(1, 1, 0, 1),
     });
     await waitFor(() => told.includes('draw'), { what: 'the draw', intervalMs: 1 });
-    assert.deepEqual(looks, [[], [], [], []]);
+    assert.deepEqual(looks.slice(0, 4), [[], [], [], []]);
     // To the millisecond after the slot opens or the hold ends; and a short time while nothing is ready.
     assert.deepEqual(waits.slice(0, 3), [301, 501, 100]);
   });
@@ -100,7 +100,7 @@ describe('draw loop', () => {
 
   it('backs off while the limiter has no permit for a slot that the ledger shows, and starts small again', async () => {
     const waits = suite.hurryWaits();
-    const permit = { release: () => undefined, keepForOneWindow: () => undefined };
+    const permit = { spent() {}, release: () => undefined, keepForOneWindow: () => undefined };
     const none = Array.from({ length: 9 }, () => undefined);
     const done = deferred();
     let drawn = 0;

@@ -1,6 +1,7 @@
 import { freeSlots, nextSlotAtMs } from '@diq/quota/forecast.ts';
 import type { LedgerView } from '@diq/quota/ledger-replies.ts';
 import type { Permit } from '@diq/quota/permit-limiter.ts';
+import { within } from '@diq/runtime/within.ts';
 import { createProgressWatch } from './progress-watch.ts';
 import type { DrawnTicket } from './ticket-drawer.ts';
 
@@ -11,10 +12,17 @@ export interface DrawLoopOptions {
   draw(): Promise<DrawnTicket | undefined>;
   /** Sees one ticket through, and its permit. Never rejects. */
   serve(ticket: DrawnTicket, permit: Permit): Promise<void>;
+  /** Slots that are kept for critical requests, and whether one is next. */
+  reserveForCritical?: number;
+  isCriticalNext?(): Promise<boolean>;
+  /** Whether a ticket may have a slot that is kept for critical requests: asked of what was drawn for one. */
+  isCritical?(ticket: DrawnTicket): Promise<boolean>;
   /** Tickets served at the same time; more than the quota is of no use. */
   maxInFlight: number;
   /** Told of time during which a call could have been made and was not, in seconds. */
   onIdle?(seconds: number): void;
+  /** After each turn without an error. */
+  onTurn?(): void;
   onError(error: unknown): void;
 }
 
@@ -32,6 +40,8 @@ const idleMs = 100;
 /** Longest time between two looks: how late a lifted hold or a permit given back is noticed. */
 const longestMs = 1_000;
 const afterErrorMs = 500;
+/** How long a stop waits for the turn under way. */
+const lastTurnMs = 2_000;
 /** First pause when the limiter has no permit although the ledger shows a slot; doubles up to the longest. */
 const disagreementMs = 10;
 
@@ -43,32 +53,39 @@ export function startDrawLoop(options: DrawLoopOptions): DrawLoop {
   const inFlight = new Set<Promise<void>>();
   const alarm = createAlarm();
   const progress = createProgressWatch((seconds) => options.onIdle?.(seconds));
+  const { reserveForCritical: reserve = 0, isCriticalNext = async () => true } = options;
   let lastTurnAtMs = Date.now();
   let disagreements = 0;
   let stopping = false;
+  let hasStopped = false;
 
   /** One look and what follows from it. @returns how long to wait before the next, in ms */
   async function turn(): Promise<number> {
-    if (inFlight.size >= options.maxInFlight) {
-      progress.saw(false);
-      return longestMs;
-    }
+    // Also while nothing more can be taken in hand: whether ledger and queue can be asked must not become unknown.
     const [view, ready] = await Promise.all([options.look(), options.countReady()]);
     lastTurnAtMs = Date.now();
+    const isFull = inFlight.size >= options.maxInFlight;
     const waitMs = untilNextCall(view);
-    progress.saw(ready > 0 && waitMs === 0);
-    if (ready === 0) return idleMs;
+    const isKept = waitMs === 0 && freeSlots(view) <= reserve;
+    const isKeptBack = isKept && ready > 0 && !(await isCriticalNext());
+    progress.saw(!isFull && ready > 0 && waitMs === 0 && !isKeptBack);
+    if (isFull) return longestMs;
+    if (ready === 0 || isKeptBack) return idleMs;
     if (waitMs > 0) return Math.min(waitMs, longestMs);
     const permit = await options.tryAcquire();
     if (!permit) return Math.min(disagreementMs * 2 ** disagreements++, longestMs);
     disagreements = 0;
-    return (await drawWith(permit)) ? 0 : idleMs;
+    return (await drawWith(permit, isKept)) ? 0 : idleMs;
   }
 
-  async function drawWith(permit: Permit): Promise<boolean> {
+  async function drawWith(permit: Permit, isKept: boolean): Promise<boolean> {
     const ticket = stopping ? undefined : await drawOrRelease(options, permit);
-    if (!ticket) {
+    // Another worker may have drawn the critical one that was next.
+    const isEntitled =
+      !isKept || (ticket !== undefined && (await isCriticalOrRelease(options, ticket, permit)));
+    if (!ticket || hasStopped || !isEntitled) {
       permit.release();
+      await ticket?.putBack();
       return false;
     }
     progress.moved();
@@ -82,10 +99,16 @@ export function startDrawLoop(options: DrawLoopOptions): DrawLoop {
 
   async function run(): Promise<void> {
     while (!stopping) {
-      const waitMs = await turn().catch((error: unknown) => {
-        options.onError(error);
-        return afterErrorMs;
-      });
+      const waitMs = await turn().then(
+        (ms) => {
+          options.onTurn?.();
+          return ms;
+        },
+        (error: unknown) => {
+          options.onError(error);
+          return afterErrorMs;
+        },
+      );
       if (waitMs > 0 && !stopping) await alarm.wait(waitMs);
     }
   }
@@ -97,7 +120,9 @@ export function startDrawLoop(options: DrawLoopOptions): DrawLoop {
     async stop() {
       stopping = true;
       alarm.ring();
-      await running;
+      // A draw that hangs with Redis is not waited for; what it may still bring is put back.
+      await within(running, lastTurnMs).catch(() => undefined);
+      hasStopped = true;
       await Promise.all(inFlight);
     },
   };
@@ -116,6 +141,20 @@ async function drawOrRelease({ draw }: DrawLoopOptions, permit: Permit): Promise
     return await draw();
   } catch (error) {
     permit.release();
+    throw error;
+  }
+}
+
+async function isCriticalOrRelease(
+  { isCritical = async () => true }: DrawLoopOptions,
+  ticket: DrawnTicket,
+  permit: Permit,
+): Promise<boolean> {
+  try {
+    return await isCritical(ticket);
+  } catch (error) {
+    permit.release();
+    await ticket.putBack();
     throw error;
   }
 }

@@ -2,20 +2,28 @@ import express from 'express';
 import { listen } from '@diq/runtime/http-server.ts';
 import { createOpsRouter } from '@diq/runtime/ops-routes.ts';
 import { runService } from '@diq/runtime/run-service.ts';
+import { openTracing } from '@diq/runtime/tracing.ts';
 import { readWorkerConfig } from './config.ts';
+import { checkCredential } from './defender/check-credential.ts';
 import type { DrawLoop } from './draw-loop.ts';
 import { createWorkerMetrics } from './metrics.ts';
 import { openWorker } from './worker.ts';
 
 /** The queue was looked at with success this recently, or the worker is not ready. */
 const readyWithinMs = 5_000;
+/** Supervisors commonly kill after 10 s; what kept a stop must have been said by then. */
+const stopDeadlineMs = 9_500;
 
 await runService({
   name: 'worker',
   env: process.env,
   exit: (code) => process.exit(code),
+  stopDeadlineMs,
   async start({ env, logger, lifecycle }) {
     const config = readWorkerConfig(env);
+    await checkCredential(config.credential);
+    const tracing = await openTracing(env, 'worker', logger);
+    lifecycle.onClose('traces', () => tracing.close());
     const metrics = createWorkerMetrics();
     let loop: DrawLoop | undefined;
 
@@ -39,7 +47,7 @@ await runService({
     const server = await listen(app, { port: config.port, ...(config.host && { host: config.host }) });
     lifecycle.onClose('operations routes', () => server.close());
 
-    loop = await openWorker({ config, logger, lifecycle, metrics });
+    loop = await openWorker({ config, logger, lifecycle, metrics, tracing });
     return { port: server.port };
   },
 });

@@ -19,25 +19,25 @@ export function createWorkerMetrics() {
 
   const calls = new Counter({
     name: 'diq_defender_calls_total',
-    help: 'Calls to Defender by outcome. Rises by at most the quota in any window.',
+    help: 'Calls to Defender by outcome; all but "not-sent" rise by at most the quota in any window. Any but "started" rising: calls that gave no investigation id.',
     labelNames: ['outcome'] as const,
     registers,
   });
   const throttled = new Counter({
     name: 'diq_defender_throttled_total',
-    help: 'Calls answered 429, by whose use they follow. Rising: Defender counts more calls than this queue made.',
+    help: 'Calls answered 429. "own" rising: the quota is set too high. "external" rising: somebody else uses it too.',
     labelNames: ['cause'] as const,
     registers,
   });
   const tokenRequests = new Counter({
     name: 'diq_token_requests_total',
-    help: 'Requests for an access token by outcome. A rising "rejected" needs an administrator.',
+    help: 'Requests for an access token by outcome. "rejected" rising: an administrator must act. "failed" rising: Entra ID is in trouble.',
     labelNames: ['outcome'] as const,
     registers,
   });
   const reconciliations = new Counter({
     name: 'diq_reconciliations_total',
-    help: 'Calls without a readable answer, by what Defender showed of them. A rising "unknown" needs somebody to look.',
+    help: 'Calls that were looked up in Defender because their answer told no investigation, by what it showed. Rising: answers get lost. "unknown" rising: somebody must look at the machines.',
     labelNames: ['outcome'] as const,
     registers,
   });
@@ -54,30 +54,30 @@ export function createWorkerMetrics() {
     reconciliations,
     callDuration: new Histogram({
       name: 'diq_defender_call_duration_seconds',
-      help: 'From asking to call until the outcome, connecting included.',
+      help: 'From asking to call until the outcome, connecting included. Rising towards the call timeout: answers get lost.',
       buckets: callBuckets,
       registers,
     }),
     dispatchLag: new Histogram({
       name: 'diq_dispatch_lag_seconds',
-      help: 'From the moment a slot was open and work was ready until the permit was spent. Rising: slots are wasted.',
+      help: 'From the moment a slot was open and work was ready until the permit was spent, for calls that left. Rising: slots are wasted.',
       buckets: lagBuckets,
       registers,
     }),
     queueWait: new Histogram({
       name: 'diq_queue_wait_seconds',
-      help: "From a dispatch's first request until its permit was spent.",
+      help: "From a dispatch's first request until its permit was spent, for calls that left. Rising: more is asked for than the quota gives.",
       buckets: waitBuckets,
       registers,
     }),
     slotIdle: new Counter({
       name: 'diq_slot_idle_seconds_total',
-      help: 'Time during which a slot was free although work was ready and no hold was on.',
+      help: 'Time during which a slot was free although work was ready and no hold was on, as this worker sees it. Rising: calls are lost.',
       registers,
     }),
     interlockRefusals: new Counter({
       name: 'diq_quota_interlock_refusals_total',
-      help: 'Permits the limiter gave and the ledger refused. Never expected: clocks or limiter state have gone astray.',
+      help: 'Permits the limiter gave and the ledger refused. Never expected; rising: clocks or limiter state have gone astray.',
       registers,
     }),
   };

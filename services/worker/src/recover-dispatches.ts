@@ -5,6 +5,7 @@ import { doubtCauses } from '@diq/queue/dispatch-store.ts';
 import type { Dispatch, DispatchStore } from '@diq/queue/dispatch-store.ts';
 import type { TicketQueue } from '@diq/queue/ticket-queue.ts';
 import type { Ledger } from '@diq/quota/ledger.ts';
+import { aboutDispatch } from './about-dispatch.ts';
 import { abandonedCall } from './consequence.ts';
 import type { Consequence } from './consequence.ts';
 import { moveRequests } from './move-requests.ts';
@@ -71,10 +72,7 @@ export async function recoverDispatches(options: RecoveryOptions): Promise<numbe
 async function finish(dispatch: Dispatch, callId: string, options: RecoveryOptions): Promise<void> {
   const { ledger, dispatches, tickets, logger } = options;
   const requests = await requestsAfter(callId, ledger);
-  logger.warn(
-    { dispatchId: dispatch.id, callId, machineId: dispatch.machineId, requests },
-    'finished for a dead worker',
-  );
+  logger.warn({ ...aboutDispatch(dispatch), callId, requests }, 'finished for a dead worker');
   await moveRequests(dispatches, { id: dispatch.id, callId }, requests, options.firstLookInMs);
   if (requests.kind === 'give-back') {
     await tickets.add([{ dispatchId: dispatch.id, machineId: dispatch.machineId, rank: dispatch.rank }]);

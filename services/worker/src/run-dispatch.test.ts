@@ -11,9 +11,11 @@ const waiting: Dispatch = {
   comment: 'why',
   createdAtMs: 1,
   rank: 5,
+  priority: 'medium',
   notAfterMs: undefined,
   callId: undefined,
   sentAtMs: undefined,
+  doubtedAtMs: undefined,
   calls: 0,
   doubt: undefined,
 };
@@ -22,7 +24,7 @@ const throttled: CallOutcome = { kind: 'throttled', retryAfterMs: 1_000, status:
 const notSent: CallOutcome = { kind: 'not-sent', reason: 'connection-refused', durationMs: 1 };
 const trouble = new Error('Redis is away');
 const noToken = async () => ({ kind: 'unavailable' as const, permanent: true, code: 'x' });
-const full = async () => ({ kind: 'full' as const, nextSlotAtMs: nowMs, nowMs });
+const full = async () => ({ kind: 'full' as const, nextSlotAtMs: nowMs, nowMs, by: 'quota' as const });
 const fails = () => Promise.reject(trouble);
 
 interface Story {
@@ -30,6 +32,8 @@ interface Story {
   told: string[];
   fate: TicketFate | undefined;
   error: unknown;
+  /** What had been done when the permit was told that a call may follow. */
+  spentAfter: string[] | undefined;
 }
 
 /** Runs one dispatch with steps that only say that they were asked. */
@@ -49,11 +53,14 @@ async function run(own: Partial<DispatchSteps> = {}, dispatch: Dispatch = waitin
     expire: async () => undefined,
     ...own,
   };
+  const story: Story = { told, fate: undefined, error: undefined, spentAfter: undefined };
   const permit = {
+    spent: () => {
+      story.spentAfter = [...told];
+    },
     keepForOneWindow: () => told.push('keep permit'),
     release: () => told.push('release permit'),
   };
-  const story: Story = { told, fate: undefined, error: undefined };
   try {
     story.fate = await runDispatch(dispatch, permit, telling(steps, told), nowMs);
   } catch (error) {
@@ -127,7 +134,7 @@ describe('one dispatch', () => {
   it('is not called when the ledger refuses, and its ticket goes where the refusal says', async () => {
     for (const said of ['back', 'done'] as const) {
       const { told, fate } = await run({
-        spend: async () => ({ kind: 'full', nextSlotAtMs: nowMs + 1, nowMs }),
+        spend: async () => ({ kind: 'full', nextSlotAtMs: nowMs + 1, nowMs, by: 'quota' }),
         onRefusal: async () => said,
       });
       assert.deepEqual(told, [...untilSpent, 'refusal', 'release permit']);
@@ -145,6 +152,14 @@ describe('one dispatch', () => {
     const { told, error } = await run({ begin: fails });
     assert.deepEqual(told, [...untilSpent, 'begin', 'give back', 'release permit']);
     assert.equal(error, trouble);
+  });
+
+  it('is not called when the reply of the ledger is lost: what may be recorded is given back', async () => {
+    for (const giveBackUnused of [async () => undefined, fails]) {
+      const { told, error } = await run({ spend: fails, giveBackUnused });
+      assert.deepEqual(told, [...untilSpent, 'give back', 'release permit']);
+      assert.equal(error, trouble);
+    }
   });
 
   it('has nothing to do when it is in other hands or settled', async () => {
@@ -176,6 +191,12 @@ describe('one dispatch', () => {
       const { told, fate } = await run({ call: async () => notSent });
       assert.deepEqual(told, [...untilCalled, 'record', 'release permit']);
       assert.equal(fate, 'back');
+    });
+
+    it('outlives its process from the moment at which the ledger grants the call, and not before', async () => {
+      assert.deepEqual((await run()).spentAfter, untilSpent);
+      const reply = { kind: 'full', nextSlotAtMs: nowMs + 1, nowMs, by: 'quota' } as const;
+      assert.equal((await run({ spend: async () => reply })).spentAfter, undefined);
     });
 
     it('is released by whatever fails before the call, and the error is not hidden', async () => {

@@ -36,7 +36,7 @@ export interface DispatchSteps {
   onRefusal(reply: Exclude<SpendReply, { kind: 'granted' }>, dispatch: Dispatch): Promise<TicketFate>;
   /** False when the dispatch is no longer there to be called: cancelled, or in other hands. */
   begin(call: Call): Promise<boolean>;
-  /** Undoes intent and permit of a call that was not made. */
+  /** Undoes intent and permit of a call that was not made; also where it is not known whether they were recorded. */
   giveBackUnused(call: Call): Promise<void>;
   call(call: Call, token: string): Promise<CallOutcome>;
   /** Stores what came of it: ledger, holds, requests. Does not give up while the process lives. */
@@ -46,6 +46,8 @@ export interface DispatchSteps {
 
 /** The permit in hand. */
 export interface PermitInHand {
+  /** The ledger has granted a call with it. */
+  spent(): void;
   keepForOneWindow(): void;
   release(): void;
 }
@@ -74,8 +76,9 @@ export async function runDispatch(
       return 'back';
     }
     const call = { callId: steps.newCallId(), dispatch, sendBy: steps.startSendDeadline() };
-    const reply = await steps.spend(call.callId, dispatch);
+    const reply = await spendOrUndo(call, steps);
     if (reply.kind !== 'granted') return await steps.onRefusal(reply, dispatch);
+    permit.spent();
     if (!(await isBegun(call, steps))) return 'done';
 
     // From here on it may have left, even if no outcome comes back.
@@ -88,6 +91,16 @@ export async function runDispatch(
   } finally {
     if (spent) permit.keepForOneWindow();
     else permit.release();
+  }
+}
+
+/** A reply that is lost leaves open whether the permit was spent; kept, it would be out for a window and never used. */
+async function spendOrUndo(call: Call, steps: DispatchSteps): Promise<SpendReply> {
+  try {
+    return await steps.spend(call.callId, call.dispatch);
+  } catch (error) {
+    await steps.giveBackUnused(call).catch(() => undefined);
+    throw error;
   }
 }
 

@@ -47,6 +47,32 @@ describe('a drawn ticket', () => {
     assert.equal(await worker.tickets.countAll(), 0);
   });
 
+  it('fails its dispatch visibly when the dispatch itself is corrupt, and the others go on', async () => {
+    const worker = await suite.openWorker({ limit: 20 });
+    const { redis, keys } = suite.bench;
+    for (const [field, value] of [
+      ['state', 'from the future'],
+      ['createdAt', 'yesterday'],
+      ['priority', 'x'],
+      ['machine', undefined],
+    ] as const) {
+      const corrupt = await suite.bench.accept();
+      const other = await suite.bench.accept();
+      if (value === undefined) await redis.hdel(keys.dispatch(corrupt.dispatchId), field);
+      else await redis.hset(keys.dispatch(corrupt.dispatchId), field, value);
+      assert.equal(await worker.serveNext(), 'released', field);
+      assert.equal(await worker.serveNext(), 'kept', field);
+      assert.equal((await suite.bench.read(other.requestId)).status, 'started');
+      const { status, error, machineId } = await suite.bench.read(corrupt.requestId);
+      assert.deepEqual([status, error?.code], ['failed', 'payload_unreadable'], field);
+      const next = await suite.bench.accept({ machineId });
+      assert.equal(await worker.serveNext(), 'kept', `${field}: the next request for the machine`);
+      assert.equal((await suite.bench.read(next.requestId)).status, 'started');
+    }
+    assert.equal(await worker.tickets.countAll(), 0);
+    assert.equal(await worker.dispatches.countWaiting(), 0);
+  });
+
   it('of a dispatch that another call is made for is used up and leaves that call alone', async () => {
     const [busy, other] = await Promise.all([suite.openWorker(), suite.openWorker()]);
     let answer!: () => void;

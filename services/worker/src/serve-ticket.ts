@@ -86,5 +86,9 @@ function releaseOnce(permit: Permit): Permit {
     isOver = true;
     act();
   };
-  return { release: once(() => permit.release()), keepForOneWindow: once(() => permit.keepForOneWindow()) };
+  return {
+    spent: () => permit.spent(),
+    release: once(() => permit.release()),
+    keepForOneWindow: once(() => permit.keepForOneWindow()),
+  };
 }

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
+import { captureLog } from './test-support/capture-log.ts';
 import { useBench } from './test-support/use-bench.ts';
+import { createTicketCheck } from './ticket-check.ts';
 
 describe('ticket check', () => {
   const suite = useBench(useEmbeddedRedis());
@@ -48,6 +50,22 @@ describe('ticket check', () => {
     await loseTicket(first.dispatchId);
     await worker.checkTickets();
     assert.equal(await worker.tickets.countAll(), 0);
+  });
+
+  it('finds one that is missing behind one too many, page by page', async () => {
+    const worker = await suite.openWorker();
+    const accepted = [await suite.bench.accept(), await suite.bench.accept(), await suite.bench.accept()];
+    await worker.tickets.add([{ dispatchId: 'of-none', machineId: 'none', rank: 1 }]);
+    const last = accepted[2]!.dispatchId;
+    await loseTicket(last);
+    const check = createTicketCheck({ ...worker, logger: captureLog().logger, pageSize: 1 });
+    for (let look = 0; look < 3; look += 1) await check();
+    assert.deepEqual(await worker.tickets.have([last]), [false], 'seen to be missing once');
+    await check();
+    assert.deepEqual(await worker.tickets.have([last]), [true]);
+    await loseTicket(accepted[0]!.dispatchId);
+    for (let look = 0; look < 4; look += 1) await check();
+    assert.deepEqual(await worker.tickets.have([accepted[0]!.dispatchId]), [true], 'it begins again');
   });
 
   it('takes a drawn ticket for present', async () => {

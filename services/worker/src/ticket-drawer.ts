@@ -4,6 +4,7 @@ import type { Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { dispatchPayload } from '@diq/contracts/dispatch-payload.ts';
 import { queueName } from '@diq/queue/store-keys.ts';
+import { within } from '@diq/runtime/within.ts';
 
 /** A ticket drawn from the queue: held by this worker alone until it is used up or put back. */
 export interface DrawnTicket {
@@ -31,6 +32,8 @@ export interface TicketDrawerOptions {
   onError(error: unknown): void;
 }
 
+/** On the queue's connection commands wait for Redis; for so long somebody waits for them. */
+const answerWithinMs = 1_000;
 /** A ticket's lock is renewed at a third of its length. */
 const renewalsPerLock = 3;
 
@@ -74,7 +77,8 @@ export async function createTicketDrawer(options: TicketDrawerOptions): Promise<
     },
     async close() {
       for (const renewal of renewals) clearInterval(renewal);
-      await worker.close();
+      // Its own goodbyes wait for Redis, however long; the connection is dropped next.
+      await within(worker.close(), answerWithinMs).catch(onError);
     },
   };
 }
@@ -105,8 +109,9 @@ function ticketOf(
 ): DrawnTicket {
   const letGo = async (act: () => Promise<unknown>) => {
     endRenewal();
-    // A ticket whose lock was lost is somebody else's by now; the dispatch itself says what was done.
-    await act().catch(onError);
+    // A ticket whose lock was lost is somebody else's by now; the dispatch itself says what was done. Not waited for
+    // beyond its time either: it is done when Redis is back, or the ticket goes back after its lock.
+    await within(act(), answerWithinMs).catch(onError);
   };
   return {
     dispatchId: job.id ?? '',

@@ -57,6 +57,22 @@ describe('a call that Defender answers', () => {
     assert.doesNotMatch(server?.conversations[0]?.received ?? '', /injected|traceparent/);
   });
 
+  it('carries the state of its trace, but nothing that is no plain text', async () => {
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    for (const [tracestate, arrives] of [
+      ['congo=1,rojo=2', true],
+      ['congo=1\r\ninjected: 1', false],
+      ['x'.repeat(513), false],
+    ] as const) {
+      const outcome = await call(httpAnswer(200, started), { traceparent, tracestate });
+      assert.equal(outcome.kind, 'started');
+      const received = server?.conversations.at(-1)?.received ?? '';
+      assert.match(received, /^traceparent: /m);
+      assert.equal(received.includes(`\r\ntracestate: ${tracestate}\r\n`), arrives);
+      assert.doesNotMatch(received, /injected/);
+    }
+  });
+
   for (const [encoding, packed] of [
     ['gzip', gzipSync(started)],
     ['deflate', deflateSync(started)],

@@ -35,6 +35,8 @@ export interface StartCall {
   readonly mayStillSend?: () => boolean;
   /** W3C trace context to pass on; left out when it is malformed. */
   readonly traceparent?: string;
+  /** Goes with `traceparent`; left out when it is no plain text of at most 512 characters. */
+  readonly tracestate?: string | undefined;
 }
 
 export interface DefenderClient {
@@ -142,7 +144,7 @@ async function exchange(
   }
 }
 
-function headersOf({ token, traceparent }: StartCall): Record<string, string> {
+function headersOf({ token, traceparent, tracestate }: StartCall): Record<string, string> {
   const traceable = traceparent !== undefined && /^[\da-f]{2}(-[\da-f]+){3}$/.test(traceparent);
   return {
     authorization: `Bearer ${token}`,
@@ -151,6 +153,7 @@ function headersOf({ token, traceparent }: StartCall): Record<string, string> {
     'accept-encoding': 'identity',
     'user-agent': 'defender-investigation-queue',
     ...(traceable && { traceparent }),
+    ...(traceable && tracestate !== undefined && /^[ -~]{1,512}$/.test(tracestate) && { tracestate }),
   };
 }
 

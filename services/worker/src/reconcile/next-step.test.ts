@@ -4,7 +4,7 @@ import type { Doubt } from '@diq/queue/dispatch-store.ts';
 import { firstLookInMs, maxCalls, nextStep, type Look, type ReconcileRules, type Step } from './next-step.ts';
 import type { Finding } from './weigh-evidence.ts';
 
-const sentAtMs = 5_000_000;
+const doubtedAtMs = 5_000_000;
 const minuteMs = 60_000;
 const graceMs = 10 * minuteMs;
 const rules: ReconcileRules = { graceMs, onUnknown: 'fail' };
@@ -27,8 +27,8 @@ function step({ afterMs, finding, cause = 'lost', calls = 1, retryAfterMs, onUnk
   const look: Look = {
     doubt: { cause, error },
     calls,
-    sentAtMs,
-    nowMs: sentAtMs + afterMs,
+    doubtedAtMs,
+    nowMs: doubtedAtMs + afterMs,
     finding,
     retryAfterMs,
   };
@@ -44,7 +44,7 @@ function settlement(at: At) {
 function waitMs(at: At): number {
   const taken = step(at);
   assert.ok(taken.kind === 'look-again', JSON.stringify(taken));
-  return taken.atMs - sentAtMs - at.afterMs;
+  return taken.atMs - doubtedAtMs - at.afterMs;
 }
 
 describe('what follows from a look in Defender', () => {
@@ -165,7 +165,7 @@ describe('what follows from a look in Defender', () => {
         fc.property(anything, ({ retryAfterMs: later, ...at }) => {
           const taken = step({ ...at, ...(later !== undefined && { retryAfterMs: later }) });
           if (at.afterMs >= 10 * graceMs) assert.notEqual(taken.kind, 'look-again');
-          if (taken.kind === 'look-again') assert.ok(taken.atMs > sentAtMs + at.afterMs);
+          if (taken.kind === 'look-again') assert.ok(taken.atMs > doubtedAtMs + at.afterMs);
           // A call is repeated only after Defender was read and showed nothing.
           if (taken.kind === 'call-again') {
             assert.equal(at.finding?.kind, 'nothing');

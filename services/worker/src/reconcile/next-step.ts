@@ -7,7 +7,7 @@ export const reconciliationOutcomes = ['found', 'attached', 'retried', 'failed',
 export type ReconciliationOutcome = (typeof reconciliationOutcomes)[number];
 
 export interface ReconcileRules {
-  /** For how long after the call Defender is asked, at least. */
+  /** For how long after the answer was lost Defender is asked, at least. */
   readonly graceMs: number;
   /** What a call without a trace means in the end: the request's end, or another call. */
   readonly onUnknown: 'fail' | 'retry';
@@ -18,7 +18,8 @@ export interface Look {
   readonly doubt: Doubt;
   /** Calls made for the dispatch, this one included. */
   readonly calls: number;
-  readonly sentAtMs: number;
+  /** Since when it is not known what the last of them came to. */
+  readonly doubtedAtMs: number;
   /** When the look began. */
   readonly nowMs: number;
   /** `undefined` when Defender's books could not be read: that is no look. */
@@ -54,7 +55,7 @@ export function firstLookInMs(graceMs: number): number {
  */
 export function nextStep(look: Look, rules: ReconcileRules): Step {
   const { finding, doubt } = look;
-  const elapsedMs = look.nowMs - look.sentAtMs;
+  const elapsedMs = look.nowMs - look.doubtedAtMs;
   if (finding?.kind === 'own' && finding.investigationId !== undefined) {
     return started('found', finding.investigationId);
   }
@@ -67,13 +68,13 @@ export function nextStep(look: Look, rules: ReconcileRules): Step {
 }
 
 /** Each wait twice as long as the one before, the last look at the end of the grace; after that in steady steps. */
-function nextLookAtMs({ sentAtMs, nowMs, retryAfterMs = 0 }: Look, { graceMs }: ReconcileRules): number {
-  const elapsedMs = nowMs - sentAtMs;
+function nextLookAtMs({ doubtedAtMs, nowMs, retryAfterMs = 0 }: Look, { graceMs }: ReconcileRules): number {
+  const elapsedMs = nowMs - doubtedAtMs;
   const usualMs =
     elapsedMs < graceMs
       ? Math.min(graceMs, Math.max(2 * elapsedMs, elapsedMs + firstLookInMs(graceMs)))
       : elapsedMs + graceMs / 10;
-  return sentAtMs + Math.min(Math.max(usualMs, elapsedMs + retryAfterMs), graceStretch * graceMs);
+  return doubtedAtMs + Math.min(Math.max(usualMs, elapsedMs + retryAfterMs), graceStretch * graceMs);
 }
 
 /** The alert's id is as good as the investigation's: Defender finds it by either. */

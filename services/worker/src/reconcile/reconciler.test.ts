@@ -194,6 +194,23 @@ describe('a call without a readable answer', () => {
       assert.equal(await suite.simulator.callsFor(lost.machineId), 3);
     });
 
+    it('is attached to the one that the request before it was told of, and never takes that for its own', async () => {
+      const machineId = newMachineId();
+      const before = await suite.lose({ kind: 'reset', when: 'after' }, twoLooks, 1, machineId);
+      const { investigationId } = await suite.untilOver(before);
+      const lost = await suite.lose(silent, twoLooks, 1, machineId);
+      const after = { status: 'started', investigationId, attached: true, code: undefined, attempts: 1 };
+      assert.deepEqual(factsOf(await suite.untilOver(lost)), after);
+      assert.equal(await suite.simulator.callsFor(machineId), 2);
+    });
+
+    it('counts the grace from the loss of the answer, however long the call was under way', async () => {
+      const slow = { kind: 'hang' };
+      const lost = await suite.lose(slow, { ...twoLooks, callTimeoutMs: 900 });
+      await suite.untilOver(lost);
+      assert.ok((await suite.ageOf(lost)) >= 900 + graceMs);
+    });
+
     it('is attached to the investigation that somebody else started meanwhile', async () => {
       const lost = await suite.lose(silent, twoLooks);
       const { machineId } = lost;

@@ -3,6 +3,7 @@ import type { Dispatch, DispatchStore, Doubt } from '@diq/queue/dispatch-store.t
 import type { TicketQueue } from '@diq/queue/ticket-queue.ts';
 import type { DefenderReader } from '../defender/defender-reader.ts';
 import type { TokenProvider } from '../defender/token-provider.ts';
+import { aboutDispatch } from '../about-dispatch.ts';
 import type { WorkerMetrics } from '../metrics.ts';
 import { lookUp } from './look-up.ts';
 import type { LookedUp } from './look-up.ts';
@@ -49,17 +50,18 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   async function look(id: string, nowMs: number): Promise<void> {
     const dispatch = await dispatches.find(id);
     if (!isInDoubt(dispatch)) return;
-    const { machineId, sentAtMs, doubt, calls } = dispatch;
+    const { machineId, sentAtMs, doubt, doubtedAtMs = sentAtMs, calls } = dispatch;
     const call = {
       machineId,
       sentAtMs,
       cause: doubt.cause,
       arrivedByMs: sentAtMs + permitTimeoutMs,
       clientId,
+      told: new Set(await dispatches.toldOf(machineId)),
     };
     const found = await lookUp(call, { reader, tokens, pace });
-    logger.debug({ dispatchId: id, callId: dispatch.callId, machineId, found }, 'looked up in Defender');
-    const step = nextStep({ doubt, calls, sentAtMs, nowMs, ...whatOf(found) }, rules);
+    logger.debug({ ...aboutDispatch(dispatch), callId: dispatch.callId, found }, 'looked up in Defender');
+    const step = nextStep({ doubt, calls, doubtedAtMs, nowMs, ...whatOf(found) }, rules);
     const moved = await take(step, dispatch, options);
     if (moved && step.kind !== 'look-again') tell(step, dispatch, options);
   }
@@ -114,14 +116,15 @@ async function take(
 
 function tell(
   step: Exclude<Step, { kind: 'look-again' }>,
-  { id, callId, machineId, calls, doubt }: InDoubt,
+  dispatch: InDoubt,
   { metrics, logger }: ReconcilerOptions,
 ): void {
+  const { callId, calls, doubt } = dispatch;
   const outcome: ReconciliationOutcome = step.kind === 'settle' ? step.outcome : 'retried';
   metrics.reconciliations.inc({ outcome });
   const { investigationId } = step.kind === 'settle' ? step.settlement : {};
   logger.info(
-    { dispatchId: id, callId, machineId, calls, code: doubt.error.code, outcome, investigationId },
+    { ...aboutDispatch(dispatch), callId, calls, code: doubt.error.code, outcome, investigationId },
     'reconciled with Defender',
   );
 }

@@ -6,7 +6,7 @@ import { clockSlackMs, manualStartTitle, weighEvidence, type DoubtfulCall } from
 const clientId = 'aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee';
 const sentAtMs = 1_000_000;
 const arrivedByMs = sentAtMs + 35_000;
-const lost: DoubtfulCall = { cause: 'lost', sentAtMs, arrivedByMs, clientId };
+const lost: DoubtfulCall = { cause: 'lost', sentAtMs, arrivedByMs, clientId, told: new Set() };
 const running: DoubtfulCall = { ...lost, cause: 'running' };
 
 const text = (actor: string) => `${actor} initiated an Automated investigation on desktop-1.`;
@@ -103,6 +103,17 @@ describe('what Defender shows of a machine whose call got no answer', () => {
         assert.deepEqual(weigh([second, before, first]), traceOf('covering', first));
         assert.deepEqual(weigh([before, alert({ createdAtMs: sentAtMs - 2, description })]).kind, 'covering');
       }
+    });
+
+    it('where others were told of it before the call was made, however well it fits', () => {
+      const theirs = alert({ createdAtMs: sentAtMs - 1_000 });
+      const unlinked = { ...theirs, investigationId: undefined };
+      const triggered = investigation({ id: theirs.investigationId ?? '', triggeringAlertId: theirs.id });
+      const call = { ...lost, told: new Set([theirs.investigationId ?? '']) };
+      assert.deepEqual(weigh([theirs], [], call), traceOf('covering', theirs));
+      assert.deepEqual(weigh([unlinked], [triggered], call), traceOf('covering', theirs));
+      const ours = alert();
+      assert.deepEqual(weigh([theirs, ours], [], call), traceOf('own', ours));
     });
 
     it('where the alert names a person or another application', () => {

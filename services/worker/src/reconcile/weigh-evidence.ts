@@ -10,6 +10,8 @@ export interface DoubtfulCall {
   readonly arrivedByMs: number;
   /** Our application, which Defender may name as the one that started the investigation. */
   readonly clientId: string;
+  /** Investigations that others were told of before this call was made: it made none of them. */
+  readonly told: ReadonlySet<string>;
 }
 
 /** What Defender shows of the machine. */
@@ -60,7 +62,10 @@ export function weighEvidence(call: DoubtfulCall, { alerts, investigations }: Ev
   const manual = alerts
     .filter(({ title, createdAtMs }) => title === manualStartTitle && createdAtMs >= earliestMs(call))
     .toSorted((one, other) => one.createdAtMs - other.createdAtMs);
-  const inTime = manual.filter(({ createdAtMs }) => createdAtMs <= call.arrivedByMs + clockSlackMs);
+  const isTold = (alert: Alert) => call.told.has(traceOf(alert, investigations).investigationId ?? '');
+  const inTime = manual.filter(
+    (alert) => alert.createdAtMs <= call.arrivedByMs + clockSlackMs && !isTold(alert),
+  );
   const named = inTime.filter((alert) => actorOf(alert, call) === 'us');
   const candidates = named.length > 0 ? named : inTime.filter((alert) => actorOf(alert, call) === 'anybody');
 

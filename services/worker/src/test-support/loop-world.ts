@@ -40,7 +40,11 @@ export function loopWorld(own: Partial<DrawLoopOptions> = {}) {
     countReady: async () => 1,
     tryAcquire: async () => {
       told.push('acquire');
-      return { release: () => told.push('release'), keepForOneWindow: () => told.push('keep') };
+      return {
+        spent: () => undefined,
+        release: () => told.push('release'),
+        keepForOneWindow: () => told.push('keep'),
+      };
     },
     draw: async () => {
       told.push('draw');

@@ -1,0 +1,66 @@
+import type { SpendReply } from '@diq/quota/ledger-replies.ts';
+import type { Dispatch } from '@diq/queue/dispatch-store.ts';
+import type { Logger } from '@diq/runtime/logger.ts';
+import { aboutDispatch } from './about-dispatch.ts';
+import type { CallOutcome } from './defender/defender-client.ts';
+import type { WorkerMetrics } from './metrics.ts';
+import type { MoveLog } from './move-log.ts';
+import type { Call } from './run-dispatch.ts';
+import { throttleCause } from './throttle-cause.ts';
+
+/** What metrics and log are told of calls. */
+export interface CallObserver {
+  granted(callId: string, dispatch: Dispatch, reply: Extract<SpendReply, { kind: 'granted' }>): void;
+  ended(call: Call, outcome: CallOutcome): void;
+  /** The call was not made; nothing is told of it. */
+  dropped(callId: string): void;
+}
+
+/** What was known of a call when its permit was spent. */
+interface AtSpending {
+  used: number;
+  limit: number;
+  lagSeconds: number;
+  waitSeconds: number;
+}
+
+export function createCallObserver({
+  metrics,
+  logger,
+  moveLog,
+}: {
+  metrics: WorkerMetrics;
+  logger: Logger;
+  moveLog?: MoveLog;
+}): CallObserver {
+  const underWay = new Map<string, AtSpending>();
+
+  return {
+    granted(callId, { createdAtMs }, { used, limit, spentAtMs, freeSinceMs }) {
+      const secondsSince = (timeMs: number) => Math.max(0, spentAtMs - timeMs) / 1_000;
+      underWay.set(callId, {
+        used,
+        limit,
+        lagSeconds: secondsSince(Math.max(freeSinceMs, createdAtMs)),
+        waitSeconds: secondsSince(createdAtMs),
+      });
+    },
+    ended({ callId, dispatch }, outcome) {
+      const spent = underWay.get(callId);
+      underWay.delete(callId);
+      moveLog?.callEnded(callId, outcome.kind);
+      metrics.calls.inc({ outcome: outcome.kind });
+      metrics.callDuration.observe(outcome.durationMs / 1_000);
+      // One that never left goes back to its place and waits on: it is observed when it leaves.
+      if (spent && outcome.kind !== 'not-sent') {
+        metrics.dispatchLag.observe(spent.lagSeconds);
+        metrics.queueWait.observe(spent.waitSeconds);
+      }
+      if (spent && outcome.kind === 'throttled') {
+        metrics.throttled.inc({ cause: throttleCause(spent.used, spent.limit) });
+      }
+      logger.info({ callId, ...aboutDispatch(dispatch), outcome }, 'call ended');
+    },
+    dropped: (callId) => void underWay.delete(callId),
+  };
+}

@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { findFreePort } from '@diq/runtime/free-port.ts';
+import { requireRedisServer, startRedisServer, type RedisServer } from '@diq/testing/redis-process.ts';
+import { startWorker, stopAll } from '@diq/testing/service-process.ts';
+import { waitFor } from '@diq/testing/wait-for.ts';
+
+const identity = { WORKER_HOST: '127.0.0.1', AZURE_TENANT_ID: randomUUID(), AZURE_CLIENT_ID: randomUUID() };
+const secret = 'the-secret-of-the-application';
+
+describe('the worker as a process', () => {
+  after(stopAll);
+
+  it('ends with exit code 78 and the reason when its certificate cannot be used, before it looks for Redis', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'diq-worker-main-'));
+    const path = join(folder, 'certificate.pem');
+    const start = () =>
+      startWorker({ ...identity, REDIS_URL: 'redis://127.0.0.1:1', AZURE_CLIENT_CERTIFICATE_PATH: path });
+    await assert.rejects(start(), /ended \(78\)[^]*AZURE_CLIENT_CERTIFICATE_PATH: the file cannot be read/);
+    await writeFile(path, '-----BEGIN PRIVATE KEY-----\nc2VjcmV0LWtleQ==\n-----END PRIVATE KEY-----\n');
+    await assert.rejects(start(), (error: Error) => {
+      assert.match(error.message, /ended \(78\)[^]*private key or certificate is missing/);
+      assert.doesNotMatch(error.message, /c2VjcmV0/);
+      return true;
+    });
+    await rm(folder, { recursive: true });
+  });
+
+  describe('with a Redis of its own', () => {
+    let redis: RedisServer;
+    before(requireRedisServer);
+    beforeEach('start Redis', async () => {
+      redis = await startRedisServer();
+    });
+    afterEach('stop Redis', () => redis?.stop());
+
+    const start = async () =>
+      startWorker({
+        ...identity,
+        REDIS_URL: redis.url,
+        AZURE_CLIENT_SECRET: secret,
+        // Nobody is there: nothing is to be called.
+        DEFENDER_BASE_URL: `http://127.0.0.1:${await findFreePort()}`,
+        QUOTA_COLD_START: 'open',
+      });
+
+    it('warns at its start that this Redis does not keep what it is told', async () => {
+      const worker = await start();
+      assert.match(worker.output(), /"level":"warn".*"setting":"appendonly","found":"no","expected":"yes"/);
+      assert.equal((await worker.stop()).code, 0);
+    });
+
+    it('ends in order and within the time of a supervisor while Redis hangs, with one line about it', async () => {
+      const worker = await start();
+      await redis.kill('SIGSTOP');
+      const linesAbout = () => worker.output().match(/asking queue and ledger.*failed/g)?.length ?? 0;
+      await waitFor(() => linesAbout() > 0, { what: 'the outage to be noticed', timeoutMs: 5_000 });
+      const startedAtMs = performance.now();
+      const exit = await worker.stop('SIGTERM', 20_000);
+      const tookMs = performance.now() - startedAtMs;
+      assert.deepEqual(exit, { code: 0, signal: null }, worker.output());
+      assert.ok(tookMs < 9_000, `${Math.round(tookMs)} ms`);
+      assert.equal(linesAbout(), 1);
+    });
+  });
+});

@@ -1,0 +1,58 @@
+import type { KeySpaceOwner } from '@diq/contracts/key-space.ts';
+import { keySpace as keySpaceOf } from '@diq/contracts/key-space.ts';
+import { createDispatchStore } from '@diq/queue/dispatch-store.ts';
+import { createRequestLog } from '@diq/queue/request-log.ts';
+import { createTicketQueue } from '@diq/queue/ticket-queue.ts';
+import { createLedger } from '@diq/quota/ledger.ts';
+import type { LedgerSettings } from '@diq/quota/ledger.ts';
+import { createPermitLimiter } from '@diq/quota/permit-limiter.ts';
+import type { Lifecycle } from '@diq/runtime/lifecycle.ts';
+import type { Logger } from '@diq/runtime/logger.ts';
+import { within } from '@diq/runtime/within.ts';
+import type { WorkerRedis } from './open-redis.ts';
+import { createMoveLog } from './move-log.ts';
+import { createOutageLog } from './outage-log.ts';
+import { createTicketDrawer } from './ticket-drawer.ts';
+
+export interface OpenQueueOptions {
+  redis: WorkerRedis;
+  owner: KeySpaceOwner;
+  /** `callTimeoutMs` as the ledger counts it: from spending a permit until its call is over. */
+  quota: LedgerSettings;
+  retentionMs: number;
+  logger: Logger;
+  lifecycle: Lifecycle;
+}
+
+/** With Redis away, saying goodbye to it is not worth more time. */
+const closeWithinMs = 1_000;
+
+/** Ledger, limiter, dispatches and tickets: all that stands in Redis. */
+export async function openQueue({ redis, owner, quota, retentionMs, logger, lifecycle }: OpenQueueOptions) {
+  const keySpace = keySpaceOf(owner);
+  const limiterOutage = createOutageLog(logger, 'the permit limiter');
+  const queueOutage = createOutageLog(logger, 'the ticket queue');
+  const ledger = createLedger(redis.ledger, keySpace, quota);
+  const limiter = await createPermitLimiter({
+    ...quota,
+    redis: redis.limiter,
+    keySpace,
+    onError: limiterOutage.failed,
+  });
+  lifecycle.onClose('permit limiter', () => within(limiter.close(), closeWithinMs));
+  const requestLog = createRequestLog(redis.ledger, keySpace, logger);
+  lifecycle.onClose('request log', () => within(requestLog.close(), closeWithinMs));
+  const moveLog = createMoveLog(requestLog);
+  const dispatches = createDispatchStore(redis.ledger, keySpace, retentionMs, moveLog.moved);
+  const tickets = createTicketQueue(redis.ledger, keySpace, queueOutage.failed);
+  lifecycle.onClose('ticket queue', () => within(tickets.close(), closeWithinMs));
+  const drawer = await createTicketDrawer({
+    redis: redis.queue,
+    keySpace,
+    // Long enough that no call outlives its ticket's lock, even if the lock is never renewed.
+    lockMs: 2 * quota.callTimeoutMs,
+    onError: queueOutage.failed,
+  });
+  lifecycle.onClose('ticket drawer', () => drawer.close());
+  return { ledger, limiter, dispatches, moveLog, tickets, drawer };
+}

@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict';
+import { requireRedisServer, startRedisServer, type RedisServer } from '@diq/testing/redis-process.ts';
+import { closeRedis, openBlockingConnection } from '@diq/runtime/redis.ts';
+import { captureLog } from './test-support/capture-log.ts';
+import { createTicketDrawer } from './ticket-drawer.ts';
+
+describe('ticket drawer on a Redis that hangs', () => {
+  let server: RedisServer;
+  before(requireRedisServer);
+  before('start Redis', async () => {
+    server = await startRedisServer();
+  });
+  after('stop Redis', () => server?.stop());
+
+  it('closes in little more than a second, whatever it would still say to Redis', async () => {
+    const { logger } = captureLog();
+    const redis = openBlockingConnection({ settings: { url: server.url }, name: 'test', logger });
+    const onError = () => undefined;
+    const drawer = await createTicketDrawer({ redis, keySpace: 'test:{hung}', lockMs: 10_000, onError });
+    assert.equal(await drawer.draw(), undefined);
+    await server.kill('SIGSTOP');
+    const drawing = drawer.draw().catch(onError);
+    const startedAtMs = performance.now();
+    await drawer.close();
+    const tookMs = performance.now() - startedAtMs;
+    await closeRedis(redis);
+    await drawing;
+    assert.ok(tookMs < 1_500, `${Math.round(tookMs)} ms`);
+  });
+});
