@@ -17,14 +17,14 @@ export interface ApiKey extends Caller {
   sha256: Buffer;
 }
 
-/** Tells who presents a credential; `undefined` when nobody known does. */
-export type IdentifyCaller = (credential: string) => Caller | undefined;
+/** Tells whose key it is; `undefined` when it is nobody's. */
+export type LookUpKey = (credential: string) => Caller | undefined;
 
 /** Longer ones are refused unread. */
 const maxCredentialLength = 512;
 
 /** Compares with every key to the end, each in constant time: the duration tells nothing about any of them. */
-export function createKeyRing(keys: readonly ApiKey[]): IdentifyCaller {
+export function createKeyRing(keys: readonly ApiKey[]): LookUpKey {
   return (credential) => {
     if (credential.length > maxCredentialLength) return undefined;
     const digest = createHash('sha256').update(credential).digest();

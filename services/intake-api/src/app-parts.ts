@@ -1,22 +1,47 @@
+import type { RequestHandler } from 'express';
 import type { RequestIntake } from '@diq/queue/accept-requests.ts';
+import type { IdempotencyStore } from '@diq/queue/idempotency-store.ts';
 import type { RequestReader } from '@diq/queue/read-requests.ts';
 import type { Logger } from '@diq/runtime/logger.ts';
-import type { IdentifyCaller } from './api-keys.ts';
+import type { Tracing } from '@diq/runtime/tracing.ts';
+import type { FailedCredentials } from './failed-credentials.ts';
+import type { IdentifyCaller } from './identify-caller.ts';
+import type { CallbackRule } from './callbacks/callback-rule.ts';
+import type { ForecastCompletion } from './batch-completion.ts';
 import type { DescribeRequest } from './describe-request.ts';
+import type { Levers } from './levers.ts';
 import type { IntakeMetrics } from './metrics.ts';
+import type { Outlook } from './outlook.ts';
 import type { QueueState } from './queue-state.ts';
+import type { SessionStore } from './sessions/session-store.ts';
+import type { StateFeed } from './status-page/state-feed.ts';
 
 /** What the routes are made of. */
 export interface AppParts {
   logger: Logger;
   metrics: IntakeMetrics;
+  tracing: Tracing;
   /** `undefined`: everybody is let in. */
   identify: IdentifyCaller | undefined;
+  failedCredentials: FailedCredentials;
+  /** Proxies in front of the service, whose `X-Forwarded-For` tells a caller's address. */
+  trustedProxies: number;
+  /** `undefined`: callers may come as often as they like. */
+  limitRate: RequestHandler | undefined;
+  /** Who is signed in to the status page; `undefined` where everybody is let in. */
+  sessions: SessionStore | undefined;
+  stateFeed: StateFeed;
+  idempotency: IdempotencyStore;
   intake: RequestIntake;
   reader: RequestReader;
+  levers: Levers;
   /** Quota and backlog as they are. */
   readState: () => Promise<QueueState>;
   describeRequest: DescribeRequest;
+  forecastCompletion: ForecastCompletion;
+  outlook: Outlook;
+  /** Which URLs may be called back. */
+  callbackRule: CallbackRule;
   operation: string;
   ping: () => Promise<unknown>;
   /** Aborted once the service is being stopped. */

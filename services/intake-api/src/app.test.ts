@@ -19,7 +19,7 @@ describe('every reply of the intake', () => {
     const response = await intake.get('/v1/nothing').set('X-Request-Id', 'playbook-7_run.12');
     assert.equal(response.headers['x-request-id'], 'playbook-7_run.12');
     assert.equal(expectProblem(response, 'route_not_found').requestId, 'playbook-7_run.12');
-    const lines = intake.log.filter((line) => line['requestId'] === 'playbook-7_run.12');
+    const lines = intake.log.filter((line) => line['httpRequestId'] === 'playbook-7_run.12');
     assert.deepEqual(
       lines.map(({ msg }) => msg),
       ['request answered'],
@@ -35,7 +35,7 @@ describe('every reply of the intake', () => {
 
   it('carries the request id on every line that the request caused', async () => {
     await intake.post('/v1/investigations', item(1)).set('X-Request-Id', 'one').expect(202);
-    const lines = intake.log.filter((line) => line['requestId'] === 'one');
+    const lines = intake.log.filter((line) => line['httpRequestId'] === 'one');
     assert.deepEqual(
       lines.map(({ msg }) => msg),
       ['request accepted', 'request answered'],
@@ -61,7 +61,7 @@ describe('every reply of the intake', () => {
     const comment = 'a comment that is nobody else’s business';
     await intake.post('/v1/investigations?secret=1', item(2, { comment })).set('X-Request-Id', 'two');
     const [line, ...more] = intake.log.filter(
-      (line) => line['requestId'] === 'two' && line['msg'] === 'request answered',
+      (line) => line['httpRequestId'] === 'two' && line['msg'] === 'request answered',
     );
     assert.equal(more.length, 0);
     const { time, durationMs, ...rest } = line ?? {};
@@ -69,7 +69,7 @@ describe('every reply of the intake', () => {
     assert.deepEqual(rest, {
       level: 'info',
       service: 'intake-api',
-      requestId: 'two',
+      httpRequestId: 'two',
       method: 'POST',
       path: '/v1/investigations',
       route: '/v1/investigations',

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { defaultOrderRules } from '@diq/queue/order.ts';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -34,14 +35,21 @@ describe('the settings of the intake', () => {
       keySpace: 'diq:{0fbe4f1a-5e8a-4d4b-9a3c-0a1b2c3d4e5f/initiateInvestigation}',
       ledger: { limit: 5, windowMs: 3_600_000, callTimeoutMs: 30_000 },
       retentionMs: 30 * 86_400_000,
+      trustedProxies: 0,
+      auditRetentionMs: 90 * 24 * 3_600_000,
+      maxRequestsPerMinute: 600,
+      order: defaultOrderRules,
+      reserveForCritical: 0,
+      reuseWindowMs: 3_600_000,
+      backPressure: { maxBacklog: 50_000, maxDrainMs: undefined },
+      callbacks: undefined,
     });
-    assert.equal(auth.kind, 'keys');
+    assert.equal(auth.kind, 'required');
   });
 
   it('take what is set over the defaults', () => {
     const settings = readIntakeSettings({
       ...usable,
-      AZURE_TENANT_ID: 'contoso.onmicrosoft.com',
       INTAKE_PORT: '0',
       INTAKE_HOST: '127.0.0.1',
       DEFENDER_CALLS_PER_WINDOW: '2',
@@ -59,7 +67,7 @@ describe('the settings of the intake', () => {
       INTAKE_PORT: '80800',
       INTAKE_AUTH: 'maybe',
       INTAKE_API_KEYS: 'xsoar:submit',
-      AZURE_TENANT_ID: 'a}b',
+      AZURE_TENANT_ID: 'contoso.onmicrosoft.com',
       DEFENDER_OPERATION: 'runAntiVirusScan',
       DEFENDER_CALLS_PER_WINDOW: '0',
       DEFENDER_WINDOW: 'an hour',
@@ -108,7 +116,7 @@ describe('the settings of the intake', () => {
       writeFileSync(file, `# of the playbooks\n${entry('a')}\n\n${entry('b')},${entry('c')} # rotated\n`);
       const { INTAKE_API_KEYS: _, ...withoutKeys } = usable;
       const { auth } = readIntakeSettings({ ...withoutKeys, INTAKE_API_KEYS_FILE: file });
-      assert.ok(auth.kind === 'keys');
+      assert.ok(auth.kind === 'required');
       assert.deepEqual(
         auth.keys.map(({ name }) => name),
         ['a', 'b', 'c'],

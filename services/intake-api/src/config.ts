@@ -1,12 +1,19 @@
 import { z } from 'zod';
 import { keySpace } from '@diq/contracts/key-space.ts';
-import { operationNames, operationQuotas } from '@diq/contracts/operations.ts';
+import type { OperationName } from '@diq/contracts/operations.ts';
 import type { LedgerSettings } from '@diq/quota/ledger.ts';
-import { duration, logLevel, port, positiveInt, readSettings } from '@diq/runtime/read-settings.ts';
+import type { OrderRules } from '@diq/queue/order.ts';
+import { quotaOf, quotaSettings, reserveOf } from '@diq/quota/quota-settings.ts';
+import { duration, flag, logLevel, port, positiveInt, readSettings } from '@diq/runtime/read-settings.ts';
 import type { Env } from '@diq/runtime/read-settings.ts';
 import { redisUrl } from '@diq/runtime/redis.ts';
-import { apiKeys } from './api-keys.ts';
-import type { ApiKey } from './api-keys.ts';
+import { authSettings, authShape } from './auth-settings.ts';
+import type { AuthSettings } from './auth-settings.ts';
+import type { BackPressureSettings } from './back-pressure.ts';
+import { allowedHosts } from './callbacks/allowed-hosts.ts';
+import { callbackSecrets } from './callbacks/callback-secrets.ts';
+import type { CallbackSettings } from './callbacks/callback-settings.ts';
+import { orderRulesOf, orderShape } from './order-settings.ts';
 
 /** The settings of the intake API, checked. */
 export interface IntakeSettings {
@@ -14,61 +21,91 @@ export interface IntakeSettings {
   port: number;
   /** `undefined`: every address of the machine. */
   host: string | undefined;
-  /** Who may call; `off` lets everybody in. */
-  auth: { kind: 'keys'; keys: readonly ApiKey[] } | { kind: 'off' };
-  operation: (typeof operationNames)[number];
+  auth: AuthSettings;
+  /** Proxies in front of the service, whose `X-Forwarded-For` tells a caller's address. */
+  trustedProxies: number;
+  /** 0: as many as a caller likes. */
+  maxRequestsPerMinute: number;
+  operation: OperationName;
   keySpace: string;
   /** What is told of the quota until a worker has written its own settings. */
   ledger: LedgerSettings;
   /** How long settled requests and completed batches can be read. */
   retentionMs: number;
+  /** How long the record of who did what can be read. */
+  auditRetentionMs: number;
+  /** Who goes before whom. */
+  order: OrderRules;
+  /** Of the slots of a window, those that only critical requests get. */
+  reserveForCritical: number;
+  /** An investigation that was started less than this ago is shared; 0: none is. */
+  reuseWindowMs: number;
+  backPressure: BackPressureSettings;
+  /** `undefined`: nobody may ask for a callback. */
+  callbacks: CallbackSettings | undefined;
 }
-
-const tenantIdPattern =
-  /^(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9-]+)+)$/i;
 
 /** @throws SettingsError with every fault at once. */
 export function readIntakeSettings(env: Env): IntakeSettings {
-  const settings = readSettings(schemaFor(env), env, { secrets: ['INTAKE_API_KEYS', 'REDIS_URL'] });
+  const settings = readSettings(schemaFor(env), env, {
+    secrets: ['INTAKE_API_KEYS', 'REDIS_URL', 'CALLBACK_SECRET'],
+  });
   const operation = settings.DEFENDER_OPERATION;
-  const quota = operationQuotas[operation];
   return {
     redisUrl: settings.REDIS_URL,
     port: settings.INTAKE_PORT,
     host: settings.INTAKE_HOST,
-    auth:
-      settings.INTAKE_AUTH === 'off'
-        ? { kind: 'off' }
-        : { kind: 'keys', keys: settings.INTAKE_API_KEYS ?? [] },
+    auth: authSettings(settings, env),
+    trustedProxies: settings.INTAKE_TRUSTED_PROXIES,
+    maxRequestsPerMinute: settings.INTAKE_MAX_REQUESTS_PER_MINUTE,
     operation,
     keySpace: keySpace({ tenantId: settings.AZURE_TENANT_ID, operation }),
     ledger: {
-      limit: settings.DEFENDER_CALLS_PER_WINDOW ?? quota.limit,
-      windowMs: settings.DEFENDER_WINDOW ?? quota.windowMs,
+      ...quotaOf(settings),
       callTimeoutMs: settings.DEFENDER_CALL_TIMEOUT,
     },
     retentionMs: settings.RETENTION,
+    auditRetentionMs: settings.AUDIT_RETENTION,
+    order: orderRulesOf(settings, quotaOf(settings)),
+    reserveForCritical: reserveOf(settings),
+    reuseWindowMs: settings.REUSE_WINDOW,
+    backPressure: { maxBacklog: settings.INTAKE_MAX_BACKLOG, maxDrainMs: settings.INTAKE_MAX_DRAIN },
+    callbacks: callbackSettings(settings),
   };
 }
 
-/** Keys are optional only for who wrote INTAKE_AUTH=off: nobody gets an open service by leaving something out. */
+type Settings = z.output<ReturnType<typeof schemaFor>>;
+
+function callbackSettings(settings: Settings): CallbackSettings | undefined {
+  if (settings.CALLBACK_ALLOWED_HOSTS === undefined) return undefined;
+  return {
+    allowedHosts: settings.CALLBACK_ALLOWED_HOSTS,
+    secrets: settings.CALLBACK_SECRET ?? [],
+    maxPerMinute: settings.CALLBACK_MAX_PER_MINUTE,
+    allowHttp: settings.CALLBACK_ALLOW_HTTP,
+    allowPrivate: settings.CALLBACK_ALLOW_PRIVATE,
+  };
+}
+
 function schemaFor(env: Env) {
-  const keys = apiKeys().describe('at least one name:scopes:sha256hex, or INTAKE_AUTH=off written out');
+  const secret = callbackSecrets().describe('whsec_ and Base64, which signs callbacks');
   return z.object({
     REDIS_URL: redisUrl().describe('redis://host:6379 or rediss://host:6379'),
     INTAKE_PORT: port().prefault('8080'),
     INTAKE_HOST: z.string().optional(),
-    INTAKE_AUTH: z.enum(['required', 'off']).default('required'),
-    INTAKE_API_KEYS: env['INTAKE_AUTH'] === 'off' ? keys.optional() : keys,
-    AZURE_TENANT_ID: z
-      .string()
-      .regex(tenantIdPattern)
-      .describe('the tenant id, a GUID, or a domain of the tenant; the same as for the worker'),
-    DEFENDER_OPERATION: z.enum(operationNames).default('initiateInvestigation'),
-    DEFENDER_CALLS_PER_WINDOW: positiveInt({ max: 10_000 }).optional(),
-    DEFENDER_WINDOW: duration({ minMs: 100 }).optional(),
-    DEFENDER_CALL_TIMEOUT: duration({ minMs: 100 }).prefault('30s'),
-    RETENTION: duration({ minMs: 1_000 }).prefault('30d'),
+    ...authShape(env),
+    ...quotaSettings,
+    ...orderShape,
+    // The investigation started last is kept for a day.
+    REUSE_WINDOW: duration({ minMs: 0, maxMs: 24 * 3_600_000 }).prefault('1h'),
+    INTAKE_MAX_BACKLOG: positiveInt({ max: 10_000_000 }).prefault('50000'),
+    INTAKE_MAX_DRAIN: duration({ minMs: 1_000 }).optional(),
+    CALLBACK_ALLOWED_HOSTS: allowedHosts().optional(),
+    CALLBACK_SECRET: env['CALLBACK_ALLOWED_HOSTS'] ? secret : secret.optional(),
+    CALLBACK_MAX_PER_MINUTE: positiveInt({ max: 10_000 }).prefault('60'),
+    CALLBACK_ALLOW_HTTP: flag().prefault('off'),
+    CALLBACK_ALLOW_PRIVATE: flag().prefault('off'),
+    AUDIT_RETENTION: duration({ minMs: 1_000 }).prefault('90d'),
     LOG_LEVEL: logLevel().default('info'),
   });
 }

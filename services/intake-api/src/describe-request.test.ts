@@ -41,6 +41,16 @@ describe('a queued request whose ticket is not in the order', () => {
   });
 });
 
+describe('the expected time of a request that is next', () => {
+  it('is not before it arrived, should the clock of its intake be ahead of that of Redis', async () => {
+    const createdAt = new Date(nowMs + 700).toISOString();
+    const early = { ...stored, document: { ...stored.document, createdAt } };
+    const tickets = { positions: async () => [1], have: async () => [true] };
+    const { document, startsInMs } = await createDescribeRequest({ tickets, lookAtLedger })(early);
+    assert.deepEqual([document.expectedStartAt, startsInMs], [createdAt, 700]);
+  });
+});
+
 function describeWith(isDrawn: boolean) {
   const tickets = { positions: async () => [undefined], have: async () => [isDrawn] };
   return createDescribeRequest({ tickets, lookAtLedger })(stored);

@@ -33,11 +33,16 @@ export function createDescribeRequest({ tickets, lookAtLedger }: DescribeRequest
     if (document.status !== 'queued') return { document, startsInMs: undefined };
     const [position, view] = await Promise.all([placeOf(dispatchId), lookAtLedger()]);
     if (position === undefined) return { document, startsInMs: undefined };
-    const startAtMs = forecastStartMs(view, position);
+    const startAtMs = notBefore(Date.parse(document.createdAt), forecastStartMs(view, position));
     const expectedStartAt = startAtMs === undefined ? undefined : isoTime(startAtMs);
     return {
       document: { ...document, position, ...(expectedStartAt === undefined ? {} : { expectedStartAt }) },
       startsInMs: startAtMs === undefined ? undefined : startAtMs - view.nowMs,
     };
   };
+}
+
+/** Arrival is told by the clock of the intake that took it, which may be a little ahead of Redis'. */
+function notBefore(arrivedAtMs: number, startAtMs: number | undefined): number | undefined {
+  return startAtMs === undefined ? undefined : Math.max(startAtMs, arrivedAtMs);
 }

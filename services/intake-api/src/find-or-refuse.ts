@@ -22,9 +22,13 @@ export async function findBatchOrRefuse(
   return found;
 }
 
-const goneOrUnknown = 'The id is not known here, or what it named was completed longer ago than is kept.';
+export const goneOrUnknown =
+  'The id is not known here, or what it named was completed longer ago than is kept.';
 
-/** Ids as they are given out. Whatever looks otherwise names nothing, and Redis need not be asked. */
+/** Ids as they are given out. */
+export const publicIdPattern = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** Whatever looks otherwise names nothing, and Redis need not be asked. */
 function isPublicId(text: unknown): text is string {
-  return typeof text === 'string' && /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text);
+  return typeof text === 'string' && publicIdPattern.test(text);
 }

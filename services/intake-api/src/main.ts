@@ -1,4 +1,5 @@
 import { runService } from '@diq/runtime/run-service.ts';
+import { openTracing } from '@diq/runtime/tracing.ts';
 import { readIntakeSettings } from './config.ts';
 import { openIntake } from './open-intake.ts';
 
@@ -6,5 +7,10 @@ await runService({
   name: 'intake-api',
   env: process.env,
   exit: (code) => process.exit(code),
-  start: ({ env, logger, lifecycle }) => openIntake({ settings: readIntakeSettings(env), logger, lifecycle }),
+  async start({ env, logger, lifecycle }) {
+    const settings = readIntakeSettings(env);
+    const tracing = await openTracing(env, 'intake-api', logger);
+    lifecycle.onClose('traces', () => tracing.close());
+    return openIntake({ settings, logger, lifecycle, tracing });
+  },
 });

@@ -3,17 +3,14 @@ import { requestStatuses } from '@diq/contracts/status.ts';
 import { freeSlots, nextSlotAtMs } from '@diq/quota/forecast.ts';
 import { holdReasons } from '@diq/quota/ledger.ts';
 import type { ObservedRequest } from './middleware/http-metrics.ts';
-import { oldestWaitSeconds } from './queue-state.ts';
+import { drainedAtMs, oldestWaitSeconds } from './queue-state.ts';
 import type { QueueState } from './queue-state.ts';
 
+/** What becomes of a request at the door: it got a dispatch of its own, joined one, or was refused. */
+export const doorOutcomes = ['accepted', 'coalesced', 'rejected'] as const;
+
 /** How many requests ended which way at the door. */
-export interface DoorOutcomes {
-  /** Got a dispatch of their own. */
-  accepted: number;
-  /** Joined one. */
-  coalesced: number;
-  rejected: number;
-}
+export type DoorOutcomes = Record<(typeof doorOutcomes)[number], number>;
 
 /** The series of this process, in a registry of its own. A scrape reads memory only. */
 export interface IntakeMetrics {
@@ -32,22 +29,22 @@ export function createMetrics(): IntakeMetrics {
 
   const requestsTotal = new Counter({
     name: 'diq_requests_total',
-    help: 'Requests by what became of them at the door',
+    help: 'Requests handed in, by what became of them at the door. "rejected" rising: a caller sends what cannot be accepted.',
     labelNames: ['outcome'] as const,
     registers,
   });
-  for (const outcome of ['accepted', 'coalesced', 'rejected']) requestsTotal.inc({ outcome }, 0);
+  for (const outcome of doorOutcomes) requestsTotal.inc({ outcome }, 0);
 
   const requestDuration = new Histogram({
     name: 'diq_http_request_duration_seconds',
-    help: 'Duration of HTTP requests; route is unmatched for what was refused before a route took it',
+    help: 'Duration of HTTP requests; route is unmatched for what no route took. Rising: Redis or this process is overloaded.',
     labelNames: ['method', 'route', 'status'] as const,
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers,
   });
   const slotIdle = new Counter({
     name: 'diq_slot_idle_seconds_total',
-    help: 'Time during which a slot was free although work was ready and no hold was on',
+    help: 'Time during which a slot was free although work was ready and no hold was on, as this intake sees it. Rising: nobody calls.',
     registers,
   });
   const state = createStateGauges(registers);
@@ -55,7 +52,7 @@ export function createMetrics(): IntakeMetrics {
   return {
     registry,
     countOutcomes(outcomes) {
-      for (const [outcome, count] of Object.entries(outcomes)) requestsTotal.inc({ outcome }, count);
+      for (const outcome of doorOutcomes) requestsTotal.inc({ outcome }, outcomes[outcome]);
     },
     observeRequest: ({ seconds, ...labels }) => requestDuration.observe(labels, seconds),
     showState: (reading) => state.show(reading),
@@ -67,31 +64,47 @@ function createStateGauges(registers: Registry[]) {
   const gauge = (name: string, help: string) => new Gauge({ name, help, registers });
   const requests = new Gauge({
     name: 'diq_requests',
-    help: 'Requests by their present status',
+    help: 'Requests by status; those that ended are counted on after they are forgotten. "queued" rising: more is asked for than the quota gives.',
     labelNames: ['status'] as const,
     registers,
   });
   for (const status of requestStatuses) requests.set({ status }, 0);
   const holdActive = new Gauge({
     name: 'diq_hold_active',
-    help: '1 while a hold for this reason is on',
+    help: '1 while a hold for this reason is on, else 0. Risen to 1: nobody calls Defender.',
     labelNames: ['reason'] as const,
     registers,
   });
   for (const reason of holdReasons) holdActive.set({ reason }, 0);
   const oldestWait = gauge(
     'diq_queue_oldest_wait_seconds',
-    'How long the longest-waiting dispatch has waited',
+    'How long the longest-waiting dispatch has waited. Rising for days: the quota is too small for what is asked.',
   );
-  const limit = gauge('diq_quota_limit', 'Calls allowed in one rolling window');
-  const used = gauge('diq_quota_used', 'Permits in use');
-  const remaining = gauge('diq_quota_remaining', 'Permits free, a hold aside');
-  const nextSlot = gauge('diq_quota_next_slot_seconds', 'Time until the next permit is free, a hold aside');
+  const drain = gauge(
+    'diq_queue_drain_seconds',
+    'Time until what waits now will have started; +Inf during a hold without end. Rising: the backlog grows.',
+  );
+  const limit = gauge(
+    'diq_quota_limit',
+    'Calls allowed in one rolling window. Falling below what is configured: others use the same quota. Rising: they no longer do, or settings changed.',
+  );
+  const used = gauge(
+    'diq_quota_used',
+    'Permits in use. Risen to the limit: the next call waits for a slot, which is usual while requests wait.',
+  );
+  const remaining = gauge(
+    'diq_quota_remaining',
+    'Permits free, a hold aside. 0 is usual while requests wait; rising meanwhile: nobody calls.',
+  );
+  const nextSlot = gauge(
+    'diq_quota_next_slot_seconds',
+    'Time until the next permit is free, a hold aside; 0 when one is. Risen above one window: a call is under way, or clocks have gone astray.',
+  );
 
   let readAtMs = performance.now();
   new Gauge({
     name: 'diq_state_age_seconds',
-    help: 'Age of the reading that the gauges of queue and quota show',
+    help: 'Age of the reading that the gauges of queue and quota show. Rising: Redis does not answer.',
     registers,
     collect() {
       this.set((performance.now() - readAtMs) / 1_000);
@@ -105,6 +118,7 @@ function createStateGauges(registers: Registry[]) {
       for (const status of requestStatuses) requests.set({ status }, backlog.counts[status]);
       for (const reason of holdReasons) holdActive.set({ reason }, view.holdsOn.includes(reason) ? 1 : 0);
       oldestWait.set(oldestWaitSeconds(state));
+      drain.set(((drainedAtMs(state) ?? Number.POSITIVE_INFINITY) - view.nowMs) / 1_000);
       limit.set(view.limit);
       used.set(view.slotsInUse.length);
       remaining.set(freeSlots(view));

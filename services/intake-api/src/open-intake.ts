@@ -1,30 +1,50 @@
 import { createRequestIntake } from '@diq/queue/accept-requests.ts';
+import { createBacklogRoom } from '@diq/queue/backlog-room.ts';
+import { createBatchTailReader } from '@diq/queue/batch-tail.ts';
+import { createIdempotencyStore } from '@diq/queue/idempotency-store.ts';
+import { createRequestPreview } from '@diq/queue/preview-requests.ts';
 import { createRequestReader } from '@diq/queue/read-requests.ts';
+import { createRequestLog } from '@diq/queue/request-log.ts';
 import { createLedger } from '@diq/quota/ledger.ts';
+import type { LedgerView } from '@diq/quota/ledger-replies.ts';
 import { listen } from '@diq/runtime/http-server.ts';
-import type { Lifecycle } from '@diq/runtime/lifecycle.ts';
-import type { Logger } from '@diq/runtime/logger.ts';
+import { noTracing } from '@diq/runtime/tracing.ts';
+import type { Tracing } from '@diq/runtime/tracing.ts';
+import { within } from '@diq/runtime/within.ts';
 import { closeRedis, openProducerConnection, waitUntilReady } from '@diq/runtime/redis.ts';
-import { createKeyRing } from './api-keys.ts';
 import { createApp } from './app.ts';
-import { cachedReading } from './cached-reading.ts';
+import { withBackPressure } from './back-pressure.ts';
+import { openCallbacks } from './callbacks/open-callbacks.ts';
+import type { CallbackTiming } from './callbacks/open-callbacks.ts';
+import { createForecastCompletion } from './batch-completion.ts';
 import type { IntakeSettings } from './config.ts';
 import { createDescribeRequest } from './describe-request.ts';
+import { createLevers } from './levers.ts';
 import { createMetrics } from './metrics.ts';
+import { idempotencyTimes } from './middleware/idempotency.ts';
 import { createTicketQueue } from '@diq/queue/ticket-queue.ts';
+import type { TicketQueue } from '@diq/queue/ticket-queue.ts';
+import { openGuards } from './open-guards.ts';
+import type { OpenGuardsOptions } from './open-guards.ts';
+import { createOutlook } from './outlook.ts';
 import type { QueueState } from './queue-state.ts';
+import { createLedgerReading } from './read-ledger.ts';
 import { startStatePoll } from './state-poll.ts';
+import { withTraces } from './trace-acceptance.ts';
+import { openStatus } from './status-page/open-status.ts';
 
-interface OpenIntakeOptions {
-  settings: IntakeSettings;
-  logger: Logger;
-  lifecycle: Lifecycle;
+interface OpenIntakeOptions extends OpenGuardsOptions {
   /** How long a start waits for Redis before it answers without it. */
   waitForRedisMs?: number;
   /** How old the quota may be that status answers are reckoned from: polling must not multiply readings. */
   ledgerMaxAgeMs?: number;
   pollIntervalMs?: number;
+  callbackTiming?: Partial<CallbackTiming>;
+  tracing?: Tracing;
 }
+
+/** With Redis away, the last lines are written without what it knows of their requests. */
+const finishLogMs = 1_000;
 
 /** Opens the intake API, saying how each part closes. Resolves when it answers, with Redis or without. */
 export async function openIntake(options: OpenIntakeOptions): Promise<{ port: number }> {
@@ -35,37 +55,78 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
     waitForRedisMs = 1_000,
     ledgerMaxAgeMs = 250,
     pollIntervalMs = 1_000,
+    tracing = noTracing,
   } = options;
-  const { keySpace, retentionMs } = settings;
-  if (settings.auth.kind === 'off')
-    logger.warn('INTAKE_AUTH=off: everybody who reaches the port may do everything');
+  const { keySpace } = settings;
+  const { guards, keys } = openGuards(options);
 
   const redis = openProducerConnection({ settings: { url: settings.redisUrl }, name: 'diq-intake', logger });
   lifecycle.onClose('redis', () => closeRedis(redis));
   // The connection logs its own troubles; the queue repeats them.
   const tickets = createTicketQueue(redis, keySpace, (error) => logger.debug({ err: error }, 'queue error'));
   lifecycle.onClose('queue', () => tickets.close());
+  const requestLog = createRequestLog(redis, keySpace, logger);
+  lifecycle.onClose('request log', () => within(requestLog.close(), finishLogMs));
   await waitUntilReady(redis, waitForRedisMs).catch(() => logger.warn('redis is away, starting without it'));
 
   const readings = createReadings(redis, settings, ledgerMaxAgeMs);
   const metrics = createMetrics();
+  const levers = createLevers({ ...settings, redis, tickets, onMoved: requestLog.moved });
+  const status = openStatus({
+    settings,
+    redis,
+    keys,
+    levers,
+    readState: readings.readState,
+    logger,
+    lifecycle,
+  });
   const poll = startStatePoll({
     readState: readings.readState,
     metrics,
+    onState: (state) => status.stateFeed.show(state),
     intervalMs: pollIntervalMs,
-    onFailure: (error) => logger.warn({ err: error }, 'queue and quota cannot be read'),
+    onFailure(error) {
+      status.stateFeed.fail();
+      logger.warn({ err: error }, 'queue and quota cannot be read');
+    },
     onRecovery: () => logger.info('queue and quota can be read again'),
   });
   lifecycle.onClose('state poll', () => poll.close());
 
+  const callbackRule = openCallbacks({
+    settings,
+    redis,
+    reader: readings.reader,
+    registry: metrics.registry,
+    logger,
+    lifecycle,
+    timing: options.callbackTiming,
+  });
   const app = createApp({
     logger,
     metrics,
-    identify: settings.auth.kind === 'keys' ? createKeyRing(settings.auth.keys) : undefined,
-    intake: createRequestIntake({ redis, keySpace, tickets, retentionMs }),
+    tracing,
+    callbackRule,
+    ...guards,
+    ...status,
+    idempotency: createIdempotencyStore(redis, keySpace, idempotencyTimes),
+    intake: withTraces(
+      withBackPressure(createRequestIntake({ ...settings, redis, tickets }), {
+        settings: settings.backPressure,
+        room: createBacklogRoom(redis, keySpace),
+        lookAtLedger: readings.lookAtLedger,
+      }),
+      tracing,
+    ),
     reader: readings.reader,
     readState: readings.readState,
-    describeRequest: createDescribeRequest({ tickets, lookAtLedger: readings.lookAtLedger }),
+    levers,
+    ...createEstimates(redis, keySpace, {
+      tickets,
+      lookAtLedger: readings.lookAtLedger,
+      settings,
+    }),
     operation: settings.operation,
     ping: () => redis.ping(),
     closing: lifecycle.closing,
@@ -80,20 +141,46 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
 
 type Redis = ReturnType<typeof openProducerConnection>;
 
+/** Everything that says when something is to be expected. */
+function createEstimates(
+  redis: Redis,
+  keySpace: string,
+  deps: { tickets: TicketQueue; lookAtLedger: () => Promise<LedgerView>; settings: IntakeSettings },
+) {
+  const { tickets } = deps;
+  return {
+    describeRequest: createDescribeRequest(deps),
+    forecastCompletion: createForecastCompletion({
+      tail: createBatchTailReader(redis, keySpace, tickets),
+      ...deps,
+    }),
+    outlook: createOutlook({
+      preview: createRequestPreview(redis, keySpace, tickets, deps.settings),
+      ...deps,
+    }),
+  };
+}
+
 /** What is read of requests, queue and quota. */
 function createReadings(
   redis: Redis,
-  { keySpace, ledger: ledgerSettings }: IntakeSettings,
+  { keySpace, ledger: ledgerSettings, reserveForCritical }: IntakeSettings,
   ledgerMaxAgeMs: number,
 ) {
   const ledger = createLedger(redis, keySpace, ledgerSettings);
   const reader = createRequestReader(redis, keySpace);
+  const { look, lookOrRecall } = createLedgerReading({
+    look: () => ledger.look(),
+    countCriticalWaiting: () => reader.countWaitingOf('critical'),
+    reserveForCritical,
+    maxAgeMs: ledgerMaxAgeMs,
+  });
   return {
     reader,
-    lookAtLedger: cachedReading(() => ledger.look(), ledgerMaxAgeMs),
+    lookAtLedger: lookOrRecall,
     async readState(): Promise<QueueState> {
-      const [view, backlog] = await Promise.all([ledger.look(), reader.backlog()]);
-      return { view, backlog };
+      const [view, backlog] = await Promise.all([look(), reader.backlog()]);
+      return { view, backlog, reserveForCritical };
     },
   };
 }

@@ -7,6 +7,8 @@ import { forecastStartMs } from './forecast-start.ts';
 export interface QueueState {
   view: LedgerView;
   backlog: Backlog;
+  /** Of the slots of a window, those that only critical requests get. */
+  reserveForCritical?: number;
 }
 
 /**
@@ -22,7 +24,8 @@ export function oldestWaitSeconds({ view, backlog }: QueueState): number {
   return Math.max(0, view.nowMs - (backlog.oldestSinceMs ?? view.nowMs)) / 1_000;
 }
 
-/** Whether a slot is free although something waits for it and nothing forbids to call. */
-export function isSlotIdle({ view, backlog }: QueueState): boolean {
-  return backlog.waitingDispatches > 0 && freeSlots(view) > 0 && view.hold === undefined;
+/** Whether a slot is free although something that may have it waits, and nothing forbids to call. */
+export function isSlotIdle({ view, backlog, reserveForCritical = 0 }: QueueState): boolean {
+  const keptBack = backlog.waitingCritical > 0 ? 0 : reserveForCritical;
+  return backlog.waitingDispatches > 0 && freeSlots(view) > keptBack && view.hold === undefined;
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { retryAfterSeconds } from './retry-after.ts';
+import { pollAfterSeconds, retryAfterSeconds } from './retry-after.ts';
 
 describe('Retry-After', () => {
   it('is the time until something is expected, in whole seconds and never too early', () => {
@@ -12,5 +12,18 @@ describe('Retry-After', () => {
 
   it('is a minute where nobody can say', () => {
     assert.equal(retryAfterSeconds(undefined), '60');
+  });
+
+  it('is the time to the call for a request that waits, short while it is called, and absent at the end', () => {
+    assert.deepEqual(
+      [
+        pollAfterSeconds('queued', 90_000),
+        pollAfterSeconds('queued', undefined),
+        pollAfterSeconds('dispatching', 90_000),
+      ],
+      ['90', '60', '5'],
+    );
+    for (const status of ['started', 'failed', 'unknown', 'cancelled', 'expired'] as const)
+      assert.equal(pollAfterSeconds(status, 90_000), undefined);
   });
 });

@@ -12,7 +12,7 @@ describe('validation of a large batch', () => {
       if (!isDone) setImmediate(takeTurns);
     };
     setImmediate(takeTurns);
-    const entries = await sortItems({ requests }, Date.now());
+    const entries = await sortItems({ requests }, Date.now(), () => undefined);
     isDone = true;
     assert.equal(entries.length, 5_000);
     assert.ok(turns >= 10, `${turns} turns`);

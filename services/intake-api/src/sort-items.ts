@@ -2,15 +2,11 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { FieldFault } from '@diq/contracts/field-fault.ts';
 import type { InvestigationBatch } from '@diq/contracts/investigation-batch.ts';
 import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
+import type { ItemError } from '@diq/contracts/item-answer.ts';
 import { parseItem } from '@diq/contracts/parse-item.ts';
+import type { CallbackRule } from './callbacks/callback-rule.ts';
+import { checkCallback } from './callbacks/check-callback.ts';
 import { describeFaults } from './describe-faults.ts';
-
-/** Why an item of a batch was refused. */
-export interface ItemError {
-  code: 'invalid_item';
-  message: string;
-  errors: FieldFault[];
-}
 
 export interface RefusedItem {
   rejected: { index: number; machineId?: string; error: ItemError };
@@ -25,11 +21,12 @@ const maxEchoedLength = 64;
 export async function sortItems(
   batch: InvestigationBatch,
   nowMs: number,
+  callbackRule: CallbackRule,
 ): Promise<(InvestigationItem | RefusedItem)[]> {
   const entries: (InvestigationItem | RefusedItem)[] = [];
   for (const [index, input] of batch.requests.entries()) {
     if (index > 0 && index % chunkSize === 0) await nextTurn();
-    const parsed = parseItem(input, nowMs, batch.defaults);
+    const parsed = checkCallback(parseItem(input, nowMs, batch.defaults), callbackRule);
     entries.push(parsed.ok ? parsed.item : refused(index, input, parsed.faults));
   }
   return entries;

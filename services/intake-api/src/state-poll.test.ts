@@ -25,7 +25,12 @@ function stateAt(nowMs: number, { waiting = 1, used = 4, held = false }: Situati
       holdsOn: held ? ['paused'] : [],
       isLost: false,
     },
-    backlog: { counts, waitingDispatches: waiting, oldestSinceMs: waiting === 0 ? undefined : nowMs },
+    backlog: {
+      counts,
+      waitingDispatches: waiting,
+      waitingCritical: 0,
+      oldestSinceMs: waiting === 0 ? undefined : nowMs,
+    },
   };
 }
 

@@ -11,6 +11,8 @@ export interface StatePoll {
 interface StatePollOptions {
   readState: () => Promise<QueueState>;
   metrics: Pick<IntakeMetrics, 'showState' | 'addSlotIdleSeconds'>;
+  /** Told of each reading. */
+  onState?: (state: QueueState) => void;
   /** From the end of a reading to the next. */
   intervalMs: number;
   /** Told of the first failure after a success, and of the first success after that. */
@@ -22,6 +24,7 @@ interface StatePollOptions {
 export function startStatePoll({
   readState,
   metrics,
+  onState = () => {},
   intervalMs,
   onFailure,
   onRecovery,
@@ -37,6 +40,7 @@ export function startStatePoll({
       const state = await readState();
       metrics.showState(state);
       metrics.addSlotIdleSeconds(idleSecondsBetween(previous, state));
+      onState(state);
       previous = state;
       if (isFailing) onRecovery();
       isFailing = false;

@@ -1,14 +1,16 @@
 import type { Request, RequestHandler, Response } from 'express';
 import { pinoHttp } from 'pino-http';
+import { traceIdOf } from '@diq/contracts/trace-context.ts';
 import type { Logger } from '@diq/runtime/logger.ts';
 import { callerOf } from './authenticate.ts';
 import { routeOf } from './http-metrics.ts';
+import { traceOf } from './trace-of.ts';
 
 /** Long enough for every route there is; what is longer is nonsense. */
 const maxPathLength = 200;
 
 /**
- * One line per request, without headers, query and body; and `request.log`, whose lines carry the request's id.
+ * One line per HTTP request, without headers, query and body; and `request.log`, whose lines carry its id.
  * Probes and scrapes, which come every few seconds, are told only at debug.
  */
 export function logAccess(logger: Logger): RequestHandler {
@@ -18,7 +20,7 @@ export function logAccess(logger: Logger): RequestHandler {
     wrapSerializers: false,
     // Binds the whole request to a logger it never uses here; left in, redaction would walk through all of it.
     serializers: { req: () => undefined },
-    customAttributeKeys: { reqId: 'requestId', responseTime: 'durationMs' },
+    customAttributeKeys: { reqId: 'httpRequestId', responseTime: 'durationMs' },
     quietReqLogger: true,
     quietResLogger: true,
     customLogLevel: (request) => (isProbe(request) ? 'debug' : 'info'),
@@ -33,6 +35,7 @@ export function logAccess(logger: Logger): RequestHandler {
 
 function accessLine(request: Request, response: Response, durationMs: number): Record<string, unknown> {
   const caller = callerOf(response);
+  const trace = traceOf(response);
   return {
     method: request.method,
     path: pathOf(request).slice(0, maxPathLength),
@@ -40,11 +43,13 @@ function accessLine(request: Request, response: Response, durationMs: number): R
     status: response.statusCode,
     durationMs,
     ...(caller ? { caller: caller.name } : {}),
+    ...(trace ? { traceId: traceIdOf(trace) } : {}),
     ...(response.writableFinished ? {} : { aborted: true }),
   };
 }
 
-function isProbe(request: Request): boolean {
+/** Asked for every few seconds by machines. */
+export function isProbe(request: Request): boolean {
   return ['/livez', '/readyz', '/metrics'].includes(pathOf(request));
 }
 

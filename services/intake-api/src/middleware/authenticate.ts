@@ -1,16 +1,89 @@
 import type { Request, RequestHandler, Response } from 'express';
 import { scopes } from '../api-keys.ts';
-import type { Caller, IdentifyCaller, Scope } from '../api-keys.ts';
+import type { Caller, Scope } from '../api-keys.ts';
+import { KeysUnreachable } from '../entra-tokens.ts';
+import type { FailedCredentials } from '../failed-credentials.ts';
+import type { IdentifyCaller } from '../identify-caller.ts';
+import type { Identity } from '../identity.ts';
 import { ProblemError } from '../problem-error.ts';
+import { sessionToken } from '../sessions/session-cookie.ts';
+import type { SessionStore } from '../sessions/session-store.ts';
 
-/** Lets in whoever shows a known credential, before anything of the body is read. */
-export function authenticate(identify: IdentifyCaller): RequestHandler {
-  return (request, response, next) => {
-    const caller = identify(presentedCredential(request));
-    if (!caller) throw unauthenticated('The credential is not known here.', 'error="invalid_token"');
-    response.locals['caller'] = caller;
+/** Entra ID is seldom away for longer than a moment. */
+const keysRetryAfterSeconds = 5;
+
+/**
+ * Lets in whoever shows a known credential, before anything of the body is read. A browser's session is enough to look,
+ * for requests without a credential of their own; never to change anything.
+ */
+export function authenticate(
+  identify: IdentifyCaller,
+  failed: FailedCredentials,
+  sessions: SessionStore | undefined,
+): RequestHandler {
+  return async (request, response, next) => {
+    const token = onlyLooks(request) ? sessionToken(request) : undefined;
+    response.locals['caller'] =
+      sessions && token !== undefined
+        ? await callerOfSession(sessions, token)
+        : await identifyCredential(identify, failed, request, presentedCredential(request));
     next();
   };
+}
+
+/** Whose credential it is. @throws ProblemError where it is unknown, or may not even be tried. */
+export async function identifyCredential(
+  identify: IdentifyCaller,
+  failed: FailedCredentials,
+  request: Request,
+  credential: string,
+): Promise<Caller> {
+  // Gone already, where there is none.
+  const address = request.ip ?? '';
+  const refuseForMs = failed.refuseForMs(address, credential);
+  if (refuseForMs > 0) throw tooManyFailures(refuseForMs);
+  const identity = await identifyOrRefuse(identify, credential, request);
+  if (identity.kind === 'unknown') {
+    failed.noteFailure(address, credential);
+    throw unauthenticated(identity.why, `error="invalid_token", error_description="${identity.why}"`);
+  }
+  failed.noteSuccess(address, credential);
+  return identity.caller;
+}
+
+function onlyLooks(request: Request): boolean {
+  const hasCredential = ['Authorization', 'X-API-Key'].some((name) => request.get(name) !== undefined);
+  return !hasCredential && ['GET', 'HEAD'].includes(request.method);
+}
+
+async function callerOfSession(sessions: SessionStore, token: string): Promise<Caller> {
+  const session = await sessions.find(token);
+  if (!session) throw unauthenticated('The session is over: sign in again.');
+  return session.caller;
+}
+
+async function identifyOrRefuse(
+  identify: IdentifyCaller,
+  credential: string,
+  request: Request,
+): Promise<Identity> {
+  try {
+    return await identify(credential);
+  } catch (error) {
+    if (!(error instanceof KeysUnreachable)) throw error;
+    request.log.warn({ err: error }, 'a token cannot be checked');
+    throw new ProblemError('identity_unavailable', {
+      detail: 'The keys that sign tokens cannot be read at the moment. API keys are taken as before.',
+      headers: { 'Retry-After': String(keysRetryAfterSeconds) },
+    });
+  }
+}
+
+function tooManyFailures(refuseForMs: number): ProblemError {
+  return new ProblemError('rate_limited', {
+    detail: 'Too many wrong credentials came from this address; this one was not looked at.',
+    headers: { 'Retry-After': String(Math.ceil(refuseForMs / 1_000)) },
+  });
 }
 
 /** For INTAKE_AUTH=off: everybody may do everything. */

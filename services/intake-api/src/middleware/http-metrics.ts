@@ -23,6 +23,7 @@ export function observeRequests(observe: (request: ObservedRequest) => void): Re
   return (request, response, next) => {
     const startedAtMs = performance.now();
     response.once('finish', () => {
+      if (response.locals['isStream'] === true) return;
       observe({
         method: knownMethods.has(request.method) ? request.method : 'other',
         route: routeOf(request),

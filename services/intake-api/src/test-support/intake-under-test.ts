@@ -14,8 +14,12 @@ import { readIntakeSettings } from '../config.ts';
 import { openIntake } from '../open-intake.ts';
 import { createTicketQueue } from '@diq/queue/ticket-queue.ts';
 import { keys, keySetting } from './credentials.ts';
+import { expectDocumented } from './expect-documented.ts';
 
-/** The real app on a real port, with a key space of its own in the Redis it was given. */
+/**
+ * The real app on a real port, with a key space of its own in the Redis it was given. Every answer that a test gets out of
+ * it must be one that the OpenAPI document promises.
+ */
 export interface IntakeUnderTest {
   readonly url: string;
   /** What it logged, as parsed lines. */
@@ -29,6 +33,13 @@ export interface IntakeUnderTest {
   /** With a key that may submit and read. */
   get(path: string): request.Test;
   post(path: string, body: object): request.Test;
+  /** With this key. */
+  as(
+    key: keyof typeof keys,
+    method: 'get' | 'post' | 'patch' | 'delete',
+    path: string,
+    body?: object,
+  ): request.Test;
   /** Sends these very bytes. */
   postRaw(path: string, body: string | Buffer, headers?: Readonly<Record<string, string>>): request.Test;
 }
@@ -48,7 +59,11 @@ export interface RedisForIntake {
 }
 
 /** Call inside a `describe`, after what provides Redis. Readable from the suite's `before` hooks on. */
-export function useIntake(redis: RedisForIntake, env: Env = {}): IntakeUnderTest {
+export function useIntake(
+  redis: RedisForIntake,
+  env: Env = {},
+  options: IntakeOptions = {},
+): IntakeUnderTest {
   let opened: Opened | undefined;
   let lifecycle: Lifecycle | undefined;
   const current = (): Opened => {
@@ -63,7 +78,7 @@ export function useIntake(redis: RedisForIntake, env: Env = {}): IntakeUnderTest
     };
     const logger = createLogger({ level: 'debug', service: 'intake-api', destination });
     lifecycle = createLifecycle({ logger, deadlineMs: 5_000 });
-    opened = { ...(await open(redis, env, { logger, lifecycle })), log };
+    opened = { ...(await open(redis, env, { ...options, logger, lifecycle })), log };
   });
   after('close the intake', async () => {
     await lifecycle?.close('end of suite');
@@ -85,34 +100,50 @@ export function useIntake(redis: RedisForIntake, env: Env = {}): IntakeUnderTest
     get tickets() {
       return current().tickets;
     },
-    anonymously: () => request(current().url),
-    get: (path) => request(current().url).get(path).set('X-API-Key', keys.playbook),
+    anonymously: () => asking(current().url),
+    get: (path) => asking(current().url).get(path).set('X-API-Key', keys.playbook),
     postRaw: (path, body, headers = {}) =>
-      request(current().url)
+      asking(current().url)
         .post(path)
         .set({ 'X-API-Key': keys.playbook, 'Content-Type': 'application/json', ...headers })
         // superagent would make JSON of the bytes.
         .serialize((bytes: unknown) => bytes as string)
         .send(body),
-    post: (path, body) => request(current().url).post(path).set('X-API-Key', keys.playbook).send(body),
+    as(key, method, path, body) {
+      const asked = asking(current().url)[method](path).set('X-API-Key', keys[key]);
+      return body ? asked.send(body) : asked;
+    },
+    post: (path, body) => asking(current().url).post(path).set('X-API-Key', keys.playbook).send(body),
   };
 }
 
-type OpenContext = Pick<Parameters<typeof openIntake>[0], 'logger' | 'lifecycle'>;
+/** Requests whose answers are held against the document. */
+function asking(url: string): ReturnType<typeof request> {
+  return new Proxy(request(url), {
+    get: (methods, name) => (path: string) => methods[name as 'get'](path).expect(expectDocumented),
+  });
+}
+
+type OpenOptions = Parameters<typeof openIntake>[0];
+type OpenContext = Omit<OpenOptions, 'settings'>;
+/** What an opened intake may be given beside its settings. */
+export type IntakeOptions = Omit<OpenContext, 'logger' | 'lifecycle'>;
 
 async function open({ url, isAway = false }: RedisForIntake, env: Env, context: OpenContext) {
   const settings = readIntakeSettings({
     REDIS_URL: url,
     INTAKE_PORT: '0',
     INTAKE_HOST: '127.0.0.1',
-    INTAKE_API_KEYS: keySetting,
+    ...(env['INTAKE_API_KEYS_FILE'] === undefined ? { INTAKE_API_KEYS: keySetting } : {}),
+    // Tests look far more often than callers may.
+    INTAKE_MAX_REQUESTS_PER_MINUTE: '0',
     AZURE_TENANT_ID: randomUUID(),
     ...env,
   });
   const { keySpace, retentionMs, ledger } = settings;
   const waitForRedisMs = isAway ? 0 : 5_000;
   const intervals = { waitForRedisMs, ledgerMaxAgeMs: 0, pollIntervalMs: 20 };
-  const { port } = await openIntake({ settings, ...context, ...intervals });
+  const { port } = await openIntake({ settings, ...intervals, ...context });
   const redis = openProducerConnection({ settings: { url }, name: 'test', logger: context.logger });
   context.lifecycle.onClose('connection of the test', () => closeRedis(redis));
   const tickets = createTicketQueue(redis, keySpace, () => {});

@@ -7,7 +7,7 @@ import type { IntakeUnderTest } from './intake-under-test.ts';
 
 /** One operation: how to ask for it, with which scope. */
 export interface Operation {
-  method: 'get' | 'post';
+  method: 'get' | 'post' | 'patch' | 'delete';
   path: string;
   body?: object;
 }
@@ -42,7 +42,7 @@ export function itRefusesTheScopeOf(
   it(`refuses a key with the scope of the ${key} only`, async () => {
     const response = await ask(intake, operation).set('Authorization', `Bearer ${keys[key]}`);
     const problem = expectProblem(response, 'forbidden');
-    const lacking = key === 'reader' ? 'submit' : 'read';
+    const lacking = { reader: 'submit', submitter: 'read', playbook: 'admin', operator: '' }[key];
     assert.match(problem.detail ?? '', new RegExp(`'${lacking}'`));
     assert.match(response.headers['www-authenticate'] ?? '', /error="insufficient_scope"/);
   });
@@ -64,7 +64,7 @@ export function itRefusesOtherMethods(intake: IntakeUnderTest, path: string, all
 export function itAnswers503(intake: IntakeUnderTest, operation: Operation): void {
   it('answers 503 within 2 s while Redis is away and says when to come back', async () => {
     const startedAtMs = performance.now();
-    const response = await ask(intake, operation).set('X-API-Key', keys.playbook);
+    const response = await ask(intake, operation).set('X-API-Key', keys.operator);
     assert.ok(performance.now() - startedAtMs < 2_000);
     expectProblem(response, 'redis_unavailable');
     assert.equal(response.headers['retry-after'], '5');
@@ -72,7 +72,12 @@ export function itAnswers503(intake: IntakeUnderTest, operation: Operation): voi
 }
 
 /** What every route with an id in its path answers for ids that name nothing. */
-export function itKnowsNo(intake: IntakeUnderTest, code: ErrorCode, pathOf: (id: string) => string): void {
+export function itKnowsNo(
+  intake: IntakeUnderTest,
+  code: ErrorCode,
+  pathOf: (id: string) => string,
+  { method = 'get', body }: Partial<Operation> = {},
+): void {
   const unknown: [string, string][] = [
     ['an id that was never given out', '01930000-0000-7000-8000-000000000000'],
     ['an id of another form', 'abc'],
@@ -82,7 +87,8 @@ export function itKnowsNo(intake: IntakeUnderTest, code: ErrorCode, pathOf: (id:
   ];
   for (const [name, id] of unknown) {
     it(`answers 404 for ${name}`, async () => {
-      expectProblem(await intake.get(pathOf(id)), code);
+      const operation = { method, path: pathOf(id), ...(body ? { body } : {}) };
+      expectProblem(await ask(intake, operation).set('X-API-Key', keys.operator), code);
     });
   }
 }

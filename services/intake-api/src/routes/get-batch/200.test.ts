@@ -67,11 +67,49 @@ describe('GET /v1/batches/{id} for a known id', () => {
     assert.ok(difference >= 0 && difference < 5_000, String(difference));
   });
 
+  it('expects completion with its own last call, whatever waits behind it', async () => {
+    const urgent = await submit([item(31, { priority: 'critical' }), item(32, { priority: 'critical' })]);
+    const whole = await submit(Array.from({ length: 30 }, (_, n) => item(40 + n, { priority: 'low' })));
+    const requests = (await intake.get(`/v1/batches/${urgent}/items`)).body as { value: { id: string }[] };
+    const starts = await Promise.all(
+      requests.value.map(async ({ id }) => {
+        const { expectedStartAt } = (await intake.get(`/v1/investigations/${id}`)).body as Record<
+          string,
+          string
+        >;
+        return Date.parse(expectedStartAt ?? '');
+      }),
+    );
+    const [urgentAt, wholeAt] = [await get(urgent), await get(whole)].map(({ expectedCompletionAt }) =>
+      Date.parse(expectedCompletionAt ?? ''),
+    );
+    assert.ok(urgentAt !== undefined && wholeAt !== undefined);
+    assert.ok(Math.abs(urgentAt - Math.max(...starts)) < 5_000);
+    assert.ok(wholeAt - urgentAt > 9 * 3_600_000);
+  });
+
   it('waits for nothing in the order once all of its requests are under way', async () => {
     const id = await submit([item(21)]);
     await beginCall(intake, machineId(21));
     const { nowMs } = await intake.ledger.look();
     const atMs = Date.parse((await get(id)).expectedCompletionAt ?? '');
     assert.ok(atMs - nowMs < 5_000);
+  });
+});
+
+describe('GET /v1/batches/{id}, asked again and again', () => {
+  const intake = useIntake(useEmbeddedRedis(), { DEFENDER_CALLS_PER_WINDOW: '1' });
+  const submit = async (requests: unknown[]) =>
+    ((await intake.post('/v1/batches', { requests }).expect(202)).body as { id: string }).id;
+
+  it('says when to ask again until it is complete: by the estimate, from 5 seconds to 10 minutes', async () => {
+    const retryAfterOf = async (id: string) =>
+      (await intake.get(`/v1/batches/${id}`).expect(200)).headers['retry-after'];
+    const id = await submit([item(91, { priority: 'critical' })]);
+    assert.equal(await retryAfterOf(await submit([item(92, { priority: 'low' })])), '600');
+    const call = await beginCall(intake, machineId(91));
+    assert.equal(await retryAfterOf(id), '5');
+    await endCall(intake, call, { status: 'started', investigationId: '9', attempts: 1 });
+    assert.equal(await retryAfterOf(id), undefined);
   });
 });

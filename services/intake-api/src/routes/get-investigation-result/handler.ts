@@ -1,8 +1,7 @@
 import type { RequestHandler } from 'express';
-import { isTerminal } from '@diq/contracts/status.ts';
 import type { AppParts } from '../../app-parts.ts';
 import { findRequestOrRefuse } from '../../find-or-refuse.ts';
-import { retryAfterSeconds } from '../../retry-after.ts';
+import { pollAfterSeconds } from '../../retry-after.ts';
 
 /**
  * `GET /v1/investigations/{id}/result`: the request document, 202 with `Retry-After` until the request is terminal and
@@ -16,11 +15,9 @@ export function getInvestigationResult({
     const { document, startsInMs } = await describeRequest(
       await findRequestOrRefuse(reader, request.params['id']),
     );
-    if (!isTerminal(document.status)) {
-      response
-        .status(202)
-        .location(`/v1/investigations/${document.id}/result`)
-        .set('Retry-After', retryAfterSeconds(document.status === 'queued' ? startsInMs : 0));
+    const pollAfter = pollAfterSeconds(document.status, startsInMs);
+    if (pollAfter !== undefined) {
+      response.status(202).location(`/v1/investigations/${document.id}/result`).set('Retry-After', pollAfter);
     }
     response.json(document);
   };

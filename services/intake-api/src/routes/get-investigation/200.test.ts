@@ -93,3 +93,32 @@ describe('GET /v1/investigations/{id} for a known id', () => {
     assert.deepEqual([position, expectedStartAt], [1, undefined]);
   });
 });
+
+describe('GET /v1/investigations/{id} while slots are kept for critical requests', () => {
+  const intake = useIntake(useEmbeddedRedis(), {
+    DEFENDER_CALLS_PER_WINDOW: '2',
+    DEFENDER_WINDOW: '1h',
+    QUOTA_RESERVE_CRITICAL: '1',
+  });
+
+  it('expects the others where they may start, and critical ones in any slot', async () => {
+    const submit = async (number: number, priority: string) =>
+      requestDocument.parse(
+        (await intake.post('/v1/investigations', item(number, { priority })).expect(202)).body,
+      );
+    const inHours = ({ expectedStartAt }: RequestDocument) =>
+      Math.abs(Math.round((Date.parse(expectedStartAt ?? '') - Date.now()) / 3_600_000));
+    const others = [await submit(1, 'medium'), await submit(2, 'medium'), await submit(3, 'medium')];
+    assert.deepEqual(others.map(inHours), [0, 1, 2]);
+    assert.deepEqual([await submit(4, 'critical'), await submit(5, 'critical')].map(inHours), [0, 0]);
+  });
+
+  it('asks to come back by the estimate', async () => {
+    const { id } = (await intake.post('/v1/investigations', item(9, { priority: 'low' })).expect(202))
+      .body as {
+      id: string;
+    };
+    const response = await intake.get(`/v1/investigations/${id}`).expect(200);
+    assert.equal(response.headers['retry-after'], '600');
+  });
+});

@@ -5,5 +5,5 @@ import { itRefusesOtherMethods } from '../../test-support/refusals.ts';
 
 describe('GET /v1/investigations/{id} with another method', () => {
   const intake = useIntake(useEmbeddedRedis());
-  itRefusesOtherMethods(intake, `/v1/investigations/${unknownId}`, 'GET, HEAD');
+  itRefusesOtherMethods(intake, `/v1/investigations/${unknownId}`, 'GET, HEAD, PATCH, DELETE');
 });

@@ -26,6 +26,7 @@ describe('GET /v1/quota', () => {
       used: 0,
       remaining: 2,
       hold: null,
+      pause: null,
       slots: [],
       queue: { queued: 0, dispatching: 0, oldestWaitSeconds: 0, expectedDrainAt: null },
     });

@@ -1,23 +1,13 @@
 import type { RequestHandler } from 'express';
 import { z } from 'zod';
-import { fieldFaults } from '@diq/contracts/field-fault.ts';
 import type { BatchItem } from '@diq/queue/read-requests.ts';
 import type { AppParts } from '../../app-parts.ts';
-import { describeFaults } from '../../describe-faults.ts';
 import { findBatchOrRefuse } from '../../find-or-refuse.ts';
-import { ProblemError } from '../../problem-error.ts';
+import { pageLimit, parseOrRefuse } from '../../parse-or-refuse.ts';
 import { readCursor, writeCursor } from './cursor.ts';
 
-const maxPageSize = 1_000;
-const expectedLimit = `must be a whole number from 1 to ${maxPageSize}`;
-
-const query = z.strictObject({
-  limit: z
-    .string({ error: expectedLimit })
-    .regex(/^\d{1,4}$/, expectedLimit)
-    .transform(Number)
-    .pipe(z.number().min(1, expectedLimit).max(maxPageSize, expectedLimit))
-    .default(100),
+export const query = z.strictObject({
+  limit: pageLimit(1_000),
   cursor: z
     .string({ error: 'must be given once' })
     .transform((text, context) => {
@@ -32,7 +22,7 @@ const query = z.strictObject({
 /** `GET /v1/batches/{id}/items`: the items of a batch in input order, in pages. */
 export function listBatchItems({ reader }: Pick<AppParts, 'reader'>): RequestHandler {
   return async (request, response) => {
-    const { limit, cursor: offset = 0 } = parseQuery(request.query);
+    const { limit, cursor: offset = 0 } = parseOrRefuse(query, request.query, 'the query');
     const batch = await findBatchOrRefuse(reader, request.params['id']);
     const items = await reader.batchItems(batch.id, offset, limit);
     const next = offset + limit;
@@ -44,13 +34,6 @@ export function listBatchItems({ reader }: Pick<AppParts, 'reader'>): RequestHan
         : {}),
     });
   };
-}
-
-function parseQuery(input: unknown): z.output<typeof query> {
-  const parsed = query.safeParse(input, { reportInput: true });
-  if (parsed.success) return parsed.data;
-  const errors = fieldFaults(parsed.error);
-  throw new ProblemError('invalid_request', { detail: describeFaults(errors, 'the query'), errors });
 }
 
 function describeItem(item: BatchItem): Record<string, unknown> {

@@ -4,7 +4,7 @@ import { maxBatchItems } from '@diq/contracts/investigation-batch.ts';
 import { useIntake } from '../../test-support/intake-under-test.ts';
 import { item, machineId } from '../../test-support/items.ts';
 import { dispatchFor } from '../../test-support/worker-moves.ts';
-import type { ItemAnswer } from './handler.ts';
+import type { ItemAnswer } from '@diq/contracts/item-answer.ts';
 
 interface Reply {
   id: string;

@@ -3,41 +3,68 @@ import { fieldFaults } from '@diq/contracts/field-fault.ts';
 import { investigationBatch } from '@diq/contracts/investigation-batch.ts';
 import type { InvestigationBatch } from '@diq/contracts/investigation-batch.ts';
 import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
+import type { ItemAnswer } from '@diq/contracts/item-answer.ts';
+import type { DeadlineWarning } from '@diq/contracts/request-document.ts';
+import { tooManyJoined } from '@diq/queue/accept-requests.ts';
 import type { AcceptedRequest } from '@diq/queue/accept-requests.ts';
 import type { AppParts } from '../../app-parts.ts';
+import { attemptOf } from '../../attempt.ts';
+import { checkBatchCallback } from '../../callbacks/check-callback.ts';
 import { describeFaults } from '../../describe-faults.ts';
 import type { DoorOutcomes } from '../../metrics.ts';
+import { callerOf } from '../../middleware/authenticate.ts';
+import { traceOf } from '../../middleware/trace-of.ts';
 import { ProblemError } from '../../problem-error.ts';
 import { drainedAtMs } from '../../queue-state.ts';
+import { readDryRun } from '../../read-dry-run.ts';
 import { retryAfterSeconds } from '../../retry-after.ts';
 import { isRefused, sortItems } from '../../sort-items.ts';
-import type { ItemError, RefusedItem } from '../../sort-items.ts';
+import type { RefusedItem } from '../../sort-items.ts';
+import { dryRunAnswer } from './dry-run.ts';
 
 type Entry = InvestigationItem | RefusedItem;
-
-/** What became of one item, in the order in which they were posted. */
-export type ItemAnswer =
-  | { index: number; id: string; machineId: string; status: 'accepted' }
-  | { index: number; id: string; machineId: string; status: 'coalesced'; coalescedWith: string }
-  | { index: number; machineId?: string; status: 'rejected'; error: ItemError };
 
 /**
  * `POST /v1/batches`. Answers 202 once Redis has acknowledged every acceptable item. Of the counts, `accepted` got a
  * dispatch of their own and `coalesced` joined one; with `rejected` they add up to the number of items posted.
+ * With `dryRun=true` it answers 200 with what would become of them and records nothing.
  */
-export function submitBatch(parts: Pick<AppParts, 'intake' | 'metrics' | 'readState'>): RequestHandler {
+export function submitBatch(
+  parts: Pick<AppParts, 'intake' | 'metrics' | 'readState' | 'outlook' | 'callbackRule'>,
+): RequestHandler {
   return async (request, response) => {
-    const nowMs = Date.now();
-    const entries = await sortItems(parseEnvelope(request.body), nowMs);
+    const isDryRun = readDryRun(request.query);
+    const { nowMs, ids } = attemptOf(response);
+    const batch = parseEnvelope(request.body);
+    checkBatchCallback(batch, parts.callbackRule);
+    const sorted = await sortItems(batch, nowMs, parts.callbackRule);
+    const caller = callerOf(response)?.name;
+    const options = { nowMs, caller, knownAs: ids.request, wantsPlaces: isDryRun };
+    const judged = await parts.outlook.judge(sorted, options);
+    const { entries, warnings } = judged;
     if (entries.every(isRefused)) {
-      parts.metrics.countOutcomes({ accepted: 0, coalesced: 0, rejected: entries.length });
+      if (!isDryRun) parts.metrics.countOutcomes({ accepted: 0, coalesced: 0, rejected: entries.length });
       throw noAcceptableItem(entries);
     }
-    const { batchId, accepted } = await parts.intake.acceptBatch(entries, nowMs);
-    const items = entries.map((entry, index) => answerFor(index, entry, accepted[index]));
+    if (isDryRun) {
+      response.json(dryRunAnswer(judged, await parts.outlook.startForecast()));
+      return;
+    }
+    const { batchId, accepted } = await parts.intake.acceptBatch(
+      entries,
+      nowMs,
+      ids,
+      caller,
+      batch.callbackUrl,
+      traceOf(response),
+    );
+    const items = entries.map((entry, index) =>
+      answerFor(index, entry, { accepted: accepted[index], warning: warnings.get(index) }),
+    );
     const counts = countOutcomes(items);
     parts.metrics.countOutcomes(counts);
-    logAccepted(request, batchId, counts, items);
+    request.log.info({ batchId, counts }, 'batch accepted');
+    logItems(request, batchId, items, entries);
     response
       .status(202)
       .location(`/v1/batches/${batchId}`)
@@ -67,14 +94,20 @@ function noAcceptableItem(entries: readonly RefusedItem[]): ProblemError {
   return new ProblemError('no_acceptable_item', { detail: describeFaults(errors, 'the item'), errors });
 }
 
-function answerFor(index: number, entry: Entry, accepted: AcceptedRequest | undefined): ItemAnswer {
+function answerFor(
+  index: number,
+  entry: Entry,
+  { accepted, warning }: { accepted: AcceptedRequest | undefined; warning: DeadlineWarning | undefined },
+): ItemAnswer {
   if (isRefused(entry)) return { ...entry.rejected, status: 'rejected' };
-  if (!accepted) throw new Error('an acceptable item was given no request');
-  const { id, coalescedWith } = accepted;
   const { machineId } = entry;
+  // Acceptable as it is, but too many wait for its machine.
+  if (!accepted) return { index, machineId, status: 'rejected', error: tooManyJoined };
+  const { id, coalescedWith } = accepted;
+  const warned = warning === undefined ? {} : { warning };
   return coalescedWith === undefined
-    ? { index, id, machineId, status: 'accepted' }
-    : { index, id, machineId, status: 'coalesced', coalescedWith };
+    ? { index, id, machineId, status: 'accepted', ...warned }
+    : { index, id, machineId, status: 'coalesced', coalescedWith, ...warned };
 }
 
 function countOutcomes(items: readonly ItemAnswer[]): DoorOutcomes {
@@ -83,17 +116,27 @@ function countOutcomes(items: readonly ItemAnswer[]): DoorOutcomes {
   return counts;
 }
 
-function logAccepted(
+/** Ten thousand lines take a third as long again as accepting the batch, so they are there for those who look for something. */
+function logItems(
   request: Request,
   batchId: string,
-  counts: DoorOutcomes,
   items: readonly ItemAnswer[],
+  entries: readonly Entry[],
 ): void {
-  request.log.info({ batchId, counts }, 'batch accepted');
   if (!request.log.isLevelEnabled('debug')) return;
-  for (const { index, ...item } of items) {
-    const error = item.status === 'rejected' ? { error: item.error.message } : {};
-    request.log.debug({ batchId, index, ...item, ...error }, 'batch item');
+  for (const [i, { index, status: outcome, ...item }] of items.entries()) {
+    const entry = entries[i];
+    const correlation = entry && !isRefused(entry) ? entry.correlation : undefined;
+    const { machineId } = item;
+    if ('error' in item) {
+      request.log.debug(
+        { batchId, index, machineId, outcome, error: item.error.message },
+        'request rejected',
+      );
+    } else {
+      const { id: requestId, warning: _, ...joined } = item;
+      request.log.debug({ requestId, batchId, index, ...joined, correlation, outcome }, 'request accepted');
+    }
   }
 }
 

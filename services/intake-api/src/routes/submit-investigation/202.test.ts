@@ -52,7 +52,7 @@ describe('POST /v1/investigations with an acceptable item', () => {
 
   it('logs it in one line at info, which tells the request by its id', async () => {
     const { id } = (await intake.post('/v1/investigations', item(4)).expect(202)).body as { id: string };
-    const lines = intake.log.filter((line) => line['id'] === id);
+    const lines = intake.log.filter((line) => line['requestId'] === id);
     assert.deepEqual(
       lines.map((line) => [line['level'], line['msg'], line['machineId']]),
       [['info', 'request accepted', machineId(4)]],

@@ -4,5 +4,5 @@ import { itRefusesOtherMethods } from '../../test-support/refusals.ts';
 
 describe('POST /v1/investigations with another method', () => {
   const intake = useIntake(useEmbeddedRedis());
-  itRefusesOtherMethods(intake, '/v1/investigations', 'POST');
+  itRefusesOtherMethods(intake, '/v1/investigations', 'GET, HEAD, POST');
 });

@@ -1,45 +1,103 @@
 import type { RequestHandler } from 'express';
 import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
 import { parseItem } from '@diq/contracts/parse-item.ts';
+import { describeCallback } from '@diq/queue/stored-callback.ts';
+import { TooManyJoinedError } from '@diq/queue/accept-requests.ts';
 import type { AcceptedRequest } from '@diq/queue/accept-requests.ts';
 import type { AppParts } from '../../app-parts.ts';
+import { attemptOf } from '../../attempt.ts';
+import { checkCallback } from '../../callbacks/check-callback.ts';
 import { describeFaults } from '../../describe-faults.ts';
 import type { DescribedRequest } from '../../describe-request.ts';
 import { isRedisTrouble } from '../../is-redis-trouble.ts';
+import { callerOf } from '../../middleware/authenticate.ts';
+import { traceOf } from '../../middleware/trace-of.ts';
 import { ProblemError } from '../../problem-error.ts';
+import { describeItem } from '../../describe-item.ts';
+import type { Judged } from '../../outlook.ts';
+import { readDryRun } from '../../read-dry-run.ts';
 import { retryAfterSeconds } from '../../retry-after.ts';
+import { isRefused } from '../../sort-items.ts';
+import type { RefusedItem } from '../../sort-items.ts';
 
-type Parts = Pick<AppParts, 'intake' | 'reader' | 'describeRequest' | 'metrics'>;
+type Parts = Pick<AppParts, 'intake' | 'reader' | 'describeRequest' | 'metrics' | 'outlook' | 'callbackRule'>;
 
 /**
  * `POST /v1/investigations`. Answers 202 with the request document once Redis has acknowledged the request, also when
  * it joined one that waits for the same machine. `Location` leads to the form that answers 202 until it is done.
+ * With `dryRun=true` it answers 200 with what would become of it and records nothing.
  */
 export function submitInvestigation(parts: Parts): RequestHandler {
   return async (request, response) => {
-    const nowMs = Date.now();
-    const parsed = parseItem(request.body, nowMs);
+    const isDryRun = readDryRun(request.query);
+    const { nowMs, ids } = attemptOf(response);
+    const countOutcomes: typeof parts.metrics.countOutcomes = (outcomes) => {
+      if (!isDryRun) parts.metrics.countOutcomes(outcomes);
+    };
+    const parsed = checkCallback(parseItem(request.body, nowMs), parts.callbackRule);
     if (!parsed.ok) {
-      parts.metrics.countOutcomes({ accepted: 0, coalesced: 0, rejected: 1 });
+      countOutcomes({ accepted: 0, coalesced: 0, rejected: 1 });
       throw new ProblemError('invalid_request', {
         detail: describeFaults(parsed.faults, 'the body'),
         errors: parsed.faults,
       });
     }
-    const accepted = await parts.intake.acceptOne(parsed.item, nowMs);
+    const caller = callerOf(response)?.name;
+    const options = { nowMs, caller, knownAs: ids.request, wantsPlaces: isDryRun };
+    const judged = await parts.outlook.judge([parsed.item], options);
+    const [item] = judged.entries;
+    if (!item || isRefused(item)) {
+      countOutcomes({ accepted: 0, coalesced: 0, rejected: 1 });
+      throw tooLate(item);
+    }
+    if (isDryRun) {
+      response.json(await dryRunAnswer(parts, item, judged));
+      return;
+    }
+    const trace = traceOf(response);
+    const accepted = await parts.intake.acceptOne(item, nowMs, ids, caller, trace).catch(refuseTooMany);
     const { id, coalescedWith } = accepted;
     const coalesced = coalescedWith === undefined ? 0 : 1;
-    parts.metrics.countOutcomes({ accepted: 1 - coalesced, coalesced, rejected: 0 });
-    request.log.info({ id, machineId: parsed.item.machineId, coalescedWith }, 'request accepted');
+    countOutcomes({ accepted: 1 - coalesced, coalesced, rejected: 0 });
 
-    const { document, startsInMs } = await describeAccepted(parts, accepted, parsed.item, nowMs);
+    const warning = judged.warnings.get(0);
+    const warned = warning === undefined ? {} : { warning };
+    const { document, startsInMs } = await describeAccepted(parts, accepted, item, nowMs);
+    const { machineId, correlation, status: to, investigationId } = document;
+    request.log.info(
+      { requestId: id, machineId, correlation, to, coalescedWith, investigationId },
+      'request accepted',
+    );
     response
       .status(202)
       .location(`/v1/investigations/${id}/result`)
       .set('Operation-Location', `/v1/investigations/${id}`)
       .set('Retry-After', retryAfterSeconds(document.status === 'queued' ? startsInMs : 0))
-      .json(document);
+      .json({ ...document, ...warned });
   };
+}
+
+/** Room comes with the call for its machine: nobody knows when, so not before the longest time between polls. */
+function refuseTooMany(error: unknown): never {
+  if (!(error instanceof TooManyJoinedError)) throw error;
+  throw new ProblemError('too_many_joined', {
+    detail: error.message,
+    headers: { 'Retry-After': retryAfterSeconds(undefined) },
+  });
+}
+
+function tooLate(item: RefusedItem | undefined): ProblemError {
+  const error = item?.rejected.error;
+  if (!error) throw new Error('an item was given no answer');
+  return new ProblemError('deadline_unreachable', { detail: error.message, errors: error.errors });
+}
+
+/** What would become of the request, under the names that a batch's dry run has for it. */
+async function dryRunAnswer({ outlook }: Parts, item: InvestigationItem, { places, warnings }: Judged) {
+  const startMsAt = await outlook.startForecast();
+  const about = { place: places.get(0), warning: warnings.get(0), startMsAt };
+  const { index: _, ...answer } = describeItem(item, 0, about);
+  return { dryRun: true, ...answer };
 }
 
 /** The request is safe by now: should Redis go away at this moment, it is told without its place in the order. */
@@ -55,10 +113,13 @@ async function describeAccepted(
   } catch (error) {
     if (!isRedisTrouble(error)) throw error;
   }
+  const { callbackUrl, strict: _, force: __, ...asked } = item;
+  const callback = callbackUrl && { url: callbackUrl, about: 'queued', delivery: undefined };
   const document = {
     id,
-    ...item,
+    ...asked,
     status: 'queued' as const,
+    ...(callback ? { callback: describeCallback(callback) } : {}),
     ...(coalescedWith === undefined ? {} : { coalescedWith }),
     createdAt: new Date(nowMs).toISOString(),
     attempts: 0,

@@ -1,0 +1,18 @@
+import type { Response } from 'express';
+import { freshIds } from '@diq/queue/request-ids.ts';
+import type { RequestIds } from '@diq/queue/request-ids.ts';
+
+/** What one POST is recorded under. A repeat with the same Idempotency-Key gets the time and the ids of the first. */
+export interface Attempt {
+  nowMs: number;
+  ids: RequestIds;
+}
+
+/** The attempt that an Idempotency-Key stands for, or a new one. */
+export function attemptOf(response: Response): Attempt {
+  return (response.locals['attempt'] as Attempt | undefined) ?? { nowMs: Date.now(), ids: freshIds() };
+}
+
+export function setAttempt(response: Response, attempt: Attempt): void {
+  response.locals['attempt'] = attempt;
+}

@@ -1,0 +1,96 @@
+import type { RequestIntake } from '@diq/queue/accept-requests.ts';
+import type { BacklogBounds, BacklogRoom, Room } from '@diq/queue/backlog-room.ts';
+import { freshIds } from '@diq/queue/request-ids.ts';
+import type { LedgerView } from '@diq/quota/ledger-replies.ts';
+import { forecastStartMs } from './forecast-start.ts';
+import { ProblemError } from './problem-error.ts';
+import { retryAfterSeconds } from './retry-after.ts';
+
+export interface BackPressureSettings {
+  /** Requests that may be queued. */
+  maxBacklog: number;
+  /** Time within which everything that is accepted is expected to be started; `undefined`: any. */
+  maxDrainMs: number | undefined;
+}
+
+interface BackPressureDeps {
+  settings: BackPressureSettings;
+  room: BacklogRoom;
+  lookAtLedger: () => Promise<LedgerView>;
+}
+
+/**
+ * An intake that refuses a POST as a whole, before anything of it is recorded, when more would wait than may. Every
+ * request counts, also one that will join another: who joins which is known only when it is recorded.
+ */
+export function withBackPressure(intake: RequestIntake, deps: BackPressureDeps): RequestIntake {
+  async function within<T>(
+    size: number,
+    begun: Parameters<BacklogRoom['keep']>[2],
+    record: () => Promise<T>,
+  ): Promise<T> {
+    const bounds = await boundsNow(deps);
+    const room = await deps.room.keep(size, bounds, begun);
+    if (room.kind === 'full') throw backlogFull(room, size, { bounds, view: await deps.lookAtLedger() });
+    try {
+      return await record();
+    } finally {
+      // Goes out ahead of whatever follows on this connection; lost, the room is given up by itself.
+      room.giveBack().catch(() => undefined);
+    }
+  }
+
+  return {
+    acceptOne: (item, nowMs, ids = freshIds(), ...more) =>
+      within(1, { request: ids.request(0) }, () => intake.acceptOne(item, nowMs, ids, ...more)),
+    acceptBatch(entries, nowMs, ids = freshIds(), ...more) {
+      const size = entries.filter((entry) => !('rejected' in entry)).length;
+      return within(size, { batch: ids.batch }, () => intake.acceptBatch(entries, nowMs, ids, ...more));
+    },
+  };
+}
+
+async function boundsNow({ settings, lookAtLedger }: BackPressureDeps): Promise<BacklogBounds> {
+  const { maxBacklog, maxDrainMs } = settings;
+  if (maxDrainMs === undefined) return { requests: maxBacklog, dispatches: undefined };
+  return {
+    requests: maxBacklog,
+    dispatches: startsWithin(await lookAtLedger(), maxDrainMs, maxBacklog),
+  };
+}
+
+/** How many calls are expected to start within this time, at most `most`; none while nobody can say. */
+export function startsWithin(view: LedgerView, durationMs: number, most: number): number {
+  const isWithin = (position: number) => {
+    const startMs = forecastStartMs(view, position);
+    return startMs !== undefined && startMs - view.nowMs <= durationMs;
+  };
+  let [some, tooMany] = [0, most + 1];
+  while (tooMany - some > 1) {
+    const middle = Math.floor((some + tooMany) / 2);
+    if (isWithin(middle)) some = middle;
+    else tooMany = middle;
+  }
+  return some;
+}
+
+function backlogFull(
+  { requests, dispatches }: Extract<Room, { kind: 'full' }>,
+  size: number,
+  { bounds, view }: { bounds: BacklogBounds; view: LedgerView },
+): ProblemError {
+  const tooManyRequests = requests + size - bounds.requests;
+  const tooManyDispatches = bounds.dispatches === undefined ? 0 : dispatches + size - bounds.dispatches;
+  const [most, waiting] =
+    tooManyRequests > 0 ? [bounds.requests, requests] : [bounds.dispatches ?? 0, dispatches];
+  // When so many calls have started that the POST fits; a call may end more requests than one, so it is no later.
+  const startMs = forecastStartMs(view, Math.max(tooManyRequests, tooManyDispatches, 1));
+  return new ProblemError('backlog_full', {
+    detail:
+      `${waiting} wait, ${size} were posted, and ${most} may wait by the settings and the quota; ` +
+      'nothing of it was accepted.',
+    headers: {
+      'Retry-After': retryAfterSeconds(startMs === undefined ? undefined : startMs - view.nowMs),
+    },
+  });
+}

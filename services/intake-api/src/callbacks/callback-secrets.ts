@@ -1,0 +1,40 @@
+import { z } from 'zod';
+
+const prefix = 'whsec_';
+/** Of the key itself, as Standard Webhooks asks. */
+const minKeyBytes = 24;
+const maxKeyBytes = 64;
+/** The present one and, during a rotation, the other. */
+const maxSecrets = 2;
+
+/**
+ * A setting that holds the secrets which sign callbacks, `whsec_` and Base64, at most two separated by a comma. Faults
+ * name an entry by its number only.
+ */
+export function callbackSecrets() {
+  return z.string().transform((text, context): string[] => {
+    const secrets = text
+      .split(',')
+      .map((entry) => entry.trim())
+      .filter((entry) => entry !== '');
+    const faults = secrets.flatMap((secret, i) => {
+      const fault = faultOf(secret);
+      return fault === undefined ? [] : [`entry ${i + 1} ${fault}`];
+    });
+    if (secrets.length === 0) faults.push('holds no secret (expected one or two)');
+    if (secrets.length > maxSecrets) faults.push(`holds ${secrets.length} secrets (expected one or two)`);
+    for (const message of faults) context.addIssue({ code: 'custom', message });
+    return secrets;
+  });
+}
+
+function faultOf(secret: string): string | undefined {
+  if (!secret.startsWith(prefix)) return `is not usable (expected ${prefix} and Base64)`;
+  const encoded = secret.slice(prefix.length);
+  const key = Buffer.from(encoded, 'base64');
+  // Node skips what is not Base64; the library that signs does not.
+  if (key.toString('base64') !== encoded) return `is not usable (expected ${prefix} and Base64)`;
+  if (key.length < minKeyBytes || key.length > maxKeyBytes)
+    return `has ${key.length} bytes (expected ${minKeyBytes} to ${maxKeyBytes})`;
+  return undefined;
+}

@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict';
+import { setTimeout as delay } from 'node:timers/promises';
+import { createRequestReader } from '@diq/queue/read-requests.ts';
+import { storeKeys } from '@diq/queue/store-keys.ts';
+import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
+import { createCallbackStore } from './callback-store.ts';
+import type { CallbackStore } from './callback-store.ts';
+
+const keySpace = 'test:{callbacks}';
+const keys = storeKeys(keySpace);
+
+describe('the store of callbacks', () => {
+  const redis = useEmbeddedRedis();
+  beforeEach(() => redis.flush());
+
+  function open(rate = { limit: 5, windowMs: 400 }): CallbackStore {
+    const { client } = redis;
+    return createCallbackStore({
+      redis: client,
+      keySpace,
+      reader: createRequestReader(client, keySpace),
+      rate,
+    });
+  }
+
+  /** Comes back when its turn is, as a job does; gives the time of Redis at which it may call. */
+  async function call(store: CallbackStore, name: string, host = 'soar.example'): Promise<number> {
+    for (;;) {
+      const waitMs = await store.takeTurn(host, name, 0);
+      if (waitMs === 0) {
+        const calls = await redis.client.zrange(keys.callbackCalls(host), 0, '-1');
+        const [, seconds, microseconds] =
+          calls.find((entry) => entry.startsWith(`${name}:`))?.split(':') ?? [];
+        return Math.floor(Number(seconds) * 1_000 + Number(microseconds) / 1_000);
+      }
+      await delay(waitMs);
+    }
+  }
+
+  describe('the rate of a host', () => {
+    it('is never above the limit in any rolling window, whoever asks, and not far below it', async () => {
+      const stores = [open(), open()];
+      const names = Array.from({ length: 23 }, (_, n) => `request-${n}`);
+      const startedAtMs = performance.now();
+      const atMs = await Promise.all(names.map((name, n) => call(stores[n % 2]!, name)));
+      const elapsedMs = performance.now() - startedAtMs;
+      assert.ok(atMs.every(Number.isFinite));
+      const sorted = atMs.toSorted((a, b) => a - b);
+      for (const [i, first] of sorted.entries()) {
+        const sixth = sorted[i + 5];
+        if (sixth !== undefined) assert.ok(sixth - first >= 400, `6 calls within ${sixth - first} ms`);
+      }
+      // 5 at once, then one every 80 ms.
+      assert.ok(elapsedMs < 4_000, `${elapsedMs} ms`);
+    });
+
+    it('gives each that waits a turn of its own, in the order in which they came', async () => {
+      const store = open({ limit: 2, windowMs: 60_000 });
+      const waits: number[] = [];
+      for (let n = 0; n < 6; n += 1) waits.push(await store.takeTurn('soar.example', `request-${n}`, 0));
+      assert.deepEqual(waits.slice(0, 2), [0, 0]);
+      const [third = 0, ...later] = waits.slice(2);
+      assert.ok(third > 59_000 && third <= 60_001, `${third}`);
+      assert.ok(
+        later.every((wait, i) => Math.abs(wait - third - (i + 1) * 30_000) < 1_000),
+        later.join(),
+      );
+      const again = await store.takeTurn('soar.example', 'request-3', 0);
+      assert.ok(
+        Math.abs(again - (later[0] ?? 0)) < 1_000,
+        'a turn stays the same when it is asked for again',
+      );
+    });
+
+    it('holds up no other host', async () => {
+      const store = open({ limit: 1, windowMs: 60_000 });
+      assert.equal(await store.takeTurn('soar.example', 'a', 0), 0);
+      assert.ok((await store.takeTurn('soar.example', 'b', 0)) > 0);
+      assert.equal(await store.takeTurn('other.example', 'c', 0), 0);
+    });
+
+    it('is not used up by one that steps back because its host is busy', async () => {
+      const store = open({ limit: 1, windowMs: 60_000 });
+      assert.equal(await store.takeTurn('soar.example', 'a', 30), 30);
+      assert.equal(await redis.client.zcard(keys.callbackCalls('soar.example')), 0);
+      await delay(31);
+      assert.equal(await store.takeTurn('soar.example', 'a', 0), 0);
+    });
+
+    it('leaves nothing behind in Redis when nobody is called any more', async () => {
+      const store = open({ limit: 1, windowMs: 50 });
+      await call(store, 'a');
+      await call(store, 'b');
+      await delay(220);
+      assert.deepEqual(await redis.client.keys('*'), []);
+    });
+  });
+
+  describe('what is due', () => {
+    it('is taken by one intake at a time, in order', async () => {
+      const store = open();
+      await redis.client.rpush(keys.callbacksDue, 'a', 'b', 'batch:c');
+      const first = await store.takeDue(2, 60_000);
+      const second = await store.takeDue(2, 60_000);
+      assert.deepEqual([first.entries, second.entries], [['a', 'b'], ['batch:c']]);
+      assert.equal(await store.countDue(), 3);
+      await store.endMove(first);
+      await store.endMove(second);
+      assert.equal(await store.countDue(), 0);
+    });
+
+    it('is taken again when the intake that had it died, and is then not ended by the dead one', async () => {
+      const store = open();
+      await redis.client.rpush(keys.callbacksDue, 'a');
+      const dead = await store.takeDue(10, 1);
+      await delay(5);
+      const other = await store.takeDue(10, 60_000);
+      assert.deepEqual(other.entries, ['a']);
+      await store.endMove(dead);
+      assert.equal(await store.countDue(), 1);
+      await store.endMove(other);
+      assert.equal(await store.countDue(), 0);
+    });
+  });
+
+  it('brings nothing back whose retention is over', async () => {
+    const delivery = { about: 'started', attempts: 1, firstAttemptAtMs: 1, lastAttemptAtMs: 1 };
+    await open().record({ kind: 'request', id: 'gone' }, { ...delivery, state: 'delivered' });
+    assert.deepEqual(await redis.client.keys('*'), []);
+  });
+});

@@ -1,0 +1,108 @@
+import type { Redis } from 'ioredis';
+import { z } from 'zod';
+import { isTerminal } from '@diq/contracts/status.ts';
+import type { RequestReader } from '@diq/queue/read-requests.ts';
+import { storeKeys } from '@diq/queue/store-keys.ts';
+import type { DeliveryRecord, StoredCallback } from '@diq/queue/stored-callback.ts';
+import { loadScript } from '@diq/quota/script.ts';
+import { batchDocument } from '../batch-document.ts';
+import type { CallbackTarget } from './callback-target.ts';
+
+/** What there is to tell, and to whom. */
+export interface CallbackNews extends StoredCallback {
+  type: string;
+  /** The request or batch as it is told to anybody who asks for it, but for its callback. */
+  data: object;
+}
+
+export interface TakenCallbacks {
+  entries: readonly string[];
+  /** Tells `endMove` that they are still the ones that were taken. */
+  untilMs: number;
+}
+
+/** Callbacks in Redis: what is due, what there is to tell, what became of it, and how often a host was called. */
+export interface CallbackStore {
+  /** Entries of the list of what is due, for the caller alone for so long. */
+  takeDue(limit: number, forMs: number): Promise<TakenCallbacks>;
+  endMove(taken: TakenCallbacks): Promise<void>;
+  /** Entries that have no job yet. */
+  countDue(): Promise<number>;
+  /** `undefined` when there is nothing to tell: not ended, gone, or nobody is to be told. */
+  findNews(target: CallbackTarget): Promise<CallbackNews | undefined>;
+  record(target: CallbackTarget, delivery: DeliveryRecord): Promise<void>;
+  /**
+   * 0: the host may be called now, once, and this counts. Else the ms until this callback's turn. With `busyMs` it waits
+   * so long even if it could go now.
+   */
+  takeTurn(host: string, callback: string, busyMs: number): Promise<number>;
+}
+
+export interface CallbackStoreOptions {
+  redis: Redis;
+  keySpace: string;
+  reader: Pick<RequestReader, 'findRequest' | 'findBatch'>;
+  rate: HostRate;
+}
+
+/** Calls to one host in any rolling window, over all intakes. */
+export interface HostRate {
+  limit: number;
+  windowMs: number;
+}
+
+const script = (name: string) => loadScript(new URL(`./lua/${name}.lua`, import.meta.url));
+const takeDueScript = script('take-due');
+const endMoveScript = script('end-move');
+const takeTurnScript = script('take-turn');
+const recordScript = script('record-delivery');
+
+const taken = z.tuple([z.number()]).rest(z.string());
+
+export function createCallbackStore({ redis, keySpace, reader, rate }: CallbackStoreOptions): CallbackStore {
+  const keys = storeKeys(keySpace);
+
+  return {
+    async takeDue(limit, forMs) {
+      const dueKeys = [keys.callbacksDue, keys.callbacksMoving];
+      const [untilMs, ...entries] = taken.parse(await takeDueScript(redis, dueKeys, [limit, forMs]));
+      return { entries, untilMs };
+    },
+    async endMove({ entries, untilMs }) {
+      await endMoveScript(redis, [keys.callbacksMoving], [untilMs, ...entries]);
+    },
+    async countDue() {
+      const [due, moving] = await Promise.all([
+        redis.llen(keys.callbacksDue),
+        redis.zcard(keys.callbacksMoving),
+      ]);
+      return due + moving;
+    },
+    findNews: ({ kind, id }) => (kind === 'request' ? newsOfRequest(reader, id) : newsOfBatch(reader, id)),
+    async record({ kind, id }, delivery) {
+      const key = kind === 'request' ? keys.request(id) : keys.batch(id);
+      await recordScript(redis, [key], [JSON.stringify(delivery)]);
+    },
+    async takeTurn(host, callback, busyMs) {
+      const hostKeys = [keys.callbackCalls(host), keys.callbackTurns(host)];
+      const about = [callback, rate.limit, rate.windowMs, busyMs];
+      return z.number().parse(await takeTurnScript(redis, hostKeys, about));
+    },
+  };
+}
+
+type Reader = CallbackStoreOptions['reader'];
+
+async function newsOfRequest(reader: Reader, id: string): Promise<CallbackNews | undefined> {
+  const stored = await reader.findRequest(id);
+  if (!stored?.callback || !isTerminal(stored.document.status)) return undefined;
+  const { callback: _, ...data } = stored.document;
+  return { ...stored.callback, type: `investigation.${data.status}`, data };
+}
+
+async function newsOfBatch(reader: Reader, id: string): Promise<CallbackNews | undefined> {
+  const batch = await reader.findBatch(id);
+  if (!batch?.callback || !batch.isComplete) return undefined;
+  const { callback: _, ...data } = batchDocument(batch, null);
+  return { ...batch.callback, type: 'batch.completed', data };
+}

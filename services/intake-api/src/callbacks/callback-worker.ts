@@ -1,0 +1,75 @@
+import { setMaxListeners } from 'node:events';
+import { DelayedError, Worker } from 'bullmq';
+import type { Job } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { callbackQueueName } from '@diq/queue/store-keys.ts';
+import { within } from '@diq/runtime/within.ts';
+import { targetOfPayload } from './callback-target.ts';
+import type { DeliverCallback } from './deliver-callback.ts';
+
+/** BullMQ's part in delivering: jobs one by one, or put back for later. */
+export interface CallbackWorker {
+  /** Takes no more jobs; attempts under way may end within the grace and are handed back after it. */
+  close(): Promise<void>;
+}
+
+export interface CallbackWorkerOptions {
+  /** Waits for Redis to come back; see `openBlockingConnection`. */
+  redis: Redis;
+  keySpace: string;
+  deliver: DeliverCallback;
+  concurrency: number;
+  /** After this long without a sign of life of the intake that delivers it, a job goes back to the queue. */
+  lockMs: number;
+  closeGraceMs: number;
+  onError: (error: Error) => void;
+  /** Told of an attempt that could not even be made or recorded; BullMQ looks after it. */
+  onTrouble: (error: Error, jobId: string | undefined) => void;
+}
+
+/** What is left to do after the grace: hand back some jobs. */
+const handBackMs = 1_500;
+
+export function startCallbackWorker(options: CallbackWorkerOptions): CallbackWorker {
+  const { redis, keySpace, deliver, concurrency, lockMs, closeGraceMs, onError, onTrouble } = options;
+  const closing = new AbortController();
+  // One listener for each attempt under way.
+  setMaxListeners(0, closing.signal);
+
+  // Waiting for another attempt is BullMQ's delay, which uses up none of its own attempts.
+  async function serve(job: Job, token?: string): Promise<void> {
+    const target = targetOfPayload(job.data);
+    const step = await deliver({ target, dueAtMs: job.timestamp, signal: closing.signal });
+    if (step.kind === 'done') return;
+    await job.moveToDelayed(Date.now() + step.delayMs, token);
+    throw new DelayedError();
+  }
+
+  const worker = new Worker(callbackQueueName, serve, {
+    connection: redis,
+    prefix: keySpace,
+    concurrency,
+    lockDuration: lockMs,
+    stalledInterval: lockMs,
+    // An intake that died with it in hand is no fault of the callback.
+    maxStalledCount: Number.MAX_SAFE_INTEGER,
+    removeOnComplete: { count: 0 },
+    removeOnFail: { count: 0 },
+  });
+  worker.on('error', onError);
+  worker.on('failed', (job, error) => onTrouble(error, job?.id));
+
+  return {
+    async close() {
+      const grace = setTimeout(() => closing.abort(), closeGraceMs);
+      try {
+        await within(worker.close(), closeGraceMs + handBackMs);
+      } catch {
+        // Redis is away: what is under way goes back to the queue by itself when its lock has run out.
+        closing.abort();
+      } finally {
+        clearTimeout(grace);
+      }
+    },
+  };
+}

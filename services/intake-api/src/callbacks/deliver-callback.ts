@@ -1,0 +1,150 @@
+import type { DeliveryRecord } from '@diq/queue/stored-callback.ts';
+import type { Logger } from '@diq/runtime/logger.ts';
+import type { CallbackMetrics } from './callback-metrics.ts';
+import type { CallbackRule } from './callback-rule.ts';
+import type { CallbackNews, CallbackStore } from './callback-store.ts';
+import { nameOfTarget } from './callback-target.ts';
+import type { CallbackTarget } from './callback-target.ts';
+import type { PostCallback, PostOutcome } from './post-callback.ts';
+import { nextDelayMs } from './retry-schedule.ts';
+import type { RetrySchedule } from './retry-schedule.ts';
+import type { SignCallback } from './sign-callback.ts';
+
+/** A callback that is due. */
+export interface DueCallback {
+  target: CallbackTarget;
+  /** Since when. */
+  dueAtMs: number;
+  /** Gives the attempt up, which then counts for nothing. */
+  signal: AbortSignal;
+}
+
+/** What comes next: nothing any more, or another look after a while. */
+export type DeliveryStep = { kind: 'done' } | { kind: 'later'; delayMs: number };
+
+/** Makes at most one attempt and stores what became of it. Rejects when Redis cannot be asked. */
+export type DeliverCallback = (due: DueCallback) => Promise<DeliveryStep>;
+
+export interface DeliverCallbackDeps {
+  store: Pick<CallbackStore, 'findNews' | 'takeTurn' | 'record'>;
+  rule: CallbackRule;
+  sign: SignCallback;
+  post: PostCallback;
+  schedule: RetrySchedule;
+  metrics: Pick<CallbackMetrics, 'countAttempt'>;
+  logger: Pick<Logger, 'info' | 'warn'>;
+  /** Attempts that this process makes at one host at the same time: a slow one must not take all hands. */
+  maxPerHost: number;
+  /** How soon a callback looks again whose host has that many. */
+  busyMs: number;
+  now?: () => number;
+  random?: () => number;
+}
+
+type Attempt = PostOutcome | { kind: 'no-answer'; error: 'not_allowed' };
+type Made = Exclude<Attempt, { kind: 'given-up' }>;
+
+export function createDeliverCallback(deps: DeliverCallbackDeps): DeliverCallback {
+  const { store, rule, now = Date.now, random = Math.random } = deps;
+  const underWay = new Map<string, number>();
+
+  async function attempt(news: CallbackNews, due: DueCallback, host: string): Promise<Attempt> {
+    underWay.set(host, (underWay.get(host) ?? 0) + 1);
+    try {
+      const body = JSON.stringify({
+        type: news.type,
+        timestamp: new Date(due.dueAtMs).toISOString(),
+        data: news.data,
+      });
+      const headers = deps.sign(messageId(due.target, news), now(), body);
+      return await deps.post({ url: new URL(news.url), headers: { ...headers }, body, signal: due.signal });
+    } finally {
+      const left = (underWay.get(host) ?? 1) - 1;
+      if (left > 0) underWay.set(host, left);
+      else underWay.delete(host);
+    }
+  }
+
+  async function settle(news: CallbackNews, { target }: DueCallback, made: Made): Promise<DeliveryStep> {
+    const { delivery, delayMs } = judge(news, made, deps.schedule, { nowMs: now(), random });
+    await store.record(target, delivery);
+    report(deps, { target, news, made, delivery });
+    return delayMs === undefined ? { kind: 'done' } : { kind: 'later', delayMs };
+  }
+
+  return async (due) => {
+    const news = await store.findNews(due.target);
+    if (!news || isFinal(news.delivery)) return { kind: 'done' };
+    if (rule(news.url) !== undefined) return settle(news, due, { kind: 'no-answer', error: 'not_allowed' });
+
+    const { host } = new URL(news.url);
+    const isBusy = (underWay.get(host) ?? 0) >= deps.maxPerHost;
+    const turnInMs = await store.takeTurn(host, nameOfTarget(due.target), isBusy ? deps.busyMs : 0);
+    if (turnInMs > 0) return { kind: 'later', delayMs: turnInMs };
+
+    const outcome = await attempt(news, due, host);
+    return outcome.kind === 'given-up' ? { kind: 'later', delayMs: 0 } : settle(news, due, outcome);
+  };
+}
+
+/** Stays the same over retries and crashes, and is another one for other news of the same request. */
+function messageId(target: CallbackTarget, { about }: CallbackNews): string {
+  return `${nameOfTarget(target)}-${about}`;
+}
+
+function isFinal(delivery: DeliveryRecord | undefined): boolean {
+  return delivery !== undefined && delivery.state !== 'retrying';
+}
+
+/** What is stored of an attempt, and after how long there is another one. */
+function judge(
+  { about, delivery: before }: CallbackNews,
+  made: Made,
+  schedule: RetrySchedule,
+  { nowMs, random }: { nowMs: number; random: () => number },
+): { delivery: DeliveryRecord; delayMs: number | undefined } {
+  const firstAttemptAtMs = before?.firstAttemptAtMs ?? nowMs;
+  const attempts = (before?.attempts ?? 0) + 1;
+  const status = made.kind === 'answered' ? made.status : undefined;
+  const isDelivered = status !== undefined && status >= 200 && status < 300;
+  const delayMs =
+    isDelivered || status === 410
+      ? undefined
+      : nextDelayMs(
+          schedule,
+          {
+            attempts,
+            elapsedMs: nowMs - firstAttemptAtMs,
+            retryAfterMs: made.kind === 'answered' ? made.retryAfterMs : undefined,
+          },
+          random,
+        );
+  const final = isDelivered ? 'delivered' : status === 410 ? 'gone' : 'failed';
+  const delivery: DeliveryRecord = {
+    about,
+    state: delayMs === undefined ? final : 'retrying',
+    attempts,
+    firstAttemptAtMs,
+    lastAttemptAtMs: nowMs,
+    ...(made.kind === 'answered' ? { lastStatus: made.status } : { lastError: made.error }),
+  };
+  return { delivery, delayMs };
+}
+
+interface Report {
+  target: CallbackTarget;
+  news: CallbackNews;
+  made: Made;
+  delivery: DeliveryRecord;
+}
+
+/** Of the URL only the host is logged: path and query may hold secrets of the receiver. */
+function report({ metrics, logger }: DeliverCallbackDeps, { target, news, made, delivery }: Report): void {
+  const { state, attempts } = delivery;
+  const isRefused = made.kind === 'no-answer' && made.error.endsWith('not_allowed');
+  metrics.countAttempt(state !== 'retrying' ? state : isRefused ? 'refused' : 'retried');
+  const came = made.kind === 'answered' ? { status: made.status } : { error: made.error };
+  const line = { callback: nameOfTarget(target), host: new URL(news.url).host, state, attempts, ...came };
+  if (state === 'delivered') logger.info(line, 'callback delivered');
+  else logger.warn(line, 'callback not delivered');
+}

@@ -1,0 +1,82 @@
+import { lookup as systemLookup } from 'node:dns';
+import type { LookupAddress, LookupOptions } from 'node:dns';
+import { isIP } from 'node:net';
+import type { LookupFunction } from 'node:net';
+import { buildConnector } from 'undici';
+
+/** The name leads to an address that may not be called. Which one is not told: callers would learn our network. */
+export class AddressRefusedError extends Error {
+  override readonly name = 'AddressRefusedError';
+
+  constructor() {
+    super('the host leads to an address that is not allowed');
+  }
+}
+
+/** Resolves a name to all its addresses. */
+export type Resolve = (
+  hostname: string,
+  options: LookupOptions & { all: true },
+  callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
+) => void;
+
+export interface GuardedConnectionOptions {
+  isAllowed: (address: string) => boolean;
+  /** Ends an attempt to connect; it ends by itself after `timeoutMs`. */
+  signal: AbortSignal;
+  timeoutMs: number;
+  /** Default: the system's resolver. */
+  resolve?: Resolve | undefined;
+  /** PEM of the only authority to trust, instead of Node's own list. */
+  ca?: string | undefined;
+}
+
+/**
+ * A connector that checks addresses between resolving a name and connecting to it, so that the address which is
+ * checked is the one that is called: a name that resolves otherwise a moment later gains nothing. One address that is
+ * not allowed among several refuses them all.
+ */
+export function createGuardedConnector(options: GuardedConnectionOptions): buildConnector.connector {
+  const { isAllowed, signal, timeoutMs, resolve = systemLookup, ca } = options;
+  const connect = buildConnector({
+    timeout: timeoutMs,
+    signal,
+    lookup: guardLookup(resolve, isAllowed),
+    // A session of TLS outlives its connection otherwise.
+    maxCachedSessions: 0,
+    ...(ca === undefined ? {} : { ca }),
+  });
+  return (target, callback) => {
+    const literal = target.hostname.replace(/^\[|\]$/g, '');
+    // An address in the place of a name is never looked up.
+    if (isIP(literal) !== 0 && !isAllowed(literal)) {
+      callback(new AddressRefusedError(), null);
+      return;
+    }
+    connect(target, (...[error, socket]) => {
+      if (error !== null) {
+        callback(error, null);
+        return;
+      }
+      if (!isAllowed(socket.remoteAddress ?? '')) {
+        socket.destroy();
+        callback(new AddressRefusedError(), null);
+        return;
+      }
+      callback(null, socket);
+    });
+  };
+}
+
+function guardLookup(resolve: Resolve, isAllowed: (address: string) => boolean): LookupFunction {
+  return (hostname, options, callback) => {
+    resolve(hostname, { ...options, all: true }, (error, addresses) => {
+      const [first] = addresses ?? [];
+      if (error) callback(error, '', 0);
+      else if (!first || !addresses.every(({ address }) => isAllowed(address)))
+        callback(new AddressRefusedError(), '', 0);
+      else if (options.all === true) callback(null, addresses);
+      else callback(null, first.address, first.family);
+    });
+  };
+}

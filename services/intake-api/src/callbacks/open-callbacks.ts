@@ -1,0 +1,134 @@
+import type { Redis } from 'ioredis';
+import type { Registry } from 'prom-client';
+import type { RequestReader } from '@diq/queue/read-requests.ts';
+import type { Lifecycle } from '@diq/runtime/lifecycle.ts';
+import type { Logger } from '@diq/runtime/logger.ts';
+import { closeRedis, openBlockingConnection } from '@diq/runtime/redis.ts';
+import type { IntakeSettings } from '../config.ts';
+import { isRedisTrouble } from '../is-redis-trouble.ts';
+import { createCallbackMetrics } from './callback-metrics.ts';
+import { startCallbackMover } from './callback-mover.ts';
+import { createCallbackQueue } from './callback-queue.ts';
+import { createCallbackRule } from './callback-rule.ts';
+import type { CallbackRule } from './callback-rule.ts';
+import { createCallbackStore } from './callback-store.ts';
+import { startCallbackWorker } from './callback-worker.ts';
+import { createDeliverCallback } from './deliver-callback.ts';
+import type { DeliverCallback } from './deliver-callback.ts';
+import { isPublicAddress } from './is-public-address.ts';
+import { createPostCallback } from './post-callback.ts';
+import type { PostCallbackOptions } from './post-callback.ts';
+import { standardSchedule } from './retry-schedule.ts';
+import type { RetrySchedule } from './retry-schedule.ts';
+import { createSignCallback } from './sign-callback.ts';
+
+/** What tests shorten, in ms. */
+export interface CallbackTiming {
+  schedule: RetrySchedule;
+  /** Within which `maxPerMinute` holds. */
+  rateWindowMs: number;
+  timeoutMs: number;
+  moveIntervalMs: number;
+  takenForMs: number;
+  lockMs: number;
+  closeGraceMs: number;
+  busyMs: number;
+}
+
+export interface OpenCallbacksOptions {
+  settings: Pick<IntakeSettings, 'callbacks' | 'redisUrl' | 'keySpace'>;
+  /** Fails fast; for all but BullMQ's worker. */
+  redis: Redis;
+  reader: Pick<RequestReader, 'findRequest' | 'findBatch'>;
+  registry: Registry;
+  logger: Logger;
+  lifecycle: Pick<Lifecycle, 'onClose'>;
+  timing?: Partial<CallbackTiming> | undefined;
+  /** How names are resolved and whom TLS trusts, instead of the system's ways. */
+  connection?: Pick<PostCallbackOptions, 'resolve' | 'ca'>;
+}
+
+const standardTiming: CallbackTiming = {
+  schedule: standardSchedule,
+  rateWindowMs: 60_000,
+  timeoutMs: 10_000,
+  moveIntervalMs: 1_000,
+  takenForMs: 30_000,
+  lockMs: 30_000,
+  closeGraceMs: 3_000,
+  busyMs: 1_000,
+};
+
+/** Attempts of one process at the same time, and at one host. */
+const concurrency = 20;
+const maxPerHost = 5;
+
+/**
+ * Opens the delivery of callbacks, if they are set up: due → job → attempt. Says how each part closes, and returns which
+ * URLs may be called.
+ */
+export function openCallbacks(options: OpenCallbacksOptions): CallbackRule {
+  const { settings, redis, reader, registry, logger, lifecycle } = options;
+  const { keySpace } = settings;
+  const metrics = createCallbackMetrics(registry);
+  const rule = createCallbackRule(settings.callbacks);
+  if (!settings.callbacks) return rule;
+
+  const timing = { ...standardTiming, ...options.timing };
+  const rate = { limit: settings.callbacks.maxPerMinute, windowMs: timing.rateWindowMs };
+  const store = createCallbackStore({ redis, keySpace, reader, rate });
+  const deliver = createDeliverCallback({
+    store,
+    rule,
+    sign: createSignCallback(settings.callbacks.secrets),
+    post: createPostCallback({
+      ...options.connection,
+      isAllowedAddress: settings.callbacks.allowPrivate ? () => true : isPublicAddress,
+      timeoutMs: timing.timeoutMs,
+    }),
+    schedule: timing.schedule,
+    metrics,
+    logger,
+    maxPerHost,
+    busyMs: timing.busyMs,
+  });
+  const onError = (error: Error) => logger.debug({ err: error }, 'callback queue error');
+  openWorker(options, { deliver, timing, onError });
+  const queue = createCallbackQueue(redis, keySpace, onError);
+  lifecycle.onClose('callback queue', () => queue.close());
+  const mover = startCallbackMover({
+    store,
+    queue,
+    metrics,
+    intervalMs: timing.moveIntervalMs,
+    takenForMs: timing.takenForMs,
+    onFailure: (error) => logger.warn({ err: error }, 'callbacks that are due cannot be moved'),
+  });
+  lifecycle.onClose('callback mover', () => mover.close());
+  return rule;
+}
+
+interface WorkerParts {
+  deliver: DeliverCallback;
+  timing: CallbackTiming;
+  onError: (error: Error) => void;
+}
+
+function openWorker(
+  { settings: { redisUrl, keySpace }, logger, lifecycle }: OpenCallbacksOptions,
+  { deliver, timing: { lockMs, closeGraceMs }, onError }: WorkerParts,
+): void {
+  const name = 'diq-intake-callbacks';
+  const blocking = openBlockingConnection({ settings: { url: redisUrl }, name, logger });
+  lifecycle.onClose('callback connection', () => closeRedis(blocking));
+  const parts = { redis: blocking, keySpace, deliver, concurrency, lockMs, closeGraceMs, onError };
+  const worker = startCallbackWorker({
+    ...parts,
+    onTrouble(error, callback) {
+      // Of an outage the connections tell; each job that met it need not.
+      const level = isRedisTrouble(error) ? 'debug' : 'error';
+      logger[level]({ callback, err: error }, 'callback could not be attempted');
+    },
+  });
+  lifecycle.onClose('callback worker', () => worker.close());
+}

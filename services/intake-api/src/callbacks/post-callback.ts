@@ -1,0 +1,75 @@
+import { Client } from 'undici';
+import type { CallbackState } from '@diq/contracts/callback-state.ts';
+import { AddressRefusedError, createGuardedConnector } from './guarded-connection.ts';
+import type { Resolve } from './guarded-connection.ts';
+import { parseRetryAfterMs } from './parse-retry-after.ts';
+
+/** What one attempt came to. `given-up`: we stopped it ourselves, and it says nothing about the receiver. */
+export type PostOutcome =
+  | { kind: 'answered'; status: number; retryAfterMs: number | undefined }
+  | { kind: 'no-answer'; error: Exclude<NonNullable<CallbackState['lastError']>, 'not_allowed'> }
+  | { kind: 'given-up' };
+
+export interface CallbackPost {
+  url: URL;
+  headers: Readonly<Record<string, string>>;
+  body: string;
+  /** Gives the attempt up. */
+  signal: AbortSignal;
+}
+
+/** Makes one attempt, following no redirect and repeating nothing. Never rejects. */
+export type PostCallback = (post: CallbackPost) => Promise<PostOutcome>;
+
+export interface PostCallbackOptions {
+  isAllowedAddress: (address: string) => boolean;
+  /** For connecting and answering together. Default 10 s. */
+  timeoutMs?: number | undefined;
+  resolve?: Resolve | undefined;
+  ca?: string | undefined;
+}
+
+/** Of the answer's body, which nobody looks at; a receiver may finish writing as much. */
+const maxBodyBytes = 4_096;
+
+/** Each attempt has a connection of its own: none that was checked for one is used by another. */
+export function createPostCallback(options: PostCallbackOptions): PostCallback {
+  const { isAllowedAddress, timeoutMs = 10_000, resolve, ca } = options;
+  return async ({ url, headers, body, signal }) => {
+    const stop = new AbortController();
+    let isTimedOut = false;
+    const giveUp = (): void => stop.abort();
+    const timer = setTimeout(() => {
+      isTimedOut = true;
+      giveUp();
+    }, timeoutMs);
+    signal.addEventListener('abort', giveUp, { once: true });
+    const checks = { isAllowed: isAllowedAddress, signal: stop.signal, timeoutMs, resolve, ca };
+    const client = new Client(url.origin, { connect: createGuardedConnector(checks), pipelining: 0 });
+    try {
+      if (signal.aborted) return { kind: 'given-up' };
+      const response = await client.request({
+        method: 'POST',
+        path: `${url.pathname}${url.search}`,
+        headers: {
+          'content-type': 'application/json',
+          'user-agent': 'defender-investigation-queue',
+          ...headers,
+        },
+        body,
+        signal: stop.signal,
+      });
+      await response.body.dump({ limit: maxBodyBytes, signal: stop.signal }).catch(() => undefined);
+      const retryAfterMs = parseRetryAfterMs(response.headers['retry-after'], Date.now());
+      return { kind: 'answered', status: response.statusCode, retryAfterMs };
+    } catch (error) {
+      if (error instanceof AddressRefusedError) return { kind: 'no-answer', error: 'address_not_allowed' };
+      if (signal.aborted) return { kind: 'given-up' };
+      return { kind: 'no-answer', error: isTimedOut ? 'timeout' : 'unreachable' };
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', giveUp);
+      await client.destroy();
+    }
+  };
+}

@@ -1,0 +1,31 @@
+import { createRequestReader } from '@diq/queue/read-requests.ts';
+import { keySpace } from '@diq/queue/test-support/test-store.ts';
+import { closeRedis, openProducerConnection } from '@diq/runtime/redis.ts';
+import { runService } from '@diq/runtime/run-service.ts';
+import { Registry } from 'prom-client';
+import { openCallbacks } from '../open-callbacks.ts';
+import { quickTiming, settings } from './callback-world.ts';
+
+/** The part of an intake that delivers callbacks, as a process that can be killed. */
+await runService({
+  name: 'callbacks-under-test',
+  env: process.env,
+  // oxlint-disable-next-line unicorn/no-process-exit -- the main file of a process
+  exit: (code) => process.exit(code),
+  start({ env, logger, lifecycle }) {
+    const redisUrl = env['REDIS_URL'] ?? '';
+    const redis = openProducerConnection({ settings: { url: redisUrl }, name: 'test', logger });
+    lifecycle.onClose('redis', () => closeRedis(redis));
+    const host = { hostname: '127.0.0.1', port: env['RECEIVER_PORT'] ?? '', isWildcard: false };
+    openCallbacks({
+      settings: { callbacks: { ...settings, allowedHosts: [host] }, redisUrl, keySpace },
+      redis,
+      reader: createRequestReader(redis, keySpace),
+      registry: new Registry(),
+      logger,
+      lifecycle,
+      timing: { ...quickTiming, lockMs: 300, takenForMs: 300 },
+    });
+    return Promise.resolve({ port: 0 });
+  },
+});

@@ -1,0 +1,46 @@
+import type { Pause } from '@diq/queue/queue-pause.ts';
+import { freeSlots, nextSlotAtMs } from '@diq/quota/forecast.ts';
+import type { SlotInUse } from '@diq/quota/ledger-replies.ts';
+import { describePause } from './describe-pause.ts';
+import { isoTime } from './iso-time.ts';
+import { drainedAtMs, oldestWaitSeconds } from './queue-state.ts';
+import type { QueueState } from './queue-state.ts';
+
+/** Quota and queue as callers are told of them. Times are of Redis' clock. */
+export function describeQuota(state: QueueState, pause: Pause | undefined, operation: string) {
+  const { limit, windowMs, slotsInUse, hold } = state.view;
+  return {
+    operation,
+    limit,
+    windowSeconds: windowMs / 1_000,
+    used: slotsInUse.length,
+    remaining: freeSlots(state.view),
+    nextSlotAt: isoTime(nextSlotAtMs(state.view)) ?? null,
+    hold: hold ? { until: isoTime(hold.untilMs) ?? null, reason: hold.reason } : null,
+    pause: describePause(pause),
+    slots: slotsInUse.map(describeSlot),
+    queue: describeQueue(state),
+  };
+}
+
+/** `at` is when the permit was spent, `freeAt` when it comes back. */
+function describeSlot({ freeAtMs, call }: SlotInUse) {
+  return {
+    at: call ? (isoTime(call.spentAt) ?? null) : null,
+    machineId: call?.machineId ?? null,
+    // The call's record is gone; its permit counts all the same.
+    outcome: call?.outcome ?? 'unknown',
+    freeAt: isoTime(freeAtMs) ?? null,
+  };
+}
+
+function describeQueue(state: QueueState) {
+  const { counts, waitingDispatches } = state.backlog;
+  const drainMs = waitingDispatches === 0 ? undefined : drainedAtMs(state);
+  return {
+    queued: counts.queued,
+    dispatching: counts.dispatching,
+    oldestWaitSeconds: oldestWaitSeconds(state),
+    expectedDrainAt: drainMs === undefined ? null : (isoTime(drainMs) ?? null),
+  };
+}

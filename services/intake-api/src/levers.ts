@@ -1,0 +1,46 @@
+import type { Redis } from 'ioredis';
+import { createAuditLog } from '@diq/queue/audit-log.ts';
+import type { AuditLog } from '@diq/queue/audit-log.ts';
+import { createBulkCancel } from '@diq/queue/bulk-cancel.ts';
+import type { BulkCancel } from '@diq/queue/bulk-cancel.ts';
+import { createRequestList } from '@diq/queue/list-requests.ts';
+import type { RequestList } from '@diq/queue/list-requests.ts';
+import type { MovedRequests } from '@diq/queue/dispatch-store.ts';
+import type { OrderRules } from '@diq/queue/order.ts';
+import { createQueuePause } from '@diq/queue/queue-pause.ts';
+import type { QueuePause } from '@diq/queue/queue-pause.ts';
+import { createRequestLevers } from '@diq/queue/request-levers.ts';
+import type { RequestLevers } from '@diq/queue/request-levers.ts';
+import type { TicketQueue } from '@diq/queue/ticket-queue.ts';
+
+/** What callers and operators can do to requests and to the queue, and the record of it. */
+export interface Levers {
+  list: RequestList;
+  requests: RequestLevers;
+  bulkCancel: BulkCancel;
+  pause: QueuePause;
+  audit: AuditLog;
+}
+
+interface LeversOptions {
+  redis: Redis;
+  keySpace: string;
+  tickets: TicketQueue;
+  order: OrderRules;
+  retentionMs: number;
+  auditRetentionMs: number;
+  /** Told of the requests that were cancelled. */
+  onMoved?: (move: MovedRequests) => void;
+}
+
+export function createLevers(options: LeversOptions): Levers {
+  const { redis, keySpace, auditRetentionMs: auditKeptMs } = options;
+  const audit = createAuditLog(redis, keySpace, auditKeptMs);
+  return {
+    list: createRequestList(redis, keySpace),
+    requests: createRequestLevers({ ...options, auditKeptMs }),
+    bulkCancel: createBulkCancel({ ...options, audit }),
+    pause: createQueuePause(redis, keySpace, auditKeptMs),
+    audit,
+  };
+}

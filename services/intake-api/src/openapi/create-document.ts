@@ -1,0 +1,129 @@
+import { createDocument } from 'zod-openapi';
+import type { oas31, ZodOpenApiOperationObject, ZodOpenApiPathsObject } from 'zod-openapi';
+import { z } from 'zod';
+import { problemDocument } from '@diq/contracts/problem-document.ts';
+import { about, securitySchemes } from './about.ts';
+import { headers, tags } from './documented-operation.ts';
+import type { DocumentedAnswer, DocumentedOperation, HeaderName, HeaderUse } from './documented-operation.ts';
+import { problemAnswers } from './problem-answers.ts';
+
+/** The OpenAPI 3.1 document of these operations. */
+export function createOpenApiDocument(operations: readonly DocumentedOperation[]): oas31.OpenAPIObject {
+  const paths: ZodOpenApiPathsObject = {};
+  for (const operation of operations) {
+    const path = templateOf(operation.path);
+    paths[path] = { ...paths[path], [operation.method]: describeOperation(operation) };
+  }
+  return createDocument(
+    {
+      openapi: '3.1.1',
+      info: about,
+      servers: [{ url: '/' }],
+      tags: tags.map((name) => ({ name })),
+      paths,
+      components: { schemas: { Problem: problemDocument }, securitySchemes },
+    },
+    {
+      override: ({ jsonSchema }) => {
+        // `format` says as much, and can be read.
+        if (jsonSchema.format === 'date-time') delete jsonSchema.pattern;
+        // The bounds of numbers in JavaScript are no promise.
+        if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
+        if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
+      },
+    },
+  );
+}
+
+/** `/v1/batches/:id` as OpenAPI writes it. */
+export function templateOf(path: string): string {
+  return path.replaceAll(/:(\w+)/g, '{$1}');
+}
+
+function describeOperation(operation: DocumentedOperation): ZodOpenApiOperationObject {
+  const { tag, id, summary, description, scope, body } = operation;
+  return {
+    operationId: id,
+    tags: [tag],
+    summary,
+    ...(description === undefined ? {} : { description }),
+    security: scope ? [{ bearer: [scope] }, { apiKey: [scope] }] : [],
+    requestParams: parametersOf(operation),
+    ...(body
+      ? {
+          requestBody: {
+            required: body.isOptional !== true,
+            content: { 'application/json': { schema: body.schema, example: body.example } },
+          },
+        }
+      : {}),
+    responses: answersOf(operation),
+  };
+}
+
+const idempotencyKey = z
+  .string()
+  .regex(/^[\x20-\x7e]{1,255}$/)
+  .optional()
+  .describe(
+    "Of the caller's choice, a new one for each thing asked: repeats with it get the first answer for 24 h.",
+  );
+const requestId = z
+  .string()
+  .optional()
+  .describe('Given back, and logged; letters, digits, `.`, `_` and `-`, at most 128.');
+
+function parametersOf({ path, query, isIdempotent }: DocumentedOperation) {
+  const ids = [...path.matchAll(/:(\w+)/g)].map(([, name = '']) => [name, z.string()] as const);
+  return {
+    ...(ids.length === 0 ? {} : { path: z.object(Object.fromEntries(ids)) }),
+    ...(query ? { query } : {}),
+    header: z.object({
+      'X-Request-Id': requestId,
+      ...(isIdempotent ? { 'Idempotency-Key': idempotencyKey } : {}),
+    }),
+  };
+}
+
+function answersOf(operation: DocumentedOperation): ZodOpenApiOperationObject['responses'] {
+  const limits: HeaderUse[] = operation.scope ? ['RateLimit?', 'RateLimit-Policy?'] : [];
+  const answers = Object.entries(operation.answers).map(([status, answer]) => [
+    status,
+    {
+      description: answer.description,
+      headers: describeHeaders(['X-Request-Id', ...limits, ...(answer.headers ?? [])]),
+      content: contentOf(answer),
+    },
+  ]);
+  const problems = problemAnswers(operation).map(({ status, codes, description, headers: own }) => [
+    String(status),
+    {
+      description,
+      headers: describeHeaders(['X-Request-Id', ...(status === 401 ? [] : limits), ...own]),
+      content: { 'application/problem+json': { schema: problemOf(codes) } },
+    },
+  ]);
+  return Object.fromEntries([...answers, ...problems]) as ZodOpenApiOperationObject['responses'];
+}
+
+function contentOf({ mediaType = 'application/json', schema }: DocumentedAnswer) {
+  return { [mediaType]: { schema } };
+}
+
+function problemOf(codes: readonly string[]) {
+  return {
+    allOf: [{ $ref: '#/components/schemas/Problem' }, { properties: { code: { enum: [...codes] } } }],
+  };
+}
+
+function describeHeaders(uses: readonly HeaderUse[]) {
+  return Object.fromEntries(
+    uses.map((use) => {
+      const name = use.replace('?', '') as HeaderName;
+      return [
+        name,
+        { description: headers[name], required: !use.endsWith('?'), schema: { type: 'string' as const } },
+      ];
+    }),
+  );
+}

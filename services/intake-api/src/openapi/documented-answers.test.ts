@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
+import { keys } from '../test-support/credentials.ts';
+import { useIntake } from '../test-support/intake-under-test.ts';
+import { item, machineId, redisAway, unknownId } from '../test-support/items.ts';
+import { beginCall, makeCall } from '../test-support/worker-moves.ts';
+import type { DocumentedOperation } from './documented-operation.ts';
+import { operations } from './operations.ts';
+import { problemAnswers } from './problem-answers.ts';
+
+/** What a test of its own holds to the document, since it takes more than a request. */
+const heldElsewhere = [
+  // Nothing that a caller can do brings it about.
+  '* 500',
+  // Several tests of the routes' own folders, of back-pressure and of replays.
+  'POST /v1/investigations 409',
+  'POST /v1/batches 409',
+  'POST /v1/batches 413',
+  // Open until the caller leaves.
+  'GET /v1/events 200',
+];
+
+const failure = { status: 'failed', error: { code: 'defender_error', message: 'no' }, attempts: 1 } as const;
+
+describe('every documented answer is given', () => {
+  const redis = useEmbeddedRedis();
+  const intake = useIntake(redis, { DEFENDER_CALLS_PER_WINDOW: '5' });
+  const limited = useIntake(redis, { INTAKE_MAX_REQUESTS_PER_MINUTE: '1' });
+  const alone = useIntake(redisAway);
+  let numbers = 0;
+
+  /** Ids of what each answer is asked about. */
+  async function submit(): Promise<{ id: string; number: number }> {
+    const number = ++numbers;
+    const { body } = await intake.post('/v1/investigations', item(number)).expect(202);
+    return { id: (body as { id: string }).id, number };
+  }
+  async function idFor({ path }: DocumentedOperation, status: number): Promise<string> {
+    if (status === 404) return unknownId;
+    if (path.startsWith('/v1/batches')) {
+      const { body } = await intake.post('/v1/batches', { requests: [item(++numbers)] }).expect(202);
+      return (body as { id: string }).id;
+    }
+    const { id, number } = await submit();
+    const wantsEnd = path.endsWith('/retry') ? status === 202 : path.endsWith('/result') && status === 200;
+    if (wantsEnd) await makeCall(intake, machineId(number), failure);
+    else if (status === 409 && !path.endsWith('/retry')) await beginCall(intake, machineId(number));
+    return id;
+  }
+
+  /** A body that is accepted. */
+  function bodyFor({ id }: DocumentedOperation): object {
+    const bodies: Record<string, object> = {
+      submitInvestigation: item(++numbers),
+      submitBatch: { requests: [item(++numbers), { machineId: 'no' }] },
+      changeInvestigation: { priority: 'low' },
+      cancelInvestigations: { source: 'nobody' },
+      pauseQueue: { reason: 'a test' },
+    };
+    return bodies[id] ?? {};
+  }
+
+  /** Asks so that this status is due. */
+  async function provoke(operation: DocumentedOperation, status: number) {
+    const { method, body, scope } = operation;
+    const at = status === 503 ? alone : status === 429 ? limited : intake;
+    const id = operation.path.includes(':id') && at === intake ? await idFor(operation, status) : unknownId;
+    const asked = at.anonymously()[method](operation.path.replace(':id', id));
+    if (status !== 401 && scope) asked.set('X-API-Key', status === 403 ? keyWithout(scope) : keys.operator);
+    if (status === 400 || (status === 200 && body && operation.answers[202]))
+      asked.query(queryFor(operation, status));
+    if (!body) return asked;
+    if (status === 415) return asked.type('text/plain').send('text');
+    if (status === 413) return asked.send({ comment: 'x'.repeat(70_000) });
+    if (status === 400) return asked.send({ nonsense: true });
+    if (status === 422) return reuseKey(operation);
+    return asked.send(bodyFor(operation));
+  }
+
+  async function reuseKey(operation: DocumentedOperation) {
+    const post = () =>
+      intake.post(operation.path, bodyFor(operation)).set('Idempotency-Key', `key of ${operation.id}`);
+    await post().expect(202);
+    return post();
+  }
+
+  for (const operation of operations) {
+    const name = `${operation.method.toUpperCase()} ${operation.path}`;
+    const statuses = [
+      ...Object.keys(operation.answers).map(Number),
+      ...problemAnswers(operation).map((answer) => answer.status),
+    ];
+    for (const status of new Set(statuses)) {
+      if (heldElsewhere.includes(`${name} ${status}`) || heldElsewhere.includes(`* ${status}`)) continue;
+      it(`${name} ${status}`, async () => {
+        if (status === 429) await limited.anonymously().get('/v1/quota').set('X-API-Key', keys.operator);
+        assert.equal((await provoke(operation, status)).status, status);
+      });
+    }
+  }
+});
+
+function keyWithout(scope: 'submit' | 'read' | 'admin'): string {
+  return { submit: keys.reader, read: keys.submitter, admin: keys.playbook }[scope];
+}
+
+function queryFor({ id, query }: DocumentedOperation, status: number): Record<string, string> {
+  if (status === 200) return id.startsWith('submit') ? { dryRun: 'true' } : {};
+  return query ? Object.fromEntries(Object.keys(query.shape).map((name) => [name, ''])) : {};
+}

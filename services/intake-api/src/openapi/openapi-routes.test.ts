@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import { Validator } from '@seriousme/openapi-schema-validator';
+import { createLogger } from '@diq/runtime/logger.ts';
+import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
+import type { AppParts } from '../app-parts.ts';
+import { createApp } from '../app.ts';
+import { createMetrics } from '../metrics.ts';
+import { keys } from '../test-support/credentials.ts';
+import { expectProblem } from '../test-support/expect-problem.ts';
+import { useIntake } from '../test-support/intake-under-test.ts';
+import { redisAway, unknownId } from '../test-support/items.ts';
+import { routesOf } from '../test-support/routes-of.ts';
+import { operations } from './operations.ts';
+
+interface OpenApi {
+  openapi: string;
+  components: { schemas: Record<string, { properties: Record<string, object>; required: string[] }> };
+}
+
+/** For the browser alone: files, and signing in to the status page. */
+const isForBrowsers = (route: string) => /\.(?:js|css|svg|html)$|^GET \/$| \/session$/.test(route);
+
+describe('GET /openapi.json', () => {
+  const intake = useIntake(redisAway);
+  const fetchDocument = async () =>
+    (await intake.anonymously().get('/openapi.json').expect(200)).body as OpenApi;
+
+  it('is a valid OpenAPI 3.1 document, for which neither Redis nor a credential is needed', async () => {
+    const document = await fetchDocument();
+    assert.match(document.openapi, /^3\.1\./);
+    assert.deepEqual(await new Validator().validate({ ...document }), { valid: true });
+  });
+
+  it('names every route of the app, and no other', () => {
+    const documented = operations.map(({ method, path }) => `${method.toUpperCase()} ${path}`);
+    const offered = routesOf(createApp(emptyParts)).filter((route) => !isForBrowsers(route));
+    assert.deepEqual(documented.toSorted(), offered.toSorted());
+  });
+
+  it('gives each operation a name of its own', () => {
+    assert.equal(new Set(operations.map(({ id }) => id)).size, operations.length);
+  });
+
+  it('holds the bounds by which bodies are judged', async () => {
+    const { components } = await fetchDocument();
+    const { InvestigationItem: item, InvestigationBatch: batch } = components.schemas;
+    assert.deepEqual(item?.required, ['machineId', 'comment']);
+    assert.deepEqual(item.properties['comment'], { type: 'string', maxLength: 4_000 });
+    assert.deepEqual(batch?.properties['requests'], {
+      type: 'array',
+      minItems: 1,
+      maxItems: 10_000,
+      items: { $ref: '#/components/schemas/BatchItem' },
+    });
+  });
+});
+
+describe('the scope that the document names for an operation', () => {
+  const intake = useIntake(useEmbeddedRedis());
+
+  for (const { method, path, scope } of operations) {
+    if (!scope) continue;
+    it(`is what ${method.toUpperCase()} ${path} asks for`, async () => {
+      const lacking = { submit: keys.reader, read: keys.submitter, admin: keys.playbook }[scope];
+      const asked = intake.anonymously()[method](path.replace(':id', unknownId));
+      const problem = expectProblem(await asked.set('X-API-Key', lacking), 'forbidden');
+      assert.match(problem.detail ?? '', new RegExp(`'${scope}'`));
+    });
+  }
+});
+
+describe('GET /docs', () => {
+  const intake = useIntake(redisAway);
+
+  it('is a page that asks no other host for anything and carries no script of its own', async () => {
+    const { text, headers } = await intake.anonymously().get('/docs').expect(200);
+    assert.doesNotMatch(text, /https?:|\/\/[a-z]/);
+    assert.doesNotMatch(text, /<script(?![^>]* src="\/)|\son[a-z]+=|javascript:/);
+    const policy = headers['content-security-policy'] ?? '';
+    assert.match(policy, /default-src 'none'.*script-src 'self'(?:;|$)/);
+    assert.doesNotMatch(policy, /https?:|\*/);
+    // It would send a browser that came by plain HTTP to a port that does not speak TLS.
+    assert.doesNotMatch(policy, /upgrade-insecure-requests/);
+  });
+
+  it('finds here whatever it loads', async () => {
+    const { text } = await intake.anonymously().get('/docs');
+    const loaded = [...text.matchAll(/(?:src|href|spec-url)="([^"]+)"/g)].map(([, path = '']) => path);
+    assert.deepEqual(loaded, ['/docs/openapi-explorer.min.js', '/openapi.json', '/openapi.json']);
+    const script = await intake.anonymously().get('/docs/openapi-explorer.min.js').expect(200);
+    assert.match(script.headers['content-type'] ?? '', /javascript/);
+    assert.match(script.text, /openapi-explorer/);
+  });
+
+  it('offers nothing but GET', async () => {
+    for (const path of ['/docs', '/openapi.json', '/docs/openapi-explorer.min.js']) {
+      expectProblem(await intake.anonymously().post(path), 'method_not_allowed');
+    }
+  });
+});
+
+/** Enough to make an app of, which is only looked at. */
+const emptyParts = {
+  logger: createLogger({ level: 'silent', service: 'none' }),
+  metrics: createMetrics(),
+  closing: new AbortController().signal,
+  trustedProxies: 0,
+} as unknown as AppParts;

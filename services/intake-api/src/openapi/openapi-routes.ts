@@ -1,0 +1,63 @@
+import { createRequire } from 'node:module';
+import { basename, dirname } from 'node:path';
+import { Router } from 'express';
+import { contentSecurityPolicy } from 'helmet';
+import { methodNotAllowed } from '../middleware/method-not-allowed.ts';
+import { createOpenApiDocument } from './create-document.ts';
+import { operations } from './operations.ts';
+
+const scriptPath = '/docs/openapi-explorer.min.js';
+
+/** Everything it needs comes from here; its script runs from a file, and its styles are written by it. */
+const page = `<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8">
+    <meta name="viewport" content="width=device-width, initial-scale=1">
+    <title>Defender Investigation Queue</title>
+    <script type="module" src="${scriptPath}"></script>
+  </head>
+  <body>
+    <openapi-explorer spec-url="/openapi.json" hide-console hide-authentication hide-server-selection></openapi-explorer>
+    <noscript>The same as JSON: <a href="/openapi.json">/openapi.json</a></noscript>
+  </body>
+</html>
+`;
+
+/** Not `upgrade-insecure-requests`, which helmet has by itself: the port speaks plain HTTP where no proxy stands before it. */
+const guardPage = contentSecurityPolicy({
+  useDefaults: false,
+  directives: {
+    defaultSrc: ["'none'"],
+    baseUri: ["'none'"],
+    connectSrc: ["'self'"],
+    formAction: ["'none'"],
+    frameAncestors: ["'none'"],
+    imgSrc: ["'self'", 'data:'],
+    scriptSrc: ["'self'"],
+    scriptSrcAttr: ["'none'"],
+    styleSrc: ["'self'", "'unsafe-inline'"],
+  },
+});
+
+/** `GET /openapi.json`, and `GET /docs` to read it in a browser. Neither needs a credential. */
+export function createOpenApiRoutes(): Router {
+  const router = Router();
+  const script = createRequire(import.meta.url).resolve(
+    'openapi-explorer/dist/browser/openapi-explorer.min.js',
+  );
+  let text: string | undefined;
+
+  router.get('/openapi.json', (_request, response) => {
+    text ??= JSON.stringify(createOpenApiDocument(operations));
+    response.type('application/json').send(text);
+  });
+  router.get('/docs', guardPage, (_request, response) => {
+    response.type('html').send(page);
+  });
+  router.get(scriptPath, (_request, response) => {
+    response.sendFile(basename(script), { root: dirname(script), maxAge: 3_600_000 });
+  });
+  for (const path of ['/openapi.json', '/docs', scriptPath]) router.all(path, methodNotAllowed('GET'));
+  return router;
+}

@@ -1,0 +1,150 @@
+import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
+import type { Priority } from '@diq/contracts/priority.ts';
+import type { DeadlineWarning } from '@diq/contracts/request-document.ts';
+import { placeInOrder } from '@diq/queue/place-in-order.ts';
+import type { Place } from '@diq/queue/place-in-order.ts';
+import type { RequestPreview } from '@diq/queue/preview-requests.ts';
+import type { LedgerView } from '@diq/quota/ledger-replies.ts';
+import { startForecast } from './forecast-start.ts';
+import { isoTime } from './iso-time.ts';
+import { isRefused } from './sort-items.ts';
+import type { RefusedItem } from './sort-items.ts';
+
+type Entry = InvestigationItem | RefusedItem;
+
+/** What is to be expected of items before they are accepted. Maps are by index in the entries. */
+export interface Judged {
+  /** As given, but for what is refused because it would start too late. */
+  entries: Entry[];
+  /** For those that will be too late unless the queue gets shorter. */
+  warnings: Map<number, DeadlineWarning>;
+  /** Where they would stand; only what was needed to know. */
+  places: Map<number, Place>;
+}
+
+export interface Outlook {
+  /**
+   * Holds the deadlines of items against the present estimate. An item that is `strict` and would be too late is refused;
+   * `strict` has had its effect then and is taken off. Without deadlines nothing is read, unless all places are wanted.
+   *
+   * `knownAs` gives the request id that an item was recorded under if this POST was begun before: that is not refused.
+   */
+  judge(entries: readonly Entry[], options: JudgeOptions): Promise<Judged>;
+  /** When calls are expected by the ledger as it is. */
+  startForecast(): Promise<StartMsAt>;
+}
+
+/** When a new request at this place is expected to start, in ms; `undefined` while nobody can say. */
+export type StartMsAt = (position: number, priority: Priority) => number | undefined;
+
+export interface JudgeOptions {
+  nowMs: number;
+  /** Whose turns are used by items that name no source. */
+  caller: string | undefined;
+  knownAs?: (index: number) => string;
+  wantsPlaces?: boolean;
+}
+
+interface OutlookDeps {
+  preview: RequestPreview;
+  lookAtLedger: () => Promise<LedgerView>;
+}
+
+/** An item with its index in the entries. */
+interface Indexed {
+  index: number;
+  item: InvestigationItem;
+}
+
+export function createOutlook({ preview, lookAtLedger }: OutlookDeps): Outlook {
+  /** Whether even the last place of all would be in time for the first of these deadlines, or nobody can say. */
+  async function isSurelyInTime(items: readonly Indexed[]): Promise<boolean> {
+    const deadlines = items.flatMap(({ item }) => (item.notAfter === undefined ? [] : [deadlineOf(item)]));
+    if (deadlines.length === 0) return true;
+    const [waiting, view] = await Promise.all([preview.countWaiting(), lookAtLedger()]);
+    const lastStartMs = startForecast(view)(waiting + items.length);
+    return lastStartMs === undefined || lastStartMs <= deadlines.reduce((a, b) => Math.min(a, b));
+  }
+
+  return {
+    startForecast: async () => forecastOf(await lookAtLedger()),
+    async judge(given, { nowMs, caller, knownAs, wantsPlaces = false }) {
+      const items = given.flatMap((entry, index) => (isRefused(entry) ? [] : [{ index, item: entry }]));
+      const entries = given.map((entry) => (isRefused(entry) ? entry : withoutStrict(entry)));
+      const judged: Judged = { entries, warnings: new Map(), places: new Map() };
+      if (!wantsPlaces && (await isSurelyInTime(items))) return judged;
+
+      const [snapshot, view] = await Promise.all([
+        preview.read(
+          items.map(({ item }) => item),
+          nowMs,
+          caller,
+        ),
+        lookAtLedger(),
+      ]);
+      const startMsAt = forecastOf(view);
+      const lateStart = ({ item }: Indexed, position: number | undefined) => {
+        const startMs = position === undefined ? undefined : startMsAt(position, item.priority);
+        return startMs !== undefined && startMs > deadlineOf(item) ? startMs : undefined;
+      };
+      const places = placeInOrder(snapshot.candidates, snapshot, (i, position) => {
+        const indexed = items[i];
+        if (indexed?.item.strict !== true || lateStart(indexed, position) === undefined) return false;
+        return (
+          knownAs === undefined || snapshot.open.get(indexed.item.machineId)?.first !== knownAs(indexed.index)
+        );
+      });
+      for (const [i, indexed] of items.entries()) {
+        const place = places[i];
+        if (!place) continue;
+        judged.places.set(indexed.index, place);
+        const startMs = lateStart(indexed, place.position);
+        const expectedStartAt = startMs === undefined ? undefined : isoTime(startMs);
+        if (place.kind === 'refused') judged.entries[indexed.index] = refused(indexed, expectedStartAt);
+        else if (expectedStartAt !== undefined)
+          judged.warnings.set(indexed.index, warningFor(indexed.item, expectedStartAt));
+      }
+      return judged;
+    },
+  };
+}
+
+function deadlineOf({ notAfter }: InvestigationItem): number {
+  return notAfter === undefined ? Infinity : Date.parse(notAfter);
+}
+
+function withoutStrict(item: InvestigationItem): InvestigationItem {
+  const { strict: _, ...asked } = item;
+  return asked;
+}
+
+/** What waits is reckoned with what it may use; what is new and critical may use what is kept for critical calls. */
+function forecastOf(view: LedgerView): StartMsAt {
+  const { reserve: _, ...unreserved } = view;
+  const [forAll, forCritical] = [startForecast(view), startForecast(unreserved)];
+  return (position, priority) => (priority === 'critical' ? forCritical : forAll)(position);
+}
+
+function warningFor({ notAfter }: InvestigationItem, expectedStartAt: string): DeadlineWarning {
+  return {
+    code: 'deadline_unlikely',
+    message: `By the present estimate it would start at ${expectedStartAt}, after its notAfter ${notAfter ?? ''}: it will expire unless the queue gets shorter.`,
+    expectedStartAt,
+  };
+}
+
+function refused({ index, item }: Indexed, expectedStartAt = ''): RefusedItem {
+  const message = `cannot be met: by the present estimate it would start at ${expectedStartAt}`;
+  return {
+    rejected: {
+      index,
+      machineId: item.machineId,
+      error: {
+        code: 'deadline_unreachable',
+        message: `notAfter ${message}.`,
+        errors: [{ path: 'notAfter', message }],
+        expectedStartAt,
+      },
+    },
+  };
+}

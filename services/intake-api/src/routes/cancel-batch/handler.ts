@@ -1,0 +1,25 @@
+import type { RequestHandler } from 'express';
+import { z } from 'zod';
+import { actingCaller } from '../../acting-caller.ts';
+import type { AppParts } from '../../app-parts.ts';
+import { bulkCancelBudgetMs as budgetMs } from '../cancel-investigations/handler.ts';
+import { findBatchOrRefuse } from '../../find-or-refuse.ts';
+import { parseOrRefuse, reason } from '../../parse-or-refuse.ts';
+
+export const query = z.strictObject({ reason: reason.optional() });
+
+/** `DELETE /v1/batches/{id}`: cancels what is queued of a batch; the batch and its items can be read as before. */
+export function cancelBatch({
+  reader,
+  levers,
+  closing,
+}: Pick<AppParts, 'reader' | 'levers' | 'closing'>): RequestHandler {
+  return async (request, response) => {
+    const why = parseOrRefuse(query, request.query, 'the query').reason;
+    const { id } = await findBatchOrRefuse(reader, request.params['id']);
+    const actor = actingCaller(response, why);
+    const done = await levers.bulkCancel.cancel({ batchId: id }, actor, { budgetMs, closing });
+    request.log.info({ batchId: id, ...done }, 'batch cancelled');
+    response.json({ id, ...done });
+  };
+}

@@ -1,0 +1,26 @@
+import type { RequestHandler } from 'express';
+import { z } from 'zod';
+import { actingCaller } from '../../acting-caller.ts';
+import type { AppParts } from '../../app-parts.ts';
+import { findRequestOrRefuse } from '../../find-or-refuse.ts';
+import { parseOrRefuse, reason } from '../../parse-or-refuse.ts';
+import { refuseUnlessDone } from '../../refuse-lever.ts';
+
+export const query = z.strictObject({ reason: reason.optional() });
+
+/**
+ * `DELETE /v1/investigations/{id}`: the cancelled document, also when it was cancelled before. Against the beginning of
+ * its call exactly one wins, and the answer says which: 409 when that was the call.
+ */
+export function cancelInvestigation({ reader, levers }: Pick<AppParts, 'reader' | 'levers'>): RequestHandler {
+  return async (request, response) => {
+    const why = parseOrRefuse(query, request.query, 'the query').reason;
+    const { document } = await findRequestOrRefuse(reader, request.params['id']);
+    const answer = await levers.requests.cancel(document.id, actingCaller(response, why));
+    if (answer.kind !== 'not-queued' || answer.status !== 'cancelled') {
+      refuseUnlessDone(answer);
+      request.log.info({ id: document.id }, 'request cancelled');
+    }
+    response.json((await findRequestOrRefuse(reader, document.id)).document);
+  };
+}

@@ -1,0 +1,12 @@
+import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
+import { useIntake } from '../../test-support/intake-under-test.ts';
+import { itRefusesTheScopeOf } from '../../test-support/refusals.ts';
+
+describe('POST /v1/investigations/cancel without the scope', () => {
+  const intake = useIntake(useEmbeddedRedis());
+  itRefusesTheScopeOf(intake, 'reader', {
+    method: 'post',
+    path: '/v1/investigations/cancel',
+    body: { source: 'soar' },
+  });
+});

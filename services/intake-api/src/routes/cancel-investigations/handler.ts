@@ -1,0 +1,48 @@
+import type { RequestHandler } from 'express';
+import { z } from 'zod';
+import { machineId } from '@diq/contracts/machine-id.ts';
+import { actingCaller } from '../../acting-caller.ts';
+import type { AppParts } from '../../app-parts.ts';
+import { publicIdPattern } from '../../find-or-refuse.ts';
+import { parseOrRefuse, reason } from '../../parse-or-refuse.ts';
+
+/** Below the usual time-outs of clients and proxies; who has more to cancel asks again. */
+export const bulkCancelBudgetMs = 10_000;
+
+export const body = z
+  .strictObject({
+    batchId: z
+      .string({ error: 'must be a string' })
+      .regex(publicIdPattern, 'must be the id of a batch')
+      .optional(),
+    source: z
+      .string({ error: 'must be a string' })
+      .min(1, 'must not be empty')
+      .max(128, 'must have at most 128 characters')
+      .optional(),
+    machineId: machineId.optional(),
+    reason: reason.optional(),
+  })
+  .refine(
+    ({ batchId, source, machineId: machine }) => (batchId ?? source ?? machine) !== undefined,
+    'must name at least one of batchId, source and machineId',
+  );
+
+/**
+ * `POST /v1/investigations/cancel`: cancels what is queued and fits all filters given. With `remaining: true` the time
+ * was up first: the same request again goes on where this one ended.
+ */
+export function cancelInvestigations({
+  levers,
+  closing,
+}: Pick<AppParts, 'levers' | 'closing'>): RequestHandler {
+  return async (request, response) => {
+    const { reason: why, ...filter } = parseOrRefuse(body, request.body, 'the body');
+    const done = await levers.bulkCancel.cancel(filter, actingCaller(response, why), {
+      budgetMs: bulkCancelBudgetMs,
+      closing,
+    });
+    request.log.info({ filter, ...done }, 'requests cancelled');
+    response.json(done);
+  };
+}

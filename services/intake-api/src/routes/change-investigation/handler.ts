@@ -1,0 +1,42 @@
+import type { RequestHandler } from 'express';
+import { z } from 'zod';
+import { itemDefaults } from '@diq/contracts/investigation-item.ts';
+import { actingCaller } from '../../acting-caller.ts';
+import type { AppParts } from '../../app-parts.ts';
+import { findRequestOrRefuse } from '../../find-or-refuse.ts';
+import { parseOrRefuse, reason } from '../../parse-or-refuse.ts';
+import { refuseUnlessDone } from '../../refuse-lever.ts';
+
+const { priority, notAfter } = itemDefaults.shape;
+
+export const change = z
+  .strictObject({
+    priority,
+    notAfter: z
+      .union([z.null(), notAfter.unwrap()], {
+        error: 'must be an ISO 8601 time with a zone, or null for none',
+      })
+      .refine((time) => time === null || Date.parse(time) > Date.now(), 'must lie in the future')
+      .optional(),
+    reason: reason.optional(),
+  })
+  .refine(
+    (body) => body.priority !== undefined || body.notAfter !== undefined,
+    'must change priority or notAfter',
+  );
+
+/** `PATCH /v1/investigations/{id}`: other priority or deadline while queued; `null` takes the deadline away. */
+export function changeInvestigation({
+  reader,
+  levers,
+  describeRequest,
+}: Pick<AppParts, 'reader' | 'levers' | 'describeRequest'>): RequestHandler {
+  return async (request, response) => {
+    const { reason: why, ...wanted } = parseOrRefuse(change, request.body, 'the body');
+    const { document } = await findRequestOrRefuse(reader, request.params['id']);
+    const { id } = document;
+    refuseUnlessDone(await levers.requests.change(id, wanted, actingCaller(response, why)));
+    request.log.info({ id, change: wanted }, 'request changed');
+    response.json((await describeRequest(await findRequestOrRefuse(reader, id))).document);
+  };
+}

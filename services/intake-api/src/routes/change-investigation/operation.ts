@@ -1,0 +1,15 @@
+import { requestDocument } from '@diq/contracts/request-document.ts';
+import type { DocumentedOperation } from '../../openapi/documented-operation.ts';
+import { change } from './handler.ts';
+
+export const changeInvestigationOperation: DocumentedOperation = {
+  method: 'patch',
+  path: '/v1/investigations/:id',
+  tag: 'Requests',
+  id: 'changeInvestigation',
+  summary: 'Change priority or deadline of a queued request',
+  scope: 'submit',
+  body: { schema: change, example: { priority: 'critical', notAfter: null } },
+  answers: { 200: { description: 'The changed request.', schema: requestDocument } },
+  problems: ['request_not_found', 'already_dispatched', 'already_ended'],
+};

@@ -1,0 +1,49 @@
+import { z } from 'zod';
+import { operationNames } from '@diq/contracts/operations.ts';
+import { holdReasons } from '@diq/quota/ledger.ts';
+import type { DocumentedOperation } from '../../openapi/documented-operation.ts';
+import { pause } from '../pause-queue/operation.ts';
+
+const time = z.iso.datetime();
+
+const slot = z.strictObject({
+  at: time.nullable().describe('When the permit was spent.'),
+  machineId: z.string().nullable(),
+  outcome: z.string().describe('`under-way` until the call was answered.'),
+  freeAt: time.nullable().describe('When the slot is free again.'),
+});
+
+const quota = z
+  .strictObject({
+    operation: z.enum(operationNames),
+    limit: z.int().nonnegative(),
+    windowSeconds: z.number().positive(),
+    used: z.int().nonnegative(),
+    remaining: z.int().nonnegative(),
+    nextSlotAt: time.nullable().describe('When the next call may be made; null while nobody can say.'),
+    hold: z
+      .strictObject({ until: time.nullable(), reason: z.enum(holdReasons) })
+      .nullable()
+      .describe('Why nobody may call now, although a slot may be free.'),
+    pause: pause.nullable().describe('By an operator.'),
+    slots: z.array(slot).describe('Those in use.'),
+    queue: z.strictObject({
+      queued: z.int().nonnegative(),
+      dispatching: z.int().nonnegative(),
+      oldestWaitSeconds: z.number().nonnegative(),
+      expectedDrainAt: time
+        .nullable()
+        .describe('When the last that waits starts; null if none waits or nobody can say.'),
+    }),
+  })
+  .meta({ id: 'Quota', description: 'What may be called, what is in the way, and how much there is to do.' });
+
+export const getQuotaOperation: DocumentedOperation = {
+  method: 'get',
+  path: '/v1/quota',
+  tag: 'Quota and queue',
+  id: 'getQuota',
+  summary: 'Ask what may be called and how much waits',
+  scope: 'read',
+  answers: { 200: { description: 'At this moment.', schema: quota } },
+};

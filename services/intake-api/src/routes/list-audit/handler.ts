@@ -1,0 +1,28 @@
+import type { RequestHandler } from 'express';
+import { z } from 'zod';
+import type { RecordedEntry } from '@diq/queue/audit-log.ts';
+import type { AppParts } from '../../app-parts.ts';
+import { pageLimit, parseOrRefuse } from '../../parse-or-refuse.ts';
+import { positionCursor, writePosition } from '../../position-cursor.ts';
+
+export const query = z.strictObject({
+  limit: pageLimit(500),
+  cursor: positionCursor(/^\d{1,16}-\d{1,20}$/).optional(),
+});
+
+/** `GET /v1/audit`: who cancelled, changed, moved, retried, paused and resumed what, when and why; newest first. */
+export function listAudit({ levers }: Pick<AppParts, 'levers'>): RequestHandler {
+  return async (request, response) => {
+    const { limit, cursor } = parseOrRefuse(query, request.query, 'the query');
+    const { entries, hasMore } = await levers.audit.page(limit, cursor);
+    const last = entries.at(-1);
+    response.json({
+      value: entries.map(describeEntry),
+      ...(hasMore && last ? { nextLink: `/v1/audit?limit=${limit}&cursor=${writePosition(last.id)}` } : {}),
+    });
+  };
+}
+
+function describeEntry({ id, atMs, entry }: RecordedEntry) {
+  return { id, at: new Date(atMs).toISOString(), ...entry };
+}

@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import type { RequestDocument } from '@diq/contracts/request-document.ts';
+import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
+import { useIntake } from '../../test-support/intake-under-test.ts';
+import { item, machineId } from '../../test-support/items.ts';
+import { makeCall } from '../../test-support/worker-moves.ts';
+
+interface Page {
+  value: RequestDocument[];
+  nextLink?: string;
+}
+
+describe('GET /v1/investigations', () => {
+  const intake = useIntake(useEmbeddedRedis());
+  let batchId = '';
+  let ids: string[] = [];
+
+  before(async () => {
+    const requests = [1, 2, 1, 3, 4].map((number) =>
+      item(number, number < 3 ? { source: 'soar & more' } : { source: 'other' }),
+    );
+    const { body } = await intake.post('/v1/batches', { requests }).expect(202);
+    const batch = body as { id: string; items: { id: string }[] };
+    batchId = batch.id;
+    ids = batch.items.map(({ id }) => id);
+    await makeCall(intake, machineId(3), { status: 'started', investigationId: '5146', attempts: 1 });
+    const single = await intake.post('/v1/investigations', item(5)).expect(202);
+    ids.push((single.body as RequestDocument).id);
+  });
+
+  const get = async (path: string) => (await intake.as('reader', 'get', path).expect(200)).body as Page;
+  /** Input order of what all pages hold. */
+  async function walk(query: string) {
+    const found: number[] = [];
+    let path: string | undefined = `/v1/investigations?${query}`;
+    while (path !== undefined) {
+      const page: Page = await get(path);
+      found.push(...page.value.map(({ id }) => ids.indexOf(id)));
+      path = page.nextLink;
+    }
+    return found;
+  }
+
+  it('tells all requests, newest first, as documents', async () => {
+    const { value, nextLink } = await get('/v1/investigations');
+    assert.deepEqual(
+      value.map(({ id }) => id),
+      ids.toReversed(),
+    );
+    assert.equal(nextLink, undefined);
+    const started = value.find(({ id }) => id === ids[3]);
+    assert.deepEqual(
+      [started?.status, started?.investigationId, started?.batchId],
+      ['started', '5146', batchId],
+    );
+  });
+
+  const filters: [query: () => string, expected: number[]][] = [
+    [() => 'status=queued', [5, 4, 2, 1, 0]],
+    [() => 'status=started', [3]],
+    [() => `machineId=${machineId(1).toUpperCase()}`, [2, 0]],
+    [() => `machineId=${machineId(9)}`, []],
+    [() => `batchId=${batchId}`, [4, 3, 2, 1, 0]],
+    [() => 'source=soar%20%26%20more', [2, 1, 0]],
+    [() => `batchId=${batchId}&status=queued&source=other`, [4]],
+    [() => `machineId=${machineId(1)}&batchId=${batchId}`, [2, 0]],
+  ];
+  for (const [query, expected] of filters) {
+    it(`finds ${expected.length} by ${query().replace(/=[0-9a-fA-F-]{30,}/g, '')}, on one page or on many`, async () => {
+      assert.deepEqual(await walk(query()), expected);
+      assert.deepEqual(await walk(`${query()}&limit=1`), expected);
+      assert.deepEqual(await walk(`${query()}&limit=500`), expected);
+    });
+  }
+});

@@ -1,0 +1,24 @@
+import type { RequestHandler } from 'express';
+import { z } from 'zod';
+import { actingCaller } from '../../acting-caller.ts';
+import type { AppParts } from '../../app-parts.ts';
+import { findRequestOrRefuse } from '../../find-or-refuse.ts';
+import { parseOrRefuse, reason } from '../../parse-or-refuse.ts';
+import { refuseUnlessDone } from '../../refuse-lever.ts';
+
+export const body = z.strictObject({ reason: reason.optional() });
+
+/** `POST /v1/investigations/{id}/move-to-head`: its machine goes next, whatever else waits. */
+export function moveToHead({
+  reader,
+  levers,
+  describeRequest,
+}: Pick<AppParts, 'reader' | 'levers' | 'describeRequest'>): RequestHandler {
+  return async (request, response) => {
+    const { reason: why } = parseOrRefuse(body, request.body, 'the body');
+    const { id } = (await findRequestOrRefuse(reader, request.params['id'])).document;
+    refuseUnlessDone(await levers.requests.moveToHead(id, actingCaller(response, why)));
+    request.log.info({ id }, 'request moved to the head');
+    response.json((await describeRequest(await findRequestOrRefuse(reader, id))).document);
+  };
+}

@@ -1,0 +1,26 @@
+import type { RequestHandler } from 'express';
+import { z } from 'zod';
+import { itemDefaults } from '@diq/contracts/investigation-item.ts';
+import { actingCaller } from '../../acting-caller.ts';
+import type { AppParts } from '../../app-parts.ts';
+import { describePause } from '../../describe-pause.ts';
+import { parseOrRefuse, reason } from '../../parse-or-refuse.ts';
+
+export const body = z.strictObject({
+  reason,
+  until: itemDefaults.shape.notAfter
+    .unwrap()
+    .refine((time) => Date.parse(time) > Date.now(), 'must lie in the future')
+    .optional(),
+});
+
+/** `POST /v1/queue/pause`: nobody calls Defender until it is resumed, or until then. Requests are accepted as before. */
+export function pauseQueue({ levers }: Pick<AppParts, 'levers'>): RequestHandler {
+  return async (request, response) => {
+    const { reason: why, until } = parseOrRefuse(body, request.body, 'the body');
+    const actor = actingCaller(response, why);
+    await levers.pause.pause(actor, until === undefined ? undefined : Date.parse(until));
+    request.log.warn({ by: actor.name, until: until ?? null, reason: why }, 'queue paused');
+    response.json({ pause: describePause(await levers.pause.find()) });
+  };
+}

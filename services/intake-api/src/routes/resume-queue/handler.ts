@@ -1,0 +1,18 @@
+import type { RequestHandler } from 'express';
+import { z } from 'zod';
+import { actingCaller } from '../../acting-caller.ts';
+import type { AppParts } from '../../app-parts.ts';
+import { parseOrRefuse, reason } from '../../parse-or-refuse.ts';
+
+export const body = z.strictObject({ reason: reason.optional() });
+
+/** `POST /v1/queue/resume`: ends the operators' pause; other holds stay. The same when nothing was paused. */
+export function resumeQueue({ levers }: Pick<AppParts, 'levers'>): RequestHandler {
+  return async (request, response) => {
+    const { reason: why } = parseOrRefuse(body, request.body, 'the body');
+    const actor = actingCaller(response, why);
+    const wasPaused = await levers.pause.resume(actor);
+    request.log.warn({ by: actor.name, wasPaused, reason: why }, 'queue resumed');
+    response.json({ pause: null, wasPaused });
+  };
+}

@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { requestDocument } from '@diq/contracts/request-document.ts';
+import type { RequestDocument } from '@diq/contracts/request-document.ts';
+import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
+import { useIntake } from '../../test-support/intake-under-test.ts';
+import { item, machineId } from '../../test-support/items.ts';
+import { makeCall } from '../../test-support/worker-moves.ts';
+
+describe('POST /v1/investigations/{id}/retry of what failed or is unknown', () => {
+  const intake = useIntake(useEmbeddedRedis(), { DEFENDER_CALLS_PER_WINDOW: '5' });
+  const error = { code: 'call_timeout', message: 'no answer' };
+
+  async function ended(number: number, status: 'failed' | 'unknown') {
+    const more = { source: 'soar', correlation: { incident: '7' }, priority: 'high' };
+    const { body } = await intake.post('/v1/investigations', item(number, more)).expect(202);
+    await makeCall(intake, machineId(number), { status, error, attempts: 1 });
+    return (body as RequestDocument).id;
+  }
+  const retry = (id: string, body?: object) =>
+    intake.as('operator', 'post', `/v1/investigations/${id}/retry`, body).expect(202);
+
+  for (const [number, status] of [
+    [1, 'failed'],
+    [2, 'unknown'],
+  ] as const) {
+    it(`makes a new request of one that is ${status}, which says the same and leads back to it`, async () => {
+      const id = await ended(number, status);
+      const response = await retry(id, { reason: 'agent is back' });
+      const again = requestDocument.parse(response.body);
+      assert.notEqual(again.id, id);
+      assert.deepEqual([again.status, again.retryOf, again.attempts], ['queued', id, 0]);
+      assert.equal(response.headers['location'], `/v1/investigations/${again.id}/result`);
+      const before = requestDocument.parse((await intake.get(`/v1/investigations/${id}`).expect(200)).body);
+      assert.equal(before.status, status);
+      for (const field of ['machineId', 'comment', 'priority', 'source', 'correlation'] as const) {
+        assert.deepEqual(again[field], before[field]);
+      }
+      const { value } = (await intake.as('operator', 'get', '/v1/audit?limit=1').expect(200)).body as {
+        value: Record<string, unknown>[];
+      };
+      const { action, by, reason, requestId, retriedBy } = value[0] ?? {};
+      assert.deepEqual(
+        { action, by, reason, requestId, retriedBy },
+        { action: 'retry', by: 'operator', reason: 'agent is back', requestId: id, retriedBy: again.id },
+      );
+    });
+  }
+
+  it('joins the first retry when it is repeated: one call is made for both', async () => {
+    const id = await ended(3, 'failed');
+    const first = (await retry(id)).body as RequestDocument;
+    const second = (await retry(id)).body as RequestDocument;
+    assert.equal(second.coalescedWith, first.id);
+  });
+});

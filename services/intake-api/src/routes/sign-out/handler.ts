@@ -1,0 +1,13 @@
+import type { RequestHandler } from 'express';
+import type { AppParts } from '../../app-parts.ts';
+import { clearSessionCookie, sessionToken } from '../../sessions/session-cookie.ts';
+
+/** `DELETE /session`: ends the session, here and in the browser. Without one there is nothing to do. */
+export function signOut({ sessions }: Pick<AppParts, 'sessions'>): RequestHandler {
+  return async (request, response) => {
+    const token = sessionToken(request);
+    if (token !== undefined) await sessions?.close(token);
+    clearSessionCookie(request, response);
+    response.status(204).end();
+  };
+}

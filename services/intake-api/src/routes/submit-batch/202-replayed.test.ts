@@ -1,0 +1,11 @@
+import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
+import { useIntake } from '../../test-support/intake-under-test.ts';
+import { item } from '../../test-support/items.ts';
+import { itReplays } from '../../test-support/replays.ts';
+
+describe('POST /v1/batches with an Idempotency-Key', () => {
+  const intake = useIntake(useEmbeddedRedis());
+  itReplays(intake, '/v1/batches', (number: number) => ({
+    requests: [item(number), item(number + 100), item(number), 7],
+  }));
+});

@@ -1,0 +1,179 @@
+import { html } from './lit-html.js';
+import { counted } from './wording.js';
+
+/** @typedef {import('@diq/contracts/request-document.ts').RequestDocument & { position?: number, expectedStartAt?: string }} Request */
+/** @typedef {{ kind: 'none' } | { kind: 'asking' } | { kind: 'fault', text: string } | { kind: 'found', requests: Request[], isCut: boolean }} Result */
+
+const machinePattern = /^(?:[0-9a-f]{32}|[0-9a-f]{40})$/;
+const requestPattern = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const maxShown = 10;
+
+/**
+ * Finds requests by their own id or by that of their machine.
+ *
+ * @param {{ onChange: () => void }} deps
+ */
+export function createLookUp({ onChange }) {
+  /** @type {Result} */
+  let result = { kind: 'none' };
+  let asked = 0;
+
+  /** @param {string} text */
+  async function lookUp(text) {
+    const id = text.trim().toLowerCase();
+    asked += 1;
+    const mine = asked;
+    show({ kind: 'asking' });
+    const answer = await ask(id);
+    // Another one was asked for meanwhile.
+    if (mine === asked) show(answer);
+  }
+
+  /** @param {Result} next */
+  function show(next) {
+    result = next;
+    onChange();
+  }
+
+  /** @param {SubmitEvent} event */
+  function submit(event) {
+    event.preventDefault();
+    const form = /** @type {HTMLFormElement} */ (event.target);
+    void lookUp(/** @type {HTMLInputElement} */ (form.elements.namedItem('id')).value);
+  }
+
+  return {
+    /** @param {string} id */
+    open(id) {
+      const input = /** @type {HTMLInputElement | null} */ (document.getElementById('look-up-id'));
+      if (input) {
+        input.value = id;
+        input.focus();
+      }
+      void lookUp(id);
+    },
+    clear() {
+      result = { kind: 'none' };
+    },
+    view: () => html`
+      <form class="look-up" role="search" @submit=${submit}>
+        <label for="look-up-id">Request id or machine id</label>
+        <div class="row">
+          <input
+            id="look-up-id"
+            name="id"
+            required
+            autocomplete="off"
+            spellcheck="false"
+            autocapitalize="none"
+          />
+          <button type="submit">Look up</button>
+        </div>
+      </form>
+      <div aria-live="polite" id="look-up-result">${resultView(result)}</div>
+    `,
+  };
+}
+
+/**
+ * @param {string} id
+ * @returns {Promise<Result>}
+ */
+async function ask(id) {
+  const isMachine = machinePattern.test(id);
+  if (!isMachine && !requestPattern.test(id)) {
+    return {
+      kind: 'fault',
+      text: 'This is neither a request id nor a machine id (32 or 40 hexadecimal characters).',
+    };
+  }
+  try {
+    const response = await fetch(
+      isMachine ? `v1/investigations?machineId=${id}&limit=${maxShown}` : `v1/investigations/${id}`,
+    );
+    if (response.status === 404)
+      return { kind: 'fault', text: 'No request with this id is known, or it ended long ago.' };
+    if (!response.ok) return { kind: 'fault', text: 'It cannot be looked up at the moment. Try again soon.' };
+    const answer = await response.json();
+    if (!isMachine) return { kind: 'found', requests: [answer], isCut: false };
+    if (answer.value.length === 0) return { kind: 'fault', text: 'No request for this machine is known.' };
+    return {
+      kind: 'found',
+      requests: await Promise.all(answer.value.map(withPlace)),
+      isCut: answer.nextLink !== undefined,
+    };
+  } catch {
+    return { kind: 'fault', text: 'The service does not answer. Try again soon.' };
+  }
+}
+
+/**
+ * A list tells neither the place of a queued request nor when it is to start; the request itself does.
+ *
+ * @param {Request} request
+ * @returns {Promise<Request>}
+ */
+async function withPlace(request) {
+  if (request.status !== 'queued') return request;
+  const response = await fetch(`v1/investigations/${request.id}`);
+  return response.ok ? response.json() : request;
+}
+
+/** @param {Result} result */
+function resultView(result) {
+  switch (result.kind) {
+    case 'none':
+      return '';
+    case 'asking':
+      return html`<p class="quiet">Looking…</p>`;
+    case 'fault':
+      return html`<p class="fault">${result.text}</p>`;
+    default:
+      return html`
+        <p class="quiet">
+          ${result.isCut ? `The newest ${maxShown} requests.` : `${counted(result.requests.length, 'request')} found.`}
+        </p>
+        <ul class="cards">
+          ${result.requests.map(requestView)}
+        </ul>
+      `;
+  }
+}
+
+/** @param {Request} request */
+function requestView(request) {
+  /** @type {[string, unknown][]} */
+  const facts = [
+    ['Request', html`<code>${request.id}</code>`],
+    ['Machine', html`<code>${request.machineId}</code>`],
+    ['Priority', request.priority],
+    ['Source', request.source],
+    ['Asked', timeView(request.createdAt)],
+    ['Place in the queue', request.position],
+    ['Expected start', timeView(request.expectedStartAt)],
+    ['Called', timeView(request.dispatchedAt)],
+    ['Investigation', request.investigationId],
+    ['Error', request.error?.message],
+    ['Comment', request.comment],
+  ];
+  return html`
+    <li>
+      <p><span class="badge ${request.status}">${request.status}</span></p>
+      <dl>
+        ${facts.map(([name, value]) =>
+          value === undefined || value === null || value === ''
+            ? ''
+            : html`<div>
+                <dt>${name}</dt>
+                <dd>${value}</dd>
+              </div>`,
+        )}
+      </dl>
+    </li>
+  `;
+}
+
+/** @param {string | undefined} iso */
+function timeView(iso) {
+  return iso === undefined ? undefined : html`<time datetime=${iso}>${new Date(iso).toLocaleString()}</time>`;
+}

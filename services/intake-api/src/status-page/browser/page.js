@@ -1,0 +1,124 @@
+import { html, render } from './lit-html.js';
+import { createLookUp } from './look-up.js';
+import { watchState } from './live-state.js';
+import { createSignIn } from './sign-in.js';
+import { stateView } from './state-view.js';
+import { announcement } from './wording.js';
+
+/** @typedef {import('../read-state-document.ts').StateDocument} StateDocument */
+
+const container = /** @type {HTMLElement} */ (document.getElementById('page'));
+
+const signIn = createSignIn({
+  onSignedIn: () => void start().then(() => focusOn('main')),
+  onChange: show,
+});
+const lookUp = createLookUp({ onChange: show });
+
+/** @type {{ screen: 'opening' | 'sign-in' | 'state', caller: string | null, trouble: string }} */
+const page = { screen: 'opening', caller: null, trouble: '' };
+/** @type {{ document: StateDocument, clockAheadMs: number } | undefined} */
+let last;
+/** @type {(() => void) | undefined} */
+let stopWatching;
+
+await start();
+// What counts down is drawn again each second; everything else stays as it is.
+setInterval(show, 1_000);
+// A tab that nobody looks at holds no connection, of which a browser has few; it is told at once when it is back.
+document.addEventListener('visibilitychange', () => {
+  if (page.screen !== 'state') return;
+  if (document.hidden) stopWatching?.();
+  else showState();
+});
+
+/** Asks who is signed in, and shows the form or the state. */
+async function start() {
+  try {
+    const response = await fetch('session');
+    if (!response.ok) throw new Error(String(response.status));
+    const session = await response.json();
+    page.trouble = '';
+    page.caller = session.caller;
+    if (session.signInNeeded) showSignIn();
+    else showState();
+  } catch {
+    page.trouble = 'The service does not answer. Trying again.';
+    setTimeout(() => void start(), 5_000);
+  }
+  show();
+}
+
+function showSignIn() {
+  stopWatching?.();
+  stopWatching = undefined;
+  last = undefined;
+  page.screen = 'sign-in';
+}
+
+function showState() {
+  page.screen = 'state';
+  stopWatching?.();
+  stopWatching = watchState({
+    onState(document) {
+      last = { document, clockAheadMs: Date.parse(document.now) - Date.now() };
+      page.trouble = '';
+      show();
+    },
+    onTrouble(text) {
+      page.trouble = text;
+      show();
+    },
+    onRefused: () => void start(),
+  });
+}
+
+async function signOut() {
+  await fetch('session', { method: 'DELETE' }).catch(() => {});
+  lookUp.clear();
+  await start();
+  focusOn('api-key');
+}
+
+/**
+ * Where one screen takes another's place, what had the focus is gone.
+ *
+ * @param {string} id
+ */
+function focusOn(id) {
+  document.getElementById(id)?.focus();
+}
+
+function show() {
+  render(pageView(), container);
+}
+
+function pageView() {
+  if (page.screen === 'sign-in') return signIn.view();
+  // The service's clock: the browser's may be wrong.
+  const nowMs = Date.now() + (last?.clockAheadMs ?? 0);
+  return html`
+    <a class="skip" href="#main">Skip to content</a>
+    <header>
+      <h1>Investigation queue</h1>
+      <p class="connection" role="status">
+        ${
+          page.trouble
+            ? html`<span class="dot bad"></span>${page.trouble}`
+            : html`<span class="dot"></span>${last ? 'Live' : 'Opening'}`
+        }
+      </p>
+      ${
+        page.caller === null
+          ? ''
+          : html`<p class="caller">
+              <span>${page.caller}</span> <button type="button" @click=${signOut}>Sign out</button>
+            </p>`
+      }
+    </header>
+    <p class="visually-hidden" aria-live="polite" id="announcement">
+      ${last ? announcement(last.document, nowMs) : ''}
+    </p>
+    <main id="main" tabindex="-1">${last ? stateView(last.document, nowMs, lookUp) : ''}</main>
+  `;
+}

@@ -1,0 +1,76 @@
+import { html } from './lit-html.js';
+
+/**
+ * The form that turns an API key into a session. The key is sent once and kept nowhere.
+ *
+ * @param {{ onSignedIn: () => void, onChange: () => void }} deps
+ */
+export function createSignIn({ onSignedIn, onChange }) {
+  let fault = '';
+  let isSending = false;
+
+  /** @param {SubmitEvent} event */
+  async function submit(event) {
+    event.preventDefault();
+    if (isSending) return;
+    const form = /** @type {HTMLFormElement} */ (event.target);
+    const input = /** @type {HTMLInputElement} */ (form.elements.namedItem('apiKey'));
+    isSending = true;
+    fault = '';
+    onChange();
+    fault = await send(input.value.trim());
+    isSending = false;
+    if (fault === '') {
+      input.value = '';
+      onSignedIn();
+      return;
+    }
+    onChange();
+    input.focus();
+    input.select();
+  }
+
+  return {
+    view: () => html`
+      <main class="alone" id="main">
+        <h1>Investigation queue</h1>
+        <form method="post" action="session" @submit=${submit}>
+          <label for="api-key">API key</label>
+          <input
+            id="api-key"
+            name="apiKey"
+            type="password"
+            required
+            autocomplete="current-password"
+            aria-describedby="api-key-hint sign-in-fault"
+            aria-invalid=${fault ? 'true' : 'false'}
+          />
+          <p class="quiet" id="api-key-hint">A key with the scope read. You stay signed in for 8 hours.</p>
+          <p class="fault" id="sign-in-fault" role="alert">${fault}</p>
+          <button type="submit" class="main-action" ?disabled=${isSending}>Sign in</button>
+        </form>
+      </main>
+    `,
+  };
+}
+
+/**
+ * @param {string} apiKey
+ * @returns {Promise<string>} why it did not work; '' when it did
+ */
+async function send(apiKey) {
+  try {
+    const response = await fetch('session', {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ apiKey }),
+    });
+    if (response.ok) return '';
+    if (response.status === 401) return 'This key is not known here.';
+    if (response.status === 403) return 'This key may not read.';
+    if (response.status === 429) return 'Too many attempts. Wait a minute.';
+    return 'Signing in does not work at the moment. Try again soon.';
+  } catch {
+    return 'The service does not answer. Try again soon.';
+  }
+}

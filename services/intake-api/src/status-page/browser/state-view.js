@@ -1,0 +1,269 @@
+import { html } from './lit-html.js';
+import { callChart, windowName } from './call-chart.js';
+import { countdown, counted, duration, holdReason, moment } from './wording.js';
+
+/** @typedef {import('../read-state-document.ts').StateDocument} StateDocument */
+/** @typedef {ReturnType<typeof import('./look-up.js').createLookUp>} LookUp */
+
+/**
+ * Everything there is to see, in the order in which one asks for it.
+ *
+ * @param {StateDocument} state
+ * @param {number} nowMs
+ * @param {LookUp} lookUp
+ */
+export function stateView(state, nowMs, lookUp) {
+  return html`
+    ${holdView(state, nowMs)}
+    <div class="columns">
+      ${section('quota', 'Quota', quotaView(state, nowMs))}
+      ${section('queue', 'Queue', queueView(state, nowMs))}
+    </div>
+    ${section('calls', 'Last calls', callChart(state, nowMs))}
+    <div class="columns">
+      ${section('priority', 'Waiting by priority', byPriority(state, nowMs))}
+      ${section('source', 'Waiting by source', bySource(state, nowMs))}
+    </div>
+    ${section('look-up', 'Look up a request', lookUp.view())}
+    ${section('failures', 'Newest failures', failuresView(state, nowMs, lookUp))}
+  `;
+}
+
+/**
+ * @param {string} name
+ * @param {string} title
+ * @param {unknown} content
+ */
+function section(name, title, content) {
+  return html`<section id=${name} aria-labelledby="${name}-title">
+    <h2 id="${name}-title">${title}</h2>
+    ${content}
+  </section>`;
+}
+
+/**
+ * @param {StateDocument} state
+ * @param {number} nowMs
+ */
+function holdView({ hold, pause }, nowMs) {
+  if (!hold) return '';
+  const until =
+    hold.until === null
+      ? 'until it is resumed'
+      : html`until <time datetime=${hold.until}>${moment(hold.until, nowMs)}</time>, in
+          <span class="clock" role="timer">${countdown(Date.parse(hold.until) - nowMs)}</span>`;
+  return html`<section class="hold" aria-labelledby="hold-title">
+    <h2 id="hold-title">${hold.reason === 'paused' ? 'Paused' : 'On hold'}</h2>
+    <p>Nothing is called, because ${reasonView(hold.reason)}, ${until}.</p>
+    ${pause ? html`<p>Paused by ${pause.by}${pause.reason ? html`: “${pause.reason}”` : ''}</p>` : ''}
+  </section>`;
+}
+
+/** @param {string} reason */
+function reasonView(reason) {
+  return reason === 'paused' ? 'an operator paused the queue' : holdReason(reason);
+}
+
+/**
+ * @param {StateDocument} state
+ * @param {number} nowMs
+ */
+function quotaView(state, nowMs) {
+  const { used, limit, remaining, windowSeconds, slots, hold } = state;
+  return html`
+    <p class="figure">
+      <strong>${used}</strong> of ${limit} <span class="quiet">used in ${windowName(windowSeconds)}</span>
+    </p>
+    <p class="slots" aria-hidden="true">
+      ${Array.from(
+        { length: Math.min(50, Math.max(limit, used)) },
+        (_, i) => html`<span class="slot ${i < used ? 'used' : ''}"></span>`,
+      )}
+    </p>
+    <p class="next">
+      ${
+        remaining > 0
+          ? html`${counted(remaining, 'slot')} free
+              <span class="clock" id="next-slot" role="timer">${hold ? '' : 'now'}</span>`
+          : html`Next slot in
+              <span class="clock" id="next-slot" role="timer">${nextSlot(state, nowMs)}</span>`
+      }
+    </p>
+    ${
+      slots.length === 0
+        ? html`<p class="quiet">No call counts at the moment.</p>`
+        : html`<details>
+            <summary>Calls that count</summary>
+            <ul class="plain">
+              ${slots.map(
+                (slot) =>
+                  html`<li>
+                    <code>${slot.machineId ?? 'unknown machine'}</code>
+                    <span class="quiet"
+                      >${slot.outcome}, free ${slot.freeAt === null ? '' : moment(slot.freeAt, nowMs)}</span
+                    >
+                  </li>`,
+              )}
+            </ul>
+          </details>`
+    }
+  `;
+}
+
+/**
+ * @param {StateDocument} state
+ * @param {number} nowMs
+ */
+function nextSlot({ nextSlotAt }, nowMs) {
+  if (nextSlotAt === null) return 'unknown';
+  const leftMs = Date.parse(nextSlotAt) - nowMs;
+  return leftMs > 0 ? countdown(leftMs) : 'a moment';
+}
+
+/**
+ * @param {StateDocument} state
+ * @param {number} nowMs
+ */
+function queueView({ queue, now }, nowMs) {
+  const oldestMs = queue.oldestWaitSeconds * 1_000 + (nowMs - Date.parse(now));
+  return html`
+    <p class="figure">
+      <strong id="queued">${queue.queued.toLocaleString('en')}</strong> <span class="quiet">queued</span>
+    </p>
+    <dl>
+      <div>
+        <dt>Being called</dt>
+        <dd id="dispatching">${queue.dispatching}</dd>
+      </div>
+      <div>
+        <dt>Oldest wait</dt>
+        <dd>${queue.queued === 0 ? 'nothing waits' : duration(oldestMs)}</dd>
+      </div>
+      <div>
+        <dt>All started</dt>
+        <dd>
+          ${
+            queue.expectedDrainAt === null
+              ? queue.queued === 0
+                ? 'nothing waits'
+                : 'not known'
+              : html`about
+                  <time datetime=${queue.expectedDrainAt}>${moment(queue.expectedDrainAt, nowMs)}</time>`
+          }
+        </dd>
+      </div>
+    </dl>
+  `;
+}
+
+/**
+ * @param {StateDocument} state
+ * @param {number} nowMs
+ */
+function byPriority({ waiting }, nowMs) {
+  return html`
+    <table>
+      <thead>
+        <tr>
+          <th scope="col">Priority</th>
+          <th scope="col" class="number">Calls</th>
+          <th scope="col" class="number">Oldest wait</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${waiting.byPriority.map(
+          ({ priority, calls, oldestSince }) => html`
+            <tr>
+              <th scope="row">${priority}</th>
+              <td class="number">${calls.toLocaleString('en')}</td>
+              <td class="number">${waited(oldestSince, nowMs, waiting.isEstimate)}</td>
+            </tr>
+          `,
+        )}
+      </tbody>
+    </table>
+  `;
+}
+
+/**
+ * @param {StateDocument} state
+ * @param {number} nowMs
+ */
+function bySource({ waiting }, nowMs) {
+  if (waiting.bySource.length === 0) return html`<p class="quiet">Nothing waits.</p>`;
+  const about = waiting.isEstimate ? '≈ ' : '';
+  return html`
+    <table>
+      <thead>
+        <tr>
+          <th scope="col">Source</th>
+          <th scope="col" class="number">Requests</th>
+          <th scope="col" class="number">Oldest wait</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${waiting.bySource.map(
+          ({ source, requests, oldestSince }) => html`
+            <tr>
+              <th scope="row" class="source">${source ?? 'no source'}</th>
+              <td class="number">${about}${requests.toLocaleString('en')}</td>
+              <td class="number">${waited(oldestSince, nowMs, waiting.isEstimate)}</td>
+            </tr>
+          `,
+        )}
+      </tbody>
+    </table>
+    ${
+      waiting.otherSources > 0
+        ? html`<p class="quiet">and ${about}${counted(waiting.otherSources, 'request')} of other sources</p>`
+        : ''
+    }
+    ${waiting.isEstimate ? html`<p class="quiet">Estimated from a sample: too many wait to count each.</p>` : ''}
+  `;
+}
+
+/**
+ * @param {string | null} since
+ * @param {number} nowMs
+ * @param {boolean} isEstimate
+ */
+function waited(since, nowMs, isEstimate) {
+  return since === null ? '–' : `${isEstimate ? '≥ ' : ''}${duration(nowMs - Date.parse(since))}`;
+}
+
+/**
+ * @param {StateDocument} state
+ * @param {number} nowMs
+ * @param {LookUp} lookUp
+ */
+function failuresView({ failures }, nowMs, lookUp) {
+  if (failures.length === 0) return html`<p class="quiet">None is known.</p>`;
+  return html`<ul class="cards">
+    ${failures.map(
+      (failure) =>
+        html`<li>
+          <p class="row">
+            <span class="badge ${failure.status}">${failure.status}</span>
+            <time class="quiet" datetime=${failure.endedAt ?? failure.createdAt}>
+              ${
+                failure.endedAt === null
+                  ? `asked ${moment(failure.createdAt, nowMs)}`
+                  : `${duration(nowMs - Date.parse(failure.endedAt))} ago`
+              }
+            </time>
+            <button
+              type="button"
+              aria-label="Look up request ${failure.id}"
+              @click=${() => lookUp.open(failure.id)}
+            >
+              Look up
+            </button>
+          </p>
+          <p>${failure.error?.message ?? ''}</p>
+          <p class="quiet">
+            <code>${failure.machineId}</code>${failure.source === null ? '' : ` · ${failure.source}`}
+          </p>
+        </li>`,
+    )}
+  </ul>`;
+}

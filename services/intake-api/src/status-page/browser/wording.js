@@ -1,0 +1,92 @@
+/** @typedef {import('../read-state-document.ts').StateDocument} StateDocument */
+
+/** @type {Record<string, string>} */
+const holdReasons = {
+  throttled: 'Defender asked to wait',
+  'not-allowed': 'Defender refuses the application',
+  'no-token': 'no access token can be had',
+  unreachable: 'Defender cannot be reached',
+  failing: 'Defender answers with errors',
+  paused: 'paused by an operator',
+  'cold-start': 'what was called before is being found out',
+};
+
+/** @param {string} reason */
+export function holdReason(reason) {
+  return holdReasons[reason] ?? reason;
+}
+
+/**
+ * As on a clock: 4:05, or 1:04:05.
+ *
+ * @param {number} ms
+ */
+export function countdown(ms) {
+  const seconds = Math.max(0, Math.ceil(ms / 1_000));
+  const parts = [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60, seconds % 60];
+  const shown = parts[0] === 0 ? parts.slice(1) : parts;
+  return shown.map((part, i) => (i === 0 ? String(part) : String(part).padStart(2, '0'))).join(':');
+}
+
+/**
+ * In the two greatest units: 2 d 3 h, 5 min, 20 s.
+ *
+ * @param {number} ms
+ */
+export function duration(ms) {
+  const seconds = Math.max(0, Math.round(ms / 1_000));
+  if (seconds < 60) return `${seconds} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 24) return `${hours} h ${minutes % 60} min`;
+  return `${Math.floor(hours / 24)} d ${hours % 24} h`;
+}
+
+const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
+const dayAndClock = new Intl.DateTimeFormat(undefined, {
+  day: 'numeric',
+  month: 'short',
+  hour: '2-digit',
+  minute: '2-digit',
+});
+
+/**
+ * The time of day, with the date where it is not within half a day.
+ *
+ * @param {string} iso
+ * @param {number} nowMs
+ */
+export function moment(iso, nowMs) {
+  const atMs = Date.parse(iso);
+  return (Math.abs(atMs - nowMs) < 12 * 3_600_000 ? clock : dayAndClock).format(atMs);
+}
+
+/**
+ * @param {number} count
+ * @param {string} one
+ * @param {string} [many]
+ */
+export function counted(count, one, many = `${one}s`) {
+  return `${count.toLocaleString('en')} ${count === 1 ? one : many}`;
+}
+
+/** Minutes; the countdown is read out when one of them is reached, not each second. */
+const marks = [1, 5, 15, 30, 60];
+
+/**
+ * What a screen reader is told when it changes.
+ *
+ * @param {StateDocument} state
+ * @param {number} nowMs
+ */
+export function announcement(state, nowMs) {
+  if (state.hold) return `On hold: ${holdReason(state.hold.reason)}.`;
+  if (state.remaining > 0) return 'A slot is free.';
+  if (state.nextSlotAt === null) return '';
+  const minutes = (Date.parse(state.nextSlotAt) - nowMs) / 60_000;
+  const mark = marks.find((one) => minutes <= one);
+  return mark === undefined
+    ? 'The next slot opens in more than an hour.'
+    : `The next slot opens within ${counted(mark, 'minute')}.`;
+}

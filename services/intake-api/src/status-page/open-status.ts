@@ -1,0 +1,49 @@
+import type { Redis } from 'ioredis';
+import { createNewestFailures } from '@diq/queue/newest-failures.ts';
+import { createQueueSampling } from '@diq/queue/sample-queue.ts';
+import { createLedgerHistory } from '@diq/quota/ledger-history.ts';
+import type { Lifecycle } from '@diq/runtime/lifecycle.ts';
+import type { Logger } from '@diq/runtime/logger.ts';
+import type { ApiKey } from '../api-keys.ts';
+import type { AppParts } from '../app-parts.ts';
+import type { IntakeSettings } from '../config.ts';
+import { createSessionStore } from '../sessions/session-store.ts';
+import { createReadStateDocument } from './read-state-document.ts';
+import { createStateFeed } from './state-feed.ts';
+
+interface OpenStatusOptions {
+  settings: IntakeSettings;
+  redis: Redis;
+  /** The API keys of the moment. */
+  keys: () => readonly ApiKey[];
+  levers: Pick<AppParts['levers'], 'pause'>;
+  readState: AppParts['readState'];
+  logger: Logger;
+  lifecycle: Lifecycle;
+}
+
+/** Opens what the status page is fed by. It ends with the first sign of closing: listeners keep the HTTP server open. */
+export function openStatus(options: OpenStatusOptions): Pick<AppParts, 'sessions' | 'stateFeed'> {
+  const { settings, redis, levers, logger, lifecycle } = options;
+  const { keySpace, operation, retentionMs } = settings;
+  const queue = createQueueSampling(redis, keySpace);
+  const history = createLedgerHistory(redis, keySpace);
+  const stateFeed = createStateFeed({
+    readState: options.readState,
+    readDocument: createReadStateDocument({
+      operation,
+      findPause: () => levers.pause.find(),
+      countWaiting: () => queue.countWaiting(),
+      sampleQueue: () => queue.sample(),
+      newestFailures: createNewestFailures(redis, keySpace, retentionMs),
+      callsSince: (fromMs, limit) => history.since(fromMs, limit),
+    }),
+    onError: (error) => logger.debug({ err: error }, 'the state cannot be told to those who listen'),
+  });
+  lifecycle.closing.addEventListener('abort', () => stateFeed.close(), { once: true });
+  return {
+    sessions:
+      settings.auth.kind === 'off' ? undefined : createSessionStore({ redis, keySpace, keys: options.keys }),
+    stateFeed,
+  };
+}

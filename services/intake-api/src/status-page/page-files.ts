@@ -1,0 +1,82 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { pathToFileURL } from 'node:url';
+import { Router } from 'express';
+import type { RequestHandler } from 'express';
+import { methodNotAllowed } from '../middleware/method-not-allowed.ts';
+
+/** Nothing from elsewhere, nothing inline; what the template library makes HTML of goes through its own policy. */
+const policy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self'",
+  "connect-src 'self'",
+  "form-action 'self'",
+  "frame-ancestors 'none'",
+  "base-uri 'none'",
+  "require-trusted-types-for 'script'",
+  'trusted-types lit-html',
+].join('; ');
+
+const types = {
+  html: 'text/html; charset=utf-8',
+  css: 'text/css; charset=utf-8',
+  js: 'text/javascript; charset=utf-8',
+  svg: 'image/svg+xml',
+} as const;
+
+/** Everything that the page is made of, by the name under which it is served. What is not listed is not served. */
+const files = [
+  'page.css',
+  'icon.svg',
+  'page.js',
+  'sign-in.js',
+  'state-view.js',
+  'call-chart.js',
+  'look-up.js',
+  'live-state.js',
+  'wording.js',
+] as const;
+
+/** The page at `/`, and its parts under `/status-page/`: for people, without a credential; the data needs one. */
+export function createPageFiles(): Router {
+  const router = Router();
+  const browser = new URL('./browser/', import.meta.url);
+  router
+    .route('/')
+    .get(serve(new URL('index.html', browser), 'html'))
+    .all(methodNotAllowed('GET'));
+  for (const name of files) {
+    const type = name.slice(name.lastIndexOf('.') + 1) as keyof typeof types;
+    router
+      .route(`/status-page/${name}`)
+      .get(serve(new URL(name, browser), type))
+      .all(methodNotAllowed('GET'));
+  }
+  // The library's one file as it is published; Node itself would be given another build.
+  const library = new URL(
+    '../lit-html.js',
+    pathToFileURL(createRequire(import.meta.url).resolve('lit-html')),
+  );
+  router.route('/status-page/lit-html.js').get(serve(library, 'js')).all(methodNotAllowed('GET'));
+  return router;
+}
+
+/** Read once: they are few and small. */
+function serve(file: URL, type: keyof typeof types): RequestHandler {
+  const content = readFileSync(file);
+  return (_request, response) => {
+    response
+      .set({
+        'Content-Type': types[type],
+        'Content-Security-Policy': policy,
+        // For browsers that do not know frame-ancestors.
+        'X-Frame-Options': 'DENY',
+        'Referrer-Policy': 'no-referrer',
+        // A new version of the service is a new page.
+        'Cache-Control': 'no-cache',
+      })
+      .send(content);
+  };
+}

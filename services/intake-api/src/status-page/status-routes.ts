@@ -1,0 +1,34 @@
+import { Router } from 'express';
+import type { AppParts } from '../app-parts.ts';
+import { requireScope } from '../middleware/authenticate.ts';
+import { methodNotAllowed } from '../middleware/method-not-allowed.ts';
+import { noStore } from '../middleware/no-store.ts';
+import { requireJson } from '../middleware/require-json.ts';
+import { getSession } from '../routes/get-session/handler.ts';
+import { identifyKey, signIn } from '../routes/sign-in/handler.ts';
+import { signOut } from '../routes/sign-out/handler.ts';
+import { requireSameOrigin } from '../sessions/require-same-origin.ts';
+import { createPageFiles } from './page-files.ts';
+
+const signInBodyLimitBytes = 4 * 1_024;
+
+/** The page for people, and how they sign in to it. Its data are `/v1`'s. */
+export function createStatusRoutes(parts: AppParts): Router {
+  const router = Router();
+  router.use(createPageFiles());
+  const signInSteps = [
+    requireSameOrigin,
+    ...requireJson(signInBodyLimitBytes),
+    identifyKey(parts),
+    ...(parts.limitRate ? [parts.limitRate] : []),
+    ...(parts.identify ? [requireScope('read')] : []),
+  ];
+  router
+    .route('/session')
+    .all(noStore)
+    .get(getSession(parts))
+    .post(...signInSteps, signIn(parts))
+    .delete(requireSameOrigin, signOut(parts))
+    .all(methodNotAllowed('GET', 'POST', 'DELETE'));
+  return router;
+}

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Worker } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { queueName } from '@diq/queue/store-keys.ts';
+import { freeSlots, nextSlotAtMs } from '@diq/quota/forecast.ts';
+import type { IntakeUnderTest } from './intake-under-test.ts';
+
+/** One call of a replay, in ms. */
+export interface ReplayedCall {
+  /** When its permit was spent, on Redis' clock. */
+  startMs: number;
+  /**
+   * How much of that is owed to this machine: calls made later than their slot opened, and the time from call to answer,
+   * with all that the calls lost that had the slot before.
+   */
+  lateMs: number;
+}
+
+interface ReplayOptions {
+  redis: Redis;
+  keySpace: string;
+  windowMs: number;
+  /** Told of each call by its number. */
+  onStart: (count: number) => void;
+}
+
+/**
+ * Calls everything that waits, the way a worker does, until nothing waits any more: in the queue's own order, and no
+ * sooner than the ledger allows. Resolves with what became of each machine.
+ */
+export async function replayQueue(
+  { ledger, dispatches }: Pick<IntakeUnderTest, 'ledger' | 'dispatches'>,
+  { redis, keySpace, windowMs, onStart }: ReplayOptions,
+): Promise<Map<string, ReplayedCall>> {
+  const calls = new Map<string, ReplayedCall>();
+  const lateWhenFreeAt = new Map<number, number>();
+  const worker = new Worker(queueName, null, { connection: redis, prefix: keySpace, autorun: false });
+
+  async function call(dispatchId: string): Promise<void> {
+    const dispatch = await dispatches.find(dispatchId);
+    assert.ok(dispatch);
+    const { machineId } = dispatch;
+    const callId = randomUUID();
+    const spent = await ledger.spend({ callId, dispatchId, machineId });
+    assert.ok(spent.kind === 'granted');
+    const { spentAtMs: startMs, freeSinceMs } = spent;
+    const lateMs = startMs - freeSinceMs + (lateWhenFreeAt.get(freeSinceMs) ?? 0);
+    calls.set(machineId, { startMs, lateMs });
+    onStart(calls.size);
+    await dispatches.begin(dispatchId, callId);
+    const { freeAtMs = 0 } = (await ledger.recordAnswer(callId, { outcome: 'started', facts: {} })) ?? {};
+    lateWhenFreeAt.set(freeAtMs, lateMs + freeAtMs - windowMs - startMs);
+    await dispatches.settle(dispatchId, callId, { status: 'started', attempts: 1 });
+  }
+
+  try {
+    for (;;) {
+      const view = await ledger.look();
+      if (freeSlots(view) === 0) {
+        await delay(nextSlotAtMs(view) - view.nowMs + 1);
+        continue;
+      }
+      const token = randomUUID();
+      const job = await worker.getNextJob(token, { block: false });
+      if (!job?.id) return calls;
+      await call(job.id);
+      await job.moveToCompleted(undefined, token, false);
+    }
+  } finally {
+    await worker.close();
+  }
+}
