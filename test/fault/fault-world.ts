@@ -1,0 +1,194 @@
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { EventEmitter } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { keySpace as keySpaceOf } from '@diq/contracts/key-space.ts';
+import { startRedisServer } from '@diq/testing/redis-process.ts';
+import type { RedisServer } from '@diq/testing/redis-process.ts';
+import { startIntake, startSimulator, startWorker, stopAll } from '@diq/testing/service-process.ts';
+import { createSimulatorControl } from '../end-to-end/support/simulator-control.ts';
+import type { SimulatorControl } from '../end-to-end/support/simulator-control.ts';
+import { startFleet } from './fleet.ts';
+import type { Fleet } from './fleet.ts';
+import { findLastingPort } from './lasting-port.ts';
+import { openSimulatorLog } from './simulator-log.ts';
+import type { SimulatorLog } from './simulator-log.ts';
+import { startTcpProxy } from './tcp-proxy.ts';
+import type { TcpProxy } from './tcp-proxy.ts';
+
+export interface FaultWorldOptions {
+  limit: number;
+  windowMs: number;
+  callTimeoutMs: number;
+  workers: number;
+  intakes: number;
+}
+
+/** The whole system as it runs in production, on a Redis that writes each command to disk, and every way to break it. */
+export interface FaultWorld extends Readonly<FaultWorldOptions> {
+  /** How long after its permit was spent a call can be under way: the call timeout and what the worker adds to it. */
+  readonly permitTimeoutMs: number;
+  /** For how long Defender is asked what became of a call whose answer was lost, before anything follows from it. */
+  readonly reconcileGraceMs: number;
+  readonly keySpace: string;
+  readonly apiKey: string;
+  readonly workerFleet: Fleet;
+  readonly intakeFleet: Fleet;
+  readonly redis: RedisServer;
+  /** Between the services and Redis. */
+  readonly proxy: TcpProxy;
+  /** The harness' own connection, past the proxy. */
+  readonly redisClient: Redis;
+  readonly control: SimulatorControl;
+  readonly simulatorLog: SimulatorLog;
+  /** Counts something that a fault brought about, for the final table. */
+  tally(what: string, times?: number): void;
+  readonly tallies: ReadonlyMap<string, number>;
+  /** `post`: a batch is sent to an intake. */
+  readonly moments: EventEmitter<{ post: [] }>;
+  /** Erases everything in Redis, right after `beforeErasing` has seen what was there. */
+  eraseAll(): Promise<void>;
+  beforeErasing(look: () => Promise<void>): void;
+  /** Wall clock time up to which they may be gone; 0 for never. */
+  forgottenUntilMs(): number;
+  stop(): Promise<void>;
+}
+
+/** What a worker adds to the call timeout: `beginWithinMs` in services/worker/src/worker.ts. */
+const beginWithinMs = 5_000;
+/** Asked for while the search for a lost answer is on; long enough for the simulator, short enough for a run. */
+const reconcileGraceMs = 3_000;
+
+export async function startFaultWorld(options: FaultWorldOptions): Promise<FaultWorld> {
+  const undo: (() => Promise<unknown> | void)[] = [];
+  const stop = async () => {
+    for (const step of undo.splice(0).toReversed()) await step();
+  };
+  try {
+    return await open(options, (step) => undo.push(step), stop);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function open(
+  options: FaultWorldOptions,
+  onStop: (step: () => Promise<unknown> | void) => void,
+  stop: () => Promise<void>,
+): Promise<FaultWorld> {
+  const folder = await mkdtemp(join(tmpdir(), 'diq-fault-'));
+  onStop(() => rm(folder, { recursive: true, force: true }));
+  const redis = await startRedisServer({ appendOnly: true, port: await findLastingPort() });
+  onStop(() => redis.stop());
+  const proxy = await startTcpProxy(redis.port);
+  onStop(() => proxy.close());
+  // An outage is part of the plan, so its errors are no news.
+  const redisClient = new Redis(redis.url, { maxRetriesPerRequest: null }).on('error', () => undefined);
+  onStop(() => redisClient.disconnect());
+  onStop(stopAll);
+
+  const identity = { AZURE_TENANT_ID: randomUUID(), AZURE_CLIENT_ID: randomUUID() };
+  const settings = settingsOf(options, identity, `redis://127.0.0.1:${proxy.port}`, join(folder, 'ca.pem'));
+  const simulator = await startSimulator(settings.simulator);
+  const { origin, caFile } = simulator.ready;
+  const control = await createSimulatorControl(origin, caFile);
+  onStop(() => control.close());
+  const simulatorLog = await openSimulatorLog(origin, caFile);
+  onStop(() => simulatorLog.close());
+  const ofSimulator = {
+    AZURE_AUTHORITY_HOST: origin,
+    DEFENDER_BASE_URL: origin,
+    NODE_EXTRA_CA_CERTS: caFile,
+  };
+  const [workerFleet, intakeFleet] = await Promise.all([
+    startFleet('worker', options.workers, (env) =>
+      startWorker({ ...settings.worker, ...ofSimulator, ...env }),
+    ),
+    startFleet('intake', options.intakes, (env) => startIntake({ ...settings.intake, ...env })),
+  ]);
+  const killAll = () => {
+    workerFleet.killAll();
+    intakeFleet.killAll();
+  };
+  process.once('exit', killAll);
+  onStop(async () => {
+    await Promise.all([workerFleet.stop(), intakeFleet.stop()]);
+    process.off('exit', killAll);
+  });
+
+  const tallies = new Map<string, number>();
+  let forgottenUntilMs = 0;
+  let lookBefore = async () => {};
+  return {
+    ...options,
+    permitTimeoutMs: options.callTimeoutMs + beginWithinMs,
+    reconcileGraceMs,
+    keySpace: keySpaceOf({ tenantId: identity.AZURE_TENANT_ID, operation: 'initiateInvestigation' }),
+    apiKey: settings.apiKey,
+    workerFleet,
+    intakeFleet,
+    redis,
+    proxy,
+    redisClient,
+    control,
+    simulatorLog,
+    tally: (what, times = 1) => void tallies.set(what, (tallies.get(what) ?? 0) + times),
+    tallies,
+    moments: new EventEmitter(),
+    beforeErasing: (look) => void (lookBefore = look),
+    async eraseAll() {
+      await lookBefore();
+      await redisClient.flushall();
+      forgottenUntilMs = Date.now();
+    },
+    forgottenUntilMs: () => forgottenUntilMs,
+    stop,
+  };
+}
+
+function settingsOf(
+  { limit, windowMs, callTimeoutMs }: FaultWorldOptions,
+  identity: { AZURE_TENANT_ID: string; AZURE_CLIENT_ID: string },
+  redisUrl: string,
+  caFile: string,
+) {
+  const apiKey = randomBytes(24).toString('base64url');
+  const clientSecret = randomBytes(24).toString('base64url');
+  const common = {
+    AZURE_TENANT_ID: identity.AZURE_TENANT_ID,
+    DEFENDER_CALLS_PER_WINDOW: String(limit),
+    DEFENDER_WINDOW: `${windowMs}ms`,
+    DEFENDER_CALL_TIMEOUT: `${callTimeoutMs}ms`,
+    REDIS_URL: redisUrl,
+    LOG_LEVEL: 'info',
+  };
+  return {
+    apiKey,
+    simulator: {
+      SIMULATOR_TENANT_ID: identity.AZURE_TENANT_ID,
+      SIMULATOR_CLIENT_ID: identity.AZURE_CLIENT_ID,
+      SIMULATOR_CLIENT_SECRET: clientSecret,
+      // Never refuses by itself what the judge has to see: the limit is the judge's.
+      SIMULATOR_LIMIT: String(100 * limit),
+      SIMULATOR_WINDOW: `${windowMs}ms`,
+      SIMULATOR_READS_PER_MINUTE: '100000',
+      SIMULATOR_READS_PER_HOUR: '1000000',
+      SIMULATOR_CA_FILE: caFile,
+    },
+    worker: {
+      ...common,
+      AZURE_CLIENT_ID: identity.AZURE_CLIENT_ID,
+      AZURE_CLIENT_SECRET: clientSecret,
+      DEFENDER_RECONCILE_GRACE: `${reconcileGraceMs}ms`,
+      DEFENDER_ON_UNKNOWN: 'fail',
+    },
+    intake: {
+      ...common,
+      INTAKE_MAX_REQUESTS_PER_MINUTE: '0',
+      INTAKE_API_KEYS: `fault:submit+read:${createHash('sha256').update(apiKey).digest('hex')}`,
+    },
+  };
+}

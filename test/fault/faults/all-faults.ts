@@ -1,0 +1,55 @@
+import { defenderFails } from './defender-fails.ts';
+import { defenderGarbles } from './defender-garbles.ts';
+import { defenderHangs } from './defender-hangs.ts';
+import { defenderResets } from './defender-resets.ts';
+import { defenderSlow } from './defender-slow.ts';
+import { defenderThrottles } from './defender-throttles.ts';
+import { intakeKilled } from './intake-killed.ts';
+import { intakeStopped } from './intake-stopped.ts';
+import { ledgerErased } from './ledger-erased.ts';
+import { redisConnectionsReset } from './redis-connections-reset.ts';
+import { redisEmptied } from './redis-emptied.ts';
+import { redisFrozen } from './redis-frozen.ts';
+import { redisKilled } from './redis-killed.ts';
+import { redisScriptsFlushed } from './redis-scripts-flushed.ts';
+import { redisStalled } from './redis-stalled.ts';
+import { redisUnreachable } from './redis-unreachable.ts';
+import { ticketHeldTwice } from './ticket-held-twice.ts';
+import { tokenEndpointDown } from './token-endpoint-down.ts';
+import { tokensRevoked } from './tokens-revoked.ts';
+import { workerClockAhead } from './worker-clock-ahead.ts';
+import { workerClockBehind } from './worker-clock-behind.ts';
+import { workerFrozen } from './worker-frozen.ts';
+import { workerKilled } from './worker-killed.ts';
+import { workerPaused } from './worker-paused.ts';
+import { workerStopped } from './worker-stopped.ts';
+import type { Fault } from './fault.ts';
+
+/** Every fault of the harness; each has a heading in docs/failure-modes.md. */
+export const allFaults: readonly Fault[] = [
+  defenderFails,
+  defenderGarbles,
+  defenderHangs,
+  defenderResets,
+  defenderSlow,
+  defenderThrottles,
+  intakeKilled,
+  intakeStopped,
+  ledgerErased,
+  redisConnectionsReset,
+  redisEmptied,
+  redisFrozen,
+  redisKilled,
+  redisScriptsFlushed,
+  redisStalled,
+  redisUnreachable,
+  ticketHeldTwice,
+  tokenEndpointDown,
+  tokensRevoked,
+  workerClockAhead,
+  workerClockBehind,
+  workerFrozen,
+  workerKilled,
+  workerPaused,
+  workerStopped,
+];

@@ -1,0 +1,149 @@
+import { appendFile, writeFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { allOutput, forgetOutput } from '@diq/testing/service-process.ts';
+import { describeState } from './describe-state.ts';
+import { startFaultRun } from './fault-run.ts';
+import type { FaultRun } from './fault-run.ts';
+import { startFaultWorld } from './fault-world.ts';
+import type { FaultWorld } from './fault-world.ts';
+import { allFaults } from './faults/all-faults.ts';
+import { judge } from './judge.ts';
+import type { Evidence, Violation } from './judge.ts';
+import { createRandom } from './random.ts';
+import { countBy, tableOf } from './result-table.ts';
+import { scheduleRound } from './schedule.ts';
+
+const usage = `npm run test:fault -- [--minutes 5] [--seed N] [--only name,name] [--without name,name] [--json file] [--log file]
+
+Breaks the whole system in every way the harness knows, round after round, and judges what arrived at Defender.
+Faults: ${allFaults.map(({ name }) => name).join(', ')}`;
+
+const minuteMs = 60_000;
+const progressEveryMs = 10_000;
+/** A run that hangs is ended by force this long after its time. */
+const overtimeMs = 6 * minuteMs;
+
+const options = readOptions();
+const startedAtMs = Date.now();
+console.log(`seed ${options.seed}, ${options.minutes} minutes`);
+const world = await startFaultWorld({
+  limit: 5,
+  windowMs: 3_000,
+  callTimeoutMs: 1_000,
+  workers: 3,
+  intakes: 2,
+});
+let ended = false;
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void end(130));
+const watchdog = setTimeout(
+  () => {
+    console.log('the run does not end by itself');
+    void end(2);
+  },
+  options.minutes * minuteMs + overtimeMs,
+);
+const run = startFaultRun(world, {
+  seed: options.seed,
+  share: 0.7,
+  onFault: ({ fault }) => console.log(`${clock()} ${fault.name}`),
+});
+const progress = setInterval(() => {
+  const { accepted, refused, lost } = run.posts();
+  console.log(
+    `${clock()} ${run.faults.length} faults, ${run.told()} requests accepted; POSTs ${accepted} accepted, ${refused} refused, ${lost} lost`,
+  );
+  void keepOutput();
+}, progressEveryMs);
+
+try {
+  const { evidence, violations } = await playRounds(world, run);
+  console.log(tableOf(evidence, violations, run, world));
+  await writeResult(evidence, violations);
+  await end(violations.length === 0 ? 0 : 1);
+} catch (error) {
+  console.log(error);
+  await end(2);
+}
+
+async function playRounds(world: FaultWorld, run: FaultRun) {
+  const random = createRandom(options.seed);
+  const told = new Set<string>();
+  for (let round = 1; ; round += 1) {
+    const evidence = await run.play(scheduleRound(random, options.faults));
+    const violations = judge(evidence);
+    console.log(`${clock()} round ${round}: ${evidence.calls.length} calls, ${violations.length} violations`);
+    for (const violation of violations) {
+      const line = `  ${violation.rule}: ${violation.text}`;
+      if (!told.has(line)) console.log(line);
+      told.add(line);
+    }
+    if (violations.some(({ rule }) => rule === 'unsettled')) console.log(await describeState(world));
+    if (Date.now() - startedAtMs >= options.minutes * minuteMs) return { evidence, violations };
+  }
+}
+
+async function writeResult(evidence: Evidence, violations: readonly Violation[]): Promise<void> {
+  if (options.json === undefined) return;
+  const { seed, minutes } = options;
+  const result = {
+    seed,
+    minutes,
+    faults: Object.fromEntries(countBy(evidence.faults, ({ name }) => name)),
+    calls: evidence.calls.length,
+    requests: evidence.told.length,
+    violations,
+  };
+  await writeFile(options.json, `${JSON.stringify(result, null, 2)}\n`);
+}
+
+/** What the services wrote goes to the file that was asked for, and out of memory. */
+async function keepOutput(): Promise<void> {
+  const text = allOutput();
+  forgetOutput();
+  if (options.log !== undefined) await appendFile(options.log, `${text}\n`);
+}
+
+async function end(code: number): Promise<void> {
+  if (ended) return;
+  ended = true;
+  clearInterval(progress);
+  clearTimeout(watchdog);
+  await run.stop();
+  await world.stop();
+  await keepOutput();
+  // oxlint-disable-next-line unicorn/no-process-exit -- this is a main file
+  process.exit(code);
+}
+
+function clock(): string {
+  return `${((Date.now() - startedAtMs) / 1_000).toFixed(1).padStart(7)} s`;
+}
+
+function readOptions() {
+  const { values } = parseArgs({
+    options: {
+      minutes: { type: 'string', default: '5' },
+      seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+      only: { type: 'string' },
+      without: { type: 'string', default: '' },
+      json: { type: 'string' },
+      log: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) {
+    console.log(usage);
+    // oxlint-disable-next-line unicorn/no-process-exit -- this is a main file
+    process.exit(0);
+  }
+  const only = values.only?.split(',');
+  const without = values.without.split(',');
+  const faults = allFaults.filter(({ name }) => (only?.includes(name) ?? true) && !without.includes(name));
+  return {
+    minutes: Number(values.minutes),
+    seed: Number(values.seed),
+    faults,
+    json: values.json,
+    log: values.log,
+  };
+}
