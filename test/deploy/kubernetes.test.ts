@@ -1,0 +1,195 @@
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { parseAllDocuments } from 'yaml';
+import { z } from 'zod';
+import { readText, root, settingNames } from './support/read-deploy.ts';
+import { renderOverlay, type Resource } from './support/render-overlay.ts';
+import { schemaFault, unknownFields } from './support/schema-faults.ts';
+
+const overlay = 'deploy/kubernetes/overlays/example';
+
+const probe = z.looseObject({});
+const container = z.looseObject({
+  name: z.string(),
+  image: z.string(),
+  env: z.array(z.object({ name: z.string(), value: z.string() })).default([]),
+  volumeMounts: z.array(
+    z.object({ name: z.string(), mountPath: z.string(), readOnly: z.boolean().optional() }),
+  ),
+  startupProbe: probe,
+  livenessProbe: probe,
+  readinessProbe: probe,
+  resources: z.object({
+    requests: z.looseObject({ cpu: z.string(), memory: z.string() }),
+    limits: z.looseObject({ memory: z.string() }),
+  }),
+  securityContext: z.object({
+    allowPrivilegeEscalation: z.literal(false),
+    readOnlyRootFilesystem: z.literal(true),
+    capabilities: z.object({ drop: z.tuple([z.literal('ALL')]) }),
+  }),
+});
+const workload = z.looseObject({
+  kind: z.enum(['Deployment', 'StatefulSet']),
+  metadata: z.looseObject({ name: z.string() }),
+  spec: z.looseObject({
+    replicas: z.number().optional(),
+    selector: z.object({ matchLabels: z.record(z.string(), z.string()) }),
+    template: z.object({
+      metadata: z.object({ labels: z.record(z.string(), z.string()) }),
+      spec: z.looseObject({
+        serviceAccountName: z.string().optional(),
+        automountServiceAccountToken: z.literal(false),
+        topologySpreadConstraints: z.array(z.looseObject({ topologyKey: z.string() })).default([]),
+        securityContext: z.looseObject({
+          runAsNonRoot: z.literal(true),
+          runAsUser: z.number().min(1),
+          seccompProfile: z.object({ type: z.literal('RuntimeDefault') }),
+        }),
+        containers: z.array(container),
+        volumes: z.array(z.looseObject({ name: z.string() })),
+      }),
+    }),
+  }),
+});
+
+describe('deploy/kubernetes', () => {
+  let resources: Resource[];
+  let workloads: z.output<typeof workload>[];
+  const find = (kind: string, name: string) =>
+    resources.find((it) => it.kind === kind && it.metadata.name === name) ??
+    assert.fail(`no ${kind} ${name}`);
+  before(() => {
+    resources = renderOverlay(overlay);
+    workloads = resources
+      .filter(({ kind }) => ['Deployment', 'StatefulSet'].includes(kind))
+      .map((it) => workload.parse(it));
+  });
+
+  it('keeps to the schemas of Kubernetes and of the Prometheus operator', () => {
+    assert.ok(resources.length > 20);
+    assert.deepEqual(
+      resources.map(schemaFault).filter((fault) => fault !== undefined),
+      [],
+    );
+  });
+
+  it('has no field that these schemas do not know', async () => {
+    assert.equal(await unknownFields(resources), '');
+    const typo = JSON.parse(
+      JSON.stringify(find('Deployment', 'worker')).replace('"readinessProbe"', '"readynessProbe"'),
+    ) as Resource;
+    assert.match(await unknownFields([typo]), /readynessProbe/);
+  }).timeout(60_000);
+
+  it('is what kustomize makes of it', function () {
+    if (spawnSync('kubectl', ['version', '--client']).error) return this.skip();
+    const text = execFileSync('kubectl', ['kustomize', overlay], { cwd: root, encoding: 'utf8' });
+    const made = parseAllDocuments(text).map((it) => it.toJS() as Resource);
+    const byName = (list: readonly Resource[]) =>
+      new Map(
+        list.map((it) => [
+          `${it.kind} ${it.metadata.name}`,
+          { ...it, metadata: { ...it.metadata, namespace: '' } },
+        ]),
+      );
+    assert.deepEqual(byName(resources), byName(made));
+    return undefined;
+  });
+
+  it('runs nothing that is not hardened, probed, limited and without a right in the cluster', () => {
+    // Read by the schema above, which wants all of it.
+    assert.deepEqual(workloads.map(({ metadata }) => metadata.name).toSorted(), [
+      'intake',
+      'redis',
+      'worker',
+    ]);
+    for (const { metadata, spec } of workloads) {
+      const { containers, volumes } = spec.template.spec;
+      const mounted = containers.flatMap((it) => it.volumeMounts.map(({ name }) => name));
+      const given = volumes.map(({ name }) => name);
+      assert.deepEqual(mounted.filter((name) => name !== 'data').toSorted(), given.toSorted(), metadata.name);
+      for (const [label, value] of Object.entries(spec.selector.matchLabels)) {
+        assert.equal(spec.template.metadata.labels[label], value);
+      }
+    }
+  });
+
+  it('gives intake and worker a writable /tmp, and spreads them over nodes and zones', () => {
+    for (const name of ['intake', 'worker']) {
+      const { spec } = workloads.find((it) => it.metadata.name === name) ?? assert.fail(name);
+      const pod = spec.template.spec;
+      const writable = pod.containers.flatMap((it) => it.volumeMounts).filter((it) => it.readOnly !== true);
+      assert.deepEqual(writable, [{ name: 'tmp', mountPath: '/tmp' }]);
+      assert.equal(pod.topologySpreadConstraints.length, 2);
+      assert.equal(pod.serviceAccountName, name);
+    }
+  });
+
+  it('keeps one of each while nodes are drained, and leaves the number of intakes to the autoscaler', () => {
+    for (const name of ['intake', 'worker']) assert.ok(find('PodDisruptionBudget', name));
+    assert.equal(workloads.find((it) => it.metadata.name === 'intake')?.spec.replicas, undefined);
+    assert.equal(workloads.find((it) => it.metadata.name === 'worker')?.spec.replicas, 2);
+    assert.match(JSON.stringify(find('HorizontalPodAutoscaler', 'intake')), /"minReplicas":2/);
+  });
+
+  it('sets only what the services read', () => {
+    const common = Object.keys(find('ConfigMap', 'queue-settings')['data'] as object);
+    for (const [name, service] of [
+      ['intake', 'intake-api'],
+      ['worker', 'worker'],
+    ] as const) {
+      const known = settingNames(service);
+      const own =
+        workloads.find((it) => it.metadata.name === name)?.spec.template.spec.containers[0]?.env ?? [];
+      for (const setting of [...common, ...own.map((it) => it.name)]) {
+        assert.ok(known.has(setting) || known.has(setting.replace(/_FILE$/, '')), `${name}: ${setting}`);
+      }
+    }
+  });
+
+  it('lets the worker alone become the application, by workload identity', () => {
+    const worker = workloads.find((it) => it.metadata.name === 'worker');
+    assert.equal(worker?.spec.template.metadata.labels['azure.workload.identity/use'], 'true');
+    assert.match(JSON.stringify(find('ServiceAccount', 'worker')), /azure\.workload\.identity\/client-id/);
+    assert.doesNotMatch(JSON.stringify(find('ServiceAccount', 'intake')), /workload\.identity/);
+    assert.doesNotMatch(JSON.stringify(find('Deployment', 'intake')), /workload\.identity/);
+  });
+
+  it('denies all traffic and allows what is needed', () => {
+    assert.deepEqual(find('NetworkPolicy', 'default-deny')['spec'], {
+      podSelector: {},
+      policyTypes: ['Ingress', 'Egress'],
+    });
+    const egress = (name: string) =>
+      [...JSON.stringify(find('NetworkPolicy', name)).matchAll(/"port":(\d+)/g)].map(([, port]) =>
+        Number(port),
+      );
+    assert.deepEqual(egress('worker'), [6379, 443]);
+    assert.deepEqual(egress('intake'), [6379]);
+    assert.deepEqual(egress('dns'), [53, 53]);
+  });
+
+  it('holds no secret, and docs/deploy.md says how each one is made', () => {
+    assert.deepEqual(
+      resources.filter(({ kind }) => kind === 'Secret'),
+      [],
+    );
+    const names = [...JSON.stringify(resources).matchAll(/"secretName":"([^"]+)"/g)].map(
+      ([, name = '']) => name,
+    );
+    const guide = readText('docs/deploy.md');
+    for (const name of names.filter((it) => it !== 'intake-tls')) {
+      assert.ok(guide.includes(`create secret generic ${name} `), name);
+    }
+  });
+
+  it('asks the same of Redis as docker-compose.yml does', () => {
+    const config = (find('ConfigMap', 'redis-config')['data'] as Record<string, string>)['redis.conf'] ?? '';
+    for (const line of config.trim().split('\n')) {
+      if (!line.startsWith('aclfile'))
+        assert.ok(readText('deploy/redis.conf').split('\n').includes(line), line);
+    }
+    assert.match(config, /^appendfsync always$/m);
+  });
+});

@@ -1,0 +1,92 @@
+import { posix } from 'node:path';
+import { parseAllDocuments } from 'yaml';
+import { z } from 'zod';
+import { readText, readYaml } from './read-deploy.ts';
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** A resource of Kubernetes, as far as all of them are alike. */
+export type Resource = Json & {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: Json & { readonly name: string };
+};
+
+// Strict: what this does not know how to render must not be used.
+const kustomization = z.strictObject({
+  apiVersion: z.literal('kustomize.config.k8s.io/v1beta1'),
+  kind: z.literal('Kustomization'),
+  namespace: z.string(),
+  resources: z.array(z.string()),
+  labels: z
+    .array(z.strictObject({ pairs: z.record(z.string(), z.string()), includeTemplates: z.literal(true) }))
+    .default([]),
+  images: z.array(z.strictObject({ name: z.string(), newName: z.string(), newTag: z.string() })).default([]),
+  patches: z.array(z.strictObject({ path: z.string() })).default([]),
+});
+
+/**
+ * What `kustomize build FOLDER` makes, for the few features that our files use: resources of files and folders, labels,
+ * images, and patches that add to mappings. Namespaces are left as they stand in the files.
+ *
+ * @throws for every other feature
+ */
+export function renderOverlay(folder: string): Resource[] {
+  const plan = kustomization.parse(readYaml(`${folder}/kustomization.yaml`));
+  const resources = plan.resources.flatMap((entry) => {
+    const path = posix.join(folder, entry);
+    return entry.endsWith('.yaml') ? readResources(path) : renderOverlay(path);
+  });
+  const patches = plan.patches.flatMap(({ path }) => readResources(posix.join(folder, path)));
+  const patched = patches.reduce(applyPatch, resources);
+  return patched.map((resource) => withImages(withLabels(resource, plan.labels), plan.images));
+}
+
+export function readResources(file: string): Resource[] {
+  return parseAllDocuments(readText(file), { merge: true }).map((document) => {
+    const [fault] = document.errors;
+    if (fault) throw new Error(`${file}: ${fault.message}`);
+    return document.toJS() as Resource;
+  });
+}
+
+function applyPatch(resources: Resource[], patch: Resource): Resource[] {
+  const isMeant = ({ kind, metadata }: Resource) =>
+    kind === patch.kind && metadata.name === patch.metadata.name;
+  if (resources.filter(isMeant).length !== 1)
+    throw new Error(`nothing to patch: ${patch.kind} ${patch.metadata.name}`);
+  return resources.map((resource) => (isMeant(resource) ? (merge(resource, patch) as Resource) : resource));
+}
+
+function merge(target: unknown, patch: unknown): unknown {
+  if (Array.isArray(patch) || patch === null)
+    throw new Error('lists and deletions in patches are not rendered here');
+  if (!isObject(patch)) return patch;
+  const merged: Record<string, unknown> = isObject(target) ? { ...target } : {};
+  for (const [key, value] of Object.entries(patch)) merged[key] = merge(merged[key], value);
+  return merged;
+}
+
+type Labels = z.output<typeof kustomization>['labels'];
+type Images = z.output<typeof kustomization>['images'];
+
+function withLabels(resource: Resource, labels: Labels): Resource {
+  const pairs = Object.assign({}, ...labels.map((entry) => entry.pairs)) as Json;
+  if (Object.keys(pairs).length === 0) return resource;
+  const labelled = merge(resource, { metadata: { labels: pairs } });
+  const hasTemplate = ['Deployment', 'StatefulSet'].includes(resource.kind);
+  return (
+    hasTemplate ? merge(labelled, { spec: { template: { metadata: { labels: pairs } } } }) : labelled
+  ) as Resource;
+}
+
+function withImages(resource: Resource, images: Images): Resource {
+  return images.reduce((it, { name, newName, newTag }) => {
+    const text = JSON.stringify(it).replaceAll(`"image":"${name}"`, `"image":"${newName}:${newTag}"`);
+    return JSON.parse(text) as Resource;
+  }, resource);
+}
+
+function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
