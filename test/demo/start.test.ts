@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
+import { findFreePort } from '@diq/runtime/free-port.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import {
   childrenOf,
@@ -46,6 +47,45 @@ describe('npm start', function () {
     assert.deepEqual(await Promise.all(ports.map(refusesConnections)), [true, true]);
     const closed = [...run.stdout().matchAll(/"service":"(.+?)".*"closed"/g)].map(([, service]) => service);
     assert.deepEqual(closed.slice(0, 2), ['intake-api', 'worker']);
+  });
+
+  it('waits with its services for a Redis that is away, however long a start may else take, and stops when told to', async () => {
+    // In the launcher and below, a limit of 20 s for a start is over at once.
+    const hurry = `const real = setTimeout; globalThis.setTimeout = (act, ms, ...rest) => real(act, ms === 20000 ? 1 : ms, ...rest);`;
+    const run = runCommand('start', {
+      ...complete,
+      REDIS_URL: `redis://127.0.0.1:${await findFreePort()}`,
+      NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(hurry)}`,
+    });
+    await run.said(/"service":"intake-api".*"ready"/);
+    await run.said(/"service":"worker".*"redis lost"/);
+    assert.doesNotMatch(run.stderr(), /Not started|was not ready/);
+    const children = await childrenOf(run.pid);
+    run.kill('SIGTERM');
+    assert.equal(await run.exited, 0);
+    assert.deepEqual(children.filter(isAlive), []);
+  });
+
+  it('does not wait for Redis when one service cannot start at all', async () => {
+    const run = runCommand('start', {
+      ...complete,
+      REDIS_URL: `redis://127.0.0.1:${await findFreePort()}`,
+      INTAKE_API_KEYS: 'no key',
+    });
+    assert.equal(await run.exited, 78);
+    assert.match(run.stderr(), /INTAKE_API_KEYS: [^]*Not started/);
+  });
+
+  it('does not wait for Redis when one service ends meanwhile', async function () {
+    if (!hasProc) this.skip();
+    const run = runCommand('start', {
+      ...complete,
+      REDIS_URL: `redis://127.0.0.1:${await findFreePort()}`,
+    });
+    await run.said(/"service":"intake-api".*"ready"/);
+    process.kill(await findByCommand(await childrenOf(run.pid), 'services/intake-api'), 'SIGKILL');
+    assert.equal(await run.exited, 1);
+    assert.match(run.stderr(), /intake-api ended by itself \(SIGKILL\)/);
   });
 
   it("keeps Defender's credentials from the intake and the API keys from the worker", async function () {

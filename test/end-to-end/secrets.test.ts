@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { request } from 'undici';
 import { allOutput, forgetOutput } from '@diq/testing/service-process.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
@@ -14,13 +15,30 @@ describe('secrets, in a run that meets success and every kind of failure', funct
   const redis = useEmbeddedRedis();
   const answers: string[] = [];
   let stack: Stack;
+  const callerToken = `eyJhbGciOiJSUzI1NiJ9.${randomBytes(24).toString('hex')}.${randomBytes(24).toString('hex')}`;
+  const more = {
+    redisPassword: randomBytes(24).toString('hex'),
+    wrongRedisPassword: randomBytes(24).toString('hex'),
+    callbackSecret: `whsec_${randomBytes(32).toString('base64')}`,
+    collectorKey: randomBytes(24).toString('hex'),
+    callerToken,
+  };
   let stored = '';
   let metrics = '';
 
   before(async () => {
     forgetOutput();
+    await redis.client.call('ACL', 'SETUSER', 'queue', 'on', `>${more.redisPassword}`, '~*', '&*', '+@all');
+    const { host } = new URL(redis.url);
     stack = await startStack({
-      redisUrl: redis.url,
+      redisUrl: `redis://queue:${more.redisPassword}@${host}`,
+      env: {
+        CALLBACK_ALLOWED_HOSTS: 'soar.example',
+        CALLBACK_SECRET: more.callbackSecret,
+        // Nobody is there: what is said of that must not tell the headers.
+        OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1',
+        OTEL_EXPORTER_OTLP_HEADERS: `x-collector=${more.collectorKey}`,
+      },
       limit: 10,
       windowMs: 1_000,
       workers: 1,
@@ -53,6 +71,8 @@ describe('secrets, in a run that meets success and every kind of failure', funct
     ] as const) {
       answers.push(await (await request(`${stack.api.origin}${path}`, { headers })).body.text());
     }
+    await postWithSecretsInHeaders(again ?? '');
+    await stack.addIntake({ REDIS_URL: `redis://queue:${more.wrongRedisPassword}@${host}` });
     stored = await readAllKeys(redis.client);
     metrics = await stack.api.metrics();
     for (const { ready } of stack.workers) {
@@ -60,6 +80,30 @@ describe('secrets, in a run that meets success and every kind of failure', funct
     }
     await stack.stop();
   });
+
+  /** A playbook that is set up wrongly, with credentials where something else belongs. */
+  async function postWithSecretsInHeaders(machineId: string) {
+    const traceparent = `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-01`;
+    for (const headers of [
+      { traceparent: `Bearer ${callerToken}` },
+      { traceparent: stack.secrets.apiKey, tracestate: `key=${stack.secrets.apiKey}` },
+      { traceparent: `${traceparent}-${callerToken}` },
+      { traceparent, tracestate: `vendor=${callerToken}` },
+      { 'x-request-id': callerToken, baggage: `token=${callerToken}`, cookie: `session=${callerToken}` },
+    ]) {
+      const { statusCode, body } = await request(`${stack.api.origin}/v1/investigations?key=${callerToken}`, {
+        method: 'POST',
+        headers: {
+          'x-api-key': stack.secrets.apiKey,
+          'content-type': 'application/json',
+          ...headers,
+        },
+        body: JSON.stringify({ machineId, comment: 'again' }),
+      });
+      answers.push(await body.text());
+      if (statusCode !== 202) throw new Error(`answered ${statusCode}`);
+    }
+  }
 
   it('met what it was meant to meet', () => {
     for (const outcome of [
@@ -76,21 +120,22 @@ describe('secrets, in a run that meets success and every kind of failure', funct
       assert.match(metrics, new RegExp(`diq_reconciliations_total\\{outcome="${outcome}"\\} [1-9]`), outcome);
     }
     assert.match(metrics, /diq_token_requests_total\{outcome="rejected"\} [1-9]/);
+    assert.match(allOutput(), /WRONGPASS/);
+    assert.match(allOutput(), /"msg":"request moved"/);
+    assert.match(allOutput(), /"msg":"(traces cannot be sent|the last traces were not sent)"/);
   });
 
-  for (const [where, text] of [
-    ['log line', () => allOutput()],
-    ['key or value in Redis', () => stored],
-    ['answer of the API', () => answers.join('\n')],
-    ['metric', () => metrics],
-  ] as const) {
-    it(`reach no ${where}`, () => {
-      assert.ok(text().length > 100, 'there is something to search');
-      for (const [name, secret] of Object.entries(stack.secrets)) {
-        assert.ok(!text().includes(secret), `found the ${name} in: ${lineWith(text(), secret)}`);
-      }
-      assert.doesNotMatch(text(), tokenForm);
-    });
+  it('reach no log line', () => findNone(allOutput()));
+  it('reach no key or value in Redis', () => findNone(stored));
+  it('reach no answer of the API', () => findNone(answers.join('\n')));
+  it('reach no metric', () => findNone(metrics));
+
+  function findNone(text: string) {
+    assert.ok(text.length > 100, 'there is something to search');
+    for (const [name, secret] of Object.entries({ ...stack.secrets, ...more })) {
+      assert.ok(!text.includes(secret), `found the ${name} in: ${lineWith(text, secret)}`);
+    }
+    assert.doesNotMatch(text, tokenForm);
   }
 });
 

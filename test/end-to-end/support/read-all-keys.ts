@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { docOf } from '@diq/queue/stored-doc.ts';
 
 /** Everything that stands in Redis, as text: names of keys and all their contents. */
 export async function readAllKeys(redis: Redis): Promise<string> {
@@ -12,8 +13,11 @@ async function read(redis: Redis, key: string): Promise<unknown> {
   switch (type) {
     case 'string':
       return redis.get(key);
-    case 'hash':
-      return redis.hgetall(key);
+    case 'hash': {
+      const hash = await redis.hgetall(key);
+      // What was asked is kept in parts, and a secret may lie across two of them.
+      return [hash, docOf(hash)];
+    }
     case 'list':
       return redis.lrange(key, 0, -1);
     case 'set':

@@ -11,6 +11,7 @@ const callLog = z.object({
     z.object({
       atMs: z.number(),
       machineId: z.string(),
+      traceparent: z.string().optional(),
       status: z.union([z.number(), z.string()]).optional(),
       investigationId: z.union([z.string(), z.number()]).nullish(),
     }),

@@ -17,6 +17,8 @@ export interface StackOptions {
   workers: number;
   intakes?: number;
   simulatorEnv?: Record<string, string>;
+  /** For intake and workers. */
+  env?: Record<string, string>;
 }
 
 export type Stack = Awaited<ReturnType<typeof startStack>>;
@@ -46,10 +48,13 @@ export async function startStack(options: StackOptions) {
     DEFENDER_WINDOW: window,
     REDIS_URL: options.redisUrl,
     LOG_LEVEL: 'debug',
+    ...options.env,
   };
   const intakeEnv = {
     ...quota,
-    INTAKE_API_KEYS: `test:submit+read:${createHash('sha256').update(secrets.apiKey).digest('hex')}`,
+    // Tests look far more often than callers may.
+    INTAKE_MAX_REQUESTS_PER_MINUTE: '0',
+    INTAKE_API_KEYS: `test:submit+read+admin:${createHash('sha256').update(secrets.apiKey).digest('hex')}`,
   };
   const workerEnv = {
     ...quota,
@@ -69,8 +74,8 @@ export async function startStack(options: StackOptions) {
     workers.push(worker);
     return worker;
   };
-  const addIntake = async () => {
-    const intake = await startIntake(intakeEnv);
+  const addIntake = async (env: Record<string, string> = {}) => {
+    const intake = await startIntake({ ...intakeEnv, ...env });
     intakes.push(intake);
     return createApiClient(`http://127.0.0.1:${intake.ready.port}`, secrets.apiKey);
   };

@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { metricsInAlerts, readRules } from './support/queries.ts';
+import { requirePrograms } from './support/require-program.ts';
+import { shortened } from './support/shortened-rules.ts';
+
+const run = promisify(execFile);
+const cwd = fileURLToPath(new URL('../../deploy/prometheus/', import.meta.url));
+
+describe("Prometheus' rules", function () {
+  this.timeout(20_000);
+
+  describe('for promtool', () => {
+    before(requirePrograms('promtool'));
+
+    it('are valid', async () => {
+      await run('promtool', ['check', 'rules', 'rules.yml', 'alerts.yml'], { cwd });
+    });
+
+    it('belong to a configuration that is valid', async () => {
+      await run('promtool', ['check', 'config', '--syntax-only', 'prometheus.yml'], { cwd });
+    });
+
+    it('fire when they should and are silent when they should', async () => {
+      await run('promtool', ['test', 'rules', 'alerts.test.yml'], { cwd });
+    });
+  });
+
+  it('are each shown to fire and to be silent', async () => {
+    const tests = await readFile(new URL('../../deploy/prometheus/alerts.test.yml', import.meta.url), 'utf8');
+    for (const { alert } of await readRules('alerts.yml')) {
+      const ofAlert = tests.split('\n  - name: ').filter((text) => text.includes(`alertname: ${alert}\n`));
+      const silent = ofAlert.filter((text) => text.includes('exp_alerts: []'));
+      assert.ok(silent.length > 0 && ofAlert.length > silent.length, alert);
+    }
+  });
+
+  it('have a severity, and a runbook whose heading is their name', async () => {
+    const runbook = await readFile(new URL('../../docs/runbook.md', import.meta.url), 'utf8');
+    const headings = new Set(runbook.split('\n').filter((line) => line.startsWith('### ')));
+    for (const { alert, labels, annotations } of await readRules('alerts.yml')) {
+      assert.ok(['critical', 'warning'].includes(labels['severity'] ?? ''), alert);
+      assert.ok(headings.has(`### ${alert}`), `no heading for ${alert}`);
+      const anchor = `docs/runbook.md#${alert?.toLowerCase()}`;
+      assert.equal(annotations['runbook_url'], `{{ $externalLabels.runbooks }}${anchor}`);
+    }
+  });
+
+  it('look at series: a parser finds some in each', async () => {
+    assert.ok((await metricsInAlerts()).includes('diq_defender_throttled_total{cause="own"}'));
+  });
+
+  it('can be watched a sixtieth of the time', () => {
+    const rule = '        expr: increase(x[15m]) > 0 and y[1h] == 60\n        for: 75m\n';
+    assert.equal(shortened(rule), '        expr: increase(x[15s]) > 0 and y[1m] == 60\n        for: 75s\n');
+  });
+});
