@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import type { Redis } from 'ioredis';
+import { createRequestLog } from '@diq/queue/request-log.ts';
+import { docFields } from '@diq/queue/stored-doc.ts';
+import { createCallTraces, endWithOutcome } from '@diq/worker/call-traces.ts';
+import type { Span, Tracing } from '@diq/runtime/tracing.ts';
+import type { Dispatch } from '@diq/queue/dispatch-store.ts';
+
+const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
+const page = read('docs/logs-and-traces.md');
+
+/** First cells of the table that begins with this one, without their marks. */
+function column(heading: string): string[] {
+  const rows = page.split('\n').map((line) => line.split('|').map((cell) => cell.trim())[1] ?? '');
+  const start = rows.indexOf(heading);
+  assert.ok(start > 0, `no table '${heading}'`);
+  const end = rows.indexOf('', start);
+  return rows.slice(start + 2, end).map((cell) => /`([^`]+)`/.exec(cell)?.[1] ?? cell);
+}
+
+const trace = { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' };
+
+describe('docs/logs-and-traces.md', () => {
+  it('names the fields of the line of a request, all of them and no other', async () => {
+    const doc = JSON.stringify({ machineId: 'm', correlation: {}, trace, comment: 'c' });
+    const record = ['batch', 'dispatch', doc, ...docFields.slice(1).map(() => null)];
+    const pipeline = { hmget: () => pipeline, exec: () => Promise.resolve([[null, record]]) };
+    const redis = { pipeline: () => pipeline } as unknown as Redis;
+    const lines: object[] = [];
+    const log = createRequestLog(redis, 'space', {
+      info: (fields) => void lines.push(fields),
+      isLevelEnabled: () => true,
+    });
+    log.moved({
+      requestIds: ['request'],
+      from: 'dispatching',
+      status: 'started',
+      dispatchId: 'dispatch',
+      callId: 'call',
+      outcome: 'started',
+      investigationId: '1',
+      errorCode: 'none',
+    });
+    await log.close();
+    assert.deepEqual(Object.keys(lines[0] ?? {}).toSorted(), column('field').toSorted());
+  });
+
+  it('names lines that are written', () => {
+    const sources = [
+      'shared/queue/src/request-log.ts',
+      'services/intake-api/src/routes/submit-batch/handler.ts',
+      'services/intake-api/src/routes/submit-investigation/handler.ts',
+      'services/intake-api/src/middleware/access-log.ts',
+      'services/worker/src/call-observer.ts',
+      'services/worker/src/reconcile/reconciler.ts',
+    ].map(read);
+    const told = column('`msg`');
+    assert.equal(told.length, 6);
+    for (const message of ['request moved', ...told]) {
+      assert.ok(
+        sources.some((source) => source.includes(`'${message}'`)),
+        message,
+      );
+    }
+  });
+
+  it('names the spans of the worker and what they tell', () => {
+    const spans: string[] = [];
+    const attributes = new Set<string>();
+    const tracing: Pick<Tracing, 'start'> = {
+      start(name, options): Span {
+        spans.push(name);
+        const tell = (more: object = {}) => Object.keys(more).forEach((one) => attributes.add(one));
+        tell(options.attributes);
+        return { context: trace, set: tell, end() {} };
+      },
+    };
+    const dispatch = { id: 'd', machineId: 'm', createdAtMs: 0 } as Dispatch;
+    const traces = createCallTraces(tracing as Tracing);
+    traces.granted('call', dispatch);
+    endWithOutcome(traces.calling('call', dispatch), {
+      kind: 'started',
+      investigationId: '1',
+      status: 201,
+      durationMs: 1,
+    });
+    assert.deepEqual(spans, column('span').slice(2));
+    for (const name of attributes) assert.ok(name.startsWith('http.') || page.includes(`\`${name}\``), name);
+  });
+
+  it('names every variable that .env.example and the Compose file have for traces', () => {
+    const known = column('variable');
+    for (const path of ['.env.example', 'docker-compose.yml']) {
+      const names = new Set(read(path).match(/OTEL_[A-Z_]+/g));
+      assert.ok(names.size > 0, path);
+      assert.deepEqual(
+        [...names].filter((name) => !known.includes(name)),
+        [],
+        path,
+      );
+    }
+  });
+});

@@ -1,0 +1,166 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import type { Registry } from 'prom-client';
+import { createCallbackMetrics } from '../../services/intake-api/src/callbacks/callback-metrics.ts';
+import { createMetrics } from '../../services/intake-api/src/metrics.ts';
+import { createWorkerMetrics } from '../../services/worker/src/metrics.ts';
+
+const root = new URL('../../', import.meta.url);
+const page = readFileSync(new URL('docs/metrics.md', root), 'utf8');
+
+/** Names that dashboards and operators have written down: changing one is a breaking change. */
+const promised = [
+  'diq_requests_total{outcome}',
+  'diq_requests{status}',
+  'diq_queue_oldest_wait_seconds',
+  'diq_queue_wait_seconds',
+  'diq_quota_limit',
+  'diq_quota_used',
+  'diq_quota_remaining',
+  'diq_quota_next_slot_seconds',
+  'diq_quota_interlock_refusals_total',
+  'diq_slot_idle_seconds_total',
+  'diq_hold_active{reason}',
+  'diq_defender_calls_total{outcome}',
+  'diq_defender_throttled_total{cause}',
+  'diq_defender_call_duration_seconds',
+  'diq_token_requests_total{outcome}',
+  'diq_dispatch_lag_seconds',
+];
+
+/** Its labels come with the requests: methods, routes and statuses there are too many of to foresee each. */
+const withoutSeriesAtFirst = 'diq_http_request_duration_seconds';
+
+interface Described {
+  name: string;
+  type: string;
+  help: string;
+  labelNames: string[];
+  /** Of the label, if there is one; empty where no series exists. */
+  labelValues: string[];
+  values: number[];
+}
+
+async function describeAll(registry: Registry): Promise<Described[]> {
+  const metrics = await registry.getMetricsAsJSON();
+  return metrics
+    .filter(({ name }) => name.startsWith('diq_'))
+    .map(({ name, type, help, values }) => {
+      const labelNames: unknown = Reflect.get(registry.getSingleMetric(name) ?? {}, 'labelNames');
+      assert.ok(Array.isArray(labelNames));
+      const ofLabel = values.flatMap(({ labels }) => labels[labelNames[0] as string] ?? []);
+      return {
+        name,
+        type: String(type),
+        help,
+        labelNames: labelNames as string[],
+        labelValues: labelNames.length === 1 ? ofLabel.map(String) : [],
+        values: values.map(({ value }) => value),
+      };
+    });
+}
+
+async function everything() {
+  const intake = createMetrics().registry;
+  createCallbackMetrics(intake);
+  const worker = createWorkerMetrics().registry;
+  return { intake: await describeAll(intake), worker: await describeAll(worker) };
+}
+
+/** The rows of the table under a heading, cell by cell, without the table's head. */
+function rowsUnder(heading: string): string[][] {
+  const section = page.split(/^## /m).find((text) => text.startsWith(`${heading}\n`)) ?? '';
+  const lines = section.split('\n').filter((line) => line.startsWith('|'));
+  return lines.slice(2).map((line) => {
+    const cells = line.split('|').slice(1, -1);
+    return cells.map((cell) => cell.trim());
+  });
+}
+
+const byName = (rows: readonly string[][]) =>
+  rows.toSorted(([one = ''], [other = '']) => one.localeCompare(other));
+
+const code = (text: string) => `\`${text}\``;
+
+function rowOf({ name, type, help, labelNames, labelValues }: Described): string[] {
+  const values = labelValues.length > 0 ? `: ${labelValues.map(code).join(', ')}` : '';
+  const labels = labelNames.length === 0 ? '–' : `${labelNames.map(code).join(', ')}${values}`;
+  return [code(name), type, labels, help];
+}
+
+describe('docs/metrics.md', () => {
+  for (const service of ['intake', 'worker'] as const) {
+    it(`says of each metric of the ${service} word for word what the code says, and of no other`, async () => {
+      const described = (await everything())[service];
+      const heading = `What the ${service} tells`;
+      assert.deepEqual(byName(rowsUnder(heading)), byName(described.map(rowOf)));
+    });
+  }
+
+  it('says of each value of each label what it means', async () => {
+    const { intake, worker } = await everything();
+    const wanted: string[][] = [...intake, ...worker].flatMap(({ name, labelNames, labelValues }) =>
+      labelValues.map((value) => [code(`${name}{${labelNames[0]}="${value}"}`)]),
+    );
+    const told = rowsUnder('What the values of labels mean').map(([selector = '']) => [selector]);
+    assert.deepEqual(byName(told), byName(wanted));
+  });
+});
+
+describe('the metrics of intake and worker', () => {
+  it('have every name that is promised', async () => {
+    const { intake, worker } = await everything();
+    const names = [...intake, ...worker].map(({ name, labelNames }) =>
+      labelNames.length === 0 ? name : `${name}{${labelNames.join(',')}}`,
+    );
+    assert.deepEqual(
+      promised.filter((name) => !names.includes(name)),
+      [],
+    );
+  });
+
+  it('come with those of the process', async () => {
+    for (const { registry } of [createMetrics(), createWorkerMetrics()]) {
+      const names = (await registry.getMetricsAsJSON()).map(({ name }) => name);
+      for (const name of ['process_cpu_seconds_total', 'process_resident_memory_bytes']) {
+        assert.ok(names.includes(name), name);
+      }
+    }
+  });
+
+  it('have every series from the start, at zero', async () => {
+    const { intake, worker } = await everything();
+    for (const { name, values, labelNames, labelValues } of [...intake, ...worker]) {
+      if (name === withoutSeriesAtFirst) continue;
+      assert.ok(values.length > 0, `${name} has no series`);
+      assert.equal(labelNames.length > 0, labelValues.length > 0, name);
+      // Its reading is as old as the process.
+      if (name !== 'diq_state_age_seconds') assert.deepEqual([...new Set(values)], [0], name);
+    }
+  });
+
+  it('each say what it means when they rise', async () => {
+    const { intake, worker } = await everything();
+    for (const { name, help } of [...intake, ...worker]) assert.match(help, /\b[Rr]is(ing|en|es|e)\b/, name);
+  });
+
+  it('are what alerts, dashboard and documents speak of', async () => {
+    const { intake, worker } = await everything();
+    const names = new Set([...intake, ...worker].map(({ name }) => name));
+    const files = [
+      'deploy/prometheus/rules.yml',
+      'deploy/prometheus/alerts.yml',
+      'deploy/grafana/dashboards/investigation-queue.json',
+      ...readdirSync(new URL('docs/', root))
+        .filter((name) => name.endsWith('.md'))
+        .map((name) => `docs/${name}`),
+      'CHANGELOG.md',
+    ];
+    for (const file of files) {
+      const text = readFileSync(new URL(file, root), 'utf8');
+      const spoken = [...text.matchAll(/\bdiq_[a-z0-9_]*[a-z0-9]/g)].map(([name]) => name);
+      const unknown = spoken.filter((name) => !names.has(name.replace(/_(bucket|sum|count)$/, '')));
+      assert.deepEqual(unknown, [], file);
+    }
+  });
+});
