@@ -1,0 +1,27 @@
+import type { Measure } from '../support/context.ts';
+import { batchLatency } from './batch-latency.ts';
+import { batchProfile } from './batch-profile.ts';
+import { batchStatus } from './batch-status.ts';
+import { batches } from './batches.ts';
+import { fullQueue } from './full-queue.ts';
+import { intakeMemory } from './intake-memory.ts';
+import { redisMemory } from './redis-memory.ts';
+import { scrape } from './scrape.ts';
+import { singleRequests } from './single-requests.ts';
+import { slots } from './slots.ts';
+import { startUp } from './start-up.ts';
+
+/** In the order in which they are run and told. */
+export const allMeasures: readonly Measure[] = [
+  batches,
+  batchLatency,
+  singleRequests,
+  batchStatus,
+  redisMemory,
+  fullQueue,
+  scrape,
+  intakeMemory,
+  slots,
+  startUp,
+  batchProfile,
+];
