@@ -5,7 +5,7 @@ import { readCompose, type ComposeFile, type ComposeService } from './support/co
 import { readText, root, settingNames } from './support/read-deploy.ts';
 
 /** What Node and Grafana read. */
-const thirdParty = /^(NODE_EXTRA_CA_CERTS|GF_[A-Z_]+|OTEL_[A-Z_]+|PROMETHEUS_URL)$/;
+const thirdParty = /^(NODE_EXTRA_CA_CERTS|GF_[A-Z_]+|OTEL_[A-Z_]+|PROMETHEUS_URL|RUNBOOKS_URL)$/;
 /** What only one way of running has a use for: ports and addresses inside a container are fixed, secrets are files. */
 const fixedInContainers =
   /^(INTAKE|WORKER|SIMULATOR)_(PORT|HOST)$|^(REDIS_URL|INTAKE_API_KEYS|CALLBACK_SECRET|AZURE_CLIENT_SECRET)(_FILE)?$|^AZURE_(CLIENT_CERTIFICATE_PATH|FEDERATED_TOKEN_FILE)$/;
@@ -115,6 +115,19 @@ describe('docker-compose.yml', () => {
         (name) => !fixedInContainers.test(name) && !environment[name]?.startsWith(`\${${name}:`),
       );
       assert.deepEqual(missing, [], service);
+    }
+  });
+
+  it('lets .env set what .env.example tells of traces, and a certificate authority, for intake and worker', () => {
+    const told = [...readText('.env.example').matchAll(/^# (OTEL_[A-Z_]+)=/gm)].map(([, name = '']) => name);
+    assert.ok(told.length > 5);
+    for (const service of ['intake', 'worker']) {
+      const { environment, volumes } = find(service);
+      const missing = [...told, 'NODE_EXTRA_CA_CERTS'].filter(
+        (name) => environment[name] !== `\${${name}:-}`,
+      );
+      assert.deepEqual(missing, [], service);
+      assert.ok(volumes.includes('./deploy/secrets/ca:/run/ca:ro'), service);
     }
   });
 

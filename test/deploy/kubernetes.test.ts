@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
-import { readText, root, settingNames } from './support/read-deploy.ts';
+import { batchBodyLimitBytes } from '@diq/intake-api/middleware/require-json.ts';
+import { readText, readYaml, root, settingNames } from './support/read-deploy.ts';
 import { renderOverlay, type Resource } from './support/render-overlay.ts';
 import { schemaFault, unknownFields } from './support/schema-faults.ts';
 
@@ -50,6 +51,19 @@ const workload = z.looseObject({
         volumes: z.array(z.looseObject({ name: z.string() })),
       }),
     }),
+  }),
+});
+
+const ingress = z.looseObject({
+  metadata: z.object({ name: z.string(), annotations: z.record(z.string(), z.string()) }),
+  spec: z.looseObject({
+    rules: z.array(
+      z.looseObject({
+        http: z.object({
+          paths: z.array(z.looseObject({ path: z.string(), pathType: z.enum(['Prefix', 'Exact']) })),
+        }),
+      }),
+    ),
   }),
 });
 
@@ -134,7 +148,11 @@ describe('deploy/kubernetes', () => {
   });
 
   it('sets only what the services read', () => {
-    const common = Object.keys(find('ConfigMap', 'queue-settings')['data'] as object);
+    const settingsIn = (name: string) => Object.keys(find('ConfigMap', name)['data'] as object);
+    const common = settingsIn('queue-settings');
+    const ofIntake = settingsIn('intake-settings');
+    assert.ok(ofIntake.includes('INTAKE_TRUSTED_PROXIES'));
+    assert.match(JSON.stringify(find('Deployment', 'intake')), /"configMapRef":\{"name":"intake-settings"\}/);
     for (const [name, service] of [
       ['intake', 'intake-api'],
       ['worker', 'worker'],
@@ -142,9 +160,50 @@ describe('deploy/kubernetes', () => {
       const known = settingNames(service);
       const own =
         workloads.find((it) => it.metadata.name === name)?.spec.template.spec.containers[0]?.env ?? [];
-      for (const setting of [...common, ...own.map((it) => it.name)]) {
+      const given = [...common, ...(name === 'intake' ? ofIntake : []), ...own.map((it) => it.name)];
+      for (const setting of given) {
         assert.ok(known.has(setting) || known.has(setting.replace(/_FILE$/, '')), `${name}: ${setting}`);
       }
+    }
+  });
+
+  it('lets callers reach the API and people the status page from outside, and nobody metrics and probes', () => {
+    const { spec, metadata } = ingress.parse(find('Ingress', 'intake'));
+    const open = spec.rules.flatMap(({ http }) => http.paths);
+    const isOpen = (path: string) =>
+      open.some(
+        (it) =>
+          path === it.path || (it.pathType === 'Prefix' && path.startsWith(`${it.path.replace(/\/$/, '')}/`)),
+      );
+    const browser = 'services/intake-api/src/status-page/browser/';
+    const ofPage = ['index.html', 'sign-in.js', 'live-state.js', 'look-up.js'].flatMap((file) =>
+      [...readText(browser + file).matchAll(/["'`]((?:status-page|session|v1)\b[^"'`?$]*)/g)].map(
+        ([, path]) => `/${path}`,
+      ),
+    );
+    for (const path of ['/session', '/status-page/page.js']) assert.ok(ofPage.includes(path), path);
+    for (const path of ['/', '/v1/batches', '/v1/events', '/docs', '/openapi.json', ...ofPage]) {
+      assert.ok(isOpen(path), path);
+    }
+    for (const path of ['/metrics', '/livez', '/readyz']) assert.ok(!isOpen(path), path);
+
+    const allowed = metadata.annotations['nginx.ingress.kubernetes.io/proxy-body-size'];
+    assert.equal(allowed, `${batchBodyLimitBytes / 1_024 / 1_024}m`);
+  });
+
+  it('gets its rules as docs/deploy.md tells: what the commands print keeps to the schema of the operator', () => {
+    const [, commands = ''] = /```sh\n( +for rules in [^]*? done) \|/.exec(readText('docs/deploy.md')) ?? [];
+    const text = execFileSync('sh', ['-c', commands], { cwd: root, encoding: 'utf8' });
+    const made = parseAllDocuments(text)
+      .map((it) => it.toJS() as Resource | null)
+      .filter((it) => it !== null);
+    assert.deepEqual(
+      made.map(({ kind, metadata }) => `${kind} ${metadata.name}`),
+      ['PrometheusRule investigation-queue-rules', 'PrometheusRule investigation-queue-alerts'],
+    );
+    assert.deepEqual(made.map(schemaFault), [undefined, undefined]);
+    for (const [i, name] of ['rules', 'alerts'].entries()) {
+      assert.deepEqual(made[i]?.['spec'], readYaml(`deploy/prometheus/${name}.yml`));
     }
   });
 

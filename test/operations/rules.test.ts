@@ -11,7 +11,7 @@ const run = promisify(execFile);
 const cwd = fileURLToPath(new URL('../../deploy/prometheus/', import.meta.url));
 
 describe("Prometheus' rules", function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
 
   describe('for promtool', () => {
     before(requirePrograms('promtool'));

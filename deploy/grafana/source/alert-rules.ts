@@ -63,13 +63,16 @@ export function grafanaAlertRules(rules: unknown) {
   };
 }
 
-/** Grafana has no external labels, and takes a dollar sign in these files for an environment variable's name. */
+/**
+ * Grafana has no external labels, and takes a dollar sign in these files for an environment variable's name: in braces,
+ * as later versions want it in annotations.
+ */
 function forGrafana(annotations: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(annotations).map(([name, text]) => [
       name,
       text
-        .replaceAll('{{ $externalLabels.runbooks }}', '')
+        .replaceAll('{{ $externalLabels.runbooks }}', '${RUNBOOKS_URL}')
         .replaceAll('{{ $labels.', '{{ .Labels.')
         .replaceAll('{{ $value |', '{{ .Values.series.Value |'),
     ]),

@@ -1,11 +1,12 @@
 import { DashboardBuilder, RowBuilder } from '@grafana/grafana-foundation-sdk/dashboard';
-import { curve, DashboardCursorSync, figure, onAndOff, stack } from './panels.ts';
+import { curve, DashboardCursorSync, figure, onAndOff, quantiles, stack } from './panels.ts';
+import { processPanels } from './process-panels.ts';
 
 const hour = 3_600;
 
 /** The dashboard, in the order in which a request travels. Written to ../dashboards by generate.ts. */
 export function createDashboard() {
-  return new DashboardBuilder('Investigation queue')
+  const dashboard = new DashboardBuilder('Investigation queue')
     .uid('diq-queue')
     .description('What waits, what is called, what went wrong')
     .tags(['defender', 'diq'])
@@ -57,7 +58,7 @@ export function createDashboard() {
           unit: 'short',
           lines: [
             {
-              expr: 'sum(max by (status) (delta(diq_requests{status=~"failed|unknown|expired"}[24h])))',
+              expr: 'sum(delta(diq:requests_read:count{status=~"failed|unknown|expired"}[24h]))',
               legend: 'ended badly',
             },
           ],
@@ -96,13 +97,23 @@ export function createDashboard() {
     )
     .withPanel(
       curve({
+        title: 'Submissions refused within 5 minutes',
+        description: 'With 503 or 500, by no fault of their callers. IntakeRefusing fires when it goes on.',
+        unit: 'short',
+        lines: [
+          {
+            expr: 'sum(increase(diq_http_request_duration_seconds_count{method="POST",status=~"5.."}[5m]))',
+            legend: 'refused',
+          },
+        ],
+      }),
+    )
+    .withPanel(
+      curve({
         title: 'Wait from acceptance to call',
         description: 'Of what was called within the last 6 hours.',
         unit: 's',
-        lines: [0.5, 0.9].map((quantile) => ({
-          expr: `histogram_quantile(${quantile}, sum by (le) (rate(diq_queue_wait_seconds_bucket[6h])))`,
-          legend: `${quantile * 100} % waited at most`,
-        })),
+        lines: quantiles([0.5, 0.9], 'diq_queue_wait_seconds', { over: '6h', legend: 'waited at most' }),
       }),
     )
 
@@ -156,10 +167,10 @@ export function createDashboard() {
         title: 'Duration of a call',
         description: 'Near the call timeout: answers get lost.',
         unit: 's',
-        lines: [0.5, 0.99].map((quantile) => ({
-          expr: `histogram_quantile(${quantile}, sum by (le) (rate(diq_defender_call_duration_seconds_bucket[1h])))`,
-          legend: `${quantile * 100} % took at most`,
-        })),
+        lines: quantiles([0.5, 0.99], 'diq_defender_call_duration_seconds', {
+          over: '1h',
+          legend: 'took at most',
+        }),
       }),
     )
     .withPanel(
@@ -213,10 +224,7 @@ export function createDashboard() {
         title: 'Dispatch lag',
         description: 'From a slot that is open, with work ready, to the call.',
         unit: 's',
-        lines: [0.5, 0.99].map((quantile) => ({
-          expr: `histogram_quantile(${quantile}, sum by (le) (rate(diq_dispatch_lag_seconds_bucket[6h])))`,
-          legend: `${quantile * 100} % at most`,
-        })),
+        lines: quantiles([0.5, 0.99], 'diq_dispatch_lag_seconds', { over: '6h', legend: 'at most' }),
       }),
     )
     .withPanel(
@@ -231,55 +239,24 @@ export function createDashboard() {
       ),
     )
 
-    .withRow(new RowBuilder('Processes'))
+    .withRow(new RowBuilder('Callbacks'))
     .withPanel(
-      curve({
-        title: 'Processes that answer',
-        description: 'No worker: nothing starts. No intake: nothing can be handed in.',
+      stack({
+        title: 'Attempts to call back within an hour',
+        description: 'failed: given up after 24 h. refused: settings or DNS forbid the call.',
         unit: 'short',
-        lines: [{ expr: 'sum by (job) (up{job=~"intake|worker"})', legend: '{{job}}' }],
+        lines: [{ expr: 'sum by (outcome) (increase(diq_callbacks_total[1h]))', legend: '{{outcome}}' }],
       }),
     )
     .withPanel(
       curve({
-        title: 'Age of the reading of Redis',
-        description: 'Rising: Redis does not answer.',
-        unit: 's',
-        lines: [{ expr: 'diq_state_age_seconds', legend: '{{instance}}' }],
+        title: 'Callbacks to deliver',
+        description: 'Due, or waiting for another attempt.',
+        unit: 'short',
+        lines: [{ expr: 'max(diq_callbacks_pending)', legend: 'to deliver' }],
       }),
     )
-    .withPanel(
-      curve({
-        title: 'HTTP requests slower than',
-        description: '99th percentile by route.',
-        unit: 's',
-        lines: [
-          {
-            expr: 'histogram_quantile(0.99, sum by (le, route) (rate(diq_http_request_duration_seconds_bucket[5m])))',
-            legend: '{{route}}',
-          },
-        ],
-      }),
-    )
-    .withPanel(
-      curve({
-        title: 'Resident memory',
-        description: 'By process.',
-        unit: 'bytes',
-        lines: [
-          { expr: 'process_resident_memory_bytes{job=~"intake|worker"}', legend: '{{job}} {{instance}}' },
-        ],
-      }),
-    )
-    .withPanel(
-      curve({
-        title: 'Event loop lag, 99th percentile',
-        description: 'Above 100 ms for long: the process is overloaded.',
-        unit: 's',
-        lines: [
-          { expr: 'nodejs_eventloop_lag_p99_seconds{job=~"intake|worker"}', legend: '{{job}} {{instance}}' },
-        ],
-      }),
-    )
-    .build();
+    .withRow(new RowBuilder('Processes'));
+  for (const panel of processPanels()) dashboard.withPanel(panel);
+  return dashboard.build();
 }

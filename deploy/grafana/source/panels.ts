@@ -77,6 +77,18 @@ export function onAndOff(picture: Picture) {
   return described(new StateTimelinePanel(), picture).height(8).span(12);
 }
 
+/** For each share: below which value that much of what a histogram counted within the time lies. */
+export function quantiles(
+  shares: readonly number[],
+  histogram: string,
+  { over, legend }: { over: string; legend: string },
+): Line[] {
+  return shares.map((share) => ({
+    expr: `histogram_quantile(${share}, sum by (le) (rate(${histogram}_bucket[${over}])))`,
+    legend: `${share * 100} % ${legend}`,
+  }));
+}
+
 interface Describable<Self> {
   title(title: string): Self;
   description(text: string): Self;

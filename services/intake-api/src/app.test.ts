@@ -165,6 +165,8 @@ describe('the probes and metrics of the intake', () => {
       'diq_quota_used 0',
       'diq_quota_next_slot_seconds 0',
       'diq_slot_idle_seconds_total 0',
+      'diq_http_request_duration_seconds_count{method="POST",route="/v1/batches",status="503"} 0',
+      'diq_http_request_duration_seconds_count{method="POST",route="/v1/investigations",status="503"} 0',
     ];
     for (const line of series) assert.ok(text.includes(`\n${line}\n`), line);
     for (const name of [
@@ -230,6 +232,14 @@ describe('the probes and metrics while Redis is away', () => {
     await intake.anonymously().get('/livez').expect(200);
     const response = await intake.anonymously().get('/readyz').expect(503);
     assert.deepEqual(response.body, { status: 'unavailable', checks: { redis: 'does not answer' } });
+  });
+
+  it('count what is refused meanwhile as POSTs answered 503', async () => {
+    await intake.post('/v1/batches', { requests: [item(1)] }).expect(503);
+    const { text } = await intake.anonymously().get('/metrics').expect(200);
+    const refused =
+      /\ndiq_http_request_duration_seconds_count\{method="POST",route="[^"]+",status="503"\} 1\n/;
+    assert.match(text, refused);
   });
 
   it('are answered without Redis, with the age of what they show', async () => {

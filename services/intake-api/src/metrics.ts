@@ -42,6 +42,10 @@ export function createMetrics(): IntakeMetrics {
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers,
   });
+  // An alert compares these over time: the first refusal must be a rise.
+  for (const route of ['/v1/batches', '/v1/investigations']) {
+    requestDuration.zero({ method: 'POST', route, status: 503 });
+  }
   const slotIdle = new Counter({
     name: 'diq_slot_idle_seconds_total',
     help: 'Time during which a slot was free although work was ready and no hold was on, as this intake sees it. Rising: nobody calls.',

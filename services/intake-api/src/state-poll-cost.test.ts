@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import type { Redis } from 'ioredis';
+import { keySpace as keySpaceOf } from '@diq/contracts/key-space.ts';
 import { createRequestReader } from '@diq/queue/read-requests.ts';
 import { storeKeys } from '@diq/queue/store-keys.ts';
 import { createLedger } from '@diq/quota/ledger.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
+import { waitFor } from '@diq/testing/wait-for.ts';
+import { useIntake } from './test-support/intake-under-test.ts';
 
 const keySpace = 'test:{cost}';
 const queued = 200_000;
@@ -15,12 +20,7 @@ describe('a reading of queue and quota while 200,000 requests wait', function ()
   this.timeout(20_000);
   const redis = useEmbeddedRedis();
 
-  before('let so many wait', async () => {
-    const fill = `for i = 1, ARGV[1] do redis.call('ZADD', KEYS[1], ARGV[2] + i, 'dispatch-' .. ARGV[2] + i) end`;
-    for (let first = 0; first < queued; first += 10_000) {
-      await redis.client.eval(fill, 1, storeKeys(keySpace).waiting, 10_000, first);
-    }
-  });
+  before('let so many wait', () => letWait(redis.client, keySpace));
 
   async function read(): Promise<void> {
     const ledger = createLedger(redis.client, keySpace, {
@@ -59,3 +59,36 @@ describe('a reading of queue and quota while 200,000 requests wait', function ()
     assert.ok((await sent()) - before - empty < 1_000);
   });
 });
+
+describe('a scrape while 200,000 requests wait', function () {
+  this.timeout(20_000);
+  const redis = useEmbeddedRedis();
+  const tenantId = randomUUID();
+  const intake = useIntake(redis, { AZURE_TENANT_ID: tenantId });
+
+  before('let so many wait', () =>
+    letWait(redis.client, keySpaceOf({ tenantId, operation: 'initiateInvestigation' })),
+  );
+
+  it('takes less than 50 ms', async () => {
+    const scrape = async () => (await fetch(`${intake.url}/metrics`)).text();
+    // At 5 an hour: 200,000 calls need more than a hundred million seconds.
+    await waitFor(async () => /\ndiq_queue_drain_seconds 1\d{8}/.test(await scrape()), { what: 'a reading' });
+    const tookMs: number[] = [];
+    for (let i = 0; i < 9; i += 1) {
+      const startedAtMs = performance.now();
+      await scrape();
+      tookMs.push(performance.now() - startedAtMs);
+    }
+    // What else the machine does may slow some of them down.
+    const medianMs = tookMs.toSorted((a, b) => a - b)[4] ?? Infinity;
+    assert.ok(medianMs < 50, `${medianMs} ms`);
+  });
+});
+
+async function letWait(redis: Redis, space: string): Promise<void> {
+  const fill = `for i = 1, ARGV[1] do redis.call('ZADD', KEYS[1], ARGV[2] + i, 'dispatch-' .. ARGV[2] + i) end`;
+  for (let first = 0; first < queued; first += 10_000) {
+    await redis.eval(fill, 1, storeKeys(space).waiting, 10_000, first);
+  }
+}

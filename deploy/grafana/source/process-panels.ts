@@ -1,0 +1,46 @@
+import { curve } from './panels.ts';
+
+/** Whether the processes are there and well. */
+export function processPanels() {
+  return [
+    curve({
+      title: 'Processes that answer',
+      description: 'No worker: nothing starts. No intake: nothing can be handed in.',
+      unit: 'short',
+      lines: [{ expr: 'sum by (job) (up{job=~"intake|worker"})', legend: '{{job}}' }],
+    }),
+    curve({
+      title: 'Age of the reading of Redis',
+      description: 'Rising: Redis does not answer.',
+      unit: 's',
+      lines: [{ expr: 'diq_state_age_seconds', legend: '{{instance}}' }],
+    }),
+    curve({
+      title: 'HTTP requests slower than',
+      description: '99th percentile by route.',
+      unit: 's',
+      lines: [
+        {
+          expr: 'histogram_quantile(0.99, sum by (le, route) (rate(diq_http_request_duration_seconds_bucket[5m])))',
+          legend: '{{route}}',
+        },
+      ],
+    }),
+    curve({
+      title: 'Resident memory',
+      description: 'By process.',
+      unit: 'bytes',
+      lines: [
+        { expr: 'process_resident_memory_bytes{job=~"intake|worker"}', legend: '{{job}} {{instance}}' },
+      ],
+    }),
+    curve({
+      title: 'Event loop lag, 99th percentile',
+      description: 'Above 100 ms for long: the process is overloaded.',
+      unit: 's',
+      lines: [
+        { expr: 'nodejs_eventloop_lag_p99_seconds{job=~"intake|worker"}', legend: '{{job}} {{instance}}' },
+      ],
+    }),
+  ];
+}
