@@ -10,6 +10,8 @@ const callLog = z.object({
   calls: z.array(
     z.object({
       atMs: z.number(),
+      /** The same moment by the wall clock. */
+      at: z.string().optional(),
       machineId: z.string(),
       traceparent: z.string().optional(),
       status: z.union([z.number(), z.string()]).optional(),
