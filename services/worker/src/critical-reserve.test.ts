@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import type { Priority } from '@diq/contracts/priority.ts';
+import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { criticalReserve } from './critical-reserve.ts';
+import { useBench } from './test-support/use-bench.ts';
 import { deferred, inTurn, loopWorld, ticketNamed, useDrawLoops, view } from './test-support/loop-world.ts';
 
 /** A queue in which the first ticket is of this class, and every other of the second. */
@@ -8,8 +10,12 @@ function reserveWith(reserveForCritical: number, next: Priority | undefined, dra
   return criticalReserve(
     { reserveForCritical },
     {
-      tickets: { next: async () => (next === undefined ? undefined : 'next') },
-      dispatches: { classOf: async (id) => (id === 'next' ? next : drawn) },
+      tickets: {
+        next: async () => (next === undefined ? undefined : 'next'),
+        nextOnes: async () => ['next'],
+        setRanks: async () => assert.fail('nobody is to be moved'),
+      },
+      dispatches: { classOf: async (id) => (id === 'next' ? next : drawn), firstOf: async () => undefined },
     },
   );
 }
@@ -69,5 +75,33 @@ describe('slots kept for critical requests', () => {
     const { options } = loopWorld(reserveWith(0, 'low'));
     start({ ...options, serve: standStill(() => served.resolve()) });
     await served.promise;
+  });
+});
+
+describe('a slot kept for critical requests, on the queue', () => {
+  const suite = useBench(useEmbeddedRedis());
+
+  it('goes to the critical request behind one that was moved to the head, which keeps its place behind it', async () => {
+    const { bench } = suite;
+    const worker = await suite.openWorker();
+    const [moved, other] = [
+      await bench.accept({ priority: 'low' }),
+      await bench.accept({ priority: 'high' }),
+    ];
+    await worker.tickets.setRanks([{ dispatchId: moved.dispatchId, rank: 900 }]);
+    const { isCriticalNext, isCritical } = criticalReserve({ reserveForCritical: 1 }, worker);
+    assert.equal(await isCriticalNext(), false);
+    assert.deepEqual(await worker.tickets.nextOnes(9), [moved.dispatchId, other.dispatchId]);
+
+    const critical = await bench.accept({ priority: 'critical' });
+    assert.equal(await worker.tickets.next(), moved.dispatchId);
+    assert.equal(await isCriticalNext(), true);
+    const order = [critical.dispatchId, moved.dispatchId, other.dispatchId];
+    assert.deepEqual(await worker.tickets.nextOnes(9), order);
+    const ticket = await worker.drawer.draw();
+    assert.ok(ticket && (await isCritical(ticket)));
+    assert.equal(await worker.serve(ticket), 'kept');
+    assert.equal((await bench.read(critical.requestId)).status, 'started');
+    assert.equal(await isCriticalNext(), false);
   });
 });

@@ -246,6 +246,33 @@ describe('what a dead worker left behind', () => {
     assert.ok(worker.logLines.some((line) => line.includes(poison.dispatchId) && line.includes('"error"')));
   });
 
+  it('is unknown where it cannot be read, or is gone, and its machine is free again', async () => {
+    const worker = await suite.openWorker({ ...timeouts, limit: 20 });
+    const { redis, keys } = suite.bench;
+    for (const damage of [
+      (id: string) => redis.hset(keys.dispatch(id), 'createdAt', 'yesterday'),
+      (id: string) => redis.hdel(keys.dispatch(id), 'state'),
+    ]) {
+      const poison = await begunBy(worker);
+      const { machineId } = await suite.bench.read(poison.requestId);
+      await damage(poison.dispatchId);
+      await pastDeadline(poison);
+      assert.equal(await worker.recover(), 1);
+      const { status, error, attempts } = await suite.bench.read(poison.requestId);
+      assert.deepEqual([status, error?.code, attempts], ['unknown', 'payload_unreadable', 1]);
+      const next = await suite.bench.accept({ machineId });
+      assert.equal((await suite.bench.read(next.requestId)).coalescedWith, undefined);
+      await worker.dispatches.endWaiting(next.dispatchId, { status: 'cancelled', attempts: 0 });
+      await worker.tickets.remove(next.dispatchId);
+    }
+    const gone = await begunBy(worker);
+    await redis.del(keys.dispatch(gone.dispatchId));
+    await pastDeadline(gone);
+    assert.equal(await worker.recover(), 1);
+    assert.equal(await redis.zcard(keys.sending), 0);
+    assert.equal(await worker.recover(), 0);
+  });
+
   it('is looked up when what was recorded cannot be read', async () => {
     const worker = await suite.openWorker(timeouts);
     const texts = ['{"kind":"settle","settlement":{"status":"paused","attempts":1}}', '{"kind":'];

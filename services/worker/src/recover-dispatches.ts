@@ -6,6 +6,7 @@ import type { Dispatch, DispatchStore } from '@diq/queue/dispatch-store.ts';
 import type { TicketQueue } from '@diq/queue/ticket-queue.ts';
 import type { Ledger } from '@diq/quota/ledger.ts';
 import { aboutDispatch } from './about-dispatch.ts';
+import { endUnreadable, readDispatch } from './end-unreadable.ts';
 import { abandonedCall } from './consequence.ts';
 import type { Consequence } from './consequence.ts';
 import { moveRequests } from './move-requests.ts';
@@ -57,12 +58,16 @@ export async function recoverDispatches(options: RecoveryOptions): Promise<numbe
   let finished = 0;
   for (const id of ids) {
     try {
-      const dispatch = await dispatches.find(id);
-      if (dispatch?.state !== 'sending' || dispatch.callId === undefined) continue;
+      const dispatch = await readDispatch(id, dispatches);
+      if (dispatch === undefined || dispatch === 'unreadable') {
+        if (await endUnreadable(id, options)) finished += 1;
+        continue;
+      }
+      if (dispatch.state !== 'sending' || dispatch.callId === undefined) continue;
       await finish(dispatch, dispatch.callId, options);
       finished += 1;
     } catch (error) {
-      // One that cannot be read, another version's perhaps, must not keep the others waiting for ever.
+      // One that cannot be finished must not keep the others waiting for ever.
       logger.error({ err: error, dispatchId: id }, 'could not be finished for a dead worker');
     }
   }

@@ -47,6 +47,18 @@ describe('a drawn ticket', () => {
     assert.equal(await worker.tickets.countAll(), 0);
   });
 
+  it('takes a dispatch that is gone out of what waits, and the others go on', async () => {
+    const worker = await suite.openWorker();
+    const { redis, keys } = suite.bench;
+    const [gone, other] = [await suite.bench.accept(), await suite.bench.accept()];
+    await redis.del(keys.dispatch(gone.dispatchId));
+    assert.equal(await worker.serveNext(), 'released');
+    assert.equal(await worker.serveNext(), 'kept');
+    assert.equal((await suite.bench.read(other.requestId)).status, 'started');
+    assert.equal(await worker.dispatches.countWaiting(), 0);
+    assert.equal(await worker.tickets.countAll(), 0);
+  });
+
   it('fails its dispatch visibly when the dispatch itself is corrupt, and the others go on', async () => {
     const worker = await suite.openWorker({ limit: 20 });
     const { redis, keys } = suite.bench;

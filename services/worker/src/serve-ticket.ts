@@ -1,8 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { z } from 'zod';
 import type { Logger } from '@diq/runtime/logger.ts';
-import type { Dispatch, DispatchStore } from '@diq/queue/dispatch-store.ts';
+import type { DispatchStore } from '@diq/queue/dispatch-store.ts';
 import type { Permit } from '@diq/quota/permit-limiter.ts';
+import { readDispatch, unreadable } from './end-unreadable.ts';
 import { runDispatch } from './run-dispatch.ts';
 import type { DispatchSteps, TicketFate } from './run-dispatch.ts';
 import type { DrawnTicket } from './ticket-drawer.ts';
@@ -42,39 +42,26 @@ export function createServeTicket(options: ServeTicketOptions) {
 
 async function serve(ticket: DrawnTicket, permit: Permit, options: ServeTicketOptions): Promise<TicketFate> {
   const dispatch = await readDispatch(ticket.dispatchId, options.dispatches);
-  if (dispatch === undefined) return 'done';
-  if (dispatch !== 'unreadable' && ticket.isReadable) {
+  if (dispatch !== undefined && dispatch !== 'unreadable' && ticket.isReadable) {
     return runDispatch(dispatch, permit, options.steps, Date.now());
   }
+  // Put back, it would be drawn again at once, before everybody behind it.
   await failUnreadable(ticket.dispatchId, options);
   return 'done';
 }
 
-async function readDispatch(
-  id: string,
-  dispatches: DispatchStore,
-): Promise<Dispatch | 'unreadable' | undefined> {
-  try {
-    return await dispatches.find(id);
-  } catch (error) {
-    // Put back, it would be drawn again at once, before everybody behind it.
-    if (error instanceof z.ZodError || error instanceof SyntaxError) return 'unreadable';
-    throw error;
-  }
-}
-
-/** What another version wrote may mean something else than it seems to: it is failed visibly, and blocks nobody. */
+/**
+ * What another version wrote may mean something else than it seems to: it is failed visibly, and blocks nobody. So is what
+ * is gone, where the queue still counts it.
+ */
 async function failUnreadable(
   dispatchId: string,
   { dispatches, steps, logger }: ServeTicketOptions,
 ): Promise<void> {
-  const error = {
-    code: 'payload_unreadable',
-    message: 'The queue holds this request in a form that this version of the worker does not understand.',
-  };
   const callId = steps.newCallId();
-  await dispatches.begin(dispatchId, callId);
-  await dispatches.settle(dispatchId, callId, { status: 'failed', error, attempts: 0 });
+  const { moved } = await dispatches.begin(dispatchId, callId);
+  if (!moved) return;
+  await dispatches.settle(dispatchId, callId, { status: 'failed', error: unreadable, attempts: 0 });
   logger.error({ dispatchId }, 'ticket or request unreadable, dispatch failed');
 }
 

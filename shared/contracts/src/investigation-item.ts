@@ -7,10 +7,23 @@ export const maxCommentLength = 4_000;
 
 const maxCorrelationEntries = 20;
 
+/**
+ * Half of a character, as it is left where a text was cut between the two, becomes the mark for what cannot be shown: not
+ * everybody who reads JSON takes it.
+ */
+const wholeCharacters = (text: string) => text.replaceAll(/\p{Surrogate}/gu, '\uFFFD');
+
 const correlationFields = z
   .record(
-    z.string().min(1, 'must have a name').max(64, 'must have a name of at most 64 characters'),
-    z.string({ error: 'must be a string' }).max(256, 'must have at most 256 characters'),
+    z
+      .string()
+      .min(1, 'must have a name')
+      .max(64, 'must have a name of at most 64 characters')
+      .overwrite(wholeCharacters),
+    z
+      .string({ error: 'must be a string' })
+      .max(256, 'must have at most 256 characters')
+      .overwrite(wholeCharacters),
     { error: 'must be an object of strings' },
   )
   .refine(
@@ -40,7 +53,8 @@ const shareable = {
   comment: z
     .string({ error: 'must be a string' })
     .max(maxCommentLength, `must have at most ${maxCommentLength} characters`)
-    .refine((text) => text.trim() !== '', 'must not be empty'),
+    .refine((text) => text.trim() !== '', 'must not be empty')
+    .overwrite(wholeCharacters),
   priority: z
     .enum(priorities, { error: `must be one of ${priorities.join(', ')}` })
     .describe('How much sooner it goes. First come, first served within a class; sources take turns.'),
@@ -54,6 +68,7 @@ const shareable = {
     .string({ error: 'must be a string' })
     .min(1, 'must not be empty')
     .max(128, 'must have at most 128 characters')
+    .overwrite(wholeCharacters)
     .describe('Who asks: a platform, a playbook. Without one it is the API key.'),
   correlation: correlation.describe('Given back with the request: incident, case, run.'),
   strict: z

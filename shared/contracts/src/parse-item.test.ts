@@ -161,6 +161,18 @@ describe('parseItem', () => {
     });
   }
 
+  it('takes texts that were cut in the middle of a character, and no half of it', () => {
+    const half = 'cut \ud83d';
+    const given = { machineId: 'a'.repeat(40), comment: half, source: half, correlation: { [half]: half } };
+    const parsed = parseItem(given, 0);
+    const whole = 'cut \ufffd';
+    assert.ok(parsed.ok);
+    const { comment, source, correlation } = parsed.item;
+    assert.deepEqual([comment, source, correlation], [whole, whole, { [whole]: whole }]);
+    const emoji = parseItem({ ...given, comment: 'whole \u{1f600}' }, 0);
+    assert.ok(emoji.ok && emoji.item.comment === 'whole \u{1f600}');
+  });
+
   it('names all faults of an item at once', () => {
     assert.deepEqual(parseItem({ machineId: 'ws-0042', comment: '', colour: 'red' }, nowMs), {
       ok: false,

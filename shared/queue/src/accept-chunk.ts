@@ -66,10 +66,21 @@ const placed = z
 const reply = z.array(z.string());
 const partsPerRequest = 5;
 
+/** A request arrives later than the last of the queue's priorities tells. Accepting it would turn the order upside down. */
+export class OrderScaleError extends RangeError {
+  constructor(options: ErrorOptions) {
+    super(
+      'The queue has not been empty for almost four years and has no priorities left: let it run empty.',
+      options,
+    );
+    this.name = 'OrderScaleError';
+  }
+}
+
 /**
  * Records some hundred requests with their dispatches in one script; see `lua/accept.lua`.
  *
- * @throws RangeError when the time of arrival is off the scale of the queue's priorities
+ * @throws OrderScaleError
  */
 export async function acceptChunk(
   redis: Redis,
@@ -100,13 +111,7 @@ function argumentsOf(request: NewRequest): (string | number)[] {
   ];
 }
 
-/** Better than an order turned upside down. */
 function refuseScale(error: unknown): never {
-  if (error instanceof Error && error.message.includes('ORDER_SCALE')) {
-    throw new RangeError(
-      'the queue has not been empty for almost four years and has no priorities left: let it run empty',
-      { cause: error },
-    );
-  }
-  throw error;
+  const isOffScale = error instanceof Error && error.message.includes('ORDER_SCALE');
+  throw isOffScale ? new OrderScaleError({ cause: error }) : error;
 }

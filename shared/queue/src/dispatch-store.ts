@@ -53,6 +53,10 @@ export interface DispatchStore {
   find(id: string): Promise<Dispatch | undefined>;
   /** The most urgent class of its requests; `undefined` for an unknown dispatch. */
   classOf(id: string): Promise<Priority | undefined>;
+  /** The first of these dispatches that is of this class; nothing is read while none of it waits. */
+  firstOf(priority: Priority, ids: () => Promise<readonly string[]>): Promise<string | undefined>;
+  /** The call in whose hands it is, also where the dispatch cannot be read otherwise. */
+  callOf(id: string): Promise<string | undefined>;
   /** The last gate before a call: from here on the dispatch is in the hands of this call alone. */
   begin(id: string, callId: string): Promise<Moved>;
   /** Back to its place: the call never left, was throttled or not allowed, or was looked up and is to be made again. */
@@ -158,6 +162,15 @@ export function createDispatchStore(
       const found = await redis.hget(keys.dispatch(id), 'class');
       return priorities.find((priority) => priority === found);
     },
+    async firstOf(priority, readIds) {
+      if (Number((await redis.hget(keys.order, `waiting:${priority}`)) ?? 0) <= 0) return undefined;
+      const ids = await readIds();
+      const pipeline = redis.pipeline();
+      for (const id of ids) pipeline.hget(keys.dispatch(id), 'class');
+      const classes = ids.length > 0 ? await repliesOf(pipeline) : [];
+      return ids.find((_, i) => classes[i] === priority);
+    },
+    callOf: async (id) => (await redis.hget(keys.dispatch(id), 'call')) ?? undefined,
     begin: (id, callId) => move(id, callId, 'waiting', 'sending', 'dispatching'),
     giveBack: (id, callId) => move(id, callId, inHand, 'waiting', 'queued'),
     reconcile: (id, callId, { cause, error }, firstLookInMs) =>

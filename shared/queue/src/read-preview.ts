@@ -36,11 +36,11 @@ export interface PreviewReader {
 const chunkSize = 500;
 
 const dispatchReply = z.object({
-  first: z.string().default(''),
-  state: z.string().optional(),
-  class: z.enum(priorities).catch('medium'),
-  tag: z.coerce.number().default(0),
-  priority: z.coerce.number().default(0),
+  first: z.string(),
+  state: z.enum(['waiting', 'sending', 'reconciling']),
+  class: z.enum(priorities),
+  tag: z.coerce.number(),
+  priority: z.coerce.number(),
 });
 const recentReply = z.object({
   request: z.string(),
@@ -62,11 +62,14 @@ export function createPreviewReader(
     for (const { id } of found) pipeline.zcard(`${keys.dispatch(id)}:joined`);
     const replies = await repliesOf(pipeline);
     const positions = await tickets.positions(found.map(({ id }) => id));
-    return found.map(({ machineId, id }, i) => {
-      const { first, state, class: priority, tag, priority: rank } = dispatchReply.parse(replies[i]);
+    return found.flatMap(({ machineId, id }, i) => {
+      // One that is corrupt or gone is joined by nobody.
+      const { data } = dispatchReply.safeParse(replies[i]);
+      if (!data) return [];
+      const { first, state, class: priority, tag, priority: rank } = data;
       const position = state === 'waiting' ? positions[i] : undefined;
       const joined = Number(replies[found.length + i]);
-      return [machineId, { id, first, priority, tagMs: tag, rank, position, joined }] as const;
+      return [[machineId, { id, first, priority, tagMs: tag, rank, position, joined }] as const];
     });
   }
 

@@ -5,6 +5,7 @@ import { createAuditLog } from './audit-log.ts';
 import { createDispatchStore } from './dispatch-store.ts';
 import { defaultOrderRules } from './order.ts';
 import { createRequestLevers } from './request-levers.ts';
+import { storeKeys } from './store-keys.ts';
 import type { RequestLevers } from './request-levers.ts';
 import {
   arrivedAtMs,
@@ -43,6 +44,34 @@ describe('levers on a request', () => {
   };
   const entries = async () =>
     (await createAuditLog(store.redis, keySpace, hourMs).page(10)).entries.map(({ entry }) => entry);
+
+  describe('change of a request that is hard to read', () => {
+    const half = { comment: 'half a character: \ud800', source: 'half \ud800' };
+
+    it('changes it, and one that it shares a call with', async () => {
+      const [odd, joined] = [await submit(half), await submit({ comment: 'whole' })];
+      assert.deepEqual(await levers.change(joined, { priority: 'critical' }, anna), { kind: 'done' });
+      assert.deepEqual(await levers.change(odd, { priority: 'low' }, anna), { kind: 'done' });
+      assert.equal((await store.dispatchOf(odd)).priority, 'critical');
+      assert.deepEqual(await levers.change(joined, { priority: 'low' }, anna), { kind: 'done' });
+      assert.equal((await store.dispatchOf(odd)).priority, 'low');
+      assert.match((await store.request(odd)).document.comment, /^half a character: /);
+    });
+
+    it('leaves nothing half done where its dispatch is corrupt or gone', async () => {
+      const { dispatch } = storeKeys(keySpace);
+      for (const damage of [
+        (key: string) => store.redis.hdel(key, 'first'),
+        (key: string) => store.redis.del(key),
+      ]) {
+        const id = await submit();
+        await damage(dispatch((await store.request(id)).dispatchId));
+        assert.deepEqual(await levers.change(id, { priority: 'high' }, anna), { kind: 'done' });
+        assert.equal((await store.request(id)).document.priority, 'high');
+        assert.equal((await entries())[0]?.['requestId'], id);
+      }
+    });
+  });
 
   describe('cancel', () => {
     it('ends a request that waits alone, with its dispatch and its ticket, and frees the machine', async () => {

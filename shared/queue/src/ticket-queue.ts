@@ -34,6 +34,8 @@ export interface TicketQueue {
   setRanks(tickets: readonly Pick<Ticket, 'dispatchId' | 'rank'>[]): Promise<void>;
   /** The dispatch whose ticket is drawn next. */
   next(): Promise<string | undefined>;
+  /** Those whose tickets are drawn next, at most so many. */
+  nextOnes(limit: number): Promise<string[]>;
   /** Takes out a ticket that has nothing left to do. One that somebody holds stays. */
   remove(dispatchId: string): Promise<void>;
   /** The same for some hundred at once. */
@@ -124,6 +126,7 @@ export function createTicketQueue(
       const [first] = await redis.zrange(prioritizedKey, 0, '0');
       return first;
     },
+    nextOnes: (limit) => redis.zrange(prioritizedKey, 0, String(limit - 1)),
     async remove(dispatchId) {
       await queue.remove(dispatchId);
     },

@@ -1,7 +1,10 @@
 import type { ErrorRequestHandler, RequestHandler } from 'express';
 import { errorCatalogue } from '@diq/contracts/error-catalogue.ts';
+import { OrderScaleError } from '@diq/queue/accept-chunk.ts';
+import { TooManyJoinedError } from '@diq/queue/accept-requests.ts';
 import { isRedisTrouble } from '../is-redis-trouble.ts';
 import { ProblemError } from '../problem-error.ts';
+import { retryAfterSeconds } from '../retry-after.ts';
 import { pathOf } from './access-log.ts';
 
 /** Long enough for a restart or a failover to go on, short enough to be back soon after it. */
@@ -14,7 +17,8 @@ export const answerWithProblem: ErrorRequestHandler = (error: unknown, request, 
     return;
   }
   const problem = toProblem(error);
-  if (problem.code === 'internal_error') request.log.error({ err: error }, 'request failed');
+  if (problem.code === 'internal_error' || error instanceof OrderScaleError)
+    request.log.error({ err: error }, 'request failed');
   if (problem.code === 'redis_unavailable') {
     request.log.warn({ reason: error instanceof Error ? error.message : '' }, 'redis unavailable');
   }
@@ -43,6 +47,14 @@ export const routeNotFound: RequestHandler = () => {
 function toProblem(error: unknown): ProblemError {
   if (error instanceof ProblemError) return error;
   if (isClientError(error)) return fromClientError(error);
+  // Room comes with a call, or when the queue is empty: nobody knows when.
+  const whenever = { 'Retry-After': retryAfterSeconds(undefined) };
+  if (error instanceof TooManyJoinedError) {
+    return new ProblemError('too_many_joined', { detail: error.message, headers: whenever });
+  }
+  if (error instanceof OrderScaleError) {
+    return new ProblemError('backlog_full', { detail: error.message, headers: whenever });
+  }
   if (isRedisTrouble(error)) {
     return new ProblemError('redis_unavailable', {
       detail: 'Nothing is lost that was acknowledged. Try again after the time in Retry-After.',

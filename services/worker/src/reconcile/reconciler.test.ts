@@ -119,6 +119,9 @@ describe('a call without a readable answer', () => {
       await suite.bench.redis.hset(suite.bench.keys.request(poison.requestId), 'doc', doc);
       const lost = await suite.lose(madeAndSilent, patient);
       assert.equal((await suite.untilOver(lost)).status, 'started');
+      const { status, error } = await suite.bench.redis.hgetall(suite.bench.keys.request(poison.requestId));
+      assert.equal(status, 'unknown', 'that one ends too');
+      assert.match(error ?? '', /payload_unreadable/);
     });
   });
 

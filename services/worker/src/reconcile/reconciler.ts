@@ -4,6 +4,7 @@ import type { TicketQueue } from '@diq/queue/ticket-queue.ts';
 import type { DefenderReader } from '../defender/defender-reader.ts';
 import type { TokenProvider } from '../defender/token-provider.ts';
 import { aboutDispatch } from '../about-dispatch.ts';
+import { endUnreadable, readDispatch } from '../end-unreadable.ts';
 import type { WorkerMetrics } from '../metrics.ts';
 import { lookUp } from './look-up.ts';
 import type { LookedUp } from './look-up.ts';
@@ -48,7 +49,11 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   let isClosed = false;
 
   async function look(id: string, nowMs: number): Promise<void> {
-    const dispatch = await dispatches.find(id);
+    const dispatch = await readDispatch(id, dispatches);
+    if (dispatch === undefined || dispatch === 'unreadable') {
+      await endUnreadable(id, options);
+      return;
+    }
     if (!isInDoubt(dispatch)) return;
     const { machineId, sentAtMs, doubt, doubtedAtMs = sentAtMs, calls } = dispatch;
     const call = {
@@ -86,9 +91,9 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   };
 }
 
-function isInDoubt(dispatch: Dispatch | undefined): dispatch is InDoubt {
+function isInDoubt(dispatch: Dispatch): dispatch is InDoubt {
   return (
-    dispatch?.state === 'reconciling' &&
+    dispatch.state === 'reconciling' &&
     dispatch.callId !== undefined &&
     dispatch.sentAtMs !== undefined &&
     dispatch.doubt !== undefined

@@ -62,6 +62,14 @@ end
 local open, recent_starts, is_any_known = {}, {}, false
 local added = { waiting = {}, machines = {}, by_machine = {}, by_source = {}, listed = {}, deadlines = {} }
 
+-- What is corrupt, or gone, cannot be joined: its machine gets a dispatch of its own, and nobody is refused for it.
+local function can_be_joined(dispatch_id)
+  local state, first, class, tag, rank = unpack(
+    redis.call('HMGET', space .. ':dispatch:' .. dispatch_id, 'state', 'first', 'class', 'tag', 'priority'))
+  return (state == 'waiting' or state == 'sending' or state == 'reconciling')
+    and first and urgency[class] and tonumber(tag) and tonumber(rank) and true or false
+end
+
 local function read_ahead()
   local machines, recents, requests = {}, {}, {}
   for i = 8, #ARGV, 10 do
@@ -72,7 +80,10 @@ local function read_ahead()
   local dispatches = redis.call('HMGET', machines_key, unpack(machines))
   local starts = reuse_for > 0 and redis.call('MGET', unpack(recents)) or {}
   for i, machine in ipairs(machines) do
-    open[machine], recent_starts[machine] = dispatches[i] or nil, starts[i] or nil
+    recent_starts[machine] = starts[i] or nil
+    if dispatches[i] and open[machine] == nil then
+      open[machine] = can_be_joined(dispatches[i]) and dispatches[i] or nil
+    end
   end
   is_any_known = redis.call('EXISTS', unpack(requests)) > 0
 end

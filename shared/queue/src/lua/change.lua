@@ -35,18 +35,28 @@ else
   redis.call('ZADD', deadlines_key, not_after, request_id)
 end
 
+-- cjson does not read every JSON that JavaScript writes: half a character in a comment is enough. Of the text before it,
+-- where the priority stands, nothing is lost; quotes in a caller's own words are escaped, so they are not taken for it.
+local function class_in(its_doc)
+  local is_json, asked = pcall(cjson.decode, its_doc)
+  local its_class = is_json and type(asked) == 'table' and asked.priority
+    or its_doc and string.match(its_doc, '"priority":"(%a+)"')
+  return urgency[its_class or ''] and its_class or nil
+end
+
 local dispatch_key = space .. ':dispatch:' .. dispatch_id
 local first, class = unpack(redis.call('HMGET', dispatch_key, 'first', 'class'))
 local requests = redis.call('ZRANGE', dispatch_key .. ':joined', 0, -1)
-requests[#requests + 1] = first
+requests[#requests + 1] = first or nil
 
--- The most urgent class and the latest deadline, nil where one of the requests has none.
+-- The most urgent class and the latest deadline, nil where one of the requests has none. What is corrupt, or gone, counts
+-- for nothing here: the worker ends it.
 local best, latest = nil, 0
 for _, id in ipairs(requests) do
   local its_key = space .. ':request:' .. id
   local deadline = redis.call('HGET', its_key, 'notAfter')
-  local its_class = cjson.decode(doc_of(its_key)).priority
-  if not best or urgency[its_class] < urgency[best] then
+  local its_class = class_in(doc_of(its_key))
+  if its_class and (not best or urgency[its_class] < urgency[best]) then
     best = its_class
   end
   latest = latest and deadline and math.max(latest, tonumber(deadline)) or nil
@@ -57,7 +67,9 @@ else
   redis.call('HDEL', dispatch_key, 'notAfter')
 end
 
-if urgency[best] < urgency[class] then
+if not best or not urgency[class or ''] then
+  -- No order to keep.
+elseif urgency[best] < urgency[class] then
   lift(dispatch_id, best, turn_of, arrived_at)
 elseif urgency[best] > urgency[class] then
   -- As if it had come in this class from the first. One that was moved to the head stays there.
@@ -80,4 +92,4 @@ end
 redis.call('HSET', dispatch_key, 'lifted', 1)
 write_order(arrived_at)
 audit(space .. ':audit', ARGV[10], ARGV[11])
-return { 'changed', dispatch_id, tonumber(redis.call('HGET', dispatch_key, 'priority')) }
+return { 'changed', dispatch_id, tonumber(redis.call('HGET', dispatch_key, 'priority')) or highest_rank }

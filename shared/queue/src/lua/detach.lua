@@ -96,6 +96,12 @@ local function close_dispatch(dispatch_id, machine, call_id)
   redis.call('PEXPIRE', dispatch_key .. ':joined', retention)
 end
 
+-- The machine that a request asked for, '' where that cannot be read.
+local function machine_in(doc)
+  local is_json, asked = pcall(cjson.decode, doc)
+  return is_json and type(asked) == 'table' and type(asked.machineId) == 'string' and asked.machineId or ''
+end
+
 -- Takes a queued request out of its dispatch and ends it with this status. The next one that joined takes the first
 -- one's place; with the last one the dispatch ends, and its ticket has nothing left to do.
 --
@@ -112,13 +118,18 @@ local function detach(request_id, status, fields)
   if #fields > 0 then
     redis.call('HSET', request_key, unpack(fields))
   end
+  -- Its dispatch may be corrupt or gone: one such request must not keep all others from being cancelled or expiring.
+  dispatch_id = dispatch_id or ''
   local dispatch_key = space .. ':dispatch:' .. dispatch_id
   local first, machine, class = unpack(redis.call('HMGET', dispatch_key, 'first', 'machine', 'class'))
+  machine = machine or machine_in(doc_of(request_key))
   change_status(request_id, old_status, status, machine, batch_id, callback)
   redis.call('ZREM', deadlines_key, request_id)
   if first ~= request_id then
     redis.call('ZREM', dispatch_key .. ':joined', request_id)
-    return true, dispatch_id, false
+    if first or redis.call('ZCARD', dispatch_key .. ':joined') > 0 then
+      return true, dispatch_id, false
+    end
   end
   local next_one = redis.call('ZPOPMIN', dispatch_key .. ':joined')[1]
   if next_one then

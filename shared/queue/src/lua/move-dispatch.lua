@@ -27,16 +27,15 @@ local dispatch_key = space .. ':dispatch:' .. dispatch_id
 local state, owner, machine, created, calls, class, tag, sent_at = unpack(redis.call('HMGET', dispatch_key,
   'state', 'call', 'machine', 'createdAt', 'calls', 'class', 'tag', 'sentAt'))
 state, owner, calls = state or 'missing', owner or '', tonumber(calls) or 0
--- What is corrupt must be able to end, and to let go of its machine. Without a readable state it is where the indexes
--- have it.
+-- What is corrupt, or gone, must be able to end, and to let go of its machine. Without a readable state it is where the
+-- indexes have it.
 if not machine then
-  local first = redis.call('HGET', dispatch_key, 'first') or ''
-  local is_json, asked = pcall(cjson.decode, doc_of(space .. ':request:' .. first))
-  machine = is_json and type(asked) == 'table' and type(asked.machineId) == 'string' and asked.machineId or ''
+  machine = machine_in(doc_of(space .. ':request:' .. (redis.call('HGET', dispatch_key, 'first') or '')))
 end
-if not string.find('|waiting|sending|reconciling|settled|missing|', '|' .. state .. '|', 1, true) then
+if not string.find('|waiting|sending|reconciling|settled|', '|' .. state .. '|', 1, true) then
   state = redis.call('ZSCORE', sending_key, dispatch_id) and 'sending'
-    or redis.call('ZSCORE', reconciling_key, dispatch_id) and 'reconciling' or 'waiting'
+    or redis.call('ZSCORE', reconciling_key, dispatch_id) and 'reconciling'
+    or redis.call('ZSCORE', waiting_key, dispatch_id) and 'waiting' or 'missing'
 end
 if state == to and owner == call_id then
   return { 1, {}, {} }

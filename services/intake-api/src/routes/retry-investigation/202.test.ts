@@ -46,6 +46,22 @@ describe('POST /v1/investigations/{id}/retry of what failed or is unknown', () =
     });
   }
 
+  it("uses a turn of whoever retries where no source is named, not that of everybody's", async () => {
+    const submitAs = async (key: 'operator' | 'playbook', number: number) => {
+      const { body } = await intake.as(key, 'post', '/v1/investigations', item(number)).expect(202);
+      return (body as RequestDocument).id;
+    };
+    const id = await submitAs('operator', 10);
+    await makeCall(intake, machineId(10), { status: 'failed', error, attempts: 1 });
+    await submitAs('playbook', 11);
+    for (const number of [12, 13]) await submitAs('operator', number);
+    const { id: again } = (await retry(id)).body as RequestDocument;
+    const other = await submitAs('playbook', 14);
+    const place = async (of: string) =>
+      ((await intake.get(`/v1/investigations/${of}`).expect(200)).body as RequestDocument).position ?? 0;
+    assert.ok((await place(other)) < (await place(again)));
+  });
+
   it('joins the first retry when it is repeated: one call is made for both', async () => {
     const id = await ended(3, 'failed');
     const first = (await retry(id)).body as RequestDocument;

@@ -30,7 +30,7 @@ export function retryInvestigation({
     const nowMs = Date.now();
     const item = itemToRetry(stored, nowMs);
     const actor = actingCaller(response, why);
-    const { id } = await intake.acceptOne(item, nowMs, undefined, undefined, traceOf(response));
+    const { id } = await intake.acceptOne(item, nowMs, undefined, actor.name, traceOf(response));
     const { id: retryOf, machineId, correlation } = stored.document;
     await levers.audit.record(entryOf('retry', actor, { requestId: retryOf, retriedBy: id }));
     request.log.info({ requestId: id, retryOf, machineId, correlation, to: 'queued' }, 'request accepted');

@@ -2,7 +2,6 @@ import type { RequestHandler } from 'express';
 import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
 import { parseItem } from '@diq/contracts/parse-item.ts';
 import { describeCallback } from '@diq/queue/stored-callback.ts';
-import { TooManyJoinedError } from '@diq/queue/accept-requests.ts';
 import type { AcceptedRequest } from '@diq/queue/accept-requests.ts';
 import type { AppParts } from '../../app-parts.ts';
 import { attemptOf } from '../../attempt.ts';
@@ -55,7 +54,7 @@ export function submitInvestigation(parts: Parts): RequestHandler {
       return;
     }
     const trace = traceOf(response);
-    const accepted = await parts.intake.acceptOne(item, nowMs, ids, caller, trace).catch(refuseTooMany);
+    const accepted = await parts.intake.acceptOne(item, nowMs, ids, caller, trace);
     const { id, coalescedWith } = accepted;
     const coalesced = coalescedWith === undefined ? 0 : 1;
     countOutcomes({ accepted: 1 - coalesced, coalesced, rejected: 0 });
@@ -75,15 +74,6 @@ export function submitInvestigation(parts: Parts): RequestHandler {
       .set('Retry-After', retryAfterSeconds(document.status === 'queued' ? startsInMs : 0))
       .json({ ...document, ...warned });
   };
-}
-
-/** Room comes with the call for its machine: nobody knows when, so not before the longest time between polls. */
-function refuseTooMany(error: unknown): never {
-  if (!(error instanceof TooManyJoinedError)) throw error;
-  throw new ProblemError('too_many_joined', {
-    detail: error.message,
-    headers: { 'Retry-After': retryAfterSeconds(undefined) },
-  });
 }
 
 function tooLate(item: RefusedItem | undefined): ProblemError {
