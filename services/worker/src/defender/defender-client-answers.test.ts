@@ -10,15 +10,17 @@ const token = 'header.payload-that-is-secret.signature';
 const started = '{"@odata.context":"https://x/api/$metadata#Edm.Int64","value":5146}';
 
 describe('a call that Defender answers', () => {
+  /** The one called last. A test may call several times, each a server of its own. */
   let server: ScriptedServer | undefined;
+  const opened: ScriptedServer[] = [];
   afterEach(async () => {
-    await server?.close();
-    server = undefined;
+    await Promise.all(opened.splice(0).map((one) => one.close()));
   });
 
   async function call(answer: string | Buffer | ((socket: Socket) => void), more: Partial<StartCall> = {}) {
     const script = typeof answer === 'function' ? answer : (socket: Socket) => void socket.end(answer);
     server = await openScriptedServer(script);
+    opened.push(server);
     const client = createDefenderClient({
       baseUrl: server.url,
       callTimeoutMs: 5_000,
