@@ -61,11 +61,17 @@ export function startCallbackWorker(options: CallbackWorkerOptions): CallbackWor
 
   return {
     async close() {
+      if (redis.status !== 'ready') {
+        // Nothing can be handed back, and BullMQ would wait for Redis for ever: attempts end, and what was under way
+        // goes back to the queue by itself when its lock has run out.
+        closing.abort();
+        return await worker.close(true);
+      }
       const grace = setTimeout(() => closing.abort(), closeGraceMs);
       try {
         await within(worker.close(), closeGraceMs + handBackMs);
       } catch {
-        // Redis is away: what is under way goes back to the queue by itself when its lock has run out.
+        // Redis went away meanwhile, with the same outcome.
         closing.abort();
       } finally {
         clearTimeout(grace);

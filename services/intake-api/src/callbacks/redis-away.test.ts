@@ -7,7 +7,6 @@ import { openIntake } from '../open-intake.ts';
 import { callbackEnvironment } from '../test-support/callback-environment.ts';
 import { keySetting } from '../test-support/credentials.ts';
 
-// BullMQ's own connection goes on trying after this: a service ends its process, and so does the run of the tests.
 describe('an intake with callbacks, while Redis is away', () => {
   it('starts, says so once for each connection, and stops in order', async () => {
     const log: { level: string; msg: string }[] = [];
