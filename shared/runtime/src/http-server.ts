@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import type { Express } from 'express';
 import { answerUnreadable } from './answer-unreadable.ts';
+import { messagesOf } from './express-messages.ts';
 
 /** Where to listen and how long things may take, in milliseconds. */
 export interface ListenOptions {
@@ -28,12 +30,13 @@ export interface HttpServer {
 }
 
 /**
- * Serves `app`.
+ * Serves `app`, an Express app that is mounted in no other, or any other listener.
  *
  * @throws the system's error (`code` EADDRINUSE, EACCES, …) when the port cannot be had.
  */
 export async function listen(app: RequestListener, options: ListenOptions): Promise<HttpServer> {
   const server = createServer({
+    ...(isExpress(app) ? messagesOf(app) : {}),
     requestTimeout: options.requestTimeoutMs ?? 30_000,
     headersTimeout: options.headersTimeoutMs ?? 10_000,
     ...(options.timeoutCheckMs !== undefined && { connectionsCheckingInterval: options.timeoutCheckMs }),
@@ -52,6 +55,10 @@ export async function listen(app: RequestListener, options: ListenOptions): Prom
     port: address.port,
     close: () => (closed ??= closeServer(server, inFlight, options.closeGraceMs ?? 5_000)),
   };
+}
+
+function isExpress(app: RequestListener): app is Express {
+  return 'request' in app && 'response' in app;
 }
 
 async function closeServer(
