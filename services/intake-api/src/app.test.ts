@@ -53,7 +53,11 @@ describe('every reply of the intake', () => {
       assert.equal(response.headers['x-powered-by'], undefined);
       assert.equal(response.headers['etag'], undefined);
     }
-    assert.equal((await intake.get('/v1/quota')).headers['cache-control'], 'no-store');
+    const { headers } = await intake.get('/v1/quota');
+    assert.equal(headers['content-security-policy'], "default-src 'none';frame-ancestors 'none'");
+    assert.equal(headers['cross-origin-resource-policy'], 'same-origin');
+    assert.match(headers['strict-transport-security'] ?? '', /^max-age=\d{8}/);
+    assert.equal(headers['cache-control'], 'no-store');
     assert.equal((await intake.get('/v1/nothing')).headers['cache-control'], 'no-store');
   });
 

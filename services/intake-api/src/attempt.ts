@@ -6,11 +6,14 @@ import type { RequestIds } from '@diq/queue/request-ids.ts';
 export interface Attempt {
   nowMs: number;
   ids: RequestIds;
+  /** Some of it may have been recorded before. */
+  isRepeat: boolean;
 }
 
 /** The attempt that an Idempotency-Key stands for, or a new one. */
 export function attemptOf(response: Response): Attempt {
-  return (response.locals['attempt'] as Attempt | undefined) ?? { nowMs: Date.now(), ids: freshIds() };
+  const attempt = response.locals['attempt'] as Attempt | undefined;
+  return attempt ?? { nowMs: Date.now(), ids: freshIds(), isRepeat: false };
 }
 
 export function setAttempt(response: Response, attempt: Attempt): void {

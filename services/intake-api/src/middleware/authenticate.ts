@@ -8,6 +8,7 @@ import type { Identity } from '../identity.ts';
 import { ProblemError } from '../problem-error.ts';
 import { sessionToken } from '../sessions/session-cookie.ts';
 import type { SessionStore } from '../sessions/session-store.ts';
+import { logOf } from './request-log.ts';
 
 /** Entra ID is seldom away for longer than a moment. */
 const keysRetryAfterSeconds = 5;
@@ -26,7 +27,7 @@ export function authenticate(
     response.locals['caller'] =
       sessions && token !== undefined
         ? await callerOfSession(sessions, token)
-        : await identifyCredential(identify, failed, request, presentedCredential(request));
+        : await identifyCredential(identify, failed, response, presentedCredential(request));
     next();
   };
 }
@@ -35,14 +36,14 @@ export function authenticate(
 export async function identifyCredential(
   identify: IdentifyCaller,
   failed: FailedCredentials,
-  request: Request,
+  response: Response,
   credential: string,
 ): Promise<Caller> {
   // Gone already, where there is none.
-  const address = request.ip ?? '';
+  const address = response.req.ip ?? '';
   const refuseForMs = failed.refuseForMs(address, credential);
   if (refuseForMs > 0) throw tooManyFailures(refuseForMs);
-  const identity = await identifyOrRefuse(identify, credential, request);
+  const identity = await identifyOrRefuse(identify, credential, response);
   if (identity.kind === 'unknown') {
     failed.noteFailure(address, credential);
     throw unauthenticated(identity.why, `error="invalid_token", error_description="${identity.why}"`);
@@ -65,13 +66,13 @@ async function callerOfSession(sessions: SessionStore, token: string): Promise<C
 async function identifyOrRefuse(
   identify: IdentifyCaller,
   credential: string,
-  request: Request,
+  response: Response,
 ): Promise<Identity> {
   try {
     return await identify(credential);
   } catch (error) {
     if (!(error instanceof KeysUnreachable)) throw error;
-    request.log.warn({ err: error }, 'a token cannot be checked');
+    logOf(response).warn({ err: error }, 'a token cannot be checked');
     throw new ProblemError('identity_unavailable', {
       detail: 'The keys that sign tokens cannot be read at the moment. API keys are taken as before.',
       headers: { 'Retry-After': String(keysRetryAfterSeconds) },

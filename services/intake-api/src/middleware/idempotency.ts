@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Request, RequestHandler, Response } from 'express';
 import { z } from 'zod';
@@ -9,6 +10,7 @@ import { ProblemError } from '../problem-error.ts';
 import { packAnswer, unpackAnswer } from '../stored-answer.ts';
 import { callerOf } from './authenticate.ts';
 import { pathOf } from './access-log.ts';
+import { logOf } from './request-log.ts';
 import { bodyDigest } from './require-json.ts';
 
 export const idempotencyTimes = {
@@ -31,6 +33,8 @@ const keptHeaders = ['Location', 'Operation-Location', 'Retry-After'] as const;
  * behind the body's reader and before the handler, whose answer it keeps.
  */
 export function idempotent(store: IdempotencyStore, closing: AbortSignal): RequestHandler {
+  // One listener for each key that is to be free again, while Redis is away.
+  setMaxListeners(0, closing);
   return async (request, response, next) => {
     const key = presentedKey(request);
     // A dry run records nothing that could be doubled, and the real one may follow under the same key.
@@ -54,10 +58,12 @@ export function idempotent(store: IdempotencyStore, closing: AbortSignal): Reque
         response.type('application/json').send(body);
         return undefined;
       }
-      case 'claimed':
-        setAttempt(response, { nowMs: state.atMs, ids: derivedIds(state.seed, state.atMs) });
-        keepAnswer(request, response, { ...context, isRepeat: state.isRepeat });
+      case 'claimed': {
+        const { atMs, seed, isRepeat } = state;
+        setAttempt(response, { nowMs: atMs, ids: derivedIds(seed, atMs), isRepeat });
+        keepAnswer(response, { ...context, isRepeat });
         return next();
+      }
       default:
         return state satisfies never;
     }
@@ -105,16 +111,18 @@ interface Claimed extends AttemptContext {
 }
 
 /** Lets the handler's answer out when it was seen to what becomes of the key, and keeps the claim alive until then. */
-function keepAnswer(request: Request, response: Response, claimed: Claimed): void {
+function keepAnswer(response: Response, claimed: Claimed): void {
   const renewal = setInterval(() => {
-    claimed.attempt.renew().catch((error: unknown) => request.log.debug({ err: error }, 'claim not renewed'));
+    claimed.attempt
+      .renew()
+      .catch((error: unknown) => logOf(response).debug({ err: error }, 'claim not renewed'));
   }, claimed.leaseMs / 3);
   const send = response.json.bind(response);
   response.json = (body: unknown) => {
     response.json = send;
     clearInterval(renewal);
     deliver(response, JSON.stringify(body), claimed).catch((error: unknown) => {
-      request.log.error({ err: error }, 'an answer could not be sent');
+      logOf(response).error({ err: error }, 'an answer could not be sent');
     });
     return response;
   };
@@ -124,7 +132,7 @@ async function deliver(response: Response, body: string, claimed: Claimed): Prom
   try {
     await conclude(response, body, claimed);
   } catch (error) {
-    response.req.log.warn({ err: error }, 'what became of an idempotency key could not be stored');
+    logOf(response).warn({ err: error }, 'what became of an idempotency key could not be stored');
     await releaseSoon(claimed);
   }
   // That of a problem is set.

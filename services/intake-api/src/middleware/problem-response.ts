@@ -6,6 +6,8 @@ import { isRedisTrouble } from '../is-redis-trouble.ts';
 import { ProblemError } from '../problem-error.ts';
 import { retryAfterSeconds } from '../retry-after.ts';
 import { pathOf } from './access-log.ts';
+import { requestIdOf } from './request-id.ts';
+import { logOf } from './request-log.ts';
 
 /** Long enough for a restart or a failover to go on, short enough to be back soon after it. */
 const redisRetryAfterSeconds = 5;
@@ -18,9 +20,9 @@ export const answerWithProblem: ErrorRequestHandler = (error: unknown, request, 
   }
   const problem = toProblem(error);
   if (problem.code === 'internal_error' || error instanceof OrderScaleError)
-    request.log.error({ err: error }, 'request failed');
+    logOf(response).error({ err: error }, 'request failed');
   if (problem.code === 'redis_unavailable') {
-    request.log.warn({ reason: error instanceof Error ? error.message : '' }, 'redis unavailable');
+    logOf(response).warn({ reason: error instanceof Error ? error.message : '' }, 'redis unavailable');
   }
   const { status, title } = errorCatalogue[problem.code];
   response
@@ -34,7 +36,7 @@ export const answerWithProblem: ErrorRequestHandler = (error: unknown, request, 
       detail: problem.detail,
       instance: pathOf(request),
       code: problem.code,
-      requestId: request.id,
+      requestId: requestIdOf(response),
       errors: problem.errors,
     });
 };

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { RequestHandler } from 'express';
+import type { RequestHandler, Response } from 'express';
 
 const acceptablePattern = /^[A-Za-z0-9._-]{1,128}$/;
 
@@ -7,7 +7,11 @@ const acceptablePattern = /^[A-Za-z0-9._-]{1,128}$/;
 export const assignRequestId: RequestHandler = (request, response, next) => {
   const offered = request.get('X-Request-Id');
   const id = offered !== undefined && acceptablePattern.test(offered) ? offered : randomUUID();
-  request.id = id;
+  response.locals['requestId'] = id;
   response.set('X-Request-Id', id);
   next();
 };
+
+export function requestIdOf(response: Response): string | undefined {
+  return response.locals['requestId'] as string | undefined;
+}

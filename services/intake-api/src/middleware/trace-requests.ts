@@ -1,5 +1,5 @@
 import type { Request, RequestHandler } from 'express';
-import { parseTraceContext, traceIdOf } from '@diq/contracts/trace-context.ts';
+import { parseTraceContext } from '@diq/contracts/trace-context.ts';
 import type { TraceContext } from '@diq/contracts/trace-context.ts';
 import { redactText } from '@diq/runtime/redact.ts';
 import type { Tracing } from '@diq/runtime/tracing.ts';
@@ -23,10 +23,7 @@ export function traceRequests(tracing: Tracing): RequestHandler {
       parent,
       attributes: { 'http.request.method': method },
     });
-    if (span.context) {
-      response.locals['trace'] = span.context;
-      request.log = request.log.child({ traceId: traceIdOf(span.context) });
-    }
+    response.locals['trace'] = span.context;
     response.once('close', () => {
       const { statusCode } = response;
       const route = routeOf(request);

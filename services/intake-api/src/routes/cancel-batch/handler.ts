@@ -4,6 +4,7 @@ import { actingCaller } from '../../acting-caller.ts';
 import type { AppParts } from '../../app-parts.ts';
 import { bulkCancelBudgetMs as budgetMs } from '../cancel-investigations/handler.ts';
 import { findBatchOrRefuse } from '../../find-or-refuse.ts';
+import { logOf } from '../../middleware/request-log.ts';
 import { parseOrRefuse, reason } from '../../parse-or-refuse.ts';
 
 export const query = z.strictObject({ reason: reason.optional() });
@@ -19,7 +20,7 @@ export function cancelBatch({
     const { id } = await findBatchOrRefuse(reader, request.params['id']);
     const actor = actingCaller(response, why);
     const done = await levers.bulkCancel.cancel({ batchId: id }, actor, { budgetMs, closing });
-    request.log.info({ batchId: id, ...done }, 'batch cancelled');
+    logOf(response).info({ batchId: id, ...done }, 'batch cancelled');
     response.json({ id, ...done });
   };
 }

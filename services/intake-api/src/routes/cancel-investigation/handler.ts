@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { actingCaller } from '../../acting-caller.ts';
 import type { AppParts } from '../../app-parts.ts';
 import { findRequestOrRefuse } from '../../find-or-refuse.ts';
+import { logOf } from '../../middleware/request-log.ts';
 import { parseOrRefuse, reason } from '../../parse-or-refuse.ts';
 import { refuseUnlessDone } from '../../refuse-lever.ts';
 
@@ -19,7 +20,7 @@ export function cancelInvestigation({ reader, levers }: Pick<AppParts, 'reader' 
     const answer = await levers.requests.cancel(document.id, actingCaller(response, why));
     if (answer.kind !== 'not-queued' || answer.status !== 'cancelled') {
       refuseUnlessDone(answer);
-      request.log.info({ id: document.id }, 'request cancelled');
+      logOf(response).info({ id: document.id }, 'request cancelled');
     }
     response.json((await findRequestOrRefuse(reader, document.id)).document);
   };

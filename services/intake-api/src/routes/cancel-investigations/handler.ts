@@ -4,6 +4,7 @@ import { machineId } from '@diq/contracts/machine-id.ts';
 import { actingCaller } from '../../acting-caller.ts';
 import type { AppParts } from '../../app-parts.ts';
 import { publicIdPattern } from '../../find-or-refuse.ts';
+import { logOf } from '../../middleware/request-log.ts';
 import { parseOrRefuse, reason } from '../../parse-or-refuse.ts';
 
 /** Below the usual time-outs of clients and proxies; who has more to cancel asks again. */
@@ -42,7 +43,7 @@ export function cancelInvestigations({
       budgetMs: bulkCancelBudgetMs,
       closing,
     });
-    request.log.info({ filter, ...done }, 'requests cancelled');
+    logOf(response).info({ filter, ...done }, 'requests cancelled');
     response.json(done);
   };
 }

@@ -4,6 +4,7 @@ import { itemDefaults } from '@diq/contracts/investigation-item.ts';
 import { actingCaller } from '../../acting-caller.ts';
 import type { AppParts } from '../../app-parts.ts';
 import { findRequestOrRefuse } from '../../find-or-refuse.ts';
+import { logOf } from '../../middleware/request-log.ts';
 import { parseOrRefuse, reason } from '../../parse-or-refuse.ts';
 import { refuseUnlessDone } from '../../refuse-lever.ts';
 
@@ -36,7 +37,7 @@ export function changeInvestigation({
     const { document } = await findRequestOrRefuse(reader, request.params['id']);
     const { id } = document;
     refuseUnlessDone(await levers.requests.change(id, wanted, actingCaller(response, why)));
-    request.log.info({ id, change: wanted }, 'request changed');
+    logOf(response).info({ id, change: wanted }, 'request changed');
     response.json((await describeRequest(await findRequestOrRefuse(reader, id))).document);
   };
 }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { actingCaller } from '../../acting-caller.ts';
 import type { AppParts } from '../../app-parts.ts';
 import { findRequestOrRefuse } from '../../find-or-refuse.ts';
+import { logOf } from '../../middleware/request-log.ts';
 import { parseOrRefuse, reason } from '../../parse-or-refuse.ts';
 import { refuseUnlessDone } from '../../refuse-lever.ts';
 
@@ -18,7 +19,7 @@ export function moveToHead({
     const { reason: why } = parseOrRefuse(body, request.body, 'the body');
     const { id } = (await findRequestOrRefuse(reader, request.params['id'])).document;
     refuseUnlessDone(await levers.requests.moveToHead(id, actingCaller(response, why)));
-    request.log.info({ id }, 'request moved to the head');
+    logOf(response).info({ id }, 'request moved to the head');
     response.json((await describeRequest(await findRequestOrRefuse(reader, id))).document);
   };
 }

@@ -4,6 +4,7 @@ import { itemDefaults } from '@diq/contracts/investigation-item.ts';
 import { actingCaller } from '../../acting-caller.ts';
 import type { AppParts } from '../../app-parts.ts';
 import { describePause } from '../../describe-pause.ts';
+import { logOf } from '../../middleware/request-log.ts';
 import { parseOrRefuse, reason } from '../../parse-or-refuse.ts';
 
 export const body = z.strictObject({
@@ -20,7 +21,7 @@ export function pauseQueue({ levers }: Pick<AppParts, 'levers'>): RequestHandler
     const { reason: why, until } = parseOrRefuse(body, request.body, 'the body');
     const actor = actingCaller(response, why);
     await levers.pause.pause(actor, until === undefined ? undefined : Date.parse(until));
-    request.log.warn({ by: actor.name, until: until ?? null, reason: why }, 'queue paused');
+    logOf(response).warn({ by: actor.name, until: until ?? null, reason: why }, 'queue paused');
     response.json({ pause: describePause(await levers.pause.find()) });
   };
 }

@@ -2,6 +2,7 @@ import type { RequestHandler } from 'express';
 import { z } from 'zod';
 import { actingCaller } from '../../acting-caller.ts';
 import type { AppParts } from '../../app-parts.ts';
+import { logOf } from '../../middleware/request-log.ts';
 import { parseOrRefuse, reason } from '../../parse-or-refuse.ts';
 
 export const body = z.strictObject({ reason: reason.optional() });
@@ -12,7 +13,7 @@ export function resumeQueue({ levers }: Pick<AppParts, 'levers'>): RequestHandle
     const { reason: why } = parseOrRefuse(body, request.body, 'the body');
     const actor = actingCaller(response, why);
     const wasPaused = await levers.pause.resume(actor);
-    request.log.warn({ by: actor.name, wasPaused, reason: why }, 'queue resumed');
+    logOf(response).warn({ by: actor.name, wasPaused, reason: why }, 'queue resumed');
     response.json({ pause: null, wasPaused });
   };
 }

@@ -7,6 +7,7 @@ import type { StoredRequest } from '@diq/queue/stored-request.ts';
 import { actingCaller } from '../../acting-caller.ts';
 import type { AppParts } from '../../app-parts.ts';
 import { findRequestOrRefuse } from '../../find-or-refuse.ts';
+import { logOf } from '../../middleware/request-log.ts';
 import { traceOf } from '../../middleware/trace-of.ts';
 import { parseOrRefuse, reason } from '../../parse-or-refuse.ts';
 import { ProblemError } from '../../problem-error.ts';
@@ -33,7 +34,10 @@ export function retryInvestigation({
     const { id } = await intake.acceptOne(item, nowMs, undefined, actor.name, traceOf(response));
     const { id: retryOf, machineId, correlation } = stored.document;
     await levers.audit.record(entryOf('retry', actor, { requestId: retryOf, retriedBy: id }));
-    request.log.info({ requestId: id, retryOf, machineId, correlation, to: 'queued' }, 'request accepted');
+    logOf(response).info(
+      { requestId: id, retryOf, machineId, correlation, to: 'queued' },
+      'request accepted',
+    );
 
     const { document, startsInMs } = await describeRequest(await findRequestOrRefuse(reader, id));
     response

@@ -19,7 +19,7 @@ export function identifyKey({
   return async (request, response, next) => {
     const { apiKey } = parseOrRefuse(body, request.body, 'the body');
     if (identify)
-      response.locals['caller'] = await identifyCredential(identify, failedCredentials, request, apiKey);
+      response.locals['caller'] = await identifyCredential(identify, failedCredentials, response, apiKey);
     next();
   };
 }

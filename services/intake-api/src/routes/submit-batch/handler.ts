@@ -1,4 +1,4 @@
-import type { Request, RequestHandler } from 'express';
+import type { RequestHandler } from 'express';
 import { fieldFaults } from '@diq/contracts/field-fault.ts';
 import { investigationBatch } from '@diq/contracts/investigation-batch.ts';
 import type { InvestigationBatch } from '@diq/contracts/investigation-batch.ts';
@@ -13,6 +13,8 @@ import { checkBatchCallback } from '../../callbacks/check-callback.ts';
 import { describeFaults } from '../../describe-faults.ts';
 import type { DoorOutcomes } from '../../metrics.ts';
 import { callerOf } from '../../middleware/authenticate.ts';
+import { logOf } from '../../middleware/request-log.ts';
+import type { RequestLog } from '../../middleware/request-log.ts';
 import { traceOf } from '../../middleware/trace-of.ts';
 import { ProblemError } from '../../problem-error.ts';
 import { drainedAtMs } from '../../queue-state.ts';
@@ -63,8 +65,8 @@ export function submitBatch(
     );
     const counts = countOutcomes(items);
     parts.metrics.countOutcomes(counts);
-    request.log.info({ batchId, counts }, 'batch accepted');
-    logItems(request, batchId, items, entries);
+    logOf(response).info({ batchId, counts }, 'batch accepted');
+    logItems(logOf(response), batchId, items, entries);
     response
       .status(202)
       .location(`/v1/batches/${batchId}`)
@@ -118,24 +120,21 @@ function countOutcomes(items: readonly ItemAnswer[]): DoorOutcomes {
 
 /** Ten thousand lines take a third as long again as accepting the batch, so they are there for those who look for something. */
 function logItems(
-  request: Request,
+  log: RequestLog,
   batchId: string,
   items: readonly ItemAnswer[],
   entries: readonly Entry[],
 ): void {
-  if (!request.log.isLevelEnabled('debug')) return;
+  if (!log.isDebugging) return;
   for (const [i, { index, status: outcome, ...item }] of items.entries()) {
     const entry = entries[i];
     const correlation = entry && !isRefused(entry) ? entry.correlation : undefined;
     const { machineId } = item;
     if ('error' in item) {
-      request.log.debug(
-        { batchId, index, machineId, outcome, error: item.error.message },
-        'request rejected',
-      );
+      log.debug({ batchId, index, machineId, outcome, error: item.error.message }, 'request rejected');
     } else {
       const { id: requestId, warning: _, ...joined } = item;
-      request.log.debug({ requestId, batchId, index, ...joined, correlation, outcome }, 'request accepted');
+      log.debug({ requestId, batchId, index, ...joined, correlation, outcome }, 'request accepted');
     }
   }
 }

@@ -1,0 +1,85 @@
+import { Router } from 'express';
+import helmet from 'helmet';
+import type { AppParts } from './app-parts.ts';
+import { authenticate, letEverybodyIn, requireScope } from './middleware/authenticate.ts';
+import { idempotent } from './middleware/idempotency.ts';
+import { methodNotAllowed } from './middleware/method-not-allowed.ts';
+import { noStore } from './middleware/no-store.ts';
+import { batchBodyLimitBytes, requireJson, singleBodyLimitBytes } from './middleware/require-json.ts';
+import { createLeverRoutes } from './lever-routes.ts';
+import { cancelBatch } from './routes/cancel-batch/handler.ts';
+import { cancelInvestigation } from './routes/cancel-investigation/handler.ts';
+import { changeInvestigation } from './routes/change-investigation/handler.ts';
+import { getBatch } from './routes/get-batch/handler.ts';
+import { getInvestigation } from './routes/get-investigation/handler.ts';
+import { getInvestigationResult } from './routes/get-investigation-result/handler.ts';
+import { getQuota } from './routes/get-quota/handler.ts';
+import { listBatchItems } from './routes/list-batch-items/handler.ts';
+import { listInvestigations } from './routes/list-investigations/handler.ts';
+import { submitBatch } from './routes/submit-batch/handler.ts';
+import { submitInvestigation } from './routes/submit-investigation/handler.ts';
+import { watchState } from './routes/watch-state/handler.ts';
+
+/**
+ * Of helmet's headers those that mean something for data: nobody may take them for a page, frame them or read them from
+ * another site, and whoever came by HTTPS once comes by it again. The others are about pages.
+ */
+const guardData = helmet({
+  contentSecurityPolicy: {
+    useDefaults: false,
+    directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+  },
+  crossOriginOpenerPolicy: false,
+  originAgentCluster: false,
+  referrerPolicy: false,
+  xDnsPrefetchControl: false,
+  xDownloadOptions: false,
+  xPermittedCrossDomainPolicies: false,
+  xXssProtection: false,
+});
+
+/** `/v1`: who is let in and how often, then the routes. */
+export function createApiRoutes(parts: AppParts): Router {
+  const router = Router();
+  const { identify, failedCredentials, sessions } = parts;
+  router.use(
+    '/v1',
+    guardData,
+    noStore,
+    identify ? authenticate(identify, failedCredentials, sessions) : letEverybodyIn,
+  );
+  if (parts.limitRate) router.use('/v1', parts.limitRate);
+  const submit = requireScope('submit');
+  const read = requireScope('read');
+  const once = idempotent(parts.idempotency, parts.closing);
+
+  router.use(createLeverRoutes(parts));
+  router
+    .route('/v1/batches')
+    .post(submit, requireJson(batchBodyLimitBytes), once, submitBatch(parts))
+    .all(methodNotAllowed('POST'));
+  router
+    .route('/v1/batches/:id')
+    .get(read, getBatch(parts))
+    .delete(submit, cancelBatch(parts))
+    .all(methodNotAllowed('GET', 'DELETE'));
+  router.route('/v1/batches/:id/items').get(read, listBatchItems(parts)).all(methodNotAllowed('GET'));
+  router
+    .route('/v1/investigations')
+    .get(read, listInvestigations(parts))
+    .post(submit, requireJson(singleBodyLimitBytes), once, submitInvestigation(parts))
+    .all(methodNotAllowed('GET', 'POST'));
+  router
+    .route('/v1/investigations/:id')
+    .get(read, getInvestigation(parts))
+    .patch(submit, requireJson(singleBodyLimitBytes), changeInvestigation(parts))
+    .delete(submit, cancelInvestigation(parts))
+    .all(methodNotAllowed('GET', 'PATCH', 'DELETE'));
+  router
+    .route('/v1/investigations/:id/result')
+    .get(read, getInvestigationResult(parts))
+    .all(methodNotAllowed('GET'));
+  router.route('/v1/quota').get(read, getQuota(parts)).all(methodNotAllowed('GET'));
+  router.route('/v1/events').get(read, watchState(parts)).all(methodNotAllowed('GET'));
+  return router;
+}
