@@ -1,5 +1,6 @@
 import type { RequestIntake } from '@diq/queue/accept-requests.ts';
-import type { BacklogBounds, BacklogRoom, Room } from '@diq/queue/backlog-room.ts';
+import { BacklogFullError } from '@diq/queue/accept-chunk.ts';
+import type { BacklogBounds, BacklogRoom } from '@diq/queue/backlog-room.ts';
 import { freshIds } from '@diq/queue/request-ids.ts';
 import type { LedgerView } from '@diq/quota/ledger-replies.ts';
 import { forecastStartMs } from './forecast-start.ts';
@@ -19,33 +20,37 @@ interface BackPressureDeps {
   lookAtLedger: () => Promise<LedgerView>;
 }
 
+/** What waits, with what is being recorded at this moment. */
+type FullBacklog = Record<'requests' | 'dispatches', number>;
+
 /**
  * An intake that refuses a POST as a whole, before anything of it is recorded, when more would wait than may. Every
  * request counts, also one that will join another: who joins which is known only when it is recorded.
  */
 export function withBackPressure(intake: RequestIntake, deps: BackPressureDeps): RequestIntake {
-  async function within<T>(
-    size: number,
-    begun: Parameters<BacklogRoom['keep']>[2],
-    record: () => Promise<T>,
-  ): Promise<T> {
-    const bounds = await boundsNow(deps);
-    const room = await deps.room.keep(size, bounds, begun);
-    if (room.kind === 'full') throw backlogFull(room, size, { bounds, view: await deps.lookAtLedger() });
-    try {
-      return await record();
-    } finally {
-      // Goes out ahead of whatever follows on this connection; lost, the room is given up by itself.
-      room.giveBack().catch(() => undefined);
-    }
-  }
+  const refusal = async (full: FullBacklog, size: number, bounds: BacklogBounds) =>
+    backlogFull(full, size, { bounds, view: await deps.lookAtLedger() });
 
   return {
-    acceptOne: (item, nowMs, ids = freshIds(), ...more) =>
-      within(1, { request: ids.request(0) }, () => intake.acceptOne(item, nowMs, ids, ...more)),
-    acceptBatch(entries, nowMs, ids = freshIds(), ...more) {
+    async acceptOne(item, nowMs, ids, caller, trace) {
+      const bounds = await boundsNow(deps);
+      try {
+        return await intake.acceptOne(item, nowMs, ids, caller, trace, bounds);
+      } catch (error) {
+        throw error instanceof BacklogFullError ? await refusal(error, 1, bounds) : error;
+      }
+    },
+    async acceptBatch(entries, nowMs, ids = freshIds(), ...more) {
       const size = entries.filter((entry) => !('rejected' in entry)).length;
-      return within(size, { batch: ids.batch }, () => intake.acceptBatch(entries, nowMs, ids, ...more));
+      const bounds = await boundsNow(deps);
+      const room = await deps.room.keep(size, bounds, ids.batch);
+      if (room.kind === 'full') throw await refusal(room, size, bounds);
+      try {
+        return await intake.acceptBatch(entries, nowMs, ids, ...more);
+      } finally {
+        // Goes out ahead of whatever follows on this connection; lost, the room is given up by itself.
+        room.giveBack().catch(() => undefined);
+      }
     },
   };
 }
@@ -75,7 +80,7 @@ export function startsWithin(view: LedgerView, durationMs: number, most: number)
 }
 
 function backlogFull(
-  { requests, dispatches }: Extract<Room, { kind: 'full' }>,
+  { requests, dispatches }: FullBacklog,
   size: number,
   { bounds, view }: { bounds: BacklogBounds; view: LedgerView },
 ): ProblemError {

@@ -27,31 +27,23 @@ const stored: StoredRequest = {
   },
 };
 
-describe('a queued request whose ticket is not in the order', () => {
-  it('is next when a worker has drawn the ticket', async () => {
-    const { document, startsInMs } = await describeWith(true);
-    assert.deepEqual(
-      [document.position, document.expectedStartAt, startsInMs],
-      [1, '2026-11-30T08:00:00.000Z', 0],
-    );
-  });
+const describeRequest = createDescribeRequest({ lookAtLedger });
 
-  it('has no place and no expected time when the ticket is missing', async () => {
-    assert.deepEqual(await describeWith(false), { document: stored.document, startsInMs: undefined });
+describe('a queued request without a place', () => {
+  it('has no expected time either', async () => {
+    const { document } = stored;
+    assert.deepEqual(await describeRequest({ document, position: undefined }), {
+      document,
+      startsInMs: undefined,
+    });
   });
 });
 
 describe('the expected time of a request that is next', () => {
   it('is not before it arrived, should the clock of its intake be ahead of that of Redis', async () => {
     const createdAt = new Date(nowMs + 700).toISOString();
-    const early = { ...stored, document: { ...stored.document, createdAt } };
-    const tickets = { positions: async () => [1], have: async () => [true] };
-    const { document, startsInMs } = await createDescribeRequest({ tickets, lookAtLedger })(early);
+    const early = { document: { ...stored.document, createdAt }, position: 1 };
+    const { document, startsInMs } = await describeRequest(early);
     assert.deepEqual([document.expectedStartAt, startsInMs], [createdAt, 700]);
   });
 });
-
-function describeWith(isDrawn: boolean) {
-  const tickets = { positions: async () => [undefined], have: async () => [isDrawn] };
-  return createDescribeRequest({ tickets, lookAtLedger })(stored);
-}

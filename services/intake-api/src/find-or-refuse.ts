@@ -1,13 +1,13 @@
 import type { RequestReader, StoredBatch } from '@diq/queue/read-requests.ts';
-import type { StoredRequest } from '@diq/queue/stored-request.ts';
+import type { PlacedRequest } from '@diq/queue/stored-request.ts';
 import { ProblemError } from './problem-error.ts';
 
 /** @throws ProblemError 404 for an id that names no request, or one whose retention is over. */
 export async function findRequestOrRefuse(
-  reader: Pick<RequestReader, 'findRequest'>,
+  reader: Pick<RequestReader, 'findPlaced'>,
   id: unknown,
-): Promise<StoredRequest> {
-  const found = isPublicId(id) ? await reader.findRequest(id) : undefined;
+): Promise<PlacedRequest> {
+  const found = isPublicId(id) ? await reader.findPlaced(id) : undefined;
   if (!found) throw new ProblemError('request_not_found', { detail: goneOrUnknown });
   return found;
 }

@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import type { Priority } from '@diq/contracts/priority.ts';
 import { loadScript } from '@diq/quota/script.ts';
+import type { BacklogBounds } from './backlog-room.ts';
 import type { OrderRules } from './order.ts';
 import { movingKeys } from './store-keys.ts';
 
@@ -51,7 +52,7 @@ export interface Placement {
 }
 
 const scriptFile = (name: string) => new URL(`./lua/${name}.lua`, import.meta.url);
-const script = loadScript(...['indexes', 'detach', 'order', 'accept'].map(scriptFile));
+const script = loadScript(...['indexes', 'detach', 'order', 'backlog', 'accept'].map(scriptFile));
 
 const text = z.string().transform((given) => (given === '' ? undefined : given));
 const placed = z
@@ -77,21 +78,49 @@ export class OrderScaleError extends RangeError {
   }
 }
 
-/**
- * Records some hundred requests with their dispatches in one script; see `lua/accept.lua`.
- *
- * @throws OrderScaleError
- */
-export async function acceptChunk(
+/** As many wait as may: nothing was recorded. */
+export class BacklogFullError extends Error {
+  /** What waits, with what is being recorded at this moment. */
+  readonly requests: number;
+  readonly dispatches: number;
+
+  constructor(requests: number, dispatches: number) {
+    super(`${requests} requests are queued, and ${dispatches} dispatches wait.`);
+    this.name = 'BacklogFullError';
+    this.requests = requests;
+    this.dispatches = dispatches;
+  }
+}
+
+/** Requests of one arrival. */
+export interface Chunk {
+  requests: readonly NewRequest[];
+  /** Without it they belong to none. */
+  batchId?: string;
+  nowMs: number;
+  /** Held against what waits; without them there is room for the requests, see `backlog-room.ts`. */
+  bounds?: BacklogBounds | undefined;
+}
+
+/** @throws OrderScaleError  @throws BacklogFullError */
+export type AcceptChunk = (chunk: Chunk) => Promise<Placement[]>;
+
+/** Records some hundred requests with their dispatches in one script; see `lua/accept.lua`. */
+export function createAcceptChunk(
   redis: Redis,
   keySpace: string,
-  { requests, batchId, nowMs }: { requests: readonly NewRequest[]; batchId: string; nowMs: number },
   { order, reuseWindowMs, maxJoined, retentionMs }: AcceptRules,
-): Promise<Placement[]> {
-  const about = [batchId, nowMs, JSON.stringify(order), reuseWindowMs, maxJoined];
-  const args = [keySpace, retentionMs, ...about, ...requests.flatMap(argumentsOf)];
-  const parts = reply.parse(await script(redis, movingKeys(keySpace), args).catch(refuseScale));
-  return requests.map((_, i) => placed.parse(parts.slice(partsPerRequest * i, partsPerRequest * (i + 1))));
+): AcceptChunk {
+  const keys = movingKeys(keySpace);
+  const orderRules = JSON.stringify(order);
+
+  return async ({ requests, batchId = '', nowMs, bounds }) => {
+    const about = [keySpace, retentionMs, batchId, nowMs, orderRules, reuseWindowMs, maxJoined];
+    const most = [bounds?.requests ?? '', bounds?.dispatches ?? ''];
+    const args = [...about, ...most, ...requests.flatMap(argumentsOf)];
+    const parts = reply.parse(await script(redis, keys, args).catch(refuse));
+    return requests.map((_, i) => placed.parse(parts.slice(partsPerRequest * i, partsPerRequest * (i + 1))));
+  };
 }
 
 function argumentsOf(request: NewRequest): (string | number)[] {
@@ -111,7 +140,10 @@ function argumentsOf(request: NewRequest): (string | number)[] {
   ];
 }
 
-function refuseScale(error: unknown): never {
-  const isOffScale = error instanceof Error && error.message.includes('ORDER_SCALE');
-  throw isOffScale ? new OrderScaleError({ cause: error }) : error;
+function refuse(error: unknown): never {
+  const said = error instanceof Error ? error.message : '';
+  if (said.includes('ORDER_SCALE')) throw new OrderScaleError({ cause: error });
+  const [, requests, dispatches] = /BACKLOG_FULL (\d+) (\d+)/.exec(said) ?? [];
+  if (requests === undefined) throw error;
+  throw new BacklogFullError(Number(requests), Number(dispatches));
 }

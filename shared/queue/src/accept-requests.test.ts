@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Priority } from '@diq/contracts/priority.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
-import { acceptChunk } from './accept-chunk.ts';
+import { createAcceptChunk } from './accept-chunk.ts';
 import type { NewRequest } from './accept-chunk.ts';
 import { createRequestIntake } from './accept-requests.ts';
 import { defaultHeadStartMs, defaultOrderRules } from './order.ts';
@@ -41,7 +41,7 @@ describe('request intake', () => {
   describe('accepting one request', () => {
     it('records request, dispatch and ticket before it answers', async () => {
       const { id, ...rest } = await acceptOne({ priority: 'high', source: 'soar' });
-      assert.deepEqual(rest, {});
+      assert.deepEqual(rest, { position: 1 });
       const { document, dispatchId } = await store.request(id);
       assert.deepEqual(document, {
         id,
@@ -226,7 +226,7 @@ describe('request intake', () => {
       notAfterMs: arrivedAtMs + 1_000,
     }));
     const send = (batchId = '') =>
-      acceptChunk(store.redis, keySpace, { requests: chunk, batchId, nowMs: arrivedAtMs }, rules);
+      createAcceptChunk(store.redis, keySpace, rules)({ requests: chunk, batchId, nowMs: arrivedAtMs });
 
     it('answers a chunk that is sent twice the same way, and changes nothing', async () => {
       const first = await send('batch-1');

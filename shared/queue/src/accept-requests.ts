@@ -2,8 +2,9 @@ import type { Redis } from 'ioredis';
 import type { FieldFault } from '@diq/contracts/field-fault.ts';
 import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
 import type { TraceContext } from '@diq/contracts/trace-context.ts';
-import { acceptChunk } from './accept-chunk.ts';
+import { createAcceptChunk } from './accept-chunk.ts';
 import type { AcceptRules, NewRequest, Placement } from './accept-chunk.ts';
+import type { BacklogBounds } from './backlog-room.ts';
 import { openBatch, refuseInBatch, sealBatch } from './batch-record.ts';
 import { tailOf } from './batch-tail.ts';
 import { freshIds } from './request-ids.ts';
@@ -21,6 +22,8 @@ export type BatchEntry = InvestigationItem | RejectedItem;
 
 export interface AcceptedRequest {
   id: string;
+  /** Of a request that got a dispatch of its own and was recorded alone: where it stands, 1 is next, if it still waits. */
+  position?: number;
   /** The request whose dispatch this one joined, or whose investigation it shares. */
   coalescedWith?: string;
   /** The investigation that it shares: it was started before, and the request is `started` already. */
@@ -54,9 +57,11 @@ export interface RequestIntake {
   /**
    * Records one request. Resolves when Redis has acknowledged request, dispatch and ticket. Recorded again with the same
    * ids it is completed, not doubled, and answered the same way; without `ids` it gets new ones. Requests without a source
-   * use the turns of their `caller`. `trace` is kept with it and passed on with its call.
+   * use the turns of their `caller`. `trace` is kept with it and passed on with its call. Without `bounds` it is recorded
+   * however many wait.
    *
    * @throws TooManyJoinedError
+   * @throws BacklogFullError
    */
   acceptOne(
     item: InvestigationItem,
@@ -64,6 +69,7 @@ export interface RequestIntake {
     ids?: RequestIds,
     caller?: string,
     trace?: TraceContext,
+    bounds?: BacklogBounds,
   ): Promise<AcceptedRequest>;
   /**
    * Records a batch, in pipelines. Resolves when Redis has acknowledged all of it, with one answer per entry:
@@ -105,6 +111,7 @@ export function createRequestIntake({
   maxJoined = defaultMaxJoined,
 }: RequestIntakeOptions): RequestIntake {
   const rules: AcceptRules = { order, reuseWindowMs, maxJoined, retentionMs };
+  const acceptChunk = createAcceptChunk(redis, keySpace, rules);
   const liftTickets = createTicketLift(redis, keySpace, tickets);
 
   async function place(
@@ -116,7 +123,7 @@ export function createRequestIntake({
     let adding = Promise.resolve();
     for (let i = 0; i < requests.length; i += chunkSize) {
       const chunk = requests.slice(i, i + chunkSize);
-      const placed = await acceptChunk(redis, keySpace, { requests: chunk, batchId, nowMs }, rules);
+      const placed = await acceptChunk({ requests: chunk, batchId, nowMs });
       placements.push(...placed);
       // In order, one chunk after the other, while Redis records the next ones.
       adding = adding.then(() => tickets.add(ticketsFor(chunk, placed)));
@@ -124,17 +131,21 @@ export function createRequestIntake({
       adding.catch(() => {});
     }
     await adding;
-    await liftTickets(placements.filter(({ outcome }) => outcome === 'lifted'));
+    await liftTickets(placements.filter(isLifted));
     return placements;
   }
 
   return {
-    async acceptOne(item, nowMs, ids = freshIds(), caller, trace) {
+    async acceptOne(item, nowMs, ids = freshIds(), caller, trace, bounds) {
       const request = newRequest(item, nowMs, { ids, index: 0, caller, trace });
-      const [placement] = await place([request], '', nowMs);
-      const answer = accepted(request, placement);
+      const requests = [request];
+      const placed = await acceptChunk({ requests, nowMs, bounds });
+      const answer = accepted(request, placed[0]);
       if (!answer) throw new TooManyJoinedError();
-      return answer;
+      const [ticket] = ticketsFor(requests, placed);
+      const position = ticket && (await tickets.addOne(ticket));
+      await liftTickets(placed.filter(isLifted));
+      return position === undefined || 'coalescedWith' in answer ? answer : { ...answer, position };
     },
     async acceptBatch(entries, nowMs, ids = freshIds(), caller, callbackUrl, trace) {
       const batchId = ids.batch;
@@ -156,6 +167,10 @@ export function createRequestIntake({
       return { batchId, accepted: accepts, tooManyJoined: refusals.map(({ rejected: { index } }) => index) };
     },
   };
+}
+
+function isLifted({ outcome }: Placement): boolean {
+  return outcome === 'lifted';
 }
 
 function isRejected(entry: BatchEntry): entry is RejectedItem {

@@ -21,7 +21,7 @@ describe('room in the backlog', () => {
     createBacklogRoom(store.redis, keySpace).keep(
       size,
       { requests: bounds.requests, dispatches: bounds.dispatches },
-      { batch },
+      batch,
     );
 
   function kept(room: Room) {
@@ -65,11 +65,29 @@ describe('room in the backlog', () => {
     await store.intake.acceptBatch(items(3), arrivedAtMs, ids);
     assert.equal((await keep(3, { requests: 3 })).kind, 'full');
     kept(await keep(3, { requests: 3 }, ids.batch));
-    const room = createBacklogRoom(store.redis, keySpace);
-    const one = await store.intake.acceptOne(item(), arrivedAtMs);
-    const bounds = { requests: 1, dispatches: undefined };
-    kept(await room.keep(1, bounds, { request: one.id }));
-    assert.equal((await room.keep(1, bounds, { request: freshIds().request(0) })).kind, 'full');
+  });
+
+  it('is looked for by the script that records one request: none is recorded above the bound', async () => {
+    const acceptOne = (bounds: { requests: number; dispatches?: number }, ids = freshIds()) =>
+      store.intake.acceptOne(item({ machineId: machine(9) }), arrivedAtMs, ids, undefined, undefined, {
+        dispatches: undefined,
+        ...bounds,
+      });
+    await store.intake.acceptBatch(items(2), arrivedAtMs);
+    kept(await keep(2, { requests: 9 }));
+    const before = await store.dump();
+    const full = { name: 'BacklogFullError', requests: 4, dispatches: 4 };
+    await assert.rejects(acceptOne({ requests: 4 }), full);
+    await assert.rejects(acceptOne({ requests: 9, dispatches: 4 }), full);
+    assert.deepEqual(await store.dump(), before);
+    const ids = freshIds();
+    assert.equal((await acceptOne({ requests: 5, dispatches: 5 }, ids)).position, 3);
+    assert.equal(
+      (await acceptOne({ requests: 5 }, ids)).id,
+      ids.request(0),
+      'what was recorded before is completed',
+    );
+    assert.equal((await store.reader.backlog()).counts.queued, 3);
   });
 
   async function reservations(): Promise<string[][]> {

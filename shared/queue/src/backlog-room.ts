@@ -19,16 +19,19 @@ export type Room =
 
 export interface BacklogRoom {
   /**
-   * Keeps room for so many requests. `begun` is the id of the batch, or of the request outside one, that they are
-   * recorded under: what was begun before is let through, so that it can be completed.
+   * Keeps room for so many requests. `batchId` is what they are recorded under: a batch that was begun before is let
+   * through, so that it can be completed.
    */
-  keep(size: number, bounds: BacklogBounds, begun: { batch: string } | { request: string }): Promise<Room>;
+  keep(size: number, bounds: BacklogBounds, batchId: string): Promise<Room>;
 }
 
 /** Longer than recording the largest batch takes; after that the intake is taken for dead. */
 const giveUpAfterMs = 60_000;
 
-const script = loadScript(new URL('./lua/reserve-backlog.lua', import.meta.url));
+const script = loadScript(
+  new URL('./lua/backlog.lua', import.meta.url),
+  new URL('./lua/reserve-backlog.lua', import.meta.url),
+);
 const reply = z.tuple([z.number(), z.number(), z.number()]);
 
 /** Room in the backlog, kept in Redis for all intakes together. See `lua/reserve-backlog.lua`. */
@@ -36,13 +39,12 @@ export function createBacklogRoom(redis: Redis, keySpace: string): BacklogRoom {
   const keys = storeKeys(keySpace);
 
   return {
-    async keep(size, bounds, begun) {
+    async keep(size, bounds, batchId) {
       const name = randomUUID();
-      const begunKey = 'batch' in begun ? keys.batch(begun.batch) : keys.request(begun.request);
       const [isKept, requests, dispatches] = reply.parse(
         await script(
           redis,
-          [keys.counts, keys.waiting, keys.reservations, begunKey],
+          [keys.counts, keys.waiting, keys.reservations, keys.batch(batchId)],
           [size, name, giveUpAfterMs, bounds.requests, bounds.dispatches ?? ''],
         ),
       );

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
-import { acceptChunk } from './accept-chunk.ts';
+import { createAcceptChunk } from './accept-chunk.ts';
 import { defaultOrderRules } from './order.ts';
 import { openBatch, sealBatch } from './batch-record.ts';
 import { storeKeys } from './store-keys.ts';
@@ -94,5 +94,5 @@ async function openUnsealedBatch(store: TestStore): Promise<void> {
   };
   const chunk = { requests: [request], batchId: 'batch-9', nowMs: arrivedAtMs };
   const rules = { order: defaultOrderRules, reuseWindowMs: 0, maxJoined: 5_000, retentionMs };
-  await acceptChunk(store.redis, keySpace, chunk, rules);
+  await createAcceptChunk(store.redis, keySpace, rules)(chunk);
 }

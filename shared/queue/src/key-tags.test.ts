@@ -32,7 +32,7 @@ describe('keys in Redis', () => {
       .claim('digest', arrivedAtMs);
     const bounds = { requests: 9, dispatches: undefined };
     await createQueuePause(store.redis, keySpace, 60_000).pause({ name: 'anna' }, Date.now());
-    await createBacklogRoom(store.redis, keySpace).keep(1, bounds, { batch: 'new' });
+    await createBacklogRoom(store.redis, keySpace).keep(1, bounds, 'new');
     const permit = await limiter.tryAcquire();
     const job = await worker.getNextJob('token', { block: false });
     const dispatch = await store.dispatchOf(accepted[0]!.id);

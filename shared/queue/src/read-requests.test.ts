@@ -20,6 +20,30 @@ describe('request reader', () => {
     assert.deepEqual(await store.reader.batchItems('nowhere', 0, 10), []);
   });
 
+  describe('a request with its place', () => {
+    const find = async (id: string) => (await store.reader.findPlaced(id))?.position;
+
+    it('is told as without it, for as long as it is queued with a place in the order', async () => {
+      await store.intake.acceptOne(item({ priority: 'high' }), arrivedAtMs);
+      const { id } = await store.intake.acceptOne(item({ machineId: machine(2) }), arrivedAtMs);
+      assert.deepEqual(await store.reader.findPlaced(id), { ...(await store.request(id)), position: 2 });
+      const { id: dispatchId } = await store.dispatchOf(id);
+      await store.dispatches.begin(dispatchId, 'call-1');
+      assert.equal(await find(id), undefined, 'it waits no more');
+      assert.equal(await store.reader.findPlaced('nowhere'), undefined);
+    });
+
+    it('is next when a worker has drawn its ticket, and has none while that is missing', async () => {
+      const { id } = await store.intake.acceptOne(item(), arrivedAtMs);
+      const { ticketOrder } = storeKeys(keySpace);
+      const { id: dispatchId } = await store.dispatchOf(id);
+      await store.redis.zrem(ticketOrder, dispatchId);
+      assert.equal(await find(id), 1);
+      await store.tickets.remove(dispatchId);
+      assert.equal(await find(id), undefined);
+    });
+  });
+
   describe('the items of a batch', () => {
     const error = { code: 'invalid_request', detail: 'comment: must not be empty' };
     const entries = [

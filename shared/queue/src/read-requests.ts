@@ -3,11 +3,12 @@ import { z } from 'zod';
 import type { Priority } from '@diq/contracts/priority.ts';
 import { requestStatuses } from '@diq/contracts/status.ts';
 import type { RequestStatus } from '@diq/contracts/status.ts';
+import { loadScript } from '@diq/quota/script.ts';
 import { storeKeys } from './store-keys.ts';
 import { parseStoredCallback } from './stored-callback.ts';
 import type { StoredCallback } from './stored-callback.ts';
 import { parseStoredRequest } from './stored-request.ts';
-import type { StoredRequest } from './stored-request.ts';
+import type { PlacedRequest, StoredRequest } from './stored-request.ts';
 import { repliesOf } from './ticket-queue.ts';
 
 export interface StoredBatch {
@@ -41,6 +42,7 @@ export interface Backlog {
 
 export interface RequestReader {
   findRequest(id: string): Promise<StoredRequest | undefined>;
+  findPlaced(id: string): Promise<PlacedRequest | undefined>;
   findBatch(id: string): Promise<StoredBatch | undefined>;
   /** At most `limit` entries from `offset`; empty past the end. */
   batchItems(id: string, offset: number, limit: number): Promise<BatchItem[]>;
@@ -54,6 +56,8 @@ const zeroCounts = Object.fromEntries(requestStatuses.map((status) => [status, 0
   number
 >;
 
+const findPlacedScript = loadScript(new URL('./lua/find-placed.lua', import.meta.url));
+const placedReply = z.tuple([z.array(z.string()), z.number()]);
 const hashReply = z.record(z.string(), z.string());
 const batchTail = z.array(z.string());
 const rejectedEntry = z.object({
@@ -66,6 +70,12 @@ export function createRequestReader(redis: Redis, keySpace: string): RequestRead
   return {
     async findRequest(id) {
       return parseStoredRequest(id, await redis.hgetall(keys.request(id)));
+    },
+    async findPlaced(id) {
+      const found = await findPlacedScript(redis, [keys.request(id), keys.ticketOrder], [keys.tickets]);
+      const [fields, place] = placedReply.parse(found);
+      const stored = parseStoredRequest(id, hashOf(fields));
+      return stored && { ...stored, position: place === 0 ? undefined : place };
     },
     async findBatch(id) {
       const hash = await redis.hgetall(keys.batch(id));
@@ -96,6 +106,13 @@ export function createRequestReader(redis: Redis, keySpace: string): RequestRead
       };
     },
   };
+}
+
+/** Out of fields that are each followed by their value. */
+function hashOf(fields: readonly string[]): Record<string, string> {
+  const hash: Record<string, string> = {};
+  for (let i = 0; i < fields.length; i += 2) hash[fields[i] ?? ''] = fields[i + 1] ?? '';
+  return hash;
 }
 
 function parseBatch(id: string, hash: Record<string, string>): StoredBatch {

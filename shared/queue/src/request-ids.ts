@@ -9,9 +9,18 @@ export interface RequestIds {
   dispatch(index: number): string;
 }
 
-/** Ids that nobody had before. */
+/** Ids that nobody had before; made when they are first asked for, in that order, and then the same. */
 export function freshIds(): RequestIds {
-  return { batch: uuidv7(), request: () => uuidv7(), dispatch: () => shortened(uuidv7()) };
+  const batches: string[] = [];
+  const requests: string[] = [];
+  const dispatches: string[] = [];
+  return {
+    get batch() {
+      return (batches[0] ??= uuidv7());
+    },
+    request: (index) => (requests[index] ??= uuidv7()),
+    dispatch: (index) => (dispatches[index] ??= shortened(uuidv7())),
+  };
 }
 
 /**

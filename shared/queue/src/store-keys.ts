@@ -51,6 +51,9 @@ export function storeKeys(keySpace: string) {
     batchItems: (id: string) => `${keySpace}:batch:${id}:items`,
     /** Hash: one Idempotency-Key of one caller and route; `name` is a digest of the three. */
     idempotency: (name: string) => `${keySpace}:idempotency:${name}`,
+    /** BullMQ's own: the sorted set of the tickets in the order, and what the key of a ticket begins with. */
+    ticketOrder: `${keySpace}:${queueName}:prioritized`,
+    tickets: `${keySpace}:${queueName}:`,
     /** String: requests of a caller in the present minute. */
     rate: (caller: string) => `${keySpace}:rate:${caller}`,
     /** Sorted set: digest of a session's secret and its API key → time (ms) at which the session of this caller ends. */

@@ -38,6 +38,11 @@ export interface StoredRequest {
   trace?: TraceContext;
 }
 
+/** With its dispatch's place in the order: 1 is next, `undefined` where it has none. */
+export interface PlacedRequest extends StoredRequest {
+  position: number | undefined;
+}
+
 /** Reads a request's hash; `undefined` for an empty one, which is how Redis answers for an unknown key. */
 export function parseStoredRequest(id: string, hash: Record<string, string>): StoredRequest | undefined {
   if (hash['status'] === undefined) return undefined;

@@ -1,3 +1,4 @@
+import { setImmediate as afterwards } from 'node:timers/promises';
 import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
@@ -18,8 +19,10 @@ export interface Ticket {
  * done stands in the dispatch, so a ticket that is lost is added again, and one too many finds nothing to do.
  */
 export interface TicketQueue {
-  /** Adds tickets in pipelines; one that is in the queue already stays as it is. */
+  /** Adds tickets, many in transactions; one that is in the queue already stays as it is. */
   add(tickets: readonly Ticket[]): Promise<void>;
+  /** Adds one in the same way and tells its position; `undefined` where that is to be asked for. */
+  addOne(ticket: Ticket): Promise<number | undefined>;
   /** Tickets that can be drawn now. */
   countReady(): Promise<number>;
   /** Tickets in the queue, drawn ones included. */
@@ -86,6 +89,18 @@ export function createTicketQueue(
         await queue.addBulk(tickets.slice(i, i + chunkSize).map(toJob));
       }
     },
+    async addOne(ticket) {
+      const { name, data, opts } = toJob(ticket);
+      const added = queue.add(name, data, opts);
+      // BullMQ's command is on its way by then, so this one comes to Redis behind it, and both are one round trip. The
+      // ticket is what counts: should its place not be told, it can be asked for.
+      const place = afterwards()
+        .then(() => redis.zrank(prioritizedKey, ticket.dispatchId))
+        .catch(() => null);
+      await added;
+      const rank = await place;
+      return rank === null ? undefined : rank + 1;
+    },
     async countReady() {
       const counts = await queue.getJobCounts('prioritized', 'waiting');
       return (counts['prioritized'] ?? 0) + (counts['waiting'] ?? 0);
@@ -95,12 +110,6 @@ export function createTicketQueue(
       return Object.values(counts).reduce((sum, count) => sum + count, 0);
     },
     async positions(dispatchIds) {
-      const [only] = dispatchIds;
-      // Making a pipeline takes longer than asking for one place, which every look at a request does.
-      if (only !== undefined && dispatchIds.length === 1) {
-        const rank = await redis.zrank(prioritizedKey, only);
-        return [rank === null ? undefined : rank + 1];
-      }
       const pipeline = redis.pipeline();
       for (const id of dispatchIds) pipeline.zrank(prioritizedKey, id);
       const replies = await repliesOf(pipeline);

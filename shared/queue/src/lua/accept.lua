@@ -4,17 +4,22 @@
 --
 -- KEYS  see detach.lua, which it stands behind, and order.lua
 -- ARGV  3 batch id or ''   4 time of arrival, ms   5 JSON of the order's rules   6 how long ago an investigation may have
---       been started to be shared, in ms; 0 for never   7 how many may join a dispatch, then for each request:
+--       been started to be shared, in ms; 0 for never   7 how many may join a dispatch   8 most requests queued, '' where
+--       room was kept before (see reserve-backlog.lua)   9 most dispatches waiting, or '', then for each request:
 --       request id, machine id, JSON of the request, id for a new dispatch, its class, whose turn it uses,
 --       'not after' ms or '', source or '', callback or '', 1 if it is to share no earlier investigation
 --
 -- Returns  per request: dispatch id; id of the request that it shares an investigation with, or ''; the dispatch's
 --          priority; what became of it: new, joined, lifted (the dispatch has a better place than its ticket), reused,
 --          full (too many joined: nothing is recorded); the investigation it was told of, or ''
+--          error BACKLOG_FULL <requests queued> <dispatches waiting> when there is no room; then nothing is recorded
 --          error ORDER_SCALE when the time is off the scale of the priorities; then nothing is recorded
 -- Writes   request, dispatch, the machine's open dispatch, indexes and counts. A request id that is known already is
 --          left as it is and answered the same way, because a client may send a script twice.
 local batch_id, arrived_at, reuse_for, most_joined = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[6]), tonumber(ARGV[7])
+local most_requests, most_dispatches = tonumber(ARGV[8]), tonumber(ARGV[9])
+-- Of the first request; each has ten arguments.
+local first_argument, arguments = 10, 10
 if not open_order(ARGV[5], arrived_at) then
   return redis.error_reply('ORDER_SCALE the time of arrival is beyond the last priority of the queue')
 end
@@ -72,7 +77,7 @@ end
 
 local function read_ahead()
   local machines, recents, requests = {}, {}, {}
-  for i = 8, #ARGV, 10 do
+  for i = first_argument, #ARGV, arguments do
     machines[#machines + 1] = ARGV[i + 1]
     recents[#recents + 1] = space .. ':machine:' .. ARGV[i + 1] .. ':recent'
     requests[#requests + 1] = space .. ':request:' .. ARGV[i]
@@ -215,10 +220,24 @@ local function accept(request_id, ...)
   return is_recorded and answer_for(request_id) or { '', '', '0', 'full', '' }
 end
 
+-- What was recorded before is answered as it was, however full it is by now.
+local function is_full()
+  local requests, dispatches = backlog_now(counts_key, waiting_key, space .. ':reservations', now)
+  local size = (#ARGV - first_argument + 1) / arguments
+  local fits = fits_backlog(size, requests, dispatches, most_requests, most_dispatches)
+  return not fits and not is_any_known, requests, dispatches
+end
+
 read_ahead()
+if most_requests then
+  local is_refused, requests, dispatches = is_full()
+  if is_refused then
+    return redis.error_reply(string.format('BACKLOG_FULL %d %d', requests, dispatches))
+  end
+end
 local replies = {}
-for i = 8, #ARGV, 10 do
-  for _, part in ipairs(accept(unpack(ARGV, i, i + 9))) do
+for i = first_argument, #ARGV, arguments do
+  for _, part in ipairs(accept(unpack(ARGV, i, i + arguments - 1))) do
     replies[#replies + 1] = part
   end
 end

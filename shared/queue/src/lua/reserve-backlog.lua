@@ -1,31 +1,25 @@
 -- Keeps room in the backlog for the requests of one POST while they are being recorded, or refuses it as a whole. What
 -- several intakes take in at the same time is seen by all of them, so that together they do not pass the bound either.
 -- Until its room is given back, what a POST has recorded so far counts twice: near the bound a POST may be refused that
--- would fit a moment later, and none is let in that does not fit.
+-- would fit a moment later, and none is let in that does not fit. A POST of one request is recorded by the script that
+-- finds the room, and keeps none.
 --
--- KEYS  1 counts   2 waiting   3 reservations   4 the first thing that the POST records: its batch, or its request
+-- KEYS  1 counts   2 waiting   3 reservations   4 the batch that the POST records
 --       (see store-keys.ts)
 -- ARGV  1 requests of the POST   2 name of the reservation   3 ms after which its room is given up
 --       4 most requests queued   5 most dispatches waiting, or ''
 --
 -- Returns  {1, 0, 0}: there is room, or the POST was begun before and is to be completed
 --          {0, requests queued and kept room for, dispatches waiting and kept room for}
-local counts_key, waiting_key, reservations_key, begun_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local counts_key, waiting_key, reservations_key, batch_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local size, name, give_up_after = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
 local most_requests, most_dispatches = tonumber(ARGV[4]), tonumber(ARGV[5])
 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-redis.call('ZREMRANGEBYSCORE', reservations_key, '-inf', now)
-local reserved = 0
-for _, member in ipairs(redis.call('ZRANGE', reservations_key, 0, -1)) do
-  reserved = reserved + tonumber(string.match(member, ':(%d+)$'))
-end
-local requests = (tonumber(redis.call('HGET', counts_key, 'queued')) or 0) + reserved
-local dispatches = redis.call('ZCARD', waiting_key) + reserved
-local fits = requests + size <= most_requests
-  and (not most_dispatches or dispatches + size <= most_dispatches)
-if not fits and redis.call('EXISTS', begun_key) == 0 then
+local requests, dispatches = backlog_now(counts_key, waiting_key, reservations_key, now)
+local fits = fits_backlog(size, requests, dispatches, most_requests, most_dispatches)
+if not fits and redis.call('EXISTS', batch_key) == 0 then
   return { 0, requests, dispatches }
 end
 redis.call('ZADD', reservations_key, now + give_up_after, name .. ':' .. size)

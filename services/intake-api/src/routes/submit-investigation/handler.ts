@@ -1,10 +1,12 @@
 import type { RequestHandler } from 'express';
 import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
 import { parseItem } from '@diq/contracts/parse-item.ts';
+import type { RequestDocument } from '@diq/contracts/request-document.ts';
 import { describeCallback } from '@diq/queue/stored-callback.ts';
 import type { AcceptedRequest } from '@diq/queue/accept-requests.ts';
 import type { AppParts } from '../../app-parts.ts';
 import { attemptOf } from '../../attempt.ts';
+import type { Attempt } from '../../attempt.ts';
 import { checkCallback } from '../../callbacks/check-callback.ts';
 import { describeFaults } from '../../describe-faults.ts';
 import type { DescribedRequest } from '../../describe-request.ts';
@@ -13,6 +15,7 @@ import { callerOf } from '../../middleware/authenticate.ts';
 import { traceOf } from '../../middleware/trace-of.ts';
 import { ProblemError } from '../../problem-error.ts';
 import { describeItem } from '../../describe-item.ts';
+import { logOf } from '../../middleware/request-log.ts';
 import type { Judged } from '../../outlook.ts';
 import { readDryRun } from '../../read-dry-run.ts';
 import { retryAfterSeconds } from '../../retry-after.ts';
@@ -29,7 +32,8 @@ type Parts = Pick<AppParts, 'intake' | 'reader' | 'describeRequest' | 'metrics' 
 export function submitInvestigation(parts: Parts): RequestHandler {
   return async (request, response) => {
     const isDryRun = readDryRun(request.query);
-    const { nowMs, ids } = attemptOf(response);
+    const attempt = attemptOf(response);
+    const { nowMs, ids } = attempt;
     const countOutcomes: typeof parts.metrics.countOutcomes = (outcomes) => {
       if (!isDryRun) parts.metrics.countOutcomes(outcomes);
     };
@@ -61,9 +65,9 @@ export function submitInvestigation(parts: Parts): RequestHandler {
 
     const warning = judged.warnings.get(0);
     const warned = warning === undefined ? {} : { warning };
-    const { document, startsInMs } = await describeAccepted(parts, accepted, item, nowMs);
+    const { document, startsInMs } = await describeAccepted(parts, accepted, item, attempt);
     const { machineId, correlation, status: to, investigationId } = document;
-    request.log.info(
+    logOf(response).info(
       { requestId: id, machineId, correlation, to, coalescedWith, investigationId },
       'request accepted',
     );
@@ -90,33 +94,44 @@ async function dryRunAnswer({ outlook }: Parts, item: InvestigationItem, { place
   return { dryRun: true, ...answer };
 }
 
-/** The request is safe by now: should Redis go away at this moment, it is told without its place in the order. */
+/**
+ * What was recorded a moment ago need not be read to be known; what it joined, or was recorded by an earlier attempt, is.
+ * The request is safe by now: should Redis go away at this moment, it is told without its place in the order.
+ */
 async function describeAccepted(
   { reader, describeRequest }: Parts,
-  { id, coalescedWith }: AcceptedRequest,
+  accepted: AcceptedRequest,
   item: InvestigationItem,
-  nowMs: number,
+  { nowMs, isRepeat }: Attempt,
 ): Promise<DescribedRequest> {
+  const document = newDocument(accepted, item, nowMs);
+  const { id, position } = accepted;
   try {
-    const stored = await reader.findRequest(id);
-    if (stored) return await describeRequest(stored);
+    const isKnown = position !== undefined && !isRepeat;
+    const placed = isKnown ? { document, position } : await reader.findPlaced(id);
+    if (placed) return await describeRequest(placed);
   } catch (error) {
     if (!isRedisTrouble(error)) throw error;
   }
+  return { document, startsInMs: undefined };
+}
+
+function newDocument(
+  { id, coalescedWith }: AcceptedRequest,
+  item: InvestigationItem,
+  nowMs: number,
+): RequestDocument {
   const { callbackUrl, strict: _, force: __, ...asked } = item;
   const callback = callbackUrl && { url: callbackUrl, about: 'queued', delivery: undefined };
   const document = {
     id,
     ...asked,
-    status: 'queued' as const,
-    ...(callback ? { callback: describeCallback(callback) } : {}),
-    ...(coalescedWith === undefined ? {} : { coalescedWith }),
     createdAt: new Date(nowMs).toISOString(),
+    status: 'queued' as const,
+    coalescedWith,
     attempts: 0,
+    callback: callback && describeCallback(callback),
   };
   // Through JSON, as the stored one: fields that the caller left out are absent and not undefined.
-  return {
-    document: JSON.parse(JSON.stringify(document)) as DescribedRequest['document'],
-    startsInMs: undefined,
-  };
+  return JSON.parse(JSON.stringify(document)) as RequestDocument;
 }
