@@ -56,7 +56,7 @@ describe(`the whole system under ${title}`, function () {
     try {
       const evidence = await run.play(acts);
       const violations = judge(evidence).map(({ rule, text }) => `${rule}: ${text}`);
-      const again = `Seed ${seed}. Again: npx mocha --grep "${title}". More of it: npm run test:fault -- --seed ${seed} --only ${names.join(',')}`;
+      const again = `Seed ${seed}. Again: npx mocha test/fault/selection.test.ts --grep "${title}". More of it: npm run test:fault -- --seed ${seed} --only ${names.join(',')}`;
       assert.equal(violations.length, 0, [again, ...violations].join('\n'));
       assert.ok(evidence.calls.length > 10, `only ${evidence.calls.length} calls were made`);
       assert.ok((world.tallies.get('tickets given to a second worker') ?? 0) > 0, 'no ticket was held twice');
