@@ -80,7 +80,7 @@ async function finish(dispatch: Dispatch, callId: string, options: RecoveryOptio
   logger.warn({ ...aboutDispatch(dispatch), callId, requests }, 'finished for a dead worker');
   await moveRequests(dispatches, { id: dispatch.id, callId }, requests, options.firstLookInMs);
   if (requests.kind === 'give-back') {
-    await tickets.add([{ dispatchId: dispatch.id, machineId: dispatch.machineId, rank: dispatch.rank }]);
+    await tickets.add([{ dispatchId: dispatch.id, rank: dispatch.rank }]);
   } else {
     await tickets.remove(dispatch.id);
   }

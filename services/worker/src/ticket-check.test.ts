@@ -42,9 +42,7 @@ describe('ticket check', () => {
     await loseTicket(first.dispatchId);
     await worker.checkTickets();
     const dispatch = await worker.find(first.dispatchId);
-    await worker.tickets.add([
-      { dispatchId: dispatch.id, machineId: dispatch.machineId, rank: dispatch.rank },
-    ]);
+    await worker.tickets.add([{ dispatchId: dispatch.id, rank: dispatch.rank }]);
     await worker.checkTickets();
     // Missing anew: that look was the first again.
     await loseTicket(first.dispatchId);
@@ -55,7 +53,7 @@ describe('ticket check', () => {
   it('finds one that is missing behind one too many, page by page', async () => {
     const worker = await suite.openWorker();
     const accepted = [await suite.bench.accept(), await suite.bench.accept(), await suite.bench.accept()];
-    await worker.tickets.add([{ dispatchId: 'of-none', machineId: 'none', rank: 1 }]);
+    await worker.tickets.add([{ dispatchId: 'of-none', rank: 1 }]);
     const last = accepted[2]!.dispatchId;
     await loseTicket(last);
     const check = createTicketCheck({ ...worker, logger: captureLog().logger, pageSize: 1 });

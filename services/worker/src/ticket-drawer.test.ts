@@ -122,14 +122,7 @@ describe('ticket drawer', () => {
   it('says of a ticket of another version, or of a corrupt one, that it cannot be read', async () => {
     const worker = await suite.openWorker();
     const { dispatchId } = await suite.bench.accept();
-    const corruptions = [
-      '{"v":2,"machineId":"a"}',
-      '{"v":1}',
-      '{"v":1,"machineId":"a","x":1}',
-      '[]',
-      'null',
-      '{"v":',
-    ];
+    const corruptions = ['{"v":2}', '{}', '{"v":1,"x":1}', '[]', 'null', '{"v":'];
     for (const data of corruptions) {
       await suite.bench.redis.hset(suite.bench.queueKey(dispatchId), 'data', data);
       const ticket = await drawFrom(worker);
@@ -137,7 +130,7 @@ describe('ticket drawer', () => {
       assert.equal(ticket.dispatchId, dispatchId);
       await ticket.putBack();
     }
-    await suite.bench.redis.hset(suite.bench.queueKey(dispatchId), 'data', '{"v":1,"machineId":"a"}');
+    await suite.bench.redis.hset(suite.bench.queueKey(dispatchId), 'data', '{"v":1}');
     assert.equal((await drawFrom(worker)).isReadable, true);
     assert.deepEqual(worker.errors, []);
   });

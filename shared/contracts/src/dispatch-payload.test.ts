@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { dispatchPayload, dispatchPayloadVersion } from './dispatch-payload.ts';
 
-const payload = { v: dispatchPayloadVersion, machineId: 'a'.repeat(40) };
+const payload = { v: dispatchPayloadVersion };
 
 describe('dispatchPayload', () => {
   it('reads what this version writes', () => {
@@ -12,7 +12,7 @@ describe('dispatchPayload', () => {
     assert.equal(dispatchPayload.safeParse({ ...payload, v: dispatchPayloadVersion + 1 }).success, false);
   });
 
-  it('carries nothing beside the pointer', () => {
+  it('carries nothing of the request', () => {
     assert.equal(dispatchPayload.safeParse({ ...payload, comment: 'x' }).success, false);
   });
 });

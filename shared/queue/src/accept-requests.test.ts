@@ -219,7 +219,7 @@ describe('request intake', () => {
       machineId: machine(n),
       doc: JSON.stringify({
         ...item({ machineId: machine(n) }),
-        createdAt: new Date(arrivedAtMs).toISOString(),
+        at: arrivedAtMs,
       }),
       priority: 'medium',
       turnOf: 'source:test',

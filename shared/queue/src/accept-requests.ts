@@ -126,7 +126,7 @@ export function createRequestIntake({
       const placed = await acceptChunk({ requests: chunk, batchId, nowMs });
       placements.push(...placed);
       // In order, one chunk after the other, while Redis records the next ones.
-      adding = adding.then(() => tickets.add(ticketsFor(chunk, placed)));
+      adding = adding.then(() => tickets.add(ticketsFor(placed)));
       // Awaited below; until then a failure is nobody's yet.
       adding.catch(() => {});
     }
@@ -138,11 +138,10 @@ export function createRequestIntake({
   return {
     async acceptOne(item, nowMs, ids = freshIds(), caller, trace, bounds) {
       const request = newRequest(item, nowMs, { ids, index: 0, caller, trace });
-      const requests = [request];
-      const placed = await acceptChunk({ requests, nowMs, bounds });
+      const placed = await acceptChunk({ requests: [request], nowMs, bounds });
       const answer = accepted(request, placed[0]);
       if (!answer) throw new TooManyJoinedError();
-      const [ticket] = ticketsFor(requests, placed);
+      const [ticket] = ticketsFor(placed);
       const position = ticket && (await tickets.addOne(ticket));
       await liftTickets(placed.filter(isLifted));
       return position === undefined || 'coalescedWith' in answer ? answer : { ...answer, position };
@@ -189,7 +188,7 @@ function newRequest(
     id: ids.request(index),
     newDispatchId: ids.dispatch(index),
     machineId: item.machineId,
-    doc: JSON.stringify({ ...asked, createdAt: new Date(nowMs).toISOString(), trace }),
+    doc: JSON.stringify({ ...asked, at: nowMs, trace }),
     priority: item.priority,
     turnOf: turnOf(item.source, caller),
     notAfterMs: item.notAfter === undefined ? undefined : Date.parse(item.notAfter),
@@ -223,11 +222,11 @@ function accepted(request: NewRequest, placement: Placement | undefined): Accept
 }
 
 /** One ticket per dispatch. A joined dispatch gets its ticket again: if an earlier attempt failed to, this repairs it. */
-function ticketsFor(requests: readonly NewRequest[], placements: readonly Placement[]) {
+function ticketsFor(placements: readonly Placement[]): Ticket[] {
   const byDispatch = new Map<string, Ticket>();
-  for (const [i, { outcome, dispatchId, rank }] of placements.entries()) {
+  for (const { outcome, dispatchId, rank } of placements) {
     if (outcome === 'reused' || outcome === 'full') continue;
-    byDispatch.set(dispatchId, { dispatchId, rank, machineId: requests[i]?.machineId ?? '' });
+    byDispatch.set(dispatchId, { dispatchId, rank });
   }
   return [...byDispatch.values()];
 }

@@ -82,7 +82,7 @@ async function openUnsealedBatch(store: TestStore): Promise<void> {
     retentionMs,
   };
   await openBatch(store.redis, keySpace, batch);
-  const doc = JSON.stringify({ ...item(), createdAt: new Date(arrivedAtMs).toISOString() });
+  const doc = JSON.stringify({ ...item(), at: arrivedAtMs });
   const request = {
     id: 'request-9',
     newDispatchId: 'dispatch-9',

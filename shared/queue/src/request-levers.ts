@@ -114,7 +114,7 @@ function changed(known: string, { priority, notAfter }: RequestChange, actor: Ac
     }),
     notAfterMs: deadline === undefined ? undefined : Date.parse(deadline),
     turn: turnOf(asked.source, actor.name),
-    arrivedAtMs: Date.parse(asked.createdAt),
+    arrivedAtMs: asked.at,
   };
 }
 

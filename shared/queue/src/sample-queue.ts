@@ -35,7 +35,7 @@ export interface QueueSampling {
 }
 
 /** Not strict: the rest is not looked at. */
-const counted = z.object(askedFor.pick({ source: true, priority: true, createdAt: true }).shape);
+const counted = z.object(askedFor.pick({ source: true, priority: true, at: true }).shape);
 
 const docReply = z.array(z.string().nullable());
 
@@ -75,6 +75,6 @@ export function createQueueSampling(redis: Redis, keySpace: string, size = 250):
 /** `undefined` for one that is gone meanwhile. */
 function parseDoc(id: string, doc: string | null): QueuedRequest | undefined {
   if (doc === null) return undefined;
-  const { source, priority, createdAt } = counted.parse(JSON.parse(doc));
-  return { id, source, priority, createdAtMs: Date.parse(createdAt) };
+  const { source, priority, at } = counted.parse(JSON.parse(doc));
+  return { id, source, priority, createdAtMs: at };
 }

@@ -41,7 +41,7 @@ describe('what a request asked, as it is stored', () => {
 
   it('and so does its ticket, with the greatest rank', async () => {
     const ticket = { dispatchId: (await store.intake.acceptOne(item(), arrivedAtMs)).id.slice(0, 19) };
-    await store.tickets.add([{ ...ticket, machineId: machine(1), rank: 2_097_151 }]);
+    await store.tickets.add([{ ...ticket, rank: 2_097_151 }]);
     const [name = ''] = await store.redis.keys(`${keySpace}:queue:${ticket.dispatchId}`);
     assert.equal(await store.redis.object('ENCODING', name), 'listpack');
   });

@@ -8,7 +8,11 @@ import { parseStoredRequest } from './stored-request.ts';
 import { arrivedAtMs, item } from './test-support/test-store.ts';
 
 const createdAt = '2026-01-24T12:00:00.000Z';
-const bare = { doc: JSON.stringify({ ...item(), createdAt }), status: 'queued', dispatch: 'dispatch-1' };
+const bare = {
+  doc: JSON.stringify({ ...item(), at: arrivedAtMs }),
+  status: 'queued',
+  dispatch: 'dispatch-1',
+};
 const full = {
   ...bare,
   status: 'failed',
@@ -84,7 +88,7 @@ describe('parseStoredRequest', () => {
       fc.property(anyInput, (input) => {
         const parsed = parseItem(input, arrivedAtMs);
         fc.pre(parsed.ok);
-        const doc = JSON.stringify({ ...parsed.item, createdAt });
+        const doc = JSON.stringify({ ...parsed.item, at: arrivedAtMs });
         const stored = parseStoredRequest('request-1', { ...bare, doc });
         assert.deepEqual(requestDocument.parse(stored?.document), stored?.document);
         assert.deepEqual(stored?.document, {

@@ -22,9 +22,9 @@ const storedRequest = z.object({
   attempts: z.coerce.number().default(0),
 });
 
-/** What stands in `doc`: what was asked, when, the request that it repeats, and the trace that it belongs to. */
+/** What stands in `doc`: what was asked, when (`at`, ms), the request that it repeats, and the trace that it belongs to. */
 export const askedFor = investigationItem.extend({
-  createdAt: z.iso.datetime(),
+  at: z.int(),
   retryOf: z.string().optional(),
   trace: traceContext.optional(),
 });
@@ -48,11 +48,12 @@ export function parseStoredRequest(id: string, hash: Record<string, string>): St
   if (hash['status'] === undefined) return undefined;
   const stored = storedRequest.parse(hash);
   const callback = parseStoredCallback(hash, stored.status);
-  const { trace, ...asked } = askedFor.parse(JSON.parse(docOf(hash) ?? ''));
+  const { trace, at, ...asked } = askedFor.parse(JSON.parse(docOf(hash) ?? ''));
   const document = {
     id,
     batchId: stored.batch,
     ...asked,
+    createdAt: new Date(at).toISOString(),
     status: stored.status,
     coalescedWith: stored.with,
     dispatchedAt: stored.dispatchedAt === undefined ? undefined : new Date(stored.dispatchedAt).toISOString(),

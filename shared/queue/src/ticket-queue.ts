@@ -10,7 +10,6 @@ import { queueName } from './store-keys.ts';
 /** What the order of the queue depends on; the rest stands in the dispatch. */
 export interface Ticket {
   dispatchId: string;
-  machineId: string;
   rank: number;
 }
 
@@ -162,8 +161,8 @@ async function addInTransactions(queue: Queue<DispatchPayload>): Promise<void> {
   client.pipeline = () => client.multi();
 }
 
-function toJob({ dispatchId, machineId, rank }: Ticket) {
-  const data: DispatchPayload = { v: dispatchPayloadVersion, machineId };
+function toJob({ dispatchId, rank }: Ticket) {
+  const data: DispatchPayload = { v: dispatchPayloadVersion };
   return { name: 'dispatch', data, opts: { jobId: dispatchId, priority: rank } };
 }
 

@@ -109,13 +109,13 @@ function whatOf(found: LookedUp) {
 /** @returns false when the dispatch is in other hands by now */
 async function take(
   step: Step,
-  { id, callId, machineId, rank }: InDoubt,
+  { id, callId, rank }: InDoubt,
   { dispatches, tickets }: ReconcilerOptions,
 ): Promise<boolean> {
   if (step.kind === 'look-again') return dispatches.lookAgain(id, callId, step.atMs);
   if (step.kind === 'settle') return (await dispatches.settle(id, callId, step.settlement)).moved;
   const { moved } = await dispatches.giveBack(id, callId);
-  if (moved) await tickets.add([{ dispatchId: id, machineId, rank }]);
+  if (moved) await tickets.add([{ dispatchId: id, rank }]);
   return moved;
 }
 
