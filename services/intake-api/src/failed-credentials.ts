@@ -35,6 +35,7 @@ export function createFailedCredentials(nowMs: () => number = () => performance.
 
   return {
     refuseForMs(address, credential) {
+      if (failures.size === 0) return 0;
       const network = networkOf(address);
       const found = failuresOf(network);
       if (!found || found.digests.size < maxGuesses) return 0;

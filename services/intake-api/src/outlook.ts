@@ -114,6 +114,7 @@ function deadlineOf({ notAfter }: InvestigationItem): number {
 }
 
 function withoutStrict(item: InvestigationItem): InvestigationItem {
+  if (item.strict === undefined) return item;
   const { strict: _, ...asked } = item;
   return asked;
 }

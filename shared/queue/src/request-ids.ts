@@ -11,15 +11,16 @@ export interface RequestIds {
 
 /** Ids that nobody had before; made when they are first asked for, in that order, and then the same. */
 export function freshIds(): RequestIds {
-  const batches: string[] = [];
+  let batch: string | undefined;
   const requests: string[] = [];
-  const dispatches: string[] = [];
+  const request = (index: number) => (requests[index] ??= uuidv7());
   return {
     get batch() {
-      return (batches[0] ??= uuidv7());
+      return (batch ??= uuidv7());
     },
-    request: (index) => (requests[index] ??= uuidv7()),
-    dispatch: (index) => (dispatches[index] ??= shortened(uuidv7())),
+    request,
+    // One of its own is as good as that of the request which opens it, and takes as long to make.
+    dispatch: (index) => shortened(request(index)),
   };
 }
 

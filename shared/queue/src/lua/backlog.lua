@@ -2,9 +2,8 @@
 --
 -- Returns  requests queued, dispatches waiting; both with the room that is kept for POSTs which are being recorded
 local function backlog_now(counts_key, waiting_key, reservations_key, now)
-  redis.call('ZREMRANGEBYSCORE', reservations_key, '-inf', now)
   local reserved = 0
-  for _, member in ipairs(redis.call('ZRANGE', reservations_key, 0, -1)) do
+  for _, member in ipairs(redis.call('ZRANGE', reservations_key, '(' .. now, '+inf', 'BYSCORE')) do
     reserved = reserved + tonumber(string.match(member, ':(%d+)$'))
   end
   return (tonumber(redis.call('HGET', counts_key, 'queued')) or 0) + reserved,

@@ -47,8 +47,8 @@ end
 local function open_order(json, arrived_at)
   order = cjson.decode(json)
   epoch = tonumber(redis.call('HGET', order_key, 'epoch'))
-  local is_empty = redis.call('ZCARD', waiting_key) + redis.call('ZCARD', sending_key)
-    + redis.call('ZCARD', reconciling_key) == 0
+  local is_empty = redis.call('ZCARD', waiting_key) == 0 and redis.call('ZCARD', sending_key) == 0
+    and redis.call('ZCARD', reconciling_key) == 0
   if not epoch or is_empty then
     epoch = arrived_at - order.headStartMs.critical - order.longestLagMs - day
     redis.call('DEL', order_key)

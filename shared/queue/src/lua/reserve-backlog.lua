@@ -17,6 +17,7 @@ local most_requests, most_dispatches = tonumber(ARGV[4]), tonumber(ARGV[5])
 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+redis.call('ZREMRANGEBYSCORE', reservations_key, '-inf', now)
 local requests, dispatches = backlog_now(counts_key, waiting_key, reservations_key, now)
 local fits = fits_backlog(size, requests, dispatches, most_requests, most_dispatches)
 if not fits and redis.call('EXISTS', batch_key) == 0 then

@@ -1,4 +1,4 @@
-import type { RequestHandler } from 'express';
+import type { Request, RequestHandler } from 'express';
 import { fieldFaults } from '@diq/contracts/field-fault.ts';
 import { investigationBatch } from '@diq/contracts/investigation-batch.ts';
 import type { InvestigationBatch } from '@diq/contracts/investigation-batch.ts';
@@ -9,6 +9,7 @@ import { tooManyJoined } from '@diq/queue/accept-requests.ts';
 import type { AcceptedRequest } from '@diq/queue/accept-requests.ts';
 import type { AppParts } from '../../app-parts.ts';
 import { attemptOf } from '../../attempt.ts';
+import type { CallbackRule } from '../../callbacks/callback-rule.ts';
 import { checkBatchCallback } from '../../callbacks/check-callback.ts';
 import { describeFaults } from '../../describe-faults.ts';
 import type { DoorOutcomes } from '../../metrics.ts';
@@ -37,9 +38,7 @@ export function submitBatch(
   return async (request, response) => {
     const isDryRun = readDryRun(request.query);
     const { nowMs, ids } = attemptOf(response);
-    const batch = parseEnvelope(request.body);
-    checkBatchCallback(batch, parts.callbackRule);
-    const sorted = await sortItems(batch, nowMs, parts.callbackRule);
+    const { sorted, callbackUrl } = await readBatch(request, nowMs, parts.callbackRule);
     const caller = callerOf(response)?.name;
     const options = { nowMs, caller, knownAs: ids.request, wantsPlaces: isDryRun };
     const judged = await parts.outlook.judge(sorted, options);
@@ -57,7 +56,7 @@ export function submitBatch(
       nowMs,
       ids,
       caller,
-      batch.callbackUrl,
+      callbackUrl,
       traceOf(response),
     );
     const items = entries.map((entry, index) =>
@@ -74,6 +73,14 @@ export function submitBatch(
       .set('Retry-After', retryAfterSeconds(await drainsInMs(parts)))
       .json({ id: batchId, status: 'running', counts, items });
   };
+}
+
+async function readBatch(request: Request, nowMs: number, callbackRule: CallbackRule) {
+  const batch = parseEnvelope(request.body);
+  // The items as they were sent are not needed beyond this; the garbage collector may have them before the answer is out.
+  request.body = undefined;
+  checkBatchCallback(batch, callbackRule);
+  return { sorted: await sortItems(batch, nowMs, callbackRule), callbackUrl: batch.callbackUrl };
 }
 
 function parseEnvelope(body: unknown): InvestigationBatch {
