@@ -11,7 +11,7 @@ describe('ending requests whose deadline was reached', () => {
     const removed: string[] = [];
     const expired = await expireDue({
       dispatches: { expireDue: async () => pages.shift() ?? assert.fail('asked once more') },
-      tickets: { remove: async (id) => void removed.push(id) },
+      tickets: { removeAll: async (ids) => void removed.push(...ids) },
       logger: { info() {} },
     });
     assert.deepEqual([expired, removed], [3, ['d1']]);

@@ -4,7 +4,7 @@ import type { Logger } from '@diq/runtime/logger.ts';
 
 export interface ExpireDueOptions {
   dispatches: Pick<DispatchStore, 'expireDue'>;
-  tickets: Pick<TicketQueue, 'remove'>;
+  tickets: Pick<TicketQueue, 'removeAll'>;
   logger: Pick<Logger, 'info'>;
 }
 
@@ -18,7 +18,7 @@ export async function expireDue({ dispatches, tickets, logger }: ExpireDueOption
   let expired = 0;
   for (;;) {
     const { requestIds, ended } = await dispatches.expireDue();
-    for (const dispatchId of ended) await tickets.remove(dispatchId);
+    await tickets.removeAll(ended);
     if (requestIds.length === 0) return expired;
     logger.info({ requests: requestIds.length, dispatches: ended.length }, 'expired while waiting');
     expired += requestIds.length;
