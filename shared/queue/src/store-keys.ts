@@ -58,7 +58,7 @@ export function storeKeys(keySpace: string) {
     rate: (caller: string) => `${keySpace}:rate:${caller}`,
     /** Sorted set: digest of a session's secret and its API key → time (ms) at which the session of this caller ends. */
     sessions: (caller: string) => `${keySpace}:sessions:${caller}`,
-    /** Sorted set: `<attempt>:<requests>` → time (ms) at which room kept in the backlog for a POST is given up. */
+    /** Sorted set: `<attempt>:<requests>` → time (ms) at which room kept in the backlog for a batch is given up. */
     reservations: `${keySpace}:reservations`,
     /** Sorted set: the same, while an intake makes a job of it → time (ms) at which another one may. */
     callbacksMoving: `${keySpace}:callbacks:moving`,

@@ -15,6 +15,8 @@ export function logAccess(logger: Logger): RequestHandler {
   return (request, response, next) => {
     const startedAtMs = performance.now();
     giveLog(response, logger);
+    // Without a listener, an answer that cannot be written would end the process.
+    response.on('error', (error) => logOf(response).warn({ err: error }, 'an answer could not be sent'));
     response.once('close', () => {
       const level = isProbe(request) ? 'debug' : 'info';
       if (!logger.isLevelEnabled(level)) return;

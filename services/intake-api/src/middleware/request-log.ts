@@ -28,7 +28,9 @@ export function logOf(response: Response): RequestLog {
       logger[level]({ ...whose, ...about }, message);
     };
   return {
-    isDebugging: logger.isLevelEnabled('debug'),
+    get isDebugging() {
+      return logger.isLevelEnabled('debug');
+    },
     debug: tell('debug'),
     info: tell('info'),
     warn: tell('warn'),

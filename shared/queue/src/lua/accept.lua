@@ -20,9 +20,6 @@ local batch_id, arrived_at, reuse_for, most_joined = ARGV[3], tonumber(ARGV[4]),
 local most_requests, most_dispatches = tonumber(ARGV[8]), tonumber(ARGV[9])
 -- Of the first request; each has ten arguments.
 local first_argument, arguments = 10, 10
-if not open_order(ARGV[5], arrived_at) then
-  return redis.error_reply('ORDER_SCALE the time of arrival is beyond the last priority of the queue')
-end
 
 -- A dispatch waits as long as its most patient request: without a deadline on one of them it has none.
 local function extend_deadline(dispatch_key, not_after)
@@ -234,6 +231,9 @@ if most_requests then
   if is_refused then
     return redis.error_reply(string.format('BACKLOG_FULL %d %d', requests, dispatches))
   end
+end
+if not open_order(ARGV[5], arrived_at) then
+  return redis.error_reply('ORDER_SCALE the time of arrival is beyond the last priority of the queue')
 end
 local replies = {}
 for i = first_argument, #ARGV, arguments do

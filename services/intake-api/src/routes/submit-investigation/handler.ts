@@ -96,6 +96,7 @@ async function dryRunAnswer({ outlook }: Parts, item: InvestigationItem, { place
 
 /**
  * What was recorded a moment ago need not be read to be known; what it joined, or was recorded by an earlier attempt, is.
+ * (The connection sends no command twice, so only a repeat of the caller's can find it recorded.)
  * The request is safe by now: should Redis go away at this moment, it is told without its place in the order.
  */
 async function describeAccepted(
