@@ -98,10 +98,10 @@ describe('draw loop', () => {
     assert.equal(waits[0], 500);
   });
 
-  it('backs off while the limiter has no permit for a slot that the ledger shows, and starts small again', async () => {
+  it('tries again soon, and then backs off, while the limiter has no permit for a slot that the ledger shows', async () => {
     const waits = suite.hurryWaits();
     const permit = { spent() {}, release: () => undefined, keepForOneWindow: () => undefined };
-    const none = Array.from({ length: 9 }, () => undefined);
+    const none = Array.from({ length: 21 }, () => undefined);
     const done = deferred();
     let drawn = 0;
     const { options } = loopWorld({ tryAcquire: inTurn(...none, permit, undefined, permit), maxInFlight: 3 });
@@ -115,7 +115,8 @@ describe('draw loop', () => {
       look: async () => ({ ...view(), limit: 3 }),
     });
     await done.promise;
-    assert.deepEqual(waits.slice(0, 10), [10, 20, 40, 80, 160, 320, 640, 1_000, 1_000, 10]);
+    const soon = Array.from({ length: 12 }, () => 5);
+    assert.deepEqual(waits.slice(0, 22), [...soon, 10, 20, 40, 80, 160, 320, 640, 1_000, 1_000, 5]);
   });
 
   it('draws nothing while ledger or queue cannot be asked, says so, and goes on when they can', async () => {

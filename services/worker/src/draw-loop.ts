@@ -42,8 +42,12 @@ const longestMs = 1_000;
 const afterErrorMs = 500;
 /** How long a stop waits for the turn under way. */
 const lastTurnMs = 2_000;
-/** First pause when the limiter has no permit although the ledger shows a slot; doubles up to the longest. */
-const disagreementMs = 10;
+/**
+ * Pause when the limiter has no permit although the ledger shows a slot: the permit comes back some ms after it, when the
+ * end of the call before was recorded. Later on it doubles up to the longest.
+ */
+const disagreementMs = 5;
+const quickTries = 12;
 
 /**
  * Draws a ticket whenever a slot is free, work is ready and no hold is on, and only then: permit first, ticket second.
@@ -73,7 +77,10 @@ export function startDrawLoop(options: DrawLoopOptions): DrawLoop {
     if (ready === 0 || isKeptBack) return idleMs;
     if (waitMs > 0) return Math.min(waitMs, longestMs);
     const permit = await options.tryAcquire();
-    if (!permit) return Math.min(disagreementMs * 2 ** disagreements++, longestMs);
+    if (!permit) {
+      disagreements += 1;
+      return Math.min(disagreementMs * 2 ** Math.max(0, disagreements - quickTries), longestMs);
+    }
     disagreements = 0;
     return (await drawWith(permit, isKept)) ? 0 : idleMs;
   }
