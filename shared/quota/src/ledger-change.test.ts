@@ -33,10 +33,12 @@ interface Granted {
   spentAtMs: number;
   arrivedAt: number;
 }
+/** At some time between the two, by Redis' clock. */
 interface Told {
   limit: number;
   windowMs: number;
-  atMs: number;
+  notBeforeMs: number;
+  notAfterMs: number;
 }
 
 describe('ledger on the wire, while settings change', () => {
@@ -85,9 +87,11 @@ async function work(
 ): Promise<void> {
   const ledger: Ledger = createLedger(connection, keySpace, settings);
   const endsAt = performance.now() + livesMs;
-  const tell = (atMs: number) => told.push({ ...settings, atMs });
+  const tell = (notBeforeMs: number, notAfterMs = notBeforeMs) =>
+    told.push({ ...settings, notBeforeMs, notAfterMs });
+  const [seconds, microseconds] = await connection.time();
   await openWithoutHold(ledger);
-  tell((await ledger.look()).nowMs);
+  tell(Math.floor(Number(seconds) * 1_000 + Number(microseconds) / 1_000), (await ledger.look()).nowMs);
   while (performance.now() < endsAt) {
     const callId = randomUUID();
     const reply = await ledger.spend({ callId, dispatchId: callId, machineId: 'm' });
@@ -106,13 +110,13 @@ async function work(
 /** Each window that begins with an arrival, for each setting that was in force when its last call was granted. */
 function* windowsOf(granted: readonly Granted[], told: readonly Told[]) {
   for (const { arrivedAt: from } of granted) {
-    for (const { limit, windowMs, atMs } of told) {
+    for (const { limit, windowMs, notBeforeMs, notAfterMs } of told) {
       const within = granted.filter(
         ({ arrivedAt }) => arrivedAt >= from && arrivedAt < from + windowMs * 1_000,
       );
       const lastMs = Math.max(...within.map(({ spentAtMs }) => spentAtMs));
       // Told for certain before that grant, not within the same millisecond.
-      if (atMs + 2 > lastMs || lastMs >= atMs + windowMs) continue;
+      if (notAfterMs + 2 > lastMs || lastMs >= notBeforeMs + windowMs) continue;
       yield {
         limit,
         windowMs,
