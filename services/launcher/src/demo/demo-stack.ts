@@ -1,5 +1,6 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtempSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Lifecycle } from '@diq/runtime/lifecycle.ts';
@@ -40,7 +41,9 @@ const stopTimeoutMs = 11_000;
  */
 export async function startDemoStack(options: DemoStackOptions): Promise<DemoStack> {
   const { lifecycle, onLine, onLost } = options;
-  const folder = await mkdtemp(join(tmpdir(), 'defender-demo-'));
+  lifecycle.closing.throwIfAborted();
+  // At once: a signal that came in between would end the process before anybody is to remove it.
+  const folder = mkdtempSync(join(tmpdir(), 'defender-demo-'));
   lifecycle.onClose('temporary folder', () => rm(folder, { recursive: true, force: true }));
   const open = async (name: ServiceName, env: Env) => {
     try {
