@@ -21,9 +21,23 @@ export interface ChildRun {
 const running = new Set<ChildRun>();
 
 /** Runs `services/launcher/src/{command}.ts` as npm would, with this environment and nothing else. */
-export function runCommand(command: 'start' | 'demo', env: NodeJS.ProcessEnv): ChildRun {
+export function runCommand(
+  command: 'start' | 'demo',
+  env: NodeJS.ProcessEnv,
+  args: readonly string[] = [],
+): ChildRun {
   const entry = fileURLToPath(new URL(`../../services/launcher/src/${command}.ts`, import.meta.url));
-  const child = spawn(process.execPath, ['--import', 'tsx', entry], {
+  return watchRun(process.execPath, ['--import', 'tsx', entry, ...args], env);
+}
+
+/** Runs a script of the root's package.json through npm itself; `pid` and signals are npm's. */
+export function runScript(script: string, env: NodeJS.ProcessEnv): ChildRun {
+  return watchRun('npm', ['run', script], env);
+}
+
+function watchRun(program: string, args: readonly string[], env: NodeJS.ProcessEnv): ChildRun {
+  const child = spawn(program, args, {
+    cwd: fileURLToPath(new URL('../..', import.meta.url)),
     env: { PATH: process.env['PATH'], ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

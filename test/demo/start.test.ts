@@ -10,6 +10,7 @@ import {
   killRuns,
   refusesConnections,
   runCommand,
+  runScript,
 } from './child-run.ts';
 
 const clientSecret = 'the-secret-of-the-application';
@@ -119,6 +120,32 @@ describe('npm start', function () {
     await waitFor(() => !children.some(isAlive), { what: 'the services to end', timeoutMs: 15_000 });
     assert.deepEqual(await Promise.all(ports.map(refusesConnections)), [true, true]);
   });
+});
+
+describe('a service that npm started', function () {
+  this.timeout(30_000);
+  before(function () {
+    if (!hasProc) this.skip();
+  });
+  after(killRuns);
+
+  for (const [script, service] of [
+    ['start', 'launcher'],
+    ['start:intake', 'intake-api'],
+  ] as const) {
+    it(`ends in order with npm run ${script}, although npm passes no signal on`, async () => {
+      const env = { ...complete, REDIS_URL: `redis://127.0.0.1:${await findFreePort()}` };
+      const run = runScript(script, script === 'start' ? complete : env);
+      await run.said(new RegExp(`"service":"${service}".*"ready"`));
+      run.kill('SIGTERM');
+      await run.exited;
+      // `exited` has read all output: no process that could still write is left.
+      const ports = [...run.stdout().matchAll(/"(?:port|workerPort)":(\d+)/g)].map(([, port]) =>
+        Number(port),
+      );
+      assert.deepEqual(new Set(await Promise.all(ports.map(refusesConnections))), new Set([true]));
+    });
+  }
 });
 
 /** A start with all settings but REDIS_URL, once it is ready. */

@@ -26,6 +26,7 @@ const write = (text: string): void => void process.stdout.write(text);
 const complain = (text: string): void => void process.stderr.write(text);
 
 await runToEnd({
+  env: process.env,
   logger: createLogger({ level: 'error', service: 'demo', destination: { write: complain } }),
   run,
   signalExitCode: (signalNumber) => 128 + signalNumber,

@@ -1,8 +1,11 @@
 import { createLifecycle, type Lifecycle } from '@diq/runtime/lifecycle.ts';
 import type { Logger } from '@diq/runtime/logger.ts';
+import { watchParent } from '@diq/runtime/parent-watch.ts';
+import type { Env } from '@diq/runtime/read-settings.ts';
 
 /** Something that starts other processes, runs for a while, and leaves none of them behind. */
 export interface RunToEndOptions {
+  readonly env: Env;
   readonly logger: Logger;
   /** Opens, telling `lifecycle` how each part closes, and runs. Resolves with the exit code. */
   readonly run: (lifecycle: Lifecycle) => Promise<number>;
@@ -44,7 +47,7 @@ interface Ending {
   readonly code: number;
 }
 
-function firstEnding({ logger, signalExitCode, exit }: RunToEndOptions): Promise<Ending> {
+function firstEnding({ env, logger, signalExitCode, exit }: RunToEndOptions): Promise<Ending> {
   return new Promise((resolve) => {
     let firstAtMs: number | undefined;
     for (const signal of signals) {
@@ -61,8 +64,7 @@ function firstEnding({ logger, signalExitCode, exit }: RunToEndOptions): Promise
     };
     process.on('uncaughtException', fail);
     process.on('unhandledRejection', fail);
-    // The parent may be npm's runner, killed without being able to pass a signal on.
     const orphaned = { reason: 'parent is gone', code: signalExitCode(signalNumbers.SIGTERM) };
-    if (process.connected) process.on('disconnect', () => resolve(orphaned));
+    watchParent(env, () => resolve(orphaned));
   });
 }

@@ -10,6 +10,7 @@ const level = logLevel().safeParse(process.env['LOG_LEVEL']);
 const logger = createLogger({ level: level.success ? level.data : 'info', service: 'launcher' });
 
 await runToEnd({
+  env: process.env,
   logger,
   run,
   // Being told to stop is how this is meant to end.

@@ -1,5 +1,6 @@
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
 import { createLogger, type Logger } from './logger.ts';
+import { watchParent } from './parent-watch.ts';
 import { logLevel, SettingsError, type Env } from './read-settings.ts';
 
 /** What a started service tells about itself: at least the port it answers on. */
@@ -33,8 +34,8 @@ export interface RunServiceOptions {
 export const settingsExitCode = 78;
 
 /**
- * Runs a service until it is told to stop. SIGTERM, SIGINT and the death of a parent that holds an IPC channel close
- * it in order (exit code 0, or 1 if the deadline passed); a second signal ends it at once (128 + its number).
+ * Runs a service until it is told to stop. SIGTERM, SIGINT and the end of its parent (`watchParent`) close it in order
+ * (exit code 0, or 1 if the deadline passed); a second signal ends it at once (128 + its number).
  * Unusable settings are printed plainly (78); any other failure, at start or later, is logged (1). When it is ready
  * it logs `ready` and tells a parent with an IPC channel `{ kind: 'ready', service, ...ready }`.
  *
@@ -52,7 +53,7 @@ export async function runService(options: RunServiceOptions): Promise<void> {
     const result = await lifecycle.close(reason);
     exit(result === 'clean' ? exitCode : Math.max(exitCode, 1));
   };
-  listenForEnd({ logger, stop, exit, repeatedSignalMs });
+  listenForEnd({ env, logger, stop, exit, repeatedSignalMs });
 
   try {
     const ready = await start({ env, logger, lifecycle });
@@ -73,13 +74,14 @@ export async function runService(options: RunServiceOptions): Promise<void> {
 }
 
 interface EndListeners {
+  readonly env: Env;
   readonly logger: Logger;
   readonly stop: (reason: string, code: number) => Promise<void>;
   readonly exit: (code: number) => void;
   readonly repeatedSignalMs: number;
 }
 
-function listenForEnd({ logger, stop, exit, repeatedSignalMs }: EndListeners): void {
+function listenForEnd({ env, logger, stop, exit, repeatedSignalMs }: EndListeners): void {
   let firstSignalAtMs: number | undefined;
   for (const [signal, number] of [['SIGTERM', 15] as const, ['SIGINT', 2] as const]) {
     process.on(signal, () => {
@@ -98,6 +100,5 @@ function listenForEnd({ logger, stop, exit, repeatedSignalMs }: EndListeners): v
   };
   process.on('unhandledRejection', (error) => fail(error, 'unhandled rejection'));
   process.on('uncaughtException', (error) => fail(error, 'uncaught exception'));
-  // A parent killed with SIGKILL cannot pass a signal on; its end of the channel closing is what remains to see.
-  if (process.connected) process.on('disconnect', () => void stop('parent is gone', 0));
+  watchParent(env, () => void stop('parent is gone', 0));
 }
