@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { waitFor } from '@diq/testing/wait-for.ts';
 import {
   childrenOf,
   findByCommand,
@@ -25,8 +28,8 @@ describe('npm run demo', function () {
     await rm(folder, { recursive: true, force: true });
   });
 
-  const runDemo = (windowText: string) =>
-    runCommand('demo', { DEMO_WINDOW: windowText, TMPDIR: folder, TMP: folder, TEMP: folder });
+  const runDemo = (windowText: string, args: readonly string[] = []) =>
+    runCommand('demo', { DEMO_WINDOW: windowText, TMPDIR: folder, TMP: folder, TEMP: folder }, args);
 
   async function assertNothingLeft(children: readonly number[], ports: readonly number[]): Promise<void> {
     assert.equal(ports.length, 4, 'intake, worker, simulator, Valkey');
@@ -67,6 +70,31 @@ describe('npm run demo', function () {
     assert.match(output, /10 calls arrived, never more than 5 in any rolling 1 s/);
     assert.equal(demo.stderr(), '');
     await assertNothingLeft(children, portsIn(output));
+  });
+
+  it('stays up with --keep, shows a key and a curl line that works as pasted, and ends with 0 on Ctrl-C', async () => {
+    const demo = runDemo('1s', ['--keep']);
+    const children = await childrenOfRunning(demo);
+    const [line] = await demo.said(/^curl .*$/m);
+    const pasted = await promisify(execFile)('sh', ['-c', line]);
+    const { id } = JSON.parse(pasted.stdout) as { id: string };
+    const [, page, key] = await demo.said(/Status page {2}(\S+)[^]*API key {6}(\S+)/);
+    const headers = { authorization: `Bearer ${key}` };
+    const read = async () => {
+      const answer = await fetch(new URL(`/v1/investigations/${id}`, page), { headers });
+      return ((await answer.json()) as { status: string }).status === 'started';
+    };
+    await waitFor(read, { what: 'the pasted request to be started', timeoutMs: 15_000 });
+    assert.match(await (await fetch(String(page))).text(), /<title>/);
+    const paused = await fetch(new URL('/v1/queue/pause', page), {
+      method: 'POST',
+      headers: { ...headers, 'content-type': 'application/json' },
+      body: '{"reason":"trying it out"}',
+    });
+    assert.equal(paused.status, 200, 'the key may act on the queue');
+    demo.kill('SIGINT');
+    assert.equal(await demo.exited, 0);
+    await assertNothingLeft(children, [...new Set(portsIn(demo.stdout()))]);
   });
 
   it('ends with 130 on Ctrl-C in the middle and leaves nothing behind', async () => {

@@ -1,10 +1,11 @@
+import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import type { Lifecycle } from '@diq/runtime/lifecycle.ts';
 import { createLogger } from '@diq/runtime/logger.ts';
 import { duration, flag, readSettings } from '@diq/runtime/read-settings.ts';
 import { DemoFailure } from './demo/demo-failure.ts';
-import { startDemoStack, type DemoStack } from './demo/demo-stack.ts';
+import { startDemoStack, type DemoStack, type DemoStackOptions } from './demo/demo-stack.ts';
 import { expectedCalls, type ExpectedOutcome } from './demo/expect-outcomes.ts';
 import { followBatch } from './demo/follow-batch.ts';
 import { createIntakeClient } from './demo/intake-client.ts';
@@ -14,6 +15,7 @@ import { createProgressBar, createProgressLines } from './demo/progress-view.ts'
 import { readBulkFile, type BulkRequest } from './demo/read-bulk-file.ts';
 import { readCallLog } from './demo/read-call-log.ts';
 import { createRecentLines } from './demo/recent-lines.ts';
+import { sandboxGuide } from './demo/sandbox.ts';
 import { runToEnd } from './run-to-end.ts';
 
 const exampleFile = new URL('../../../examples/bulk-request.json', import.meta.url);
@@ -25,11 +27,14 @@ const spareMs = 20_000;
 const write = (text: string): void => void process.stdout.write(text);
 const complain = (text: string): void => void process.stderr.write(text);
 
+let isSandbox = false;
+
 await runToEnd({
   env: process.env,
   logger: createLogger({ level: 'error', service: 'demo', destination: { write: complain } }),
   run,
-  signalExitCode: (signalNumber) => 128 + signalNumber,
+  // A sandbox is meant to be ended by a signal, a run that ends by itself is not.
+  signalExitCode: (signalNumber) => (isSandbox ? 0 : 128 + signalNumber),
   closeDeadlineMs: 45_000,
   exit: (code) => process.exit(code),
 });
@@ -37,11 +42,14 @@ await runToEnd({
 async function run(lifecycle: Lifecycle): Promise<number> {
   let recent = createRecentLines();
   try {
-    const { windowMs, isVerbose } = readOptions();
+    const { windowMs, isVerbose, isKept } = readOptions();
     if (isVerbose) recent = createRecentLines(write);
     await new Promise<void>((resolve, reject) => {
       const watch = { onLine: recent.add, onLost: reject };
-      tellStory({ lifecycle, windowMs, isVerbose, ...watch }).then(resolve, reject);
+      const run = { lifecycle, windowMs, isVerbose, isKept, ...watch };
+      tellStory(run)
+        .then((stack) => (isKept ? keepUp(stack, lifecycle) : undefined))
+        .then(resolve, reject);
     });
     return 0;
   } catch (error) {
@@ -58,10 +66,18 @@ function oneLine(error: unknown): string {
   return (error instanceof Error ? error.message : String(error)).replaceAll(/\s+/g, ' ');
 }
 
-type Story = Omit<Parameters<typeof startDemoStack>[0], 'limit'> & { readonly isVerbose: boolean };
+/** Until a signal ends it, or a service by ending itself. */
+async function keepUp(stack: DemoStack, { closing }: Lifecycle): Promise<void> {
+  closing.throwIfAborted();
+  isSandbox = true;
+  write(sandboxGuide(stack));
+  await once(closing, 'abort');
+}
+
+type Story = Omit<DemoStackOptions, 'limit'> & { readonly isVerbose: boolean };
 
 /** @throws DemoFailure when anything ends otherwise than it must */
-async function tellStory(story: Story): Promise<void> {
+async function tellStory(story: Story): Promise<DemoStack> {
   const { lifecycle, windowMs } = story;
   const bulk = await readBulkFile(exampleFile);
   write(announcement(bulk, windowMs));
@@ -96,6 +112,7 @@ async function tellStory(story: Story): Promise<void> {
   write(
     conclusion(judgeRun({ expected, atTheDoor, inTheEnd, calls, limit, windowMs }), calls.length, windowMs),
   );
+  return stack;
 }
 
 function readOptions() {
@@ -104,8 +121,14 @@ function readOptions() {
     DEMO_VERBOSE: flag().prefault('off'),
   };
   const settings = readSettings(z.object(kinds), process.env);
-  const { values } = parseArgs({ options: { verbose: { type: 'boolean', short: 'v' } } });
-  return { windowMs: settings.DEMO_WINDOW, isVerbose: settings.DEMO_VERBOSE || values.verbose === true };
+  const { values } = parseArgs({
+    options: { keep: { type: 'boolean' }, verbose: { type: 'boolean', short: 'v' } },
+  });
+  return {
+    windowMs: settings.DEMO_WINDOW,
+    isVerbose: settings.DEMO_VERBOSE || values.verbose === true,
+    isKept: values.keep === true,
+  };
 }
 
 function announcement({ expected }: BulkRequest, windowMs: number): string {

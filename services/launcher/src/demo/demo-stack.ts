@@ -25,6 +25,8 @@ export interface DemoStackOptions {
   readonly lifecycle: Lifecycle;
   readonly limit: number;
   readonly windowMs: number;
+  /** It stays up for a person, whose key may then pause and resume the queue too. */
+  readonly isKept: boolean;
   readonly onLine: (service: ServiceName, line: string) => void;
   /** Called when a service ends by itself. */
   readonly onLost: (failure: DemoFailure) => void;
@@ -34,7 +36,7 @@ export interface DemoStackOptions {
 const stopTimeoutMs = 11_000;
 
 /**
- * Starts everything, with secrets made up for this run and never shown. The lifecycle ends the services in the order
+ * Starts everything, with secrets made up for this run; only the API key of one that stays up is shown. The lifecycle ends the services in the order
  * intake, worker, simulator, Valkey and removes the temporary folder.
  *
  * @throws DemoFailure when a service does not start
@@ -70,7 +72,7 @@ export async function startDemoStack(options: DemoStackOptions): Promise<DemoSta
   const queueEnv = { ...sharedEnv(options, secrets), REDIS_URL: redisUrl };
   const [worker, intake] = await Promise.all([
     open('worker', { ...queueEnv, ...workerEnv(secrets, simulatorUrl, caFile) }),
-    open('intake-api', { ...queueEnv, ...intakeEnv(secrets) }),
+    open('intake-api', { ...queueEnv, ...intakeEnv(options, secrets) }),
   ]);
   return {
     intakeUrl: `http://127.0.0.1:${intake.ready.port}`,
@@ -132,7 +134,8 @@ function workerEnv({ clientId, clientSecret }: Secrets, simulatorUrl: string, ca
   };
 }
 
-function intakeEnv({ apiKey }: Secrets): Env {
+function intakeEnv({ isKept }: DemoStackOptions, { apiKey }: Secrets): Env {
   const hash = createHash('sha256').update(apiKey).digest('hex');
-  return { INTAKE_PORT: '0', INTAKE_HOST: '127.0.0.1', INTAKE_API_KEYS: `demo:submit+read:${hash}` };
+  const scopes = isKept ? 'submit+read+admin' : 'submit+read';
+  return { INTAKE_PORT: '0', INTAKE_HOST: '127.0.0.1', INTAKE_API_KEYS: `demo:${scopes}:${hash}` };
 }

@@ -1,0 +1,20 @@
+import type { DemoStack } from './demo-stack.ts';
+
+/** A machine that is not in the bulk file, so that pasting the line starts a call of its own. */
+const freshMachineId = '0a1b2c3d4e5f60718293a4b5c6d7e8f901234567';
+
+/** What a person needs to go on by hand: the page, the key, and a request to paste. */
+export function sandboxGuide({ intakeUrl, apiKey }: Pick<DemoStack, 'intakeUrl' | 'apiKey'>): string {
+  return `
+Everything stays up until Ctrl-C. Nothing is kept after that.
+
+  Status page  ${intakeUrl}/
+  API          ${intakeUrl}/docs
+  API key      ${apiKey}
+
+Request one more investigation:
+
+curl -s ${intakeUrl}/v1/investigations -H 'Authorization: Bearer ${apiKey}' -H 'Content-Type: application/json' -d '{"machineId":"${freshMachineId}","comment":"Sandbox: suspicious logon","priority":"critical"}'
+
+`;
+}
