@@ -98,6 +98,8 @@ export interface Chunk {
   /** Without it they belong to none. */
   batchId?: string;
   nowMs: number;
+  /** Who asked, by the name of the credential; kept with each request. */
+  caller?: string | undefined;
   /** Held against what waits; without them there is room for the requests, see `backlog-room.ts`. */
   bounds?: BacklogBounds | undefined;
 }
@@ -114,10 +116,10 @@ export function createAcceptChunk(
   const keys = movingKeys(keySpace);
   const orderRules = JSON.stringify(order);
 
-  return async ({ requests, batchId = '', nowMs, bounds }) => {
+  return async ({ requests, batchId = '', nowMs, caller = '', bounds }) => {
     const about = [keySpace, retentionMs, batchId, nowMs, orderRules, reuseWindowMs, maxJoined];
     const most = [bounds?.requests ?? '', bounds?.dispatches ?? ''];
-    const args = [...about, ...most, ...requests.flatMap(argumentsOf)];
+    const args = [...about, ...most, caller, ...requests.flatMap(argumentsOf)];
     const parts = reply.parse(await script(redis, keys, args).catch(refuse));
     return requests.map((_, i) => placed.parse(parts.slice(partsPerRequest * i, partsPerRequest * (i + 1))));
   };

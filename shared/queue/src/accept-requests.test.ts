@@ -5,6 +5,7 @@ import { createAcceptChunk } from './accept-chunk.ts';
 import type { NewRequest } from './accept-chunk.ts';
 import { createRequestIntake } from './accept-requests.ts';
 import { defaultHeadStartMs, defaultOrderRules } from './order.ts';
+import { storeKeys } from './store-keys.ts';
 import {
   arrivedAtMs,
   item,
@@ -76,6 +77,28 @@ describe('request intake', () => {
       for (const name of [...names, ...(await redis.client.keys(`*${id}*`))]) {
         assert.equal(await redis.client.pttl(name), -1, name);
       }
+    });
+
+    for (const caller of ['soar', `entra:${'a'.repeat(36)}/${'b'.repeat(36)}`]) {
+      it(`keeps with each request and batch who asked, '${caller}'`, async () => {
+        const { id } = await store.intake.acceptOne(item(), arrivedAtMs, undefined, caller);
+        const { batchId, accepted } = await store.intake.acceptBatch(
+          [item()],
+          arrivedAtMs,
+          undefined,
+          caller,
+        );
+        assert.equal((await store.request(id)).caller, caller);
+        assert.equal((await store.reader.findPlaced(accepted[0]!.id))?.caller, caller);
+        assert.equal((await store.reader.findBatch(batchId))?.caller, caller);
+        // Redis keeps a hash of short fields in a third of the space.
+        assert.equal(await redis.client.object('ENCODING', storeKeys(keySpace).request(id)), 'listpack');
+      });
+    }
+
+    it('keeps no caller where none is known', async () => {
+      const { id } = await acceptOne();
+      assert.equal('caller' in (await store.request(id)), false);
     });
 
     it('makes a dispatch of its own for another machine', async () => {

@@ -56,8 +56,8 @@ export interface AcceptedBatch {
 export interface RequestIntake {
   /**
    * Records one request. Resolves when Redis has acknowledged request, dispatch and ticket. Recorded again with the same
-   * ids it is completed, not doubled, and answered the same way; without `ids` it gets new ones. Requests without a source
-   * use the turns of their `caller`. `trace` is kept with it and passed on with its call. Without `bounds` it is recorded
+   * ids it is completed, not doubled, and answered the same way; without `ids` it gets new ones. It belongs to its
+   * `caller`, whose turns it uses where it names no source. `trace` is kept with it and passed on with its call. Without `bounds` it is recorded
    * however many wait.
    *
    * @throws TooManyJoinedError
@@ -116,14 +116,13 @@ export function createRequestIntake({
 
   async function place(
     requests: readonly NewRequest[],
-    batchId: string,
-    nowMs: number,
+    about: { batchId: string; nowMs: number; caller: string | undefined },
   ): Promise<Placement[]> {
     const placements: Placement[] = [];
     let adding = Promise.resolve();
     for (let i = 0; i < requests.length; i += chunkSize) {
       const chunk = requests.slice(i, i + chunkSize);
-      const placed = await acceptChunk({ requests: chunk, batchId, nowMs });
+      const placed = await acceptChunk({ ...about, requests: chunk });
       placements.push(...placed);
       // In order, one chunk after the other, while Redis records the next ones.
       adding = adding.then(() => tickets.add(ticketsFor(placed)));
@@ -138,7 +137,7 @@ export function createRequestIntake({
   return {
     async acceptOne(item, nowMs, ids = freshIds(), caller, trace, bounds) {
       const request = newRequest(item, nowMs, { ids, index: 0, caller, trace });
-      const placed = await acceptChunk({ requests: [request], nowMs, bounds });
+      const placed = await acceptChunk({ requests: [request], nowMs, caller, bounds });
       const answer = accepted(request, placed[0]);
       if (!answer) throw new TooManyJoinedError();
       const [ticket] = ticketsFor(placed);
@@ -156,8 +155,9 @@ export function createRequestIntake({
         isRejected(entry) ? JSON.stringify(entry) : (requests[i]?.id ?? ''),
       );
       const rejected = entries.length - newRequests.length;
-      await openBatch(redis, keySpace, { batchId, nowMs, items, rejected, retentionMs, callbackUrl });
-      const placements = await place(newRequests, batchId, nowMs);
+      const about = { batchId, nowMs, caller };
+      await openBatch(redis, keySpace, { ...about, items, rejected, retentionMs, callbackUrl });
+      const placements = await place(newRequests, about);
       const placed = placements[Symbol.iterator]();
       const accepts = requests.map((request) => request && accepted(request, placed.next().value));
       const refusals = refusalsOf(requests, accepts);

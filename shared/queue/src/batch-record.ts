@@ -9,6 +9,8 @@ interface NewBatch {
   items: readonly string[];
   rejected: number;
   retentionMs: number;
+  /** Who asked, by the name of the credential. */
+  caller?: string | undefined;
   /** Where its caller wants to be told that it is complete. */
   callbackUrl?: string | undefined;
 }
@@ -26,11 +28,11 @@ const pushSize = 1_000;
  */
 export async function openBatch(redis: Redis, keySpace: string, batch: NewBatch): Promise<void> {
   const keys = storeKeys(keySpace);
-  const { batchId, nowMs, items, rejected, retentionMs, callbackUrl } = batch;
+  const { batchId, nowMs, items, rejected, retentionMs, caller = '', callbackUrl } = batch;
   const batchKeys = [keys.batch(batchId), keys.batchItems(batchId)];
   for (let i = 0; i < items.length; i += pushSize) {
     const part = items.slice(i, i + pushSize);
-    await openScript(redis, batchKeys, [nowMs, items.length, rejected, retentionMs, i, ...part]);
+    await openScript(redis, batchKeys, [nowMs, items.length, rejected, retentionMs, caller, i, ...part]);
   }
   // In time: before it is sealed it cannot complete.
   if (callbackUrl !== undefined) await redis.hset(keys.batch(batchId), 'callback', callbackUrl);

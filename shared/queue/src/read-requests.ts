@@ -17,6 +17,8 @@ export interface StoredBatch {
   isComplete: boolean;
   /** See `batch-tail.ts`. */
   tail: readonly string[];
+  /** Who posted it; `undefined` for one that was recorded before callers were. */
+  caller?: string;
   /** Who is told when it is complete. */
   callback?: StoredCallback;
   counts: Record<RequestStatus | 'total' | 'rejected', number>;
@@ -130,6 +132,7 @@ function parseBatch(id: string, hash: Record<string, string>): StoredBatch {
     tail: batchTail.parse(JSON.parse(hash['tail'] ?? '[]')),
     createdAtMs: number('createdAt'),
     isComplete: hash['accepting'] === undefined && counts.queued === 0 && counts.dispatching === 0,
+    ...(hash['caller'] === undefined ? {} : { caller: hash['caller'] }),
     ...(callback === undefined ? {} : { callback }),
     counts,
   };

@@ -20,6 +20,9 @@ const storedRequest = z.object({
   attached: z.string().optional(),
   error: z.string().optional(),
   attempts: z.coerce.number().default(0),
+  // In two parts where it is longer than Redis stores compactly, see `lua/indexes.lua`.
+  caller: z.string().optional(),
+  caller1: z.string().optional(),
 });
 
 /** What stands in `doc`: what was asked, when (`at`, ms), the request that it repeats, and the trace that it belongs to. */
@@ -32,6 +35,8 @@ export const askedFor = investigationItem.extend({
 export interface StoredRequest {
   document: RequestDocument;
   dispatchId: string;
+  /** Who asked, by the name of the credential; `undefined` for one that was recorded before callers were. */
+  caller?: string;
   /** Who is told of its outcome. */
   callback?: StoredCallback;
   /** The trace of the call that posted it; not for the public document. */
@@ -66,6 +71,7 @@ export function parseStoredRequest(id: string, hash: Record<string, string>): St
   return {
     document: withoutUndefined(document),
     dispatchId: stored.dispatch,
+    ...(stored.caller === undefined ? {} : { caller: stored.caller + (stored.caller1 ?? '') }),
     ...(callback === undefined ? {} : { callback }),
     ...(trace === undefined ? {} : { trace }),
   };

@@ -5,7 +5,8 @@
 -- KEYS  see detach.lua, which it stands behind, and order.lua
 -- ARGV  3 batch id or ''   4 time of arrival, ms   5 JSON of the order's rules   6 how long ago an investigation may have
 --       been started to be shared, in ms; 0 for never   7 how many may join a dispatch   8 most requests queued, '' where
---       room was kept before (see reserve-backlog.lua)   9 most dispatches waiting, or '', then for each request:
+--       room was kept before (see reserve-backlog.lua)   9 most dispatches waiting, or ''   10 who asked, or ''
+--       then for each request:
 --       request id, machine id, JSON of the request, id for a new dispatch, its class, whose turn it uses,
 --       'not after' ms or '', source or '', callback or '', 1 if it is to share no earlier investigation
 --
@@ -17,9 +18,9 @@
 -- Writes   request, dispatch, the machine's open dispatch, indexes and counts. A request id that is known already is
 --          left as it is and answered the same way, because a client may send a script twice.
 local batch_id, arrived_at, reuse_for, most_joined = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[6]), tonumber(ARGV[7])
-local most_requests, most_dispatches = tonumber(ARGV[8]), tonumber(ARGV[9])
+local most_requests, most_dispatches, caller = tonumber(ARGV[8]), tonumber(ARGV[9]), ARGV[10]
 -- Of the first request; each has ten arguments.
-local first_argument, arguments = 10, 10
+local first_argument, arguments = 11, 10
 
 -- A dispatch waits as long as its most patient request: without a deadline on one of them it has none.
 local function extend_deadline(dispatch_key, not_after)
@@ -179,6 +180,7 @@ local function record(request_id, machine_id, doc, new_dispatch, class, turn_of,
       append(fields, name, value)
     end
   end
+  add_caller(fields, caller)
   add_doc(fields, doc)
   redis.call('HSET', request_key, unpack(fields))
   if status == 'queued' and not_after ~= '' then

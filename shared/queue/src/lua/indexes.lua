@@ -66,6 +66,16 @@ local function add_doc(list, doc)
   until from > #doc
 end
 
+-- Who asked for a request, in one part, or two where the name is longer; nothing for ''. It never changes.
+local function add_caller(list, caller)
+  if caller ~= '' then
+    list[#list + 1], list[#list + 2] = 'caller', string.sub(caller, 1, part_size)
+  end
+  if #caller > part_size then
+    list[#list + 1], list[#list + 2] = 'caller1', string.sub(caller, part_size + 1)
+  end
+end
+
 -- Returns  the doc of a request, false where there is none
 local function doc_of(request_key)
   local parts = redis.call('HMGET', request_key, unpack(doc_parts))

@@ -3,21 +3,25 @@
 --
 -- KEYS  1 batch   2 items of the batch              (see store-keys.ts)
 -- ARGV  1 created at, ms   2 items in all   3 rejected ones   4 ms after which an unsealed batch goes away
---       5 index of the first item given here, then the items: request id, or JSON of a rejected one
+--       5 who asked, or ''
+--       6 index of the first item given here, then the items: request id, or JSON of a rejected one
 --
 -- Returns  1; 0 when the batch was sealed already
 local batch_key, items_key = KEYS[1], KEYS[2]
-local created, total, rejected, retention, offset = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
+local created, total, rejected, retention, caller, offset = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
 
 local present, accepting = unpack(redis.call('HMGET', batch_key, 'total', 'accepting'))
 if present and not accepting then
   return 0
 end
 redis.call('HSET', batch_key, 'createdAt', created, 'total', total, 'accepting', 1)
+if caller ~= '' then
+  redis.call('HSET', batch_key, 'caller', caller)
+end
 -- More may have been refused since.
 redis.call('HSETNX', batch_key, 'rejected', rejected)
 if redis.call('LLEN', items_key) == offset then
-  redis.call('RPUSH', items_key, unpack(ARGV, 6))
+  redis.call('RPUSH', items_key, unpack(ARGV, 7))
 end
 redis.call('PEXPIRE', batch_key, retention)
 redis.call('PEXPIRE', items_key, retention)

@@ -46,17 +46,17 @@ describe('POST /v1/investigations/{id}/retry of what failed or is unknown', () =
     });
   }
 
-  it("uses a turn of whoever retries where no source is named, not that of everybody's", async () => {
+  it('stays with the caller of the request that it repeats, and uses a turn of that one', async () => {
     const submitAs = async (key: 'operator' | 'playbook', number: number) => {
       const { body } = await intake.as(key, 'post', '/v1/investigations', item(number)).expect(202);
       return (body as RequestDocument).id;
     };
-    const id = await submitAs('operator', 10);
+    const id = await submitAs('playbook', 10);
     await makeCall(intake, machineId(10), { status: 'failed', error, attempts: 1 });
-    await submitAs('playbook', 11);
-    for (const number of [12, 13]) await submitAs('operator', number);
+    await submitAs('operator', 11);
+    for (const number of [12, 13]) await submitAs('playbook', number);
     const { id: again } = (await retry(id)).body as RequestDocument;
-    const other = await submitAs('playbook', 14);
+    const other = await submitAs('operator', 14);
     const place = async (of: string) =>
       ((await intake.get(`/v1/investigations/${of}`).expect(200)).body as RequestDocument).position ?? 0;
     assert.ok((await place(other)) < (await place(again)));

@@ -31,7 +31,9 @@ export function retryInvestigation({
     const nowMs = Date.now();
     const item = itemToRetry(stored, nowMs);
     const actor = actingCaller(response, why);
-    const { id } = await intake.acceptOne(item, nowMs, undefined, actor.name, traceOf(response));
+    // It stays with the one who asked first.
+    const owner = stored.caller ?? actor.name;
+    const { id } = await intake.acceptOne(item, nowMs, undefined, owner, traceOf(response));
     const { id: retryOf, machineId, correlation } = stored.document;
     await levers.audit.record(entryOf('retry', actor, { requestId: retryOf, retriedBy: id }));
     logOf(response).info(
