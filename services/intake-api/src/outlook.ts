@@ -7,8 +7,8 @@ import type { RequestPreview } from '@diq/queue/preview-requests.ts';
 import type { LedgerView } from '@diq/quota/ledger-replies.ts';
 import { startForecast } from './forecast-start.ts';
 import { isoTime } from './iso-time.ts';
-import { isRefused } from './sort-items.ts';
-import type { RefusedItem } from './sort-items.ts';
+import { isRefused, withMessage } from './item-refusal.ts';
+import type { RefusedItem } from './item-refusal.ts';
 
 type Entry = InvestigationItem | RefusedItem;
 
@@ -140,12 +140,11 @@ function refused({ index, item }: Indexed, expectedStartAt = ''): RefusedItem {
     rejected: {
       index,
       machineId: item.machineId,
-      error: {
+      error: withMessage({
         code: 'deadline_unreachable',
-        message: `notAfter ${message}.`,
         errors: [{ path: 'notAfter', message }],
         expectedStartAt,
-      },
+      }),
     },
   };
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { z } from 'zod';
-import { fieldFaults } from './field-fault.ts';
+import { countFaults, fieldFaults } from './field-fault.ts';
 
 const shape = z.strictObject({ requests: z.array(z.strictObject({ comment: z.string() })).optional() });
 
@@ -45,6 +45,12 @@ describe('fieldFaults', () => {
     const unknown = Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`k${i}`, 1]));
     assert.equal(faultsOf(shape, unknown).length, 20);
     assert.equal(faultsOf(shape, { requests: Array.from({ length: 500 }, () => ({})) }).length, 20);
+  });
+
+  it('counts all faults, those that are not told too', () => {
+    const unknown = Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`k${i}`, 1]));
+    const { error } = shape.safeParse({ ...unknown, requests: 'x' });
+    assert.equal(error && countFaults(error), 501);
   });
 
   it("clips a caller's own names in the path, wherever they stand", () => {

@@ -13,9 +13,17 @@ export function fieldFaults(error: z.ZodError): FieldFault[] {
   return error.issues.flatMap(faultsOfIssue).slice(0, maxFaults);
 }
 
+/** How many faults there are, told or not. */
+export function countFaults(error: z.ZodError): number {
+  return error.issues.reduce(
+    (sum, issue) => sum + (issue.code === 'unrecognized_keys' ? issue.keys.length : 1),
+    0,
+  );
+}
+
 function faultsOfIssue(issue: z.core.$ZodIssue): FieldFault[] {
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({
+    return issue.keys.slice(0, maxFaults).map((key) => ({
       path: writePath([...issue.path, key]),
       message: 'is not a known field',
     }));

@@ -14,12 +14,23 @@ export const itemError = z
   .strictObject({
     code: z.enum(['invalid_item', 'deadline_unreachable', 'too_many_joined']),
     message: z.string(),
-    errors: z.array(fieldFault),
+    errors: z
+      .array(fieldFault)
+      .max(1)
+      .describe(
+        'The first fault. Empty where no field is at fault, or so much was refused that it is not told.',
+      ),
+    furtherFaults: z.int().positive().optional().describe('Faults besides the first.'),
     expectedStartAt: time.optional().describe('Where it would have started too late.'),
   })
   .meta({ id: 'ItemError', description: 'Why an item of a batch was refused.' });
 
 export type ItemError = z.output<typeof itemError>;
+
+/** The same as it is kept with a batch: the sentence is made of the rest. */
+export const storedItemError = z.object(itemError.omit({ message: true }).shape);
+
+export type StoredItemError = z.output<typeof storedItemError>;
 
 const rejected = {
   index,
@@ -52,12 +63,21 @@ const counts = z.strictObject({
   rejected: z.int().nonnegative(),
 });
 
+const refusalsWithoutFault = z
+  .int()
+  .positive()
+  .optional()
+  .describe(
+    'Refused items whose fault is not told, because so many were refused: all behind the last that is.',
+  );
+
 /** The answer to a batch that was accepted. */
 export const batchAnswer = z
   .strictObject({
     id: z.string(),
     status: z.literal('running'),
     counts,
+    refusalsWithoutFault,
     items: z.array(itemAnswer).describe('In the order in which they were posted.'),
   })
   .meta({ id: 'BatchAnswer', description: 'The answer to a batch that was accepted.' });
@@ -98,6 +118,7 @@ export const batchDryRun = z
   .strictObject({
     dryRun: z.literal(true),
     counts,
+    refusalsWithoutFault,
     items: z.array(dryRunItem),
     expectedCompletionAt: time.nullable().describe('null while nobody can say.'),
   })

@@ -1,10 +1,12 @@
-import { fieldFaults } from './field-fault.ts';
+import { countFaults, fieldFaults } from './field-fault.ts';
 import type { FieldFault } from './field-fault.ts';
 import type { InvestigationBatch } from './investigation-batch.ts';
 import { investigationItem } from './investigation-item.ts';
 import type { InvestigationItem } from './investigation-item.ts';
 
-export type ParsedItem = { ok: true; item: InvestigationItem } | { ok: false; faults: FieldFault[] };
+/** `faultCount`: how many faults there are, of which the first ones are told. */
+export type ParsedItem =
+  { ok: true; item: InvestigationItem } | { ok: false; faults: FieldFault[]; faultCount: number };
 
 /** Validates one item against the item schema, the batch's defaults filled in where the item says nothing. */
 export function parseItem(
@@ -13,9 +15,11 @@ export function parseItem(
   defaults?: InvestigationBatch['defaults'],
 ): ParsedItem {
   const parsed = investigationItem.safeParse(withDefaults(input, defaults), { reportInput: true });
-  if (!parsed.success) return { ok: false, faults: fieldFaults(parsed.error) };
+  if (!parsed.success) {
+    return { ok: false, faults: fieldFaults(parsed.error), faultCount: countFaults(parsed.error) };
+  }
   if (parsed.data.notAfter !== undefined && Date.parse(parsed.data.notAfter) <= nowMs) {
-    return { ok: false, faults: [{ path: 'notAfter', message: 'must lie in the future' }] };
+    return { ok: false, faults: [{ path: 'notAfter', message: 'must lie in the future' }], faultCount: 1 };
   }
   return { ok: true, item: parsed.data };
 }

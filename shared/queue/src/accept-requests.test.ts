@@ -199,7 +199,8 @@ describe('request intake', () => {
   });
 
   describe('accepting a batch', () => {
-    const rejected = { rejected: { index: 1, machineId: 'ws-1', error: { code: 'invalid_request' } } };
+    const error = { code: 'invalid_item' as const, errors: [] };
+    const rejected = { rejected: { index: 1, machineId: 'ws-1', error } };
 
     it('answers in input order, and undefined for a rejected item', async () => {
       const { batchId, accepted } = await store.intake.acceptBatch(

@@ -1,11 +1,11 @@
 import type { Redis } from 'ioredis';
-import type { FieldFault } from '@diq/contracts/field-fault.ts';
 import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
+import type { ItemError, StoredItemError } from '@diq/contracts/item-answer.ts';
 import type { TraceContext } from '@diq/contracts/trace-context.ts';
 import { createAcceptChunk } from './accept-chunk.ts';
 import type { AcceptRules, NewRequest, Placement } from './accept-chunk.ts';
 import type { BacklogBounds } from './backlog-room.ts';
-import { openBatch, refuseInBatch, sealBatch } from './batch-record.ts';
+import { openBatch, refuseInBatch, sealBatch, storedRefusal } from './batch-record.ts';
 import { tailOf } from './batch-tail.ts';
 import { freshIds } from './request-ids.ts';
 import { defaultOrderRules, turnOf } from './order.ts';
@@ -15,7 +15,7 @@ import type { Ticket, TicketQueue } from './ticket-queue.ts';
 
 /** An item of a bulk request that was refused; kept with the batch so that its items can be read back in input order. */
 export interface RejectedItem {
-  rejected: { index: number; machineId?: string; error: unknown };
+  rejected: { index: number; machineId?: string; error: StoredItemError };
 }
 
 export type BatchEntry = InvestigationItem | RejectedItem;
@@ -39,7 +39,7 @@ export class TooManyJoinedError extends Error {
 }
 
 /** What an item of a batch is told that was refused for this. */
-export const tooManyJoined: { code: 'too_many_joined'; message: string; errors: FieldFault[] } = {
+export const tooManyJoined: ItemError = {
   code: 'too_many_joined',
   message: 'More requests wait for this machine than one call can serve. Ask again when it was made.',
   errors: [],
@@ -152,7 +152,7 @@ export function createRequestIntake({
       );
       const newRequests = requests.filter((request) => request !== undefined);
       const items = entries.map((entry, i) =>
-        isRejected(entry) ? JSON.stringify(entry) : (requests[i]?.id ?? ''),
+        isRejected(entry) ? storedRefusal(entry) : (requests[i]?.id ?? ''),
       );
       const rejected = entries.length - newRequests.length;
       const about = { batchId, nowMs, caller };

@@ -1,5 +1,7 @@
 import type { Redis } from 'ioredis';
+import { storedItemError } from '@diq/contracts/item-answer.ts';
 import { loadScript } from '@diq/quota/script.ts';
+import type { RejectedItem } from './accept-requests.ts';
 import { storeKeys } from './store-keys.ts';
 
 interface NewBatch {
@@ -54,10 +56,15 @@ export async function refuseInBatch(
   redis: Redis,
   keySpace: string,
   batchId: string,
-  refusals: readonly { rejected: { index: number } }[],
+  refusals: readonly RejectedItem[],
 ): Promise<void> {
   if (refusals.length === 0) return;
   const keys = storeKeys(keySpace);
-  const entries = refusals.flatMap((refusal) => [refusal.rejected.index, JSON.stringify(refusal)]);
+  const entries = refusals.flatMap((refusal) => [refusal.rejected.index, storedRefusal(refusal)]);
   await refuseScript(redis, [keys.batch(batchId), keys.batchItems(batchId)], entries);
+}
+
+/** Without what is known where it is read: its index, and the sentence that is made of the rest. */
+export function storedRefusal({ rejected: { machineId, error } }: RejectedItem): string {
+  return JSON.stringify({ rejected: { machineId, error: storedItemError.parse(error) } });
 }

@@ -220,7 +220,7 @@ function createModel(store: TestStore, redis: SuiteRedis) {
       } else if (one.do === 'acceptBatch') {
         const items = one.machines.map((n) => item({ machineId: machine(n) }));
         const refusals = Array.from({ length: one.rejected }, (_, index) => ({
-          rejected: { index, error: {} },
+          rejected: { index, error: { code: 'invalid_item' as const, errors: [] } },
         }));
         const { batchId, accepted } = await store.intake.acceptBatch([...refusals, ...items], arrivedAtMs);
         batches.set(batchId, { total: refusals.length + items.length, rejected: refusals.length });

@@ -24,7 +24,11 @@ describe('keys in Redis', () => {
     await ledger.open();
     await ledger.liftColdStart();
     const { accepted } = await store.intake.acceptBatch(
-      [item({ source: 'soar' }), item(), { rejected: { index: 2, error: {} } }],
+      [
+        item({ source: 'soar' }),
+        item(),
+        { rejected: { index: 2, error: { code: 'invalid_item', errors: [] } } },
+      ],
       arrivedAtMs,
     );
     await createIdempotencyStore(store.redis, keySpace, { leaseMs: 1, keepMs: 60_000 })

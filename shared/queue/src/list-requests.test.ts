@@ -196,7 +196,7 @@ async function play(store: TestStore, steps: readonly Step[]) {
       const source = sources[one.source];
       const wanted = item({ machineId: machine(one.machine), ...(source === undefined ? {} : { source }) });
       if (one.batch) {
-        const refused = { rejected: { index: 1, error: 'bad' } };
+        const refused = { rejected: { index: 1, error: { code: 'invalid_item' as const, errors: [] } } };
         const { batchId, accepted } = await store.intake.acceptBatch([wanted, refused, wanted], arrivedAtMs);
         batches.push(batchId);
         ids.push(...accepted.flatMap((answer) => answer?.id ?? []));

@@ -45,7 +45,11 @@ describe('request reader', () => {
   });
 
   describe('the items of a batch', () => {
-    const error = { code: 'invalid_request', detail: 'comment: must not be empty' };
+    const error = {
+      code: 'invalid_item' as const,
+      errors: [{ path: 'comment', message: 'must not be empty' }],
+      furtherFaults: 2,
+    };
     const entries = [
       item({ machineId: machine(1) }),
       { rejected: { index: 1, machineId: 'ws-1', error } },

@@ -1,5 +1,7 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
+import { storedItemError } from '@diq/contracts/item-answer.ts';
+import type { StoredItemError } from '@diq/contracts/item-answer.ts';
 import type { Priority } from '@diq/contracts/priority.ts';
 import { requestStatuses } from '@diq/contracts/status.ts';
 import type { RequestStatus } from '@diq/contracts/status.ts';
@@ -27,7 +29,7 @@ export interface StoredBatch {
 /** An entry of a batch in input order: the request as it is now, or the refusal it met. */
 export type BatchItem =
   | { index: number; request: StoredRequest }
-  | { index: number; rejected: { machineId?: string; error: unknown } }
+  | { index: number; rejected: { machineId?: string; error: StoredItemError } }
   /** The request's retention is over before its batch's. */
   | { index: number; gone: string };
 
@@ -63,7 +65,7 @@ const placedReply = z.tuple([z.array(z.string()), z.number()]);
 const hashReply = z.record(z.string(), z.string());
 const batchTail = z.array(z.string());
 const rejectedEntry = z.object({
-  rejected: z.object({ machineId: z.string().optional(), error: z.unknown() }),
+  rejected: z.object({ machineId: z.string().optional(), error: storedItemError }),
 });
 
 export function createRequestReader(redis: Redis, keySpace: string): RequestReader {

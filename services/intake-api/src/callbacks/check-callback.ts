@@ -8,7 +8,9 @@ import type { CallbackRule } from './callback-rule.ts';
 export function checkCallback(parsed: ParsedItem, rule: CallbackRule): ParsedItem {
   const url = parsed.ok ? parsed.item.callbackUrl : undefined;
   const message = url === undefined ? undefined : rule(url);
-  return message === undefined ? parsed : { ok: false, faults: [{ path: 'callbackUrl', message }] };
+  return message === undefined
+    ? parsed
+    : { ok: false, faults: [{ path: 'callbackUrl', message }], faultCount: 1 };
 }
 
 /** @throws ProblemError 400 for a batch whose own callback may not be made. */

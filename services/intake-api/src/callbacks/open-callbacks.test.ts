@@ -105,7 +105,7 @@ describe('callbacks', () => {
 
   it('tell once that a batch is complete, with its counts', async () => {
     await open();
-    const rejected = { rejected: { index: 2, error: {} } };
+    const rejected = { rejected: { index: 2, error: { code: 'invalid_item' as const, errors: [] } } };
     const { batchId, accepted } = await world.store.intake.acceptBatch(
       [item({ machineId: machine(901) }), item({ machineId: machine(902) }), rejected],
       arrivedAtMs,

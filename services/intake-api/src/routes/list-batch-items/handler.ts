@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { BatchItem } from '@diq/queue/read-requests.ts';
 import type { AppParts } from '../../app-parts.ts';
 import { findBatchOrRefuse } from '../../find-or-refuse.ts';
+import { withMessage } from '../../item-refusal.ts';
 import { pageLimit, parseOrRefuse } from '../../parse-or-refuse.ts';
 import { readCursor, writeCursor } from './cursor.ts';
 
@@ -38,7 +39,9 @@ export function listBatchItems({ reader }: Pick<AppParts, 'reader'>): RequestHan
 
 function describeItem(item: BatchItem): Record<string, unknown> {
   const { index } = item;
-  if ('rejected' in item) return { ...item.rejected, index, status: 'rejected' };
+  if ('rejected' in item) {
+    return { ...item.rejected, error: withMessage(item.rejected.error), index, status: 'rejected' };
+  }
   // Settled and past its retention, while others of the batch still wait.
   if ('gone' in item) return { index, id: item.gone, status: 'gone' };
   const { id, machineId, status, coalescedWith, investigationId, error } = item.request.document;

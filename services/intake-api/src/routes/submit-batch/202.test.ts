@@ -69,11 +69,10 @@ describe('POST /v1/batches with acceptable items', () => {
       hostName.error.message,
       /^machineId must be a Defender machine id: 32 or 40 hexadecimal.*\.$/,
     );
-    assert.deepEqual(misspelt.error.errors, [
-      { path: 'machineId', message: 'is required' },
-      { path: 'priorty', message: 'is not a known field' },
-    ]);
-    assert.equal(misspelt.error.message, 'machineId is required; priorty is not a known field.');
+    assert.deepEqual(misspelt.error.errors, [{ path: 'machineId', message: 'is required' }]);
+    assert.equal(misspelt.error.furtherFaults, 1);
+    assert.equal(misspelt.error.message, 'machineId is required; and 1 more.');
+    assert.equal(hostName.error.furtherFaults, undefined);
     assert.match(number.error.message, /^the item: /);
   });
 

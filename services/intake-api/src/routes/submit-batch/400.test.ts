@@ -28,16 +28,14 @@ describe('POST /v1/batches with something that is no batch', () => {
     });
   }
 
-  it('refuses a batch without one acceptable item, telling the faults of its first 20', async () => {
+  it('refuses a batch without one acceptable item, telling the first fault of its first 20', async () => {
     const bad = { machineId: 'ws-042', comment: '' };
     const response = await intake.post('/v1/batches', { requests: Array.from({ length: 25 }, () => bad) });
     const { errors = [] } = expectProblem(response, 'no_acceptable_item');
-    assert.equal(errors.length, 40);
     assert.deepEqual(
-      errors.slice(0, 2).map(({ path }) => path),
-      ['requests[0].machineId', 'requests[0].comment'],
+      errors.map(({ path }) => path),
+      Array.from({ length: 20 }, (_, index) => `requests[${index}].machineId`),
     );
-    assert.equal(errors.at(-1)?.path, 'requests[19].comment');
   });
 
   it('records nothing of a batch that it refuses', async () => {

@@ -3,10 +3,14 @@ import type { BatchDryRun, DryRunItem } from '@diq/contracts/item-answer.ts';
 import { isoTime } from '../../iso-time.ts';
 import type { DoorOutcomes } from '../../metrics.ts';
 import type { Judged, StartMsAt } from '../../outlook.ts';
-import { isRefused } from '../../sort-items.ts';
+import { isRefused } from '../../item-refusal.ts';
 
 /** What a batch would be answered and when its calls would start, by the places that its items would get. */
-export function dryRunAnswer({ entries, places, warnings }: Judged, startMsAt: StartMsAt): BatchDryRun {
+export function dryRunAnswer(
+  { entries, places, warnings }: Judged,
+  startMsAt: StartMsAt,
+  withoutFault: number,
+): BatchDryRun {
   const items = entries.map((entry, index): DryRunItem => {
     if (isRefused(entry)) return { ...entry.rejected, status: 'rejected' };
     return describeItem(entry, index, { place: places.get(index), warning: warnings.get(index), startMsAt });
@@ -17,6 +21,7 @@ export function dryRunAnswer({ entries, places, warnings }: Judged, startMsAt: S
   return {
     dryRun: true,
     counts,
+    ...(withoutFault > 0 ? { refusalsWithoutFault: withoutFault } : {}),
     items,
     expectedCompletionAt: completionMs === undefined ? null : (isoTime(completionMs) ?? null),
   };

@@ -12,6 +12,8 @@ import { attemptOf } from '../../attempt.ts';
 import type { CallbackRule } from '../../callbacks/callback-rule.ts';
 import { checkBatchCallback } from '../../callbacks/check-callback.ts';
 import { describeFaults } from '../../describe-faults.ts';
+import { boundRefusals, isRefused } from '../../item-refusal.ts';
+import type { RefusedItem } from '../../item-refusal.ts';
 import type { DoorOutcomes } from '../../metrics.ts';
 import { callerOf } from '../../middleware/authenticate.ts';
 import { logOf } from '../../middleware/request-log.ts';
@@ -21,8 +23,7 @@ import { ProblemError } from '../../problem-error.ts';
 import { drainedAtMs } from '../../queue-state.ts';
 import { readDryRun } from '../../read-dry-run.ts';
 import { retryAfterSeconds } from '../../retry-after.ts';
-import { isRefused, sortItems } from '../../sort-items.ts';
-import type { RefusedItem } from '../../sort-items.ts';
+import { sortItems } from '../../sort-items.ts';
 import { dryRunAnswer } from './dry-run.ts';
 
 type Entry = InvestigationItem | RefusedItem;
@@ -42,13 +43,15 @@ export function submitBatch(
     const caller = callerOf(response)?.name;
     const options = { nowMs, caller, knownAs: ids.request, wantsPlaces: isDryRun };
     const judged = await parts.outlook.judge(sorted, options);
-    const { entries, warnings } = judged;
+    const { warnings } = judged;
+    const { entries, withoutFault } = boundRefusals(judged.entries);
     if (entries.every(isRefused)) {
       if (!isDryRun) parts.metrics.countOutcomes({ accepted: 0, coalesced: 0, rejected: entries.length });
       throw noAcceptableItem(entries);
     }
     if (isDryRun) {
-      response.json(dryRunAnswer(judged, await parts.outlook.startForecast()));
+      const startMsAt = await parts.outlook.startForecast();
+      response.json(dryRunAnswer({ ...judged, entries }, startMsAt, withoutFault));
       return;
     }
     const { batchId, accepted } = await parts.intake.acceptBatch(
@@ -71,7 +74,13 @@ export function submitBatch(
       .location(`/v1/batches/${batchId}`)
       .set('Operation-Location', `/v1/batches/${batchId}`)
       .set('Retry-After', retryAfterSeconds(await drainsInMs(parts)))
-      .json({ id: batchId, status: 'running', counts, items });
+      .json({
+        id: batchId,
+        status: 'running',
+        counts,
+        ...(withoutFault > 0 ? { refusalsWithoutFault: withoutFault } : {}),
+        items,
+      });
   };
 }
 

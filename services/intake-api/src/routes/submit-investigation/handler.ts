@@ -19,8 +19,8 @@ import { logOf } from '../../middleware/request-log.ts';
 import type { Judged } from '../../outlook.ts';
 import { readDryRun } from '../../read-dry-run.ts';
 import { retryAfterSeconds } from '../../retry-after.ts';
-import { isRefused } from '../../sort-items.ts';
-import type { RefusedItem } from '../../sort-items.ts';
+import { isRefused } from '../../item-refusal.ts';
+import type { RefusedItem } from '../../item-refusal.ts';
 
 type Parts = Pick<AppParts, 'intake' | 'reader' | 'describeRequest' | 'metrics' | 'outlook' | 'callbackRule'>;
 
@@ -41,7 +41,7 @@ export function submitInvestigation(parts: Parts): RequestHandler {
     if (!parsed.ok) {
       countOutcomes({ accepted: 0, coalesced: 0, rejected: 1 });
       throw new ProblemError('invalid_request', {
-        detail: describeFaults(parsed.faults, 'the body'),
+        detail: describeFaults(parsed.faults, 'the body', parsed.faultCount),
         errors: parsed.faults,
       });
     }
