@@ -95,20 +95,6 @@ describe('docs/api.md', () => {
     }
   });
 
-  it('has Python that can be compiled', function () {
-    const [, code = ''] = /```python\n([\s\S]*?)```/.exec(page) ?? [];
-    const run = spawnSync('python3', ['-c', 'import sys; compile(sys.stdin.read(), "automation", "exec")'], {
-      input: code,
-      encoding: 'utf8',
-    });
-    if (run.error) {
-      this.test!.title += ' (no python3 on the PATH)';
-      this.skip();
-    }
-    assert.equal(run.stderr, '');
-    assert.match(code, /def main/);
-  });
-
   it('has an action for Logic Apps whose body is an item', () => {
     const [, code = ''] = /```json logic-apps\n([\s\S]*?)```/.exec(page) ?? [];
     const { inputs } = JSON.parse(code) as { inputs: { body: object; headers: object } };
