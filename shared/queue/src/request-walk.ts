@@ -1,8 +1,12 @@
 import type { Redis } from 'ioredis';
+import { z } from 'zod';
 import { requestStatuses } from '@diq/contracts/status.ts';
 import type { RequestStatus } from '@diq/contracts/status.ts';
+import { loadScript } from '@diq/quota/script.ts';
 import { storeKeys } from './store-keys.ts';
-import { repliesOf } from './ticket-queue.ts';
+
+const newestScript = loadScript(new URL('./lua/list-newest.lua', import.meta.url));
+const listsReply = z.array(z.array(z.string()));
 
 /** What requests are looked for by; without any field, all of them. */
 export interface RequestFilter {
@@ -86,12 +90,9 @@ function walkStatuses(redis: Redis, keySpace: string, statuses: readonly Request
   return {
     by: 'status',
     async more(position, count) {
-      const reading = redis.multi();
-      for (const status of statuses) {
-        const below = position === undefined ? '+' : `(${position}`;
-        reading.zrange(keys.listed(status), below, '-', 'BYLEX', 'REV', 'LIMIT', 0, count);
-      }
-      return newestOf(((await repliesOf(reading)) as string[][]).flat(), count);
+      const below = position === undefined ? '+' : `(${position}`;
+      const lists = await newestScript(redis, statuses.map(keys.listed), [below, count]);
+      return newestOf(listsReply.parse(lists).flat(), count);
     },
   };
 }

@@ -5,7 +5,7 @@ import type { Lifecycle } from '@diq/runtime/lifecycle.ts';
 import type { Logger } from '@diq/runtime/logger.ts';
 import { closeRedis, openBlockingConnection } from '@diq/runtime/redis.ts';
 import type { IntakeSettings } from '../config.ts';
-import { isRedisTrouble } from '../is-redis-trouble.ts';
+import { isRedisTrouble } from '@diq/runtime/is-redis-trouble.ts';
 import { createCallbackMetrics } from './callback-metrics.ts';
 import { startCallbackMover } from './callback-mover.ts';
 import { createCallbackQueue } from './callback-queue.ts';

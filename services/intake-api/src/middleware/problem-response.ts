@@ -2,7 +2,7 @@ import type { ErrorRequestHandler, RequestHandler } from 'express';
 import { errorCatalogue } from '@diq/contracts/error-catalogue.ts';
 import { OrderScaleError } from '@diq/queue/accept-chunk.ts';
 import { TooManyJoinedError } from '@diq/queue/accept-requests.ts';
-import { isRedisTrouble } from '../is-redis-trouble.ts';
+import { isRedisTrouble } from '@diq/runtime/is-redis-trouble.ts';
 import { ProblemError } from '../problem-error.ts';
 import { retryAfterSeconds } from '../retry-after.ts';
 import { pathOf } from './access-log.ts';

@@ -1,6 +1,7 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { storeKeys } from '@diq/queue/store-keys.ts';
+import { loadScript } from '@diq/quota/script.ts';
 import type { ApiKey, Caller } from '../api-keys.ts';
 
 /** Who is signed in to the status page, and until when. */
@@ -28,6 +29,8 @@ interface SessionStoreOptions {
   keys: () => readonly ApiKey[];
   lifetimeMs?: number;
 }
+
+const openScript = loadScript(new URL('../lua/open-session.lua', import.meta.url));
 
 /** Of one key at a time; the oldest goes when there is another one. */
 const maxSessions = 100;
@@ -58,14 +61,7 @@ export function createSessionStore({
       const nowMs = Date.now();
       const endsAtMs = nowMs + lifetimeMs;
       const set = stored.sessions(key.name);
-      const replies = await redis
-        .multi()
-        .zremrangebyscore(set, '-inf', nowMs)
-        .zadd(set, endsAtMs, memberOf(secret, key))
-        .zremrangebyrank(set, 0, -1 - maxSessions)
-        .pexpire(set, lifetimeMs)
-        .exec();
-      for (const [error] of replies ?? []) if (error) throw error;
+      await openScript(redis, [set], [nowMs, endsAtMs, memberOf(secret, key), maxSessions, lifetimeMs]);
       return { token: `${key.name}~${secret}`, endsAtMs };
     },
     async find(token) {

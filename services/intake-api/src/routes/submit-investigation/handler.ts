@@ -10,7 +10,7 @@ import type { Attempt } from '../../attempt.ts';
 import { checkCallback } from '../../callbacks/check-callback.ts';
 import { describeFaults } from '../../describe-faults.ts';
 import type { DescribedRequest } from '../../describe-request.ts';
-import { isRedisTrouble } from '../../is-redis-trouble.ts';
+import { isRedisTrouble } from '@diq/runtime/is-redis-trouble.ts';
 import { callerOf } from '../../middleware/authenticate.ts';
 import { traceOf } from '../../middleware/trace-of.ts';
 import { ProblemError } from '../../problem-error.ts';

@@ -1,0 +1,52 @@
+/** Codes of the system when a connection cannot be made or breaks. */
+const connectionCodes: ReadonlySet<string> = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+]);
+
+/** ioredis and BullMQ have no codes for these; the words are of their version 6. */
+const connectionMessages =
+  /^(?:Connection is closed|Connection ended before|Stream isn't writeable|Command timed out|Command aborted|connect ETIMEDOUT|Socket timeout)/;
+
+/**
+ * Replies for which a command or a script of ours, or a record that it met, is at fault: it would get them from a server
+ * in the best of health too. Closed, because the other list has no end: each version of Redis, each managed service and
+ * each proxy has states of its own.
+ */
+const ownFaults: readonly RegExp[] = [
+  // What accept.lua refuses with.
+  /^(?:BACKLOG_FULL|ORDER_SCALE) /,
+  // A key that holds something else. Redis 6.2 puts the place in the script in front.
+  /(?:^|: )WRONGTYPE /,
+  // Lua stopped at a line of a script. `@user_script` is only where a command was that Redis refused.
+  /(?<!@)user_script:\d+: /,
+  /^ERR Error compiling script/,
+  /\b(?:value|number|score|min or max) is not (?:an integer|a valid float|a float|valid)/,
+  /^ERR (?:syntax error|wrong number of arguments|Wrong number of args)/,
+];
+
+/**
+ * Whether an error means that Redis could not be asked or could not carry it out now, and not a fault of ours: it is away,
+ * loading, full, failing over, read-only, part of a cluster that has the key elsewhere, or does not let this user in.
+ */
+export function isRedisTrouble(error: unknown): error is Error {
+  if (!(error instanceof Error)) return false;
+  if (error.name === 'MaxRetriesPerRequestError') return true;
+  if (error.name === 'ReplyError') return isServerState(error);
+  if ('code' in error && typeof error.code === 'string' && connectionCodes.has(error.code)) return true;
+  return connectionMessages.test(error.message) || isRedisTrouble(error.cause);
+}
+
+function isServerState(reply: Error & { previousErrors?: unknown }): boolean {
+  // A transaction is refused as a whole for what one of its commands was refused for.
+  const { message, previousErrors } = reply;
+  if (message.startsWith('EXECABORT') && Array.isArray(previousErrors) && previousErrors.length > 0)
+    return previousErrors.some(isRedisTrouble);
+  return !ownFaults.some((fault) => fault.test(message));
+}
