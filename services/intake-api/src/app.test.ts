@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { version } from '@diq/runtime/build-info.ts';
 import { requestStatuses } from '@diq/contracts/status.ts';
 import { holdReasons } from '@diq/quota/ledger.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
@@ -235,7 +236,7 @@ describe('the probes and metrics while Redis is away', () => {
   it('tell that the process lives and that it is not ready', async () => {
     await intake.anonymously().get('/livez').expect(200);
     const response = await intake.anonymously().get('/readyz').expect(503);
-    assert.deepEqual(response.body, { status: 'unavailable', checks: { redis: 'does not answer' } });
+    assert.deepEqual(response.body, { status: 'unavailable', version, checks: { redis: 'does not answer' } });
   });
 
   it('count what is refused meanwhile as POSTs answered 503', async () => {

@@ -2,6 +2,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import { requestStatuses } from '@diq/contracts/status.ts';
 import { freeSlots, nextSlotAtMs } from '@diq/quota/forecast.ts';
 import { holdReasons } from '@diq/quota/ledger.ts';
+import { registerBuildInfo } from '@diq/runtime/build-info.ts';
 import type { ObservedRequest } from './middleware/http-metrics.ts';
 import { drainedAtMs, oldestWaitSeconds } from './queue-state.ts';
 import type { QueueState } from './queue-state.ts';
@@ -25,6 +26,7 @@ export interface IntakeMetrics {
 export function createMetrics(): IntakeMetrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
+  registerBuildInfo(registry);
   const registers = [registry];
 
   const requestsTotal = new Counter({

@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
+import { registerBuildInfo } from '@diq/runtime/build-info.ts';
 import { callOutcomes } from './defender/classify-response.ts';
 import { tokenRequestOutcomes } from './defender/token-provider.ts';
 import { reconciliationOutcomes } from './reconcile/next-step.ts';
@@ -16,6 +17,7 @@ export function createWorkerMetrics() {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
+  registerBuildInfo(registry);
 
   const calls = new Counter({
     name: 'diq_defender_calls_total',

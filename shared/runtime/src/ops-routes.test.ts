@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import express from 'express';
 import { Counter, Registry } from 'prom-client';
 import request from 'supertest';
+import { version } from './build-info.ts';
 import { createOpsRouter, type HealthReport, type OpsRouterOptions } from './ops-routes.ts';
 
 const fine: HealthReport = { ok: true, checks: { redis: 'ready' } };
@@ -13,24 +14,24 @@ function appWith(options: Partial<OpsRouterOptions> = {}) {
 describe('the operations routes', () => {
   it('answer /livez with 200 without looking at anything else', async () => {
     const app = appWith({ ready: () => new Promise(() => undefined) });
-    await request(app).get('/livez').expect(200, { status: 'ok', checks: {} });
+    await request(app).get('/livez').expect(200, { status: 'ok', version, checks: {} });
   });
 
   it('answer /livez with 503 when the service says that it should be restarted', async () => {
     const app = appWith({ live: () => ({ ok: false, checks: { progress: 'none for 5 minutes' } }) });
     await request(app)
       .get('/livez')
-      .expect(503, { status: 'unavailable', checks: { progress: 'none for 5 minutes' } });
+      .expect(503, { status: 'unavailable', version, checks: { progress: 'none for 5 minutes' } });
   });
 
   it('answer /readyz with each check and 200 or 503', async () => {
     await request(appWith())
       .get('/readyz')
-      .expect(200, { status: 'ok', checks: { redis: 'ready' } });
+      .expect(200, { status: 'ok', version, checks: { redis: 'ready' } });
     const app = appWith({ ready: async () => ({ ok: false, checks: { redis: 'lost', queue: 'ready' } }) });
     await request(app)
       .get('/readyz')
-      .expect(503, { status: 'unavailable', checks: { redis: 'lost', queue: 'ready' } });
+      .expect(503, { status: 'unavailable', version, checks: { redis: 'lost', queue: 'ready' } });
   });
 
   it('answer /readyz within 2 s while a check hangs, without asking it again for every probe', async () => {

@@ -1,5 +1,6 @@
 import { Router, type Response } from 'express';
 import type { Registry } from 'prom-client';
+import { version } from './build-info.ts';
 import { within } from './within.ts';
 
 /** What a service can say about its own state: each check by name, in a few words without secrets. */
@@ -75,5 +76,5 @@ function createReadyCheck(
 function sendReport(response: Response, report: HealthReport): void {
   response
     .status(report.ok ? 200 : 503)
-    .json({ status: report.ok ? 'ok' : 'unavailable', checks: report.checks });
+    .json({ status: report.ok ? 'ok' : 'unavailable', version, checks: report.checks });
 }

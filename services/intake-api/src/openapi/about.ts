@@ -1,9 +1,10 @@
 import type { oas31 } from 'zod-openapi';
+import { version } from '@diq/runtime/build-info.ts';
 
 /** What the document says of the whole API. */
 export const about: oas31.InfoObject = {
   title: 'Defender Investigation Queue',
-  version: '1',
+  version,
   description: [
     'Takes requests to investigate machines, starts them in Microsoft Defender within its quota, and tells where each stands.',
     'Errors are problem documents (RFC 9457) with a stable `code`. A method that a path does not offer is answered 405 ' +

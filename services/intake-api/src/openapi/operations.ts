@@ -20,7 +20,11 @@ import { resumeQueueOperation } from '../routes/resume-queue/operation.ts';
 import { listAuditOperation } from '../routes/list-audit/operation.ts';
 
 const health = z
-  .strictObject({ status: z.enum(['ok', 'unavailable']), checks: z.record(z.string(), z.string()) })
+  .strictObject({
+    status: z.enum(['ok', 'unavailable']),
+    version: z.string().describe('Of the service that answers.'),
+    checks: z.record(z.string(), z.string()),
+  })
   .meta({ id: 'Health' });
 const text = z.string();
 const own = { method: 'get', tag: 'Operations' } as const;

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { Router } from 'express';
 import type { RequestHandler } from 'express';
+import { version } from '@diq/runtime/build-info.ts';
 import { methodNotAllowed } from '../middleware/method-not-allowed.ts';
 
 /** Nothing from elsewhere, nothing inline; what the template library makes HTML of goes through its own policy. */
@@ -45,7 +46,7 @@ export function createPageFiles(): Router {
   const browser = new URL('./browser/', import.meta.url);
   router
     .route('/')
-    .get(serve(new URL('index.html', browser), 'html'))
+    .get(servePage(new URL('index.html', browser)))
     .all(methodNotAllowed('GET'));
   for (const name of files) {
     const type = name.slice(name.lastIndexOf('.') + 1) as keyof typeof types;
@@ -63,9 +64,16 @@ export function createPageFiles(): Router {
   return router;
 }
 
+function servePage(file: URL): RequestHandler {
+  return send(readFileSync(file, 'utf8').replace('{{version}}', version), 'html');
+}
+
 /** Read once: they are few and small. */
 function serve(file: URL, type: keyof typeof types): RequestHandler {
-  const content = readFileSync(file);
+  return send(readFileSync(file), type);
+}
+
+function send(content: string | Buffer, type: keyof typeof types): RequestHandler {
   return (_request, response) => {
     response
       .set({
