@@ -39,7 +39,8 @@ function reasonOf(issue: z.core.$ZodIssue): string {
   return isMissing ? 'is required' : issue.message;
 }
 
-function writePath(path: readonly PropertyKey[]): string {
+/** A path as a caller would write it. */
+export function writePath(path: readonly PropertyKey[]): string {
   return path.reduce<string>((written, step) => {
     if (typeof step === 'number') return `${written}[${step}]`;
     const name = clip(String(step));

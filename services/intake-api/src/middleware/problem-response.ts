@@ -82,12 +82,8 @@ function fromClientError(error: ClientError): ProblemError {
   // Express: the path cannot be percent-decoded, so it names nothing.
   if (error instanceof URIError) return new ProblemError('route_not_found');
   switch (error.type) {
-    case 'entity.parse.failed':
-      return new ProblemError('malformed_json', { detail: 'The body cannot be read as JSON.' });
     case 'entity.too.large':
       return new ProblemError('body_too_large', { detail: `The route takes at most ${error.limit} bytes.` });
-    case 'charset.unsupported':
-      return new ProblemError('unsupported_media_type', { detail: 'Send the body in UTF-8.' });
     case 'encoding.unsupported':
       return new ProblemError('unsupported_media_type', {
         detail: 'Send the body as it is, or compressed with gzip, deflate or br.',

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { gzipSync } from 'node:zlib';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { expectProblem } from '../../test-support/expect-problem.ts';
 import { useIntake } from '../../test-support/intake-under-test.ts';
@@ -41,5 +42,22 @@ describe('POST /v1/investigations with an unacceptable item', () => {
 
   it('refuses malformed JSON', async () => {
     expectProblem(await intake.postRaw('/v1/investigations', '{machineId: 1}'), 'malformed_json');
+  });
+
+  it('refuses what is not UTF-8 and says so, also compressed', async () => {
+    const latin = Buffer.from(JSON.stringify(item(1, { comment: 'Gerät' })), 'latin1');
+    for (const [bytes, headers] of [
+      [latin, {}],
+      [gzipSync(latin), { 'Content-Encoding': 'gzip' }],
+    ] as const) {
+      const response = await intake.postRaw('/v1/investigations', bytes, headers);
+      assert.match(expectProblem(response, 'malformed_json').detail ?? '', /not UTF-8/);
+    }
+  });
+
+  it('refuses a field that is given twice and names it', async () => {
+    const doubled = JSON.stringify(item(1)).replace('{', String.raw`{"machine\u0049d":"x",`);
+    const problem = expectProblem(await intake.postRaw('/v1/investigations', doubled), 'invalid_request');
+    assert.deepEqual(problem.errors, [{ path: 'machineId', message: 'is given more than once' }]);
   });
 });

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { gzipSync } from 'node:zlib';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { expectProblem } from '../../test-support/expect-problem.ts';
@@ -17,21 +18,35 @@ describe('POST /v1/investigations with something other than JSON', () => {
     });
   }
 
-  it('refuses a charset and an encoding that it cannot read', async () => {
-    for (const headers of [
-      { 'Content-Type': 'application/json; charset=iso-8859-1' },
-      { 'Content-Encoding': 'compress' },
-    ]) {
-      expectProblem(
-        await intake.postRaw('/v1/investigations', acceptable, headers),
-        'unsupported_media_type',
-      );
-    }
+  for (const charset of ['iso-8859-1', 'utf-7', 'utf-16', 'utf-16le', 'UTF-32', 'us-ascii', 'utf-8x']) {
+    it(`refuses the charset ${JSON.stringify(charset)} and says which one is read`, async () => {
+      const headers = { 'Content-Type': `application/json; charset=${charset}` };
+      const response = await intake.postRaw('/v1/investigations', acceptable, headers);
+      assert.match(expectProblem(response, 'unsupported_media_type').detail ?? '', /charset .* UTF-8/);
+    });
+  }
+
+  it('refuses an encoding that it cannot read', async () => {
+    const response = await intake.postRaw('/v1/investigations', acceptable, {
+      'Content-Encoding': 'compress',
+    });
+    expectProblem(response, 'unsupported_media_type');
   });
 
-  it('takes JSON with its charset named, and compressed', async () => {
-    const charset = { 'Content-Type': 'application/json; charset=utf-8' };
-    await intake.postRaw('/v1/investigations', acceptable, charset).expect(202);
+  for (const parameter of [
+    'charset=utf-8',
+    'charset=UTF-8',
+    'charset=utf8',
+    'Charset="UTF8"',
+    'charset="utf-8"; x=y',
+  ]) {
+    it(`takes JSON with ${parameter}`, async () => {
+      const headers = { 'Content-Type': `application/json;${parameter}` };
+      await intake.postRaw('/v1/investigations', acceptable, headers).expect(202);
+    });
+  }
+
+  it('takes JSON that is compressed', async () => {
     await intake
       .postRaw('/v1/investigations', gzipSync(acceptable), { 'Content-Encoding': 'gzip' })
       .expect(202);

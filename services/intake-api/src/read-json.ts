@@ -1,0 +1,153 @@
+import { isAscii, isUtf8 } from 'node:buffer';
+import { writePath } from '@diq/contracts/field-fault.ts';
+import type { FieldFault } from '@diq/contracts/field-fault.ts';
+
+/** What a JSON text holds; or why it may not be taken for anything. */
+export type JsonReading =
+  | { kind: 'read'; value: unknown }
+  | { kind: 'not-utf-8' | 'malformed' }
+  | { kind: 'doubled'; faults: FieldFault[] };
+
+const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf]);
+const quote = 0x22;
+const backslash = 0x5c;
+const colon = 0x3a;
+const comma = 0x2c;
+const [openBrace, closeBrace, openBracket, closeBracket] = [0x7b, 0x7d, 0x5b, 0x5d];
+/** A string longer than this is worth a search for its end; shorter ones are read byte by byte. */
+const shortString = 64;
+/** Of these and no more the paths are written: either may be as many as a body has room for. */
+const [maxFaults, maxSteps] = [20, 8];
+
+/**
+ * Reads JSON as RFC 8259 has it between strangers: in UTF-8, which no replacement character is put into, and with no name
+ * twice in one object, of which `JSON.parse` keeps the last without a word. A byte order mark is passed over.
+ */
+export function readJson(bytes: Buffer): JsonReading {
+  if (!isUtf8(bytes)) return { kind: 'not-utf-8' };
+  const text = bytes.subarray(0, 3).equals(byteOrderMark) ? bytes.subarray(3) : bytes;
+  let value: unknown;
+  try {
+    value = JSON.parse(decode(text));
+  } catch {
+    return { kind: 'malformed' };
+  }
+  // Only where names were lost is it worth knowing which.
+  if (countNames(text) === countKept(value)) return { kind: 'read', value };
+  return { kind: 'doubled', faults: findDoubled(text) };
+}
+
+/** The same text either way; what is ASCII, as most bodies are, is copied rather than decoded. */
+function decode(text: Buffer): string {
+  return text.toString(isAscii(text) ? 'latin1' : 'utf8');
+}
+
+/** The names in a JSON text that is well-formed: its colons outside strings. */
+function countNames(text: Buffer): number {
+  let count = 0;
+  for (let i = 0; i < text.length; i += 1) {
+    const byte = text[i];
+    if (byte === colon) count += 1;
+    else if (byte === quote) i = endOfString(text, i);
+  }
+  return count;
+}
+
+/** Where the string ends that begins at `start`. */
+function endOfString(text: Buffer, start: number): number {
+  const far = start + shortString;
+  let i = start + 1;
+  for (; i < far; i += 1) {
+    const byte = text[i];
+    if (byte === quote) return i;
+    if (byte === backslash) i += 1;
+  }
+  const next = text.indexOf(quote, i);
+  if (!isEscaped(text, next, i)) return next;
+  while (text[i] !== quote) i += text[i] === backslash ? 2 : 1;
+  return i;
+}
+
+/** Whether an odd number of backslashes stands before; none of those before `from` belongs to them. */
+function isEscaped(text: Buffer, at: number, from: number): boolean {
+  let first = at;
+  while (first > from && text[first - 1] === backslash) first -= 1;
+  return (at - first) % 2 === 1;
+}
+
+/** The names that are left in what was read. Not by recursion: nesting is bounded by the size of a body alone. */
+function countKept(value: unknown): number {
+  let count = 0;
+  const open = [value];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    if (Array.isArray(next)) {
+      for (const element of next) if (isNested(element)) open.push(element);
+    } else if (isNested(next)) {
+      for (const name in next) {
+        count += 1;
+        const field = next[name];
+        if (isNested(field)) open.push(field);
+      }
+    }
+  }
+  return count;
+}
+
+function isNested(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
+
+/** An object or array that is being read. */
+interface Level {
+  /** Of an object. */
+  names?: Set<string>;
+  /** The name or the index of what is being read in it. */
+  at: string | number;
+}
+
+/** The first names that stand in an object again, each told once; of a JSON text that is well-formed. */
+function findDoubled(text: Buffer): FieldFault[] {
+  const doubled: string[] = [];
+  const levels: Level[] = [];
+  let string = '';
+  for (let i = 0; i < text.length && doubled.length < maxFaults; i += 1) {
+    const level = levels.at(-1);
+    switch (text[i]) {
+      case quote: {
+        const end = endOfString(text, i);
+        // Only what may be a name.
+        if (level?.names) string = text.toString('utf8', i, end + 1);
+        i = end;
+        break;
+      }
+      case colon:
+        if (level?.names && noteName(level, level.names, JSON.parse(string) as string)) {
+          doubled.push(writePath(levels.slice(0, maxSteps).map(({ at }) => at)));
+        }
+        break;
+      case comma:
+        if (typeof level?.at === 'number') level.at += 1;
+        break;
+      case openBrace:
+        levels.push({ names: new Set(), at: '' });
+        break;
+      case openBracket:
+        levels.push({ at: 0 });
+        break;
+      case closeBrace:
+      case closeBracket:
+        levels.pop();
+        break;
+      default:
+    }
+  }
+  return [...new Set(doubled)].map((path) => ({ path, message: 'is given more than once' }));
+}
+
+/** Whether the name was there before. */
+function noteName(level: Level, names: Set<string>, name: string): boolean {
+  const isDoubled = names.has(name);
+  names.add(name);
+  level.at = name;
+  return isDoubled;
+}
