@@ -26,7 +26,7 @@ describe('Redis emptied', function () {
     await redis.client.flushall();
     const { id } = await stack.api.postBatch(machineIds(limit));
     await stack.addWorker();
-    await waitFor(async () => (await stack.api.quota()).hold?.reason === 'cold-start', { what: 'the hold' });
+    await waitFor(async () => (await stack.api.quota()).hold?.reason === 'cold_start', { what: 'the hold' });
     await waitFor(async () => (await stack.api.quota()).hold === null, { what: 'its end' });
     assert.equal((await stack.api.quota()).used, limit);
     const batch = await stack.api.untilCompleted(id, 30_000);

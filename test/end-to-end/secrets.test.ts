@@ -109,10 +109,10 @@ describe('secrets, in a run that meets success and every kind of failure', funct
     for (const outcome of [
       'started',
       'timeout',
-      'server-error',
+      'server_error',
       'refused',
-      'connection-lost',
-      'token-rejected',
+      'connection_lost',
+      'token_rejected',
     ]) {
       assert.match(metrics, new RegExp(`diq_defender_calls_total\\{outcome="${outcome}"\\} [1-9]`), outcome);
     }

@@ -52,7 +52,7 @@ export function createCallObserver({
       metrics.calls.inc({ outcome: outcome.kind });
       metrics.callDuration.observe(outcome.durationMs / 1_000);
       // One that never left goes back to its place and waits on: it is observed when it leaves.
-      if (spent && outcome.kind !== 'not-sent') {
+      if (spent && outcome.kind !== 'not_sent') {
         metrics.dispatchLag.observe(spent.lagSeconds);
         metrics.queueWait.observe(spent.waitSeconds);
       }

@@ -54,7 +54,7 @@ describe('a worker that finds the ledger empty', () => {
     const worker = await start('reconstruct');
     const warning = await warned(worker);
     const view = await worker.look();
-    assert.equal(view.hold?.reason, 'cold-start');
+    assert.equal(view.hold?.reason, 'cold_start');
     assert.ok(view.hold.untilMs > view.nowMs + holdMs - 10_000);
     assert.deepEqual([warning['level'], warning['reason']], ['warn', 'server-error']);
     assert.equal(warning['until'], new Date(view.hold.untilMs).toISOString());
@@ -72,7 +72,7 @@ describe('a worker that finds the ledger empty', () => {
     });
     const worker = await start('reconstruct');
     assert.equal((await warned(worker))['reason'], 'no-token');
-    assert.equal(await holdOf(worker), 'cold-start');
+    assert.equal(await holdOf(worker), 'cold_start');
   });
 
   it('takes over from one that died before it could', async () => {
@@ -105,7 +105,7 @@ describe('a worker that finds the ledger empty', () => {
     const before = await reads();
     const worker = await start('wait');
     const { hold, nowMs } = await worker.look();
-    assert.equal(hold?.reason, 'cold-start');
+    assert.equal(hold?.reason, 'cold_start');
     assert.ok(hold.untilMs > nowMs + holdMs - 10_000);
     assert.equal(await reads(), before);
   });
@@ -135,7 +135,7 @@ describe('a worker whose ledger is lost while it runs', () => {
       const view = await worker.look();
       assert.equal(view.isLost, false);
       assert.equal(view.slotsInUse[0]?.call?.callId, 'call-1');
-      assert.equal(view.hold?.reason, 'cold-start');
+      assert.equal(view.hold?.reason, 'cold_start');
       assert.ok(view.hold.untilMs > view.nowMs + holdMs - 10_000);
       const newcomer = await start('reconstruct');
       assert.equal(await newcomer.ledger.rebuild([]), 'kept');

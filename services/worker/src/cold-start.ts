@@ -98,7 +98,7 @@ interface Failed {
 /** @returns `over` when there is nothing left to be done */
 async function rebuildOnce({ ledger, readStarted, logger }: OpenLedgerOptions): Promise<'over' | Failed> {
   const view = await ledger.look();
-  if (view.isLost || !view.holdsOn.includes('cold-start')) return 'over';
+  if (view.isLost || !view.holdsOn.includes('cold_start')) return 'over';
   const reading = await readStarted(countsSinceMs(view.nowMs, view.windowMs));
   if (reading.kind === 'unreadable') return reading;
   const starts = knownStarts(reading.value, { nowMs: view.nowMs, limit: view.quotaLimit });

@@ -52,6 +52,17 @@ describe('the worker configuration', () => {
     return path;
   }
 
+  it('refuses an address that names a part of the API, to which the rest would be added', () => {
+    for (const path of ['/api', '/API/', '/api/v1.0', '/gateway/api', '/api/machines', '/v1.0']) {
+      const faults = faultsOf({ ...complete, DEFENDER_BASE_URL: `https://defender.example${path}` });
+      assert.equal(faults.length, 1, path);
+      assert.match(faults[0] ?? '', /^DEFENDER_BASE_URL: names a part of the API \(expected /);
+    }
+    for (const path of ['', '/', '/defender', '/apis', '/capi/defender']) {
+      readWorkerConfig({ ...complete, DEFENDER_BASE_URL: `https://defender.example${path}` });
+    }
+  });
+
   it('needs only Redis, tenant, application and credential; the rest is the documented default', () => {
     assert.deepEqual(readWorkerConfig(complete), {
       redisUrl: complete.REDIS_URL,

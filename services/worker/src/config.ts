@@ -28,7 +28,12 @@ const settings = z.object({
   AZURE_AUTHORITY_HOST: httpsUrl()
     .refine(isHttpsOrigin, 'not an origin (expected https and a host, without a path)')
     .default('https://login.microsoftonline.com'),
-  DEFENDER_BASE_URL: httpsUrl().default('https://api.securitycenter.windows.com'),
+  DEFENDER_BASE_URL: httpsUrl()
+    .refine(
+      isBaseOfApi,
+      'names a part of the API (expected what stands before /api/machines, as a rule the host)',
+    )
+    .default('https://api.securitycenter.windows.com'),
   DEFENDER_SCOPE: z.string().default('https://api.securitycenter.microsoft.com/.default'),
   DEFENDER_RECONCILE_GRACE: duration({ minMs: second, maxMs: day }).default(600 * second),
   DEFENDER_ON_UNKNOWN: z.enum(['fail', 'retry']).default('fail'),
@@ -104,6 +109,11 @@ function secretFileOf(name: string): string | undefined {
 
 function isHttpsOrigin(url: string): boolean {
   return url.startsWith('https:') && new URL(url).pathname === '/';
+}
+
+/** With `/api` twice in its path every call would be answered 404, as if no machine were known. */
+function isBaseOfApi(url: string): boolean {
+  return !/\/(api|machines|v\d+(\.\d+)?)(\/|$)/i.test(new URL(url).pathname);
 }
 
 function credentialOf(read: z.output<typeof settings>): Credential {

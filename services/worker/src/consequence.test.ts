@@ -10,30 +10,38 @@ const said = { errorCode: 'SomeCode', errorMessage: 'In its own words.', defende
 /** At least one of each kind; the compiler asks for the kinds that are missing. */
 const samples: Readonly<Record<CallOutcomeKind, readonly CallOutcome[]>> = {
   started: [{ kind: 'started', investigationId: '5146', status: 200, durationMs }],
-  unknown: [{ kind: 'unknown', reason: 'unreadable-answer', status: 200, durationMs }],
-  'already-running': [{ kind: 'already-running', status: 400, ...said, durationMs }],
-  'machine-not-found': [{ kind: 'machine-not-found', status: 404, ...said, durationMs }],
-  refused: [
-    { kind: 'refused', code: 'request_refused', status: 400, ...said, durationMs },
-    { kind: 'refused', code: 'operation_retired', status: 410, durationMs },
+  unknown: [
+    { kind: 'unknown', reason: 'unreadable-answer', status: 200, durationMs },
+    { kind: 'unknown', reason: 'unreadable-answer', isForeign: true, status: 200, durationMs },
   ],
-  'not-allowed': [{ kind: 'not-allowed', reason: 'forbidden', status: 403, ...said, durationMs }],
-  'token-rejected': [{ kind: 'token-rejected', status: 401, ...said, durationMs }],
+  already_running: [{ kind: 'already_running', status: 400, ...said, durationMs }],
+  machine_not_found: [{ kind: 'machine_not_found', status: 404, ...said, durationMs }],
+  refused: [
+    { kind: 'refused', status: 400, ...said, durationMs },
+    { kind: 'refused', status: 400, errorCode: 'BadRequest', durationMs },
+  ],
+  not_allowed: [{ kind: 'not_allowed', reason: 'forbidden', status: 403, ...said, durationMs }],
+  token_rejected: [{ kind: 'token_rejected', status: 401, ...said, durationMs }],
+  endpoint_unusable: [
+    { kind: 'endpoint_unusable', status: 404, durationMs },
+    { kind: 'endpoint_unusable', status: 431, ...said, durationMs },
+  ],
+  retired: [{ kind: 'retired', status: 410, ...said, durationMs }],
   throttled: [
     { kind: 'throttled', retryAfterMs: 30_000, status: 429, ...said, durationMs },
     { kind: 'throttled', retryAfterMs: undefined, status: 429, durationMs },
     { kind: 'throttled', retryAfterMs: 0, status: 429, durationMs },
   ],
-  'server-error': [
-    { kind: 'server-error', retryAfterMs: 9_000, status: 503, ...said, durationMs },
-    { kind: 'server-error', retryAfterMs: undefined, status: 500, durationMs },
+  server_error: [
+    { kind: 'server_error', retryAfterMs: 9_000, status: 503, ...said, durationMs },
+    { kind: 'server_error', retryAfterMs: undefined, status: 500, durationMs },
   ],
   timeout: [{ kind: 'timeout', durationMs }],
-  'connection-lost': [
-    { kind: 'connection-lost', reason: 'closed', code: 'ECONNRESET', durationMs },
-    { kind: 'connection-lost', reason: 'shutdown', durationMs },
+  connection_lost: [
+    { kind: 'connection_lost', reason: 'closed', code: 'ECONNRESET', durationMs },
+    { kind: 'connection_lost', reason: 'shutdown', durationMs },
   ],
-  'not-sent': notSentReasons.map((reason) => ({ kind: 'not-sent', reason, durationMs })),
+  not_sent: notSentReasons.map((reason) => ({ kind: 'not_sent', reason, durationMs })),
 };
 
 const all = callOutcomes.flatMap((kind) => samples[kind]);
@@ -59,13 +67,13 @@ function settled({ requests }: Consequence) {
 }
 
 function notSent(reason: (typeof notSentReasons)[number]): Consequence {
-  return consequenceOf({ kind: 'not-sent', reason, durationMs });
+  return consequenceOf({ kind: 'not_sent', reason, durationMs });
 }
 
 describe('what follows from the outcome of a call', () => {
   describe('the permit', () => {
     it('is spent by every call that may have left, whatever became of it', () => {
-      for (const outcome of all.filter(({ kind }) => kind !== 'not-sent')) {
+      for (const outcome of all.filter(({ kind }) => kind !== 'not_sent')) {
         assert.equal(consequenceOf(outcome).permit, 'spent', outcome.kind);
       }
     });
@@ -87,7 +95,7 @@ describe('what follows from the outcome of a call', () => {
     });
 
     it('fail when Defender does not know the machine, in its own words and with its tracking id', () => {
-      assert.deepEqual(settled(only('machine-not-found')), {
+      assert.deepEqual(settled(only('machine_not_found')), {
         status: 'failed',
         error: {
           code: 'machine_not_found',
@@ -107,19 +115,22 @@ describe('what follows from the outcome of a call', () => {
             message: 'Defender refused to start the investigation. It says: SomeCode: In its own words.',
             defenderTarget: 'target-1',
           },
-          { code: 'operation_retired', message: 'Defender refused to start the investigation.' },
+          {
+            code: 'request_refused',
+            message: 'Defender refused to start the investigation. It says: BadRequest',
+          },
         ],
       );
     });
 
     it('get the investigation that is under way already, if Defender shows it', () => {
-      const { cause, error } = doubtIn(only('already-running'));
+      const { cause, error } = doubtIn(only('already_running'));
       assert.deepEqual([cause, error.code], ['running', 'already_running']);
       assert.match(error.message, /already under way\. It says: SomeCode: In its own words\.$/);
     });
 
     it('wait until Defender was asked when it is not known what it made of the call', () => {
-      const lost = ['unknown', 'server-error', 'timeout', 'connection-lost'] as const;
+      const lost = ['unknown', 'server_error', 'timeout', 'connection_lost'] as const;
       const doubts = lost.flatMap((kind) =>
         samples[kind].map((outcome) => {
           const { cause, error } = doubtIn(consequenceOf(outcome));
@@ -128,6 +139,7 @@ describe('what follows from the outcome of a call', () => {
         }),
       );
       assert.deepEqual(doubts, [
+        ['lost', 'answer_unreadable'],
         ['lost', 'answer_unreadable'],
         ['failed', 'server_error'],
         ['failed', 'server_error'],
@@ -139,32 +151,33 @@ describe('what follows from the outcome of a call', () => {
     });
 
     it('keep the tracking id of a call whose outcome is unknown', () => {
-      assert.equal(doubtIn(only('server-error')).error.defenderTarget, 'target-1');
+      assert.equal(doubtIn(only('server_error')).error.defenderTarget, 'target-1');
     });
 
     it('go back to their place, with nothing said of an attempt, when the call did not count as one', () => {
       const givenBack = all.filter((outcome) => consequenceOf(outcome).requests.kind === 'give-back');
       assert.deepEqual(
         [...new Set(givenBack.map(({ kind }) => kind))],
-        ['not-allowed', 'token-rejected', 'throttled', 'not-sent'],
+        ['not_allowed', 'token_rejected', 'throttled', 'endpoint_unusable', 'retired', 'not_sent'],
       );
       for (const outcome of givenBack) {
         assert.deepEqual(consequenceOf(outcome).requests, { kind: 'give-back' }, outcome.kind);
       }
     });
 
-    it('fail without an attempt when no call can be made of them, instead of going round for ever', () => {
-      const consequence = notSent('invalid-request');
-      const { status, error, attempts } = settled(consequence);
-      assert.deepEqual([status, error?.code, attempts], ['failed', 'call_impossible', 0]);
-      assert.equal(consequence.hold, undefined);
+    it('end by no answer but those in which Defender speaks of the machine or of the content', () => {
+      const ended = all.filter((outcome) => consequenceOf(outcome).requests.kind === 'settle');
+      assert.deepEqual(
+        [...new Set(ended.map(({ kind }) => kind))],
+        ['started', 'machine_not_found', 'refused'],
+      );
     });
   });
 
   describe('the hold for everybody', () => {
     it('lasts as long as Defender asked', () => {
       assert.deepEqual(only('throttled').hold, { reason: 'throttled', length: { forMs: 30_000 } });
-      assert.deepEqual(only('server-error').hold, { reason: 'failing', length: { forMs: 9_000 } });
+      assert.deepEqual(only('server_error').hold, { reason: 'failing', length: { forMs: 9_000 } });
     });
 
     it('grows with each throttling in a row when Defender does not say for how long, or says for no time', () => {
@@ -175,35 +188,51 @@ describe('what follows from the outcome of a call', () => {
     });
 
     it('grows while Defender fails, allows nothing or cannot be reached', () => {
-      assert.deepEqual(consequenceOf(samples['server-error'][1]!).hold, {
+      assert.deepEqual(consequenceOf(samples['server_error'][1]!).hold, {
         reason: 'failing',
         length: 'growing',
       });
       assert.deepEqual(only('timeout').hold, { reason: 'failing', length: 'growing' });
-      assert.deepEqual(only('connection-lost').hold, { reason: 'failing', length: 'growing' });
-      assert.deepEqual(only('not-allowed').hold, { reason: 'not-allowed', length: 'growing' });
+      assert.deepEqual(only('connection_lost').hold, { reason: 'failing', length: 'growing' });
+      assert.deepEqual(only('not_allowed').hold, { reason: 'not_allowed', length: 'growing' });
+      for (const kind of ['endpoint_unusable', 'retired'] as const) {
+        for (const outcome of samples[kind]) {
+          assert.deepEqual(consequenceOf(outcome).hold, { reason: kind, length: 'growing' });
+        }
+      }
       const unreachable = { reason: 'unreachable', length: 'growing' };
       for (const reason of ['dns', 'connection-refused', 'connect-timeout', 'tls', 'network'] as const) {
         assert.deepEqual(notSent(reason).hold, unreachable, reason);
       }
     });
 
+    it('is set by what keeps a call from being sent at all, which is never the request itself', () => {
+      assert.deepEqual(notSent('invalid-request').hold, { reason: 'endpoint_unusable', length: 'growing' });
+      assert.deepEqual(notSent('no-token').hold, { reason: 'no_token', length: 'growing' });
+    });
+
+    it('is set by a page where the answer to a start should be', () => {
+      const { hold } = consequenceOf(samples.unknown[1]!);
+      assert.deepEqual(hold, { reason: 'endpoint_unusable', length: 'growing' });
+    });
+
     it('is not set by an answer about this machine alone, nor by one rejected token', () => {
       const kinds = [
         'started',
         'unknown',
-        'already-running',
-        'machine-not-found',
+        'already_running',
+        'machine_not_found',
         'refused',
-        'token-rejected',
+        'token_rejected',
       ];
-      for (const outcome of all.filter(({ kind }) => kinds.includes(kind))) {
+      const single = all.filter((outcome) => kinds.includes(outcome.kind) && !('isForeign' in outcome));
+      for (const outcome of single) {
         assert.equal(consequenceOf(outcome).hold, undefined, outcome.kind);
       }
     });
 
     it('is not set by our own stop, nor by a send deadline of ours: Defender did nothing wrong', () => {
-      assert.equal(consequenceOf(samples['connection-lost'][1]!).hold, undefined);
+      assert.equal(consequenceOf(samples['connection_lost'][1]!).hold, undefined);
       assert.equal(notSent('shutdown').hold, undefined);
       assert.equal(notSent('send-deadline-passed').hold, undefined);
     });

@@ -2,6 +2,7 @@ import type { HoldReason } from '@diq/quota/ledger.ts';
 import type { RequestError } from '@diq/contracts/request-document.ts';
 import type { Doubt, Settlement } from '@diq/queue/dispatch-store.ts';
 import type { CallOutcome } from './defender/defender-client.ts';
+import type { NotSentReason } from './defender/single-use-connection.ts';
 
 /** For how long nobody calls after an outcome: as long as Defender asked, or longer with each failure in a row. */
 export type HoldLength = { forMs: number } | 'growing';
@@ -26,29 +27,28 @@ export function consequenceOf(outcome: CallOutcome): Consequence {
   switch (outcome.kind) {
     case 'started':
       return final({ status: 'started', investigationId: outcome.investigationId, attempts: 1 });
-    case 'machine-not-found':
+    case 'machine_not_found':
       return final(failed(outcome, 'machine_not_found', 'Defender does not know this machine.'));
     case 'refused':
-      return final(failed(outcome, outcome.code, 'Defender refused to start the investigation.'));
-    case 'already-running':
+      return final(failed(outcome, 'request_refused', 'Defender refused to start the investigation.'));
+    case 'already_running':
       return lookedUp({ cause: 'running', error: alreadyRunning(outcome) });
     case 'unknown':
-    case 'server-error':
+    case 'server_error':
     case 'timeout':
-    case 'connection-lost':
+    case 'connection_lost':
       return outcomeUnknown(outcome);
     case 'throttled':
       return waits('spent', { reason: 'throttled', length: lengthOf(outcome.retryAfterMs) });
-    case 'not-allowed':
-      return waits('spent', heldGrowing('not-allowed'));
-    case 'token-rejected':
+    case 'not_allowed':
+    case 'endpoint_unusable':
+    case 'retired':
+      return waits('spent', heldGrowing(outcome.kind));
+    case 'token_rejected':
       // One more try with a new token, in its old place and with a permit of its own.
       return waits('spent');
-    case 'not-sent':
-      if (outcome.reason === 'invalid-request') return impossible();
-      return outcome.reason === 'send-deadline-passed' || outcome.reason === 'shutdown'
-        ? waits('unspent')
-        : waits('unspent', heldGrowing('unreachable'));
+    case 'not_sent':
+      return waits('unspent', holdUnsent(outcome.reason));
     default:
       return outcome satisfies never;
   }
@@ -66,13 +66,11 @@ function waits(permit: Consequence['permit'], hold?: Consequence['hold']): Conse
   return { requests: { kind: 'give-back' }, permit, ...(hold && { hold }) };
 }
 
-/** No request could be made of it at all; another try would end the same way. */
-function impossible(): Consequence {
-  const error = { code: 'call_impossible', message: 'No call to Defender can be made for this machine.' };
-  return {
-    requests: { kind: 'settle', settlement: { status: 'failed', error, attempts: 0 } },
-    permit: 'unspent',
-  };
+/** What kept the call from leaving keeps every other one too: they share token, settings, address and network. */
+function holdUnsent(reason: NotSentReason): Consequence['hold'] {
+  if (reason === 'send-deadline-passed' || reason === 'shutdown') return undefined;
+  if (reason === 'no-token') return heldGrowing('no_token');
+  return heldGrowing(reason === 'invalid-request' ? 'endpoint_unusable' : 'unreachable');
 }
 
 /** "Again at once" is no length: each try costs a permit, and nothing would slow them down. */
@@ -85,21 +83,23 @@ function lengthOf(retryAfterMs = 0): HoldLength {
  * call would most likely end the same way and cost another request its certainty: everybody waits, longer each time.
  */
 function outcomeUnknown(
-  outcome: Extract<CallOutcome, { kind: 'unknown' | 'server-error' | 'timeout' | 'connection-lost' }>,
+  outcome: Extract<CallOutcome, { kind: 'unknown' | 'server_error' | 'timeout' | 'connection_lost' }>,
 ): Consequence {
   const error = { ...unknownBecause(outcome), ...targetOf(outcome) };
-  const hold = outcome.kind === 'unknown' || isShutdown(outcome) ? undefined : holdAfterFailure(outcome);
+  const hold = isShutdown(outcome) ? undefined : holdAfterFailure(outcome);
   // Of these only an answered error can mean that nothing was done.
-  return lookedUp({ cause: outcome.kind === 'server-error' ? 'failed' : 'lost', error }, hold);
+  return lookedUp({ cause: outcome.kind === 'server_error' ? 'failed' : 'lost', error }, hold);
 }
 
 function holdAfterFailure(outcome: CallOutcome): Consequence['hold'] {
-  const asked = outcome.kind === 'server-error' ? outcome.retryAfterMs : undefined;
+  // A page where Defender's answer should be says that the address is not Defender's.
+  if (outcome.kind === 'unknown') return outcome.isForeign ? heldGrowing('endpoint_unusable') : undefined;
+  const asked = outcome.kind === 'server_error' ? outcome.retryAfterMs : undefined;
   return { reason: 'failing', length: lengthOf(asked) };
 }
 
 function isShutdown(outcome: CallOutcome): boolean {
-  return outcome.kind === 'connection-lost' && outcome.reason === 'shutdown';
+  return outcome.kind === 'connection_lost' && outcome.reason === 'shutdown';
 }
 
 function unknownBecause(outcome: CallOutcome): RequestError {
@@ -111,7 +111,7 @@ function unknownBecause(outcome: CallOutcome): RequestError {
       );
     case 'timeout':
       return unknown('call_timeout', 'Defender did not answer in time.');
-    case 'server-error':
+    case 'server_error':
       return unknown('server_error', 'Defender answered with an error of its own.');
     default:
       return isShutdown(outcome)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
-import { denied } from './defender/test-support/token-endpoint.ts';
+import { denied, granted } from './defender/test-support/token-endpoint.ts';
 import { answerInTurn, answerStarted, answerStatus, type Answer } from './test-support/defender.ts';
 import { useBench } from './test-support/use-bench.ts';
 
@@ -39,7 +39,7 @@ describe('a dispatch and its token', () => {
     await worker.serveNext();
     assert.equal(await worker.serveNext(), 'kept');
     assert.equal((await suite.bench.read(requestId)).status, 'queued');
-    assert.equal((await worker.hold())?.reason, 'not-allowed');
+    assert.equal((await worker.hold())?.reason, 'not_allowed');
     assert.deepEqual(tokens, ['secret-token-1', 'secret-token-2']);
   });
 
@@ -53,13 +53,29 @@ describe('a dispatch and its token', () => {
     assert.equal((await worker.hold())?.reason, undefined);
   });
 
+  it('loses nothing by a token that no header can carry, and is called once Entra ID is well again', async () => {
+    suite.entra.endpoint.reply = () => granted('secret-token\n');
+    const worker = await suite.openWorker();
+    const { requestId } = await suite.bench.accept();
+    assert.equal(await worker.serveNext(), 'released');
+    const { status, attempts, error } = await suite.bench.read(requestId);
+    assert.deepEqual([status, attempts, error], ['queued', 0, undefined]);
+    assert.deepEqual([await worker.used(), (await worker.hold())?.reason], [0, 'no_token']);
+    assert.deepEqual(suite.defender.calls, []);
+
+    suite.entra.endpoint.reply = (_form, count) => granted(`secret-token-${count}`);
+    await suite.bench.redis.del(`${suite.bench.keySpace}:holds`);
+    await worker.serveNext();
+    assert.equal((await suite.bench.read(requestId)).status, 'started');
+  });
+
   it('spends nothing while Entra ID refuses, and nobody asks again for a while', async () => {
     suite.entra.endpoint.reply = () => denied(401, 'invalid_client', 7_000_215);
     const worker = await suite.openWorker();
     const { requestId, dispatchId } = await suite.bench.accept();
     assert.equal(await worker.serveNext(), 'released');
     assert.equal(await worker.used(), 0);
-    assert.equal((await worker.hold())?.reason, 'no-token');
+    assert.equal((await worker.hold())?.reason, 'no_token');
     assert.equal((await suite.bench.read(requestId)).status, 'queued');
     assert.deepEqual(await worker.tickets.positions([dispatchId]), [1]);
     assert.deepEqual(suite.defender.calls, []);
@@ -73,7 +89,7 @@ describe('a dispatch and its token', () => {
     await suite.bench.accept();
     await worker.serveNext();
     const { hold, nowMs } = await worker.ledger.look();
-    assert.equal(hold?.reason, 'no-token');
+    assert.equal(hold?.reason, 'no_token');
     assert.ok(hold.untilMs - nowMs > 18_000 && hold.untilMs - nowMs <= 20_000);
   });
 

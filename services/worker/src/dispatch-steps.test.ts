@@ -4,14 +4,14 @@ import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { findFreePort } from '@diq/runtime/free-port.ts';
 import { httpAnswer } from './defender/test-support/scripted-server.ts';
-import { answerStarted, answerStatus, type Answer } from './test-support/defender.ts';
+import { answerPage, answerStarted, answerStatus, type Answer } from './test-support/defender.ts';
 import { clientSecret } from './test-support/open-entra.ts';
 import { countByLabel } from './test-support/count-by-label.ts';
 import { testWindowMs } from './test-support/open-test-worker.ts';
 import { useBench } from './test-support/use-bench.ts';
 
 const cut: Answer = ({ socket }) => void socket.resetAndDestroy();
-const echo: Answer = (call) => answerStatus(400, {}, `Bearer ${call.token} is not good`)(call);
+const echo: Answer = (call) => answerStatus(400, {}, `Bearer ${call.token} is not good`, 'BadRequest')(call);
 
 describe('a dispatch on real ledger, store and sockets', () => {
   const suite = useBench(useEmbeddedRedis());
@@ -65,15 +65,14 @@ describe('a dispatch on real ledger, store and sockets', () => {
 
   describe('that Defender refuses', () => {
     it('fails with the reason, without a hold for others', async () => {
-      for (const [status, code] of [
-        [404, 'machine_not_found'],
-        [400, 'request_refused'],
-        [410, 'operation_retired'],
+      for (const [status, said, code] of [
+        [404, 'ResourceNotFound', 'machine_not_found'],
+        [400, 'OsPlatformNotSupported', 'request_refused'],
       ] as const) {
-        const { worker, permit, request } = await suite.serveOne(answerStatus(status, {}, 'because'));
+        const { worker, permit, request } = await suite.serveOne(answerStatus(status, {}, 'because', said));
         assert.equal(request.status, 'failed');
         assert.equal(request.error?.code, code);
-        assert.match(request.error?.message ?? '', /It says: SomeCode: because$/);
+        assert.match(request.error?.message ?? '', new RegExp(`It says: ${said}: because$`));
         assert.equal(permit, 'kept');
         assert.equal(await worker.hold(), undefined);
         assert.equal(await worker.tickets.countAll(), 0);
@@ -86,9 +85,30 @@ describe('a dispatch on real ledger, store and sockets', () => {
       const { worker, permit, request } = await suite.serveOne(answerStatus(403));
       assert.deepEqual([request.status, request.attempts], ['queued', 0]);
       assert.equal(permit, 'kept');
-      assert.equal((await worker.hold())?.reason, 'not-allowed');
-      assert.deepEqual(await countByLabel(worker.metrics.calls), { 'not-allowed': 1 });
+      assert.equal((await worker.hold())?.reason, 'not_allowed');
+      assert.deepEqual(await countByLabel(worker.metrics.calls), { not_allowed: 1 });
     });
+  });
+
+  describe('whose path to Defender is at fault', () => {
+    for (const [what, answer, reason] of [
+      ['a page of a gateway, 404', answerPage(404), 'endpoint_unusable'],
+      ['a page of a gateway, 431', answerPage(431), 'endpoint_unusable'],
+      ['a page of a gateway, 403', answerPage(403), 'not_allowed'],
+      ['a redirect', answerPage(308), 'endpoint_unusable'],
+      ['a route that Defender does not know', answerStatus(404, {}, 'no', 'NotFound'), 'endpoint_unusable'],
+      ['an unknown code', answerStatus(400), 'endpoint_unusable'],
+      ['405', answerPage(405), 'endpoint_unusable'],
+      ['410', answerPage(410), 'retired'],
+    ] as const) {
+      it(`waits unharmed, with a hold for everybody, after ${what}`, async () => {
+        const { worker, request } = await suite.serveOne(answer);
+        assert.deepEqual([request.status, request.attempts, request.error], ['queued', 0, undefined]);
+        assert.equal((await worker.hold())?.reason, reason);
+        assert.equal(await worker.tickets.countAll(), 1);
+        assert.deepEqual(await countByLabel(worker.metrics.calls), { [reason]: 1 });
+      });
+    }
   });
 
   describe('that cannot reach Defender', () => {
@@ -104,7 +124,7 @@ describe('a dispatch on real ledger, store and sockets', () => {
       const { status, attempts } = await suite.bench.read(requestId);
       assert.deepEqual([status, attempts], ['queued', 0]);
       assert.deepEqual(await worker.tickets.positions([dispatchId]), [1]);
-      assert.deepEqual(await countByLabel(worker.metrics.calls), { 'not-sent': 1 });
+      assert.deepEqual(await countByLabel(worker.metrics.calls), { not_sent: 1 });
       assert.equal(await countOf(worker.metrics.queueWait), 0, 'it waits on');
       assert.equal(await countOf(worker.metrics.dispatchLag), 0, 'it waits on');
     });
@@ -112,8 +132,8 @@ describe('a dispatch on real ledger, store and sockets', () => {
 
   describe('whose answer is lost', () => {
     for (const [what, answer, outcome, code] of [
-      ['an error of Defender', answerStatus(500), 'server-error', 'server_error'],
-      ['a broken connection', cut, 'connection-lost', 'connection_lost'],
+      ['an error of Defender', answerStatus(500), 'server_error', 'server_error'],
+      ['a broken connection', cut, 'connection_lost', 'connection_lost'],
     ] as const) {
       it(`is looked up after ${what}, not called again, and everybody waits`, async () => {
         const { worker, permit, dispatchId, request } = await suite.serveOne(answer);
@@ -180,7 +200,7 @@ describe('a dispatch on real ledger, store and sockets', () => {
     await worker.steps.begin(call);
     await waitFor(() => !call.sendBy.mayStillSend(), { what: 'the deadline', intervalMs: 5 });
     const outcome = await worker.steps.call(call, 'token');
-    assert.ok(outcome.kind === 'not-sent' && outcome.reason === 'send-deadline-passed');
+    assert.ok(outcome.kind === 'not_sent' && outcome.reason === 'send-deadline-passed');
     assert.deepEqual(suite.defender.calls, []);
   });
 
@@ -237,7 +257,7 @@ describe('a dispatch on real ledger, store and sockets', () => {
     await worker.serveNext();
     const stored = await everythingIn(suite.bench.redis, suite.bench.keySpace);
     const told = [...worker.logLines, ...stored, await worker.metrics.registry.metrics()].join('\n');
-    assert.match(told, /SomeCode/);
+    assert.match(told, /BadRequest/);
     assert.doesNotMatch(told, /secret-token/);
     assert.ok(!told.includes(clientSecret));
   });

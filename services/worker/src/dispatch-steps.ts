@@ -45,7 +45,7 @@ export interface DispatchStepsOptions {
 }
 
 /** The process stood still between taking its permit and using it. */
-const tooLate: CallOutcome = { kind: 'not-sent', reason: 'send-deadline-passed', durationMs: 0 };
+const tooLate: CallOutcome = { kind: 'not_sent', reason: 'send-deadline-passed', durationMs: 0 };
 
 /** The steps of a dispatch on the real ledger, store, token provider and Defender. */
 export function createDispatchSteps(options: DispatchStepsOptions): DispatchSteps {
@@ -61,7 +61,7 @@ export function createDispatchSteps(options: DispatchStepsOptions): DispatchStep
     newCallId: uuidv7,
     startSendDeadline: () => startSendDeadline(options),
     getToken: () => tokens.get(),
-    holdWithoutToken: (token) => hold('no-token', waitBeforeToken(token)),
+    holdWithoutToken: (token) => hold('no_token', waitBeforeToken(token)),
 
     async spend(callId, dispatch) {
       const reply = await ledger.spend({ callId, dispatchId: dispatch.id, machineId: dispatch.machineId });
@@ -133,8 +133,8 @@ function createCall(
       : tooLate;
     endWithOutcome(span, outcome);
     observer.ended(call, outcome);
-    if (outcome.kind === 'token-rejected' || outcome.kind === 'not-allowed') await renewToken(token);
-    else if (outcome.kind !== 'not-sent' && token === unprovenToken) unprovenToken = undefined;
+    if (outcome.kind === 'token_rejected' || outcome.kind === 'not_allowed') await renewToken(token);
+    else if (outcome.kind !== 'not_sent' && token === unprovenToken) unprovenToken = undefined;
     return outcome;
   };
 }

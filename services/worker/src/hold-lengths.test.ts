@@ -11,13 +11,13 @@ describe('hold lengths', () => {
   it('has one for every reason but the pause, which lasts until it is lifted, and the cold start, which the ledger ends', () => {
     assert.deepEqual(
       Object.keys(lengths).toSorted(),
-      holdReasons.filter((reason) => reason !== 'paused' && reason !== 'cold-start').toSorted(),
+      holdReasons.filter((reason) => reason !== 'paused' && reason !== 'cold_start').toSorted(),
     );
   });
 
   it('measures in windows where each probe costs a permit', () => {
     assert.deepEqual(lengths.throttled, { firstMs: minuteMs, longestMs: hourMs });
-    assert.deepEqual(lengths['not-allowed'], { firstMs: minuteMs, longestMs: hourMs / 4 });
+    assert.deepEqual(lengths['not_allowed'], { firstMs: minuteMs, longestMs: hourMs / 4 });
     assert.deepEqual(lengths.failing, { firstMs: minuteMs, longestMs: hourMs / 4 });
     assert.deepEqual(holdLengths(6_000).throttled, { firstMs: 100, longestMs: 6_000 });
   });
@@ -25,7 +25,7 @@ describe('hold lengths', () => {
   it('is short where a probe costs nothing, whatever the window', () => {
     for (const windowMs of [6_000, hourMs]) {
       assert.deepEqual(holdLengths(windowMs).unreachable, { firstMs: 1_000, longestMs: minuteMs });
-      assert.deepEqual(holdLengths(windowMs)['no-token'], { firstMs: 1_000, longestMs: 5 * minuteMs });
+      assert.deepEqual(holdLengths(windowMs)['no_token'], { firstMs: 1_000, longestMs: 5 * minuteMs });
     }
   });
 });

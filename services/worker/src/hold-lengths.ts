@@ -11,9 +11,11 @@ const minuteMs = 60 * secondMs;
 export function holdLengths(windowMs: number): Readonly<Record<Exclude<HoldReason, 'paused'>, HoldLength>> {
   return {
     throttled: { firstMs: windowMs / 60, longestMs: windowMs },
-    'not-allowed': { firstMs: windowMs / 60, longestMs: windowMs / 4 },
+    not_allowed: { firstMs: windowMs / 60, longestMs: windowMs / 4 },
+    endpoint_unusable: { firstMs: windowMs / 60, longestMs: windowMs / 4 },
+    retired: { firstMs: windowMs / 60, longestMs: windowMs },
     failing: { firstMs: windowMs / 60, longestMs: windowMs / 4 },
     unreachable: { firstMs: secondMs, longestMs: minuteMs },
-    'no-token': { firstMs: secondMs, longestMs: 5 * minuteMs },
+    no_token: { firstMs: secondMs, longestMs: 5 * minuteMs },
   };
 }

@@ -21,7 +21,7 @@ export function createWorkerMetrics() {
 
   const calls = new Counter({
     name: 'diq_defender_calls_total',
-    help: 'Calls to Defender by outcome; all but "not-sent" rise by at most the quota in any window. Any but "started" rising: calls that gave no investigation id.',
+    help: 'Calls to Defender by outcome; all but "not_sent" rise by at most the quota in any window. Any but "started" rising: calls that gave no investigation id.',
     labelNames: ['outcome'] as const,
     registers,
   });

@@ -20,9 +20,9 @@ export interface RecordOutcomeOptions {
 /** Outcomes that show Defender to be at work: what failed in a row before is over. */
 const isWorking: ReadonlySet<CallOutcome['kind']> = new Set([
   'started',
-  'machine-not-found',
+  'machine_not_found',
   'refused',
-  'already-running',
+  'already_running',
 ]);
 
 /**

@@ -174,8 +174,7 @@ describe('what a dead worker left behind', () => {
       const worker = await suite.openWorker(timeouts);
       const refused: CallOutcome = {
         kind: 'refused',
-        code: 'conflict',
-        status: 409,
+        status: 400,
         errorMessage: 'no',
         defenderTarget: 'target-1',
         durationMs: 1,

@@ -59,7 +59,7 @@ describe('ledger: use of the quota by somebody else', () => {
 
   it('is not concluded from any other outcome', async () => {
     await suite.granted(call(1));
-    await suite.ledger.recordAnswer('call-1', { outcome: 'server-error', facts: {} });
+    await suite.ledger.recordAnswer('call-1', { outcome: 'server_error', facts: {} });
     assert.deepEqual(await limits(), [5, 5, 4]);
   });
 

@@ -54,7 +54,7 @@ describe('ledger: holds', () => {
   it('that grow do so for each reason by itself', async () => {
     const length = { firstMs: 2, longestMs: 100 };
     assert.deepEqual(await lengthsInARow(3, length), [2, 4, 8]);
-    const { untilMs, nowMs } = await suite.ledger.holdGrowing('no-token', length);
+    const { untilMs, nowMs } = await suite.ledger.holdGrowing('no_token', length);
     assert.equal(untilMs - nowMs, 2);
   });
 

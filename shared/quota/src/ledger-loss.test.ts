@@ -116,7 +116,7 @@ describe('ledger in a Redis that restarts or fails over', () => {
     assert.equal((await untilAnswered(() => ledger.spend(call(2)))).kind, 'lost');
     await ledger.open();
     const view = await ledger.look();
-    assert.deepEqual([view.hold?.reason, view.slotsInUse[0]?.call?.callId], ['cold-start', 'call-1']);
+    assert.deepEqual([view.hold?.reason, view.slotsInUse[0]?.call?.callId], ['cold_start', 'call-1']);
   });
 
   it('misses no call of a living worker after a failover to a replica that lagged', async () => {

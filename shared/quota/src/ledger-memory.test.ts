@@ -41,9 +41,9 @@ describe('ledger: memory', () => {
     });
     for (const ledger of [one, other]) {
       const refused = await ledger.spend(call(1));
-      assert.ok(refused.kind === 'held' && refused.reason === 'cold-start' && refused.untilMs === untilMs);
+      assert.ok(refused.kind === 'held' && refused.reason === 'cold_start' && refused.untilMs === untilMs);
     }
-    assert.deepEqual((await one.look()).hold, { reason: 'cold-start', untilMs });
+    assert.deepEqual((await one.look()).hold, { reason: 'cold_start', untilMs });
   });
 
   describe('that was emptied while calls were made', () => {
@@ -70,7 +70,7 @@ describe('ledger: memory', () => {
           assert.ok(reply.spentAtMs >= nowMs + 80, `${nowMs + 80 - reply.spentAtMs} ms too soon`);
           break;
         }
-        assert.ok(reply.kind === 'held' && reply.reason === 'cold-start');
+        assert.ok(reply.kind === 'held' && reply.reason === 'cold_start');
       }
     });
 
@@ -208,7 +208,7 @@ describe('ledger: memory', () => {
       await flush();
       assert.equal((await suite.ledger.open()).coldStart?.mayBeRebuilt, false);
       assert.equal(await suite.ledger.rebuild([]), 'kept');
-      assert.equal((await suite.ledger.look()).hold?.reason, 'cold-start');
+      assert.equal((await suite.ledger.look()).hold?.reason, 'cold_start');
     });
 
     it('leaves other holds on', async () => {

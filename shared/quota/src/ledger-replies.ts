@@ -60,7 +60,7 @@ export interface Opened {
   /** `created`: it was empty, and nobody knows from it what was called within the last window. */
   kind: 'created' | 'joined';
   nowMs: number;
-  /** The hold `cold-start`, if it is on. */
+  /** The hold `cold_start`, if it is on. */
   coldStart: ColdStartHold | undefined;
 }
 

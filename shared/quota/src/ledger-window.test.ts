@@ -13,7 +13,7 @@ interface Call {
   thinkMs: number;
   travelMs: number;
   answerMs: number;
-  fate: 'answered' | 'lost' | 'not-sent';
+  fate: 'answered' | 'lost' | 'not_sent';
 }
 interface Scenario {
   limit: number;
@@ -31,7 +31,7 @@ const calls = fc.array(
     fate: fc.oneof(
       { weight: 6, arbitrary: fc.constant('answered' as const) },
       { weight: 2, arbitrary: fc.constant('lost' as const) },
-      { weight: 2, arbitrary: fc.constant('not-sent' as const) },
+      { weight: 2, arbitrary: fc.constant('not_sent' as const) },
     ),
   }),
   { minLength: 4, maxLength: 12 },
@@ -101,7 +101,7 @@ async function play(
         const spentAtMs = await spendBefore(endsAt, ledger, callId);
         if (spentAtMs === undefined) return;
         await delay(travelMs);
-        if (fate === 'not-sent') {
+        if (fate === 'not_sent') {
           await ledger.giveBack(callId);
           continue;
         }

@@ -18,16 +18,18 @@ import { loadScript } from './script.ts';
 /** Why nobody may call for now. A closed list: it is a metric's label. */
 export const holdReasons = [
   'throttled',
-  'not-allowed',
-  'no-token',
+  'not_allowed',
+  'no_token',
+  'endpoint_unusable',
+  'retired',
   'unreachable',
   'failing',
   'paused',
-  'cold-start',
+  'cold_start',
 ] as const;
 
 /** Reasons for which a hold can be set; the one of a cold start is set by opening an empty ledger. */
-export type HoldReason = Exclude<(typeof holdReasons)[number], 'cold-start'>;
+export type HoldReason = Exclude<(typeof holdReasons)[number], 'cold_start'>;
 
 /** What the ledger records of a call that may have reached Defender. */
 export interface Answer {
@@ -60,11 +62,11 @@ export interface KnownStart {
  * Who only reads needs not open it. Who spends opens it first, and again whenever a look or a spending finds it lost.
  */
 export interface Ledger {
-  /** Begins a new epoch with a hold `cold-start` if the ledger is empty; hands over what this process called. */
+  /** Begins a new epoch with a hold `cold_start` if the ledger is empty; hands over what this process called. */
   open(): Promise<Opened>;
-  /** Ends the hold `cold-start` with what was called within the last window, by somebody else's books. */
+  /** Ends the hold `cold_start` with what was called within the last window, by somebody else's books. */
   rebuild(starts: readonly KnownStart[]): Promise<RebuildReply>;
-  /** Ends the hold `cold-start` on the word of somebody who knows that nothing was called within the last window. */
+  /** Ends the hold `cold_start` on the word of somebody who knows that nothing was called within the last window. */
   liftColdStart(): Promise<RebuildReply>;
   /** Spends a permit and records the intent to call, in one step; or says why not. Safe to repeat with the same id. */
   spend(call: { callId: string; dispatchId: string; machineId: string }): Promise<SpendReply>;

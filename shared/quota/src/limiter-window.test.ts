@@ -15,7 +15,7 @@ import { arrive, mostInAnyWindow, openWithoutHold } from './test-support/wire.ts
  * `spending-lost`: the reply of the ledger does not come back, so no call is made and the permit is given back.
  * `died`: the process ended after the call had left, and nobody said what became of it.
  */
-const fates = ['answered', 'answer-lost', 'not-sent', 'spending-lost', 'died'] as const;
+const fates = ['answered', 'answer-lost', 'not_sent', 'spending-lost', 'died'] as const;
 
 interface Call {
   thinkMs: number;
@@ -24,7 +24,7 @@ interface Call {
   fate: (typeof fates)[number];
 }
 
-const weights = { answered: 6, 'answer-lost': 2, 'not-sent': 2, 'spending-lost': 1, died: 1 };
+const weights = { answered: 6, 'answer-lost': 2, not_sent: 2, 'spending-lost': 1, died: 1 };
 const call: fc.Arbitrary<Call> = fc.record({
   thinkMs: fc.nat(20),
   travelMs: fc.nat(30),
@@ -82,7 +82,7 @@ describe('limiter and ledger together, on the wire', () => {
       const callId = randomUUID();
       const reply = await ledger.spend({ callId, dispatchId: callId, machineId: 'm' });
       if (reply.kind !== 'granted') return permit.release();
-      if (fate === 'not-sent' || fate === 'spending-lost') {
+      if (fate === 'not_sent' || fate === 'spending-lost') {
         await ledger.giveBack(callId);
         return permit.release();
       }

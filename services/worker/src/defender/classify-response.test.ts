@@ -1,10 +1,5 @@
 import assert from 'node:assert/strict';
-import {
-  callOutcomes,
-  classifyResponse,
-  type CallOutcomeKind,
-  type RefusalCode,
-} from './classify-response.ts';
+import { callOutcomes, classifyResponse, type CallOutcomeKind } from './classify-response.ts';
 import { initiateInvestigation } from './operations/initiate-investigation.ts';
 import type { Answer } from './read-answer.ts';
 
@@ -17,58 +12,149 @@ function classify(answer: Partial<Answer> & { status: number }, more: Partial<ty
 
 const failed = (code: string) => ({ error: { code, message: 'm', target: 't' } });
 
-/** First and last status, and the kind of an answer that carries no readable body. */
-const table: readonly (readonly [number, number, CallOutcomeKind, RefusalCode?])[] = [
-  [100, 199, 'server-error'],
-  [200, 299, 'unknown'],
-  [300, 399, 'refused', 'unexpected_redirect'],
-  [400, 400, 'refused', 'request_refused'],
-  [401, 401, 'token-rejected'],
-  [402, 402, 'refused', 'request_refused'],
-  [403, 403, 'not-allowed'],
-  [404, 404, 'machine-not-found'],
-  [405, 405, 'refused', 'operation_unavailable'],
-  [406, 406, 'refused', 'request_refused'],
-  [407, 407, 'not-allowed'],
-  [408, 408, 'server-error'],
-  [409, 409, 'refused', 'conflict'],
-  [410, 410, 'refused', 'operation_retired'],
-  [411, 420, 'refused', 'request_refused'],
-  [421, 421, 'server-error'],
-  [422, 424, 'refused', 'request_refused'],
-  [425, 425, 'server-error'],
-  [426, 428, 'refused', 'request_refused'],
-  [429, 429, 'throttled'],
-  [430, 498, 'refused', 'request_refused'],
-  [499, 499, 'server-error'],
-  [500, 599, 'server-error'],
+const page = { headers: { 'content-type': 'text/html; charset=utf-8' } };
+
+/** What Defender says of the machine or of the content of the one request; all of it for status 400 alone. */
+const documentedRefusals = [
+  'BadRequest',
+  'ODataError',
+  'InvalidInput',
+  'InvalidRequestBody',
+  'MissingRequiredParameter',
+  'OsPlatformNotSupported',
+  'ClientVersionNotSupported',
+  'InvalidHashValue',
+  'InvalidDomainName',
+  'InvalidIpAddress',
+  'InvalidUrl',
+  'MaximumBatchSizeExceeded',
 ];
 
+/** First and last status, and what an answer means that is none of Defender's documented words. */
+const table: readonly (readonly [number, number, CallOutcomeKind])[] = [
+  [100, 199, 'server_error'],
+  [200, 299, 'unknown'],
+  [300, 400, 'endpoint_unusable'],
+  [401, 401, 'token_rejected'],
+  [402, 402, 'endpoint_unusable'],
+  [403, 403, 'not_allowed'],
+  [404, 406, 'endpoint_unusable'],
+  [407, 407, 'not_allowed'],
+  [408, 408, 'server_error'],
+  [409, 409, 'endpoint_unusable'],
+  [410, 410, 'retired'],
+  [411, 420, 'endpoint_unusable'],
+  [421, 421, 'server_error'],
+  [422, 424, 'endpoint_unusable'],
+  [425, 425, 'server_error'],
+  [426, 428, 'endpoint_unusable'],
+  [429, 429, 'throttled'],
+  [430, 498, 'endpoint_unusable'],
+  [499, 499, 'server_error'],
+  [500, 599, 'server_error'],
+];
+
+/** Bodies by which nothing is said of the one request. */
+const otherBodies: readonly (readonly [string, Partial<Answer>])[] = [
+  ['nothing', {}],
+  ['a page', page],
+  ['a document with a code that is not listed', { body: failed('SomethingElse') }],
+  ['a document with a listed code in another case', { body: failed('resourcenotfound') }],
+  ['a document of a missing route', { body: failed('NotFound') }],
+  ['a document without a code', { body: { error: { message: 'Machine 1 was not found' } } }],
+  ['a code at the top', { body: { code: 'ResourceNotFound', message: 'm' } }],
+  ['a number for a code', { body: { error: { code: 404, message: 'm' } } }],
+  ['a list', { body: [failed('ResourceNotFound')] }],
+];
+
+function each(check: (status: number, kind: CallOutcomeKind) => void): number[] {
+  const seen: number[] = [];
+  for (const [first, last, kind] of table) {
+    for (let status = first; status <= last; status += 1) {
+      check(status, kind);
+      seen.push(status);
+    }
+  }
+  return seen;
+}
+
 describe('meaning of an answer', () => {
-  it('is decided for every status from 100 to 599', () => {
-    const seen: number[] = [];
-    for (const [first, last, kind, code] of table) {
-      for (let status = first; status <= last; status += 1) {
-        const verdict = classify({ status });
+  for (const [what, answer] of otherBodies) {
+    it(`is decided for every status from 100 to 599 with ${what}`, () => {
+      const seen = each((status, kind) => {
+        const verdict = classify({ status, ...answer });
         assert.equal(verdict.kind, kind, `status ${status}`);
-        assert.equal('code' in verdict ? verdict.code : undefined, code, `status ${status}`);
         assert.equal(verdict.status, status);
         assert.ok(callOutcomes.includes(verdict.kind));
-        seen.push(status);
-      }
+      });
+      assert.deepEqual(
+        seen,
+        Array.from({ length: 500 }, (_, index) => 100 + index),
+      );
+    });
+  }
+
+  it('is a statement about the request for documented codes at their documented status alone', () => {
+    for (const code of documentedRefusals) {
+      each((status, kind) => {
+        const expected = status === 400 ? 'refused' : kind;
+        assert.equal(classify({ status, body: failed(code) }).kind, expected, `${status} ${code}`);
+      });
     }
-    assert.deepEqual(
-      seen,
-      Array.from({ length: 500 }, (_, index) => 100 + index),
-    );
+    each((status, kind) => {
+      const expected = status === 404 ? 'machine_not_found' : kind;
+      assert.equal(classify({ status, body: failed('ResourceNotFound') }).kind, expected, `status ${status}`);
+    });
   });
 
   it('is the same for every status outside 2xx when the body holds an id', () => {
-    for (const [first, last, kind] of table) {
-      for (let status = first; status <= last; status += 1) {
-        const expected = kind === 'unknown' ? 'started' : kind;
-        assert.equal(classify({ status, body: { value: 5146 } }).kind, expected, `status ${status}`);
-      }
+    each((status, kind) => {
+      const expected = kind === 'unknown' ? 'started' : kind;
+      assert.equal(classify({ status, body: { value: 5146 } }).kind, expected, `status ${status}`);
+    });
+  });
+
+  it('is the same page by page: one where the answer to a start should be is no answer of Defender', () => {
+    const verdict = classify({ status: 200, ...page });
+    assert.deepEqual(verdict, { kind: 'unknown', reason: 'unreadable-answer', isForeign: true, status: 200 });
+    const cutOff = classify({ status: 200, headers: { 'content-type': 'application/json; charset=utf-8' } });
+    assert.deepEqual(cutOff, { kind: 'unknown', reason: 'unreadable-answer', status: 200 });
+  });
+
+  it('is that the call is no longer offered, in whatever form that is said', () => {
+    const said: [number, string, string][] = [
+      [404, 'NotFound', 'The InitiateInvestigation API has been retired.'],
+      [403, 'DisabledFeature', 'This feature is no longer available.'],
+      [400, 'BadRequest', 'Automated investigation can no longer be triggered on a device.'],
+      [400, 'InvalidInput', 'This operation was deprecated and has been removed.'],
+      [400, 'ApiRetired', ''],
+      [404, 'EndpointNoLongerAvailable', 'm'],
+      [405, 'Deprecated', 'm'],
+      [422, 'Sunset', 'm'],
+    ];
+    for (const [status, code, message] of said) {
+      const verdict = classify({ status, body: { error: { code, message } } });
+      assert.equal(verdict.kind, 'retired', `${status} ${code} ${message}`);
+    }
+    for (const answer of [{}, page, { body: failed('ResourceNotFound') }]) {
+      assert.equal(classify({ status: 410, ...answer }).kind, 'retired');
+    }
+  });
+
+  it('is not that where Defender says it of the machine, or lost a start on the way', () => {
+    const said: [number, string, string, CallOutcomeKind][] = [
+      [400, 'OsPlatformNotSupported', 'Windows 7 is no longer supported.', 'refused'],
+      [400, 'ClientVersionNotSupported', 'This version is retired.', 'refused'],
+      [400, 'InvalidInput', 'The machine was decommissioned.', 'refused'],
+      [404, 'ResourceNotFound', 'Machine 1 was removed, the API says.', 'machine_not_found'],
+      [403, 'Forbidden', 'The user is no longer in the group.', 'not_allowed'],
+      [401, 'Unauthorized', 'This token is no longer available.', 'token_rejected'],
+      [429, '429', 'The free API has been retired.', 'throttled'],
+      [500, 'InternalServerError', 'This API has been retired.', 'server_error'],
+    ];
+    for (const [status, code, message, kind] of said) {
+      const verdict = classify({ status, body: { error: { code, message } } });
+      assert.equal(verdict.kind, kind, `${status} ${code} ${message}`);
     }
   });
 
@@ -84,6 +170,10 @@ describe('meaning of an answer', () => {
       {},
       { value: null },
       { value: 2 ** 53 },
+      { value: 0 },
+      { value: -1 },
+      { value: 1.5 },
+      { value: '0' },
       { value: {} },
     ]) {
       assert.deepEqual(classify({ status: 201, body }), {
@@ -97,27 +187,27 @@ describe('meaning of an answer', () => {
   it('is an investigation that already runs, for both statuses that may say so', () => {
     for (const status of [400, 409]) {
       const verdict = classify({ status, body: failed('ActiveRequestAlreadyExists') });
-      assert.equal(verdict.kind, 'already-running');
+      assert.equal(verdict.kind, 'already_running');
     }
     assert.equal(
       classify({ status: 404, body: failed('ActiveRequestAlreadyExists') }).kind,
-      'machine-not-found',
+      'endpoint_unusable',
     );
   });
 
   it('is a rejected token at first, and a missing right when a new token is rejected too', () => {
-    assert.equal(classify({ status: 401 }).kind, 'token-rejected');
+    assert.equal(classify({ status: 401 }).kind, 'token_rejected');
     const again = classify({ status: 401, body: failed('Unauthorized') }, { tokenRenewed: true });
-    assert.ok(again.kind === 'not-allowed' && again.reason === 'token-rejected');
+    assert.ok(again.kind === 'not_allowed' && again.reason === 'token_rejected');
     assert.equal(again.errorCode, 'Unauthorized');
   });
 
   it('says who does not allow the call', () => {
     const forbidden = classify({ status: 403, body: failed('DisabledFeature') });
-    assert.ok(forbidden.kind === 'not-allowed' && forbidden.reason === 'forbidden');
+    assert.ok(forbidden.kind === 'not_allowed' && forbidden.reason === 'forbidden');
     assert.equal(forbidden.errorCode, 'DisabledFeature');
     const proxy = classify({ status: 407 });
-    assert.ok(proxy.kind === 'not-allowed' && proxy.reason === 'proxy-authentication');
+    assert.ok(proxy.kind === 'not_allowed' && proxy.reason === 'proxy_authentication');
   });
 
   it('keeps Retry-After of throttled and of failed answers, measured by the server’s clock', () => {

@@ -1,3 +1,4 @@
+import { isAlreadyRunning, isRequestCode, isUnknownMachine, saysRetired } from './error-codes.ts';
 import type { Answer } from './read-answer.ts';
 import { readErrorDetails, type ErrorDetails } from './read-error-details.ts';
 import { parseRetryAfter } from './retry-after.ts';
@@ -8,47 +9,49 @@ import { parseRetryAfter } from './retry-after.ts';
  * | outcome | an investigation was started by this call | quota used |
  * |---|---|---|
  * | started | yes, its id is known | yes |
- * | unknown, server-error, timeout, connection-lost | perhaps: look it up, never send again blindly | yes |
- * | already-running | no, an earlier one runs | yes |
- * | machine-not-found, refused, not-allowed, token-rejected, throttled | no | yes, it reached Defender |
- * | not-sent | no | no, not one byte of the request left |
+ * | unknown, server_error, timeout, connection_lost | perhaps: look it up, never send again blindly | yes |
+ * | already_running | no, an earlier one runs | yes |
+ * | machine_not_found, refused | no: Defender's own word about the machine or the content | yes, it reached Defender |
+ * | not_allowed, token_rejected, throttled, endpoint_unusable, retired | no: the path is at fault, not the request | yes, it may have reached Defender |
+ * | not_sent | no | no, not one byte of the request left |
  */
 export const callOutcomes = [
   'started',
   'unknown',
-  'already-running',
-  'machine-not-found',
+  'already_running',
+  'machine_not_found',
   'refused',
-  'not-allowed',
-  'token-rejected',
+  'not_allowed',
+  'token_rejected',
   'throttled',
-  'server-error',
+  'endpoint_unusable',
+  'retired',
+  'server_error',
   'timeout',
-  'connection-lost',
-  'not-sent',
+  'connection_lost',
+  'not_sent',
 ] as const;
 
 export type CallOutcomeKind = (typeof callOutcomes)[number];
 
-/** Why a call that reached Defender is final for this request. `code` is ours and stable, `errorCode` is Defender's. */
-export type RefusalCode =
-  'request_refused' | 'conflict' | 'operation_unavailable' | 'operation_retired' | 'unexpected_redirect';
-
 /** What stands in the way of every call until an administrator acts. */
-export type NotAllowedReason = 'forbidden' | 'token-rejected' | 'proxy-authentication';
+export type NotAllowedReason = 'forbidden' | 'token_rejected' | 'proxy_authentication';
 
 /** What an answer means. Only the kinds that an HTTP answer can have. */
 export type AnswerVerdict = ErrorDetails &
   (
     | { readonly kind: 'started'; readonly investigationId: string }
-    | { readonly kind: 'unknown'; readonly reason: 'unreadable-answer' }
-    | { readonly kind: 'already-running' }
-    | { readonly kind: 'machine-not-found' }
-    | { readonly kind: 'refused'; readonly code: RefusalCode }
-    | { readonly kind: 'not-allowed'; readonly reason: NotAllowedReason }
-    | { readonly kind: 'token-rejected' }
+    /** `isForeign`: no answer of Defender's kind, such as the page of a gateway or of another site. */
+    | { readonly kind: 'unknown'; readonly reason: 'unreadable-answer'; readonly isForeign?: true }
+    | { readonly kind: 'already_running' }
+    | { readonly kind: 'machine_not_found' }
+    | { readonly kind: 'refused' }
+    | { readonly kind: 'not_allowed'; readonly reason: NotAllowedReason }
+    | { readonly kind: 'token_rejected' }
+    | { readonly kind: 'endpoint_unusable' }
+    | { readonly kind: 'retired' }
     | { readonly kind: 'throttled'; readonly retryAfterMs: number | undefined }
-    | { readonly kind: 'server-error'; readonly retryAfterMs: number | undefined }
+    | { readonly kind: 'server_error'; readonly retryAfterMs: number | undefined }
   );
 
 export interface ClassifyContext {
@@ -59,80 +62,72 @@ export interface ClassifyContext {
 }
 
 /**
- * The one place that decides what a status means; total over 100 to 599 and pure.
+ * The one place that decides what an answer means; total over 100 to 599 and pure.
  *
- * Beyond the documented ones: 408, 421, 425 and 499 are written by intermediaries that gave up on a request they
- * may have forwarded, so they count as server errors; 407 is a proxy that lets nothing through, so it stops all
- * calls instead of failing one request; 1xx never ends an answer, so it tells nothing; every other 4xx is a
- * statement about this request that repeating it would not change.
+ * Only Defender's own error document with a documented code speaks of the one request. Whatever else refuses a call
+ * (a redirect, a gateway's page, an unknown code, a status that only a wrong address gives) would refuse the next one
+ * as well. 408, 421, 425 and 499 are written by intermediaries that gave up on a request they may have forwarded, so
+ * they count as server errors; 1xx never ends an answer, so it tells nothing.
  */
 export function classifyResponse(answer: Answer, context: ClassifyContext): AnswerVerdict {
   const details = readErrorDetails(answer);
-  const verdict = verdictOf(answer, details.errorCode, context);
-  return { ...details, ...verdict };
+  return { ...details, ...verdictOf(answer, details, context) };
 }
 
 /** The verdict without the details; distributes over the union. */
 type Bare<V> = V extends unknown ? Omit<V, keyof ErrorDetails> : never;
 
-function verdictOf(
-  answer: Answer,
-  errorCode: string | undefined,
-  context: ClassifyContext,
-): Bare<AnswerVerdict> {
+function verdictOf(answer: Answer, details: ErrorDetails, context: ClassifyContext): Bare<AnswerVerdict> {
   const { status } = answer;
-  if (status >= 200 && status < 300) return successOf(answer.body, context);
-  if (status >= 300 && status < 400) return { kind: 'refused', code: 'unexpected_redirect' };
+  if (status >= 200 && status < 300) return successOf(answer, context);
+  if (status >= 300 && status < 400) return { kind: 'endpoint_unusable' };
   if (status < 200 || status >= 500) return serverError(answer, context);
-  return clientErrorOf(answer, errorCode, context);
+  return clientErrorOf(answer, details, context);
 }
 
-function successOf(body: unknown, { readInvestigationId }: ClassifyContext): Bare<AnswerVerdict> {
-  const investigationId = readInvestigationId(body);
+function successOf(answer: Answer, { readInvestigationId }: ClassifyContext): Bare<AnswerVerdict> {
+  const investigationId = readInvestigationId(answer.body);
+  if (investigationId !== undefined) return { kind: 'started', investigationId };
   // A 2xx says that Defender accepted the call; that its id got lost does not undo that.
-  return investigationId === undefined
-    ? { kind: 'unknown', reason: 'unreadable-answer' }
-    : { kind: 'started', investigationId };
+  const isForeign = answer.body === undefined && !saysJson(answer);
+  return { kind: 'unknown', reason: 'unreadable-answer', ...(isForeign && { isForeign }) };
 }
 
-function clientErrorOf(
-  answer: Answer,
-  errorCode: string | undefined,
-  context: ClassifyContext,
-): Bare<AnswerVerdict> {
-  switch (answer.status) {
-    case 400:
-    case 409:
-      if (errorCode === 'ActiveRequestAlreadyExists') return { kind: 'already-running' };
-      return { kind: 'refused', code: answer.status === 409 ? 'conflict' : 'request_refused' };
+/** An answer that names no type is taken for one of Defender's that lost it on the way. */
+function saysJson({ headers }: Answer): boolean {
+  const [type = ''] = [headers['content-type'] ?? []].flat();
+  return type === '' || /\bjson\b/i.test(type);
+}
+
+function clientErrorOf(answer: Answer, details: ErrorDetails, context: ClassifyContext): Bare<AnswerVerdict> {
+  const { status, errorCode } = details;
+  switch (status) {
     case 401:
       return context.tokenRenewed
-        ? { kind: 'not-allowed', reason: 'token-rejected' }
-        : { kind: 'token-rejected' };
-    case 403:
-      return { kind: 'not-allowed', reason: 'forbidden' };
-    case 404:
-      return { kind: 'machine-not-found' };
-    case 405:
-      return { kind: 'refused', code: 'operation_unavailable' };
+        ? { kind: 'not_allowed', reason: 'token_rejected' }
+        : { kind: 'token_rejected' };
     case 407:
-      return { kind: 'not-allowed', reason: 'proxy-authentication' };
+      return { kind: 'not_allowed', reason: 'proxy_authentication' };
     case 408:
     case 421:
     case 425:
     case 499:
       return serverError(answer, context);
     case 410:
-      return { kind: 'refused', code: 'operation_retired' };
+      return { kind: 'retired' };
     case 429:
       return { kind: 'throttled', retryAfterMs: retryAfterOf(answer, context) };
     default:
-      return { kind: 'refused', code: 'request_refused' };
   }
+  if (isAlreadyRunning(status, errorCode)) return { kind: 'already_running' };
+  if (isUnknownMachine(status, errorCode)) return { kind: 'machine_not_found' };
+  if (saysRetired(details)) return { kind: 'retired' };
+  if (isRequestCode(status, errorCode)) return { kind: 'refused' };
+  return status === 403 ? { kind: 'not_allowed', reason: 'forbidden' } : { kind: 'endpoint_unusable' };
 }
 
 function serverError(answer: Answer, context: ClassifyContext): Bare<AnswerVerdict> {
-  return { kind: 'server-error', retryAfterMs: retryAfterOf(answer, context) };
+  return { kind: 'server_error', retryAfterMs: retryAfterOf(answer, context) };
 }
 
 function retryAfterOf({ headers }: Answer, { nowMs }: ClassifyContext): number | undefined {

@@ -95,7 +95,6 @@ describe('a call that Defender answers', () => {
       '{"error":{"code":"InvalidRequestBody","message":"Request body is incorrect","target":"1fa66c0f"}}';
     assert.deepEqual(await call(httpAnswer(400, body)), {
       kind: 'refused',
-      code: 'request_refused',
       status: 400,
       errorCode: 'InvalidRequestBody',
       errorMessage: 'Request body is incorrect',
@@ -121,10 +120,8 @@ describe('a call that Defender answers', () => {
   });
 
   it('reports a success that is no JSON as perhaps started', async () => {
-    assert.equal(
-      (await call(httpAnswer(200, '<html>ok</html>', { 'content-type': 'text/html' }))).kind,
-      'unknown',
-    );
+    const outcome = await call(httpAnswer(200, '<html>ok</html>', { 'content-type': 'text/html' }));
+    assert.deepEqual([outcome.kind, outcome['isForeign']], ['unknown', true]);
   });
 
   it('takes in no more than 64 KiB, stated or not, packed or not', async () => {
@@ -145,14 +142,14 @@ describe('a call that Defender answers', () => {
 
   it('does not follow a redirect', async () => {
     const outcome = await call((socket) => socket.end(httpAnswer(307, '', { location: server?.url ?? '' })));
-    assert.deepEqual(outcome, { kind: 'refused', code: 'unexpected_redirect', status: 307 });
+    assert.deepEqual(outcome, { kind: 'endpoint_unusable', status: 307 });
     assert.equal(server?.conversations.length, 1);
   });
 
   it('never carries the token, even when the server repeats it', async () => {
     const echo = JSON.stringify({ error: { code: token, message: `Bearer ${token}`, target: token } });
     const outcome = await call(httpAnswer(403, echo, { 'mise-correlation-id': token }));
-    assert.equal(outcome.kind, 'not-allowed');
+    assert.equal(outcome.kind, 'not_allowed');
     assert.doesNotMatch(JSON.stringify(outcome), /payload-that-is-secret/);
     assert.equal(outcome['errorMessage'], 'Bearer [redacted]');
   });

@@ -51,7 +51,7 @@ describe('a call on a connection that fails', () => {
   it('was not sent when the server is not trusted', async () => {
     const server = await serve(answerStarted, certificate);
     assert.deepEqual(await verdict(clientFor(server.url)), {
-      kind: 'not-sent',
+      kind: 'not_sent',
       reason: 'tls',
       code: 'DEPTH_ZERO_SELF_SIGNED_CERT',
     });
@@ -60,14 +60,14 @@ describe('a call on a connection that fails', () => {
 
   it('was not sent when the name cannot be resolved', async () => {
     const outcome = await verdict(clientFor('https://defender.invalid'));
-    assert.equal(outcome.kind, 'not-sent');
+    assert.equal(outcome.kind, 'not_sent');
     assert.ok('reason' in outcome && outcome.reason === 'dns');
   });
 
   it('was not sent when the port is closed', async () => {
     const server = await openScriptedServer(silent);
     await server.close();
-    const expected = { kind: 'not-sent', reason: 'connection-refused', code: 'ECONNREFUSED' };
+    const expected = { kind: 'not_sent', reason: 'connection-refused', code: 'ECONNREFUSED' };
     assert.deepEqual(await verdict(clientFor(server.url)), expected);
   });
 
@@ -75,7 +75,7 @@ describe('a call on a connection that fails', () => {
     // Accepts the connection and never answers the TLS greeting.
     const server = await serve(silent);
     const client = clientFor(server.url.replace('http:', 'https:'), { callTimeoutMs: 60 });
-    assert.deepEqual(await verdict(client), { kind: 'not-sent', reason: 'connect-timeout' });
+    assert.deepEqual(await verdict(client), { kind: 'not_sent', reason: 'connect-timeout' });
     assert.doesNotMatch(server.conversations[0]?.received ?? '', /POST/);
   });
 
@@ -95,7 +95,7 @@ describe('a call on a connection that fails', () => {
         asked += 1;
         return false;
       };
-      const expected = { kind: 'not-sent', reason: 'send-deadline-passed' };
+      const expected = { kind: 'not_sent', reason: 'send-deadline-passed' };
       assert.deepEqual(await verdict(client(5_000), { mayStillSend }), expected);
       assert.equal(asked, 1);
       await server.firstClosed;
@@ -112,7 +112,7 @@ describe('a call on a connection that fails', () => {
     it(`may have been received when the connection breaks before the answer (${scheme})`, async () => {
       const { client } = await open((socket) => void socket.destroy());
       const outcome = await verdict(client(5_000));
-      assert.equal(outcome.kind, 'connection-lost');
+      assert.equal(outcome.kind, 'connection_lost');
       assert.ok('reason' in outcome && outcome.reason === 'closed');
     });
 
@@ -122,14 +122,14 @@ describe('a call on a connection that fails', () => {
       const ending = verdict(client(5_000), { signal: stop.signal });
       await server.nextRequest();
       stop.abort();
-      assert.deepEqual(await ending, { kind: 'connection-lost', reason: 'shutdown' });
+      assert.deepEqual(await ending, { kind: 'connection_lost', reason: 'shutdown' });
     });
   }
 
   it('was not sent when a shutdown comes before or while connecting', async () => {
     const server = await serve(silent);
     const client = clientFor(server.url.replace('http:', 'https:'));
-    const expected = { kind: 'not-sent', reason: 'shutdown' };
+    const expected = { kind: 'not_sent', reason: 'shutdown' };
     assert.deepEqual(await verdict(client, { signal: AbortSignal.abort() }), expected);
     assert.equal(server.conversations.length, 0);
     const ending = verdict(client);
@@ -140,7 +140,7 @@ describe('a call on a connection that fails', () => {
 
   it('was not sent when it cannot be told whether it may still be sent', async () => {
     const server = await serve(answerStarted);
-    const expected = { kind: 'not-sent', reason: 'send-deadline-passed' };
+    const expected = { kind: 'not_sent', reason: 'send-deadline-passed' };
     assert.deepEqual(await verdict(clientFor(server.url), { mayStillSend: throwing }), expected);
     await server.firstClosed;
     assert.equal(server.conversations[0]?.received, '');
@@ -150,12 +150,12 @@ describe('a call on a connection that fails', () => {
     const server = await serve(answerStarted);
     const client = clientFor(server.url);
     assert.deepEqual(await verdict(client, { token: `${token}\n` }), {
-      kind: 'not-sent',
+      kind: 'not_sent',
       reason: 'invalid-request',
     });
-    const invalid = { kind: 'not-sent', reason: 'invalid-request' };
+    const invalid = { kind: 'not_sent', reason: 'invalid-request' };
     assert.deepEqual(await verdict(client, { machineId: '..' }), invalid);
-    assert.deepEqual(await verdict(client, { token: '' }), { kind: 'not-sent', reason: 'no-token' });
+    assert.deepEqual(await verdict(client, { token: '' }), { kind: 'not_sent', reason: 'no-token' });
     assert.equal(server.conversations.length, 0);
   });
 
@@ -170,7 +170,7 @@ describe('a call on a connection that fails', () => {
   it('is lost when the answer is not HTTP', async () => {
     const server = await serve((socket) => void socket.end('SSH-2.0-OpenSSH_9.9\r\n'));
     const outcome = await verdict(clientFor(server.url));
-    assert.equal(outcome.kind, 'connection-lost');
+    assert.equal(outcome.kind, 'connection_lost');
   });
 
   it('is made once, on a connection of its own', async () => {

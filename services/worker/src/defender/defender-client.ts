@@ -13,8 +13,8 @@ import {
 /** A call that ended without an answer. */
 export type TransportVerdict =
   | { readonly kind: 'timeout' }
-  | { readonly kind: 'connection-lost'; readonly reason: 'closed' | 'shutdown'; readonly code?: string }
-  | ({ readonly kind: 'not-sent' } & NotSent);
+  | { readonly kind: 'connection_lost'; readonly reason: 'closed' | 'shutdown'; readonly code?: string }
+  | ({ readonly kind: 'not_sent' } & NotSent);
 
 /** What came of a call. `durationMs` runs from asking to call until the verdict, connecting included. */
 export type CallOutcome = (AnswerVerdict | TransportVerdict) & { readonly durationMs: number };
@@ -29,7 +29,7 @@ export interface StartCall {
   /** Gives the call up, as a shutdown does. */
   readonly signal?: AbortSignal;
   /**
-   * Asked immediately before the request may be written; on false nothing is written and the outcome is `not-sent`
+   * Asked immediately before the request may be written; on false nothing is written and the outcome is `not_sent`
    * with reason `send-deadline-passed`. Keeps a process that stood still after taking its permit from using it late.
    */
   readonly mayStillSend?: () => boolean;
@@ -42,7 +42,7 @@ export interface StartCall {
 export interface DefenderClient {
   /** Makes one call, once, following no redirect and repeating nothing. Never rejects. */
   start(call: StartCall): Promise<CallOutcome>;
-  /** Gives up the calls under way and waits for their outcomes; later calls end as `not-sent`, reason `shutdown`. */
+  /** Gives up the calls under way and waits for their outcomes; later calls end as `not_sent`, reason `shutdown`. */
   close(): Promise<void>;
 }
 
@@ -104,8 +104,8 @@ async function exchange(
   call: StartCall,
   stop: AbortSignal,
 ): Promise<AnswerVerdict | TransportVerdict> {
-  if (stop.aborted) return { kind: 'not-sent', reason: 'shutdown' };
-  if (call.token === '') return { kind: 'not-sent', reason: 'no-token' };
+  if (stop.aborted) return { kind: 'not_sent', reason: 'shutdown' };
+  if (call.token === '') return { kind: 'not_sent', reason: 'no-token' };
   const connection = createSingleUseConnection({
     ca: connect?.ca,
     mayStillSend: call.mayStillSend ?? (() => true),
@@ -160,11 +160,11 @@ function headersOf({ token, traceparent, tracestate }: StartCall): Record<string
 function withoutAnswer(connection: SingleUseConnection, stop: AbortSignal, error: unknown): TransportVerdict {
   // An error before any connecting means that undici or the profile refused to build the request.
   if (!connection.handedOver()) {
-    return { kind: 'not-sent', ...(connection.notSent() ?? { reason: 'invalid-request' }) };
+    return { kind: 'not_sent', ...(connection.notSent() ?? { reason: 'invalid-request' }) };
   }
   if (stop.aborted) {
-    return stop.reason === 'timeout' ? { kind: 'timeout' } : { kind: 'connection-lost', reason: 'shutdown' };
+    return stop.reason === 'timeout' ? { kind: 'timeout' } : { kind: 'connection_lost', reason: 'shutdown' };
   }
   const code = codeOf(error);
-  return { kind: 'connection-lost', reason: 'closed', ...(code !== undefined && { code }) };
+  return { kind: 'connection_lost', reason: 'closed', ...(code !== undefined && { code }) };
 }

@@ -24,6 +24,11 @@ export type TokenAnswer =
     }
   | ({ readonly kind: 'failure'; readonly retryAfterMs: number | undefined } & TokenFailure);
 
+/** Tokens with many roles stay under 20 KiB. */
+const maxTokenLength = 32 * 1024;
+/** Entra ID's longest; a longer life is a mistake, and would keep a token that nobody accepts any more. */
+const longestLifeMs = 24 * 3_600_000;
+
 /** msal carries the metadata of this host in itself; any other has to be vouched for by configuration. */
 const builtInHost = 'login.microsoftonline.com';
 
@@ -55,11 +60,20 @@ export async function requestToken(request: TokenRequest): Promise<TokenAnswer> 
       const code = answerCode(wire.seen.status) ?? 'unreadable_answer';
       return { kind: 'failure', permanent: false, code, retryAfterMs: wire.seen.retryAfterMs };
     }
+    // Taken over it would make every call impossible, for as long as it is kept.
+    if (!isSendable(result.accessToken)) {
+      return {
+        kind: 'failure',
+        permanent: false,
+        code: 'unreadable_token',
+        retryAfterMs: wire.seen.retryAfterMs,
+      };
+    }
     return {
       kind: 'token',
       token: result.accessToken,
-      expiresAtMs,
-      refreshAtMs: result.refreshOn?.getTime(),
+      expiresAtMs: Math.min(expiresAtMs, Date.now() + longestLifeMs),
+      refreshAtMs: inFuture(result.refreshOn?.getTime()),
     };
   } catch (error) {
     return {
@@ -68,6 +82,16 @@ export async function requestToken(request: TokenRequest): Promise<TokenAnswer> 
       retryAfterMs: wire.seen.retryAfterMs,
     };
   }
+}
+
+/** Printable, without blanks, and short enough for the header of a request: gateways refuse longer ones with 431. */
+function isSendable(token: string): boolean {
+  return token.length <= maxTokenLength && /^[\x21-\x7e]+$/.test(token);
+}
+
+/** A wish to have it renewed in the past, or at no time, would ask the authority before every call. */
+function inFuture(timeMs = Number.NaN): number | undefined {
+  return timeMs > Date.now() ? timeMs : undefined;
 }
 
 interface Seen {

@@ -65,6 +65,60 @@ describe('token provider', () => {
     });
   }
 
+  for (const [what, token] of [
+    ['a line end', 'tok-1\n'],
+    ['CR LF and a header', 'tok-1\r\nx-evil: 1'],
+    ['NUL', 'tok\u0000-1'],
+    ['a control character', 'tok\u007f-1'],
+    ['a letter beyond ASCII', 'tök-1'],
+    ['a character beyond Latin-1', 'tok-→'],
+    ['a blank', 'tok 1'],
+    ['nothing but a blank', ' '],
+    ['more characters than a header takes', 't'.repeat(32 * 1024 + 1)],
+  ] as const) {
+    it(`takes over no token that no header can carry: with ${what}`, async () => {
+      const tokens = provider();
+      entra.reply = (_form, count) => granted(count === 1 ? token : `token-${count}`);
+      assert.deepEqual(await tokens.get(), {
+        kind: 'unavailable',
+        permanent: false,
+        code: 'unreadable_token',
+      });
+      assert.equal(await tokenOf(tokens.get()), 'token-2', 'it was not kept');
+      assert.deepEqual(outcomes, ['failed', 'acquired']);
+    });
+  }
+
+  it('keeps the token at hand when a new one cannot be sent', async () => {
+    const tokens = provider();
+    entra.reply = (_form, count) => granted(count === 1 ? 'token-1' : 'tok-2\n');
+    assert.equal(await tokenOf(tokens.get()), 'token-1');
+    laterMs = minutesMs(56);
+    assert.equal(await tokenOf(tokens.get()), 'token-1');
+    assert.deepEqual(outcomes, ['acquired', 'failed', 'served-stale']);
+  });
+
+  it('takes over no token without a lifetime, whatever stands in its place', async () => {
+    for (const expires_in of [0, -1, -3_600, 'soon', '', null, {}, [], false, 1e15]) {
+      entra.reply = () => granted('token-x', { expires_in });
+      const result = await provider().get();
+      const left = result.kind === 'token' ? result.expiresAtMs - Date.now() : 0;
+      assert.ok(left <= 24 * 3_600_000, `${JSON.stringify(expires_in)}: ${left}`);
+      if (typeof expires_in !== 'number' || expires_in <= 0) {
+        assert.equal(result.kind, 'unavailable', JSON.stringify(expires_in));
+      }
+    }
+  });
+
+  it('believes no token to live for longer than a day, and no wish to renew it at once', async () => {
+    const tokens = provider();
+    entra.reply = (_form, count) => granted(`token-${count}`, { expires_in: 3_000_000, refresh_in: -5 });
+    assert.equal(await tokenOf(tokens.get()), 'token-1');
+    assert.equal(await tokenOf(tokens.get()), 'token-1');
+    laterMs = minutesMs(24 * 60);
+    assert.equal(await tokenOf(tokens.get()), 'token-2');
+  });
+
   it('asks once for ten callers at the same time, and not again while the token is fresh', async () => {
     const tokens = provider();
     const results = await Promise.all(Array.from({ length: 10 }, () => tokenOf(tokens.get())));

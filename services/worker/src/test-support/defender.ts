@@ -38,9 +38,21 @@ export async function openDefender(): Promise<DefenderServer> {
 
 export const answerStarted: Answer = ({ socket }) => void socket.end(httpAnswer(200, '{"value":5146}'));
 
-export function answerStatus(status: number, headers: Record<string, string> = {}, message = 'no'): Answer {
-  const body = JSON.stringify({ error: { code: 'SomeCode', message, target: 'target-1' } });
+/** With Defender's error document. */
+export function answerStatus(
+  status: number,
+  headers: Record<string, string> = {},
+  message = 'no',
+  code = 'SomeCode',
+): Answer {
+  const body = JSON.stringify({ error: { code, message, target: 'target-1' } });
   return ({ socket }) => void socket.end(httpAnswer(status, body, headers));
+}
+
+/** With a page, as gateways answer. */
+export function answerPage(status: number): Answer {
+  const page = `<html><h1>${status}</h1></html>`;
+  return ({ socket }) => void socket.end(httpAnswer(status, page, { 'content-type': 'text/html' }));
 }
 
 /** Answers one call after the other, the last answer for all that follow. */

@@ -1,4 +1,4 @@
--- Ends the hold `cold-start`, with the calls of the last window added that are known from elsewhere.
+-- Ends the hold `cold_start`, with the calls of the last window added that are known from elsewhere.
 --
 -- KEYS  see ledger.lua
 -- ARGV  5 'rebuilt' or 'told' (somebody who knows says that there were none)   6 … calls (ledger.lua)
@@ -11,12 +11,12 @@
 if not knows_epoch() then
   return 'lost'
 end
-if tonumber(redis.call('HGET', holds, 'cold-start') or '0') <= now then
+if tonumber(redis.call('HGET', holds, 'cold_start') or '0') <= now then
   return 'over'
 end
 if ARGV[5] == 'rebuilt' and redis.call('HGET', epoch, 'lossSeen') == '1' then
   return 'kept'
 end
 add_missing(6)
-redis.call('HSET', holds, 'cold-start', as_text(now))
+redis.call('HSET', holds, 'cold_start', as_text(now))
 return 'lifted'

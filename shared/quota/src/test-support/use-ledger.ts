@@ -42,7 +42,7 @@ export function useLedger(server: Server) {
     const another = unopened(settings);
     await another.open();
     await another.liftColdStart();
-    await server.client.hdel(ledgerKeys(keySpace).holds, 'cold-start');
+    await server.client.hdel(ledgerKeys(keySpace).holds, 'cold_start');
     return another;
   };
   beforeEach('empty the ledger', async () => {

@@ -3,12 +3,14 @@
 /** @type {Record<string, string>} */
 const holdReasons = {
   throttled: 'Defender asked to wait',
-  'not-allowed': 'Defender refuses the application',
-  'no-token': 'no access token can be had',
+  not_allowed: 'Defender refuses the application',
+  no_token: 'no access token can be had',
+  endpoint_unusable: 'what answers in place of Defender is not its API',
+  retired: 'Defender no longer offers this call',
   unreachable: 'Defender cannot be reached',
   failing: 'Defender answers with errors',
   paused: 'paused by an operator',
-  'cold-start': 'what was called before is being found out',
+  cold_start: 'what was called before is being found out',
 };
 
 /** @param {string} reason */

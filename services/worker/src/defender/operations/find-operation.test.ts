@@ -37,7 +37,9 @@ describe('operation profiles', () => {
       'da637205548921456173_375980286',
     );
     assert.equal(readInvestigationId({ value: Number.MAX_SAFE_INTEGER }), '9007199254740991');
-    const uncertain = [2 ** 53, 1.5, Number.NaN, '', ' ', 'x'.repeat(201), null, true, [1], {}, undefined];
+    const numbers = [0, -0, -1, -5146, 2 ** 53, 1.5, Number.NaN, Number.POSITIVE_INFINITY];
+    const texts = ['', ' ', '0', '00', '-1', '1.5', '1e3', '0x10', 'null', 'a b', 'a\u0000', 'Gerät'];
+    const uncertain = [...numbers, ...texts, 'x'.repeat(201), null, true, [1], {}, undefined];
     for (const value of uncertain) assert.equal(readInvestigationId({ value }), undefined);
     for (const body of [undefined, null, 'value', 1, [], {}])
       assert.equal(readInvestigationId(body), undefined);
