@@ -1,3 +1,4 @@
+import { getPublicSuffix } from 'tldts';
 import { z } from 'zod';
 import { parseUrl } from '@diq/runtime/parse-url.ts';
 
@@ -21,11 +22,9 @@ export function allowedHosts() {
       context.addIssue({ code: 'custom', message: 'names no host (expected at least one)' });
     const hosts = entries.map(parseEntry);
     for (const [i, host] of hosts.entries()) {
-      if (host) continue;
-      const message = `entry ${i + 1} is not usable (expected host, host:port or *.domain, without scheme and path)`;
-      context.addIssue({ code: 'custom', message });
+      if (typeof host === 'string') context.addIssue({ code: 'custom', message: `entry ${i + 1} ${host}` });
     }
-    return hosts.filter((host) => host !== undefined);
+    return hosts.filter((host) => typeof host !== 'string');
   });
 }
 
@@ -38,13 +37,23 @@ export function isAllowedHost({ hostname, port }: URL, hosts: readonly AllowedHo
   );
 }
 
-function parseEntry(entry: string): AllowedHost | undefined {
+const unusable = 'is not usable (expected host, host:port or *.domain, without scheme and path)';
+
+/** The host, or what is wrong with the entry. */
+function parseEntry(entry: string): AllowedHost | string {
   const isWildcard = entry.startsWith('*.');
   const host = isWildcard ? entry.slice(2) : entry;
-  if (/[\s/?#@*\\]/.test(host)) return undefined;
+  if (/[\s/?#@*\\]/.test(host)) return unusable;
   const url = parseUrl(`https://${host}`);
-  if (!url) return undefined;
-  // `*.com` would be as good as everybody.
-  if (isWildcard && !/^[^.].*\.[a-z]/.test(url.hostname)) return undefined;
+  if (!url) return unusable;
+  if (isWildcard && !/^[^.].*\.[a-z]/.test(url.hostname)) return unusable;
+  if (isWildcard && isOpenToEverybody(url.hostname)) {
+    return 'lets everybody in: names below this domain are given to anybody who asks (expected a domain of your own)';
+  }
   return { hostname: url.hostname, port: url.port, isWildcard };
+}
+
+/** Names below a public suffix belong to others: `*.co.uk` or `*.azurewebsites.net` would be as good as everybody. */
+function isOpenToEverybody(domain: string): boolean {
+  return getPublicSuffix(domain, { allowPrivateDomains: true }) === domain.replace(/\.$/, '');
 }

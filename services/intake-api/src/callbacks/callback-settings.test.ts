@@ -53,6 +53,29 @@ describe('the settings of callbacks', () => {
     assert.deepEqual(readIntakeSettings({ ...usable, ...env }).callbacks?.secrets, [newer, older]);
   });
 
+  it('allow no domain below which everybody may have a name', () => {
+    const open = [
+      '*.co.uk',
+      '*.com.au',
+      '*.azurewebsites.net',
+      '*.github.io',
+      '*.CO.UK',
+      '*.co.uk.',
+      '*.co.uk:8443',
+    ];
+    const faults = faultsOf({ CALLBACK_ALLOWED_HOSTS: open.join(), CALLBACK_SECRET: older });
+    assert.equal(faults.length, open.length);
+    for (const fault of faults) assert.match(fault, /^CALLBACK_ALLOWED_HOSTS: entry \d lets everybody in/);
+    const own = [
+      '*.contoso.co.uk',
+      '*.contoso.azurewebsites.net',
+      '*.corp.local',
+      'contoso.github.io',
+      '*.corp.example',
+    ];
+    assert.deepEqual(faultsOf({ CALLBACK_ALLOWED_HOSTS: own.join(), CALLBACK_SECRET: older }), []);
+  });
+
   it('are refused with all faults at once, without repeating a secret', () => {
     const secret = secretOf('too short');
     const faults = faultsOf({

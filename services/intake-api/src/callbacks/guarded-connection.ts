@@ -1,7 +1,7 @@
 import { lookup as systemLookup } from 'node:dns';
 import type { LookupAddress, LookupOptions } from 'node:dns';
 import { isIP } from 'node:net';
-import type { LookupFunction } from 'node:net';
+import type { LookupFunction, Socket } from 'node:net';
 import { buildConnector } from 'undici';
 
 /** The name leads to an address that may not be called. Which one is not told: callers would learn our network. */
@@ -25,6 +25,8 @@ export interface GuardedConnectionOptions {
   /** Ends an attempt to connect; it ends by itself after `timeoutMs`. */
   signal: AbortSignal;
   timeoutMs: number;
+  /** Of all that is taken in; a connection that brings more is cut. */
+  maxBytes: number;
   /** Default: the system's resolver. */
   resolve?: Resolve | undefined;
   /** PEM of the only authority to trust, instead of Node's own list. */
@@ -37,13 +39,15 @@ export interface GuardedConnectionOptions {
  * not allowed among several refuses them all.
  */
 export function createGuardedConnector(options: GuardedConnectionOptions): buildConnector.connector {
-  const { isAllowed, signal, timeoutMs, resolve = systemLookup, ca } = options;
+  const { isAllowed, signal, timeoutMs, maxBytes, resolve = systemLookup, ca } = options;
   const connect = buildConnector({
     timeout: timeoutMs,
     signal,
     lookup: guardLookup(resolve, isAllowed),
     // A session of TLS outlives its connection otherwise.
     maxCachedSessions: 0,
+    // No switch of Node's own turns the check off.
+    rejectUnauthorized: true,
     ...(ca === undefined ? {} : { ca }),
   });
   return (target, callback) => {
@@ -64,8 +68,25 @@ export function createGuardedConnector(options: GuardedConnectionOptions): build
         return;
       }
       callback(null, socket);
+      cutAfter(maxBytes, socket);
     });
   };
+}
+
+/** How often it is looked for bytes that no reader sees, such as those of TLS itself. */
+const lookIntervalMs = 50;
+
+/**
+ * The parser of HTTP bounds headers only: a status line or interim answers (1xx) without end would keep it at work for
+ * as long as an attempt may take. Looks after the parser, so that an answer which arrives in one piece is an answer.
+ */
+function cutAfter(maxBytes: number, socket: Socket): void {
+  const look = (): void => {
+    if (socket.bytesRead > maxBytes) socket.destroy(new Error('the answer has no end'));
+  };
+  socket.on('readable', look);
+  const timer = setInterval(look, lookIntervalMs).unref();
+  socket.once('close', () => clearInterval(timer));
 }
 
 function guardLookup(resolve: Resolve, isAllowed: (address: string) => boolean): LookupFunction {

@@ -28,6 +28,15 @@ const notPublic = {
     '2002:7f00:1::',
     '2001:0:4136:e378:8000:63bf:3fff:fdd2',
   ],
+  'wrapped so that the last 32 bits are an IPv4 address': [
+    '::7f00:1',
+    '::a00:1',
+    '::ffff:0:7f00:1',
+    '2606:4700::5efe:7f00:1',
+    '2606:4700::200:5efe:a00:1',
+    '2606:4700::a9fe:a9fe',
+  ],
+  'outside what is assigned': ['4000::1', '8000::1', 'e000::1', '5f00::1', '3fff::1'],
   'no address at all': ['', 'localhost', '0x7f.1', '2130706433', '010.0.0.1', '127.1', 'fe80::1%eth0x:'],
 };
 

@@ -15,6 +15,7 @@ import { createCallbackStore } from './callback-store.ts';
 import { startCallbackWorker } from './callback-worker.ts';
 import { createDeliverCallback } from './deliver-callback.ts';
 import type { DeliverCallback } from './deliver-callback.ts';
+import { isMetadataAddress } from './is-metadata-address.ts';
 import { isPublicAddress } from './is-public-address.ts';
 import { createPostCallback } from './post-callback.ts';
 import type { PostCallbackOptions } from './post-callback.ts';
@@ -83,7 +84,7 @@ export function openCallbacks(options: OpenCallbacksOptions): CallbackRule {
     sign: createSignCallback(settings.callbacks.secrets),
     post: createPostCallback({
       ...options.connection,
-      isAllowedAddress: settings.callbacks.allowPrivate ? () => true : isPublicAddress,
+      isAllowedAddress: settings.callbacks.allowPrivate ? isNoMetadataAddress : isPublicAddress,
       timeoutMs: timing.timeoutMs,
     }),
     schedule: timing.schedule,
@@ -107,6 +108,8 @@ export function openCallbacks(options: OpenCallbacksOptions): CallbackRule {
   lifecycle.onClose('callback mover', () => mover.close());
   return rule;
 }
+
+const isNoMetadataAddress = (address: string): boolean => !isMetadataAddress(address);
 
 interface WorkerParts {
   deliver: DeliverCallback;

@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { generate } from 'selfsigned';
 import type { Resolve } from './guarded-connection.ts';
+import { isMetadataAddress } from './is-metadata-address.ts';
 import { isPublicAddress } from './is-public-address.ts';
 import { createPostCallback } from './post-callback.ts';
 import type { PostCallbackOptions } from './post-callback.ts';
@@ -77,6 +78,44 @@ describe('an attempt to deliver a callback', () => {
     assert.ok(written < size, `${written} bytes were taken`);
     server.close();
     await once(server, 'close');
+  });
+
+  for (const [what, begin, more] of [
+    ['a status line', 'HTTP/1.1 200 ', 'x'.repeat(16 * 1024)],
+    ['interim answers', '', 'HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n'.repeat(400)],
+    ['headers', 'HTTP/1.1 200 OK\r\n', `x: ${'y'.repeat(8_000)}\r\n`],
+  ] as const) {
+    it(`is cut when the receiver sends ${what} without end`, async () => {
+      const server = createServer((socket) => {
+        socket.on('error', () => undefined);
+        socket.once('data', () => {
+          socket.write(begin);
+          const sendMore = (): void =>
+            void (socket.destroyed || socket.write(more, () => setImmediate(sendMore)));
+          sendMore();
+        });
+      });
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const { port } = server.address() as AddressInfo;
+      // The attempt's own time does not end it: it would fail as `timeout`.
+      const outcome = await post(`http://127.0.0.1:${port}/`, { timeoutMs: 15_000 });
+      assert.deepEqual(outcome, { kind: 'no-answer', error: 'unreachable' });
+      server.close();
+      // Once the connection is gone.
+      await once(server, 'close');
+    });
+  }
+
+  it('asks for a body that needs no unpacking', async () => {
+    receiver = await openReceiver();
+    await post(receiver.url());
+    assert.equal(receiver.arrivals[0]?.headers['accept-encoding'], 'identity');
+  });
+
+  it('takes an answer that comes in one piece with a long body', async () => {
+    receiver = await openReceiver({ answer: () => ({ status: 202, body: Buffer.alloc(1024 * 1024) }) });
+    assert.deepEqual(await post(receiver.url()), { kind: 'answered', status: 202, retryAfterMs: undefined });
   });
 
   it('ends by itself when no answer comes in time', async () => {
@@ -156,6 +195,41 @@ describe('the address that is called', () => {
     const outcome = await post(url, { isAllowedAddress, resolve });
     assert.deepEqual(outcome, { kind: 'no-answer', error: 'unreachable' });
     assert.equal(asked(), 1);
+  });
+});
+
+describe('the address that is called where private ones may be', () => {
+  const refused = { kind: 'no-answer', error: 'address_not_allowed' };
+  const isAllowedAddress = (address: string) => !isMetadataAddress(address);
+
+  for (const host of [
+    '169.254.169.254',
+    '2852039166',
+    '0xa9fea9fe',
+    '0251.0376.0251.0376',
+    '[::ffff:169.254.169.254]',
+    '[::a9fe:a9fe]',
+    '[64:ff9b::a9fe:a9fe]',
+    '[2002:a83f:8110::]',
+    '[fd00:ec2::254]',
+    '168.63.129.16',
+  ]) {
+    it(`is no metadata service of a cloud, written as ${host}`, async () => {
+      assert.deepEqual(await post(`http://${host}/`, { isAllowedAddress }), refused);
+    });
+  }
+
+  it('is none behind a name either', async () => {
+    for (const address of ['169.254.169.254', '168.63.129.16', 'fd00:ec2::254', '::ffff:a9fe:a9fe']) {
+      const { resolve } = resolveTo([address]);
+      assert.deepEqual(await post('http://hook.example/', { isAllowedAddress, resolve }), refused);
+    }
+  });
+
+  it('is one of this machine all the same', async () => {
+    const receiver = await openReceiver();
+    assert.equal((await post(receiver.url(), { isAllowedAddress })).kind, 'answered');
+    await receiver.close();
   });
 });
 

@@ -32,6 +32,9 @@ export interface PostCallbackOptions {
 /** Of the answer's body, which nobody looks at; a receiver may finish writing as much. */
 const maxBodyBytes = 4_096;
 
+/** Of everything that a receiver may send in an attempt, before it is cut; headers may have 16 KiB. */
+const maxReceivedBytes = 64 * 1024;
+
 /** Each attempt has a connection of its own: none that was checked for one is used by another. */
 export function createPostCallback(options: PostCallbackOptions): PostCallback {
   const { isAllowedAddress, timeoutMs = 10_000, resolve, ca } = options;
@@ -44,7 +47,8 @@ export function createPostCallback(options: PostCallbackOptions): PostCallback {
       giveUp();
     }, timeoutMs);
     signal.addEventListener('abort', giveUp, { once: true });
-    const checks = { isAllowed: isAllowedAddress, signal: stop.signal, timeoutMs, resolve, ca };
+    const bounds = { signal: stop.signal, timeoutMs, maxBytes: maxReceivedBytes };
+    const checks = { isAllowed: isAllowedAddress, ...bounds, resolve, ca };
     const client = new Client(url.origin, { connect: createGuardedConnector(checks), pipelining: 0 });
     try {
       if (signal.aborted) return { kind: 'given-up' };
@@ -53,6 +57,7 @@ export function createPostCallback(options: PostCallbackOptions): PostCallback {
         path: `${url.pathname}${url.search}`,
         headers: {
           'content-type': 'application/json',
+          'accept-encoding': 'identity',
           'user-agent': 'defender-investigation-queue',
           ...headers,
         },
