@@ -1,4 +1,4 @@
-import { STATUS_CODES } from 'node:http';
+import { STATUS_CODES, type RequestListener } from 'node:http';
 import type { Duplex } from 'node:stream';
 
 const statusOf: Readonly<Record<string, number>> = {
@@ -18,13 +18,7 @@ export function answerUnreadable(error: NodeJS.ErrnoException, socket: Duplex): 
     return;
   }
   const status = statusOf[error.code ?? ''] ?? 400;
-  const title = STATUS_CODES[status] ?? '';
-  const problem = JSON.stringify({
-    type: 'about:blank',
-    title,
-    status,
-    detail: 'What arrived cannot be read as an HTTP request.',
-  });
+  const { title, problem } = problemOf(status, 'What arrived cannot be read as an HTTP request.');
   socket.end(
     `HTTP/1.1 ${status} ${title}\r\n` +
       'Content-Type: application/problem+json\r\n' +
@@ -33,6 +27,33 @@ export function answerUnreadable(error: NodeJS.ErrnoException, socket: Duplex): 
       'Connection: close\r\n\r\n' +
       problem,
   );
+}
+
+/**
+ * `app`, but not for a request with two `Host` headers or, in HTTP/1.1, none (RFC 9112, 3.2): which of two a proxy in
+ * front of us went by is not known here. Node itself refuses the second kind only, and not as a problem.
+ */
+export function refuseWithoutHost(app: RequestListener): RequestListener {
+  return (request, response) => {
+    const hosts = request.rawHeaders.filter((name, i) => i % 2 === 0 && /^host$/i.test(name)).length;
+    if (hosts === 1 || (hosts === 0 && request.httpVersion === '1.0')) {
+      app(request, response);
+      return;
+    }
+    const { problem } = problemOf(400, 'The request must have one Host header.');
+    response.writeHead(400, {
+      'Content-Type': 'application/problem+json',
+      'Cache-Control': 'no-store',
+      'Content-Length': Buffer.byteLength(problem),
+      Connection: 'close',
+    });
+    response.end(problem);
+  };
+}
+
+function problemOf(status: number, detail: string): { title: string; problem: string } {
+  const title = STATUS_CODES[status] ?? '';
+  return { title, problem: JSON.stringify({ type: 'about:blank', title, status, detail }) };
 }
 
 /** Node keeps the response that a socket carries on the socket; what it does itself, where nobody listens, is the same. */

@@ -122,6 +122,10 @@ describe('listen', () => {
         ['NONSENSE\r\n\r\n', 400],
         ['GET / HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n', 400],
         [`GET / HTTP/1.1\r\nHost: x\r\nX-Large: ${'a'.repeat(20_000)}\r\n\r\n`, 431],
+        ['GET / HTTP/1.1\r\nX: y\r\n\r\n', 400],
+        ['GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n', 400],
+        ['GET / HTTP/1.1\r\nHost: x\r\nhOST: x\r\n\r\n', 400],
+        ['POST / HTTP/1.1\r\nHost: x\r\nHost:\r\nContent-Length: 2\r\n\r\nab', 400],
       ] as const) {
         assert.equal(readProblem(await sayTo(server.port, text)).status, status);
       }

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { Express } from 'express';
-import { answerUnreadable } from './answer-unreadable.ts';
+import { answerUnreadable, refuseWithoutHost } from './answer-unreadable.ts';
 import { messagesOf } from './express-messages.ts';
 
 /** Where to listen and how long things may take, in milliseconds. */
@@ -37,13 +37,15 @@ export interface HttpServer {
 export async function listen(app: RequestListener, options: ListenOptions): Promise<HttpServer> {
   const server = createServer({
     ...(isExpress(app) ? messagesOf(app) : {}),
+    // `refuseWithoutHost` does it.
+    requireHostHeader: false,
     requestTimeout: options.requestTimeoutMs ?? 30_000,
     headersTimeout: options.headersTimeoutMs ?? 10_000,
     ...(options.timeoutCheckMs !== undefined && { connectionsCheckingInterval: options.timeoutCheckMs }),
     keepAliveTimeout: options.keepAliveTimeoutMs ?? 65_000,
   });
   const inFlight = trackResponses(server);
-  server.on('request', app);
+  server.on('request', refuseWithoutHost(app));
   server.on('clientError', answerUnreadable);
   server.listen({ port: options.port, ...(options.host === undefined ? {} : { host: options.host }) });
   await once(server, 'listening');

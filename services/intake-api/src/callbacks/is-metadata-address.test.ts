@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import fc from 'fast-check';
+import { array, assert as assertProperty, integer, property } from 'fast-check';
 import { isMetadataAddress } from './is-metadata-address.ts';
 
 const services = {
@@ -50,8 +50,8 @@ describe("a cloud's metadata service", () => {
   });
 
   it('is known behind whatever NAT64 prefix of 96 bits', () => {
-    fc.assert(
-      fc.property(fc.array(fc.integer({ min: 0, max: 0xffff }), { minLength: 6, maxLength: 6 }), (prefix) =>
+    assertProperty(
+      property(array(integer({ min: 0, max: 0xffff }), { minLength: 6, maxLength: 6 }), (prefix) =>
         isMetadataAddress(`${prefix.map((part) => part.toString(16)).join(':')}:169.254.169.254`),
       ),
     );
