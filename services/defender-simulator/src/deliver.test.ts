@@ -155,6 +155,18 @@ describe('scripted faults', () => {
     assert.equal(await made(), 1);
   });
 
+  it('broken-body: begins with a mark of byte order, or has rows that are odd around those that are not', async () => {
+    await script({ kind: 'broken-body', form: 'byte-order-mark' });
+    assert.match((await simulator.start(token)).text, /^\uFEFF\{"@odata.context"/);
+    await script({ kind: 'broken-body', form: 'odd-rows' }, { target: 'read' });
+    const { value } = (await simulator.send('/api/investigations', { method: 'GET', token })).json;
+    assert.equal(value[0], null);
+    assert.equal(
+      value.filter((row: { computerDnsName?: unknown } | null) => row?.computerDnsName !== undefined).length,
+      1,
+    );
+  });
+
   it('broken-body: sends what is no JSON, or JSON without the value', async () => {
     await script({ kind: 'broken-body', form: 'not-json' });
     await script({ kind: 'broken-body', form: 'no-value' });

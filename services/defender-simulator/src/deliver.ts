@@ -88,6 +88,8 @@ function sendBroken(req: Request, res: Response, reply: Reply, form: ActionOf<'b
   if (form === 'not-json') {
     return sendReply(req, res, { ...reply, body: '<html><body>Service is warming up</body></html>' });
   }
+  if (form === 'byte-order-mark') return sendReply(req, res, { ...reply, body: `\uFEFF${reply.body}` });
+  if (form === 'odd-rows') return sendReply(req, res, { ...reply, body: withOddRows(reply.body) });
   if (form === 'no-value') return sendReply(req, res, { ...reply, body: withoutValue(reply.body) });
   const bytes = Buffer.from(reply.body);
   res.writeHead(reply.status, { ...reply.headers, 'Content-Length': String(bytes.length) });
@@ -99,4 +101,21 @@ function withoutValue(body: string): string {
   const document = JSON.parse(body) as Record<string, unknown>;
   const wanted = new Set(['value', 'id', 'access_token']);
   return JSON.stringify(Object.fromEntries(Object.entries(document).filter(([name]) => !wanted.has(name))));
+}
+
+/** Rows in which something is missing or of another kind, before and behind those that are in order. */
+const oddRows = [
+  null,
+  'odd',
+  { id: null, title: 'Suspicious PowerShell', startTime: 'soon', alertCreationTime: null, machineId: 7 },
+  { id: 'odd_1', title: 'Suspicious PowerShell', endTime: '', state: 'Benign', alertCreationTime: '' },
+];
+
+/** Puts odd rows into a list; any other body stays as it is. */
+function withOddRows(body: string): string {
+  const document = JSON.parse(body) as Record<string, unknown>;
+  const { value } = document;
+  return Array.isArray(value)
+    ? JSON.stringify({ ...document, value: [...oddRows, ...value, ...oddRows] })
+    : body;
 }

@@ -16,7 +16,10 @@ const action = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('delay'), ms: z.number().min(0).max(86_400_000) }),
   z.strictObject({ kind: z.literal('hang'), made: madeFlag }),
   z.strictObject({ kind: z.literal('reset'), when: z.enum(['before', 'after']) }),
-  z.strictObject({ kind: z.literal('broken-body'), form: z.enum(['truncated', 'not-json', 'no-value']) }),
+  z.strictObject({
+    kind: z.literal('broken-body'),
+    form: z.enum(['truncated', 'not-json', 'no-value', 'byte-order-mark', 'odd-rows']),
+  }),
   z.strictObject({ kind: z.literal('token-refused'), error: z.enum(entraErrorCodes) }),
 ]);
 

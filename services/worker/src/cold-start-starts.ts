@@ -1,5 +1,5 @@
 import type { KnownStart } from '@diq/quota/ledger.ts';
-import type { DefenderReader, Investigation, ReadFailure } from './defender/defender-reader.ts';
+import type { DefenderReader, Investigation, ReadFailure, Rows } from './defender/defender-reader.ts';
 import type { TokenProvider } from './defender/token-provider.ts';
 
 /** Defender tells a start by the whole second, rounded down. */
@@ -9,7 +9,7 @@ export const clockSlackMs = 5_000;
 
 /** Defender's list of what was started, or why it could not be had. */
 export type StartedReading =
-  | { kind: 'read'; value: readonly Investigation[] }
+  | { kind: 'read'; value: Rows<Investigation> }
   | {
       kind: 'unreadable';
       reason: ReadFailure | 'not-found' | 'no-token';
@@ -39,20 +39,23 @@ export function countsSinceMs(nowMs: number, windowMs: number): number {
 
 /**
  * What Defender lists as calls of the ledger, the latest first and no more than the limit: further ones change nothing.
- * One whose start is not told was only just begun.
+ * One whose start is not told, or told as yet to come, was only just begun; a row that cannot be read is a call as well.
  */
 export function knownStarts(
-  investigations: readonly Investigation[],
+  { records, odd }: Rows<Investigation>,
   { nowMs, limit }: { nowMs: number; limit: number },
 ): KnownStart[] {
-  return investigations
-    .map(({ id, machineId = '', startTimeMs = nowMs }) => ({
-      callId: `investigation-${id}`,
-      machineId,
-      startedAtMs: startTimeMs,
-      countsFromMs: startTimeMs + roundingMs + clockSlackMs,
-      facts: { investigationId: id },
-    }))
-    .toSorted((one, other) => other.countsFromMs - one.countsFromMs)
-    .slice(0, limit);
+  const starts = new Map<string, KnownStart>();
+  const add = (callId: string, start: Partial<Investigation>, facts: KnownStart['facts']): void => {
+    const startedAtMs = Math.min(start.startTimeMs ?? nowMs, nowMs);
+    // What is listed on two pages is one call, and the later time the safer one.
+    if ((starts.get(callId)?.startedAtMs ?? -Infinity) > startedAtMs) return;
+    const countsFromMs = startedAtMs + roundingMs + clockSlackMs;
+    starts.set(callId, { callId, machineId: start.machineId ?? '', startedAtMs, countsFromMs, facts });
+  };
+  for (const one of records) add(`investigation-${one.id}`, one, { investigationId: one.id });
+  for (const [i, { atMs, machineId }] of odd.entries()) {
+    add(`unreadable-${i + 1}`, { startTimeMs: atMs, machineId }, {});
+  }
+  return [...starts.values()].toSorted((one, other) => other.countsFromMs - one.countsFromMs).slice(0, limit);
 }

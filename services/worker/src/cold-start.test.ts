@@ -64,6 +64,19 @@ describe('a worker that finds the ledger empty', () => {
     await untilLifted(worker);
   });
 
+  it('counts rows that cannot be read as calls of now, and does not wait for a whole window on their account', async () => {
+    const oddRows = { kind: 'broken-body', form: 'odd-rows' };
+    await simulator.addFault({ target: 'read', times: null, action: oddRows });
+    const worker = await start('reconstruct');
+    await untilLifted(worker);
+    await simulator.clearFaults();
+    const { slotsInUse, nowMs } = await worker.look();
+    assert.equal(slotsInUse.length, quota.limit);
+    for (const { freeAtMs } of slotsInUse) assert.ok(freeAtMs > nowMs + quota.windowMs - 10_000);
+    const rebuilt = worker.log().find(({ msg }) => String(msg).startsWith('ledger rebuilt'));
+    assert.ok(Number(rebuilt?.['unreadable']) > 0);
+  });
+
   it('waits while there is no token to read with', async () => {
     await simulator.addFault({
       target: 'token',

@@ -103,7 +103,8 @@ async function rebuildOnce({ ledger, readStarted, logger }: OpenLedgerOptions): 
   if (reading.kind === 'unreadable') return reading;
   const starts = knownStarts(reading.value, { nowMs: view.nowMs, limit: view.quotaLimit });
   const done = await ledger.rebuild(starts);
-  const found = { done, listed: reading.value.length, counted: starts.length };
+  const { records, odd } = reading.value;
+  const found = { done, listed: records.length, unreadable: odd.length, counted: starts.length };
   logger.info(
     found,
     done === 'lifted' ? 'ledger rebuilt from what Defender lists' : 'ledger not rebuilt by this worker',

@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
 import { registerBuildInfo } from '@diq/runtime/build-info.ts';
 import { callOutcomes } from './defender/classify-response.ts';
+import { lists } from './defender/defender-reader.ts';
 import { tokenRequestOutcomes } from './defender/token-provider.ts';
 import { reconciliationOutcomes } from './reconcile/next-step.ts';
 import { throttleCauses } from './throttle-cause.ts';
@@ -43,6 +44,13 @@ export function createWorkerMetrics() {
     labelNames: ['outcome'] as const,
     registers,
   });
+  const oddRows = new Counter({
+    name: 'diq_defender_rows_unreadable_total',
+    help: "Rows of Defender's lists that could not be read and were passed over, by list. Rising: what became of calls whose answer was lost may stay unknown; see the log for how many of how many.",
+    labelNames: ['list'] as const,
+    registers,
+  });
+  for (const list of lists) oddRows.inc({ list }, 0);
   for (const outcome of callOutcomes) calls.inc({ outcome }, 0);
   for (const cause of throttleCauses) throttled.inc({ cause }, 0);
   for (const outcome of reconciliationOutcomes) reconciliations.inc({ outcome }, 0);
@@ -54,6 +62,7 @@ export function createWorkerMetrics() {
     throttled,
     tokenRequests,
     reconciliations,
+    oddRows,
     callDuration: new Histogram({
       name: 'diq_defender_call_duration_seconds',
       help: 'From asking to call until the outcome, connecting included. Rising towards the call timeout: answers get lost.',

@@ -3,6 +3,7 @@ import type { Logger } from '@diq/runtime/logger.ts';
 import type { WorkerConfig } from './config.ts';
 import { createDefenderClient } from './defender/defender-client.ts';
 import { createDefenderReader } from './defender/defender-reader.ts';
+import { createOddRowReport } from './defender/odd-row-report.ts';
 import { findOperation } from './defender/operations/find-operation.ts';
 import { createTokenProvider } from './defender/token-provider.ts';
 import type { WorkerMetrics } from './metrics.ts';
@@ -11,7 +12,7 @@ export interface OpenDefenderOptions {
   config: WorkerConfig;
   logger: Logger;
   lifecycle: Lifecycle;
-  metrics: Pick<WorkerMetrics, 'tokenRequests'>;
+  metrics: Pick<WorkerMetrics, 'tokenRequests' | 'oddRows'>;
 }
 
 /** One page of what Defender knows. */
@@ -38,6 +39,7 @@ export function openDefender({ config, logger, lifecycle, metrics }: OpenDefende
   const reader = createDefenderReader({
     baseUrl: config.baseUrl,
     timeoutMs: Math.min(config.callTimeoutMs, longestReadMs),
+    onOddRows: createOddRowReport(metrics.oddRows, logger),
   });
   lifecycle.onClose('defender reader', () => reader.close());
   return { tokens, defender, reader };

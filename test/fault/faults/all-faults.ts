@@ -1,6 +1,7 @@
 import { defenderFails } from './defender-fails.ts';
 import { defenderGarbles } from './defender-garbles.ts';
 import { defenderHangs } from './defender-hangs.ts';
+import { defenderOddRows } from './defender-odd-rows.ts';
 import { defenderResets } from './defender-resets.ts';
 import { defenderSlow } from './defender-slow.ts';
 import { defenderThrottles } from './defender-throttles.ts';
@@ -30,6 +31,7 @@ export const allFaults: readonly Fault[] = [
   defenderFails,
   defenderGarbles,
   defenderHangs,
+  defenderOddRows,
   defenderResets,
   defenderSlow,
   defenderThrottles,

@@ -1,5 +1,6 @@
 import { AuthError, ClientConfigurationError } from '@azure/msal-node';
 import { CredentialError } from './load-credential.ts';
+import { unknownCodingCode } from './msal-network-client.ts';
 
 /** What was seen on the wire during one token request; msal's own errors drop most of it. */
 export interface TokenExchange {
@@ -33,6 +34,8 @@ export function classifyTokenFailure(error: unknown, { status, networkCode }: To
   if (error instanceof CredentialError) return { permanent: true, code: error.code };
   // The authority's own metadata points elsewhere: no waiting changes that.
   if (networkCode === 'unexpected_host') return { permanent: true, code: networkCode };
+  // The status says nothing as long as the words that go with it cannot be read.
+  if (networkCode === unknownCodingCode) return { permanent: false, code: networkCode };
   if (networkCode !== undefined) return { permanent: false, code: answerCode(status) ?? networkCode };
   const busy = status !== undefined && (status === 408 || status === 429 || status >= 500);
   if (!(error instanceof AuthError)) return { permanent: false, code: 'unexpected_error' };

@@ -130,7 +130,7 @@ async function exchange(
       body: JSON.stringify(profile.body(call.comment)),
       reset: true,
     });
-    const answer = await readAnswer(response, call.token);
+    const answer = await readAnswer(response, { secret: call.token });
     return classifyResponse(answer, {
       readInvestigationId: profile.readInvestigationId,
       tokenRenewed: call.tokenRenewed === true,

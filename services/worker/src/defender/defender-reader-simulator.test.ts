@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { newMachineId } from '../test-support/open-bench.ts';
 import { useSimulator } from '../test-support/use-simulator.ts';
-import { createDefenderReader, type DefenderReader, type Reading } from './defender-reader.ts';
+import { createDefenderReader, type DefenderReader, type Reading, type Rows } from './defender-reader.ts';
 import type { TokenProvider } from './token-provider.ts';
 
 const hourMs = 3_600_000;
@@ -36,13 +36,13 @@ describe('the reader of what Defender knows, in front of the simulator', () => {
     }
     await simulator.addInvestigation({ machineId: newMachineId() });
 
-    const all = valueOf(await reader.listInvestigations(token, { machineId, startedSinceMs: 0 }));
+    const all = recordsOf(await reader.listInvestigations(token, { machineId, startedSinceMs: 0 }));
     assert.deepEqual(
       all.map(({ id }) => id),
       ids,
     );
     const startedSinceMs = Date.now() - 2.5 * hourMs;
-    const since = valueOf(await reader.listInvestigations(token, { machineId, startedSinceMs }));
+    const since = recordsOf(await reader.listInvestigations(token, { machineId, startedSinceMs }));
     assert.deepEqual(since, all.slice(0, 2));
 
     const [newest] = all;
@@ -56,13 +56,13 @@ describe('the reader of what Defender knows, in front of the simulator', () => {
   it('finds the alert of a start by hand, with its investigation and its actor', async () => {
     const machineId = newMachineId();
     const { id } = await simulator.addInvestigation({ machineId, actor: 'SOC(soc@contoso.com)' });
-    const [alert] = valueOf(await reader.listAlerts(token, { machineId, createdSinceMs: 0 }));
+    const [alert] = recordsOf(await reader.listAlerts(token, { machineId, createdSinceMs: 0 }));
     assert.equal(alert?.investigationId, id);
     assert.equal(alert.title, 'Automated investigation started manually');
     assert.match(alert.description, /^SOC\(soc@contoso\.com\) initiated /);
     assert.ok(Math.abs(alert.createdAtMs - Date.now()) < 60_000);
     const later = { machineId, createdSinceMs: alert.createdAtMs + 1 };
-    assert.deepEqual(await reader.listAlerts(token, later), { kind: 'read', value: [] });
+    assert.deepEqual(recordsOf(await reader.listAlerts(token, later)), []);
   });
 
   it('is told of a rejected token', async () => {
@@ -70,6 +70,12 @@ describe('the reader of what Defender knows, in front of the simulator', () => {
     assert.deepEqual(answer, { kind: 'unreadable', reason: 'token-rejected' });
   });
 });
+
+function recordsOf<T>(reading: Reading<Rows<T>>): readonly T[] {
+  const { records, odd } = valueOf(reading);
+  assert.deepEqual(odd, []);
+  return records;
+}
 
 function valueOf<T>(reading: Reading<T>): T {
   assert.ok(reading.kind === 'read', JSON.stringify(reading));

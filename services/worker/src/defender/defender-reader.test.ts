@@ -68,16 +68,19 @@ describe('the reader of what Defender knows', () => {
   it('reads investigations as recorded, those that were asked for', async () => {
     assert.deepEqual(await list(), {
       kind: 'read',
-      value: [
-        {
-          id: '9',
-          startTimeMs: Date.parse('2020-03-17T10:43:15Z'),
-          endTimeMs: undefined,
-          state: 'PendingApproval',
-          machineId,
-          triggeringAlertId: 'da637200385941308230_1832866941',
-        },
-      ],
+      value: {
+        records: [
+          {
+            id: '9',
+            startTimeMs: Date.parse('2020-03-17T10:43:15Z'),
+            endTimeMs: undefined,
+            state: 'PendingApproval',
+            machineId,
+            triggeringAlertId: 'da637200385941308230_1832866941',
+          },
+        ],
+        odd: [],
+      },
     });
   });
 
@@ -101,17 +104,19 @@ describe('the reader of what Defender knows', () => {
     });
     assert.deepEqual(await alerts(Date.parse('2023-04-25T22:52:11.500Z')), {
       kind: 'read',
-      value: [
-        {
-          id: manualStart.id,
-          createdAtMs: Date.parse('2023-04-25T22:52:11.564Z'),
-          title: manualStart.title,
-          detectionSource: 'AutomatedInvestigation',
-          machineId,
-          investigationId: '6',
-          description: manualStart.description,
-        },
-      ],
+      value: {
+        records: [
+          {
+            id: manualStart.id,
+            createdAtMs: Date.parse('2023-04-25T22:52:11.564Z'),
+            title: manualStart.title,
+            machineId,
+            investigationId: '6',
+            description: manualStart.description,
+          },
+        ],
+        odd: [],
+      },
     });
   });
 
@@ -131,7 +136,7 @@ describe('the reader of what Defender knows', () => {
     body({ value: [{ ...manualStart, investigationId: null, title: null }] });
     const read = await alerts();
     assert.ok(read.kind === 'read');
-    assert.equal(read.value[0]?.investigationId, undefined);
+    assert.equal(read.value.records[0]?.investigationId, undefined);
   });
 
   it('keeps an id inside its path segment', async () => {
@@ -158,7 +163,7 @@ describe('the reader of what Defender knows', () => {
       JSON.stringify({ value: [{ ...recorded.value[0], id }], ...(next && { '@odata.nextLink': next }) });
     const ids = async () => {
       const read = await list();
-      return read.kind === 'read' ? read.value.map(({ id }) => id) : read;
+      return read.kind === 'read' ? read.value.records.map(({ id }) => id) : read;
     };
 
     it('are followed to the end', async () => {
@@ -229,12 +234,7 @@ describe('the reader of what Defender knows', () => {
   });
 
   it('takes an answer of another form for no answer', async () => {
-    const oddities = [
-      {},
-      { value: null },
-      { value: [{ state: 'Running' }] },
-      { value: [{ ...recorded.value[0], startTime: 'x' }] },
-    ];
+    const oddities = [{}, { value: null }, { value: {} }, { value: [], '@odata.nextLink': 7 }, [], null];
     for (const odd of oddities) {
       body(odd);
       assert.deepEqual(
@@ -245,6 +245,70 @@ describe('the reader of what Defender knows', () => {
     }
     answer = (socket) => void socket.end(httpAnswer(200, '{"value":[').slice(0, -3));
     assert.equal((await list()).kind, 'unreadable');
+  });
+
+  it('passes over rows that cannot be read, says how many, and keeps all others', async () => {
+    const told: unknown[] = [];
+    await reader.close();
+    reader = createDefenderReader({
+      baseUrl: server.url,
+      timeoutMs: 2_000,
+      onOddRows: (listName, counts) => told.push([listName, { ...counts }]),
+    });
+    const oddTime = '2020-03-18T00:00:00';
+    body({ value: [null, 7, 'x', [], { id: '' }, ...recorded.value, { startTime: oddTime, machineId: 7 }] });
+    const read = await list();
+    assert.ok(read.kind === 'read');
+    assert.deepEqual(
+      read.value.records.map(({ id }) => id),
+      ['9'],
+    );
+    const atMs = Date.parse(`${oddTime}Z`);
+    const unknown = { atMs: undefined, title: undefined, machineId: undefined };
+    assert.deepEqual(read.value.odd, [...Array.from({ length: 5 }, () => unknown), { ...unknown, atMs }]);
+
+    body({ value: [{ ...manualStart, alertCreationTime: null }, manualStart, { ...manualStart, id: 0 }] });
+    const shown = await alerts();
+    assert.ok(shown.kind === 'read');
+    assert.equal(shown.value.records.length, 1);
+    assert.equal(shown.value.odd[0]?.title, manualStart.title);
+    body({ value: recorded.value });
+    await list();
+    assert.deepEqual(told, [
+      ['investigations', { odd: 6, read: 2 }],
+      ['alerts', { odd: 2, read: 1 }],
+    ]);
+  });
+
+  it('reads 200,000 rows', async () => {
+    const rows = Array.from({ length: 200_000 }, (_, i) => ({
+      id: i + 1,
+      startTime: '2020-03-18T00:00:00Z',
+    }));
+    body({ value: rows });
+    await reader.close();
+    reader = createDefenderReader({ baseUrl: server.url, timeoutMs: 15_000 });
+    const read = await list();
+    assert.equal(read.kind === 'read' && read.value.records.length, rows.length);
+  });
+
+  it('reads no document that would take far more memory than its length', async () => {
+    for (const text of ['['.repeat(1024 * 1024), `{"value":[${'{},'.repeat(4 * 1024 * 1024)}{}]}`]) {
+      answer = (socket) => void socket.end(httpAnswer(200, text));
+      assert.deepEqual(await list(), { kind: 'unreadable', reason: 'too-long' });
+    }
+  });
+
+  it('reads past a mark of byte order', async () => {
+    answer = (socket) => void socket.end(httpAnswer(200, `\uFEFF${JSON.stringify(recorded)}`));
+    assert.equal((await list()).kind, 'read');
+    answer = (socket) => void socket.end(httpAnswer(200, `\uFEFF${JSON.stringify(recorded.value[0])}`));
+    assert.equal((await find()).kind, 'read');
+  });
+
+  it('says when an answer is packed in an unknown way', async () => {
+    body(recorded, 200, { 'content-encoding': 'zpaq' });
+    assert.deepEqual(await list(), { kind: 'unreadable', reason: 'unknown-coding' });
   });
 
   it('takes in no more than it has room for', async () => {

@@ -1,18 +1,19 @@
 import { Pool } from 'undici';
-import type { z } from 'zod';
 import {
-  alertList,
-  investigation,
-  investigationList,
+  readAlert,
+  readInvestigation,
+  readPage,
   type Alert,
   type Investigation,
+  type OddRow,
+  type Row,
 } from './defender-records.ts';
 import { machineActionPath } from './operations/machine-action-path.ts';
 import { parseBaseUrl, type BaseUrl } from './parse-base-url.ts';
-import { readAnswer, type Answer } from './read-answer.ts';
+import { readAnswer, type Answer, type BodyFault } from './read-answer.ts';
 import { parseRetryAfter } from './retry-after.ts';
 
-export type { Alert, Investigation } from './defender-records.ts';
+export type { Alert, Investigation, OddRow } from './defender-records.ts';
 
 /** Why Defender's books could not be read. Never free text, never a secret. */
 export type ReadFailure =
@@ -21,6 +22,8 @@ export type ReadFailure =
   | 'throttled'
   | 'server-error'
   | 'unexpected-answer'
+  | 'unknown-coding'
+  | 'too-long'
   | 'too-many-pages'
   | 'foreign-link'
   | 'timeout'
@@ -38,19 +41,31 @@ export interface Unreadable {
 export type Reading<T> =
   { readonly kind: 'read'; readonly value: T } | { readonly kind: 'not-found' } | Unreadable;
 
+/** A list as far as its rows can be read: one that is odd spoils none beside it. */
+export interface Rows<T> {
+  readonly records: readonly T[];
+  /** May be of what was asked for. */
+  readonly odd: readonly OddRow[];
+}
+
+/** The lists that are read. */
+export const lists = ['alerts', 'investigations'] as const;
+
+export type ListName = (typeof lists)[number];
+
 /** Reads what Defender knows, on the host that calls go to: hosts are replicas of each other and lag. */
 export interface DefenderReader {
   /** Investigations started since then, compared by whole seconds as Defender does; also those without a start. */
   listInvestigations(
     token: string,
     query: { readonly startedSinceMs: number; readonly machineId?: string },
-  ): Promise<Reading<Investigation[]>>;
+  ): Promise<Reading<Rows<Investigation>>>;
   /** @param id an investigation's id, or the id of the alert that triggered it */
   findInvestigation(token: string, id: string): Promise<Reading<Investigation>>;
   listAlerts(
     token: string,
     query: { readonly machineId: string; readonly createdSinceMs: number },
-  ): Promise<Reading<Alert[]>>;
+  ): Promise<Reading<Rows<Alert>>>;
   /** Gives up the reads under way; they and all later ones are `unreadable`, reason `closed`. */
   close(): Promise<void>;
 }
@@ -62,6 +77,8 @@ export interface DefenderReaderOptions {
   readonly timeoutMs: number;
   /** PEM of the only authority to trust, instead of Node's own list. */
   readonly connect?: { readonly ca?: string };
+  /** Called once for each list in which rows could not be read. */
+  readonly onOddRows?: (list: ListName, rows: { readonly odd: number; readonly read: number }) => void;
   /** Local time in ms, for Retry-After dates in answers that carry no Date. */
   readonly now?: () => number;
 }
@@ -72,42 +89,56 @@ const maxPages = 10;
 const maxPageBytes = 16 * 1024 * 1024;
 const secondMs = 1_000;
 
-/** Asks Defender, never tells it anything. No read rejects. */
+/** Asks Defender, never tells it anything. No read rejects. Rows come one by one: 200,000 of them are a list like any other. */
 export function createDefenderReader(options: DefenderReaderOptions): DefenderReader {
   const base = parseBaseUrl(options.baseUrl);
   const { ca } = options.connect ?? {};
   const pool = new Pool(base.origin, {
     connections: 4,
     pipelining: 1,
-    connect: { timeout: options.timeoutMs, ...(ca !== undefined && { ca }) },
+    connect: { timeout: options.timeoutMs, rejectUnauthorized: true, ...(ca !== undefined && { ca }) },
     maxResponseSize: maxPageBytes,
     headersTimeout: 0,
     bodyTimeout: 0,
   });
   const closing = new AbortController();
   const get: Get = (path, token) => getPage({ pool, options, closing: closing.signal }, path, token);
+  const readList = async <T>(list: List<T>): Promise<Reading<Rows<T>>> => {
+    const { reading, counts } = await readPages(get, base, list);
+    if (counts.odd > 0) options.onOddRows?.(list.list, counts);
+    return reading;
+  };
 
   return {
     async listInvestigations(token, { startedSinceMs, machineId }) {
       const sinceMs = Math.floor(startedSinceMs / secondMs) * secondMs;
       const since = `startTime ge ${new Date(sinceMs).toISOString().replace('.000Z', 'Z')}`;
       const filter = machineId === undefined ? since : `machineId eq ${quoted(machineId)} and ${since}`;
-      const path = `/api/investigations?$filter=${encodeURIComponent(filter)}`;
-      const list = await readPages(get, base, {
-        path: base.pathPrefix + path,
+      const path = `${base.pathPrefix}/api/investigations?$filter=${encodeURIComponent(filter)}`;
+      return readList({
+        list: 'investigations',
+        path,
         token,
-        schema: investigationList,
+        read: readInvestigation,
+        keep: (one) => isSince(one.startTimeMs, sinceMs) && isOf(one, machineId),
+        keepOdd: (one) => isSince(one.atMs, sinceMs) && isOf(one, machineId),
       });
-      return filtered(list, (one) => isSince(one, sinceMs) && isOf(one, machineId));
     },
     async findInvestigation(token, id) {
       const page = await get(`${base.pathPrefix}/api/investigations/${encodeURIComponent(id)}`, token);
-      return page.kind === 'read' ? parsed(investigation, page.value.body) : page;
+      if (page.kind !== 'read') return page;
+      const row = readInvestigation(page.value.body);
+      return row.kind === 'record' ? { kind: 'read', value: row.record } : unreadable('unexpected-answer');
     },
     async listAlerts(token, { machineId, createdSinceMs }) {
-      const path = base.pathPrefix + machineActionPath(machineId, 'alerts');
-      const list = await readPages(get, base, { path, token, schema: alertList });
-      return filtered(list, (one) => one.createdAtMs >= createdSinceMs && isOf(one, machineId));
+      return readList({
+        list: 'alerts',
+        path: base.pathPrefix + machineActionPath(machineId, 'alerts'),
+        token,
+        read: readAlert,
+        keep: (one) => one.createdAtMs >= createdSinceMs && isOf(one, machineId),
+        keepOdd: (one) => isSince(one.atMs, createdSinceMs) && isOf(one, machineId),
+      });
     },
     async close() {
       closing.abort();
@@ -119,33 +150,47 @@ export function createDefenderReader(options: DefenderReaderOptions): DefenderRe
 type Get = (path: string, token: string) => Promise<Reading<Answer>>;
 
 interface List<T> {
+  readonly list: ListName;
   readonly path: string;
   readonly token: string;
-  readonly schema: z.ZodType<{ value: T[]; nextLink: string | undefined }>;
+  readonly read: (row: unknown) => Row<T>;
+  /** What was asked for; Defender may show more. */
+  readonly keep: (record: T) => boolean;
+  readonly keepOdd: (row: OddRow) => boolean;
+}
+
+interface PagesRead<T> {
+  readonly reading: Reading<Rows<T>>;
+  readonly counts: { readonly odd: number; readonly read: number };
 }
 
 /** A list that was not read to its end is not read at all: what is missing could be what is looked for. */
-async function readPages<T>(
-  get: Get,
-  base: BaseUrl,
-  { path, token, schema }: List<T>,
-): Promise<Reading<T[]>> {
-  const rows: T[] = [];
-  let next = path;
+async function readPages<T>(get: Get, base: BaseUrl, list: List<T>): Promise<PagesRead<T>> {
+  const records: T[] = [];
+  const odd: OddRow[] = [];
+  const counts = { odd: 0, read: 0 };
+  const ended = (reading: Reading<Rows<T>>): PagesRead<T> => ({ reading, counts });
+  let next = list.path;
   for (let page = 0; page < maxPages; page += 1) {
-    const answer = await get(next, token);
-    if (answer.kind !== 'read') return answer;
-    const content = parsed(schema, answer.value.body);
-    if (content.kind !== 'read') return content;
-    rows.push(...content.value.value);
-    const { nextLink } = content.value;
-    if (nextLink === undefined) return { kind: 'read', value: rows };
+    const answer = await get(next, list.token);
+    if (answer.kind !== 'read') return ended(answer);
+    const content = readPage(answer.value.body);
+    if (content === undefined) return ended(unreadable('unexpected-answer'));
+    for (const one of content.rows) {
+      const row = list.read(one);
+      counts[row.kind === 'odd' ? 'odd' : 'read'] += 1;
+      if (row.kind === 'record' && list.keep(row.record)) records.push(row.record);
+      if (row.kind === 'odd' && list.keepOdd(row.odd)) odd.push(row.odd);
+    }
+    if (content.nextLink === undefined) return ended({ kind: 'read', value: { records, odd } });
     // The token goes along: to nobody but the host it was meant for.
-    const url = URL.canParse(nextLink, base.origin) ? new URL(nextLink, base.origin) : undefined;
-    if (url?.origin !== base.origin) return unreadable('foreign-link');
+    const url = URL.canParse(content.nextLink, base.origin)
+      ? new URL(content.nextLink, base.origin)
+      : undefined;
+    if (url?.origin !== base.origin) return ended(unreadable('foreign-link'));
     next = url.pathname + url.search;
   }
-  return unreadable('too-many-pages');
+  return ended(unreadable('too-many-pages'));
 }
 
 interface Access {
@@ -175,7 +220,7 @@ async function getPage(
       reset: true,
       signal: AbortSignal.any([timeout, closing]),
     });
-    const answer = await readAnswer(response, token, maxPageBytes);
+    const answer = await readAnswer(response, { secret: token, maxBytes: maxPageBytes });
     if (answer.body === undefined && timeout.aborted) return unreadable('timeout');
     return verdictOn(answer, (options.now ?? Date.now)());
   } catch {
@@ -188,7 +233,10 @@ function verdictOn(answer: Answer, nowMs: number): Reading<Answer> {
   const { status, headers } = answer;
   const retryAfterMs = parseRetryAfter(headers['retry-after'], { responseDate: headers['date'], nowMs });
   const later = retryAfterMs === undefined ? {} : { retryAfterMs };
-  if (status === 200) return { kind: 'read', value: answer };
+  if (status === 200) {
+    const { bodyFault } = answer;
+    return bodyFault === undefined ? { kind: 'read', value: answer } : unreadable(failureOf[bodyFault]);
+  }
   if (status === 404) return { kind: 'not-found' };
   if (status === 401) return unreadable('token-rejected');
   if (status === 403 || status === 407) return unreadable('not-allowed');
@@ -197,26 +245,26 @@ function verdictOn(answer: Answer, nowMs: number): Reading<Answer> {
   return unreadable('unexpected-answer');
 }
 
-function parsed<T>(schema: z.ZodType<T>, body: unknown): Reading<T> {
-  const { data, success } = schema.safeParse(body);
-  return success ? { kind: 'read', value: data } : unreadable('unexpected-answer');
-}
+const failureOf = {
+  'cut-off': 'connection',
+  'too-long': 'too-long',
+  'unknown-coding': 'unknown-coding',
+  'not-json': 'unexpected-answer',
+} as const satisfies Record<BodyFault, ReadFailure>;
 
 function unreadable(reason: ReadFailure): Unreadable {
   return { kind: 'unreadable', reason };
 }
 
-function filtered<T>(list: Reading<T[]>, keep: (row: T) => boolean): Reading<T[]> {
-  return list.kind === 'read' ? { kind: 'read', value: list.value.filter(keep) } : list;
-}
-
-function isSince({ startTimeMs }: Investigation, sinceMs: number): boolean {
-  return startTimeMs === undefined || startTimeMs >= sinceMs;
+/** What tells no time may be as late as can be. */
+function isSince(atMs: number | undefined, sinceMs: number): boolean {
+  return atMs === undefined || atMs >= sinceMs;
 }
 
 /** Some records name no machine; the question was for this one. */
 function isOf(record: { machineId: string | undefined }, machineId: string | undefined): boolean {
-  return record.machineId === undefined || machineId === undefined || record.machineId === machineId;
+  if (record.machineId === undefined || machineId === undefined) return true;
+  return record.machineId.toLowerCase() === machineId.toLowerCase();
 }
 
 /** OData doubles a quote inside a literal. */

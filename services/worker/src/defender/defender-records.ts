@@ -1,9 +1,9 @@
-import { z } from 'zod';
+import { readOpaqueId } from './operations/read-opaque-id.ts';
 
 /** An investigation as Defender shows it, as far as it is of use here. */
 export interface Investigation {
   readonly id: string;
-  /** Whole seconds; one that was only just begun may have none. */
+  /** Whole seconds; one that was only just begun may have none, and one that cannot be read counts as none. */
   readonly startTimeMs: number | undefined;
   readonly endTimeMs: number | undefined;
   /** One of Defender's 18 states, or a new one. */
@@ -16,7 +16,6 @@ export interface Alert {
   readonly id: string;
   readonly createdAtMs: number;
   readonly title: string;
-  readonly detectionSource: string;
   readonly machineId: string | undefined;
   /** Missing until Defender has linked the two. */
   readonly investigationId: string | undefined;
@@ -24,60 +23,93 @@ export interface Alert {
   readonly description: string;
 }
 
-/** Investigations have ids of text, alerts name them by number. */
-const id = z.union([z.string().min(1), z.number().refine(Number.isSafeInteger)]).transform(String);
-const text = z.string().nullish();
-const timeMs = z.string().transform((time, context) => {
-  const ms = Date.parse(time);
-  if (!Number.isNaN(ms)) return ms;
-  context.addIssue('not a time');
-  return z.NEVER;
-});
+/** A row of a list without what it would be known by: an id, and for an alert its time. */
+export interface OddRow {
+  /** When it began or was created, where that can be read. */
+  readonly atMs: number | undefined;
+  /** An alert's, where it can be read. */
+  readonly title: string | undefined;
+  readonly machineId: string | undefined;
+}
 
-export const investigation = z
-  .object({
+/** One row: a record, or one that cannot be used. */
+export type Row<T> =
+  { readonly kind: 'record'; readonly record: T } | { readonly kind: 'odd'; readonly odd: OddRow };
+
+/** One page of an OData list: its rows as they came. */
+export interface Page {
+  readonly rows: readonly unknown[];
+  readonly nextLink: string | undefined;
+}
+
+/** Only a missing id makes a row unreadable: what else is odd about it counts as not told. */
+export function readInvestigation(row: unknown): Row<Investigation> {
+  const id = readOpaqueId(row, 'id');
+  const startTimeMs = readTimeMs(row, 'startTime');
+  const machineId = readText(row, 'machineId');
+  if (id === undefined) return { kind: 'odd', odd: { atMs: startTimeMs, title: undefined, machineId } };
+  const record = {
     id,
-    startTime: timeMs.nullish(),
-    endTime: timeMs.nullish(),
-    state: text,
-    machineId: text,
-    triggeringAlertId: text,
-  })
-  .transform((stored): Investigation => ({
-    id: stored.id,
-    startTimeMs: stored.startTime ?? undefined,
-    endTimeMs: stored.endTime ?? undefined,
-    state: stored.state ?? 'Unknown',
-    machineId: stored.machineId ?? undefined,
-    triggeringAlertId: stored.triggeringAlertId ?? undefined,
-  }));
+    startTimeMs,
+    endTimeMs: readTimeMs(row, 'endTime'),
+    state: readText(row, 'state') ?? 'Unknown',
+    machineId,
+    triggeringAlertId: readOpaqueId(row, 'triggeringAlertId'),
+  };
+  return { kind: 'record', record };
+}
 
-const alert = z
-  .object({
+export function readAlert(row: unknown): Row<Alert> {
+  const id = readOpaqueId(row, 'id');
+  const createdAtMs = readTimeMs(row, 'alertCreationTime');
+  const title = readText(row, 'title');
+  const machineId = readText(row, 'machineId');
+  if (id === undefined || createdAtMs === undefined) {
+    return { kind: 'odd', odd: { atMs: createdAtMs, title, machineId } };
+  }
+  const record = {
     id,
-    alertCreationTime: timeMs,
-    title: text,
-    detectionSource: text,
-    machineId: text,
-    investigationId: id.nullish(),
-    description: text,
-  })
-  .transform((stored): Alert => ({
-    id: stored.id,
-    createdAtMs: stored.alertCreationTime,
-    title: stored.title ?? '',
-    detectionSource: stored.detectionSource ?? '',
-    machineId: stored.machineId ?? undefined,
-    investigationId: stored.investigationId ?? undefined,
-    description: stored.description ?? '',
-  }));
+    createdAtMs,
+    title: title ?? '',
+    machineId,
+    investigationId: readOpaqueId(row, 'investigationId'),
+    description: readText(row, 'description') ?? '',
+  };
+  return { kind: 'record', record };
+}
 
-export const investigationList = listOf(investigation);
-export const alertList = listOf(alert);
+/** @returns `undefined` for what is no page, or does not say whether it is the last one */
+export function readPage(body: unknown): Page | undefined {
+  const rows = member(body, 'value');
+  const nextLink = member(body, '@odata.nextLink') ?? '';
+  if (!Array.isArray(rows) || typeof nextLink !== 'string') return undefined;
+  return { rows, nextLink: nextLink.trim() === '' ? undefined : nextLink };
+}
 
-/** One page of an OData list. */
-function listOf<T extends z.ZodType>(row: T) {
-  return z
-    .object({ value: z.array(row), '@odata.nextLink': z.string().nullish() })
-    .transform((page) => ({ value: page.value, nextLink: page['@odata.nextLink'] ?? undefined }));
+function member(row: unknown, name: string): unknown {
+  if (typeof row !== 'object' || row === null) return undefined;
+  return Object.getOwnPropertyDescriptor(row, name)?.value;
+}
+
+function readText(row: unknown, name: string): string | undefined {
+  const value = member(row, name);
+  const text = typeof value === 'string' ? value.trim() : '';
+  return text === '' ? undefined : text;
+}
+
+/**
+ * To the second at least: what is told by the minute or the day could be a later moment. A time without a zone is in UTC,
+ * as all of Defender's are.
+ */
+const timePattern = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?\s?(Z|[+-]\d\d(?::?\d\d)?)?$/i;
+/** .NET writes the year 1 for a time that was never set; nothing in Defender is older than Defender. */
+const earliestMs = Date.UTC(2000, 0);
+
+function readTimeMs(row: unknown, name: string): number | undefined {
+  const match = timePattern.exec(readText(row, name) ?? '');
+  if (!match) return undefined;
+  const [, date = '', time = '', fraction = '', zone = 'Z'] = match;
+  const offset = /^[+-]/.test(zone) ? `${zone.slice(0, 3)}:${zone.slice(3).replace(':', '') || '00'}` : 'Z';
+  const ms = Date.parse(`${date}T${time}.${fraction.padEnd(3, '0').slice(0, 3)}${offset}`);
+  return ms >= earliestMs ? ms : undefined;
 }

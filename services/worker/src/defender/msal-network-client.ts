@@ -1,10 +1,14 @@
 import type { INetworkModule, NetworkRequestOptions, NetworkResponse } from '@azure/msal-node';
 import { Agent, type Dispatcher } from 'undici';
+import { readAnswer, type BodyFault } from './read-answer.ts';
 import { parseRetryAfter } from './retry-after.ts';
 import { codeOf } from './single-use-connection.ts';
 
 /** Longest answer taken in; tokens with many roles stay under 20 KiB. */
 const maxAnswerBytes = 256 * 1024;
+
+/** The answer is packed in a way that was not asked for and is not known here: a proxy's doing. */
+export const unknownCodingCode = 'unknown_content_coding';
 
 export interface MsalNetworkClientOptions {
   /** https origin of the authority; requests to any other origin are refused, whatever metadata says. */
@@ -39,7 +43,11 @@ export function createMsalNetworkClient(
 ): INetworkModule & { close(): Promise<void> } {
   const { origin } = new URL(options.authorityHost);
   const agent = new Agent({
-    connect: { timeout: options.requestTimeoutMs, ...(options.ca !== undefined && { ca: options.ca }) },
+    connect: {
+      timeout: options.requestTimeoutMs,
+      rejectUnauthorized: true,
+      ...(options.ca !== undefined && { ca: options.ca }),
+    },
     maxResponseSize: maxAnswerBytes,
   });
 
@@ -58,7 +66,8 @@ export function createMsalNetworkClient(
         origin,
         path,
         method,
-        headers: request?.headers ?? {},
+        // Without it any coding would be right (RFC 9110, 12.5.3).
+        headers: { ...request?.headers, 'accept-encoding': 'identity' },
         body,
         signal,
         reset: true,
@@ -77,18 +86,26 @@ export function createMsalNetworkClient(
 }
 
 async function exchange(agent: Agent, request: Dispatcher.RequestOptions): Promise<NetworkResponse<unknown>> {
-  const { statusCode: status, headers, body } = await agent.request(request);
+  const response = await agent.request(request);
+  const { status, headers, body, bodyFault } = await readAnswer(response, { maxBytes: maxAnswerBytes });
+  if (typeof body !== 'object' || body === null) {
+    const clock = { responseDate: headers['date'], nowMs: Date.now() };
+    const retryAfterMs = parseRetryAfter(headers['retry-after'], clock);
+    throw new TokenNetworkError(codeOfFault[bodyFault ?? 'not-json'], { status, retryAfterMs });
+  }
   const flat = Object.fromEntries(
     Object.entries(headers).map(([name, value]) => [name, [value ?? []].flat().join(', ')]),
   );
-  const parsed = parse(await body.text());
-  if (parsed === undefined) {
-    const clock = { responseDate: headers['date'], nowMs: Date.now() };
-    const retryAfterMs = parseRetryAfter(headers['retry-after'], clock);
-    throw new TokenNetworkError('unreadable_answer', { status, retryAfterMs });
-  }
-  return { status, headers: flat, body: parsed };
+  return { status, headers: flat, body };
 }
+
+/** What stands in log, metrics and hold. */
+const codeOfFault: Readonly<Record<BodyFault, string>> = {
+  'cut-off': 'unreadable_answer',
+  'too-long': 'answer_too_long',
+  'unknown-coding': unknownCodingCode,
+  'not-json': 'unreadable_answer',
+};
 
 /** undici looks at a signal only once it is connected, so the clock also races the request. */
 async function withinTime<T>(timeoutMs: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
@@ -108,15 +125,5 @@ async function withinTime<T>(timeoutMs: number, work: (signal: AbortSignal) => P
       : new TokenNetworkError(codeOf(error) ?? 'network_error');
   } finally {
     clearTimeout(timer);
-  }
-}
-
-/** The JSON object, or undefined for anything else, such as the HTML page of a proxy. */
-function parse(text: string): object | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? value : undefined;
-  } catch {
-    return undefined;
   }
 }

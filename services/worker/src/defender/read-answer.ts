@@ -1,59 +1,125 @@
-import { inflateRawSync, unzipSync } from 'node:zlib';
+import { brotliDecompressSync, gunzipSync, inflateRawSync, inflateSync } from 'node:zlib';
 import type { Dispatcher } from 'undici';
+import { isModestJson } from './is-modest-json.ts';
 import type { HeaderValue } from './retry-after.ts';
+import { codeOf } from './single-use-connection.ts';
+
+/** Why a body says nothing. `cut-off`: it broke off, did not end in time or cannot be unpacked. */
+export type BodyFault = 'cut-off' | 'too-long' | 'unknown-coding' | 'not-json';
 
 /** What the server said, as far as it could be read. */
 export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, HeaderValue>>;
-  /** The parsed JSON body; undefined when it was cut off, too long, empty or not JSON. */
+  /** The parsed JSON body; undefined when there is none that can be read. */
   readonly body: unknown;
+  /** Why `body` is undefined. */
+  readonly bodyFault?: BodyFault;
 }
 
-/** Longest body taken in, packed or unpacked. Defender's answers to a start are under 2 KiB. */
+export interface ReadAnswerOptions {
+  /** Blotted out wherever it occurs: some proxies repeat the request's headers in their error pages. */
+  readonly secret?: string;
+  /** Longest body taken in, packed (which the connection must see to) or unpacked. */
+  readonly maxBytes?: number;
+}
+
+/** Defender's answers to a start are under 2 KiB. */
 export const maxAnswerBytes = 64 * 1024;
 
 /**
- * Reads a response to its end. A body that breaks off, does not end in time or is no JSON leaves `body` undefined:
- * the status was received and stays worth classifying. Every occurrence of `secret` is blotted out first, since
- * some proxies repeat the request's headers in their error pages.
+ * Reads a response of Defender or Entra ID to its end: the one place that undoes codings and reads JSON. Whatever is
+ * wrong with the body, the status was received and stays worth classifying. Bytes that are no UTF-8 become U+FFFD, which
+ * stands in no id or token that is accepted, so that a damaged word spoils nothing beside it. Never rejects.
  */
 export async function readAnswer(
   response: Dispatcher.ResponseData,
-  secret: string,
-  maxBytes = maxAnswerBytes,
+  { secret = '', maxBytes = maxAnswerBytes }: ReadAnswerOptions = {},
 ): Promise<Answer> {
-  const redact = (text: string) => text.replaceAll(secret, '[redacted]');
+  const redact = (text: string) => (secret === '' ? text : text.replaceAll(secret, '[redacted]'));
   const headers = Object.fromEntries(
     Object.entries(response.headers).map(([name, value]) => [name, [value ?? []].flat().map(redact)]),
   );
-  const text = await readText(response, maxBytes);
-  return { status: response.statusCode, headers, body: text === undefined ? undefined : parse(redact(text)) };
+  const read = await readBody(response, redact, maxBytes).catch((error: unknown) => faultOf(error));
+  return { status: response.statusCode, headers, ...read };
 }
 
-async function readText(response: Dispatcher.ResponseData, maxBytes: number): Promise<string | undefined> {
+type ReadBody = Pick<Answer, 'body' | 'bodyFault'>;
+
+class UnknownCoding extends Error {
+  override readonly name = 'UnknownCoding';
+}
+
+async function readBody(
+  response: Dispatcher.ResponseData,
+  redact: (text: string) => string,
+  maxBytes: number,
+): Promise<ReadBody> {
+  const packed = Buffer.from(await response.body.arrayBuffer());
+  const codings = [response.headers['content-encoding'] ?? []].flat().join();
+  const bytes = unpack(packed, codings, maxBytes);
+  if (!isModestJson(bytes)) return { body: undefined, bodyFault: 'too-long' };
+  // A mark of byte order is no JSON, but a reader may pass over it (RFC 8259, 8.1); gateways in a row add one each.
+  const text = bytes.toString('utf8').replace(/^\uFEFF+/, '');
   try {
-    const bytes = Buffer.from(await response.body.arrayBuffer());
-    const encoding = [response.headers['content-encoding'] ?? []].flat().join();
-    return unpack(bytes, encoding, maxBytes).toString('utf8');
+    return { body: JSON.parse(redact(text)) as unknown };
   } catch {
-    return undefined;
+    return { body: undefined, bodyFault: 'not-json' };
   }
 }
 
-/** Defender has been seen packing its answers; asking for plain ones is no guarantee. Throws when it cannot unpack. */
-function unpack(bytes: Buffer, encoding: string, maxBytes: number): Buffer {
-  if (encoding === '' || encoding.toLowerCase() === 'identity') return bytes;
-  const limit = { maxOutputLength: maxBytes };
-  // "deflate" is zlib's format by the standard and the bare stream with some servers; the first nibble tells.
-  const bare = encoding.toLowerCase() === 'deflate' && ((bytes[0] ?? 0) & 0x0f) !== 8;
-  return bare ? inflateRawSync(bytes, limit) : unzipSync(bytes, limit);
+function faultOf(error: unknown): ReadBody {
+  const code = codeOf(error);
+  const isTooLong = code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE' || code === 'ERR_BUFFER_TOO_LARGE';
+  const bodyFault = error instanceof UnknownCoding ? 'unknown-coding' : isTooLong ? 'too-long' : 'cut-off';
+  return { body: undefined, bodyFault };
 }
 
-function parse(text: string): unknown {
+type Unpack = (bytes: Buffer, limit: { maxOutputLength: number }) => Buffer;
+
+const unpackBy: Readonly<Record<string, Unpack>> = {
+  identity: (bytes) => bytes,
+  gzip,
+  'x-gzip': gzip,
+  deflate,
+  br: (bytes, limit) => brotliDecompressSync(bytes, limit),
+};
+/** More codings on top of each other than anybody applies; each may cost as much as the body is allowed to be long. */
+const maxCodings = 4;
+
+/**
+ * All requests ask for plain answers, and proxies pack them all the same.
+ *
+ * @throws UnknownCoding, or zlib's error when it cannot unpack or the content is longer than `maxBytes`
+ */
+function unpack(packed: Buffer, codings: string, maxBytes: number): Buffer {
+  const steps = codings
+    .split(',')
+    .map((coding) => coding.trim().toLowerCase())
+    .filter((coding) => coding !== '')
+    .map((coding) => (Object.hasOwn(unpackBy, coding) ? unpackBy[coding] : undefined));
+  if (steps.length > maxCodings) throw new UnknownCoding();
+  let bytes = packed;
+  // The one that was applied last is undone first.
+  for (const step of steps.toReversed()) {
+    if (step === undefined) throw new UnknownCoding();
+    bytes = step(bytes, { maxOutputLength: maxBytes });
+  }
+  return bytes;
+}
+
+/** Some proxies unpack and leave the header as it was. */
+function gzip(bytes: Buffer, limit: { maxOutputLength: number }): Buffer {
+  const isPacked = bytes[0] === 0x1f && bytes[1] === 0x8b;
+  return isPacked ? gunzipSync(bytes, limit) : bytes;
+}
+
+/** zlib's format by the standard, and the bare stream with some servers. */
+function deflate(bytes: Buffer, limit: { maxOutputLength: number }): Buffer {
   try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
+    return inflateSync(bytes, limit);
+  } catch (error) {
+    if (codeOf(error) !== 'Z_DATA_ERROR') throw error;
+    return inflateRawSync(bytes, limit);
   }
 }

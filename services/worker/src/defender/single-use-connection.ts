@@ -71,7 +71,12 @@ export function createSingleUseConnection(options: SingleUseConnectionOptions): 
 
   // No timeout of their own: the call has one clock, which covers connecting, headers and body.
   const connectTcp = buildConnector({ timeout: 0, signal: cancelConnecting.signal });
-  const startTls = buildConnector({ timeout: 0, ...(options.ca !== undefined && { ca: options.ca }) });
+  // No switch of Node's own turns the check of certificates off.
+  const startTls = buildConnector({
+    timeout: 0,
+    rejectUnauthorized: true,
+    ...(options.ca !== undefined && { ca: options.ca }),
+  });
 
   function connector(target: buildConnector.Options, callback: buildConnector.Callback): void {
     if (state !== 'unused') {

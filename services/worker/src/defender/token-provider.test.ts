@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { createMsalNetworkClient } from './msal-network-client.ts';
 import {
   createTokenProvider,
@@ -8,7 +9,13 @@ import {
   type TokenResult,
 } from './token-provider.ts';
 import { makeCertificate, type TestCertificate } from './test-support/certificate.ts';
-import { denied, granted, openTokenEndpoint, type TokenEndpoint } from './test-support/token-endpoint.ts';
+import {
+  denied,
+  granted,
+  openTokenEndpoint,
+  type TokenEndpoint,
+  type TokenReply,
+} from './test-support/token-endpoint.ts';
 
 const secret = 'Abc~very.secret_value-123';
 const minutesMs = (minutes: number) => minutes * 60_000;
@@ -291,6 +298,34 @@ describe('token provider', () => {
       assert.ok(!JSON.stringify([result, logged]).includes(secret));
     });
   }
+
+  for (const [coding, pack] of [
+    ['gzip', gzipSync],
+    ['deflate', deflateSync],
+    ['br', brotliCompressSync],
+  ] as const) {
+    it(`reads what a proxy has packed with ${coding}, which it did not ask for: tokens and errors`, async () => {
+      const packed = ({ status, body }: TokenReply) => ({
+        status,
+        body: pack(`\uFEFF${JSON.stringify(body)}`),
+        headers: { 'content-encoding': coding },
+      });
+      const tokens = provider();
+      entra.reply = () => packed(denied(401, 'invalid_client', 7000222));
+      assert.deepEqual(await tokens.get(), { kind: 'unavailable', permanent: true, code: 'AADSTS7000222' });
+      laterMs = minutesMs(1);
+      entra.reply = () => packed(granted('token-packed'));
+      assert.equal(await tokenOf(tokens.get()), 'token-packed');
+      assert.deepEqual([...new Set(entra.codingsAccepted)], ['identity']);
+    });
+  }
+
+  it('names a coding that it does not know, whatever the status', async () => {
+    for (const status of [200, 401]) {
+      entra.reply = () => ({ status, body: '{}', headers: { 'content-encoding': 'zpaq' } });
+      assert.equal(await tokenOf(provider().get()), 'unknown_content_coding');
+    }
+  });
 
   it('does not repeat what a server writes in place of an error code', async () => {
     entra.reply = (form) => ({ status: 400, body: { error: form.get('client_secret') } });

@@ -1,7 +1,14 @@
-import type { DefenderReader, Reading } from '../defender/defender-reader.ts';
+import type {
+  Alert,
+  DefenderReader,
+  Investigation,
+  OddRow,
+  Reading,
+  Rows,
+} from '../defender/defender-reader.ts';
 import type { TokenProvider } from '../defender/token-provider.ts';
 import type { Paced, ReadPace } from './read-pace.ts';
-import { clockSlackMs, weighEvidence } from './weigh-evidence.ts';
+import { clockSlackMs, manualStartTitle, weighEvidence } from './weigh-evidence.ts';
 import type { DoubtfulCall, Finding } from './weigh-evidence.ts';
 
 /** What a look gave, or why it was none. */
@@ -57,22 +64,37 @@ async function find(
   const ask = async <T>(read: () => Promise<Reading<T>>) => readOrThrow(await pace.ask(read));
 
   const createdSinceMs = sentAtMs - clockSlackMs;
-  const alerts =
+  const alerts: Rows<Alert> =
     cause === 'running'
-      ? []
-      : ((await ask(() => reader.listAlerts(token, { machineId, createdSinceMs }))) ?? []);
-  const byAlerts = weighEvidence(call, { alerts, investigations: [] });
+      ? none
+      : ((await ask(() => reader.listAlerts(token, { machineId, createdSinceMs }))) ?? none);
+  const byAlerts = weighEvidence(call, { alerts: alerts.records, investigations: [] });
   if (byAlerts.kind === 'own' && byAlerts.investigationId !== undefined) return byAlerts;
 
   const startedSinceMs = sentAtMs - longestOpenMs;
-  const investigations =
-    (await ask(() => reader.listInvestigations(token, { machineId, startedSinceMs }))) ?? [];
-  const finding = weighEvidence(call, { alerts, investigations });
-  if (finding.kind === 'nothing' || finding.investigationId !== undefined) return finding;
+  const investigations: Rows<Investigation> =
+    (await ask(() => reader.listInvestigations(token, { machineId, startedSinceMs }))) ?? none;
+  const finding = weighEvidence(call, { alerts: alerts.records, investigations: investigations.records });
+  if (finding.kind === 'nothing') {
+    // What cannot be read may be what is looked for: that proves nothing, and must not lead to another call.
+    if (alerts.odd.some(mayBeOurs) || investigations.odd.length > 0) throw new NotReadable(oddRows);
+    return finding;
+  }
+  if (finding.investigationId !== undefined) return finding;
 
   const { alertId = '' } = finding;
-  const triggered = await ask(() => reader.findInvestigation(token, alertId));
-  return { ...finding, investigationId: triggered?.id };
+  const triggered = await pace.ask(() => reader.findInvestigation(token, alertId));
+  // The alert is as good: an answer of another form must not hide what was found.
+  if (triggered.kind === 'unreadable' && triggered.reason === 'unexpected-answer') return finding;
+  return { ...finding, investigationId: readOrThrow(triggered)?.id };
+}
+
+const none = { records: [], odd: [] };
+const oddRows = { kind: 'unreadable', reason: 'odd-rows' } as const;
+
+/** An alert that is known to be of another kind can have no time and no id, for all we care. */
+function mayBeOurs({ title }: OddRow): boolean {
+  return title === undefined || title === manualStartTitle;
 }
 
 /** @returns `undefined` where Defender says that there is none */

@@ -49,6 +49,19 @@ describe('a call without a readable answer', () => {
       });
     }
 
+    it('is found among rows that cannot be read', async () => {
+      const odd = { kind: 'broken-body', form: 'odd-rows' };
+      await suite.simulator.addFault({ target: 'read', times: null, action: odd });
+      const lost = await suite.lose(madeAndSilent, patient);
+      const { status, investigationId } = await suite.untilOver(lost);
+      await suite.simulator.clearFaults();
+      assert.deepEqual(
+        [status, investigationId],
+        ['started', await suite.simulator.investigationOf(lost.machineId)],
+      );
+      assert.equal(await suite.simulator.callsFor(lost.machineId), 1);
+    });
+
     it('is found for everybody who joined while it was looked up', async () => {
       const lost = await suite.lose(madeAndSilent, patient);
       const { requestId } = await suite.bench.accept({ machineId: lost.machineId });
@@ -172,6 +185,16 @@ describe('a call without a readable answer', () => {
       assert.equal(await suite.simulator.callsFor(lost.machineId), 2);
       assert.equal(await lost.worker.used(), 2);
       assert.deepEqual(await countByLabel(lost.worker.metrics.reconciliations), { retried: 1 });
+    });
+
+    it('is not made again as long as a row that cannot be read might be its investigation', async () => {
+      const odd = { kind: 'broken-body', form: 'odd-rows' };
+      await suite.simulator.addFault({ target: 'read', times: null, action: odd });
+      const lost = await suite.lose(failing, { reconcile: { graceMs: 200, onUnknown: 'fail' } });
+      const request = await suite.untilOver(lost);
+      await suite.simulator.clearFaults();
+      assert.deepEqual([request.status, request.attempts], ['unknown', 1]);
+      assert.equal(await suite.simulator.callsFor(lost.machineId), 1);
     });
 
     it('fails with its code when Defender fails three times', async () => {

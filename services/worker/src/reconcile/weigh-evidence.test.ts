@@ -22,7 +22,6 @@ function alert(fields: Partial<Alert> = {}): Alert {
     id: `alert-${number}`,
     createdAtMs: sentAtMs + 1_000,
     title: manualStartTitle,
-    detectionSource: 'AutomatedInvestigation',
     machineId: 'm',
     investigationId: String(number),
     description: own,

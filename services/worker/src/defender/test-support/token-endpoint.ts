@@ -15,6 +15,8 @@ export interface TokenEndpoint {
   readonly authorityHost: string;
   /** The token requests' forms in order of arrival. */
   readonly posts: URLSearchParams[];
+  /** `accept-encoding` of every request. */
+  readonly codingsAccepted: (string | undefined)[];
   /** What the next requests get; "hang" never answers. */
   reply: (form: URLSearchParams, count: number) => TokenReply | Promise<TokenReply> | 'hang';
   /** Where the metadata says that tokens are to be had, in place of this server. */
@@ -25,6 +27,7 @@ export interface TokenEndpoint {
 /** Entra ID's part: metadata and a token endpoint over TLS on loopback. Gives token-1, token-2, … for an hour. */
 export async function openTokenEndpoint(certificate: TestCertificate): Promise<TokenEndpoint> {
   const server = createServer({ key: certificate.key, cert: certificate.cert }, (request, response) => {
+    endpoint.codingsAccepted.push(request.headers['accept-encoding']?.toString());
     void (request.method === 'GET' ? metadata(response) : issue(request, response));
   });
   server.listen(0, '127.0.0.1');
@@ -33,6 +36,7 @@ export async function openTokenEndpoint(certificate: TestCertificate): Promise<T
   const endpoint: TokenEndpoint = {
     authorityHost,
     posts: [],
+    codingsAccepted: [],
     reply: (_form, count) => granted(`token-${count}`),
     advertisedTokenEndpoint: undefined,
     async close() {
@@ -81,5 +85,5 @@ export function denied(status: number, error: string, number: number, descriptio
 
 function send(response: ServerResponse, { status, body, headers = {} }: TokenReply) {
   response.writeHead(status, { 'content-type': 'application/json', ...headers });
-  response.end(typeof body === 'string' ? body : JSON.stringify(body));
+  response.end(typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body));
 }

@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict';
+import { captureLog } from '../test-support/capture-log.ts';
+import { countByLabel } from '../test-support/count-by-label.ts';
+import { createWorkerMetrics } from '../metrics.ts';
+import { createOddRowReport } from './odd-row-report.ts';
+
+describe('the report of rows that cannot be read', () => {
+  it('counts every one, and says so once a minute for each list', async () => {
+    const { oddRows } = createWorkerMetrics();
+    const { logger, lines } = captureLog();
+    let nowMs = 0;
+    const report = createOddRowReport(oddRows, logger, () => nowMs);
+    for (let i = 0; i < 50; i += 1) report('alerts', { odd: 2, read: 5 });
+    report('investigations', { odd: 1, read: 0 });
+    nowMs = 60_000;
+    report('alerts', { odd: 3, read: 5 });
+    assert.deepEqual(await countByLabel(oddRows), { alerts: 103, investigations: 1 });
+    const told = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+    assert.deepEqual(
+      told.map(({ list, unreadable, read }) => [list, unreadable, read]),
+      [
+        ['alerts', 2, 5],
+        ['investigations', 1, 0],
+        ['alerts', 3, 5],
+      ],
+    );
+  });
+});
