@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
 import { callOutcomes } from './defender/classify-response.ts';
+import { lists } from './defender/defender-reader.ts';
 import { tokenRequestOutcomes } from './defender/token-provider.ts';
 import { createWorkerMetrics } from './metrics.ts';
 import { reconciliationOutcomes } from './reconcile/next-step.ts';
 import { throttleCauses } from './throttle-cause.ts';
 
-/** Our own samples by series, without the buckets of histograms. */
+/** Our own samples by series, without the buckets of histograms and without the version, which is no count. */
 async function samples(): Promise<Map<string, number>> {
   const text = await createWorkerMetrics().registry.metrics();
-  const lines = text.split('\n').filter((line) => /^diq_\w+(?<!_bucket)[ {]/.test(line));
+  const lines = text.split('\n').filter((line) => /^diq_(?!build_info)\w+(?<!_bucket)[ {]/.test(line));
   return new Map(
     lines.map((line) => {
       const end = line.lastIndexOf(' ');
@@ -28,6 +29,7 @@ describe('the metrics of the worker', () => {
       ...callOutcomes.map((outcome) => `diq_defender_calls_total{outcome="${outcome}"}`),
       ...throttleCauses.map((cause) => `diq_defender_throttled_total{cause="${cause}"}`),
       ...reconciliationOutcomes.map((outcome) => `diq_reconciliations_total{outcome="${outcome}"}`),
+      ...lists.map((list) => `diq_defender_rows_unreadable_total{list="${list}"}`),
       ...tokenRequestOutcomes.map((outcome) => `diq_token_requests_total{outcome="${outcome}"}`),
       ...histograms,
       'diq_slot_idle_seconds_total',
