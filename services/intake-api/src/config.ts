@@ -4,7 +4,15 @@ import type { OperationName } from '@diq/contracts/operations.ts';
 import type { LedgerSettings } from '@diq/quota/ledger.ts';
 import type { OrderRules } from '@diq/queue/order.ts';
 import { quotaOf, quotaSettings, reserveOf } from '@diq/quota/quota-settings.ts';
-import { duration, flag, logLevel, port, positiveInt, readSettings } from '@diq/runtime/read-settings.ts';
+import {
+  duration,
+  flag,
+  logLevel,
+  port,
+  positiveInt,
+  readSettings,
+  trimEnv,
+} from '@diq/runtime/read-settings.ts';
 import type { Env } from '@diq/runtime/read-settings.ts';
 import { redisUrl } from '@diq/runtime/redis.ts';
 import { authSettings, authShape } from './auth-settings.ts';
@@ -46,9 +54,11 @@ export interface IntakeSettings {
 }
 
 /** @throws SettingsError with every fault at once. */
-export function readIntakeSettings(env: Env): IntakeSettings {
+export function readIntakeSettings(given: Env): IntakeSettings {
+  const env = trimEnv(given);
   const settings = readSettings(schemaFor(env), env, {
     secrets: ['INTAKE_API_KEYS', 'REDIS_URL', 'CALLBACK_SECRET'],
+    lists: ['INTAKE_API_KEYS', 'INTAKE_ENTRA_AUDIENCE', 'CALLBACK_ALLOWED_HOSTS', 'CALLBACK_SECRET'],
   });
   const operation = settings.DEFENDER_OPERATION;
   return {

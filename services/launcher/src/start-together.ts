@@ -1,5 +1,5 @@
 import type { Lifecycle } from '@diq/runtime/lifecycle.ts';
-import type { Env } from '@diq/runtime/read-settings.ts';
+import { trimEnv, type Env } from '@diq/runtime/read-settings.ts';
 import type { ServiceProcess } from '@diq/runtime/spawn-service.ts';
 import { openService, type OpenServiceOptions } from './open-service.ts';
 import { serviceEnvironment } from './service-environment.ts';
@@ -39,9 +39,8 @@ export const stopAllTimeoutMs = 2 * stopTimeoutMs + redisStopTimeoutMs;
 export async function startTogether(options: StartTogetherOptions): Promise<StartedTogether> {
   const { lifecycle, onLine, onLost } = options;
   const shared = { lifecycle, onLine, onLost };
-  const env = namesRedis(options.env)
-    ? options.env
-    : { ...options.env, REDIS_URL: await openEmbeddedRedis(options) };
+  const given = trimEnv(options.env);
+  const env = namesRedis(given) ? given : { ...given, REDIS_URL: await openEmbeddedRedis(options) };
   const giveUp = new AbortController();
   const open = (service: 'worker' | 'intake-api') =>
     openService(service, {

@@ -52,6 +52,46 @@ describe('the worker configuration', () => {
     return path;
   }
 
+  it('takes a secret without the line end that came along with it, from the environment as from a file', async () => {
+    const expected = { kind: 'secret', secret };
+    for (const end of ['\n', '\r\n', ' ', '\uFEFF']) {
+      assert.deepEqual(credentialOf({ AZURE_CLIENT_SECRET: `${secret}${end}` }), expected);
+      assert.deepEqual(
+        credentialOf({ AZURE_CLIENT_SECRET_FILE: await fileWith(`${secret}${end}`) }),
+        expected,
+      );
+    }
+    const path = '/run/secrets/certificate.pem';
+    assert.deepEqual(credentialOf({ AZURE_CLIENT_CERTIFICATE_PATH: `${path}\n` }), {
+      kind: 'certificate',
+      path,
+    });
+    assert.deepEqual(faulty({ ...withoutCredential, AZURE_CLIENT_SECRET: 'line\nend' }), [
+      'AZURE_CLIENT_SECRET',
+    ]);
+    const file = await fileWith('line\nend');
+    assert.deepEqual(faulty({ ...withoutCredential, AZURE_CLIENT_SECRET_FILE: file }), [
+      'AZURE_CLIENT_SECRET',
+    ]);
+  });
+
+  it('refuses to start where Node checks no certificates, and to leave the check to a parameter of Redis', () => {
+    assert.deepEqual(faulty({ ...complete, NODE_TLS_REJECT_UNAUTHORIZED: '0' }), [
+      'NODE_TLS_REJECT_UNAUTHORIZED',
+    ]);
+    for (const parameter of ['rejectUnauthorized=false', 'tls=insecure', 'ssl_cert_reqs=none'])
+      assert.deepEqual(faulty({ ...complete, REDIS_URL: `rediss://redis.example?${parameter}` }), [
+        'REDIS_URL',
+      ]);
+  });
+
+  it('tells what is wrong with the credential together with all other faults', () => {
+    assert.throws(
+      () => readWorkerConfig({ ...complete, WORKER_PORT: 'x' }, ['AZURE_CLIENT_CERTIFICATE_PATH: expired']),
+      /WORKER_PORT: [^]*AZURE_CLIENT_CERTIFICATE_PATH: expired/,
+    );
+  });
+
   it('refuses an address that names a part of the API, to which the rest would be added', () => {
     for (const path of ['/api', '/API/', '/api/v1.0', '/gateway/api', '/api/machines', '/v1.0']) {
       const faults = faultsOf({ ...complete, DEFENDER_BASE_URL: `https://defender.example${path}` });

@@ -7,6 +7,7 @@ import {
   port,
   readSettings,
   SettingsError,
+  trimEnv,
 } from '@diq/runtime/read-settings.ts';
 import type { Env } from '@diq/runtime/read-settings.ts';
 import { redisUrl } from '@diq/runtime/redis.ts';
@@ -56,11 +57,13 @@ export type WorkerConfig = ReturnType<typeof readWorkerConfig>;
 /**
  * The worker's settings, checked.
  *
+ * @param furtherFaults of what the settings lead to, to be told with the others
  * @throws SettingsError naming every fault at once
  */
-export function readWorkerConfig(env: Env) {
-  const faults: string[] = [];
-  const given = credentialNames.filter((name) => isSet(env, name) || isSet(env, secretFileOf(name)));
+export function readWorkerConfig(untrimmed: Env, furtherFaults: readonly string[] = []) {
+  const env = trimEnv(untrimmed);
+  const faults = [...furtherFaults];
+  const given = credentialsIn(env);
   if (given.length === 0)
     faults.push(`${credentialNames.join(' | ')}: not set (expected exactly one of them)`);
   if (given.length > 1) faults.push(`${given.join(', ')}: set together (expected exactly one of them)`);
@@ -96,6 +99,19 @@ function readOrFaults(env: Env, faults: string[]): z.output<typeof settings> {
     faults.unshift(...error.faults);
   }
   throw new SettingsError(faults);
+}
+
+/** The credential that lies in a file, if it is the only one that is set: to be looked at before the worker starts. */
+export function credentialFileIn(untrimmed: Env): Credential | undefined {
+  const env = trimEnv(untrimmed);
+  const [name, ...others] = credentialsIn(env);
+  const path = env[name ?? ''];
+  if (path === undefined || others.length > 0 || name === 'AZURE_CLIENT_SECRET') return undefined;
+  return { kind: name === 'AZURE_CLIENT_CERTIFICATE_PATH' ? 'certificate' : 'federated', path };
+}
+
+function credentialsIn(env: Env) {
+  return credentialNames.filter((name) => isSet(env, name) || isSet(env, secretFileOf(name)));
 }
 
 function isSet(env: Env, name: string | undefined): boolean {

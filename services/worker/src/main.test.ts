@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { findFreePort } from '@diq/runtime/free-port.ts';
 import { requireRedisServer, startRedisServer, type RedisServer } from '@diq/testing/redis-process.ts';
 import { startWorker, stopAll } from '@diq/testing/service-process.ts';
+import { makeCertificate } from './defender/test-support/certificate.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 
 const identity = { WORKER_HOST: '127.0.0.1', AZURE_TENANT_ID: randomUUID(), AZURE_CLIENT_ID: randomUUID() };
@@ -29,6 +30,28 @@ describe('the worker as a process', () => {
     await rm(folder, { recursive: true });
   });
 
+  it('ends with all faults at once: its settings, its certificate, and how Node is told to check those of others', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'diq-worker-main-'));
+    const path = join(folder, 'certificate.pem');
+    const { key, cert } = await makeCertificate('worker', { to: new Date('2020-01-01T00:00:00Z') });
+    await writeFile(path, `${key}\n${cert}`);
+    const env = {
+      ...identity,
+      AZURE_CLIENT_ID: 'x',
+      REDIS_URL: 'redis://127.0.0.1:1',
+      AZURE_CLIENT_CERTIFICATE_PATH: path,
+      NODE_TLS_REJECT_UNAUTHORIZED: '0',
+    };
+    await assert.rejects(startWorker(env), (error: Error) => {
+      assert.match(error.message, /ended \(78\)/);
+      assert.match(error.message, /NODE_TLS_REJECT_UNAUTHORIZED: /);
+      assert.match(error.message, /AZURE_CLIENT_ID: /);
+      assert.match(error.message, /AZURE_CLIENT_CERTIFICATE_PATH: the certificate has expired/);
+      return true;
+    });
+    await rm(folder, { recursive: true });
+  });
+
   describe('with a Redis of its own', () => {
     let redis: RedisServer;
     before(requireRedisServer);
@@ -45,7 +68,15 @@ describe('the worker as a process', () => {
         // Nobody is there: nothing is to be called.
         DEFENDER_BASE_URL: `http://127.0.0.1:${await findFreePort()}`,
         QUOTA_COLD_START: 'open',
+        HTTPS_PROXY: 'http://user:proxy-password@proxy.example:3128',
       });
+
+    it('says at its start that a proxy is not used, without naming it', async () => {
+      const worker = await start();
+      assert.match(worker.output(), /"level":"warn".*"settings":\["HTTPS_PROXY"\].*proxies are not used/);
+      assert.doesNotMatch(worker.output(), /proxy-password|proxy\.example/);
+      assert.equal((await worker.stop()).code, 0);
+    });
 
     it('warns at its start that this Redis does not keep what it is told', async () => {
       const worker = await start();

@@ -3,8 +3,9 @@ import { listen } from '@diq/runtime/http-server.ts';
 import { createOpsRouter } from '@diq/runtime/ops-routes.ts';
 import { runService } from '@diq/runtime/run-service.ts';
 import { openTracing } from '@diq/runtime/tracing.ts';
-import { readWorkerConfig } from './config.ts';
-import { checkCredential } from './defender/check-credential.ts';
+import { credentialFileIn, readWorkerConfig } from './config.ts';
+import { credentialFaults } from './defender/check-credential.ts';
+import { watchCertificate } from './defender/watch-certificate.ts';
 import type { DrawLoop } from './draw-loop.ts';
 import { createWorkerMetrics } from './metrics.ts';
 import { openWorker } from './worker.ts';
@@ -20,8 +21,8 @@ await runService({
   exit: (code) => process.exit(code),
   stopDeadlineMs,
   async start({ env, logger, lifecycle }) {
-    const config = readWorkerConfig(env);
-    await checkCredential(config.credential);
+    const config = readWorkerConfig(env, await credentialFaults(credentialFileIn(env)));
+    lifecycle.onClose('watch of the certificate', watchCertificate(config.credential, logger));
     const tracing = await openTracing(env, 'worker', logger);
     lifecycle.onClose('traces', () => tracing.close());
     const metrics = createWorkerMetrics();

@@ -37,6 +37,32 @@ describe('readSettings', () => {
     SECRET: z.string().optional(),
   });
 
+  it('reads values without the blanks and line ends around them; what is nothing else is unset', () => {
+    const env = { WORKERS: ' 3\n', HOST: '\tname\r\n', SECRET: '\n', MODE: ' off ', WAIT: ' ' };
+    const read = readSettings(schema, env, { secrets: ['SECRET'] });
+    assert.deepEqual(read, { HTTP_PORT: 8080, WORKERS: 3, WAIT: 3_000, MODE: 'off', HOST: 'name' });
+    assert.equal(readSettings(schema, { ...env, SECRET: 's3cret-value\r\n' }).SECRET, 's3cret-value');
+  });
+
+  it('refuses a control character within a value, without repeating the value', () => {
+    for (const character of ['\n', '\r', '\t', '\u0000', '\u001b', '\u007f', '\u0085', '\u2028']) {
+      const faults = faultsOf(() =>
+        readSettings(
+          schema,
+          { WORKERS: '3', HOST: 'name', SECRET: `s3cret${character}value` },
+          { secrets: ['SECRET'] },
+        ),
+      );
+      assert.deepEqual(faults, ['SECRET: holds a control character, such as a line end (expected none)']);
+    }
+    const list = { WORKERS: '3', HOST: 'one,\n\ttwo\r\n,three' };
+    assert.equal(readSettings(schema, list, { lists: ['HOST'] }).HOST, list.HOST);
+    assert.equal(
+      faultsOf(() => readSettings(schema, { ...list, HOST: 'a\u0000b' }, { lists: ['HOST'] })).length,
+      1,
+    );
+  });
+
   it('returns typed values, with defaults for what is unset', () => {
     const settings = readSettings(schema, { WORKERS: '4', HOST: 'a', UNRELATED: 'x' });
     assert.deepEqual(settings, { HTTP_PORT: 8080, WORKERS: 4, WAIT: 3_000, MODE: 'on', HOST: 'a' });

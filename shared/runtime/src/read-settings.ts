@@ -1,5 +1,7 @@
 import type { z } from 'zod';
+import { insecureNodeFaults } from './insecure-node.ts';
 import { withSecretFiles, type Env } from './secret-file.ts';
+import { trimEnv } from './trim-env.ts';
 
 export {
   duration,
@@ -13,6 +15,7 @@ export {
 } from './setting-kinds.ts';
 export type { DurationBounds } from './setting-kinds.ts';
 export type { Env } from './secret-file.ts';
+export { trimEnv } from './trim-env.ts';
 
 /** The environment does not hold usable settings. The message lists every fault, one per line. */
 export class SettingsError extends Error {
@@ -30,11 +33,14 @@ export class SettingsError extends Error {
 export interface ReadSettingsOptions {
   /** Settings whose value may come from a file named by `NAME_FILE`, and must appear in no message. */
   readonly secrets?: readonly string[];
+  /** Settings in which line ends and tabs may stand, between the entries of a list. */
+  readonly lists?: readonly string[];
 }
 
 /**
- * Checked settings out of the environment. The schema's keys are the names of the variables; one set to the empty
- * string counts as unset. `describe()` on a setting gives the words for what is expected of it.
+ * Checked settings out of the environment, each without blanks and line ends around it. The schema's keys are the names
+ * of the variables; one set to the empty string counts as unset. A control character within a value is a fault: what is
+ * sent with it is refused elsewhere, in words that lead astray. `describe()` on a setting gives the words for what is expected of it.
  *
  * @throws SettingsError with all faults at once.
  */
@@ -44,20 +50,35 @@ export function readSettings<S extends z.ZodObject>(
   options: ReadSettingsOptions = {},
 ): z.output<S> {
   const secrets = options.secrets ?? [];
-  const filled = withSecretFiles(env, secrets);
+  const filled = withSecretFiles(trimEnv(env), secrets);
   const set = Object.fromEntries(
     Object.entries(filled.env).filter(([, value]) => value !== undefined && value !== ''),
   );
   const result = schema.safeParse(set);
-  const faultedNames = new Set(filled.faults.map((fault) => fault.split(':')[0]?.replace(/_FILE$/, '')));
+  const controlled = Object.keys(schema.shape).filter((name) =>
+    hasControlCharacter(set[name], options.lists?.includes(name) ?? false),
+  );
+  const ownFaults = [
+    ...insecureNodeFaults(env),
+    ...filled.faults,
+    ...controlled.map((name) => `${name}: holds a control character, such as a line end (expected none)`),
+  ];
+  const faultedNames = new Set(ownFaults.map((fault) => fault.split(':')[0]?.replace(/_FILE$/, '')));
   const issues = (result.error?.issues ?? [])
     // A secret whose file failed is also "not set"; one fault for one cause.
     .filter((issue) => !faultedNames.has(String(issue.path[0])))
     .map((issue) => writeFault(schema, issue, set));
-  const faults = [...filled.faults, ...issues];
+  const faults = [...ownFaults, ...issues];
   if (faults.length === 0 && result.success) return result.data;
   const secretValues = secrets.map((name) => set[name]).filter((value) => value !== undefined);
   throw new SettingsError([...new Set(faults)].map((fault) => withoutSecrets(fault, secretValues)));
+}
+
+// oxlint-disable-next-line no-control-regex
+const controlCharacter = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
+
+function hasControlCharacter(value: string | undefined, isList: boolean): boolean {
+  return value !== undefined && controlCharacter.test(isList ? value.replaceAll(/[\t\r\n]/g, '') : value);
 }
 
 function writeFault(

@@ -98,7 +98,8 @@ function connect(options: ConnectionOptions, behaviour: Behaviour): Redis {
   const { tls, ...address } = parseRedisUrl(options.settings.url);
   const redisOptions: Behaviour = {
     ...address,
-    ...(tls ? { tls: {} } : {}),
+    // No switch of Node's own turns the check of certificates off.
+    ...(tls ? { tls: { rejectUnauthorized: true } } : {}),
     connectionName: options.name,
     connectTimeout: 5_000,
     // For a server that hangs and never closes its side.

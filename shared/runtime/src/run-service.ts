@@ -1,7 +1,8 @@
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { watchParent } from './parent-watch.ts';
-import { logLevel, SettingsError, type Env } from './read-settings.ts';
+import { unusedProxySettings } from './insecure-node.ts';
+import { logLevel, SettingsError, trimEnv, type Env } from './read-settings.ts';
 
 /** What a started service tells about itself: at least the port it answers on. */
 export type ServiceReady = Readonly<{ port: number; [detail: string]: string | number }>;
@@ -42,7 +43,8 @@ export const settingsExitCode = 78;
  * LOG_LEVEL applies from the first line; an unknown level is left for the service's own settings to refuse.
  */
 export async function runService(options: RunServiceOptions): Promise<void> {
-  const { name, env, exit, start, stopDeadlineMs = 10_000, repeatedSignalMs = 300 } = options;
+  const { name, exit, start, stopDeadlineMs = 10_000, repeatedSignalMs = 300 } = options;
+  const env = trimEnv(options.env);
   const level = logLevel().safeParse(env['LOG_LEVEL']);
   const logger = createLogger({ level: level.success ? level.data : 'info', service: name });
   const lifecycle = createLifecycle({ logger, deadlineMs: stopDeadlineMs });
@@ -54,6 +56,9 @@ export async function runService(options: RunServiceOptions): Promise<void> {
     exit(result === 'clean' ? exitCode : Math.max(exitCode, 1));
   };
   listenForEnd({ env, logger, stop, exit, repeatedSignalMs });
+
+  const proxies = unusedProxySettings(env);
+  if (proxies.length > 0) logger.warn({ settings: proxies }, 'proxies are not used: calls go out directly');
 
   try {
     const ready = await start({ env, logger, lifecycle });

@@ -267,6 +267,17 @@ describe('a callback over TLS', () => {
     assert.equal(receiver.arrivals.length, 1);
   });
 
+  it('reaches nobody whom Node would trust only because its check is turned off', async () => {
+    const given = process.env['NODE_TLS_REJECT_UNAUTHORIZED'];
+    process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = '0';
+    try {
+      assert.deepEqual(await post(url(receiver), { resolve }), { kind: 'no-answer', error: 'unreachable' });
+    } finally {
+      if (given === undefined) delete process.env['NODE_TLS_REJECT_UNAUTHORIZED'];
+      else process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = given;
+    }
+  });
+
   it('is not sent to a private address either', async () => {
     const outcome = await post(url(receiver), { resolve, ca: cert, isAllowedAddress: isPublicAddress });
     assert.deepEqual(outcome, { kind: 'no-answer', error: 'address_not_allowed' });

@@ -15,6 +15,8 @@ export type CredentialErrorCode =
   | 'certificate_incomplete'
   | 'certificate_key_mismatch'
   | 'certificate_not_rsa'
+  | 'certificate_expired'
+  | 'certificate_not_yet_valid'
   | 'federated_token_unreadable';
 
 /** The credential's file cannot be used. Says which file's role and what is wrong, never its content. */
@@ -37,7 +39,7 @@ export async function loadCredential(credential: Credential): Promise<MsalCreden
     return { clientCertificate: parseCertificate(await read(credential.path, 'certificate_unreadable')) };
   }
   const assertion = (await read(credential.path, 'federated_token_unreadable')).trim();
-  if (assertion === '') throw new CredentialError('federated_token_unreadable');
+  if (!/^[\x21-\x7e]+$/.test(assertion)) throw new CredentialError('federated_token_unreadable');
   return { clientAssertion: assertion };
 }
 
@@ -47,6 +49,13 @@ async function read(path: string, code: CredentialErrorCode): Promise<string> {
   } catch {
     throw new CredentialError(code);
   }
+}
+
+/** Until when the certificate is valid; `undefined` for another kind of credential. Rejects like {@link loadCredential}. */
+export async function certificateExpiresAtMs(credential: Credential): Promise<number | undefined> {
+  const { clientCertificate } = await loadCredential(credential);
+  const chain = clientCertificate?.x5c;
+  return chain === undefined ? undefined : Date.parse(new X509Certificate(chain).validTo);
 }
 
 /** The chain goes along as x5c, which lets Entra ID accept a renewed certificate by subject name and issuer. */
@@ -60,6 +69,9 @@ function parseCertificate(pem: string): NonNullable<MsalCredential['clientCertif
   if (!certificate.checkPrivateKey(key)) throw new CredentialError('certificate_key_mismatch');
   // The assertion is signed with PS256.
   if (key.asymmetricKeyType !== 'rsa') throw new CredentialError('certificate_not_rsa');
+  const { validFrom, validTo } = certificate;
+  if (Date.parse(validTo) <= Date.now()) throw new CredentialError('certificate_expired');
+  if (Date.parse(validFrom) > Date.now()) throw new CredentialError('certificate_not_yet_valid');
   return {
     thumbprintSha256: certificate.fingerprint256.replaceAll(':', ''),
     privateKey,

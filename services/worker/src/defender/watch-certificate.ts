@@ -1,0 +1,32 @@
+import type { Logger } from '@diq/runtime/logger.ts';
+import { repeat } from '../repeat.ts';
+import { certificateExpiresAtMs, type Credential } from './load-credential.ts';
+
+const dayMs = 24 * 3_600_000;
+/** Time enough to have another one issued and uploaded. */
+const warnBeforeMs = 30 * dayMs;
+
+/**
+ * Warns at the start, and then every day, of a certificate that expires soon. The file is read each time, so that one which
+ * was replaced warns no more; one that cannot be used is told by the requests for a token.
+ *
+ * @returns what ends it
+ */
+export function watchCertificate(
+  credential: Credential,
+  logger: Pick<Logger, 'warn'>,
+  everyMs = dayMs,
+): () => Promise<void> {
+  if (credential.kind !== 'certificate') return async () => undefined;
+  const look = async (): Promise<void> => {
+    const expiresAtMs = (await certificateExpiresAtMs(credential)) ?? Infinity;
+    const leftMs = expiresAtMs - Date.now();
+    if (leftMs > warnBeforeMs) return;
+    const expiresAt = new Date(expiresAtMs).toISOString();
+    logger.warn(
+      { expiresAt, daysLeft: Math.floor(leftMs / dayMs) },
+      'the certificate for Entra ID expires soon',
+    );
+  };
+  return repeat(everyMs, look, () => undefined);
+}

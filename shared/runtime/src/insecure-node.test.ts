@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { z } from 'zod';
+import { insecureNodeFaults, unusedProxySettings } from './insecure-node.ts';
+import { readSettings } from './read-settings.ts';
+
+describe('what Node itself is told', () => {
+  it('may not turn off the check of certificates', () => {
+    for (const value of ['0', ' 0\n']) {
+      const [fault = '', ...others] = insecureNodeFaults({ NODE_TLS_REJECT_UNAUTHORIZED: value }, []);
+      assert.match(fault, /^NODE_TLS_REJECT_UNAUTHORIZED: .*\(expected unset; .*NODE_EXTRA_CA_CERTS\)$/);
+      assert.deepEqual(others, []);
+    }
+  });
+
+  it('may not weaken connections by a switch, in NODE_OPTIONS or on the command line', () => {
+    for (const NODE_OPTIONS of [
+      '--tls-keylog=/tmp/keys',
+      '--trace-warnings --tls-keylog /tmp/keys',
+      '"--tls-keylog=x y"',
+    ])
+      assert.match(insecureNodeFaults({ NODE_OPTIONS }, []).join(), /^NODE_OPTIONS: --tls-keylog /);
+    assert.match(insecureNodeFaults({}, ['--insecure-http-parser']).join(), /^node --insecure-http-parser: /);
+  });
+
+  it('is otherwise left alone', () => {
+    const env = {
+      NODE_TLS_REJECT_UNAUTHORIZED: '1',
+      NODE_OPTIONS: '--max-old-space-size=200 --tls-keylogger',
+    };
+    assert.deepEqual(insecureNodeFaults(env, ['--import', 'x']), []);
+    assert.deepEqual(insecureNodeFaults({ NODE_TLS_REJECT_UNAUTHORIZED: '' }, []), []);
+  });
+
+  it('is told with the faults of all other settings', () => {
+    assert.throws(
+      () => readSettings(z.object({ PORT: z.string() }), { NODE_TLS_REJECT_UNAUTHORIZED: '0' }),
+      /^SettingsError: NODE_TLS_REJECT_UNAUTHORIZED: .*\nPORT: not set/,
+    );
+  });
+
+  it('may name a proxy, which is not used', () => {
+    assert.deepEqual(unusedProxySettings({ https_proxy: 'http://proxy', HTTPS_PROXY: '', NO_PROXY: 'x' }), [
+      'https_proxy',
+    ]);
+  });
+});
