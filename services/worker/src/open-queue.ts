@@ -1,6 +1,7 @@
 import type { KeySpaceOwner } from '@diq/contracts/key-space.ts';
 import { keySpace as keySpaceOf } from '@diq/contracts/key-space.ts';
 import { createDispatchStore } from '@diq/queue/dispatch-store.ts';
+import { createTurnPassing } from '@diq/queue/pass-turns.ts';
 import { createRequestLog } from '@diq/queue/request-log.ts';
 import { createTicketQueue } from '@diq/queue/ticket-queue.ts';
 import { createLedger } from '@diq/quota/ledger.ts';
@@ -51,6 +52,7 @@ export async function openQueue({ redis, owner, quota, retentionMs, logger, life
     keySpace,
     // Long enough that no call outlives its ticket's lock, even if the lock is never renewed.
     lockMs: 2 * quota.callTimeoutMs,
+    passTurns: createTurnPassing(redis.ledger, keySpace, tickets),
     onError: queueOutage.failed,
   });
   lifecycle.onClose('ticket drawer', () => drawer.close());

@@ -16,7 +16,9 @@ describe('ticket drawer on a Redis that hangs', () => {
     const { logger } = captureLog();
     const redis = openBlockingConnection({ settings: { url: server.url }, name: 'test', logger });
     const onError = () => undefined;
-    const drawer = await createTicketDrawer({ redis, keySpace: 'test:{hung}', lockMs: 10_000, onError });
+    const passTurns = async () => undefined;
+    const about = { redis, keySpace: 'test:{hung}', lockMs: 10_000 };
+    const drawer = await createTicketDrawer({ ...about, passTurns, onError });
     assert.equal(await drawer.draw(), undefined);
     await server.kill('SIGSTOP');
     const drawing = drawer.draw().catch(onError);

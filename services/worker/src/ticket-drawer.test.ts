@@ -21,6 +21,17 @@ describe('ticket drawer', () => {
     assert.equal(await worker.drawer.draw(), undefined);
   });
 
+  it('draws of each caller in turn, however many sources it names behind what it had asked', async () => {
+    const worker = await suite.openWorker();
+    for (let i = 0; i < 6; i += 1) await suite.bench.accept({}, 'many');
+    for (let i = 0; i < 6; i += 1) await suite.bench.accept({ source: `new-${i}` }, 'many');
+    const few: string[] = [];
+    for (let i = 0; i < 4; i += 1) few.push((await suite.bench.accept({}, 'few')).dispatchId);
+    const drawn = [];
+    for (let i = 0; i < 8; i += 1) drawn.push((await drawFrom(worker)).dispatchId);
+    assert.equal(drawn.filter((id) => few.includes(id)).length, 4);
+  });
+
   it('gives one ticket to one worker', async () => {
     const [one, other] = await Promise.all([suite.openWorker(), suite.openWorker()]);
     await suite.bench.accept();

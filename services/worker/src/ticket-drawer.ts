@@ -29,6 +29,8 @@ export interface TicketDrawerOptions {
   keySpace: string;
   /** After this long without a sign of life of the worker that drew it, a ticket goes back to the queue. */
   lockMs: number;
+  /** Sees to it that what is next has the turn of its caller; see `createTurnPassing`. */
+  passTurns(): Promise<void>;
   onError(error: unknown): void;
 }
 
@@ -62,6 +64,7 @@ export async function createTicketDrawer(options: TicketDrawerOptions): Promise<
 
   return {
     async draw() {
+      await options.passTurns();
       const token = randomUUID();
       const job = await worker.getNextJob(token, { block: false });
       if (!job) return undefined;

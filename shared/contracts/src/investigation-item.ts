@@ -57,7 +57,9 @@ const shareable = {
     .overwrite(wholeCharacters),
   priority: z
     .enum(priorities, { error: `must be one of ${priorities.join(', ')}` })
-    .describe('How much sooner it goes. First come, first served within a class; sources take turns.'),
+    .describe(
+      'How much sooner it goes. Within a class callers take turns, and the sources of a caller within its turns.',
+    ),
   notAfter: z.iso
     .datetime({ offset: true, error: 'must be an ISO 8601 time with a zone, such as 2026-11-30T08:00:00Z' })
     .transform((text) => new Date(text).toISOString())
@@ -69,7 +71,7 @@ const shareable = {
     .min(1, 'must not be empty')
     .max(128, 'must have at most 128 characters')
     .overwrite(wholeCharacters)
-    .describe('Who asks: a platform, a playbook. Without one it is the API key.'),
+    .describe('For whom the caller asks: a playbook, a team. Sources take turns within their caller.'),
   correlation: correlation.describe('Given back with the request: incident, case, run.'),
   strict: z
     .boolean({ error: 'must be true or false' })

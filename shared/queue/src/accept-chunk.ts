@@ -14,8 +14,8 @@ export interface NewRequest {
   /** JSON of what the caller asked; it never changes. */
   doc: string;
   priority: Priority;
-  /** Whose turn it uses, see `turnOf`. */
-  turnOf: string;
+  /** Whose turns it uses, see `flowOf`. */
+  flow: string;
   notAfterMs: number | undefined;
   source?: string | undefined;
   /** Where its caller wants to be told of its end. */
@@ -126,15 +126,14 @@ export function createAcceptChunk(
 }
 
 function argumentsOf(request: NewRequest): (string | number)[] {
-  const { id, machineId, doc, newDispatchId, priority, turnOf, notAfterMs, source, callback, force } =
-    request;
+  const { id, machineId, doc, newDispatchId, priority, flow, notAfterMs, source, callback, force } = request;
   return [
     id,
     machineId,
     doc,
     newDispatchId,
     priority,
-    turnOf,
+    flow,
     notAfterMs ?? '',
     source ?? '',
     callback ?? '',

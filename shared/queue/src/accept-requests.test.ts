@@ -246,7 +246,7 @@ describe('request intake', () => {
         at: arrivedAtMs,
       }),
       priority: 'medium',
-      turnOf: 'source:test',
+      flow: 'source:test',
       notAfterMs: arrivedAtMs + 1_000,
     }));
     const send = (batchId = '') =>

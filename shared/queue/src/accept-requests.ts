@@ -8,7 +8,7 @@ import type { BacklogBounds } from './backlog-room.ts';
 import { openBatch, refuseInBatch, sealBatch, storedRefusal } from './batch-record.ts';
 import { tailOf } from './batch-tail.ts';
 import { freshIds } from './request-ids.ts';
-import { defaultOrderRules, turnOf } from './order.ts';
+import { defaultOrderRules, flowOf } from './order.ts';
 import type { RequestIds } from './request-ids.ts';
 import { createTicketLift } from './lift-tickets.ts';
 import type { Ticket, TicketQueue } from './ticket-queue.ts';
@@ -190,7 +190,7 @@ function newRequest(
     machineId: item.machineId,
     doc: JSON.stringify({ ...asked, at: nowMs, trace }),
     priority: item.priority,
-    turnOf: turnOf(item.source, caller),
+    flow: flowOf(item.source, caller),
     notAfterMs: item.notAfter === undefined ? undefined : Date.parse(item.notAfter),
     source: item.source,
     callback: callbackUrl,

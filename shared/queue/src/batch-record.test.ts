@@ -89,7 +89,7 @@ async function openUnsealedBatch(store: TestStore): Promise<void> {
     machineId: machine(9),
     doc,
     priority: 'medium' as const,
-    turnOf: '',
+    flow: '',
     notAfterMs: undefined,
   };
   const chunk = { requests: [request], batchId: 'batch-9', nowMs: arrivedAtMs };

@@ -44,7 +44,8 @@ describe('requests for one machine', () => {
       assert.equal(await placeOf(waiting), 1);
       const dispatch = await store.dispatchOf(waiting);
       assert.equal(dispatch.priority, 'critical');
-      const fresh = await accept({ machineId: machine(3), priority: 'critical', source: 'else' });
+      const asked = item({ machineId: machine(3), priority: 'critical' });
+      const fresh = await store.intake.acceptOne(asked, arrivedAtMs, undefined, 'somebody else');
       assert.equal((await store.dispatchOf(fresh.id)).rank, dispatch.rank);
     });
 

@@ -17,17 +17,17 @@ export const defaultHeadStartMs: HeadStarts = {
 /** What the scripts go by that give a dispatch its place; see `lua/order.lua`. */
 export interface OrderRules {
   headStartMs: HeadStarts;
-  /** How far apart the turns of one source are; 0: no turns, first come first served within a class. */
+  /** How far apart the turns of one caller are; 0: no turns, first come first served within a class. */
   intervalMs: number;
   /** Ranks are so far apart. */
   stepMs: number;
-  /** For how long a source that is new can at most go before those that wait. */
+  /** For how long a caller that is new can at most go before those that wait. */
   longestLagMs: number;
 }
 
 export interface OrderSettings {
   headStartMs: HeadStarts;
-  /** Whether the sources of a class take turns. */
+  /** Whether callers take turns within a class, and sources within a caller. */
   fairSources: boolean;
   limit: number;
   windowMs: number;
@@ -39,7 +39,7 @@ export interface OrderSettings {
  */
 const stepMs = minuteMs;
 
-/** A source's turns are as far apart as slots are: alone in the queue it is neither favoured nor put off. */
+/** A caller's turns are as far apart as slots are: alone in the queue it is neither favoured nor put off. */
 export function orderRules({ headStartMs, fairSources, limit, windowMs }: OrderSettings): OrderRules {
   const intervalMs = fairSources ? Math.max(stepMs, Math.floor(windowMs / limit)) : 0;
   return { headStartMs, intervalMs, stepMs, longestLagMs: dayMs };
@@ -52,7 +52,16 @@ export const defaultOrderRules = orderRules({
   windowMs: hourMs,
 });
 
-/** Whose turn a request uses: its source's, or that of whoever sent it where it names none. */
-export function turnOf(source: string | undefined, caller: string | undefined): string {
-  return source === undefined ? `caller:${caller ?? ''}` : `source:${source}`;
+/**
+ * Whose turns a request uses: those of its caller first, and among that caller's those of its source. A name is a source
+ * of its caller alone. Callers' names hold no NUL.
+ */
+export function flowOf(source: string | undefined, caller: string | undefined): string {
+  return `${caller ?? ''}\0${source ?? ''}`;
+}
+
+/** The caller of a flow and its source, '' for none. */
+export function partsOfFlow(flow: string): [caller: string, source: string] {
+  const at = flow.indexOf('\0');
+  return at < 0 ? [flow, ''] : [flow.slice(0, at), flow.slice(at + 1)];
 }

@@ -123,7 +123,7 @@ function isLifted({ rank }: Ranked, dispatch: OpenDispatch): boolean {
 }
 
 /** How many of these ascending numbers are less than this one. */
-function countBelow(ascending: readonly number[], bound: number): number {
+export function countBelow(ascending: readonly number[], bound: number): number {
   let [low, high] = [0, ascending.length];
   while (low < high) {
     const middle = (low + high) >> 1;

@@ -1,12 +1,15 @@
 import { priorities } from '@diq/contracts/priority.ts';
 import type { Priority } from '@diq/contracts/priority.ts';
 import type { OrderRules } from './order.ts';
+import { countBelow } from './place-in-order.ts';
 
-/** How far the line of a class is, as `lua/order.lua` keeps it. */
+/** How far the line of a class is for one caller, as `lua/order.lua` keeps it. */
 export interface Line {
   waiting: number;
   begunMs: number | undefined;
-  /** Whose turn → the tag that the next dispatch gets at the earliest. Only what is asked for need be there. */
+  /** The caller's turn. */
+  nextMs: number;
+  /** Source, '' for none → the tag that its next dispatch gets at the earliest; at least those behind `floorOf`. */
   turns: Map<string, number>;
 }
 
@@ -23,46 +26,60 @@ export interface Standing {
   rank: number;
 }
 
-/** Gives ranks as `lua/order.lua` would, to one request after the other, and writes nothing. */
+/** Gives ranks as `lua/order.lua` would, to one request of a caller after the other, and writes nothing. */
 export interface PreviewLine {
   /** For a request that gets a dispatch of its own. */
-  enter(priority: Priority, turnOf: string): Standing;
+  enter(priority: Priority, source: string): Standing;
   /** For a request that joins a dispatch: where that stands afterwards. */
-  lift(standing: Standing, priority: Priority, turnOf: string): Standing;
+  lift(standing: Standing, priority: Priority, source: string): Standing;
 }
 
 const dayMs = 24 * 3_600_000;
 const highestRank = 2_097_151;
 
 export function createPreviewLine(rules: OrderRules, { epochMs, lines }: Lines, nowMs: number): PreviewLine {
-  const { headStartMs, intervalMs, stepMs, longestLagMs } = rules;
-  const beginsAtMs = epochMs ?? nowMs - headStartMs.critical - longestLagMs - dayMs;
+  const { headStartMs, intervalMs, stepMs } = rules;
+  const beginsAtMs = epochMs ?? nowMs - headStartMs.critical - rules.longestLagMs - dayMs;
 
   function rankOf(priority: Priority, tagMs: number): number {
     const rank = Math.floor((tagMs - headStartMs[priority] - beginsAtMs) / stepMs);
     return Math.max(1, Math.min(highestRank, rank));
   }
 
-  function lagOf(priority: Priority): number {
-    const moreUrgent = priorities[priorities.indexOf(priority) - 1];
-    if (moreUrgent === undefined) return longestLagMs;
-    const gapMs = headStartMs[moreUrgent] - headStartMs[priority] - stepMs;
-    return Math.max(0, Math.min(longestLagMs, gapMs));
+  /** By class, the turns of all sources, ascending. */
+  const sorted = new Map(
+    [...lines].map(([priority, { turns }]) => [priority, [...turns.values()].toSorted((a, b) => a - b)]),
+  );
+
+  function countBehind(priority: Priority, turnMs: number): number {
+    const turns = sorted.get(priority) ?? [];
+    return turns.length - countBelow(turns, turnMs + 1);
   }
 
-  function nextTag(priority: Priority, turnOf: string): number {
+  function nextTag(priority: Priority, source: string): number {
     const line = lines.get(priority);
     if (intervalMs === 0 || !line) return nowMs;
     if (line.waiting <= 0) {
       line.turns.clear();
-      line.begunMs = nowMs;
-      return nowMs;
+      sorted.set(priority, []);
+      Object.assign(line, { begunMs: nowMs, nextMs: 0 });
     }
-    return Math.max(line.begunMs ?? nowMs, nowMs - lagOf(priority), line.turns.get(turnOf) ?? 0);
+    const floorMs = floorOf(rules, priority, line, nowMs);
+    const turnMs = line.turns.get(source) ?? 0;
+    if (turnMs > floorMs) return turnMs + countBehind(priority, turnMs) * intervalMs;
+    const others = countBehind(priority, floorMs);
+    return others === 0 ? floorMs : floorMs + others * intervalMs - stepMs;
   }
 
-  function takeTurn(priority: Priority, turnOf: string, tagMs: number): void {
-    lines.get(priority)?.turns.set(turnOf, tagMs + intervalMs);
+  function takeTurn(priority: Priority, source: string, tagMs: number): void {
+    const line = lines.get(priority);
+    if (intervalMs === 0 || !line) return;
+    const turns = sorted.get(priority) ?? [];
+    const oldMs = line.turns.get(source);
+    if (oldMs !== undefined) turns.splice(countBelow(turns, oldMs), 1);
+    const newMs = tagMs + intervalMs;
+    turns.splice(countBelow(turns, newMs), 0, newMs);
+    line.turns.set(source, newMs);
   }
 
   function countWaiting(priority: Priority, by: number): void {
@@ -71,17 +88,17 @@ export function createPreviewLine(rules: OrderRules, { epochMs, lines }: Lines, 
   }
 
   return {
-    enter(priority, turnOf) {
-      const tagMs = nextTag(priority, turnOf);
-      takeTurn(priority, turnOf, tagMs);
+    enter(priority, source) {
+      const tagMs = nextTag(priority, source);
+      takeTurn(priority, source, tagMs);
       countWaiting(priority, 1);
       return { priority, tagMs, rank: rankOf(priority, tagMs) };
     },
-    lift(old, priority, turnOf) {
-      const freshMs = nextTag(priority, turnOf);
+    lift(old, priority, source) {
+      const freshMs = nextTag(priority, source);
       const oldPlaceMs = old.tagMs - headStartMs[old.priority];
       const placeMs = Math.min(freshMs - headStartMs[priority], oldPlaceMs);
-      if (placeMs < oldPlaceMs) takeTurn(priority, turnOf, freshMs);
+      if (placeMs < oldPlaceMs) takeTurn(priority, source, freshMs);
       const isMoreUrgent = priorities.indexOf(priority) < priorities.indexOf(old.priority);
       const lifted = isMoreUrgent ? priority : old.priority;
       const tagMs = placeMs + headStartMs[lifted];
@@ -92,4 +109,22 @@ export function createPreviewLine(rules: OrderRules, { epochMs, lines }: Lines, 
       return { priority: lifted, tagMs, rank: Math.min(old.rank, rankOf(lifted, tagMs)) };
     },
   };
+}
+
+/** The tag before which no new one of the caller lies: where the line is, or its turn. */
+export function floorOf(
+  rules: OrderRules,
+  priority: Priority,
+  { begunMs, nextMs }: Pick<Line, 'begunMs' | 'nextMs'>,
+  nowMs: number,
+): number {
+  return Math.max(begunMs ?? nowMs, nowMs - lagOf(rules, priority), nextMs);
+}
+
+/** How far behind its arrival a tag of this class may lie. */
+function lagOf({ headStartMs, longestLagMs, stepMs }: OrderRules, priority: Priority): number {
+  const moreUrgent = priorities[priorities.indexOf(priority) - 1];
+  if (moreUrgent === undefined) return longestLagMs;
+  const gapMs = headStartMs[moreUrgent] - headStartMs[priority] - stepMs;
+  return Math.max(0, Math.min(longestLagMs, gapMs));
 }

@@ -3,9 +3,9 @@ import { priorities } from '@diq/contracts/priority.ts';
 import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
 import type { AcceptRules } from './accept-chunk.ts';
 import { defaultMaxJoined } from './accept-requests.ts';
-import { defaultOrderRules, turnOf } from './order.ts';
+import { defaultOrderRules } from './order.ts';
 import type { Candidate, OrderSnapshot } from './place-in-order.ts';
-import { createPreviewLine } from './preview-line.ts';
+import { createPreviewLine, floorOf } from './preview-line.ts';
 import type { Standing } from './preview-line.ts';
 import { createPreviewReader } from './read-preview.ts';
 import type { KnownDispatch, RecentStart } from './read-preview.ts';
@@ -42,16 +42,16 @@ export function createRequestPreview(
     countWaiting: () => tickets.countReady(),
     async read(items, nowMs, caller) {
       const machineIds = [...new Set(items.map(({ machineId }) => machineId))];
-      const turns = new Map(
+      const sources = new Map(
         priorities.map((priority) => {
           const ofClass = items.filter((item) => item.priority === priority);
-          return [priority, [...new Set(ofClass.map(({ source }) => turnOf(source, caller)))]] as const;
+          return [priority, [...new Set(ofClass.map(({ source = '' }) => source))]] as const;
         }),
       );
       const [known, recent, lines] = await Promise.all([
         reader.openDispatches(machineIds),
         reuseWindowMs > 0 ? reader.recentStarts(machineIds) : new Map<string, RecentStart>(),
-        reader.lines(turns),
+        reader.lines(caller ?? '', sources, (priority, line) => floorOf(order, priority, line, nowMs)),
       ]);
       const line = createPreviewLine(order, lines, nowMs);
       const opened = new Map<string, KnownDispatch | (Standing & { joined: number })>(known);
@@ -65,8 +65,9 @@ export function createRequestPreview(
             aside: { kind: 'reused', with: start.with, investigationId: start.investigationId },
           };
         if (dispatch && dispatch.joined >= maxJoined) return { machineId, aside: { kind: 'full' } };
-        const turn = turnOf(source, caller);
-        const standing = dispatch ? line.lift(dispatch, priority, turn) : line.enter(priority, turn);
+        const standing = dispatch
+          ? line.lift(dispatch, priority, source ?? '')
+          : line.enter(priority, source ?? '');
         const joined = dispatch ? dispatch.joined + 1 : 0;
         opened.set(machineId, { ...dispatch, ...standing, joined });
         const lifts = dispatch !== undefined && standing.rank < dispatch.rank;

@@ -27,13 +27,19 @@ export interface PreviewReader {
   /** By machine. */
   openDispatches(machineIds: readonly string[]): Promise<Map<string, KnownDispatch>>;
   recentStarts(machineIds: readonly string[]): Promise<Map<string, RecentStart>>;
-  /** The lines of all classes, with the turns that are named. */
-  lines(turnsOf: ReadonlyMap<Priority, readonly string[]>): Promise<Lines>;
+  /** The lines of all classes for this caller, with the turns of the sources that are named. */
+  lines(
+    caller: string,
+    sources: ReadonlyMap<Priority, readonly string[]>,
+    floorOf: (priority: Priority, line: Line) => number,
+  ): Promise<Lines>;
   countUpTo(ranks: readonly number[]): Promise<number[]>;
 }
 
 /** Commands per pipeline. */
 const chunkSize = 500;
+/** Turns read of a caller's sources in one class. With more, the preview is as if it had no others. */
+const maxSources = 10_000;
 
 const dispatchReply = z.object({
   first: z.string(),
@@ -73,9 +79,13 @@ export function createPreviewReader(
     });
   }
 
-  async function turnsIn(priority: Priority, sources: readonly string[]): Promise<Map<string, number>> {
+  async function turnsIn(
+    priority: Priority,
+    caller: string,
+    sources: readonly string[],
+  ): Promise<Map<string, number>> {
     const scores = await inChunks(sources, async (chunk) =>
-      texts.parse(await redis.zmscore(keys.turns(priority), ...chunk)),
+      texts.parse(await redis.zmscore(keys.sourceTurns(priority, caller), ...chunk)),
     );
     return new Map(
       sources.flatMap((source, i) => {
@@ -110,24 +120,38 @@ export function createPreviewReader(
       });
       return new Map(rows);
     },
-    async lines(turnsOf) {
+    async lines(caller, sources, floorOf) {
       const pipeline = redis.pipeline();
       for (const key of [keys.waiting, keys.sending, keys.reconciling]) pipeline.zcard(key);
-      const [order, open, ...turns] = await Promise.all([
+      for (const priority of priorities) pipeline.zscore(keys.turns(priority), caller);
+      const [order, counts, ...turns] = await Promise.all([
         redis.hgetall(keys.order),
         repliesOf(pipeline),
-        ...priorities.map((priority) => turnsIn(priority, turnsOf.get(priority) ?? [])),
+        ...priorities.map((priority) => turnsIn(priority, caller, sources.get(priority) ?? [])),
       ]);
-      const isEmpty = open.every((count) => count === 0);
+      const isEmpty = counts.slice(0, 3).every((count) => count === 0);
       const fields: Record<string, string> = isEmpty ? {} : order;
       const lines = priorities.map((priority, i): [Priority, Line] => [
         priority,
         {
           waiting: Number(fields[`waiting:${priority}`] ?? 0),
           begunMs: optionalNumber(fields[`begun:${priority}`]),
+          nextMs: Number(counts[3 + i] ?? 0),
           turns: turns[i] ?? new Map<string, number>(),
         },
       ]);
+      // Of all other sources those that are ahead of the caller's present turn count.
+      const reading = redis.pipeline();
+      for (const [priority, line] of lines) {
+        const behind = `(${floorOf(priority, line)}`;
+        const key = keys.sourceTurns(priority, caller);
+        reading.zrange(key, behind, '+inf', 'BYSCORE', 'LIMIT', 0, maxSources, 'WITHSCORES');
+      }
+      const others = z.array(z.array(z.string())).parse(await repliesOf(reading));
+      for (const [i, [, line]] of lines.entries()) {
+        const found = others[i] ?? [];
+        for (let j = 0; j < found.length; j += 2) line.turns.set(found[j] ?? '', Number(found[j + 1]));
+      }
       return { epochMs: optionalNumber(fields['epoch']), lines: new Map(lines) };
     },
     countUpTo: (ranks) => inChunks(ranks, (chunk) => tickets.countUpTo(chunk)),

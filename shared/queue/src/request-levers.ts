@@ -8,7 +8,7 @@ import { auditScriptFile, entryOf } from './audit-log.ts';
 import type { Actor } from './audit-log.ts';
 import type { MovedRequests } from './dispatch-store.ts';
 import { createTicketLift } from './lift-tickets.ts';
-import { turnOf } from './order.ts';
+import { flowOf } from './order.ts';
 import type { OrderRules } from './order.ts';
 import { movingKeys, storeKeys } from './store-keys.ts';
 import { docFields, joinDoc } from './stored-doc.ts';
@@ -113,7 +113,7 @@ function changed(known: string, { priority, notAfter }: RequestChange, actor: Ac
       ...(deadline === undefined ? {} : { notAfter: deadline }),
     }),
     notAfterMs: deadline === undefined ? undefined : Date.parse(deadline),
-    turn: turnOf(asked.source, actor.name),
+    turn: flowOf(asked.source, actor.name),
     arrivedAtMs: asked.at,
   };
 }

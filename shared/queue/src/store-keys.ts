@@ -19,8 +19,10 @@ export function storeKeys(keySpace: string) {
     deadlines: `${keySpace}:deadlines`,
     /** Hash: how far the line of each class is, how many dispatches of it wait, and where the ranks begin. */
     order: `${keySpace}:order`,
-    /** Sorted set: source → the tag that its next dispatch of this class gets at the earliest. */
+    /** Sorted set: caller → the tag that its next dispatch of this class is drawn with at the earliest. */
     turns: (priority: string) => `${keySpace}:turns:${priority}`,
+    /** Sorted set: source of this caller → the tag that its next dispatch of this class gets at the earliest. */
+    sourceTurns: (priority: string, caller: string) => `${keySpace}:turns:${priority}:${caller}`,
     /** List: ids of requests, and `batch:<id>`, whose callback is due. */
     callbacksDue: `${keySpace}:callbacks:due`,
     /** String: JSON of the investigation that was started last on this machine, for a day. */

@@ -14,7 +14,7 @@ const minuteMs = 60_000;
 const token = 'drawer';
 const line = emptyLine(defaultOrderRules, arrivedAtMs);
 const orderRank = (nowMs: number, priority: Priority) =>
-  nextPlace(line, defaultOrderRules, { priority, turnOf: '', nowMs }).rank;
+  nextPlace(line, defaultOrderRules, { priority, flow: '', nowMs }).rank;
 const ticket = (dispatchId: string, rank = 1) => ({ dispatchId, rank });
 
 describe('ticket queue', () => {

@@ -15,8 +15,11 @@ export interface Bench {
   readonly keySpace: string;
   readonly keys: ReturnType<typeof storeKeys>;
   readonly redis: Redis;
-  /** Records one request. @returns its id and its dispatch's */
-  accept(item?: Partial<InvestigationItem>): Promise<{ requestId: string; dispatchId: string }>;
+  /** Records one request of this caller. @returns its id and its dispatch's */
+  accept(
+    item?: Partial<InvestigationItem>,
+    caller?: string,
+  ): Promise<{ requestId: string; dispatchId: string }>;
   /** The request as its caller would read it. */
   read(requestId: string): Promise<RequestDocument>;
   /** Ends all holds and forgets foreign use of the quota without waiting for it, as time would. */
@@ -50,9 +53,9 @@ export async function openBench(url: string): Promise<Bench> {
     keySpace,
     keys,
     redis,
-    async accept(item = {}) {
+    async accept(item = {}, caller) {
       const whole = { machineId: newMachineId(), comment: 'why', priority: 'medium' as const, ...item };
-      const { id } = await intake.acceptOne(whole, Date.now());
+      const { id } = await intake.acceptOne(whole, Date.now(), undefined, caller);
       return { requestId: id, dispatchId: (await reader.findRequest(id))?.dispatchId ?? '' };
     },
     async read(requestId) {

@@ -1,4 +1,5 @@
 import { createDispatchStore, type Dispatch, type DispatchStore } from '@diq/queue/dispatch-store.ts';
+import { createTurnPassing } from '@diq/queue/pass-turns.ts';
 import { createTicketQueue, type TicketQueue } from '@diq/queue/ticket-queue.ts';
 import { createPermitLimiter } from '@diq/quota/permit-limiter.ts';
 import { createLedger, type Ledger } from '@diq/quota/ledger.ts';
@@ -137,7 +138,8 @@ async function openParts(options: TestWorkerOptions & WorkerPlace) {
   await ledger.liftColdStart();
   const dispatches = createDispatchStore(redis.ledger, keySpace, 3_600_000);
   const tickets = createTicketQueue(redis.ledger, keySpace, onError);
-  const drawer = await createTicketDrawer({ redis: redis.queue, keySpace, lockMs, onError });
+  const passTurns = createTurnPassing(redis.ledger, keySpace, tickets);
+  const drawer = await createTicketDrawer({ redis: redis.queue, keySpace, lockMs, passTurns, onError });
   const metrics = createWorkerMetrics();
   const { tokens, defender, reader } = openDefender({ ...options, callTimeoutMs }, metrics);
   const rules = options.reconcile ?? { graceMs: 1_000, onUnknown: 'fail' };

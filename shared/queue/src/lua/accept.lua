@@ -7,7 +7,7 @@
 --       been started to be shared, in ms; 0 for never   7 how many may join a dispatch   8 most requests queued, '' where
 --       room was kept before (see reserve-backlog.lua)   9 most dispatches waiting, or ''   10 who asked, or ''
 --       then for each request:
---       request id, machine id, JSON of the request, id for a new dispatch, its class, whose turn it uses,
+--       request id, machine id, JSON of the request, id for a new dispatch, its class, its flow (order.lua),
 --       'not after' ms or '', source or '', callback or '', 1 if it is to share no earlier investigation
 --
 -- Returns  per request: dispatch id; id of the request that it shares an investigation with, or ''; the dispatch's
@@ -130,13 +130,16 @@ local function recent_of(machine_id)
   return recent and now - tonumber(recent.startedAt) < reuse_for and recent or nil
 end
 
-local function open_dispatch(dispatch_id, machine_id, request_id, class, turn_of, not_after)
+local function open_dispatch(dispatch_id, machine_id, request_id, class, flow, not_after)
   local dispatch_key = space .. ':dispatch:' .. dispatch_id
-  local tag = next_tag(class, turn_of, arrived_at)
-  take_turn(class, turn_of, tag)
+  local tag = next_tag(class, flow, arrived_at)
+  take_turn(class, flow, tag, arrived_at)
   local rank = rank_of(class, tag)
   local fields = { 'state', 'waiting', 'machine', machine_id, 'first', request_id,
     'class', class, 'tag', tag, 'priority', rank, 'createdAt', arrived_at }
+  if order.intervalMs > 0 then
+    append(fields, 'flow', flow)
+  end
   if not_after ~= '' then
     append(fields, 'notAfter', not_after)
   end
@@ -149,7 +152,7 @@ local function open_dispatch(dispatch_id, machine_id, request_id, class, turn_of
 end
 
 -- Returns  whether it was recorded; the rank of its dispatch if it opened one
-local function record(request_id, machine_id, doc, new_dispatch, class, turn_of, not_after, source, callback, is_forced)
+local function record(request_id, machine_id, doc, new_dispatch, class, flow, not_after, source, callback, is_forced)
   local request_key = space .. ':request:' .. request_id
   local dispatch_id, rank = open[machine_id], nil
   local recent = not dispatch_id and is_forced ~= '1' and recent_of(machine_id)
@@ -159,7 +162,7 @@ local function record(request_id, machine_id, doc, new_dispatch, class, turn_of,
       return false
     end
     status, shared = join(dispatch_id, request_id, not_after)
-    local _, is_lifted = lift(dispatch_id, class, turn_of, arrived_at)
+    local _, is_lifted = lift(dispatch_id, class, flow, arrived_at)
     if is_lifted then
       redis.call('HSET', space .. ':dispatch:' .. dispatch_id, 'lifted', 1)
     end
@@ -172,7 +175,7 @@ local function record(request_id, machine_id, doc, new_dispatch, class, turn_of,
     end
   else
     dispatch_id = new_dispatch
-    rank = open_dispatch(dispatch_id, machine_id, request_id, class, turn_of, not_after)
+    rank = open_dispatch(dispatch_id, machine_id, request_id, class, flow, not_after)
   end
   local fields = { 'status', status, 'dispatch', dispatch_id, unpack(shared) }
   for name, value in pairs({ batch = batch_id, notAfter = not_after, callback = callback }) do

@@ -4,7 +4,7 @@
 -- Behind indexes.lua, detach.lua, order.lua and audit.lua.
 -- KEYS  see detach.lua
 -- ARGV  3 request id   4 JSON of what it asked, as the caller of this script knows it   5 the same, changed
---       6 'not after' ms or ''   7 whose turn it uses   8 its time of arrival, ms   9 JSON of the order's rules
+--       6 'not after' ms or ''   7 its flow (order.lua)   8 its time of arrival, ms   9 JSON of the order's rules
 --       10 the entry for the record   11 ms for which entries are kept
 --
 -- Returns  {'changed', dispatch id, the dispatch's priority}
@@ -12,7 +12,7 @@
 --          {present status or 'missing', '', 0}: it is not queued; nothing is written
 -- Writes   'lifted' on the dispatch too, until its ticket has followed
 local request_id, known, changed, not_after = ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-local turn_of, arrived_at = ARGV[7], tonumber(ARGV[8])
+local flow, arrived_at = ARGV[7], tonumber(ARGV[8])
 
 local request_key = space .. ':request:' .. request_id
 local status, dispatch_id = unpack(redis.call('HMGET', request_key, 'status', 'dispatch'))
@@ -70,14 +70,15 @@ end
 if not best or not urgency[class or ''] then
   -- No order to keep.
 elseif urgency[best] < urgency[class] then
-  lift(dispatch_id, best, turn_of, arrived_at)
+  lift(dispatch_id, best, flow, arrived_at)
 elseif urgency[best] > urgency[class] then
   -- As if it had come in this class from the first. One that was moved to the head stays there.
-  local new_tag = next_tag(best, turn_of, arrived_at)
-  take_turn(best, turn_of, new_tag)
+  local new_tag = next_tag(best, flow, arrived_at)
+  take_turn(best, flow, new_tag, arrived_at)
   add_waiting(class, -1)
   add_waiting(best, 1)
-  redis.call('HSET', dispatch_key, 'class', best, 'tag', new_tag)
+  redis.call('HSET', dispatch_key, 'class', best, 'tag', new_tag, 'flow', flow)
+  redis.call('HDEL', dispatch_key, 'passed', 'steppedTo')
   if redis.call('HEXISTS', dispatch_key, 'head') == 0 then
     redis.call('HSET', dispatch_key, 'priority', rank_of(best, new_tag))
   end

@@ -3,14 +3,24 @@
 -- A dispatch has a class and a tag, a time in ms. Its rank, BullMQ's priority number, is the tag less the class's head
 -- start, in steps since an epoch; the lowest goes first, and within one rank the first that came.
 --
--- Without turns the tag is the arrival. With turns (start-time fair queueing) it is the greatest of
+-- Without turns the tag is the arrival. With turns (start-time fair queueing, callers first and sources within each) it is
+-- the greatest of
 --   where the line of the class is: the greatest tag of a dispatch begun so far; the arrival while nothing of it waits
---   the source's turn: one interval after the tag that its last dispatch got
---   the floor: the arrival less a lag. It bounds for how long ever new sources can go before one that waits, and keeps
---   a newcomer behind those of the next class that arrive with it
+--   the floor: the arrival less a lag. It bounds for how long ever new callers can go before one that waits, and keeps a
+--   newcomer behind those of the next class that arrive with it
+--   the caller's turn: one interval after the tag of its last dispatch that was drawn
+--   the source's turn: an interval after its last tag, and one more for each other source of its caller that has placed
+--   something behind that; a new source's, behind one of each that has placed something
+-- What a caller has placed stays where it is when it names a further source, so that two of its dispatches can have the
+-- same turn. Only one of them is drawn with it: pass-turn.lua.
 --
--- order          hash: epoch; begun:<class> how far its line is; waiting:<class> dispatches of it that wait
--- turns:<class>  sorted set: source -> tag that its next dispatch gets at the earliest; empty while nothing waits
+-- Whose turn it is, a flow, is given as <caller>\0<source>, '' where no source is named.
+--
+-- order                    hash: epoch; rules, the last JSON of them; begun:<class> how far its line is; waiting:<class>
+--                          dispatches of it that wait
+-- turns:<class>            sorted set: caller -> tag that its next dispatch is drawn with at the earliest
+-- turns:<class>:<caller>   sorted set: source -> tag that its next dispatch gets at the earliest
+-- Turns are empty while nothing of the class waits.
 local classes = { 'critical', 'high', 'medium', 'low' }
 local urgency = { critical = 1, high = 2, medium = 3, low = 4 }
 local highest_rank = 2097151
@@ -20,16 +30,21 @@ local order, epoch
 
 -- By class what a script has read of its line and not yet written: some hundred requests ask for little more than the
 -- first. A script that gives places calls `write_order` once at its end.
---   waiting, begun, turns   as they are by now; turns only of sources that were asked for
---   added                   to `waiting`, not written
---   taken, takes            sources whose turns are not written, and how many were used up
+--   waiting, begun   as they are by now
+--   added            to `waiting`, not written
+--   callers          those that were asked for, each with
+--     floor          no tag that it gets is less
+--     last           the greatest turn of its sources
+--     turns          of its sources that were asked for
+--     taken          sources whose turns are not written
+--     takes          how many were used up
 local lines = {}
 
 local function line_of(class)
   local line = lines[class]
   if not line then
     local waiting, begun = unpack(redis.call('HMGET', order_key, 'waiting:' .. class, 'begun:' .. class))
-    line = { waiting = tonumber(waiting) or 0, begun = tonumber(begun), turns = {}, added = 0, taken = {}, takes = 0 }
+    line = { waiting = tonumber(waiting) or 0, begun = tonumber(begun), callers = {}, added = 0 }
     lines[class] = line
   end
   return line
@@ -45,14 +60,16 @@ end
 --
 -- Returns  whether a request that arrives now has a place on the scale
 local function open_order(json, arrived_at)
-  order = cjson.decode(json)
-  epoch = tonumber(redis.call('HGET', order_key, 'epoch'))
+  local known_epoch, known_rules = unpack(redis.call('HMGET', order_key, 'epoch', 'rules'))
+  order, epoch = cjson.decode(json), tonumber(known_epoch)
   local is_empty = redis.call('ZCARD', waiting_key) == 0 and redis.call('ZCARD', sending_key) == 0
     and redis.call('ZCARD', reconciling_key) == 0
   if not epoch or is_empty then
     epoch = arrived_at - order.headStartMs.critical - order.longestLagMs - day
     redis.call('DEL', order_key)
-    redis.call('HSET', order_key, 'epoch', epoch)
+    redis.call('HSET', order_key, 'epoch', epoch, 'rules', json)
+  elseif known_rules ~= json then
+    redis.call('HSET', order_key, 'rules', json)
   end
   return (arrived_at - epoch) / order.stepMs <= highest_rank
 end
@@ -72,69 +89,135 @@ local function lag_of(class)
   return math.max(0, math.min(order.longestLagMs, gap))
 end
 
--- Where a dispatch of this class and source would stand in its line.
-local function next_tag(class, source, arrived_at)
+local function turns_key_of(class, caller)
+  return space .. ':turns:' .. class .. (caller and ':' .. caller or '')
+end
+
+-- Who has been served owes nothing once nothing waits.
+local function begin_anew(class, arrived_at)
+  local line = line_of(class)
+  for _, caller in ipairs(redis.call('ZRANGE', turns_key_of(class), 0, -1)) do
+    redis.call('DEL', turns_key_of(class, caller))
+  end
+  redis.call('DEL', turns_key_of(class))
+  redis.call('HSET', order_key, 'begun:' .. class, arrived_at)
+  line.begun, line.callers = arrived_at, {}
+end
+
+-- What is known of a flow's caller in this line, and the flow's source.
+local function caller_of(class, flow, arrived_at)
+  local at = string.find(flow, '\0', 1, true) or #flow + 1
+  local name, source = string.sub(flow, 1, at - 1), string.sub(flow, at + 1)
+  local line = line_of(class)
+  local caller = line.callers[name]
+  if not caller then
+    local key = turns_key_of(class, name)
+    local turn = tonumber(redis.call('ZSCORE', turns_key_of(class), name) or 0)
+    caller = { key = key, turns = {}, taken = {}, takes = 0,
+      floor = math.max(line.begun or arrived_at, arrived_at - lag_of(class), turn),
+      last = tonumber(redis.call('ZRANGE', key, 0, 0, 'REV', 'WITHSCORES')[2] or 0) }
+    line.callers[name] = caller
+  end
+  caller.turns[source] = caller.turns[source] or tonumber(redis.call('ZSCORE', caller.key, source) or 0)
+  return caller, source
+end
+
+local function write_taken(caller)
+  local turns = {}
+  for source in pairs(caller.taken) do
+    turns[#turns + 1], turns[#turns + 2] = caller.turns[source], source
+  end
+  if #turns > 0 then
+    redis.call('ZADD', caller.key, unpack(turns))
+  end
+  caller.taken = {}
+end
+
+-- How many sources of a caller have a turn behind this one. Only where it is not the last, anything is asked for it.
+local function count_behind(caller, turn)
+  if turn >= caller.last then
+    return 0
+  end
+  write_taken(caller)
+  return redis.call('ZCOUNT', caller.key, '(' .. string.format('%.0f', turn), '+inf')
+end
+
+-- Where a dispatch of this class and flow would stand in its line.
+local function next_tag(class, flow, arrived_at)
   if order.intervalMs == 0 then
     return arrived_at
   end
-  local turns_key, line = space .. ':turns:' .. class, line_of(class)
-  if line.waiting <= 0 then
-    redis.call('DEL', turns_key)
-    redis.call('HSET', order_key, 'begun:' .. class, arrived_at)
-    line.begun, line.turns, line.taken, line.takes = arrived_at, {}, {}, 0
-    return arrived_at
+  if line_of(class).waiting <= 0 then
+    begin_anew(class, arrived_at)
   end
-  line.turns[source] = line.turns[source] or tonumber(redis.call('ZSCORE', turns_key, source)) or 0
-  return math.max(line.begun or arrived_at, arrived_at - lag_of(class), line.turns[source])
+  local caller, source = caller_of(class, flow, arrived_at)
+  local turn = caller.turns[source]
+  if turn > caller.floor then
+    return turn + count_behind(caller, turn) * order.intervalMs
+  end
+  local others = count_behind(caller, caller.floor)
+  -- A step before what the others have placed at the same turn: they have had theirs.
+  return others == 0 and caller.floor or caller.floor + others * order.intervalMs - order.stepMs
 end
 
--- Uses up a turn: the source's next one is an interval later.
-local function take_turn(class, source, tag)
+-- Uses up a turn.
+local function take_turn(class, flow, tag, arrived_at)
   if order.intervalMs == 0 then
     return
   end
-  local line = line_of(class)
-  line.turns[source], line.taken[source], line.takes = tag + order.intervalMs, true, line.takes + 1
+  local caller, source = caller_of(class, flow, arrived_at)
+  caller.turns[source] = tag + order.intervalMs
+  caller.last = math.max(caller.last, tag + order.intervalMs)
+  caller.taken[source], caller.takes = true, caller.takes + 1
 end
 
--- Writes what was given to whom. Turns that the line has passed go, a few for each that was used up.
+-- Writes the turns of one caller. Those that the line has passed go, a few for each that was used up.
+local function write_turns(class, name, caller, arrived_at)
+  write_taken(caller)
+  redis.call('ZADD', turns_key_of(class), 'NX', 0, name)
+  local passed = redis.call('ZCOUNT', caller.key, '-inf', arrived_at - order.longestLagMs)
+  if passed > 0 then
+    redis.call('ZREMRANGEBYRANK', caller.key, 0, math.min(4 * caller.takes, passed) - 1)
+  end
+end
+
+-- Writes what was given to whom.
 local function write_order(arrived_at)
   for class, line in pairs(lines) do
     if line.added ~= 0 then
       redis.call('HINCRBY', order_key, 'waiting:' .. class, line.added)
     end
-    if line.takes > 0 then
-      local turns_key, turns = space .. ':turns:' .. class, {}
-      for source in pairs(line.taken) do
-        turns[#turns + 1], turns[#turns + 2] = line.turns[source], source
-      end
-      redis.call('ZADD', turns_key, unpack(turns))
-      local passed = redis.call('ZCOUNT', turns_key, '-inf', arrived_at - order.longestLagMs)
-      if passed > 0 then
-        redis.call('ZREMRANGEBYRANK', turns_key, 0, math.min(4 * line.takes, passed) - 1)
+    for name, caller in pairs(line.callers) do
+      if caller.takes > 0 then
+        write_turns(class, name, caller, arrived_at)
       end
     end
   end
 end
 
--- Moves a dispatch up to where a fresh one of this class and source would stand, if that is before its place, and makes
+-- Moves a dispatch up to where a fresh one of this class and flow would stand, if that is before its place, and makes
 -- it of this class if that is the more urgent one. It never moves back.
 --
 -- Returns  its rank, whether it moved
-local function lift(dispatch_id, class, source, arrived_at)
+local function lift(dispatch_id, class, flow, arrived_at)
   local dispatch_key = space .. ':dispatch:' .. dispatch_id
   local state, old_class, old_tag, old_rank = unpack(
     redis.call('HMGET', dispatch_key, 'state', 'class', 'tag', 'priority'))
-  local fresh = next_tag(class, source, arrived_at)
+  local fresh = next_tag(class, flow, arrived_at)
   local place = math.min(fresh - order.headStartMs[class], old_tag - order.headStartMs[old_class])
-  if place < old_tag - order.headStartMs[old_class] then
-    take_turn(class, source, fresh)
+  local is_before = place < old_tag - order.headStartMs[old_class]
+  if is_before then
+    take_turn(class, flow, fresh, arrived_at)
   end
   local new_class = urgency[class] < urgency[old_class] and class or old_class
   local new_tag = place + order.headStartMs[new_class]
   local rank = math.min(tonumber(old_rank), rank_of(new_class, new_tag))
   if new_class ~= old_class or new_tag ~= tonumber(old_tag) then
     redis.call('HSET', dispatch_key, 'class', new_class, 'tag', new_tag, 'priority', rank)
+  end
+  if is_before and order.intervalMs > 0 then
+    redis.call('HSET', dispatch_key, 'flow', flow)
+    redis.call('HDEL', dispatch_key, 'passed', 'steppedTo')
   end
   if new_class ~= old_class and state == 'waiting' then
     add_waiting(old_class, -1)

@@ -1,6 +1,15 @@
 import { priorities } from '@diq/contracts/priority.ts';
 import type { Priority } from '@diq/contracts/priority.ts';
+import { partsOfFlow } from '../order.ts';
 import type { OrderRules } from '../order.ts';
+
+/** One caller in the line of a class. */
+interface CallerLine {
+  /** The tag that its next dispatch is drawn with at the earliest. */
+  nextMs: number;
+  /** Source → the tag that its next dispatch gets at the earliest. */
+  turns: Map<string, number>;
+}
 
 /** Where the line of a class is. */
 export interface ClassLine {
@@ -8,8 +17,7 @@ export interface ClassLine {
   waiting: number;
   /** The greatest tag of a dispatch begun so far. */
   begunMs: number | undefined;
-  /** The tag that a source's next dispatch gets at the earliest. */
-  turns: Map<string, number>;
+  callers: Map<string, CallerLine>;
 }
 
 /** What `lua/order.lua` keeps in Redis. */
@@ -29,40 +37,71 @@ const dayMs = 24 * 3_600_000;
 
 /** The order of an empty queue, for requests that arrive at this time. */
 export function emptyLine(rules: OrderRules, nowMs: number): OrderLine {
-  const classLine = (): ClassLine => ({ waiting: 0, begunMs: undefined, turns: new Map() });
+  const classLine = (): ClassLine => ({ waiting: 0, begunMs: undefined, callers: new Map() });
   return {
     epochMs: nowMs - rules.headStartMs.critical - rules.longestLagMs - dayMs,
     classes: { critical: classLine(), high: classLine(), medium: classLine(), low: classLine() },
   };
 }
 
-/** Where a fresh dispatch of this class and source would stand; the same reckoning as `next_tag` in `lua/order.lua`. */
-export function nextPlace(
-  line: OrderLine,
-  rules: OrderRules,
-  { priority, turnOf, nowMs }: { priority: Priority; turnOf: string; nowMs: number },
-): Place {
-  const { waiting, begunMs, turns } = line.classes[priority];
-  const tagMs =
-    rules.intervalMs === 0 || waiting <= 0
-      ? nowMs
-      : Math.max(begunMs ?? nowMs, nowMs - lagOf(rules, priority), turns.get(turnOf) ?? 0);
+interface Arriving {
+  priority: Priority;
+  /** See `flowOf`. */
+  flow: string;
+  nowMs: number;
+}
+
+function callerIn(ofClass: ClassLine, flow: string): { caller: CallerLine; source: string } {
+  const [name, source] = partsOfFlow(flow);
+  const caller = ofClass.callers.get(name) ?? { nextMs: 0, turns: new Map<string, number>() };
+  ofClass.callers.set(name, caller);
+  return { caller, source };
+}
+
+function turnsBehind({ turns }: CallerLine, turnMs: number): number {
+  return [...turns.values()].filter((other) => other > turnMs).length;
+}
+
+/** Where a fresh dispatch of this class and flow would stand; the same reckoning as `next_tag` in `lua/order.lua`. */
+export function nextPlace(line: OrderLine, rules: OrderRules, { priority, flow, nowMs }: Arriving): Place {
+  const ofClass = line.classes[priority];
+  const { intervalMs, stepMs } = rules;
+  let tagMs = nowMs;
+  if (intervalMs > 0 && ofClass.waiting > 0) {
+    const { caller, source } = callerIn(ofClass, flow);
+    const floorMs = floorIn(ofClass, caller, rules, { priority, nowMs });
+    const turnMs = caller.turns.get(source) ?? 0;
+    const others = turnsBehind(caller, Math.max(turnMs, floorMs));
+    if (turnMs > floorMs) tagMs = turnMs + others * intervalMs;
+    else tagMs = others === 0 ? floorMs : floorMs + others * intervalMs - stepMs;
+  }
   return { tagMs, rank: rankOf(line, rules, priority, tagMs) };
+}
+
+function floorIn(
+  { begunMs }: ClassLine,
+  { nextMs }: CallerLine,
+  rules: OrderRules,
+  { priority, nowMs }: Pick<Arriving, 'priority' | 'nowMs'>,
+): number {
+  return Math.max(begunMs ?? nowMs, nowMs - lagOf(rules, priority), nextMs);
 }
 
 /** Adds a dispatch at this place to those that wait. */
 export function takePlace(
   line: OrderLine,
   rules: OrderRules,
-  { priority, turnOf, tagMs }: { priority: Priority; turnOf: string; tagMs: number },
+  { priority, flow, nowMs, tagMs }: Arriving & { tagMs: number },
 ): void {
   const ofClass = line.classes[priority];
   if (ofClass.waiting <= 0) {
-    ofClass.turns.clear();
-    ofClass.begunMs = tagMs;
+    ofClass.callers.clear();
+    ofClass.begunMs = nowMs;
   }
   ofClass.waiting += 1;
-  if (rules.intervalMs > 0) ofClass.turns.set(turnOf, tagMs + rules.intervalMs);
+  if (rules.intervalMs === 0) return;
+  const { caller, source } = callerIn(ofClass, flow);
+  caller.turns.set(source, tagMs + rules.intervalMs);
 }
 
 /** A dispatch is begun: its line has come as far as its tag. */
@@ -91,9 +130,14 @@ function rankOf({ epochMs }: OrderLine, rules: OrderRules, priority: Priority, t
 /** A dispatch in its place. */
 export interface Waiting extends Place {
   priority: Priority;
+  flow: string;
   arrivedAtMs: number;
   /** Counts the arrivals. */
   number: number;
+  /** It has had its caller's turn, and keeps it. */
+  hasPassed: boolean;
+  /** The turn of its caller to which it stepped back. */
+  steppedToMs: number | undefined;
 }
 
 /** A whole queue by these rules: lowest rank first, within a rank first come first served. */
@@ -101,22 +145,48 @@ export function createLine(rules: OrderRules, nowMs: number) {
   const line = emptyLine(rules, nowMs);
   const waiting: Waiting[] = [];
   let number = 0;
-  return {
-    arrive(priority: Priority, turnOf: string, arrivedAtMs: number): Waiting {
-      const place = nextPlace(line, rules, { priority, turnOf, nowMs: arrivedAtMs });
-      takePlace(line, rules, { priority, turnOf, tagMs: place.tagMs });
-      const arrived = { ...place, priority, arrivedAtMs, number: number++ };
-      // Behind all of its rank: binary search for the first of a greater one.
-      let [low, high] = [0, waiting.length];
-      while (low < high) {
-        const middle = (low + high) >> 1;
-        if ((waiting[middle]?.rank ?? 0) <= arrived.rank) low = middle + 1;
-        else high = middle;
+
+  /** Behind all of its rank: binary search for the first of a greater one. */
+  function insert(one: Waiting): void {
+    let [low, high] = [0, waiting.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((waiting[middle]?.rank ?? 0) <= one.rank) low = middle + 1;
+      else high = middle;
+    }
+    waiting.splice(low, 0, one);
+  }
+
+  /** The same as `lua/pass-turn.lua`: who is next has its caller's turn, or steps back to it. */
+  function passTurns(): void {
+    if (rules.intervalMs === 0) return;
+    for (let first = waiting[0]; first && !first.hasPassed; first = waiting[0]) {
+      const { caller } = callerIn(line.classes[first.priority], first.flow);
+      if (first.steppedToMs === caller.nextMs || first.tagMs >= caller.nextMs - rules.stepMs) {
+        caller.nextMs = Math.max(first.tagMs, caller.nextMs) + rules.intervalMs;
+        first.hasPassed = true;
+        return;
       }
-      waiting.splice(low, 0, arrived);
+      waiting.shift();
+      first.steppedToMs = caller.nextMs;
+      first.tagMs = caller.nextMs - 2 * rules.stepMs;
+      first.rank = rankOf(line, rules, first.priority, first.tagMs);
+      insert(first);
+    }
+  }
+
+  return {
+    arrive(priority: Priority, flow: string, arrivedAtMs: number): Waiting {
+      const arriving = { priority, flow, nowMs: arrivedAtMs };
+      const place = nextPlace(line, rules, arriving);
+      takePlace(line, rules, { ...arriving, tagMs: place.tagMs });
+      const about = { priority, flow, arrivedAtMs, hasPassed: false, steppedToMs: undefined };
+      const arrived = { ...place, ...about, number: number++ };
+      insert(arrived);
       return arrived;
     },
     begin(): Waiting | undefined {
+      passTurns();
       const next = waiting.shift();
       if (next) beginPlace(line, next);
       return next;
