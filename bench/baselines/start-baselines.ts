@@ -40,7 +40,6 @@ type Child = ReturnType<typeof start>;
 
 function start(file: string, env: Record<string, string>) {
   return fork(fileURLToPath(new URL(file, import.meta.url)), {
-    execArgv: ['--import', 'tsx'],
     env: { PATH: process.env['PATH'], ...env },
   });
 }

@@ -34,7 +34,6 @@ export interface LoadClient {
 
 export async function startLoadClient(): Promise<LoadClient> {
   const child = fork(fileURLToPath(new URL('load-client.ts', import.meta.url)), {
-    execArgv: ['--import', 'tsx'],
     serialization: 'advanced',
   });
   await once(child, 'message');

@@ -27,7 +27,7 @@ export function runCommand(
   args: readonly string[] = [],
 ): ChildRun {
   const entry = fileURLToPath(new URL(`../../services/launcher/src/${command}.ts`, import.meta.url));
-  return watchRun(process.execPath, ['--import', 'tsx', entry, ...args], env);
+  return watchRun(process.execPath, [...process.execArgv, entry, ...args], env);
 }
 
 /** Runs a script of the root's package.json through npm itself; `pid` and signals are npm's. */

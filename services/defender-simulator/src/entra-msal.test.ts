@@ -39,7 +39,7 @@ describe('Entra ID as MSAL sees it, trusting it through NODE_EXTRA_CA_CERTS', ()
     });
     const child = new URL('../test/msal-client.ts', import.meta.url).pathname;
     const values = [simulator.origin, tenantId, clientId, clientSecret, keyFile, thumbprint];
-    const { stdout } = await run(process.execPath, ['--import', 'tsx', child, ...values], {
+    const { stdout } = await run(process.execPath, [...process.execArgv, child, ...values], {
       env: { ...process.env, NODE_EXTRA_CA_CERTS: caFile },
     });
     outcomes = JSON.parse(stdout);

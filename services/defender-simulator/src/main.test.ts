@@ -34,7 +34,7 @@ describe('the simulator as a process', () => {
   after(() => rm(folder, { recursive: true }));
 
   async function startProcess(): Promise<{ child: ChildProcess; ready: Ready; line: string }> {
-    const started = spawn(process.execPath, ['--import', 'tsx', main], {
+    const started = spawn(process.execPath, [...process.execArgv, main], {
       env: environment(join(folder, 'ca.pem')),
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
     });
@@ -82,7 +82,7 @@ describe('the simulator as a process', () => {
   it('says why it cannot start', async () => {
     const env = { ...environment(join(folder, 'ca.pem')), SIMULATOR_MACHINES: join(folder, 'none.json') };
     await assert.rejects(
-      run(process.execPath, ['--import', 'tsx', main], { env }),
+      run(process.execPath, [...process.execArgv, main], { env }),
       (error: { code: number; stderr: string }) => {
         assert.equal(error.code, 1);
         assert.match(JSON.parse(error.stderr).error, /ENOENT.*none\.json/);
@@ -94,7 +94,7 @@ describe('the simulator as a process', () => {
   it('does not start without credentials and names all that is missing', async () => {
     const env = { PATH: process.env['PATH'] };
     await assert.rejects(
-      run(process.execPath, ['--import', 'tsx', main], { env }),
+      run(process.execPath, [...process.execArgv, main], { env }),
       (error: { code: number; stderr: string }) => {
         assert.equal(error.code, 1);
         assert.equal(JSON.parse(error.stderr).faults.length, 3);

@@ -63,7 +63,7 @@ describe('permit limiter of a process that ends', () => {
     unspentLeaseMs?: number;
   }) {
     const args = JSON.stringify({ ...settings, url: redis.url, keySpace: limiters.keySpace });
-    const holder = fork(holderMain, [args], { execArgv: ['--import', 'tsx'] });
+    const holder = fork(holderMain, [args]);
     children.push(holder);
     const [told] = (await once(holder, 'message')) as [
       { taken: number; askedAtMs: number; takenAtMs: number },

@@ -1,9 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import type { Env } from './secret-file.ts';
 
 /** How a process ended. */
@@ -59,7 +58,7 @@ export interface ServiceProcess {
  */
 export async function spawnService(options: SpawnServiceOptions): Promise<ServiceProcess> {
   const entry = options.entry instanceof URL ? fileURLToPath(options.entry) : options.entry;
-  const args = ['--import', tsxLoader(), ...(options.nodeArgs ?? []), entry];
+  const args = ['--import', loader, ...(options.nodeArgs ?? []), entry];
   const child = spawn(process.execPath, args, {
     env: { PATH: dirname(process.execPath), ...options.env },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -84,10 +83,8 @@ export async function spawnService(options: SpawnServiceOptions): Promise<Servic
   };
 }
 
-// Not `import.meta.resolve`, which is missing where a test runner loads this file by `require`.
-function tsxLoader(): string {
-  return pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
-}
+/** Does nothing where Node runs TypeScript by itself. */
+const loader = new URL('../typescript.mjs', import.meta.url).href;
 
 async function waitForReady(
   child: ChildProcess,

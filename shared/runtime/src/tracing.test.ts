@@ -24,7 +24,7 @@ async function loadedWith(env: Record<string, string>): Promise<string[]> {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('OTEL_'));
   const { stdout } = await run(
     process.execPath,
-    ['--import', 'tsx', '--input-type', 'module', '--eval', script],
+    [...process.execArgv, '--input-type', 'module', '--eval', script],
     {
       cwd: root,
       env: { ...Object.fromEntries(inherited), ...env },
