@@ -71,10 +71,14 @@ describe('a folder that somebody else made in the temporary directory', function
       if (/\bnode\b/.test(command))
         assert.match(command, /^node --import \.\/shared\/runtime\/typescript\.mjs /, name);
     }
-    const { stdout } = spawnSync('git', ['grep', '-lE', "(import[=', (]+|resolve\\('|from ')tsx\\b"], {
-      cwd: root,
-      encoding: 'utf8',
-    });
+    const { stdout } = spawnSync(
+      'git',
+      ['grep', '-lE', "(import[=', (]+|resolve\\('|from ')tsx\\b", ':!*.md'],
+      {
+        cwd: root,
+        encoding: 'utf8',
+      },
+    );
     assert.deepEqual(stdout.trim().split('\n'), [
       'shared/runtime/typescript.mjs',
       'test/start/planted-code.test.ts',
