@@ -89,6 +89,14 @@ describe('the settings of who may call', () => {
     assert.equal(set?.authorityHost, 'https://login.microsoftonline.us');
   });
 
+  it('give one caller half of the backlog, a whole batch at least, and all of it where there is but one', () => {
+    const shareOf = (env: Env) => readIntakeSettings({ ...base, ...env }).backPressure.maxBacklogOfCaller;
+    assert.equal(shareOf({ ...entra, INTAKE_MAX_BACKLOG: '100000' }), 50_000);
+    assert.equal(shareOf({ ...entra, INTAKE_MAX_BACKLOG: '15000' }), 10_000);
+    assert.equal(shareOf({ INTAKE_AUTH: 'off', INTAKE_MAX_BACKLOG: '100000' }), 100_000);
+    assert.equal(shareOf({ ...entra, INTAKE_MAX_BACKLOG_PER_CALLER: '7' }), 7);
+  });
+
   it('tell the limits', () => {
     const settings = readIntakeSettings({
       ...base,
@@ -98,7 +106,11 @@ describe('the settings of who may call', () => {
       INTAKE_MAX_REQUESTS_PER_MINUTE: '0',
       INTAKE_TRUSTED_PROXIES: '1',
     });
-    assert.deepEqual(settings.backPressure, { maxBacklog: 100, maxDrainMs: 4 * 86_400_000 });
+    assert.deepEqual(settings.backPressure, {
+      maxBacklog: 100,
+      maxBacklogOfCaller: 100,
+      maxDrainMs: 4 * 86_400_000,
+    });
     assert.deepEqual([settings.maxRequestsPerMinute, settings.trustedProxies], [0, 1]);
   });
 });

@@ -102,6 +102,23 @@ describe('a POST when as many requests wait as may (INTAKE_MAX_BACKLOG)', () => 
   });
 });
 
+describe('a POST when one caller has as many queued as it may (INTAKE_MAX_BACKLOG_PER_CALLER)', () => {
+  const intake = useIntake(useEmbeddedRedis(), { INTAKE_MAX_BACKLOG_PER_CALLER: '3' });
+
+  it('is refused to that caller alone, and says that they are its own', async () => {
+    await intake.post('/v1/batches', batchOf(1, 2)).expect(202);
+    expectProblem(await intake.post('/v1/batches', batchOf(3, 4)), 'backlog_full');
+    await intake.post('/v1/investigations', item(3)).expect(202);
+    const refused = await intake.post('/v1/investigations', item(4));
+    assert.match(
+      expectProblem(refused, 'backlog_full').detail ?? '',
+      /^3 of yours wait, 1 were posted, and 3 of yours may wait/,
+    );
+    assert.ok(Number(refused.headers['retry-after']) > 0);
+    await intake.as('submitter', 'post', '/v1/batches', batchOf(4, 5, 6)).expect(202);
+  });
+});
+
 describe('a POST when all that waits would take too long (INTAKE_MAX_DRAIN)', () => {
   const redis = useEmbeddedRedis();
   const intake = useIntake(redis, {

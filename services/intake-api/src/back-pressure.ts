@@ -10,6 +10,8 @@ import { retryAfterSeconds } from './retry-after.ts';
 export interface BackPressureSettings {
   /** Requests that may be queued. */
   maxBacklog: number;
+  /** Of them, requests of one caller: so that it cannot keep all others out. */
+  maxBacklogOfCaller: number;
   /** Time within which everything that is accepted is expected to be started; `undefined`: any. */
   maxDrainMs: number | undefined;
 }
@@ -21,7 +23,7 @@ interface BackPressureDeps {
 }
 
 /** What waits, with what is being recorded at this moment. */
-type FullBacklog = Record<'requests' | 'dispatches', number>;
+type FullBacklog = Record<'requests' | 'dispatches' | 'ofCaller', number>;
 
 /**
  * An intake that refuses a POST as a whole, before anything of it is recorded, when more would wait than may. Every
@@ -40,13 +42,13 @@ export function withBackPressure(intake: RequestIntake, deps: BackPressureDeps):
         throw error instanceof BacklogFullError ? await refusal(error, 1, bounds) : error;
       }
     },
-    async acceptBatch(entries, nowMs, ids = freshIds(), ...more) {
+    async acceptBatch(entries, nowMs, ids = freshIds(), caller, ...more) {
       const size = entries.filter((entry) => !('rejected' in entry)).length;
       const bounds = await boundsNow(deps);
-      const room = await deps.room.keep(size, bounds, ids.batch);
+      const room = await deps.room.keep(size, bounds, ids.batch, caller);
       if (room.kind === 'full') throw await refusal(room, size, bounds);
       try {
-        return await intake.acceptBatch(entries, nowMs, ids, ...more);
+        return await intake.acceptBatch(entries, nowMs, ids, caller, ...more);
       } finally {
         // Goes out ahead of whatever follows on this connection; lost, the room is given up by itself.
         room.giveBack().catch(() => undefined);
@@ -56,10 +58,11 @@ export function withBackPressure(intake: RequestIntake, deps: BackPressureDeps):
 }
 
 async function boundsNow({ settings, lookAtLedger }: BackPressureDeps): Promise<BacklogBounds> {
-  const { maxBacklog, maxDrainMs } = settings;
-  if (maxDrainMs === undefined) return { requests: maxBacklog, dispatches: undefined };
+  const { maxBacklog, maxBacklogOfCaller: ofCaller, maxDrainMs } = settings;
+  if (maxDrainMs === undefined) return { requests: maxBacklog, ofCaller, dispatches: undefined };
   return {
     requests: maxBacklog,
+    ofCaller,
     dispatches: startsWithin(await lookAtLedger(), maxDrainMs, maxBacklog),
   };
 }
@@ -80,19 +83,24 @@ export function startsWithin(view: LedgerView, durationMs: number, most: number)
 }
 
 function backlogFull(
-  { requests, dispatches }: FullBacklog,
+  { requests, dispatches, ofCaller }: FullBacklog,
   size: number,
   { bounds, view }: { bounds: BacklogBounds; view: LedgerView },
 ): ProblemError {
-  const tooManyRequests = requests + size - bounds.requests;
-  const tooManyDispatches = bounds.dispatches === undefined ? 0 : dispatches + size - bounds.dispatches;
-  const [most, waiting] =
-    tooManyRequests > 0 ? [bounds.requests, requests] : [bounds.dispatches ?? 0, dispatches];
+  const passed = [
+    { most: bounds.requests, waiting: requests, whose: '' },
+    { most: bounds.ofCaller ?? Infinity, waiting: ofCaller, whose: ' of yours' },
+    { most: bounds.dispatches ?? Infinity, waiting: dispatches, whose: '' },
+  ]
+    .map((one) => ({ ...one, tooMany: one.waiting + size - one.most }))
+    .filter(({ tooMany }) => tooMany > 0);
+  const [first] = passed;
   // When so many calls have started that the POST fits; a call may end more requests than one, so it is no later.
-  const startMs = forecastStartMs(view, Math.max(tooManyRequests, tooManyDispatches, 1));
+  const startMs = forecastStartMs(view, Math.max(1, ...passed.map(({ tooMany }) => tooMany)));
+  const { whose = '', waiting = requests, most = bounds.requests } = first ?? {};
   return new ProblemError('backlog_full', {
     detail:
-      `${waiting} wait, ${size} were posted, and ${most} may wait by the settings and the quota; ` +
+      `${waiting}${whose} wait, ${size} were posted, and ${most}${whose} may wait by the settings and the quota; ` +
       'nothing of it was accepted.',
     headers: {
       'Retry-After': retryAfterSeconds(startMs === undefined ? undefined : startMs - view.nowMs),

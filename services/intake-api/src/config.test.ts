@@ -41,7 +41,7 @@ describe('the settings of the intake', () => {
       order: defaultOrderRules,
       reserveForCritical: 0,
       reuseWindowMs: 3_600_000,
-      backPressure: { maxBacklog: 50_000, maxDrainMs: undefined },
+      backPressure: { maxBacklog: 50_000, maxBacklogOfCaller: 25_000, maxDrainMs: undefined },
       callbacks: undefined,
     });
     assert.equal(auth.kind, 'required');

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { keySpace } from '@diq/contracts/key-space.ts';
+import { maxBatchItems } from '@diq/contracts/investigation-batch.ts';
 import type { OperationName } from '@diq/contracts/operations.ts';
 import type { LedgerSettings } from '@diq/quota/ledger.ts';
 import type { OrderRules } from '@diq/queue/order.ts';
@@ -79,7 +80,11 @@ export function readIntakeSettings(given: Env): IntakeSettings {
     order: orderRulesOf(settings, quotaOf(settings)),
     reserveForCritical: reserveOf(settings),
     reuseWindowMs: settings.REUSE_WINDOW,
-    backPressure: { maxBacklog: settings.INTAKE_MAX_BACKLOG, maxDrainMs: settings.INTAKE_MAX_DRAIN },
+    backPressure: {
+      maxBacklog: settings.INTAKE_MAX_BACKLOG,
+      maxBacklogOfCaller: settings.INTAKE_MAX_BACKLOG_PER_CALLER ?? shareOfBacklog(settings),
+      maxDrainMs: settings.INTAKE_MAX_DRAIN,
+    },
     callbacks: callbackSettings(settings),
   };
 }
@@ -97,6 +102,12 @@ function callbackSettings(settings: Settings): CallbackSettings | undefined {
   };
 }
 
+/** Half of what may be queued, and a whole batch at least. Where all callers are one, there are no others. */
+function shareOfBacklog({ INTAKE_MAX_BACKLOG: maxBacklog, INTAKE_AUTH: auth }: Settings): number {
+  if (auth === 'off') return maxBacklog;
+  return Math.min(maxBacklog, Math.max(maxBatchItems, Math.floor(maxBacklog / 2)));
+}
+
 function schemaFor(env: Env) {
   const secret = callbackSecrets().describe('whsec_ and Base64, which signs callbacks');
   return z.object({
@@ -109,6 +120,7 @@ function schemaFor(env: Env) {
     // The investigation started last is kept for a day.
     REUSE_WINDOW: duration({ minMs: 0, maxMs: 24 * 3_600_000 }).prefault('1h'),
     INTAKE_MAX_BACKLOG: positiveInt({ max: 10_000_000 }).prefault('50000'),
+    INTAKE_MAX_BACKLOG_PER_CALLER: positiveInt({ max: 10_000_000 }).optional(),
     INTAKE_MAX_DRAIN: duration({ minMs: 1_000 }).optional(),
     CALLBACK_ALLOWED_HOSTS: allowedHosts().optional(),
     CALLBACK_SECRET: env['CALLBACK_ALLOWED_HOSTS'] ? secret : secret.optional(),

@@ -31,6 +31,8 @@ export interface AcceptRules {
   reuseWindowMs: number;
   /** Requests that may join one dispatch. */
   maxJoined: number;
+  /** Of them, requests of one caller; one that is not known has no bound. */
+  maxJoinedOfCaller: number;
   retentionMs: number;
 }
 
@@ -40,7 +42,8 @@ const outcomes = ['new', 'joined', 'lifted', 'reused', 'full'] as const;
 export interface Placement {
   /**
    * `lifted`: joined, and the dispatch has a better place than its ticket. `reused`: it has no dispatch that waits, but
-   * an investigation that was started before. `full`: too many have joined already, and it was not recorded.
+   * an investigation that was started before. `full`: too many have joined already, or
+   * too many of its caller, and it was not recorded; with a rank, it has lifted the dispatch all the same.
    */
   outcome: (typeof outcomes)[number];
   dispatchId: string;
@@ -83,12 +86,15 @@ export class BacklogFullError extends Error {
   /** What waits, with what is being recorded at this moment. */
   readonly requests: number;
   readonly dispatches: number;
+  /** Requests of the caller. */
+  readonly ofCaller: number;
 
-  constructor(requests: number, dispatches: number) {
+  constructor(requests: number, dispatches: number, ofCaller: number) {
     super(`${requests} requests are queued, and ${dispatches} dispatches wait.`);
     this.name = 'BacklogFullError';
     this.requests = requests;
     this.dispatches = dispatches;
+    this.ofCaller = ofCaller;
   }
 }
 
@@ -111,7 +117,7 @@ export type AcceptChunk = (chunk: Chunk) => Promise<Placement[]>;
 export function createAcceptChunk(
   redis: Redis,
   keySpace: string,
-  { order, reuseWindowMs, maxJoined, retentionMs }: AcceptRules,
+  { order, reuseWindowMs, maxJoined, maxJoinedOfCaller, retentionMs }: AcceptRules,
 ): AcceptChunk {
   const keys = movingKeys(keySpace);
   const orderRules = JSON.stringify(order);
@@ -119,7 +125,8 @@ export function createAcceptChunk(
   return async ({ requests, batchId = '', nowMs, caller = '', bounds }) => {
     const about = [keySpace, retentionMs, batchId, nowMs, orderRules, reuseWindowMs, maxJoined];
     const most = [bounds?.requests ?? '', bounds?.dispatches ?? ''];
-    const args = [...about, ...most, caller, ...requests.flatMap(argumentsOf)];
+    const ofCaller = [caller, bounds?.ofCaller ?? '', maxJoinedOfCaller];
+    const args = [...about, ...most, ...ofCaller, ...requests.flatMap(argumentsOf)];
     const parts = reply.parse(await script(redis, keys, args).catch(refuse));
     return requests.map((_, i) => placed.parse(parts.slice(partsPerRequest * i, partsPerRequest * (i + 1))));
   };
@@ -144,7 +151,7 @@ function argumentsOf(request: NewRequest): (string | number)[] {
 function refuse(error: unknown): never {
   const said = error instanceof Error ? error.message : '';
   if (said.includes('ORDER_SCALE')) throw new OrderScaleError({ cause: error });
-  const [, requests, dispatches] = /BACKLOG_FULL (\d+) (\d+)/.exec(said) ?? [];
+  const [, requests, dispatches, ofCaller] = /BACKLOG_FULL (\d+) (\d+) (\d+)/.exec(said) ?? [];
   if (requests === undefined) throw error;
-  throw new BacklogFullError(Number(requests), Number(dispatches));
+  throw new BacklogFullError(Number(requests), Number(dispatches), Number(ofCaller));
 }

@@ -17,7 +17,13 @@ import {
 import type { TestStore } from './test-support/test-store.ts';
 import type { TicketQueue } from './ticket-queue.ts';
 
-const rules = { order: defaultOrderRules, reuseWindowMs: 0, maxJoined: 5_000, retentionMs };
+const rules = {
+  order: defaultOrderRules,
+  reuseWindowMs: 0,
+  maxJoined: 5_000,
+  maxJoinedOfCaller: 1_000,
+  retentionMs,
+};
 const minuteMs = 60_000;
 /** Of a request that finds an empty queue: the scale begins two days before what the longest head start leads to. */
 const firstRank = (priority: Priority) =>

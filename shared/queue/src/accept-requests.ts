@@ -41,7 +41,8 @@ export class TooManyJoinedError extends Error {
 /** What an item of a batch is told that was refused for this. */
 export const tooManyJoined: ItemError = {
   code: 'too_many_joined',
-  message: 'More requests wait for this machine than one call can serve. Ask again when it was made.',
+  message:
+    'As many requests wait for this machine as one call can serve, or as many of yours as may. Ask again when it was made.',
   errors: [],
 };
 
@@ -97,6 +98,8 @@ export interface RequestIntakeOptions
 
 /** What one call tells its outcome to, in one script: some 50 ms of Redis' time. */
 export const defaultMaxJoined = 5_000;
+/** So that no caller alone keeps others from a call. */
+export const defaultMaxJoinedOfCaller = 1_000;
 
 /** Requests per script: about 5 ms of Redis' time, so that a large batch does not keep others waiting. */
 const chunkSize = 250;
@@ -109,8 +112,9 @@ export function createRequestIntake({
   order = defaultOrderRules,
   reuseWindowMs = 0,
   maxJoined = defaultMaxJoined,
+  maxJoinedOfCaller = defaultMaxJoinedOfCaller,
 }: RequestIntakeOptions): RequestIntake {
-  const rules: AcceptRules = { order, reuseWindowMs, maxJoined, retentionMs };
+  const rules: AcceptRules = { order, reuseWindowMs, maxJoined, maxJoinedOfCaller, retentionMs };
   const acceptChunk = createAcceptChunk(redis, keySpace, rules);
   const liftTickets = createTicketLift(redis, keySpace, tickets);
 
@@ -139,7 +143,10 @@ export function createRequestIntake({
       const request = newRequest(item, nowMs, { ids, index: 0, caller, trace });
       const placed = await acceptChunk({ requests: [request], nowMs, caller, bounds });
       const answer = accepted(request, placed[0]);
-      if (!answer) throw new TooManyJoinedError();
+      if (!answer) {
+        await liftTickets(placed.filter(isLifted));
+        throw new TooManyJoinedError();
+      }
       const [ticket] = ticketsFor(placed);
       const position = ticket && (await tickets.addOne(ticket));
       await liftTickets(placed.filter(isLifted));
@@ -168,8 +175,8 @@ export function createRequestIntake({
   };
 }
 
-function isLifted({ outcome }: Placement): boolean {
-  return outcome === 'lifted';
+function isLifted({ outcome, rank }: Placement): boolean {
+  return outcome === 'lifted' || (outcome === 'full' && rank > 0);
 }
 
 function isRejected(entry: BatchEntry): entry is RejectedItem {

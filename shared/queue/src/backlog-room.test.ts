@@ -17,12 +17,13 @@ describe('room in the backlog', () => {
   });
   afterEach(() => store.close());
 
-  const keep = (size: number, bounds: { requests: number; dispatches?: number }, batch = freshIds().batch) =>
-    createBacklogRoom(store.redis, keySpace).keep(
-      size,
-      { requests: bounds.requests, dispatches: bounds.dispatches },
-      batch,
-    );
+  const keep = (
+    size: number,
+    bounds: { requests: number; dispatches?: number; ofCaller?: number },
+    batch = freshIds().batch,
+    caller?: string,
+  ) =>
+    createBacklogRoom(store.redis, keySpace).keep(size, { dispatches: undefined, ...bounds }, batch, caller);
 
   function kept(room: Room) {
     assert.ok(room.kind === 'kept', room.kind);
@@ -32,7 +33,12 @@ describe('room in the backlog', () => {
   it('is kept up to the bound, and counts what waits and what room is kept for', async () => {
     await store.intake.acceptBatch(items(3), arrivedAtMs);
     kept(await keep(2, { requests: 6 }));
-    assert.deepEqual(await keep(2, { requests: 6 }), { kind: 'full', requests: 5, dispatches: 5 });
+    assert.deepEqual(await keep(2, { requests: 6 }), {
+      kind: 'full',
+      requests: 5,
+      dispatches: 5,
+      ofCaller: 2,
+    });
     kept(await keep(1, { requests: 6 }));
     assert.equal((await keep(1, { requests: 6 })).kind, 'full');
   });
@@ -56,6 +62,7 @@ describe('room in the backlog', () => {
       kind: 'full',
       requests: 4,
       dispatches: 2,
+      ofCaller: 0,
     });
     kept(await keep(1, { requests: 9, dispatches: 3 }));
   });
@@ -88,6 +95,46 @@ describe('room in the backlog', () => {
       'what was recorded before is completed',
     );
     assert.equal((await store.reader.backlog()).counts.queued, 3);
+  });
+
+  describe('for one caller', () => {
+    const bounds = { requests: 20, ofCaller: 5 };
+
+    it('has a bound of its own, which counts what it has queued and what is being recorded for it', async () => {
+      await store.intake.acceptBatch(items(3), arrivedAtMs, freshIds(), 'many');
+      kept(await keep(2, bounds, undefined, 'many'));
+      const full = { kind: 'full', requests: 5, dispatches: 5, ofCaller: 5 };
+      assert.deepEqual(await keep(1, bounds, undefined, 'many'), full);
+      kept(await keep(5, bounds, undefined, 'other'));
+      const one = item({ machineId: machine(9) });
+      const room = { ...bounds, dispatches: undefined };
+      await assert.rejects(store.intake.acceptOne(one, arrivedAtMs, freshIds(), 'many', undefined, room), {
+        name: 'BacklogFullError',
+        ofCaller: 5,
+      });
+      await store.intake.acceptOne(one, arrivedAtMs, freshIds(), 'third', undefined, room);
+    });
+
+    it('is counted exactly, whatever ends, is given back, is recorded twice or shares a call', async () => {
+      const counts = () => redis.client.hgetall(`${keySpace}:counts:callers`);
+      const ids = freshIds();
+      for (let time = 0; time < 2; time += 1) {
+        await store.intake.acceptBatch([...items(3), ...items(1)], arrivedAtMs, ids, 'many');
+      }
+      const long = 'a name that is longer than one part of what is kept of it '.repeat(2);
+      await store.intake.acceptOne(item(), arrivedAtMs, freshIds(), long);
+      assert.deepEqual(await counts(), { many: '4', [long]: '1' });
+      const [first = '', second = '', third = ''] = await store.tickets.nextOnes(3);
+      await store.dispatches.begin(first, 'call');
+      assert.deepEqual(await counts(), { many: '2' });
+      await store.dispatches.giveBack(first, 'call');
+      assert.deepEqual(await counts(), { many: '4', [long]: '1' });
+      await store.dispatches.begin(first, 'call-2');
+      await store.dispatches.settle(first, 'call-2', { status: 'started', attempts: 1 });
+      await store.dispatches.endWaiting(second, { status: 'cancelled', attempts: 0 });
+      await store.dispatches.endWaiting(third, { status: 'failed', attempts: 0 });
+      assert.deepEqual(await counts(), {});
+    });
   });
 
   async function reservations(): Promise<string[][]> {

@@ -9,20 +9,22 @@ export interface BacklogBounds {
   requests: number;
   /** `undefined`: as many as there are requests. */
   dispatches: number | undefined;
+  /** Requests of one caller; `undefined`: as many as of all. */
+  ofCaller?: number | undefined;
 }
 
 export type Room =
   /** To be given back as soon as the requests are recorded, or could not be. */
   | { kind: 'kept'; giveBack(): Promise<void> }
   /** What waits, with what is being recorded at this moment. */
-  | { kind: 'full'; requests: number; dispatches: number };
+  | { kind: 'full'; requests: number; dispatches: number; ofCaller: number };
 
 export interface BacklogRoom {
   /**
-   * Keeps room for so many requests. `batchId` is what they are recorded under: a batch that was begun before is let
+   * Keeps room for so many requests of a caller. `batchId` is what they are recorded under: a batch that was begun before is let
    * through, so that it can be completed.
    */
-  keep(size: number, bounds: BacklogBounds, batchId: string): Promise<Room>;
+  keep(size: number, bounds: BacklogBounds, batchId: string, caller?: string): Promise<Room>;
 }
 
 /** Longer than recording the largest batch takes; after that the intake is taken for dead. */
@@ -32,27 +34,35 @@ const script = loadScript(
   new URL('./lua/backlog.lua', import.meta.url),
   new URL('./lua/reserve-backlog.lua', import.meta.url),
 );
-const reply = z.tuple([z.number(), z.number(), z.number()]);
+const reply = z.tuple([z.number(), z.number(), z.number(), z.number()]);
 
 /** Room in the backlog, kept in Redis for all intakes together. See `lua/reserve-backlog.lua`. */
 export function createBacklogRoom(redis: Redis, keySpace: string): BacklogRoom {
   const keys = storeKeys(keySpace);
 
   return {
-    async keep(size, bounds, batchId) {
+    async keep(size, bounds, batchId, caller = '') {
       const name = randomUUID();
-      const [isKept, requests, dispatches] = reply.parse(
+      const [isKept, requests, dispatches, ofCaller] = reply.parse(
         await script(
           redis,
-          [keys.counts, keys.waiting, keys.reservations, keys.batch(batchId)],
-          [size, name, giveUpAfterMs, bounds.requests, bounds.dispatches ?? ''],
+          [keys.counts, keys.waiting, keys.reservations, keys.batch(batchId), keys.callerCounts],
+          [
+            size,
+            name,
+            giveUpAfterMs,
+            bounds.requests,
+            bounds.dispatches ?? '',
+            bounds.ofCaller ?? '',
+            caller,
+          ],
         ),
       );
-      if (isKept === 0) return { kind: 'full', requests, dispatches };
+      if (isKept === 0) return { kind: 'full', requests, dispatches, ofCaller };
       return {
         kind: 'kept',
         async giveBack() {
-          await redis.zrem(keys.reservations, `${name}:${size}`);
+          await redis.zrem(keys.reservations, `${caller}\0${name}:${size}`);
         },
       };
     },

@@ -93,6 +93,12 @@ async function openUnsealedBatch(store: TestStore): Promise<void> {
     notAfterMs: undefined,
   };
   const chunk = { requests: [request], batchId: 'batch-9', nowMs: arrivedAtMs };
-  const rules = { order: defaultOrderRules, reuseWindowMs: 0, maxJoined: 5_000, retentionMs };
+  const rules = {
+    order: defaultOrderRules,
+    reuseWindowMs: 0,
+    maxJoined: 5_000,
+    maxJoinedOfCaller: 1_000,
+    retentionMs,
+  };
   await createAcceptChunk(store.redis, keySpace, rules)(chunk);
 }

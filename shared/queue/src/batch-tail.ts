@@ -26,6 +26,7 @@ export function tailOf(requests: readonly NewRequest[], placements: readonly Pla
   // Of equal rank, what was there before goes before what was added, which goes by its index.
   const keyOf = (index: number) => {
     const placement = placements[index];
+    if (placement?.outcome === 'full') return -1;
     const isAdded = placement !== undefined && placement.joined === undefined;
     return (placement?.rank ?? 0) * 2 + (isAdded ? 1 : 0);
   };

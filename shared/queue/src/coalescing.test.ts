@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { createRequestIntake, TooManyJoinedError } from './accept-requests.ts';
 import type { RequestIntake, RequestIntakeOptions } from './accept-requests.ts';
+import { defaultOrderRules } from './order.ts';
+import { createRequestLevers } from './request-levers.ts';
 import { storeKeys } from './store-keys.ts';
 import {
   arrivedAtMs,
@@ -205,6 +207,55 @@ describe('requests for one machine', () => {
       assert.ok(third && 'rejected' in third);
       assert.equal((third.rejected.error as { code: string }).code, 'too_many_joined');
     });
+  });
+
+  describe('of one caller that are more than it may join to one call', () => {
+    const by = (caller: string, fields: Parameters<typeof item>[0] = {}) =>
+      intakeWith({ maxJoinedOfCaller: 2 }).acceptOne(item(fields), arrivedAtMs, undefined, caller);
+
+    it('are refused, and keep nobody else from joining', async () => {
+      for (let i = 0; i < 3; i += 1) await by('many', { priority: 'low' });
+      const before = await store.dump();
+      await assert.rejects(by('many', { priority: 'low' }), TooManyJoinedError);
+      assert.deepEqual(await store.dump(), before);
+      const urgent = await by('other', { priority: 'critical' });
+      assert.equal((await store.dispatchOf(urgent.id)).priority, 'critical');
+    });
+
+    it('may join again when one of them was cancelled, be it the first or one that joined', async () => {
+      const ids: string[] = [];
+      for (let i = 0; i < 3; i += 1) ids.push((await by('many')).id);
+      const { dispatchId } = await store.request(ids[0] ?? '');
+      const levers = createRequestLevers({
+        redis: store.redis,
+        keySpace,
+        tickets: store.tickets,
+        order: defaultOrderRules,
+        retentionMs,
+        auditKeptMs: hourMs,
+      });
+      await levers.cancel(ids[2] ?? '', { name: 'many' });
+      await by('many');
+      await assert.rejects(by('many'), TooManyJoinedError);
+      // The second one takes the place of the first, and has joined all the same.
+      await levers.cancel(ids[0] ?? '', { name: 'many' });
+      await assert.rejects(by('many'), TooManyJoinedError);
+      await levers.cancel(ids[1] ?? '', { name: 'many' });
+      await by('many');
+      assert.equal(await redis.client.hget(keys.dispatch(dispatchId), 'by:many'), '2');
+    });
+  });
+
+  it('that are more urgent lift the call all the same where no more can join it, with its ticket', async () => {
+    const narrow = intakeWith({ maxJoined: 1 });
+    const first = await accept({ priority: 'low' }, narrow);
+    await accept({ priority: 'low' }, narrow);
+    await accept({ machineId: machine(2), priority: 'high' });
+    assert.equal(await placeOf(first.id), 2);
+    await assert.rejects(accept({ priority: 'critical' }, narrow), TooManyJoinedError);
+    assert.equal(await placeOf(first.id), 1);
+    assert.equal((await store.dispatchOf(first.id)).priority, 'critical');
+    assert.equal((await store.reader.backlog()).counts.queued, 3);
   });
 
   async function callFor(

@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import { priorities } from '@diq/contracts/priority.ts';
 import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
 import type { AcceptRules } from './accept-chunk.ts';
-import { defaultMaxJoined } from './accept-requests.ts';
+import { defaultMaxJoined, defaultMaxJoinedOfCaller } from './accept-requests.ts';
 import { defaultOrderRules } from './order.ts';
 import type { Candidate, OrderSnapshot } from './place-in-order.ts';
 import { createPreviewLine, floorOf } from './preview-line.ts';
@@ -27,14 +27,24 @@ export interface RequestPreview {
   countWaiting(): Promise<number>;
 }
 
-export type PreviewRules = Partial<Pick<AcceptRules, 'order' | 'reuseWindowMs' | 'maxJoined'>>;
+/** Requests that have joined a dispatch, and those of the caller among them. */
+type Joined = Pick<KnownDispatch, 'joined' | 'joinedOfCaller'>;
+
+export type PreviewRules = Partial<
+  Pick<AcceptRules, 'order' | 'reuseWindowMs' | 'maxJoined' | 'maxJoinedOfCaller'>
+>;
 
 /** By the same rules as `accept.lua`, which the items would be accepted by. */
 export function createRequestPreview(
   redis: Redis,
   keySpace: string,
   tickets: Pick<TicketQueue, 'positions' | 'countUpTo' | 'countReady'>,
-  { order = defaultOrderRules, reuseWindowMs = 0, maxJoined = defaultMaxJoined }: PreviewRules = {},
+  {
+    order = defaultOrderRules,
+    reuseWindowMs = 0,
+    maxJoined = defaultMaxJoined,
+    maxJoinedOfCaller = defaultMaxJoinedOfCaller,
+  }: PreviewRules = {},
 ): RequestPreview {
   const reader = createPreviewReader(redis, keySpace, tickets);
 
@@ -49,12 +59,14 @@ export function createRequestPreview(
         }),
       );
       const [known, recent, lines] = await Promise.all([
-        reader.openDispatches(machineIds),
+        reader.openDispatches(machineIds, caller ?? ''),
         reuseWindowMs > 0 ? reader.recentStarts(machineIds) : new Map<string, RecentStart>(),
         reader.lines(caller ?? '', sources, (priority, line) => floorOf(order, priority, line, nowMs)),
       ]);
+      const isFull = ({ joined, joinedOfCaller }: Joined) =>
+        joined >= maxJoined || (caller !== undefined && joinedOfCaller >= maxJoinedOfCaller);
       const line = createPreviewLine(order, lines, nowMs);
-      const opened = new Map<string, KnownDispatch | (Standing & { joined: number })>(known);
+      const opened = new Map<string, KnownDispatch | (Standing & Joined)>(known);
 
       const candidates = items.map(({ machineId, priority, source, force }): Candidate => {
         const dispatch = opened.get(machineId);
@@ -64,12 +76,18 @@ export function createRequestPreview(
             machineId,
             aside: { kind: 'reused', with: start.with, investigationId: start.investigationId },
           };
-        if (dispatch && dispatch.joined >= maxJoined) return { machineId, aside: { kind: 'full' } };
         const standing = dispatch
           ? line.lift(dispatch, priority, source ?? '')
           : line.enter(priority, source ?? '');
-        const joined = dispatch ? dispatch.joined + 1 : 0;
-        opened.set(machineId, { ...dispatch, ...standing, joined });
+        if (dispatch && isFull(dispatch)) {
+          // It is lifted all the same.
+          opened.set(machineId, { ...dispatch, ...standing });
+          return { machineId, aside: { kind: 'full' } };
+        }
+        const [joined, joinedOfCaller] = dispatch
+          ? [dispatch.joined + 1, dispatch.joinedOfCaller + 1]
+          : [0, 0];
+        opened.set(machineId, { ...dispatch, ...standing, joined, joinedOfCaller });
         const lifts = dispatch !== undefined && standing.rank < dispatch.rank;
         return { machineId, rank: standing.rank, ...(lifts ? { lifts } : {}) };
       });

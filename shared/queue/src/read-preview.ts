@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { priorities } from '@diq/contracts/priority.ts';
@@ -10,8 +11,9 @@ import type { TicketQueue } from './ticket-queue.ts';
 
 /** The open dispatch of a machine with what decides on its place. */
 export interface KnownDispatch extends OpenDispatch, Standing {
-  /** Requests that have joined it. */
+  /** Requests that have joined it, and those of the caller among them. */
   joined: number;
+  joinedOfCaller: number;
 }
 
 /** The investigation that was started last on a machine. */
@@ -25,7 +27,7 @@ export interface RecentStart {
 /** Reads in pipelines what `accept.lua` would find. */
 export interface PreviewReader {
   /** By machine. */
-  openDispatches(machineIds: readonly string[]): Promise<Map<string, KnownDispatch>>;
+  openDispatches(machineIds: readonly string[], caller: string): Promise<Map<string, KnownDispatch>>;
   recentStarts(machineIds: readonly string[]): Promise<Map<string, RecentStart>>;
   /** The lines of all classes for this caller, with the turns of the sources that are named. */
   lines(
@@ -62,7 +64,7 @@ export function createPreviewReader(
 ): PreviewReader {
   const keys = storeKeys(keySpace);
 
-  async function dispatchesOf(found: readonly { machineId: string; id: string }[]) {
+  async function dispatchesOf(found: readonly { machineId: string; id: string }[], caller: string) {
     const pipeline = redis.pipeline();
     for (const { id } of found) pipeline.hgetall(keys.dispatch(id));
     for (const { id } of found) pipeline.zcard(`${keys.dispatch(id)}:joined`);
@@ -75,7 +77,9 @@ export function createPreviewReader(
       const { first, state, class: priority, tag, priority: rank } = data;
       const position = state === 'waiting' ? positions[i] : undefined;
       const joined = Number(replies[found.length + i]);
-      return [[machineId, { id, first, priority, tagMs: tag, rank, position, joined }] as const];
+      const counted = z.record(z.string(), z.string()).parse(replies[i])[joinedBy(caller)];
+      const about = { joined, joinedOfCaller: Number(counted ?? 0) };
+      return [[machineId, { id, first, priority, tagMs: tag, rank, position, ...about }] as const];
     });
   }
 
@@ -96,7 +100,7 @@ export function createPreviewReader(
   }
 
   return {
-    async openDispatches(machineIds) {
+    async openDispatches(machineIds, caller) {
       const found = await inChunks(machineIds, async (chunk) => {
         const ids = texts.parse(await redis.hmget(keys.machines, ...chunk));
         return chunk.flatMap((machineId, i) => {
@@ -104,7 +108,7 @@ export function createPreviewReader(
           return id === null ? [] : [{ machineId, id }];
         });
       });
-      return new Map(await inChunks(found, dispatchesOf));
+      return new Map(await inChunks(found, (chunk) => dispatchesOf(chunk, caller)));
     },
     async recentStarts(machineIds) {
       const rows = await inChunks(machineIds, async (chunk) => {
@@ -156,6 +160,12 @@ export function createPreviewReader(
     },
     countUpTo: (ranks) => inChunks(ranks, (chunk) => tickets.countUpTo(chunk)),
   };
+}
+
+/** The field of a dispatch that counts which of its requests the caller has joined to it, as in `lua/detach.lua`. */
+function joinedBy(caller: string): string {
+  const isShort = Buffer.byteLength(caller) <= 40;
+  return `by:${isShort ? caller : createHash('sha1').update(caller).digest('hex')}`;
 }
 
 function optionalNumber(text: string | undefined): number | undefined {

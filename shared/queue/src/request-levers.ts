@@ -82,9 +82,17 @@ export function createRequestLevers(options: RequestLeversOptions): RequestLever
     async change(id, change, actor) {
       const entry = JSON.stringify(entryOf('change', actor, { requestId: id, change }));
       for (;;) {
-        const known = joinDoc(await redis.hmget(keys.request(id), ...docFields));
+        const [caller, caller1, ...parts] = await redis.hmget(
+          keys.request(id),
+          'caller',
+          'caller1',
+          ...docFields,
+        );
+        const known = joinDoc(parts);
         if (known === null) return { kind: 'missing' };
-        const { doc, notAfterMs, turn, arrivedAtMs } = changed(known, change, actor);
+        // It keeps to the turns of whoever asked for it, not of whoever changes it.
+        const whose = caller ? caller + (caller1 ?? '') : actor.name;
+        const { doc, notAfterMs, turn, arrivedAtMs } = changed(known, change, whose);
         const args = [id, known, doc, notAfterMs ?? '', turn, arrivedAtMs, JSON.stringify(order), entry];
         const { kind, dispatchId, number: rank } = await ask(changeScript, ...args);
         if (kind === 'outdated') continue;
@@ -103,7 +111,7 @@ export function createRequestLevers(options: RequestLeversOptions): RequestLever
   };
 }
 
-function changed(known: string, { priority, notAfter }: RequestChange, actor: Actor) {
+function changed(known: string, { priority, notAfter }: RequestChange, caller: string) {
   const { notAfter: oldDeadline, ...asked } = askedFor.parse(JSON.parse(known));
   const deadline = notAfter === undefined ? oldDeadline : (notAfter ?? undefined);
   return {
@@ -113,7 +121,7 @@ function changed(known: string, { priority, notAfter }: RequestChange, actor: Ac
       ...(deadline === undefined ? {} : { notAfter: deadline }),
     }),
     notAfterMs: deadline === undefined ? undefined : Date.parse(deadline),
-    turn: flowOf(asked.source, actor.name),
+    turn: flowOf(asked.source, caller),
     arrivedAtMs: asked.at,
   };
 }

@@ -6,21 +6,24 @@
 -- ARGV  3 batch id or ''   4 time of arrival, ms   5 JSON of the order's rules   6 how long ago an investigation may have
 --       been started to be shared, in ms; 0 for never   7 how many may join a dispatch   8 most requests queued, '' where
 --       room was kept before (see reserve-backlog.lua)   9 most dispatches waiting, or ''   10 who asked, or ''
+--       11 most requests of one caller queued, or '' where there is no bound   12 how many of one caller may join a dispatch
 --       then for each request:
 --       request id, machine id, JSON of the request, id for a new dispatch, its class, its flow (order.lua),
 --       'not after' ms or '', source or '', callback or '', 1 if it is to share no earlier investigation
 --
 -- Returns  per request: dispatch id; id of the request that it shares an investigation with, or ''; the dispatch's
 --          priority; what became of it: new, joined, lifted (the dispatch has a better place than its ticket), reused,
---          full (too many joined: nothing is recorded); the investigation it was told of, or ''
---          error BACKLOG_FULL <requests queued> <dispatches waiting> when there is no room; then nothing is recorded
+--          full (too many joined, or too many of the caller: nothing is recorded, but the dispatch is lifted by a more urgent
+--          one all the same: then with its id and priority); the investigation it was told of, or ''
+--          error BACKLOG_FULL <requests queued> <dispatches waiting> <requests queued of the caller> when there is no room; then nothing is recorded
 --          error ORDER_SCALE when the time is off the scale of the priorities; then nothing is recorded
 -- Writes   request, dispatch, the machine's open dispatch, indexes and counts. A request id that is known already is
 --          left as it is and answered the same way, because a client may send a script twice.
 local batch_id, arrived_at, reuse_for, most_joined = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[6]), tonumber(ARGV[7])
 local most_requests, most_dispatches, caller = tonumber(ARGV[8]), tonumber(ARGV[9]), ARGV[10]
 -- Of the first request; each has ten arguments.
-local first_argument, arguments = 11, 10
+local most_of_caller, most_joined_of_caller = tonumber(ARGV[11]), tonumber(ARGV[12])
+local first_argument, arguments = 13, 10
 
 -- A dispatch waits as long as its most patient request: without a deadline on one of them it has none.
 local function extend_deadline(dispatch_key, not_after)
@@ -40,6 +43,9 @@ local function join(dispatch_id, request_id, not_after)
   local state, first, sent_at, why, calls = unpack(
     redis.call('HMGET', dispatch_key, 'state', 'first', 'sentAt', 'error', 'calls'))
   redis.call('ZADD', dispatch_key .. ':joined', arrived_at, request_id)
+  if caller ~= '' then
+    redis.call('HINCRBY', dispatch_key, joined_by(caller), 1)
+  end
   extend_deadline(dispatch_key, not_after)
   local shared = { 'with', first }
   if calls then
@@ -151,21 +157,32 @@ local function open_dispatch(dispatch_id, machine_id, request_id, class, flow, n
   return rank
 end
 
--- Returns  whether it was recorded; the rank of its dispatch if it opened one
+-- Whether as many have joined as may, of all callers or of this one.
+local function is_joined_by_many(dispatch_id)
+  local dispatch_key = space .. ':dispatch:' .. dispatch_id
+  if redis.call('ZCARD', dispatch_key .. ':joined') >= most_joined then
+    return true
+  end
+  local joined = caller ~= '' and redis.call('HGET', dispatch_key, joined_by(caller))
+  return joined and tonumber(joined) >= most_joined_of_caller
+end
+
+-- Returns  whether it was recorded; the rank of its dispatch if it opened one, or has lifted one without joining it; the
+--          id of the latter
 local function record(request_id, machine_id, doc, new_dispatch, class, flow, not_after, source, callback, is_forced)
   local request_key = space .. ':request:' .. request_id
   local dispatch_id, rank = open[machine_id], nil
   local recent = not dispatch_id and is_forced ~= '1' and recent_of(machine_id)
   local status, shared = 'queued', {}
   if dispatch_id then
-    if redis.call('ZCARD', space .. ':dispatch:' .. dispatch_id .. ':joined') >= most_joined then
-      return false
-    end
-    status, shared = join(dispatch_id, request_id, not_after)
-    local _, is_lifted = lift(dispatch_id, class, flow, arrived_at)
+    local lifted_to, is_lifted = lift(dispatch_id, class, flow, arrived_at)
     if is_lifted then
       redis.call('HSET', space .. ':dispatch:' .. dispatch_id, 'lifted', 1)
     end
+    if is_joined_by_many(dispatch_id) then
+      return false, is_lifted and lifted_to or nil, dispatch_id
+    end
+    status, shared = join(dispatch_id, request_id, not_after)
   elseif recent then
     dispatch_id, status = recent.dispatch, 'started'
     shared = { 'with', recent.request, 'investigationId', recent.investigation, 'reused', 1 }
@@ -190,6 +207,7 @@ local function record(request_id, machine_id, doc, new_dispatch, class, flow, no
     append(added.deadlines, not_after, request_id)
   end
   count('', status, 1)
+  count_queued(caller, status, 1)
   if batch_id ~= '' then
     count(batch_id, status, 1)
   end
@@ -214,27 +232,30 @@ local function accept(request_id, ...)
   if is_any_known and redis.call('HEXISTS', space .. ':request:' .. request_id, 'dispatch') == 1 then
     return answer_for(request_id)
   end
-  local is_recorded, rank = record(request_id, ...)
-  if rank then
+  local is_recorded, rank, lifted = record(request_id, ...)
+  if not is_recorded then
+    return { rank and lifted or '', '', tostring(rank or 0), 'full', '' }
+  elseif rank then
     local _, _, _, new_dispatch = request_id, ...
     return { new_dispatch, '', tostring(rank), 'new', '' }
   end
-  return is_recorded and answer_for(request_id) or { '', '', '0', 'full', '' }
+  return answer_for(request_id)
 end
 
 -- What was recorded before is answered as it was, however full it is by now.
 local function is_full()
-  local requests, dispatches = backlog_now(counts_key, waiting_key, space .. ':reservations', now)
+  local requests, dispatches, of_caller =
+    backlog_now(counts_key, waiting_key, callers_key, space .. ':reservations', caller, now)
   local size = (#ARGV - first_argument + 1) / arguments
-  local fits = fits_backlog(size, requests, dispatches, most_requests, most_dispatches)
-  return not fits and not is_any_known, requests, dispatches
+  local fits = fits_backlog(size, requests, dispatches, of_caller, most_requests, most_dispatches, most_of_caller)
+  return not fits and not is_any_known, requests, dispatches, of_caller
 end
 
 read_ahead()
 if most_requests then
-  local is_refused, requests, dispatches = is_full()
+  local is_refused, requests, dispatches, of_caller = is_full()
   if is_refused then
-    return redis.error_reply(string.format('BACKLOG_FULL %d %d', requests, dispatches))
+    return redis.error_reply(string.format('BACKLOG_FULL %d %d %d', requests, dispatches, of_caller))
   end
 end
 if not open_order(ARGV[5], arrived_at) then

@@ -1,17 +1,26 @@
 -- How much waits; it stands in front of the scripts that hold a POST against the bounds of the backlog.
 --
--- Returns  requests queued, dispatches waiting; both with the room that is kept for POSTs which are being recorded
-local function backlog_now(counts_key, waiting_key, reservations_key, now)
-  local reserved = 0
+-- KEYS of the scripts are passed on, see store-keys.ts. A reservation is <caller>\0<name>:<requests>.
+--
+-- Returns  requests queued, dispatches waiting, requests queued of the caller; all with the room that is kept for POSTs
+--          which are being recorded
+local function backlog_now(counts_key, waiting_key, callers_key, reservations_key, caller, now)
+  local reserved, of_caller, prefix = 0, 0, caller .. '\0'
   for _, member in ipairs(redis.call('ZRANGE', reservations_key, '(' .. now, '+inf', 'BYSCORE')) do
-    reserved = reserved + tonumber(string.match(member, ':(%d+)$'))
+    local size = tonumber(string.match(member, ':(%d+)$'))
+    reserved = reserved + size
+    if string.sub(member, 1, #prefix) == prefix then
+      of_caller = of_caller + size
+    end
   end
   return (tonumber(redis.call('HGET', counts_key, 'queued')) or 0) + reserved,
-    redis.call('ZCARD', waiting_key) + reserved
+    redis.call('ZCARD', waiting_key) + reserved,
+    (tonumber(redis.call('HGET', callers_key, caller)) or 0) + of_caller
 end
 
--- Whether so many requests fit; the second bound is nil where there is none.
-local function fits_backlog(size, requests, dispatches, most_requests, most_dispatches)
+-- Whether so many requests fit; the second and third bound are nil where there is none.
+local function fits_backlog(size, requests, dispatches, of_caller, most_requests, most_dispatches, most_of_caller)
   return requests + size <= most_requests
     and (not most_dispatches or dispatches + size <= most_dispatches)
+    and (not most_of_caller or of_caller + size <= most_of_caller)
 end

@@ -6,7 +6,7 @@
 -- A script that calls `change_status` or `detach` calls `write_counts` once at its end.
 local counts_key, waiting_key, sending_key, reconciling_key, deadlines_key, order_key, callbacks_key = unpack(KEYS)
 local space, retention = ARGV[1], tonumber(ARGV[2])
-local machines_key = space .. ':machines'
+local machines_key, callers_key = space .. ':machines', space .. ':counts:callers'
 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
@@ -21,6 +21,26 @@ local function count(batch_id, status, by)
   changes[batch_id][status] = (changes[batch_id][status] or 0) + by
 end
 
+-- Caller -> by how much the number of its queued requests changes.
+local queued_changes = {}
+
+local function count_queued(caller, status, by)
+  if caller ~= '' and status == 'queued' then
+    queued_changes[caller] = (queued_changes[caller] or 0) + by
+  end
+end
+
+-- Who asked for a request, '' where that is not known.
+local function caller_of_request(request_key)
+  local caller, more = unpack(redis.call('HMGET', request_key, 'caller', 'caller1'))
+  return (caller or '') .. (more or '')
+end
+
+-- The field of a dispatch that counts which of its requests this caller has joined to it; short, see indexes.lua.
+local function joined_by(caller)
+  return 'by:' .. (#caller <= 40 and caller or redis.sha1hex(caller))
+end
+
 -- Gives a request another status. `batch_id` and `callback` are its fields, nil where it has none.
 local function change_status(request_id, old_status, status, machine, batch_id, callback)
   local request_key = space .. ':request:' .. request_id
@@ -28,6 +48,11 @@ local function change_status(request_id, old_status, status, machine, batch_id, 
   if status ~= old_status then
     count('', old_status, -1)
     count('', status, 1)
+    if old_status == 'queued' or status == 'queued' then
+      local caller = caller_of_request(request_key)
+      count_queued(caller, old_status, -1)
+      count_queued(caller, status, 1)
+    end
     if batch_id then
       count(batch_id, old_status, -1)
       count(batch_id, status, 1)
@@ -62,6 +87,11 @@ end
 
 -- Writes what `change_status` counted, and completes the batches that have nothing open any more.
 local function write_counts()
+  for caller, by in pairs(queued_changes) do
+    if by ~= 0 and redis.call('HINCRBY', callers_key, caller, by) <= 0 then
+      redis.call('HDEL', callers_key, caller)
+    end
+  end
   for batch_id, by_status in pairs(changes) do
     local key = batch_id == '' and counts_key or space .. ':batch:' .. batch_id
     -- A batch that was never sealed goes by itself: counting on would bring it back, for ever.
@@ -125,6 +155,12 @@ local function detach(request_id, status, fields)
   machine = machine or machine_in(doc_of(request_key))
   change_status(request_id, old_status, status, machine, batch_id, callback)
   redis.call('ZREM', deadlines_key, request_id)
+  if redis.call('HEXISTS', request_key, 'with') == 1 then
+    local field = joined_by(caller_of_request(request_key))
+    if redis.call('HEXISTS', dispatch_key, field) == 1 and redis.call('HINCRBY', dispatch_key, field, -1) <= 0 then
+      redis.call('HDEL', dispatch_key, field)
+    end
+  end
   if first ~= request_id then
     redis.call('ZREM', dispatch_key .. ':joined', request_id)
     if first or redis.call('ZCARD', dispatch_key .. ':joined') > 0 then

@@ -4,24 +4,25 @@
 -- would fit a moment later, and none is let in that does not fit. A POST of one request is recorded by the script that
 -- finds the room, and keeps none.
 --
--- KEYS  1 counts   2 waiting   3 reservations   4 the batch that the POST records
+-- KEYS  1 counts   2 waiting   3 reservations   4 the batch that the POST records   5 queued by caller
 --       (see store-keys.ts)
 -- ARGV  1 requests of the POST   2 name of the reservation   3 ms after which its room is given up
---       4 most requests queued   5 most dispatches waiting, or ''
+--       4 most requests queued   5 most dispatches waiting, or ''   6 most queued of one caller, or ''   7 the caller
 --
--- Returns  {1, 0, 0}: there is room, or the POST was begun before and is to be completed
---          {0, requests queued and kept room for, dispatches waiting and kept room for}
+-- Returns  {1, 0, 0, 0}: there is room, or the POST was begun before and is to be completed
+--          {0, requests queued, dispatches waiting, requests queued of the caller}: all with the room that is kept
 local counts_key, waiting_key, reservations_key, batch_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local size, name, give_up_after = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
-local most_requests, most_dispatches = tonumber(ARGV[4]), tonumber(ARGV[5])
+local most_requests, most_dispatches, most_of_caller = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local caller = ARGV[7]
 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 redis.call('ZREMRANGEBYSCORE', reservations_key, '-inf', now)
-local requests, dispatches = backlog_now(counts_key, waiting_key, reservations_key, now)
-local fits = fits_backlog(size, requests, dispatches, most_requests, most_dispatches)
+local requests, dispatches, of_caller = backlog_now(counts_key, waiting_key, KEYS[5], reservations_key, caller, now)
+local fits = fits_backlog(size, requests, dispatches, of_caller, most_requests, most_dispatches, most_of_caller)
 if not fits and redis.call('EXISTS', batch_key) == 0 then
-  return { 0, requests, dispatches }
+  return { 0, requests, dispatches, of_caller }
 end
-redis.call('ZADD', reservations_key, now + give_up_after, name .. ':' .. size)
-return { 1, 0, 0 }
+redis.call('ZADD', reservations_key, now + give_up_after, caller .. '\0' .. name .. ':' .. size)
+return { 1, 0, 0, 0 }
