@@ -150,7 +150,7 @@ describe('docker-compose.yml', () => {
   it('builds from targets that the Dockerfile has, and takes other images by their version', () => {
     for (const [name, { image, build }] of services) {
       if (build) assert.match(readText(build.dockerfile), new RegExp(`^FROM \\S+ AS ${build.target}$`, 'm'));
-      else assert.match(image, /^[a-z/]+:v?\d+\.\d+[\w.-]*$/, name);
+      else assert.match(image, /^[a-z/]+:v?\d+\.\d+[\w.-]*(@sha256:[0-9a-f]{64})?$/, name);
     }
   });
 

@@ -17,7 +17,7 @@ describe('deploy/Dockerfile', () => {
   it('begins from one exact version of Node and its system, in every stage', () => {
     const external = stages.map((stage) => stage.split(/\s/)[0] ?? '').filter((image) => image.includes(':'));
     assert.equal(new Set(external).size, 1);
-    assert.match(external[0] ?? '', /^node:\d+\.\d+\.\d+-[a-z]+-slim$/);
+    assert.match(external[0] ?? '', /^node:\d+\.\d+\.\d+-[a-z]+-slim(@sha256:[0-9a-f]{64})?$/);
   });
 
   it('installs what is locked, without what is for development and without running install scripts', () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
+import { BlockList, isIPv6 } from 'node:net';
 import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import { batchBodyLimitBytes } from '@diq/intake-api/middleware/require-json.ts';
@@ -8,6 +9,49 @@ import { renderOverlay, type Resource } from './support/render-overlay.ts';
 import { schemaFault, unknownFields } from './support/schema-faults.ts';
 
 const overlay = 'deploy/kubernetes/overlays/example';
+
+const selector = z.object({ matchLabels: z.record(z.string(), z.string()) });
+const entering = z.looseObject({
+  ingress: z.array(
+    z.object({
+      from: z.array(z.object({ namespaceSelector: selector.optional(), podSelector: selector.optional() })),
+      ports: z.array(z.unknown()),
+    }),
+  ),
+});
+const leaving = z.looseObject({
+  egress: z.array(
+    z.object({
+      to: z.array(
+        z.looseObject({ ipBlock: z.object({ cidr: z.string(), except: z.array(z.string()) }).optional() }),
+      ),
+      ports: z.array(z.looseObject({ port: z.union([z.number(), z.string()]) })),
+    }),
+  ),
+});
+
+/** Who may come in, all rules together. */
+function peersInto(spec: unknown) {
+  return entering.parse(spec).ingress.flatMap(({ from }) => from);
+}
+
+/** Tells of an address whether a policy lets traffic out to it on this port, as Kubernetes reads `ipBlock`. */
+function egressTo(spec: unknown, port: number): (address: string) => boolean {
+  const blocks = leaving
+    .parse(spec)
+    .egress.filter(({ ports }) => ports.some((one) => one.port === port))
+    .flatMap(({ to }) => to.map(({ ipBlock }) => ipBlock ?? assert.fail('not an address')));
+  const contains = (cidr: string, address: string) => {
+    const list = new BlockList();
+    const [network = '', bits] = cidr.split('/');
+    list.addSubnet(network, Number(bits), isIPv6(network) ? 'ipv6' : 'ipv4');
+    return isIPv6(network) === isIPv6(address) && list.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
+  };
+  return (address) =>
+    blocks.some(
+      ({ cidr, except }) => contains(cidr, address) && !except.some((one) => contains(one, address)),
+    );
+}
 
 const probe = z.looseObject({});
 const container = z.looseObject({
@@ -227,6 +271,29 @@ describe('deploy/kubernetes', () => {
     assert.deepEqual(egress('worker'), [6379, 443]);
     assert.deepEqual(egress('intake'), [6379]);
     assert.deepEqual(egress('dns'), [53, 53]);
+  });
+
+  for (const name of ['worker', 'intake-https']) {
+    it(`lets ${name} out to public addresses alone, on port 443`, () => {
+      const reaches = egressTo(find('NetworkPolicy', name)['spec'], 443);
+      const open = ['20.190.128.1', '8.8.8.8', '172.32.0.1', '192.1.0.1', '2603:1000::1', '2a00:1450::1'];
+      assert.deepEqual(open.filter(reaches), open);
+      const shut =
+        '169.254.169.254 168.63.129.16 10.0.0.1 172.31.0.1 192.168.1.1 100.64.0.1 127.0.0.1 0.0.0.0 192.0.0.192 224.0.0.1 255.255.255.255 ::1 fd00:ec2::254 fc00::1 fe80::1 64:ff9b::a9fe:a9fe ::ffff:169.254.169.254 ::a9fe:a9fe 2002:a9fe:a9fe:: 2001:0:1::1 ff02::1'.split(
+          ' ',
+        );
+      assert.deepEqual(shut.filter(reaches), []);
+    });
+  }
+
+  it('lets nobody in but named namespaces: the ingress, and Prometheus in its own', () => {
+    const names = (name: string) =>
+      peersInto(find('NetworkPolicy', name)['spec']).map(
+        ({ namespaceSelector, podSelector }) =>
+          `${namespaceSelector?.matchLabels['kubernetes.io/metadata.name']}/${podSelector?.matchLabels['app.kubernetes.io/name'] ?? '*'}`,
+      );
+    assert.deepEqual(names('worker'), ['monitoring/prometheus']);
+    assert.deepEqual(names('intake'), ['ingress-nginx/*', 'monitoring/prometheus']);
   });
 
   it('holds no secret, and docs/deploy.md says how each one is made', () => {

@@ -12,6 +12,13 @@ export type Resource = Json & {
   readonly metadata: Json & { readonly name: string };
 };
 
+const imageByTag = z.strictObject({ name: z.string(), newName: z.string(), newTag: z.string() });
+const imageByDigest = z.strictObject({
+  name: z.string(),
+  newName: z.string(),
+  digest: z.string().regex(/^sha256:[0-9a-f]{64}$/),
+});
+
 // Strict: what this does not know how to render must not be used.
 const kustomization = z.strictObject({
   apiVersion: z.literal('kustomize.config.k8s.io/v1beta1'),
@@ -21,7 +28,7 @@ const kustomization = z.strictObject({
   labels: z
     .array(z.strictObject({ pairs: z.record(z.string(), z.string()), includeTemplates: z.literal(true) }))
     .default([]),
-  images: z.array(z.strictObject({ name: z.string(), newName: z.string(), newTag: z.string() })).default([]),
+  images: z.array(z.union([imageByTag, imageByDigest])).default([]),
   patches: z.array(z.strictObject({ path: z.string() })).default([]),
 });
 
@@ -81,8 +88,9 @@ function withLabels(resource: Resource, labels: Labels): Resource {
 }
 
 function withImages(resource: Resource, images: Images): Resource {
-  return images.reduce((it, { name, newName, newTag }) => {
-    const text = JSON.stringify(it).replaceAll(`"image":"${name}"`, `"image":"${newName}:${newTag}"`);
+  return images.reduce((it, { name, newName, ...version }) => {
+    const suffix = 'digest' in version ? `@${version.digest}` : `:${version.newTag}`;
+    const text = JSON.stringify(it).replaceAll(`"image":"${name}"`, `"image":"${newName}${suffix}"`);
     return JSON.parse(text) as Resource;
   }, resource);
 }
