@@ -8,6 +8,8 @@ import { keySpace as keySpaceOf } from '@diq/contracts/key-space.ts';
 import { startRedisServer } from '@diq/testing/redis-process.ts';
 import type { RedisServer } from '@diq/testing/redis-process.ts';
 import { startIntake, startSimulator, startWorker, stopAll } from '@diq/testing/service-process.ts';
+import { startTcpProxy } from '@diq/testing/tcp-proxy.ts';
+import type { TcpProxy } from '@diq/testing/tcp-proxy.ts';
 import { createSimulatorControl } from '../end-to-end/support/simulator-control.ts';
 import type { SimulatorControl } from '../end-to-end/support/simulator-control.ts';
 import { startFleet } from './fleet.ts';
@@ -15,8 +17,6 @@ import type { Fleet } from './fleet.ts';
 import { findLastingPort } from './lasting-port.ts';
 import { openSimulatorLog } from './simulator-log.ts';
 import type { SimulatorLog } from './simulator-log.ts';
-import { startTcpProxy } from './tcp-proxy.ts';
-import type { TcpProxy } from './tcp-proxy.ts';
 
 export interface FaultWorldOptions {
   limit: number;

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Ledger } from '@diq/quota/ledger.ts';
-import type { ColdStartHold, LedgerView } from '@diq/quota/ledger-replies.ts';
+import type { ColdStartHold, LedgerCall, LedgerView } from '@diq/quota/ledger-replies.ts';
 import type { Logger } from '@diq/runtime/logger.ts';
 import { countsSinceMs, knownStarts } from './cold-start-starts.ts';
 import type { StartedReading } from './cold-start-starts.ts';
@@ -14,6 +14,8 @@ export interface OpenLedgerOptions {
   ledger: Ledger;
   mode: ColdStartMode;
   readStarted(sinceMs: number): Promise<StartedReading>;
+  /** Told of calls that the ledger had lost and this worker knew, once they stand in it again. */
+  onRestored(calls: readonly LedgerCall[]): void;
   logger: Logger;
   /** From opening until the list is read. */
   settleMs?: number;
@@ -50,6 +52,8 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger
       const view = await ledger.look();
       if (!view.isLost) return view;
       const opened = await ledger.open();
+      if (opened.restored.length > 0) options.onRestored(opened.restored);
+      const restored = opened.restored.length;
       if (opened.coldStart) {
         // Whatever the mode: Defender lists no call that it refused or has not answered yet, and this was not meant by
         // whoever said that nothing had been started.
@@ -57,7 +61,15 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger
           { until: isoOf(opened.coldStart.untilMs) },
           'the ledger was lost while calls were made, nobody calls until one window is over',
         );
-      } else logger.error('the ledger had lost calls of this worker, they are added again');
+      } else if (restored > 0)
+        logger.error({ restored }, 'the ledger had lost calls that this worker knew, added again');
+      if (opened.handoverUntilMs !== undefined) {
+        const until = isoOf(opened.handoverUntilMs);
+        logger.warn(
+          { until, restored },
+          'Redis was restarted or failed over: no calls until all workers are back',
+        );
+      }
       return await ledger.look();
     },
     close: () => closing.abort(),

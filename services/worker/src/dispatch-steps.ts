@@ -4,6 +4,7 @@ import { noTracing } from '@diq/runtime/tracing.ts';
 import type { Tracing } from '@diq/runtime/tracing.ts';
 import { deadlineError } from '@diq/queue/dispatch-store.ts';
 import type { DispatchStore } from '@diq/queue/dispatch-store.ts';
+import type { TicketQueue } from '@diq/queue/ticket-queue.ts';
 import type { Ledger } from '@diq/quota/ledger.ts';
 import { aboutDispatch } from './about-dispatch.ts';
 import { createCallObserver } from './call-observer.ts';
@@ -25,6 +26,7 @@ import { createSetHold } from './set-hold.ts';
 export interface DispatchStepsOptions {
   ledger: Ledger;
   dispatches: DispatchStore;
+  tickets: TicketQueue;
   tokens: TokenProvider;
   defender: DefenderClient;
   metrics: WorkerMetrics;

@@ -1,5 +1,5 @@
 import type { DispatchStore, Moved } from '@diq/queue/dispatch-store.ts';
-import type { Ledger } from '@diq/quota/ledger.ts';
+import type { Ledger, Recorded } from '@diq/quota/ledger.ts';
 import type { Logger } from '@diq/runtime/logger.ts';
 import { aboutDispatch } from './about-dispatch.ts';
 import type { Consequence } from './consequence.ts';
@@ -35,12 +35,14 @@ export async function recordOutcome(
   { requests, permit, hold: held }: Consequence,
   { ledger, dispatches, logger, hold, firstLookInMs }: RecordOutcomeOptions,
 ): Promise<void> {
+  let recorded: Recorded | undefined;
   if (permit === 'spent') {
     const facts = {
       requests: JSON.stringify(requests),
       ...('status' in outcome && { httpStatus: outcome.status }),
     };
-    const recorded = await ledger.recordAnswer(callId, { outcome: outcome.kind, facts });
+    const mayRepeat = requests.kind === 'give-back';
+    recorded = await ledger.recordAnswer(callId, { outcome: outcome.kind, facts, mayRepeat });
     if (!recorded)
       logger.error({ callId, ...aboutDispatch(dispatch), outcome }, 'the ledger has lost this call');
   }
@@ -48,7 +50,13 @@ export async function recordOutcome(
     await hold(held.reason, held.length === 'growing' ? undefined : held.length.forMs);
   }
   if (isWorking.has(outcome.kind)) await ledger.endStreaks();
-  const moved = await moveRequests(dispatches, { id: dispatch.id, callId }, requests, firstLookInMs);
+  const move = () => moveRequests(dispatches, { id: dispatch.id, callId }, requests, firstLookInMs);
+  let moved = await move();
+  if (isForgotten(moved, requests) && recorded?.mayRepeat !== true) {
+    // After a failover to a replica that lagged it waits again: in that state of things this call was never begun.
+    await dispatches.resume(dispatch.id, callId, recorded?.spentAtMs ?? Date.now() - outcome.durationMs);
+    moved = await move();
+  }
   if (permit === 'unspent') await ledger.giveBack(callId);
   if (isLost(moved)) {
     logger.error(
@@ -56,6 +64,10 @@ export async function recordOutcome(
       'the outcome came too late to be stored',
     );
   }
+}
+
+function isForgotten(moved: Moved, requests: Consequence['requests']): boolean {
+  return requests.kind !== 'give-back' && !moved.moved && moved.state === 'waiting';
 }
 
 /** Given back before, or by somebody else, is no loss. */

@@ -55,7 +55,7 @@ describe('what a dead worker left behind', () => {
       await dead.close();
       const dispatch = await heir.find(call.dispatch.id);
       const reply = await heir.steps.spend(heir.steps.newCallId(), dispatch);
-      assert.ok(reply.kind === 'spent' && reply.callId === call.callId);
+      assert.ok(reply.kind === 'spent' && reply.call?.callId === call.callId);
       await heir.steps.onRefusal(reply, dispatch);
       assert.equal((await heir.ledger.findCall(call.callId))?.outcome, 'under-way');
       assert.equal((await suite.bench.read(requestId)).status, 'queued');

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Logger } from '@diq/runtime/logger.ts';
 import { requestError } from '@diq/contracts/request-document.ts';
 import { doubtCauses } from '@diq/queue/dispatch-store.ts';
-import type { Dispatch, DispatchStore } from '@diq/queue/dispatch-store.ts';
+import type { DispatchStore } from '@diq/queue/dispatch-store.ts';
 import type { TicketQueue } from '@diq/queue/ticket-queue.ts';
 import type { Ledger } from '@diq/quota/ledger.ts';
 import { aboutDispatch } from './about-dispatch.ts';
@@ -53,7 +53,9 @@ const recordedRequests = z.union([
  */
 export async function recoverDispatches(options: RecoveryOptions): Promise<number> {
   const { ledger, dispatches, logger, permitTimeoutMs } = options;
-  const { nowMs } = await ledger.look();
+  const { nowMs, isLost, holdsOn } = await ledger.look();
+  // What is known of the calls may still be handed over.
+  if (isLost || holdsOn.includes('failover')) return 0;
   const ids = await dispatches.sendingSince(nowMs - permitTimeoutMs, perRound);
   let finished = 0;
   for (const id of ids) {
@@ -64,7 +66,8 @@ export async function recoverDispatches(options: RecoveryOptions): Promise<numbe
         continue;
       }
       if (dispatch.state !== 'sending' || dispatch.callId === undefined) continue;
-      await finish(dispatch, dispatch.callId, options);
+      logger.warn({ ...aboutDispatch(dispatch), callId: dispatch.callId }, 'finished for a dead worker');
+      await finishCall(id, dispatch.callId, options);
       finished += 1;
     } catch (error) {
       // One that cannot be finished must not keep the others waiting for ever.
@@ -74,16 +77,15 @@ export async function recoverDispatches(options: RecoveryOptions): Promise<numbe
   return finished;
 }
 
-async function finish(dispatch: Dispatch, callId: string, options: RecoveryOptions): Promise<void> {
-  const { ledger, dispatches, tickets, logger } = options;
+/** Stores what the ledger knows of a call for the dispatch that is in its hands. */
+export async function finishCall(id: string, callId: string, options: RecoveryOptions): Promise<void> {
+  const { ledger, dispatches, tickets, logger, firstLookInMs } = options;
   const requests = await requestsAfter(callId, ledger);
-  logger.warn({ ...aboutDispatch(dispatch), callId, requests }, 'finished for a dead worker');
-  await moveRequests(dispatches, { id: dispatch.id, callId }, requests, options.firstLookInMs);
-  if (requests.kind === 'give-back') {
-    await tickets.add([{ dispatchId: dispatch.id, rank: dispatch.rank }]);
-  } else {
-    await tickets.remove(dispatch.id);
-  }
+  const { moved } = await moveRequests(dispatches, { id, callId }, requests, firstLookInMs);
+  logger.info({ dispatchId: id, callId, requests, moved }, 'outcome of a call stored from the ledger');
+  if (!moved) return;
+  if (requests.kind === 'give-back') await tickets.add(await dispatches.ranksOf([id]));
+  else await tickets.remove(id);
 }
 
 async function requestsAfter(callId: string, ledger: Ledger): Promise<Consequence['requests']> {
@@ -91,7 +93,8 @@ async function requestsAfter(callId: string, ledger: Ledger): Promise<Consequenc
   const recorded = readRecorded(call?.facts?.['requests']);
   if (recorded) return recorded;
   const requests = { kind: 'reconcile' as const, doubt: abandonedCall };
-  await ledger.recordAnswer(callId, { outcome: 'lost', facts: { requests: JSON.stringify(requests) } });
+  const facts = { requests: JSON.stringify(requests) };
+  await ledger.recordAnswer(callId, { outcome: 'lost', facts });
   return requests;
 }
 

@@ -44,7 +44,7 @@ async function run(own: Partial<DispatchSteps> = {}, dispatch: Dispatch = waitin
     startSendDeadline: () => ({ mayBegin: () => true, mayStillSend: () => true }),
     getToken: async () => ({ kind: 'token', token: 'token-1', expiresAtMs: 2 * nowMs }),
     holdWithoutToken: async () => undefined,
-    spend: async () => ({ kind: 'granted', spentAtMs: nowMs, used: 1, freeSinceMs: 0, limit: 5 }),
+    spend: async () => ({ kind: 'granted', spentAtMs: nowMs, used: 1, freeSinceMs: 0, limit: 5, changes: 1 }),
     onRefusal: async () => 'back',
     begin: async () => true,
     giveBackUnused: async () => undefined,
@@ -106,7 +106,7 @@ describe('one dispatch', () => {
     await run({
       spend: async (callId, dispatch) => {
         seen.push(`spend ${callId} ${dispatch.id}`);
-        return { kind: 'granted', spentAtMs: nowMs, used: 1, freeSinceMs: 0, limit: 5 };
+        return { kind: 'granted', spentAtMs: nowMs, used: 1, freeSinceMs: 0, limit: 5, changes: 1 };
       },
       call: async ({ callId, dispatch }, token) => {
         seen.push(`call ${callId} ${dispatch.id} ${token}`);

@@ -15,6 +15,7 @@ import { openRedis } from './open-redis.ts';
 import { createOutageLog } from './outage-log.ts';
 import { firstLookInMs as firstLookInMsOf } from './reconcile/next-step.ts';
 import { criticalReserve } from './critical-reserve.ts';
+import { createRestore } from './restore-call.ts';
 import { createServeTicket } from './serve-ticket.ts';
 import { startHousekeeping } from './start-housekeeping.ts';
 
@@ -48,11 +49,13 @@ export async function openWorker(parts: WorkerParts): Promise<DrawLoop> {
   const { ledger, limiter, dispatches, tickets, drawer } = queue;
   const { tokens, defender, reader } = openDefender(parts);
   const readStarted = createReadStarted(reader, tokens);
-  const { look, close } = await openLedger({ ledger, mode: config.coldStart, readStarted, logger });
-  lifecycle.onClose('cold start', close);
-
   const shared = { ledger, dispatches, tickets, tokens, metrics, logger, permitTimeoutMs, firstLookInMs };
   const abandon = { calls: new AbortController(), records: new AbortController() };
+  const onRestored = createRestore(shared, lifecycle.closing);
+  const opening = { ledger, mode: config.coldStart, readStarted, onRestored, logger };
+  const { look, close } = await openLedger(opening);
+  lifecycle.onClose('cold start', close);
+
   const steps = createDispatchSteps({
     ...shared,
     moveLog: queue.moveLog,

@@ -59,6 +59,8 @@ export interface DispatchStore {
   callOf(id: string): Promise<string | undefined>;
   /** The last gate before a call: from here on the dispatch is in the hands of this call alone. */
   begin(id: string, callId: string): Promise<Moved>;
+  /** Into the hands of a call that began it before, which Redis has lost. `spentAtMs` is when its permit was spent. */
+  resume(id: string, callId: string, spentAtMs: number): Promise<Moved>;
   /** Back to its place: the call never left, was throttled or not allowed, or was looked up and is to be made again. */
   giveBack(id: string, callId: string): Promise<Moved>;
   /** What the call came to is to be looked up in Defender, for the first time after so many ms. */
@@ -119,6 +121,7 @@ interface Move {
   calls?: number;
   cause?: Doubt['cause'];
   firstLookInMs?: number;
+  beganAtMs?: number;
 }
 
 const inHand = 'sending|reconciling';
@@ -142,10 +145,11 @@ export function createDispatchStore(
     from: DispatchState | typeof inHand,
     to: DispatchState,
     status: RequestStatus,
-    { fields = {}, calls = 0, cause, firstLookInMs = 0 }: Move = {},
+    { fields = {}, calls = 0, cause, firstLookInMs = 0, beganAtMs }: Move = {},
   ) {
     const about = [JSON.stringify(fields), calls, cause ?? '', firstLookInMs];
-    const args = [keySpace, retentionMs, id, callId, from, to, status, ...about, deadlineReached];
+    const times = [deadlineReached, beganAtMs ?? ''];
+    const args = [keySpace, retentionMs, id, callId, from, to, status, ...about, ...times];
     const { answer, served, expired } = moveReply.parse(await moveScript(redis, moveKeys, args));
     tell({ ...expiry, requestIds: expired, dispatchId: id });
     tell({ requestIds: served, from: openStatus(from), status, dispatchId: id, ...factsOf(callId, fields) });
@@ -172,6 +176,8 @@ export function createDispatchStore(
     },
     callOf: async (id) => (await redis.hget(keys.dispatch(id), 'call')) ?? undefined,
     begin: (id, callId) => move(id, callId, 'waiting', 'sending', 'dispatching'),
+    resume: (id, callId, beganAtMs) =>
+      move(id, callId, 'waiting', 'sending', 'dispatching', { beganAtMs: Math.ceil(beganAtMs) }),
     giveBack: (id, callId) => move(id, callId, inHand, 'waiting', 'queued'),
     reconcile: (id, callId, { cause, error }, firstLookInMs) =>
       move(id, callId, 'sending', 'reconciling', 'dispatching', {

@@ -7,6 +7,7 @@ export function ledgerKeys(keySpace: string) {
     epoch: `${keySpace}:ledger:epoch`,
     settings: `${keySpace}:ledger:settings`,
     estimate: `${keySpace}:ledger:estimate`,
+    workers: `${keySpace}:ledger:workers`,
     holds: `${keySpace}:holds`,
     holdStreaks: `${keySpace}:holds:streaks`,
   } as const;

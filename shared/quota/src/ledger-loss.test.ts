@@ -8,6 +8,7 @@ import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import type { Redis } from 'ioredis';
 import { createLedger } from './ledger.ts';
+import type { Ledger } from './ledger.ts';
 import { useLedgerConnections } from './test-support/ledger-connections.ts';
 import { arrive, mostInAnyWindow, openWithoutHold } from './test-support/wire.ts';
 import { call, keySpace, usual } from './test-support/use-ledger.ts';
@@ -92,18 +93,23 @@ describe('ledger in a Redis that restarts or fails over', () => {
     return server;
   }
 
-  it('is the same after a restart with its append-only file: nothing is held, nothing forgotten', async () => {
+  it('is the same after a restart with its append-only file: nothing is forgotten, or held for longer than workers need to come back', async () => {
     const server = await start({ appendOnly: true });
     const connection = await connections.open(server.url);
-    const ledger = createLedger(connection, keySpace, usual);
+    const ledger = createLedger(connection, keySpace, quick);
     await openWithoutHold(ledger);
     assert.equal((await ledger.spend(call(1))).kind, 'granted');
     await server.kill();
     await server.restart();
-    const view = await untilAnswered(() => ledger.look());
-    assert.deepEqual([view.isLost, view.hold, view.slotsInUse.length], [false, undefined, 1]);
-    const newcomer = createLedger(connection, keySpace, usual);
+    assert.equal((await untilAnswered(() => ledger.look())).isLost, true);
+    const { coldStart, restored } = await ledger.open();
+    assert.deepEqual([coldStart, restored], [undefined, []]);
+    const view = await ledger.look();
+    assert.deepEqual([view.isLost, view.slotsInUse.length], [false, 1]);
+    await untilNotHeld(ledger);
+    const newcomer = createLedger(connection, keySpace, quick);
     assert.deepEqual((await newcomer.open()).coldStart, undefined);
+    assert.equal((await newcomer.look()).hold, undefined);
   });
 
   it('is lost after a restart without one, and held', async () => {
@@ -123,7 +129,7 @@ describe('ledger in a Redis that restarts or fails over', () => {
     const primary = await start({ args: ['--repl-diskless-sync-delay', '0'] });
     const replica = await start();
     const connection = await connections.open(primary.url);
-    const ledger = createLedger(connection, keySpace, usual);
+    const ledger = createLedger(connection, keySpace, quick);
     await openWithoutHold(ledger);
     assert.equal((await ledger.spend(call(1))).kind, 'granted');
     const operator = await connections.open(replica.url);
@@ -137,7 +143,13 @@ describe('ledger in a Redis that restarts or fails over', () => {
 
     connection.options.port = replica.port;
     await primary.kill();
-    assert.equal((await untilAnswered(() => ledger.spend(call(3)))).kind, 'full');
+    assert.equal((await untilAnswered(() => ledger.spend(call(3)))).kind, 'lost');
+    assert.deepEqual(
+      (await ledger.open()).restored.map(({ callId }) => callId),
+      ['call-2'],
+    );
+    await untilNotHeld(ledger);
+    assert.equal((await ledger.spend(call(3))).kind, 'full');
     const { slotsInUse } = await ledger.look();
     assert.deepEqual(
       slotsInUse.map((slot) => slot.call?.callId),
@@ -145,6 +157,12 @@ describe('ledger in a Redis that restarts or fails over', () => {
     );
   });
 });
+
+const quick = { ...usual, handover: { atLeastMs: 100, atMostMs: 500 } };
+
+function untilNotHeld(ledger: Ledger) {
+  return waitFor(async () => (await ledger.look()).hold === undefined, { what: 'the hold to end' });
+}
 
 function untilAnswered<T>(ask: () => Promise<T>) {
   return waitFor(ask, { what: 'an answer' });

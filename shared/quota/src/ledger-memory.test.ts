@@ -38,6 +38,8 @@ describe('ledger: memory', () => {
       kind: 'joined',
       nowMs: joined.nowMs,
       coldStart: { untilMs, mayBeRebuilt: true },
+      handoverUntilMs: undefined,
+      restored: [],
     });
     for (const ledger of [one, other]) {
       const refused = await ledger.spend(call(1));
@@ -79,7 +81,7 @@ describe('ledger: memory', () => {
       await suite.granted(call(1));
       await suite.ledger.recordAnswer('call-1', started);
       assert.equal((await other.spend(call(2))).kind, 'granted');
-      const { slotsInUse } = await suite.ledger.look();
+      const { slotsInUse } = await suite.unopened().look();
       await flush();
       await suite.ledger.open();
       assert.deepEqual(await idsInUse(), ['call-1']);
@@ -131,17 +133,24 @@ describe('ledger: memory', () => {
       await suite.granted(call(2));
       await forget('call-1');
       await forget('call-2');
-      assert.equal((await suite.ledger.spend(call(3))).kind, 'full');
+      assert.equal((await suite.ledger.spend(call(3))).kind, 'lost');
+      await suite.ledger.open();
+      assert.equal((await suite.ledger.spend(call(3))).kind, 'held');
       assert.equal((await suite.ledger.spend(call(4, 1))).kind, 'spent', 'its intent is known again');
+      assert.deepEqual(await idsInUse(), ['call-1', 'call-2']);
     });
 
-    it('shows them to who made the calls, and is completed by opening it, without a hold', async () => {
+    it('shows them to who made the calls, and is completed by opening it, with no hold of a whole window', async () => {
       await suite.granted(call(1));
       await forget('call-1');
       assert.equal((await suite.ledger.look()).isLost, true);
-      const { kind, coldStart } = await suite.ledger.open();
-      assert.deepEqual([kind, coldStart], ['joined', undefined]);
-      assert.equal((await suite.ledger.look()).isLost, false);
+      const { kind, coldStart, restored } = await suite.ledger.open();
+      assert.deepEqual(
+        [kind, coldStart, restored.map(({ callId }) => callId)],
+        ['joined', undefined, ['call-1']],
+      );
+      const { isLost, holdsOn } = await suite.ledger.look();
+      assert.deepEqual([isLost, holdsOn], [false, ['failover']]);
       assert.deepEqual(await idsInUse(), ['call-1']);
     });
 

@@ -11,6 +11,8 @@ const ledgerCall = z.object({
   answeredAt: ms.optional(),
   outcome: z.string(),
   facts: z.record(z.string(), z.union([z.string(), z.number()])).optional(),
+  /** Another call may follow for the same dispatch. */
+  mayRepeat: z.boolean().optional(),
 });
 
 export type LedgerCall = z.output<typeof ledgerCall>;
@@ -26,23 +28,29 @@ export function parseCall(json: string): LedgerCall | undefined {
 
 /**
  * Granted, or why not. `freeSinceMs` is when the slot taken had opened or a hold had ended; 0 when neither ever was.
- * `lost`: Redis no longer has the ledger that this process opened. `full` by the `quota` that this process itself keeps,
- * or by something `stricter` that it does not know: settings of others, or an estimate during foreign use.
+ * `lost`: Redis has not, or no longer, the ledger as this process knows it. `spent`: another call stands for the
+ * dispatch, absent if it cannot be read; `isDoubtful` if it was spent before the last handover, so that what else Redis
+ * knew of it may be gone. `full` by the `quota` that this process itself keeps, or by something `stricter` that it does
+ * not know: settings of others, or an estimate during foreign use.
  */
 export const spendReply = z.union([
   z
-    .tuple([z.literal('granted'), ms, z.number(), ms, z.number()])
-    .transform(([kind, spentAtMs, used, freeSinceMs, limit]) => ({
+    .tuple([z.literal('granted'), ms, z.number(), ms, z.number(), z.number()])
+    .transform(([kind, spentAtMs, used, freeSinceMs, limit, changes]) => ({
       kind,
       spentAtMs,
       used,
       freeSinceMs,
       limit,
+      changes,
     })),
   z.tuple([z.literal('lost'), ms]).transform(([kind, nowMs]) => ({ kind, nowMs })),
-  z
-    .tuple([z.literal('spent'), z.string(), ms])
-    .transform(([kind, callId, nowMs]) => ({ kind, callId, nowMs })),
+  z.tuple([z.literal('spent'), z.string(), ms, z.number()]).transform(([kind, json, nowMs, isDoubtful]) => ({
+    kind,
+    call: parseCall(json),
+    nowMs,
+    isDoubtful: isDoubtful === 1,
+  })),
   z
     .tuple([z.literal('held'), ms, ms, z.string()])
     .transform(([kind, untilMs, nowMs, reason]) => ({ kind, untilMs, nowMs, reason })),
@@ -53,7 +61,12 @@ export const spendReply = z.union([
 
 export type SpendReply = z.output<typeof spendReply>;
 
-export const answerReply = z.tuple([z.enum(['recorded', 'missing']), ms, ms]);
+export const answerReply = z
+  .tuple([z.enum(['recorded', 'missing']), ms, ms, ms, z.number(), z.number()])
+  .transform(([kind, countsFromMs, freeAtMs, spentAtMs, mayRepeat, changes]) => {
+    const recorded = { freeAtMs, spentAtMs, mayRepeat: mayRepeat === 1 };
+    return { recorded: kind === 'recorded' ? recorded : undefined, countsFromMs, changes };
+  });
 
 /** What a worker found when it opened the ledger. */
 export interface Opened {
@@ -62,6 +75,10 @@ export interface Opened {
   nowMs: number;
   /** The hold `cold_start`, if it is on. */
   coldStart: ColdStartHold | undefined;
+  /** When the hold `failover` ends, if it is on. */
+  handoverUntilMs: number | undefined;
+  /** Calls that the ledger had lost, or whose outcome it had, and that this process knew. */
+  restored: LedgerCall[];
 }
 
 export interface ColdStartHold {
@@ -71,11 +88,19 @@ export interface ColdStartHold {
 }
 
 export const openReply = z
-  .tuple([z.enum(['created', 'joined']), z.string(), ms, ms, z.number()])
-  .transform(([kind, epoch, nowMs, untilMs, rebuildable]) => {
+  .tuple([z.enum(['created', 'joined']), z.string(), ms, ms, z.number(), z.string(), z.number(), ms])
+  .transform(([kind, epoch, nowMs, untilMs, rebuildable, handover, changes, handoverUntilMs]) => {
     const coldStart = untilMs > 0 ? { untilMs, mayBeRebuilt: rebuildable === 1 } : undefined;
-    return { epoch, opened: { kind, nowMs, coldStart } satisfies Opened };
+    const found: Omit<Opened, 'restored'> = {
+      kind,
+      nowMs,
+      coldStart,
+      handoverUntilMs: handoverUntilMs > 0 ? handoverUntilMs : undefined,
+    };
+    return { epoch, handover, changes, found };
   });
+
+export const handOverReply = z.array(z.string());
 
 export const rebuildReply = z.enum(['lifted', 'kept', 'over', 'lost']);
 
@@ -101,7 +126,7 @@ export interface LedgerView {
   windowMs: number;
   /** Slots kept for critical calls, and how many of those wait; told by who knows, the ledger itself does not. */
   reserve?: { slots: number; criticalWaiting: number };
-  /** The ledger that this process opened is gone, or misses calls that it made: it has to open it again. */
+  /** The ledger is not as the process knows that opened it: it has to open it again. */
   isLost: boolean;
   /** Ordered by the time at which they are free again. */
   slotsInUse: SlotInUse[];
@@ -117,15 +142,21 @@ export const lookReply = z
     z.number(),
     z.number(),
     ms,
-    z.string(),
     z.array(z.union([z.string(), ms])),
     z.array(z.union([z.string(), ms])),
     ms,
+    z.number(),
+    z.number(),
   ])
-  .transform(([nowMs, limit, quotaLimit, windowMs, epoch, holds, slots, limitUntilMs]) => {
+  .transform(([nowMs, limit, quotaLimit, windowMs, holds, slots, limitUntilMs, isKnown, changes]) => {
     const holdsOn = pairs(holds).map(([reason, untilMs]) => ({
       reason: String(reason),
       untilMs: Number(untilMs),
+    }));
+    const inUse = pairs(slots).map(([freeAtMs, json]) => ({
+      json: String(json),
+      freeAtMs: Number(freeAtMs),
+      call: parseCall(String(json)),
     }));
     const view: Omit<LedgerView, 'isLost'> = {
       nowMs,
@@ -138,12 +169,12 @@ export const lookReply = z
         (last, on) => (last && last.untilMs >= on.untilMs ? last : on),
         undefined,
       ),
-      slotsInUse: pairs(slots).map(([freeAtMs, json]) => ({
-        freeAtMs: Number(freeAtMs),
-        call: parseCall(String(json)),
-      })),
+      slotsInUse: inUse.map(({ freeAtMs, call }) => ({ freeAtMs, call })),
     };
-    return { epoch, view };
+    const records = inUse.flatMap(({ json, freeAtMs, call }) =>
+      call ? [{ call, json, countsFromMs: freeAtMs - windowMs }] : [],
+    );
+    return { view, holds: holdsOn, records, isKnown: isKnown === 1, changes };
   });
 
 function pairs<T>(flat: readonly T[]): [T, T][] {

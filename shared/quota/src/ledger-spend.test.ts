@@ -46,6 +46,7 @@ describe('ledger: spend', () => {
       used: 1,
       freeSinceMs: 0,
       limit: 2,
+      changes: 0,
     });
     await suite.granted(call(2));
     await suite.ledger.hold('paused', hourMs);
@@ -55,6 +56,7 @@ describe('ledger: spend', () => {
       used: 2,
       freeSinceMs: 0,
       limit: 2,
+      changes: 0,
     });
   });
 
@@ -62,12 +64,12 @@ describe('ledger: spend', () => {
     await suite.granted(call(1));
     const refused = await suite.ledger.spend(call(2, 1));
     assert.equal(refused.kind, 'spent');
-    assert.equal(refused.callId, 'call-1');
+    assert.equal(refused.call?.callId, 'call-1');
   });
 
-  it('allows another call for a dispatch once the first is answered or given back', async () => {
+  it('allows another call for a dispatch once the first was turned away or given back', async () => {
     await suite.granted(call(1));
-    await suite.ledger.recordAnswer('call-1', { outcome: 'throttled', facts: {} });
+    await suite.ledger.recordAnswer('call-1', { outcome: 'throttled', facts: {}, mayRepeat: true });
     await suite.granted(call(2, 1));
     await suite.ledger.giveBack('call-2');
     await suite.granted(call(3, 1));
@@ -156,6 +158,8 @@ describe('ledger: spend', () => {
     await suite.granted(call(1));
     await suite.redis.hset(keys.entries, 'call-1', 'no JSON');
     assert.equal((await suite.ledger.look()).isLost, true);
+    assert.equal((await suite.ledger.spend(call(2, 1))).kind, 'lost');
+    await suite.ledger.open();
     assert.equal((await suite.ledger.spend(call(2, 1))).kind, 'spent');
     assert.equal((await suite.ledger.look()).isLost, false);
   });

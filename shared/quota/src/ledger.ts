@@ -4,6 +4,7 @@ import type { Quota } from '@diq/contracts/operations.ts';
 import { ledgerKeys } from './ledger-keys.ts';
 import {
   answerReply,
+  handOverReply,
   holdReply,
   lookReply,
   openReply,
@@ -12,7 +13,7 @@ import {
   spendReply,
 } from './ledger-replies.ts';
 import type { LedgerCall, LedgerView, Opened, RebuildReply, SpendReply } from './ledger-replies.ts';
-import { callArgs, createOwnCalls } from './own-calls.ts';
+import { callArgs, createJournal } from './journal.ts';
 import { loadScript } from './script.ts';
 
 /** Why nobody may call for now. A closed list: it is a metric's label. */
@@ -26,10 +27,14 @@ export const holdReasons = [
   'failing',
   'paused',
   'cold_start',
+  'failover',
 ] as const;
 
-/** Reasons for which a hold can be set; the one of a cold start is set by opening an empty ledger. */
-export type HoldReason = Exclude<(typeof holdReasons)[number], 'cold_start'>;
+/** Holds that are set and ended by opening a ledger that is empty, or not as it was known. */
+const holdsOfOpening = ['cold_start', 'failover'] as const;
+
+/** Reasons for which a hold can be set. */
+export type HoldReason = Exclude<(typeof holdReasons)[number], (typeof holdsOfOpening)[number]>;
 
 /** What the ledger records of a call that may have reached Defender. */
 export interface Answer {
@@ -37,6 +42,15 @@ export interface Answer {
   outcome: string;
   /** Facts worth keeping with the call: investigation id, HTTP status. Never a token. */
   facts: Record<string, string | number>;
+  /** The dispatch may be called again. Without this, the call stands for its dispatch for as long as it is remembered. */
+  mayRepeat?: boolean;
+}
+
+/** What the ledger has recorded of a call that is over. */
+export interface Recorded {
+  freeAtMs: number;
+  spentAtMs: number;
+  mayRepeat: boolean;
 }
 
 export interface HoldLength {
@@ -62,7 +76,10 @@ export interface KnownStart {
  * Who only reads needs not open it. Who spends opens it first, and again whenever a look or a spending finds it lost.
  */
 export interface Ledger {
-  /** Begins a new epoch with a hold `cold_start` if the ledger is empty; hands over what this process called. */
+  /**
+   * Hands over what this process knows of calls. Begins a new epoch with a hold `cold_start` if the ledger is empty; a
+   * handover with a hold `failover` if it may be an older state of itself, until all workers have opened it again.
+   */
   open(): Promise<Opened>;
   /** Ends the hold `cold_start` with what was called within the last window, by somebody else's books. */
   rebuild(starts: readonly KnownStart[]): Promise<RebuildReply>;
@@ -71,7 +88,9 @@ export interface Ledger {
   /** Spends a permit and records the intent to call, in one step; or says why not. Safe to repeat with the same id. */
   spend(call: { callId: string; dispatchId: string; machineId: string }): Promise<SpendReply>;
   /** Records what became of a call; `undefined` when the ledger no longer knows it. The first record stands. */
-  recordAnswer(callId: string, answer: Answer): Promise<{ freeAtMs: number } | undefined>;
+  recordAnswer(callId: string, answer: Answer): Promise<Recorded | undefined>;
+  /** Another call may follow this one, which is over: Defender's books do not show it. */
+  allowRepeat(callId: string): Promise<void>;
   /** Gives back the permit of a call that provably never left. */
   giveBack(callId: string): Promise<boolean>;
   /** Nobody calls for this long from now; a longer hold for the same reason stays. */
@@ -91,10 +110,29 @@ export interface Ledger {
  */
 export interface LedgerSettings extends Quota {
   callTimeoutMs: number;
+  handover?: HandoverTimes;
 }
 
+/** How long nobody calls after Redis was restarted or failed over. */
+export interface HandoverTimes {
+  /** For workers that a Redis which forgets does not know. They look every second, and reconnect within two. */
+  atLeastMs: number;
+  /** For workers that were alive and do not come back; where something is missing, they are waited for longer. */
+  atMostMs: number;
+}
+
+const usualHandover: HandoverTimes = { atLeastMs: 3_000, atMostMs: 15_000 };
+const signOfLifeEveryMs = 5_000;
+/** A worker is taken for dead when others showed signs of life this long after its last one. */
+const deadAfterMs = 3 * signOfLifeEveryMs;
 /** Windows after which a call drops out of the record. */
 const historyWindows = 25;
+/** Calls that a process remembers at least, if there were so many within those windows. */
+const leastRemembered = 1_000;
+/** Own calls that are looked for with every spending; all others are at least once a second, by a look. */
+const checkedAtMost = 100;
+/** Calls handed over by one script: it keeps Redis for some milliseconds. */
+const perScript = 250;
 
 const scriptFile = (name: string) => new URL(`./lua/${name}.lua`, import.meta.url);
 const ledgerScript = (name: string) => loadScript(scriptFile('ledger'), scriptFile(name));
@@ -103,6 +141,8 @@ const rebuildScript = ledgerScript('rebuild');
 const spendScript = ledgerScript('spend');
 const answerScript = ledgerScript('record-answer');
 const giveBackScript = ledgerScript('give-back');
+const allowRepeatScript = ledgerScript('allow-repeat');
+const handOverScript = ledgerScript('hand-over');
 const lookScript = ledgerScript('look');
 const holdScript = loadScript(scriptFile('hold'));
 
@@ -118,54 +158,90 @@ export function createLedger(redis: Redis, keySpace: string, settings: LedgerSet
     keys.epoch,
     keys.settings,
     keys.estimate,
+    keys.workers,
   ];
   const quotaArgs = [limit, Math.ceil(settings.windowMs), Math.ceil(callTimeoutMs)];
-  const ownCalls = createOwnCalls(limit);
-  /** The one that this process opened; '' before. */
-  let epoch = '';
+  const { atLeastMs, atMostMs } = settings.handover ?? usualHandover;
+  const processId = randomUUID();
+  const journal = createJournal(Math.max(2 * limit, leastRemembered));
+  /** What this process knows of the ledger. '' before it has opened it. */
+  const known = {
+    epoch: '',
+    handover: '',
+    changes: 0,
+    holds: new Map<string, number>(),
+    /** When the window that ended with the last look began. */
+    windowBeganMs: 0,
+  };
+  let nextSignAtMs = 0;
 
   const ask = (script: ReturnType<typeof loadScript>, ...args: (string | number)[]) =>
-    script(redis, scriptKeys, [epoch, ...quotaArgs, ...args]);
+    script(redis, scriptKeys, [known.epoch, ...quotaArgs, known.handover, known.changes, processId, ...args]);
 
-  async function setHold(...args: (string | number)[]) {
-    const [untilMs, nowMs] = holdReply.parse(await holdScript(redis, [keys.holds, keys.holdStreaks], args));
+  function sawChanges(changes: number): void {
+    known.changes = Math.max(known.changes, changes);
+  }
+
+  async function setHold(reason: HoldReason, ...args: (string | number)[]) {
+    const reply = await holdScript(redis, [keys.holds, keys.holdStreaks], [reason, ...args]);
+    const [untilMs, nowMs] = holdReply.parse(reply);
+    known.holds.set(reason, untilMs);
     return { untilMs, nowMs };
+  }
+
+  /** @returns ids of the calls that the ledger had lost, or whose outcome it had */
+  async function handOver(): Promise<string[]> {
+    const calls = journal.all();
+    const holds = [...known.holds].flat();
+    const restored: string[] = [];
+    for (let i = 0; i === 0 || i < calls.length; i += perScript) {
+      const args = [holds.length / 2, ...holds, ...callArgs(calls.slice(i, i + perScript))];
+      restored.push(...handOverReply.parse(await ask(handOverScript, ...args)));
+    }
+    return restored;
   }
 
   return {
     async open() {
-      const reply = openReply.parse(await ask(openScript, randomUUID(), ...ownCalls.toArgs()));
-      epoch = reply.epoch;
-      return reply.opened;
+      const restored = known.epoch === '' ? [] : await handOver();
+      const ids = [randomUUID(), randomUUID()];
+      const times = [atLeastMs, atMostMs, deadAfterMs];
+      const reply = openReply.parse(await ask(openScript, ...ids, restored.length > 0 ? 1 : 0, ...times));
+      const { epoch, handover, found } = reply;
+      Object.assign(known, { epoch, handover });
+      sawChanges(reply.changes);
+      return { ...found, restored: restored.flatMap((callId) => journal.find(callId)?.call ?? []) };
     },
     rebuild: async (starts) =>
-      rebuildReply.parse(await ask(rebuildScript, 'rebuilt', ...starts.flatMap(startArgs))),
+      rebuildReply.parse(await ask(rebuildScript, 'rebuilt', ...callArgs(starts.map(recordOfStart)))),
     liftColdStart: async () => rebuildReply.parse(await ask(rebuildScript, 'told')),
     async spend(call) {
       const { callId, dispatchId, machineId } = call;
-      const args = [callId, dispatchId, machineId, historyWindows, ...ownCalls.toArgs()];
+      const own = journal.ownSince(known.windowBeganMs, checkedAtMost);
+      const args = [callId, dispatchId, machineId, historyWindows, atLeastMs, ...own];
       const reply = spendReply.parse(await ask(spendScript, ...args));
       if (reply.kind === 'granted') {
-        ownCalls.spent({
-          ...call,
-          spentAt: reply.spentAtMs,
-          callTimeoutMs,
-          used: reply.used,
-          limit: reply.limit,
-        });
+        const { spentAtMs: spentAt, used } = reply;
+        journal.spent({ callId, dispatchId, machineId, spentAt, callTimeoutMs, used, limit: reply.limit });
+        sawChanges(reply.changes);
       }
       return reply;
     },
     async recordAnswer(callId, answer) {
-      const { outcome, facts } = answer;
-      const reply = await ask(answerScript, callId, outcome, JSON.stringify(facts), ...ownCalls.toArgs());
-      const [kind, countsFromMs, freeAtMs] = answerReply.parse(reply);
-      ownCalls.answered(callId, answer, countsFromMs);
-      return kind === 'recorded' ? { freeAtMs } : undefined;
+      const { outcome, facts, mayRepeat } = answer;
+      const own = journal.find(callId);
+      const args = [callId, outcome, JSON.stringify(facts), mayRepeat ? 1 : 0, ...callArgs(own ? [own] : [])];
+      const { recorded, countsFromMs, changes } = answerReply.parse(await ask(answerScript, ...args));
+      journal.answered(callId, answer, countsFromMs);
+      sawChanges(changes);
+      return recorded;
+    },
+    async allowRepeat(callId) {
+      await ask(allowRepeatScript, callId);
     },
     async giveBack(callId) {
       // Before it is asked for: what is sent after this must not bring it back.
-      ownCalls.forget(callId);
+      journal.forget(callId);
       return (await ask(giveBackScript, callId)) === 1;
     },
     hold: (reason, forMs) => setHold(reason, 'for', forMs, forMs),
@@ -174,13 +250,19 @@ export function createLedger(redis: Redis, keySpace: string, settings: LedgerSet
       await redis.del(keys.holdStreaks);
     },
     async look() {
-      const found = lookReply.parse(await ask(lookScript));
+      const isSignDue = performance.now() >= nextSignAtMs;
+      const found = lookReply.parse(await ask(lookScript, isSignDue ? 1 : 0));
       const { view } = found;
-      const inUse = new Set(view.slotsInUse.map(({ call }) => call?.callId ?? ''));
-      // Twice: the window may yet grow.
-      ownCalls.forgetBefore(view.nowMs - 2 * view.windowMs);
-      const isLost = epoch !== '' && (found.epoch !== epoch || ownCalls.isAnyMissing(inUse, view));
-      return { ...view, isLost };
+      if (known.epoch === '') return { ...view, isLost: false };
+      const sighting = { ...view, inUse: found.records };
+      journal.forgetBefore(view.nowMs - historyWindows * view.windowMs);
+      if (!found.isKnown || journal.isAheadOf(sighting)) return { ...view, isLost: true };
+      journal.saw(sighting);
+      known.windowBeganMs = view.nowMs - view.windowMs;
+      sawChanges(found.changes);
+      known.holds = new Map(found.holds.filter(isHandedOver).map(({ reason, untilMs }) => [reason, untilMs]));
+      if (isSignDue) nextSignAtMs = performance.now() + signOfLifeEveryMs;
+      return { ...view, isLost: false };
     },
     async findCall(callId) {
       const json = await redis.hget(keys.entries, callId);
@@ -189,7 +271,11 @@ export function createLedger(redis: Redis, keySpace: string, settings: LedgerSet
   };
 }
 
-function startArgs({ callId, machineId, startedAtMs, countsFromMs, facts }: KnownStart) {
+function recordOfStart({ callId, machineId, startedAtMs, countsFromMs, facts }: KnownStart) {
   const call = { callId, dispatchId: '', machineId, spentAt: startedAtMs, outcome: 'started', facts };
-  return callArgs(call, countsFromMs, JSON.stringify({ ...call, callTimeoutMs: 0 }));
+  return { call, json: JSON.stringify({ ...call, callTimeoutMs: 0 }), countsFromMs };
+}
+
+function isHandedOver({ reason }: { reason: string }): boolean {
+  return !holdsOfOpening.some((one) => one === reason);
 }

@@ -1,6 +1,7 @@
 import type { Logger } from '@diq/runtime/logger.ts';
 import type { Dispatch, DispatchStore, Doubt } from '@diq/queue/dispatch-store.ts';
 import type { TicketQueue } from '@diq/queue/ticket-queue.ts';
+import type { Ledger } from '@diq/quota/ledger.ts';
 import type { DefenderReader } from '../defender/defender-reader.ts';
 import type { TokenProvider } from '../defender/token-provider.ts';
 import { aboutDispatch } from '../about-dispatch.ts';
@@ -13,6 +14,7 @@ import type { ReconcileRules, ReconciliationOutcome, Step } from './next-step.ts
 import { createReadPace } from './read-pace.ts';
 
 export interface ReconcilerOptions {
+  ledger: Pick<Ledger, 'allowRepeat'>;
   dispatches: DispatchStore;
   tickets: TicketQueue;
   tokens: TokenProvider;
@@ -110,10 +112,12 @@ function whatOf(found: LookedUp) {
 async function take(
   step: Step,
   { id, callId, rank }: InDoubt,
-  { dispatches, tickets }: ReconcilerOptions,
+  { ledger, dispatches, tickets }: ReconcilerOptions,
 ): Promise<boolean> {
   if (step.kind === 'look-again') return dispatches.lookAgain(id, callId, step.atMs);
   if (step.kind === 'settle') return (await dispatches.settle(id, callId, step.settlement)).moved;
+  // First: what the ledger lets nobody repeat would wait for ever.
+  await ledger.allowRepeat(callId);
   const { moved } = await dispatches.giveBack(id, callId);
   if (moved) await tickets.add([{ dispatchId: id, rank }]);
   return moved;

@@ -148,6 +148,7 @@ async function openParts(options: TestWorkerOptions & WorkerPlace) {
   const used = {
     ledger,
     dispatches,
+    tickets,
     tokens,
     defender,
     metrics,
@@ -166,7 +167,6 @@ async function openParts(options: TestWorkerOptions & WorkerPlace) {
 
   const reconciler = createReconciler({
     ...used,
-    tickets,
     reader,
     rules,
     clientId: options.clientId ?? testClientId,
@@ -179,7 +179,6 @@ async function openParts(options: TestWorkerOptions & WorkerPlace) {
     keySpace,
     quota,
     redis,
-    tickets,
     drawer,
     steps,
     abandonCalls,

@@ -42,7 +42,8 @@ export function useColdStarts(redis: { readonly url: string }, simulator: Simula
     });
     closers.push(() => reader.close());
     const readStarted = createReadStarted(reader, tokens);
-    const opened = await openLedger({ ledger, mode, readStarted, logger, settleMs: 0 });
+    const onRestored = () => undefined;
+    const opened = await openLedger({ ledger, mode, readStarted, onRestored, logger, settleMs: 0 });
     closers.push(() => opened.close());
     const log = () => lines.map((line) => JSON.parse(line) as Record<string, unknown>);
     return { ...opened, ledger, log };

@@ -9,18 +9,21 @@
 --       9 calls to add to those made for it; none when it was being looked up, whose call is counted already
 --      10 what is in doubt, for 'reconciling'       11 ms until Defender is asked for the first time
 --      12 JSON of the error for requests whose own deadline has passed when a call begins
+--      13 for a call that was begun before, which Redis has lost: when its permit was spent (ms), else ''
 --
 -- Returns  {1, {ids of the requests moved}, {ids of those that expired instead}}
 --          {0, present state or 'missing', call id it is in the hands of or '', {ids of those that expired}}
 -- Writes   all or nothing. Begun, looked up or settled again with the same call id it changes nothing and returns
 --          {1, {}, {}}: a client may send a script twice. A move out of 'sending' or 'reconciling' is refused to any call
 --          but the one that began it. The reason for which it is looked up stands in its requests for as long as it is.
---          A call begins for nobody whose deadline has passed; where that is everybody, the dispatch ends without it.
+--          A call begins for nobody whose deadline has passed; where that is everybody, the dispatch ends without it. One
+--          that was begun before was begun in time.
 --          An investigation that requests are told of is remembered with its machine for a minute, in machine:<id>:told:
 --          a later call for the machine cannot have made it. One that was started is also kept for a day, in
 --          machine:<id>:recent, for requests that would rather share it than start another.
 local dispatch_id, call_id, from, to, status = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local calls_to_add, cause, first_look_in, deadline_error = tonumber(ARGV[9]), ARGV[10], tonumber(ARGV[11]), ARGV[12]
+local began_at = tonumber(ARGV[13])
 local told_for, recent_for = 60000, 24 * 3600000
 
 local dispatch_key = space .. ':dispatch:' .. dispatch_id
@@ -58,7 +61,7 @@ local function served()
 end
 
 local expired = {}
-if to == 'sending' then
+if to == 'sending' and not began_at then
   for _, request_id in ipairs(served()) do
     local not_after = redis.call('HGET', space .. ':request:' .. request_id, 'notAfter')
     if not_after and tonumber(not_after) <= now then
@@ -84,7 +87,7 @@ if calls > 0 then
 end
 if to == 'sending' then
   fields[#fields + 1] = 'dispatchedAt'
-  fields[#fields + 1] = now
+  fields[#fields + 1] = ARGV[13] ~= '' and ARGV[13] or now
 end
 
 local function move_request(request_id)
@@ -149,8 +152,8 @@ end
 
 redis.call('HSET', dispatch_key, 'state', to, 'call', call_id)
 if to == 'sending' then
-  redis.call('HSET', dispatch_key, 'sentAt', now)
-  redis.call('ZADD', sending_key, now, dispatch_id)
+  redis.call('HSET', dispatch_key, 'sentAt', ARGV[13] ~= '' and ARGV[13] or now)
+  redis.call('ZADD', sending_key, began_at or now, dispatch_id)
   -- The line of a class is as far as the greatest tag of what was begun of it, see order.lua.
   if tag and tonumber(tag) > (tonumber(redis.call('HGET', order_key, 'begun:' .. class)) or 0) then
     redis.call('HSET', order_key, 'begun:' .. class, tag)

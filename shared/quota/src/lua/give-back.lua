@@ -2,10 +2,10 @@
 -- what has an outcome was sent.
 --
 -- KEYS  see ledger.lua
--- ARGV  5 call id
+-- ARGV  8 call id
 --
 -- Returns  1 when it was given back, 0 when there was nothing to give back
-local call_id = ARGV[5]
+local call_id = ARGV[8]
 
 local entry = parse_entry(redis.call('HGET', entries, call_id))
 if not entry or entry.outcome ~= 'under-way' then
@@ -16,4 +16,5 @@ redis.call('HDEL', entries, call_id)
 if redis.call('HGET', intents, entry.dispatchId) == call_id then
   redis.call('HDEL', intents, entry.dispatchId)
 end
+count_change()
 return 1

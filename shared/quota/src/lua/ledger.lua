@@ -3,13 +3,18 @@
 -- KEYS  1 calls      sorted set: call id -> time (ms) from which its window counts: the answer, or the moment at which
 --                    the call must have been given up. Its permit is free again one window after that
 --       2 entries    hash: call id -> JSON of the call
---       3 intents    hash: dispatch id -> call id of the call that is under way for it
+--       3 intents    hash: dispatch id -> call id of the call that stands for it: it is under way, or it is over and no
+--                    other may follow (`mayRepeat` of its entry)
 --       4 holds      hash: reason -> time (ms) until which nobody may call
---       5 epoch      hash: id, createdAt, lossSeen. Gone when the ledger was emptied
+--       5 epoch      hash, gone when the ledger was emptied: id, createdAt, lossSeen; of the last handover its id
+--                    `handover`, the `server` it was made on, `handoverAt`, `aliveSince`, `rewound` (open.lua);
+--                    `changes`, how often calls were recorded: it never falls, unless time went backwards
 --       6 settings   hash: limit/window/timeout -> when a worker last said that this is the quota (ms)
 --       7 estimate   hash: limit, until. How many calls fit while somebody else uses the same quota
+--       8 workers    hash: process id -> <last sign of life, ms>/<handover in which it took part>
 -- ARGV  1 the epoch that the caller knows, '' if none   2 limit   3 window ms   4 call timeout ms (the caller's settings)
-local calls, entries, intents, holds, epoch, settings, estimate = unpack(KEYS)
+--       5 the handover that the caller knows, '' if none   6 the highest `changes` it has seen   7 its process id
+local calls, entries, intents, holds, epoch, settings, estimate, workers = unpack(KEYS)
 local own_quota = ARGV[2] .. '/' .. ARGV[3] .. '/' .. ARGV[4]
 
 -- What is compared is rounded down and what is recorded is rounded up, so that rounding never shortens a window.
@@ -29,6 +34,29 @@ end
 
 local function knows_epoch()
   return ARGV[1] ~= '' and redis.call('HGET', epoch, 'id') == ARGV[1]
+end
+
+-- The Redis process that runs this, '' where it may not be asked. Another one may have other data: older ones, after a
+-- failover to a replica that lagged or a restart from an older file.
+local function server_id()
+  local info = redis.pcall('INFO', 'server')
+  return type(info) == 'string' and string.match(info, 'run_id:(%w+)') or ''
+end
+
+-- Whether this is the ledger that the caller opened, with all that the caller has seen in it.
+local function is_as_known()
+  local id, handover, server, changes = unpack(redis.call('HMGET', epoch, 'id', 'handover', 'server', 'changes'))
+  return ARGV[1] ~= '' and id == ARGV[1] and handover == ARGV[5] and server == server_id()
+    and (tonumber(changes) or 0) >= tonumber(ARGV[6])
+end
+
+local function count_change()
+  return redis.call('HINCRBY', epoch, 'changes', 1)
+end
+
+-- A full Redis, or one that takes no writes for now, must not keep anybody from reading: then there is no sign.
+local function show_life(handover)
+  redis.pcall('HSET', workers, ARGV[7], as_text(now) .. '/' .. handover)
 end
 
 local function parse_quota(text)
@@ -85,20 +113,43 @@ local function tell_quota()
   end
 end
 
--- Adds calls that the caller made and that are missing: five arguments each from `first` on, call id, dispatch id,
--- time from which its window counts, outcome, JSON of the call. What is there and can be read is left as it is.
-local function add_missing(first)
-  for i = first, #ARGV, 5 do
-    local call_id, dispatch_id, counted_from, outcome, json = unpack(ARGV, i, i + 4)
-    local added = redis.call('ZADD', calls, 'NX', counted_from, call_id)
-    if not parse_entry(redis.call('HGET', entries, call_id)) then
-      redis.call('HSET', entries, call_id, json)
-      added = added + 1
+-- The dispatch's next call, if one is asked for, is measured by this one: never by one that was made before it.
+local function stand_for_dispatch(call_id, entry)
+  local standing = redis.call('HGET', intents, entry.dispatchId)
+  if entry.mayRepeat then
+    if standing == call_id then
+      redis.call('HDEL', intents, entry.dispatchId)
     end
-    if added > 0 and outcome == 'under-way' then
-      redis.call('HSETNX', intents, dispatch_id, call_id)
+    return
+  end
+  local other = standing and parse_entry(redis.call('HGET', entries, standing))
+  if not other or other.spentAt <= entry.spentAt then
+    redis.call('HSET', intents, entry.dispatchId, call_id)
+  end
+end
+
+-- Adds calls that the caller knows and that are missing, and outcomes that are: three arguments each from `first` on, call
+-- id, time from which its window counts, JSON of the call. Whatever else is there and can be read is left as it is.
+--
+-- Returns  the ids of the calls that were changed
+local function add_missing(first)
+  local changed = {}
+  for i = first, #ARGV, 3 do
+    local call_id, counted_from, json = unpack(ARGV, i, i + 2)
+    local known, told = parse_entry(redis.call('HGET', entries, call_id)), parse_entry(json)
+    local has_outcome = known and known.outcome == 'under-way' and told.outcome ~= 'under-way'
+    local added = redis.call('ZADD', calls, has_outcome and 'XX' or 'NX', 'CH', counted_from, call_id)
+    if not known or has_outcome then
+      redis.call('HSET', entries, call_id, json)
+    end
+    if added > 0 or not known or has_outcome then
+      changed[#changed + 1] = call_id
+      if told.dispatchId ~= '' then
+        stand_for_dispatch(call_id, told)
+      end
     end
   end
+  return changed
 end
 
 local function in_use(window)

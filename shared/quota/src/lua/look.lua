@@ -2,10 +2,12 @@
 --
 -- KEYS  see ledger.lua
 -- ARGV  see ledger.lua; a reader's settings apply where no worker has told any
+--       8 1 for a sign of life
 --
--- Returns  {now, limit now, limit by the settings, window ms, epoch or '', {reason, until, ...} of the holds that are on,
---           {free at, entry JSON, ...} of the permits in use, until when the limit is lower than the settings' or 0}
--- Writes   nothing.
+-- Returns  {now, limit now, limit by the settings, window ms, {reason, until, ...} of the holds that are on,
+--           {free at, entry JSON, ...} of the permits in use, until when the limit is lower than the settings' or 0,
+--           1 if this is the ledger as the caller knows it, changes}
+-- Writes   nothing but the sign of life.
 local limit, window = quota_in_force()
 
 local on = {}
@@ -24,4 +26,9 @@ for i = 1, #used, 2 do
 end
 local now_limit = math.min(limit, estimate_in_force() or limit)
 local lower_until = now_limit < limit and tonumber(redis.call('HGET', estimate, 'until')) or 0
-return { now, now_limit, limit, window, redis.call('HGET', epoch, 'id') or '', on, slots, lower_until }
+local is_known = is_as_known()
+if is_known and ARGV[8] == '1' then
+  show_life(ARGV[5])
+end
+local changes = tonumber(redis.call('HGET', epoch, 'changes')) or 0
+return { now, now_limit, limit, window, on, slots, lower_until, is_known and 1 or 0, changes }

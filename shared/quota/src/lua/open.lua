@@ -1,22 +1,31 @@
--- Opens the ledger for a worker: at its start, and again whenever it finds that the ledger was emptied.
+-- Opens the ledger for a worker: at its start, and again whenever it finds that the ledger is not as it knew it. What the
+-- worker remembers it has handed over before (hand-over.lua).
 --
 -- An emptied ledger does not know what was called within the last window. Whoever finds it so begins a new epoch, and
 -- with it a hold `cold_start` of one window and one call timeout. Until then a worker may have shown by other means
 -- what was called (rebuild.lua); not so where a worker that lives saw its ledger vanish: then the hold is kept whole.
 --
--- KEYS  see ledger.lua
--- ARGV  5 id for a new epoch   6 … calls that the caller made (ledger.lua)
+-- A ledger on another Redis process than before, or one that missed something, may be an older state of itself. Whoever
+-- finds it so begins a handover, and with it a hold `failover`: nobody calls until every worker that was alive has opened
+-- the ledger again and so handed over what it remembers. Whoever does not do so is waited for until the longest time is
+-- over; for one window and one call timeout where somebody found something missing, since then more may be.
 --
--- Returns  {'created' or 'joined', epoch, now, end of the hold `cold_start` or 0, 1 if it may be rebuilt}
--- Writes   the epoch and its hold if there is none; missing calls; the caller's settings.
+-- KEYS  see ledger.lua
+-- ARGV  8 id for a new epoch   9 id for a new handover   10 1 if something was missing that the caller knew
+--       11 ms that a handover takes at least, for workers that are not known here   12 ms at most, where nothing is missing
+--       13 ms since the last sign of life of any worker, for which another without one still counts as alive
+--
+-- Returns  {'created' or 'joined', epoch, now, end of the hold `cold_start` or 0, 1 if it may be rebuilt,
+--           handover, changes, end of the hold `failover` or 0}
+-- Writes   epoch, handover and their holds; the caller's settings and sign of life.
 tell_quota()
-add_missing(6)
 local _, window, timeout = quota_in_force()
 
 local kind = 'joined'
-local id, created_at, loss_seen = unpack(redis.call('HMGET', epoch, 'id', 'createdAt', 'lossSeen'))
+local id, created_at, loss_seen, handover, server, handover_at, alive_since, rewound, changes = unpack(redis.call(
+  'HMGET', epoch, 'id', 'createdAt', 'lossSeen', 'handover', 'server', 'handoverAt', 'aliveSince', 'rewound', 'changes'))
 if not id then
-  kind, id, created_at, loss_seen = 'created', ARGV[5], as_text(now_up), '0'
+  kind, id, created_at, loss_seen = 'created', ARGV[8], as_text(now_up), '0'
 end
 local saw_loss = ARGV[1] ~= '' and ARGV[1] ~= id
 if saw_loss then
@@ -26,7 +35,59 @@ end
 local held_until = tonumber(redis.call('HGET', holds, 'cold_start') or '0')
 if kind == 'created' or saw_loss then
   held_until = math.max(held_until, tonumber(created_at) + window + timeout)
-  redis.call('HSET', epoch, 'id', id, 'createdAt', created_at, 'lossSeen', loss_seen)
   redis.call('HSET', holds, 'cold_start', as_text(held_until))
 end
-return { kind, id, now, held_until > now and held_until or 0, loss_seen == '0' and 1 or 0 }
+
+local is_missing = ARGV[10] == '1' or (ARGV[1] == id and (tonumber(changes) or 0) < tonumber(ARGV[6]))
+local failover_until = tonumber(redis.call('HGET', holds, 'failover') or '0')
+local is_on = failover_until > now
+local begins = server ~= server_id() or (is_missing and handover == ARGV[5] and not is_on)
+if kind == 'created' or begins then
+  local last_sign = 0
+  for _, sign in ipairs(redis.call('HVALS', workers)) do
+    last_sign = math.max(last_sign, tonumber(string.match(sign, '^%d+')) or 0)
+  end
+  -- Nothing that stands in an empty ledger was recorded before it.
+  handover, server, handover_at = ARGV[9], server_id(), kind == 'created' and 0 or now_up
+  alive_since, rewound = last_sign - tonumber(ARGV[13]), '0'
+end
+if is_missing then
+  rewound = '1'
+end
+changes = math.max(tonumber(changes) or 0, tonumber(ARGV[6]))
+redis.call('HSET', epoch, 'id', id, 'createdAt', created_at, 'lossSeen', loss_seen, 'handover', handover,
+  'server', server, 'handoverAt', as_text(tonumber(handover_at)), 'aliveSince', as_text(tonumber(alive_since)),
+  'rewound', rewound, 'changes', as_text(changes))
+show_life(handover)
+
+-- Whether a worker that was alive before has not opened the ledger again since. Those that are long gone are forgotten.
+local function is_awaited()
+  local flat, awaited = redis.call('HGETALL', workers), false
+  for i = 1, #flat, 2 do
+    local at, took_part_in = string.match(flat[i + 1], '^(%d+)/(.*)$')
+    if not at or tonumber(at) < tonumber(alive_since) then
+      redis.call('HDEL', workers, flat[i])
+    elseif took_part_in ~= handover then
+      awaited = true
+    end
+  end
+  return awaited
+end
+
+-- An emptied ledger is held for longer anyway.
+if kind ~= 'created' and (begins or is_on or (is_missing and not saw_loss)) then
+  local ends = handover_at + tonumber(ARGV[11])
+  if is_awaited() then
+    ends = handover_at + tonumber(ARGV[12])
+    if rewound == '1' then
+      ends = math.max(ends, handover_at + window + timeout)
+    end
+  end
+  -- Ended sooner than it was to, it ends now: what waited, waited until now.
+  failover_until = math.max(ends, math.min(failover_until, now))
+  redis.call('HSET', holds, 'failover', as_text(failover_until))
+end
+return {
+  kind, id, now, held_until > now and held_until or 0, loss_seen == '0' and 1 or 0,
+  handover, changes, failover_until > now and failover_until or 0,
+}

@@ -1,7 +1,7 @@
 -- Ends the hold `cold_start`, with the calls of the last window added that are known from elsewhere.
 --
 -- KEYS  see ledger.lua
--- ARGV  5 'rebuilt' or 'told' (somebody who knows says that there were none)   6 … calls (ledger.lua)
+-- ARGV  8 'rebuilt' or 'told' (somebody who knows says that there were none)   9 … calls (ledger.lua)
 --
 -- Returns  'lifted'     nobody is held any more for this reason
 --          'kept'       a worker that lives saw the ledger vanish: what is known from elsewhere may not be all
@@ -14,9 +14,9 @@ end
 if tonumber(redis.call('HGET', holds, 'cold_start') or '0') <= now then
   return 'over'
 end
-if ARGV[5] == 'rebuilt' and redis.call('HGET', epoch, 'lossSeen') == '1' then
+if ARGV[8] == 'rebuilt' and redis.call('HGET', epoch, 'lossSeen') == '1' then
   return 'kept'
 end
-add_missing(6)
+add_missing(9)
 redis.call('HSET', holds, 'cold_start', as_text(now))
 return 'lifted'

@@ -7,37 +7,38 @@
 -- no more calls are made than fitted this time, one at least.
 --
 -- KEYS  see ledger.lua
--- ARGV  5 call id   6 outcome   7 JSON of further facts on the call (investigation id, status, ...)
---       8 … calls that the caller made (ledger.lua): one that is missing is added first
+-- ARGV  8 call id   9 outcome   10 JSON of further facts on the call (investigation id, status, ...)
+--       11 1 if another call may follow for its dispatch   12 … the call, if the caller made it (ledger.lua): where it is
+--       missing it is added first
 --
--- Returns  {'recorded', counts from, free at}   also when the same answer was recorded before
---          {'missing', now, 0}                  the ledger does not know the call (it was emptied)
+-- Returns  {'recorded', counts from, free at, spent at, 1 if another call may follow, changes}
+--                                       also when an answer was recorded before
+--          {'missing', now, 0, 0, 0, 0} the ledger does not know the call (it was emptied)
 -- Writes   the outcome, once: the first one recorded stands.
-local call_id, outcome = ARGV[5], ARGV[6]
+local call_id, outcome = ARGV[8], ARGV[9]
 
 if knows_epoch() then
-  add_missing(8)
+  add_missing(12)
 end
 local _, window = quota_in_force()
 local entry = parse_entry(redis.call('HGET', entries, call_id))
 if not entry then
-  return { 'missing', now_up, 0 }
+  return { 'missing', now_up, 0, 0, 0, 0 }
 end
 if entry.outcome ~= 'under-way' then
   local counts_from = tonumber(redis.call('ZSCORE', calls, call_id) or '0')
-  return { 'recorded', counts_from, counts_from + window }
+  return { 'recorded', counts_from, counts_from + window, entry.spentAt, entry.mayRepeat and 1 or 0, 0 }
 end
 
 -- Rounded up, as `spent at` is: the call may have arrived within this very millisecond.
 local counts_from = math.min(now_up, entry.spentAt + entry.callTimeoutMs)
 entry.outcome = outcome
 entry.answeredAt = now_up
-entry.facts = cjson.decode(ARGV[7])
+entry.facts = cjson.decode(ARGV[10])
+entry.mayRepeat = ARGV[11] == '1' or nil
 redis.call('ZADD', calls, as_text(counts_from), call_id)
 redis.call('HSET', entries, call_id, cjson.encode(entry))
-if redis.call('HGET', intents, entry.dispatchId) == call_id then
-  redis.call('HDEL', intents, entry.dispatchId)
-end
+stand_for_dispatch(call_id, entry)
 
 if outcome == 'throttled' then
   local known = estimate_in_force()
@@ -47,4 +48,4 @@ if outcome == 'throttled' then
     redis.call('HSET', estimate, 'limit', fit, 'until', as_text(now_up + window))
   end
 end
-return { 'recorded', counts_from, counts_from + window }
+return { 'recorded', counts_from, counts_from + window, entry.spentAt, entry.mayRepeat and 1 or 0, count_change() }

@@ -2,39 +2,51 @@
 -- that this script has not granted. Everything is decided in one step on this server's clock.
 --
 -- KEYS  see ledger.lua
--- ARGV  5 call id   6 dispatch id   7 machine id   8 history windows   9 … calls that the caller made (ledger.lua)
+-- ARGV  8 call id   9 dispatch id   10 machine id   11 history windows
+--       12 ms from the begin of a handover in which nothing is granted
+--       13 … ids of calls that the caller made within the window
 --
--- Returns  {'granted', spent at, used after, free since, limit}   free since: when the slot taken had opened, 0 if never used
---          {'lost', now}                              this is not the ledger that the caller knows: it was emptied
---          {'spent', call id, now}                    another call for this dispatch is under way: never a second one
+-- Returns  {'granted', spent at, used after, free since, limit, changes}
+--                                                     free since: when the slot taken had opened, 0 if never used
+--          {'lost', now}                              this is not the ledger as the caller knows it: it was emptied, or
+--                                                     runs on another Redis process, or is an older state of itself,
+--                                                     or misses one of those calls
+--          {'spent', JSON of the call, now, doubtful} another call stands for this dispatch: never a second one.
+--                                                     doubtful: 1 if it was spent before the last handover, so that what
+--                                                     is known of it elsewhere in Redis may have been lost
 --          {'held', until, now, reason}
 --          {'full', next slot, now, by}               by: 'quota' that the caller itself keeps; 'stricter' than that, by the
 --                                                     settings of others or during foreign use
--- Writes   calls of the caller's that are missing; an intent whose call is gone or cannot be read is taken out. All else
---          only when granting: the permit and the send-intent in one.
+-- Writes   an intent whose call is gone or cannot be read is taken out. All else only when granting: the permit and the
+--          send-intent in one, and what is older than the history is dropped.
 --          Asked again with the same call id it grants the same permit again, because a client may send a script twice.
-local call_id, dispatch_id, machine_id, history = ARGV[5], ARGV[6], ARGV[7], tonumber(ARGV[8])
+local call_id, dispatch_id, machine_id, history = ARGV[8], ARGV[9], ARGV[10], tonumber(ARGV[11])
 
-if not knows_epoch() then
+if not is_as_known() then
   return { 'lost', now }
 end
-add_missing(9)
+for i = 13, #ARGV do
+  if not redis.call('ZSCORE', calls, ARGV[i]) or not parse_entry(redis.call('HGET', entries, ARGV[i])) then
+    return { 'lost', now }
+  end
+end
 local limit, window = quota_in_force()
 local since = as_text(now - window)
 local used = redis.call('ZCOUNT', calls, '(' .. since, '+inf')
 
-local under_way = redis.call('HGET', intents, dispatch_id)
-local entry = under_way and parse_entry(redis.call('HGET', entries, under_way))
-if under_way and not entry then
+local standing = redis.call('HGET', intents, dispatch_id)
+local json = standing and redis.call('HGET', entries, standing)
+local entry = json and parse_entry(json)
+if standing and not entry then
   -- Nobody can tell when that call was made, so nothing would ever end it: the dispatch could never be called again.
   redis.call('HDEL', intents, dispatch_id)
-  under_way = false
 end
-if under_way == call_id then
-  return { 'granted', entry.spentAt, used, 0, limit }
+if entry and standing == call_id and entry.outcome == 'under-way' then
+  return { 'granted', entry.spentAt, used, 0, limit, 0 }
 end
-if under_way then
-  return { 'spent', under_way, now }
+if entry then
+  local complete_at = tonumber(redis.call('HGET', epoch, 'handoverAt')) + tonumber(ARGV[12])
+  return { 'spent', json, now, entry.spentAt <= complete_at and 1 or 0 }
 end
 
 local held_until, held_reason, last_hold_end = 0, '', 0
@@ -73,6 +85,12 @@ local opened = redis.call('ZREVRANGEBYSCORE', calls, since, '-inf', 'WITHSCORES'
 local free_since = math.max(opened[2] and tonumber(opened[2]) + window or 0, last_hold_end)
 
 local old = redis.call('ZRANGEBYSCORE', calls, '-inf', as_text(now - (history + 1) * window), 'LIMIT', 0, 100)
+for _, old_id in ipairs(old) do
+  local gone = parse_entry(redis.call('HGET', entries, old_id))
+  if gone and redis.call('HGET', intents, gone.dispatchId) == old_id then
+    redis.call('HDEL', intents, gone.dispatchId)
+  end
+end
 if #old > 0 then
   redis.call('ZREM', calls, unpack(old))
   redis.call('HDEL', entries, unpack(old))
@@ -86,4 +104,4 @@ redis.call('HSET', entries, call_id, cjson.encode({
 }))
 redis.call('HSET', intents, dispatch_id, call_id)
 tell_quota()
-return { 'granted', now_up, used + 1, free_since, limit }
+return { 'granted', now_up, used + 1, free_since, limit, count_change() }

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import type { Socket } from 'node:net';
 
-/** A loopback proxy between the services and Redis, whose connections can be broken in the ways a network breaks them. */
+/** A loopback proxy, between services and Redis or a Redis and its replica, that breaks connections as a network does. */
 export interface TcpProxy {
   readonly port: number;
   /** Ends every connection with a TCP reset; new ones are taken. */
@@ -13,13 +13,16 @@ export interface TcpProxy {
   refuse(): void;
   /** Back to passing on, beginning with what was kept. */
   open(): void;
+  /** Resets all connections; new ones lead to this port. */
+  moveTo(targetPort: number): void;
   close(): Promise<void>;
 }
 
 type Mode = 'open' | 'stalled' | 'refusing';
 
-export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
+export async function startTcpProxy(firstTargetPort: number): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
+  let targetPort = firstTargetPort;
   let mode: Mode = 'open';
 
   function forward(from: Socket, to: Socket): void {
@@ -69,6 +72,10 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     open() {
       mode = 'open';
       for (const socket of sockets) socket.resume();
+    },
+    moveTo(port) {
+      targetPort = port;
+      resetAll();
     },
     async close() {
       server.close();
