@@ -8,10 +8,11 @@ const hourMs = 60 * minuteMs;
 describe('hold lengths', () => {
   const lengths = holdLengths(hourMs);
 
-  it('has one for every reason but the pause, which lasts until it is lifted, and the cold start, which the ledger ends', () => {
+  it('has one for every reason but the pause, which lasts until it is lifted, and those that the ledger itself sets and ends', () => {
+    const others: readonly string[] = ['paused', 'cold_start', 'failover'];
     assert.deepEqual(
       Object.keys(lengths).toSorted(),
-      holdReasons.filter((reason) => reason !== 'paused' && reason !== 'cold_start').toSorted(),
+      holdReasons.filter((reason) => !others.includes(reason)).toSorted(),
     );
   });
 

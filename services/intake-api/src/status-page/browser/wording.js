@@ -11,6 +11,7 @@ const holdReasons = {
   failing: 'Defender answers with errors',
   paused: 'paused by an operator',
   cold_start: 'what was called before is being found out',
+  failover: 'Redis was restarted or failed over; workers report the calls they know',
 };
 
 /** @param {string} reason */
