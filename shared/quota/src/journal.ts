@@ -44,8 +44,8 @@ export interface Journal {
   forget(callId: string): void;
   /** Drops what the ledger drops. */
   forgetBefore(timeMs: number): void;
-  /** Calls that this process made and that count after this time, the newest so many. */
-  ownSince(timeMs: number, most: number): string[];
+  /** Calls that this process made, the newest so many. */
+  newestOwn(most: number): RecordedCall[];
   /** Whether the ledger misses a call that this process made, or an outcome that it knows. */
   isAheadOf(sighting: Sighting): boolean;
   /** Takes over what the ledger knows, and lets go of calls of others that were given back. */
@@ -93,11 +93,7 @@ export function createJournal(most: number): Journal {
     forgetBefore(timeMs) {
       for (const [callId, { countsFromMs }] of known) if (countsFromMs < timeMs) known.delete(callId);
     },
-    ownSince: (timeMs, atMost) =>
-      [...known.values()]
-        .filter((one) => one.isOwn && one.countsFromMs > timeMs)
-        .slice(-atMost)
-        .map(({ call }) => call.callId),
+    newestOwn: (atMost) => [...known.values()].filter((one) => one.isOwn).slice(-atMost),
     isAheadOf(sighting) {
       const inUse = new Map(sighting.inUse.map(({ call }) => [call.callId, call]));
       return [...known.values()].some((own) => {

@@ -170,9 +170,9 @@ export function createLedger(redis: Redis, keySpace: string, settings: LedgerSet
     handover: '',
     changes: 0,
     holds: new Map<string, number>(),
-    /** When the window that ended with the last look began. */
-    windowBeganMs: 0,
   };
+  /** Calls that were handed over and had been missing, until the ledger is open again: it may take several tries. */
+  const restored = new Set<string>();
   let nextSignAtMs = 0;
 
   const ask = (script: ReturnType<typeof loadScript>, ...args: (string | number)[]) =>
@@ -189,35 +189,36 @@ export function createLedger(redis: Redis, keySpace: string, settings: LedgerSet
     return { untilMs, nowMs };
   }
 
-  /** @returns ids of the calls that the ledger had lost, or whose outcome it had */
-  async function handOver(): Promise<string[]> {
+  async function handOver(): Promise<void> {
     const calls = journal.all();
     const holds = [...known.holds].flat();
-    const restored: string[] = [];
     for (let i = 0; i === 0 || i < calls.length; i += perScript) {
       const args = [holds.length / 2, ...holds, ...callArgs(calls.slice(i, i + perScript))];
-      restored.push(...handOverReply.parse(await ask(handOverScript, ...args)));
+      for (const id of handOverReply.parse(await ask(handOverScript, ...args))) restored.add(id);
     }
-    return restored;
   }
 
   return {
     async open() {
-      const restored = known.epoch === '' ? [] : await handOver();
+      if (known.epoch !== '') await handOver();
       const ids = [randomUUID(), randomUUID()];
       const times = [atLeastMs, atMostMs, deadAfterMs];
-      const reply = openReply.parse(await ask(openScript, ...ids, restored.length > 0 ? 1 : 0, ...times));
+      const reply = openReply.parse(await ask(openScript, ...ids, restored.size > 0 ? 1 : 0, ...times));
       const { epoch, handover, found } = reply;
       Object.assign(known, { epoch, handover });
       sawChanges(reply.changes);
-      return { ...found, restored: restored.flatMap((callId) => journal.find(callId)?.call ?? []) };
+      const calls = [...restored].flatMap((callId) => journal.find(callId)?.call ?? []);
+      restored.clear();
+      return { ...found, restored: calls };
     },
     rebuild: async (starts) =>
       rebuildReply.parse(await ask(rebuildScript, 'rebuilt', ...callArgs(starts.map(recordOfStart)))),
     liftColdStart: async () => rebuildReply.parse(await ask(rebuildScript, 'told')),
     async spend(call) {
       const { callId, dispatchId, machineId } = call;
-      const own = journal.ownSince(known.windowBeganMs, checkedAtMost);
+      const own = journal
+        .newestOwn(Math.min(limit, checkedAtMost))
+        .flatMap(({ call, countsFromMs }) => [call.callId, Math.ceil(countsFromMs)]);
       const args = [callId, dispatchId, machineId, historyWindows, atLeastMs, ...own];
       const reply = spendReply.parse(await ask(spendScript, ...args));
       if (reply.kind === 'granted') {
@@ -258,7 +259,6 @@ export function createLedger(redis: Redis, keySpace: string, settings: LedgerSet
       journal.forgetBefore(view.nowMs - historyWindows * view.windowMs);
       if (!found.isKnown || journal.isAheadOf(sighting)) return { ...view, isLost: true };
       journal.saw(sighting);
-      known.windowBeganMs = view.nowMs - view.windowMs;
       sawChanges(found.changes);
       known.holds = new Map(found.holds.filter(isHandedOver).map(({ reason, untilMs }) => [reason, untilMs]));
       if (isSignDue) nextSignAtMs = performance.now() + signOfLifeEveryMs;

@@ -4,13 +4,13 @@
 -- KEYS  see ledger.lua
 -- ARGV  8 call id   9 dispatch id   10 machine id   11 history windows
 --       12 ms from the begin of a handover in which nothing is granted
---       13 … ids of calls that the caller made within the window
+--       13 … calls that the caller made, two arguments each: id, time from which its window counts
 --
 -- Returns  {'granted', spent at, used after, free since, limit, changes}
 --                                                     free since: when the slot taken had opened, 0 if never used
 --          {'lost', now}                              this is not the ledger as the caller knows it: it was emptied, or
 --                                                     runs on another Redis process, or is an older state of itself,
---                                                     or misses one of those calls
+--                                                     or misses one of those calls that still counts
 --          {'spent', JSON of the call, now, doubtful} another call stands for this dispatch: never a second one.
 --                                                     doubtful: 1 if it was spent before the last handover, so that what
 --                                                     is known of it elsewhere in Redis may have been lost
@@ -25,12 +25,13 @@ local call_id, dispatch_id, machine_id, history = ARGV[8], ARGV[9], ARGV[10], to
 if not is_as_known() then
   return { 'lost', now }
 end
-for i = 13, #ARGV do
-  if not redis.call('ZSCORE', calls, ARGV[i]) or not parse_entry(redis.call('HGET', entries, ARGV[i])) then
+local limit, window = quota_in_force()
+for i = 13, #ARGV, 2 do
+  if tonumber(ARGV[i + 1]) > now - window
+    and not (redis.call('ZSCORE', calls, ARGV[i]) and parse_entry(redis.call('HGET', entries, ARGV[i]))) then
     return { 'lost', now }
   end
 end
-local limit, window = quota_in_force()
 local since = as_text(now - window)
 local used = redis.call('ZCOUNT', calls, '(' .. since, '+inf')
 
