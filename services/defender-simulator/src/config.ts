@@ -105,11 +105,11 @@ export const environmentNames: Record<keyof SimulatorSettings, string> = {
 export type SettingsReading =
   { kind: 'settings'; settings: SimulatorSettings } | { kind: 'faults'; faults: string[] };
 
-/** Reads the settings; an empty variable counts as absent. All faults are reported together, without values. */
+/** Reads the settings; blanks around a value do not count, and what holds nothing else is absent. All faults are reported together, without values. */
 export function readSettings(environment: Record<string, string | undefined>): SettingsReading {
   const given: Record<string, string> = {};
   for (const [key, name] of Object.entries(environmentNames)) {
-    const value = environment[name];
+    const value = environment[name]?.trim();
     if (value !== undefined && value !== '') given[key] = value;
   }
   const parsed = settingsSchema.safeParse(given);

@@ -90,6 +90,23 @@ describe('a call that Defender answers', () => {
     });
   }
 
+  it('is read behind a mark of byte order, a success and a refusal', async () => {
+    const success = await call(httpAnswer(200, '\uFEFF{"value":5146}'));
+    assert.deepEqual([success['kind'], success['investigationId']], ['started', '5146']);
+    const refusal =
+      '\uFEFF{"error":{"code":"ActiveRequestAlreadyExists","message":"Action is already in progress"}}';
+    assert.equal((await call(httpAnswer(400, refusal)))['kind'], 'already_running');
+  });
+
+  it('names no investigation by an id in which a byte was lost', async () => {
+    const body = Buffer.from('{"value":"51\xff46"}', 'latin1');
+    const outcome = await call((socket) => {
+      socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\n\r\n`);
+      socket.end(body);
+    });
+    assert.deepEqual([outcome['kind'], outcome['investigationId']], ['unknown', undefined]);
+  });
+
   it('carries the error code, message and support id of a refusal', async () => {
     const body =
       '{"error":{"code":"InvalidRequestBody","message":"Request body is incorrect","target":"1fa66c0f"}}';
