@@ -25,9 +25,13 @@ describe('the store of callbacks', () => {
   }
 
   /** Comes back when its turn is, as a job does; gives the time of Redis at which it may call. */
-  async function call(store: CallbackStore, name: string, host = 'soar.example'): Promise<number> {
+  async function call(
+    store: CallbackStore,
+    name: string,
+    { host = 'soar.example', caller = '' } = {},
+  ): Promise<number> {
     for (;;) {
-      const waitMs = await store.takeTurn(host, name, 0);
+      const waitMs = await store.takeTurn(host, name, 0, caller);
       if (waitMs === 0) {
         const calls = await redis.client.zrange(keys.callbackCalls(host), 0, '-1');
         const [, seconds, microseconds] =
@@ -71,6 +75,44 @@ describe('the store of callbacks', () => {
         Math.abs(again - (later[0] ?? 0)) < 1_000,
         'a turn stays the same when it is asked for again',
       );
+    });
+
+    it('lets callers take turns: one that comes behind hundreds of another goes next', async () => {
+      const store = open({ limit: 2, windowMs: 60_000 });
+      for (let n = 0; n < 300; n += 1) await store.takeTurn('soar.example', `many-${n}`, 0, 'many');
+      const [first, second] = [
+        await store.takeTurn('soar.example', 'few-0', 0, 'few'),
+        await store.takeTurn('soar.example', 'few-1', 0, 'few'),
+      ];
+      assert.ok(first <= 60_001, `${first} ms`);
+      assert.ok(second <= 90_002, `${second} ms`);
+    });
+
+    it('is shared by callers whose turns are the same, without being passed or left unused', async () => {
+      const [one, other] = [open({ limit: 2, windowMs: 200 }), open({ limit: 2, windowMs: 200 })];
+      const done: string[] = [];
+      const startedAtMs = performance.now();
+      const callAs = async (store: CallbackStore, caller: string, n: number) => {
+        await call(store, `${caller}-${n}`, { caller });
+        done.push(caller);
+      };
+      const many = Array.from({ length: 24 }, (_, n) => callAs(one, 'many', n));
+      await Promise.all(many.slice(0, 2));
+      const few = Array.from({ length: 4 }, (_, n) => callAs(other, 'few', n));
+      await Promise.all(few);
+      const behind = done.filter((caller) => caller === 'many').length;
+      assert.ok(behind <= 10, `${behind} of the other's were served before the last of four`);
+      await Promise.all(many);
+      const elapsedMs = performance.now() - startedAtMs;
+      // 28 calls, one each 100 ms.
+      assert.ok(elapsedMs < 6_000, `${elapsedMs} ms`);
+    });
+
+    it('does not wait for a caller whose callback does not come', async () => {
+      const store = open({ limit: 1, windowMs: 100 });
+      await store.takeTurn('soar.example', 'a', 0, 'one');
+      await store.takeTurn('soar.example', 'gone', 0, 'other');
+      for (let n = 0; n < 3; n += 1) await call(store, `b-${n}`, { caller: 'one' });
     });
 
     it('holds up no other host', async () => {

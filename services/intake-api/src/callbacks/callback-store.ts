@@ -13,6 +13,8 @@ export interface CallbackNews extends StoredCallback {
   type: string;
   /** The request or batch as it is told to anybody who asks for it, but for its callback. */
   data: object;
+  /** Whose callback it is. */
+  caller?: string | undefined;
 }
 
 export interface TakenCallbacks {
@@ -33,9 +35,9 @@ export interface CallbackStore {
   record(target: CallbackTarget, delivery: DeliveryRecord): Promise<void>;
   /**
    * 0: the host may be called now, once, and this counts. Else the ms until this callback's turn. With `busyMs` it waits
-   * so long even if it could go now.
+   * so long even if it could go now. Callers take turns.
    */
-  takeTurn(host: string, callback: string, busyMs: number): Promise<number>;
+  takeTurn(host: string, callback: string, busyMs: number, caller?: string): Promise<number>;
 }
 
 export interface CallbackStoreOptions {
@@ -83,9 +85,9 @@ export function createCallbackStore({ redis, keySpace, reader, rate }: CallbackS
       const key = kind === 'request' ? keys.request(id) : keys.batch(id);
       await recordScript(redis, [key], [JSON.stringify(delivery)]);
     },
-    async takeTurn(host, callback, busyMs) {
-      const hostKeys = [keys.callbackCalls(host), keys.callbackTurns(host)];
-      const about = [callback, rate.limit, rate.windowMs, busyMs];
+    async takeTurn(host, callback, busyMs, caller = '') {
+      const hostKeys = [keys.callbackCalls(host), keys.callbackTurns(host), keys.callbackCallers(host)];
+      const about = [callback, rate.limit, rate.windowMs, busyMs, caller];
       return z.number().parse(await takeTurnScript(redis, hostKeys, about));
     },
   };
@@ -97,12 +99,12 @@ async function newsOfRequest(reader: Reader, id: string): Promise<CallbackNews |
   const stored = await reader.findRequest(id);
   if (!stored?.callback || !isTerminal(stored.document.status)) return undefined;
   const { callback: _, ...data } = stored.document;
-  return { ...stored.callback, type: `investigation.${data.status}`, data };
+  return { ...stored.callback, type: `investigation.${data.status}`, data, caller: stored.caller };
 }
 
 async function newsOfBatch(reader: Reader, id: string): Promise<CallbackNews | undefined> {
   const batch = await reader.findBatch(id);
   if (!batch?.callback || !batch.isComplete) return undefined;
   const { callback: _, ...data } = batchDocument(batch, null);
-  return { ...batch.callback, type: 'batch.completed', data };
+  return { ...batch.callback, type: 'batch.completed', data, caller: batch.caller };
 }

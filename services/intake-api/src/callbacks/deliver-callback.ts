@@ -79,7 +79,8 @@ export function createDeliverCallback(deps: DeliverCallbackDeps): DeliverCallbac
 
     const { host } = new URL(news.url);
     const isBusy = (underWay.get(host) ?? 0) >= deps.maxPerHost;
-    const turnInMs = await store.takeTurn(host, nameOfTarget(due.target), isBusy ? deps.busyMs : 0);
+    const busyMs = isBusy ? deps.busyMs : 0;
+    const turnInMs = await store.takeTurn(host, nameOfTarget(due.target), busyMs, news.caller);
     if (turnInMs > 0) return { kind: 'later', delayMs: turnInMs };
 
     const outcome = await attempt(news, due, host);

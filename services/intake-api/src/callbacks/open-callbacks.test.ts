@@ -274,7 +274,7 @@ describe('callbacks', () => {
     const id = await world.endRequest({ callbackUrl: receiver.url() });
     await receiver.next();
     await untilState(id, 'retrying');
-    const parts = ['callbacks:request-', 'callbacks:calls:', 'callbacks:turns:'];
+    const parts = ['callbacks:request-', 'callbacks:calls:', 'callbacks:turns:', 'callbacks:callers:'];
     const names = await waitFor(
       async () => {
         const found = await world.store.redis.keys('*');
@@ -284,7 +284,7 @@ describe('callbacks', () => {
     );
     const foreign = names.filter((name) => !name.startsWith('test:{queue}:'));
     assert.deepEqual(foreign, []);
-    for (const name of names.filter((name) => /:callbacks:(?:calls|turns):/.test(name))) {
+    for (const name of names.filter((name) => /:callbacks:(?:calls|turns|callers):/.test(name))) {
       assert.ok((await world.store.redis.pttl(name)) > 0, name);
     }
   });

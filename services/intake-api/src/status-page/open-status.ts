@@ -38,6 +38,8 @@ export function openStatus(options: OpenStatusOptions): Pick<AppParts, 'sessions
       newestFailures: createNewestFailures(redis, keySpace, retentionMs),
       callsSince: (fromMs, limit) => history.since(fromMs, limit),
     }),
+    // Nobody is told apart there.
+    ...(settings.auth.kind === 'off' ? { maxListenersOfCaller: Infinity } : {}),
     onError: (error) => logger.debug({ err: error }, 'the state cannot be told to those who listen'),
   });
   lifecycle.closing.addEventListener('abort', () => stateFeed.close(), { once: true });

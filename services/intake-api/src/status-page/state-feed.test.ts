@@ -49,7 +49,7 @@ describe('the feed of the state', () => {
   it('reads once for all listeners, however many come', async () => {
     const { feed, counts } = feedOf(() => documentOf(1), { minIntervalMs: 60_000 });
     const all = Array.from({ length: 50 }, listener);
-    await Promise.all(all.map((one) => feed.listen(one)));
+    await Promise.all(all.map((one, i) => feed.listen(one, `caller-${i}`)));
     assert.equal(counts.readings, 1);
     assert.deepEqual([...new Set(all.map(({ texts }) => texts.length))], [1]);
     feed.close();
@@ -66,7 +66,7 @@ describe('the feed of the state', () => {
     let present = documentOf(1);
     const { feed } = feedOf(() => present);
     const one = listener();
-    await feed.listen(one);
+    await feed.listen(one, 'reader');
     present = documentOf(1, '2026-01-24T12:00:07.000Z');
     feed.show(state);
     await settle();
@@ -83,7 +83,7 @@ describe('the feed of the state', () => {
     let used = 0;
     const { feed } = feedOf(() => documentOf((used += 1)), { minIntervalMs: 60_000 });
     const one = listener();
-    await feed.listen(one);
+    await feed.listen(one, 'reader');
     for (let i = 0; i < 5; i += 1) {
       feed.show(state);
       await settle();
@@ -95,7 +95,7 @@ describe('the feed of the state', () => {
   it('says once that nothing can be read, and tells the state again when it can', async () => {
     const { feed } = feedOf(() => documentOf(1));
     const one = listener();
-    await feed.listen(one);
+    await feed.listen(one, 'reader');
     feed.fail();
     feed.fail();
     feed.show(state);
@@ -107,13 +107,25 @@ describe('the feed of the state', () => {
     feed.close();
   });
 
+  it('has so many listeners of one caller and no more, and room for those of others', async () => {
+    const { feed } = feedOf(() => documentOf(1), { maxListenersOfCaller: 2 });
+    const stops = [await feed.listen(listener(), 'many'), await feed.listen(listener(), 'many')];
+    assert.equal(await feed.listen(listener(), 'many'), 'full-for-caller');
+    assert.ok(typeof (await feed.listen(listener(), 'other')) === 'function');
+    const [stop] = stops;
+    assert.ok(typeof stop === 'function');
+    stop();
+    assert.ok(typeof (await feed.listen(listener(), 'many')) === 'function');
+    feed.close();
+  });
+
   it('is full with the last listener that it may have, and takes another when one has gone', async () => {
     const { feed } = feedOf(() => documentOf(1), { maxListeners: 1 });
-    const stop = await feed.listen(listener());
+    const stop = await feed.listen(listener(), 'reader');
     assert.ok(typeof stop === 'function');
-    assert.equal(await feed.listen(listener()), 'full');
+    assert.equal(await feed.listen(listener(), 'reader'), 'full');
     stop();
-    assert.ok(typeof (await feed.listen(listener())) === 'function');
+    assert.ok(typeof (await feed.listen(listener(), 'reader')) === 'function');
     feed.close();
   });
 
@@ -123,7 +135,7 @@ describe('the feed of the state', () => {
       one.end = resolve;
     });
     const { feed } = feedOf(() => documentOf(1), { heartbeatMs: 2, maxAgeMs: 20 });
-    await feed.listen(one);
+    await feed.listen(one, 'reader');
     await over;
     assert.ok(one.texts.includes(': still here\n\n'));
     feed.close();
@@ -132,14 +144,14 @@ describe('the feed of the state', () => {
   it('ends all listeners when it closes, and takes no more', async () => {
     const { feed } = feedOf(() => documentOf(1));
     const one = listener();
-    await feed.listen(one);
+    await feed.listen(one, 'reader');
     feed.close();
     assert.equal(one.isOver, true);
-    assert.equal(await feed.listen(listener()), 'full');
+    assert.equal(await feed.listen(listener(), 'reader'), 'full');
   });
 
   it('passes a failure on to who wants to listen', async () => {
     const { feed } = feedOf(() => Promise.reject(new Error('away')));
-    await assert.rejects(feed.listen(listener()), /away/);
+    await assert.rejects(feed.listen(listener(), 'reader'), /away/);
   });
 });

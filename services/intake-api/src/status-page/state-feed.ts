@@ -15,10 +15,10 @@ export interface StateFeed {
   /** Queue and quota cannot be read. */
   fail(): void;
   /**
-   * Sends the present state, then each change. Returns how to stop it, or `full` where too many listen already.
-   * Rejects while the state cannot be read.
+   * Sends the present state, then each change. Returns how to stop it, or `full` where too many listen already, and
+   * `full-for-caller` where too many of this caller do. Rejects while the state cannot be read.
    */
-  listen(listener: Listener): Promise<(() => void) | 'full'>;
+  listen(listener: Listener, caller: string): Promise<(() => void) | 'full' | 'full-for-caller'>;
   /** Ends all listeners, and takes no more. */
   close(): void;
 }
@@ -33,11 +33,14 @@ interface StateFeedOptions {
   /** A listener is ended after this, so that its credential is looked at again when it comes back. */
   maxAgeMs?: number;
   maxListeners?: number;
+  /** Of them, those of one caller: so that it keeps no other from listening. */
+  maxListenersOfCaller?: number;
 }
 
 export function createStateFeed(options: StateFeedOptions): StateFeed {
   const { minIntervalMs = 1_000, heartbeatMs = 15_000, maxAgeMs = 300_000, maxListeners = 200 } = options;
-  const listeners = new Map<Listener, { sinceMs: number }>();
+  const { maxListenersOfCaller = 20 } = options;
+  const listeners = new Map<Listener, { sinceMs: number; caller: string }>();
   let last: { text: string; fingerprint: string; readAtMs: number } | undefined;
   let reading: Promise<void> | undefined;
   let heartbeat: NodeJS.Timeout | undefined;
@@ -81,6 +84,12 @@ export function createStateFeed(options: StateFeedOptions): StateFeed {
     heartbeat = undefined;
   }
 
+  function whyFull(caller: string): 'full' | 'full-for-caller' | undefined {
+    if (isClosed || listeners.size >= maxListeners) return 'full';
+    const own = [...listeners.values()].filter((other) => other.caller === caller);
+    return own.length >= maxListenersOfCaller ? 'full-for-caller' : undefined;
+  }
+
   return {
     show(state) {
       if (listeners.size === 0 || reading) return;
@@ -92,12 +101,14 @@ export function createStateFeed(options: StateFeedOptions): StateFeed {
       last = undefined;
       sendAll('event: unavailable\ndata: {}\n\n');
     },
-    async listen(listener) {
-      if (isClosed || listeners.size >= maxListeners) return 'full';
+    async listen(listener, caller) {
+      const refused = whyFull(caller);
+      if (refused) return refused;
       if (!last || performance.now() - last.readAtMs > 2 * minIntervalMs) await read(undefined);
       // Others may have come meanwhile.
-      if (isClosed || listeners.size >= maxListeners) return 'full';
-      listeners.set(listener, { sinceMs: performance.now() });
+      const refusedNow = whyFull(caller);
+      if (refusedNow) return refusedNow;
+      listeners.set(listener, { sinceMs: performance.now(), caller });
       heartbeat ??= setInterval(beat, heartbeatMs);
       if (last) listener.send(last.text);
       return () => drop(listener);

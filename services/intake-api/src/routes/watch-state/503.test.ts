@@ -13,20 +13,25 @@ describe('GET /v1/events while Redis is away', () => {
   itAnswers503(intake, { method: 'get', path: '/v1/events' });
 });
 
+const readers: EventReader[] = [];
+async function listen(url: string, key: string): Promise<void> {
+  const reader = await listenToEvents(url, { 'X-API-Key': key });
+  readers.push(reader);
+  await reader.next('state');
+}
+async function closeAll(): Promise<void> {
+  for (const reader of readers.splice(0)) await reader.close();
+}
+
 describe('GET /v1/events while as many listen as may', () => {
-  const intake = useIntake(useEmbeddedRedis());
-  const readers: EventReader[] = [];
-  after(async () => {
-    for (const reader of readers) await reader.close();
-  });
+  // Nobody is told apart: any of them may be anybody's.
+  const intake = useIntake(useEmbeddedRedis(), { INTAKE_AUTH: 'off' });
+  after(closeAll);
 
   it('refuses the 201st listener, and takes another one when one has gone', async () => {
-    const listen = async () => {
-      const reader = await listenToEvents(intake.url, { 'X-API-Key': keys.reader });
-      readers.push(reader);
-      await reader.next('state');
-    };
-    for (let i = 0; i < 20; i += 1) await Promise.all(Array.from({ length: 10 }, listen));
+    for (let i = 0; i < 20; i += 1) {
+      await Promise.all(Array.from({ length: 10 }, () => listen(intake.url, keys.reader)));
+    }
     const refused = await intake.get('/v1/events');
     expectProblem(refused, 'too_many_listeners');
     assert.equal(refused.headers['retry-after'], '30');
@@ -37,5 +42,18 @@ describe('GET /v1/events while as many listen as may', () => {
       await response.body?.cancel();
       if (response.status === 200) return;
     }
+  });
+});
+
+describe('GET /v1/events while as many of one caller listen as may', () => {
+  const intake = useIntake(useEmbeddedRedis());
+  after(closeAll);
+
+  it('refuses the 21st listener of that caller, and lets another caller listen', async () => {
+    await Promise.all(Array.from({ length: 20 }, () => listen(intake.url, keys.reader)));
+    const refused = await intake.as('reader', 'get', '/v1/events');
+    assert.match(expectProblem(refused, 'too_many_listeners').detail ?? '', /^As many of yours listen/);
+    assert.equal(refused.headers['retry-after'], '30');
+    await listen(intake.url, keys.playbook);
   });
 });

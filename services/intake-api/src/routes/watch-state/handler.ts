@@ -1,5 +1,6 @@
 import type { RequestHandler, Response } from 'express';
 import type { AppParts } from '../../app-parts.ts';
+import { callerOf } from '../../middleware/authenticate.ts';
 import { ProblemError } from '../../problem-error.ts';
 import type { Listener } from '../../status-page/state-feed.ts';
 
@@ -13,10 +14,11 @@ const maxUnreadBytes = 256 * 1_024;
 export function watchState({ stateFeed }: Pick<AppParts, 'stateFeed'>): RequestHandler {
   return async (request, response) => {
     const listener = listenerFor(response);
-    const stop = await stateFeed.listen(listener);
-    if (stop === 'full') {
+    const stop = await stateFeed.listen(listener, callerOf(response)?.name ?? '');
+    if (typeof stop === 'string') {
+      const whose = stop === 'full' ? 'As many listen as may listen.' : 'As many of yours listen as may.';
       throw new ProblemError('too_many_listeners', {
-        detail: 'As many listen as may listen. Ask GET /v1/quota at intervals instead, or come back later.',
+        detail: `${whose} Ask GET /v1/quota at intervals instead, or come back later.`,
         headers: { 'Retry-After': String(fullRetryAfterSeconds) },
       });
     }
