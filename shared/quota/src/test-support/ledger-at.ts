@@ -1,0 +1,40 @@
+import { readFileSync } from 'node:fs';
+import type { Redis } from 'ioredis';
+import { ledgerKeys } from '../ledger-keys.ts';
+import { keySpace } from './use-ledger.ts';
+
+const luaOf = (name: string) => readFileSync(new URL(`../lua/${name}.lua`, import.meta.url), 'utf8');
+const clock = "redis.call('TIME')";
+const keys = ledgerKeys(keySpace);
+const scriptKeys = [
+  keys.calls,
+  keys.entries,
+  keys.intents,
+  keys.holds,
+  keys.epoch,
+  keys.settings,
+  keys.estimate,
+  keys.workers,
+];
+
+/** Of the caller in these tests: limit 1, a window of 100 ms, a call timeout of 10 ms. */
+const quota = [1, 100, 10];
+
+/**
+ * The ledger's scripts at a chosen moment, to the microsecond: what they do at the very edge of a window cannot be seen
+ * on a clock that goes on.
+ */
+export async function ledgerAt(redis: Redis) {
+  const server = /run_id:(\w+)/.exec(await redis.info('server'))?.[1] ?? '';
+  const known = { id: 'epoch', handover: 'handover', server, handoverAt: '0', changes: '0' };
+  await redis.hset(keys.epoch, known);
+
+  return async (atMs: number, name: string, ...args: (string | number)[]): Promise<unknown[]> => {
+    const micros = Math.round(atMs * 1_000);
+    const time = `{ '${Math.floor(micros / 1_000_000)}', '${micros % 1_000_000}' }`;
+    const lua = [luaOf('ledger'), luaOf(name)].join('\n').replaceAll(clock, time);
+    const argv = [known.id, ...quota, known.handover, 0, 'process', ...args];
+    const reply = await redis.eval(lua, scriptKeys.length, ...scriptKeys, ...argv);
+    return reply as unknown[];
+  };
+}
