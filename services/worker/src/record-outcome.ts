@@ -52,7 +52,7 @@ export async function recordOutcome(
   if (isWorking.has(outcome.kind)) await ledger.endStreaks();
   const move = () => moveRequests(dispatches, { id: dispatch.id, callId }, requests, firstLookInMs);
   let moved = await move();
-  if (isForgotten(moved, requests) && recorded?.mayRepeat !== true) {
+  if (isForgotten(moved, requests, recorded)) {
     // After a failover to a replica that lagged it waits again: in that state of things this call was never begun.
     await dispatches.resume(dispatch.id, callId, recorded?.spentAtMs ?? Date.now() - outcome.durationMs);
     moved = await move();
@@ -66,8 +66,13 @@ export async function recordOutcome(
   }
 }
 
-function isForgotten(moved: Moved, requests: Consequence['requests']): boolean {
-  return requests.kind !== 'give-back' && !moved.moved && moved.state === 'waiting';
+function isForgotten(
+  moved: Moved,
+  { kind }: Consequence['requests'],
+  recorded: Recorded | undefined,
+): boolean {
+  const waits = !moved.moved && moved.state === 'waiting';
+  return waits && (kind === 'settle' || (kind === 'reconcile' && recorded?.mayRepeat !== true));
 }
 
 /** Given back before, or by somebody else, is no loss. */
