@@ -7,10 +7,11 @@ import { cancelInvestigations } from './routes/cancel-investigations/handler.ts'
 import { listAudit } from './routes/list-audit/handler.ts';
 import { moveToHead } from './routes/move-to-head/handler.ts';
 import { pauseQueue } from './routes/pause-queue/handler.ts';
+import { purgeInvestigations } from './routes/purge-investigations/handler.ts';
 import { resumeQueue } from './routes/resume-queue/handler.ts';
 import { retryInvestigation } from './routes/retry-investigation/handler.ts';
 
-/** Bulk cancel, and what only operators may do. Stands before the routes that would take `cancel` for an id. */
+/** Bulk cancel, and what only operators may do. Stands before the routes that would take `cancel` or `purge` for an id. */
 export function createLeverRoutes(parts: AppParts): Router {
   const router = Router();
   const admin = requireScope('admin');
@@ -20,6 +21,10 @@ export function createLeverRoutes(parts: AppParts): Router {
   router
     .route('/v1/investigations/cancel')
     .post(requireScope('submit'), requireJson(singleBodyLimitBytes), cancelInvestigations(parts))
+    .all(postOnly);
+  router
+    .route('/v1/investigations/purge')
+    .post(admin, requireJson(singleBodyLimitBytes), purgeInvestigations(parts))
     .all(postOnly);
   router.route('/v1/investigations/:id/move-to-head').post(admin, why, moveToHead(parts)).all(postOnly);
   router.route('/v1/investigations/:id/retry').post(admin, why, retryInvestigation(parts)).all(postOnly);

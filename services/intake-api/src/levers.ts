@@ -7,6 +7,8 @@ import { createRequestList } from '@diq/queue/list-requests.ts';
 import type { RequestList } from '@diq/queue/list-requests.ts';
 import type { MovedRequests } from '@diq/queue/dispatch-store.ts';
 import type { OrderRules } from '@diq/queue/order.ts';
+import { createPurge } from '@diq/queue/purge.ts';
+import type { Purge } from '@diq/queue/purge.ts';
 import { createQueuePause } from '@diq/queue/queue-pause.ts';
 import type { QueuePause } from '@diq/queue/queue-pause.ts';
 import { createRequestLevers } from '@diq/queue/request-levers.ts';
@@ -18,6 +20,7 @@ export interface Levers {
   list: RequestList;
   requests: RequestLevers;
   bulkCancel: BulkCancel;
+  purge: Purge;
   pause: QueuePause;
   audit: AuditLog;
 }
@@ -40,6 +43,7 @@ export function createLevers(options: LeversOptions): Levers {
     list: createRequestList(redis, keySpace),
     requests: createRequestLevers({ ...options, auditKeptMs }),
     bulkCancel: createBulkCancel({ ...options, audit }),
+    purge: createPurge({ ...options, audit }),
     pause: createQueuePause(redis, keySpace, auditKeptMs),
     audit,
   };

@@ -61,6 +61,7 @@ const asks: Readonly<Record<string, object | undefined>> = {
   'DELETE /v1/investigations/:id': undefined,
   'GET /v1/investigations/:id/result': undefined,
   'POST /v1/investigations/cancel': { source: 's' },
+  'POST /v1/investigations/purge': { caller: 's' },
   'POST /v1/investigations/:id/move-to-head': {},
   'POST /v1/investigations/:id/retry': {},
   'POST /v1/queue/pause': { reason: 'why' },

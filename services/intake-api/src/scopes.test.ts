@@ -23,6 +23,7 @@ const needs: Readonly<Record<string, Scope>> = {
   'DELETE /v1/investigations/:id': 'submit',
   'GET /v1/investigations/:id/result': 'read',
   'POST /v1/investigations/cancel': 'submit',
+  'POST /v1/investigations/purge': 'admin',
   'POST /v1/investigations/:id/move-to-head': 'admin',
   'POST /v1/investigations/:id/retry': 'admin',
   'POST /v1/queue/pause': 'admin',

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
-import { loadScript } from '@diq/quota/script.ts';
+import { loadScript, whenFull } from '@diq/quota/script.ts';
 import { storeKeys } from './store-keys.ts';
 
 /** What leaves an entry. A closed list, so that it can be searched for. */
@@ -13,6 +13,8 @@ export const auditActions = [
   'retry',
   'pause',
   'resume',
+  'purge',
+  'purge-done',
 ] as const;
 
 /** On whose behalf something is done, and why, in the caller's words. */
@@ -45,7 +47,11 @@ export interface AuditLog {
 }
 
 export const auditScriptFile = new URL('./lua/audit.lua', import.meta.url);
-const recordScript = loadScript(auditScriptFile, new URL('./lua/record-audit.lua', import.meta.url));
+const recordScript = loadScript(
+  whenFull,
+  auditScriptFile,
+  new URL('./lua/record-audit.lua', import.meta.url),
+);
 
 /** @param keptMs how long entries can be read */
 export function createAuditLog(redis: Redis, keySpace: string, keptMs: number): AuditLog {

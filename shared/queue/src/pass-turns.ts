@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
-import { loadScript } from '@diq/quota/script.ts';
+import { loadScript, whenFull } from '@diq/quota/script.ts';
 import { createTicketLift } from './lift-tickets.ts';
 import { movingKeys, storeKeys } from './store-keys.ts';
 import type { TicketQueue } from './ticket-queue.ts';
@@ -14,7 +14,7 @@ const chunkSize = 100;
 const mostPerDraw = 2_000;
 
 const scriptFile = (name: string) => new URL(`./lua/${name}.lua`, import.meta.url);
-const script = loadScript(...['indexes', 'detach', 'order', 'pass-turn'].map(scriptFile));
+const script = loadScript(whenFull, ...['indexes', 'detach', 'order', 'pass-turn'].map(scriptFile));
 const reply = z.array(z.union([z.string(), z.number()]));
 
 /**

@@ -8,6 +8,9 @@ export type Script = (
   args: readonly (string | number | Buffer)[],
 ) => Promise<unknown>;
 
+/** In front of a script's other files: it runs also while Redis is full. */
+export const whenFull = new URL('./lua/when-full.lua', import.meta.url);
+
 /**
  * A Lua script out of files, put together in this order, run by its digest; where the server does not know it (fresh,
  * or after SCRIPT FLUSH) it is sent whole, once.

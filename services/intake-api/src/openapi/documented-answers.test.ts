@@ -55,6 +55,7 @@ describe('every documented answer is given', () => {
       submitBatch: { requests: [item(++numbers), { machineId: 'no' }] },
       changeInvestigation: { priority: 'low' },
       cancelInvestigations: { source: 'nobody' },
+      purgeInvestigations: { caller: 'nobody' },
       pauseQueue: { reason: 'a test' },
     };
     return bodies[id] ?? {};
@@ -71,7 +72,7 @@ describe('every documented answer is given', () => {
       asked.query(queryFor(operation, status));
     if (!body) return asked;
     if (status === 415) return asked.type('text/plain').send('text');
-    if (status === 413) return asked.send({ comment: 'x'.repeat(70_000) });
+    if (status === 413) return asked.send({ comment: 'x'.repeat(170_000) });
     if (status === 400) return asked.send({ nonsense: true });
     if (status === 422) return reuseKey(operation);
     return asked.send(bodyFor(operation));

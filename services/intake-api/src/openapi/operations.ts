@@ -13,6 +13,7 @@ import { retryInvestigationOperation } from '../routes/retry-investigation/opera
 import { submitBatchOperation } from '../routes/submit-batch/operation.ts';
 import { getBatchOperation } from '../routes/get-batch/operation.ts';
 import { listBatchItemsOperation } from '../routes/list-batch-items/operation.ts';
+import { purgeInvestigationsOperation } from '../routes/purge-investigations/operation.ts';
 import { cancelBatchOperation } from '../routes/cancel-batch/operation.ts';
 import { getQuotaOperation } from '../routes/get-quota/operation.ts';
 import { pauseQueueOperation } from '../routes/pause-queue/operation.ts';
@@ -38,6 +39,7 @@ export const operations: readonly DocumentedOperation[] = [
   changeInvestigationOperation,
   cancelInvestigationOperation,
   cancelInvestigationsOperation,
+  purgeInvestigationsOperation,
   moveToHeadOperation,
   retryInvestigationOperation,
   submitBatchOperation,

@@ -1,0 +1,59 @@
+-- Deletes requests that have ended, before their retention is over: with their dispatches and what indexes hold of them.
+-- It only frees, so it runs on a full server.
+--
+-- Behind indexes.lua and detach.lua.
+-- KEYS  see detach.lua
+-- ARGV  3 of this caller alone, or ''   4 … ids of requests, or members of the index `ended`
+--
+-- Returns  {how many were deleted, how many stay: open, or another caller's}, then the batches of those that were deleted
+local whose = ARGV[3]
+
+local deleted, kept, batches, is_known = 0, 0, {}, {}
+
+-- What the index `ended` holds of a request, from its record.
+local function indexed_as(request_key, status)
+  local doc = doc_of(request_key)
+  return status, machine_in(doc), source_in(doc)
+end
+
+local function forget(id, status, machine, source)
+  redis.call('ZREM', index_listed .. status, id)
+  redis.call('ZREM', index_machine, machine .. ':' .. id)
+  if source ~= '' then
+    redis.call('ZREM', index_source, source .. '\0' .. id)
+  end
+  redis.call('ZREM', index_ended, table.concat({ id, status, machine, source }, ':'))
+end
+
+local function delete(request_key, dispatch_id, batch_id)
+  redis.call('DEL', request_key)
+  local dispatch_key = space .. ':dispatch:' .. (dispatch_id or '')
+  if redis.call('HGET', dispatch_key, 'state') == 'settled' then
+    redis.call('DEL', dispatch_key, dispatch_key .. ':joined')
+  end
+  if batch_id and not is_known[batch_id] then
+    is_known[batch_id] = true
+    batches[#batches + 1] = batch_id
+  end
+end
+
+for i = 4, #ARGV do
+  local id, ended_as, machine, source = string.match(ARGV[i], '^(.-):(.-):(.-):(.*)$')
+  id = id or ARGV[i]
+  local request_key = space .. ':request:' .. id
+  local status, dispatch_id, batch_id = unpack(redis.call('HMGET', request_key, 'status', 'dispatch', 'batch'))
+  if status and (is_open[status] or (whose ~= '' and caller_of_request(request_key) ~= whose)) then
+    kept = kept + 1
+  elseif status then
+    if not ended_as then
+      ended_as, machine, source = indexed_as(request_key, status)
+    end
+    forget(id, ended_as, machine, source)
+    delete(request_key, dispatch_id, batch_id)
+    deleted = deleted + 1
+  elseif ended_as then
+    -- Its retention is over already.
+    forget(id, ended_as, machine, source)
+  end
+end
+return { deleted, kept, unpack(batches) }
