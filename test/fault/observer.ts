@@ -40,6 +40,8 @@ local holds = redis.call('HVALS', space .. ':holds')
 for i = 1, #holds do
   if (tonumber(holds[i]) or 0) > now then held = 1 end
 end
+-- While the path is in doubt one call at a time tries it.
+if redis.call('HLEN', space .. ':holds:streaks') > 0 and redis.call('ZCARD', space .. ':sending') > 0 then held = 1 end
 local used = redis.call('ZRANGEBYSCORE', space .. ':ledger:calls', '(' .. (now - window), '+inf')
 local free = #used < limit and 1 or 0
 -- While somebody else is known to use the quota, fewer calls fit; those that were throttled do not weigh in that.

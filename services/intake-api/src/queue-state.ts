@@ -27,5 +27,10 @@ export function oldestWaitSeconds({ view, backlog }: QueueState): number {
 /** Whether a slot is free although something that may have it waits, and nothing forbids to call. */
 export function isSlotIdle({ view, backlog, reserveForCritical = 0 }: QueueState): boolean {
   const keptBack = backlog.waitingCritical > 0 ? 0 : reserveForCritical;
-  return backlog.waitingDispatches > 0 && freeSlots(view) > keptBack && view.hold === undefined;
+  return (
+    backlog.waitingDispatches > 0 &&
+    freeSlots(view) > keptBack &&
+    view.hold === undefined &&
+    view.probedUntilMs === undefined
+  );
 }

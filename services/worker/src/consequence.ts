@@ -1,4 +1,4 @@
-import type { HoldReason } from '@diq/quota/ledger.ts';
+import type { HoldReason, RefusalRule, Verdict } from '@diq/quota/ledger.ts';
 import type { RequestError } from '@diq/contracts/request-document.ts';
 import type { Doubt, Settlement } from '@diq/queue/dispatch-store.ts';
 import type { CallOutcome } from './defender/defender-client.ts';
@@ -18,7 +18,44 @@ export interface Consequence {
   /** `spent` unless the call provably never left. */
   permit: 'spent' | 'unspent';
   hold?: { reason: HoldReason; length: HoldLength };
+  /** For an answer that may be the fault of all or of this request alone: by which rule, and what follows if it is. */
+  refusal?: { rule: RefusalRule; ifOwn: Consequence['requests'] };
 }
+
+/** What follows for the requests by the ledger's verdict on the refusal. */
+export function requestsBy(verdict: Verdict, { requests, refusal }: Consequence): Consequence['requests'] {
+  return verdict === 'own' && refusal ? refusal.ifOwn : requests;
+}
+
+/**
+ * Three slots at most for a request that is refused while others are not. The first refusal may be everybody's, so does
+ * the second one after which others were answered well; the third is its own.
+ */
+const refusedRule: RefusalRule = {
+  sort: 'refused',
+  count: 3,
+  calls: 3,
+  proof: 1,
+  asideFrom: 1,
+  asideFor: 1,
+};
+/** The first 401 cost a slot already, to see whether a new token helps. */
+const tokenRule: RefusalRule = { ...refusedRule, count: 2, calls: 2 };
+/**
+ * Somebody else's use of the quota meets one call and spares the next as well. So a throttled request keeps its place at
+ * first, is set aside only by the second 429 in a row, and ends by the third if three others were answered well meanwhile
+ * and none was throttled.
+ */
+const throttledRule: RefusalRule = {
+  sort: 'throttled',
+  count: 2,
+  calls: 3,
+  proof: 3,
+  asideFrom: 2,
+  asideFor: 3,
+};
+/** It is looked up first, which sets it aside for long enough. */
+const failedRule: RefusalRule = { ...refusedRule, asideFrom: Number.MAX_SAFE_INTEGER };
 
 const heldGrowing = (reason: HoldReason) => ({ reason, length: 'growing' as const });
 
@@ -39,11 +76,14 @@ export function consequenceOf(outcome: CallOutcome): Consequence {
     case 'connection_lost':
       return outcomeUnknown(outcome);
     case 'throttled':
-      return waits('spent', { reason: 'throttled', length: lengthOf(outcome.retryAfterMs) });
-    case 'not_allowed':
+      return refused(outcome, throttledRule, { reason: 'throttled', length: lengthOf(outcome.retryAfterMs) });
+    case 'not_allowed': {
+      const rule = outcome.reason === 'token_rejected' ? tokenRule : refusedRule;
+      return refused(outcome, rule, heldGrowing('not_allowed'));
+    }
     case 'endpoint_unusable':
     case 'retired':
-      return waits('spent', heldGrowing(outcome.kind));
+      return refused(outcome, refusedRule, heldGrowing(outcome.kind));
     case 'token_rejected':
       // One more try with a new token, in its old place and with a permit of its own.
       return waits('spent');
@@ -64,6 +104,17 @@ function lookedUp(doubt: Doubt, hold?: Consequence['hold']): Consequence {
 
 function waits(permit: Consequence['permit'], hold?: Consequence['hold']): Consequence {
   return { requests: { kind: 'give-back' }, permit, ...(hold && { hold }) };
+}
+
+/** Everybody waits and nobody loses anything by it, unless it turns out that this request alone is refused. */
+function refused(
+  outcome: ErrorDetails & { status: number },
+  rule: RefusalRule,
+  hold: Consequence['hold'],
+): Consequence {
+  const what = `Defender refuses the call for this machine (HTTP ${outcome.status}) while it takes those for others.`;
+  const settlement = failed(outcome, 'call_refused', what);
+  return { ...waits('spent', hold), refusal: { rule, ifOwn: { kind: 'settle', settlement } } };
 }
 
 /** What kept the call from leaving keeps every other one too: they share token, settings, address and network. */
@@ -88,7 +139,9 @@ function outcomeUnknown(
   const error = { ...unknownBecause(outcome), ...targetOf(outcome) };
   const hold = isShutdown(outcome) ? undefined : holdAfterFailure(outcome);
   // Of these only an answered error can mean that nothing was done.
-  return lookedUp({ cause: outcome.kind === 'server_error' ? 'failed' : 'lost', error }, hold);
+  if (outcome.kind !== 'server_error') return lookedUp({ cause: 'lost', error }, hold);
+  const ifOwn = { kind: 'reconcile', doubt: { cause: 'failed_alone', error } } as const;
+  return { ...lookedUp({ cause: 'failed', error }, hold), refusal: { rule: failedRule, ifOwn } };
 }
 
 function holdAfterFailure(outcome: CallOutcome): Consequence['hold'] {

@@ -52,7 +52,7 @@ describe('a dispatch that is throttled', () => {
 
   it('is held for the first length again once Defender was seen at work', async () => {
     const { worker } = await suite.serveOne(
-      answerInTurn(answerStatus(429), answerStatus(404), answerStatus(429)),
+      answerInTurn(answerStatus(429), answerStatus(404, {}, 'no', 'ResourceNotFound'), answerStatus(429)),
     );
     await suite.bench.accept();
     for (let again = 0; again < 2; again += 1) {

@@ -9,6 +9,8 @@ import type { Ledger } from '@diq/quota/ledger.ts';
 import { aboutDispatch } from './about-dispatch.ts';
 import { createCallObserver } from './call-observer.ts';
 import type { CallObserver } from './call-observer.ts';
+import { createCallTokens } from './call-tokens.ts';
+import type { CallTokens } from './call-tokens.ts';
 import { createCallTraces, endWithOutcome } from './call-traces.ts';
 import type { CallTraces } from './call-traces.ts';
 import type { CallOutcome, DefenderClient } from './defender/defender-client.ts';
@@ -54,16 +56,17 @@ export function createDispatchSteps(options: DispatchStepsOptions): DispatchStep
   const { ledger, dispatches, tokens, logger } = options;
   const observer = createCallObserver(options);
   const traces = createCallTraces(options.tracing ?? noTracing);
+  const callTokens = createCallTokens(tokens, ledger);
   const hold = createSetHold(ledger, options.windowMs, logger);
   const storing = createOutageLog(logger, 'storing what came of a call');
-  const untilStored = (act: () => Promise<void>) =>
+  const untilStored = <T>(act: () => Promise<T>) =>
     persistently(storing.watched(act), { signal: options.abandonRecords, onFailure: storing.failed });
 
   return {
     newCallId: uuidv7,
     startSendDeadline: () => startSendDeadline(options),
-    getToken: () => tokens.get(),
-    holdWithoutToken: (token) => hold('no_token', waitBeforeToken(token)),
+    getToken: (dispatch) => callTokens.tokenFor(dispatch.id),
+    holdWithoutToken: (token) => hold('no_token', waitBeforeToken(token), { code: token.code }),
 
     async spend(callId, dispatch) {
       const reply = await ledger.spend({ callId, dispatchId: dispatch.id, machineId: dispatch.machineId });
@@ -90,11 +93,13 @@ export function createDispatchSteps(options: DispatchStepsOptions): DispatchStep
       });
     },
 
-    call: createCall(options, { observer, traces }),
+    call: createCall(options, { observer, traces, callTokens }),
     async record(call, outcome, consequence) {
       try {
-        await untilStored(() => recordOutcome(call, outcome, consequence, { ...options, hold }));
+        const record = () => recordOutcome(call, outcome, consequence, { ...options, hold });
+        const verdict = await untilStored(record);
         traces.over(call.callId);
+        return verdict;
       } finally {
         traces.over(call.callId, 'not-stored');
       }
@@ -107,19 +112,11 @@ export function createDispatchSteps(options: DispatchStepsOptions): DispatchStep
   };
 }
 
-/** Makes the call, unless it is too late for it. A token that was rejected is renewed for the next. */
+/** Makes the call, unless it is too late for it. */
 function createCall(
-  { tokens, defender, abandonCalls }: DispatchStepsOptions,
-  { observer, traces }: { observer: CallObserver; traces: CallTraces },
+  { defender, abandonCalls }: DispatchStepsOptions,
+  { observer, traces, callTokens }: { observer: CallObserver; traces: CallTraces; callTokens: CallTokens },
 ): DispatchSteps['call'] {
-  /** A token obtained because the one before it was rejected, until Defender accepts it. */
-  let unprovenToken: string | undefined;
-
-  async function renewToken(token: string): Promise<void> {
-    const renewed = await tokens.renewAfterRejection(token);
-    unprovenToken = renewed.kind === 'token' ? renewed.token : undefined;
-  }
-
   return async (call, token) => {
     const span = traces.calling(call.callId, call.dispatch);
     const outcome = call.sendBy.mayBegin()
@@ -127,7 +124,7 @@ function createCall(
           machineId: call.dispatch.machineId,
           comment: call.dispatch.comment,
           token,
-          tokenRenewed: token === unprovenToken,
+          tokenRenewed: token === callTokens.unproven(),
           signal: abandonCalls,
           mayStillSend: () => call.sendBy.mayStillSend(),
           ...span.context,
@@ -135,8 +132,7 @@ function createCall(
       : tooLate;
     endWithOutcome(span, outcome);
     observer.ended(call, outcome);
-    if (outcome.kind === 'token_rejected' || outcome.kind === 'not_allowed') await renewToken(token);
-    else if (outcome.kind !== 'not_sent' && token === unprovenToken) unprovenToken = undefined;
+    await callTokens.after(outcome, token);
     return outcome;
   };
 }

@@ -37,6 +37,8 @@ export interface DrawLoop {
 
 /** Between two looks while nothing is ready: how late a request can be noticed. */
 const idleMs = 100;
+/** Between two looks while the path is in doubt and the one call that tries it is under way, perhaps another worker's. */
+const probedMs = 50;
 /** Longest time between two looks: how late a lifted hold or a permit given back is noticed. */
 const longestMs = 1_000;
 const afterErrorMs = 500;
@@ -72,10 +74,12 @@ export function startDrawLoop(options: DrawLoopOptions): DrawLoop {
     const waitMs = untilNextCall(view);
     const isKept = waitMs === 0 && freeSlots(view) <= reserve;
     const isKeptBack = isKept && ready > 0 && !(await isCriticalNext());
-    progress.saw(!isFull && ready > 0 && waitMs === 0 && !isKeptBack);
+    const isProbed = view.probedUntilMs !== undefined;
+    progress.saw(!isFull && ready > 0 && waitMs === 0 && !isKeptBack && !isProbed);
     if (isFull) return longestMs;
     if (ready === 0 || isKeptBack) return idleMs;
     if (waitMs > 0) return Math.min(waitMs, longestMs);
+    if (isProbed) return probedMs;
     const permit = await options.tryAcquire();
     if (!permit) {
       disagreements += 1;

@@ -17,7 +17,7 @@ export async function followRefusal(
   options: FollowRefusalOptions,
 ): Promise<TicketFate> {
   const { ledger, metrics, logger, permitTimeoutMs } = options;
-  if (reply.kind === 'held' || reply.kind === 'lost') return 'back';
+  if (reply.kind === 'held' || reply.kind === 'lost' || reply.kind === 'probing') return 'back';
   if (reply.kind === 'full') {
     // Two workers may reach for one slot where the limiter does not know how few there are.
     if (reply.by === 'stricter') return 'back';

@@ -1,7 +1,8 @@
 import type { DispatchStore, Moved } from '@diq/queue/dispatch-store.ts';
-import type { Ledger, Recorded } from '@diq/quota/ledger.ts';
+import type { Answer, HoldDetails, Ledger, Verdict } from '@diq/quota/ledger.ts';
 import type { Logger } from '@diq/runtime/logger.ts';
 import { aboutDispatch } from './about-dispatch.ts';
+import { requestsBy } from './consequence.ts';
 import type { Consequence } from './consequence.ts';
 import type { CallOutcome } from './defender/defender-client.ts';
 import { moveRequests } from './move-requests.ts';
@@ -27,29 +28,25 @@ const isWorking: ReadonlySet<CallOutcome['kind']> = new Set([
 
 /**
  * Stores what came of a call; safe to repeat. Ledger first: what it says of a call is what a successor goes by if this
- * process ends in between.
+ * process ends in between, and its verdict on a refusal is what follows here.
  */
 export async function recordOutcome(
   { callId, dispatch }: Call,
   outcome: CallOutcome,
-  { requests, permit, hold: held }: Consequence,
+  consequence: Consequence,
   { ledger, dispatches, logger, hold, firstLookInMs }: RecordOutcomeOptions,
-): Promise<void> {
-  let recorded: Recorded | undefined;
-  if (permit === 'spent') {
-    const facts = {
-      requests: JSON.stringify(requests),
-      ...('status' in outcome && { httpStatus: outcome.status }),
-    };
-    const mayRepeat = requests.kind === 'give-back';
-    recorded = await ledger.recordAnswer(callId, { outcome: outcome.kind, facts, mayRepeat });
-    if (!recorded)
-      logger.error({ callId, ...aboutDispatch(dispatch), outcome }, 'the ledger has lost this call');
+): Promise<Verdict> {
+  const { permit, hold: held } = consequence;
+  const recorded =
+    permit === 'spent' ? await ledger.recordAnswer(callId, answerOf(outcome, consequence)) : undefined;
+  if (permit === 'spent' && !recorded) {
+    logger.error({ callId, ...aboutDispatch(dispatch), outcome }, 'the ledger has lost this call');
   }
-  if (held && held.reason !== 'paused') {
-    await hold(held.reason, held.length === 'growing' ? undefined : held.length.forMs);
+  const { verdict = 'shared' } = recorded ?? {};
+  const requests = requestsBy(verdict, consequence);
+  if (held && held.reason !== 'paused' && verdict !== 'own') {
+    await hold(held.reason, held.length === 'growing' ? undefined : held.length.forMs, detailsOf(outcome));
   }
-  if (isWorking.has(outcome.kind)) await ledger.endStreaks();
   const move = () => moveRequests(dispatches, { id: dispatch.id, callId }, requests, firstLookInMs);
   let moved = await move();
   if (isForgotten(moved, requests, recorded)) {
@@ -64,6 +61,26 @@ export async function recordOutcome(
       'the outcome came too late to be stored',
     );
   }
+  return verdict;
+}
+
+function answerOf(outcome: CallOutcome, { requests, refusal }: Consequence): Answer {
+  return {
+    outcome: outcome.kind,
+    facts: factsOf(requests, outcome),
+    mayRepeat: requests.kind === 'give-back',
+    ...(isWorking.has(outcome.kind) && { shows: 'good' }),
+    ...(outcome.kind === 'token_rejected' && { shows: 'doubt' }),
+    ...(refusal && { shows: refusal.rule, factsIfOwn: factsOf(refusal.ifOwn, outcome) }),
+  };
+}
+
+function factsOf(requests: Consequence['requests'], outcome: CallOutcome): Answer['facts'] {
+  return { requests: JSON.stringify(requests), ...('status' in outcome && { httpStatus: outcome.status }) };
+}
+
+function detailsOf(outcome: CallOutcome): HoldDetails {
+  return 'status' in outcome ? { httpStatus: outcome.status, code: outcome.errorCode } : {};
 }
 
 function isForgotten(

@@ -49,7 +49,7 @@ async function run(own: Partial<DispatchSteps> = {}, dispatch: Dispatch = waitin
     begin: async () => true,
     giveBackUnused: async () => undefined,
     call: async () => started,
-    record: async () => undefined,
+    record: async () => 'shared',
     expire: async () => undefined,
     ...own,
   };
@@ -114,6 +114,7 @@ describe('one dispatch', () => {
       },
       record: async ({ callId }, outcome, { requests, permit }) => {
         seen.push(`record ${callId} ${outcome.kind} ${requests.kind} ${permit}`);
+        return 'shared';
       },
     });
     assert.deepEqual(seen, [

@@ -1,12 +1,13 @@
 import type { Dispatch } from '@diq/queue/dispatch-store.ts';
+import type { Verdict } from '@diq/quota/ledger.ts';
 import type { SpendReply } from '@diq/quota/ledger-replies.ts';
 import type { CallOutcome } from './defender/defender-client.ts';
 import type { TokenResult } from './defender/token-provider.ts';
-import { consequenceOf } from './consequence.ts';
+import { consequenceOf, requestsBy } from './consequence.ts';
 import type { Consequence } from './consequence.ts';
 
-/** What becomes of the ticket: it is used up, or goes back to its place in the order. */
-export type TicketFate = 'done' | 'back';
+/** What becomes of the ticket: it is used up, or goes back to its place in the order, or behind all others for now. */
+export type TicketFate = 'done' | 'back' | 'aside';
 
 /** One call about to be made. */
 export interface Call {
@@ -28,7 +29,7 @@ export interface SendDeadline {
 export interface DispatchSteps {
   newCallId(): string;
   startSendDeadline(): SendDeadline;
-  getToken(): Promise<TokenResult>;
+  getToken(dispatch: Dispatch): Promise<TokenResult>;
   /** Nobody calls for a while, because there is no token to call with. */
   holdWithoutToken(token: Extract<TokenResult, { kind: 'unavailable' }>): Promise<void>;
   spend(callId: string, dispatch: Dispatch): Promise<SpendReply>;
@@ -40,7 +41,7 @@ export interface DispatchSteps {
   giveBackUnused(call: Call): Promise<void>;
   call(call: Call, token: string): Promise<CallOutcome>;
   /** Stores what came of it: ledger, holds, requests. Does not give up while the process lives. */
-  record(call: Call, outcome: CallOutcome, consequence: Consequence): Promise<void>;
+  record(call: Call, outcome: CallOutcome, consequence: Consequence): Promise<Verdict>;
   expire(dispatch: Dispatch): Promise<void>;
 }
 
@@ -70,7 +71,7 @@ export async function runDispatch(
       await steps.expire(dispatch);
       return 'done';
     }
-    const token = await steps.getToken();
+    const token = await steps.getToken(dispatch);
     if (token.kind === 'unavailable') {
       await steps.holdWithoutToken(token);
       return 'back';
@@ -86,8 +87,9 @@ export async function runDispatch(
     const outcome = await steps.call(call, token.token);
     const consequence = consequenceOf(outcome);
     spent = consequence.permit === 'spent';
-    await steps.record(call, outcome, consequence);
-    return consequence.requests.kind === 'give-back' ? 'back' : 'done';
+    const verdict = await steps.record(call, outcome, consequence);
+    if (requestsBy(verdict, consequence).kind !== 'give-back') return 'done';
+    return verdict === 'aside' ? 'aside' : 'back';
   } finally {
     if (spent) permit.keepForOneWindow();
     else permit.release();

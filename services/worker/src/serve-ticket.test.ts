@@ -181,17 +181,22 @@ describe('a drawn ticket', () => {
     assert.ok(worker.errors.length > 0);
   });
 
-  it('keeps its place through one throttling after the other, with no attempt used up', async () => {
+  it('keeps its place when it is throttled, and lets others try when it is again; no attempt is used up', async () => {
     suite.defender.answer = answerStatus(429, { 'retry-after': '1' });
     const worker = await suite.openWorker();
     const first = await suite.bench.accept();
     const second = await suite.bench.accept();
-    for (let time = 0; time < 3; time += 1) {
+    const places = [
+      [1, 2],
+      [2, 1],
+    ];
+    for (const expected of places) {
       assert.equal(await worker.serveNext(), 'kept');
       await suite.bench.endHolds();
+      const found = await worker.tickets.positions([first.dispatchId, second.dispatchId]);
+      assert.deepEqual(found, expected);
     }
     assert.deepEqual(new Set(suite.defender.calls).size, 1);
-    assert.deepEqual(await worker.tickets.positions([first.dispatchId, second.dispatchId]), [1, 2]);
     const made = await suite.bench.redis.hget(suite.bench.queueKey(first.dispatchId), 'atm');
     assert.ok(made === null || made === '0');
     assert.equal((await suite.bench.read(first.requestId)).attempts, 0);

@@ -5,11 +5,13 @@ import type { Permit } from '@diq/quota/permit-limiter.ts';
 import { readDispatch, unreadable } from './end-unreadable.ts';
 import { runDispatch } from './run-dispatch.ts';
 import type { DispatchSteps, TicketFate } from './run-dispatch.ts';
+import type { SetAside } from './set-aside.ts';
 import type { DrawnTicket } from './ticket-drawer.ts';
 
 export interface ServeTicketOptions {
   dispatches: DispatchStore;
   steps: DispatchSteps;
+  aside: SetAside;
   logger: Logger;
 }
 
@@ -24,7 +26,10 @@ export function createServeTicket(options: ServeTicketOptions) {
     const onlyOnce = releaseOnce(permit);
     try {
       const fate = await serve(ticket, onlyOnce, options);
+      // Before it is put back, so that nobody draws it at once; and once more after, behind those that came there before.
+      if (fate === 'aside') await arrangeAside(fate, ticket.dispatchId, options);
       await (fate === 'done' ? ticket.useUp() : ticket.putBack());
+      await arrangeAside(fate, ticket.dispatchId, options);
     } catch (error) {
       options.logger.error(
         { err: error, dispatchId: ticket.dispatchId },
@@ -38,6 +43,19 @@ export function createServeTicket(options: ServeTicketOptions) {
       onlyOnce.release();
     }
   };
+}
+
+/** What is left undone here the housekeeping does. */
+async function arrangeAside(
+  fate: TicketFate,
+  dispatchId: string,
+  { aside, logger }: ServeTicketOptions,
+): Promise<void> {
+  try {
+    await (fate === 'aside' ? aside.put(dispatchId) : aside.takeBack());
+  } catch (error) {
+    logger.warn({ err: error, dispatchId }, 'refused calls not put in their places for now');
+  }
 }
 
 async function serve(ticket: DrawnTicket, permit: Permit, options: ServeTicketOptions): Promise<TicketFate> {

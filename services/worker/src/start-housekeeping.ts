@@ -7,15 +7,18 @@ import type { ReconcilerOptions } from './reconcile/reconciler.ts';
 import { recoverDispatches } from './recover-dispatches.ts';
 import type { RecoveryOptions } from './recover-dispatches.ts';
 import { repeat } from './repeat.ts';
+import type { SetAside } from './set-aside.ts';
 import { createTicketCheck } from './ticket-check.ts';
 
-export type HousekeepingOptions = RecoveryOptions & ReconcilerOptions & { lifecycle: Lifecycle };
+export type HousekeepingOptions = RecoveryOptions &
+  ReconcilerOptions & { lifecycle: Lifecycle; aside: SetAside };
 
 const recoverEveryMs = 1_000;
 /** After an outage of Redis, workers that live store what they know within a second; they go first. */
 const afterOutageMs = 5_000;
 /** How late a request that waits can be told that its deadline was reached. */
 const expireEveryMs = 1_000;
+const takeBackEveryMs = 1_000;
 const checkTicketsEveryMs = 2_000;
 const longestBetweenLooksMs = 1_000;
 
@@ -33,6 +36,11 @@ export function startHousekeeping(options: HousekeepingOptions): void {
   const expiring = createOutageLog(logger, 'ending requests whose deadline was reached');
   const expire = expiring.watched(() => expireDue(options));
   lifecycle.onClose('deadlines', repeat(expireEveryMs, expire, expiring.failed));
+
+  // Done by whoever is answered well; here for a worker that ended in between.
+  const restoring = createOutageLog(logger, 'putting refused calls back to their places');
+  const takeBack = restoring.watched(() => options.aside.takeBack());
+  lifecycle.onClose('set aside', repeat(takeBackEveryMs, takeBack, restoring.failed));
 
   const checking = createOutageLog(logger, 'the search for missing tickets');
   const checkTickets = checking.watched(createTicketCheck(options));

@@ -17,6 +17,7 @@ import { firstLookInMs as firstLookInMsOf } from './reconcile/next-step.ts';
 import { criticalReserve } from './critical-reserve.ts';
 import { createRestore } from './restore-call.ts';
 import { createServeTicket } from './serve-ticket.ts';
+import { createSetAside } from './set-aside.ts';
 import { startHousekeeping } from './start-housekeeping.ts';
 
 export interface WorkerParts {
@@ -66,8 +67,10 @@ export async function openWorker(parts: WorkerParts): Promise<DrawLoop> {
     abandonCalls: abandon.calls.signal,
     abandonRecords: abandon.records.signal,
   });
+  const aside = createSetAside(queue);
   startHousekeeping({
     ...shared,
+    aside,
     lifecycle,
     reader,
     clientId: config.clientId,
@@ -81,7 +84,7 @@ export async function openWorker(parts: WorkerParts): Promise<DrawLoop> {
     countReady: () => tickets.countReady(),
     tryAcquire: () => limiter.tryAcquire(),
     draw: () => drawer.draw(),
-    serve: createServeTicket({ dispatches, steps, logger }),
+    serve: createServeTicket({ dispatches, steps, aside, logger }),
     ...criticalReserve(config, queue),
     maxInFlight: limit,
     onIdle: (seconds) => metrics.slotIdle.inc(seconds),

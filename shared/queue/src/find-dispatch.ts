@@ -17,9 +17,9 @@ export type DispatchState = (typeof dispatchStates)[number];
 
 /**
  * Why it is not known what a call came to: its answer was `lost`, it `failed` by an answer that leaves open what was
- * done, or an investigation is `running` already that nobody named.
+ * done, again and again while others do not (`failed_alone`), or an investigation is `running` already that nobody named.
  */
-export const doubtCauses = ['lost', 'failed', 'running'] as const;
+export const doubtCauses = ['lost', 'failed', 'failed_alone', 'running'] as const;
 
 export interface Doubt {
   cause: (typeof doubtCauses)[number];

@@ -1,4 +1,4 @@
-import type { Answer } from './ledger.ts';
+import type { Answer } from './ledger-answer.ts';
 import type { LedgerCall } from './ledger-replies.ts';
 
 /** A call as the ledger records it, with the text of the record. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
-import { call, hourMs, useLedger } from './test-support/use-ledger.ts';
+import { call, hourMs, started, useLedger } from './test-support/use-ledger.ts';
 
 describe('ledger: holds', () => {
   const suite = useLedger(useEmbeddedRedis());
@@ -47,7 +47,8 @@ describe('ledger: holds', () => {
   it('that grow begin anew once something was answered', async () => {
     const length = { firstMs: 2, longestMs: 100 };
     assert.deepEqual(await lengthsInARow(3, length), [2, 4, 8]);
-    await suite.ledger.endStreaks();
+    await suite.granted(call(1));
+    await suite.ledger.recordAnswer('call-1', { ...started, shows: 'good' });
     assert.deepEqual(await lengthsInARow(2, length), [2, 4]);
   });
 

@@ -10,5 +10,8 @@ export function ledgerKeys(keySpace: string) {
     workers: `${keySpace}:ledger:workers`,
     holds: `${keySpace}:holds`,
     holdStreaks: `${keySpace}:holds:streaks`,
+    holdDetails: `${keySpace}:holds:details`,
+    aside: `${keySpace}:holds:aside`,
+    answers: `${keySpace}:ledger:answers`,
   } as const;
 }

@@ -31,7 +31,8 @@ export function parseCall(json: string): LedgerCall | undefined {
  * `lost`: Redis has not, or no longer, the ledger as this process knows it. `spent`: another call stands for the
  * dispatch, absent if it cannot be read; `isDoubtful` if it was spent before the last handover, so that what else Redis
  * knew of it may be gone. `full` by the `quota` that this process itself keeps, or by something `stricter` that it does
- * not know: settings of others, or an estimate during foreign use.
+ * not know: settings of others, or an estimate during foreign use. `probing`: the path is in doubt, and the one call
+ * that tries it is under way.
  */
 export const spendReply = z.union([
   z
@@ -54,6 +55,7 @@ export const spendReply = z.union([
   z
     .tuple([z.literal('held'), ms, ms, z.string()])
     .transform(([kind, untilMs, nowMs, reason]) => ({ kind, untilMs, nowMs, reason })),
+  z.tuple([z.literal('probing'), ms, ms]).transform(([kind, untilMs, nowMs]) => ({ kind, untilMs, nowMs })),
   z
     .tuple([z.literal('full'), ms, ms, z.enum(['quota', 'stricter'])])
     .transform(([kind, nextSlotAtMs, nowMs, by]) => ({ kind, nextSlotAtMs, nowMs, by })),
@@ -61,10 +63,12 @@ export const spendReply = z.union([
 
 export type SpendReply = z.output<typeof spendReply>;
 
+const verdict = z.enum(['own', 'shared', 'aside']);
+
 export const answerReply = z
-  .tuple([z.enum(['recorded', 'missing']), ms, ms, ms, z.number(), z.number()])
-  .transform(([kind, countsFromMs, freeAtMs, spentAtMs, mayRepeat, changes]) => {
-    const recorded = { freeAtMs, spentAtMs, mayRepeat: mayRepeat === 1 };
+  .tuple([z.enum(['recorded', 'missing']), ms, ms, ms, z.number(), z.number(), verdict])
+  .transform(([kind, countsFromMs, freeAtMs, spentAtMs, mayRepeat, changes, verdict]) => {
+    const recorded = { freeAtMs, spentAtMs, mayRepeat: mayRepeat === 1, verdict };
     return { recorded: kind === 'recorded' ? recorded : undefined, countsFromMs, changes };
   });
 
@@ -131,9 +135,44 @@ export interface LedgerView {
   /** Ordered by the time at which they are free again. */
   slotsInUse: SlotInUse[];
   /** The hold that ends last, if any is on. */
-  hold: { reason: string; untilMs: number } | undefined;
+  hold: Hold | undefined;
   /** Reasons of all holds that are on. */
   holdsOn: string[];
+  /** Nobody knows when calls will be made again: a hold of unknown length is on, or the path is being tried. */
+  isEndUnknown?: boolean;
+  /** Until when the one call can last that tries a path in doubt; meanwhile no other is made. */
+  probedUntilMs?: number;
+}
+
+/** Why nobody may call, and until when at the least. */
+export interface Hold {
+  reason: string;
+  untilMs: number;
+  /** Set again, and longer, if what is in the way still is at its end. */
+  isOpen?: true;
+  httpStatus?: number;
+  code?: string;
+}
+
+const holdDetails = z.object({
+  isOpen: z.boolean(),
+  httpStatus: z.int().optional(),
+  code: z.string().optional(),
+});
+
+/** What is told of a hold; nothing where that cannot be read, or an operator set it. */
+function detailsIn(json: string): Omit<Hold, 'reason' | 'untilMs'> {
+  if (json === '') return {};
+  try {
+    const { isOpen, httpStatus, code } = holdDetails.parse(JSON.parse(json));
+    return {
+      ...(isOpen ? { isOpen } : {}),
+      ...(httpStatus === undefined ? {} : { httpStatus }),
+      ...(code === undefined ? {} : { code }),
+    };
+  } catch {
+    return {};
+  }
 }
 
 export const lookReply = z
@@ -147,35 +186,45 @@ export const lookReply = z
     ms,
     z.number(),
     z.number(),
+    z.number(),
+    ms,
+    z.array(z.string()),
   ])
-  .transform(([nowMs, limit, quotaLimit, windowMs, holds, slots, limitUntilMs, isKnown, changes]) => {
-    const holdsOn = pairs(holds).map(([reason, untilMs]) => ({
-      reason: String(reason),
-      untilMs: Number(untilMs),
-    }));
-    const inUse = pairs(slots).map(([freeAtMs, json]) => ({
-      json: String(json),
-      freeAtMs: Number(freeAtMs),
-      call: parseCall(String(json)),
-    }));
-    const view: Omit<LedgerView, 'isLost'> = {
-      nowMs,
-      limit,
-      ...(limitUntilMs > 0 ? { limitUntilMs } : {}),
-      quotaLimit,
-      windowMs,
-      holdsOn: holdsOn.map(({ reason }) => reason),
-      hold: holdsOn.reduce<LedgerView['hold']>(
-        (last, on) => (last && last.untilMs >= on.untilMs ? last : on),
-        undefined,
-      ),
-      slotsInUse: inUse.map(({ freeAtMs, call }) => ({ freeAtMs, call })),
-    };
-    const records = inUse.flatMap(({ json, freeAtMs, call }) =>
-      call ? [{ call, json, countsFromMs: freeAtMs - windowMs }] : [],
-    );
-    return { view, holds: holdsOn, records, isKnown: isKnown === 1, changes };
-  });
+  .transform(
+    ([nowMs, limit, quotaLimit, windowMs, holds, slots, limitUntilMs, isKnown, changes, ...doubt]) => {
+      const [inDoubt, probedUntilMs, details] = doubt;
+      const holdsOn: Hold[] = pairs(holds).map(([reason, untilMs], i) => ({
+        reason: String(reason),
+        untilMs: Number(untilMs),
+        ...detailsIn(details[i] ?? ''),
+      }));
+      const isEndUnknown = holdsOn.some(({ isOpen }) => isOpen) || (inDoubt === 1 && holdsOn.length === 0);
+      const inUse = pairs(slots).map(([freeAtMs, json]) => ({
+        json: String(json),
+        freeAtMs: Number(freeAtMs),
+        call: parseCall(String(json)),
+      }));
+      const view: Omit<LedgerView, 'isLost'> = {
+        nowMs,
+        limit,
+        ...(limitUntilMs > 0 ? { limitUntilMs } : {}),
+        quotaLimit,
+        windowMs,
+        ...(isEndUnknown ? { isEndUnknown } : {}),
+        ...(probedUntilMs > 0 ? { probedUntilMs } : {}),
+        holdsOn: holdsOn.map(({ reason }) => reason),
+        hold: holdsOn.reduce<Hold | undefined>(
+          (last, on) => (last && last.untilMs >= on.untilMs ? last : on),
+          undefined,
+        ),
+        slotsInUse: inUse.map(({ freeAtMs, call }) => ({ freeAtMs, call })),
+      };
+      const records = inUse.flatMap(({ json, freeAtMs, call }) =>
+        call ? [{ call, json, countsFromMs: freeAtMs - windowMs }] : [],
+      );
+      return { view, holds: holdsOn, records, isKnown: isKnown === 1, changes };
+    },
+  );
 
 function pairs<T>(flat: readonly T[]): [T, T][] {
   return Array.from({ length: flat.length / 2 }, (_, i) => flat.slice(2 * i, 2 * i + 2) as [T, T]);

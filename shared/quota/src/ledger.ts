@@ -14,7 +14,12 @@ import {
 } from './ledger-replies.ts';
 import type { LedgerCall, LedgerView, Opened, RebuildReply, SpendReply } from './ledger-replies.ts';
 import { callArgs, createJournal } from './journal.ts';
+import type { Answer, HoldDetails, Recorded } from './ledger-answer.ts';
+import { createRefusedDispatches } from './refused-dispatches.ts';
+import type { RefusedDispatches } from './refused-dispatches.ts';
 import { loadScript } from './script.ts';
+
+export type { Answer, HoldDetails, Recorded, RefusalRule, Verdict } from './ledger-answer.ts';
 
 /** Why nobody may call for now. A closed list: it is a metric's label. */
 export const holdReasons = [
@@ -35,23 +40,6 @@ const holdsOfOpening = ['cold_start', 'failover'] as const;
 
 /** Reasons for which a hold can be set. */
 export type HoldReason = Exclude<(typeof holdReasons)[number], (typeof holdsOfOpening)[number]>;
-
-/** What the ledger records of a call that may have reached Defender. */
-export interface Answer {
-  /** `throttled` while permits are to spare shows foreign use of the quota, and lowers the limit for one window. */
-  outcome: string;
-  /** Facts worth keeping with the call: investigation id, HTTP status. Never a token. */
-  facts: Record<string, string | number>;
-  /** The dispatch may be called again. Without this, the call stands for its dispatch for as long as it is remembered. */
-  mayRepeat?: boolean;
-}
-
-/** What the ledger has recorded of a call that is over. */
-export interface Recorded {
-  freeAtMs: number;
-  spentAtMs: number;
-  mayRepeat: boolean;
-}
 
 export interface HoldLength {
   firstMs: number;
@@ -75,7 +63,7 @@ export interface KnownStart {
  *
  * Who only reads needs not open it. Who spends opens it first, and again whenever a look or a spending finds it lost.
  */
-export interface Ledger {
+export interface Ledger extends RefusedDispatches {
   /**
    * Hands over what this process knows of calls. Begins a new epoch with a hold `cold_start` if the ledger is empty; a
    * handover with a hold `failover` if it may be an older state of itself, until all workers have opened it again.
@@ -94,11 +82,13 @@ export interface Ledger {
   /** Gives back the permit of a call that provably never left. */
   giveBack(callId: string): Promise<boolean>;
   /** Nobody calls for this long from now; a longer hold for the same reason stays. */
-  hold(reason: HoldReason, forMs: number): Promise<{ untilMs: number; nowMs: number }>;
-  /** A hold that doubles with each one in a row, until `endStreak`. */
-  holdGrowing(reason: HoldReason, length: HoldLength): Promise<{ untilMs: number; nowMs: number }>;
-  /** Forgets how often in a row a growing hold was set: something was answered. */
-  endStreaks(): Promise<void>;
+  hold(reason: HoldReason, forMs: number, details?: HoldDetails): Promise<{ untilMs: number; nowMs: number }>;
+  /** A hold that doubles with each one in a row, until a call is answered well. */
+  holdGrowing(
+    reason: HoldReason,
+    length: HoldLength,
+    details?: HoldDetails,
+  ): Promise<{ untilMs: number; nowMs: number }>;
   look(): Promise<LedgerView>;
   /** The record of one call, or `undefined`. */
   findCall(callId: string): Promise<LedgerCall | undefined>;
@@ -139,7 +129,7 @@ const ledgerScript = (name: string) => loadScript(scriptFile('ledger'), scriptFi
 const openScript = ledgerScript('open');
 const rebuildScript = ledgerScript('rebuild');
 const spendScript = ledgerScript('spend');
-const answerScript = ledgerScript('record-answer');
+const answerScript = loadScript(...['ledger', 'judge-refusal', 'record-answer'].map(scriptFile));
 const giveBackScript = ledgerScript('give-back');
 const allowRepeatScript = ledgerScript('allow-repeat');
 const handOverScript = ledgerScript('hand-over');
@@ -159,7 +149,11 @@ export function createLedger(redis: Redis, keySpace: string, settings: LedgerSet
     keys.settings,
     keys.estimate,
     keys.workers,
+    keys.holdStreaks,
+    keys.answers,
+    keys.aside,
   ];
+  const holdKeys = [keys.holds, keys.holdStreaks, keys.holdDetails];
   const quotaArgs = [limit, Math.ceil(settings.windowMs), Math.ceil(callTimeoutMs)];
   const { atLeastMs, atMostMs } = settings.handover ?? usualHandover;
   const processId = randomUUID();
@@ -183,7 +177,7 @@ export function createLedger(redis: Redis, keySpace: string, settings: LedgerSet
   }
 
   async function setHold(reason: HoldReason, ...args: (string | number)[]) {
-    const reply = await holdScript(redis, [keys.holds, keys.holdStreaks], [reason, ...args]);
+    const reply = await holdScript(redis, holdKeys, [reason, ...args]);
     const [untilMs, nowMs] = holdReply.parse(reply);
     known.holds.set(reason, untilMs);
     return { untilMs, nowMs };
@@ -229,11 +223,14 @@ export function createLedger(redis: Redis, keySpace: string, settings: LedgerSet
       return reply;
     },
     async recordAnswer(callId, answer) {
-      const { outcome, facts, mayRepeat } = answer;
+      const { outcome, facts, mayRepeat, shows = '', factsIfOwn = facts } = answer;
       const own = journal.find(callId);
-      const args = [callId, outcome, JSON.stringify(facts), mayRepeat ? 1 : 0, ...callArgs(own ? [own] : [])];
+      const about = [callId, outcome, JSON.stringify(facts), mayRepeat ? 1 : 0];
+      const judged = [typeof shows === 'string' ? shows : JSON.stringify(shows), JSON.stringify(factsIfOwn)];
+      const args = [...about, ...judged, ...callArgs(own ? [own] : [])];
       const { recorded, countsFromMs, changes } = answerReply.parse(await ask(answerScript, ...args));
-      journal.answered(callId, answer, countsFromMs);
+      const isOwn = recorded?.verdict === 'own';
+      journal.answered(callId, isOwn ? { outcome, facts: factsIfOwn } : answer, countsFromMs);
       sawChanges(changes);
       return recorded;
     },
@@ -245,11 +242,11 @@ export function createLedger(redis: Redis, keySpace: string, settings: LedgerSet
       journal.forget(callId);
       return (await ask(giveBackScript, callId)) === 1;
     },
-    hold: (reason, forMs) => setHold(reason, 'for', forMs, forMs),
-    holdGrowing: (reason, { firstMs, longestMs }) => setHold(reason, 'growing', firstMs, longestMs),
-    async endStreaks() {
-      await redis.del(keys.holdStreaks);
-    },
+    hold: (reason, forMs, details) =>
+      setHold(reason, 'for', forMs, forMs, JSON.stringify({ ...details, isOpen: false })),
+    holdGrowing: (reason, { firstMs, longestMs }, details) =>
+      setHold(reason, 'growing', firstMs, longestMs, JSON.stringify({ ...details, isOpen: true })),
+    ...createRefusedDispatches(redis, keys),
     async look() {
       const isSignDue = performance.now() >= nextSignAtMs;
       const found = lookReply.parse(await ask(lookScript, isSignDue ? 1 : 0));

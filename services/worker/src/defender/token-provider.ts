@@ -29,6 +29,8 @@ export interface TokenProvider {
   get(): Promise<TokenResult>;
   /** Called after Defender answered 401: another token than `rejectedToken`, which is never given out again. */
   renewAfterRejection(rejectedToken: string): Promise<TokenResult>;
+  /** A newer token if one can be had, else the one at hand: what an administrator changed shows in new ones alone. */
+  renew(): Promise<TokenResult>;
   /** Ends connections under way. */
   close(): Promise<void>;
 }
@@ -85,6 +87,10 @@ export function createTokenProvider(options: TokenProviderOptions): TokenProvide
     if (pause !== undefined && nowMs < pause.untilMs && (pause.asked || hasTimeLeft(held, nowMs))) {
       return withoutNewToken(pause.failure);
     }
+    return renewOnce();
+  }
+
+  function renewOnce(): Promise<TokenResult> {
     underWay ??= renew().finally(() => (underWay = undefined));
     return underWay;
   }
@@ -118,6 +124,7 @@ export function createTokenProvider(options: TokenProviderOptions): TokenProvide
 
   return {
     get,
+    renew: async () => (pause?.asked === true && now() < pause.untilMs ? get() : renewOnce()),
     renewAfterRejection(rejectedToken) {
       remember(rejected, rejectedToken);
       if (held?.token === rejectedToken) held = undefined;

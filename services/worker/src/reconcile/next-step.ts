@@ -38,7 +38,7 @@ export type Step =
       readonly settlement: Settlement;
     };
 
-/** Calls for one dispatch, the first included. */
+/** Calls for one dispatch whose answer is lost each time, the first included. */
 export const maxCalls = 3;
 /** Without a readable answer Defender is asked for this many times the grace, and then no more. */
 const graceStretch = 10;
@@ -99,11 +99,13 @@ function withoutTrace({ doubt, calls, finding }: Look, { onUnknown }: ReconcileR
   const wasRead = finding !== undefined;
   const { cause } = doubt;
   if (cause === 'running') return ended('failed', doubt, 'Defender shows none of this machine.');
-  const mayCallAgain = (cause === 'failed' && wasRead) || onUnknown === 'retry';
-  if (mayCallAgain && calls < maxCalls) return { kind: 'call-again' };
+  // An error that Defender answers to all calls is not this one's, however often it meets it.
+  if (cause === 'failed' && wasRead) return { kind: 'call-again' };
+  const isItsOwn = cause === 'failed_alone' && wasRead;
+  if (onUnknown === 'retry' && !isItsOwn && calls < maxCalls) return { kind: 'call-again' };
   const shows = wasRead ? 'Defender shows no investigation of it' : 'Defender could not be asked';
   const times = calls === 1 ? 'It was called once' : `It was called ${calls} times`;
-  return ended(cause === 'failed' && wasRead ? 'failed' : 'unknown', doubt, `${shows}. ${times}.`);
+  return ended(isItsOwn ? 'failed' : 'unknown', doubt, `${shows}. ${times}.`);
 }
 
 function ended(outcome: 'failed' | 'unknown', { error }: Doubt, addition: string): Step {

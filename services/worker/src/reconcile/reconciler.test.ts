@@ -197,10 +197,13 @@ describe('a call without a readable answer', () => {
       assert.equal(await suite.simulator.callsFor(lost.machineId), 1);
     });
 
-    it('fails with its code when Defender fails three times', async () => {
+    it('fails with its code when Defender fails three times for it and not for others', async () => {
       const fast = { reconcile: { graceMs: 200, onUnknown: 'fail' } } as const;
       const lost = await suite.lose(failing, fast, 3);
       for (const _ of [2, 3]) {
+        const other = await suite.bench.accept();
+        await suite.serveAgain(lost);
+        assert.equal((await suite.bench.read(other.requestId)).status, 'started');
         assert.equal((await suite.untilOver(lost)).status, 'queued');
         await suite.serveAgain(lost);
       }
@@ -208,6 +211,15 @@ describe('a call without a readable answer', () => {
       assert.deepEqual(factsOf(request), { ...unknownFor('server_error'), status: 'failed', attempts: 3 });
       assert.equal(await suite.simulator.callsFor(lost.machineId), 3);
       assert.deepEqual(await countByLabel(lost.worker.metrics.reconciliations), { retried: 2, failed: 1 });
+    });
+
+    it('waits on when Defender fails for everybody, however often', async () => {
+      const lost = await suite.lose(failing, { reconcile: { graceMs: 200, onUnknown: 'fail' } }, 4);
+      for (const _ of [2, 3, 4]) {
+        assert.equal((await suite.untilOver(lost)).status, 'queued');
+        await suite.serveAgain(lost);
+      }
+      assert.equal((await suite.untilOver(lost)).status, 'queued');
     });
 
     it('is made again after a lost answer where that is wanted, three times at most', async () => {

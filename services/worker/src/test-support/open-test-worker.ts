@@ -22,6 +22,7 @@ import { createReconciler, type Reconciler } from '../reconcile/reconciler.ts';
 import { recoverDispatches } from '../recover-dispatches.ts';
 import type { DispatchSteps } from '../run-dispatch.ts';
 import { createServeTicket } from '../serve-ticket.ts';
+import { createSetAside } from '../set-aside.ts';
 import { createTicketCheck } from '../ticket-check.ts';
 import { createTicketDrawer, type DrawnTicket, type TicketDrawer } from '../ticket-drawer.ts';
 import { captureLog } from './capture-log.ts';
@@ -185,7 +186,12 @@ async function openParts(options: TestWorkerOptions & WorkerPlace) {
     errors,
     onError,
     logLines: lines,
-    serveTicket: createServeTicket({ dispatches, steps, logger }),
+    serveTicket: createServeTicket({
+      dispatches,
+      steps,
+      aside: createSetAside({ ledger, dispatches, tickets }),
+      logger,
+    }),
     async close() {
       abandonRecords.abort();
       await reconciler.close();

@@ -12,9 +12,12 @@
 --       6 settings   hash: limit/window/timeout -> when a worker last said that this is the quota (ms)
 --       7 estimate   hash: limit, until. How many calls fit while somebody else uses the same quota
 --       8 workers    hash: process id -> <last sign of life, ms>/<handover in which it took part>
+--       9 streaks    hash: reason -> how often in a row a hold was set for it (hold.lua); ended by a good answer
+--      10 answers    hash: good, refused, throttled. How many answers of each sort came so far (judge-refusal.lua)
+--      11 aside      sorted set: dispatch id -> number of good answers after which it goes back to its place
 -- ARGV  1 the epoch that the caller knows, '' if none   2 limit   3 window ms   4 call timeout ms (the caller's settings)
 --       5 the handover that the caller knows, '' if none   6 the highest `changes` it has seen   7 its process id
-local calls, entries, intents, holds, epoch, settings, estimate, workers = unpack(KEYS)
+local calls, entries, intents, holds, epoch, settings, estimate, workers, streaks, answers, aside = unpack(KEYS)
 local own_quota = ARGV[2] .. '/' .. ARGV[3] .. '/' .. ARGV[4]
 
 -- What is compared is rounded down and what is recorded is rounded up, so that rounding never shortens a window.
@@ -172,4 +175,23 @@ end
 local function estimate_in_force()
   local limit, ends = unpack(redis.call('HMGET', estimate, 'limit', 'until'))
   return limit and tonumber(ends) > now and tonumber(limit) or nil
+end
+
+-- Whether calls met an obstacle and none was answered well since. A missing token is none: who spends has one.
+local function is_in_doubt()
+  return redis.call('HLEN', streaks) > redis.call('HEXISTS', streaks, 'no_token')
+end
+
+-- Until when (ms) a call that is under way can last at most; 0 when none is. A process that died ends none, time does.
+local function under_way_until()
+  local latest = 0
+  -- A call under way counts from the time at which it must have been given up, which is still to come.
+  local open = redis.call('ZRANGEBYSCORE', calls, '(' .. as_text(now), '+inf', 'WITHSCORES')
+  for i = 1, #open, 2 do
+    local entry = parse_entry(redis.call('HGET', entries, open[i]))
+    if not entry or entry.outcome == 'under-way' then
+      latest = math.max(latest, tonumber(open[i + 1]))
+    end
+  end
+  return latest
 end

@@ -6,16 +6,19 @@
 --
 -- Returns  {now, limit now, limit by the settings, window ms, {reason, until, ...} of the holds that are on,
 --           {free at, entry JSON, ...} of the permits in use, until when the limit is lower than the settings' or 0,
---           1 if this is the ledger as the caller knows it, changes}
+--           1 if this is the ledger as the caller knows it, changes,
+--           1 if the path is in doubt, until when the one call that tries it can last or 0,
+--           {details JSON or '', ...} of the holds that are on, in the same order}
 -- Writes   nothing but the sign of life.
 local limit, window = quota_in_force()
 
-local on = {}
+local on, details = {}, {}
 local all_holds = redis.call('HGETALL', holds)
 for i = 1, #all_holds, 2 do
   if tonumber(all_holds[i + 1]) > now then
     on[#on + 1] = all_holds[i]
     on[#on + 1] = tonumber(all_holds[i + 1])
+    details[#details + 1] = redis.call('HGET', holds .. ':details', all_holds[i]) or ''
   end
 end
 
@@ -31,4 +34,6 @@ if is_known and ARGV[8] == '1' then
   show_life(ARGV[5])
 end
 local changes = tonumber(redis.call('HGET', epoch, 'changes')) or 0
-return { now, now_limit, limit, window, on, slots, lower_until, is_known and 1 or 0, changes }
+local in_doubt = is_in_doubt()
+return { now, now_limit, limit, window, on, slots, lower_until, is_known and 1 or 0, changes,
+  in_doubt and 1 or 0, in_doubt and under_way_until() or 0, details }

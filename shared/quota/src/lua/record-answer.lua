@@ -4,43 +4,60 @@
 -- is certainly a window old. Without an answer it counts from the moment at which the call must have been given up.
 --
 -- The outcome `throttled` although permits were to spare shows that somebody else uses the same quota: for one window
--- no more calls are made than fitted this time, one at least.
+-- no more calls are made than fitted this time, one at least. Not so where it turns out to be the machine's own.
 --
 -- KEYS  see ledger.lua
 -- ARGV  8 call id   9 outcome   10 JSON of further facts on the call (investigation id, status, ...)
---       11 1 if another call may follow for its dispatch   12 … the call, if the caller made it (ledger.lua): where it is
---       missing it is added first
+--       11 1 if another call may follow for its dispatch
+--       12 'good', 'doubt', '' where the answer shows nothing of the path, or JSON of the rule for a refusal
+--          (judge-refusal.lua)
+--       13 JSON of the facts in place of 10 where a refusal turns out to be the request's own; then no call may follow
+--       14 … the call, if the caller made it (ledger.lua): where it is missing it is added first
 --
--- Returns  {'recorded', counts from, free at, spent at, 1 if another call may follow, changes}
---                                       also when an answer was recorded before
---          {'missing', now, 0, 0, 0, 0} the ledger does not know the call (it was emptied)
+-- Returns  {'recorded', counts from, free at, spent at, 1 if another call may follow, changes, verdict}
+--                                       also when an answer was recorded before. The verdict: own, aside or shared
+--          {'missing', now, 0, 0, 0, 0, 'shared'} the ledger does not know the call (it was emptied)
 -- Writes   the outcome, once: the first one recorded stands.
-local call_id, outcome = ARGV[8], ARGV[9]
+local call_id, outcome, shows = ARGV[8], ARGV[9], ARGV[12]
 
 if knows_epoch() then
-  add_missing(12)
+  add_missing(14)
 end
 local _, window = quota_in_force()
 local entry = parse_entry(redis.call('HGET', entries, call_id))
 if not entry then
-  return { 'missing', now_up, 0, 0, 0, 0 }
+  return { 'missing', now_up, 0, 0, 0, 0, 'shared' }
 end
 if entry.outcome ~= 'under-way' then
   local counts_from = tonumber(redis.call('ZSCORE', calls, call_id) or '0')
-  return { 'recorded', counts_from, counts_from + window, entry.spentAt, entry.mayRepeat and 1 or 0, 0 }
+  return { 'recorded', counts_from, counts_from + window, entry.spentAt, entry.mayRepeat and 1 or 0, 0,
+    entry.verdict or 'shared' }
 end
 
 -- Rounded up, as `spent at` is: the call may have arrived within this very millisecond.
 local counts_from = math.min(now_up, entry.spentAt + entry.callTimeoutMs)
 entry.outcome = outcome
 entry.answeredAt = now_up
-entry.facts = cjson.decode(ARGV[10])
-entry.mayRepeat = ARGV[11] == '1' or nil
+if shows == 'good' then
+  note_good(entry.dispatchId)
+elseif shows == 'doubt' then
+  note_doubt(entry.dispatchId)
+elseif shows ~= '' then
+  entry.verdict = judge_refusal(entry.dispatchId, cjson.decode(shows))
+end
+local is_own = entry.verdict == 'own'
+entry.facts = cjson.decode(is_own and ARGV[13] or ARGV[10])
+entry.mayRepeat = (ARGV[11] == '1' and not is_own) or nil
 redis.call('ZADD', calls, as_text(counts_from), call_id)
 redis.call('HSET', entries, call_id, cjson.encode(entry))
 stand_for_dispatch(call_id, entry)
 
-if outcome == 'throttled' then
+if is_own then
+  -- Others were spared meanwhile: it was not for want of quota that this one was throttled.
+  if outcome == 'throttled' then
+    redis.call('DEL', estimate)
+  end
+elseif outcome == 'throttled' then
   local known = estimate_in_force()
   if known or (entry.used and entry.used < entry.limit) then
     local fitted = #fitted_times(window)
@@ -48,4 +65,5 @@ if outcome == 'throttled' then
     redis.call('HSET', estimate, 'limit', fit, 'until', as_text(now_up + window))
   end
 end
-return { 'recorded', counts_from, counts_from + window, entry.spentAt, entry.mayRepeat and 1 or 0, count_change() }
+return { 'recorded', counts_from, counts_from + window, entry.spentAt, entry.mayRepeat and 1 or 0, count_change(),
+  entry.verdict or 'shared' }

@@ -15,6 +15,7 @@
 --                                                     doubtful: 1 if it was spent before the last handover, so that what
 --                                                     is known of it elsewhere in Redis may have been lost
 --          {'held', until, now, reason}
+--          {'probing', until, now}                    the path is in doubt, and another call tries it: one at a time
 --          {'full', next slot, now, by}               by: 'quota' that the caller itself keeps; 'stricter' than that, by the
 --                                                     settings of others or during foreign use
 -- Writes   an intent whose call is gone or cannot be read is taken out. All else only when granting: the permit and the
@@ -64,6 +65,13 @@ if held_until > 0 then
   return { 'held', held_until, now, held_reason }
 end
 
+if is_in_doubt() then
+  local probed_until = under_way_until()
+  if probed_until > 0 then
+    return { 'probing', probed_until, now }
+  end
+end
+
 local next_slot = 0
 if used >= limit then
   local freed_first = redis.call('ZRANGEBYSCORE', calls, '(' .. since, '+inf', 'WITHSCORES', 'LIMIT', used - limit, 1)
@@ -104,5 +112,6 @@ redis.call('HSET', entries, call_id, cjson.encode({
   outcome = 'under-way', used = used + 1, limit = limit,
 }))
 redis.call('HSET', intents, dispatch_id, call_id)
+redis.call('HDEL', streaks, 'no_token')
 tell_quota()
 return { 'granted', now_up, used + 1, free_since, limit, count_change() }

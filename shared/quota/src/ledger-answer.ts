@@ -1,0 +1,42 @@
+/** What the ledger records of a call that may have reached Defender. */
+export interface Answer {
+  /** `throttled` while permits are to spare shows foreign use of the quota, and lowers the limit for one window. */
+  outcome: string;
+  /** Facts worth keeping with the call: investigation id, HTTP status. Never a token. */
+  facts: Record<string, string | number>;
+  /** The dispatch may be called again. Without this, the call stands for its dispatch for as long as it is remembered. */
+  mayRepeat?: boolean;
+  /** What it shows of the path that all calls go: that it is well, that it is to be tried, that this call was refused. */
+  shows?: 'good' | 'doubt' | RefusalRule;
+  /** In place of `facts` where a refusal turns out to be the request's own; no other call may follow then. */
+  factsIfOwn?: Answer['facts'];
+}
+
+/** When a refusal is the request's own fault and not everybody's; see lua/judge-refusal.lua. */
+export interface RefusalRule {
+  sort: 'refused' | 'throttled';
+  count: number;
+  calls: number;
+  proof: number;
+  asideFrom: number;
+  asideFor: number;
+}
+
+/** `own`: of this request. `shared`: of all calls. `aside`: of all as far as is known; others are to try next. */
+export type Verdict = 'own' | 'shared' | 'aside';
+
+/** What is told of a hold. Never free text. */
+export interface HoldDetails {
+  httpStatus?: number | undefined;
+  /** Defender's `error.code`, or the code for a missing token. */
+  code?: string | undefined;
+}
+
+/** What the ledger has recorded of a call that is over. */
+export interface Recorded {
+  freeAtMs: number;
+  spentAtMs: number;
+  mayRepeat: boolean;
+  /** On a refusal; `shared` for all else. */
+  verdict: Verdict;
+}
