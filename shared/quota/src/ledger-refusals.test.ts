@@ -24,7 +24,8 @@ describe('ledger: whose fault a refusal is', () => {
     // What a 429 says of the quota is another matter.
     await suite.redis.del(ledgerKeys(keySpace).estimate);
     await suite.granted(call(calls, dispatch));
-    return (await suite.ledger.recordAnswer(`call-${calls}`, answer))?.verdict;
+    // Another call may follow: it is the same dispatch again and again.
+    return (await suite.ledger.recordAnswer(`call-${calls}`, { ...answer, mayRepeat: true }))?.verdict;
   }
   const good = (dispatch: number) => answered(dispatch, { ...started, shows: 'good' });
   const refused = (dispatch: number, by = rule) =>
