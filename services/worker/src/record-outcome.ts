@@ -1,5 +1,5 @@
 import type { DispatchStore, Moved } from '@diq/queue/dispatch-store.ts';
-import type { Answer, HoldDetails, Ledger, Verdict } from '@diq/quota/ledger.ts';
+import type { Answer, HoldDetails, Ledger, Recorded, Verdict } from '@diq/quota/ledger.ts';
 import type { Logger } from '@diq/runtime/logger.ts';
 import { aboutDispatch } from './about-dispatch.ts';
 import { requestsBy } from './consequence.ts';
