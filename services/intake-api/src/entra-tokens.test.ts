@@ -13,6 +13,10 @@ import { item } from './test-support/items.ts';
 /** Short, so that a test may see what comes after it. */
 const cooldownMs = 50;
 
+const person = 'a1b2c3d4-0000-4000-8000-00000000000a';
+const otherPerson = 'a1b2c3d4-0000-4000-8000-00000000000b';
+const admin = ['Investigations.Admin'];
+
 describe('a bearer token of Entra ID', () => {
   const issuer = useIssuer();
   const intake = useIntake(
@@ -50,7 +54,12 @@ describe('a bearer token of Entra ID', () => {
       ['for the other audience', () => ({ claims: { aud: '7d9b7a10-0000-4000-8000-000000000000' } })],
       ['that expired by less than clocks differ', () => ({ expiresInSeconds: -30 })],
       ['that begins by less than clocks differ', () => ({ validInSeconds: 30 })],
-      ['that names its bearer by object id alone', () => ({ claims: { azp: undefined, oid: 'someone-1' } })],
+      ['with a type of its own (at+jwt)', () => ({ type: 'at+jwt' })],
+      [
+        'whose subject is its service principal',
+        () => ({ claims: { oid: person, sub: person, idtyp: 'app' } }),
+      ],
+      ['of a person', () => ({ claims: { oid: person, scp: 'user_impersonation', sub: 'pairwise' } })],
     ];
     for (const [name, plan] of accepted) {
       it(name, async () => {
@@ -62,10 +71,45 @@ describe('a bearer token of Entra ID', () => {
       await intake.get('/v1/quota').expect(200);
     });
 
-    it('and its application is the name of the caller in the log', async () => {
-      await read(await signed()).expect(200);
-      const line = intake.log.findLast((entry) => entry['msg'] === 'request answered');
-      assert.equal(line?.['caller'], `entra:${issuer.applicationId}`);
+    const callers: [string, object, string][] = [
+      ['of an application, that is the caller', {}, issuer.applicationId],
+      [
+        'of a person, the person is: by application and object id',
+        { oid: person, scp: 'user_impersonation' },
+        `${issuer.applicationId}/${person}`,
+      ],
+      [
+        'of a person, in version 1.0 and in capitals, likewise',
+        {
+          iss: `https://sts.windows.net/${issuer.tenantId}/`,
+          azp: undefined,
+          appid: issuer.applicationId.toUpperCase(),
+          oid: person.toUpperCase(),
+          scp: 'user_impersonation',
+          ver: '1.0',
+        },
+        `${issuer.applicationId}/${person}`,
+      ],
+    ];
+    for (const [name, claims, caller] of callers) {
+      it(`and ${name}, in the log as for ownership`, async () => {
+        await read(await signed({ claims: claims as Record<string, unknown> })).expect(200);
+        const line = intake.log.findLast((entry) => entry['msg'] === 'request answered');
+        assert.equal(line?.['caller'], `entra:${caller}`);
+      });
+    }
+
+    it('and two people who use one application are two callers', async () => {
+      const tokenOf = (oid: string) =>
+        signed({ claims: { oid, scp: 'user_impersonation', roles: ['Investigations.Submit'] } });
+      const { id } = (await submit(await tokenOf(person), item(7)).expect(202)).body as { id: string };
+      const cancel = async (oid: string) =>
+        intake
+          .anonymously()
+          .delete(`/v1/investigations/${id}`)
+          .set('Authorization', `Bearer ${await tokenOf(oid)}`);
+      expectProblem(await cancel(otherPerson), 'request_not_found');
+      assert.equal((await cancel(person)).status, 200);
     });
 
     it('from the keys that were read once', async () => {
@@ -133,7 +177,27 @@ describe('a bearer token of Entra ID', () => {
       ['that has expired', /has expired/, () => signed({ expiresInSeconds: -120 })],
       ['that never expires', /no time of expiry/, () => signed({ claims: { exp: undefined } })],
       ['that is not valid yet', /not valid yet/, () => signed({ validInSeconds: 120 })],
-      ['that names nobody', /names no application/, () => signed({ claims: { azp: undefined } })],
+      ['that names no application', /no access token/, () => signed({ claims: { azp: undefined } })],
+      [
+        'that is an ID token of the same application',
+        /no access token/,
+        () => signed({ claims: { azp: undefined, oid: person, sub: 'pairwise', roles: admin } }),
+      ],
+      ['with a nonce', /an ID token/, () => signed({ claims: { nonce: 'n', oid: person, scp: 'openid' } })],
+      ['with the hash of another token', /an ID token/, () => signed({ claims: { at_hash: 'h' } })],
+      ['of another type', /an ID token/, () => signed({ type: 'logout+jwt' })],
+      [
+        'of a person without a permission that was asked for',
+        /no access token/,
+        () => signed({ claims: { oid: person, sub: 'pairwise', roles: admin } }),
+      ],
+      [
+        'of a user by its own word, without a permission',
+        /no access token/,
+        () => signed({ claims: { idtyp: 'user' } }),
+      ],
+      ['with a permission of nobody', /no access token/, () => signed({ claims: { scp: 'x' } })],
+      ['whose application is no GUID', /claim of the token/, () => signed({ claims: { azp: 'app/1' } })],
       ['that is cut off', /cannot be read|signature/, async () => (await signed()).slice(0, -40)],
       ['of 13,000 characters', /too long/, () => signed({ claims: { padding: 'x'.repeat(9_500) } })],
     ];

@@ -44,17 +44,32 @@ const scopesOfRole: Readonly<Record<string, readonly Scope[]>> = {
   'Investigations.Admin': scopes,
 };
 
+const guid = z
+  .string()
+  .regex(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i)
+  .toLowerCase();
+
 const claims = z.object({
   tid: z.string(),
-  appid: z.string().optional(),
-  azp: z.string().optional(),
-  oid: z.string().optional(),
+  /** The application that asked for the token: `appid` in version 1.0, `azp` in 2.0. */
+  appid: guid.optional(),
+  azp: guid.optional(),
+  /** The person or the service principal. */
+  oid: guid.optional(),
+  sub: z.string().optional(),
+  /** There is one in every token of a person, and in no other access token. */
+  scp: z.string().min(1).optional(),
+  idtyp: z.string().optional(),
   roles: z.array(z.string()).default([]),
 });
 
+/** Claims of ID tokens, and of nothing that is presented to an API. */
+const idTokenClaims = ['nonce', 'at_hash', 'c_hash'];
+
 /**
  * Checks access tokens of one Entra tenant, of version 1.0 and 2.0: signature (RS256 alone, by the tenant's published
- * keys), issuer, tenant, audience and times. What its bearer may do stands in `roles`.
+ * keys), issuer, tenant, audience, times, and that it is no ID token. What its bearer may do stands in `roles`, those of the
+ * person where one has signed in; `scp` grants nothing.
  */
 export function createTokenCheck(settings: EntraSettings, deps: EntraTokensDeps = {}): CheckToken {
   const keyFor = tenantKeys(settings, deps);
@@ -69,8 +84,8 @@ export function createTokenCheck(settings: EntraSettings, deps: EntraTokensDeps 
   return async (token) => {
     if (token.length > maxTokenLength) return unknown('The token is too long.');
     try {
-      const { payload } = await jwtVerify(token, keyFor, expected);
-      return identify(payload, settings.tenantId);
+      const { payload, protectedHeader } = await jwtVerify(token, keyFor, expected);
+      return identify(payload, protectedHeader.typ, settings.tenantId);
     } catch (error) {
       if (error instanceof KeysUnreachable) throw error;
       return unknown(reasonOf(error));
@@ -121,19 +136,38 @@ function issuersOf({ authorityHost, tenantId }: EntraSettings): string[] {
   return [`${authorityHost}/${tenantId}/v2.0`, `${versionOneHost}/${tenantId}/`];
 }
 
-function identify(payload: JWTPayload, tenantId: string): Identity {
+function identify(payload: JWTPayload, type: string | undefined, tenantId: string): Identity {
   const parsed = claims.safeParse(payload);
-  if (!parsed.success || parsed.data.tid.toLowerCase() !== tenantId) {
-    return unknown('The token is of another tenant.');
+  if (!parsed.success) return unknown('A claim of the token cannot be read.');
+  const { data } = parsed;
+  if (data.tid.toLowerCase() !== tenantId) return unknown('The token is of another tenant.');
+  if (!/^(?:jwt|at\+jwt)$/i.test(type ?? 'JWT') || idTokenClaims.some((name) => name in payload)) {
+    return unknown('The token is an ID token (expected an access token).');
   }
-  const { appid, azp, oid, roles } = parsed.data;
-  const id = appid ?? azp ?? oid;
-  if (id === undefined || !/^[\w.-]{1,64}$/.test(id)) return unknown('The token names no application.');
-  const granted = roles.flatMap(
+  const bearer = bearerOf(data);
+  if (bearer === undefined) {
+    return unknown('The token is no access token of an application or of a person who signed in to one.');
+  }
+  const granted = data.roles.flatMap(
     (role) => (Object.hasOwn(scopesOfRole, role) ? scopesOfRole[role] : undefined) ?? [],
   );
   // No API key can have this name: the colon separates the parts of its entry.
-  return { kind: 'known', caller: { name: `entra:${id}`, scopes: new Set(granted) } };
+  return { kind: 'known', caller: { name: `entra:${bearer}`, scopes: new Set(granted) } };
+}
+
+/**
+ * The application, with the person who has signed in to it, if one has: each person is a caller. `undefined` where the
+ * token names no application, or no person though it is a person's: an ID token has roles too, but neither `scp` nor the
+ * subject of an application.
+ */
+function bearerOf({ appid, azp, oid, sub, scp, idtyp }: z.output<typeof claims>): string | undefined {
+  const application = appid ?? azp;
+  if (application === undefined) return undefined;
+  if (scp !== undefined) return oid === undefined || idtyp === 'app' ? undefined : `${application}/${oid}`;
+  if (idtyp !== undefined && idtyp !== 'app') return undefined;
+  // Of an application's own token both name its service principal.
+  if (oid !== undefined && sub !== undefined && sub.toLowerCase() !== oid) return undefined;
+  return application;
 }
 
 function unknown(why: string): Identity {

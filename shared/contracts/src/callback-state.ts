@@ -12,7 +12,9 @@ export const callbackErrors = ['not_allowed', 'address_not_allowed', 'unreachabl
 /** What became of a callback, as told with its request or batch. */
 export const callbackState = z
   .strictObject({
-    url: z.string().describe('Where it goes, without the query: that may hold a secret of the receiver.'),
+    url: z
+      .string()
+      .describe('Whom it goes to: path and query are left out, since they may be secrets of the receiver.'),
     state: z.enum(callbackStates),
     attempts: z.int().nonnegative(),
     lastStatus: z

@@ -8,6 +8,7 @@ export const errorCatalogue = {
   no_acceptable_item: { status: 400, title: 'No item of the batch is acceptable' },
   unauthenticated: { status: 401, title: 'A valid credential is required' },
   forbidden: { status: 403, title: 'The credential lacks the required scope' },
+  not_owner: { status: 403, title: 'It belongs to another caller' },
   cross_site: { status: 403, title: 'Asked from a page of another site' },
   request_not_found: { status: 404, title: 'No such investigation request' },
   batch_not_found: { status: 404, title: 'No such batch' },

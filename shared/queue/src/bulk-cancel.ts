@@ -10,7 +10,7 @@ import type { RequestFilter } from './request-walk.ts';
 import { movingKeys } from './store-keys.ts';
 import type { TicketQueue } from './ticket-queue.ts';
 
-export type CancelFilter = Pick<RequestFilter, 'machineId' | 'batchId' | 'source'>;
+export type CancelFilter = Pick<RequestFilter, 'machineId' | 'batchId' | 'source' | 'caller'>;
 
 export interface BulkCancelled {
   cancelled: number;

@@ -1,6 +1,5 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
-import type { RequestDocument } from '@diq/contracts/request-document.ts';
 import { chooseWalk } from './request-walk.ts';
 import type { Met, RequestFilter } from './request-walk.ts';
 import { storeKeys } from './store-keys.ts';
@@ -38,7 +37,7 @@ export function createRequestList(redis: Redis, keySpace: string): RequestList {
         const looked = met.slice(0, readAtOnce);
         for (const [i, found] of (await readMet(redis, keySpace, looked)).entries()) {
           next = looked[i]?.position;
-          if (found && fits(found.document, filter)) requests.push(found);
+          if (found && fits(found, filter)) requests.push(found);
           if (requests.length < limit) continue;
           return { requests, next: i + 1 < met.length ? next : undefined };
         }
@@ -60,7 +59,7 @@ export async function readFitting(
   const read = await readMet(redis, keySpace, met);
   return met.filter((_, i) => {
     const found = read[i];
-    return found !== undefined && fits(found.document, filter);
+    return found !== undefined && fits(found, filter);
   });
 }
 
@@ -78,14 +77,15 @@ async function readMet(
 
 /** Whether a request is one that the filter asks for. */
 function fits(
-  document: Pick<RequestDocument, 'status' | 'machineId' | 'batchId' | 'source'>,
-  { status, machineId, batchId, source }: RequestFilter,
+  { document, caller: owner }: StoredRequest,
+  { status, machineId, batchId, source, caller }: RequestFilter,
 ): boolean {
   return (
     (status === undefined || status.includes(document.status)) &&
     (machineId === undefined || document.machineId === machineId) &&
     (batchId === undefined || document.batchId === batchId) &&
-    (source === undefined || document.source === source)
+    (source === undefined || document.source === source) &&
+    (caller === undefined || owner === caller)
   );
 }
 

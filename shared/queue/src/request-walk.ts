@@ -15,6 +15,8 @@ export interface RequestFilter {
   machineId?: string | undefined;
   batchId?: string | undefined;
   source?: string | undefined;
+  /** Who asked, by the name of the credential. */
+  caller?: string | undefined;
 }
 
 /** A request met on a walk, and the position from which the walk goes on behind it. */

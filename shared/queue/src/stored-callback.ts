@@ -18,7 +18,7 @@ export type DeliveryRecord = z.output<typeof deliveryRecord>;
 
 /** The callback of a request or batch. */
 export interface StoredCallback {
-  /** Whole, with its query; not for answers or logs. */
+  /** Whole: its path and query may be secrets of the receiver, and are not for answers or logs. */
   url: string;
   /** What there is to tell: a request's status, the time at which a batch was completed. */
   about: string;
@@ -40,8 +40,7 @@ export function parseStoredCallback(
 
 /** A callback as its request or batch tells it. */
 export function describeCallback({ url, delivery }: StoredCallback): CallbackState {
-  const { origin, pathname } = new URL(url);
-  const shown = { url: `${origin}${pathname}` };
+  const shown = { url: new URL(url).origin };
   if (!delivery) return { ...shown, state: 'pending', attempts: 0 };
   const { state, attempts, lastStatus, lastError, lastAttemptAtMs } = delivery;
   const lastAttemptAt = new Date(lastAttemptAtMs).toISOString();

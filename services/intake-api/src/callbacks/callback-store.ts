@@ -11,7 +11,7 @@ import type { CallbackTarget } from './callback-target.ts';
 /** What there is to tell, and to whom. */
 export interface CallbackNews extends StoredCallback {
   type: string;
-  /** The request or batch as it is told to anybody who asks for it, but for its callback. */
+  /** The request or batch as it can be read, but for its callback and the request whose call it shares. */
   data: object;
   /** Whose callback it is. */
   caller?: string | undefined;
@@ -98,7 +98,8 @@ type Reader = CallbackStoreOptions['reader'];
 async function newsOfRequest(reader: Reader, id: string): Promise<CallbackNews | undefined> {
   const stored = await reader.findRequest(id);
   if (!stored?.callback || !isTerminal(stored.document.status)) return undefined;
-  const { callback: _, ...data } = stored.document;
+  // Who gets it may have nothing to do with the other caller's request.
+  const { callback: _, coalescedWith: __, ...data } = stored.document;
   return { ...stored.callback, type: `investigation.${data.status}`, data, caller: stored.caller };
 }
 

@@ -61,7 +61,7 @@ describe('callbacks', () => {
     assert.deepEqual(
       { ...state, lastAttemptAt: '', deliveredAt: '' },
       {
-        url: receiver.url('/hook'),
+        url: receiver.url(''),
         state: 'delivered',
         attempts: 1,
         lastStatus: 204,
@@ -88,19 +88,21 @@ describe('callbacks', () => {
     // As if a request had been opened again since it was entered.
     await world.store.redis.rpush('test:{queue}:callbacks:due', waiting);
     await waitFor(async () => (await jobsAndEntries()) === 0, { what: 'an empty queue' });
-    assert.deepEqual(await world.stateOf(waiting), { url: callbackUrl, state: 'pending', attempts: 0 });
+    assert.deepEqual(await world.stateOf(waiting), { url: receiver.url(''), state: 'pending', attempts: 0 });
     assert.equal(receiver.arrivals.length, 4);
   });
 
-  it('tell each requester of a shared call, and only who asked for it', async () => {
+  it('tell each requester of a shared call, who asked for it, and no id of the others', async () => {
     await open();
     const id = await world.accept({ callbackUrl: receiver.url('/a') });
     const { machineId } = (await world.store.request(id)).document;
     await world.store.intake.acceptOne(item({ machineId, callbackUrl: receiver.url('/b') }), arrivedAtMs);
     await world.store.intake.acceptOne(item({ machineId }), arrivedAtMs);
     await world.end(id);
-    const paths = [(await receiver.next()).path, (await receiver.next()).path];
-    assert.deepEqual(paths.toSorted(), ['/a', '/b']);
+    const told = [await receiver.next(), await receiver.next()];
+    assert.deepEqual(told.map(({ path }) => path).toSorted(), ['/a', '/b']);
+    const joined = told.find(({ path }) => path === '/b');
+    assert.ok(joined && !joined.body.includes(id));
   });
 
   it('tell once that a batch is complete, with its counts', async () => {
@@ -162,7 +164,7 @@ describe('callbacks', () => {
     await receiver.next();
     const second = await receiver.next();
     const { lastAttemptAt, ...state } = (await world.stateOf(id)) ?? {};
-    assert.deepEqual(state, { url: receiver.url(), state: 'retrying', attempts: 1, lastStatus: 503 });
+    assert.deepEqual(state, { url: receiver.url(''), state: 'retrying', attempts: 1, lastStatus: 503 });
     assert.ok(Date.parse(String(lastAttemptAt)) <= Date.now());
     second.answer(200);
     await untilState(id, 'delivered');

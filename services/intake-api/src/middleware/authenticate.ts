@@ -100,11 +100,16 @@ export function requireScope(scope: Scope): RequestHandler {
     if (!callerOf(response)?.scopes.has(scope)) {
       throw new ProblemError('forbidden', {
         detail: `The credential lacks the scope '${scope}'.`,
-        headers: { 'WWW-Authenticate': challenge(`error="insufficient_scope", scope="${scope}"`) },
+        headers: insufficientScope(scope),
       });
     }
     next();
   };
+}
+
+/** The header that says which scope would do. */
+export function insufficientScope(scope: Scope): Record<string, string> {
+  return { 'WWW-Authenticate': challenge(`error="insufficient_scope", scope="${scope}"`) };
 }
 
 /** Who is calling; `undefined` before that was found out. */

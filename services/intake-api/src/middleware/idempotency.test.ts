@@ -10,6 +10,7 @@ import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { attemptOf } from '../attempt.ts';
 import { logAccess } from './access-log.ts';
+import { letEverybodyIn } from './authenticate.ts';
 import { idempotent } from './idempotency.ts';
 import { answerWithProblem } from './problem-response.ts';
 import { requireJson } from './require-json.ts';
@@ -24,6 +25,7 @@ describe('the handler behind an Idempotency-Key', () => {
     const store = createIdempotencyStore(redis.client, 'test:{queue}', { leaseMs, keepMs: 60_000 });
     return express()
       .use(logAccess(createLogger({ level: 'silent', service: 'test' })))
+      .use(letEverybodyIn)
       .post('/', requireJson(1_000), idempotent(store, new AbortController().signal), handler)
       .use(answerWithProblem);
   }

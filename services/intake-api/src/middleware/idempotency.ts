@@ -7,6 +7,8 @@ import type { IdempotencyState, IdempotencyStore, IdempotentAttempt } from '@diq
 import { derivedIds } from '@diq/queue/request-ids.ts';
 import { setAttempt } from '../attempt.ts';
 import { ProblemError } from '../problem-error.ts';
+import { mayRead } from '../ownership.ts';
+import { forCaller } from '../receipt.ts';
 import { packAnswer, unpackAnswer } from '../stored-answer.ts';
 import { callerOf } from './authenticate.ts';
 import { pathOf } from './access-log.ts';
@@ -55,7 +57,11 @@ export function idempotent(store: IdempotencyStore, closing: AbortSignal): Reque
       case 'answered': {
         const { status, headers, body } = await unpackAnswer(state.answer);
         response.status(status).set(headers).set('Idempotent-Replayed', 'true');
-        response.type('application/json').send(body);
+        // The caller may have lost the scope `read` since.
+        const told = mayRead(response)
+          ? body
+          : JSON.stringify(forCaller(response, JSON.parse(body) as object));
+        response.type('application/json').send(told);
         return undefined;
       }
       case 'claimed': {

@@ -41,7 +41,8 @@ export function templateOf(path: string): string {
 }
 
 function describeOperation(operation: DocumentedOperation): ZodOpenApiOperationObject {
-  const { tag, id, summary, description, scope, body } = operation;
+  const { tag, id, summary, scope, body } = operation;
+  const description = descriptionOf(operation);
   return {
     operationId: id,
     tags: [tag],
@@ -59,6 +60,11 @@ function describeOperation(operation: DocumentedOperation): ZodOpenApiOperationO
       : {}),
     responses: answersOf(operation),
   };
+}
+
+function descriptionOf({ description, isOwnOnly }: DocumentedOperation): string | undefined {
+  const own = 'Touches what its caller asked for; with the scope `admin` also what others did.';
+  return isOwnOnly ? [description, own].filter((text) => text !== undefined).join(' ') : description;
 }
 
 const idempotencyKey = z

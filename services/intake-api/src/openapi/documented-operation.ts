@@ -20,6 +20,8 @@ export interface DocumentedOperation {
   description?: string;
   /** None where no credential is needed. */
   scope?: Scope;
+  /** Whether it touches only what its caller asked for; with the scope `admin` also what others did. */
+  isOwnOnly?: true;
   query?: z.ZodObject;
   body?: DocumentedBody;
   /** Whether an `Idempotency-Key` has its effect. */

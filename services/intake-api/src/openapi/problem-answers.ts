@@ -4,12 +4,13 @@ import type { DocumentedOperation, HeaderUse } from './documented-operation.ts';
 
 /** Every code that an operation can answer with, in the order of the catalogue. */
 export function problemsOf(operation: DocumentedOperation): ErrorCode[] {
-  const { scope, path, query, body, isIdempotent, problems = [] } = operation;
+  const { scope, path, query, body, isIdempotent, isOwnOnly, problems = [] } = operation;
   const codes = new Set<ErrorCode>([
     ...problems,
     ...(scope ? ofEveryScope : []),
     // A path that cannot be percent-decoded names nothing.
     ...(path.includes(':') ? (['route_not_found'] as const) : []),
+    ...(isOwnOnly && path.includes(':') ? (['not_owner'] as const) : []),
     ...(query ? (['invalid_request'] as const) : []),
     ...(body ? ofEveryBody : []),
     ...(isIdempotent ? ofEveryKey : []),

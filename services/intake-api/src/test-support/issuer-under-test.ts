@@ -17,6 +17,8 @@ export interface TokenPlan {
   validInSeconds?: number;
   /** Key that it names, and key that signs it. */
   kid?: string;
+  /** `typ` of its header. */
+  type?: string;
   signedBy?: KeyPair['privateKey'];
 }
 
@@ -102,7 +104,8 @@ export function useIssuer(): IssuerUnderTest {
     rotate,
     setReachable: (reachable) => (isReachable = reachable),
     publicKey: () => exportSPKI(key().pair.publicKey),
-    async token({ claims = {}, expiresInSeconds = 3_600, validInSeconds = 0, kid, signedBy } = {}) {
+    async token({ claims = {}, type = 'JWT', ...plan } = {}) {
+      const { expiresInSeconds = 3_600, validInSeconds = 0, kid, signedBy } = plan;
       const { pair } = key();
       const nowSeconds = Math.floor(Date.now() / 1_000);
       const all = {
@@ -117,7 +120,7 @@ export function useIssuer(): IssuerUnderTest {
         ...claims,
       };
       return await new SignJWT(all)
-        .setProtectedHeader({ alg: 'RS256', typ: 'JWT', kid: kid ?? key().kid })
+        .setProtectedHeader({ alg: 'RS256', typ: type, kid: kid ?? key().kid })
         .sign(signedBy ?? pair.privateKey);
     },
   };

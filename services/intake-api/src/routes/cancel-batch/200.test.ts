@@ -12,7 +12,7 @@ describe('DELETE /v1/batches/{id}', () => {
     const { body } = await intake.post('/v1/batches', { requests }).expect(202);
     const { id } = body as { id: string };
     await beginCall(intake, machineId(3));
-    const cancel = () => intake.as('submitter', 'delete', `/v1/batches/${id}?reason=drill`).expect(200);
+    const cancel = () => intake.as('playbook', 'delete', `/v1/batches/${id}?reason=drill`).expect(200);
     const first = await cancel();
     assert.deepEqual(first.body, { id, cancelled: 4, alreadyDispatched: 1, remaining: false });
     assert.deepEqual((await cancel()).body, { id, cancelled: 0, alreadyDispatched: 1, remaining: false });

@@ -5,6 +5,7 @@ import type { AppParts } from '../../app-parts.ts';
 import { bulkCancelBudgetMs as budgetMs } from '../cancel-investigations/handler.ts';
 import { findBatchOrRefuse } from '../../find-or-refuse.ts';
 import { logOf } from '../../middleware/request-log.ts';
+import { refuseUnlessOwn } from '../../ownership.ts';
 import { parseOrRefuse, reason } from '../../parse-or-refuse.ts';
 
 export const query = z.strictObject({ reason: reason.optional() });
@@ -17,7 +18,8 @@ export function cancelBatch({
 }: Pick<AppParts, 'reader' | 'levers' | 'closing'>): RequestHandler {
   return async (request, response) => {
     const why = parseOrRefuse(query, request.query, 'the query').reason;
-    const { id } = await findBatchOrRefuse(reader, request.params['id']);
+    const { id, caller } = await findBatchOrRefuse(reader, request.params['id']);
+    refuseUnlessOwn(response, caller, 'batch_not_found');
     const actor = actingCaller(response, why);
     const done = await levers.bulkCancel.cancel({ batchId: id }, actor, { budgetMs, closing });
     logOf(response).info({ batchId: id, ...done }, 'batch cancelled');

@@ -11,6 +11,7 @@ export const cancelBatchOperation: DocumentedOperation = {
   summary: 'Cancel what is queued of a batch',
   description: 'Repeat it while `remaining` is true. The batch and its items can be read as before.',
   scope: 'submit',
+  isOwnOnly: true,
   query,
   answers: {
     200: {

@@ -12,7 +12,7 @@ describe('DELETE /v1/investigations/{id} of a queued request', () => {
     ((await intake.post('/v1/investigations', item(number)).expect(202)).body as RequestDocument).id;
   const cancel = async (id: string, query = '') =>
     requestDocument.parse(
-      (await intake.as('submitter', 'delete', `/v1/investigations/${id}${query}`).expect(200)).body,
+      (await intake.as('playbook', 'delete', `/v1/investigations/${id}${query}`).expect(200)).body,
     );
 
   it('answers with the cancelled document, and no call will be made', async () => {
@@ -35,7 +35,7 @@ describe('DELETE /v1/investigations/{id} of a queued request', () => {
     const entries = value.filter(({ requestId }) => requestId === id);
     assert.deepEqual(
       entries.map(({ action, by, reason }) => ({ action, by, reason })),
-      [{ action: 'cancel', by: 'submitter', reason: 'false positive' }],
+      [{ action: 'cancel', by: 'playbook', reason: 'false positive' }],
     );
   });
 

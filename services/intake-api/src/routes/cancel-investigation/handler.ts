@@ -4,7 +4,9 @@ import { actingCaller } from '../../acting-caller.ts';
 import type { AppParts } from '../../app-parts.ts';
 import { findRequestOrRefuse } from '../../find-or-refuse.ts';
 import { logOf } from '../../middleware/request-log.ts';
+import { refuseUnlessOwn } from '../../ownership.ts';
 import { parseOrRefuse, reason } from '../../parse-or-refuse.ts';
+import { forCaller } from '../../receipt.ts';
 import { refuseUnlessDone } from '../../refuse-lever.ts';
 
 export const query = z.strictObject({ reason: reason.optional() });
@@ -16,12 +18,13 @@ export const query = z.strictObject({ reason: reason.optional() });
 export function cancelInvestigation({ reader, levers }: Pick<AppParts, 'reader' | 'levers'>): RequestHandler {
   return async (request, response) => {
     const why = parseOrRefuse(query, request.query, 'the query').reason;
-    const { document } = await findRequestOrRefuse(reader, request.params['id']);
+    const { document, caller } = await findRequestOrRefuse(reader, request.params['id']);
+    refuseUnlessOwn(response, caller, 'request_not_found');
     const answer = await levers.requests.cancel(document.id, actingCaller(response, why));
     if (answer.kind !== 'not-queued' || answer.status !== 'cancelled') {
       refuseUnlessDone(answer);
       logOf(response).info({ id: document.id }, 'request cancelled');
     }
-    response.json((await findRequestOrRefuse(reader, document.id)).document);
+    response.json(forCaller(response, (await findRequestOrRefuse(reader, document.id)).document));
   };
 }

@@ -1,5 +1,7 @@
+import { z } from 'zod';
 import { requestDocument } from '@diq/contracts/request-document.ts';
 import type { DocumentedOperation } from '../../openapi/documented-operation.ts';
+import { requestReceipt } from '../../receipt.ts';
 import { query } from './handler.ts';
 
 export const cancelInvestigationOperation: DocumentedOperation = {
@@ -11,11 +13,12 @@ export const cancelInvestigationOperation: DocumentedOperation = {
   description:
     'Others that share its call keep it. Against the beginning of its call exactly one wins: 409 when that was the call.',
   scope: 'submit',
+  isOwnOnly: true,
   query,
   answers: {
     200: {
       description: 'The cancelled request, also when it was cancelled before.',
-      schema: requestDocument,
+      schema: z.union([requestDocument, requestReceipt]),
     },
   },
   problems: ['request_not_found', 'already_dispatched', 'already_ended'],

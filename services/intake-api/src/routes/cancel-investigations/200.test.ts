@@ -10,7 +10,7 @@ describe('POST /v1/investigations/cancel', () => {
     const requests = [item(1, { source: 'a' }), item(2, { source: 'a' }), item(3, { source: 'b' })];
     await intake.post('/v1/batches', { requests }).expect(202);
     const cancel = async (filter: object) =>
-      (await intake.as('submitter', 'post', '/v1/investigations/cancel', filter).expect(200)).body as object;
+      (await intake.as('playbook', 'post', '/v1/investigations/cancel', filter).expect(200)).body as object;
     const answer = (cancelled: number) => ({ cancelled, alreadyDispatched: 0, remaining: false });
     assert.deepEqual(await cancel({ source: 'b', machineId: machineId(1) }), answer(0));
     assert.deepEqual(await cancel({ source: 'a', machineId: machineId(1), reason: 'drill' }), answer(1));

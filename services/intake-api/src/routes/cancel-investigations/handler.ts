@@ -5,6 +5,7 @@ import { actingCaller } from '../../acting-caller.ts';
 import type { AppParts } from '../../app-parts.ts';
 import { publicIdPattern } from '../../find-or-refuse.ts';
 import { logOf } from '../../middleware/request-log.ts';
+import { ownerActedFor } from '../../ownership.ts';
 import { parseOrRefuse, reason } from '../../parse-or-refuse.ts';
 
 /** Below the usual time-outs of clients and proxies; who has more to cancel asks again. */
@@ -30,8 +31,8 @@ export const body = z
   );
 
 /**
- * `POST /v1/investigations/cancel`: cancels what is queued and fits all filters given. With `remaining: true` the time
- * was up first: the same request again goes on where this one ended.
+ * `POST /v1/investigations/cancel`: cancels what is queued, fits all filters given and is the caller's own; `admin` also
+ * what is others'. With `remaining: true` the time was up first: the same request again goes on where this one ended.
  */
 export function cancelInvestigations({
   levers,
@@ -39,7 +40,9 @@ export function cancelInvestigations({
 }: Pick<AppParts, 'levers' | 'closing'>): RequestHandler {
   return async (request, response) => {
     const { reason: why, ...filter } = parseOrRefuse(body, request.body, 'the body');
-    const done = await levers.bulkCancel.cancel(filter, actingCaller(response, why), {
+    const caller = ownerActedFor(response);
+    const own = caller === undefined ? filter : { ...filter, caller };
+    const done = await levers.bulkCancel.cancel(own, actingCaller(response, why), {
       budgetMs: bulkCancelBudgetMs,
       closing,
     });

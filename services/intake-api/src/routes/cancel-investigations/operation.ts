@@ -20,6 +20,7 @@ export const cancelInvestigationsOperation: DocumentedOperation = {
   summary: 'Cancel what is queued by batch, source or machine',
   description: 'What fits all filters given. Repeat it while `remaining` is true.',
   scope: 'submit',
+  isOwnOnly: true,
   body: { schema: body, example: { source: 'phishing-playbook', reason: 'False alarm' } },
   answers: { 200: { description: 'How many were cancelled.', schema: cancelled } },
 };

@@ -12,7 +12,7 @@ describe('PATCH /v1/investigations/{id} of a queued request', () => {
     ((await intake.post('/v1/investigations', item(number)).expect(202)).body as RequestDocument).id;
   const change = async (id: string, body: object) =>
     requestDocument.parse(
-      (await intake.as('submitter', 'patch', `/v1/investigations/${id}`, body).expect(200)).body,
+      (await intake.as('playbook', 'patch', `/v1/investigations/${id}`, body).expect(200)).body,
     );
 
   it('answers with the changed document and its new place', async () => {

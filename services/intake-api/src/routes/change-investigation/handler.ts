@@ -5,7 +5,9 @@ import { actingCaller } from '../../acting-caller.ts';
 import type { AppParts } from '../../app-parts.ts';
 import { findRequestOrRefuse } from '../../find-or-refuse.ts';
 import { logOf } from '../../middleware/request-log.ts';
+import { refuseUnlessOwn } from '../../ownership.ts';
 import { parseOrRefuse, reason } from '../../parse-or-refuse.ts';
+import { forCaller } from '../../receipt.ts';
 import { refuseUnlessDone } from '../../refuse-lever.ts';
 
 const { priority, notAfter } = itemDefaults.shape;
@@ -34,10 +36,12 @@ export function changeInvestigation({
 }: Pick<AppParts, 'reader' | 'levers' | 'describeRequest'>): RequestHandler {
   return async (request, response) => {
     const { reason: why, ...wanted } = parseOrRefuse(change, request.body, 'the body');
-    const { document } = await findRequestOrRefuse(reader, request.params['id']);
+    const { document, caller } = await findRequestOrRefuse(reader, request.params['id']);
+    refuseUnlessOwn(response, caller, 'request_not_found');
     const { id } = document;
     refuseUnlessDone(await levers.requests.change(id, wanted, actingCaller(response, why)));
     logOf(response).info({ id, change: wanted }, 'request changed');
-    response.json((await describeRequest(await findRequestOrRefuse(reader, id))).document);
+    const changed = await describeRequest(await findRequestOrRefuse(reader, id));
+    response.json(forCaller(response, changed.document));
   };
 }

@@ -1,5 +1,7 @@
+import { z } from 'zod';
 import { requestDocument } from '@diq/contracts/request-document.ts';
 import type { DocumentedOperation } from '../../openapi/documented-operation.ts';
+import { requestReceipt } from '../../receipt.ts';
 import { change } from './handler.ts';
 
 export const changeInvestigationOperation: DocumentedOperation = {
@@ -9,7 +11,10 @@ export const changeInvestigationOperation: DocumentedOperation = {
   id: 'changeInvestigation',
   summary: 'Change priority or deadline of a queued request',
   scope: 'submit',
+  isOwnOnly: true,
   body: { schema: change, example: { priority: 'critical', notAfter: null } },
-  answers: { 200: { description: 'The changed request.', schema: requestDocument } },
+  answers: {
+    200: { description: 'The changed request.', schema: z.union([requestDocument, requestReceipt]) },
+  },
   problems: ['request_not_found', 'already_dispatched', 'already_ended'],
 };

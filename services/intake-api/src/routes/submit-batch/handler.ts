@@ -22,6 +22,7 @@ import { traceOf } from '../../middleware/trace-of.ts';
 import { ProblemError } from '../../problem-error.ts';
 import { drainedAtMs } from '../../queue-state.ts';
 import { readDryRun } from '../../read-dry-run.ts';
+import { forCaller } from '../../receipt.ts';
 import { retryAfterSeconds } from '../../retry-after.ts';
 import { sortItems } from '../../sort-items.ts';
 import { dryRunAnswer } from './dry-run.ts';
@@ -51,7 +52,7 @@ export function submitBatch(
     }
     if (isDryRun) {
       const startMsAt = await parts.outlook.startForecast();
-      response.json(dryRunAnswer({ ...judged, entries }, startMsAt, withoutFault));
+      response.json(forCaller(response, dryRunAnswer({ ...judged, entries }, startMsAt, withoutFault)));
       return;
     }
     const { batchId, accepted } = await parts.intake.acceptBatch(
@@ -69,18 +70,19 @@ export function submitBatch(
     parts.metrics.countOutcomes(counts);
     logOf(response).info({ batchId, counts }, 'batch accepted');
     logItems(logOf(response), batchId, items, entries);
+    const answer = {
+      id: batchId,
+      status: 'running',
+      counts,
+      ...(withoutFault > 0 ? { refusalsWithoutFault: withoutFault } : {}),
+      items,
+    };
     response
       .status(202)
       .location(`/v1/batches/${batchId}`)
       .set('Operation-Location', `/v1/batches/${batchId}`)
       .set('Retry-After', retryAfterSeconds(await drainsInMs(parts)))
-      .json({
-        id: batchId,
-        status: 'running',
-        counts,
-        ...(withoutFault > 0 ? { refusalsWithoutFault: withoutFault } : {}),
-        items,
-      });
+      .json(forCaller(response, answer));
   };
 }
 

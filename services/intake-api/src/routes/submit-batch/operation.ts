@@ -3,6 +3,7 @@ import { investigationBatch, maxBatchItems } from '@diq/contracts/investigation-
 import { investigationItem } from '@diq/contracts/investigation-item.ts';
 import { batchAnswer, batchDryRun } from '@diq/contracts/item-answer.ts';
 import type { DocumentedOperation } from '../../openapi/documented-operation.ts';
+import { batchDryRunReceipt, batchReceipt } from '../../receipt.ts';
 import { dryRunQuery } from '../../read-dry-run.ts';
 
 /** What an item must have by itself: everything else may come from `defaults`. */
@@ -36,10 +37,13 @@ export const submitBatchOperation: DocumentedOperation = {
   },
   isIdempotent: true,
   answers: {
-    200: { description: 'With `dryRun=true`: what would become of it.', schema: batchDryRun },
+    200: {
+      description: 'With `dryRun=true`: what would become of it.',
+      schema: z.union([batchDryRun, batchDryRunReceipt]),
+    },
     202: {
       description: 'What became of each item, in input order.',
-      schema: batchAnswer,
+      schema: z.union([batchAnswer, batchReceipt]),
       headers: ['Location', 'Operation-Location', 'Retry-After', 'Idempotent-Replayed?'],
     },
   },

@@ -18,6 +18,7 @@ import { describeItem } from '../../describe-item.ts';
 import { logOf } from '../../middleware/request-log.ts';
 import type { Judged } from '../../outlook.ts';
 import { readDryRun } from '../../read-dry-run.ts';
+import { forCaller } from '../../receipt.ts';
 import { retryAfterSeconds } from '../../retry-after.ts';
 import { isRefused } from '../../item-refusal.ts';
 import type { RefusedItem } from '../../item-refusal.ts';
@@ -54,7 +55,7 @@ export function submitInvestigation(parts: Parts): RequestHandler {
       throw tooLate(item);
     }
     if (isDryRun) {
-      response.json(await dryRunAnswer(parts, item, judged));
+      response.json(forCaller(response, await dryRunAnswer(parts, item, judged)));
       return;
     }
     const trace = traceOf(response);
@@ -76,7 +77,7 @@ export function submitInvestigation(parts: Parts): RequestHandler {
       .location(`/v1/investigations/${id}/result`)
       .set('Operation-Location', `/v1/investigations/${id}`)
       .set('Retry-After', retryAfterSeconds(document.status === 'queued' ? startsInMs : 0))
-      .json({ ...document, ...warned });
+      .json(forCaller(response, { ...document, ...warned }));
   };
 }
 

@@ -1,7 +1,9 @@
+import { z } from 'zod';
 import { investigationItem } from '@diq/contracts/investigation-item.ts';
 import { requestDryRun } from '@diq/contracts/item-answer.ts';
 import { requestDocument } from '@diq/contracts/request-document.ts';
 import type { DocumentedOperation } from '../../openapi/documented-operation.ts';
+import { requestDryRunReceipt, requestReceipt } from '../../receipt.ts';
 import { dryRunQuery } from '../../read-dry-run.ts';
 
 export const submitInvestigationOperation: DocumentedOperation = {
@@ -20,10 +22,13 @@ export const submitInvestigationOperation: DocumentedOperation = {
   },
   isIdempotent: true,
   answers: {
-    200: { description: 'With `dryRun=true`: what would become of it.', schema: requestDryRun },
+    200: {
+      description: 'With `dryRun=true`: what would become of it.',
+      schema: z.union([requestDryRun, requestDryRunReceipt]),
+    },
     202: {
       description: 'The request, stored.',
-      schema: requestDocument,
+      schema: z.union([requestDocument, requestReceipt]),
       headers: ['Location', 'Operation-Location', 'Retry-After', 'Idempotent-Replayed?'],
     },
   },
