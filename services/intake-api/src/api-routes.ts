@@ -1,7 +1,8 @@
-import { Router } from 'express';
-import helmet from 'helmet';
+import type { Router } from 'express';
+import { createStrictRouter } from '@diq/runtime/strict-app.ts';
 import type { AppParts } from './app-parts.ts';
 import { authenticate, letEverybodyIn, requireScope } from './middleware/authenticate.ts';
+import { guardData } from './middleware/guard-data.ts';
 import { idempotent } from './middleware/idempotency.ts';
 import { methodNotAllowed } from './middleware/method-not-allowed.ts';
 import { noStore } from './middleware/no-store.ts';
@@ -20,27 +21,9 @@ import { submitBatch } from './routes/submit-batch/handler.ts';
 import { submitInvestigation } from './routes/submit-investigation/handler.ts';
 import { watchState } from './routes/watch-state/handler.ts';
 
-/**
- * Of helmet's headers those that mean something for data: nobody may take them for a page, frame them or read them from
- * another site, and whoever came by HTTPS once comes by it again. The others are about pages.
- */
-const guardData = helmet({
-  contentSecurityPolicy: {
-    useDefaults: false,
-    directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
-  },
-  crossOriginOpenerPolicy: false,
-  originAgentCluster: false,
-  referrerPolicy: false,
-  xDnsPrefetchControl: false,
-  xDownloadOptions: false,
-  xPermittedCrossDomainPolicies: false,
-  xXssProtection: false,
-});
-
 /** `/v1`: who is let in and how often, then the routes. */
 export function createApiRoutes(parts: AppParts): Router {
-  const router = Router();
+  const router = createStrictRouter();
   const { identify, failedCredentials, sessions } = parts;
   router.use(
     '/v1',

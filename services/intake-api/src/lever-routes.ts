@@ -1,4 +1,5 @@
-import { Router } from 'express';
+import type { Router } from 'express';
+import { createStrictRouter } from '@diq/runtime/strict-app.ts';
 import type { AppParts } from './app-parts.ts';
 import { requireScope } from './middleware/authenticate.ts';
 import { methodNotAllowed } from './middleware/method-not-allowed.ts';
@@ -13,7 +14,7 @@ import { retryInvestigation } from './routes/retry-investigation/handler.ts';
 
 /** Bulk cancel, and what only operators may do. Stands before the routes that would take `cancel` or `purge` for an id. */
 export function createLeverRoutes(parts: AppParts): Router {
-  const router = Router();
+  const router = createStrictRouter();
   const admin = requireScope('admin');
   const postOnly = methodNotAllowed('POST');
   const why = optionalJson(singleBodyLimitBytes);

@@ -1,19 +1,30 @@
 import { z } from 'zod';
+import { readPublicId } from './public-id.ts';
 
-/** Forms of positions: of a request or an entry of the record, and of a place in a batch, -1 before its first. */
-const positionPattern = /^(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{1,16}-\d{1,20}|-1|\d{1,5})$/;
+/** Reads a position out of a cursor; `undefined` for what is none of its kind. */
+type ReadPosition = (text: string) => string | undefined;
+
+/** Where a request stands among all: its id. */
+export const requestPosition: ReadPosition = readPublicId;
+
+/** A place in a batch, -1 before its first. */
+export const batchPosition: ReadPosition = (text) => (/^(?:-1|\d{1,5})$/.test(text) ? text : undefined);
+
+/** An entry of a stream. Nothing stands before 0-0, and numbers of 20 digits may pass the 64 bits that Redis has for them. */
+export const streamPosition: ReadPosition = (text) =>
+  /^(?!0+-0+$)\d{1,16}-\d{1,19}$/.test(text) ? text : undefined;
 
 /** A position in a form that callers hand back and do not reckon with. */
 export function writePosition(position: string): string {
   return Buffer.from(`behind ${position}`).toString('base64url');
 }
 
-/** The position in a cursor of this form; anything that `writePosition` did not write is a fault. */
-export function positionCursor(form: RegExp = positionPattern) {
+/** The position in a cursor of this kind; anything that `writePosition` did not write is a fault. */
+export function positionCursor(read: ReadPosition) {
   return z.string({ error: 'must be given once' }).transform((text, context) => {
-    const position = /^behind (.+)$/.exec(Buffer.from(text, 'base64url').toString())?.[1] ?? '';
-    if (positionPattern.test(position) && form.test(position) && writePosition(position) === text)
-      return position;
+    const written = /^behind (.+)$/s.exec(Buffer.from(text, 'base64url').toString())?.[1] ?? '';
+    const position = read(written);
+    if (position !== undefined && writePosition(written) === text) return position;
     context.addIssue({ code: 'custom', message: 'must be taken from a nextLink' });
     return z.NEVER;
   });

@@ -13,7 +13,18 @@ const keySpace = 'test:{cost}';
 const queued = 200_000;
 
 /** None of them looks at more the more requests wait; `zrange` with the places that the reading gives it. */
-const cheap = ['evalsha', 'hget', 'hgetall', 'hmget', 'time', 'zcard', 'zrange', 'zrangebyscore'];
+const cheap = [
+  'evalsha',
+  'hexists',
+  'hget',
+  'hgetall',
+  'hlen',
+  'hmget',
+  'time',
+  'zcard',
+  'zrange',
+  'zrangebyscore',
+];
 const aside = ['info', 'config', 'config|resetstat', 'command'];
 
 describe('a reading of queue and quota while 200,000 requests wait', function () {

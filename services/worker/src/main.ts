@@ -1,6 +1,5 @@
-import express from 'express';
 import { listen } from '@diq/runtime/http-server.ts';
-import { createOpsRouter } from '@diq/runtime/ops-routes.ts';
+import { createOpsApp } from '@diq/runtime/ops-app.ts';
 import { runService } from '@diq/runtime/run-service.ts';
 import { openTracing } from '@diq/runtime/tracing.ts';
 import { credentialFileIn, readWorkerConfig } from './config.ts';
@@ -28,23 +27,20 @@ await runService({
     const metrics = createWorkerMetrics();
     let loop: DrawLoop | undefined;
 
-    const app = express().disable('x-powered-by');
-    app.use(
-      createOpsRouter({
-        registry: metrics.registry,
-        ready: async () => {
-          const isTurning = Date.now() - (loop?.lastTurnAtMs() ?? 0) < readyWithinMs;
-          const isMoving = (loop?.stalledForMs() ?? 0) <= config.readyStallAfterMs;
-          return {
-            ok: isTurning && isMoving,
-            checks: {
-              queue: isTurning ? 'looked at' : 'not reachable',
-              progress: isMoving ? 'as the quota allows' : 'slots are free, work is ready, nothing moves',
-            },
-          };
-        },
-      }),
-    );
+    const app = createOpsApp({
+      registry: metrics.registry,
+      ready: async () => {
+        const isTurning = Date.now() - (loop?.lastTurnAtMs() ?? 0) < readyWithinMs;
+        const isMoving = (loop?.stalledForMs() ?? 0) <= config.readyStallAfterMs;
+        return {
+          ok: isTurning && isMoving,
+          checks: {
+            queue: isTurning ? 'looked at' : 'not reachable',
+            progress: isMoving ? 'as the quota allows' : 'slots are free, work is ready, nothing moves',
+          },
+        };
+      },
+    });
     const server = await listen(app, { port: config.port, ...(config.host && { host: config.host }) });
     lifecycle.onClose('operations routes', () => server.close());
 

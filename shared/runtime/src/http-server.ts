@@ -3,6 +3,7 @@ import { createServer, type RequestListener, type Server, type ServerResponse } 
 import type { Express } from 'express';
 import { answerUnreadable, refuseWithoutHost } from './answer-unreadable.ts';
 import { messagesOf } from './express-messages.ts';
+import { toOriginForm } from './request-target.ts';
 
 /** Where to listen and how long things may take, in milliseconds. */
 export interface ListenOptions {
@@ -45,6 +46,7 @@ export async function listen(app: RequestListener, options: ListenOptions): Prom
     keepAliveTimeout: options.keepAliveTimeoutMs ?? 65_000,
   });
   const inFlight = trackResponses(server);
+  server.on('request', toOriginForm);
   server.on('request', refuseWithoutHost(app));
   server.on('clientError', answerUnreadable);
   server.listen({ port: options.port, ...(options.host === undefined ? {} : { host: options.host }) });

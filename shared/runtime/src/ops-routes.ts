@@ -1,6 +1,8 @@
-import { Router, type Response } from 'express';
+import type { Response, Router } from 'express';
 import type { Registry } from 'prom-client';
 import { version } from './build-info.ts';
+import { opsPaths } from './request-target.ts';
+import { createStrictRouter } from './strict-app.ts';
 import { within } from './within.ts';
 
 /** What a service can say about its own state: each check by name, in a few words without secrets. */
@@ -24,10 +26,10 @@ export interface OpsRouterOptions {
 
 /** `GET /livez`, `/readyz` and `/metrics`, none of which needs a credential or may be cached. */
 export function createOpsRouter(options: OpsRouterOptions): Router {
-  const router = Router();
+  const router = createStrictRouter();
   const checkReady = createReadyCheck(options.ready, options.readyTimeoutMs ?? 1_500);
 
-  router.get(['/livez', '/readyz', '/metrics'], (_request, response, next) => {
+  router.get([...opsPaths], (_request, response, next) => {
     response.set('Cache-Control', 'no-store');
     next();
   });

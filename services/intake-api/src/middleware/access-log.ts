@@ -1,5 +1,6 @@
 import type { Request, RequestHandler, Response } from 'express';
 import type { Logger } from '@diq/runtime/logger.ts';
+import { isCanonical, opsPaths, pathOfTarget } from '@diq/runtime/request-target.ts';
 import { callerOf } from './authenticate.ts';
 import { routeOf } from './http-metrics.ts';
 import { giveLog, logOf } from './request-log.ts';
@@ -41,11 +42,11 @@ function accessLine(request: Request, response: Response, durationMs: number): R
 }
 
 /** Asked for every few seconds by machines. */
-export function isProbe(request: Request): boolean {
-  return ['/livez', '/readyz', '/metrics'].includes(pathOf(request));
+export function isProbe({ originalUrl }: Request): boolean {
+  return isCanonical(originalUrl) && opsPaths.includes(pathOfTarget(originalUrl));
 }
 
-/** The path as asked for, without the query. */
-export function pathOf(request: Request): string {
-  return request.originalUrl.replace(/\?.*$/s, '');
+/** The path that was asked for. */
+export function pathOf({ originalUrl }: Request): string {
+  return pathOfTarget(originalUrl);
 }

@@ -11,7 +11,7 @@ import { mayRead } from '../ownership.ts';
 import { forCaller } from '../receipt.ts';
 import { packAnswer, unpackAnswer } from '../stored-answer.ts';
 import { callerOf } from './authenticate.ts';
-import { pathOf } from './access-log.ts';
+import { routeOf } from './http-metrics.ts';
 import { logOf } from './request-log.ts';
 import { bodyDigest } from './require-json.ts';
 
@@ -41,7 +41,7 @@ export function idempotent(store: IdempotencyStore, closing: AbortSignal): Reque
     const key = presentedKey(request);
     // A dry run records nothing that could be doubled, and the real one may follow under the same key.
     if (key === undefined || isDryRun(request)) return next();
-    const attempt = store.attempt(digestOf([callerOf(response)?.name ?? '', pathOf(request), key]));
+    const attempt = store.attempt(digestOf([callerOf(response)?.name ?? '', canonicalRouteOf(request), key]));
     const context = { attempt, leaseMs: store.times.leaseMs, closing };
     const state = await claim(request, context);
     switch (state.kind) {
@@ -76,10 +76,14 @@ export function idempotent(store: IdempotencyStore, closing: AbortSignal): Reque
   };
 }
 
+/** Bare, as most clients send it, or as the draft's quoted string: the same key either way. */
 function presentedKey(request: Request): string | undefined {
-  const key = request.get('Idempotency-Key');
-  if (key === undefined || /^[\x20-\x7e]{1,255}$/.test(key)) return key;
-  const message = 'must have 1 to 255 printable ASCII characters';
+  const [sent, ...others] = request.headersDistinct['idempotency-key'] ?? [];
+  if (sent === undefined) return undefined;
+  const quoted = /^"((?:[^"\\]|\\["\\])*)"$/.exec(sent)?.[1];
+  const key = quoted === undefined ? sent : quoted.replaceAll(/\\(.)/g, '$1');
+  if (others.length === 0 && /^[\x20-\x7e]{1,255}$/.test(key)) return key;
+  const message = 'must be given once and have 1 to 255 printable ASCII characters';
   throw new ProblemError('invalid_request', {
     detail: `The header Idempotency-Key ${message}.`,
     errors: [{ path: 'Idempotency-Key', message }],
@@ -91,6 +95,21 @@ function isDryRun(request: Request): boolean {
   return dryRun !== undefined && dryRun !== 'false';
 }
 
+/** The route with its parameters in it, as the ids are given out: the same however it was asked for. */
+function canonicalRouteOf(request: Request): string {
+  return routeOf(request).replaceAll(/:(\w+)/g, (_, name: string) =>
+    String(request.params[name]).toLowerCase(),
+  );
+}
+
+/** What a wish for no dry run says is what nothing says. */
+function canonicalQueryOf({ originalUrl }: Request): string {
+  const query = new URLSearchParams(/\?.*$/s.exec(originalUrl)?.[0]);
+  query.delete('dryRun');
+  query.sort();
+  return query.toString();
+}
+
 interface AttemptContext {
   attempt: IdempotentAttempt;
   leaseMs: number;
@@ -98,9 +117,11 @@ interface AttemptContext {
 }
 
 async function claim(request: Request, context: AttemptContext): Promise<IdempotencyState> {
-  const query = request.originalUrl.slice(pathOf(request).length);
   try {
-    return await context.attempt.claim(digestOf([query, bodyDigest(request) ?? '']), Date.now());
+    return await context.attempt.claim(
+      digestOf([canonicalQueryOf(request), bodyDigest(request) ?? '']),
+      Date.now(),
+    );
   } catch (error) {
     // It may have been taken, and only the answer was lost.
     void release(context);

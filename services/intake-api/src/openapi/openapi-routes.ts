@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { basename, dirname } from 'node:path';
-import { Router } from 'express';
+import type { Router } from 'express';
+import { createStrictRouter } from '@diq/runtime/strict-app.ts';
 import { contentSecurityPolicy } from 'helmet';
 import { methodNotAllowed } from '../middleware/method-not-allowed.ts';
 import { createOpenApiDocument } from './create-document.ts';
@@ -42,7 +43,7 @@ const guardPage = contentSecurityPolicy({
 
 /** `GET /openapi.json`, and `GET /docs` to read it in a browser. Neither needs a credential. */
 export function createOpenApiRoutes(): Router {
-  const router = Router();
+  const router = createStrictRouter();
   const script = createRequire(import.meta.url).resolve(
     'openapi-explorer/dist/browser/openapi-explorer.min.js',
   );

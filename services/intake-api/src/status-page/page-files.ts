@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
-import { Router } from 'express';
+import type { Router } from 'express';
+import { createStrictRouter } from '@diq/runtime/strict-app.ts';
 import type { RequestHandler } from 'express';
 import { version } from '@diq/runtime/build-info.ts';
 import { methodNotAllowed } from '../middleware/method-not-allowed.ts';
@@ -42,7 +43,7 @@ const files = [
 
 /** The page at `/`, and its parts under `/status-page/`: for people, without a credential; the data needs one. */
 export function createPageFiles(): Router {
-  const router = Router();
+  const router = createStrictRouter();
   const browser = new URL('./browser/', import.meta.url);
   router
     .route('/')

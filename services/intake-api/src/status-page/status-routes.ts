@@ -1,4 +1,5 @@
-import { Router } from 'express';
+import type { Router } from 'express';
+import { createStrictRouter } from '@diq/runtime/strict-app.ts';
 import type { AppParts } from '../app-parts.ts';
 import { requireScope } from '../middleware/authenticate.ts';
 import { methodNotAllowed } from '../middleware/method-not-allowed.ts';
@@ -14,7 +15,7 @@ const signInBodyLimitBytes = 4 * 1_024;
 
 /** The page for people, and how they sign in to it. Its data are `/v1`'s. */
 export function createStatusRoutes(parts: AppParts): Router {
-  const router = Router();
+  const router = createStrictRouter();
   router.use(createPageFiles());
   const signInSteps = [
     requireSameOrigin,

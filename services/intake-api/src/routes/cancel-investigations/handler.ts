@@ -3,20 +3,17 @@ import { z } from 'zod';
 import { machineId } from '@diq/contracts/machine-id.ts';
 import { actingCaller } from '../../acting-caller.ts';
 import type { AppParts } from '../../app-parts.ts';
-import { publicIdPattern } from '../../find-or-refuse.ts';
 import { logOf } from '../../middleware/request-log.ts';
 import { ownerActedFor } from '../../ownership.ts';
 import { parseOrRefuse, reason } from '../../parse-or-refuse.ts';
+import { batchId } from '../../public-id.ts';
 
 /** Below the usual time-outs of clients and proxies; who has more to cancel asks again. */
 export const bulkCancelBudgetMs = 10_000;
 
 export const body = z
   .strictObject({
-    batchId: z
-      .string({ error: 'must be a string' })
-      .regex(publicIdPattern, 'must be the id of a batch')
-      .optional(),
+    batchId: batchId.optional(),
     source: z
       .string({ error: 'must be a string' })
       .min(1, 'must not be empty')

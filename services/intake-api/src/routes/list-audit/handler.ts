@@ -3,11 +3,11 @@ import { z } from 'zod';
 import type { RecordedEntry } from '@diq/queue/audit-log.ts';
 import type { AppParts } from '../../app-parts.ts';
 import { pageLimit, parseOrRefuse } from '../../parse-or-refuse.ts';
-import { positionCursor, writePosition } from '../../position-cursor.ts';
+import { positionCursor, streamPosition, writePosition } from '../../position-cursor.ts';
 
 export const query = z.strictObject({
   limit: pageLimit(500),
-  cursor: positionCursor(/^\d{1,16}-\d{1,20}$/).optional(),
+  cursor: positionCursor(streamPosition).optional(),
 });
 
 /** `GET /v1/audit`: who cancelled, changed, moved, retried, paused and resumed what, when and why; newest first. */

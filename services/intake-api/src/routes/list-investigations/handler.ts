@@ -3,22 +3,22 @@ import { z } from 'zod';
 import { machineId } from '@diq/contracts/machine-id.ts';
 import { requestStatuses } from '@diq/contracts/status.ts';
 import type { AppParts } from '../../app-parts.ts';
-import { publicIdPattern } from '../../find-or-refuse.ts';
 import { pageLimit, parseOrRefuse } from '../../parse-or-refuse.ts';
-import { positionCursor, writePosition } from '../../position-cursor.ts';
+import { batchPosition, positionCursor, requestPosition, writePosition } from '../../position-cursor.ts';
+import { batchId } from '../../public-id.ts';
 
 const once = { error: 'must be given once' };
 
 const shape = {
   status: z.enum(requestStatuses, { error: `must be one of ${requestStatuses.join(', ')}` }).optional(),
   machineId: machineId.optional(),
-  batchId: z.string(once).regex(publicIdPattern, 'must be the id of a batch').optional(),
+  batchId: batchId.optional(),
   source: z.string(once).min(1, 'must not be empty').max(128, 'must have at most 128 characters').optional(),
   limit: pageLimit(500),
 };
 /** Within a batch requests are found by their place, everywhere else by their id. */
-export const query = z.strictObject({ ...shape, cursor: positionCursor(publicIdPattern).optional() });
-const queryInBatch = z.strictObject({ ...shape, cursor: positionCursor(/^(?:-1|\d{1,5})$/).optional() });
+export const query = z.strictObject({ ...shape, cursor: positionCursor(requestPosition).optional() });
+const queryInBatch = z.strictObject({ ...shape, cursor: positionCursor(batchPosition).optional() });
 
 /**
  * `GET /v1/investigations`: requests that fit, newest first, in pages that new arrivals do not shift. A page looks at a
