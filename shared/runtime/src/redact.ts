@@ -46,7 +46,12 @@ export function redactUrl(url: string): string {
   return parsed.href;
 }
 
-/** Text without the credentials that can be told by their form: in a URL, after `Bearer`, in a body, a JWT. */
+/**
+ * Text without the credentials that can be told by their form: in a URL, after `Bearer`, in a body, a JWT.
+ *
+ * Callers choose the text, so each expression has to be linear: a run of characters is tried from its beginning alone
+ * (the lookbehinds), and a JWT's other two parts are looked for before the place at which it begins.
+ */
 export function redactText(text: string): string {
   return (
     text
@@ -58,10 +63,10 @@ export function redactText(text: string): string {
       )
       // The same as JSON, also where the JSON is itself inside a JSON string.
       .replace(
-        /(\\*"(?:client_secret|client_assertion|access_token|refresh_token|id_token|password)\\*"\s*:\s*\\*")[^"\\]+/gi,
+        /((?<!\\)\\*"(?:client_secret|client_assertion|access_token|refresh_token|id_token|password)\\*"\s*:\s*\\*")[^"\\]+/gi,
         `$1${redacted}`,
       )
-      .replace(/eyJ[\w-]{8,}\.[\w-]+\.[\w-]*/g, redacted)
+      .replace(/(?<![\w-])(?=[\w-]+\.[\w-]+\.)([\w-]*?)eyJ[\w-]{8,}\.[\w-]+\.[\w-]*/g, `$1${redacted}`)
   );
 }
 

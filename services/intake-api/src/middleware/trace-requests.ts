@@ -34,9 +34,9 @@ export function traceRequests(tracing: Tracing): RequestHandler {
   };
 }
 
-/** Kept and passed on, so a credential that got into `tracestate` is not. */
+/** Kept and passed on, so a credential that got into `tracestate` is not. Nothing is searched before its length is known. */
 function sentContext(request: Request): TraceContext | undefined {
-  const state = request.get('tracestate');
-  const isHarmless = state === undefined || redactText(state) === state;
-  return parseTraceContext(request.get('traceparent'), isHarmless ? state : undefined);
+  const sent = parseTraceContext(request.get('traceparent'), request.get('tracestate'));
+  if (sent?.tracestate === undefined || redactText(sent.tracestate) === sent.tracestate) return sent;
+  return { traceparent: sent.traceparent };
 }
