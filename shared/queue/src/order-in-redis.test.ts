@@ -142,6 +142,20 @@ describe('the order in Redis', () => {
     assert.equal(await redis.client.zscore(keys.turns('medium'), 'one'), turn);
   });
 
+  it('takes the turn of the caller who has lifted a dispatch, and else of the one who asked first', async () => {
+    const shared = machine(machines++);
+    await arrive({ machineId: shared, priority: 'low' }, arrivedAtMs, 'patient');
+    await arrive({ machineId: shared, priority: 'high' }, arrivedAtMs, 'urgent');
+    await arrive({ priority: 'low' }, arrivedAtMs, 'third');
+    await begin();
+    await begin();
+    const turnOf = async (priority: string, caller: string) =>
+      Number(await redis.client.zscore(keys.turns(priority), caller));
+    assert.ok((await turnOf('high', 'urgent')) > arrivedAtMs);
+    assert.ok((await turnOf('low', 'third')) > arrivedAtMs);
+    assert.equal(await turnOf('low', 'patient'), 0);
+  });
+
   it('leaves nothing of its turns when nothing waits', async () => {
     for (const caller of ['one', 'other']) await arrive({ source: 'soar' }, arrivedAtMs, caller);
     await begin();

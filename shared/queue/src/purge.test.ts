@@ -101,13 +101,17 @@ describe('deleting what has ended', () => {
   it('deletes what ended before a time, and nothing that ended later', async () => {
     const early = await accept(2, 'soar');
     await end(early);
+    const both = await accept(2, 'soar');
+    await end({ ...both, accepted: both.accepted.slice(0, 1) });
     const [seconds, microseconds] = await redis.client.time();
     const betweenMs = Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000);
     const later = await accept(2, 'soar');
     while (Date.now() <= betweenMs) await new Promise(setImmediate);
     await end(later);
+    await end({ ...both, accepted: both.accepted.slice(1) });
     const done = await purge({ endedBefore: new Date(betweenMs).toISOString() });
-    assert.deepEqual(done, { requests: 2, batches: 1, remaining: false });
+    assert.deepEqual(done, { requests: 3, batches: 1, remaining: false });
+    assert.equal((await store.reader.findBatch(both.batchId))?.isComplete, true);
     assert.equal((await store.reader.findBatch(later.batchId))?.counts.cancelled, 2);
   });
 

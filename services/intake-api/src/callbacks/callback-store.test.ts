@@ -108,6 +108,17 @@ describe('the store of callbacks', () => {
       assert.ok(elapsedMs < 6_000, `${elapsedMs} ms`);
     });
 
+    it('lets the caller go first that was served less lately, where two have the same turn', async () => {
+      const store = open({ limit: 1, windowMs: 150 });
+      const ask = (name: string, caller: string) => store.takeTurn('soar.example', name, 0, caller);
+      assert.equal(await ask('many-0', 'many'), 0);
+      const waits = [await ask('many-1', 'many'), await ask('few-0', 'few')];
+      await delay(Math.max(...waits) + 1);
+      assert.ok((await ask('many-1', 'many')) > 0, 'it was served just before');
+      assert.equal(await ask('few-0', 'few'), 0);
+      await call(store, 'many-1', { caller: 'many' });
+    });
+
     it('does not wait for a caller whose callback does not come', async () => {
       const store = open({ limit: 1, windowMs: 100 });
       await store.takeTurn('soar.example', 'a', 0, 'one');

@@ -143,9 +143,6 @@ local function open_dispatch(dispatch_id, machine_id, request_id, class, flow, n
   local rank = rank_of(class, tag)
   local fields = { 'state', 'waiting', 'machine', machine_id, 'first', request_id,
     'class', class, 'tag', tag, 'priority', rank, 'createdAt', arrived_at }
-  if order.intervalMs > 0 then
-    append(fields, 'flow', flow)
-  end
   if not_after ~= '' then
     append(fields, 'notAfter', not_after)
   end

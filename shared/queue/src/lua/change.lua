@@ -77,8 +77,8 @@ elseif urgency[best] > urgency[class] then
   take_turn(best, flow, new_tag, arrived_at)
   add_waiting(class, -1)
   add_waiting(best, 1)
-  redis.call('HSET', dispatch_key, 'class', best, 'tag', new_tag, 'flow', flow)
-  redis.call('HDEL', dispatch_key, 'passed', 'steppedTo')
+  redis.call('HSET', dispatch_key, 'class', best, 'tag', new_tag)
+  note_whose_turn(dispatch_key, flow)
   if redis.call('HEXISTS', dispatch_key, 'head') == 0 then
     redis.call('HSET', dispatch_key, 'priority', rank_of(best, new_tag))
   end

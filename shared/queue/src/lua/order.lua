@@ -104,10 +104,22 @@ local function begin_anew(class, arrived_at)
   line.begun, line.callers = arrived_at, {}
 end
 
+-- Returns  caller and source
+local function parts_of(flow)
+  local at = string.find(flow, '\0', 1, true) or #flow + 1
+  return string.sub(flow, 1, at - 1), string.sub(flow, at + 1)
+end
+
+-- A dispatch uses the turns of whoever asked for its first request, unless it has another caller's place.
+local function note_whose_turn(dispatch_key, flow)
+  local name = parts_of(flow)
+  redis.call('HSET', dispatch_key, 'turnOf', name)
+  redis.call('HDEL', dispatch_key, 'passed', 'steppedTo')
+end
+
 -- What is known of a flow's caller in this line, and the flow's source.
 local function caller_of(class, flow, arrived_at)
-  local at = string.find(flow, '\0', 1, true) or #flow + 1
-  local name, source = string.sub(flow, 1, at - 1), string.sub(flow, at + 1)
+  local name, source = parts_of(flow)
   local line = line_of(class)
   local caller = line.callers[name]
   if not caller then
@@ -216,8 +228,7 @@ local function lift(dispatch_id, class, flow, arrived_at)
     redis.call('HSET', dispatch_key, 'class', new_class, 'tag', new_tag, 'priority', rank)
   end
   if is_before and order.intervalMs > 0 then
-    redis.call('HSET', dispatch_key, 'flow', flow)
-    redis.call('HDEL', dispatch_key, 'passed', 'steppedTo')
+    note_whose_turn(dispatch_key, flow)
   end
   if new_class ~= old_class and state == 'waiting' then
     add_waiting(old_class, -1)

@@ -24,13 +24,13 @@ end
 -- Returns  its class, tag and caller, the tag that its caller's turn has, whether it has that turn; nil for one that is drawn as it stands:
 --          by an operator's word, because it has its turn already, or because it is corrupt or has ended
 local function read(dispatch_id)
-  local state, class, tag, flow, head, has_passed, stepped_to = unpack(redis.call('HMGET',
-    space .. ':dispatch:' .. dispatch_id, 'state', 'class', 'tag', 'flow', 'head', 'passed', 'steppedTo'))
+  local state, class, tag, turn_of, first, head, has_passed, stepped_to = unpack(redis.call('HMGET',
+    space .. ':dispatch:' .. dispatch_id, 'state', 'class', 'tag', 'turnOf', 'first', 'head', 'passed', 'steppedTo'))
   tag = tonumber(tag)
-  if state ~= 'waiting' or not flow or not tag or not urgency[class] or head or has_passed then
+  if state ~= 'waiting' or not first or not tag or not urgency[class] or head or has_passed then
     return nil
   end
-  local caller = string.sub(flow, 1, (string.find(flow, '\0', 1, true) or #flow + 1) - 1)
+  local caller = turn_of or caller_of_request(space .. ':request:' .. first)
   local turn = tonumber(redis.call('ZSCORE', turns_key_of(class), caller) or 0)
   return class, tag, caller, turn, tonumber(stepped_to) == turn or tag >= turn - order.stepMs
 end

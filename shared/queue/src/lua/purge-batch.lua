@@ -4,10 +4,8 @@
 -- ARGV  1 time (ms) by which it must have been complete, or ''
 --
 -- Returns  1 if it was deleted, else 0
-local accepting, queued, dispatching, completed = unpack(
-  redis.call('HMGET', KEYS[1], 'accepting', 'queued', 'dispatching', 'completedAt'))
-if accepting or not completed or (tonumber(queued) or 0) > 0 or (tonumber(dispatching) or 0) > 0
-  or (ARGV[1] ~= '' and tonumber(completed) > tonumber(ARGV[1])) then
+local completed = redis.call('HGET', KEYS[1], 'completedAt')
+if not completed or (ARGV[1] ~= '' and tonumber(completed) > tonumber(ARGV[1])) then
   return 0
 end
 redis.call('UNLINK', KEYS[1], KEYS[2])
