@@ -89,7 +89,7 @@ function judgeWindows({ calls, limit, windowMs }: Evidence): Violation[] {
  * The comment of a call is that of the first request of its dispatch, and no other request has the same. So calls with
  * one comment are calls for one intent, even when everything in Redis is gone. Proven for each: at most one made an
  * investigation; and a call follows another only if that one was answered, made none, and was either not let in (401,
- * 403, 429) or failed (5xx) so long ago that Defender would show it. A lost answer says nothing, so nothing may follow
+ * 403, 429, or what a gateway or an absent route answers) or failed (5xx) so long ago that Defender would show it. A lost answer says nothing, so nothing may follow
  * it, whether or not an investigation was made; and any other answer is an end.
  * Not proven for calls that broke off before their comment had arrived; those made no investigation.
  */
@@ -202,7 +202,7 @@ function byComment(calls: readonly WireCall[]): Map<string, WireCall[]> {
   return groups;
 }
 
-const notLetIn = new Set<WireCall['status']>([401, 403, 429]);
+const notLetIn = new Set<WireCall['status']>([302, 401, 403, 405, 410, 429, 431]);
 
 function mayFollow(earlier: WireCall | undefined, call: WireCall, graceMs: number): boolean {
   if (earlier === undefined) return true;

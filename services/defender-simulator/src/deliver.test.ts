@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 
+import { retiredForms, unusableForms } from './absent-endpoint.ts';
+
 import {
   machineId,
   type OpenSimulator,
@@ -148,6 +150,37 @@ describe('scripted faults', () => {
       assert.deepEqual([call.status, call.counted, await made()], ['reset', true, count]);
     });
   }
+
+  it('retired and unusable: answer as a call that is no longer offered, or no API at all, and make nothing', async () => {
+    const seen = [];
+    for (const action of [
+      ...retiredForms.map((form) => ({ kind: 'retired', form })),
+      ...unusableForms.map((form) => ({ kind: 'unusable', form })),
+    ]) {
+      await script(action);
+      const { status, text, headers } = await simulator.start(token);
+      seen.push([
+        status,
+        /^text\/html/.test(headers['content-type'] ?? ''),
+        /"code":"(\w+)"/.exec(text)?.[1],
+      ]);
+    }
+    assert.deepEqual(seen, [
+      [410, false, undefined],
+      [404, false, 'NotFound'],
+      [403, false, 'DisabledFeature'],
+      [400, false, 'BadRequest'],
+      [404, false, 'NotFound'],
+      [400, true, undefined],
+      [403, true, undefined],
+      [404, true, undefined],
+      [431, true, undefined],
+      [302, true, undefined],
+      [405, false, undefined],
+      [400, false, 'SomethingNobodyDocumented'],
+    ]);
+    assert.equal(await made(), 0);
+  });
 
   it('broken-body: cuts the connection in the middle of the answer', async () => {
     await script({ kind: 'broken-body', form: 'truncated' });

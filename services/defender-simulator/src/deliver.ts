@@ -1,5 +1,6 @@
 import type { Request, Response } from 'express';
 
+import { retiredReply, unusableReply } from './absent-endpoint.ts';
 import type { ArrivalStatus } from './arrival-log.ts';
 import type { Connections } from './connections.ts';
 import type { FaultAction } from './fault-plan.ts';
@@ -57,6 +58,12 @@ export function createDeliver(connections: Connections, holds: Holds): Deliver {
         if (action.when === 'after') answer.perform();
         answer.decided('reset');
         return connections.reset(res);
+      }
+      case 'retired':
+      case 'unusable': {
+        const reply = action.kind === 'retired' ? retiredReply(action.form) : unusableReply(action.form);
+        answer.decided(reply.status);
+        return sendReply(req, res, reply);
       }
       case 'broken-body': {
         const reply = answer.perform();

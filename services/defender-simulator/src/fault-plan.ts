@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { retiredForms, unusableForms } from './absent-endpoint.ts';
 import { entraErrorCodes } from './entra-errors.ts';
 
 const madeFlag = z.boolean().default(false);
@@ -20,6 +21,8 @@ const action = z.discriminatedUnion('kind', [
     kind: z.literal('broken-body'),
     form: z.enum(['truncated', 'not-json', 'no-value', 'byte-order-mark', 'odd-rows']),
   }),
+  z.strictObject({ kind: z.literal('retired'), form: z.enum(retiredForms) }),
+  z.strictObject({ kind: z.literal('unusable'), form: z.enum(unusableForms) }),
   z.strictObject({ kind: z.literal('token-refused'), error: z.enum(entraErrorCodes) }),
 ]);
 

@@ -1,10 +1,15 @@
 import type { BatchTailReader } from '@diq/queue/batch-tail.ts';
 import type { StoredBatch } from '@diq/queue/read-requests.ts';
 import type { LedgerView } from '@diq/quota/ledger-replies.ts';
-import { forecastStartMs } from './forecast-start.ts';
+import { forecastStartMs, startNotBeforeMs } from './forecast-start.ts';
 
-/** When the last of a batch's calls is expected to start, in ms, and in how long; `undefined` where nobody can say. */
-export type ForecastCompletion = (batch: StoredBatch) => Promise<{ atMs: number; inMs: number } | undefined>;
+/**
+ * When the last of a batch's calls is expected to start, in ms, or before when none starts where that is all that can be
+ * said, and in how long; `undefined` where nobody can say either.
+ */
+export type ForecastCompletion = (batch: StoredBatch) => Promise<Completion | undefined>;
+
+export type Completion = { inMs: number } & ({ atMs: number } | { notBeforeMs: number });
 
 interface ForecastCompletionDeps {
   tail: BatchTailReader;
@@ -21,6 +26,8 @@ export function createForecastCompletion({ tail, lookAtLedger }: ForecastComplet
     const { nowMs } = view;
     if (lastPosition === 0) return { atMs: nowMs, inMs: 0 };
     const startMs = lastPosition === undefined ? undefined : forecastStartMs(view, lastPosition);
-    return startMs === undefined ? undefined : { atMs: startMs, inMs: startMs - nowMs };
+    if (startMs !== undefined) return { atMs: startMs, inMs: startMs - nowMs };
+    const notBeforeMs = startNotBeforeMs(view);
+    return notBeforeMs === undefined ? undefined : { notBeforeMs, inMs: notBeforeMs - nowMs };
   };
 }

@@ -1,7 +1,9 @@
 import type { Pause } from '@diq/queue/queue-pause.ts';
 import { freeSlots, nextSlotAtMs } from '@diq/quota/forecast.ts';
 import type { SlotInUse } from '@diq/quota/ledger-replies.ts';
+import { describeHold } from './describe-hold.ts';
 import { describePause } from './describe-pause.ts';
+import { startNotBeforeMs } from './forecast-start.ts';
 import { isoTime } from './iso-time.ts';
 import { drainedAtMs, oldestWaitSeconds } from './queue-state.ts';
 import type { QueueState } from './queue-state.ts';
@@ -16,7 +18,7 @@ export function describeQuota(state: QueueState, pause: Pause | undefined, opera
     used: slotsInUse.length,
     remaining: freeSlots(state.view),
     nextSlotAt: isoTime(nextSlotAtMs(state.view)) ?? null,
-    hold: hold ? { until: isoTime(hold.untilMs) ?? null, reason: hold.reason } : null,
+    hold: hold ? describeHold(hold) : null,
     pause: describePause(pause),
     slots: slotsInUse.map(describeSlot),
     queue: describeQueue(state),
@@ -36,11 +38,13 @@ function describeSlot({ freeAtMs, call }: SlotInUse) {
 
 function describeQueue(state: QueueState) {
   const { counts, waitingDispatches } = state.backlog;
+  const boundMs = startNotBeforeMs(state.view);
   const drainMs = waitingDispatches === 0 ? undefined : drainedAtMs(state);
   return {
     queued: counts.queued,
     dispatching: counts.dispatching,
     oldestWaitSeconds: oldestWaitSeconds(state),
     expectedDrainAt: drainMs === undefined ? null : (isoTime(drainMs) ?? null),
+    startNotBefore: boundMs === undefined ? null : (isoTime(boundMs) ?? null),
   };
 }

@@ -1,7 +1,7 @@
 import type { RequestDocument } from '@diq/contracts/request-document.ts';
 import type { PlacedRequest } from '@diq/queue/stored-request.ts';
 import type { LedgerView } from '@diq/quota/ledger-replies.ts';
-import { forecastStartMs } from './forecast-start.ts';
+import { forecastStartMs, startNotBeforeMs } from './forecast-start.ts';
 import { isoTime } from './iso-time.ts';
 
 /** A request as it is told, and in how long its call is expected; `undefined` where nobody can say or none will come. */
@@ -23,13 +23,25 @@ export function createDescribeRequest({ lookAtLedger }: DescribeRequestDeps): De
   return async ({ document, position }) => {
     if (document.status !== 'queued' || position === undefined) return { document, startsInMs: undefined };
     const view = await lookAtLedger();
-    const startAtMs = notBefore(Date.parse(document.createdAt), forecastStartMs(view, position));
-    const expectedStartAt = startAtMs === undefined ? undefined : isoTime(startAtMs);
+    const arrivedAtMs = Date.parse(document.createdAt);
+    const startAtMs = notBefore(arrivedAtMs, forecastStartMs(view, position));
+    const boundMs = notBefore(arrivedAtMs, startNotBeforeMs(view));
+    const knownMs = startAtMs ?? boundMs;
     return {
-      document: { ...document, position, ...(expectedStartAt === undefined ? {} : { expectedStartAt }) },
-      startsInMs: startAtMs === undefined ? undefined : startAtMs - view.nowMs,
+      document: {
+        ...document,
+        position,
+        ...timeAs('expectedStartAt', startAtMs),
+        ...timeAs('startNotBefore', boundMs),
+      },
+      startsInMs: knownMs === undefined ? undefined : knownMs - view.nowMs,
     };
   };
+}
+
+function timeAs(name: 'expectedStartAt' | 'startNotBefore', timeMs: number | undefined) {
+  const time = timeMs === undefined ? undefined : isoTime(timeMs);
+  return time === undefined ? {} : { [name]: time };
 }
 
 /** Arrival is told by the clock of the intake that took it, which may be a little ahead of Redis'. */

@@ -88,7 +88,7 @@ function createStateGauges(registers: Registry[]) {
   );
   const drain = gauge(
     'diq_queue_drain_seconds',
-    'Time until what waits now will have started; +Inf during a hold without end. Rising: the backlog grows.',
+    'Time until what waits now will have started; +Inf during a hold whose end is not known. Rising: the backlog grows.',
   );
   const limit = gauge(
     'diq_quota_limit',

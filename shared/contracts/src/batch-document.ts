@@ -19,6 +19,12 @@ export const batchDocument = z
       .datetime()
       .nullable()
       .describe('When its last call is expected to start; null when completed, or while nobody can say.'),
+    startNotBefore: z.iso
+      .datetime()
+      .optional()
+      .describe(
+        'While a hold of unknown length is on, in place of `expectedCompletionAt`: none of its queued requests starts before.',
+      ),
     callback: callbackState.optional().describe('Of the batch itself, not of its requests.'),
   })
   .meta({ id: 'Batch', description: 'Requests that were posted together.' });

@@ -56,6 +56,11 @@ export const requestDocument = z
       .describe(
         'By the present state of quota, hold and order; more urgent arrivals move it back. Only while queued.',
       ),
+    startNotBefore: time
+      .optional()
+      .describe(
+        'While a hold of unknown length is on, in place of `expectedStartAt`: nothing starts before this time, and nobody can say when after it. Only while queued.',
+      ),
     position: z.int().positive().optional().describe('1 is next. Only while queued.'),
     warning: deadlineWarning.optional().describe('Only in the answer that accepts the request.'),
     dispatchedAt: time.optional(),

@@ -5,6 +5,7 @@ import { defenderOddRows } from './defender-odd-rows.ts';
 import { defenderResets } from './defender-resets.ts';
 import { defenderSlow } from './defender-slow.ts';
 import { defenderThrottles } from './defender-throttles.ts';
+import { endpointUnusable } from './endpoint-unusable.ts';
 import { intakeKilled } from './intake-killed.ts';
 import { intakeStopped } from './intake-stopped.ts';
 import { ledgerErased } from './ledger-erased.ts';
@@ -17,6 +18,7 @@ import { redisStalled } from './redis-stalled.ts';
 import { redisUnreachable } from './redis-unreachable.ts';
 import { ticketHeldTwice } from './ticket-held-twice.ts';
 import { tokenEndpointDown } from './token-endpoint-down.ts';
+import { tokenUnsendable } from './token-unsendable.ts';
 import { tokensRevoked } from './tokens-revoked.ts';
 import { workerClockAhead } from './worker-clock-ahead.ts';
 import { workerClockBehind } from './worker-clock-behind.ts';
@@ -35,6 +37,7 @@ export const allFaults: readonly Fault[] = [
   defenderResets,
   defenderSlow,
   defenderThrottles,
+  endpointUnusable,
   intakeKilled,
   intakeStopped,
   ledgerErased,
@@ -47,6 +50,7 @@ export const allFaults: readonly Fault[] = [
   redisUnreachable,
   ticketHeldTwice,
   tokenEndpointDown,
+  tokenUnsendable,
   tokensRevoked,
   workerClockAhead,
   workerClockBehind,

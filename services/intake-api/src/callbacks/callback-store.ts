@@ -106,6 +106,6 @@ async function newsOfRequest(reader: Reader, id: string): Promise<CallbackNews |
 async function newsOfBatch(reader: Reader, id: string): Promise<CallbackNews | undefined> {
   const batch = await reader.findBatch(id);
   if (!batch?.callback || !batch.isComplete) return undefined;
-  const { callback: _, ...data } = batchDocument(batch, null);
+  const { callback: _, ...data } = batchDocument(batch, undefined);
   return { ...batch.callback, type: 'batch.completed', data, caller: batch.caller };
 }

@@ -123,8 +123,8 @@ export function createStateFeed(options: StateFeedOptions): StateFeed {
 /** The same for two documents of which the later one tells nothing but that time has passed. */
 function fingerprintOf(document: StateDocument): string {
   const { now: _now, nextSlotAt, queue, ...rest } = document;
-  const { oldestWaitSeconds: _oldestWaitSeconds, expectedDrainAt, ...counts } = queue;
+  const { oldestWaitSeconds: _oldestWaitSeconds, expectedDrainAt, startNotBefore, ...counts } = queue;
   // While a slot is free, the next one is always now, and what is reckoned from it moves on.
-  const expected = document.remaining > 0 ? [] : [nextSlotAt, expectedDrainAt];
+  const expected = document.remaining > 0 ? [] : [nextSlotAt, expectedDrainAt, startNotBefore];
   return JSON.stringify([rest, counts, expected]);
 }

@@ -2,7 +2,6 @@ import type { RequestHandler } from 'express';
 import type { AppParts } from '../../app-parts.ts';
 import { batchDocument } from '../../batch-document.ts';
 import { findBatchOrRefuse } from '../../find-or-refuse.ts';
-import { isoTime } from '../../iso-time.ts';
 import { retryAfterSeconds } from '../../retry-after.ts';
 
 /**
@@ -17,6 +16,6 @@ export function getBatch({
     const batch = await findBatchOrRefuse(reader, request.params['id']);
     const expected = await forecastCompletion(batch);
     if (!batch.isComplete) response.set('Retry-After', retryAfterSeconds(expected?.inMs));
-    response.json(batchDocument(batch, expected === undefined ? null : (isoTime(expected.atMs) ?? null)));
+    response.json(batchDocument(batch, expected));
   };
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { BatchDocument } from '@diq/contracts/batch-document.ts';
 import { requestDocument } from '@diq/contracts/request-document.ts';
 import type { RequestDocument } from '@diq/contracts/request-document.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
@@ -120,5 +121,26 @@ describe('GET /v1/investigations/{id} while slots are kept for critical requests
     };
     const response = await intake.get(`/v1/investigations/${id}`).expect(200);
     assert.equal(response.headers['retry-after'], '600');
+  });
+});
+
+describe('GET /v1/investigations/{id} and its batch while nobody knows how long a hold lasts', () => {
+  const intake = useIntake(useEmbeddedRedis());
+
+  it('tell no time but the one before which nothing starts', async () => {
+    const posted = await intake.post('/v1/batches', { requests: [item(1), item(2)] }).expect(202);
+    const { id: batchId, items } = posted.body as { id: string; items: { id: string }[] };
+    const length = { firstMs: 600_000, longestMs: 600_000 };
+    const { untilMs } = await intake.ledger.holdGrowing('not_allowed', length);
+    const startNotBefore = new Date(untilMs).toISOString();
+
+    const request = (await intake.get(`/v1/investigations/${items[1]?.id}`).expect(200))
+      .body as RequestDocument;
+    assert.deepEqual(
+      [request.position, request.expectedStartAt, request.startNotBefore],
+      [2, undefined, startNotBefore],
+    );
+    const batch = (await intake.get(`/v1/batches/${batchId}`).expect(200)).body as BatchDocument;
+    assert.deepEqual([batch.expectedCompletionAt, batch.startNotBefore], [null, startNotBefore]);
   });
 });

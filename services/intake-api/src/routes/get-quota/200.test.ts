@@ -28,7 +28,7 @@ describe('GET /v1/quota', () => {
       hold: null,
       pause: null,
       slots: [],
-      queue: { queued: 0, dispatching: 0, oldestWaitSeconds: 0, expectedDrainAt: null },
+      queue: { queued: 0, dispatching: 0, oldestWaitSeconds: 0, expectedDrainAt: null, startNotBefore: null },
     });
   });
 
@@ -70,14 +70,38 @@ describe('GET /v1/quota', () => {
     assert.deepEqual((await get())['hold'], {
       until: new Date(untilMs).toISOString(),
       reason: 'unreachable',
+      detail:
+        'No connection to Defender can be made. Check name resolution, firewall, proxy and certificates.',
+      runbook: 'docs/runbook.md#holdactivetoolong',
     });
   });
 
   it('tells no end of a hold that has none', async () => {
     await intake.ledger.hold('paused', Number.MAX_SAFE_INTEGER / 2);
     const { hold, queue } = await get();
-    assert.deepEqual(hold, { until: null, reason: 'paused' });
-    assert.equal(queue['expectedDrainAt'], null);
+    const { until, reason } = hold as Record<string, unknown>;
+    assert.deepEqual([until, reason], [null, 'paused']);
+    assert.deepEqual([queue['expectedDrainAt'], queue['startNotBefore']], [null, null]);
+  });
+});
+
+describe('GET /v1/quota while nobody knows how long a hold lasts', () => {
+  const intake = useIntake(useEmbeddedRedis());
+
+  it('tells of a hold of unknown length what was answered, and no time but the one before which nothing starts', async () => {
+    await intake.post('/v1/investigations', item(1)).expect(202);
+    const length = { firstMs: 60_000, longestMs: 60_000 };
+    const met = { httpStatus: 404, code: 'NotFound' };
+    const { untilMs } = await intake.ledger.holdGrowing('endpoint_unusable', length, met);
+    const { hold, queue } = (await intake.get('/v1/quota').expect(200)).body as Quota;
+    assert.deepEqual(hold, {
+      until: iso(untilMs),
+      reason: 'endpoint_unusable',
+      detail:
+        'What answers is not the Defender API. Check DEFENDER_BASE_URL, DEFENDER_OPERATION, and gateways and proxies in between. Last answer: HTTP 404, NotFound.',
+      runbook: 'docs/runbook.md#endpointunusable',
+    });
+    assert.deepEqual([queue['expectedDrainAt'], queue['startNotBefore']], [null, iso(untilMs)]);
   });
 });
 

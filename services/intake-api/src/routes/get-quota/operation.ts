@@ -22,9 +22,14 @@ const quota = z
     remaining: z.int().nonnegative(),
     nextSlotAt: time.nullable().describe('When the next call may be made; null while nobody can say.'),
     hold: z
-      .strictObject({ until: time.nullable(), reason: z.enum(holdReasons) })
+      .strictObject({
+        until: time.nullable().describe('At the least; null for a hold that an operator has to end.'),
+        reason: z.enum(holdReasons),
+        detail: z.string().describe('What to check, and what Defender answered last.'),
+        runbook: z.string().describe('Where the documentation says what to do.'),
+      })
       .nullable()
-      .describe('Why nobody may call now, although a slot may be free.'),
+      .describe('Why no call may be made now, although a slot may be free.'),
     pause: pause.nullable().describe('By an operator.'),
     slots: z.array(slot).describe('Those in use.'),
     queue: z.strictObject({
@@ -34,6 +39,9 @@ const quota = z
       expectedDrainAt: time
         .nullable()
         .describe('When the last that waits starts; null if none waits or nobody can say.'),
+      startNotBefore: time
+        .nullable()
+        .describe('While a hold of unknown length is on: no call starts before. Null otherwise.'),
     }),
   })
   .meta({ id: 'Quota', description: 'What may be called, what is in the way, and how much there is to do.' });

@@ -1,7 +1,7 @@
 import { html } from './lit-html.js';
 import { counted } from './wording.js';
 
-/** @typedef {import('@diq/contracts/request-document.ts').RequestDocument & { position?: number, expectedStartAt?: string }} Request */
+/** @typedef {import('@diq/contracts/request-document.ts').RequestDocument & { position?: number, startNotBefore?: string, expectedStartAt?: string }} Request */
 /** @typedef {{ kind: 'none' } | { kind: 'asking' } | { kind: 'fault', text: string } | { kind: 'found', requests: Request[], isCut: boolean }} Result */
 
 const machinePattern = /^(?:[0-9a-f]{32}|[0-9a-f]{40})$/;
@@ -151,6 +151,7 @@ function requestView(request) {
     ['Asked', timeView(request.createdAt)],
     ['Place in the queue', request.position],
     ['Expected start', timeView(request.expectedStartAt)],
+    ['Not before', timeView(request.startNotBefore)],
     ['Called', timeView(request.dispatchedAt)],
     ['Investigation', request.investigationId],
     ['Error', request.error?.message],

@@ -55,6 +55,12 @@ function holdView({ hold, pause }, nowMs) {
   return html`<section class="hold" aria-labelledby="hold-title">
     <h2 id="hold-title">${hold.reason === 'paused' ? 'Paused' : 'On hold'}</h2>
     <p>Nothing is called, because ${reasonView(hold.reason)}, ${until}.</p>
+    ${
+      hold.reason === 'paused'
+        ? ''
+        : html`<p>${hold.detail}</p>
+            <p>What to do: <code>${hold.runbook}</code></p>`
+    }
     ${pause ? html`<p>Paused by ${pause.by}${pause.reason ? html`: “${pause.reason}”` : ''}</p>` : ''}
   </section>`;
 }
@@ -146,7 +152,10 @@ function queueView({ queue, now }, nowMs) {
             queue.expectedDrainAt === null
               ? queue.queued === 0
                 ? 'nothing waits'
-                : 'not known'
+                : queue.startNotBefore === null
+                  ? 'not known'
+                  : html`not before
+                      <time datetime=${queue.startNotBefore}>${moment(queue.startNotBefore, nowMs)}</time>`
               : html`about
                   <time datetime=${queue.expectedDrainAt}>${moment(queue.expectedDrainAt, nowMs)}</time>`
           }

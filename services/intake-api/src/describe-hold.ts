@@ -1,0 +1,67 @@
+import { holdReasons } from '@diq/quota/ledger.ts';
+import type { Hold } from '@diq/quota/ledger-replies.ts';
+import { isoTime } from './iso-time.ts';
+
+type Reason = (typeof holdReasons)[number];
+
+/** By reason what to check, and the heading in docs/runbook.md that says what to do. A closed list: nothing of what servers say. */
+const advice: Readonly<Record<Reason, { detail: string; heading: string }>> = {
+  throttled: {
+    detail: 'Defender asked to wait. If slots were free, another program uses the quota of this application.',
+    heading: 'holdactivetoolong',
+  },
+  not_allowed: {
+    detail:
+      'Defender or a gateway in front of it refuses the application. Check its role Alert.ReadWrite.All, its consent, and proxies in between.',
+    heading: 'defenderauthenticationfailing',
+  },
+  no_token: {
+    detail: 'Entra ID gives no usable token. Check tenant, application, and its secret or certificate.',
+    heading: 'defenderauthenticationfailing',
+  },
+  endpoint_unusable: {
+    detail:
+      'What answers is not the Defender API. Check DEFENDER_BASE_URL, DEFENDER_OPERATION, and gateways and proxies in between.',
+    heading: 'endpointunusable',
+  },
+  retired: {
+    detail:
+      'Defender says that it no longer offers this call. Microsoft announced that for 2026-09-01 (MC1411577). Check the notice, and cancel what need not wait.',
+    heading: 'endpointretired',
+  },
+  unreachable: {
+    detail: 'No connection to Defender can be made. Check name resolution, firewall, proxy and certificates.',
+    heading: 'holdactivetoolong',
+  },
+  failing: {
+    detail: 'Defender answers with errors, or not in time. Check the service health of Microsoft 365.',
+    heading: 'defendercallsfailing',
+  },
+  paused: { detail: 'An operator paused the queue, and can resume it.', heading: 'queuepausedtoolong' },
+  cold_start: {
+    detail:
+      'The record of past calls was empty. Calls go on once it is known what was called within the last window.',
+    heading: 'after-a-cold-start',
+  },
+  failover: {
+    detail:
+      'Redis was restarted or failed over. Calls go on once all workers have reported the calls they remember.',
+    heading: 'after-a-failover',
+  },
+};
+
+/** A hold as callers are told of it: why, until when at the least, what was met last, and what to check. */
+export function describeHold(hold: Hold) {
+  const { untilMs, httpStatus, code } = hold;
+  const reason = holdReasons.find((known) => known === hold.reason);
+  const { detail, heading } = advice[reason ?? 'failing'];
+  const met = [httpStatus === undefined ? '' : `HTTP ${httpStatus}`, code ?? ''].filter(
+    (part) => part !== '',
+  );
+  return {
+    until: isoTime(untilMs) ?? null,
+    reason: hold.reason,
+    detail: met.length === 0 ? detail : `${detail} Last answer: ${met.join(', ')}.`,
+    runbook: `docs/runbook.md#${heading}`,
+  };
+}
