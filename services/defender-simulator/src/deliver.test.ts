@@ -161,7 +161,7 @@ describe('scripted faults', () => {
       const { status, text, headers } = await simulator.start(token);
       seen.push([
         status,
-        /^text\/html/.test(headers['content-type'] ?? ''),
+        (headers['content-type'] ?? '').startsWith('text/html'),
         /"code":"(\w+)"/.exec(text)?.[1],
       ]);
     }
