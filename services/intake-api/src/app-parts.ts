@@ -25,7 +25,7 @@ export interface AppParts {
   identify: IdentifyCaller | undefined;
   failedCredentials: FailedCredentials;
   /** Proxies in front of the service, whose `X-Forwarded-For` tells a caller's address. */
-  trustedProxies: number;
+  trustedProxies: readonly string[];
   /** `undefined`: callers may come as often as they like. */
   limitRate: RequestHandler | undefined;
   /** Who is signed in to the status page; `undefined` where everybody is let in. */

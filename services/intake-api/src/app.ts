@@ -19,7 +19,7 @@ import { createStatusRoutes } from './status-page/status-routes.ts';
 /** Middleware and routes in the order in which a request meets them: what is asked for most, first. */
 export function createApp(parts: AppParts): Express {
   const app = createStrictApp();
-  app.set('trust proxy', parts.trustedProxies);
+  app.set('trust proxy', [...parts.trustedProxies]);
 
   app.use(assignRequestId);
   app.use(logAccess(parts.logger));

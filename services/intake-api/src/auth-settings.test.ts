@@ -66,7 +66,9 @@ describe('the settings of who may call', () => {
     ['INTAKE_ENTRA_AUDIENCE', 'api://queue other'],
     ['INTAKE_ENTRA_AUTHORITY_HOST', 'http://localhost:8443'],
     ['INTAKE_ENTRA_AUTHORITY_HOST', 'login.microsoftonline.com'],
-    ['INTAKE_TRUSTED_PROXIES', '-1'],
+    ['INTAKE_TRUSTED_PROXIES', '1'],
+    ['INTAKE_TRUSTED_PROXIES', '10.0.0.0/33'],
+    ['INTAKE_TRUSTED_PROXIES', 'proxy.example'],
     ['INTAKE_MAX_REQUESTS_PER_MINUTE', 'many'],
     ['INTAKE_MAX_BACKLOG', '0'],
     ['INTAKE_MAX_DRAIN', 'a day'],
@@ -104,13 +106,16 @@ describe('the settings of who may call', () => {
       INTAKE_MAX_BACKLOG: '100',
       INTAKE_MAX_DRAIN: '4d',
       INTAKE_MAX_REQUESTS_PER_MINUTE: '0',
-      INTAKE_TRUSTED_PROXIES: '1',
+      INTAKE_TRUSTED_PROXIES: 'loopback, 10.1.0.0/16,2001:db8::/32',
     });
     assert.deepEqual(settings.backPressure, {
       maxBacklog: 100,
       maxBacklogOfCaller: 100,
       maxDrainMs: 4 * 86_400_000,
     });
-    assert.deepEqual([settings.maxRequestsPerMinute, settings.trustedProxies], [0, 1]);
+    assert.deepEqual(
+      [settings.maxRequestsPerMinute, settings.trustedProxies],
+      [0, ['loopback', '10.1.0.0/16', '2001:db8::/32']],
+    );
   });
 });

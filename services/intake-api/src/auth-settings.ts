@@ -4,6 +4,7 @@ import type { Env } from '@diq/runtime/read-settings.ts';
 import { apiKeys } from './api-keys.ts';
 import type { ApiKey } from './api-keys.ts';
 import type { EntraSettings } from './entra-tokens.ts';
+import { trustedProxies } from './trusted-proxies.ts';
 
 /** Who may call; `off` lets everybody in. */
 export type AuthSettings =
@@ -43,7 +44,7 @@ export function authShape(env: Env) {
     INTAKE_ENTRA_AUTHORITY_HOST: httpsUrl()
       .refine((url) => url.startsWith('https:'), 'not encrypted (expected https)')
       .prefault('https://login.microsoftonline.com'),
-    INTAKE_TRUSTED_PROXIES: wholeNumber({ max: 10 }).prefault('0'),
+    INTAKE_TRUSTED_PROXIES: trustedProxies().prefault(''),
     INTAKE_MAX_REQUESTS_PER_MINUTE: wholeNumber({ max: 1_000_000 }).prefault('600'),
   };
 }

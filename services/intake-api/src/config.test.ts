@@ -35,7 +35,7 @@ describe('the settings of the intake', () => {
       keySpace: 'diq:{0fbe4f1a-5e8a-4d4b-9a3c-0a1b2c3d4e5f/initiateInvestigation}',
       ledger: { limit: 5, windowMs: 3_600_000, callTimeoutMs: 30_000 },
       retentionMs: 30 * 86_400_000,
-      trustedProxies: 0,
+      trustedProxies: [],
       auditRetentionMs: 90 * 24 * 3_600_000,
       maxRequestsPerMinute: 600,
       order: defaultOrderRules,

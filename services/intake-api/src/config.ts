@@ -32,7 +32,7 @@ export interface IntakeSettings {
   host: string | undefined;
   auth: AuthSettings;
   /** Proxies in front of the service, whose `X-Forwarded-For` tells a caller's address. */
-  trustedProxies: number;
+  trustedProxies: readonly string[];
   /** 0: as many as a caller likes. */
   maxRequestsPerMinute: number;
   operation: OperationName;

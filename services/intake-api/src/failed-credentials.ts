@@ -3,20 +3,35 @@ import { ipKeyGenerator } from 'express-rate-limit';
 
 /** Notes who presents wrong credentials, so that nobody can try many of them. In the memory of this process. */
 export interface FailedCredentials {
-  /** For how long this one is not even looked at; 0 where it is. */
-  refuseForMs(address: string, credential: string): number;
-  noteFailure(address: string, credential: string): void;
-  noteSuccess(address: string, credential: string): void;
+  /**
+   * Counts a credential that is about to be looked at as a wrong one, until it turns out otherwise: many that come at
+   * once would all be looked at before the first is known to be wrong.
+   */
+  begin(address: string, credential: string): Trial | { readonly refusedForMs: number };
+}
+
+/** A credential that is being looked at; it ends in one of three ways. */
+export interface Trial {
+  /** It is good: it is looked at from this address from now on, whatever else comes from there. */
+  good(): void;
+  wrong(): void;
+  /** Nothing can be said of it at the moment. */
+  undecided(): void;
 }
 
 interface Failures {
   endsAtMs: number;
+  /** Of wrong credentials, and of those that are being looked at. */
   digests: Set<string>;
+  /** Of these, how many are being looked at. */
+  pending: number;
 }
 
 /** Different wrong credentials in one window; a client that repeats its own wrong one is no guesser. */
 const maxGuesses = 30;
 const windowMs = 60_000;
+/** A token is checked within moments. */
+const pendingRetryMs = 1_000;
 /** Addresses, and credentials known to be good, that are remembered; the oldest go first. */
 const maxRemembered = 10_000;
 
@@ -28,36 +43,51 @@ export function createFailedCredentials(nowMs: () => number = () => performance.
   const failures = new Map<string, Failures>();
   const good = new Set<string>();
 
-  function failuresOf(network: string): Failures | undefined {
+  function failuresOf(network: string): Failures {
     const found = failures.get(network);
-    return found && found.endsAtMs > nowMs() ? found : undefined;
+    if (found && found.endsAtMs > nowMs()) return found;
+    const fresh = { endsAtMs: nowMs() + windowMs, digests: new Set<string>(), pending: 0 };
+    failures.delete(network);
+    failures.set(network, fresh);
+    dropOldest(failures);
+    return fresh;
   }
 
   return {
-    refuseForMs(address, credential) {
-      if (failures.size === 0) return 0;
+    begin(address, credential) {
       const network = networkOf(address);
-      const found = failuresOf(network);
-      if (!found || found.digests.size < maxGuesses) return 0;
       const digest = digestOf(credential);
-      if (found.digests.has(digest) || good.has(`${network} ${digest}`)) return 0;
-      return found.endsAtMs - nowMs();
-    },
-    noteFailure(address, credential) {
-      const network = networkOf(address);
-      const found = failuresOf(network) ?? { endsAtMs: nowMs() + windowMs, digests: new Set() };
-      if (found.digests.size < maxGuesses) found.digests.add(digestOf(credential));
-      failures.delete(network);
-      failures.set(network, found);
-      dropOldest(failures);
-    },
-    noteSuccess(address, credential) {
-      const name = `${networkOf(address)} ${digestOf(credential)}`;
-      good.delete(name);
-      good.add(name);
-      dropOldest(good);
+      const name = `${network} ${digest}`;
+      const nothing = (): void => undefined;
+      if (good.has(name)) return { good: () => remember(name), wrong: nothing, undecided: nothing };
+      const found = failuresOf(network);
+      const isRepeated = found.digests.has(digest);
+      if (!isRepeated && found.digests.size >= maxGuesses) {
+        // Those that are being looked at may all be good.
+        return { refusedForMs: found.pending > 0 ? pendingRetryMs : found.endsAtMs - nowMs() };
+      }
+      found.digests.add(digest);
+      found.pending += 1;
+      const end = (isWrong: boolean): void => {
+        found.pending -= 1;
+        if (!isWrong && !isRepeated) found.digests.delete(digest);
+      };
+      return {
+        good() {
+          end(false);
+          remember(name);
+        },
+        wrong: () => end(true),
+        undecided: () => end(false),
+      };
     },
   };
+
+  function remember(name: string): void {
+    good.delete(name);
+    good.add(name);
+    dropOldest(good);
+  }
 }
 
 /** IPv6 by the network that one customer gets: its addresses are too many to be counted one by one. */

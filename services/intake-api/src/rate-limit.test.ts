@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { randomUUID } from 'node:crypto';
 import { requireRedisServer, startRedisServer } from '@diq/testing/redis-process.ts';
 import type { RedisServer } from '@diq/testing/redis-process.ts';
@@ -99,7 +101,8 @@ describe('wrong credentials from one address', () => {
 describe('the address that wrong credentials come from', () => {
   const redis = useEmbeddedRedis();
   const direct = useIntake(redis);
-  const proxied = useIntake(redis, { INTAKE_TRUSTED_PROXIES: '1' });
+  const proxied = useIntake(redis, { INTAKE_TRUSTED_PROXIES: 'loopback' });
+  const many = useIntake(redis);
 
   /** Wrong ones from one address, then a good one from another, both told by a header. */
   async function statusAfterGuesses(intake: typeof direct): Promise<number> {
@@ -112,6 +115,33 @@ describe('the address that wrong credentials come from', () => {
 
   it('is what the connection has, whatever a header says', async () => {
     assert.equal(await statusAfterGuesses(direct), 429);
+  });
+
+  it('is the connection where the header holds no address, and without the port where it names one', async () => {
+    const ask = (key: string, from: string) =>
+      proxied.anonymously().get('/v1/quota').set({ 'X-API-Key': key, 'X-Forwarded-For': from });
+    for (let i = 0; i < 30; i += 1) await ask(`odd-${i}`, `garbage-${i}`).expect(401);
+    await ask('odd-30', 'garbage-31').expect(429);
+    for (let i = 0; i < 30; i += 1) await ask(`port-${i}`, `192.0.2.1:${1_000 + i}`).expect(401);
+    await ask('port-30', '192.0.2.1').expect(429);
+    const lines = proxied.log.filter(({ msg }) => msg === 'request answered').map(({ client }) => client);
+    assert.ok(lines.includes('192.0.2.1'));
+    assert.ok(!lines.some((client) => String(client).includes('garbage')));
+  });
+
+  it('has 30 of 1,000 looked at that come in one write', async () => {
+    const { hostname, port } = new URL(many.url);
+    const socket = connect(Number(port), hostname);
+    const requests = Array.from(
+      { length: 1_000 },
+      (_, i) => `GET /v1/quota HTTP/1.1\r\nHost: x\r\nX-API-Key: guess-${i}\r\n\r\n`,
+    );
+    socket.end(requests.join(''));
+    const answers = await text(socket).catch(() => '');
+    const statuses = [...answers.matchAll(/^HTTP\/1\.1 (\d{3})/gm)].map(([, status]) => status);
+    const lookedAt = many.log.filter(({ msg, status }) => msg === 'request answered' && status === 401);
+    assert.ok(statuses.filter((status) => status === '401').length <= 30);
+    assert.ok(lookedAt.length <= 30, `${lookedAt.length}`);
   });
 
   it('is what the trusted proxy says (INTAKE_TRUSTED_PROXIES)', async () => {

@@ -128,5 +128,5 @@ const emptyParts = {
   logger: createLogger({ level: 'silent', service: 'none' }),
   metrics: createMetrics(),
   closing: new AbortController().signal,
-  trustedProxies: 0,
+  trustedProxies: [],
 } as unknown as AppParts;

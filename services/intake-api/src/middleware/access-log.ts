@@ -1,6 +1,7 @@
 import type { Request, RequestHandler, Response } from 'express';
 import type { Logger } from '@diq/runtime/logger.ts';
 import { isCanonical, opsPaths, pathOfTarget } from '@diq/runtime/request-target.ts';
+import { clientAddress } from '../client-address.ts';
 import { callerOf } from './authenticate.ts';
 import { routeOf } from './http-metrics.ts';
 import { giveLog, logOf } from './request-log.ts';
@@ -15,6 +16,8 @@ const maxPathLength = 200;
 export function logAccess(logger: Logger): RequestHandler {
   return (request, response, next) => {
     const startedAtMs = performance.now();
+    // Gone with the connection by the time of the line.
+    const client = clientAddress(request);
     giveLog(response, logger);
     // Without a listener, an answer that cannot be written would end the process.
     response.on('error', (error) => logOf(response).warn({ err: error }, 'an answer could not be sent'));
@@ -22,13 +25,17 @@ export function logAccess(logger: Logger): RequestHandler {
       const level = isProbe(request) ? 'debug' : 'info';
       if (!logger.isLevelEnabled(level)) return;
       const durationMs = Math.round(performance.now() - startedAtMs);
-      logOf(response)[level](accessLine(request, response, durationMs), 'request answered');
+      logOf(response)[level](accessLine(request, response, { durationMs, client }), 'request answered');
     });
     next();
   };
 }
 
-function accessLine(request: Request, response: Response, durationMs: number): Record<string, unknown> {
+function accessLine(
+  request: Request,
+  response: Response,
+  { durationMs, client }: { durationMs: number; client: string },
+): Record<string, unknown> {
   const caller = callerOf(response);
   return {
     method: request.method,
@@ -36,6 +43,7 @@ function accessLine(request: Request, response: Response, durationMs: number): R
     route: routeOf(request),
     status: response.statusCode,
     durationMs,
+    client,
     ...(caller ? { caller: caller.name } : {}),
     ...(response.writableFinished ? {} : { aborted: true }),
   };

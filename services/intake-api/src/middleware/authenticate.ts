@@ -2,7 +2,8 @@ import type { Request, RequestHandler, Response } from 'express';
 import { scopes } from '../api-keys.ts';
 import type { Caller, Scope } from '../api-keys.ts';
 import { KeysUnreachable } from '../entra-tokens.ts';
-import type { FailedCredentials } from '../failed-credentials.ts';
+import { clientAddress } from '../client-address.ts';
+import type { FailedCredentials, Trial } from '../failed-credentials.ts';
 import type { IdentifyCaller } from '../identify-caller.ts';
 import type { Identity } from '../identity.ts';
 import { ProblemError } from '../problem-error.ts';
@@ -39,16 +40,14 @@ export async function identifyCredential(
   response: Response,
   credential: string,
 ): Promise<Caller> {
-  // Gone already, where there is none.
-  const address = response.req.ip ?? '';
-  const refuseForMs = failed.refuseForMs(address, credential);
-  if (refuseForMs > 0) throw tooManyFailures(refuseForMs);
-  const identity = await identifyOrRefuse(identify, credential, response);
+  const trial = failed.begin(clientAddress(response.req), credential);
+  if ('refusedForMs' in trial) throw tooManyFailures(trial.refusedForMs);
+  const identity = await identifyOrRefuse(identify, credential, { response, trial });
   if (identity.kind === 'unknown') {
-    failed.noteFailure(address, credential);
+    trial.wrong();
     throw unauthenticated(identity.why, `error="invalid_token", error_description="${identity.why}"`);
   }
-  failed.noteSuccess(address, credential);
+  trial.good();
   return identity.caller;
 }
 
@@ -66,11 +65,12 @@ async function callerOfSession(sessions: SessionStore, token: string): Promise<C
 async function identifyOrRefuse(
   identify: IdentifyCaller,
   credential: string,
-  response: Response,
+  { response, trial }: { response: Response; trial: Trial },
 ): Promise<Identity> {
   try {
     return await identify(credential);
   } catch (error) {
+    trial.undecided();
     if (!(error instanceof KeysUnreachable)) throw error;
     logOf(response).warn({ err: error }, 'a token cannot be checked');
     throw new ProblemError('identity_unavailable', {
@@ -123,7 +123,10 @@ function presentedCredential(request: Request): string {
   if (authorization === undefined && apiKey === undefined) {
     throw unauthenticated('Send a key as `Authorization: Bearer <key>` or `X-API-Key: <key>`.');
   }
-  const bearer = authorization === undefined ? apiKey : /^Bearer +(\S+) *$/i.exec(authorization)?.[1];
+  // A gateway's own Basic credentials beside a key are none of ours.
+  const isOthers = apiKey !== undefined && authorization !== undefined && !/^Bearer /i.test(authorization);
+  const bearer =
+    authorization === undefined || isOthers ? apiKey : /^Bearer +(\S+) *$/i.exec(authorization)?.[1];
   if (!bearer) throw unauthenticated('The credential cannot be read: send `Authorization: Bearer <key>`.');
   if (apiKey !== undefined && apiKey !== bearer) {
     throw unauthenticated('Authorization and X-API-Key carry different credentials; send one.');

@@ -9,7 +9,7 @@ import { signIn } from '../../test-support/sign-in.ts';
 describe('POST /session', () => {
   const redis = useEmbeddedRedis();
   const intake = useIntake(redis);
-  const proxied = useIntake(redis, { INTAKE_TRUSTED_PROXIES: '1' });
+  const proxied = useIntake(redis, { INTAKE_TRUSTED_PROXIES: 'loopback' });
   const open = useIntake(redis, { INTAKE_AUTH: 'off' });
 
   const cookiesOf = ({ headers }: { headers: Record<string, string> }) =>
