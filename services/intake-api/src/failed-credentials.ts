@@ -58,7 +58,6 @@ export function createFailedCredentials(nowMs: () => number = () => performance.
       const network = networkOf(address);
       const digest = digestOf(credential);
       const name = `${network} ${digest}`;
-      const nothing = (): void => undefined;
       if (good.has(name)) return { good: () => remember(name), wrong: nothing, undecided: nothing };
       const found = failuresOf(network);
       const isRepeated = found.digests.has(digest);
@@ -89,6 +88,9 @@ export function createFailedCredentials(nowMs: () => number = () => performance.
     dropOldest(good);
   }
 }
+
+/** A credential that is known to be good is not counted. */
+function nothing(): void {}
 
 /** IPv6 by the network that one customer gets: its addresses are too many to be counted one by one. */
 function networkOf(address: string): string {
