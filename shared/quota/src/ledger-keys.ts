@@ -15,3 +15,11 @@ export function ledgerKeys(keySpace: string) {
     answers: `${keySpace}:ledger:answers`,
   } as const;
 }
+
+/** KEYS of the scripts behind lua/ledger.lua, in its order. */
+export function ledgerScriptKeys(keySpace: string): string[] {
+  const keys = ledgerKeys(keySpace);
+  const { calls, entries, intents, holds, epoch, settings, estimate, workers } = keys;
+  const { holdStreaks, answers, aside } = keys;
+  return [calls, entries, intents, holds, epoch, settings, estimate, workers, holdStreaks, answers, aside];
+}

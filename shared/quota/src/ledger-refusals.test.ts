@@ -78,6 +78,15 @@ describe('ledger: whose fault a refusal is', () => {
     assert.deepEqual(await play('ABAB.ABABAB'), ['aside', 'aside', 'aside', 'aside', 'aside']);
   });
 
+  it('that is its own leaves the path in no doubt, whatever holds it had set', async () => {
+    await play('A..A');
+    const { untilMs } = await suite.ledger.holdGrowing('not_allowed', { firstMs: 1, longestMs: 1 });
+    await suite.untilPast(untilMs);
+    assert.equal((await suite.ledger.look()).isEndUnknown, true);
+    assert.deepEqual(await play('A'), ['own']);
+    assert.equal((await suite.ledger.look()).isEndUnknown, undefined);
+  });
+
   it('is told with the facts that go with the verdict, the same when it is asked again', async () => {
     await play('A.A.');
     calls += 1;

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { Quota } from '@diq/contracts/operations.ts';
-import { ledgerKeys } from './ledger-keys.ts';
+import { ledgerKeys, ledgerScriptKeys } from './ledger-keys.ts';
 import {
   answerReply,
   handOverReply,
@@ -140,19 +140,7 @@ const holdScript = loadScript(scriptFile('hold'));
 export function createLedger(redis: Redis, keySpace: string, settings: LedgerSettings): Ledger {
   const keys = ledgerKeys(keySpace);
   const { limit, callTimeoutMs } = settings;
-  const scriptKeys = [
-    keys.calls,
-    keys.entries,
-    keys.intents,
-    keys.holds,
-    keys.epoch,
-    keys.settings,
-    keys.estimate,
-    keys.workers,
-    keys.holdStreaks,
-    keys.answers,
-    keys.aside,
-  ];
+  const scriptKeys = ledgerScriptKeys(keySpace);
   const holdKeys = [keys.holds, keys.holdStreaks, keys.holdDetails];
   const quotaArgs = [limit, Math.ceil(settings.windowMs), Math.ceil(callTimeoutMs)];
   const { atLeastMs, atMostMs } = settings.handover ?? usualHandover;

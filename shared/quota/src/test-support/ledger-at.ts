@@ -1,21 +1,12 @@
 import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
-import { ledgerKeys } from '../ledger-keys.ts';
+import { ledgerKeys, ledgerScriptKeys } from '../ledger-keys.ts';
 import { keySpace } from './use-ledger.ts';
 
 const luaOf = (name: string) => readFileSync(new URL(`../lua/${name}.lua`, import.meta.url), 'utf8');
 const clock = "redis.call('TIME')";
 const keys = ledgerKeys(keySpace);
-const scriptKeys = [
-  keys.calls,
-  keys.entries,
-  keys.intents,
-  keys.holds,
-  keys.epoch,
-  keys.settings,
-  keys.estimate,
-  keys.workers,
-];
+const scriptKeys = ledgerScriptKeys(keySpace);
 
 /** Of the caller in these tests: limit 1, a window of 100 ms, a call timeout of 10 ms. */
 const quota = [1, 100, 10];
@@ -32,7 +23,7 @@ export async function ledgerAt(redis: Redis) {
   return async (atMs: number, name: string, ...args: (string | number)[]): Promise<unknown[]> => {
     const micros = Math.round(atMs * 1_000);
     const time = `{ '${Math.floor(micros / 1_000_000)}', '${micros % 1_000_000}' }`;
-    const lua = [luaOf('ledger'), luaOf(name)].join('\n').replaceAll(clock, time);
+    const lua = ['ledger', 'judge-refusal', name].map(luaOf).join('\n').replaceAll(clock, time);
     const argv = [known.id, ...quota, known.handover, 0, 'process', ...args];
     const reply = await redis.eval(lua, scriptKeys.length, ...scriptKeys, ...argv);
     return reply as unknown[];
