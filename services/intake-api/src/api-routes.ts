@@ -39,7 +39,7 @@ export function createApiRoutes(parts: AppParts): Router {
   router.use(createLeverRoutes(parts));
   router
     .route('/v1/batches')
-    .post(submit, requireJson(batchBodyLimitBytes), once, submitBatch(parts))
+    .post(submit, requireJson(batchBodyLimitBytes, parts.bodyBudget), once, submitBatch(parts))
     .all(methodNotAllowed('POST'));
   router
     .route('/v1/batches/:id')
@@ -50,12 +50,12 @@ export function createApiRoutes(parts: AppParts): Router {
   router
     .route('/v1/investigations')
     .get(read, listInvestigations(parts))
-    .post(submit, requireJson(singleBodyLimitBytes), once, submitInvestigation(parts))
+    .post(submit, requireJson(singleBodyLimitBytes, parts.bodyBudget), once, submitInvestigation(parts))
     .all(methodNotAllowed('GET', 'POST'));
   router
     .route('/v1/investigations/:id')
     .get(read, getInvestigation(parts))
-    .patch(submit, requireJson(singleBodyLimitBytes), changeInvestigation(parts))
+    .patch(submit, requireJson(singleBodyLimitBytes, parts.bodyBudget), changeInvestigation(parts))
     .delete(submit, cancelInvestigation(parts))
     .all(methodNotAllowed('GET', 'PATCH', 'DELETE'));
   router

@@ -6,6 +6,7 @@ import type { Logger } from '@diq/runtime/logger.ts';
 import type { Tracing } from '@diq/runtime/tracing.ts';
 import type { FailedCredentials } from './failed-credentials.ts';
 import type { IdentifyCaller } from './identify-caller.ts';
+import type { BodyBudget } from './body/body-budget.ts';
 import type { CallbackRule } from './callbacks/callback-rule.ts';
 import type { ForecastCompletion } from './batch-completion.ts';
 import type { DescribeRequest } from './describe-request.ts';
@@ -31,6 +32,8 @@ export interface AppParts {
   /** Who is signed in to the status page; `undefined` where everybody is let in. */
   sessions: SessionStore | undefined;
   stateFeed: StateFeed;
+  /** What bodies may take in all. */
+  bodyBudget: BodyBudget;
   idempotency: IdempotencyStore;
   intake: RequestIntake;
   reader: RequestReader;

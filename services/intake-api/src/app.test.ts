@@ -80,6 +80,7 @@ describe('every reply of the intake', () => {
       route: '/v1/investigations',
       status: 202,
       caller: 'playbook',
+      client: '127.0.0.1',
       msg: 'request answered',
     });
     const all = JSON.stringify(intake.log);

@@ -17,21 +17,25 @@ export function createLeverRoutes(parts: AppParts): Router {
   const router = createStrictRouter();
   const admin = requireScope('admin');
   const postOnly = methodNotAllowed('POST');
-  const why = optionalJson(singleBodyLimitBytes);
+  const why = optionalJson(singleBodyLimitBytes, parts.bodyBudget);
 
   router
     .route('/v1/investigations/cancel')
-    .post(requireScope('submit'), requireJson(singleBodyLimitBytes), cancelInvestigations(parts))
+    .post(
+      requireScope('submit'),
+      requireJson(singleBodyLimitBytes, parts.bodyBudget),
+      cancelInvestigations(parts),
+    )
     .all(postOnly);
   router
     .route('/v1/investigations/purge')
-    .post(admin, requireJson(singleBodyLimitBytes), purgeInvestigations(parts))
+    .post(admin, requireJson(singleBodyLimitBytes, parts.bodyBudget), purgeInvestigations(parts))
     .all(postOnly);
   router.route('/v1/investigations/:id/move-to-head').post(admin, why, moveToHead(parts)).all(postOnly);
   router.route('/v1/investigations/:id/retry').post(admin, why, retryInvestigation(parts)).all(postOnly);
   router
     .route('/v1/queue/pause')
-    .post(admin, requireJson(singleBodyLimitBytes), pauseQueue(parts))
+    .post(admin, requireJson(singleBodyLimitBytes, parts.bodyBudget), pauseQueue(parts))
     .all(postOnly);
   router.route('/v1/queue/resume').post(admin, why, resumeQueue(parts)).all(postOnly);
   router.route('/v1/audit').get(admin, listAudit(parts)).all(methodNotAllowed('GET'));

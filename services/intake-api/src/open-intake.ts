@@ -14,6 +14,7 @@ import { within } from '@diq/runtime/within.ts';
 import { closeRedis, openProducerConnection, waitUntilReady } from '@diq/runtime/redis.ts';
 import { createApp } from './app.ts';
 import { withBackPressure } from './back-pressure.ts';
+import { createBodyBudget } from './body/body-budget.ts';
 import { openCallbacks } from './callbacks/open-callbacks.ts';
 import type { CallbackTiming } from './callbacks/open-callbacks.ts';
 import { createForecastCompletion } from './batch-completion.ts';
@@ -110,6 +111,7 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
     callbackRule,
     ...guards,
     ...status,
+    bodyBudget: createBodyBudget(),
     idempotency: createIdempotencyStore(redis, keySpace, idempotencyTimes),
     intake: withTraces(
       withBackPressure(createRequestIntake({ ...settings, redis, tickets }), {

@@ -30,6 +30,7 @@ export const errorCatalogue = {
   rate_limited: { status: 429, title: 'Too many requests' },
   internal_error: { status: 500, title: 'Something went wrong on our side' },
   backlog_full: { status: 503, title: 'More waits than may wait' },
+  intake_busy: { status: 503, title: 'Too many large requests are being handled' },
   identity_unavailable: { status: 503, title: 'Tokens cannot be checked at the moment' },
   too_many_listeners: { status: 503, title: 'As many listen as may listen' },
   redis_unavailable: { status: 503, title: 'The queue cannot be reached at the moment' },

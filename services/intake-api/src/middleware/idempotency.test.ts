@@ -9,6 +9,7 @@ import { createLogger } from '@diq/runtime/logger.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { attemptOf } from '../attempt.ts';
+import { createBodyBudget } from '../body/body-budget.ts';
 import { logAccess } from './access-log.ts';
 import { letEverybodyIn } from './authenticate.ts';
 import { idempotent } from './idempotency.ts';
@@ -26,7 +27,12 @@ describe('the handler behind an Idempotency-Key', () => {
     return express()
       .use(logAccess(createLogger({ level: 'silent', service: 'test' })))
       .use(letEverybodyIn)
-      .post('/', requireJson(1_000), idempotent(store, new AbortController().signal), handler)
+      .post(
+        '/',
+        requireJson(1_000, createBodyBudget()),
+        idempotent(store, new AbortController().signal),
+        handler,
+      )
       .use(answerWithProblem);
   }
   const post = (app: ReturnType<typeof appWith>, path = '/') =>

@@ -48,7 +48,8 @@ export const routeNotFound: RequestHandler = () => {
 
 function toProblem(error: unknown): ProblemError {
   if (error instanceof ProblemError) return error;
-  if (isClientError(error)) return fromClientError(error);
+  // Express: the path cannot be percent-decoded, so it names nothing.
+  if (error instanceof URIError) return new ProblemError('route_not_found');
   // Room comes with a call, or when the queue is empty: nobody knows when.
   const whenever = { 'Retry-After': retryAfterSeconds(undefined) };
   if (error instanceof TooManyJoinedError) {
@@ -64,32 +65,4 @@ function toProblem(error: unknown): ProblemError {
     });
   }
   return new ProblemError('internal_error', { detail: 'The request id leads to the cause in the log.' });
-}
-
-/** What Express and its body parser throw when the caller is at fault. */
-interface ClientError extends Error {
-  status: number;
-  type?: string;
-  limit?: number;
-}
-
-function isClientError(error: unknown): error is ClientError {
-  if (!(error instanceof Error) || !('status' in error)) return false;
-  return typeof error.status === 'number' && error.status >= 400 && error.status < 500;
-}
-
-function fromClientError(error: ClientError): ProblemError {
-  // Express: the path cannot be percent-decoded, so it names nothing.
-  if (error instanceof URIError) return new ProblemError('route_not_found');
-  switch (error.type) {
-    case 'entity.too.large':
-      return new ProblemError('body_too_large', { detail: `The route takes at most ${error.limit} bytes.` });
-    case 'encoding.unsupported':
-      return new ProblemError('unsupported_media_type', {
-        detail: 'Send the body as it is, or compressed with gzip, deflate or br.',
-        headers: { 'Accept-Encoding': 'gzip, deflate, br' },
-      });
-    default:
-      return new ProblemError('invalid_request', { detail: 'The body could not be read to its end.' });
-  }
 }

@@ -1,11 +1,14 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { MIMEType } from 'node:util';
-import { raw } from 'express';
-import type { Request, RequestHandler } from 'express';
+import type { Request, RequestHandler, Response } from 'express';
+import { maxBatchItems } from '@diq/contracts/investigation-batch.ts';
+import type { BodyBudget, BodyShare } from '../body/body-budget.ts';
+import { readBytes, takeForValues } from '../body/read-bytes.ts';
+import { readJson } from '../body/read-json.ts';
 import { describeFaults } from '../describe-faults.ts';
 import { ProblemError } from '../problem-error.ts';
-import { readJson } from '../read-json.ts';
+import { callerOf } from './authenticate.ts';
 
 /**
  * One item, with every character of its texts written as escapes, as clients do that send ASCII only: 12 bytes for each of
@@ -16,9 +19,16 @@ export const singleBodyLimitBytes = 160 * 1_024;
 /** 10,000 items of 6.5 KB on average: a comment of 4,000 plain characters each, with room for everything else. */
 export const batchBodyLimitBytes = 64 * 1_024 * 1_024;
 
-/** Reads a JSON body of at most this many bytes, counted after decompression. */
-export function requireJson(limitBytes: number): RequestHandler[] {
-  return [requireType, raw({ limit: limitBytes, type: () => true }), parseBody];
+/** Far more than any valid item has, so that what is wrong with an item is told for that item. */
+const maxValuesOfItem = 64;
+
+/**
+ * Reads a JSON body of at most this many bytes, counted after decompression. It stands behind what decides who may ask:
+ * nothing is read for anybody else. What the body takes of the budget is given back when the request is over.
+ */
+export function requireJson(limitBytes: number, budget: BodyBudget): RequestHandler[] {
+  const maxValues = maxValuesOfItem * (limitBytes === batchBodyLimitBytes ? maxBatchItems : 16);
+  return [requireType, readBody({ limitBytes, maxValues }, budget)];
 }
 
 /** SHA-256 of the body as it was sent, decompressed; only for requests with an `Idempotency-Key`. */
@@ -29,8 +39,8 @@ export function bodyDigest(request: IncomingMessage): string | undefined {
 const digests = new WeakMap<IncomingMessage, string>();
 
 /** Like `requireJson`, where a request without a body means one with nothing in it. */
-export function optionalJson(limitBytes: number): RequestHandler[] {
-  return [...requireJson(limitBytes).map(unlessEmpty), fillIn];
+export function optionalJson(limitBytes: number, budget: BodyBudget): RequestHandler[] {
+  return [...requireJson(limitBytes, budget).map(unlessEmpty), fillIn];
 }
 
 function unlessEmpty(handler: RequestHandler): RequestHandler {
@@ -70,18 +80,39 @@ function charsetOf(request: Request): string {
 }
 
 /** That a body is no object is for the schema to say, in words that fit. */
-const parseBody: RequestHandler = (request, _response, next) => {
-  const bytes = request.body as Buffer;
-  if (request.headers['idempotency-key'] !== undefined) {
-    digests.set(request, createHash('sha256').update(bytes).digest('hex'));
-  }
-  // Nothing, sent in chunks, means what no body means.
-  request.body = bytes.length === 0 ? {} : readOrRefuse(bytes);
-  next();
-};
+function readBody(
+  { limitBytes, maxValues }: { limitBytes: number; maxValues: number },
+  budget: BodyBudget,
+): RequestHandler {
+  return async (request, response, next) => {
+    const share = budget.open(callerOf(response)?.name ?? '');
+    whenOver(response, () => share.release());
+    const bytes = await readBytes(request, limitBytes, share);
+    if (request.headers['idempotency-key'] !== undefined) {
+      digests.set(request, createHash('sha256').update(bytes).digest('hex'));
+    }
+    // Nothing, sent in chunks, means what no body means.
+    request.body = bytes.length === 0 ? {} : readOrRefuse(bytes, maxValues, share);
+    next();
+  };
+}
 
-function readOrRefuse(bytes: Buffer): unknown {
-  const reading = readJson(bytes);
+/**
+ * Once the answer is out; where the caller has hung up, once there is one: what was read is in memory until then.
+ */
+function whenOver(response: Response, then: () => void): void {
+  const { end } = response;
+  response.end = ((...parameters: Parameters<typeof end>) => {
+    if (response.closed) then();
+    return end.apply(response, parameters);
+  }) as typeof end;
+  response.once('close', () => {
+    if (response.headersSent) then();
+  });
+}
+
+function readOrRefuse(bytes: Buffer, maxValues: number, share: BodyShare): unknown {
+  const reading = readJson(bytes, maxValues, (values) => takeForValues(share, values));
   switch (reading.kind) {
     case 'read':
       return reading.value;
@@ -89,6 +120,12 @@ function readOrRefuse(bytes: Buffer): unknown {
       throw new ProblemError('malformed_json', { detail: 'The body is not UTF-8.' });
     case 'malformed':
       throw new ProblemError('malformed_json', { detail: 'The body cannot be read as JSON.' });
+    case 'too-deep':
+      throw new ProblemError('invalid_request', { detail: 'The body is nested deeper than any request is.' });
+    case 'too-many-values':
+      throw new ProblemError('invalid_request', {
+        detail: `The body holds more than ${maxValues} values, which no request has.`,
+      });
     case 'doubled': {
       const { faults } = reading;
       throw new ProblemError('invalid_request', {

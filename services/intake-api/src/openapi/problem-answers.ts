@@ -31,6 +31,7 @@ const ofEveryBody: ErrorCode[] = [
   'invalid_request',
   'body_too_large',
   'unsupported_media_type',
+  'intake_busy',
 ];
 const ofEveryKey: ErrorCode[] = ['invalid_request', 'idempotency_in_flight', 'idempotency_key_reused'];
 

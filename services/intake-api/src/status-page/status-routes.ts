@@ -19,7 +19,7 @@ export function createStatusRoutes(parts: AppParts): Router {
   router.use(createPageFiles());
   const signInSteps = [
     requireSameOrigin,
-    ...requireJson(signInBodyLimitBytes),
+    ...requireJson(signInBodyLimitBytes, parts.bodyBudget),
     identifyKey(parts),
     ...(parts.limitRate ? [parts.limitRate] : []),
     ...(parts.identify ? [requireScope('read')] : []),

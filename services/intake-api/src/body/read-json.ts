@@ -5,7 +5,7 @@ import type { FieldFault } from '@diq/contracts/field-fault.ts';
 /** What a JSON text holds; or why it may not be taken for anything. */
 export type JsonReading =
   | { kind: 'read'; value: unknown }
-  | { kind: 'not-utf-8' | 'malformed' }
+  | { kind: 'not-utf-8' | 'malformed' | 'too-deep' | 'too-many-values' }
   | { kind: 'doubled'; faults: FieldFault[] };
 
 const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf]);
@@ -16,16 +16,27 @@ const comma = 0x2c;
 const [openBrace, closeBrace, openBracket, closeBracket] = [0x7b, 0x7d, 0x5b, 0x5d];
 /** A string longer than this is worth a search for its end; shorter ones are read byte by byte. */
 const shortString = 64;
+/** Far deeper than anything that is taken. */
+const maxDepth = 16;
 /** Of these and no more the paths are written: either may be as many as a body has room for. */
 const [maxFaults, maxSteps] = [20, 8];
 
 /**
  * Reads JSON as RFC 8259 has it between strangers: in UTF-8, which no replacement character is put into, and with no name
- * twice in one object, of which `JSON.parse` keeps the last without a word. A byte order mark is passed over.
+ * twice in one object, of which `JSON.parse` keeps the last without a word. A byte order mark is passed over. `onValues`
+ * hears of how many values it is made before they are; what it throws is thrown.
  */
-export function readJson(bytes: Buffer): JsonReading {
+export function readJson(
+  bytes: Buffer,
+  maxValues: number,
+  onValues: (values: number) => void = () => undefined,
+): JsonReading {
   if (!isUtf8(bytes)) return { kind: 'not-utf-8' };
   const text = bytes.subarray(0, 3).equals(byteOrderMark) ? bytes.subarray(3) : bytes;
+  const { names, values, depth } = measure(text);
+  if (depth > maxDepth) return { kind: 'too-deep' };
+  if (values > maxValues) return { kind: 'too-many-values' };
+  onValues(values);
   let value: unknown;
   try {
     value = JSON.parse(decode(text));
@@ -33,7 +44,7 @@ export function readJson(bytes: Buffer): JsonReading {
     return { kind: 'malformed' };
   }
   // Only where names were lost is it worth knowing which.
-  if (countNames(text) === countKept(value)) return { kind: 'read', value };
+  if (names === countKept(value)) return { kind: 'read', value };
   return { kind: 'doubled', faults: findDoubled(text) };
 }
 
@@ -42,18 +53,40 @@ function decode(text: Buffer): string {
   return text.toString(isAscii(text) ? 'latin1' : 'utf8');
 }
 
-/** The names in a JSON text that is well-formed: its colons outside strings. */
-function countNames(text: Buffer): number {
-  let count = 0;
+/**
+ * Of a text that may be JSON: its names (colons outside strings), its values (what follows a comma or an opening bracket),
+ * how deep its brackets stand in one another. Before it is parsed: 64 MB of `[],` would take gigabytes.
+ */
+function measure(text: Buffer): { names: number; values: number; depth: number } {
+  let [names, values, open, depth] = [0, 1, 0, 0];
   for (let i = 0; i < text.length; i += 1) {
-    const byte = text[i];
-    if (byte === colon) count += 1;
-    else if (byte === quote) i = endOfString(text, i);
+    switch (text[i]) {
+      case quote:
+        i = endOfString(text, i);
+        break;
+      case colon:
+        names += 1;
+        break;
+      case comma:
+        values += 1;
+        break;
+      case openBrace:
+      case openBracket:
+        values += 1;
+        open += 1;
+        depth = Math.max(depth, open);
+        break;
+      case closeBrace:
+      case closeBracket:
+        open -= 1;
+        break;
+      default:
+    }
   }
-  return count;
+  return { names, values, depth };
 }
 
-/** Where the string ends that begins at `start`. */
+/** Where the string ends that begins at `start`; behind the text where it does not. */
 function endOfString(text: Buffer, start: number): number {
   const far = start + shortString;
   let i = start + 1;
@@ -63,8 +96,9 @@ function endOfString(text: Buffer, start: number): number {
     if (byte === backslash) i += 1;
   }
   const next = text.indexOf(quote, i);
+  if (next === -1) return text.length;
   if (!isEscaped(text, next, i)) return next;
-  while (text[i] !== quote) i += text[i] === backslash ? 2 : 1;
+  while (i < text.length && text[i] !== quote) i += text[i] === backslash ? 2 : 1;
   return i;
 }
 

@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fetch } from 'undici';
+import { requireRedisServer, startRedisServer } from '@diq/testing/redis-process.ts';
+import { startIntake, stopAll } from '@diq/testing/service-process.ts';
+
+/** As compose file and manifests have it; Node then gives half of it to its heap. */
+const memoryMegabytes = 512;
+const batches = 4;
+
+/** Ten thousand items as large as they may be, one character of each of those that take two bytes in memory. */
+function largestBatch(): Buffer {
+  const requests = Array.from({ length: 10_000 }, () => ({
+    machineId: randomBytes(20).toString('hex'),
+    comment: `${'x'.repeat(3_999)}—`,
+    source: 'soar',
+    correlation: { incident: 'INC-'.padEnd(200, '7') },
+  }));
+  return Buffer.from(JSON.stringify({ requests }));
+}
+
+describe('an intake of 512 MB', function () {
+  this.timeout(180_000);
+  before(requireRedisServer);
+  after(stopAll);
+
+  it('answers four of the largest batches at once, each in the end with 202, and lives', async () => {
+    const redis = await startRedisServer();
+    const apiKey = randomBytes(24).toString('base64url');
+    const intake = await startIntake({
+      REDIS_URL: redis.url,
+      AZURE_TENANT_ID: randomUUID(),
+      INTAKE_HOST: '127.0.0.1',
+      INTAKE_API_KEYS: `soar:submit:${createHash('sha256').update(apiKey).digest('hex')}`,
+      INTAKE_MAX_BACKLOG_PER_CALLER: '50000',
+      LOG_LEVEL: 'warn',
+      NODE_OPTIONS: `--max-old-space-size=${memoryMegabytes / 2}`,
+    });
+    try {
+      const refusals = await Promise.all(
+        Array.from({ length: batches }, () => submitUntilTaken(intake.ready.port, apiKey, largestBatch())),
+      );
+      assert.ok(
+        refusals.some((times) => times > 0),
+        'at once they are too much',
+      );
+      assert.equal(intake.child.exitCode, null);
+      const peak = peakMegabytes(intake.child.pid);
+      assert.ok(peak < memoryMegabytes, `at most it took ${peak} MB`);
+    } finally {
+      await intake.stop();
+      await redis.stop();
+    }
+  });
+});
+
+/** How often it was refused before it was taken. */
+async function submitUntilTaken(port: number, apiKey: string, body: Buffer): Promise<number> {
+  for (let refusals = 0; ; refusals += 1) {
+    const response = await fetch(`http://127.0.0.1:${port}/v1/batches`, {
+      method: 'POST',
+      headers: { 'X-API-Key': apiKey, 'Content-Type': 'application/json' },
+      body,
+    });
+    const answer = (await response.json()) as { code?: string; counts?: object };
+    if (response.status === 202) {
+      assert.deepEqual(answer.counts, { accepted: 10_000, coalesced: 0, rejected: 0 });
+      return refusals;
+    }
+    assert.deepEqual([response.status, answer.code], [503, 'intake_busy']);
+    await delay(Number(response.headers.get('retry-after')) * 1_000);
+  }
+}
+
+/** The most that a process has had in memory since it began. */
+function peakMegabytes(pid: number | undefined): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) / 1_024;
+}
