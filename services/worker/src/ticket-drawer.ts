@@ -4,6 +4,7 @@ import type { Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { dispatchPayload } from '@diq/contracts/dispatch-payload.ts';
 import { queueName } from '@diq/queue/store-keys.ts';
+import { runScriptsWhenFull } from '@diq/quota/script.ts';
 import { within } from '@diq/runtime/within.ts';
 
 /** A ticket drawn from the queue: held by this worker alone until it is used up or put back. */
@@ -46,6 +47,7 @@ const renewalsPerLock = 3;
 export async function createTicketDrawer(options: TicketDrawerOptions): Promise<TicketDrawer> {
   const { redis, keySpace, lockMs } = options;
   const onError = (error: unknown) => options.onError(error);
+  runScriptsWhenFull(redis);
   const worker = new Worker(queueName, null, {
     connection: redis,
     prefix: keySpace,

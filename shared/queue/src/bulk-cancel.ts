@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
-import { loadScript } from '@diq/quota/script.ts';
+import { loadScript, whenFull } from '@diq/quota/script.ts';
 import { entryOf } from './audit-log.ts';
 import type { Actor, AuditLog } from './audit-log.ts';
 import type { MovedRequests } from './dispatch-store.ts';
@@ -45,7 +45,7 @@ export interface BulkCancelOptions {
 const chunkSize = 250;
 
 const scriptFile = (name: string) => new URL(`./lua/${name}.lua`, import.meta.url);
-const script = loadScript(scriptFile('indexes'), scriptFile('detach'), scriptFile('cancel-many'));
+const script = loadScript(whenFull, ...['indexes', 'detach', 'cancel-many'].map(scriptFile));
 const ids = z.array(z.string());
 const reply = z.tuple([ids, ids, ids]);
 

@@ -90,6 +90,16 @@ describe('a dispatch that is corrupt or gone', () => {
     });
   }
 
+  it('takes nothing from the dispatch that was opened in its place when it ends', async () => {
+    const corrupt = await accept();
+    await store.redis.hdel(keys.dispatch(corrupt.dispatchId), 'first');
+    const own = await accept();
+    assert.notEqual(own.dispatchId, corrupt.dispatchId);
+    assert.deepEqual(await store.dispatches.endWaiting(corrupt.dispatchId, unknown), { moved: true });
+    const joined = await store.intake.acceptOne(item(), arrivedAtMs);
+    assert.equal(joined.coalescedWith, own.id);
+  });
+
   it('can be ended where only the indexes know of it, and leaves them', async () => {
     const [sent, looked, waiting] = [
       await accept(),

@@ -111,6 +111,16 @@ describe('deadlines of requests that wait', () => {
     assert.equal((await store.dispatches.expireDue()).requestIds.length, 0);
   });
 
+  it('are kept also behind more entries that nobody waits for than one step looks at', async () => {
+    const id = await accept({ notAfter: past });
+    const stale = Array.from({ length: 251 }, (_, n) => [n, `gone-${n}`]).flat();
+    await redis.client.zadd(keys.deadlines, ...stale);
+    await store.dispatches.expireDue();
+    await store.dispatches.expireDue();
+    assert.equal(await statusOf(id), 'expired');
+    assert.equal(await redis.client.zcard(keys.deadlines), 0);
+  });
+
   it('put the news of their end where callbacks are taken from, once', async () => {
     const id = await accept({ notAfter: past, callbackUrl: 'https://soar.example/hook' });
     await store.dispatches.expireDue();

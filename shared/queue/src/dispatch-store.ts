@@ -4,7 +4,7 @@ import { priorities } from '@diq/contracts/priority.ts';
 import type { Priority } from '@diq/contracts/priority.ts';
 import type { RequestError } from '@diq/contracts/request-document.ts';
 import type { RequestStatus, TerminalStatus } from '@diq/contracts/status.ts';
-import { loadScript } from '@diq/quota/script.ts';
+import { loadScript, whenFull } from '@diq/quota/script.ts';
 import { dispatchStates, findDispatch } from './find-dispatch.ts';
 import type { Dispatch, DispatchState, Doubt } from './find-dispatch.ts';
 import { movingKeys, storeKeys } from './store-keys.ts';
@@ -91,11 +91,11 @@ export interface DispatchStore {
 
 const scriptFile = (name: string) => new URL(`./lua/${name}.lua`, import.meta.url);
 const movingScript = (name: string) =>
-  loadScript(scriptFile('indexes'), scriptFile('detach'), scriptFile(name));
+  loadScript(whenFull, scriptFile('indexes'), scriptFile('detach'), scriptFile(name));
 const moveScript = movingScript('move-dispatch');
 const expireScript = movingScript('expire');
-const takeScript = loadScript(scriptFile('take-reconciling'));
-const lookAgainScript = loadScript(scriptFile('look-again'));
+const takeScript = loadScript(whenFull, scriptFile('take-reconciling'));
+const lookAgainScript = loadScript(whenFull, scriptFile('look-again'));
 const ids = z.array(z.string());
 const moveReply = z.union([
   z

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
-import { loadScript } from '@diq/quota/script.ts';
+import { loadScript, whenFull } from '@diq/quota/script.ts';
 import { storeKeys } from './store-keys.ts';
 
 /** What became of a key. */
@@ -48,7 +48,7 @@ export interface IdempotencyTimes {
 
 const scriptFile = (name: string) => new URL(`./lua/${name}.lua`, import.meta.url);
 const claimScript = loadScript(scriptFile('claim-idempotency'));
-const endScript = loadScript(scriptFile('end-idempotency'));
+const endScript = loadScript(whenFull, scriptFile('end-idempotency'));
 
 const claimReply = z.union([
   z.tuple([z.literal('claimed'), z.string(), z.string(), z.number()]),

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Priority } from '@diq/contracts/priority.ts';
 import { requestStatuses } from '@diq/contracts/status.ts';
 import type { RequestStatus } from '@diq/contracts/status.ts';
-import { loadScript } from '@diq/quota/script.ts';
+import { loadScript, whenFull } from '@diq/quota/script.ts';
 import { auditScriptFile, entryOf } from './audit-log.ts';
 import type { Actor } from './audit-log.ts';
 import type { MovedRequests } from './dispatch-store.ts';
@@ -48,7 +48,13 @@ export interface RequestLeversOptions {
 
 const scriptFile = (name: string) => new URL(`./lua/${name}.lua`, import.meta.url);
 const leverScript = (...names: string[]) =>
-  loadScript(scriptFile('indexes'), scriptFile('detach'), auditScriptFile, ...names.map(scriptFile));
+  loadScript(
+    whenFull,
+    scriptFile('indexes'),
+    scriptFile('detach'),
+    auditScriptFile,
+    ...names.map(scriptFile),
+  );
 const cancelScript = leverScript('cancel');
 const changeScript = leverScript('order', 'change');
 const headScript = leverScript('move-to-head');

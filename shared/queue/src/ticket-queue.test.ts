@@ -138,6 +138,16 @@ describe('ticket queue', () => {
     assert.deepEqual(await drawAll(), ['stays']);
   });
 
+  it('takes out also a ticket that left the order without being drawn: one of a worker that died', async () => {
+    await store.tickets.add([ticket('came-back', 1), ticket('stays', 2)]);
+    // Where BullMQ puts what nobody renews the lock of.
+    await redis.client.zrem(`${keySpace}:queue:prioritized`, 'came-back');
+    await redis.client.rpush(`${keySpace}:queue:wait`, 'came-back');
+    await store.tickets.removeAll(['came-back']);
+    assert.deepEqual(await store.tickets.have(['came-back', 'stays']), [false, true]);
+    assert.deepEqual(await drawAll(), ['stays']);
+  });
+
   it('adds the tickets of one chunk in one transaction, so that Redis makes them safe as one', async () => {
     const monitor = await redis.client.monitor();
     const seen: string[] = [];

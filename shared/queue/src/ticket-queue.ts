@@ -4,7 +4,7 @@ import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { dispatchPayloadVersion } from '@diq/contracts/dispatch-payload.ts';
 import type { DispatchPayload } from '@diq/contracts/dispatch-payload.ts';
-import { loadScript } from '@diq/quota/script.ts';
+import { loadScript, runScriptsWhenFull } from '@diq/quota/script.ts';
 import { queueName } from './store-keys.ts';
 
 /** What the order of the queue depends on; the rest stands in the dispatch. */
@@ -61,6 +61,7 @@ export function createTicketQueue(
 ): TicketQueue {
   // BullMQ asks the server for its version when a queue is made; if that fails, the queue refuses everything for good.
   Object.assign(redis.options, { skipVersionCheck: true });
+  runScriptsWhenFull(redis);
   const queue = new Queue<DispatchPayload>(queueName, {
     connection: redis,
     prefix: keySpace,

@@ -17,7 +17,7 @@ import { callArgs, createJournal } from './journal.ts';
 import type { Answer, HoldDetails, Recorded } from './ledger-answer.ts';
 import { createRefusedDispatches } from './refused-dispatches.ts';
 import type { RefusedDispatches } from './refused-dispatches.ts';
-import { loadScript } from './script.ts';
+import { loadScript, whenFull } from './script.ts';
 
 export type { Answer, HoldDetails, Recorded, RefusalRule, Verdict } from './ledger-answer.ts';
 
@@ -125,16 +125,16 @@ const checkedAtMost = 100;
 const perScript = 250;
 
 const scriptFile = (name: string) => new URL(`./lua/${name}.lua`, import.meta.url);
-const ledgerScript = (name: string) => loadScript(scriptFile('ledger'), scriptFile(name));
+const ledgerScript = (name: string) => loadScript(whenFull, scriptFile('ledger'), scriptFile(name));
 const openScript = ledgerScript('open');
 const rebuildScript = ledgerScript('rebuild');
 const spendScript = ledgerScript('spend');
-const answerScript = loadScript(...['ledger', 'judge-refusal', 'record-answer'].map(scriptFile));
+const answerScript = loadScript(whenFull, ...['ledger', 'judge-refusal', 'record-answer'].map(scriptFile));
 const giveBackScript = ledgerScript('give-back');
 const allowRepeatScript = ledgerScript('allow-repeat');
 const handOverScript = ledgerScript('hand-over');
-const lookScript = ledgerScript('look');
-const holdScript = loadScript(scriptFile('hold'));
+const lookScript = loadScript(scriptFile('ledger'), scriptFile('look'));
+const holdScript = loadScript(whenFull, scriptFile('hold'));
 
 /** `redis` must fail at once when Redis is away: no offline queue, no retries. */
 export function createLedger(redis: Redis, keySpace: string, settings: LedgerSettings): Ledger {

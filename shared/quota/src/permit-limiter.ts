@@ -11,7 +11,7 @@ import {
   resubscribeAtReconnect,
 } from './bottleneck-repair.ts';
 import type { LedgerSettings } from './ledger.ts';
-import { loadScript } from './script.ts';
+import { loadScript, runScriptsWhenFull, whenFull } from './script.ts';
 
 /** The right to make one call, in this process' hands. Exactly one of `keepForOneWindow` and `release` is called, once. */
 export interface Permit {
@@ -49,7 +49,7 @@ export interface PermitLimiterOptions extends LedgerSettings {
 const afterLedgerMs = 3;
 /** How long Bottleneck may take over an answer that takes it one round trip. */
 const answerWithinMs = 1_000;
-const extendLease = loadScript(new URL('./lua/extend-lease.lua', import.meta.url));
+const extendLease = loadScript(whenFull, new URL('./lua/extend-lease.lua', import.meta.url));
 
 export async function createPermitLimiter(options: PermitLimiterOptions): Promise<PermitLimiter> {
   const { redis, windowMs, callTimeoutMs, unspentLeaseMs = 3_000 } = options;
@@ -106,11 +106,17 @@ export async function createPermitLimiter(options: PermitLimiterOptions): Promis
   };
 }
 
+function ownConnection(redis: Redis): Redis {
+  const client = goByServerClock(redis.duplicate());
+  runScriptsWhenFull(client);
+  return client;
+}
+
 async function openBottleneck(
   { redis, keySpace, limit }: PermitLimiterOptions,
   onError: (error: unknown) => void,
 ) {
-  const connection = new Bottleneck.IORedisConnection({ client: goByServerClock(redis.duplicate()) });
+  const connection = new Bottleneck.IORedisConnection({ client: ownConnection(redis) });
   connection.on('error', onError);
   repairAfterStateLoss(connection);
   resubscribeAtReconnect(connection, onError);

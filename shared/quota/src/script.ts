@@ -27,3 +27,21 @@ export function loadScript(...files: URL[]): Script {
     }
   };
 }
+
+/** BullMQ's scripts that only read: a server that takes no writes can still be asked. */
+const readingScripts = /^(?:get|is|paginate)/;
+
+/**
+ * Lets a library's scripts run also while Redis is full: those of BullMQ that draw, lock, hand back and complete a job,
+ * and all of Bottleneck. A job that BullMQ adds belongs to a dispatch that is recorded, so it is let in too.
+ *
+ * @param redis before the library defines its scripts on it
+ */
+export function runScriptsWhenFull(redis: Redis): void {
+  const define = redis.defineCommand.bind(redis);
+  const prelude = readFileSync(whenFull, 'utf8');
+  redis.defineCommand = (name, definition) => {
+    const lua = readingScripts.test(name) ? definition.lua : `${prelude}\n${definition.lua}`;
+    define(name, { ...definition, lua });
+  };
+}

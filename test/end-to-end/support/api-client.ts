@@ -29,10 +29,13 @@ export type ApiClient = ReturnType<typeof createApiClient>;
 
 /** The public API as a caller uses it, over a real socket. */
 export function createApiClient(origin: string, apiKey: string) {
-  async function call(method: 'GET' | 'POST', path: string, body?: unknown) {
+  async function call(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown) {
     const response = await request(`${origin}${path}`, {
       method,
-      headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' },
+      headers: {
+        authorization: `Bearer ${apiKey}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     return { status: response.statusCode, body: await response.body.json() };

@@ -4,7 +4,7 @@ import { isTerminal } from '@diq/contracts/status.ts';
 import type { RequestReader } from '@diq/queue/read-requests.ts';
 import { storeKeys } from '@diq/queue/store-keys.ts';
 import type { DeliveryRecord, StoredCallback } from '@diq/queue/stored-callback.ts';
-import { loadScript } from '@diq/quota/script.ts';
+import { loadScript, whenFull } from '@diq/quota/script.ts';
 import { batchDocument } from '../batch-document.ts';
 import type { CallbackTarget } from './callback-target.ts';
 
@@ -57,7 +57,7 @@ const script = (name: string) => loadScript(new URL(`./lua/${name}.lua`, import.
 const takeDueScript = script('take-due');
 const endMoveScript = script('end-move');
 const takeTurnScript = script('take-turn');
-const recordScript = script('record-delivery');
+const recordScript = loadScript(whenFull, new URL('./lua/record-delivery.lua', import.meta.url));
 
 const taken = z.tuple([z.number()]).rest(z.string());
 

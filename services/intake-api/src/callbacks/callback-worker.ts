@@ -3,6 +3,7 @@ import { DelayedError, Worker } from 'bullmq';
 import type { Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { callbackQueueName } from '@diq/queue/store-keys.ts';
+import { runScriptsWhenFull } from '@diq/quota/script.ts';
 import { within } from '@diq/runtime/within.ts';
 import { targetOfPayload } from './callback-target.ts';
 import type { DeliverCallback } from './deliver-callback.ts';
@@ -45,6 +46,7 @@ export function startCallbackWorker(options: CallbackWorkerOptions): CallbackWor
     throw new DelayedError();
   }
 
+  runScriptsWhenFull(redis);
   const worker = new Worker(callbackQueueName, serve, {
     connection: redis,
     prefix: keySpace,

@@ -66,6 +66,8 @@ local function open_order(json, arrived_at)
     and redis.call('ZCARD', reconciling_key) == 0
   if not epoch or is_empty then
     epoch = arrived_at - order.headStartMs.critical - order.longestLagMs - day
+    -- Set before it is emptied: a full Redis refuses a script with the first command that could take memory.
+    redis.call('HSET', order_key, 'epoch', epoch)
     redis.call('DEL', order_key)
     redis.call('HSET', order_key, 'epoch', epoch, 'rules', json)
   elseif known_rules ~= json then
