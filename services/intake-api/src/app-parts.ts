@@ -46,7 +46,8 @@ export interface AppParts {
   /** Which URLs may be called back. */
   callbackRule: CallbackRule;
   operation: string;
-  ping: () => Promise<unknown>;
+  /** Rejects while Redis takes no writes. */
+  probeWrite: () => Promise<void>;
   /** Aborted once the service is being stopped. */
   closing: AbortSignal;
 }

@@ -4,6 +4,7 @@ import { createBatchTailReader } from '@diq/queue/batch-tail.ts';
 import { createIdempotencyStore } from '@diq/queue/idempotency-store.ts';
 import { createRequestPreview } from '@diq/queue/preview-requests.ts';
 import { createRequestReader } from '@diq/queue/read-requests.ts';
+import { createWriteProbe } from '@diq/queue/write-probe.ts';
 import { createRequestLog } from '@diq/queue/request-log.ts';
 import { createLedger } from '@diq/quota/ledger.ts';
 import type { LedgerView } from '@diq/quota/ledger-replies.ts';
@@ -130,7 +131,7 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
       settings,
     }),
     operation: settings.operation,
-    ping: () => redis.ping(),
+    probeWrite: createWriteProbe(redis, keySpace, { evenFull: false }),
     closing: lifecycle.closing,
   });
   const server = await listen(app, {

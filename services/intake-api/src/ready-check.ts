@@ -1,19 +1,21 @@
+import { describeRedisTrouble } from '@diq/runtime/describe-redis-trouble.ts';
 import type { HealthReport } from '@diq/runtime/ops-routes.ts';
 
 interface ReadyCheckDeps {
-  ping: () => Promise<unknown>;
+  /** Rejects while Redis takes no writes. */
+  probeWrite: () => Promise<void>;
   closing: AbortSignal;
 }
 
-/** Ready while Redis answers and nobody has told the service to stop. */
-export function createReadyCheck({ ping, closing }: ReadyCheckDeps): () => Promise<HealthReport> {
+/** Ready while Redis takes writes and nobody has told the service to stop: one that can only read accepts nothing. */
+export function createReadyCheck({ probeWrite, closing }: ReadyCheckDeps): () => Promise<HealthReport> {
   return async () => {
     if (closing.aborted) return { ok: false, checks: { service: 'is being stopped' } };
     try {
-      await ping();
-      return { ok: true, checks: { redis: 'answers' } };
-    } catch {
-      return { ok: false, checks: { redis: 'does not answer' } };
+      await probeWrite();
+      return { ok: true, checks: { redis: 'takes writes' } };
+    } catch (error) {
+      return { ok: false, checks: { redis: describeRedisTrouble(error) } };
     }
   };
 }

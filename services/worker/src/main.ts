@@ -1,3 +1,4 @@
+import { describeRedisTrouble } from '@diq/runtime/describe-redis-trouble.ts';
 import { listen } from '@diq/runtime/http-server.ts';
 import { createOpsApp } from '@diq/runtime/ops-app.ts';
 import { runService } from '@diq/runtime/run-service.ts';
@@ -5,14 +6,15 @@ import { openTracing } from '@diq/runtime/tracing.ts';
 import { credentialFileIn, readWorkerConfig } from './config.ts';
 import { credentialFaults } from './defender/check-credential.ts';
 import { watchCertificate } from './defender/watch-certificate.ts';
-import type { DrawLoop } from './draw-loop.ts';
 import { createWorkerMetrics } from './metrics.ts';
 import { openWorker } from './worker.ts';
+import type { OpenWorker } from './worker.ts';
 
 /** The queue was looked at with success this recently, or the worker is not ready. */
 const readyWithinMs = 5_000;
 /** Supervisors commonly kill after 10 s; what kept a stop must have been said by then. */
 const stopDeadlineMs = 9_500;
+const takesWrites = 'takes writes';
 
 await runService({
   name: 'worker',
@@ -25,16 +27,18 @@ await runService({
     const tracing = await openTracing(env, 'worker', logger);
     lifecycle.onClose('traces', () => tracing.close());
     const metrics = createWorkerMetrics();
-    let loop: DrawLoop | undefined;
+    let worker: OpenWorker | undefined;
 
     const app = createOpsApp({
       registry: metrics.registry,
       ready: async () => {
-        const isTurning = Date.now() - (loop?.lastTurnAtMs() ?? 0) < readyWithinMs;
-        const isMoving = (loop?.stalledForMs() ?? 0) <= config.readyStallAfterMs;
+        const isTurning = Date.now() - (worker?.loop.lastTurnAtMs() ?? 0) < readyWithinMs;
+        const isMoving = (worker?.loop.stalledForMs() ?? 0) <= config.readyStallAfterMs;
+        const redis = await describeRedis(worker);
         return {
-          ok: isTurning && isMoving,
+          ok: isTurning && isMoving && redis === takesWrites,
           checks: {
+            redis,
             queue: isTurning ? 'looked at' : 'not reachable',
             progress: isMoving ? 'as the quota allows' : 'slots are free, work is ready, nothing moves',
           },
@@ -44,7 +48,12 @@ await runService({
     const server = await listen(app, { port: config.port, ...(config.host && { host: config.host }) });
     lifecycle.onClose('operations routes', () => server.close());
 
-    loop = await openWorker({ config, logger, lifecycle, metrics, tracing });
+    worker = await openWorker({ config, logger, lifecycle, metrics, tracing });
     return { port: server.port };
   },
 });
+
+async function describeRedis(worker: OpenWorker | undefined): Promise<string> {
+  if (!worker) return 'waited for';
+  return worker.probeWrite().then(() => takesWrites, describeRedisTrouble);
+}

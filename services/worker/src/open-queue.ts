@@ -4,6 +4,7 @@ import { createDispatchStore } from '@diq/queue/dispatch-store.ts';
 import { createTurnPassing } from '@diq/queue/pass-turns.ts';
 import { createRequestLog } from '@diq/queue/request-log.ts';
 import { createTicketQueue } from '@diq/queue/ticket-queue.ts';
+import { createWriteProbe } from '@diq/queue/write-probe.ts';
 import { createLedger } from '@diq/quota/ledger.ts';
 import type { LedgerSettings } from '@diq/quota/ledger.ts';
 import { createPermitLimiter } from '@diq/quota/permit-limiter.ts';
@@ -14,6 +15,7 @@ import type { WorkerRedis } from './open-redis.ts';
 import { createMoveLog } from './move-log.ts';
 import { createOutageLog } from './outage-log.ts';
 import { createTicketDrawer } from './ticket-drawer.ts';
+import { untilRedisServes } from './until-redis-serves.ts';
 
 export interface OpenQueueOptions {
   redis: WorkerRedis;
@@ -34,12 +36,9 @@ export async function openQueue({ redis, owner, quota, retentionMs, logger, life
   const limiterOutage = createOutageLog(logger, 'the permit limiter');
   const queueOutage = createOutageLog(logger, 'the ticket queue');
   const ledger = createLedger(redis.ledger, keySpace, quota);
-  const limiter = await createPermitLimiter({
-    ...quota,
-    redis: redis.limiter,
-    keySpace,
-    onError: limiterOutage.failed,
-  });
+  const waiting = { logger, lifecycle };
+  const limiterOptions = { ...quota, redis: redis.limiter, keySpace, onError: limiterOutage.failed };
+  const limiter = await untilRedisServes(() => createPermitLimiter(limiterOptions), waiting);
   lifecycle.onClose('permit limiter', () => within(limiter.close(), closeWithinMs));
   const requestLog = createRequestLog(redis.ledger, keySpace, logger);
   lifecycle.onClose('request log', () => within(requestLog.close(), closeWithinMs));
@@ -56,5 +55,6 @@ export async function openQueue({ redis, owner, quota, retentionMs, logger, life
     onError: queueOutage.failed,
   });
   lifecycle.onClose('ticket drawer', () => drawer.close());
-  return { ledger, limiter, dispatches, moveLog, tickets, drawer };
+  const probeWrite = createWriteProbe(redis.ledger, keySpace, { evenFull: true });
+  return { ledger, limiter, dispatches, moveLog, tickets, drawer, probeWrite };
 }

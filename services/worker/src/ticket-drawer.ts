@@ -48,6 +48,8 @@ export async function createTicketDrawer(options: TicketDrawerOptions): Promise<
   const { redis, keySpace, lockMs } = options;
   const onError = (error: unknown) => options.onError(error);
   runScriptsWhenFull(redis);
+  // Asked for its version while Redis refuses commands, a worker would refuse everything for good.
+  Object.assign(redis.options, { skipVersionCheck: true });
   const worker = new Worker(queueName, null, {
     connection: redis,
     prefix: keySpace,

@@ -19,6 +19,7 @@ import { createRestore } from './restore-call.ts';
 import { createServeTicket } from './serve-ticket.ts';
 import { createSetAside } from './set-aside.ts';
 import { startHousekeeping } from './start-housekeeping.ts';
+import { untilRedisServes } from './until-redis-serves.ts';
 
 export interface WorkerParts {
   config: WorkerConfig;
@@ -26,6 +27,13 @@ export interface WorkerParts {
   lifecycle: Lifecycle;
   metrics: WorkerMetrics;
   tracing: Tracing;
+}
+
+/** A worker that draws. */
+export interface OpenWorker {
+  loop: DrawLoop;
+  /** Rejects while Redis takes no writes, not even those that a full one takes. */
+  probeWrite(): Promise<void>;
 }
 
 /** From spending a permit to the moment by which its call must have begun. */
@@ -37,7 +45,7 @@ const finishRecordsMs = 1_500;
 const readsPerLook = 4;
 
 /** Opens everything a worker needs and starts drawing. `lifecycle` closes it in reverse order. */
-export async function openWorker(parts: WorkerParts): Promise<DrawLoop> {
+export async function openWorker(parts: WorkerParts): Promise<OpenWorker> {
   const { config, logger, lifecycle, metrics, tracing } = parts;
   const { limit, windowMs } = config;
   const permitTimeoutMs = config.callTimeoutMs + beginWithinMs;
@@ -54,7 +62,7 @@ export async function openWorker(parts: WorkerParts): Promise<DrawLoop> {
   const abandon = { calls: new AbortController(), records: new AbortController() };
   const onRestored = createRestore(shared, lifecycle.closing);
   const opening = { ledger, mode: config.coldStart, readStarted, onRestored, logger };
-  const { look, close } = await openLedger(opening);
+  const { look, close } = await untilRedisServes(() => openLedger(opening), parts);
   lifecycle.onClose('cold start', close);
 
   const steps = createDispatchSteps({
@@ -92,7 +100,7 @@ export async function openWorker(parts: WorkerParts): Promise<DrawLoop> {
     onError: drawing.failed,
   });
   lifecycle.onClose('draw loop', () => finishCalls(loop, abandon));
-  return loop;
+  return { loop, probeWrite: queue.probeWrite };
 }
 
 /** Lets calls in flight end and their outcomes be stored, but not for longer than a supervisor waits. */

@@ -41,6 +41,8 @@ export function storeKeys(keySpace: string) {
     pause: `${keySpace}:pause`,
     /** Stream: who did what to queue and requests. */
     audit: `${keySpace}:audit`,
+    /** String: written to see whether Redis takes writes. */
+    writeProbe: `${keySpace}:write-probe`,
     /** Hash: one request. */
     request: (id: string) => `${keySpace}:request:${id}`,
     /** Hash: one dispatch. */

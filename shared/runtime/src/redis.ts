@@ -1,4 +1,5 @@
 import { Redis, type RedisOptions } from 'ioredis';
+import { describeRedisTrouble } from './describe-redis-trouble.ts';
 import type { Logger } from './logger.ts';
 import { parseRedisUrl } from './redis-url.ts';
 
@@ -150,7 +151,8 @@ function logStateChanges(redis: Redis, { name, logger }: ConnectionOptions): voi
   const lost = (error?: Error): void => {
     if (lostAtMs !== undefined) return;
     lostAtMs = Date.now();
-    logger.warn({ connection: name, ...(error ? { err: error } : {}) }, 'redis lost');
+    const facts = error && { err: error, redis: describeRedisTrouble(error) };
+    logger.warn({ connection: name, ...facts }, 'redis lost');
   };
   redis.on('error', lost);
   redis.on('reconnecting', () => lost());

@@ -65,7 +65,7 @@ export const operations: readonly DocumentedOperation[] = [
     summary: 'Whether requests can be taken',
     answers: {
       200: { description: 'They can.', schema: health },
-      503: { description: 'Redis does not answer, or the service is being stopped.', schema: health },
+      503: { description: 'Redis takes no writes, or the service is being stopped.', schema: health },
     },
   },
   {

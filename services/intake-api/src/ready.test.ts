@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
+import { Redis } from 'ioredis';
+import { findFreePort } from '@diq/runtime/free-port.ts';
+import { requireRedisServer, startRedisServer } from '@diq/testing/redis-process.ts';
+import type { RedisServer } from '@diq/testing/redis-process.ts';
+import { waitFor } from '@diq/testing/wait-for.ts';
+import { expectProblem } from './test-support/expect-problem.ts';
+import { useIntake } from './test-support/intake-under-test.ts';
+import { item, unknownId } from './test-support/items.ts';
+
+interface State {
+  says: string;
+  refuse(admin: Redis, server: RedisServer): Promise<unknown>;
+  heal(admin: Redis): Promise<unknown>;
+}
+
+const states: Record<string, State> = {
+  OOM: {
+    says: 'is full: maxmemory is reached',
+    refuse: (admin) => admin.config('SET', 'maxmemory', '1'),
+    heal: (admin) => admin.config('SET', 'maxmemory', '0'),
+  },
+  READONLY: {
+    says: 'is a read-only replica: a failover is going on, or REDIS_URL names the wrong node',
+    refuse: async (admin) => admin.replicaof('127.0.0.1', await findFreePort()),
+    heal: (admin) => admin.replicaof('NO', 'ONE'),
+  },
+  NOREPLICAS: {
+    says: 'has fewer replicas than it must have to take writes',
+    refuse: (admin) => admin.config('SET', 'min-replicas-to-write', '1'),
+    heal: (admin) => admin.config('SET', 'min-replicas-to-write', '0'),
+  },
+  NOPERM: {
+    says: 'does not allow its user a command or a key that is needed: docs/redis.md',
+    refuse: (admin) => admin.call('ACL', 'SETUSER', 'default', '-@write'),
+    heal: (admin) => admin.call('ACL', 'SETUSER', 'default', '+@all'),
+  },
+  MISCONF: {
+    says: 'cannot write to its disk',
+    async refuse(admin, server) {
+      await rm(server.dir, { recursive: true });
+      await admin.config('SET', 'save', '3600 1');
+      await admin.bgsave();
+      const hasFailed = async () => (await admin.info('persistence')).includes('rdb_last_bgsave_status:err');
+      await waitFor(hasFailed, { what: 'a snapshot to fail' });
+    },
+    heal: (admin) => admin.config('SET', 'save', ''),
+  },
+};
+
+describe('readiness of the intake', () => {
+  let server: RedisServer | undefined;
+  let admin: Redis | undefined;
+  before(async function () {
+    requireRedisServer.call(this);
+    server = await startRedisServer();
+    admin = new Redis(server.url);
+  });
+  const intake = useIntake({
+    get url() {
+      return server?.url ?? '';
+    },
+  });
+  after(async () => {
+    admin?.disconnect();
+    await server?.stop();
+  });
+  const readyz = () => intake.anonymously().get('/readyz');
+
+  for (const [name, { says, refuse, heal }] of Object.entries(states)) {
+    it(`is lost while Redis answers ${name}, in words, and back with it; nothing is answered 500`, async () => {
+      assert.ok(admin && server);
+      await readyz().expect(200);
+      await refuse(admin, server);
+      try {
+        const isLost = async () => (await readyz()).body.checks.redis === says;
+        await waitFor(isLost, { what: 'its words' });
+        await readyz().expect(503);
+        expectProblem(await intake.post('/v1/investigations', item(1)), 'redis_unavailable');
+        expectProblem(await intake.post('/v1/batches', { requests: [item(1)] }), 'redis_unavailable');
+        for (const path of ['/v1/investigations', `/v1/investigations/${unknownId}`, '/v1/quota']) {
+          const { status } = await intake.get(path);
+          assert.ok([200, 404, 503].includes(status), `${path}: ${status}`);
+        }
+      } finally {
+        await heal(admin);
+      }
+      await waitFor(async () => (await readyz()).status === 200, { what: 'readiness' });
+      await intake.post('/v1/investigations', item(2)).expect(202);
+    });
+  }
+
+  it('looks by writing one key that goes by itself', async () => {
+    const count = async () => Number(await admin?.dbsize());
+    await readyz();
+    const before = await count();
+    for (let i = 0; i < 5; i += 1) await readyz().expect(200);
+    assert.equal(await count(), before);
+    const [probe = ''] = (await admin?.keys('*:write-probe')) ?? [];
+    assert.ok(Number(await admin?.pttl(probe)) > 0);
+  });
+});
+
+describe('readiness of an intake at one node of a cluster', () => {
+  let server: RedisServer | undefined;
+  before(async function () {
+    requireRedisServer.call(this);
+    server = await startRedisServer({ args: ['--cluster-enabled', 'yes'] });
+  });
+  const intake = useIntake({
+    get url() {
+      return server?.url ?? '';
+    },
+    isAway: true,
+  });
+  after(() => server?.stop());
+
+  it('is not there, in words, and its routes answer 503', async () => {
+    const isSaid = async () =>
+      /is a node of a Redis Cluster/.test(
+        (await intake.anonymously().get('/readyz')).body.checks.redis ?? '',
+      );
+    await waitFor(isSaid, { what: 'its words' });
+    expectProblem(await intake.get('/v1/investigations'), 'redis_unavailable');
+    expectProblem(await intake.get('/v1/quota'), 'redis_unavailable');
+  });
+});

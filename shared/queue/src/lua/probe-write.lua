@@ -1,0 +1,8 @@
+-- Writes one key that goes by itself, to see whether this server takes writes.
+--
+-- KEYS  1 probe                                     (see store-keys.ts)
+-- ARGV  1 ms for which it is kept
+--
+-- Returns  1
+redis.call('SET', KEYS[1], '1', 'PX', ARGV[1])
+return 1
