@@ -12,6 +12,7 @@ import { ledgerErased } from './ledger-erased.ts';
 import { redisConnectionsReset } from './redis-connections-reset.ts';
 import { redisEmptied } from './redis-emptied.ts';
 import { redisFrozen } from './redis-frozen.ts';
+import { redisFull } from './redis-full.ts';
 import { redisKilled } from './redis-killed.ts';
 import { redisScriptsFlushed } from './redis-scripts-flushed.ts';
 import { redisStalled } from './redis-stalled.ts';
@@ -44,6 +45,7 @@ export const allFaults: readonly Fault[] = [
   redisConnectionsReset,
   redisEmptied,
   redisFrozen,
+  redisFull,
   redisKilled,
   redisScriptsFlushed,
   redisStalled,
