@@ -32,7 +32,7 @@ const states: Record<string, State> = {
     heal: (admin) => admin.config('SET', 'min-replicas-to-write', '0'),
   },
   NOPERM: {
-    says: 'does not allow its user a command or a key that is needed: docs/redis.md',
+    says: 'does not allow its user a command or a key that is needed: docs/deploy.md',
     refuse: (admin) => admin.call('ACL', 'SETUSER', 'default', '-@write'),
     heal: (admin) => admin.call('ACL', 'SETUSER', 'default', '+@all'),
   },

@@ -6,7 +6,7 @@ const states: readonly [RegExp, string][] = [
   ],
   [
     /\bNOPERM\b|The user executing the script/,
-    'does not allow its user a command or a key that is needed: docs/redis.md',
+    'does not allow its user a command or a key that is needed: docs/deploy.md',
   ],
   [/\bOOM\b/, 'is full: maxmemory is reached'],
   [/\bREADONLY\b/, 'is a read-only replica: a failover is going on, or REDIS_URL names the wrong node'],
