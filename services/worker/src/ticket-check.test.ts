@@ -56,7 +56,7 @@ describe('ticket check', () => {
     await worker.tickets.add([{ dispatchId: 'of-none', rank: 1 }]);
     const last = accepted[2]!.dispatchId;
     await loseTicket(last);
-    const check = createTicketCheck({ ...worker, logger: captureLog().logger, pageSize: 1 });
+    const check = createTicketCheck({ ...worker, logger: captureLog().logger, pageSize: 1, settleMs: 0 });
     for (let look = 0; look < 3; look += 1) await check();
     assert.deepEqual(await worker.tickets.have([last]), [false], 'seen to be missing once');
     await check();
@@ -74,6 +74,30 @@ describe('ticket check', () => {
     await worker.checkTickets();
     assert.equal(await worker.tickets.countReady(), 0);
     await ticket?.useUp();
+  });
+
+  it('gives none to a dispatch whose call is under way or that has ended', async () => {
+    const worker = await suite.openWorker();
+    const [sending, ended] = [await suite.bench.accept(), await suite.bench.accept()];
+    await worker.dispatches.begin(sending.dispatchId, 'call-1');
+    await worker.dispatches.endWaiting(ended.dispatchId, { status: 'cancelled', attempts: 0 });
+    for (const { dispatchId } of [sending, ended]) await loseTicket(dispatchId);
+    for (let look = 0; look < 3; look += 1) await worker.checkTickets();
+    assert.equal(await worker.tickets.countAll(), 0);
+  });
+
+  it('restores the whole order when the queue lost everything', async () => {
+    const worker = await suite.openWorker();
+    const ids = [];
+    for (let i = 0; i < 20; i += 1) ids.push((await suite.bench.accept()).dispatchId);
+    const { redis, queueKey } = suite.bench;
+    await redis.del(...(await redis.keys(queueKey('*'))));
+    await worker.checkTickets();
+    await worker.checkTickets();
+    assert.deepEqual(
+      await worker.tickets.positions(ids),
+      ids.map((_, i) => i + 1),
+    );
   });
 
   it('restores one ticket only, however many workers look', async () => {

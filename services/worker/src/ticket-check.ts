@@ -1,38 +1,40 @@
 import type { Logger } from '@diq/runtime/logger.ts';
 import type { DispatchStore } from '@diq/queue/dispatch-store.ts';
-import { restoreTickets } from '@diq/queue/restore-tickets.ts';
 import type { TicketQueue } from '@diq/queue/ticket-queue.ts';
 
 export interface TicketCheckOptions {
-  dispatches: DispatchStore;
-  tickets: TicketQueue;
-  logger: Logger;
-  /** Dispatches compared by id at a time. */
+  dispatches: Pick<DispatchStore, 'countWaiting' | 'waitingPage' | 'ranksOf'>;
+  tickets: Pick<TicketQueue, 'countAll' | 'have' | 'add'>;
+  logger: Pick<Logger, 'warn'>;
+  /** Dispatches compared by id at a look while nothing speaks of missing tickets. */
   pageSize?: number;
+  /** The same while tickets are known to be missing. */
+  searchSize?: number;
+  /** Dispatches that came within this time are passed over: an intake may just be adding their tickets. */
+  settleMs?: number;
 }
 
+/** Less than a millisecond of Redis' time. A turn of a million waiting dispatches takes two hours. */
+const usualPageSize = 250;
+/** Some 3 ms of Redis' time. A turn of a million takes a quarter of an hour. */
+const usualSearchSize = 2_500;
+/** Adding the tickets of the largest batch takes less, with a command that was sent twice too. */
+const usualSettleMs = 5_000;
+
 /**
- * Gives dispatches that wait without a ticket their ticket back. Two numbers tell at once that many are missing: fewer
- * tickets than open dispatches. One ticket too many can hide one that is missing, so ids are compared as well, a page
- * at each look. Either way only what is missing twice is restored: in between, an intake may just be adding the tickets
- * of what it recorded.
+ * Gives dispatches that wait without a ticket their ticket back: of an intake that died before it added them, or that the
+ * queue has dropped. A look costs the same however many wait.
+ *
+ * Two numbers tell that some are missing: fewer tickets than dispatches that have waited for a while. Then these are
+ * searched, the youngest first, where an intake that died has left them, until as many were found as are missing. One
+ * ticket too many can hide one that is missing, so otherwise a small page is compared at each look. Either way only what is
+ * missing at two looks is restored.
  */
 export function createTicketCheck(options: TicketCheckOptions): () => Promise<void> {
   const { dispatches, tickets, logger } = options;
-  const comparePage = createPageCheck(options);
-  let wereFewer = false;
-  return async () => {
-    const [open, present] = await Promise.all([dispatches.countWaiting(), tickets.countAll()]);
-    const areFewer = present < open;
-    const restored = areFewer && wereFewer ? await restoreTickets(dispatches, tickets) : await comparePage();
-    wereFewer = areFewer;
-    if (restored > 0) logger.warn({ restored }, 'dispatches had no ticket, restored');
-  };
-}
-
-/** One page further with each call, and from the beginning again. @returns how many tickets were restored */
-function createPageCheck({ dispatches, tickets, pageSize = 250 }: TicketCheckOptions) {
-  let offset = 0;
+  const { pageSize = usualPageSize, searchSize = usualSearchSize, settleMs = usualSettleMs } = options;
+  const searched = createWalk('youngest first');
+  const compared = createWalk('oldest first');
   let suspects: readonly string[] = [];
 
   async function withoutTicket(ids: readonly string[]): Promise<string[]> {
@@ -40,14 +42,38 @@ function createPageCheck({ dispatches, tickets, pageSize = 250 }: TicketCheckOpt
     return ids.filter((_, i) => found[i] === false);
   }
 
-  return async (): Promise<number> => {
-    const again = await withoutTicket(suspects);
+  async function restore(ids: readonly string[]): Promise<void> {
     // Called or ended meanwhile, it needs none; added all the same, it would find nothing to do.
-    const missing = await dispatches.ranksOf(again);
-    if (missing.length > 0) await tickets.add(missing);
-    const page = await dispatches.waitingPage(offset, pageSize);
-    suspects = await withoutTicket(page);
-    offset = page.length < pageSize ? 0 : offset + pageSize;
-    return missing.length;
+    const missing = await dispatches.ranksOf(ids);
+    if (missing.length === 0) return;
+    await tickets.add(missing);
+    logger.warn({ restored: missing.length }, 'dispatches had no ticket, restored');
+  }
+
+  return async () => {
+    await restore(await withoutTicket(suspects));
+    // In this order: a dispatch that ends in between has lost its ticket by the second.
+    const present = await tickets.countAll();
+    const open = await dispatches.countWaiting(settleMs);
+    const areMissing = present < open;
+    if (!areMissing) searched.begin();
+    const [from, count] = areMissing ? searched.next(open, searchSize) : compared.next(open, pageSize);
+    suspects = count > 0 ? await withoutTicket(await dispatches.waitingPage(from, count)) : [];
+  };
+}
+
+/** Goes through so many in pages, and from the beginning again. What came or left meanwhile shifts it by as many. */
+function createWalk(order: 'youngest first' | 'oldest first') {
+  let passed = 0;
+  return {
+    begin: () => void (passed = 0),
+    /** @returns the first of the next page, counted from the oldest, and how many it has */
+    next(of: number, size: number): [from: number, count: number] {
+      if (passed >= of) passed = 0;
+      const count = Math.min(size, of - passed);
+      const from = order === 'oldest first' ? passed : of - passed - count;
+      passed += count;
+      return [from, count];
+    },
   };
 }

@@ -82,8 +82,8 @@ export interface DispatchStore {
   lookAgain(id: string, callId: string, atMs: number): Promise<boolean>;
   /** Investigations of the machine that requests were told of within the last minute. */
   toldOf(machineId: string): Promise<string[]>;
-  /** How many dispatches wait for their call, and a page of them, oldest first. */
-  countWaiting(): Promise<number>;
+  /** How many dispatches wait for their call, for so long at least, and a page of them, oldest first. */
+  countWaiting(minAgeMs?: number): Promise<number>;
   waitingPage(offset: number, limit: number): Promise<string[]>;
   /** Dispatches by id, for many at once; unknown ones are left out. */
   ranksOf(ids: readonly string[]): Promise<{ dispatchId: string; machineId: string; rank: number }[]>;
@@ -205,7 +205,11 @@ export function createDispatchStore(
     toldOf: (machineId) => redis.smembers(keys.machineTold(machineId)),
     sendingSince: (beforeMs, limit) =>
       redis.zrangebyscore(keys.sending, '-inf', `(${beforeMs}`, 'LIMIT', 0, limit),
-    countWaiting: () => redis.zcard(keys.waiting),
+    async countWaiting(minAgeMs = 0) {
+      if (minAgeMs === 0) return redis.zcard(keys.waiting);
+      const [seconds] = await redis.time();
+      return redis.zcount(keys.waiting, '-inf', Number(seconds) * 1_000 - minAgeMs);
+    },
     waitingPage: (offset, limit) => redis.zrange(keys.waiting, offset, String(offset + limit - 1)),
     async ranksOf(ids) {
       const pipeline = redis.pipeline();

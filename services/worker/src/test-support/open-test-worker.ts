@@ -111,7 +111,7 @@ export async function openTestWorker(options: TestWorkerOptions & WorkerPlace): 
       return dispatch;
     },
     recover: () => recoverDispatches(parts),
-    checkTickets: createTicketCheck({ dispatches, tickets, logger }),
+    checkTickets: createTicketCheck({ dispatches, tickets, logger, settleMs: 0 }),
     used: async () => (await ledger.look()).slotsInUse.length,
     async hold() {
       const { hold, nowMs } = await ledger.look();
