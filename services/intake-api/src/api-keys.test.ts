@@ -45,6 +45,29 @@ describe('API keys', () => {
     assert.deepEqual([...(both?.scopes ?? [])], ['submit', 'read']);
   });
 
+  it('of one name are two while one replaces the other, and both are the same caller', () => {
+    const ring = createKeyRing(apiKeys().parse(`soar:submit:${sha256('new')}+${sha256('old')}`));
+    for (const key of ['new', 'old']) {
+      assert.equal(ring(key)?.name, 'soar');
+      assert.deepEqual([...(ring(key)?.scopes ?? [])], ['submit']);
+    }
+    const [one, two] = [sha256('new'), sha256('old')];
+    assert.match(faultsOf(`soar:submit:${one}+${one}`).join(), /^entry 1 \(soar\) has the same key twice/);
+    assert.match(faultsOf(`soar:submit:${one}+${two}+${sha256('x')}`).join(), /unusable hash .*or two/);
+    assert.match(faultsOf(`soar:submit:${one}+`).join(), /unusable hash/);
+    assert.match(
+      faultsOf(`soar:submit:${one}+${two},x:read:${two}`).join(),
+      /entry 2 \(x\) has the same key as/,
+    );
+  });
+
+  it('cannot have the name of those that need none: what they asked for would be its own', () => {
+    assert.match(
+      faultsOf(`anybody:read:${sha256('x')}`).join(),
+      /^entry 1 \(anybody\) has the name that all/,
+    );
+  });
+
   it('of more than 512 characters are refused unread', () => {
     const long = 'k'.repeat(513);
     const [just, tooLong] = [long.slice(1), long].map((key) =>
@@ -60,7 +83,7 @@ describe('API keys', () => {
       faultsOf(`ok:read:${hash},xsoar:write:${hash.slice(1)},no name:read:${sha256('y')},lonely`),
       [
         'entry 2 (xsoar) has an unknown scope (expected submit, read, admin, joined by +)',
-        "entry 2 (xsoar) has an unusable hash (expected the key's SHA-256 as 64 hexadecimal characters)",
+        "entry 2 (xsoar) has an unusable hash (expected the key's SHA-256 as 64 hexadecimal characters, or two joined by +)",
         "entry 3 has an unusable name (expected up to 64 letters, digits, '.', '_' or '-')",
         'entry 4 has 1 of 3 parts (expected name:scopes:sha256hex)',
       ],

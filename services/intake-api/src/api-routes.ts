@@ -7,6 +7,7 @@ import { idempotent } from './middleware/idempotency.ts';
 import { methodNotAllowed } from './middleware/method-not-allowed.ts';
 import { noStore } from './middleware/no-store.ts';
 import { batchBodyLimitBytes, requireJson, singleBodyLimitBytes } from './middleware/require-json.ts';
+import { createOwnSite } from './own-site.ts';
 import { createLeverRoutes } from './lever-routes.ts';
 import { cancelBatch } from './routes/cancel-batch/handler.ts';
 import { cancelInvestigation } from './routes/cancel-investigation/handler.ts';
@@ -25,10 +26,14 @@ import { watchState } from './routes/watch-state/handler.ts';
 export function createApiRoutes(parts: AppParts): Router {
   const router = createStrictRouter();
   const { identify, failedCredentials, sessions } = parts;
+  const ownSite = createOwnSite(parts.hostNames);
   router.use(
     '/v1',
     guardData,
     noStore,
+    // Who has no credential cannot be told from a page whose name leads here.
+    ...(identify ? [] : [ownSite.requireOwnHost]),
+    ownSite.refuseForeignPages,
     identify ? authenticate(identify, failedCredentials, sessions) : letEverybodyIn,
   );
   if (parts.limitRate) router.use('/v1', parts.limitRate);

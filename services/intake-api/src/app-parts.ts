@@ -27,6 +27,8 @@ export interface AppParts {
   failedCredentials: FailedCredentials;
   /** Proxies in front of the service, whose `X-Forwarded-For` tells a caller's address. */
   trustedProxies: readonly string[];
+  /** Under which browsers and proxies reach the service, see `own-site.ts`. */
+  hostNames: readonly string[];
   /** `undefined`: callers may come as often as they like. */
   limitRate: RequestHandler | undefined;
   /** Who is signed in to the status page; `undefined` where everybody is let in. */

@@ -31,6 +31,7 @@ describe('the settings of the intake', () => {
       redisUrl: 'redis://127.0.0.1:6379',
       port: 8_080,
       host: undefined,
+      hostNames: [],
       operation: 'initiateInvestigation',
       keySpace: 'diq:{0fbe4f1a-5e8a-4d4b-9a3c-0a1b2c3d4e5f/initiateInvestigation}',
       ledger: { limit: 5, windowMs: 3_600_000, callTimeoutMs: 30_000 },

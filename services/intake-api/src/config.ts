@@ -22,6 +22,7 @@ import type { BackPressureSettings } from './back-pressure.ts';
 import { allowedHosts } from './callbacks/allowed-hosts.ts';
 import { callbackSecrets } from './callbacks/callback-secrets.ts';
 import type { CallbackSettings } from './callbacks/callback-settings.ts';
+import { hostNames } from './own-site.ts';
 import { orderRulesOf, orderShape } from './order-settings.ts';
 
 /** The settings of the intake API, checked. */
@@ -33,6 +34,8 @@ export interface IntakeSettings {
   auth: AuthSettings;
   /** Proxies in front of the service, whose `X-Forwarded-For` tells a caller's address. */
   trustedProxies: readonly string[];
+  /** Under which browsers and proxies reach the service, beside addresses, `localhost` and the machine's name. */
+  hostNames: readonly string[];
   /** 0: as many as a caller likes. */
   maxRequestsPerMinute: number;
   operation: OperationName;
@@ -59,7 +62,13 @@ export function readIntakeSettings(given: Env): IntakeSettings {
   const env = trimEnv(given);
   const settings = readSettings(schemaFor(env), env, {
     secrets: ['INTAKE_API_KEYS', 'REDIS_URL', 'CALLBACK_SECRET'],
-    lists: ['INTAKE_API_KEYS', 'INTAKE_ENTRA_AUDIENCE', 'CALLBACK_ALLOWED_HOSTS', 'CALLBACK_SECRET'],
+    lists: [
+      'INTAKE_API_KEYS',
+      'INTAKE_ENTRA_AUDIENCE',
+      'INTAKE_HOST_NAMES',
+      'CALLBACK_ALLOWED_HOSTS',
+      'CALLBACK_SECRET',
+    ],
   });
   const operation = settings.DEFENDER_OPERATION;
   return {
@@ -68,6 +77,7 @@ export function readIntakeSettings(given: Env): IntakeSettings {
     host: settings.INTAKE_HOST,
     auth: authSettings(settings, env),
     trustedProxies: settings.INTAKE_TRUSTED_PROXIES,
+    hostNames: settings.INTAKE_HOST_NAMES ?? [],
     maxRequestsPerMinute: settings.INTAKE_MAX_REQUESTS_PER_MINUTE,
     operation,
     keySpace: keySpace({ tenantId: settings.AZURE_TENANT_ID, operation }),
@@ -114,6 +124,7 @@ function schemaFor(env: Env) {
     REDIS_URL: redisUrl().describe('redis://host:6379 or rediss://host:6379'),
     INTAKE_PORT: port().prefault('8080'),
     INTAKE_HOST: z.string().optional(),
+    INTAKE_HOST_NAMES: hostNames().optional(),
     ...authShape(env),
     ...quotaSettings,
     ...orderShape,

@@ -26,10 +26,16 @@ export interface OpenGuardsOptions {
 /** A count is not worth waiting for: a request goes uncounted rather than late. */
 const countTimeoutMs = 100;
 
-type Guards = Pick<AppParts, 'identify' | 'failedCredentials' | 'trustedProxies' | 'limitRate'>;
+type Guards = Pick<AppParts, 'identify' | 'failedCredentials' | 'trustedProxies' | 'hostNames' | 'limitRate'>;
 
-/** Opens what decides who is let in and how often, saying how each part closes; `keys` are the API keys of the moment. */
-export function openGuards(options: OpenGuardsOptions): { guards: Guards; keys: () => readonly ApiKey[] } {
+/** The API keys of the moment, and when they become others. */
+interface KnownKeys {
+  keys: () => readonly ApiKey[];
+  onKeysChanged: (tell: () => void) => void;
+}
+
+/** Opens what decides who is let in and how often, saying how each part closes. */
+export function openGuards(options: OpenGuardsOptions): { guards: Guards } & KnownKeys {
   const { settings, logger } = options;
   if (settings.auth.kind === 'off')
     logger.warn('INTAKE_AUTH=off: everybody who reaches the port may do everything');
@@ -39,18 +45,21 @@ export function openGuards(options: OpenGuardsOptions): { guards: Guards; keys: 
       identify: identity?.identify,
       failedCredentials: createFailedCredentials(),
       trustedProxies: settings.trustedProxies,
+      hostNames: settings.hostNames,
       limitRate: openRateLimit(options),
     },
     keys: identity?.keys ?? (() => []),
+    onKeysChanged: identity?.onKeysChanged ?? (() => {}),
   };
 }
 
 function openIdentity(
   { keys, keysFile, entra }: Exclude<IntakeSettings['auth'], { kind: 'off' }>,
   { logger, lifecycle, keyFileIntervalMs = 2_000, entra: deps }: OpenGuardsOptions,
-): { identify: IdentifyCaller; keys: () => readonly ApiKey[] } {
+): { identify: IdentifyCaller } & KnownKeys {
   let present: readonly ApiKey[] = keys;
   let ring = createKeyRing(keys);
+  const told: (() => void)[] = [];
   if (keysFile !== undefined) {
     const watch = watchKeyFile({
       path: keysFile,
@@ -58,6 +67,7 @@ function openIdentity(
       onChange(changed) {
         present = changed;
         ring = createKeyRing(changed);
+        for (const tell of told) tell();
       },
       logger,
       intervalMs: keyFileIntervalMs,
@@ -68,6 +78,7 @@ function openIdentity(
   return {
     identify: createIdentifyCaller((credential) => ring(credential), checkToken),
     keys: () => present,
+    onKeysChanged: (tell) => void told.push(tell),
   };
 }
 

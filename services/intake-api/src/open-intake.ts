@@ -60,7 +60,7 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
     tracing = noTracing,
   } = options;
   const { keySpace } = settings;
-  const { guards, keys } = openGuards(options);
+  const { guards, keys, onKeysChanged } = openGuards(options);
 
   const redis = openProducerConnection({ settings: { url: settings.redisUrl }, name: 'diq-intake', logger });
   lifecycle.onClose('redis', () => closeRedis(redis));
@@ -78,6 +78,7 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
     settings,
     redis,
     keys,
+    onKeysChanged,
     levers,
     readState: readings.readState,
     logger,

@@ -6,6 +6,7 @@ import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { sha256 } from './test-support/credentials.ts';
 import { useIntake } from './test-support/intake-under-test.ts';
+import { listenToEvents } from './test-support/listen-to-events.ts';
 
 const entry = (key: string) => `name-of-${key}:read:${sha256(key)}`;
 
@@ -42,6 +43,20 @@ describe('the file of API keys', () => {
       [await statusOf('first'), await statusOf('second'), await statusOf('third')],
       [401, 200, 200],
     );
+  });
+
+  it('ends what those listen to whose key went, at once, and their sessions', async () => {
+    const asked = intake.anonymously().post('/session').set('Origin', intake.url).send({ apiKey: 'first' });
+    const cookie = String((await asked.expect(204)).headers['set-cookie']).split(';')[0] ?? '';
+    const readers = [
+      await listenToEvents(intake.url, { 'X-API-Key': 'first' }),
+      await listenToEvents(intake.url, { Cookie: cookie }),
+    ];
+    for (const reader of readers) await reader.next('state');
+    await change(changed, () => writeFileSync(file, entry('second')));
+    await Promise.all(readers.map((reader) => reader.ended()));
+    assert.equal(await statusOf('first'), 401);
+    await intake.anonymously().get('/v1/events').set('Cookie', cookie).expect(401);
   });
 
   it('is noticed when another file takes its name', async () => {

@@ -24,6 +24,7 @@ export const errorCatalogue = {
   },
   body_too_large: { status: 413, title: 'The body is too large' },
   unsupported_media_type: { status: 415, title: 'The body must be application/json' },
+  foreign_host: { status: 421, title: 'Asked under a host name that is not of this service' },
   deadline_unreachable: { status: 422, title: 'The deadline cannot be met by the present estimate' },
   idempotency_key_reused: { status: 422, title: 'The Idempotency-Key stands for another request' },
   too_many_joined: { status: 429, title: 'Too many requests wait for this machine' },

@@ -1,5 +1,5 @@
 import type { Request, RequestHandler, Response } from 'express';
-import { scopes } from '../api-keys.ts';
+import { nameOfAnybody, scopes } from '../api-keys.ts';
 import type { Caller, Scope } from '../api-keys.ts';
 import { KeysUnreachable } from '../entra-tokens.ts';
 import { clientAddress } from '../client-address.ts';
@@ -89,7 +89,7 @@ function tooManyFailures(refuseForMs: number): ProblemError {
 
 /** For INTAKE_AUTH=off: everybody may do everything. */
 export const letEverybodyIn: RequestHandler = (_request, response, next) => {
-  const caller: Caller = { name: 'anybody', scopes: new Set(scopes) };
+  const caller: Caller = { name: nameOfAnybody, scopes: new Set(scopes) };
   response.locals['caller'] = caller;
   next();
 };

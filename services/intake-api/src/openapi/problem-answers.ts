@@ -4,10 +4,11 @@ import type { DocumentedOperation, HeaderUse } from './documented-operation.ts';
 
 /** Every code that an operation can answer with, in the order of the catalogue. */
 export function problemsOf(operation: DocumentedOperation): ErrorCode[] {
-  const { scope, path, query, body, isIdempotent, isOwnOnly, problems = [] } = operation;
+  const { method, scope, path, query, body, isIdempotent, isOwnOnly, problems = [] } = operation;
   const codes = new Set<ErrorCode>([
     ...problems,
     ...(scope ? ofEveryScope : []),
+    ...(scope && method !== 'get' ? (['cross_site'] as const) : []),
     // A path that cannot be percent-decoded names nothing.
     ...(path.includes(':') ? (['route_not_found'] as const) : []),
     ...(isOwnOnly && path.includes(':') ? (['not_owner'] as const) : []),
@@ -21,6 +22,8 @@ export function problemsOf(operation: DocumentedOperation): ErrorCode[] {
 const ofEveryScope: ErrorCode[] = [
   'unauthenticated',
   'forbidden',
+  // Only where no credential is needed.
+  'foreign_host',
   'rate_limited',
   'internal_error',
   'identity_unavailable',
@@ -46,11 +49,12 @@ export function problemAnswers(operation: DocumentedOperation) {
     status,
     codes,
     description: codes.map((code) => `\`${code}\`: ${errorCatalogue[code].title}.`).join('\n\n'),
-    headers: headersOf(status),
+    headers: headersOf(status, codes),
   }));
 }
 
-function headersOf(status: number): HeaderUse[] {
+function headersOf(status: number, codes: readonly ErrorCode[]): HeaderUse[] {
+  if (codes.includes('cross_site')) return ['WWW-Authenticate?'];
   if (status === 401 || status === 403) return ['WWW-Authenticate'];
   if (status === 429 || status === 503) return ['Retry-After'];
   if (status === 409) return ['Retry-After?'];

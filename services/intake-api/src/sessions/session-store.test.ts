@@ -61,6 +61,17 @@ describe('sessions', () => {
     assert.equal(await store().find(token), undefined);
   });
 
+  it('go on while their key is being replaced, and are over once it is gone', async () => {
+    const token = await open('secret of anna');
+    const [old, fresh] = [apiKey('anna', 'secret of anna'), apiKey('anna', 'new secret of anna')];
+    keys = [fresh, old];
+    const other = await open('new secret of anna');
+    assert.ok((await store().find(token)) && (await store().find(other)));
+    keys = [fresh];
+    assert.equal(await store().find(token), undefined);
+    assert.ok(await store().find(other));
+  });
+
   it('are worth no more than the key is at the moment', async () => {
     const token = await open('secret of anna');
     keys = [apiKey('anna', 'secret of anna', ['submit'])];

@@ -45,11 +45,12 @@ export function createSessionStore({
 }: SessionStoreOptions): SessionStore {
   const stored = storeKeys(keySpace);
 
-  /** The key a token was given for, if it is still there; by its name, so that no others are tried. */
-  function locate(token: string): { key: ApiKey; member: string } | undefined {
+  /** What the token may be known by: of the keys of its name, so that no others are tried. There are seldom two. */
+  function locate(token: string): { key: ApiKey; member: string }[] {
     const [, name, secret] = tokenPattern.exec(token) ?? [];
-    const key = keys().find((known) => known.name === name);
-    return key && secret !== undefined ? { key, member: memberOf(secret, key) } : undefined;
+    if (secret === undefined) return [];
+    const named = keys().filter((known) => known.name === name);
+    return named.map((key) => ({ key, member: memberOf(secret, key) }));
   }
 
   return {
@@ -65,18 +66,17 @@ export function createSessionStore({
       return { token: `${key.name}~${secret}`, endsAtMs };
     },
     async find(token) {
-      const located = locate(token);
-      if (!located) return undefined;
-      const { key, member } = located;
-      const endsAtMs = Number(await redis.zscore(stored.sessions(key.name), member));
-      if (endsAtMs <= Date.now()) return undefined;
-      // As the key is now: it may have lost a scope since. More than looking is never given.
-      const caller = { name: key.name, scopes: new Set(key.scopes.has('read') ? (['read'] as const) : []) };
-      return { caller, endsAtMs };
+      for (const { key, member } of locate(token)) {
+        const endsAtMs = Number(await redis.zscore(stored.sessions(key.name), member));
+        if (endsAtMs <= Date.now()) continue;
+        // As the key is now: it may have lost a scope since. More than looking is never given.
+        const caller = { name: key.name, scopes: new Set(key.scopes.has('read') ? (['read'] as const) : []) };
+        return { caller, endsAtMs };
+      }
+      return undefined;
     },
     async close(token) {
-      const located = locate(token);
-      if (located) await redis.zrem(stored.sessions(located.key.name), located.member);
+      for (const { key, member } of locate(token)) await redis.zrem(stored.sessions(key.name), member);
     },
   };
 }

@@ -16,6 +16,7 @@ interface OpenStatusOptions {
   redis: Redis;
   /** The API keys of the moment. */
   keys: () => readonly ApiKey[];
+  onKeysChanged: (tell: () => void) => void;
   levers: Pick<AppParts['levers'], 'pause'>;
   readState: AppParts['readState'];
   logger: Logger;
@@ -42,6 +43,8 @@ export function openStatus(options: OpenStatusOptions): Pick<AppParts, 'sessions
     ...(settings.auth.kind === 'off' ? { maxListenersOfCaller: Infinity } : {}),
     onError: (error) => logger.debug({ err: error }, 'the state cannot be told to those who listen'),
   });
+  // Whoever listens with a key that went is told no more.
+  options.onKeysChanged(() => stateFeed.endAll());
   lifecycle.closing.addEventListener('abort', () => stateFeed.close(), { once: true });
   return {
     sessions:

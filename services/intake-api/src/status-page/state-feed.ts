@@ -19,6 +19,8 @@ export interface StateFeed {
    * `full-for-caller` where too many of this caller do. Rejects while the state cannot be read.
    */
   listen(listener: Listener, caller: string): Promise<(() => void) | 'full' | 'full-for-caller'>;
+  /** Ends all listeners, which may come again with what they have for a credential. */
+  endAll(): void;
   /** Ends all listeners, and takes no more. */
   close(): void;
 }
@@ -90,6 +92,10 @@ export function createStateFeed(options: StateFeedOptions): StateFeed {
     return own.length >= maxListenersOfCaller ? 'full-for-caller' : undefined;
   }
 
+  function endAll(): void {
+    for (const listener of listeners.keys()) drop(listener, () => listener.end());
+  }
+
   return {
     show(state) {
       if (listeners.size === 0 || reading) return;
@@ -113,9 +119,10 @@ export function createStateFeed(options: StateFeedOptions): StateFeed {
       if (last) listener.send(last.text);
       return () => drop(listener);
     },
+    endAll,
     close() {
       isClosed = true;
-      for (const listener of listeners.keys()) drop(listener, () => listener.end());
+      endAll();
     },
   };
 }

@@ -8,7 +8,7 @@ import { requireJson } from '../middleware/require-json.ts';
 import { getSession } from '../routes/get-session/handler.ts';
 import { identifyKey, signIn } from '../routes/sign-in/handler.ts';
 import { signOut } from '../routes/sign-out/handler.ts';
-import { requireSameOrigin } from '../sessions/require-same-origin.ts';
+import { createOwnSite } from '../own-site.ts';
 import { createPageFiles } from './page-files.ts';
 
 const signInBodyLimitBytes = 4 * 1_024;
@@ -16,9 +16,10 @@ const signInBodyLimitBytes = 4 * 1_024;
 /** The page for people, and how they sign in to it. Its data are `/v1`'s. */
 export function createStatusRoutes(parts: AppParts): Router {
   const router = createStrictRouter();
+  const { requireOwnHost, requireOwnOrigin } = createOwnSite(parts.hostNames);
   router.use(createPageFiles());
   const signInSteps = [
-    requireSameOrigin,
+    requireOwnOrigin,
     ...requireJson(signInBodyLimitBytes, parts.bodyBudget),
     identifyKey(parts),
     ...(parts.limitRate ? [parts.limitRate] : []),
@@ -26,10 +27,10 @@ export function createStatusRoutes(parts: AppParts): Router {
   ];
   router
     .route('/session')
-    .all(noStore)
+    .all(noStore, requireOwnHost)
     .get(getSession(parts))
     .post(...signInSteps, signIn(parts))
-    .delete(requireSameOrigin, signOut(parts))
+    .delete(requireOwnOrigin, signOut(parts))
     .all(methodNotAllowed('GET', 'POST', 'DELETE'));
   return router;
 }

@@ -9,7 +9,11 @@ import { signIn } from '../../test-support/sign-in.ts';
 describe('POST /session', () => {
   const redis = useEmbeddedRedis();
   const intake = useIntake(redis);
-  const proxied = useIntake(redis, { INTAKE_TRUSTED_PROXIES: 'loopback' });
+  const proxied = useIntake(redis, {
+    INTAKE_TRUSTED_PROXIES: 'loopback',
+    INTAKE_HOST_NAMES: 'queue.example',
+  });
+  const listed = useIntake(redis, { INTAKE_HOST_NAMES: 'queue.example' });
   const open = useIntake(redis, { INTAKE_AUTH: 'off' });
 
   const cookiesOf = ({ headers }: { headers: Record<string, string> }) =>
@@ -44,6 +48,25 @@ describe('POST /session', () => {
       .send({ apiKey: keys.reader });
     assert.equal(response.status, 204);
     assert.match(cookiesOf(response)[0] ?? '', /^__Host-diq-session=.*; SameSite=Strict; Secure$/);
+  });
+
+  it('gives the same where the browser itself asks over https, through a proxy that is not counted', async () => {
+    const response = await listed
+      .anonymously()
+      .post('/session')
+      .set('Origin', 'https://queue.example')
+      .send({ apiKey: keys.reader });
+    assert.equal(response.status, 204);
+    const [cookie = ''] = cookiesOf(response);
+    assert.match(cookie, /^__Host-diq-session=.*; SameSite=Strict; Secure$/);
+    const pair = cookie.split(';')[0] ?? '';
+    await listed.anonymously().get('/v1/quota').set('Cookie', pair).expect(200);
+    const out = await listed
+      .anonymously()
+      .delete('/session')
+      .set({ Cookie: pair, Origin: 'https://queue.example' });
+    assert.match(cookiesOf(out)[0] ?? '', /^__Host-diq-session=; Max-Age=0;.*; Secure$/);
+    await listed.anonymously().get('/v1/quota').set('Cookie', pair).expect(401);
   });
 
   it('lets the browser look', async () => {

@@ -13,6 +13,7 @@ describe('a listener that does not read', () => {
     const stateFeed: StateFeed = {
       show() {},
       fail() {},
+      endAll() {},
       close() {},
       listen(one) {
         listener = one;
