@@ -61,6 +61,8 @@ describe('Redis full, while work waits', function () {
     assert.ok(redis && stack && admin);
     const { api } = stack;
     await admin.config('SET', 'maxmemory', '0');
+    const isTaken = async () => (await api.call('POST', '/v1/investigations', item())).status === 202;
+    await waitFor(isTaken, { what: 'new work to be taken' });
     await stack.workers[0]?.stop();
     const batch = await api.postBatch(machineIds(2));
     await fill();
@@ -70,7 +72,6 @@ describe('Redis full, while work waits', function () {
     assert.notEqual(worker.ready.port, 0);
 
     await admin.config('SET', 'maxmemory', '0');
-    const isTaken = async () => (await api.call('POST', '/v1/investigations', item())).status === 202;
     await waitFor(isTaken, { what: 'new work to be taken' });
   });
 });

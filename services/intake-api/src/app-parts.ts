@@ -50,6 +50,8 @@ export interface AppParts {
   operation: string;
   /** Rejects while Redis takes no writes. */
   probeWrite: () => Promise<void>;
+  /** Why new work is refused, where it is for want of memory. */
+  describeMemory: () => string | undefined;
   /** Aborted once the service is being stopped. */
   closing: AbortSignal;
 }

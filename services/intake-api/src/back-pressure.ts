@@ -4,6 +4,8 @@ import type { BacklogBounds, BacklogRoom } from '@diq/queue/backlog-room.ts';
 import { freshIds } from '@diq/queue/request-ids.ts';
 import type { LedgerView } from '@diq/quota/ledger-replies.ts';
 import { forecastStartMs } from './forecast-start.ts';
+import { bytesOf } from './memory-guard.ts';
+import type { MemoryGuard } from './memory-guard.ts';
 import { ProblemError } from './problem-error.ts';
 import { retryAfterSeconds } from './retry-after.ts';
 
@@ -12,6 +14,8 @@ export interface BackPressureSettings {
   maxBacklog: number;
   /** Of them, requests of one caller: so that it cannot keep all others out. */
   maxBacklogOfCaller: number;
+  /** Of Redis' `maxmemory`, from which on nothing new is accepted. */
+  maxMemoryShare: number;
   /** Time within which everything that is accepted is expected to be started; `undefined`: any. */
   maxDrainMs: number | undefined;
 }
@@ -19,6 +23,7 @@ export interface BackPressureSettings {
 interface BackPressureDeps {
   settings: BackPressureSettings;
   room: BacklogRoom;
+  memory: Pick<MemoryGuard, 'admit'>;
   lookAtLedger: () => Promise<LedgerView>;
 }
 
@@ -35,6 +40,7 @@ export function withBackPressure(intake: RequestIntake, deps: BackPressureDeps):
 
   return {
     async acceptOne(item, nowMs, ids, caller, trace) {
+      deps.memory.admit(bytesOf(item));
       const bounds = await boundsNow(deps);
       try {
         return await intake.acceptOne(item, nowMs, ids, caller, trace, bounds);
@@ -44,6 +50,7 @@ export function withBackPressure(intake: RequestIntake, deps: BackPressureDeps):
     },
     async acceptBatch(entries, nowMs, ids = freshIds(), caller, ...more) {
       const size = entries.filter((entry) => !('rejected' in entry)).length;
+      deps.memory.admit(entries.reduce((sum, entry) => sum + bytesOf(entry), 0));
       const bounds = await boundsNow(deps);
       const room = await deps.room.keep(size, bounds, ids.batch, caller);
       if (room.kind === 'full') throw await refusal(room, size, bounds);

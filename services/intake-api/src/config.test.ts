@@ -42,7 +42,12 @@ describe('the settings of the intake', () => {
       order: defaultOrderRules,
       reserveForCritical: 0,
       reuseWindowMs: 3_600_000,
-      backPressure: { maxBacklog: 50_000, maxBacklogOfCaller: 25_000, maxDrainMs: undefined },
+      backPressure: {
+        maxBacklog: 50_000,
+        maxBacklogOfCaller: 25_000,
+        maxDrainMs: undefined,
+        maxMemoryShare: 0.8,
+      },
       callbacks: undefined,
     });
     assert.equal(auth.kind, 'required');

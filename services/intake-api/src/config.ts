@@ -93,6 +93,7 @@ export function readIntakeSettings(given: Env): IntakeSettings {
     backPressure: {
       maxBacklog: settings.INTAKE_MAX_BACKLOG,
       maxBacklogOfCaller: settings.INTAKE_MAX_BACKLOG_PER_CALLER ?? shareOfBacklog(settings),
+      maxMemoryShare: settings.INTAKE_MAX_MEMORY_PERCENT / 100,
       maxDrainMs: settings.INTAKE_MAX_DRAIN,
     },
     callbacks: callbackSettings(settings),
@@ -132,6 +133,7 @@ function schemaFor(env: Env) {
     REUSE_WINDOW: duration({ minMs: 0, maxMs: 24 * 3_600_000 }).prefault('1h'),
     INTAKE_MAX_BACKLOG: positiveInt({ max: 10_000_000 }).prefault('50000'),
     INTAKE_MAX_BACKLOG_PER_CALLER: positiveInt({ max: 10_000_000 }).optional(),
+    INTAKE_MAX_MEMORY_PERCENT: positiveInt({ max: 100 }).prefault('80'),
     INTAKE_MAX_DRAIN: duration({ minMs: 1_000 }).optional(),
     CALLBACK_ALLOWED_HOSTS: allowedHosts().optional(),
     CALLBACK_SECRET: env['CALLBACK_ALLOWED_HOSTS'] ? secret : secret.optional(),

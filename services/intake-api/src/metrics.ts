@@ -21,6 +21,8 @@ export interface IntakeMetrics {
   /** A reading of queue and quota. */
   showState(state: QueueState): void;
   addSlotIdleSeconds(seconds: number): void;
+  /** Of Redis' `maxmemory`, 0 to 1. */
+  showMemory(usedShare: number): void;
 }
 
 export function createMetrics(): IntakeMetrics {
@@ -53,6 +55,11 @@ export function createMetrics(): IntakeMetrics {
     help: 'Time during which a slot was free although work was ready and no hold was on, as this intake sees it. Rising: nobody calls.',
     registers,
   });
+  const memory = new Gauge({
+    name: 'diq_redis_memory_ratio',
+    help: "Share of Redis' maxmemory in use; 0 where it has none or does not tell. Risen to INTAKE_MAX_MEMORY_PERCENT: new work is refused.",
+    registers,
+  });
   const state = createStateGauges(registers);
 
   return {
@@ -63,6 +70,7 @@ export function createMetrics(): IntakeMetrics {
     observeRequest: ({ seconds, ...labels }) => requestDuration.observe(labels, seconds),
     showState: (reading) => state.show(reading),
     addSlotIdleSeconds: (seconds) => slotIdle.inc(seconds),
+    showMemory: (usedShare) => memory.set(usedShare),
   };
 }
 

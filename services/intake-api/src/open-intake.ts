@@ -22,6 +22,7 @@ import { createForecastCompletion } from './batch-completion.ts';
 import type { IntakeSettings } from './config.ts';
 import { createDescribeRequest } from './describe-request.ts';
 import { createLevers } from './levers.ts';
+import { createMemoryGuard } from './memory-guard.ts';
 import { createMetrics } from './metrics.ts';
 import { idempotencyTimes } from './middleware/idempotency.ts';
 import { createTicketQueue } from '@diq/queue/ticket-queue.ts';
@@ -73,6 +74,8 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
 
   const readings = createReadings(redis, settings, ledgerMaxAgeMs);
   const metrics = createMetrics();
+  const { maxBacklog, maxMemoryShare: maxShare } = settings.backPressure;
+  const memory = createMemoryGuard({ redis, maxShare, maxBacklog, logger });
   const levers = createLevers({ ...settings, redis, tickets, onMoved: requestLog.moved });
   const status = openStatus({
     settings,
@@ -85,7 +88,11 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
     lifecycle,
   });
   const poll = startStatePoll({
-    readState: readings.readState,
+    async readState() {
+      const [state] = await Promise.all([readings.readState(), memory.refresh()]);
+      metrics.showMemory(memory.usedShare());
+      return state;
+    },
     metrics,
     onState: (state) => status.stateFeed.show(state),
     intervalMs: pollIntervalMs,
@@ -119,6 +126,7 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
       withBackPressure(createRequestIntake({ ...settings, redis, tickets }), {
         settings: settings.backPressure,
         room: createBacklogRoom(redis, keySpace),
+        memory,
         lookAtLedger: readings.lookAtLedger,
       }),
       tracing,
@@ -133,6 +141,7 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
     }),
     operation: settings.operation,
     probeWrite: createWriteProbe(redis, keySpace, { evenFull: false }),
+    describeMemory: memory.describe,
     closing: lifecycle.closing,
   });
   const server = await listen(app, {

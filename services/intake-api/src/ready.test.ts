@@ -76,9 +76,14 @@ describe('readiness of the intake', () => {
       try {
         const isLost = async () => (await readyz()).body.checks.redis === says;
         await waitFor(isLost, { what: 'its words' });
+        const isSeen = async () =>
+          (await intake.post('/v1/investigations', item(1))).body.code === 'redis_full';
+        if (name === 'OOM') await waitFor(isSeen, { what: 'its memory to be read' });
         await readyz().expect(503);
-        expectProblem(await intake.post('/v1/investigations', item(1)), 'redis_unavailable');
-        expectProblem(await intake.post('/v1/batches', { requests: [item(1)] }), 'redis_unavailable');
+        // Known to be full, it is not asked.
+        const code = name === 'OOM' ? 'redis_full' : 'redis_unavailable';
+        expectProblem(await intake.post('/v1/investigations', item(1)), code);
+        expectProblem(await intake.post('/v1/batches', { requests: [item(1)] }), code);
         for (const path of ['/v1/investigations', `/v1/investigations/${unknownId}`, '/v1/quota']) {
           const { status } = await intake.get(path);
           assert.ok([200, 404, 503].includes(status), `${path}: ${status}`);

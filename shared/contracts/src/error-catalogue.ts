@@ -34,6 +34,7 @@ export const errorCatalogue = {
   intake_busy: { status: 503, title: 'Too many large requests are being handled' },
   identity_unavailable: { status: 503, title: 'Tokens cannot be checked at the moment' },
   too_many_listeners: { status: 503, title: 'As many listen as may listen' },
+  redis_full: { status: 503, title: 'The memory of Redis is nearly full' },
   redis_unavailable: { status: 503, title: 'The queue cannot be reached at the moment' },
 } as const satisfies Record<string, { status: number; title: string }>;
 

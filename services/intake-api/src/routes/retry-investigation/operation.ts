@@ -18,5 +18,12 @@ export const retryInvestigationOperation: DocumentedOperation = {
       headers: ['Location', 'Operation-Location', 'Retry-After'],
     },
   },
-  problems: ['request_not_found', 'nothing_to_retry', 'deadline_passed', 'too_many_joined', 'backlog_full'],
+  problems: [
+    'request_not_found',
+    'nothing_to_retry',
+    'deadline_passed',
+    'too_many_joined',
+    'backlog_full',
+    'redis_full',
+  ],
 };

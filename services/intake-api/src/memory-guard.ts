@@ -1,0 +1,132 @@
+import type { Redis } from 'ioredis';
+import { z } from 'zod';
+import type { BatchEntry } from '@diq/queue/accept-requests.ts';
+import { isRedisTrouble } from '@diq/runtime/is-redis-trouble.ts';
+import type { Logger } from '@diq/runtime/logger.ts';
+import { ProblemError } from './problem-error.ts';
+import { retryAfterSeconds } from './retry-after.ts';
+
+/**
+ * Refuses new work while Redis is nearly full, so that there is room for what follows from what was accepted: calls,
+ * outcomes, callbacks, cancelling. How full it is was read a second ago at most, and what was let in since is counted on.
+ */
+export interface MemoryGuard {
+  /** Reads how full Redis is. Never rejects; where Redis does not tell, nothing is refused. */
+  refresh(): Promise<void>;
+  /** @throws ProblemError where so many bytes more would pass the bound */
+  admit(bytes: number): void;
+  /** Of `maxmemory`, 0 to about 1; 0 where there is none or Redis does not tell. */
+  usedShare(): number;
+  /** In words, while new work is refused whatever its size. */
+  describe(): string | undefined;
+}
+
+export interface MemoryGuardOptions {
+  redis: Pick<Redis, 'info'>;
+  /** Of `maxmemory`, from which on new work is refused. */
+  maxShare: number;
+  /** Held against `maxmemory` once that is known. */
+  maxBacklog: number;
+  logger: Pick<Logger, 'warn' | 'info'>;
+}
+
+/** A waiting request with a comment of a line: request, dispatch, ticket and indexes. See docs/performance.md. */
+const bytesPerRequest = 1_800;
+/** One whose text does not fit the short form takes so much beside the text. */
+const bytesBesideText = 2_500;
+
+/** What is kept of a refused item, so that a batch can be read back. */
+const bytesPerRefusal = 400;
+
+/** What Redis will need for an entry of a POST, roughly. */
+export function bytesOf(entry: BatchEntry): number {
+  if ('rejected' in entry) return bytesPerRefusal;
+  const { comment, correlation = {} } = entry;
+  const texts = [comment, ...Object.entries(correlation).flat()];
+  const text = texts.reduce((sum, one) => sum + Buffer.byteLength(one), 0);
+  return text > 400 ? bytesBesideText + text : bytesPerRequest + text;
+}
+
+const memory = z.object({
+  used_memory: z.coerce.number(),
+  maxmemory: z.coerce.number(),
+  // Buffers for the append-only file and for replicas, which the server does not count either.
+  mem_not_counted_for_evict: z.coerce.number().default(0),
+});
+
+export function createMemoryGuard({ redis, maxShare, maxBacklog, logger }: MemoryGuardOptions): MemoryGuard {
+  let usedBytes = 0;
+  let maxBytes = 0;
+  let admittedBytes = 0;
+  let countedBytes = 0;
+  let isUntold = false;
+
+  function warnOnce(): void {
+    if (isUntold) return;
+    isUntold = true;
+    logger.warn(
+      'Redis does not tell how full it is: new work is refused only when it is full (docs/deploy.md)',
+    );
+  }
+
+  function noteMax(bytes: number): void {
+    if (bytes === maxBytes) return;
+    maxBytes = bytes;
+    const needed = maxBacklog * bytesPerRequest;
+    const room = Math.floor(maxShare * bytes);
+    if (bytes === 0 || needed <= room) return;
+    logger.warn(
+      { maxBacklog, bytesPerRequest, needed, maxmemory: bytes, room },
+      'INTAKE_MAX_BACKLOG is more than Redis has room for: new work will be refused for its memory before that',
+    );
+  }
+
+  const shareWith = (bytes: number) => {
+    if (maxBytes === 0) return 0;
+    return (usedBytes + admittedBytes - countedBytes + bytes) / maxBytes;
+  };
+
+  return {
+    async refresh() {
+      // Recorded before the reading or not: counted twice at most for one interval.
+      const admittedBefore = admittedBytes;
+      try {
+        const read = memory.parse(fieldsOf(await redis.info('memory')));
+        usedBytes = read.used_memory - read.mem_not_counted_for_evict;
+        countedBytes = admittedBefore;
+        noteMax(read.maxmemory);
+      } catch (error) {
+        // Away: routes say so by themselves. Otherwise it may not be asked, or speaks otherwise.
+        if (!isRedisTrouble(error) || /NOPERM|unknown command/.test(error.message)) warnOnce();
+      }
+    },
+    admit(bytes) {
+      if (shareWith(bytes) <= maxShare) {
+        admittedBytes += bytes;
+        return;
+      }
+      throw new ProblemError('redis_full', {
+        detail: `Redis uses ${percent(shareWith(0))} of its memory, and from ${percent(maxShare)} on nothing new is accepted; nothing of it was accepted.`,
+        headers: { 'Retry-After': retryAfterSeconds(undefined) },
+      });
+    },
+    usedShare: () => (maxBytes === 0 ? 0 : usedBytes / maxBytes),
+    describe: () =>
+      shareWith(0) > maxShare
+        ? `${percent(shareWith(0))} of Redis' memory is in use, new requests are refused from ${percent(maxShare)} on`
+        : undefined,
+  };
+}
+
+function fieldsOf(info: string): Record<string, string> {
+  return Object.fromEntries(
+    info.split(/\r?\n/).flatMap((line) => {
+      const [name, value] = line.split(':');
+      return name === undefined || value === undefined ? [] : [[name, value]];
+    }),
+  );
+}
+
+function percent(share: number): string {
+  return `${Math.min(100, Math.round(share * 100))} %`;
+}
