@@ -88,7 +88,7 @@ describe('the guard of the memory of Redis', () => {
   const logger = createLogger({ level: 'info', service: 'intake-api', destination });
   const guardOf = (info: () => Promise<string>, maxBacklog = 1_000) =>
     createMemoryGuard({
-      redis: { info: info as Redis['info'] },
+      redis: { info },
       maxShare: 0.8,
       maxBacklog,
       logger,
