@@ -51,7 +51,8 @@ if is_missing redis-password || is_missing redis-acl || is_missing redis-url; th
 fi
 
 is_missing grafana-admin-password && random | keep grafana-admin-password
-# Signs callbacks, in the form of Standard Webhooks. Whoever gets callbacks needs it too.
+# Signs callbacks, in the form of Standard Webhooks. Each receiver gets a secret that is derived from it, not this one:
+# docker compose exec intake node services/intake-api/src/callback-secret-main.ts URL
 is_missing callback-secret && echo "whsec_$(openssl rand -base64 32)" | keep callback-secret
 
 if is_missing azure-client-secret; then

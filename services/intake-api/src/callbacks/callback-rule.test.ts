@@ -47,6 +47,65 @@ describe('a callback URL', () => {
       assert.match(rule(url) ?? '', expected));
   }
 
+  describe('where a path is listed with its host', () => {
+    const below = createCallbackRule({
+      allowedHosts: allowedHosts().parse(
+        'hooks.example/services/, one.example/hook, *.corp.example/in/, hooks.example/v2/%C3%BC/',
+      ),
+      allowHttp: false,
+    });
+
+    for (const url of [
+      'https://hooks.example/services/',
+      'https://hooks.example/services/T1/B1/x?query=/../..',
+      'https://hooks.example/services/a.b/..c/d;e',
+      'https://hooks.example/services/caf%C3%A9',
+      'https://hooks.example/other/../services/T1',
+      'https://one.example/hook',
+      'https://one.example/hook/more',
+      'https://a.corp.example/in/x',
+      'https://hooks.example/v2/ü/x',
+    ]) {
+      it(`is accepted below it: ${url}`, () => assert.equal(below(url), undefined));
+    }
+
+    for (const url of [
+      'https://hooks.example/',
+      'https://hooks.example/services',
+      'https://hooks.example/servicesx/',
+      'https://hooks.example/SERVICES/x',
+      'https://hooks.example/%73ervices/x',
+      'https://hooks.example//services/x',
+      'https://hooks.example/?/services/',
+      'https://hooks.example/services/../admin',
+      'https://hooks.example/services/%2e%2e/admin',
+      'https://hooks.example/services/.%2E/admin',
+      'https://hooks.example/services/..%2fadmin',
+      'https://hooks.example/services/..%5cadmin',
+      'https://hooks.example/services/x%2f..%2f..%2fadmin',
+      'https://hooks.example/services/..;/admin',
+      'https://hooks.example/services/%2e%2e;x=1/admin',
+      'https://hooks.example/services/%252e%252e/admin',
+      'https://hooks.example/services/%252e%252e%252fadmin',
+      'https://hooks.example/services/.../admin',
+      'https://hooks.example/services/..%20/admin',
+      'https://hooks.example/services/..%00/admin',
+      'https://hooks.example/services/%c0%ae%c0%ae/admin',
+      'https://hooks.example/services/%/x',
+      'https://one.example/hookx',
+      'https://a.corp.example/out/',
+    ]) {
+      it(`is refused beside it, however it is spelt: ${url}`, () =>
+        assert.match(below(url) ?? '', /allowed here/));
+    }
+
+    it('is looked at in time that its length costs', () => {
+      const started = performance.now();
+      for (let i = 0; i < 1_000; i += 1) below(`https://hooks.example/services/${'%25'.repeat(670)}`);
+      assert.ok(performance.now() - started < 2_000);
+    });
+  });
+
   it('may be http where that is allowed, on the port that is listed', () => {
     const lax = createCallbackRule({ allowedHosts: hosts, allowHttp: true });
     assert.equal(lax('http://soar.example/'), undefined);

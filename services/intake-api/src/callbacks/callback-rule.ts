@@ -1,6 +1,6 @@
 import { maxCallbackUrlLength } from '@diq/contracts/callback-state.ts';
 import { parseUrl } from '@diq/runtime/parse-url.ts';
-import { isAllowedHost } from './allowed-hosts.ts';
+import { receiverOf } from './allowed-hosts.ts';
 import type { CallbackSettings } from './callback-settings.ts';
 
 /** Tells why a URL may not be called, continuing a sentence that begins with the field's name; else `undefined`. */
@@ -19,8 +19,8 @@ export function createCallbackRule(settings: RuleSettings | undefined): Callback
     if (url.protocol !== 'https:' && !settings.allowHttp) return 'must be an https URL';
     if (url.username !== '' || url.password !== '') return 'must not hold a user name or password';
     if (text.includes('#')) return 'must not have a fragment';
-    if (!isAllowedHost(url, settings.allowedHosts))
-      return 'must lead to a host and port that are allowed here';
+    if (receiverOf(url, settings.allowedHosts) === undefined)
+      return 'must lead to a host, port and path that are allowed here';
     return undefined;
   };
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
-const prefix = 'whsec_';
+/** Of every secret, as Standard Webhooks has it. */
+export const secretPrefix = 'whsec_';
 /** Of the key itself, as Standard Webhooks asks. */
 const minKeyBytes = 24;
 const maxKeyBytes = 64;
@@ -8,7 +9,7 @@ const maxKeyBytes = 64;
 const maxSecrets = 2;
 
 /**
- * A setting that holds the secrets which sign callbacks, `whsec_` and Base64, at most two separated by a comma. Faults
+ * A setting that holds the secrets from which those of the receivers are derived, `whsec_` and Base64, at most two separated by a comma. Faults
  * name an entry by its number only.
  */
 export function callbackSecrets() {
@@ -29,11 +30,11 @@ export function callbackSecrets() {
 }
 
 function faultOf(secret: string): string | undefined {
-  if (!secret.startsWith(prefix)) return `is not usable (expected ${prefix} and Base64)`;
-  const encoded = secret.slice(prefix.length);
+  if (!secret.startsWith(secretPrefix)) return `is not usable (expected ${secretPrefix} and Base64)`;
+  const encoded = secret.slice(secretPrefix.length);
   const key = Buffer.from(encoded, 'base64');
   // Node skips what is not Base64; the library that signs does not.
-  if (key.toString('base64') !== encoded) return `is not usable (expected ${prefix} and Base64)`;
+  if (key.toString('base64') !== encoded) return `is not usable (expected ${secretPrefix} and Base64)`;
   if (key.length < minKeyBytes || key.length > maxKeyBytes)
     return `has ${key.length} bytes (expected ${minKeyBytes} to ${maxKeyBytes})`;
   return undefined;

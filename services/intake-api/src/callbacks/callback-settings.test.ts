@@ -35,11 +35,11 @@ describe('the settings of callbacks', () => {
   });
 
   it('are strict unless they say otherwise', () => {
-    const env = { CALLBACK_ALLOWED_HOSTS: 'soar.example, *.corp.example:8443', CALLBACK_SECRET: older };
+    const env = { CALLBACK_ALLOWED_HOSTS: 'soar.example/, *.corp.example:8443/in/', CALLBACK_SECRET: older };
     assert.deepEqual(readIntakeSettings({ ...usable, ...env }).callbacks, {
       allowedHosts: [
-        { hostname: 'soar.example', port: '', isWildcard: false },
-        { hostname: 'corp.example', port: '8443', isWildcard: true },
+        { hostname: 'soar.example', port: '', isWildcard: false, path: '' },
+        { hostname: 'corp.example', port: '8443', isWildcard: true, path: '/in/' },
       ],
       secrets: [older],
       maxPerMinute: 60,
@@ -79,7 +79,7 @@ describe('the settings of callbacks', () => {
   it('are refused with all faults at once, without repeating a secret', () => {
     const secret = secretOf('too short');
     const faults = faultsOf({
-      CALLBACK_ALLOWED_HOSTS: 'https://soar.example,*,*.com,a b,soar.example/path',
+      CALLBACK_ALLOWED_HOSTS: 'https://soar.example,*,*.com,a b,soar.example/a/../b',
       CALLBACK_SECRET: `${secret},s3cret-in-clear,${older}`,
       CALLBACK_MAX_PER_MINUTE: '0',
       CALLBACK_ALLOW_HTTP: 'perhaps',

@@ -3,7 +3,7 @@ import type { AllowedHost } from './allowed-hosts.ts';
 /** What governs callbacks. There are none without it. */
 export interface CallbackSettings {
   allowedHosts: readonly AllowedHost[];
-  /** Each signs every callback, `whsec_…`. */
+  /** `whsec_…`; a receiver's own are derived from them, and each of those signs. */
   secrets: readonly string[];
   /** Calls to one host, over all intakes. */
   maxPerMinute: number;

@@ -56,8 +56,9 @@ export function createDeliverCallback(deps: DeliverCallbackDeps): DeliverCallbac
         timestamp: new Date(due.dueAtMs).toISOString(),
         data: news.data,
       });
-      const headers = deps.sign(messageId(due.target, news), now(), body);
-      return await deps.post({ url: new URL(news.url), headers: { ...headers }, body, signal: due.signal });
+      const url = new URL(news.url);
+      const headers = deps.sign(url, { id: messageId(due.target, news), atMs: now(), body });
+      return await deps.post({ url, headers: { ...headers }, body, signal: due.signal });
     } finally {
       const left = (underWay.get(host) ?? 1) - 1;
       if (left > 0) underWay.set(host, left);

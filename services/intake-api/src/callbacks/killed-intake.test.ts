@@ -6,7 +6,7 @@ import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { keySpace } from '@diq/queue/test-support/test-store.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { createCallbackStore } from './callback-store.ts';
-import { openCallbackWorld, secret } from './test-support/callback-world.ts';
+import { openCallbackWorld, secretFor } from './test-support/callback-world.ts';
 import type { CallbackWorld } from './test-support/callback-world.ts';
 import { openReceiver } from './test-support/receiver.ts';
 import type { Receiver } from './test-support/receiver.ts';
@@ -53,7 +53,7 @@ describe('an intake that is killed', () => {
     await resume();
     const second = await receiver.next();
     assert.equal(second.headers['webhook-id'], first.headers['webhook-id']);
-    new Webhook(secret).verify(second.body, second.headers as Record<string, string>);
+    new Webhook(secretFor(receiver.port)).verify(second.body, second.headers as Record<string, string>);
     await waitFor(async () => (await world.stateOf(id))?.state === 'delivered', { what: 'the delivery' });
     assert.equal(receiver.arrivals.length, 2);
   });

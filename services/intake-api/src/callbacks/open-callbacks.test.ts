@@ -5,7 +5,7 @@ import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { arrivedAtMs, item, machine } from '@diq/queue/test-support/test-store.ts';
 import { createCallbackQueue } from './callback-queue.ts';
-import { openCallbackWorld, secret, started } from './test-support/callback-world.ts';
+import { openCallbackWorld, secretFor, started } from './test-support/callback-world.ts';
 import type { CallbackWorld } from './test-support/callback-world.ts';
 import { openReceiver } from './test-support/receiver.ts';
 import type { Arrival, Receiver } from './test-support/receiver.ts';
@@ -45,13 +45,16 @@ describe('callbacks', () => {
 
     assert.equal(path, '/hook?key=s3cret');
     assert.equal(headers['content-type'], 'application/json');
-    const event = new Webhook(secret).verify(body, signatureHeaders(headers)) as Record<string, unknown>;
+    const event = new Webhook(secretFor(receiver.port)).verify(body, signatureHeaders(headers)) as Record<
+      string,
+      unknown
+    >;
     assert.equal(event['type'], 'investigation.started');
     assert.ok(Math.abs(Date.parse(String(event['timestamp'])) - Date.now()) < 10_000);
     const { callback: _, ...document } = (await world.store.request(id)).document;
     assert.deepEqual(event['data'], document);
 
-    const key = Buffer.from(secret.slice('whsec_'.length), 'base64');
+    const key = Buffer.from(secretFor(receiver.port).slice('whsec_'.length), 'base64');
     const signed = `${headers['webhook-id'] as string}.${headers['webhook-timestamp'] as string}.${body}`;
     const signature = `v1,${createHmac('sha256', key).update(signed).digest('base64')}`;
     assert.equal(headers['webhook-signature'], signature);
@@ -150,7 +153,8 @@ describe('callbacks', () => {
       [...new Set(arrivals.map(({ headers }) => headers['webhook-id']))],
       [`request-${id}-started`],
     );
-    for (const { headers, body } of arrivals) new Webhook(secret).verify(body, signatureHeaders(headers));
+    for (const { headers, body } of arrivals)
+      new Webhook(secretFor(receiver.port)).verify(body, signatureHeaders(headers));
     assert.equal((await world.stateOf(id))?.attempts, 5);
     const { retried, delivered } = await world.metric('diq_callbacks_total');
     assert.deepEqual({ retried, delivered }, { retried: 4, delivered: 1 });

@@ -81,7 +81,7 @@ export function openCallbacks(options: OpenCallbacksOptions): CallbackRule {
   const deliver = createDeliverCallback({
     store,
     rule,
-    sign: createSignCallback(settings.callbacks.secrets),
+    sign: createSignCallback(settings.callbacks),
     post: createPostCallback({
       ...options.connection,
       isAllowedAddress: settings.callbacks.allowPrivate ? isNoMetadataAddress : isPublicAddress,

@@ -1,4 +1,8 @@
+import { createHmac } from 'node:crypto';
 import { Webhook } from 'standardwebhooks';
+import { receiverOf } from './allowed-hosts.ts';
+import { secretPrefix } from './callback-secrets.ts';
+import type { CallbackSettings } from './callback-settings.ts';
 
 /** What a receiver needs to tell that a callback is ours and fresh. */
 export interface SignedHeaders {
@@ -7,15 +11,46 @@ export interface SignedHeaders {
   'webhook-signature': string;
 }
 
-/** Signs a body. The id says which news it is and stays the same over retries; the time is that of the attempt. */
-export type SignCallback = (id: string, atMs: number, body: string) => SignedHeaders;
+/** What is sent. The id says which news it is and stays the same over retries; the time is that of the attempt. */
+interface Message {
+  id: string;
+  atMs: number;
+  body: string;
+}
 
-/** Signs as Standard Webhooks 1.0 has it, once with each secret, so that receivers can change over at their leisure. */
-export function createSignCallback(secrets: readonly string[]): SignCallback {
-  const signers = secrets.map((secret) => new Webhook(secret));
-  return (id, atMs, body) => ({
+/** Signs what is sent to a URL that is allowed. */
+export type SignCallback = (url: URL, message: Message) => SignedHeaders;
+
+/**
+ * Signs with the receiver's own secret, once for each secret that is set, so that receivers can change over at their
+ * leisure. What one receiver can verify, and so could have made, no other takes for ours.
+ */
+export function createSignCallback({
+  secrets,
+  allowedHosts,
+}: Pick<CallbackSettings, 'secrets' | 'allowedHosts'>): SignCallback {
+  return (url, message) => {
+    const receiver = receiverOf(url, allowedHosts);
+    if (receiver === undefined) throw new Error('a callback is to be signed for a URL that is not allowed');
+    return signMessage(
+      secrets.map((secret) => secretOfReceiver(secret, receiver)),
+      message,
+    );
+  };
+}
+
+/** The secret of one receiver, in the form of all: who has it cannot tell that of another from it. */
+export function secretOfReceiver(secret: string, receiver: string): string {
+  const key = Buffer.from(secret.slice(secretPrefix.length), 'base64');
+  return secretPrefix + createHmac('sha256', key).update(receiver).digest('base64');
+}
+
+/** As Standard Webhooks 1.0 has it. */
+export function signMessage(secrets: readonly string[], { id, atMs, body }: Message): SignedHeaders {
+  const signatures = secrets.map((secret) => new Webhook(secret).sign(id, new Date(atMs), body));
+  return {
     'webhook-id': id,
     'webhook-timestamp': String(Math.floor(atMs / 1_000)),
-    'webhook-signature': signers.map((signer) => signer.sign(id, new Date(atMs), body)).join(' '),
-  });
+    'webhook-signature': signatures.join(' '),
+  };
 }

@@ -188,7 +188,10 @@ async function conclude(response: Response, body: string, claimed: Claimed): Pro
 
 /** Whether nothing was recorded, and nothing will be by this attempt. */
 function isRefusal(status: number, body: string): boolean {
-  return status < 500 || z.object({ code: z.enum(['backlog_full', 'redis_full']) }).safeParse(JSON.parse(body)).success;
+  return (
+    status < 500 ||
+    z.object({ code: z.enum(['backlog_full', 'redis_full']) }).safeParse(JSON.parse(body)).success
+  );
 }
 
 /** The answer does not wait for Redis to come back. */

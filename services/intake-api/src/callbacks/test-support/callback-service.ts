@@ -16,7 +16,7 @@ await runService({
     const redisUrl = env['REDIS_URL'] ?? '';
     const redis = openProducerConnection({ settings: { url: redisUrl }, name: 'test', logger });
     lifecycle.onClose('redis', () => closeRedis(redis));
-    const host = { hostname: '127.0.0.1', port: env['RECEIVER_PORT'] ?? '', isWildcard: false };
+    const host = { hostname: '127.0.0.1', port: env['RECEIVER_PORT'] ?? '', isWildcard: false, path: '' };
     openCallbacks({
       settings: { callbacks: { ...settings, allowedHosts: [host] }, redisUrl, keySpace },
       redis,

@@ -10,8 +10,14 @@ import { createLogger } from '@diq/runtime/logger.ts';
 import type { CallbackSettings } from '../callback-settings.ts';
 import { openCallbacks } from '../open-callbacks.ts';
 import type { CallbackTiming } from '../open-callbacks.ts';
+import { secretOfReceiver } from '../sign-callback.ts';
 
 export const secret = `whsec_${Buffer.from('a key of twenty-four byte').toString('base64')}`;
+
+/** What the receiver on this port of the loopback verifies by. */
+export function secretFor(port: number): string {
+  return secretOfReceiver(secret, `127.0.0.1:${port}`);
+}
 
 export const settings: CallbackSettings = {
   allowedHosts: [],
@@ -101,6 +107,7 @@ export function startDelivering(store: TestStore, options: WorldOptions) {
     hostname: '127.0.0.1',
     port: String(port),
     isWildcard: false,
+    path: '',
   }));
   openCallbacks({
     settings: {
