@@ -25,6 +25,22 @@ describe('the log', () => {
     );
   });
 
+  it('has no character that a reader does not see, or takes for the end of a line or a command', () => {
+    const unseen =
+      '\u0000\u001b[31m\u007f\u0085\u009b31m\u00ad\u200b\u2028\u2029\u202e\u2066\ufeff\u{e0041}\ud83d';
+    const said = `a\\${unseen}\\`;
+    const output = logged((logger) =>
+      logger.child({ [said]: said }).info({ said, deep: { [said]: [said] } }, said),
+    );
+    assert.doesNotMatch(output.trimEnd(), /[\p{C}\p{Zl}\p{Zp}]/u);
+    const line = JSON.parse(output) as Record<string, unknown>;
+    assert.deepEqual([line['said'], line['msg'], line[said]], [said, said, said]);
+    assert.match(
+      logged((logger) => logger.info('Gerät 字 🚨')),
+      /Gerät 字 🚨/,
+    );
+  });
+
   for (const key of secretKeys) {
     it(`shows no ${key}, at whatever depth, in whatever case`, () => {
       const output = logged((logger) => {

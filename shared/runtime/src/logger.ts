@@ -27,11 +27,24 @@ export function createLogger(options: LoggerOptions): Logger {
     formatters: { level: (label: string) => ({ level: label }), log: redactRecord },
     serializers: { err: (error: unknown) => describeError(error) },
     redact: { paths: secretPaths(), censor: redacted },
-    hooks: { streamWrite: redactText },
+    hooks: { streamWrite: (line: string) => escapeUnseen(redactText(line)) },
   };
   // Said outright, because pino's own choice flushes once more at exit, and that flush never ends when whoever read
   // our output has died: the process could then not exit.
   return pino(settings, options.destination ?? destination({ dest: 1, sync: true }));
+}
+
+/** Seen by no reader, or taken for the end of a line or a command to a terminal. pino escapes what JSON forbids, ASCII alone. */
+const unseen = /[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+/** As JSON says the same of it. */
+function escapeUnseen(line: string): string {
+  return line.replace(unseen, (character) =>
+    Array.from(
+      { length: character.length },
+      (_, i) => `\\u${character.charCodeAt(i).toString(16).padStart(4, '0')}`,
+    ).join(''),
+  );
 }
 
 function secretPaths(): string[] {
