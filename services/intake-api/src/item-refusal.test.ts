@@ -25,6 +25,7 @@ describe('the refusal of an item', () => {
     ['a field named by emoji', { ...item(1), ['🚨'.repeat(64)]: 1 }],
     ['a field named by halves of characters', { ...item(1), ['\ud83d'.repeat(64)]: 1 }],
     ['a machine id of control characters', { ...item(1), machineId: '\u0001'.repeat(64) }],
+    ['a machine id that ends in half a character', { ...item(1), machineId: 'abc\ud83d' }],
     ['a machine id of emoji', { ...item(1), machineId: '🚨'.repeat(32) }],
     [
       'correlation fields with long names',
@@ -42,6 +43,13 @@ describe('the refusal of an item', () => {
       assert.ok(itemError.safeParse(rejected.error).success);
     });
   }
+
+  it('holds whole characters only, whatever the faults that it is made of hold', () => {
+    for (const path of ['half \ud83d', `${'x'.repeat(95)}🚨`, `${'🚨'.repeat(64)}\udea8`]) {
+      const { rejected } = refuseItem(0, {}, { faults: [{ path, message: path }], faultCount: 1 });
+      assert.doesNotMatch(JSON.stringify(rejected), /\\ud[89a-f]/i);
+    }
+  });
 
   it('names the first fault and how many there are besides', () => {
     const { error } = refuse({ comment: '', x: 1, y: 2 }).rejected;

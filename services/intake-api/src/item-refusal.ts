@@ -1,6 +1,7 @@
 import type { FieldFault } from '@diq/contracts/field-fault.ts';
 import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
 import type { ItemError, StoredItemError } from '@diq/contracts/item-answer.ts';
+import { wholeCharacters } from '@diq/contracts/text.ts';
 import { tooManyJoined } from '@diq/queue/accept-requests.ts';
 import { describeFaults } from './describe-faults.ts';
 
@@ -17,8 +18,6 @@ const maxPathBytes = 96;
 const maxReasonBytes = 160;
 /** A machine id is echoed so that a caller finds its item again; anything longer is none. */
 const maxEchoedBytes = 64;
-/** Not everybody who reads JSON takes it. */
-const halfCharacter = /\p{Surrogate}/u;
 /** Bytes of the refusals of one batch whose faults are told, some two thousand of them: they tend to share one mistake. */
 const maxToldBytes = 512 * 1_024;
 
@@ -82,7 +81,7 @@ function echoableMachineId(input: unknown): string | undefined {
   const machineId =
     typeof input === 'object' && input !== null && 'machineId' in input ? input.machineId : undefined;
   if (typeof machineId !== 'string' || machineId.length > maxEchoedBytes) return undefined;
-  return !halfCharacter.test(machineId) && bytesOf(machineId) <= maxEchoedBytes ? machineId : undefined;
+  return machineId.isWellFormed() && bytesOf(machineId) <= maxEchoedBytes ? machineId : undefined;
 }
 
 /** As JSON. */
@@ -92,7 +91,7 @@ function bytesOf(text: string): number {
 
 /** What of a text fits into so many bytes of JSON, cut between two characters. */
 function clipBytes(given: string, maxBytes: number): string {
-  const text = given.replace(new RegExp(halfCharacter, 'gu'), '\uFFFD');
+  const text = wholeCharacters(given);
   if (bytesOf(text) <= maxBytes) return text;
   let clipped = '';
   let bytes = bytesOf('…');

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { ZodOpenApiOverrideMetaContext } from 'zod-openapi';
 import { fieldFaults } from '@diq/contracts/field-fault.ts';
+import { filledLineOf } from '@diq/contracts/text.ts';
 import { describeFaults } from './describe-faults.ts';
 import { ProblemError } from './problem-error.ts';
 
@@ -17,10 +18,9 @@ export function parseOrRefuse<T extends z.ZodType>(
 }
 
 /** Why something is done, for the record. */
-export const reason = z
-  .string({ error: 'must be a string' })
-  .max(500, 'must have at most 500 characters')
-  .refine((text) => text.trim() !== '', 'must not be empty');
+export const reason = filledLineOf(500).describe(
+  'For the audit record. One line, without control characters.',
+);
 
 /** How many values a page has at most. */
 export function pageLimit(most: number) {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { lineOf } from './text.ts';
 
 /** Every state the delivery of a callback can have. `retrying` goes on by itself; the last three are final. */
 export const callbackStates = ['pending', 'retrying', 'delivered', 'gone', 'failed'] as const;
@@ -32,6 +33,4 @@ export type CallbackState = z.output<typeof callbackState>;
 export const maxCallbackUrlLength = 2_048;
 
 /** A URL as a caller writes it. */
-export const callbackUrlText = z
-  .string({ error: 'must be a string' })
-  .max(maxCallbackUrlLength, `must have at most ${maxCallbackUrlLength} characters`);
+export const callbackUrlText = lineOf(maxCallbackUrlLength);

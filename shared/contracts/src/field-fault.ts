@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { clip } from './text.ts';
 
 /** One thing wrong with an input: which field, and why. `path` is `''` for the input as a whole. */
 export interface FieldFault {
@@ -7,6 +8,7 @@ export interface FieldFault {
 }
 
 const maxFaults = 20;
+const maxNameLength = 65;
 
 /** Names every fault of a refused input by the path a caller would write (`requests[3].comment`). At most 20. */
 export function fieldFaults(error: z.ZodError): FieldFault[] {
@@ -43,12 +45,8 @@ function reasonOf(issue: z.core.$ZodIssue): string {
 export function writePath(path: readonly PropertyKey[]): string {
   return path.reduce<string>((written, step) => {
     if (typeof step === 'number') return `${written}[${step}]`;
-    const name = clip(String(step));
+    // A caller's own key can be of any length; an error message cannot.
+    const name = clip(String(step), maxNameLength);
     return written === '' ? name : `${written}.${name}`;
   }, '');
-}
-
-/** A caller's own key can be of any length; an error message cannot. */
-function clip(key: string): string {
-  return key.length > 64 ? `${key.slice(0, 64)}…` : key;
 }

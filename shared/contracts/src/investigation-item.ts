@@ -1,31 +1,17 @@
 import { z } from 'zod';
 import { callbackUrlText } from './callback-state.ts';
+import { commentText } from './comment.ts';
 import { machineId } from './machine-id.ts';
 import { priorities } from './priority.ts';
-
-export const maxCommentLength = 4_000;
+import { filledLineOf, lineOf, nameOf } from './text.ts';
 
 const maxCorrelationEntries = 20;
 
-/**
- * Half of a character, as it is left where a text was cut between the two, becomes the mark for what cannot be shown: not
- * everybody who reads JSON takes it.
- */
-const wholeCharacters = (text: string) => text.replaceAll(/\p{Surrogate}/gu, '\uFFFD');
+/** A source, as it is named in an item and looked for. */
+export const sourceText = filledLineOf(128);
 
 const correlationFields = z
-  .record(
-    z
-      .string()
-      .min(1, 'must have a name')
-      .max(64, 'must have a name of at most 64 characters')
-      .overwrite(wholeCharacters),
-    z
-      .string({ error: 'must be a string' })
-      .max(256, 'must have at most 256 characters')
-      .overwrite(wholeCharacters),
-    { error: 'must be an object of strings' },
-  )
+  .record(nameOf(64), lineOf(256), { error: 'must be an object of strings' })
   .refine(
     (fields) => Object.keys(fields).length <= maxCorrelationEntries,
     `must have at most ${maxCorrelationEntries} entries`,
@@ -50,11 +36,9 @@ const correlation = z
 
 /** What `defaults` of a batch may hold: every field of an item that can sensibly be shared. */
 const shareable = {
-  comment: z
-    .string({ error: 'must be a string' })
-    .max(maxCommentLength, `must have at most ${maxCommentLength} characters`)
-    .refine((text) => text.trim() !== '', 'must not be empty')
-    .overwrite(wholeCharacters),
+  comment: commentText.describe(
+    'Shown in Defender, whole. Something in it can be seen, and no control characters but tabs and line ends; a line that begins with two dashes is sent with `> ` in front, which counts.',
+  ),
   priority: z
     .enum(priorities, { error: `must be one of ${priorities.join(', ')}` })
     .describe(
@@ -66,13 +50,12 @@ const shareable = {
     // A zone can push the last hours of the year 9999 over the end of the format.
     .refine((utc) => /^\d{4}-/.test(utc), 'must lie between the years 0 and 9999')
     .describe('It is not started later than this: it ends as `expired`.'),
-  source: z
-    .string({ error: 'must be a string' })
-    .min(1, 'must not be empty')
-    .max(128, 'must have at most 128 characters')
-    .overwrite(wholeCharacters)
-    .describe('For whom the caller asks: a playbook, a team. Sources take turns within their caller.'),
-  correlation: correlation.describe('Given back with the request: incident, case, run.'),
+  source: sourceText.describe(
+    'For whom the caller asks: a playbook, a team. One line, without control characters. Sources take turns within their caller.',
+  ),
+  correlation: correlation.describe(
+    'Given back with the request: incident, case, run. One line each, without control characters.',
+  ),
   strict: z
     .boolean({ error: 'must be true or false' })
     .describe(

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { itemDefaults, maxCommentLength } from './investigation-item.ts';
+import { maxCommentLength } from './comment.ts';
+import { itemDefaults } from './investigation-item.ts';
 import { parseItem } from './parse-item.ts';
 import { priorities } from './priority.ts';
 
@@ -137,7 +138,7 @@ describe('parseItem', () => {
     [
       'a correlation name of 65 characters',
       own({ correlation: { ['k'.repeat(65)]: 'v' } }),
-      `correlation.${'k'.repeat(64)}…`,
+      `correlation.${'k'.repeat(65)}`,
       'must have a name of at most 64 characters',
     ],
     ['a correlation without a name', own({ correlation: { '': 'v' } }), 'correlation.', 'must have a name'],
@@ -157,7 +158,7 @@ describe('parseItem', () => {
   ];
   for (const [what, input, path, message] of refusals) {
     it(`refuses ${what}, naming the field and the reason`, () => {
-      assert.deepEqual(parseItem(input, nowMs), { ok: false, faults: [{ path, message }] });
+      assert.deepEqual(parseItem(input, nowMs), { ok: false, faults: [{ path, message }], faultCount: 1 });
     });
   }
 
@@ -181,6 +182,7 @@ describe('parseItem', () => {
         { path: 'comment', message: 'must not be empty' },
         { path: 'colour', message: 'is not a known field' },
       ],
+      faultCount: 3,
     });
   });
 
@@ -227,6 +229,7 @@ describe('parseItem', () => {
       assert.deepEqual(parseItem({ machineId, comment: null }, nowMs, defaults), {
         ok: false,
         faults: [{ path: 'comment', message: 'must be a string' }],
+        faultCount: 1,
       });
     });
 
@@ -239,6 +242,7 @@ describe('parseItem', () => {
       assert.deepEqual(parseItem({ machineId }, Date.parse('2026-12-01T00:00:00Z'), defaults), {
         ok: false,
         faults: [{ path: 'notAfter', message: past }],
+        faultCount: 1,
       });
     });
   });

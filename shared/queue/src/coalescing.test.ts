@@ -101,13 +101,19 @@ describe('requests for one machine', () => {
     assert.equal(await placeOf(id), 2);
   });
 
+  it('send a comment of as many characters as there may be whole, however much room each takes', async () => {
+    const comment = '🚨'.repeat(4_000);
+    const { id } = await accept({ comment });
+    assert.equal((await store.dispatchOf(id)).comment, comment);
+  });
+
   it('send all their comments with the one call', async () => {
     const { id } = await accept({ comment: 'beacon seen' });
     for (let i = 0; i < 12; i += 1) await accept({ comment: `note ${i}`, source: 'helpdesk' });
     const { comment } = await store.dispatchOf(id);
     const lines = comment.split('\n');
-    assert.deepEqual(lines.slice(0, 2), ['beacon seen', '--- also asked by helpdesk: note 0']);
-    assert.deepEqual(lines.slice(-2), ['--- also asked by helpdesk: note 8', '--- and 3 more']);
+    assert.deepEqual(lines.slice(0, 2), ['beacon seen', '--- also asked, source "helpdesk": note 0']);
+    assert.deepEqual(lines.slice(-2), ['--- also asked, source "helpdesk": note 8', '--- and 3 more']);
   });
 
   describe('whose investigation was started just now', () => {

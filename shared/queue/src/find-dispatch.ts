@@ -6,6 +6,7 @@ import { requestError } from '@diq/contracts/request-document.ts';
 import type { RequestError } from '@diq/contracts/request-document.ts';
 import type { TraceContext } from '@diq/contracts/trace-context.ts';
 import { joinComments, maxRemarks } from './join-comments.ts';
+import type { Remark } from './join-comments.ts';
 import { storeKeys } from './store-keys.ts';
 import { parseStoredRequest } from './stored-request.ts';
 import type { StoredRequest } from './stored-request.ts';
@@ -92,9 +93,8 @@ export function findDispatch(redis: Redis, keySpace: string) {
     for (const otherId of otherIds) reading.hgetall(keys.request(otherId));
     const hashes = z.array(hash).parse(otherIds.length > 0 ? await repliesOf(reading) : []);
     const others = otherIds.flatMap((otherId, i) => parseStoredRequest(otherId, hashes[i] ?? {}) ?? []);
-    const remarks = others.map(({ document }) => document);
     return {
-      comment: joinComments([first.document, ...remarks], joined - otherIds.length),
+      comment: joinComments([remarkOf(first), ...others.map(remarkOf)], joined - otherIds.length),
       ...tracesOf(first, others),
     };
   }
@@ -106,6 +106,10 @@ export function findDispatch(redis: Redis, keySpace: string) {
     const content = await contentOf(id, stored.first);
     return content && toDispatch(id, stored, content);
   };
+}
+
+function remarkOf({ document: { comment, source }, caller }: StoredRequest): Remark {
+  return { comment, source, caller };
 }
 
 /** What a dispatch has of its requests. */

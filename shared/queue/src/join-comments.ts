@@ -1,8 +1,12 @@
-import { maxCommentLength } from '@diq/contracts/investigation-item.ts';
+import { maxCommentLength, sentComment } from '@diq/contracts/comment.ts';
+import { clip, countCharacters } from '@diq/contracts/text.ts';
 
 /** What one of a dispatch's requesters wrote. */
 export interface Remark {
   comment: string;
+  /** Who wrote it, by the name of the credential; `undefined` for a request that was recorded before callers were. */
+  caller?: string | undefined;
+  /** For whom, in the caller's own words. */
   source?: string | undefined;
 }
 
@@ -13,43 +17,48 @@ export const maxRemarks = 10;
 const longest = maxCommentLength;
 /** Less of a comment than this tells nobody anything. */
 const shortestPart = 20;
+const cut = '… (cut)';
 
 /**
- * The comment of a call that serves several requests: the first requester's, then the others' with their sources, each
- * behind a line of its own, and how many more there are. What was said already is not said again. At most 4,000
- * characters: what does not fit is cut, from the last.
+ * The comment of a call. Of one request it is the request's own, whole. Of several it is the first requester's, then the
+ * others' behind a line that names the caller, by the credential, and the source, in quotes because callers name it
+ * themselves; then how many more there are. What was said already is not said again. Joined ones have at most 4,000
+ * characters: what does not fit is cut, from the last, and that is said.
  *
  * @param uncounted requests of the dispatch beyond those given
  */
 export function joinComments([first, ...others]: readonly [Remark, ...Remark[]], uncounted: number): string {
   const said = new Set([first.comment]);
   const different = others.filter(({ comment }) => !said.has(comment) && said.add(comment));
-  let text = first.comment;
+  let text = sentComment(first.comment);
+  if (different.length === 0 && uncounted === 0) return text;
   let untold = uncounted;
   for (const [i, remark] of different.entries()) {
     // What stands at the end, should this be the last that fits.
     const closing = closingFor(uncounted + different.length - i - 1);
-    const part = clip(headed(remark), longest - text.length - closing.length);
-    if (part === undefined) {
+    const part = headed(remark);
+    const room = longest - countCharacters(text) - closing.length;
+    if (room < Math.min(shortestPart, countCharacters(part))) {
       untold += different.length - i;
       break;
     }
-    text += part;
+    text += clip(part, room, cut);
   }
   const closing = closingFor(untold);
-  return `${text.slice(0, longest - closing.length)}${closing}`;
+  return `${clip(text, longest - closing.length, cut)}${closing}`;
 }
 
-function headed({ comment, source }: Remark): string {
-  return `\n--- also asked${source === undefined ? '' : ` by ${source}`}: ${comment}`;
+function headed({ comment, caller, source }: Remark): string {
+  const by = caller === undefined ? '' : ` by ${caller}`;
+  const as = source === undefined ? '' : `, source ${quoted(source)}`;
+  return `\n--- also asked${by}${as}: ${sentComment(comment)}`;
+}
+
+/** In one line, also what was stored when sources could have several. */
+function quoted(source: string): string {
+  return JSON.stringify(source.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]/gu, '\uFFFD'));
 }
 
 function closingFor(untold: number): string {
   return untold === 0 ? '' : `\n--- and ${untold} more`;
-}
-
-/** `undefined` where too little of it would be left. */
-function clip(part: string, room: number): string | undefined {
-  if (part.length <= room) return part;
-  return room < shortestPart ? undefined : `${part.slice(0, room - 1)}…`;
 }

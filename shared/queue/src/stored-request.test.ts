@@ -102,6 +102,17 @@ describe('parseStoredRequest', () => {
     );
   });
 
+  it('reads what was accepted before texts had rules, without halves of characters', () => {
+    const before = { source: 'a\0b', comment: ' \ud83d\u0007', correlation: { 'run\ud83d': 'x\n' } };
+    const doc = JSON.stringify({ ...item(), ...before, at: arrivedAtMs });
+    const { source, comment, correlation } =
+      parseStoredRequest('request-1', { ...bare, doc })?.document ?? {};
+    assert.deepEqual(
+      { source, comment, correlation },
+      { source: 'a\0b', comment: ' \ufffd\u0007', correlation: { 'run\ufffd': 'x\n' } },
+    );
+  });
+
   it('throws on a hash that is damaged, instead of making something up', () => {
     assert.throws(() => parseStoredRequest('request-1', { ...bare, status: 'lost' }));
     assert.throws(() => parseStoredRequest('request-1', { ...bare, doc: '{' }));

@@ -3,6 +3,7 @@ import { investigationItem } from '@diq/contracts/investigation-item.ts';
 import { requestError } from '@diq/contracts/request-document.ts';
 import type { RequestDocument } from '@diq/contracts/request-document.ts';
 import { requestStatuses } from '@diq/contracts/status.ts';
+import { wholeCharacters } from '@diq/contracts/text.ts';
 import { traceContext } from '@diq/contracts/trace-context.ts';
 import type { TraceContext } from '@diq/contracts/trace-context.ts';
 import { docOf } from './stored-doc.ts';
@@ -25,8 +26,18 @@ const storedRequest = z.object({
   caller1: z.string().optional(),
 });
 
+/** What is stored was acceptable when it came, also by rules that an older version had. */
+const storedText = z.string().overwrite(wholeCharacters);
+const storedTexts = {
+  comment: storedText,
+  source: storedText.optional(),
+  correlation: z.record(storedText, storedText).optional(),
+  callbackUrl: storedText.optional(),
+};
+
 /** What stands in `doc`: what was asked, when (`at`, ms), the request that it repeats, and the trace that it belongs to. */
 export const askedFor = investigationItem.extend({
+  ...storedTexts,
   at: z.int(),
   retryOf: z.string().optional(),
   trace: traceContext.optional(),

@@ -16,6 +16,7 @@ import {
 } from '@opentelemetry/resources';
 import { BasicTracerProvider, BatchSpanProcessor } from '@opentelemetry/sdk-trace-base';
 import type { SpanExporter } from '@opentelemetry/sdk-trace-base';
+import { clip } from '@diq/contracts/text.ts';
 import { traceIdOf } from '@diq/contracts/trace-context.ts';
 import type { TraceContext } from '@diq/contracts/trace-context.ts';
 import type { Logger } from './logger.ts';
@@ -118,7 +119,7 @@ function complaints(logger: Pick<Logger, 'warn'>) {
     const nowMs = performance.now();
     if (nowMs - lastMs < complainEveryMs) return;
     lastMs = nowMs;
-    logger.warn({ said: message.slice(0, 500) }, 'traces cannot be sent');
+    logger.warn({ said: clip(message, 500) }, 'traces cannot be sent');
   };
   return { error: complain, warn: complain, info() {}, debug() {}, verbose() {} };
 }

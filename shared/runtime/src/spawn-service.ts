@@ -142,5 +142,5 @@ function collectOutput(child: ChildProcess, onLine: SpawnServiceOptions['onLine'
       onLine?.(line, stream);
     });
   }
-  return () => text.slice(-keptCharacters);
+  return () => text.slice(-keptCharacters).toWellFormed();
 }

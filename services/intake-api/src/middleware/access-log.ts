@@ -1,4 +1,5 @@
 import type { Request, RequestHandler, Response } from 'express';
+import { clip } from '@diq/contracts/text.ts';
 import type { Logger } from '@diq/runtime/logger.ts';
 import { isCanonical, opsPaths, pathOfTarget } from '@diq/runtime/request-target.ts';
 import { clientAddress } from '../client-address.ts';
@@ -39,7 +40,7 @@ function accessLine(
   const caller = callerOf(response);
   return {
     method: request.method,
-    path: pathOf(request).slice(0, maxPathLength),
+    path: clip(pathOf(request), maxPathLength),
     route: routeOf(request),
     status: response.statusCode,
     durationMs,

@@ -45,7 +45,9 @@ describe('GET /openapi.json', () => {
     const { components } = await fetchDocument();
     const { InvestigationItem: item, InvestigationBatch: batch } = components.schemas;
     assert.deepEqual(item?.required, ['machineId', 'comment']);
-    assert.deepEqual(item.properties['comment'], { type: 'string', maxLength: 4_000 });
+    const { description, ...comment } = item.properties['comment'] as Record<string, unknown>;
+    assert.deepEqual(comment, { type: 'string', maxLength: 4_000 });
+    assert.match(String(description), /control characters/);
     assert.deepEqual(batch?.properties['requests'], {
       type: 'array',
       minItems: 1,

@@ -1,3 +1,4 @@
+import { clip } from '@diq/contracts/text.ts';
 import type { Answer } from './read-answer.ts';
 import type { HeaderValue } from './retry-after.ts';
 
@@ -48,5 +49,5 @@ function bounded(value: unknown, maxLength: number): string | undefined {
   if (typeof value !== 'string') return undefined;
   const text = value.replace(/[\p{Cc}\s]+/gu, ' ').trim();
   if (text === '') return undefined;
-  return text.length <= maxLength ? text : `${text.slice(0, maxLength - 1)}…`;
+  return clip(text, maxLength);
 }

@@ -5,6 +5,8 @@ import { httpAnswer, openScriptedServer } from '../defender/test-support/scripte
 export interface ArrivedCall {
   readonly machineId: string;
   readonly token: string;
+  /** Its body, as text. */
+  readonly body: string;
   readonly socket: Socket;
 }
 
@@ -25,7 +27,8 @@ export async function openDefender(): Promise<DefenderServer> {
     const machineId = /^POST \/api\/machines\/(\w+)\//.exec(request)?.[1] ?? '';
     const token = /^authorization: Bearer (.*)\r$/im.exec(request)?.[1] ?? '';
     defender.calls.push(machineId);
-    defender.answer({ machineId, token, socket });
+    const [, body = ''] = request.split('\r\n\r\n');
+    defender.answer({ machineId, token, body: Buffer.from(body, 'latin1').toString('utf8'), socket });
   });
   const defender: DefenderServer = {
     url: server.url,

@@ -1,5 +1,6 @@
 import type { RequestHandler } from 'express';
 import { z } from 'zod';
+import { sourceText } from '@diq/contracts/investigation-item.ts';
 import { machineId } from '@diq/contracts/machine-id.ts';
 import { actingCaller } from '../../acting-caller.ts';
 import type { AppParts } from '../../app-parts.ts';
@@ -14,11 +15,7 @@ export const bulkCancelBudgetMs = 10_000;
 export const body = z
   .strictObject({
     batchId: batchId.optional(),
-    source: z
-      .string({ error: 'must be a string' })
-      .min(1, 'must not be empty')
-      .max(128, 'must have at most 128 characters')
-      .optional(),
+    source: sourceText.optional(),
     machineId: machineId.optional(),
     reason: reason.optional(),
   })

@@ -10,6 +10,9 @@ describe('GET /v1/investigations with a faulty query', () => {
 
   const faults: [query: string, path: string][] = [
     ['status=waiting', 'status'],
+    ['source=victim%00z', 'source'],
+    ['source=a%0Ab', 'source'],
+    ['source=a&source=b', 'source'],
     ['status=queued&status=failed', 'status'],
     ['machineId=ws-1', 'machineId'],
     ['batchId=*', 'batchId'],

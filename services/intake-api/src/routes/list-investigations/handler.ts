@@ -1,5 +1,6 @@
 import type { RequestHandler } from 'express';
 import { z } from 'zod';
+import { sourceText } from '@diq/contracts/investigation-item.ts';
 import { machineId } from '@diq/contracts/machine-id.ts';
 import { requestStatuses } from '@diq/contracts/status.ts';
 import type { AppParts } from '../../app-parts.ts';
@@ -7,13 +8,11 @@ import { pageLimit, parseOrRefuse } from '../../parse-or-refuse.ts';
 import { batchPosition, positionCursor, requestPosition, writePosition } from '../../position-cursor.ts';
 import { batchId } from '../../public-id.ts';
 
-const once = { error: 'must be given once' };
-
 const shape = {
   status: z.enum(requestStatuses, { error: `must be one of ${requestStatuses.join(', ')}` }).optional(),
   machineId: machineId.optional(),
   batchId: batchId.optional(),
-  source: z.string(once).min(1, 'must not be empty').max(128, 'must have at most 128 characters').optional(),
+  source: z.string({ error: 'must be given once' }).pipe(sourceText).optional(),
   limit: pageLimit(500),
 };
 /** Within a batch requests are found by their place, everywhere else by their id. */

@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict';
+import * as fc from 'fast-check';
+import { commentText, sentComment } from './comment.ts';
+
+describe('a comment as it is sent', () => {
+  it('is what was written, where no line of it looks like the line between two comments', () => {
+    for (const text of [
+      'a',
+      '- one\n- two',
+      'a --- b',
+      'a\n\n\nb',
+      '🚨'.repeat(4_000),
+      '-',
+      'x\t--',
+      '> --- x',
+      '−1',
+    ])
+      assert.equal(sentComment(text), text);
+  });
+
+  it('has every line quoted that looks like one, whatever it is made with', () => {
+    for (const line of [
+      '--- also asked by soc-lead: isolate approved',
+      '-- and 7 more',
+      ' \t---',
+      '\u200b---',
+      '\u00a0--',
+      '— — also asked',
+      '–––',
+      '-\u200d-',
+      '‐‑',
+      '──',
+      '−−',
+      '－－',
+      '➖➖ also asked',
+      '\u3164\u115f---',
+      '\u2800---',
+      '\u0301---',
+      '-\u0332-\u0332',
+    ]) {
+      assert.equal(sentComment(line), `> ${line}`);
+      for (const end of ['\n', '\r', '\r\n', '\v', '\f', '\u0085', '\u2028', '\u2029', '\n\n']) {
+        assert.equal(
+          sentComment(`a${end}${line}${end}b`),
+          `a${end}> ${line}${end}b`,
+          JSON.stringify(line + end),
+        );
+      }
+    }
+  });
+
+  it('costs what its length costs, for runs of every kind of character', () => {
+    for (const run of [
+      '-',
+      ' ',
+      '\n',
+      '\u200b',
+      '\t',
+      '-\n',
+      '- ',
+      '-\u200b',
+      '\r\n',
+      ' \n',
+      '\n-',
+      '\u0301',
+      '\u2800',
+      '🚨',
+    ]) {
+      const text = run.repeat(4_000_000 / run.length);
+      const begunAtMs = performance.now();
+      sentComment(`${text}x`);
+      assert.ok(performance.now() - begunAtMs < 5_000, JSON.stringify(run));
+    }
+  });
+});
+
+describe('a comment as it is posted', () => {
+  const isTaken = (text: string) => commentText.safeParse(text).success;
+
+  it('has at most 4,000 characters as it is sent', () => {
+    assert.equal(isTaken('🚨'.repeat(4_000)), true);
+    assert.equal(isTaken('🚨'.repeat(4_001)), false);
+    assert.equal(isTaken(`---\n${'x'.repeat(3_994)}`), true);
+    assert.equal(isTaken(`---\n${'x'.repeat(3_995)}`), false);
+    fc.assert(
+      fc.property(
+        fc.array(fc.constantFrom('--', '---', 'x', '🚨'), { minLength: 900, maxLength: 2_000 }),
+        (lines) => {
+          const text = lines.join('\n');
+          assert.equal(isTaken(text), Array.from(sentComment(text)).length <= 4_000);
+        },
+      ),
+      { numRuns: 30 },
+    );
+  });
+});
