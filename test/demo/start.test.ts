@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { findFreePort } from '@diq/runtime/free-port.ts';
+import { skipBecause } from '@diq/testing/skip-because.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import {
   childrenOf,
@@ -78,7 +79,7 @@ describe('npm start', function () {
   });
 
   it('does not wait for Redis when one service ends meanwhile', async function () {
-    if (!hasProc) this.skip();
+    if (!hasProc) skipBecause(this, 'no /proc');
     const run = runCommand('start', {
       ...complete,
       REDIS_URL: `redis://127.0.0.1:${await findFreePort()}`,
@@ -90,7 +91,7 @@ describe('npm start', function () {
   });
 
   it("keeps Defender's credentials from the intake and the API keys from the worker", async function () {
-    if (!hasProc) this.skip();
+    if (!hasProc) skipBecause(this, 'no /proc');
     const { run, children } = await startComplete();
     const environmentOf = async (service: string) =>
       readFile(`/proc/${await findByCommand(children, service)}/environ`, 'utf8');
@@ -105,7 +106,7 @@ describe('npm start', function () {
   });
 
   it('stops the others and fails with the reason when one service dies', async function () {
-    if (!hasProc) this.skip();
+    if (!hasProc) skipBecause(this, 'no /proc');
     const { run, children } = await startComplete();
     process.kill(await findByCommand(children, 'services/worker'), 'SIGKILL');
     assert.equal(await run.exited, 1);
@@ -125,7 +126,7 @@ describe('npm start', function () {
 describe('a service that npm started', function () {
   this.timeout(30_000);
   before(function () {
-    if (!hasProc) this.skip();
+    if (!hasProc) skipBecause(this, 'no /proc');
   });
   after(killRuns);
 

@@ -4,6 +4,7 @@ import { BlockList, isIPv6 } from 'node:net';
 import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import { batchBodyLimitBytes } from '@diq/intake-api/middleware/require-json.ts';
+import { skipBecause } from '@diq/testing/skip-because.ts';
 import { readText, readYaml, root, settingNames } from './support/read-deploy.ts';
 import { renderOverlay, type Resource } from './support/render-overlay.ts';
 import { schemaFault, unknownFields } from './support/schema-faults.ts';
@@ -141,7 +142,7 @@ describe('deploy/kubernetes', () => {
   }).timeout(60_000);
 
   it('is what kustomize makes of it', function () {
-    if (spawnSync('kubectl', ['version', '--client']).error) return this.skip();
+    if (spawnSync('kubectl', ['version', '--client']).error) skipBecause(this, 'no kubectl on the PATH');
     const text = execFileSync('kubectl', ['kustomize', overlay], { cwd: root, encoding: 'utf8' });
     const made = parseAllDocuments(text).map((it) => it.toJS() as Resource);
     const byName = (list: readonly Resource[]) =>

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { settingsExitCode } from '@diq/runtime/run-service.ts';
+import { skipBecause } from '@diq/testing/skip-because.ts';
 
 const file = new URL('../../deploy/systemd/defender-investigation-queue.service', import.meta.url);
 const unit = readFileSync(file, 'utf8');
@@ -22,10 +23,7 @@ describe('the systemd unit', () => {
 
   it('is one that systemd takes', function () {
     const run = spawnSync('systemd-analyze', ['verify', fileURLToPath(file)], { encoding: 'utf8' });
-    if (run.error) {
-      this.test!.title += ' (no systemd-analyze on the PATH)';
-      this.skip();
-    }
+    if (run.error) skipBecause(this, 'no systemd-analyze on the PATH');
     // Node may be installed elsewhere on the machine that tests.
     const complaints = (run.stdout + run.stderr)
       .split('\n')

@@ -7,6 +7,7 @@ import { operations } from '@diq/intake-api/openapi/operations.ts';
 import { keys } from '@diq/intake-api/test-support/credentials.ts';
 import { useIntake } from '@diq/intake-api/test-support/intake-under-test.ts';
 import { makeCall } from '@diq/intake-api/test-support/worker-moves.ts';
+import { skipBecause } from '@diq/testing/skip-because.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { readCurlExamples, runCurl } from './support/curl-examples.ts';
 import { assertSameShape } from './support/same-shape.ts';
@@ -28,8 +29,7 @@ for (const [name, text] of Object.entries(pages)) {
 
     before('look for curl', function () {
       if (spawnSync('curl', ['--version']).status === 0) return;
-      this.test!.parent!.title += ' (no curl on the PATH)';
-      this.skip();
+      skipBecause(this, 'no curl on the PATH');
     });
 
     for (const { name: call, command, status, shown } of readCurlExamples(text)) {

@@ -9,6 +9,7 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { keys } from '@diq/intake-api/test-support/credentials.ts';
 import { useIntake } from '@diq/intake-api/test-support/intake-under-test.ts';
+import { skipBecause } from '@diq/testing/skip-because.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 
 const python = '/usr/bin/python3';
@@ -29,8 +30,7 @@ describe('the XSOAR automation in examples', function () {
     if (spawnSync(python, ['-c', 'import requests']).status === 0) return;
     if (process.env['REQUIRE_PYTHON'] === '1')
       throw new Error(`${python} with the package requests is missing`);
-    this.test!.parent!.title += ` (no ${python} with the package requests)`;
-    this.skip();
+    skipBecause(this, `no ${python} with the package requests`);
   });
   before('start a proxy', async () => {
     proxy = createServer((incoming, outgoing) => {

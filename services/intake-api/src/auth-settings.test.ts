@@ -112,6 +112,7 @@ describe('the settings of who may call', () => {
       maxBacklog: 100,
       maxBacklogOfCaller: 100,
       maxDrainMs: 4 * 86_400_000,
+      maxMemoryShare: 0.8,
     });
     assert.deepEqual(
       [settings.maxRequestsPerMinute, settings.trustedProxies],

@@ -157,13 +157,13 @@ describe('a worker whose ledger is lost while it runs', () => {
     });
   }
 
-  it('adds its own calls where only those are missing, and says so', async () => {
+  it('adds its own calls where only those are missing, holds until all workers have done so, and says so', async () => {
     const worker = await start('open');
     await worker.ledger.spend(call);
     const [calls = ''] = await redis.client.keys('*:ledger:calls');
     await redis.client.del(calls);
     const view = await worker.look();
-    assert.deepEqual([view.hold, view.slotsInUse.length], [undefined, 1]);
+    assert.deepEqual([view.hold?.reason, view.slotsInUse.length], ['failover', 1]);
     assert.equal(worker.log().filter(({ level }) => level === 'error').length, 1);
   });
 });

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { findFreePort } from '@diq/runtime/free-port.ts';
+import { skipBecause } from './skip-because.ts';
 
 /** Where a private Redis lives, and whether it keeps what it is told. */
 export interface RedisServerOptions {
@@ -87,12 +88,7 @@ export const requireRedisServer = function (this: Mocha.Context): void {
   if (isRedisServerInstalled()) return;
   const reason = 'redis-server not on the PATH';
   if (process.env['REQUIRE_REDIS_SERVER'] === '1') throw new Error(reason);
-  // Mocha has no words for a skip, so they go into the titles.
-  const running = this.test;
-  const isHook = running !== undefined && Reflect.get(running, 'type') === 'hook';
-  if (isHook) running.parent?.eachTest((test) => (test.title += ` (${reason})`));
-  else if (running) running.title += ` (${reason})`;
-  this.skip();
+  skipBecause(this, reason);
 };
 
 /** Whether a redis-server can be started here. */

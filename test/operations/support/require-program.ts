@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { skipBecause } from '@diq/testing/skip-because.ts';
 
 /**
  * For `before(requirePrograms('promtool'))`: skips, saying why in the titles, where one is not installed; throws
@@ -10,8 +11,6 @@ export function requirePrograms(...names: readonly string[]) {
     if (missing.length === 0) return;
     const reason = `${missing.join(' and ')} not on the PATH`;
     if (process.env['REQUIRE_PROMETHEUS'] === '1') throw new Error(reason);
-    // Mocha has no words for a skip, so they go into the titles.
-    this.test?.parent?.eachTest((test) => (test.title += ` (${reason})`));
-    this.skip();
+    skipBecause(this, reason);
   };
 }

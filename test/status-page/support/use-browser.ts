@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { chromium } from 'playwright-core';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { skipBecause } from '@diq/testing/skip-because.ts';
 
 /** A page in a browser of its own profile, and what went wrong in it. */
 export interface WatchedPage {
@@ -41,9 +42,7 @@ export function useBrowser(): SuiteBrowser {
     }
     const reason = `no ${executablePath}`;
     if (process.env['REQUIRE_CHROMIUM'] === '1') throw new Error(reason);
-    // Mocha has no words for a skip, so they go into the titles.
-    this.test?.parent?.eachTest((test) => (test.title += ` (${reason})`));
-    this.skip();
+    skipBecause(this, reason);
   });
   after('close chromium', async () => {
     await browser?.close();

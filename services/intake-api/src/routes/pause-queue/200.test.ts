@@ -5,7 +5,7 @@ import { useIntake } from '../../test-support/intake-under-test.ts';
 import { item } from '../../test-support/items.ts';
 
 interface Quota {
-  hold: { until: string | null; reason: string } | null;
+  hold: { until: string | null; reason: string; detail: string; runbook: string } | null;
   pause: { by: string; reason: string; since: string; until: string | null } | null;
 }
 
@@ -21,7 +21,12 @@ describe('POST /v1/queue/pause', () => {
     const answer = await pause({ reason: 'maintenance' });
     assert.equal((await spend()).kind, 'held');
     const { hold, pause: told } = await quota();
-    assert.deepEqual(hold, { until: null, reason: 'paused' });
+    assert.deepEqual(hold, {
+      until: null,
+      reason: 'paused',
+      detail: 'An operator paused the queue, and can resume it.',
+      runbook: 'docs/runbook.md#queuepausedtoolong',
+    });
     assert.deepEqual(told, answer.pause);
     assert.deepEqual([told?.by, told?.reason, told?.until], ['operator', 'maintenance', null]);
     await waitFor(
