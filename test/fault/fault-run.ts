@@ -4,6 +4,7 @@ import { isTerminal } from './judge.ts';
 import type { Evidence, RequestState } from './judge.ts';
 import { meetWithinMs } from './judge-idle.ts';
 import type { PastFault } from './judge-idle.ts';
+import { isLostInLag } from './lag.ts';
 import { startLoad } from './load.ts';
 import type { Load, ToldRequest } from './load.ts';
 import { startObserver } from './observer.ts';
@@ -56,7 +57,8 @@ export function startFaultRun(world: FaultWorld, options: FaultRunOptions): Faul
     const present = new Set(recorded.map(({ id }) => id));
     const since = world.forgottenUntilMs();
     const gone = before.filter(({ id, askedAtMs }) => askedAtMs > since && !present.has(id));
-    lostBeforeErasing.push(...gone.map(({ id }) => id));
+    const lost = gone.filter((request) => !isLostInLag(request, world.lags));
+    lostBeforeErasing.push(...lost.map(({ id }) => id));
   });
 
   async function make({ fault, afterMs, seed }: PlannedFault): Promise<void> {
@@ -127,6 +129,7 @@ async function gather(world: FaultWorld, told: readonly ToldRequest[], watched: 
     lostBeforeErasing: watched.lostBeforeErasing,
     crashes: [...world.workerFleet.crashes, ...world.intakeFleet.crashes],
     forgottenUntilMs: world.forgottenUntilMs(),
+    lags: world.lags,
   };
 }
 

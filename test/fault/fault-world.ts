@@ -14,6 +14,7 @@ import { createSimulatorControl } from '../end-to-end/support/simulator-control.
 import type { SimulatorControl } from '../end-to-end/support/simulator-control.ts';
 import { startFleet } from './fleet.ts';
 import type { Fleet } from './fleet.ts';
+import type { Lag } from './lag.ts';
 import { findLastingPort } from './lasting-port.ts';
 import { openSimulatorLog } from './simulator-log.ts';
 import type { SimulatorLog } from './simulator-log.ts';
@@ -36,18 +37,23 @@ export interface FaultWorld extends Readonly<FaultWorldOptions> {
   readonly apiKey: string;
   readonly workerFleet: Fleet;
   readonly intakeFleet: Fleet;
+  /** The one in use; another one after `failOverTo`. */
   readonly redis: RedisServer;
   /** Between the services and Redis. */
   readonly proxy: TcpProxy;
   /** The harness' own connection, past the proxy. */
   readonly redisClient: Redis;
+  /** From now on all use this one, which lacks what happened within its lag. The one before is ended. */
+  failOverTo(server: RedisServer, lag: Lag): Promise<void>;
+  /** One for each failover. */
+  readonly lags: readonly Lag[];
   readonly control: SimulatorControl;
   readonly simulatorLog: SimulatorLog;
   /** Counts something that a fault brought about, for the final table. */
   tally(what: string, times?: number): void;
   readonly tallies: ReadonlyMap<string, number>;
-  /** `post`: a batch is sent to an intake. */
-  readonly moments: EventEmitter<{ post: [] }>;
+  /** `post`: a batch is sent to an intake. `burst`: wanted, so many batches without a pause. */
+  readonly moments: EventEmitter<{ post: []; burst: [batches: number] }>;
   /** Erases everything in Redis, right after `beforeErasing` has seen what was there. */
   eraseAll(): Promise<void>;
   beforeErasing(look: () => Promise<void>): void;
@@ -81,7 +87,7 @@ async function open(
 ): Promise<FaultWorld> {
   const folder = await mkdtemp(join(tmpdir(), 'diq-fault-'));
   onStop(() => rm(folder, { recursive: true, force: true }));
-  const redis = await startRedisServer({ appendOnly: true, port: await findLastingPort() });
+  let redis = await startRedisServer({ appendOnly: true, port: await findLastingPort() });
   onStop(() => redis.stop());
   const proxy = await startTcpProxy(redis.port);
   onStop(() => proxy.close());
@@ -120,6 +126,7 @@ async function open(
   });
 
   const tallies = new Map<string, number>();
+  const lags: Lag[] = [];
   let forgottenUntilMs = 0;
   let lookBefore = async () => {};
   return {
@@ -130,9 +137,21 @@ async function open(
     apiKey: settings.apiKey,
     workerFleet,
     intakeFleet,
-    redis,
+    get redis() {
+      return redis;
+    },
+    async failOverTo(server, lag) {
+      const former = redis;
+      redis = server;
+      lags.push(lag);
+      redisClient.options.port = server.port;
+      redisClient.disconnect(true);
+      proxy.moveTo(server.port);
+      await former.stop();
+    },
     proxy,
     redisClient,
+    lags,
     control,
     simulatorLog,
     tally: (what, times = 1) => void tallies.set(what, (tallies.get(what) ?? 0) + times),

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { judge } from './judge.ts';
+import { excusedLosses, judge } from './judge.ts';
 import type { Evidence, RequestState, Rule } from './judge.ts';
+import type { Lag } from './lag.ts';
 import type { ToldRequest } from './load.ts';
 import type { WireCall } from './simulator-log.ts';
 
@@ -57,6 +58,7 @@ function evidence(fields: Partial<Evidence> = {}): Evidence {
     crashes: [],
     forgottenUntilMs: 0,
     lostBeforeErasing: [],
+    lags: [],
     ...fields,
   };
 }
@@ -162,6 +164,33 @@ describe('the judge of a fault run', () => {
       assert.deepEqual(broken({ ...missing, forgottenUntilMs: startMs }), []);
       assert.deepEqual(broken({ ...missing, forgottenUntilMs: startMs - 1 }), ['lost']);
       assert.deepEqual(broken({ lostBeforeErasing: ['r0'] }), ['lost']);
+    });
+
+    it('may be gone where a replica took over that lagged when it was accepted, and did not have it', () => {
+      const lag = { fromMs: startMs + 10, toMs: startMs + 10, kept: new Set<string>() };
+      const lost = (lags: Partial<Lag>, fields: Partial<Evidence> = missing) =>
+        broken({ ...fields, lags: [{ ...lag, ...lags }] });
+      assert.deepEqual(lost({}), []);
+      assert.deepEqual(lost({ fromMs: startMs - 10, toMs: startMs }), []);
+      assert.deepEqual(lost({ fromMs: startMs + 11, toMs: startMs + 20 }), ['lost'], 'told before the lag');
+      assert.deepEqual(lost({ fromMs: startMs - 10, toMs: startMs - 1 }), ['lost'], 'asked after the lag');
+      assert.deepEqual(lost({ kept: new Set(['r1']) }), ['lost'], 'the replica had it');
+      assert.deepEqual(lost({}, ofState(request({ comment: 'intent 2' }))), ['lost', 'wrong-investigation']);
+    });
+
+    it('is counted where that excuses it, and only then', () => {
+      const lags = [{ fromMs: startMs, toMs: startMs + 10, kept: new Set<string>() }];
+      const others = [
+        told({ id: 'r2', askedAtMs: startMs + 11, toldAtMs: startMs + 12 }),
+        told({ id: 'r3' }),
+      ];
+      const states = { documents: new Map([['r3', request({ id: 'r3' })]]), told: [told(), ...others] };
+      const excused = excusedLosses(evidence({ ...states, lags }));
+      assert.deepEqual(
+        excused.map(({ id }) => id),
+        ['r1'],
+      );
+      assert.deepEqual(excusedLosses(evidence(states)), []);
     });
 
     it('has a terminal status, whether or not its caller was told', () => {

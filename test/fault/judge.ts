@@ -1,5 +1,7 @@
 import { judgeIdle } from './judge-idle.ts';
 import type { PastFault } from './judge-idle.ts';
+import { isLostInLag } from './lag.ts';
+import type { Lag } from './lag.ts';
 import type { ToldRequest } from './load.ts';
 import type { IdleStretch } from './observer.ts';
 import type { MadeInvestigation, WireCall } from './simulator-log.ts';
@@ -58,6 +60,8 @@ export interface Evidence {
   readonly forgottenUntilMs: number;
   /** Requests that were accepted and gone before everything was erased. */
   readonly lostBeforeErasing: readonly string[];
+  /** What was accepted within one of these may be gone, and nothing else: a replica that lagged took its primary's place. */
+  readonly lags: readonly Lag[];
 }
 
 /** What was promised and not kept. Pure: it sees the evidence and nothing else. */
@@ -132,6 +136,11 @@ function judgeCoalescing({ calls, told, forgottenUntilMs }: Evidence): Violation
   return found;
 }
 
+/** Requests that are missing and count as no loss: they were accepted within the lag of a replica. */
+export function excusedLosses({ told, documents, lags }: Evidence): ToldRequest[] {
+  return told.filter((request) => !documents.has(request.id) && isLostInLag(request, lags));
+}
+
 const terminal = new Set(['started', 'failed', 'unknown', 'cancelled', 'expired']);
 
 export function isTerminal({ status }: Pick<RequestState, 'status'>): boolean {
@@ -139,7 +148,7 @@ export function isTerminal({ status }: Pick<RequestState, 'status'>): boolean {
 }
 
 function judgeRequests(evidence: Evidence): Violation[] {
-  const { told, documents, recorded, seenTerminal, forgottenUntilMs, lostBeforeErasing } = evidence;
+  const { told, documents, recorded, seenTerminal, forgottenUntilMs, lostBeforeErasing, lags } = evidence;
   const found: Violation[] = lostBeforeErasing.map((id) => ({
     rule: 'lost',
     text: `${id} was accepted and gone before everything was erased`,
@@ -147,7 +156,7 @@ function judgeRequests(evidence: Evidence): Violation[] {
   for (const request of told) {
     const document = documents.get(request.id);
     if (document?.machineId === request.machineId && document.comment === request.comment) continue;
-    if (request.askedAtMs <= forgottenUntilMs && !document) continue;
+    if (!document && (request.askedAtMs <= forgottenUntilMs || isLostInLag(request, lags))) continue;
     found.push({ rule: 'lost', text: `${request.id} ("${request.comment}") was accepted and is not there` });
   }
   for (const request of new Map([...recorded.map((r) => [r.id, r] as const), ...documents]).values()) {

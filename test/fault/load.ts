@@ -51,6 +51,9 @@ export function startLoad(
   const underWay = new Set<Promise<void>>();
   const stopping = new AbortController();
   let batches = 0;
+  let burst = 0;
+  const onBurst = (wanted: number) => void (burst += wanted);
+  world.moments.on('burst', onBurst);
 
   async function post(items: readonly PlannedItem[], name: string): Promise<'accepted' | 'refused' | 'lost'> {
     const askedAtMs = Date.now();
@@ -86,7 +89,9 @@ export function startLoad(
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
       const { value } = arrivals.next() as IteratorYieldResult<Arrival>;
-      await delay(value.afterMs, undefined, { signal: stopping.signal }).catch(() => undefined);
+      const afterMs = burst > 0 ? 0 : value.afterMs;
+      burst = Math.max(0, burst - 1);
+      await delay(afterMs, undefined, { signal: stopping.signal }).catch(() => undefined);
       batches += 1;
       const posting = postUntilAccepted(value.items, batches).finally(() => underWay.delete(posting));
       underWay.add(posting);
@@ -99,6 +104,7 @@ export function startLoad(
     told,
     posts,
     async stop() {
+      world.moments.off('burst', onBurst);
       stopping.abort();
       await running;
     },

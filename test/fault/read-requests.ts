@@ -39,21 +39,29 @@ export async function readDocuments(
   return found;
 }
 
-/** Every request that stands in Redis, whether or not its caller was told of it. */
-export async function readRecorded({ redisClient, keySpace }: FaultWorld): Promise<RequestState[]> {
-  const prefix = `${keySpace}:request:`;
-  const found: RequestState[] = [];
+type Stored = Pick<FaultWorld, 'redisClient' | 'keySpace'>;
+
+/** The id of every request that stands in Redis, whether or not its caller was told of it. */
+export async function readRecordedIds({ redisClient, keySpace }: Stored): Promise<string[]> {
+  const prefix = prefixOf(keySpace);
+  const found: string[] = [];
   for await (const page of redisClient.scanStream({ match: `${prefix}*`, count: 1_000 })) {
     const keys = z.array(z.string()).parse(page);
-    found.push(...(await Promise.all(keys.map((key) => readHash(key, prefix)))));
+    found.push(...keys.map((key) => key.slice(prefix.length)));
   }
   return found;
+}
 
-  async function readHash(key: string, prefix: string): Promise<RequestState> {
-    const hash = await redisClient.hgetall(key);
+/** The same with where each of them stands. */
+export async function readRecorded(stored: Stored): Promise<RequestState[]> {
+  const { redisClient, keySpace } = stored;
+  return await Promise.all((await readRecordedIds(stored)).map(readHash));
+
+  async function readHash(id: string): Promise<RequestState> {
+    const hash = await redisClient.hgetall(prefixOf(keySpace) + id);
     const { machineId, comment } = asked.parse(JSON.parse(docOf(hash) ?? '{}'));
     return {
-      id: key.slice(prefix.length),
+      id,
       machineId,
       comment,
       status: hash['status'] ?? 'missing',
@@ -62,4 +70,8 @@ export async function readRecorded({ redisClient, keySpace }: FaultWorld): Promi
       coalescedWith: hash['with'],
     };
   }
+}
+
+function prefixOf(keySpace: string): string {
+  return `${keySpace}:request:`;
 }

@@ -1,6 +1,6 @@
 import type { FaultRun } from './fault-run.ts';
 import type { FaultWorld } from './fault-world.ts';
-import { rules } from './judge.ts';
+import { excusedLosses, rules } from './judge.ts';
 import type { Evidence, Violation } from './judge.ts';
 
 /** The figures of a whole run and its verdict, for reading. */
@@ -22,6 +22,7 @@ export function tableOf(
       n,
     ]),
     ['requests recorded', recorded.length],
+    ['requests lost within the lag of a replica', excusedLosses(evidence).length],
     ['calls at Defender', calls.length],
     ...countBy(calls, ({ status }) => String(status)).map(([status, n]): [string, number] => [
       `  ${status}`,

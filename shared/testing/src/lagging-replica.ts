@@ -7,6 +7,8 @@ import { waitFor } from './wait-for.ts';
 /** A replica whose replication can be held back, so that it is an older state of its primary when it is promoted. */
 export interface LaggingReplica {
   readonly server: RedisServer;
+  /** To look into it, until it is let go. */
+  readonly client: Redis;
   /** Resolves when it has all that its primary has by now. */
   untilInSync(): Promise<void>;
   /** From now on it gets nothing that its primary is told. */
@@ -25,12 +27,15 @@ export async function startLaggingReplica(
   const link = await startTcpProxy(primary.port);
   const [ofPrimary, ofReplica] = [new Redis(primary.port), new Redis(server.port)];
   for (const client of [ofPrimary, ofReplica]) client.on('error', () => undefined);
+  // By default a primary waits for seconds whether more replicas come.
+  await ofPrimary.config('SET', 'repl-diskless-sync-delay', '0');
   await ofReplica.replicaof('127.0.0.1', link.port);
 
   const field = async (client: Redis, name: string) =>
     new RegExp(`^${name}:(\\S+)`, 'm').exec(await client.info('replication'))?.[1];
   return {
     server,
+    client: ofReplica,
     async untilInSync() {
       const wanted = Number(await field(ofPrimary, 'master_repl_offset'));
       const isThere = async () =>

@@ -17,6 +17,7 @@ import { redisKilled } from './redis-killed.ts';
 import { redisScriptsFlushed } from './redis-scripts-flushed.ts';
 import { redisStalled } from './redis-stalled.ts';
 import { redisUnreachable } from './redis-unreachable.ts';
+import { replicaPromoted } from './replica-promoted.ts';
 import { ticketHeldTwice } from './ticket-held-twice.ts';
 import { tokenEndpointDown } from './token-endpoint-down.ts';
 import { tokenUnsendable } from './token-unsendable.ts';
@@ -50,6 +51,7 @@ export const allFaults: readonly Fault[] = [
   redisScriptsFlushed,
   redisStalled,
   redisUnreachable,
+  replicaPromoted,
   ticketHeldTwice,
   tokenEndpointDown,
   tokenUnsendable,
