@@ -52,11 +52,12 @@ describe('docs/logs-and-traces.md', () => {
       'services/intake-api/src/routes/submit-batch/handler.ts',
       'services/intake-api/src/routes/submit-investigation/handler.ts',
       'services/intake-api/src/middleware/access-log.ts',
+      'shared/runtime/src/http-connections.ts',
       'services/worker/src/call-observer.ts',
       'services/worker/src/reconcile/reconciler.ts',
     ].map(read);
     const told = column('`msg`');
-    assert.equal(told.length, 6);
+    assert.equal(told.length, 7);
     for (const message of ['request moved', ...told]) {
       assert.ok(
         sources.some((source) => source.includes(`'${message}'`)),

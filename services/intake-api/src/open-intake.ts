@@ -145,6 +145,7 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
     closing: lifecycle.closing,
   });
   const server = await listen(app, {
+    logger,
     port: settings.port,
     ...(settings.host === undefined ? {} : { host: settings.host }),
   });

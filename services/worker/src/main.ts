@@ -45,7 +45,11 @@ await runService({
         };
       },
     });
-    const server = await listen(app, { port: config.port, ...(config.host && { host: config.host }) });
+    const server = await listen(app, {
+      logger,
+      port: config.port,
+      ...(config.host && { host: config.host }),
+    });
     lifecycle.onClose('operations routes', () => server.close());
 
     worker = await openWorker({ config, logger, lifecycle, metrics, tracing });

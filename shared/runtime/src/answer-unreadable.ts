@@ -1,4 +1,4 @@
-import { STATUS_CODES, type RequestListener } from 'node:http';
+import { STATUS_CODES, ServerResponse, type RequestListener } from 'node:http';
 import type { Duplex } from 'node:stream';
 
 const statusOf: Readonly<Record<string, number>> = {
@@ -13,7 +13,7 @@ const statusOf: Readonly<Record<string, number>> = {
  */
 export function answerUnreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
   // Reset by the other side, or an answer is under way already: anything written now would be read as part of it.
-  if (error.code === 'ECONNRESET' || !socket.writable || hasBegunToAnswer(socket)) {
+  if (error.code === 'ECONNRESET' || !socket.writable || isAnswering(socket)) {
     socket.destroy();
     return;
   }
@@ -56,8 +56,11 @@ function problemOf(status: number, detail: string): { title: string; problem: st
   return { title, problem: JSON.stringify({ type: 'about:blank', title, status, detail }) };
 }
 
-/** Node keeps the response that a socket carries on the socket; what it does itself, where nobody listens, is the same. */
-function hasBegunToAnswer(socket: Duplex): boolean {
+/**
+ * Node keeps the response that a socket carries on the socket; what it does itself, where nobody listens, is the same.
+ * Where its request arrived wholly, what cannot be read stands behind that one.
+ */
+function isAnswering(socket: Duplex): boolean {
   const response: unknown = Reflect.get(socket, '_httpMessage');
-  return typeof response === 'object' && response !== null && Reflect.get(response, 'headersSent') === true;
+  return response instanceof ServerResponse && (response.headersSent || response.req.complete);
 }

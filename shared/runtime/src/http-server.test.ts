@@ -73,15 +73,19 @@ describe('listen', () => {
   });
 
   it('closes at once on idle keep-alive connections', async () => {
-    const agent = new Agent({ keepAlive: true });
+    const neverMs = 600_000;
     const server = await listen((_request, response) => response.end('x'), {
       port: 0,
       host,
-      closeGraceMs: 60_000,
+      keepAliveTimeoutMs: neverMs,
+      closeGraceMs: neverMs,
     });
-    await ask(server.port, agent);
+    // Keeps the connection open for as long as the server does, as an agent does not.
+    const socket = connect(server.port, host);
+    socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    await once(socket, 'data');
     await server.close();
-    agent.destroy();
+    socket.destroy();
   });
 
   it('drops what is still open after the grace', async () => {
@@ -135,6 +139,15 @@ describe('listen', () => {
     it('is answered 408 when its headers do not arrive in time', async () => {
       const server = await serve({ headersTimeoutMs: 20, requestTimeoutMs: 20, timeoutCheckMs: 10 });
       assert.equal(readProblem(await sayTo(server.port, 'GET / HTTP/1.1\r\nHost: x\r\n')).status, 408);
+      await server.close();
+    });
+
+    it('ends the connection without a word behind a request that is being answered, which it would be taken for', async () => {
+      const arrived = deferred<ServerResponse>();
+      const server = await listen((_request, response) => arrived.resolve(response), { port: 0, host });
+      const answer = await sayTo(server.port, 'GET / HTTP/1.1\r\nHost: x\r\n\r\nNONSENSE\r\n\r\n');
+      assert.equal(answer, '');
+      (await arrived.promise).end();
       await server.close();
     });
 

@@ -1,12 +1,13 @@
 import { once } from 'node:events';
-import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
 import type { Express } from 'express';
 import { answerUnreadable, refuseWithoutHost } from './answer-unreadable.ts';
 import { messagesOf } from './express-messages.ts';
+import { serveConnections, type ConnectionLimits, type Connections } from './http-connections.ts';
 import { toOriginForm } from './request-target.ts';
 
-/** Where to listen and how long things may take, in milliseconds. */
-export interface ListenOptions {
+/** Where to listen and how long things may take, in milliseconds. By default 2,000 connections, and 60 s for an answer that is not read. */
+export interface ListenOptions extends Partial<ConnectionLimits> {
   /** 0 lets the system choose. */
   readonly port: number;
   /** Default: every address of the machine. */
@@ -36,6 +37,7 @@ export interface HttpServer {
  * @throws the system's error (`code` EADDRINUSE, EACCES, …) when the port cannot be had.
  */
 export async function listen(app: RequestListener, options: ListenOptions): Promise<HttpServer> {
+  const { maxConnections = 2_000, unreadTimeoutMs = 60_000 } = options;
   const server = createServer({
     ...(isExpress(app) ? messagesOf(app) : {}),
     // `refuseWithoutHost` does it.
@@ -45,9 +47,15 @@ export async function listen(app: RequestListener, options: ListenOptions): Prom
     ...(options.timeoutCheckMs !== undefined && { connectionsCheckingInterval: options.timeoutCheckMs }),
     keepAliveTimeout: options.keepAliveTimeoutMs ?? 65_000,
   });
-  const inFlight = trackResponses(server);
-  server.on('request', toOriginForm);
-  server.on('request', refuseWithoutHost(app));
+  const serve = refuseWithoutHost(app);
+  const connections = serveConnections(
+    server,
+    (request, response) => {
+      toOriginForm(request);
+      serve(request, response);
+    },
+    { maxConnections, unreadTimeoutMs, logger: options.logger },
+  );
   server.on('clientError', answerUnreadable);
   server.listen({ port: options.port, ...(options.host === undefined ? {} : { host: options.host }) });
   await once(server, 'listening');
@@ -57,7 +65,7 @@ export async function listen(app: RequestListener, options: ListenOptions): Prom
   let closed: Promise<void> | undefined;
   return {
     port: address.port,
-    close: () => (closed ??= closeServer(server, inFlight, options.closeGraceMs ?? 5_000)),
+    close: () => (closed ??= closeServer(server, connections, options.closeGraceMs ?? 5_000)),
   };
 }
 
@@ -65,35 +73,12 @@ function isExpress(app: RequestListener): app is Express {
   return 'request' in app && 'response' in app;
 }
 
-async function closeServer(
-  server: Server,
-  inFlight: ReadonlySet<ServerResponse>,
-  graceMs: number,
-): Promise<void> {
+async function closeServer(server: Server, connections: Connections, graceMs: number): Promise<void> {
   const closed = once(server, 'close');
+  // Ends idle connections too.
   server.close();
-  server.closeIdleConnections();
-  // Tells keep-alive clients to send their next request elsewhere.
-  for (const response of inFlight) endConnectionAfter(response);
+  connections.endAfterAnswers();
   const timer = setTimeout(() => server.closeAllConnections(), graceMs);
   await closed;
   clearTimeout(timer);
-}
-
-function trackResponses(server: Server): ReadonlySet<ServerResponse> {
-  const inFlight = new Set<ServerResponse>();
-  server.on('request', (_request, response) => {
-    inFlight.add(response);
-    if (!server.listening) endConnectionAfter(response);
-    response.once('close', () => {
-      inFlight.delete(response);
-      // Where the headers had gone out before closing began, the connection is idle only now.
-      if (!server.listening) server.closeIdleConnections();
-    });
-  });
-  return inFlight;
-}
-
-function endConnectionAfter(response: ServerResponse): void {
-  if (!response.headersSent) response.setHeader('Connection', 'close');
 }

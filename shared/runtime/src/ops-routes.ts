@@ -28,6 +28,7 @@ export interface OpsRouterOptions {
 export function createOpsRouter(options: OpsRouterOptions): Router {
   const router = createStrictRouter();
   const checkReady = createReadyCheck(options.ready, options.readyTimeoutMs ?? 1_500);
+  const collect = createCollection(options.registry, options.metricsTimeoutMs ?? 5_000);
 
   router.get([...opsPaths], (_request, response, next) => {
     response.set('Cache-Control', 'no-store');
@@ -41,9 +42,7 @@ export function createOpsRouter(options: OpsRouterOptions): Router {
   });
   router.get('/metrics', async (_request, response) => {
     try {
-      // One collector that never answers would otherwise hang every scrape.
-      const text = await within(options.registry.metrics(), options.metricsTimeoutMs ?? 5_000);
-      response.set('Content-Type', options.registry.contentType).send(text);
+      response.set('Content-Type', options.registry.contentType).send(await collect());
     } catch {
       response.status(500).type('text').send('metrics could not be collected\n');
     }
@@ -72,6 +71,17 @@ function createReadyCheck(
     } catch {
       return { ok: false, checks: { readiness: 'could not be checked' } };
     }
+  }
+}
+
+/** Scrapes that come while metrics are collected share the collection and its bytes. */
+function createCollection(registry: OpsRouterOptions['registry'], timeoutMs: number): () => Promise<Buffer> {
+  let pending: Promise<Buffer> | undefined;
+  return () => (pending ??= collect().finally(() => (pending = undefined)));
+
+  async function collect(): Promise<Buffer> {
+    // One collector that never answers would otherwise hang every scrape.
+    return Buffer.from(await within(registry.metrics(), timeoutMs));
   }
 }
 

@@ -1,9 +1,10 @@
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { basename, dirname } from 'node:path';
-import type { Router } from 'express';
+import type { RequestHandler, Router } from 'express';
 import { createStrictRouter } from '@diq/runtime/strict-app.ts';
 import { contentSecurityPolicy } from 'helmet';
 import { methodNotAllowed } from '../middleware/method-not-allowed.ts';
+import { serveContent } from '../serve-content.ts';
 import { createOpenApiDocument } from './create-document.ts';
 import { operations } from './operations.ts';
 
@@ -47,18 +48,22 @@ export function createOpenApiRoutes(): Router {
   const script = createRequire(import.meta.url).resolve(
     'openapi-explorer/dist/browser/openapi-explorer.min.js',
   );
-  let text: string | undefined;
+  let serveDocument: RequestHandler | undefined;
 
-  router.get('/openapi.json', (_request, response) => {
-    text ??= JSON.stringify(createOpenApiDocument(operations));
-    response.type('application/json').send(text);
+  router.get('/openapi.json', (request, response, next) => {
+    serveDocument ??= serveContent(JSON.stringify(createOpenApiDocument(operations)), {
+      'Content-Type': 'application/json; charset=utf-8',
+    });
+    serveDocument(request, response, next);
   });
-  router.get('/docs', guardPage, (_request, response) => {
-    response.type('html').send(page);
-  });
-  router.get(scriptPath, (_request, response) => {
-    response.sendFile(basename(script), { root: dirname(script), maxAge: 3_600_000 });
-  });
+  router.get('/docs', guardPage, serveContent(page, { 'Content-Type': 'text/html; charset=utf-8' }));
+  router.get(
+    scriptPath,
+    serveContent(readFileSync(script), {
+      'Content-Type': 'text/javascript; charset=utf-8',
+      'Cache-Control': 'public, max-age=3600',
+    }),
+  );
   for (const path of ['/openapi.json', '/docs', scriptPath]) router.all(path, methodNotAllowed('GET'));
   return router;
 }

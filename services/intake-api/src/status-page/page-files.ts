@@ -6,6 +6,7 @@ import { createStrictRouter } from '@diq/runtime/strict-app.ts';
 import type { RequestHandler } from 'express';
 import { version } from '@diq/runtime/build-info.ts';
 import { methodNotAllowed } from '../middleware/method-not-allowed.ts';
+import { serveContent } from '../serve-content.ts';
 
 /** Nothing from elsewhere, nothing inline; what the template library makes HTML of goes through its own policy. */
 const policy = [
@@ -75,17 +76,13 @@ function serve(file: URL, type: keyof typeof types): RequestHandler {
 }
 
 function send(content: string | Buffer, type: keyof typeof types): RequestHandler {
-  return (_request, response) => {
-    response
-      .set({
-        'Content-Type': types[type],
-        'Content-Security-Policy': policy,
-        // For browsers that do not know frame-ancestors.
-        'X-Frame-Options': 'DENY',
-        'Referrer-Policy': 'no-referrer',
-        // A new version of the service is a new page.
-        'Cache-Control': 'no-cache',
-      })
-      .send(content);
-  };
+  return serveContent(content, {
+    'Content-Type': types[type],
+    'Content-Security-Policy': policy,
+    // For browsers that do not know frame-ancestors.
+    'X-Frame-Options': 'DENY',
+    'Referrer-Policy': 'no-referrer',
+    // A new version of the service is a new page.
+    'Cache-Control': 'no-cache',
+  });
 }
