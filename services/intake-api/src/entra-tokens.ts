@@ -1,6 +1,8 @@
 import { createRemoteJWKSet, customFetch, errors, jwtVerify } from 'jose';
 import type { FetchImplementation, JWTPayload, JWTVerifyGetKey } from 'jose';
+import { Agent, fetch as undiciFetch } from 'undici';
 import { z } from 'zod';
+import { createNameResolver, lookupBy } from '@diq/runtime/name-resolver.ts';
 import { scopes } from './api-keys.ts';
 import type { Scope } from './api-keys.ts';
 import type { Identity } from './identity.ts';
@@ -14,7 +16,7 @@ export interface EntraSettings {
 }
 
 export interface EntraTokensDeps {
-  /** Default: Node's own. */
+  /** Default: one whose lookups of names end in time, whoever has given up waiting for them. */
   fetch?: FetchImplementation;
   /** The least time between two readings of the keys on behalf of an unknown one. Default 30 s. */
   cooldownMs?: number;
@@ -32,6 +34,8 @@ export class KeysUnreachable extends Error {
 const maxTokenLength = 12_288;
 /** Below what a caller is promised as an answer while something of ours is away. */
 const readTimeoutMs = 1_500;
+/** Entra's own are 20 KB. */
+const maxKeysBytes = 1024 * 1024;
 /** New keys are announced long before they are used, and an outage of Entra ID of a day does no harm. */
 const keysMaxAgeMs = 24 * 3_600_000;
 const refreshKeysAfterMs = 3_600_000;
@@ -100,14 +104,14 @@ export function looksLikeToken(credential: string): boolean {
 
 function tenantKeys(
   { authorityHost, tenantId }: EntraSettings,
-  { fetch, cooldownMs = 30_000 }: EntraTokensDeps,
+  { fetch = fetchBoundedly(), cooldownMs = 30_000 }: EntraTokensDeps,
 ): JWTVerifyGetKey {
   const url = new URL(`${authorityHost}/${tenantId}/discovery/v2.0/keys`);
   const remote = createRemoteJWKSet(url, {
     timeoutDuration: readTimeoutMs,
     cooldownDuration: cooldownMs,
     cacheMaxAge: keysMaxAgeMs,
-    ...(fetch ? { [customFetch]: fetch } : {}),
+    [customFetch]: fetch,
   });
   let refreshAtMs = performance.now() + refreshKeysAfterMs;
 
@@ -128,6 +132,14 @@ function tenantKeys(
       throw new KeysUnreachable('the keys of the Entra tenant cannot be read', { cause: error });
     }
   };
+}
+
+/** An attempt that is given up leaves no lookup behind that would take a place from those of Redis. */
+function fetchBoundedly(): FetchImplementation {
+  const connect = { lookup: lookupBy(createNameResolver()) };
+  const dispatcher = new Agent({ connect, maxResponseSize: maxKeysBytes });
+  return async (url, { headers, signal }) =>
+    await undiciFetch(url, { headers: [...headers], signal, redirect: 'manual', dispatcher });
 }
 
 function issuersOf({ authorityHost, tenantId }: EntraSettings): string[] {

@@ -17,7 +17,7 @@ import { createApp } from './app.ts';
 import { withBackPressure } from './back-pressure.ts';
 import { createBodyBudget } from './body/body-budget.ts';
 import { openCallbacks } from './callbacks/open-callbacks.ts';
-import type { CallbackTiming } from './callbacks/open-callbacks.ts';
+import type { CallbackTiming, OpenCallbacksOptions } from './callbacks/open-callbacks.ts';
 import { createForecastCompletion } from './batch-completion.ts';
 import type { IntakeSettings } from './config.ts';
 import { createDescribeRequest } from './describe-request.ts';
@@ -43,6 +43,7 @@ interface OpenIntakeOptions extends OpenGuardsOptions {
   ledgerMaxAgeMs?: number;
   pollIntervalMs?: number;
   callbackTiming?: Partial<CallbackTiming>;
+  callbackConnection?: OpenCallbacksOptions['connection'];
   tracing?: Tracing;
 }
 
@@ -112,6 +113,7 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
     logger,
     lifecycle,
     timing: options.callbackTiming,
+    connection: options.callbackConnection,
   });
   const app = createApp({
     logger,

@@ -1,5 +1,6 @@
 import type { DeliveryRecord } from '@diq/queue/stored-callback.ts';
 import type { Logger } from '@diq/runtime/logger.ts';
+import type { TakeSlot } from './attempt-slots.ts';
 import type { CallbackMetrics } from './callback-metrics.ts';
 import type { CallbackRule } from './callback-rule.ts';
 import type { CallbackNews, CallbackStore } from './callback-store.ts';
@@ -33,36 +34,48 @@ export interface DeliverCallbackDeps {
   schedule: RetrySchedule;
   metrics: Pick<CallbackMetrics, 'countAttempt'>;
   logger: Pick<Logger, 'info' | 'warn'>;
-  /** Attempts that this process makes at one host at the same time: a slow one must not take all hands. */
-  maxPerHost: number;
-  /** How soon a callback looks again whose host has that many. */
+  /** Attempts that this process makes at the same time: a slow host must not take all hands. */
+  takeSlot: TakeSlot;
+  /** How soon a callback looks again that has none. */
   busyMs: number;
   now?: () => number;
   random?: () => number;
 }
 
-type Attempt = PostOutcome | { kind: 'no-answer'; error: 'not_allowed' };
-type Made = Exclude<Attempt, { kind: 'given-up' }>;
+type Made = Exclude<PostOutcome, { kind: 'given-up' }> | { kind: 'no-answer'; error: 'not_allowed' };
 
 export function createDeliverCallback(deps: DeliverCallbackDeps): DeliverCallback {
   const { store, rule, now = Date.now, random = Math.random } = deps;
-  const underWay = new Map<string, number>();
 
-  async function attempt(news: CallbackNews, due: DueCallback, host: string): Promise<Attempt> {
-    underWay.set(host, (underWay.get(host) ?? 0) + 1);
+  async function attempt(news: CallbackNews, due: DueCallback): Promise<PostOutcome> {
+    const body = JSON.stringify({
+      type: news.type,
+      timestamp: new Date(due.dueAtMs).toISOString(),
+      data: news.data,
+    });
+    const url = new URL(news.url);
+    const headers = deps.sign(url, { id: messageId(due.target, news), atMs: now(), body });
+    return await deps.post({ url, headers: { ...headers }, body, signal: due.signal });
+  }
+
+  /** The attempt, once it is its turn; else how long to wait. */
+  async function attemptInTurn(
+    news: CallbackNews,
+    due: DueCallback,
+  ): Promise<PostOutcome | { turnInMs: number }> {
+    const { host } = new URL(news.url);
+    // Taken before it waits for Redis, or all that are begun together would find it free.
+    const release = deps.takeSlot(host);
+    let isAnswered: boolean | undefined;
     try {
-      const body = JSON.stringify({
-        type: news.type,
-        timestamp: new Date(due.dueAtMs).toISOString(),
-        data: news.data,
-      });
-      const url = new URL(news.url);
-      const headers = deps.sign(url, { id: messageId(due.target, news), atMs: now(), body });
-      return await deps.post({ url, headers: { ...headers }, body, signal: due.signal });
+      const busyMs = release ? 0 : deps.busyMs;
+      const turnInMs = await store.takeTurn(host, nameOfTarget(due.target), busyMs, news.caller);
+      if (turnInMs > 0) return { turnInMs };
+      const outcome = await attempt(news, due);
+      if (outcome.kind !== 'given-up') isAnswered = outcome.kind === 'answered';
+      return outcome;
     } finally {
-      const left = (underWay.get(host) ?? 1) - 1;
-      if (left > 0) underWay.set(host, left);
-      else underWay.delete(host);
+      release?.(isAnswered);
     }
   }
 
@@ -78,13 +91,8 @@ export function createDeliverCallback(deps: DeliverCallbackDeps): DeliverCallbac
     if (!news || isFinal(news.delivery)) return { kind: 'done' };
     if (rule(news.url) !== undefined) return settle(news, due, { kind: 'no-answer', error: 'not_allowed' });
 
-    const { host } = new URL(news.url);
-    const isBusy = (underWay.get(host) ?? 0) >= deps.maxPerHost;
-    const busyMs = isBusy ? deps.busyMs : 0;
-    const turnInMs = await store.takeTurn(host, nameOfTarget(due.target), busyMs, news.caller);
-    if (turnInMs > 0) return { kind: 'later', delayMs: turnInMs };
-
-    const outcome = await attempt(news, due, host);
+    const outcome = await attemptInTurn(news, due);
+    if ('turnInMs' in outcome) return { kind: 'later', delayMs: outcome.turnInMs };
     return outcome.kind === 'given-up' ? { kind: 'later', delayMs: 0 } : settle(news, due, outcome);
   };
 }

@@ -5,14 +5,15 @@ import type { AddressInfo, Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import type { TLSSocket } from 'node:tls';
 import { generate } from 'selfsigned';
+import type { ResolveName } from '@diq/runtime/name-resolver.ts';
 import { AddressRefusedError, createGuardedConnector } from './guarded-connection.ts';
-import type { GuardedConnectionOptions, Resolve } from './guarded-connection.ts';
+import type { GuardedConnectionOptions } from './guarded-connection.ts';
 
 /** A resolver that gives this address to every name. */
 const resolveTo =
-  (address: string): Resolve =>
-  (_hostname, _options, callback) =>
-    callback(null, [{ address, family: 4 }]);
+  (address: string): ResolveName =>
+  () =>
+    Promise.resolve([{ address, family: 4 }]);
 
 function connectorOf(options: Partial<GuardedConnectionOptions>) {
   const connect = createGuardedConnector({

@@ -1,8 +1,8 @@
-import { lookup as systemLookup } from 'node:dns';
-import type { LookupAddress, LookupOptions } from 'node:dns';
 import { isIP } from 'node:net';
-import type { LookupFunction, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { buildConnector } from 'undici';
+import { lookupBy } from '@diq/runtime/name-resolver.ts';
+import type { ResolveName } from '@diq/runtime/name-resolver.ts';
 
 /** The name leads to an address that may not be called. Which one is not told: callers would learn our network. */
 export class AddressRefusedError extends Error {
@@ -13,13 +13,6 @@ export class AddressRefusedError extends Error {
   }
 }
 
-/** Resolves a name to all its addresses. */
-export type Resolve = (
-  hostname: string,
-  options: LookupOptions & { all: true },
-  callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
-) => void;
-
 export interface GuardedConnectionOptions {
   isAllowed: (address: string) => boolean;
   /** Ends an attempt to connect; it ends by itself after `timeoutMs`. */
@@ -27,8 +20,8 @@ export interface GuardedConnectionOptions {
   timeoutMs: number;
   /** Of all that is taken in; a connection that brings more is cut. */
   maxBytes: number;
-  /** Default: the system's resolver. */
-  resolve?: Resolve | undefined;
+  /** Its lookups end by themselves, however many connections are given up that wait for them. */
+  resolve: ResolveName;
   /** PEM of the only authority to trust, instead of Node's own list. */
   ca?: string | undefined;
 }
@@ -39,11 +32,15 @@ export interface GuardedConnectionOptions {
  * not allowed among several refuses them all.
  */
 export function createGuardedConnector(options: GuardedConnectionOptions): buildConnector.connector {
-  const { isAllowed, signal, timeoutMs, maxBytes, resolve = systemLookup, ca } = options;
+  const { isAllowed, signal, timeoutMs, maxBytes, resolve, ca } = options;
   const connect = buildConnector({
     timeout: timeoutMs,
     signal,
-    lookup: guardLookup(resolve, isAllowed),
+    lookup: lookupBy(async (hostname) => {
+      const addresses = await resolve(hostname);
+      if (!addresses.every(({ address }) => isAllowed(address))) throw new AddressRefusedError();
+      return addresses;
+    }),
     // A session of TLS outlives its connection otherwise.
     maxCachedSessions: 0,
     // No switch of Node's own turns the check off.
@@ -87,17 +84,4 @@ function cutAfter(maxBytes: number, socket: Socket): void {
   socket.on('readable', look);
   const timer = setInterval(look, lookIntervalMs).unref();
   socket.once('close', () => clearInterval(timer));
-}
-
-function guardLookup(resolve: Resolve, isAllowed: (address: string) => boolean): LookupFunction {
-  return (hostname, options, callback) => {
-    resolve(hostname, { ...options, all: true }, (error, addresses) => {
-      const [first] = addresses ?? [];
-      if (error) callback(error, '', 0);
-      else if (!first || !addresses.every(({ address }) => isAllowed(address)))
-        callback(new AddressRefusedError(), '', 0);
-      else if (options.all === true) callback(null, addresses);
-      else callback(null, first.address, first.family);
-    });
-  };
 }

@@ -6,6 +6,7 @@ import type { Logger } from '@diq/runtime/logger.ts';
 import { closeRedis, openBlockingConnection } from '@diq/runtime/redis.ts';
 import type { IntakeSettings } from '../config.ts';
 import { isRedisTrouble } from '@diq/runtime/is-redis-trouble.ts';
+import { createAttemptSlots } from './attempt-slots.ts';
 import { createCallbackMetrics } from './callback-metrics.ts';
 import { startCallbackMover } from './callback-mover.ts';
 import { createCallbackQueue } from './callback-queue.ts';
@@ -46,7 +47,7 @@ export interface OpenCallbacksOptions {
   lifecycle: Pick<Lifecycle, 'onClose'>;
   timing?: Partial<CallbackTiming> | undefined;
   /** How names are resolved and whom TLS trusts, instead of the system's ways. */
-  connection?: Pick<PostCallbackOptions, 'resolve' | 'ca'>;
+  connection?: Pick<PostCallbackOptions, 'resolve' | 'ca'> | undefined;
 }
 
 const standardTiming: CallbackTiming = {
@@ -60,9 +61,10 @@ const standardTiming: CallbackTiming = {
   busyMs: 1_000,
 };
 
-/** Attempts of one process at the same time, and at one host. */
+/** Attempts of one process at the same time, at one host, and at hosts that do not answer. */
 const concurrency = 20;
 const maxPerHost = 5;
+const maxAtSilent = 10;
 
 /**
  * Opens the delivery of callbacks, if they are set up: due → job → attempt. Says how each part closes, and returns which
@@ -90,7 +92,7 @@ export function openCallbacks(options: OpenCallbacksOptions): CallbackRule {
     schedule: timing.schedule,
     metrics,
     logger,
-    maxPerHost,
+    takeSlot: createAttemptSlots({ maxPerHost, maxAtSilent }),
     busyMs: timing.busyMs,
   });
   const onError = (error: Error) => logger.debug({ err: error }, 'callback queue error');

@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { generate } from 'selfsigned';
-import type { Resolve } from './guarded-connection.ts';
+import { NameError } from '@diq/runtime/name-resolver.ts';
+import type { ResolveName } from '@diq/runtime/name-resolver.ts';
 import { isMetadataAddress } from './is-metadata-address.ts';
 import { isPublicAddress } from './is-public-address.ts';
 import { createPostCallback } from './post-callback.ts';
@@ -19,15 +20,12 @@ function post(url: string, options: Partial<PostCallbackOptions> = {}, signal = 
 }
 
 /** A resolver that answers each question with the next of these lists, the last one for ever. */
-function resolveTo(...answers: string[][]): { resolve: Resolve; asked: () => number } {
+function resolveTo(...answers: string[][]): { resolve: ResolveName; asked: () => number } {
   let asked = 0;
-  const resolve: Resolve = (_hostname, _options, callback) => {
+  const resolve: ResolveName = (_hostname) => {
     const addresses = answers[Math.min(asked, answers.length - 1)] ?? [];
     asked += 1;
-    callback(
-      null,
-      addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 })),
-    );
+    return Promise.resolve(addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 })));
   };
   return { resolve, asked: () => asked };
 }
@@ -127,8 +125,7 @@ describe('an attempt to deliver a callback', () => {
   it('is unreachable where nobody listens and where no name is known', async () => {
     const unreachable = { kind: 'no-answer', error: 'unreachable' };
     assert.deepEqual(await post('http://127.0.0.1:1/'), unreachable);
-    const unknown: Resolve = (_hostname, _options, callback) =>
-      callback(Object.assign(new Error('no such name'), { code: 'ENOTFOUND' }), []);
+    const unknown: ResolveName = (name) => Promise.reject(new NameError(name, 'ENOTFOUND'));
     assert.deepEqual(await post('http://hook.example/', { resolve: unknown }), unreachable);
   });
 

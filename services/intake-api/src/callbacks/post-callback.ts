@@ -1,7 +1,8 @@
 import { Client } from 'undici';
 import type { CallbackState } from '@diq/contracts/callback-state.ts';
+import { createNameResolver } from '@diq/runtime/name-resolver.ts';
+import type { ResolveName } from '@diq/runtime/name-resolver.ts';
 import { AddressRefusedError, createGuardedConnector } from './guarded-connection.ts';
-import type { Resolve } from './guarded-connection.ts';
 import { parseRetryAfterMs } from './parse-retry-after.ts';
 
 /** What one attempt came to. `given-up`: we stopped it ourselves, and it says nothing about the receiver. */
@@ -25,7 +26,7 @@ export interface PostCallbackOptions {
   isAllowedAddress: (address: string) => boolean;
   /** For connecting and answering together. Default 10 s. */
   timeoutMs?: number | undefined;
-  resolve?: Resolve | undefined;
+  resolve?: ResolveName | undefined;
   ca?: string | undefined;
 }
 
@@ -37,7 +38,7 @@ const maxReceivedBytes = 64 * 1024;
 
 /** Each attempt has a connection of its own: none that was checked for one is used by another. */
 export function createPostCallback(options: PostCallbackOptions): PostCallback {
-  const { isAllowedAddress, timeoutMs = 10_000, resolve, ca } = options;
+  const { isAllowedAddress, timeoutMs = 10_000, resolve = createNameResolver(), ca } = options;
   return async ({ url, headers, body, signal }) => {
     const stop = new AbortController();
     let isTimedOut = false;

@@ -1,5 +1,6 @@
 import type { INetworkModule, NetworkRequestOptions, NetworkResponse } from '@azure/msal-node';
 import { Agent, type Dispatcher } from 'undici';
+import { createNameResolver, lookupBy } from '@diq/runtime/name-resolver.ts';
 import { readAnswer, type BodyFault } from './read-answer.ts';
 import { parseRetryAfter } from './retry-after.ts';
 import { codeOf } from './single-use-connection.ts';
@@ -45,6 +46,7 @@ export function createMsalNetworkClient(
   const agent = new Agent({
     connect: {
       timeout: options.requestTimeoutMs,
+      lookup: lookupBy(createNameResolver()),
       rejectUnauthorized: true,
       ...(options.ca !== undefined && { ca: options.ca }),
     },

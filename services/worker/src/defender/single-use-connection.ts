@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { buildConnector } from 'undici';
+import { createNameResolver, lookupBy } from '@diq/runtime/name-resolver.ts';
 
 /** Where the request can still be stopped, and what stopped it. */
 export const notSentReasons = [
@@ -39,6 +40,9 @@ export interface SingleUseConnectionOptions {
   readonly mayStillSend: () => boolean;
 }
 
+/** One for all calls: those that follow one that was given up join its lookup. */
+const lookup = lookupBy(createNameResolver());
+
 /**
  * A connector that knows exactly whether a request may have left, for a call that must not be repeated blindly.
  *
@@ -70,7 +74,7 @@ export function createSingleUseConnection(options: SingleUseConnectionOptions): 
   }
 
   // No timeout of their own: the call has one clock, which covers connecting, headers and body.
-  const connectTcp = buildConnector({ timeout: 0, signal: cancelConnecting.signal });
+  const connectTcp = buildConnector({ timeout: 0, signal: cancelConnecting.signal, lookup });
   // No switch of Node's own turns the check of certificates off.
   const startTls = buildConnector({
     timeout: 0,

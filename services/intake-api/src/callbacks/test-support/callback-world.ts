@@ -9,7 +9,7 @@ import { createLifecycle } from '@diq/runtime/lifecycle.ts';
 import { createLogger } from '@diq/runtime/logger.ts';
 import type { CallbackSettings } from '../callback-settings.ts';
 import { openCallbacks } from '../open-callbacks.ts';
-import type { CallbackTiming } from '../open-callbacks.ts';
+import type { CallbackTiming, OpenCallbacksOptions } from '../open-callbacks.ts';
 import { secretOfReceiver } from '../sign-callback.ts';
 
 export const secret = `whsec_${Buffer.from('a key of twenty-four byte').toString('base64')}`;
@@ -56,6 +56,7 @@ interface WorldOptions {
   ports: readonly number[];
   settings?: Partial<CallbackSettings>;
   timing?: Partial<CallbackTiming>;
+  connection?: OpenCallbacksOptions['connection'];
 }
 
 export const started: Settlement = { status: 'started', investigationId: '5146', attempts: 1 };
@@ -121,6 +122,7 @@ export function startDelivering(store: TestStore, options: WorldOptions) {
     logger,
     lifecycle,
     timing: { ...quickTiming, ...options.timing },
+    connection: options.connection,
   });
   return {
     log,

@@ -1,0 +1,48 @@
+/** Gives the slot back. `isAnswered`: whether the host said something, whatever that was; `undefined`: it was not waited for. */
+export type ReleaseSlot = (isAnswered: boolean | undefined) => void;
+
+/** A slot for an attempt at the host; `undefined` while others have to end first. */
+export type TakeSlot = (host: string) => ReleaseSlot | undefined;
+
+export interface AttemptSlotsOptions {
+  /** Attempts at one host. */
+  maxPerHost: number;
+  /** Attempts at all hosts together whose last attempt brought no answer; of these a host has one. */
+  maxAtSilent: number;
+}
+
+/** Of more hosts than these it is not remembered that they are silent: callers choose names below a wildcard. */
+const maxRemembered = 1_000;
+
+/**
+ * Bounds the attempts that one process makes at the same time, so that hosts which take long keep no others waiting.
+ * A host without an answer keeps an attempt until it times out, be it that its name is not resolved, nobody listens or
+ * nothing is said. So until it answers it has one attempt at a time, and all such hosts leave others their share.
+ */
+export function createAttemptSlots({ maxPerHost, maxAtSilent }: AttemptSlotsOptions): TakeSlot {
+  const underWay = new Map<string, number>();
+  const silent = new Set<string>();
+
+  function countAtSilent(): number {
+    let count = 0;
+    for (const [host, attempts] of underWay) if (silent.has(host)) count += attempts;
+    return count;
+  }
+
+  function isFree(host: string): boolean {
+    const own = underWay.get(host) ?? 0;
+    return silent.has(host) ? own === 0 && countAtSilent() < maxAtSilent : own < maxPerHost;
+  }
+
+  return (host) => {
+    if (!isFree(host)) return undefined;
+    underWay.set(host, (underWay.get(host) ?? 0) + 1);
+    return (isAnswered) => {
+      const left = (underWay.get(host) ?? 1) - 1;
+      if (left > 0) underWay.set(host, left);
+      else underWay.delete(host);
+      if (isAnswered === true) silent.delete(host);
+      if (isAnswered === false && silent.size < maxRemembered) silent.add(host);
+    };
+  };
+}
