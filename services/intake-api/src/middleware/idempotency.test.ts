@@ -4,12 +4,14 @@ import { once } from 'node:events';
 import express from 'express';
 import type { RequestHandler } from 'express';
 import request from 'supertest';
+import { errorCatalogue } from '@diq/contracts/error-catalogue.ts';
 import { createIdempotencyStore } from '@diq/queue/idempotency-store.ts';
 import { createLogger } from '@diq/runtime/logger.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { attemptOf } from '../attempt.ts';
 import { createBodyBudget } from '../body/body-budget.ts';
+import { ProblemError } from '../problem-error.ts';
 import { logAccess } from './access-log.ts';
 import { letEverybodyIn } from './authenticate.ts';
 import { idempotent } from './idempotency.ts';
@@ -70,6 +72,22 @@ describe('the handler behind an Idempotency-Key', () => {
     assert.equal(attempts.length, 3);
     assert.deepEqual(attempts, [attempts[0], attempts[0], attempts[0]]);
   });
+
+  for (const refusal of ['deadline_unreachable', 'backlog_full'] as const) {
+    it(`keeps the ids of an attempt that broke off although the next one was refused (${refusal})`, async () => {
+      const seen: string[] = [];
+      const app = appWith((_request, response) => {
+        seen.push(attemptOf(response).ids.request(0));
+        if (seen.length === 1) throw new Error('broke off, a part of it is recorded');
+        if (seen.length === 2) throw new ProblemError(refusal);
+        response.status(202).json({});
+      });
+      await post(app).expect(500);
+      await post(app).expect(errorCatalogue[refusal].status);
+      await post(app).expect(202);
+      assert.deepEqual(seen, [seen[0], seen[0], seen[0]]);
+    });
+  }
 
   it('has its answer kept when nobody is there any more to take it', async () => {
     const gate = new AbortController();
