@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findFreePort } from '@diq/runtime/free-port.ts';
 import { requireRedisServer, startRedisServer, type RedisServer } from '@diq/testing/redis-process.ts';
+import { flood } from '@diq/testing/flood.ts';
 import { startWorker, stopAll } from '@diq/testing/service-process.ts';
 import { makeCertificate } from './defender/test-support/certificate.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
@@ -81,6 +82,21 @@ describe('the worker as a process', () => {
     it('warns at its start that this Redis does not keep what it is told', async () => {
       const worker = await start();
       assert.match(worker.output(), /"level":"warn".*"setting":"appendonly","found":"no","expected":"yes"/);
+      assert.equal((await worker.stop()).code, 0);
+    });
+
+    it('ends connections with many requests behind one on its port, says so, and goes on', async () => {
+      const worker = await start();
+      const { port } = worker.ready;
+      const live = async () => (await fetch(`http://127.0.0.1:${port}/livez`)).status;
+      assert.equal(await live(), 200);
+      for (const path of ['/metrics', '/readyz', '/none']) {
+        const clients = await flood({ port, path, requests: 1_000, connections: 5 });
+        await clients.untilEnded();
+      }
+      const ended = () => worker.output().match(/too_many_pipelined_requests.*connection ended/g)?.length;
+      await waitFor(() => ended() === 15, { what: 'a line for each connection' });
+      assert.equal(await live(), 200);
       assert.equal((await worker.stop()).code, 0);
     });
 

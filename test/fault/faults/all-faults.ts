@@ -9,6 +9,7 @@ import { endpointUnusable } from './endpoint-unusable.ts';
 import { intakeKilled } from './intake-killed.ts';
 import { intakeStopped } from './intake-stopped.ts';
 import { ledgerErased } from './ledger-erased.ts';
+import { pipelinedFlood } from './pipelined-flood.ts';
 import { redisConnectionsReset } from './redis-connections-reset.ts';
 import { redisEmptied } from './redis-emptied.ts';
 import { redisFrozen } from './redis-frozen.ts';
@@ -43,6 +44,7 @@ export const allFaults: readonly Fault[] = [
   intakeKilled,
   intakeStopped,
   ledgerErased,
+  pipelinedFlood,
   redisConnectionsReset,
   redisEmptied,
   redisFrozen,
