@@ -116,11 +116,13 @@ describe('a dispatch on real ledger, store and sockets', () => {
       const closed = `http://127.0.0.1:${await findFreePort()}`;
       const worker = await suite.openWorker({ defenderUrl: closed });
       const { requestId, dispatchId } = await suite.bench.accept();
+      const { nowMs: beforeMs } = await worker.ledger.look();
       assert.equal(await worker.serveNext(), 'released');
-      assert.equal(await worker.used(), 0);
-      const { reason, leftMs = 0 } = (await worker.hold()) ?? {};
-      assert.equal(reason, 'unreachable');
-      assert.ok(leftMs > 500 && leftMs <= 1_000, `${leftMs} ms`);
+      const { nowMs, slotsInUse } = await worker.ledger.look();
+      assert.deepEqual(slotsInUse, []);
+      const { redis, keySpace } = suite.bench;
+      const setAtMs = Number(await redis.hget(`${keySpace}:holds`, 'unreachable')) - 1_000;
+      assert.ok(beforeMs <= setAtMs && setAtMs <= nowMs, `set ${setAtMs - beforeMs} ms after it began`);
       const { status, attempts } = await suite.bench.read(requestId);
       assert.deepEqual([status, attempts], ['queued', 0]);
       assert.deepEqual(await worker.tickets.positions([dispatchId]), [1]);

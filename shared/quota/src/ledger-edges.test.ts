@@ -67,6 +67,21 @@ describe('ledger at the edge of a millisecond', () => {
     assert.deepEqual([kind, freeSince], ['granted', t]);
   });
 
+  it('tells since when the slot that a call took was free: never used, opened, or held back', async () => {
+    at = await ledgerAt(redis.client, 2);
+    const freeSince = async (atMs: number, n: number) => (await spend(atMs, n))[3];
+    const answered = (atMs: number, n: number) =>
+      at(atMs, 'record-answer', `call-${n}`, 'started', '{}', 0, '', '{}');
+    assert.equal(await freeSince(t, 1), 0);
+    await answered(t + 1, 1);
+    assert.equal(await freeSince(t + 1 + windowMs, 2), 0, 'the other slot, never used');
+    await answered(t + 2 + windowMs, 2);
+    const both = t + 2 + 2 * windowMs;
+    assert.equal(await freeSince(both, 3), t + 1 + windowMs, 'the slot that opened first');
+    await redis.client.hset(keys.holds, 'paused', both + 5);
+    assert.equal(await freeSince(both + 7, 4), both + 5, 'held back after it had opened');
+  });
+
   it('keeps to the lower limit during foreign use until its end, and not a millisecond longer', async () => {
     await redis.client.hset(keys.estimate, 'limit', 0, 'until', t);
     const limit = async (atMs: number) => (await at(atMs, 'look', 0))[1];

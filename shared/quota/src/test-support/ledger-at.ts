@@ -8,14 +8,11 @@ const clock = "redis.call('TIME')";
 const keys = ledgerKeys(keySpace);
 const scriptKeys = ledgerScriptKeys(keySpace);
 
-/** Of the caller in these tests: limit 1, a window of 100 ms, a call timeout of 10 ms. */
-const quota = [1, 100, 10];
-
 /**
  * The ledger's scripts at a chosen moment, to the microsecond: what they do at the very edge of a window cannot be seen
- * on a clock that goes on.
+ * on a clock that goes on. The caller has a window of 100 ms and a call timeout of 10 ms.
  */
-export async function ledgerAt(redis: Redis) {
+export async function ledgerAt(redis: Redis, limit = 1) {
   const server = /run_id:(\w+)/.exec(await redis.info('server'))?.[1] ?? '';
   const known = { id: 'epoch', handover: 'handover', server, handoverAt: '0', changes: '0' };
   await redis.hset(keys.epoch, known);
@@ -24,7 +21,7 @@ export async function ledgerAt(redis: Redis) {
     const micros = Math.round(atMs * 1_000);
     const time = `{ '${Math.floor(micros / 1_000_000)}', '${micros % 1_000_000}' }`;
     const lua = ['ledger', 'judge-refusal', name].map(luaOf).join('\n').replaceAll(clock, time);
-    const argv = [known.id, ...quota, known.handover, 0, 'process', ...args];
+    const argv = [known.id, limit, 100, 10, known.handover, 0, 'process', ...args];
     const reply = await redis.eval(lua, scriptKeys.length, ...scriptKeys, ...argv);
     return reply as unknown[];
   };
