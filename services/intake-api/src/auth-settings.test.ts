@@ -99,6 +99,13 @@ describe('the settings of who may call', () => {
     assert.equal(shareOf({ ...entra, INTAKE_MAX_BACKLOG_PER_CALLER: '7' }), 7);
   });
 
+  it('let one caller fill half of the memory that may be filled, and all of it where there is but one', () => {
+    const shareOf = (env: Env) => readIntakeSettings({ ...base, ...env }).backPressure.maxMemoryShareOfCaller;
+    assert.equal(shareOf({ ...entra, INTAKE_MAX_MEMORY_PERCENT: '70' }), 0.35);
+    assert.equal(shareOf({ ...entra, INTAKE_MAX_MEMORY_PERCENT_PER_CALLER: '75' }), 0.75);
+    assert.equal(shareOf({ INTAKE_AUTH: 'off' }), undefined);
+  });
+
   it('tell the limits', () => {
     const settings = readIntakeSettings({
       ...base,
@@ -113,6 +120,7 @@ describe('the settings of who may call', () => {
       maxBacklogOfCaller: 100,
       maxDrainMs: 4 * 86_400_000,
       maxMemoryShare: 0.8,
+      maxMemoryShareOfCaller: 0.4,
     });
     assert.deepEqual(
       [settings.maxRequestsPerMinute, settings.trustedProxies],

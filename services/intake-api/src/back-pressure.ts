@@ -1,10 +1,10 @@
 import type { RequestIntake } from '@diq/queue/accept-requests.ts';
-import { BacklogFullError } from '@diq/queue/accept-chunk.ts';
+import { BacklogFullError, StorageFullError } from '@diq/queue/accept-chunk.ts';
 import type { BacklogBounds, BacklogRoom } from '@diq/queue/backlog-room.ts';
 import { freshIds } from '@diq/queue/request-ids.ts';
+import { postedBytes, requestBytes } from '@diq/queue/stored-bytes.ts';
 import type { LedgerView } from '@diq/quota/ledger-replies.ts';
 import { forecastStartMs } from './forecast-start.ts';
-import { bytesOf } from './memory-guard.ts';
 import type { MemoryGuard } from './memory-guard.ts';
 import { ProblemError } from './problem-error.ts';
 import { retryAfterSeconds } from './retry-after.ts';
@@ -16,6 +16,8 @@ export interface BackPressureSettings {
   maxBacklogOfCaller: number;
   /** Of Redis' `maxmemory`, from which on nothing new is accepted. */
   maxMemoryShare: number;
+  /** Of `maxmemory`, how much may be stored of one caller; `undefined`: what there is room for. */
+  maxMemoryShareOfCaller: number | undefined;
   /** Time within which everything that is accepted is expected to be started; `undefined`: any. */
   maxDrainMs: number | undefined;
 }
@@ -23,7 +25,7 @@ export interface BackPressureSettings {
 interface BackPressureDeps {
   settings: BackPressureSettings;
   room: BacklogRoom;
-  memory: Pick<MemoryGuard, 'admit'>;
+  memory: Pick<MemoryGuard, 'admit' | 'mostOfCaller'>;
   lookAtLedger: () => Promise<LedgerView>;
 }
 
@@ -31,8 +33,9 @@ interface BackPressureDeps {
 type FullBacklog = Record<'requests' | 'dispatches' | 'ofCaller', number>;
 
 /**
- * An intake that refuses a POST as a whole, before anything of it is recorded, when more would wait than may. Every
- * request counts, also one that will join another: who joins which is known only when it is recorded.
+ * An intake that refuses a POST as a whole, before anything of it is recorded, when more would wait than may, or more be
+ * stored of its caller. Every request counts, also one that will join another: who joins which is known only when it is
+ * recorded.
  */
 export function withBackPressure(intake: RequestIntake, deps: BackPressureDeps): RequestIntake {
   const refusal = async (full: FullBacklog, size: number, bounds: BacklogBounds) =>
@@ -40,22 +43,26 @@ export function withBackPressure(intake: RequestIntake, deps: BackPressureDeps):
 
   return {
     async acceptOne(item, nowMs, ids, caller, trace) {
-      deps.memory.admit(bytesOf(item));
+      deps.memory.admit(requestBytes(item));
       const bounds = await boundsNow(deps);
       try {
         return await intake.acceptOne(item, nowMs, ids, caller, trace, bounds);
       } catch (error) {
+        if (error instanceof StorageFullError)
+          throw storageFull(error.storedBytes, requestBytes(item), bounds);
         throw error instanceof BacklogFullError ? await refusal(error, 1, bounds) : error;
       }
     },
-    async acceptBatch(entries, nowMs, ids = freshIds(), caller, ...more) {
+    async acceptBatch(entries, nowMs, ids = freshIds(), caller, callbackUrl, trace) {
       const size = entries.filter((entry) => !('rejected' in entry)).length;
-      deps.memory.admit(entries.reduce((sum, entry) => sum + bytesOf(entry), 0));
+      const bytes = postedBytes(entries, callbackUrl);
+      deps.memory.admit(bytes);
       const bounds = await boundsNow(deps);
-      const room = await deps.room.keep(size, bounds, ids.batch, caller);
+      const room = await deps.room.keep(size, bounds, ids.batch, caller, bytes);
       if (room.kind === 'full') throw await refusal(room, size, bounds);
+      if (room.kind === 'storage-full') throw storageFull(room.storedBytes, bytes, bounds);
       try {
-        return await intake.acceptBatch(entries, nowMs, ids, caller, ...more);
+        return await intake.acceptBatch(entries, nowMs, ids, caller, callbackUrl, trace);
       } finally {
         // Goes out ahead of whatever follows on this connection; lost, the room is given up by itself.
         room.giveBack().catch(() => undefined);
@@ -64,12 +71,12 @@ export function withBackPressure(intake: RequestIntake, deps: BackPressureDeps):
   };
 }
 
-async function boundsNow({ settings, lookAtLedger }: BackPressureDeps): Promise<BacklogBounds> {
+async function boundsNow({ settings, memory, lookAtLedger }: BackPressureDeps): Promise<BacklogBounds> {
   const { maxBacklog, maxBacklogOfCaller: ofCaller, maxDrainMs } = settings;
-  if (maxDrainMs === undefined) return { requests: maxBacklog, ofCaller, dispatches: undefined };
+  const most = { requests: maxBacklog, ofCaller, bytesOfCaller: memory.mostOfCaller() };
+  if (maxDrainMs === undefined) return { ...most, dispatches: undefined };
   return {
-    requests: maxBacklog,
-    ofCaller,
+    ...most,
     dispatches: startsWithin(await lookAtLedger(), maxDrainMs, maxBacklog),
   };
 }
@@ -113,4 +120,18 @@ function backlogFull(
       'Retry-After': retryAfterSeconds(startMs === undefined ? undefined : startMs - view.nowMs),
     },
   });
+}
+
+/** When enough of it will have gone nobody can say, for it depends on when its requests end; minutes are too soon. */
+function storageFull(storedBytes: number, bytes: number, { bytesOfCaller = 0 }: BacklogBounds): ProblemError {
+  return new ProblemError('storage_full', {
+    detail:
+      `${megabytes(storedBytes)} of yours are stored, ${megabytes(bytes)} were posted, and ${megabytes(bytesOfCaller)} of ` +
+      'each caller may be stored; nothing of it was accepted. What has ended makes room when its retention is over or an operator deletes it.',
+    headers: { 'Retry-After': retryAfterSeconds(Number.POSITIVE_INFINITY) },
+  });
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1_000_000).toFixed(1)} MB`;
 }

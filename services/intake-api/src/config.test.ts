@@ -47,6 +47,7 @@ describe('the settings of the intake', () => {
         maxBacklogOfCaller: 25_000,
         maxDrainMs: undefined,
         maxMemoryShare: 0.8,
+        maxMemoryShareOfCaller: 0.4,
       },
       callbacks: undefined,
     });

@@ -94,6 +94,7 @@ export function readIntakeSettings(given: Env): IntakeSettings {
       maxBacklog: settings.INTAKE_MAX_BACKLOG,
       maxBacklogOfCaller: settings.INTAKE_MAX_BACKLOG_PER_CALLER ?? shareOfBacklog(settings),
       maxMemoryShare: settings.INTAKE_MAX_MEMORY_PERCENT / 100,
+      maxMemoryShareOfCaller: shareOfMemory(settings),
       maxDrainMs: settings.INTAKE_MAX_DRAIN,
     },
     callbacks: callbackSettings(settings),
@@ -119,6 +120,12 @@ function shareOfBacklog({ INTAKE_MAX_BACKLOG: maxBacklog, INTAKE_AUTH: auth }: S
   return Math.min(maxBacklog, Math.max(maxBatchItems, Math.floor(maxBacklog / 2)));
 }
 
+/** Half of what may be in use before new work is refused. Where all callers are one, there are no others. */
+function shareOfMemory(settings: Settings): number | undefined {
+  const { INTAKE_MAX_MEMORY_PERCENT: ofAll, INTAKE_MAX_MEMORY_PERCENT_PER_CALLER: ofCaller } = settings;
+  return settings.INTAKE_AUTH === 'off' ? undefined : (ofCaller ?? ofAll / 2) / 100;
+}
+
 function schemaFor(env: Env) {
   const secret = callbackSecrets().describe('whsec_ and Base64, which signs callbacks');
   return z.object({
@@ -134,6 +141,7 @@ function schemaFor(env: Env) {
     INTAKE_MAX_BACKLOG: positiveInt({ max: 10_000_000 }).prefault('50000'),
     INTAKE_MAX_BACKLOG_PER_CALLER: positiveInt({ max: 10_000_000 }).optional(),
     INTAKE_MAX_MEMORY_PERCENT: positiveInt({ max: 100 }).prefault('80'),
+    INTAKE_MAX_MEMORY_PERCENT_PER_CALLER: positiveInt({ max: 100 }).optional(),
     INTAKE_MAX_DRAIN: duration({ minMs: 1_000 }).optional(),
     CALLBACK_ALLOWED_HOSTS: allowedHosts().optional(),
     CALLBACK_SECRET: env['CALLBACK_ALLOWED_HOSTS'] ? secret : secret.optional(),

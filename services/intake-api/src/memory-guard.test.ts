@@ -90,6 +90,7 @@ describe('the guard of the memory of Redis', () => {
     createMemoryGuard({
       redis: { info },
       maxShare: 0.8,
+      maxShareOfCaller: 0.4,
       maxBacklog,
       logger,
     });
@@ -125,6 +126,16 @@ describe('the guard of the memory of Redis', () => {
     assert.equal(lines.length, 1);
   });
 
+  it('gives each caller its share of maxmemory, and no bound where there is none', async () => {
+    const guard = guardOf(telling(mebibyte, 100 * mebibyte));
+    assert.equal(guard.mostOfCaller(), undefined);
+    await guard.refresh();
+    assert.equal(guard.mostOfCaller(), 40 * mebibyte);
+    const boundless = guardOf(telling(mebibyte, 0));
+    await boundless.refresh();
+    assert.equal(boundless.mostOfCaller(), undefined);
+  });
+
   it('holds INTAKE_MAX_BACKLOG against maxmemory once that is known, in numbers', async () => {
     const fits = guardOf(telling(mebibyte, 768 * mebibyte), 50_000);
     await fits.refresh();
@@ -136,7 +147,7 @@ describe('the guard of the memory of Redis', () => {
     const { level, maxBacklog, bytesPerRequest, needed, maxmemory, room } = first;
     assert.deepEqual(
       [lines.length, level, maxBacklog, bytesPerRequest, needed, maxmemory, room],
-      [1, 'warn', 10_000_000, 1_800, 18_000_000_000, 768 * mebibyte, Math.floor(0.8 * 768 * mebibyte)],
+      [1, 'warn', 10_000_000, 1_900, 19_000_000_000, 768 * mebibyte, Math.floor(0.8 * 768 * mebibyte)],
     );
   });
 });

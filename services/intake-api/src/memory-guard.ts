@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
-import type { BatchEntry } from '@diq/queue/accept-requests.ts';
+import { usualBytes as bytesPerRequest } from '@diq/queue/stored-bytes.ts';
 import { isRedisTrouble } from '@diq/runtime/is-redis-trouble.ts';
 import type { Logger } from '@diq/runtime/logger.ts';
 import { ProblemError } from './problem-error.ts';
@@ -15,6 +15,8 @@ export interface MemoryGuard {
   refresh(): Promise<void>;
   /** @throws ProblemError where so many bytes more would pass the bound */
   admit(bytes: number): void;
+  /** Bytes that may be stored of one caller; `undefined`: as many as there is room for. */
+  mostOfCaller(): number | undefined;
   /** Of `maxmemory`, 0 to about 1; 0 where there is none or Redis does not tell. */
   usedShare(): number;
   /** In words, while new work is refused whatever its size. */
@@ -25,26 +27,11 @@ export interface MemoryGuardOptions {
   redis: Pick<Redis, 'info'>;
   /** Of `maxmemory`, from which on new work is refused. */
   maxShare: number;
+  /** Of `maxmemory`, how much may be stored of one caller; `undefined`: what there is room for. */
+  maxShareOfCaller: number | undefined;
   /** Held against `maxmemory` once that is known. */
   maxBacklog: number;
   logger: Pick<Logger, 'warn' | 'info'>;
-}
-
-/** A waiting request with a comment of a line: request, dispatch, ticket and indexes. See docs/performance.md. */
-const bytesPerRequest = 1_800;
-/** One whose text does not fit the short form takes so much beside the text. */
-const bytesBesideText = 2_500;
-
-/** What is kept of a refused item, so that a batch can be read back. */
-const bytesPerRefusal = 400;
-
-/** What Redis will need for an entry of a POST, roughly. */
-export function bytesOf(entry: BatchEntry): number {
-  if ('rejected' in entry) return bytesPerRefusal;
-  const { comment, correlation = {} } = entry;
-  const texts = [comment, ...Object.entries(correlation).flat()];
-  const text = texts.reduce((sum, one) => sum + Buffer.byteLength(one), 0);
-  return text > 400 ? bytesBesideText + text : bytesPerRequest + text;
 }
 
 const memory = z.object({
@@ -54,7 +41,8 @@ const memory = z.object({
   mem_not_counted_for_evict: z.coerce.number().default(0),
 });
 
-export function createMemoryGuard({ redis, maxShare, maxBacklog, logger }: MemoryGuardOptions): MemoryGuard {
+export function createMemoryGuard(options: MemoryGuardOptions): MemoryGuard {
+  const { redis, maxShare, maxShareOfCaller, maxBacklog, logger } = options;
   let usedBytes = 0;
   let maxBytes = 0;
   let admittedBytes = 0;
@@ -109,6 +97,10 @@ export function createMemoryGuard({ redis, maxShare, maxBacklog, logger }: Memor
         detail: `Redis uses ${percent(shareWith(0))} of its memory, and from ${percent(maxShare)} on nothing new is accepted; nothing of it was accepted.`,
         headers: { 'Retry-After': retryAfterSeconds(undefined) },
       });
+    },
+    mostOfCaller() {
+      if (maxBytes === 0 || maxShareOfCaller === undefined) return undefined;
+      return Math.floor(maxShareOfCaller * maxBytes);
     },
     usedShare: () => (maxBytes === 0 ? 0 : usedBytes / maxBytes),
     describe: () =>

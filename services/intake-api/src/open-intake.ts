@@ -75,8 +75,12 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
 
   const readings = createReadings(redis, settings, ledgerMaxAgeMs);
   const metrics = createMetrics();
-  const { maxBacklog, maxMemoryShare: maxShare } = settings.backPressure;
-  const memory = createMemoryGuard({ redis, maxShare, maxBacklog, logger });
+  const {
+    maxBacklog,
+    maxMemoryShare: maxShare,
+    maxMemoryShareOfCaller: maxShareOfCaller,
+  } = settings.backPressure;
+  const memory = createMemoryGuard({ redis, maxShare, maxShareOfCaller, maxBacklog, logger });
   const levers = createLevers({ ...settings, redis, tickets, onMoved: requestLog.moved });
   const status = openStatus({
     settings,

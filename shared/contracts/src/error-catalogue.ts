@@ -28,6 +28,7 @@ export const errorCatalogue = {
   deadline_unreachable: { status: 422, title: 'The deadline cannot be met by the present estimate' },
   idempotency_key_reused: { status: 422, title: 'The Idempotency-Key stands for another request' },
   too_many_joined: { status: 429, title: 'Too many requests wait for this machine' },
+  storage_full: { status: 429, title: 'As much is stored of the caller as may' },
   rate_limited: { status: 429, title: 'Too many requests' },
   internal_error: { status: 500, title: 'Something went wrong on our side' },
   backlog_full: { status: 503, title: 'More waits than may wait' },

@@ -22,6 +22,8 @@ export interface NewRequest {
   callback?: string | undefined;
   /** It is to share no investigation that was started before. */
   force?: boolean | undefined;
+  /** What counts for it among the bytes that are stored of its caller. */
+  bytes: number;
 }
 
 /** What every request of a chunk is recorded by. */
@@ -55,7 +57,9 @@ export interface Placement {
 }
 
 const scriptFile = (name: string) => new URL(`./lua/${name}.lua`, import.meta.url);
-const script = loadScript(...['indexes', 'detach', 'order', 'backlog', 'accept'].map(scriptFile));
+const script = loadScript(
+  ...['indexes', 'stored-bytes', 'detach', 'order', 'backlog', 'accept'].map(scriptFile),
+);
 
 const text = z.string().transform((given) => (given === '' ? undefined : given));
 const placed = z
@@ -98,6 +102,18 @@ export class BacklogFullError extends Error {
   }
 }
 
+/** As many bytes of the caller are stored as may: nothing was recorded. */
+export class StorageFullError extends Error {
+  /** With those that room is kept for at this moment. */
+  readonly storedBytes: number;
+
+  constructor(storedBytes: number) {
+    super(`${storedBytes} bytes of the caller are stored.`);
+    this.name = 'StorageFullError';
+    this.storedBytes = storedBytes;
+  }
+}
+
 /** Requests of one arrival. */
 export interface Chunk {
   requests: readonly NewRequest[];
@@ -110,7 +126,7 @@ export interface Chunk {
   bounds?: BacklogBounds | undefined;
 }
 
-/** @throws OrderScaleError  @throws BacklogFullError */
+/** @throws OrderScaleError  @throws BacklogFullError  @throws StorageFullError */
 export type AcceptChunk = (chunk: Chunk) => Promise<Placement[]>;
 
 /** Records some hundred requests with their dispatches in one script; see `lua/accept.lua`. */
@@ -125,7 +141,7 @@ export function createAcceptChunk(
   return async ({ requests, batchId = '', nowMs, caller = '', bounds }) => {
     const about = [keySpace, retentionMs, batchId, nowMs, orderRules, reuseWindowMs, maxJoined];
     const most = [bounds?.requests ?? '', bounds?.dispatches ?? ''];
-    const ofCaller = [caller, bounds?.ofCaller ?? '', maxJoinedOfCaller];
+    const ofCaller = [caller, bounds?.ofCaller ?? '', maxJoinedOfCaller, bounds?.bytesOfCaller ?? ''];
     const args = [...about, ...most, ...ofCaller, ...requests.flatMap(argumentsOf)];
     const parts = reply.parse(await script(redis, keys, args).catch(refuse));
     return requests.map((_, i) => placed.parse(parts.slice(partsPerRequest * i, partsPerRequest * (i + 1))));
@@ -133,7 +149,8 @@ export function createAcceptChunk(
 }
 
 function argumentsOf(request: NewRequest): (string | number)[] {
-  const { id, machineId, doc, newDispatchId, priority, flow, notAfterMs, source, callback, force } = request;
+  const { id, machineId, doc, newDispatchId, priority, flow, notAfterMs, source, callback, force, bytes } =
+    request;
   return [
     id,
     machineId,
@@ -145,12 +162,15 @@ function argumentsOf(request: NewRequest): (string | number)[] {
     source ?? '',
     callback ?? '',
     force === true ? 1 : '',
+    bytes,
   ];
 }
 
 function refuse(error: unknown): never {
   const said = error instanceof Error ? error.message : '';
   if (said.includes('ORDER_SCALE')) throw new OrderScaleError({ cause: error });
+  const [, stored] = /STORAGE_FULL (\d+)/.exec(said) ?? [];
+  if (stored !== undefined) throw new StorageFullError(Number(stored));
   const [, requests, dispatches, ofCaller] = /BACKLOG_FULL (\d+) (\d+) (\d+)/.exec(said) ?? [];
   if (requests === undefined) throw error;
   throw new BacklogFullError(Number(requests), Number(dispatches), Number(ofCaller));

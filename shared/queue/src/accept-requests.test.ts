@@ -254,6 +254,7 @@ describe('request intake', () => {
       priority: 'medium',
       flow: 'source:test',
       notAfterMs: arrivedAtMs + 1_000,
+      bytes: 1_800,
     }));
     const send = (batchId = '') =>
       createAcceptChunk(store.redis, keySpace, rules)({ requests: chunk, batchId, nowMs: arrivedAtMs });

@@ -10,6 +10,7 @@ import { tailOf } from './batch-tail.ts';
 import { freshIds } from './request-ids.ts';
 import { defaultOrderRules, flowOf } from './order.ts';
 import type { RequestIds } from './request-ids.ts';
+import { requestBytes } from './stored-bytes.ts';
 import { createTicketLift } from './lift-tickets.ts';
 import type { Ticket, TicketQueue } from './ticket-queue.ts';
 
@@ -63,6 +64,7 @@ export interface RequestIntake {
    *
    * @throws TooManyJoinedError
    * @throws BacklogFullError
+   * @throws StorageFullError
    */
   acceptOne(
     item: InvestigationItem,
@@ -202,6 +204,7 @@ function newRequest(
     source: item.source,
     callback: callbackUrl,
     force,
+    bytes: requestBytes(item),
   };
 }
 

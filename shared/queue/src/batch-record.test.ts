@@ -91,6 +91,7 @@ async function openUnsealedBatch(store: TestStore): Promise<void> {
     priority: 'medium' as const,
     flow: '',
     notAfterMs: undefined,
+    bytes: 1_800,
   };
   const chunk = { requests: [request], batchId: 'batch-9', nowMs: arrivedAtMs };
   const rules = {

@@ -3,6 +3,7 @@ import { storedItemError } from '@diq/contracts/item-answer.ts';
 import { loadScript } from '@diq/quota/script.ts';
 import type { RejectedItem } from './accept-requests.ts';
 import { storeKeys } from './store-keys.ts';
+import { batchBytes } from './stored-bytes.ts';
 
 interface NewBatch {
   batchId: string;
@@ -17,9 +18,10 @@ interface NewBatch {
   callbackUrl?: string | undefined;
 }
 
-const openScript = loadScript(new URL('./lua/open-batch.lua', import.meta.url));
-const refuseScript = loadScript(new URL('./lua/refuse-in-batch.lua', import.meta.url));
-const sealScript = loadScript(new URL('./lua/seal-batch.lua', import.meta.url));
+const scriptFile = (name: string) => new URL(`./lua/${name}.lua`, import.meta.url);
+const openScript = loadScript(...['stored-bytes', 'open-batch'].map(scriptFile));
+const refuseScript = loadScript(...['stored-bytes', 'refuse-in-batch'].map(scriptFile));
+const sealScript = loadScript(...['stored-bytes', 'seal-batch'].map(scriptFile));
 
 /** List elements per script. */
 const pushSize = 1_000;
@@ -31,10 +33,11 @@ const pushSize = 1_000;
 export async function openBatch(redis: Redis, keySpace: string, batch: NewBatch): Promise<void> {
   const keys = storeKeys(keySpace);
   const { batchId, nowMs, items, rejected, retentionMs, caller = '', callbackUrl } = batch;
-  const batchKeys = [keys.batch(batchId), keys.batchItems(batchId)];
+  const batchKeys = [keys.batch(batchId), keys.batchItems(batchId), keys.stored];
+  const about = [nowMs, items.length, rejected, retentionMs, caller, batchBytes(batch)];
   for (let i = 0; i < items.length; i += pushSize) {
     const part = items.slice(i, i + pushSize);
-    await openScript(redis, batchKeys, [nowMs, items.length, rejected, retentionMs, caller, i, ...part]);
+    await openScript(redis, batchKeys, [...about, i, ...part]);
   }
   // In time: before it is sealed it cannot complete.
   if (callbackUrl !== undefined) await redis.hset(keys.batch(batchId), 'callback', callbackUrl);
@@ -48,7 +51,7 @@ export async function sealBatch(
 ): Promise<void> {
   const keys = storeKeys(keySpace);
   const args = [retentionMs, JSON.stringify(tail)];
-  await sealScript(redis, [keys.batch(batchId), keys.batchItems(batchId)], args);
+  await sealScript(redis, [keys.batch(batchId), keys.batchItems(batchId), keys.stored], args);
 }
 
 /** Keeps with an open batch what the store refused after all. Told again it changes nothing. */
@@ -61,7 +64,7 @@ export async function refuseInBatch(
   if (refusals.length === 0) return;
   const keys = storeKeys(keySpace);
   const entries = refusals.flatMap((refusal) => [refusal.rejected.index, storedRefusal(refusal)]);
-  await refuseScript(redis, [keys.batch(batchId), keys.batchItems(batchId)], entries);
+  await refuseScript(redis, [keys.batch(batchId), keys.batchItems(batchId), keys.stored], entries);
 }
 
 /** Without what is known where it is read: its index, and the sentence that is made of the rest. */

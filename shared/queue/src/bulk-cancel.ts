@@ -45,7 +45,7 @@ export interface BulkCancelOptions {
 const chunkSize = 250;
 
 const scriptFile = (name: string) => new URL(`./lua/${name}.lua`, import.meta.url);
-const script = loadScript(whenFull, ...['indexes', 'detach', 'cancel-many'].map(scriptFile));
+const script = loadScript(whenFull, ...['indexes', 'stored-bytes', 'detach', 'cancel-many'].map(scriptFile));
 const ids = z.array(z.string());
 const reply = z.tuple([ids, ids, ids]);
 

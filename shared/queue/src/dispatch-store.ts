@@ -91,7 +91,13 @@ export interface DispatchStore {
 
 const scriptFile = (name: string) => new URL(`./lua/${name}.lua`, import.meta.url);
 const movingScript = (name: string) =>
-  loadScript(whenFull, scriptFile('indexes'), scriptFile('detach'), scriptFile(name));
+  loadScript(
+    whenFull,
+    scriptFile('indexes'),
+    scriptFile('stored-bytes'),
+    scriptFile('detach'),
+    scriptFile(name),
+  );
 const moveScript = movingScript('move-dispatch');
 const expireScript = movingScript('expire');
 const takeScript = loadScript(whenFull, scriptFile('take-reconciling'));

@@ -35,8 +35,8 @@ export interface IdempotentAttempt {
 
 export interface IdempotencyStore {
   readonly times: IdempotencyTimes;
-  /** `name` is a digest of the key and of what it is limited to. */
-  attempt(name: string): IdempotentAttempt;
+  /** `name` is a digest of the key and of what it is limited to; its record counts among what is stored of `caller`. */
+  attempt(name: string, caller?: string): IdempotentAttempt;
 }
 
 export interface IdempotencyTimes {
@@ -47,8 +47,11 @@ export interface IdempotencyTimes {
 }
 
 const scriptFile = (name: string) => new URL(`./lua/${name}.lua`, import.meta.url);
-const claimScript = loadScript(scriptFile('claim-idempotency'));
-const endScript = loadScript(whenFull, scriptFile('end-idempotency'));
+const claimScript = loadScript(...['stored-bytes', 'claim-idempotency'].map(scriptFile));
+const endScript = loadScript(whenFull, ...['stored-bytes', 'end-idempotency'].map(scriptFile));
+
+/** Without its answer: what Redis needs for the record, roughly. */
+const recordBytes = 500;
 
 const claimReply = z.union([
   z.tuple([z.literal('claimed'), z.string(), z.string(), z.number()]),
@@ -67,15 +70,16 @@ export function createIdempotencyStore(
 
   return {
     times,
-    attempt(name) {
+    attempt(name, caller = '') {
       const key = keys.idempotency(name);
+      const bothKeys = [key, keys.stored];
       const attempt = randomUUID();
-      const end = async (...args: (string | number | Buffer)[]) => {
-        await endScript(redis, [key], [attempt, ...args]);
+      const end = async (verb: string, keptMs: number | '' = '', answer: Buffer | '' = '') => {
+        await endScript(redis, bothKeys, [attempt, verb, keptMs, answer, caller]);
       };
       async function claim(digest: string, nowMs: number): Promise<IdempotencyState> {
-        const args = [digest, attempt, leaseMs, keepMs, randomUUID(), nowMs];
-        const [kind, seed, at, repeated] = claimReply.parse(await claimScript(redis, [key], args));
+        const args = [digest, attempt, leaseMs, keepMs, randomUUID(), nowMs, caller, recordBytes];
+        const [kind, seed, at, repeated] = claimReply.parse(await claimScript(redis, bothKeys, args));
         if (kind === 'claimed') return { kind, seed, atMs: Number(at), isRepeat: repeated === 1 };
         if (kind !== 'answered') return { kind };
         const answer = await redis.hgetBuffer(key, 'answer');

@@ -30,9 +30,11 @@ describe('keys in Redis', () => {
         { rejected: { index: 2, error: { code: 'invalid_item', errors: [] } } },
       ],
       arrivedAtMs,
+      undefined,
+      'soar',
     );
     await createIdempotencyStore(store.redis, keySpace, { leaseMs: 1, keepMs: 60_000 })
-      .attempt('key')
+      .attempt('key', 'soar')
       .claim('digest', arrivedAtMs);
     const bounds = { requests: 9, dispatches: undefined };
     await createQueuePause(store.redis, keySpace, 60_000).pause({ name: 'anna' }, Date.now());
@@ -58,6 +60,7 @@ describe('keys in Redis', () => {
       'b_',
       'ledger:',
       'holds',
+      'stored',
       ':queue:',
       ':request:',
       ':batch:',

@@ -14,7 +14,10 @@ const chunkSize = 100;
 const mostPerDraw = 2_000;
 
 const scriptFile = (name: string) => new URL(`./lua/${name}.lua`, import.meta.url);
-const script = loadScript(whenFull, ...['indexes', 'detach', 'order', 'pass-turn'].map(scriptFile));
+const script = loadScript(
+  whenFull,
+  ...['indexes', 'stored-bytes', 'detach', 'order', 'pass-turn'].map(scriptFile),
+);
 const reply = z.array(z.union([z.string(), z.number()]));
 
 /**

@@ -39,8 +39,8 @@ interface PurgeOptions {
 const chunkSize = 250;
 
 const scriptFile = (name: string) => new URL(`./lua/${name}.lua`, import.meta.url);
-const purgeScript = loadScript(whenFull, ...['indexes', 'detach', 'purge'].map(scriptFile));
-const purgeBatchScript = loadScript(whenFull, scriptFile('purge-batch'));
+const purgeScript = loadScript(whenFull, ...['indexes', 'stored-bytes', 'detach', 'purge'].map(scriptFile));
+const purgeBatchScript = loadScript(whenFull, ...['stored-bytes', 'purge-batch'].map(scriptFile));
 const reply = z.tuple([z.number(), z.number()]).rest(z.string());
 
 /** What an operator deletes before its retention is over. What is open stays, whatever is asked. */
@@ -56,9 +56,8 @@ export function createPurge({ redis, keySpace, audit, retentionMs }: PurgeOption
   async function purgeBatches(ids: readonly string[], beforeMs: number | undefined): Promise<number> {
     let purged = 0;
     for (const id of ids) {
-      purged += z
-        .number()
-        .parse(await purgeBatchScript(redis, [keys.batch(id), keys.batchItems(id)], [beforeMs ?? '']));
+      const batchKeys = [keys.batch(id), keys.batchItems(id), keys.stored];
+      purged += z.number().parse(await purgeBatchScript(redis, batchKeys, [beforeMs ?? '']));
     }
     return purged;
   }

@@ -51,6 +51,7 @@ const leverScript = (...names: string[]) =>
   loadScript(
     whenFull,
     scriptFile('indexes'),
+    scriptFile('stored-bytes'),
     scriptFile('detach'),
     auditScriptFile,
     ...names.map(scriptFile),

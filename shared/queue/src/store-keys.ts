@@ -11,6 +11,8 @@ export function storeKeys(keySpace: string) {
     counts: `${keySpace}:counts`,
     /** Hash: caller → number of its requests that are queued. */
     callerCounts: `${keySpace}:counts:callers`,
+    /** Hash: caller → bytes that are stored of it; see `lua/stored-bytes.lua`. */
+    stored: `${keySpace}:stored`,
     /** Sorted set: dispatch id → time (ms) of its first request, while it waits for its call. */
     waiting: `${keySpace}:waiting`,
     /** Sorted set: dispatch id → time (ms) at which its call began, until the outcome is stored. */
@@ -64,7 +66,7 @@ export function storeKeys(keySpace: string) {
     rate: (caller: string) => `${keySpace}:rate:${caller}`,
     /** Sorted set: digest of a session's secret and its API key → time (ms) at which the session of this caller ends. */
     sessions: (caller: string) => `${keySpace}:sessions:${caller}`,
-    /** Sorted set: `<caller>\0<attempt>:<requests>` → time (ms) at which room kept in the backlog for a batch is given up. */
+    /** Sorted set: `<caller>\0<attempt>:<bytes>:<requests>` → time (ms) at which room kept in the backlog for a batch is given up. */
     reservations: `${keySpace}:reservations`,
     /** Sorted set: the same, while an intake makes a job of it → time (ms) at which another one may. */
     callbacksMoving: `${keySpace}:callbacks:moving`,

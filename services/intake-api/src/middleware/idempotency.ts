@@ -41,7 +41,8 @@ export function idempotent(store: IdempotencyStore, closing: AbortSignal): Reque
     const key = presentedKey(request);
     // A dry run records nothing that could be doubled, and the real one may follow under the same key.
     if (key === undefined || isDryRun(request)) return next();
-    const attempt = store.attempt(digestOf([callerOf(response)?.name ?? '', canonicalRouteOf(request), key]));
+    const caller = callerOf(response)?.name ?? '';
+    const attempt = store.attempt(digestOf([caller, canonicalRouteOf(request), key]), caller);
     const context = { attempt, leaseMs: store.times.leaseMs, closing };
     const state = await claim(request, context);
     switch (state.kind) {

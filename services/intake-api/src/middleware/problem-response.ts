@@ -5,6 +5,7 @@ import { TooManyJoinedError } from '@diq/queue/accept-requests.ts';
 import { isRedisTrouble } from '@diq/runtime/is-redis-trouble.ts';
 import { ProblemError } from '../problem-error.ts';
 import { retryAfterSeconds } from '../retry-after.ts';
+import { callerOf } from './authenticate.ts';
 import { pathOf } from './access-log.ts';
 import { requestIdOf } from './request-id.ts';
 import { logOf } from './request-log.ts';
@@ -23,6 +24,10 @@ export const answerWithProblem: ErrorRequestHandler = (error: unknown, request, 
     logOf(response).error({ err: error }, 'request failed');
   if (problem.code === 'redis_unavailable') {
     logOf(response).warn({ reason: error instanceof Error ? error.message : '' }, 'redis unavailable');
+  }
+  if (problem.code === 'storage_full') {
+    const about = { caller: callerOf(response)?.name, reason: problem.detail };
+    logOf(response).warn(about, 'as much is stored of a caller as may');
   }
   const { status, title } = errorCatalogue[problem.code];
   response

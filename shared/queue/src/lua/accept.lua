@@ -7,23 +7,26 @@
 --       been started to be shared, in ms; 0 for never   7 how many may join a dispatch   8 most requests queued, '' where
 --       room was kept before (see reserve-backlog.lua)   9 most dispatches waiting, or ''   10 who asked, or ''
 --       11 most requests of one caller queued, or '' where there is no bound   12 how many of one caller may join a dispatch
+--       13 most bytes stored of one caller, or ''
 --       then for each request:
 --       request id, machine id, JSON of the request, id for a new dispatch, its class, its flow (order.lua),
---       'not after' ms or '', source or '', callback or '', 1 if it is to share no earlier investigation
+--       'not after' ms or '', source or '', callback or '', 1 if it is to share no earlier investigation, the bytes that count
+--       for it
 --
 -- Returns  per request: dispatch id; id of the request that it shares an investigation with, or ''; the dispatch's
 --          priority; what became of it: new, joined, lifted (the dispatch has a better place than its ticket), reused,
 --          full (too many joined, or too many of the caller: nothing is recorded, but the dispatch is lifted by a more urgent
 --          one all the same: then with its id and priority); the investigation it was told of, or ''
 --          error BACKLOG_FULL <requests queued> <dispatches waiting> <requests queued of the caller> when there is no room; then nothing is recorded
+--          error STORAGE_FULL <bytes stored of the caller, with those that room is kept for> likewise
 --          error ORDER_SCALE when the time is off the scale of the priorities; then nothing is recorded
 -- Writes   request, dispatch, the machine's open dispatch, indexes and counts. A request id that is known already is
 --          left as it is and answered the same way, because a client may send a script twice.
 local batch_id, arrived_at, reuse_for, most_joined = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[6]), tonumber(ARGV[7])
 local most_requests, most_dispatches, caller = tonumber(ARGV[8]), tonumber(ARGV[9]), ARGV[10]
--- Of the first request; each has ten arguments.
-local most_of_caller, most_joined_of_caller = tonumber(ARGV[11]), tonumber(ARGV[12])
-local first_argument, arguments = 13, 10
+local most_of_caller, most_joined_of_caller, most_bytes = tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13])
+-- Of the first request; each has eleven arguments.
+local first_argument, arguments = 14, 11
 
 -- A dispatch waits as long as its most patient request: without a deadline on one of them it has none.
 local function extend_deadline(dispatch_key, not_after)
@@ -67,8 +70,8 @@ end
 --   open     machine -> its open dispatch, read or opened just now
 --   recent   machine -> JSON of the investigation that was started last on it
 --   known    whether one of the requests may be recorded already
---   and what is not written yet: members of indexes with their scores, fields with their values
-local open, recent_starts, is_any_known = {}, {}, false
+--   and what is not written yet: members of indexes with their scores, fields with their values, bytes of the caller
+local open, recent_starts, is_any_known, bytes_added = {}, {}, false, 0
 local added = { waiting = {}, machines = {}, by_machine = {}, by_source = {}, listed = {}, deadlines = {} }
 
 -- What is corrupt, or gone, cannot be joined: its machine gets a dispatch of its own, and nobody is refused for it.
@@ -111,6 +114,7 @@ local function write_added()
   for status, list in pairs(added.listed) do
     write('ZADD', index_listed .. status, list)
   end
+  add_to(stored_key, caller, bytes_added)
 end
 
 local function append(list, first, second)
@@ -166,7 +170,8 @@ end
 
 -- Returns  whether it was recorded; the rank of its dispatch if it opened one, or has lifted one without joining it; the
 --          id of the latter
-local function record(request_id, machine_id, doc, new_dispatch, class, flow, not_after, source, callback, is_forced)
+local function record(request_id, machine_id, doc, new_dispatch, class, flow, not_after, source, callback, is_forced,
+    bytes)
   local request_key = space .. ':request:' .. request_id
   local dispatch_id, rank = open[machine_id], nil
   local recent = not dispatch_id and is_forced ~= '1' and recent_of(machine_id)
@@ -198,6 +203,12 @@ local function record(request_id, machine_id, doc, new_dispatch, class, flow, no
     end
   end
   add_caller(fields, caller)
+  if caller ~= '' then
+    bytes_added = bytes_added + bytes
+  end
+  if caller ~= '' and tonumber(bytes) ~= usual_bytes then
+    append(fields, 'b', bytes)
+  end
   add_doc(fields, doc)
   redis.call('HSET', request_key, unpack(fields))
   if status == 'queued' and not_after ~= '' then
@@ -239,21 +250,28 @@ local function accept(request_id, ...)
   return answer_for(request_id)
 end
 
--- What was recorded before is answered as it was, however full it is by now.
-local function is_full()
-  local requests, dispatches, of_caller =
+-- Why there is no room, nil where there is. What was recorded before is answered as it was, however full it is by now.
+local function no_room()
+  local requests, dispatches, of_caller, reserved_bytes =
     backlog_now(counts_key, waiting_key, callers_key, space .. ':reservations', caller, now)
-  local size = (#ARGV - first_argument + 1) / arguments
-  local fits = fits_backlog(size, requests, dispatches, of_caller, most_requests, most_dispatches, most_of_caller)
-  return not fits and not is_any_known, requests, dispatches, of_caller
+  local size, bytes = (#ARGV - first_argument + 1) / arguments, 0
+  for i = first_argument + arguments - 1, #ARGV, arguments do
+    bytes = bytes + ARGV[i]
+  end
+  local stored = most_bytes and stored_now(caller, now) + reserved_bytes
+  if is_any_known then
+    return nil
+  elseif not fits_backlog(size, requests, dispatches, of_caller, most_requests, most_dispatches, most_of_caller) then
+    return string.format('BACKLOG_FULL %d %d %d', requests, dispatches, of_caller)
+  elseif most_bytes and stored + bytes > most_bytes then
+    return string.format('STORAGE_FULL %.0f', stored)
+  end
 end
 
 read_ahead()
-if most_requests then
-  local is_refused, requests, dispatches, of_caller = is_full()
-  if is_refused then
-    return redis.error_reply(string.format('BACKLOG_FULL %d %d %d', requests, dispatches, of_caller))
-  end
+local refusal = most_requests and no_room()
+if refusal then
+  return redis.error_reply(refusal)
 end
 if not open_order(ARGV[5], arrived_at) then
   return redis.error_reply('ORDER_SCALE the time of arrival is beyond the last priority of the queue')

@@ -1,15 +1,18 @@
 -- Takes an Idempotency-Key for one attempt at carrying out its request, unless it was answered or somebody is at it.
 --
--- KEYS  1 idempotency record                        (see store-keys.ts)
+-- Behind stored-bytes.lua.
+-- KEYS  1 idempotency record   2 stored             (see store-keys.ts)
 -- ARGV  1 digest of the request   2 name of the attempt   3 lease, ms: an attempt that is not renewed is taken for dead
 --       4 ms for which the record is kept   5 seed for the ids of what it records   6 time ms
+--       7 who asks, or ''   8 the bytes that count for the record
 --
 -- Returns  {'claimed', seed, time, 1 when an earlier attempt broke off else 0}
 --          {'answered'} | {'reused'}: the key stands for another request | {'in-flight', ms until the lease ends}
 -- Writes   seed and time of the first attempt stay: whoever repeats it records under the same ids. Sent twice by one
 --          attempt it answers the same.
 local key = KEYS[1]
-local digest, attempt, lease, keep, seed, at = unpack(ARGV)
+local digest, attempt, lease, keep, seed, at, caller, bytes = unpack(ARGV)
+stored_key = KEYS[2]
 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
@@ -25,4 +28,8 @@ end
 redis.call('HSET', key, 'digest', digest, 'owner', attempt, 'until', now + tonumber(lease),
   'seed', first_seed or seed, 'at', first_at or at)
 redis.call('PEXPIRE', key, keep)
+if not known and caller ~= '' then
+  count_bytes(key, caller, bytes)
+end
+goes_in(key, caller, tonumber(keep), now)
 return { 'claimed', first_seed or seed, first_at or at, (first_seed and first_seed ~= seed) and 1 or 0 }

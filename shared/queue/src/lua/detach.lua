@@ -1,4 +1,4 @@
--- What all scripts share that move requests; it stands in front of each of them, and behind indexes.lua.
+-- What all scripts share that move requests; it stands in front of each of them, and behind indexes.lua and stored-bytes.lua.
 --
 -- KEYS  1 counts   2 waiting   3 sending   4 reconciling   5 deadlines   6 order   7 callbacks due    (see store-keys.ts)
 -- ARGV  1 key space   2 retention of what is settled, in ms
@@ -7,6 +7,7 @@
 local counts_key, waiting_key, sending_key, reconciling_key, deadlines_key, order_key, callbacks_key = unpack(KEYS)
 local space, retention = ARGV[1], tonumber(ARGV[2])
 local machines_key, callers_key = space .. ':machines', space .. ':counts:callers'
+stored_key = space .. ':stored'
 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
@@ -66,20 +67,22 @@ local function change_status(request_id, old_status, status, machine, batch_id, 
   index_end(request_id, old_status, status, machine, source, now + retention)
   forget_ended(now)
   redis.call('PEXPIRE', request_key, retention)
+  goes_in(request_key, caller_of_request(request_key), retention, now)
   if callback then
     redis.call('RPUSH', callbacks_key, request_id)
   end
 end
 
 local function complete_if_done(batch_id, batch_key)
-  local queued, dispatching, accepting, callback = unpack(
-    redis.call('HMGET', batch_key, 'queued', 'dispatching', 'accepting', 'callback'))
+  local queued, dispatching, accepting, callback, caller = unpack(
+    redis.call('HMGET', batch_key, 'queued', 'dispatching', 'accepting', 'callback', 'caller'))
   if accepting or (tonumber(queued) or 0) > 0 or (tonumber(dispatching) or 0) > 0 then
     return
   end
   redis.call('HSET', batch_key, 'completedAt', now)
   redis.call('PEXPIRE', batch_key, retention)
   redis.call('PEXPIRE', batch_key .. ':items', retention)
+  goes_in(batch_key, caller or '', retention, now)
   if callback then
     redis.call('RPUSH', callbacks_key, 'batch:' .. batch_id)
   end

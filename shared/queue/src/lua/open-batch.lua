@@ -1,14 +1,17 @@
 -- Writes a batch's record and the next part of its list of items. Written again, in part or whole, by an attempt that
 -- repeats one which broke off, it changes nothing: a part goes in only where the list ends.
 --
--- KEYS  1 batch   2 items of the batch              (see store-keys.ts)
+-- Behind stored-bytes.lua.
+-- KEYS  1 batch   2 items of the batch   3 stored   (see store-keys.ts)
 -- ARGV  1 created at, ms   2 items in all   3 rejected ones   4 ms after which an unsealed batch goes away
---       5 who asked, or ''
---       6 index of the first item given here, then the items: request id, or JSON of a rejected one
+--       5 who asked, or ''   6 the bytes that count for record and list
+--       7 index of the first item given here, then the items: request id, or JSON of a rejected one
 --
 -- Returns  1; 0 when the batch was sealed already
 local batch_key, items_key = KEYS[1], KEYS[2]
-local created, total, rejected, retention, caller, offset = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
+local created, total, rejected, retention, caller, bytes = unpack(ARGV)
+local offset = tonumber(ARGV[7])
+stored_key = KEYS[3]
 
 local present, accepting = unpack(redis.call('HMGET', batch_key, 'total', 'accepting'))
 if present and not accepting then
@@ -18,11 +21,16 @@ redis.call('HSET', batch_key, 'createdAt', created, 'total', total, 'accepting',
 if caller ~= '' then
   redis.call('HSET', batch_key, 'caller', caller)
 end
+if caller ~= '' and not present then
+  count_bytes(batch_key, caller, bytes)
+end
 -- More may have been refused since.
 redis.call('HSETNX', batch_key, 'rejected', rejected)
 if redis.call('LLEN', items_key) == offset then
-  redis.call('RPUSH', items_key, unpack(ARGV, 7))
+  redis.call('RPUSH', items_key, unpack(ARGV, 8))
 end
 redis.call('PEXPIRE', batch_key, retention)
 redis.call('PEXPIRE', items_key, retention)
+local clock = redis.call('TIME')
+goes_in(batch_key, caller, tonumber(retention), clock[1] * 1000 + math.floor(clock[2] / 1000))
 return 1

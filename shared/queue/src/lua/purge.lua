@@ -25,12 +25,28 @@ local function forget(id, status, machine, source)
   redis.call('ZREM', index_ended, table.concat({ id, status, machine, source }, ':'))
 end
 
-local function delete(request_key, dispatch_id, batch_id)
-  redis.call('DEL', request_key)
-  local dispatch_key = space .. ':dispatch:' .. (dispatch_id or '')
-  if redis.call('HGET', dispatch_key, 'state') == 'settled' then
+-- A dispatch goes with the last of its requests. One that shares an earlier investigation is none of them.
+local function leave(dispatch_key, id)
+  local state, first = unpack(redis.call('HMGET', dispatch_key, 'state', 'first'))
+  if state ~= 'settled' then
+    return
+  elseif first == id then
+    redis.call('HDEL', dispatch_key, 'first')
+    first = false
+  else
+    redis.call('ZREM', dispatch_key .. ':joined', id)
+  end
+  if not first and redis.call('ZCARD', dispatch_key .. ':joined') == 0 then
     redis.call('DEL', dispatch_key, dispatch_key .. ':joined')
   end
+end
+
+local function delete(id, request_key, dispatch_id, batch_id)
+  if redis.call('HEXISTS', request_key, 'reused') == 0 then
+    leave(space .. ':dispatch:' .. (dispatch_id or ''), id)
+  end
+  uncount(request_key, caller_of_request(request_key))
+  redis.call('DEL', request_key)
   if batch_id and not is_known[batch_id] then
     is_known[batch_id] = true
     batches[#batches + 1] = batch_id
@@ -49,7 +65,7 @@ for i = 4, #ARGV do
       ended_as, machine, source = indexed_as(request_key, status)
     end
     forget(id, ended_as, machine, source)
-    delete(request_key, dispatch_id, batch_id)
+    delete(id, request_key, dispatch_id, batch_id)
     deleted = deleted + 1
   elseif ended_as then
     -- Its retention is over already.

@@ -23,6 +23,7 @@ export const retryInvestigationOperation: DocumentedOperation = {
     'nothing_to_retry',
     'deadline_passed',
     'too_many_joined',
+    'storage_full',
     'backlog_full',
     'redis_full',
   ],

@@ -47,5 +47,5 @@ export const submitBatchOperation: DocumentedOperation = {
       headers: ['Location', 'Operation-Location', 'Retry-After', 'Idempotent-Replayed?'],
     },
   },
-  problems: ['no_acceptable_item', 'backlog_full', 'redis_full'],
+  problems: ['no_acceptable_item', 'storage_full', 'backlog_full', 'redis_full'],
 };

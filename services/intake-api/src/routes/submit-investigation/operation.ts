@@ -32,5 +32,5 @@ export const submitInvestigationOperation: DocumentedOperation = {
       headers: ['Location', 'Operation-Location', 'Retry-After', 'Idempotent-Replayed?'],
     },
   },
-  problems: ['deadline_unreachable', 'too_many_joined', 'backlog_full', 'redis_full'],
+  problems: ['deadline_unreachable', 'too_many_joined', 'storage_full', 'backlog_full', 'redis_full'],
 };

@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { Redis } from 'ioredis';
+import { requireRedisServer, startRedisServer } from '@diq/testing/redis-process.ts';
+import type { RedisServer } from '@diq/testing/redis-process.ts';
+import { waitFor } from '@diq/testing/wait-for.ts';
+import { expectProblem } from './test-support/expect-problem.ts';
+import { useIntake } from './test-support/intake-under-test.ts';
+import { item } from './test-support/items.ts';
+
+const mebibyte = 1_024 * 1_024;
+
+describe('a caller of whom as much is stored as may (INTAKE_MAX_MEMORY_PERCENT_PER_CALLER)', () => {
+  let server: RedisServer | undefined;
+  let admin: Redis;
+  before(async function () {
+    requireRedisServer.call(this);
+    server = await startRedisServer();
+    admin = new Redis(server.url);
+  });
+  const intake = useIntake(
+    {
+      get url() {
+        return server?.url ?? '';
+      },
+    },
+    { INTAKE_MAX_MEMORY_PERCENT_PER_CALLER: '1' },
+  );
+  before('give Redis a bound, of which one percent is one MiB, and wait until the intake knows', async () => {
+    await admin.config('SET', 'maxmemory', String(100 * mebibyte));
+    const isSeen = async () => {
+      const { text } = await intake.anonymously().get('/metrics');
+      return Number(/^diq_redis_memory_ratio (\S+)$/m.exec(text)?.[1]) > 0;
+    };
+    await waitFor(isSeen, { what: 'the metric to tell' });
+  });
+  after(async () => {
+    admin?.disconnect();
+    await server?.stop();
+  });
+
+  /** About 640 KB in Redis. */
+  const large = (from: number) => ({
+    requests: Array.from({ length: 100 }, (_, n) => item(from + n, { comment: 'x'.repeat(3_900) })),
+  });
+  const storedKeys = async () =>
+    (await admin.keys('*')).filter((key) => /:(?:request|dispatch|batch|idempotency):/.test(key)).toSorted();
+
+  it('is refused as a whole with a code of its own, also once all was cancelled, until it is deleted; others are not', async () => {
+    const first = await intake.post('/v1/batches', large(0)).set('Idempotency-Key', 'first').expect(202);
+    const before = await storedKeys();
+    const second = () => intake.post('/v1/batches', large(100)).set('Idempotency-Key', 'second');
+    const { detail } = expectProblem(await second(), 'storage_full');
+    assert.match(
+      detail ?? '',
+      /^0\.6 MB of yours are stored, 0\.6 MB were posted, and 1\.0 MB of each caller/,
+    );
+    assert.deepEqual(await storedKeys(), before, 'nothing of it is stored, and its key is free');
+    const line = intake.log.find(({ msg }) => msg === 'as much is stored of a caller as may');
+    assert.deepEqual([line?.['caller'], line?.['level']], ['playbook', 'warn']);
+
+    await intake.as('submitter', 'post', '/v1/batches', large(200)).expect(202);
+    await intake.post('/v1/investigations', item(1)).expect(202);
+
+    const { id } = first.body as { id: string };
+    await intake.as('playbook', 'delete', `/v1/batches/${id}`).expect(200);
+    expectProblem(await second(), 'storage_full');
+    await intake.as('operator', 'post', '/v1/investigations/purge', { caller: 'playbook' }).expect(200);
+    const again = await second().expect(202);
+    assert.equal(again.headers['idempotent-replayed'], undefined);
+  });
+
+  it('is let through by one of two batches at once', async () => {
+    const answers = await Promise.all(
+      [300, 400].map((from) => intake.as('operator', 'post', '/v1/batches', large(from))),
+    );
+    assert.deepEqual(
+      answers.map(({ status }) => status).toSorted((a, b) => a - b),
+      [202, 429],
+    );
+  });
+});

@@ -1,0 +1,339 @@
+import assert from 'node:assert/strict';
+import * as fc from 'fast-check';
+import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
+import { waitFor } from '@diq/testing/wait-for.ts';
+import { createRequestIntake } from './accept-requests.ts';
+import { StorageFullError } from './accept-chunk.ts';
+import { createAuditLog } from './audit-log.ts';
+import { createBacklogRoom } from './backlog-room.ts';
+import { openBatch } from './batch-record.ts';
+import { createBulkCancel } from './bulk-cancel.ts';
+import { createDispatchStore } from './dispatch-store.ts';
+import { createIdempotencyStore } from './idempotency-store.ts';
+import { defaultOrderRules } from './order.ts';
+import { createPurge } from './purge.ts';
+import type { PurgeFilter } from './purge.ts';
+import { freshIds } from './request-ids.ts';
+import type { RequestIds } from './request-ids.ts';
+import { createRequestLevers } from './request-levers.ts';
+import { storeKeys } from './store-keys.ts';
+import { requestBytes, usualBytes } from './stored-bytes.ts';
+import { arrivedAtMs, item, keySpace, machine, openTestStore } from './test-support/test-store.ts';
+import type { TestStore } from './test-support/test-store.ts';
+
+const keys = storeKeys(keySpace);
+const anna = { name: 'anna' };
+const hourMs = 3_600_000;
+const refused = { rejected: { index: 1, error: { code: 'invalid_item' as const, errors: [] } } };
+const past = new Date(Date.now() - 60_000).toISOString();
+/** The last one's name does not fit one part of the record. */
+const callers = ['soar', 'portal', `entra:${'x'.repeat(70)}`];
+
+type Step =
+  | { do: 'acceptOne' | 'acceptLate' | 'reserveKey' | 'breakOff'; caller: number; machine: number }
+  | { do: 'acceptBatch'; caller: number; machines: number[] }
+  | { do: 'repeatBatch' | 'purgeBatch' | 'cancelBatch'; batch: number }
+  | { do: 'cancel' | 'change' | 'end'; request: number }
+  | { do: 'answerKey' | 'forgetKey' | 'claimAgain'; key: number }
+  | { do: 'call'; request: number; status: 'started' | 'failed' }
+  | { do: 'purgeCaller'; caller: number }
+  | { do: 'expireDue' };
+
+const one = fc.nat(40);
+const aCaller = fc.nat(callers.length - 1);
+// Few enough to be joined, and to have too many joined.
+const aMachine = fc.integer({ min: 1, max: 4 });
+const step: fc.Arbitrary<Step> = fc.oneof(
+  fc.record({
+    do: fc.constantFrom('acceptOne', 'acceptLate', 'reserveKey', 'breakOff'),
+    caller: aCaller,
+    machine: aMachine,
+  }),
+  fc.record({
+    do: fc.constant('acceptBatch'),
+    caller: aCaller,
+    machines: fc.array(aMachine, { minLength: 1, maxLength: 6 }),
+  }),
+  fc.record({ do: fc.constantFrom('repeatBatch', 'purgeBatch', 'cancelBatch'), batch: one }),
+  fc.record({ do: fc.constantFrom('cancel', 'change', 'end'), request: one }),
+  fc.record({ do: fc.constantFrom('answerKey', 'forgetKey', 'claimAgain'), key: one }),
+  fc.record({ do: fc.constant('call'), request: one, status: fc.constantFrom('started', 'failed') }),
+  fc.record({ do: fc.constant('purgeCaller'), caller: aCaller }),
+  fc.record({ do: fc.constant('expireDue') }),
+);
+
+describe('the bytes that are stored of a caller', () => {
+  const redis = useEmbeddedRedis();
+  let store: TestStore;
+  beforeEach(async () => {
+    await redis.flush();
+    store = await openTestStore(redis.url);
+  });
+  afterEach(() => store.close());
+
+  /** What intake and worker do, with everything kept for so long after its end. */
+  function open(retentionMs = hourMs) {
+    const options = { redis: store.redis, keySpace, tickets: store.tickets, retentionMs };
+    const audit = createAuditLog(store.redis, keySpace, hourMs);
+    const levers = { ...options, audit, order: defaultOrderRules, auditKeptMs: hourMs };
+    return {
+      intake: createRequestIntake({ ...options, reuseWindowMs: hourMs, maxJoined: 3 }),
+      dispatches: createDispatchStore(store.redis, keySpace, retentionMs),
+      levers: createRequestLevers(levers),
+      cancelMany: createBulkCancel(levers),
+      room: createBacklogRoom(store.redis, keySpace),
+      idempotency: createIdempotencyStore(store.redis, keySpace, { leaseMs: 1, keepMs: retentionMs }),
+      purge: (filter: PurgeFilter) => createPurge(levers).purge(filter, anna, { budgetMs: 5_000 }),
+    };
+  }
+  const counted = () => redis.client.hgetall(keys.stored);
+  /** Takes back what has gone, as every POST does. */
+  const look = (caller: string, bytesOfCaller = 1) => {
+    const bounds = { requests: 10, dispatches: undefined, bytesOfCaller };
+    return createBacklogRoom(store.redis, keySpace).keep(1, bounds, freshIds().batch, caller, bytesOfCaller);
+  };
+
+  /** By caller, out of the records themselves. */
+  async function recounted(keyCallers: ReadonlyMap<string, string>): Promise<Record<string, string>> {
+    const sums = new Map<string, number>();
+    for (const name of await redis.client.keys(`${keySpace}:*`)) {
+      if (!/:(?:request|batch|idempotency):[^:]*$/.test(name)) continue;
+      const { b: bytes = usualBytes, caller = '', caller1 = '' } = await redis.client.hgetall(name);
+      const whose = keyCallers.get(name) ?? caller + caller1;
+      assert.ok(Number(bytes) > 0, `${name} counts`);
+      sums.set(whose, (sums.get(whose) ?? 0) + Number(bytes));
+    }
+    return Object.fromEntries([...sums].map(([caller, sum]) => [caller, String(sum)]));
+  }
+
+  it('are what is counted, whatever is accepted, repeated, changed, called, ended, forgotten and deleted', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
+        await redis.flush();
+        const parts = open();
+        const requests: string[] = [];
+        const batches: { ids: RequestIds; machines: number[]; caller: string }[] = [];
+        const attempts: ReturnType<typeof parts.idempotency.attempt>[] = [];
+        const keyCallers = new Map<string, string>();
+        const pick = <T>(from: readonly T[], number: number): T | undefined => from[number % from.length];
+        const dispatchOf = async (number: number) => {
+          const found = await store.reader.findRequest(pick(requests, number) ?? '');
+          return found && (await store.dispatches.find(found.dispatchId));
+        };
+        const postBatch = async ({ ids, machines, caller }: (typeof batches)[number]) => {
+          const items = machines.map((n) =>
+            item({ machineId: machine(n), source: caller.slice(0, 9), comment: 'x'.repeat(140 * n) }),
+          );
+          const { accepted } = await parts.intake.acceptBatch([...items, refused], arrivedAtMs, ids, caller);
+          requests.push(...accepted.flatMap((answer) => (answer ? [answer.id] : [])));
+        };
+        async function take(given: Step): Promise<void> {
+          switch (given.do) {
+            case 'acceptOne':
+            case 'acceptLate': {
+              const late = given.do === 'acceptLate' ? { notAfter: past } : {};
+              const asked = item({ machineId: machine(given.machine), ...late });
+              const accepting = parts.intake.acceptOne(asked, arrivedAtMs, undefined, callers[given.caller]);
+              const accepted = await accepting.catch(() => undefined);
+              if (accepted) requests.push(accepted.id);
+              return;
+            }
+            case 'acceptBatch': {
+              const batch = {
+                ids: freshIds(),
+                machines: given.machines,
+                caller: callers[given.caller] ?? '',
+              };
+              batches.push(batch);
+              return await postBatch(batch);
+            }
+            case 'breakOff': {
+              const [batchId, caller] = [freshIds().batch, callers[given.caller]];
+              const batch = { batchId, caller, nowMs: arrivedAtMs, items: ['1'], rejected: 0 };
+              return await openBatch(store.redis, keySpace, { ...batch, retentionMs: hourMs });
+            }
+            case 'repeatBatch': {
+              const batch = pick(batches, given.batch);
+              return batch && (await postBatch(batch));
+            }
+            case 'purgeBatch': {
+              await parts.purge({ batchId: pick(batches, given.batch)?.ids.batch ?? freshIds().batch });
+              return;
+            }
+            case 'cancelBatch': {
+              const batchId = pick(batches, given.batch)?.ids.batch ?? freshIds().batch;
+              await parts.cancelMany.cancel({ batchId }, anna, { budgetMs: 5_000 });
+              return;
+            }
+            case 'cancel': {
+              await parts.levers.cancel(pick(requests, given.request) ?? '', anna);
+              return;
+            }
+            case 'change': {
+              const change = { priority: 'critical' as const, notAfter: null };
+              await parts.levers.change(pick(requests, given.request) ?? '', change, anna);
+              return;
+            }
+            case 'end': {
+              const dispatch = await dispatchOf(given.request);
+              await parts.dispatches.endWaiting(dispatch?.id ?? '', { status: 'cancelled', attempts: 0 });
+              return;
+            }
+            case 'call': {
+              const { id = '' } = (await dispatchOf(given.request)) ?? {};
+              const outcome =
+                given.status === 'started'
+                  ? { status: 'started' as const, investigationId: '7', attempts: 1 }
+                  : { status: 'failed' as const, error: { code: 'x', message: 'y' }, attempts: 1 };
+              if ((await parts.dispatches.begin(id, 'call')).moved)
+                await parts.dispatches.settle(id, 'call', outcome);
+              return;
+            }
+            case 'reserveKey': {
+              const [name, caller = ''] = [String(attempts.length), callers[given.caller]];
+              const attempt = parts.idempotency.attempt(name, caller);
+              attempts.push(attempt);
+              keyCallers.set(keys.idempotency(name), caller);
+              await attempt.claim('digest', arrivedAtMs);
+              return;
+            }
+            case 'claimAgain': {
+              await pick(attempts, given.key)?.claim('digest', arrivedAtMs);
+              return;
+            }
+            case 'answerKey':
+              return await pick(attempts, given.key)?.store(Buffer.alloc(5_000, 'x'));
+            case 'forgetKey':
+              return await pick(attempts, given.key)?.forget();
+            case 'purgeCaller': {
+              await parts.purge({ caller: callers[given.caller] });
+              return;
+            }
+            case 'expireDue': {
+              await parts.dispatches.expireDue();
+              return;
+            }
+            default:
+              given satisfies never;
+          }
+        }
+        for (const given of steps) {
+          await take(given);
+          assert.deepEqual(await counted(), await recounted(keyCallers), JSON.stringify(given));
+        }
+      }),
+      { numRuns: 40 },
+    );
+  }).timeout(60_000);
+
+  it('are none any more once all of it was deleted', async () => {
+    const { intake, levers, purge } = open();
+    const { accepted, batchId } = await intake.acceptBatch([item(), refused], arrivedAtMs, undefined, 'soar');
+    await levers.cancel(accepted[0]!.id, anna);
+    await purge({ batchId });
+    assert.deepEqual(await redis.client.keys(`${keySpace}:stored`), []);
+  });
+
+  it('are none any more once all of it has gone by itself, and what waits stays', async () => {
+    const { intake, levers, idempotency } = open(200);
+    const { accepted } = await intake.acceptBatch(
+      [item(), item({ machineId: machine(2) })],
+      arrivedAtMs,
+      undefined,
+      'soar',
+    );
+    const { accepted: waiting, batchId } = await intake.acceptBatch(
+      [item({ machineId: machine(3) })],
+      arrivedAtMs,
+      undefined,
+      'portal',
+    );
+    const { portal } = await counted();
+    await idempotency.attempt('key', 'soar').claim('digest', arrivedAtMs);
+    for (const answer of accepted) await levers.cancel(answer!.id, anna);
+    const isGone = async () => {
+      await look('soar');
+      return !('soar' in (await counted()));
+    };
+    await waitFor(isGone, { what: 'nothing of it to be counted' });
+    // Its own time would have been over by now as well, had it not been sealed.
+    assert.deepEqual(await counted(), { portal });
+    assert.equal((await store.reader.findBatch(batchId))?.counts.queued, 1);
+    await levers.cancel(waiting[0]!.id, anna);
+    await waitFor(async () => (await look('portal')) && (await redis.client.exists(keys.stored)) === 0, {
+      what: 'nothing to be counted',
+    });
+    assert.deepEqual(await redis.client.keys(`${keySpace}:stored*`), []);
+  });
+
+  it('of an earlier version, which kept no caller, are not counted, and take nothing from those that are', async () => {
+    const { intake, levers, purge } = open();
+    const [old, counting] = [
+      await intake.acceptBatch([item()], arrivedAtMs),
+      await intake.acceptBatch([item({ machineId: machine(2) })], arrivedAtMs, undefined, 'soar'),
+    ];
+    const before = await counted();
+    await levers.cancel(old.accepted[0]!.id, anna);
+    await purge({ batchId: old.batchId });
+    assert.deepEqual(await counted(), before);
+    await redis.client.del(keys.stored);
+    await levers.cancel(counting.accepted[0]!.id, anna);
+    await purge({ caller: 'soar' });
+    assert.deepEqual(await counted(), {}, 'never below nothing');
+  });
+
+  describe('have a bound', () => {
+    const bounds = { requests: 100, dispatches: undefined, bytesOfCaller: 2 * requestBytes(item()) };
+    const post = (n: number, caller: string) =>
+      open().intake.acceptOne(
+        item({ machineId: machine(n) }),
+        arrivedAtMs,
+        freshIds(),
+        caller,
+        undefined,
+        bounds,
+      );
+
+    it('above which nothing of the caller is recorded, and everything of others', async () => {
+      await post(1, 'soar');
+      const { id } = await post(2, 'soar');
+      const before = await store.dump();
+      await assert.rejects(post(3, 'soar'), (error) => {
+        assert.ok(error instanceof StorageFullError);
+        assert.equal(error.storedBytes, bounds.bytesOfCaller);
+        return true;
+      });
+      assert.deepEqual(await store.dump(), before);
+      await post(3, 'portal');
+      await open().levers.cancel(id, anna);
+      await assert.rejects(post(4, 'soar'), StorageFullError, 'what was cancelled is kept');
+      await open().purge({ caller: 'soar' });
+      await post(4, 'soar');
+    });
+
+    it('that two batches at once cannot pass together, whichever intakes take them in', async () => {
+      const { room } = open();
+      const keep = (caller: string, batch = freshIds().batch) => room.keep(1, bounds, batch, caller, 2_000);
+      const first = await keep('soar');
+      assert.ok(first.kind === 'kept');
+      assert.deepEqual(await keep('soar'), { kind: 'storage-full', storedBytes: 2_000 });
+      assert.equal((await keep('portal')).kind, 'kept');
+      await first.giveBack();
+      assert.equal((await keep('soar')).kind, 'kept');
+    });
+
+    it('that a request is held against as well while room is kept for a batch', async () => {
+      await open().room.keep(1, bounds, freshIds().batch, 'soar', bounds.bytesOfCaller);
+      await assert.rejects(post(1, 'soar'), StorageFullError);
+      await post(1, 'portal');
+    });
+
+    it('that keeps nobody from completing what was begun', async () => {
+      const ids = freshIds();
+      const { intake } = open();
+      const again = () =>
+        intake.acceptOne(item(), arrivedAtMs, ids, 'soar', undefined, { ...bounds, bytesOfCaller: 1_900 });
+      assert.equal((await again()).id, (await again()).id);
+    });
+  });
+});

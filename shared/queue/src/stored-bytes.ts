@@ -1,0 +1,54 @@
+import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
+
+/** A request with a comment of a few lines: request, dispatch, ticket and indexes. See docs/performance.md. */
+export const usualBytes = 1_900;
+const usualTextBytes = 300;
+/** With more text it takes so much beside it; still more does not fit the short form. */
+const bytesBesideText = 1_800;
+const shortTextBytes = 400;
+const bytesBesideLongText = 2_500;
+
+/** An element of a list, beside its text. */
+const bytesPerElement = 12;
+const idBytes = 36;
+const bytesPerBatch = 700;
+/** What is kept of a refused item, so that a batch can be read back. */
+const bytesPerRefusal = 400;
+
+/** What Redis needs for a request, roughly; it counts as much as long as it is kept, whatever becomes of it. */
+export function requestBytes({
+  comment,
+  correlation = {},
+  source = '',
+  callbackUrl = '',
+}: InvestigationItem): number {
+  // The source stands in two indexes as well.
+  const texts = [comment, ...Object.entries(correlation).flat(), source, source, source, callbackUrl];
+  const text = texts.reduce((sum, one) => sum + Buffer.byteLength(one), 0);
+  if (text <= usualTextBytes) return usualBytes;
+  return text + (text <= shortTextBytes ? bytesBesideText : bytesBesideLongText);
+}
+
+/** What Redis needs for the record of a batch and the list of its items. */
+export function batchBytes({
+  items,
+  callbackUrl = '',
+}: {
+  items: readonly string[];
+  callbackUrl?: string | undefined;
+}): number {
+  const listed = items.reduce((sum, item) => sum + bytesPerElement + Buffer.byteLength(item), 0);
+  return bytesPerBatch + Buffer.byteLength(callbackUrl) + listed;
+}
+
+/** What a batch of these entries will count with its requests, before it is written out. */
+export function postedBytes(
+  entries: readonly (InvestigationItem | { rejected: unknown })[],
+  callbackUrl = '',
+): number {
+  return entries.reduce(
+    (sum, entry) =>
+      sum + bytesPerElement + ('rejected' in entry ? bytesPerRefusal : idBytes + requestBytes(entry)),
+    bytesPerBatch + Buffer.byteLength(callbackUrl),
+  );
+}
