@@ -54,7 +54,7 @@ function watchRun(program: string, args: readonly string[], env: NodeJS.ProcessE
     ),
     kill: (signal) => void child.kill(signal),
     said: (pattern) =>
-      waitFor(() => pattern.exec(text.stdout + text.stderr), { what: String(pattern), timeoutMs: 15_000 }),
+      waitFor(() => pattern.exec(text.stdout + text.stderr), { what: String(pattern), timeoutMs: 45_000 }),
   };
   running.add(run);
   void run.exited.then(() => running.delete(run));

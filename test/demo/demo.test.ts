@@ -19,7 +19,7 @@ import {
 } from './child-run.ts';
 
 describe('npm run demo', function () {
-  this.timeout(40_000);
+  this.timeout(90_000);
   let folder: string;
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'demo-test-'));
@@ -96,6 +96,17 @@ describe('npm run demo', function () {
     demo.kill('SIGINT');
     assert.equal(await demo.exited, 0);
     await assertNothingLeft(children, [...new Set(portsIn(demo.stdout()))]);
+  });
+
+  it('shows with --retired what happens where the call is no longer offered, and that no request is lost', async () => {
+    const demo = runDemo('2s', ['--retired']);
+    const children = await childrenOfRunning(demo);
+    assert.equal(await demo.exited, 0, demo.stdout() + demo.stderr());
+    const output = demo.stdout();
+    assert.match(output, /"reason": "retired"[^]*"runbook": "docs\/runbook\.md#endpointretired"/);
+    assert.match(output, /[1-5] calls? met the answer 410\. 11 of 11 requests wait, none failed\./);
+    assert.match(output, /All 11 requests are cancelled/);
+    await assertNothingLeft(children, portsIn(output));
   });
 
   it('ends with 130 on Ctrl-C in the middle and leaves nothing behind', async () => {

@@ -28,7 +28,7 @@ const complete = {
 };
 
 describe('npm start', function () {
-  this.timeout(30_000);
+  this.timeout(90_000);
   after(killRuns);
 
   it('tells the faults in the settings of both services at once and ends with 78', async () => {
@@ -124,7 +124,7 @@ describe('npm start', function () {
 });
 
 describe('a service that npm started', function () {
-  this.timeout(30_000);
+  this.timeout(90_000);
   before(function () {
     if (!hasProc) skipBecause(this, 'no /proc');
   });

@@ -26,6 +26,7 @@ describe('the commands of the runbook that ask the service', function () {
   const [machineId = ''] = machineIds(1);
   let port = 0;
   let id = '';
+  let batchId = '';
 
   before(requirePrograms('bash', 'curl'));
   before('start an intake that has one request', async () => {
@@ -37,7 +38,8 @@ describe('the commands of the runbook that ask the service', function () {
     });
     port = intake.ready.port;
     const api = createApiClient(`http://127.0.0.1:${port}`, key);
-    id = (await api.postBatch([machineId])).items[0]?.id ?? '';
+    const batch = await api.postBatch([machineId]);
+    [batchId, id] = [batch.id, batch.items[0]?.id ?? ''];
   });
   after(stopAll);
 
@@ -60,6 +62,7 @@ describe('the commands of the runbook that ask the service', function () {
     return command
       .replace('/ID/', `/${id}/`)
       .replace('"machineId":"…"', `"machineId":"${machineId}"`)
+      .replace('"batchId":"…"', `"batchId":"${batchId}"`)
       .replaceAll('"…"', '"a-word"');
   }
 });

@@ -25,6 +25,7 @@ const batch = z.object({
     started: z.int(),
     failed: z.int(),
     rejected: z.int(),
+    cancelled: z.int(),
   }),
 });
 
@@ -36,7 +37,12 @@ const settledItem = z.object({
 });
 
 const itemPage = z.object({ value: z.array(settledItem), nextLink: z.string().optional() });
-const quota = z.object({ remaining: z.int(), nextSlotAt: z.iso.datetime().nullable() });
+const quota = z.object({
+  remaining: z.int(),
+  nextSlotAt: z.iso.datetime().nullable(),
+  hold: z.object({ reason: z.string(), detail: z.string(), runbook: z.string() }).nullable(),
+});
+const cancellation = z.object({ cancelled: z.int(), remaining: z.boolean() });
 
 /** The answer to a bulk request: what became of each item at the door. */
 export type Submission = z.output<typeof submission>;
@@ -52,17 +58,22 @@ export interface IntakeClient {
   /** All items, in input order. */
   items(batchId: string): Promise<SettledItem[]>;
   quota(): Promise<Quota>;
+  /** Cancels what is queued of a batch, and says how many requests that were. */
+  cancel(batchId: string): Promise<number>;
 }
 
 const answerTimeoutMs = 10_000;
 
 export function createIntakeClient(intakeUrl: string, apiKey: string): IntakeClient {
-  async function ask<S extends z.ZodType>(expected: S, path: string, body?: string): Promise<z.output<S>> {
-    const post = body === undefined ? {} : { method: 'POST', body };
+  async function ask<S extends z.ZodType>(
+    expected: S,
+    path: string,
+    { method = 'GET', ...more }: { method?: 'GET' | 'POST' | 'DELETE'; body?: string } = {},
+  ): Promise<z.output<S>> {
     const headers = { Authorization: `Bearer ${apiKey}`, 'Content-Type': 'application/json' };
     const signal = AbortSignal.timeout(answerTimeoutMs);
-    const what = `${body === undefined ? 'GET' : 'POST'} ${path}`;
-    const response = await fetch(new URL(path, intakeUrl), { ...post, headers, signal }).catch(
+    const what = `${method} ${path}`;
+    const response = await fetch(new URL(path, intakeUrl), { method, ...more, headers, signal }).catch(
       (error: unknown) => failed(`${what} brought no answer: ${String(error)}`),
     );
     const text = await response.text();
@@ -73,9 +84,12 @@ export function createIntakeClient(intakeUrl: string, apiKey: string): IntakeCli
   }
 
   return {
-    submit: (body) => ask(submission, '/v1/batches', body),
+    submit: (body) => ask(submission, '/v1/batches', { method: 'POST', body }),
     batch: (id) => ask(batch, `/v1/batches/${id}`),
     quota: () => ask(quota, '/v1/quota'),
+    async cancel(batchId) {
+      return (await ask(cancellation, `/v1/batches/${batchId}`, { method: 'DELETE' })).cancelled;
+    },
     async items(batchId) {
       const items: SettledItem[] = [];
       let path: string | undefined = `/v1/batches/${batchId}/items`;

@@ -1,6 +1,6 @@
 import { expectedCalls, type ExpectedOutcome } from './expect-outcomes.ts';
 import type { SettledItem, Submission } from './intake-client.ts';
-import type { StartCall } from './read-call-log.ts';
+import type { StartCall } from './simulator-control.ts';
 
 /** Everything that is known after a run. */
 export interface FinishedRun {

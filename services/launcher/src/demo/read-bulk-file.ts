@@ -19,6 +19,9 @@ export interface BulkRequest {
   readonly expected: readonly ExpectedOutcome[];
 }
 
+/** The bulk request that the demo posts. */
+export const exampleFile = new URL('../../../../examples/bulk-request.json', import.meta.url);
+
 /** @throws DemoFailure when the file is missing or is no bulk request */
 export async function readBulkFile(file: URL): Promise<BulkRequest> {
   try {
