@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
-import axe from 'axe-core';
 import { keys } from '@diq/intake-api/test-support/credentials.ts';
 import { useIntake } from '@diq/intake-api/test-support/intake-under-test.ts';
 import { machineId } from '@diq/intake-api/test-support/items.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
-import type { Page } from 'playwright-core';
 import { makePast } from './support/queue-with-a-past.ts';
+import { faultsOf } from './support/see-and-judge.ts';
 import { signInAs } from './support/sign-in-as.ts';
 import { useBrowser } from './support/use-browser.ts';
 
@@ -46,13 +45,3 @@ describe('the status page, for everybody', () => {
     }
   }
 });
-
-/** What axe finds with its usual rules, WCAG 2.2 AA and its own best practices among them. */
-async function faultsOf(page: Page): Promise<string[]> {
-  await page.evaluate(axe.source);
-  return page.evaluate(async () => {
-    const inPage = globalThis as unknown as { axe: typeof axe };
-    const { violations } = await inPage.axe.run();
-    return violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html}`));
-  });
-}

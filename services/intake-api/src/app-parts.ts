@@ -14,6 +14,7 @@ import type { Levers } from './levers.ts';
 import type { IntakeMetrics } from './metrics.ts';
 import type { Outlook } from './outlook.ts';
 import type { QueueState } from './queue-state.ts';
+import type { WorkerReport } from './worker-watch.ts';
 import type { SessionStore } from './sessions/session-store.ts';
 import type { StateFeed } from './status-page/state-feed.ts';
 
@@ -42,6 +43,8 @@ export interface AppParts {
   levers: Levers;
   /** Quota and backlog as they are. */
   readState: () => Promise<QueueState>;
+  /** Who calls, as of the last reading; `undefined` where there was none lately. */
+  workerReport: () => WorkerReport | undefined;
   describeRequest: DescribeRequest;
   forecastCompletion: ForecastCompletion;
   outlook: Outlook;

@@ -4,7 +4,7 @@ import type { BacklogBounds, BacklogRoom } from '@diq/queue/backlog-room.ts';
 import { freshIds } from '@diq/queue/request-ids.ts';
 import { postedBytes, requestBytes } from '@diq/queue/stored-bytes.ts';
 import type { LedgerView } from '@diq/quota/ledger-replies.ts';
-import { forecastStartMs } from './forecast-start.ts';
+import { byQuotaAlone, forecastStartMs } from './forecast-start.ts';
 import type { MemoryGuard } from './memory-guard.ts';
 import { ProblemError } from './problem-error.ts';
 import { retryAfterSeconds } from './retry-after.ts';
@@ -82,7 +82,8 @@ async function boundsNow({ settings, memory, lookAtLedger }: BackPressureDeps): 
 }
 
 /** How many calls are expected to start within this time, at most `most`; none while nobody can say. */
-export function startsWithin(view: LedgerView, durationMs: number, most: number): number {
+export function startsWithin(found: LedgerView, durationMs: number, most: number): number {
+  const view = byQuotaAlone(found);
   const isWithin = (position: number) => {
     const startMs = forecastStartMs(view, position);
     return startMs !== undefined && startMs - view.nowMs <= durationMs;

@@ -7,6 +7,7 @@ import { startNotBeforeMs } from './forecast-start.ts';
 import { isoTime } from './iso-time.ts';
 import { drainedAtMs, oldestWaitSeconds } from './queue-state.ts';
 import type { QueueState } from './queue-state.ts';
+import type { WorkerReport } from './worker-watch.ts';
 
 /** Quota and queue as callers are told of them. Times are of Redis' clock. */
 export function describeQuota(state: QueueState, pause: Pause | undefined, operation: string) {
@@ -20,9 +21,15 @@ export function describeQuota(state: QueueState, pause: Pause | undefined, opera
     nextSlotAt: isoTime(nextSlotAtMs(state.view)) ?? null,
     hold: hold ? describeHold(hold) : null,
     pause: describePause(pause),
+    workers: describeWorkers(state.workers),
     slots: slotsInUse.map(describeSlot),
     queue: describeQueue(state),
   };
+}
+
+function describeWorkers({ state, alive, lastSeenAtMs }: WorkerReport) {
+  const lastSeenAt = lastSeenAtMs === undefined ? null : (isoTime(lastSeenAtMs) ?? null);
+  return { state, alive, lastSeenAt };
 }
 
 /** `at` is when the permit was spent, `freeAt` when it comes back. */
@@ -39,7 +46,9 @@ function describeSlot({ freeAtMs, call }: SlotInUse) {
 function describeQueue(state: QueueState) {
   const { counts, waitingDispatches } = state.backlog;
   const boundMs = startNotBeforeMs(state.view);
-  const drainMs = waitingDispatches === 0 ? undefined : drainedAtMs(state);
+  // Of workers that stand still no time follows.
+  const isKnown = waitingDispatches > 0 && state.workers.state !== 'stalled';
+  const drainMs = isKnown ? drainedAtMs(state) : undefined;
   return {
     queued: counts.queued,
     dispatching: counts.dispatching,

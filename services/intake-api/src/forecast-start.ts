@@ -7,15 +7,25 @@ export function forecastStartMs(view: LedgerView, position: number): number | un
   return startForecast(view)(position);
 }
 
-/** The same for many places by one view. Of a hold whose end nobody knows no time follows, least of all for those behind. */
+/** The same for many places by one view. Of a hold whose end nobody knows, or while no worker is alive, no time follows. */
 export function startForecast(view: LedgerView): (position: number) => number | undefined {
   const isEndKnown = view.hold === undefined || isoTime(view.hold.untilMs) !== undefined;
-  return isEndKnown && view.isEndUnknown !== true ? createForecast(view) : () => undefined;
+  return isEndKnown && !isStartUnknown(view) ? createForecast(view) : () => undefined;
 }
 
 /** Before when nothing starts, where that is all that can be said; `undefined` where a start is expected, or nothing is known. */
 export function startNotBeforeMs(view: LedgerView): number | undefined {
-  if (view.isEndUnknown !== true) return undefined;
+  if (!isStartUnknown(view)) return undefined;
   const atMs = view.hold?.untilMs ?? nextSlotAtMs(view);
   return isoTime(atMs) === undefined ? undefined : atMs;
+}
+
+/** By quota and holds alone, as if a worker were alive: one that is replaced must not close the door for new requests. */
+export function byQuotaAlone(view: LedgerView): LedgerView {
+  const { workers: _, ...rest } = view;
+  return rest;
+}
+
+function isStartUnknown({ isEndUnknown, workers }: LedgerView): boolean {
+  return isEndUnknown === true || workers?.alive === 0;
 }

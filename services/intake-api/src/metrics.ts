@@ -96,7 +96,7 @@ function createStateGauges(registers: Registry[]) {
   );
   const drain = gauge(
     'diq_queue_drain_seconds',
-    'Time until what waits now will have started; +Inf during a hold whose end is not known. Rising: the backlog grows.',
+    'Time until what waits now will have started; +Inf during a hold whose end is not known, and while no worker is alive. Rising: the backlog grows.',
   );
   const limit = gauge(
     'diq_quota_limit',
@@ -113,6 +113,10 @@ function createStateGauges(registers: Registry[]) {
   const nextSlot = gauge(
     'diq_quota_next_slot_seconds',
     'Time until the next permit is free, a hold aside; 0 when one is. Risen above one window: a call is under way, or clocks have gone astray.',
+  );
+  const workers = gauge(
+    'diq_workers_alive',
+    'Workers that showed a sign of life in Redis within 10 s, however many this Prometheus reaches. Fallen to 0: nobody calls; risen: it goes on.',
   );
 
   let readAtMs = performance.now();
@@ -136,6 +140,7 @@ function createStateGauges(registers: Registry[]) {
       limit.set(view.limit);
       used.set(view.slotsInUse.length);
       remaining.set(freeSlots(view));
+      workers.set(state.workers.alive);
       nextSlot.set((nextSlotAtMs(view) - view.nowMs) / 1_000);
     },
   };

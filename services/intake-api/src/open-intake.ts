@@ -33,6 +33,7 @@ import { createOutlook } from './outlook.ts';
 import type { QueueState } from './queue-state.ts';
 import { createLedgerReading } from './read-ledger.ts';
 import { startStatePoll } from './state-poll.ts';
+import { createWorkerWatch } from './worker-watch.ts';
 import { withTraces } from './trace-acceptance.ts';
 import { openStatus } from './status-page/open-status.ts';
 
@@ -42,6 +43,8 @@ interface OpenIntakeOptions extends OpenGuardsOptions {
   /** How old the quota may be that status answers are reckoned from: polling must not multiply readings. */
   ledgerMaxAgeMs?: number;
   pollIntervalMs?: number;
+  /** Tells how long workers stand still; one that only runs forward. */
+  workerClockMs?: () => number;
   callbackTiming?: Partial<CallbackTiming>;
   callbackConnection?: OpenCallbacksOptions['connection'];
   tracing?: Tracing;
@@ -73,7 +76,7 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
   lifecycle.onClose('request log', () => within(requestLog.close(), finishLogMs));
   await waitUntilReady(redis, waitForRedisMs).catch(() => logger.warn('redis is away, starting without it'));
 
-  const readings = createReadings(redis, settings, ledgerMaxAgeMs);
+  const readings = createReadings(redis, settings, { ...options, ledgerMaxAgeMs });
   const metrics = createMetrics();
   const {
     maxBacklog,
@@ -139,6 +142,7 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
     ),
     reader: readings.reader,
     readState: readings.readState,
+    workerReport: readings.workerReport,
     levers,
     ...createEstimates(redis, keySpace, {
       tickets,
@@ -185,10 +189,11 @@ function createEstimates(
 function createReadings(
   redis: Redis,
   { keySpace, ledger: ledgerSettings, reserveForCritical }: IntakeSettings,
-  ledgerMaxAgeMs: number,
+  { ledgerMaxAgeMs, workerClockMs }: { ledgerMaxAgeMs: number; workerClockMs?: () => number },
 ) {
   const ledger = createLedger(redis, keySpace, ledgerSettings);
   const reader = createRequestReader(redis, keySpace);
+  const workerWatch = createWorkerWatch(workerClockMs);
   const { look, lookOrRecall } = createLedgerReading({
     look: () => ledger.look(),
     countCriticalWaiting: () => reader.countWaitingOf('critical'),
@@ -200,7 +205,9 @@ function createReadings(
     lookAtLedger: lookOrRecall,
     async readState(): Promise<QueueState> {
       const [view, backlog] = await Promise.all([look(), reader.backlog()]);
-      return { view, backlog, reserveForCritical };
+      const state = { view, backlog, reserveForCritical };
+      return { ...state, workers: workerWatch.saw(state) };
     },
+    workerReport: workerWatch.lastReport,
   };
 }

@@ -1,11 +1,15 @@
 import { describeRedisTrouble } from '@diq/runtime/describe-redis-trouble.ts';
 import type { HealthReport } from '@diq/runtime/ops-routes.ts';
+import { isoTime } from './iso-time.ts';
+import type { WorkerReport } from './worker-watch.ts';
 
 interface ReadyCheckDeps {
   /** Rejects while Redis takes no writes. */
   probeWrite: () => Promise<void>;
   /** Why new work is refused, where it is for want of memory. */
   describeMemory: () => string | undefined;
+  /** Who calls; `undefined` where that is not known. */
+  workerReport: () => WorkerReport | undefined;
   closing: AbortSignal;
 }
 
@@ -13,6 +17,7 @@ interface ReadyCheckDeps {
 export function createReadyCheck({
   probeWrite,
   describeMemory,
+  workerReport,
   closing,
 }: ReadyCheckDeps): () => Promise<HealthReport> {
   return async () => {
@@ -21,9 +26,27 @@ export function createReadyCheck({
       await probeWrite();
       const memory = describeMemory();
       // Still ready: it answers what is asked, and takes what frees memory, such as cancelling.
-      return { ok: true, checks: { redis: 'takes writes', ...(memory === undefined ? {} : { memory }) } };
+      return {
+        ok: true,
+        checks: {
+          redis: 'takes writes',
+          ...describeWorkers(workerReport()),
+          ...(memory === undefined ? {} : { memory }),
+        },
+      };
     } catch (error) {
       return { ok: false, checks: { redis: describeRedisTrouble(error) } };
     }
   };
+}
+
+/** Said only where something is wrong or known to be well; what is accepted is kept until a worker comes. */
+function describeWorkers(report: WorkerReport | undefined): Record<string, string> {
+  if (!report) return {};
+  const { state, lastSeenAtMs } = report;
+  if (state === 'active') return { workers: 'alive' };
+  if (state === 'stalled')
+    return { workers: 'alive, but nothing is called: slots are free, work waits, no hold is on' };
+  const seen = lastSeenAtMs === undefined ? 'never seen' : `last seen ${isoTime(lastSeenAtMs) ?? 'long ago'}`;
+  return { workers: `none is alive, ${seen}: requests are accepted and wait` };
 }

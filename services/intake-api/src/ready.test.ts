@@ -97,7 +97,9 @@ describe('readiness of the intake', () => {
         return status === 200 && body.checks.memory === undefined;
       };
       await waitFor(isBack, { what: 'readiness' });
-      await intake.post('/v1/investigations', item(2)).expect(202);
+      // That there is room again shows with the next reading of its memory.
+      const isTaken = async () => (await intake.post('/v1/investigations', item(2))).status === 202;
+      await waitFor(isTaken, { what: 'new work to be taken' });
     });
   }
 

@@ -31,6 +31,7 @@ function stateAt(nowMs: number, { waiting = 1, used = 4, held = false }: Situati
       waitingCritical: 0,
       oldestSinceMs: waiting === 0 ? undefined : nowMs,
     },
+    workers: { state: 'active', alive: 1, lastSeenAtMs: nowMs },
   };
 }
 

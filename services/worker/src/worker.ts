@@ -1,6 +1,7 @@
 import type { Lifecycle } from '@diq/runtime/lifecycle.ts';
 import type { Logger } from '@diq/runtime/logger.ts';
 import type { Tracing } from '@diq/runtime/tracing.ts';
+import { within } from '@diq/runtime/within.ts';
 import type { WorkerConfig } from './config.ts';
 import { checkRedis } from './check-redis.ts';
 import { openLedger } from './cold-start.ts';
@@ -41,6 +42,7 @@ const beginWithinMs = 5_000;
 /** When stopping: how long calls in flight may take, and how long their outcomes may take to store after that. */
 const finishCallsMs = 6_500;
 const finishRecordsMs = 1_500;
+const sayGoodbyeMs = 300;
 /** One look at what became of a call is four reads at most. */
 const readsPerLook = 4;
 
@@ -99,7 +101,11 @@ export async function openWorker(parts: WorkerParts): Promise<OpenWorker> {
     onTurn: drawing.worked,
     onError: drawing.failed,
   });
-  lifecycle.onClose('draw loop', () => finishCalls(loop, abandon));
+  lifecycle.onClose('draw loop', async () => {
+    await finishCalls(loop, abandon);
+    // Who looks at the queue is to know at once; without it, some seconds later.
+    await within(ledger.leave(), sayGoodbyeMs).catch(() => undefined);
+  });
   return { loop, probeWrite: queue.probeWrite };
 }
 

@@ -9,7 +9,7 @@ describe('ledger: look', () => {
   const suite = useLedger(useEmbeddedRedis());
 
   it('sees an empty ledger as all free', async () => {
-    const { nowMs, ...view } = await suite.ledger.look();
+    const { nowMs, workers, ...view } = await suite.ledger.look();
     assert.deepEqual(view, {
       limit: 2,
       quotaLimit: 2,
@@ -19,6 +19,7 @@ describe('ledger: look', () => {
       holdsOn: [],
       isLost: false,
     });
+    assert.equal(workers?.alive, 1);
     assert.ok(Math.abs(nowMs - Date.now()) < 5_000, 'milliseconds since 1970');
   });
 
@@ -86,6 +87,7 @@ describe('ledger: look', () => {
       () => suite.ledger.isAside('dispatch-1'),
       () => suite.ledger.forgetAside(['dispatch-1']),
       () => suite.ledger.look(),
+      () => suite.ledger.leave(),
       () => suite.ledger.findCall('call-1'),
       () => suite.ledger.open(),
       () => suite.ledger.rebuild([]),

@@ -142,6 +142,32 @@ export interface LedgerView {
   isEndUnknown?: boolean;
   /** Until when the one call can last that tries a path in doubt; meanwhile no other is made. */
   probedUntilMs?: number;
+  /** Always there in a look. */
+  workers?: WorkersSeen;
+}
+
+/** Processes that spend permits, by their signs of life. */
+export interface WorkersSeen {
+  /** How many showed one lately and were not stopped since. */
+  alive: number;
+  /** When one was seen last; absent where none ever was. */
+  lastSeenAtMs?: number;
+}
+
+/** A worker shows a sign of life about every five seconds. */
+const silentAfterMs = 10_000;
+
+/** `signs` as they stand in the ledger, see lua/ledger.lua. */
+function workersIn(signs: readonly string[], nowMs: number): WorkersSeen {
+  const seen = signs.flatMap((sign) => {
+    const [, at, left] = /^(\d+)\/[^/]*(\/left)?$/.exec(sign) ?? [];
+    return at === undefined ? [] : [{ atMs: Number(at), hasLeft: left !== undefined }];
+  });
+  const lastSeenAtMs = seen.reduce((last, { atMs }) => Math.max(last, atMs), 0);
+  return {
+    alive: seen.filter(({ atMs, hasLeft }) => !hasLeft && atMs > nowMs - silentAfterMs).length,
+    ...(lastSeenAtMs > 0 ? { lastSeenAtMs } : {}),
+  };
 }
 
 /** Why nobody may call, and until when at the least. */
@@ -189,10 +215,11 @@ export const lookReply = z
     z.number(),
     ms,
     z.array(z.string()),
+    z.array(z.string()),
   ])
   .transform(
     ([nowMs, limit, quotaLimit, windowMs, holds, slots, limitUntilMs, isKnown, changes, ...doubt]) => {
-      const [inDoubt, probedUntilMs, details] = doubt;
+      const [inDoubt, probedUntilMs, details, signs] = doubt;
       const holdsOn: Hold[] = pairs(holds).map(([reason, untilMs], i) => ({
         reason: String(reason),
         untilMs: Number(untilMs),
@@ -218,6 +245,7 @@ export const lookReply = z
           undefined,
         ),
         slotsInUse: inUse.map(({ freeAtMs, call }) => ({ freeAtMs, call })),
+        workers: workersIn(signs, nowMs),
       };
       const records = inUse.flatMap(({ json, freeAtMs, call }) =>
         call ? [{ call, json, countsFromMs: freeAtMs - windowMs }] : [],

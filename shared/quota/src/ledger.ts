@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { ReplyError } from 'ioredis';
 import type { Redis } from 'ioredis';
 import type { Quota } from '@diq/contracts/operations.ts';
 import { ledgerKeys, ledgerScriptKeys } from './ledger-keys.ts';
@@ -90,6 +91,8 @@ export interface Ledger extends RefusedDispatches {
     details?: HoldDetails,
   ): Promise<{ untilMs: number; nowMs: number }>;
   look(): Promise<LedgerView>;
+  /** The worker was stopped in order, and shows no sign of life any more. */
+  leave(): Promise<void>;
   /** The record of one call, or `undefined`. */
   findCall(callId: string): Promise<LedgerCall | undefined>;
 }
@@ -134,6 +137,9 @@ const giveBackScript = ledgerScript('give-back');
 const allowRepeatScript = ledgerScript('allow-repeat');
 const handOverScript = ledgerScript('hand-over');
 const lookScript = loadScript(scriptFile('ledger'), scriptFile('look'));
+/** Writes a sign of life, which a full Redis takes as well. */
+const signScript = ledgerScript('look');
+const leaveScript = ledgerScript('leave');
 const holdScript = loadScript(whenFull, scriptFile('hold'));
 
 /** `redis` must fail at once when Redis is away: no offline queue, no retries. */
@@ -156,6 +162,7 @@ export function createLedger(redis: Redis, keySpace: string, settings: LedgerSet
   /** Calls that were handed over and had been missing, until the ledger is open again: it may take several tries. */
   const restored = new Set<string>();
   let nextSignAtMs = 0;
+  let hasLeft = false;
 
   const ask = (script: ReturnType<typeof loadScript>, ...args: (string | number)[]) =>
     script(redis, scriptKeys, [known.epoch, ...quotaArgs, known.handover, known.changes, processId, ...args]);
@@ -179,6 +186,13 @@ export function createLedger(redis: Redis, keySpace: string, settings: LedgerSet
       for (const id of handOverReply.parse(await ask(handOverScript, ...args))) restored.add(id);
     }
   }
+
+  /** A Redis that takes no writes can still be read: without the sign. */
+  const lookWithSign = () =>
+    ask(signScript, 1).catch((error: unknown) => {
+      if (error instanceof ReplyError) return ask(lookScript, 0);
+      throw error;
+    });
 
   return {
     async open() {
@@ -236,8 +250,8 @@ export function createLedger(redis: Redis, keySpace: string, settings: LedgerSet
       setHold(reason, 'growing', firstMs, longestMs, JSON.stringify({ ...details, isOpen: true })),
     ...createRefusedDispatches(redis, keys),
     async look() {
-      const isSignDue = performance.now() >= nextSignAtMs;
-      const found = lookReply.parse(await ask(lookScript, isSignDue ? 1 : 0));
+      const isSignDue = known.epoch !== '' && !hasLeft && performance.now() >= nextSignAtMs;
+      const found = lookReply.parse(await (isSignDue ? lookWithSign() : ask(lookScript, 0)));
       const { view } = found;
       if (known.epoch === '') return { ...view, isLost: false };
       const sighting = { ...view, inUse: found.records };
@@ -248,6 +262,10 @@ export function createLedger(redis: Redis, keySpace: string, settings: LedgerSet
       known.holds = new Map(found.holds.filter(isHandedOver).map(({ reason, untilMs }) => [reason, untilMs]));
       if (isSignDue) nextSignAtMs = performance.now() + signOfLifeEveryMs;
       return { ...view, isLost: false };
+    },
+    async leave() {
+      hasLeft = true;
+      if (known.epoch !== '') await ask(leaveScript);
     },
     async findCall(callId) {
       const json = await redis.hget(keys.entries, callId);

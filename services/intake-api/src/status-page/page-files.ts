@@ -36,6 +36,7 @@ const files = [
   'page.js',
   'sign-in.js',
   'state-view.js',
+  'notices.js',
   'call-chart.js',
   'look-up.js',
   'live-state.js',

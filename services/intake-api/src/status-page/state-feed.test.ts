@@ -7,7 +7,8 @@ import type { StateDocument } from './read-state-document.ts';
 /** What stands in a document is nothing to the feed, but for what only time changes. */
 function documentOf(used: number, now = '2026-01-24T12:00:00.000Z'): StateDocument {
   const queue = { queued: 0, dispatching: 0, oldestWaitSeconds: Date.parse(now), expectedDrainAt: now };
-  return { now, used, remaining: 5 - used, nextSlotAt: now, queue } as unknown as StateDocument;
+  const workers = { state: 'active', alive: 1, lastSeenAt: now };
+  return { now, used, remaining: 5 - used, nextSlotAt: now, queue, workers } as unknown as StateDocument;
 }
 
 const state = {} as QueueState;

@@ -153,6 +153,9 @@ async function open({ url, isAway = false }: RedisForIntake, env: Env, context: 
     await waitUntilReady(redis, 5_000);
     await quotaLedger.open();
     await quotaLedger.liftColdStart();
+    // The worker whose moves the test makes is alive, until the test says that it left.
+    const pulse = setInterval(() => void quotaLedger.look().catch(() => undefined), 1_000);
+    context.lifecycle.onClose('pulse of the worker', () => clearInterval(pulse));
   }
   return {
     url: `http://127.0.0.1:${port}`,

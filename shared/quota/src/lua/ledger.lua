@@ -11,7 +11,8 @@
 --                    `changes`, how often calls were recorded: it never falls, unless time went backwards
 --       6 settings   hash: limit/window/timeout -> when a worker last said that this is the quota (ms)
 --       7 estimate   hash: limit, until. How many calls fit while somebody else uses the same quota
---       8 workers    hash: process id -> <last sign of life, ms>/<handover in which it took part>
+--       8 workers    hash: process id -> <last sign of life, ms>/<handover in which it took part>, with /left behind it for
+--                    a worker that was stopped in order
 --       9 streaks    hash: reason -> how often in a row a hold was set for it (hold.lua); ended by a good answer
 --      10 answers    hash: good, refused, throttled. How many answers of each sort came so far (judge-refusal.lua)
 --      11 aside      sorted set: dispatch id -> number of good answers after which it goes back to its place

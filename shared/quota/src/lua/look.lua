@@ -8,7 +8,8 @@
 --           {free at, entry JSON, ...} of the permits in use, until when the limit is lower than the settings' or 0,
 --           1 if this is the ledger as the caller knows it, changes,
 --           1 if the path is in doubt, until when the one call that tries it can last or 0,
---           {details JSON or '', ...} of the holds that are on, in the same order}
+--           {details JSON or '', ...} of the holds that are on, in the same order,
+--           {sign of life, ...} of the workers, as they stand}
 -- Writes   nothing but the sign of life.
 local limit, window = quota_in_force()
 
@@ -36,4 +37,5 @@ end
 local changes = tonumber(redis.call('HGET', epoch, 'changes')) or 0
 local in_doubt = is_in_doubt()
 return { now, now_limit, limit, window, on, slots, lower_until, is_known and 1 or 0, changes,
-  in_doubt and 1 or 0, in_doubt and under_way_until() or 0, details }
+  in_doubt and 1 or 0, in_doubt and under_way_until() or 0, details,
+  redis.call('HVALS', workers) }

@@ -42,11 +42,11 @@ local is_missing = ARGV[10] == '1' or (ARGV[1] == id and (tonumber(changes) or 0
 local failover_until = tonumber(redis.call('HGET', holds, 'failover') or '0')
 local is_on = failover_until > now
 local begins = server ~= server_id() or (is_missing and handover == ARGV[5] and not is_on)
+local last_sign = 0
+for _, sign in ipairs(redis.call('HVALS', workers)) do
+  last_sign = math.max(last_sign, tonumber(string.match(sign, '^%d+')) or 0)
+end
 if kind == 'created' or begins then
-  local last_sign = 0
-  for _, sign in ipairs(redis.call('HVALS', workers)) do
-    last_sign = math.max(last_sign, tonumber(string.match(sign, '^%d+')) or 0)
-  end
   -- Nothing that stands in an empty ledger was recorded before it.
   handover, server, handover_at = ARGV[9], server_id(), kind == 'created' and 0 or now_up
   alive_since, rewound = last_sign - tonumber(ARGV[13]), '0'
@@ -60,12 +60,13 @@ redis.call('HSET', epoch, 'id', id, 'createdAt', created_at, 'lossSeen', loss_se
   'rewound', rewound, 'changes', as_text(changes))
 show_life(handover)
 
--- Whether a worker that was alive before has not opened the ledger again since. Those that are long gone are forgotten.
-local function is_awaited()
+-- Whether a worker that was alive before has not opened the ledger again since. Those whose last sign is older than this
+-- time are forgotten.
+local function is_awaited(oldest)
   local flat, awaited = redis.call('HGETALL', workers), false
   for i = 1, #flat, 2 do
-    local at, took_part_in = string.match(flat[i + 1], '^(%d+)/(.*)$')
-    if not at or tonumber(at) < tonumber(alive_since) then
+    local at, took_part_in = string.match(flat[i + 1], '^(%d+)/([^/]*)')
+    if not at or tonumber(at) < oldest then
       redis.call('HDEL', workers, flat[i])
     elseif took_part_in ~= handover then
       awaited = true
@@ -77,7 +78,7 @@ end
 -- An emptied ledger is held for longer anyway.
 if kind ~= 'created' and (begins or is_on or (is_missing and not saw_loss)) then
   local ends = handover_at + tonumber(ARGV[11])
-  if is_awaited() then
+  if is_awaited(tonumber(alive_since)) then
     ends = handover_at + tonumber(ARGV[12])
     if rewound == '1' then
       ends = math.max(ends, handover_at + window + timeout)
@@ -86,6 +87,9 @@ if kind ~= 'created' and (begins or is_on or (is_missing and not saw_loss)) then
   -- Ended sooner than it was to, it ends now: what waited, waited until now.
   failover_until = math.max(ends, math.min(failover_until, now))
   redis.call('HSET', holds, 'failover', as_text(failover_until))
+else
+  -- No later handover waits for a worker that is silent by now.
+  is_awaited(last_sign - tonumber(ARGV[13]))
 end
 return {
   kind, id, now, held_until > now and held_until or 0, loss_seen == '0' and 1 or 0,

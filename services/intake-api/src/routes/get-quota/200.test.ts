@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
+import { waitFor } from '@diq/testing/wait-for.ts';
 import { useIntake } from '../../test-support/intake-under-test.ts';
 import { item, machineId } from '../../test-support/items.ts';
 import { beginCall, makeCall } from '../../test-support/worker-moves.ts';
@@ -17,7 +18,9 @@ describe('GET /v1/quota', () => {
   const get = async () => (await intake.get('/v1/quota').expect(200)).body as Quota;
 
   it('tells a quota nobody has used, and that nothing waits', async () => {
-    const { nextSlotAt, ...rest } = await get();
+    const { nextSlotAt, workers, ...rest } = await get();
+    const { state, alive } = workers as Record<string, unknown>;
+    assert.deepEqual([state, alive], ['active', 1]);
     assert.ok(Math.abs(Date.parse(nextSlotAt) - Date.now()) < 60_000);
     assert.deepEqual(rest, {
       operation: 'initiateInvestigation',
@@ -102,6 +105,37 @@ describe('GET /v1/quota while nobody knows how long a hold lasts', () => {
       runbook: 'docs/runbook.md#endpointunusable',
     });
     assert.deepEqual([queue['expectedDrainAt'], queue['startNotBefore']], [null, iso(untilMs)]);
+  });
+});
+
+describe('GET /v1/quota while no worker is alive', () => {
+  const intake = useIntake(useEmbeddedRedis(), { INTAKE_MAX_DRAIN: '1h' });
+
+  it('says so, tells when one was seen last, and promises no time', async () => {
+    const before = (await intake.post('/v1/investigations', item(1)).expect(202)).body as { id: string };
+    await intake.ledger.leave();
+    const { workers, queue, remaining } = (await intake.get('/v1/quota').expect(200)).body as Quota;
+    const { state, alive, lastSeenAt } = workers as Record<string, string | number>;
+    assert.deepEqual([state, alive, remaining], ['absent', 0, 5]);
+    assert.ok(Math.abs(Date.parse(String(lastSeenAt)) - Date.now()) < 60_000);
+    assert.equal(queue['expectedDrainAt'], null);
+    const { body } = await intake.get(`/v1/investigations/${before.id}`).expect(200);
+    assert.equal((body as Record<string, unknown>)['expectedStartAt'], undefined);
+    await waitFor(
+      async () => /^diq_workers_alive 0$/m.test((await intake.anonymously().get('/metrics')).text),
+      { what: 'the metric' },
+    );
+  });
+
+  it('still accepts what the quota allows in time', async () => {
+    const { body } = await intake.post('/v1/investigations', item(2)).expect(202);
+    assert.equal((body as Record<string, unknown>)['expectedStartAt'], undefined);
+  });
+
+  it('is ready, and says under its checks who is missing', async () => {
+    const { body } = await intake.anonymously().get('/readyz').expect(200);
+    const { checks } = body as { checks: Record<string, string> };
+    assert.match(checks['workers'] ?? '', /^none is alive, last seen .*Z: requests are accepted and wait$/);
   });
 });
 

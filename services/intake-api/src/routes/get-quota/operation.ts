@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { operationNames } from '@diq/contracts/operations.ts';
 import { holdReasons } from '@diq/quota/ledger.ts';
+import { workerStates } from '../../worker-watch.ts';
 import type { DocumentedOperation } from '../../openapi/documented-operation.ts';
 import { pause } from '../pause-queue/operation.ts';
 
@@ -31,6 +32,17 @@ const quota = z
       .nullable()
       .describe('Why no call may be made now, although a slot may be free.'),
     pause: pause.nullable().describe('By an operator.'),
+    workers: z.strictObject({
+      state: z
+        .enum(workerStates)
+        .describe(
+          '`absent`: no worker is alive. `stalled`: alive, but for 30 s nothing is called although slots are free, work waits and no hold is on.',
+        ),
+      alive: z.int().nonnegative().describe('Workers that showed a sign of life within 10 s.'),
+      lastSeenAt: time
+        .nullable()
+        .describe('The last sign of life of any worker; null if there never was one.'),
+    }),
     slots: z.array(slot).describe('Those in use.'),
     queue: z.strictObject({
       queued: z.int().nonnegative(),
@@ -41,7 +53,9 @@ const quota = z
         .describe('When the last that waits starts; null if none waits or nobody can say.'),
       startNotBefore: time
         .nullable()
-        .describe('While a hold of unknown length is on: no call starts before. Null otherwise.'),
+        .describe(
+          'While a hold of unknown length is on or no worker is alive: no call starts before. Null otherwise.',
+        ),
     }),
   })
   .meta({ id: 'Quota', description: 'What may be called, what is in the way, and how much there is to do.' });

@@ -1,5 +1,5 @@
 import { html, svg } from './lit-html.js';
-import { counted, moment } from './wording.js';
+import { counted, moment, timeView } from './wording.js';
 
 /** @typedef {import('../read-state-document.ts').StateDocument} StateDocument */
 /** @typedef {StateDocument['windows'][number]} CallWindow */
@@ -89,7 +89,7 @@ function table(windows, counts, nowMs) {
           ${called.map(
             ({ window, count }) => html`
               <tr>
-                <th scope="row"><time datetime=${window.from}>${moment(window.from, nowMs)}</time></th>
+                <th scope="row">${timeView(window.from, nowMs)}</th>
                 ${groups.map(({ name }) => html`<td class="number">${count[name] ?? 0}</td>`)}
               </tr>
             `,

@@ -1,5 +1,5 @@
 import { html } from './lit-html.js';
-import { counted } from './wording.js';
+import { counted, timeView } from './wording.js';
 
 /** @typedef {import('@diq/contracts/request-document.ts').RequestDocument & { position?: number, startNotBefore?: string, expectedStartAt?: string }} Request */
 /** @typedef {{ kind: 'none' } | { kind: 'asking' } | { kind: 'fault', text: string } | { kind: 'found', requests: Request[], isCut: boolean }} Result */
@@ -148,11 +148,11 @@ function requestView(request) {
     ['Machine', html`<code>${request.machineId}</code>`],
     ['Priority', request.priority],
     ['Source', request.source],
-    ['Asked', timeView(request.createdAt)],
+    ['Asked', timeOf(request.createdAt)],
     ['Place in the queue', request.position],
-    ['Expected start', timeView(request.expectedStartAt)],
-    ['Not before', timeView(request.startNotBefore)],
-    ['Called', timeView(request.dispatchedAt)],
+    ['Expected start', timeOf(request.expectedStartAt)],
+    ['Not before', timeOf(request.startNotBefore)],
+    ['Called', timeOf(request.dispatchedAt)],
     ['Investigation', request.investigationId],
     ['Error', request.error?.message],
     ['Comment', request.comment],
@@ -175,6 +175,6 @@ function requestView(request) {
 }
 
 /** @param {string | undefined} iso */
-function timeView(iso) {
-  return iso === undefined ? undefined : html`<time datetime=${iso}>${new Date(iso).toLocaleString()}</time>`;
+function timeOf(iso) {
+  return iso === undefined ? undefined : timeView(iso, Date.now());
 }

@@ -1,6 +1,7 @@
 import { html } from './lit-html.js';
 import { callChart, windowName } from './call-chart.js';
-import { countdown, counted, duration, holdReason, moment } from './wording.js';
+import { holdNotice, workersNotice } from './notices.js';
+import { countdown, counted, duration, moment, timeView } from './wording.js';
 
 /** @typedef {import('../read-state-document.ts').StateDocument} StateDocument */
 /** @typedef {ReturnType<typeof import('./look-up.js').createLookUp>} LookUp */
@@ -14,7 +15,7 @@ import { countdown, counted, duration, holdReason, moment } from './wording.js';
  */
 export function stateView(state, nowMs, lookUp) {
   return html`
-    ${holdView(state, nowMs)}
+    ${workersNotice(state, nowMs)} ${holdNotice(state, nowMs)}
     <div class="columns">
       ${section('quota', 'Quota', quotaView(state, nowMs))}
       ${section('queue', 'Queue', queueView(state, nowMs))}
@@ -45,37 +46,8 @@ function section(name, title, content) {
  * @param {StateDocument} state
  * @param {number} nowMs
  */
-function holdView({ hold, pause }, nowMs) {
-  if (!hold) return '';
-  const until =
-    hold.until === null
-      ? 'until it is resumed'
-      : html`until <time datetime=${hold.until}>${moment(hold.until, nowMs)}</time>, in
-          <span class="clock" role="timer">${countdown(Date.parse(hold.until) - nowMs)}</span>`;
-  return html`<section class="hold" aria-labelledby="hold-title">
-    <h2 id="hold-title">${hold.reason === 'paused' ? 'Paused' : 'On hold'}</h2>
-    <p>Nothing is called, because ${reasonView(hold.reason)}, ${until}.</p>
-    ${
-      hold.reason === 'paused'
-        ? ''
-        : html`<p>${hold.detail}</p>
-            <p>What to do: <code>${hold.runbook}</code></p>`
-    }
-    ${pause ? html`<p>Paused by ${pause.by}${pause.reason ? html`: “${pause.reason}”` : ''}</p>` : ''}
-  </section>`;
-}
-
-/** @param {string} reason */
-function reasonView(reason) {
-  return reason === 'paused' ? 'an operator paused the queue' : holdReason(reason);
-}
-
-/**
- * @param {StateDocument} state
- * @param {number} nowMs
- */
 function quotaView(state, nowMs) {
-  const { used, limit, remaining, windowSeconds, slots, hold } = state;
+  const { used, limit, remaining, windowSeconds, slots, hold, workers } = state;
   return html`
     <p class="figure">
       <strong>${used}</strong> of ${limit} <span class="quiet">used in ${windowName(windowSeconds)}</span>
@@ -90,7 +62,9 @@ function quotaView(state, nowMs) {
       ${
         remaining > 0
           ? html`${counted(remaining, 'slot')} free
-              <span class="clock" id="next-slot" role="timer">${hold ? '' : 'now'}</span>`
+              <span class="clock" id="next-slot" role="timer"
+                >${hold || workers.state !== 'active' ? '' : 'now'}</span
+              >`
           : html`Next slot in
               <span class="clock" id="next-slot" role="timer">${nextSlot(state, nowMs)}</span>`
       }
@@ -130,7 +104,8 @@ function nextSlot({ nextSlotAt }, nowMs) {
  * @param {StateDocument} state
  * @param {number} nowMs
  */
-function queueView({ queue, now }, nowMs) {
+function queueView(state, nowMs) {
+  const { queue, now } = state;
   const oldestMs = queue.oldestWaitSeconds * 1_000 + (nowMs - Date.parse(now));
   return html`
     <p class="figure">
@@ -147,22 +122,21 @@ function queueView({ queue, now }, nowMs) {
       </div>
       <div>
         <dt>All started</dt>
-        <dd>
-          ${
-            queue.expectedDrainAt === null
-              ? queue.queued === 0
-                ? 'nothing waits'
-                : queue.startNotBefore === null
-                  ? 'not known'
-                  : html`not before
-                      <time datetime=${queue.startNotBefore}>${moment(queue.startNotBefore, nowMs)}</time>`
-              : html`about
-                  <time datetime=${queue.expectedDrainAt}>${moment(queue.expectedDrainAt, nowMs)}</time>`
-          }
-        </dd>
+        <dd>${allStarted(state, nowMs)}</dd>
       </div>
     </dl>
   `;
+}
+
+/**
+ * @param {StateDocument} state
+ * @param {number} nowMs
+ */
+function allStarted({ queue: { queued, expectedDrainAt, startNotBefore }, workers }, nowMs) {
+  if (expectedDrainAt !== null) return html`about ${timeView(expectedDrainAt, nowMs)}`;
+  if (queued === 0) return 'nothing waits';
+  if (workers.state === 'absent') return 'not before a worker runs';
+  return startNotBefore === null ? 'not known' : html`not before ${timeView(startNotBefore, nowMs)}`;
 }
 
 /**

@@ -1,3 +1,5 @@
+import { html } from './lit-html.js';
+
 /** @typedef {import('../read-state-document.ts').StateDocument} StateDocument */
 
 /** @type {Record<string, string>} */
@@ -46,23 +48,38 @@ export function duration(ms) {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
-const dayAndClock = new Intl.DateTimeFormat(undefined, {
-  day: 'numeric',
-  month: 'short',
+/** The queue is used from everywhere, and its logs are in UTC. */
+const inUtc = /** @type {const} */ ({
   hour: '2-digit',
   minute: '2-digit',
+  hourCycle: 'h23',
+  timeZone: 'UTC',
 });
+const clock = new Intl.DateTimeFormat('en-GB', inUtc);
+const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' });
+const dayOfYear = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeZone: 'UTC' });
 
 /**
- * The time of day, with the date where it is not within half a day.
+ * The one form of a time on the page: 14:05 UTC, with the date where it is not within half a day, and the year where that
+ * is another.
  *
  * @param {string} iso
  * @param {number} nowMs
  */
 export function moment(iso, nowMs) {
-  const atMs = Date.parse(iso);
-  return (Math.abs(atMs - nowMs) < 12 * 3_600_000 ? clock : dayAndClock).format(atMs);
+  const at = new Date(iso);
+  const time = `${clock.format(at)} UTC`;
+  if (Math.abs(at.getTime() - nowMs) < 12 * 3_600_000) return time;
+  const isThisYear = at.getUTCFullYear() === new Date(nowMs).getUTCFullYear();
+  return `${(isThisYear ? day : dayOfYear).format(at)} ${time}`;
+}
+
+/**
+ * @param {string} iso
+ * @param {number} nowMs
+ */
+export function timeView(iso, nowMs) {
+  return html`<time datetime=${iso}>${moment(iso, nowMs)}</time>`;
 }
 
 /**
@@ -84,6 +101,8 @@ const marks = [1, 5, 15, 30, 60];
  * @param {number} nowMs
  */
 export function announcement(state, nowMs) {
+  if (state.workers.state === 'absent') return 'No worker is running. Nothing is called.';
+  if (state.workers.state === 'stalled') return 'The workers are stalled. Nothing is called.';
   if (state.hold) return `On hold: ${holdReason(state.hold.reason)}.`;
   if (state.remaining > 0) return 'A slot is free.';
   if (state.nextSlotAt === null) return '';

@@ -1,0 +1,97 @@
+import { html } from './lit-html.js';
+import { countdown, counted, holdReason, timeView } from './wording.js';
+
+/** @typedef {import('../read-state-document.ts').StateDocument} StateDocument */
+
+/**
+ * That nobody makes calls, or nobody succeeds in making any.
+ *
+ * @param {StateDocument} state
+ * @param {number} nowMs
+ */
+export function workersNotice({ workers, queue, remaining }, nowMs) {
+  const waiting =
+    queue.queued === 0
+      ? 'No request waits.'
+      : `${counted(queue.queued, 'request')} ${queue.queued === 1 ? 'waits' : 'wait'}.`;
+  switch (workers.state) {
+    case 'absent':
+      return notice(
+        'workers',
+        'act',
+        'No worker is running',
+        html`
+          <p>
+            ${workers.lastSeenAt === null ? 'None was ever seen.' : html`Last seen ${timeView(workers.lastSeenAt, nowMs)}.`}
+            ${waiting} Nothing is called. Requests are accepted and kept.
+          </p>
+          <p>
+            Start a worker. If one should be running, its log says why it ended.
+            ${runbookLink('workerabsent')}
+          </p>
+        `,
+      );
+    case 'stalled':
+      return notice(
+        'workers',
+        'act',
+        'The workers are stalled',
+        html`
+          <p>
+            ${counted(workers.alive, 'worker')} alive, ${counted(remaining, 'slot')} free, no hold. ${waiting}
+            Yet nothing has been called for at least 30 s.
+          </p>
+          <p>Read the log of the workers, and restart them. ${runbookLink('slotswasted')}</p>
+        `,
+      );
+    default:
+      return '';
+  }
+}
+
+/**
+ * @param {StateDocument} state
+ * @param {number} nowMs
+ */
+export function holdNotice({ hold, pause }, nowMs) {
+  if (!hold) return '';
+  const until =
+    hold.until === null
+      ? 'until it is resumed'
+      : html`until ${timeView(hold.until, nowMs)}, in
+          <span class="clock" role="timer">${countdown(Date.parse(hold.until) - nowMs)}</span>`;
+  return html`<section class="hold" aria-labelledby="hold-title">
+    <h2 id="hold-title">${hold.reason === 'paused' ? 'Paused' : 'On hold'}</h2>
+    <p>Nothing is called, because ${reasonView(hold.reason)}, ${until}.</p>
+    ${
+      hold.reason === 'paused'
+        ? ''
+        : html`<p>${hold.detail}</p>
+            <p>What to do: <code>${hold.runbook}</code></p>`
+    }
+    ${pause ? html`<p>Paused by ${pause.by}${pause.reason ? html`: “${pause.reason}”` : ''}</p>` : ''}
+  </section>`;
+}
+
+/** @param {string} reason */
+function reasonView(reason) {
+  return reason === 'paused' ? 'an operator paused the queue' : holdReason(reason);
+}
+
+/**
+ * @param {string} name
+ * @param {'act'} urgency its colour; the words say the same
+ * @param {string} title
+ * @param {unknown} content
+ */
+function notice(name, urgency, title, content) {
+  return html`<section class="notice ${urgency}" aria-labelledby="${name}-title">
+    <h2 id="${name}-title">${title}</h2>
+    ${content}
+  </section>`;
+}
+
+/** @param {string} heading */
+function runbookLink(heading) {
+  return html`What to do: <code>docs/runbook.md#${heading}</code>`;
+}
