@@ -17,6 +17,7 @@ export const errorCatalogue = {
   already_dispatched: { status: 409, title: 'The call for the request was made already' },
   already_ended: { status: 409, title: 'The request has ended already' },
   nothing_to_retry: { status: 409, title: 'Only what failed or is unknown can be retried' },
+  changed_too_often: { status: 409, title: 'The request was changed as often as it may be' },
   deadline_passed: { status: 409, title: 'The deadline of the request has passed' },
   idempotency_in_flight: {
     status: 409,

@@ -98,4 +98,13 @@ describe('bulk cancel', () => {
       ],
     );
   });
+
+  it('leaves no entry where nothing is to be cancelled, however often it is asked for', async () => {
+    await accept(items(2, 'a'));
+    await cancel({ source: 'a' });
+    const left = (await audit().page(10)).entries.length;
+    for (const filter of [{ source: 'a' }, { source: 'none' }])
+      assert.equal((await cancel(filter)).cancelled, 0);
+    assert.equal((await audit().page(10)).entries.length, left);
+  });
 });

@@ -70,18 +70,21 @@ export function createBulkCancel({
     async cancel(filter, actor, { budgetMs, closing }) {
       const endMs = performance.now() + budgetMs;
       const open = { ...filter, status: ['queued', 'dispatching'] } as const;
-      // Before anything is done, so that there is an entry even if nobody lives to write the numbers.
-      await audit.record(entryOf('cancel-many', actor, { filter }));
       const walk = await chooseWalk(redis, keySpace, open);
       const done: BulkCancelled = { cancelled: 0, alreadyDispatched: 0, remaining: true };
+      let isRecorded = false;
       for (
         let position: string | undefined;
         done.remaining && performance.now() < endMs && closing?.aborted !== true;
       ) {
         const met = await walk.more(position, chunkSize);
-        const fitting =
-          isExact(filter) && walk.by !== 'status' ? met : await readFitting(redis, keySpace, met, open);
+        const isKnownToFit = isExact(filter) && walk.by !== 'status' && isRecorded;
+        const fitting = isKnownToFit ? met : await readFitting(redis, keySpace, met, open);
         if (fitting.length > 0) {
+          // Before anything is done, so that there is an entry even if nobody lives to write the numbers; and none where
+          // nothing is to be done, however often that is asked for.
+          if (!isRecorded) await audit.record(entryOf('cancel-many', actor, { filter }));
+          isRecorded = true;
           const { cancelled, dispatching } = await cancelChunk(fitting.map(({ id }) => id));
           done.cancelled += cancelled.length;
           done.alreadyDispatched += dispatching.length;
@@ -89,7 +92,7 @@ export function createBulkCancel({
         position = met.at(-1)?.position;
         done.remaining = met.length === chunkSize;
       }
-      await audit.record(entryOf('cancel-many-done', actor, { filter, ...done }));
+      if (isRecorded) await audit.record(entryOf('cancel-many-done', actor, { filter, ...done }));
       return done;
     },
   };

@@ -4,7 +4,7 @@ import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { createAuditLog } from './audit-log.ts';
 import { createDispatchStore } from './dispatch-store.ts';
 import { defaultOrderRules } from './order.ts';
-import { createRequestLevers } from './request-levers.ts';
+import { createRequestLevers, maxChanges } from './request-levers.ts';
 import { storeKeys } from './store-keys.ts';
 import type { RequestLevers } from './request-levers.ts';
 import {
@@ -166,6 +166,20 @@ describe('levers on a request', () => {
       await levers.change(second, { priority: 'low' }, anna);
       assert.deepEqual(await inOrder(first, second), [first, second]);
       assert.equal((await store.dispatchOf(second)).rank > (await store.dispatchOf(first)).rank, true);
+    });
+
+    it('is made so often and no more: each leaves an entry, which counts with what is stored of its caller', async () => {
+      const { id } = await store.intake.acceptOne(item(), arrivedAtMs, undefined, 'soar');
+      const [own] = Object.entries(await store.redis.hgetall(`${keySpace}:stored`));
+      for (let times = 0; times < maxChanges; times += 1)
+        assert.deepEqual(await levers.change(id, { priority: 'high' }, anna), { kind: 'done' });
+      const left = await store.redis.xlen(`${keySpace}:audit`);
+      assert.deepEqual(await levers.change(id, { priority: 'low' }, anna), { kind: 'changed-too-often' });
+      assert.equal(await store.redis.xlen(`${keySpace}:audit`), left);
+      assert.equal((await store.request(id)).document.priority, 'high');
+      const counted = Number(await store.redis.hget(`${keySpace}:stored`, own?.[0] ?? ''));
+      assert.ok(counted > Number(own?.[1]) + maxChanges * 50, `${own?.[1]} before, ${counted} after`);
+      assert.deepEqual(await levers.cancel(id, anna), { kind: 'done' });
     });
 
     it('leaves a dispatch where its most urgent request has it', async () => {

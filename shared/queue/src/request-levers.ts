@@ -17,7 +17,10 @@ import type { TicketQueue } from './ticket-queue.ts';
 
 /** Done, or what the request is instead of queued. */
 export type LeverAnswer =
-  { kind: 'done' } | { kind: 'not-queued'; status: RequestStatus } | { kind: 'missing' };
+  | { kind: 'done' }
+  | { kind: 'not-queued'; status: RequestStatus }
+  | { kind: 'missing' }
+  | { kind: 'changed-too-often' };
 
 /** What may be changed of a request; `null` takes a deadline away. */
 export interface RequestChange {
@@ -27,6 +30,9 @@ export interface RequestChange {
 }
 
 /** What can be done to one request while it is queued. Each is one script, and leaves its entry in the record. */
+/** Each change leaves an entry in the record, which is kept for long. */
+export const maxChanges = 20;
+
 export interface RequestLevers {
   /** Takes it out of its dispatch; with the last request the dispatch and its ticket go. */
   cancel(id: string, actor: Actor): Promise<LeverAnswer>;
@@ -60,7 +66,7 @@ const cancelScript = leverScript('cancel');
 const changeScript = leverScript('order', 'change');
 const headScript = leverScript('move-to-head');
 const reply = z.tuple([
-  z.enum(['cancelled now', 'changed', 'moved', 'outdated', 'missing', ...requestStatuses]),
+  z.enum(['cancelled now', 'changed', 'moved', 'outdated', 'worn', 'missing', ...requestStatuses]),
   z.string(),
   z.number(),
 ]);
@@ -100,9 +106,20 @@ export function createRequestLevers(options: RequestLeversOptions): RequestLever
         // It keeps to the turns of whoever asked for it, not of whoever changes it.
         const whose = caller ? caller + (caller1 ?? '') : actor.name;
         const { doc, notAfterMs, turn, arrivedAtMs } = changed(known, change, whose);
-        const args = [id, known, doc, notAfterMs ?? '', turn, arrivedAtMs, JSON.stringify(order), entry];
+        const args = [
+          id,
+          known,
+          doc,
+          notAfterMs ?? '',
+          turn,
+          arrivedAtMs,
+          JSON.stringify(order),
+          entry,
+          maxChanges,
+        ];
         const { kind, dispatchId, number: rank } = await ask(changeScript, ...args);
         if (kind === 'outdated') continue;
+        if (kind === 'worn') return { kind: 'changed-too-often' };
         if (kind !== 'changed') return refusalOf(kind);
         await moveTickets([{ dispatchId, rank }]);
         return { kind: 'done' };

@@ -1,25 +1,28 @@
 -- Changes priority or deadline of one request that is queued, and with it the place of its dispatch: that goes by the
 -- most urgent of its requests, and waits as long as the most patient.
 --
--- Behind indexes.lua, detach.lua, order.lua and audit.lua.
+-- Behind indexes.lua, stored-bytes.lua, detach.lua, order.lua and audit.lua.
 -- KEYS  see detach.lua
 -- ARGV  3 request id   4 JSON of what it asked, as the caller of this script knows it   5 the same, changed
 --       6 'not after' ms or ''   7 its flow (order.lua)   8 its time of arrival, ms   9 JSON of the order's rules
---       10 the entry for the record   11 ms for which entries are kept
+--       10 the entry for the record   11 how often a request may be changed   12 ms for which entries are kept
 --
 -- Returns  {'changed', dispatch id, the dispatch's priority}
 --          {'outdated', '', 0}: somebody else changed it; nothing is written
+--          {'worn', '', 0}: it was changed so often; nothing is written
 --          {present status or 'missing', '', 0}: it is not queued; nothing is written
--- Writes   'lifted' on the dispatch too, until its ticket has followed
+-- Writes   'lifted' on the dispatch too, until its ticket has followed; 'changes' and the bytes of the entry on the request
 local request_id, known, changed, not_after = ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local flow, arrived_at = ARGV[7], tonumber(ARGV[8])
 
 local request_key = space .. ':request:' .. request_id
-local status, dispatch_id = unpack(redis.call('HMGET', request_key, 'status', 'dispatch'))
+local status, dispatch_id, changes = unpack(redis.call('HMGET', request_key, 'status', 'dispatch', 'changes'))
 if status ~= 'queued' then
   return { status or 'missing', '', 0 }
 elseif doc_of(request_key) ~= known then
   return { 'outdated', '', 0 }
+elseif (tonumber(changes) or 0) >= tonumber(ARGV[11]) then
+  return { 'worn', '', 0 }
 end
 open_order(ARGV[9], now)
 
@@ -92,5 +95,8 @@ elseif urgency[best] > urgency[class] then
 end
 redis.call('HSET', dispatch_key, 'lifted', 1)
 write_order(arrived_at)
-audit(space .. ':audit', ARGV[10], ARGV[11])
+-- What is kept of a change outlives it: it counts with the request.
+redis.call('HINCRBY', request_key, 'changes', 1)
+counts_more(request_key, caller_of_request(request_key), #ARGV[10])
+audit(space .. ':audit', ARGV[10], ARGV[12])
 return { 'changed', dispatch_id, tonumber(redis.call('HGET', dispatch_key, 'priority')) or highest_rank }

@@ -32,6 +32,15 @@ local function counted(record_key)
   return tonumber(bytes) or (caller and doc and usual_bytes) or nil, time or nil
 end
 
+-- A record of this caller that counts, and stays for now, counts so much more.
+local function counts_more(record_key, caller, by)
+  local bytes = counted(record_key)
+  if bytes then
+    redis.call('HSET', record_key, 'b', bytes + by)
+    add_to(stored_key, caller, by)
+  end
+end
+
 -- A record stays until somebody ends or deletes it.
 local function stays(record_key, caller)
   local bytes, time = counted(record_key)

@@ -1,4 +1,6 @@
+import assert from 'node:assert/strict';
 import type { RequestDocument } from '@diq/contracts/request-document.ts';
+import { maxChanges } from '@diq/queue/request-levers.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { expectProblem } from '../../test-support/expect-problem.ts';
 import { useIntake } from '../../test-support/intake-under-test.ts';
@@ -17,6 +19,13 @@ describe('PATCH /v1/investigations/{id} of a request past being queued', () => {
     const id = await submit(1);
     await beginCall(intake, machineId(1));
     expectProblem(await change(id), 'already_dispatched');
+  });
+
+  it('is refused when it was changed as often as a request may be', async () => {
+    const id = await submit(3);
+    for (let times = 0; times < maxChanges; times += 1) assert.equal((await change(id)).status, 200);
+    expectProblem(await change(id), 'changed_too_often');
+    await intake.as('playbook', 'delete', `/v1/investigations/${id}`).expect(200);
   });
 
   it('is refused when it was cancelled', async () => {

@@ -16,5 +16,5 @@ export const changeInvestigationOperation: DocumentedOperation = {
   answers: {
     200: { description: 'The changed request.', schema: z.union([requestDocument, requestReceipt]) },
   },
-  problems: ['request_not_found', 'already_dispatched', 'already_ended'],
+  problems: ['request_not_found', 'already_dispatched', 'already_ended', 'changed_too_often'],
 };
