@@ -9,7 +9,7 @@ const retryMs = 5_000;
  *
  * @param {object} told
  * @param {(document: StateDocument) => void} told.onState
- * @param {(text: string) => void} told.onTrouble
+ * @param {(what: string, text: string) => void} told.onTrouble in short, and in full
  * @param {() => void} told.onRefused the service answers, but does not let this browser listen: is it still signed in?
  * @returns {() => void} stops it
  */
@@ -24,16 +24,19 @@ export function watchState({ onState, onTrouble, onRefused }) {
     onState(JSON.parse(event.data));
   });
   source.addEventListener('unavailable', () => {
-    onTrouble('Queue and quota cannot be read at the moment. What you see is old.');
+    onTrouble(
+      'Redis cannot be reached',
+      'Queue and quota cannot be read at the moment. What you see is old.',
+    );
   });
   source.addEventListener('error', () => {
     if (source.readyState === EventSource.CLOSED) {
       clearTimeout(timer);
-      onTrouble('The service does not tell its state at the moment. Trying again.');
+      onTrouble('No state is sent', 'The service does not tell its state at the moment. Trying again.');
       timer = setTimeout(onRefused, retryMs);
     } else {
       timer ??= setTimeout(
-        () => onTrouble('Connection lost. Trying again. What you see is old.'),
+        () => onTrouble('Connection lost', 'Connection lost. Trying again. What you see is old.'),
         patienceMs,
       );
     }

@@ -4,6 +4,21 @@ import { countdown, counted, holdReason, timeView } from './wording.js';
 /** @typedef {import('../read-state-document.ts').StateDocument} StateDocument */
 
 /**
+ * That what is shown is no longer known to be true.
+ *
+ * @param {{ sinceMs: number, what: string }} stale
+ */
+export function staleNotice({ sinceMs, what }) {
+  const asOf = new Date(sinceMs).toISOString();
+  return notice(
+    'stale',
+    'act',
+    html`As of ${timeView(asOf, sinceMs)}: ${what}`,
+    html`<p>What stands below was true then, and may have changed since. The page goes on by itself.</p>`,
+  );
+}
+
+/**
  * That nobody makes calls, or nobody succeeds in making any.
  *
  * @param {StateDocument} state
@@ -81,7 +96,7 @@ function reasonView(reason) {
 /**
  * @param {string} name
  * @param {'act'} urgency its colour; the words say the same
- * @param {string} title
+ * @param {unknown} title
  * @param {unknown} content
  */
 function notice(name, urgency, title, content) {

@@ -2,6 +2,7 @@ import { html, render } from './lit-html.js';
 import { createLookUp } from './look-up.js';
 import { watchState } from './live-state.js';
 import { createSignIn } from './sign-in.js';
+import { staleNotice } from './notices.js';
 import { stateView } from './state-view.js';
 import { announcement } from './wording.js';
 
@@ -19,6 +20,12 @@ const lookUp = createLookUp({ onChange: show });
 const page = { screen: 'opening', caller: null, trouble: '' };
 /** @type {{ document: StateDocument, clockAheadMs: number } | undefined} */
 let last;
+/**
+ * Since when what is shown is no longer known to be true, and why in short.
+ *
+ * @type {{ sinceMs: number, what: string } | undefined}
+ */
+let stale;
 /** @type {(() => void) | undefined} */
 let stopWatching;
 
@@ -53,6 +60,7 @@ function showSignIn() {
   stopWatching?.();
   stopWatching = undefined;
   last = undefined;
+  stale = undefined;
   page.screen = 'sign-in';
 }
 
@@ -63,10 +71,12 @@ function showState() {
     onState(document) {
       last = { document, clockAheadMs: Date.parse(document.now) - Date.now() };
       page.trouble = '';
+      stale = undefined;
       show();
     },
-    onTrouble(text) {
+    onTrouble(what, text) {
       page.trouble = text;
+      stale = { sinceMs: stale?.sinceMs ?? serviceNowMs(), what };
       show();
     },
     onRefused: () => void start(),
@@ -89,14 +99,20 @@ function focusOn(id) {
   document.getElementById(id)?.focus();
 }
 
+/** The service's clock: the browser's may be wrong. */
+function serviceNowMs() {
+  return Date.now() + (last?.clockAheadMs ?? 0);
+}
+
 function show() {
+  document.title = last && stale ? `Not current: ${stale.what} · Investigation queue` : 'Investigation queue';
   render(pageView(), container);
 }
 
 function pageView() {
   if (page.screen === 'sign-in') return signIn.view();
-  // The service's clock: the browser's may be wrong.
-  const nowMs = Date.now() + (last?.clockAheadMs ?? 0);
+  // Nothing counts down while it is not known whether it is still true.
+  const nowMs = stale?.sinceMs ?? serviceNowMs();
   return html`
     <a class="skip" href="#main">Skip to content</a>
     <header>
@@ -119,6 +135,11 @@ function pageView() {
     <p class="visually-hidden" aria-live="polite" id="announcement">
       ${last ? announcement(last.document, nowMs) : ''}
     </p>
-    <main id="main" tabindex="-1">${last ? stateView(last.document, nowMs, lookUp) : ''}</main>
+    <main id="main" tabindex="-1">
+      ${last && stale ? staleNotice(stale) : ''}
+      <div class="state ${last && stale ? 'stale' : ''}">
+        ${last ? stateView(last.document, nowMs, lookUp, { isStale: stale !== undefined }) : ''}
+      </div>
+    </main>
   `;
 }

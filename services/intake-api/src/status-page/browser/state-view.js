@@ -12,12 +12,13 @@ import { countdown, counted, duration, moment, timeView } from './wording.js';
  * @param {StateDocument} state
  * @param {number} nowMs
  * @param {LookUp} lookUp
+ * @param {{ isStale: boolean }} freshness
  */
-export function stateView(state, nowMs, lookUp) {
+export function stateView(state, nowMs, lookUp, { isStale }) {
   return html`
     ${workersNotice(state, nowMs)} ${holdNotice(state, nowMs)}
     <div class="columns">
-      ${section('quota', 'Quota', quotaView(state, nowMs))}
+      ${section('quota', 'Quota', quotaView(state, nowMs, isStale))}
       ${section('queue', 'Queue', queueView(state, nowMs))}
     </div>
     ${section('calls', 'Last calls', callChart(state, nowMs))}
@@ -45,8 +46,9 @@ function section(name, title, content) {
 /**
  * @param {StateDocument} state
  * @param {number} nowMs
+ * @param {boolean} isStale
  */
-function quotaView(state, nowMs) {
+function quotaView(state, nowMs, isStale) {
   const { used, limit, remaining, windowSeconds, slots, hold, workers } = state;
   return html`
     <p class="figure">
@@ -63,10 +65,12 @@ function quotaView(state, nowMs) {
         remaining > 0
           ? html`${counted(remaining, 'slot')} free
               <span class="clock" id="next-slot" role="timer"
-                >${hold || workers.state !== 'active' ? '' : 'now'}</span
+                >${hold || isStale || workers.state !== 'active' ? '' : 'now'}</span
               >`
-          : html`Next slot in
-              <span class="clock" id="next-slot" role="timer">${nextSlot(state, nowMs)}</span>`
+          : isStale
+            ? 'No slot was free'
+            : html`Next slot in
+                <span class="clock" id="next-slot" role="timer">${nextSlot(state, nowMs)}</span>`
       }
     </p>
     ${
