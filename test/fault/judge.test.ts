@@ -98,6 +98,12 @@ describe('the judge of a fault run', () => {
       for (const status of [401, 403, 429]) assert.deepEqual(repeats(call(0, { status }), made(9, '7')), []);
     });
 
+    it('may follow a refusal that a page stood in for, and none that Defender itself has written', () => {
+      assert.deepEqual(repeats(call(0, { status: 404, paged: true }), made(9, '7')), []);
+      assert.deepEqual(repeats(call(0, { status: 404 }), made(9, '7')), ['blind-repeat']);
+      assert.deepEqual(repeats(call(0, { status: 200, paged: true }), made(9, '7')), ['blind-repeat']);
+    });
+
     it('may follow one that failed, as soon as Defender has had its time to show what came of it', () => {
       assert.deepEqual(repeats(failed(0), made(reconcileGraceMs, '7')), []);
       assert.deepEqual(repeats(failed(0), made(reconcileGraceMs - 1, '7')), ['blind-repeat']);

@@ -215,9 +215,11 @@ const notLetIn = new Set<WireCall['status']>([302, 401, 403, 405, 410, 429, 431]
 
 function mayFollow(earlier: WireCall | undefined, call: WireCall, graceMs: number): boolean {
   if (earlier === undefined) return true;
-  const { status, answeredAtMs, investigationId } = earlier;
+  const { status, answeredAtMs, investigationId, paged } = earlier;
   if (investigationId !== undefined || typeof status !== 'number' || answeredAtMs === undefined) return false;
   // The grace begins when the answer is there, which is later than the arrival that is seen here.
+  // A refusal without Defender's own document may be that of anything in between.
+  if (paged === true && status >= 400 && status < 500) return true;
   return notLetIn.has(status) || (status >= 500 && call.atMs - earlier.atMs >= graceMs);
 }
 

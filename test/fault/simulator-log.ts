@@ -18,6 +18,8 @@ const wireCall = z.object({
     .optional(),
   status: z.union([z.number(), z.enum(['pending', 'hang', 'reset', 'aborted'])]),
   investigationId: z.string().optional(),
+  /** Its document was replaced by a page, as a gateway's. */
+  paged: z.boolean().optional(),
   /** When the whole answer was handed to the connection; missing where there was none. */
   answeredAtMs: z.number().optional(),
 });

@@ -15,6 +15,8 @@ export interface CallDetails {
   counted: boolean;
   /** The investigation that this call made or joined, as Defender writes ids in its lists. */
   investigationId?: string;
+  /** A page stood in the place of the answer's document, under its status. */
+  paged?: boolean;
   /** What was sent as Retry-After, when it was a number of seconds. */
   retryAfterS?: number;
   /** When the answer was handed to the connection, by the clock of `atMs`; absent without an answer. */

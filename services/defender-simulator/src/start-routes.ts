@@ -103,6 +103,7 @@ function admit(deps: StartDeps, call: StartCall, req: Request): Admission {
   const refused = full || (action?.kind === 'status' && action.status === 429);
   call.counted = !refused || settings.countRefused;
   if (call.counted) quota.count(call.atMs);
+  if (action?.kind === 'broken-body' && action.form === 'not-json') call.paged = true;
   if (full) return { kind: 'throttled', retryAfterMs: quota.retryAfterMs(call.atMs) };
   if (action?.kind === 'status' && typeof action.retryAfter === 'number')
     call.retryAfterS = action.retryAfter;
