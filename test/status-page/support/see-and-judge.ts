@@ -8,7 +8,7 @@ import type { Page } from 'playwright-core';
  */
 export async function seeAndJudge(page: Page, name: string): Promise<void> {
   const folder = process.env['STATUS_PAGE_SHOTS'];
-  for (const colorScheme of ['light', 'dark'] as const) {
+  for (const colorScheme of ['dark', 'light'] as const) {
     await page.emulateMedia({ colorScheme });
     if (folder !== undefined) await page.screenshot({ path: `${folder}/${name}-${colorScheme}.png` });
     assert.deepEqual(await faultsOf(page), [], colorScheme);

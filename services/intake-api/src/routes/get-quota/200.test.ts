@@ -73,6 +73,7 @@ describe('GET /v1/quota', () => {
     assert.deepEqual((await get())['hold'], {
       until: new Date(untilMs).toISOString(),
       reason: 'unreachable',
+      action: 'check',
       detail:
         'No connection to Defender can be made. Check name resolution, firewall, proxy and certificates.',
       runbook: 'docs/runbook.md#holdactivetoolong',
@@ -100,6 +101,7 @@ describe('GET /v1/quota while nobody knows how long a hold lasts', () => {
     assert.deepEqual(hold, {
       until: iso(untilMs),
       reason: 'endpoint_unusable',
+      action: 'required',
       detail:
         'What answers is not the Defender API. Check DEFENDER_BASE_URL, DEFENDER_OPERATION, and gateways and proxies in between. Last answer: HTTP 404, NotFound.',
       runbook: 'docs/runbook.md#endpointunusable',

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { operationNames } from '@diq/contracts/operations.ts';
 import { holdReasons } from '@diq/quota/ledger.ts';
+import { holdActions } from '../../describe-hold.ts';
 import { workerStates } from '../../worker-watch.ts';
 import type { DocumentedOperation } from '../../openapi/documented-operation.ts';
 import { pause } from '../pause-queue/operation.ts';
@@ -26,6 +27,11 @@ const quota = z
       .strictObject({
         until: time.nullable().describe('At the least; null for a hold that an operator has to end.'),
         reason: z.enum(holdReasons),
+        action: z
+          .enum(holdActions)
+          .describe(
+            '`required`: nothing goes on until somebody acts. `check`: it may pass by itself. `none`: it ends by itself.',
+          ),
         detail: z.string().describe('What to check, and what Defender answered last.'),
         runbook: z.string().describe('Where the documentation says what to do.'),
       })

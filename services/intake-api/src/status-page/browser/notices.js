@@ -75,8 +75,9 @@ export function holdNotice({ hold, pause }, nowMs) {
       ? 'until it is resumed'
       : html`until ${timeView(hold.until, nowMs)}, in
           <span class="clock" role="timer">${countdown(Date.parse(hold.until) - nowMs)}</span>`;
-  return html`<section class="hold" aria-labelledby="hold-title">
-    <h2 id="hold-title">${hold.reason === 'paused' ? 'Paused' : 'On hold'}</h2>
+  const { title, urgency } = byAction[hold.action];
+  return html`<section class="notice ${urgency}" aria-labelledby="hold-title">
+    <h2 id="hold-title">${hold.reason === 'paused' ? 'Paused' : title}</h2>
     <p>Nothing is called, because ${reasonView(hold.reason)}, ${until}.</p>
     ${
       hold.reason === 'paused'
@@ -88,6 +89,13 @@ export function holdNotice({ hold, pause }, nowMs) {
   </section>`;
 }
 
+/** What a hold asks of those who see it, in words and in colour. */
+const byAction = /** @type {const} */ ({
+  required: { title: 'Stopped: action required', urgency: 'act' },
+  check: { title: 'On hold: check the cause', urgency: 'look' },
+  none: { title: 'On hold: goes on by itself', urgency: 'wait' },
+});
+
 /** @param {string} reason */
 function reasonView(reason) {
   return reason === 'paused' ? 'an operator paused the queue' : holdReason(reason);
@@ -95,7 +103,7 @@ function reasonView(reason) {
 
 /**
  * @param {string} name
- * @param {'act'} urgency its colour; the words say the same
+ * @param {'act' | 'look' | 'wait'} urgency its colour; the words say the same
  * @param {unknown} title
  * @param {unknown} content
  */

@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict';
+import { keys } from '@diq/intake-api/test-support/credentials.ts';
+import { useIntake } from '@diq/intake-api/test-support/intake-under-test.ts';
+import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
+import { seeAndJudge } from './support/see-and-judge.ts';
+import { signInAs } from './support/sign-in-as.ts';
+import { useBrowser } from './support/use-browser.ts';
+
+describe('a hold on the status page', () => {
+  const intake = useIntake(useEmbeddedRedis());
+  const browser = useBrowser();
+
+  it('says in words and colour whether somebody must act, should look, or may wait', async () => {
+    const { page } = await browser.open(intake.url, { bypassCSP: true });
+    await signInAs(page, keys.reader);
+    await page.emulateMedia({ colorScheme: 'light' });
+    const colours = new Set<string>();
+    const holds = [
+      ['throttled', 'On hold: goes on by itself'],
+      ['unreachable', 'On hold: check the cause'],
+      ['no_token', 'Stopped: action required'],
+    ] as const;
+    for (const [i, [reason, title]] of holds.entries()) {
+      await intake.ledger.hold(reason, (i + 1) * 600_000, { code: 'AADSTS7000215' });
+      const notice = page.getByRole('region', { name: title });
+      await notice.waitFor();
+      const edge = 'getComputedStyle(document.querySelector(".notice"))';
+      colours.add(await page.evaluate<string>(`${edge}.borderColor + ${edge}.borderStyle`));
+      await seeAndJudge(page, `hold-${reason}`);
+    }
+    assert.equal(colours.size, 3);
+    await page.getByText('Last answer: AADSTS7000215.').waitFor();
+  });
+});
