@@ -79,7 +79,7 @@ export function httpsUrl() {
     if (url.username || url.password) return refuse(context, 'holds a user name or password (expected none)');
     if (url.search || url.hash)
       return refuse(context, 'holds a query or fragment (expected host and path only)');
-    return `${url.origin}${url.pathname.replace(/\/+$/, '')}`;
+    return `${url.origin}${url.pathname.replace(/(?<!\/)\/+$/, '')}`;
   });
 }
 

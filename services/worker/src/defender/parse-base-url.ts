@@ -19,5 +19,5 @@ export function parseBaseUrl(baseUrl: string): BaseUrl {
   if (username !== '' || password !== '' || search !== '' || hash !== '') {
     throw new RangeError('the base URL must consist of scheme, host, port and path only');
   }
-  return { origin, pathPrefix: pathname.replace(/\/+$/, '') };
+  return { origin, pathPrefix: pathname.replace(/(?<!\/)\/+$/, '') };
 }
