@@ -58,6 +58,7 @@ describe('deploy/Dockerfile', () => {
   it('gives each image the code of its own service only', () => {
     for (const stage of stages.filter((it) => it.startsWith('runtime AS '))) {
       assert.equal([...stage.matchAll(/^COPY services\//gm)].length, 1);
+      assert.equal(stage.includes('COPY docs/runbook.md docs/\n'), stage.startsWith('runtime AS intake\n'));
     }
   });
 });

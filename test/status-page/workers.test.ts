@@ -24,7 +24,6 @@ describe('the status page while nobody calls', () => {
       await notice
         .getByText(/^\s*Last seen \d\d:\d\d UTC\.\s+6 requests wait\. Nothing is called\./)
         .waitFor();
-      await notice.getByText('workerabsent').waitFor();
       await page
         .getByRole('region', { name: 'Queue', exact: true })
         .getByText('not before a worker runs')
@@ -34,6 +33,9 @@ describe('the status page while nobody calls', () => {
         'No worker is running. Nothing is called.',
       );
       await seeAndJudge(page, 'no-worker');
+      await notice.getByRole('link', { name: 'What to do' }).click();
+      await page.getByRole('heading', { name: 'WorkerAbsent' }).waitFor();
+      assert.match(page.url(), /\/docs\/runbook#workerabsent$/);
       assert.deepEqual(complaints, []);
     });
   });

@@ -13,6 +13,7 @@ import { assignRequestId } from './middleware/request-id.ts';
 import { requireCanonicalPath } from './middleware/require-canonical-path.ts';
 import { traceRequests } from './middleware/trace-requests.ts';
 import { createOpenApiRoutes } from './openapi/openapi-routes.ts';
+import { createRunbookRoutes } from './runbook/runbook-routes.ts';
 import { createReadyCheck } from './ready-check.ts';
 import { createStatusRoutes } from './status-page/status-routes.ts';
 
@@ -34,6 +35,7 @@ export function createApp(parts: AppParts): Express {
   for (const path of opsPaths) app.route(path).all(methodNotAllowed('GET'));
 
   app.use(createOpenApiRoutes());
+  app.use(createRunbookRoutes());
 
   app.use(createStatusRoutes(parts));
 

@@ -83,7 +83,7 @@ export function holdNotice({ hold, pause }, nowMs) {
       hold.reason === 'paused'
         ? ''
         : html`<p>${hold.detail}</p>
-            <p>What to do: <code>${hold.runbook}</code></p>`
+            <p>${runbookLink(hold.runbook.split('#')[1] ?? '')}</p>`
     }
     ${pause ? html`<p>Paused by ${pause.by}${pause.reason ? html`: “${pause.reason}”` : ''}</p>` : ''}
   </section>`;
@@ -116,5 +116,5 @@ function notice(name, urgency, title, content) {
 
 /** @param {string} heading */
 function runbookLink(heading) {
-  return html`What to do: <code>docs/runbook.md#${heading}</code>`;
+  return html`<a href="docs/runbook#${heading}">What to do</a>`;
 }
