@@ -120,6 +120,13 @@ describe('the judge of a fault run', () => {
       }
     });
 
+    it('may meet the same refusal once more, whose first answer may have broken off, and no more', () => {
+      const refused = (atMs: number) => call(atMs, { status: 404 });
+      assert.deepEqual(repeats(refused(0), refused(9_000)), []);
+      assert.deepEqual(repeats(refused(0), refused(4_000), refused(9_000)), ['blind-repeat']);
+      assert.deepEqual(repeats(refused(0), call(9_000, { status: 400 })), ['blind-repeat']);
+    });
+
     it('are judged one by one, not only the last', () => {
       assert.deepEqual(repeats(call(0, { status: 'hang' }), failed(4_000), made(9_000, '7')), [
         'blind-repeat',

@@ -94,7 +94,8 @@ function judgeWindows({ calls, limit, windowMs }: Evidence): Violation[] {
  * one comment are calls for one intent, even when everything in Redis is gone. Proven for each: at most one made an
  * investigation; and a call follows another only if that one was answered, made none, and was either not let in (401,
  * 403, 429, or what a gateway or an absent route answers) or failed (5xx) so long ago that Defender would show it. A lost answer says nothing, so nothing may follow
- * it, whether or not an investigation was made; and any other answer is an end.
+ * it, whether or not an investigation was made; and any other answer is an end, but that the first one may have broken off
+ * on its way behind its status, which cannot be seen here: a refusal may be met once more, in the same words.
  * Not proven for calls that broke off before their comment had arrived; those made no investigation.
  */
 function judgeRepeats({ calls, reconcileGraceMs }: Evidence): Violation[] {
@@ -106,7 +107,14 @@ function judgeRepeats({ calls, reconcileGraceMs }: Evidence): Violation[] {
         rule: 'double',
         text: `${made.length} investigations for "${comment}": ${tell(ofIntent)}`,
       });
-    } else if (ofIntent.some((call, i) => i > 0 && !mayFollow(ofIntent[i - 1], call, reconcileGraceMs))) {
+    } else if (
+      ofIntent.some(
+        (call, i) =>
+          i > 0 &&
+          !(i === 1 && isRefusedAgain(ofIntent[0], call)) &&
+          !mayFollow(ofIntent[i - 1], call, reconcileGraceMs),
+      )
+    ) {
       found.push({ rule: 'blind-repeat', text: `repeated blindly for "${comment}": ${tell(ofIntent)}` });
     }
   }
@@ -209,6 +217,10 @@ function byComment(calls: readonly WireCall[]): Map<string, WireCall[]> {
     else groups.set(call.comment, [call]);
   }
   return groups;
+}
+
+function isRefusedAgain(first: WireCall | undefined, call: WireCall): boolean {
+  return first?.status === call.status && (call.status === 400 || call.status === 404);
 }
 
 const notLetIn = new Set<WireCall['status']>([302, 401, 403, 405, 410, 429, 431]);
