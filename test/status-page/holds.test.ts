@@ -32,3 +32,24 @@ describe('a hold on the status page', () => {
     await page.getByText('Last answer: AADSTS7000215.').waitFor();
   });
 });
+
+describe('a cold start on the status page', () => {
+  const redis = useEmbeddedRedis();
+  const intake = useIntake(redis);
+  const browser = useBrowser();
+
+  it('is shown by what keeps it from ending, with its code, and without an end that nobody knows', async () => {
+    await redis.flush();
+    await intake.ledger.open();
+    const { page } = await browser.open(intake.url, { bypassCSP: true });
+    await signInAs(page, keys.reader);
+    await page.getByRole('region', { name: 'On hold: goes on by itself' }).waitFor();
+    await intake.ledger.noteRebuildFailure({ cause: 'no_token', code: 'AADSTS7000215' });
+    const notice = page.getByRole('region', { name: 'Stopped: action required' });
+    await notice.getByText(/no access token can be had, until that is over/).waitFor();
+    await notice.getByText('Last answer: AADSTS7000215.').waitFor();
+    await seeAndJudge(page, 'hold-cold-start-no-token');
+    assert.equal(await intake.ledger.liftColdStart(), 'lifted');
+    await notice.waitFor({ state: 'detached' });
+  });
+});

@@ -70,15 +70,17 @@ const advice: Readonly<
 
 /** A hold as callers are told of it: why, until when at the least, what was met last, and what to check. */
 export function describeHold(hold: Hold) {
-  const { untilMs, httpStatus, code } = hold;
-  const reason = holdReasons.find((known) => known === hold.reason);
+  const { untilMs, httpStatus, code, cause } = hold;
+  const shown = cause ?? hold.reason;
+  const reason = holdReasons.find((known) => known === shown);
   const { action, detail, heading } = advice[reason ?? 'failing'];
   const met = [httpStatus === undefined ? '' : `HTTP ${httpStatus}`, code ?? ''].filter(
     (part) => part !== '',
   );
   return {
-    until: isoTime(untilMs) ?? null,
-    reason: hold.reason,
+    // It ends as soon as its cause does, and not before.
+    until: cause === undefined ? (isoTime(untilMs) ?? null) : null,
+    reason: shown,
     action,
     detail: met.length === 0 ? detail : `${detail} Last answer: ${met.join(', ')}.`,
     runbook: `docs/runbook.md#${heading}`,

@@ -15,7 +15,8 @@ export function startForecast(view: LedgerView): (position: number) => number | 
 
 /** Before when nothing starts, where that is all that can be said; `undefined` where a start is expected, or nothing is known. */
 export function startNotBeforeMs(view: LedgerView): number | undefined {
-  if (!isStartUnknown(view)) return undefined;
+  // What keeps that hold on may pass at any time.
+  if (!isStartUnknown(view) || view.hold?.cause !== undefined) return undefined;
   const atMs = view.hold?.untilMs ?? nextSlotAtMs(view);
   return isoTime(atMs) === undefined ? undefined : atMs;
 }

@@ -14,6 +14,9 @@ export type StartedReading =
       kind: 'unreadable';
       reason: ReadFailure | 'not-found' | 'no-token';
       retryAfterMs?: number | undefined;
+      httpStatus?: number | undefined;
+      /** For a missing token. */
+      code?: string | undefined;
     };
 
 /** Reads, with the worker's own token, which investigations began since then. Never rejects on Defender's account. */
@@ -21,10 +24,10 @@ export function createReadStarted(reader: Pick<DefenderReader, 'listInvestigatio
   return async (startedSinceMs: number): Promise<StartedReading> => {
     const got = await tokens.get();
     if (got.kind === 'unavailable') {
-      return { kind: 'unreadable', reason: 'no-token', retryAfterMs: got.retryAfterMs };
+      return { kind: 'unreadable', reason: 'no-token', retryAfterMs: got.retryAfterMs, code: got.code };
     }
     const reading = await reader.listInvestigations(got.token, { startedSinceMs });
-    if (reading.kind === 'not-found') return { kind: 'unreadable', reason: 'not-found' };
+    if (reading.kind === 'not-found') return { kind: 'unreadable', reason: 'not-found', httpStatus: 404 };
     if (reading.kind === 'unreadable' && reading.reason === 'token-rejected') {
       await tokens.renewAfterRejection(got.token);
     }

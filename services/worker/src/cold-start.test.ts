@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { newMachineId } from './test-support/open-bench.ts';
@@ -13,6 +16,15 @@ const listIsAway = {
   when: { read: 'listInvestigations' },
   action: { kind: 'status', status: 503 },
 };
+
+/** Where nobody listens any more. */
+async function closedOrigin(): Promise<string> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return `https://127.0.0.1:${port}`;
+}
 
 describe('a worker that finds the ledger empty', () => {
   const redis = useEmbeddedRedis();
@@ -77,15 +89,58 @@ describe('a worker that finds the ledger empty', () => {
     assert.ok(Number(rebuilt?.['unreadable']) > 0);
   });
 
-  it('waits while there is no token to read with', async () => {
-    await simulator.addFault({
-      target: 'token',
-      times: null,
-      action: { kind: 'token-refused', error: 'AADSTS7000222' },
-    });
+  it('waits while the secret is wrong, says so with the code, and no longer once it is mended', async () => {
+    const refused = { kind: 'token-refused', error: 'AADSTS7000215' };
+    await simulator.addFault({ target: 'token', times: null, action: refused });
     const worker = await start('reconstruct');
-    assert.equal((await warned(worker))['reason'], 'no-token');
-    assert.equal(await holdOf(worker), 'cold_start');
+    const { reason, code } = await warned(worker);
+    assert.deepEqual([reason, code], ['no-token', 'AADSTS7000215']);
+    const { hold, holdsOn, isEndUnknown } = await worker.look();
+    assert.deepEqual([hold?.reason, hold?.cause, hold?.code], ['cold_start', 'no_token', 'AADSTS7000215']);
+    assert.deepEqual([holdsOn, isEndUnknown], [['cold_start', 'no_token'], true]);
+    await simulator.clearFaults();
+    await untilLifted(worker);
+    // Nor is the path in doubt: no call has met this.
+    const after = await worker.look();
+    assert.deepEqual([after.holdsOn, after.isEndUnknown], [[], undefined]);
+  });
+
+  it('says that Entra ID cannot be reached', async () => {
+    const worker = await start('reconstruct', { authorityHost: await closedOrigin() });
+    await warned(worker);
+    const { hold } = await worker.look();
+    assert.deepEqual([hold?.cause, hold?.code], ['no_token', 'ECONNREFUSED']);
+  });
+
+  it('says that Defender cannot be reached', async () => {
+    const worker = await start('reconstruct', { defenderUrl: await closedOrigin() });
+    await warned(worker);
+    assert.equal((await worker.look()).hold?.cause, 'unreachable');
+  });
+
+  for (const [status, cause] of [
+    [403, 'not_allowed'],
+    [404, 'endpoint_unusable'],
+    [429, 'throttled'],
+    [503, 'failing'],
+  ] as const) {
+    it(`says that Defender answers ${status} as calls would be held for it: ${cause}`, async () => {
+      await simulator.addFault({ ...listIsAway, action: { kind: 'status', status } });
+      const worker = await start('reconstruct');
+      await warned(worker);
+      const { hold } = await worker.look();
+      assert.deepEqual([hold?.cause, hold?.httpStatus], [cause, status]);
+    });
+  }
+
+  it('tells of the next empty ledger nothing that kept the last one on hold', async () => {
+    await simulator.addFault(listIsAway);
+    const worker = await start('reconstruct');
+    await warned(worker);
+    worker.close();
+    await redis.client.del(await redis.client.keys('*:ledger:epoch'));
+    const { hold } = await worker.look();
+    assert.deepEqual([hold?.reason, hold?.cause], ['cold_start', undefined]);
   });
 
   it('takes over from one that died before it could', async () => {

@@ -2,6 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Ledger } from '@diq/quota/ledger.ts';
 import type { ColdStartHold, LedgerCall, LedgerView } from '@diq/quota/ledger-replies.ts';
 import type { Logger } from '@diq/runtime/logger.ts';
+import { rebuildFailureOf } from './cold-start-cause.ts';
 import { countsSinceMs, knownStarts } from './cold-start-starts.ts';
 import type { StartedReading } from './cold-start-starts.ts';
 
@@ -94,8 +95,9 @@ async function endColdStart(
     const attempt = await rebuildOnce(options).catch((error: unknown): Failed => ({ reason: String(error) }));
     if (attempt === 'over' || closing.aborted) return;
     const waitMs = Math.min(Math.max(retryMs, attempt.retryAfterMs ?? 0), longestRetryMs);
+    const { reason, httpStatus, code } = attempt;
     logger.warn(
-      { reason: attempt.reason, until: isoOf(untilMs), nextTryInMs: waitMs, override },
+      { reason, httpStatus, code, until: isoOf(untilMs), nextTryInMs: waitMs, override },
       'waiting to read from Defender what was started within the last window',
     );
     await pause(waitMs, closing);
@@ -105,6 +107,8 @@ async function endColdStart(
 interface Failed {
   reason: string;
   retryAfterMs?: number | undefined;
+  httpStatus?: number | undefined;
+  code?: string | undefined;
 }
 
 /** @returns `over` when there is nothing left to be done */
@@ -112,7 +116,11 @@ async function rebuildOnce({ ledger, readStarted, logger }: OpenLedgerOptions): 
   const view = await ledger.look();
   if (view.isLost || !view.holdsOn.includes('cold_start')) return 'over';
   const reading = await readStarted(countsSinceMs(view.nowMs, view.windowMs));
-  if (reading.kind === 'unreadable') return reading;
+  if (reading.kind === 'unreadable') {
+    const failure = rebuildFailureOf(reading);
+    if (failure) await ledger.noteRebuildFailure(failure);
+    return reading;
+  }
   const starts = knownStarts(reading.value, { nowMs: view.nowMs, limit: view.quotaLimit });
   const done = await ledger.rebuild(starts);
   const { records, odd } = reading.value;

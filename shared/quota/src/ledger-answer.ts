@@ -32,6 +32,12 @@ export interface HoldDetails {
   code?: string | undefined;
 }
 
+/** Why what was called within the last window cannot be read from elsewhere. */
+export interface RebuildFailure extends HoldDetails {
+  /** The hold that calls would meet. */
+  cause: 'throttled' | 'not_allowed' | 'no_token' | 'endpoint_unusable' | 'unreachable' | 'failing';
+}
+
 /** What the ledger has recorded of a call that is over. */
 export interface Recorded {
   freeAtMs: number;

@@ -136,7 +136,7 @@ export interface LedgerView {
   slotsInUse: SlotInUse[];
   /** The hold that ends last, if any is on. */
   hold: Hold | undefined;
-  /** Reasons of all holds that are on. */
+  /** Reasons of all holds that are on, and what keeps them on. */
   holdsOn: string[];
   /** Nobody knows when calls will be made again: a hold of unknown length is on, or the path is being tried. */
   isEndUnknown?: boolean;
@@ -178,23 +178,27 @@ export interface Hold {
   isOpen?: true;
   httpStatus?: number;
   code?: string;
+  /** Of the hold `cold_start`: the reason for which calls would be held too, and which keeps it on. */
+  cause?: string;
 }
 
 const holdDetails = z.object({
   isOpen: z.boolean(),
   httpStatus: z.int().optional(),
   code: z.string().optional(),
+  cause: z.string().optional(),
 });
 
 /** What is told of a hold; nothing where that cannot be read, or an operator set it. */
 function detailsIn(json: string): Omit<Hold, 'reason' | 'untilMs'> {
   if (json === '') return {};
   try {
-    const { isOpen, httpStatus, code } = holdDetails.parse(JSON.parse(json));
+    const { isOpen, httpStatus, code, cause } = holdDetails.parse(JSON.parse(json));
     return {
       ...(isOpen ? { isOpen } : {}),
       ...(httpStatus === undefined ? {} : { httpStatus }),
       ...(code === undefined ? {} : { code }),
+      ...(cause === undefined ? {} : { cause }),
     };
   } catch {
     return {};
@@ -239,7 +243,7 @@ export const lookReply = z
         windowMs,
         ...(isEndUnknown ? { isEndUnknown } : {}),
         ...(probedUntilMs > 0 ? { probedUntilMs } : {}),
-        holdsOn: holdsOn.map(({ reason }) => reason),
+        holdsOn: holdsOn.flatMap(({ reason, cause }) => (cause === undefined ? [reason] : [reason, cause])),
         hold: holdsOn.reduce<Hold | undefined>(
           (last, on) => (last && last.untilMs >= on.untilMs ? last : on),
           undefined,

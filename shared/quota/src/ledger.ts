@@ -15,12 +15,12 @@ import {
 } from './ledger-replies.ts';
 import type { LedgerCall, LedgerView, Opened, RebuildReply, SpendReply } from './ledger-replies.ts';
 import { callArgs, createJournal } from './journal.ts';
-import type { Answer, HoldDetails, Recorded } from './ledger-answer.ts';
+import type { Answer, HoldDetails, RebuildFailure, Recorded } from './ledger-answer.ts';
 import { createRefusedDispatches } from './refused-dispatches.ts';
 import type { RefusedDispatches } from './refused-dispatches.ts';
 import { loadScript, whenFull } from './script.ts';
 
-export type { Answer, HoldDetails, Recorded, RefusalRule, Verdict } from './ledger-answer.ts';
+export type { Answer, HoldDetails, RebuildFailure, Recorded, RefusalRule, Verdict } from './ledger-answer.ts';
 
 /** Why nobody may call for now. A closed list: it is a metric's label. */
 export const holdReasons = [
@@ -72,6 +72,8 @@ export interface Ledger extends RefusedDispatches {
   open(): Promise<Opened>;
   /** Ends the hold `cold_start` with what was called within the last window, by somebody else's books. */
   rebuild(starts: readonly KnownStart[]): Promise<RebuildReply>;
+  /** Why those books cannot be read, as a cause of the hold `cold_start`, while that is on; the last one stands. */
+  noteRebuildFailure(failure: RebuildFailure): Promise<void>;
   /** Ends the hold `cold_start` on the word of somebody who knows that nothing was called within the last window. */
   liftColdStart(): Promise<RebuildReply>;
   /** Spends a permit and records the intent to call, in one step; or says why not. Safe to repeat with the same id. */
@@ -131,6 +133,7 @@ const scriptFile = (name: string) => new URL(`./lua/${name}.lua`, import.meta.ur
 const ledgerScript = (name: string) => loadScript(whenFull, scriptFile('ledger'), scriptFile(name));
 const openScript = ledgerScript('open');
 const rebuildScript = ledgerScript('rebuild');
+const rebuildFailureScript = ledgerScript('note-rebuild-failure');
 const spendScript = ledgerScript('spend');
 const answerScript = loadScript(whenFull, ...['ledger', 'judge-refusal', 'record-answer'].map(scriptFile));
 const giveBackScript = ledgerScript('give-back');
@@ -209,6 +212,9 @@ export function createLedger(redis: Redis, keySpace: string, settings: LedgerSet
     },
     rebuild: async (starts) =>
       rebuildReply.parse(await ask(rebuildScript, 'rebuilt', ...callArgs(starts.map(recordOfStart)))),
+    async noteRebuildFailure(failure) {
+      await ask(rebuildFailureScript, JSON.stringify({ ...failure, isOpen: true }));
+    },
     liftColdStart: async () => rebuildReply.parse(await ask(rebuildScript, 'told')),
     async spend(call) {
       const { callId, dispatchId, machineId } = call;

@@ -67,7 +67,7 @@ describe('the reader of what Defender knows, in front of the simulator', () => {
 
   it('is told of a rejected token', async () => {
     const answer = await reader.listInvestigations('not-a-token', { startedSinceMs: 0 });
-    assert.deepEqual(answer, { kind: 'unreadable', reason: 'token-rejected' });
+    assert.deepEqual(answer, { kind: 'unreadable', reason: 'token-rejected', httpStatus: 401 });
   });
 });
 

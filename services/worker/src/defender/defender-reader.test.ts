@@ -202,7 +202,7 @@ describe('the reader of what Defender knows', () => {
             ? httpAnswer(500)
             : httpAnswer(200, page('1', '/api/investigations?$skip=1')),
         );
-      assert.deepEqual(await ids(), { kind: 'unreadable', reason: 'server-error' });
+      assert.deepEqual(await ids(), { kind: 'unreadable', reason: 'server-error', httpStatus: 500 });
     });
   });
 
@@ -218,18 +218,19 @@ describe('the reader of what Defender knows', () => {
       [503, 'server-error'],
     ] as const) {
       body({}, status);
-      assert.deepEqual(await find(), { kind: 'unreadable', reason }, String(status));
+      assert.deepEqual(await find(), { kind: 'unreadable', reason, httpStatus: status });
     }
   });
 
   it('passes on for how long Defender wants to be left alone', async () => {
     body({}, 429, { 'retry-after': '7' });
-    assert.deepEqual(await alerts(), { kind: 'unreadable', reason: 'throttled', retryAfterMs: 7_000 });
+    const throttled = { kind: 'unreadable', reason: 'throttled', httpStatus: 429 };
+    assert.deepEqual(await alerts(), { ...throttled, retryAfterMs: 7_000 });
   });
 
   it('follows no redirect', async () => {
     body({}, 302, { location: `${server.url}/api/investigations` });
-    assert.deepEqual(await list(), { kind: 'unreadable', reason: 'unexpected-answer' });
+    assert.deepEqual(await list(), { kind: 'unreadable', reason: 'unexpected-answer', httpStatus: 302 });
     assert.equal(server.conversations.length, 1);
   });
 

@@ -33,6 +33,8 @@ export type ReadFailure =
 export interface Unreadable {
   readonly kind: 'unreadable';
   readonly reason: ReadFailure;
+  /** Of an answer that is no list. */
+  readonly httpStatus?: number;
   /** How long Defender asked to be left alone. */
   readonly retryAfterMs?: number;
 }
@@ -238,11 +240,12 @@ function verdictOn(answer: Answer, nowMs: number): Reading<Answer> {
     return bodyFault === undefined ? { kind: 'read', value: answer } : unreadable(failureOf[bodyFault]);
   }
   if (status === 404) return { kind: 'not-found' };
-  if (status === 401) return unreadable('token-rejected');
-  if (status === 403 || status === 407) return unreadable('not-allowed');
-  if (status === 429) return { ...unreadable('throttled'), ...later };
-  if (status >= 500 || status === 408) return { ...unreadable('server-error'), ...later };
-  return unreadable('unexpected-answer');
+  const met = { httpStatus: status };
+  if (status === 401) return { ...unreadable('token-rejected'), ...met };
+  if (status === 403 || status === 407) return { ...unreadable('not-allowed'), ...met };
+  if (status === 429) return { ...unreadable('throttled'), ...met, ...later };
+  if (status >= 500 || status === 408) return { ...unreadable('server-error'), ...met, ...later };
+  return { ...unreadable('unexpected-answer'), ...met };
 }
 
 const failureOf = {

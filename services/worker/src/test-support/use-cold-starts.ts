@@ -27,16 +27,19 @@ export function useColdStarts(redis: { readonly url: string }, simulator: Simula
     for (const close of closers.splice(0).toReversed()) await close();
   });
 
-  return async function start(mode: ColdStartMode): Promise<ColdStarter> {
+  return async function start(
+    mode: ColdStartMode,
+    at: { authorityHost?: string; defenderUrl?: string } = {},
+  ): Promise<ColdStarter> {
     const { logger, lines } = captureLog();
     const connection = openLedgerConnection({ settings: { url: redis.url }, name: 'test', logger });
     closers.push(() => closeRedis(connection));
     await waitUntilReady(connection, 2_000);
     const ledger = createLedger(connection, keySpace, quota);
-    const tokens = simulator.createTokens(() => undefined);
+    const tokens = simulator.createTokens(() => undefined, at.authorityHost);
     closers.push(() => tokens.close());
     const reader = createDefenderReader({
-      baseUrl: simulator.origin,
+      baseUrl: at.defenderUrl ?? simulator.origin,
       timeoutMs: 2_000,
       connect: { ca: simulator.ca },
     });

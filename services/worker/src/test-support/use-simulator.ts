@@ -23,7 +23,11 @@ export interface SimulatorSuite {
   readonly ca: string;
   /** What a worker needs to call it. */
   readonly workerOptions: Pick<TestWorkerOptions, 'defenderUrl' | 'createTokens' | 'ca'>;
-  createTokens: TestWorkerOptions['createTokens'];
+  /** @param authorityHost in place of the simulator */
+  createTokens(
+    onRequest: Parameters<TestWorkerOptions['createTokens']>[0],
+    authorityHost?: string,
+  ): ReturnType<TestWorkerOptions['createTokens']>;
   addFault(fault: object): Promise<void>;
   clearFaults(): Promise<void>;
   revokeTokens(): Promise<void>;
@@ -79,8 +83,10 @@ export function useSimulator(env: Record<string, string> = {}): SimulatorSuite {
     return text === '' ? undefined : JSON.parse(text);
   }
 
-  const createTokens: TestWorkerOptions['createTokens'] = (onRequest) => {
-    const authorityHost = simulator.ready.origin;
+  const createTokens: SimulatorSuite['createTokens'] = (
+    onRequest,
+    authorityHost = simulator.ready.origin,
+  ) => {
     const networkClient = createMsalNetworkClient({ authorityHost, requestTimeoutMs: 2_000, ca });
     const tokens = createTokenProvider({
       tenantId,

@@ -36,6 +36,7 @@ local held_until = tonumber(redis.call('HGET', holds, 'cold_start') or '0')
 if kind == 'created' or saw_loss then
   held_until = math.max(held_until, tonumber(created_at) + window + timeout)
   redis.call('HSET', holds, 'cold_start', as_text(held_until))
+  redis.call('HDEL', holds .. ':details', 'cold_start')
 end
 
 local is_missing = ARGV[10] == '1' or (ARGV[1] == id and (tonumber(changes) or 0) < tonumber(ARGV[6]))

@@ -19,4 +19,5 @@ if ARGV[8] == 'rebuilt' and redis.call('HGET', epoch, 'lossSeen') == '1' then
 end
 add_missing(9)
 redis.call('HSET', holds, 'cold_start', as_text(now))
+redis.call('HDEL', holds .. ':details', 'cold_start')
 return 'lifted'

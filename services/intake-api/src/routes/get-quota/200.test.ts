@@ -13,7 +13,8 @@ interface Quota {
 }
 
 describe('GET /v1/quota', () => {
-  const intake = useIntake(useEmbeddedRedis(), { DEFENDER_CALLS_PER_WINDOW: '2', DEFENDER_WINDOW: '10m' });
+  const redis = useEmbeddedRedis();
+  const intake = useIntake(redis, { DEFENDER_CALLS_PER_WINDOW: '2', DEFENDER_WINDOW: '10m' });
 
   const get = async () => (await intake.get('/v1/quota').expect(200)).body as Quota;
 
@@ -78,6 +79,24 @@ describe('GET /v1/quota', () => {
         'No connection to Defender can be made. Check name resolution, firewall, proxy and certificates.',
       runbook: 'docs/runbook.md#holdactivetoolong',
     });
+  });
+
+  it('tells of a cold start what keeps it from ending, and no time by which it will have passed', async () => {
+    await redis.flush();
+    await intake.ledger.open();
+    await intake.ledger.noteRebuildFailure({ cause: 'not_allowed', httpStatus: 403 });
+    await intake.post('/v1/investigations', item(9)).expect(202);
+    const { hold, queue } = await get();
+    const { until, reason, action, detail } = hold as Record<string, unknown>;
+    assert.deepEqual([until, reason, action], [null, 'not_allowed', 'required']);
+    assert.match(String(detail), / Last answer: HTTP 403\.$/);
+    assert.deepEqual([queue['expectedDrainAt'], queue['startNotBefore']], [null, null]);
+    const isOn = (text: string, on: string) => text.includes(`diq_hold_active{reason="${on}"} 1`);
+    const bothOn = async () => {
+      const { text } = await intake.anonymously().get('/metrics');
+      return isOn(text, 'cold_start') && isOn(text, 'not_allowed');
+    };
+    await waitFor(bothOn, { what: 'both reasons in the metrics' });
   });
 
   it('tells no end of a hold that has none', async () => {

@@ -25,7 +25,11 @@ const quota = z
     nextSlotAt: time.nullable().describe('When the next call may be made; null while nobody can say.'),
     hold: z
       .strictObject({
-        until: time.nullable().describe('At the least; null for a hold that an operator has to end.'),
+        until: time
+          .nullable()
+          .describe(
+            'At the least; null for a hold that an operator has to end, or that ends as soon as its cause does.',
+          ),
         reason: z.enum(holdReasons),
         action: z
           .enum(holdActions)

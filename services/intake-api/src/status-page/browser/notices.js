@@ -72,7 +72,9 @@ export function holdNotice({ hold, pause }, nowMs) {
   if (!hold) return '';
   const until =
     hold.until === null
-      ? 'until it is resumed'
+      ? hold.reason === 'paused'
+        ? 'until it is resumed'
+        : 'until that is over: it is tried again every 30 s at least'
       : html`until ${timeView(hold.until, nowMs)}, in
           <span class="clock" role="timer">${countdown(Date.parse(hold.until) - nowMs)}</span>`;
   const { title, urgency } = byAction[hold.action];

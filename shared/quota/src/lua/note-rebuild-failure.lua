@@ -1,0 +1,13 @@
+-- Notes why what was called within the last window cannot be read from elsewhere: nothing but that keeps the hold
+-- `cold_start` on.
+--
+-- KEYS  see ledger.lua
+-- ARGV  8 JSON of what is to be told of the hold: cause, httpStatus, code, isOpen (its end is not known)
+--
+-- Returns  1 if it was noted, 0 if no such hold is on in the ledger that the caller knows
+-- Writes   details of the hold `cold_start`. They end with it (rebuild.lua, open.lua). No streak begins: no call met this.
+if not knows_epoch() or tonumber(redis.call('HGET', holds, 'cold_start') or '0') <= now then
+  return 0
+end
+redis.call('HSET', holds .. ':details', 'cold_start', ARGV[8])
+return 1
