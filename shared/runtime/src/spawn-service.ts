@@ -27,7 +27,7 @@ export interface SpawnServiceOptions {
   /** For messages. */
   readonly name: string;
   readonly onLine?: (line: string, stream: 'stdout' | 'stderr') => void;
-  /** Default 20 s; `Infinity` for a service that may wait for others before it is ready. */
+  /** Default 60 s; `Infinity` for a service that may wait for others before it is ready. */
   readonly readyTimeoutMs?: number;
   /** Aborted, it is told to end (SIGTERM) although it is not ready yet. */
   readonly signal?: AbortSignal;
@@ -92,7 +92,7 @@ async function waitForReady(
   options: SpawnServiceOptions,
   output: () => string,
 ): Promise<ServiceAnnouncement> {
-  const { name, readyTimeoutMs = 20_000, signal } = options;
+  const { name, readyTimeoutMs = 60_000, signal } = options;
   let timer: NodeJS.Timeout | undefined;
   const announced = new Promise<ServiceAnnouncement>((resolve) => {
     child.on('message', (message) => {

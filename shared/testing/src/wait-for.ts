@@ -5,7 +5,7 @@ import { inspect } from 'node:util';
 export interface WaitForOptions {
   /** For the message: "the job to be completed". */
   readonly what: string;
-  /** Default 5 s. */
+  /** Default 20 s. */
   readonly timeoutMs?: number;
   /** Between two looks. Default 20 ms. */
   readonly intervalMs?: number;
@@ -20,7 +20,7 @@ type Truthy<T> = Exclude<T, false | 0 | 0n | '' | null | undefined>;
  * @throws Error naming what was waited for and the last value or failure seen.
  */
 export async function waitFor<T>(probe: () => T | Promise<T>, options: WaitForOptions): Promise<Truthy<T>> {
-  const { what, timeoutMs = 5_000, intervalMs = 20 } = options;
+  const { what, timeoutMs = 20_000, intervalMs = 20 } = options;
   const endMs = performance.now() + timeoutMs;
   let last = '';
   let cause: unknown;
