@@ -6,7 +6,6 @@ import type { CallOutcome } from './defender/defender-client.ts';
 import type { WorkerMetrics } from './metrics.ts';
 import type { MoveLog } from './move-log.ts';
 import type { Call } from './run-dispatch.ts';
-import { throttleCause } from './throttle-cause.ts';
 
 /** What metrics and log are told of calls. */
 export interface CallObserver {
@@ -18,8 +17,6 @@ export interface CallObserver {
 
 /** What was known of a call when its permit was spent. */
 interface AtSpending {
-  used: number;
-  limit: number;
   lagSeconds: number;
   waitSeconds: number;
 }
@@ -36,11 +33,9 @@ export function createCallObserver({
   const underWay = new Map<string, AtSpending>();
 
   return {
-    granted(callId, { createdAtMs }, { used, limit, spentAtMs, freeSinceMs }) {
+    granted(callId, { createdAtMs }, { spentAtMs, freeSinceMs }) {
       const secondsSince = (timeMs: number) => Math.max(0, spentAtMs - timeMs) / 1_000;
       underWay.set(callId, {
-        used,
-        limit,
         lagSeconds: secondsSince(Math.max(freeSinceMs, createdAtMs)),
         waitSeconds: secondsSince(createdAtMs),
       });
@@ -55,9 +50,6 @@ export function createCallObserver({
       if (spent && outcome.kind !== 'not_sent') {
         metrics.dispatchLag.observe(spent.lagSeconds);
         metrics.queueWait.observe(spent.waitSeconds);
-      }
-      if (spent && outcome.kind === 'throttled') {
-        metrics.throttled.inc({ cause: throttleCause(spent.used, spent.limit) });
       }
       logger.info({ callId, ...aboutDispatch(dispatch), outcome }, 'call ended');
     },

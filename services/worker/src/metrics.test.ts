@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
+import { throttleCauses } from '@diq/quota/ledger-answer.ts';
 import { callOutcomes } from './defender/classify-response.ts';
 import { lists } from './defender/defender-reader.ts';
 import { tokenRequestOutcomes } from './defender/token-provider.ts';
 import { createWorkerMetrics } from './metrics.ts';
 import { reconciliationOutcomes } from './reconcile/next-step.ts';
-import { throttleCauses } from './throttle-cause.ts';
 
 /** Our own samples by series, without the buckets of histograms and without the version, which is no count. */
 async function samples(): Promise<Map<string, number>> {
@@ -45,7 +45,7 @@ describe('the metrics of the worker', () => {
   });
 
   it('have the causes of throttling that the contract names', () => {
-    assert.deepEqual(throttleCauses, ['own', 'external']);
+    assert.deepEqual(throttleCauses, ['own', 'external', 'unclear']);
   });
 
   it('come with those of the process', async () => {

@@ -1,10 +1,10 @@
 import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
+import { throttleCauses } from '@diq/quota/ledger-answer.ts';
 import { registerBuildInfo } from '@diq/runtime/build-info.ts';
 import { callOutcomes } from './defender/classify-response.ts';
 import { lists } from './defender/defender-reader.ts';
 import { tokenRequestOutcomes } from './defender/token-provider.ts';
 import { reconciliationOutcomes } from './reconcile/next-step.ts';
-import { throttleCauses } from './throttle-cause.ts';
 
 export type WorkerMetrics = ReturnType<typeof createWorkerMetrics>;
 
@@ -28,7 +28,7 @@ export function createWorkerMetrics() {
   });
   const throttled = new Counter({
     name: 'diq_defender_throttled_total',
-    help: 'Calls answered 429. "own" rising: the quota is set too high. "external" rising: somebody else uses it too.',
+    help: 'Calls answered 429. "own" rising: the quota is set too high. "external" rising: another program uses it too. "unclear" rising: one of both.',
     labelNames: ['cause'] as const,
     registers,
   });

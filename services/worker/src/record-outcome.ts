@@ -1,10 +1,12 @@
 import type { DispatchStore, Moved } from '@diq/queue/dispatch-store.ts';
-import type { Answer, HoldDetails, Ledger, Recorded, Verdict } from '@diq/quota/ledger.ts';
+import type { Answer, HoldDetails, Ledger, Recorded, ThrottleCause, Verdict } from '@diq/quota/ledger.ts';
 import type { Logger } from '@diq/runtime/logger.ts';
 import { aboutDispatch } from './about-dispatch.ts';
 import { requestsBy } from './consequence.ts';
 import type { Consequence } from './consequence.ts';
 import type { CallOutcome } from './defender/defender-client.ts';
+import { statedQuotaIn } from './defender/stated-quota.ts';
+import type { WorkerMetrics } from './metrics.ts';
 import { moveRequests } from './move-requests.ts';
 import type { Call } from './run-dispatch.ts';
 import type { SetHold } from './set-hold.ts';
@@ -12,6 +14,7 @@ import type { SetHold } from './set-hold.ts';
 export interface RecordOutcomeOptions {
   ledger: Ledger;
   dispatches: DispatchStore;
+  metrics: Pick<WorkerMetrics, 'throttled'>;
   logger: Logger;
   /** From the loss of an answer until Defender is asked for the first time what became of the call. */
   firstLookInMs: number;
@@ -34,7 +37,7 @@ export async function recordOutcome(
   { callId, dispatch }: Call,
   outcome: CallOutcome,
   consequence: Consequence,
-  { ledger, dispatches, logger, hold, firstLookInMs }: RecordOutcomeOptions,
+  { ledger, dispatches, metrics, logger, hold, firstLookInMs }: RecordOutcomeOptions,
 ): Promise<Verdict> {
   const { permit, hold: held } = consequence;
   const recorded =
@@ -42,10 +45,14 @@ export async function recordOutcome(
   if (permit === 'spent' && !recorded) {
     logger.error({ callId, ...aboutDispatch(dispatch), outcome }, 'the ledger has lost this call');
   }
-  const { verdict = 'shared' } = recorded ?? {};
+  const { verdict = 'shared', cause = 'unclear' } = recorded ?? {};
   const requests = requestsBy(verdict, consequence);
   if (held && held.reason !== 'paused' && verdict !== 'own') {
-    await hold(held.reason, held.length === 'growing' ? undefined : held.length.forMs, detailsOf(outcome));
+    await hold(
+      held.reason,
+      held.length === 'growing' ? undefined : held.length.forMs,
+      detailsOf(outcome, cause),
+    );
   }
   const move = () => moveRequests(dispatches, { id: dispatch.id, callId }, requests, firstLookInMs);
   let moved = await move();
@@ -61,10 +68,13 @@ export async function recordOutcome(
       'the outcome came too late to be stored',
     );
   }
+  // At the end: what comes before is repeated where it fails, and a call is counted once.
+  if (outcome.kind === 'throttled') metrics.throttled.inc({ cause });
   return verdict;
 }
 
 function answerOf(outcome: CallOutcome, { requests, refusal }: Consequence): Answer {
+  const statedQuota = outcome.kind === 'throttled' ? statedQuotaIn(outcome.errorMessage) : undefined;
   return {
     outcome: outcome.kind,
     facts: factsOf(requests, outcome),
@@ -72,6 +82,7 @@ function answerOf(outcome: CallOutcome, { requests, refusal }: Consequence): Ans
     ...(isWorking.has(outcome.kind) && { shows: 'good' }),
     ...(outcome.kind === 'token_rejected' && { shows: 'doubt' }),
     ...(refusal && { shows: refusal.rule, factsIfOwn: factsOf(refusal.ifOwn, outcome) }),
+    ...(statedQuota && { statedQuota }),
   };
 }
 
@@ -79,8 +90,10 @@ function factsOf(requests: Consequence['requests'], outcome: CallOutcome): Answe
   return { requests: JSON.stringify(requests), ...('status' in outcome && { httpStatus: outcome.status }) };
 }
 
-function detailsOf(outcome: CallOutcome): HoldDetails {
-  return 'status' in outcome ? { httpStatus: outcome.status, code: outcome.errorCode } : {};
+function detailsOf(outcome: CallOutcome, cause: ThrottleCause): HoldDetails {
+  if (!('status' in outcome)) return {};
+  const { status: httpStatus, errorCode: code } = outcome;
+  return { httpStatus, code, ...(outcome.kind === 'throttled' && { throttleCause: cause }) };
 }
 
 function isForgotten(

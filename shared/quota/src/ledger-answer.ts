@@ -1,6 +1,6 @@
 /** What the ledger records of a call that may have reached Defender. */
 export interface Answer {
-  /** `throttled` while permits are to spare shows foreign use of the quota, and lowers the limit for one window. */
+  /** `throttled` lowers the limit for one window to the calls that fitted. */
   outcome: string;
   /** Facts worth keeping with the call: investigation id, HTTP status. Never a token. */
   facts: Record<string, string | number>;
@@ -10,7 +10,23 @@ export interface Answer {
   shows?: 'good' | 'doubt' | RefusalRule;
   /** In place of `facts` where a refusal turns out to be the request's own; no other call may follow then. */
   factsIfOwn?: Answer['facts'];
+  /** The quota that Defender states in a 429. */
+  statedQuota?: StatedQuota;
 }
+
+/** So many calls in any window of this length. */
+export interface StatedQuota {
+  calls: number;
+  windowMs: number;
+}
+
+/**
+ * Whose calls a 429 follows; label values of `diq_defender_throttled_total{cause}`. `external`: our own calls within
+ * Defender's window cannot explain it. `own`: they alone do. `unclear`: both can be.
+ */
+export const throttleCauses = ['own', 'external', 'unclear'] as const;
+
+export type ThrottleCause = (typeof throttleCauses)[number];
 
 /** When a refusal is the request's own fault and not everybody's; see lua/judge-refusal.lua. */
 export interface RefusalRule {
@@ -30,6 +46,8 @@ export interface HoldDetails {
   httpStatus?: number | undefined;
   /** Defender's `error.code`, or the code for a missing token. */
   code?: string | undefined;
+  /** Of a 429. */
+  throttleCause?: ThrottleCause | undefined;
 }
 
 /** Why what was called within the last window cannot be read from elsewhere. */
@@ -45,4 +63,6 @@ export interface Recorded {
   mayRepeat: boolean;
   /** On a refusal; `shared` for all else. */
   verdict: Verdict;
+  /** Of a 429 only. */
+  cause?: ThrottleCause | undefined;
 }

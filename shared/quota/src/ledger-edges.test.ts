@@ -22,7 +22,7 @@ describe('ledger at the edge of a millisecond', () => {
   const spend = (atMs: number, n = 1, dispatch = n) =>
     at(atMs, 'spend', `call-${n}`, `dispatch-${dispatch}`, 'machine', 25, 3_000);
   const answer = (atMs: number, outcome = 'started', mayRepeat = 0) =>
-    at(atMs, 'record-answer', 'call-1', outcome, '{}', mayRepeat, '', '{}');
+    at(atMs, 'record-answer', 'call-1', outcome, '{}', mayRepeat, '', '{}', '');
   const used = async (atMs: number) => ((await at(atMs, 'look', 0))[5] as unknown[]).length / 2;
 
   it('counts an answered call until one whole window after it, and not a millisecond longer', async () => {

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { throttleCauses } from './ledger-answer.ts';
+import type { ThrottleCause } from './ledger-answer.ts';
 
 const ms = z.number();
 
@@ -31,7 +33,7 @@ export function parseCall(json: string): LedgerCall | undefined {
  * `lost`: Redis has not, or no longer, the ledger as this process knows it. `spent`: another call stands for the
  * dispatch, absent if it cannot be read; `isDoubtful` if it was spent before the last handover, so that what else Redis
  * knew of it may be gone. `full` by the `quota` that this process itself keeps, or by something `stricter` that it does
- * not know: settings of others, or an estimate during foreign use. `probing`: the path is in doubt, and the one call
+ * not know: settings of others, or an estimate after a 429. `probing`: the path is in doubt, and the one call
  * that tries it is under way.
  */
 export const spendReply = z.union([
@@ -66,9 +68,19 @@ export type SpendReply = z.output<typeof spendReply>;
 const verdict = z.enum(['own', 'shared', 'aside']);
 
 export const answerReply = z
-  .tuple([z.enum(['recorded', 'missing']), ms, ms, ms, z.number(), z.number(), verdict])
-  .transform(([kind, countsFromMs, freeAtMs, spentAtMs, mayRepeat, changes, verdict]) => {
-    const recorded = { freeAtMs, spentAtMs, mayRepeat: mayRepeat === 1, verdict };
+  .tuple([
+    z.enum(['recorded', 'missing']),
+    ms,
+    ms,
+    ms,
+    z.number(),
+    z.number(),
+    verdict,
+    z.enum(throttleCauses).or(z.literal('')),
+  ])
+  .transform(([kind, countsFromMs, freeAtMs, spentAtMs, mayRepeat, changes, verdict, cause]) => {
+    const told = cause === '' ? {} : { cause };
+    const recorded = { freeAtMs, spentAtMs, mayRepeat: mayRepeat === 1, verdict, ...told };
     return { recorded: kind === 'recorded' ? recorded : undefined, countsFromMs, changes };
   });
 
@@ -121,7 +133,7 @@ export interface SlotInUse {
 /** The ledger at one instant of Redis' clock. */
 export interface LedgerView {
   nowMs: number;
-  /** What may be called in one window now: below `quotaLimit` while somebody else uses the same quota. */
+  /** What may be called in one window now: below `quotaLimit` for one window after a 429. */
   limit: number;
   /** Until when `limit` is lower than that of the settings; absent while it is not. */
   limitUntilMs?: number;
@@ -180,6 +192,8 @@ export interface Hold {
   code?: string;
   /** Of the hold `cold_start`: the reason for which calls would be held too, and which keeps it on. */
   cause?: string;
+  /** Of a 429. */
+  throttleCause?: ThrottleCause;
 }
 
 const holdDetails = z.object({
@@ -187,18 +201,20 @@ const holdDetails = z.object({
   httpStatus: z.int().optional(),
   code: z.string().optional(),
   cause: z.string().optional(),
+  throttleCause: z.enum(throttleCauses).optional(),
 });
 
 /** What is told of a hold; nothing where that cannot be read, or an operator set it. */
 function detailsIn(json: string): Omit<Hold, 'reason' | 'untilMs'> {
   if (json === '') return {};
   try {
-    const { isOpen, httpStatus, code, cause } = holdDetails.parse(JSON.parse(json));
+    const { isOpen, httpStatus, code, cause, throttleCause } = holdDetails.parse(JSON.parse(json));
     return {
       ...(isOpen ? { isOpen } : {}),
       ...(httpStatus === undefined ? {} : { httpStatus }),
       ...(code === undefined ? {} : { code }),
       ...(cause === undefined ? {} : { cause }),
+      ...(throttleCause === undefined ? {} : { throttleCause }),
     };
   } catch {
     return {};

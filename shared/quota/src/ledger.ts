@@ -20,7 +20,15 @@ import { createRefusedDispatches } from './refused-dispatches.ts';
 import type { RefusedDispatches } from './refused-dispatches.ts';
 import { loadScript, whenFull } from './script.ts';
 
-export type { Answer, HoldDetails, RebuildFailure, Recorded, RefusalRule, Verdict } from './ledger-answer.ts';
+export type {
+  Answer,
+  HoldDetails,
+  RebuildFailure,
+  Recorded,
+  RefusalRule,
+  ThrottleCause,
+  Verdict,
+} from './ledger-answer.ts';
 
 /** Why nobody may call for now. A closed list: it is a metric's label. */
 export const holdReasons = [
@@ -135,7 +143,10 @@ const openScript = ledgerScript('open');
 const rebuildScript = ledgerScript('rebuild');
 const rebuildFailureScript = ledgerScript('note-rebuild-failure');
 const spendScript = ledgerScript('spend');
-const answerScript = loadScript(whenFull, ...['ledger', 'judge-refusal', 'record-answer'].map(scriptFile));
+const answerScript = loadScript(
+  whenFull,
+  ...['ledger', 'judge-refusal', 'throttle-cause', 'record-answer'].map(scriptFile),
+);
 const giveBackScript = ledgerScript('give-back');
 const allowRepeatScript = ledgerScript('allow-repeat');
 const handOverScript = ledgerScript('hand-over');
@@ -231,11 +242,12 @@ export function createLedger(redis: Redis, keySpace: string, settings: LedgerSet
       return reply;
     },
     async recordAnswer(callId, answer) {
-      const { outcome, facts, mayRepeat, shows = '', factsIfOwn = facts } = answer;
+      const { outcome, facts, mayRepeat, shows = '', factsIfOwn = facts, statedQuota: stated } = answer;
       const own = journal.find(callId);
       const about = [callId, outcome, JSON.stringify(facts), mayRepeat ? 1 : 0];
       const judged = [typeof shows === 'string' ? shows : JSON.stringify(shows), JSON.stringify(factsIfOwn)];
-      const args = [...about, ...judged, ...callArgs(own ? [own] : [])];
+      const quota = stated ? `${stated.calls}/${stated.windowMs}` : '';
+      const args = [...about, ...judged, quota, ...callArgs(own ? [own] : [])];
       const { recorded, countsFromMs, changes } = answerReply.parse(await ask(answerScript, ...args));
       const isOwn = recorded?.verdict === 'own';
       journal.answered(callId, isOwn ? { outcome, facts: factsIfOwn } : answer, countsFromMs);

@@ -22,7 +22,7 @@ export interface Bench {
   ): Promise<{ requestId: string; dispatchId: string }>;
   /** The request as its caller would read it. */
   read(requestId: string): Promise<RequestDocument>;
-  /** Ends all holds and forgets foreign use of the quota without waiting for it, as time would. */
+  /** Ends all holds and what a 429 lowered the limit to without waiting for it, as time would. */
   endHolds(): Promise<void>;
   /** Key of the BullMQ queue: a list, a set, a job. */
   queueKey(name: string): string;
@@ -64,7 +64,8 @@ export async function openBench(url: string): Promise<Bench> {
       return found.document;
     },
     async endHolds() {
-      await redis.del(`${keySpace}:holds`, `${keySpace}:ledger:estimate`);
+      await redis.del(`${keySpace}:holds`);
+      await redis.hdel(`${keySpace}:ledger:estimate`, 'limit', 'until');
     },
     queueKey: (name) => `${keySpace}:${queueName}:${name}`,
     async openWorker(options) {

@@ -10,7 +10,7 @@
 --                    `handover`, the `server` it was made on, `handoverAt`, `aliveSince`, `rewound` (open.lua);
 --                    `changes`, how often calls were recorded: it never falls, unless time went backwards
 --       6 settings   hash: limit/window/timeout -> when a worker last said that this is the quota (ms)
---       7 estimate   hash: limit, until. How many calls fit while somebody else uses the same quota
+--       7 estimate   hash: limit, until. How many calls fit after a 429; proven. How many once did (throttle-cause.lua)
 --       8 workers    hash: process id -> <last sign of life, ms>/<handover in which it took part>, with /left behind it for
 --                    a worker that was stopped in order
 --       9 streaks    hash: reason -> how often in a row a hold was set for it (hold.lua); ended by a good answer
@@ -172,7 +172,7 @@ local function fitted_times(window)
   return times
 end
 
--- How many calls fit, if somebody else's use of the quota has shown lately; else nil.
+-- How many calls fit, if a call was answered 429 lately; else nil.
 local function estimate_in_force()
   local limit, ends = unpack(redis.call('HMGET', estimate, 'limit', 'until'))
   return limit and tonumber(ends) > now and tonumber(limit) or nil

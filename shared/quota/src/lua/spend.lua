@@ -17,7 +17,7 @@
 --          {'held', until, now, reason}
 --          {'probing', until, now}                    the path is in doubt, and another call tries it: one at a time
 --          {'full', next slot, now, by}               by: 'quota' that the caller itself keeps; 'stricter' than that, by the
---                                                     settings of others or during foreign use
+--                                                     settings of others or after a 429
 -- Writes   an intent whose call is gone or cannot be read is taken out. All else only when granting: the permit and the
 --          send-intent in one, and what is older than the history is dropped.
 --          Asked again with the same call id it grants the same permit again, because a client may send a script twice.

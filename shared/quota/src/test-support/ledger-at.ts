@@ -20,7 +20,7 @@ export async function ledgerAt(redis: Redis, limit = 1) {
   return async (atMs: number, name: string, ...args: (string | number)[]): Promise<unknown[]> => {
     const micros = Math.round(atMs * 1_000);
     const time = `{ '${Math.floor(micros / 1_000_000)}', '${micros % 1_000_000}' }`;
-    const lua = ['ledger', 'judge-refusal', name].map(luaOf).join('\n').replaceAll(clock, time);
+    const lua = ['ledger', 'judge-refusal', 'throttle-cause', name].map(luaOf).join('\n').replaceAll(clock, time);
     const argv = [known.id, limit, 100, 10, known.handover, 0, 'process', ...args];
     const reply = await redis.eval(lua, scriptKeys.length, ...scriptKeys, ...argv);
     return reply as unknown[];
