@@ -13,7 +13,8 @@ const advice: Readonly<
 > = {
   throttled: {
     action: 'none',
-    detail: 'Defender asked to wait. If slots were free, another program uses the quota of this application.',
+    detail:
+      'Defender asked to wait: another program uses the quota of this application, or the limit is set too high.',
     heading: 'holdactivetoolong',
   },
   not_allowed: {

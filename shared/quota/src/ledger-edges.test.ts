@@ -71,7 +71,7 @@ describe('ledger at the edge of a millisecond', () => {
     at = await ledgerAt(redis.client, 2);
     const freeSince = async (atMs: number, n: number) => (await spend(atMs, n))[3];
     const answered = (atMs: number, n: number) =>
-      at(atMs, 'record-answer', `call-${n}`, 'started', '{}', 0, '', '{}');
+      at(atMs, 'record-answer', `call-${n}`, 'started', '{}', 0, '', '{}', '');
     assert.equal(await freeSince(t, 1), 0);
     await answered(t + 1, 1);
     assert.equal(await freeSince(t + 1 + windowMs, 2), 0, 'the other slot, never used');
