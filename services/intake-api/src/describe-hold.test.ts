@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { throttleCauses } from '@diq/quota/ledger-answer.ts';
 import { holdReasons } from '@diq/quota/ledger.ts';
 import { describeHold } from './describe-hold.ts';
 
@@ -28,6 +29,20 @@ describe('a hold as it is told', () => {
     const hold = { reason: 'not_allowed', untilMs: 0, httpStatus: 403, code: 'DisallowedOperation' };
     assert.match(describeHold(hold).detail, / Last answer: HTTP 403, DisallowedOperation\.$/);
     assert.match(describeHold({ ...hold, reason: 'no_token' }).detail, / Last answer: HTTP 403, Disallowed/);
+  });
+
+  it('of a 429 says what its cause is, and where the runbook says what to do about that', () => {
+    const told = throttleCauses.map((throttleCause) =>
+      describeHold({ reason: 'throttled', untilMs: 0, throttleCause }),
+    );
+    const [own, external, unclear] = told.map(({ detail }) => detail);
+    assert.match(own ?? '', /our own calls alone: the limit is set too high/);
+    assert.match(external ?? '', /another program uses the quota of this application\. Find it/);
+    assert.match(unclear ?? '', /another program .*, or the limit is set too high/);
+    assert.deepEqual(
+      told.map(({ runbook: link }) => link.split('#')[1]),
+      ['throttledbyownuse', 'throttledbyothers', 'throttledbyothers'],
+    );
   });
 
   it('of the retirement names the notice', () => {

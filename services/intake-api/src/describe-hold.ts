@@ -1,4 +1,5 @@
 import { holdReasons } from '@diq/quota/ledger.ts';
+import type { ThrottleCause } from '@diq/quota/ledger-answer.ts';
 import type { Hold } from '@diq/quota/ledger-replies.ts';
 import { isoTime } from './iso-time.ts';
 
@@ -69,12 +70,27 @@ const advice: Readonly<
   },
 };
 
+/** What is known besides of a hold `throttled`, by whose calls the 429 followed. */
+const throttledAdvice: Readonly<Record<ThrottleCause, { detail: string; heading: string }>> = {
+  own: {
+    detail:
+      'Defender asked to wait after our own calls alone: the limit is set too high. Check DEFENDER_CALLS_PER_WINDOW and DEFENDER_WINDOW.',
+    heading: 'throttledbyownuse',
+  },
+  external: {
+    detail: 'Defender asked to wait: another program uses the quota of this application. Find it.',
+    heading: 'throttledbyothers',
+  },
+  unclear: { detail: advice.throttled.detail, heading: 'throttledbyothers' },
+};
+
 /** A hold as callers are told of it: why, until when at the least, what was met last, and what to check. */
 export function describeHold(hold: Hold) {
-  const { untilMs, httpStatus, code, cause } = hold;
+  const { untilMs, httpStatus, code, cause, throttleCause } = hold;
   const shown = cause ?? hold.reason;
-  const reason = holdReasons.find((known) => known === shown);
-  const { action, detail, heading } = advice[reason ?? 'failing'];
+  const reason = holdReasons.find((one) => one === shown);
+  const known = advice[reason ?? 'failing'];
+  const { action, detail, heading } = { ...known, ...(throttleCause && throttledAdvice[throttleCause]) };
   const met = [httpStatus === undefined ? '' : `HTTP ${httpStatus}`, code ?? ''].filter(
     (part) => part !== '',
   );

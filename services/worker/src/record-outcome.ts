@@ -1,5 +1,6 @@
 import type { DispatchStore, Moved } from '@diq/queue/dispatch-store.ts';
-import type { Answer, HoldDetails, Ledger, Recorded, ThrottleCause, Verdict } from '@diq/quota/ledger.ts';
+import type { ThrottleCause } from '@diq/quota/ledger-answer.ts';
+import type { Answer, HoldDetails, Ledger, Recorded, Verdict } from '@diq/quota/ledger.ts';
 import type { Logger } from '@diq/runtime/logger.ts';
 import { aboutDispatch } from './about-dispatch.ts';
 import { requestsBy } from './consequence.ts';

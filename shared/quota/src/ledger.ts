@@ -20,15 +20,7 @@ import { createRefusedDispatches } from './refused-dispatches.ts';
 import type { RefusedDispatches } from './refused-dispatches.ts';
 import { loadScript, whenFull } from './script.ts';
 
-export type {
-  Answer,
-  HoldDetails,
-  RebuildFailure,
-  Recorded,
-  RefusalRule,
-  ThrottleCause,
-  Verdict,
-} from './ledger-answer.ts';
+export type { Answer, HoldDetails, RebuildFailure, Recorded, RefusalRule, Verdict } from './ledger-answer.ts';
 
 /** Why nobody may call for now. A closed list: it is a metric's label. */
 export const holdReasons = [

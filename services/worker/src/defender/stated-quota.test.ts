@@ -20,6 +20,7 @@ describe('the quota that a 429 states', () => {
     'maximum allowed 0 per 01:00:00',
     'maximum allowed 5 per 00:00:00',
     'maximum allowed 5 per hour',
+    'maximum allowed 5 per 00:00:01.5000000',
     'maximum allowed 12345678901 per 01:00:00',
     'maximum allowed -5 per -01:00:00',
   ]) {

@@ -37,6 +37,10 @@ export interface SimulatorSuite {
   investigationOf(machineId: string): Promise<string | undefined>;
   /** Spends so many slots of Defender's quota as somebody else. */
   useQuota(calls: number): Promise<void>;
+  /** Spends what is left of it as somebody else. */
+  fillQuota(): Promise<void>;
+  /** As after a window without calls. */
+  resetQuota(): Promise<void>;
   /** Start calls for this machine that arrived. */
   callsFor(machineId: string): Promise<number>;
   /** Reads that arrived, by route and path. */
@@ -125,6 +129,13 @@ export function useSimulator(env: Record<string, string> = {}): SimulatorSuite {
       return investigations.find((one) => one.machineId === machineId)?.id;
     },
     useQuota: async (calls) => void (await control('POST', '/quota/use', { calls })),
+    async fillQuota() {
+      const { limit, used } = z
+        .object({ limit: z.number(), used: z.number() })
+        .parse(await control('GET', '/quota'));
+      if (used < limit) await control('POST', '/quota/use', { calls: limit - used });
+    },
+    resetQuota: async () => void (await control('DELETE', '/quota')),
     async callsFor(machineId) {
       const { calls } = loggedCalls.parse(await control('GET', '/calls'));
       return calls.filter((call) => call.machineId === machineId).length;

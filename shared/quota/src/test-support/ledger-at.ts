@@ -10,9 +10,9 @@ const scriptKeys = ledgerScriptKeys(keySpace);
 
 /**
  * The ledger's scripts at a chosen moment, to the microsecond: what they do at the very edge of a window cannot be seen
- * on a clock that goes on. The caller has a window of 100 ms and a call timeout of 10 ms.
+ * on a clock that goes on. The caller has a window of 100 ms, if not told another, and a call timeout of 10 ms.
  */
-export async function ledgerAt(redis: Redis, limit = 1) {
+export async function ledgerAt(redis: Redis, limit = 1, windowMs = 100) {
   const server = /run_id:(\w+)/.exec(await redis.info('server'))?.[1] ?? '';
   const known = { id: 'epoch', handover: 'handover', server, handoverAt: '0', changes: '0' };
   await redis.hset(keys.epoch, known);
@@ -20,8 +20,11 @@ export async function ledgerAt(redis: Redis, limit = 1) {
   return async (atMs: number, name: string, ...args: (string | number)[]): Promise<unknown[]> => {
     const micros = Math.round(atMs * 1_000);
     const time = `{ '${Math.floor(micros / 1_000_000)}', '${micros % 1_000_000}' }`;
-    const lua = ['ledger', 'judge-refusal', 'throttle-cause', name].map(luaOf).join('\n').replaceAll(clock, time);
-    const argv = [known.id, limit, 100, 10, known.handover, 0, 'process', ...args];
+    const lua = ['ledger', 'judge-refusal', 'throttle-cause', name]
+      .map(luaOf)
+      .join('\n')
+      .replaceAll(clock, time);
+    const argv = [known.id, limit, windowMs, 10, known.handover, 0, 'process', ...args];
     const reply = await redis.eval(lua, scriptKeys.length, ...scriptKeys, ...argv);
     return reply as unknown[];
   };
