@@ -196,7 +196,8 @@ export function createDashboard() {
     .withPanel(
       stack({
         title: 'Calls answered 429 within an hour',
-        description: 'own: our quota is set too high. external: another program uses the same quota. unclear: one of both.',
+        description:
+          'own: our quota is set too high. external: another program uses the same quota. unclear: one of both.',
         unit: 'short',
         lines: [{ expr: 'sum by (cause) (increase(diq_defender_throttled_total[1h]))', legend: '{{cause}}' }],
       }),
