@@ -5,7 +5,7 @@ import { useIntake } from '../../test-support/intake-under-test.ts';
 import { item } from '../../test-support/items.ts';
 
 interface Quota {
-  hold: { until: string | null; reason: string; detail: string; runbook: string } | null;
+  hold: { until: string | null; reason: string; action: string; detail: string; runbook: string } | null;
   pause: { by: string; reason: string; since: string; until: string | null } | null;
 }
 
@@ -24,6 +24,7 @@ describe('POST /v1/queue/pause', () => {
     assert.deepEqual(hold, {
       until: null,
       reason: 'paused',
+      action: 'required',
       detail: 'An operator paused the queue, and can resume it.',
       runbook: 'docs/runbook.md#queuepausedtoolong',
     });
