@@ -12,7 +12,10 @@ import { useIntake } from './test-support/intake-under-test.ts';
 const keySpace = 'test:{cost}';
 const queued = 200_000;
 
-/** None of them looks at more the more requests wait; `zrange` with the places that the reading gives it. */
+/**
+ * None of them looks at more the more requests wait; `zrange` with the places that the reading gives it, `hvals` at the
+ * workers.
+ */
 const cheap = [
   'evalsha',
   'hexists',
@@ -20,6 +23,7 @@ const cheap = [
   'hgetall',
   'hlen',
   'hmget',
+  'hvals',
   'time',
   'zcard',
   'zrange',
