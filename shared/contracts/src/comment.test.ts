@@ -66,7 +66,7 @@ describe('a comment as it is sent', () => {
       '\u2800',
       '🚨',
     ]) {
-      const text = run.repeat(4_000_000 / run.length);
+      const text = run.repeat(400_000 / run.length);
       const begunAtMs = performance.now();
       sentComment(`${text}x`);
       assert.ok(performance.now() - begunAtMs < 5_000, JSON.stringify(run));
