@@ -8,7 +8,8 @@ const [older, newer] = [secretOf('the older key of 24 bytes'), secretOf('the new
 const hosts = allowedHosts().parse(
   'soar.example, soar.example:8443, hooks.example/services/T1/, hooks.example/services/T2/, *.corp.example',
 );
-const message = { id: 'id', atMs: Date.now(), body: '{"a":1}' };
+/** Signed anew for each test: receivers refuse what is older than some minutes. */
+let message: { id: string; atMs: number; body: string };
 const [one, ...others] = [
   'https://soar.example/hook',
   'https://soar.example:8443/hook',
@@ -19,6 +20,10 @@ const [one, ...others] = [
 ].map((url) => new URL(url));
 
 describe('the signature of a callback', () => {
+  beforeEach(() => {
+    message = { id: 'id', atMs: Date.now(), body: '{"a":1}' };
+  });
+
   it('is the one of the specification’s own example', () => {
     const headers = signMessage(['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'], {
       id: 'msg_p5jXN8AQM9LWM0D4loKWxJek',
