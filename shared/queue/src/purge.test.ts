@@ -98,6 +98,26 @@ describe('deleting what has ended', () => {
     assert.equal(requests.length, 2);
   });
 
+  it('leaves what another caller shares whole, its dispatch too, until that is deleted as well', async () => {
+    const shared = item({ machineId: machine((machines += 1)) });
+    const [first, second, third] = [
+      await store.intake.acceptOne(shared, arrivedAtMs, undefined, 'first'),
+      await store.intake.acceptOne({ ...shared, comment: 'second' }, arrivedAtMs, undefined, 'second'),
+      await store.intake.acceptOne({ ...shared, comment: 'third' }, arrivedAtMs, undefined, 'third'),
+    ];
+    const { id } = await store.dispatchOf(first.id);
+    await store.dispatches.begin(id, 'call');
+    await store.dispatches.settle(id, 'call', { status: 'started', attempts: 1, investigationId: '7' });
+    await purge({ caller: 'first' });
+    assert.match((await store.dispatches.find(id))?.comment ?? '', /^second\n--- .*third$/);
+    assert.equal((await store.request(second.id)).document.investigationId, '7');
+    await purge({ caller: 'third' });
+    assert.equal((await store.dispatches.find(id))?.comment, 'second');
+    assert.equal(await store.reader.findRequest(third.id), undefined);
+    await purge({ caller: 'second' });
+    assert.deepEqual(await leftOf([':dispatch:', ':request:']), []);
+  });
+
   it('deletes what ended before a time, and nothing that ended later', async () => {
     const early = await accept(2, 'soar');
     await end(early);

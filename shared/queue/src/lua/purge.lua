@@ -25,14 +25,17 @@ local function forget(id, status, machine, source)
   redis.call('ZREM', index_ended, table.concat({ id, status, machine, source }, ':'))
 end
 
--- A dispatch goes with the last of its requests. One that shares an earlier investigation is none of them.
+-- A dispatch goes with the last of its requests; until then the next one that joined takes the first one's place, as in
+-- detach.lua. One that shares an earlier investigation is none of them.
 local function leave(dispatch_key, id)
   local state, first = unpack(redis.call('HMGET', dispatch_key, 'state', 'first'))
   if state ~= 'settled' then
     return
   elseif first == id then
-    redis.call('HDEL', dispatch_key, 'first')
-    first = false
+    first = redis.call('ZPOPMIN', dispatch_key .. ':joined')[1]
+    if first then
+      redis.call('HSET', dispatch_key, 'first', first)
+    end
   else
     redis.call('ZREM', dispatch_key .. ':joined', id)
   end
