@@ -72,6 +72,10 @@ describe('room in the backlog', () => {
     await store.intake.acceptBatch(items(3), arrivedAtMs, ids);
     assert.equal((await keep(3, { requests: 3 })).kind, 'full');
     kept(await keep(3, { requests: 3 }, ids.batch));
+    const room = createBacklogRoom(store.redis, keySpace);
+    const bounds = { requests: 9, dispatches: undefined, bytesOfCaller: 1 };
+    assert.equal((await room.keep(3, bounds, freshIds().batch, 'soar', 2)).kind, 'storage-full');
+    kept(await room.keep(3, bounds, ids.batch, 'soar', 2));
   });
 
   it('is looked for by the script that records one request: none is recorded above the bound', async () => {

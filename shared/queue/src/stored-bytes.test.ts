@@ -93,17 +93,36 @@ describe('the bytes that are stored of a caller', () => {
     return createBacklogRoom(store.redis, keySpace).keep(1, bounds, freshIds().batch, caller, bytesOfCaller);
   };
 
-  /** By caller, out of the records themselves. */
-  async function recounted(keyCallers: ReadonlyMap<string, string>): Promise<Record<string, string>> {
+  /** By caller, and of it what goes by itself, by the time and the caller; out of the records themselves. */
+  async function recounted(keyCallers: ReadonlyMap<string, string>) {
     const sums = new Map<string, number>();
+    const going = new Map<string, number>();
     for (const name of await redis.client.keys(`${keySpace}:*`)) {
       if (!/:(?:request|batch|idempotency):[^:]*$/.test(name)) continue;
-      const { b: bytes = usualBytes, caller = '', caller1 = '' } = await redis.client.hgetall(name);
+      const {
+        b: bytes = usualBytes,
+        caller = '',
+        caller1 = '',
+        countedUntil,
+      } = await redis.client.hgetall(name);
       const whose = keyCallers.get(name) ?? caller + caller1;
       assert.ok(Number(bytes) > 0, `${name} counts`);
       sums.set(whose, (sums.get(whose) ?? 0) + Number(bytes));
+      const goes = `${countedUntil} ${whose}`;
+      if (countedUntil !== undefined) going.set(goes, (going.get(goes) ?? 0) + Number(bytes));
     }
-    return Object.fromEntries([...sums].map(([caller, sum]) => [caller, String(sum)]));
+    const asCounted = (of: Map<string, number>) =>
+      Object.fromEntries([...of].map(([name, sum]) => [name, String(sum)]));
+    return { stored: asCounted(sums), going: asCounted(going) };
+  }
+  /** The same as it was counted. */
+  async function countedToo() {
+    const going: Record<string, string> = {};
+    for (const time of await redis.client.zrange(`${keys.stored}:times`, 0, '-1')) {
+      const ofTime = await redis.client.hgetall(`${keys.stored}:${time}`);
+      for (const [caller, bytes] of Object.entries(ofTime)) going[`${time} ${caller}`] = bytes;
+    }
+    return { stored: await counted(), going };
   }
 
   it('are what is counted, whatever is accepted, repeated, changed, called, ended, forgotten and deleted', async () => {
@@ -219,7 +238,7 @@ describe('the bytes that are stored of a caller', () => {
         }
         for (const given of steps) {
           await take(given);
-          assert.deepEqual(await counted(), await recounted(keyCallers), JSON.stringify(given));
+          assert.deepEqual(await countedToo(), await recounted(keyCallers), JSON.stringify(given));
         }
       }),
       { numRuns: 40 },
@@ -264,6 +283,21 @@ describe('the bytes that are stored of a caller', () => {
       what: 'nothing to be counted',
     });
     assert.deepEqual(await redis.client.keys(`${keySpace}:stored*`), []);
+  });
+
+  it('are those of what is kept as well, until its time is over', async () => {
+    const [seconds] = await redis.client.time();
+    const [over, later] = [(Number(seconds) - 1) * 1_000, (Number(seconds) + 600) * 1_000];
+    await redis.client.hset(keys.stored, 'soar', 70);
+    for (const [time, bytes] of [
+      [over, 30],
+      [later, 20],
+    ] as const) {
+      await redis.client.hset(`${keys.stored}:${time}`, 'soar', bytes);
+      await redis.client.zadd(`${keys.stored}:times`, time, String(time));
+    }
+    await look('portal');
+    assert.deepEqual(await countedToo(), { stored: { soar: '40' }, going: { [`${later} soar`]: '20' } });
   });
 
   it('of an earlier version, which kept no caller, are not counted, and take nothing from those that are', async () => {

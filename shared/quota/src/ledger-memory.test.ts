@@ -220,6 +220,36 @@ describe('ledger: memory', () => {
       assert.equal((await suite.ledger.look()).hold?.reason, 'cold_start');
     });
 
+    it('is told to be impossible for now, with the cause, by who knows the ledger, while the hold is on and no longer', async () => {
+      const failure = { cause: 'not_allowed' as const, httpStatus: 403 };
+      await suite.ledger.noteRebuildFailure(failure);
+      assert.equal((await suite.ledger.look()).hold, undefined, 'no hold begins by it');
+      await flush();
+      const [ledger, later] = [suite.unopened(), suite.unopened()];
+      await ledger.open();
+      // Its ledger is another one, and gone.
+      await suite.ledger.noteRebuildFailure(failure);
+      assert.equal((await ledger.look()).hold?.cause, undefined);
+      await ledger.noteRebuildFailure(failure);
+      const { hold, holdsOn } = await later.look();
+      assert.deepEqual(
+        [hold?.cause, hold?.httpStatus, holdsOn],
+        ['not_allowed', 403, ['cold_start', 'not_allowed']],
+      );
+      await ledger.rebuild([]);
+      assert.equal(await suite.redis.hexists(`${keys.holds}:details`, 'cold_start'), 0);
+    });
+
+    it('is no longer told to be impossible for a cause where only time can end the hold', async () => {
+      await flush();
+      const newcomer = suite.unopened();
+      await newcomer.open();
+      await newcomer.noteRebuildFailure({ cause: 'unreachable' });
+      await suite.ledger.open();
+      const { hold } = await suite.ledger.look();
+      assert.deepEqual([hold?.reason, hold?.cause], ['cold_start', undefined]);
+    });
+
     it('leaves other holds on', async () => {
       await flush();
       const ledger = suite.unopened();

@@ -35,6 +35,12 @@ describe('ledger: workers', () => {
     assert.ok(lastSeenAtMs >= nowMs);
   });
 
+  it('that are forgotten leave no sign when they stop', async () => {
+    await suite.redis.del(workers);
+    await suite.ledger.leave();
+    assert.deepEqual(await signs(), []);
+  });
+
   it('that stopped in order count for a handover as if they had not: calls of theirs may be missing', async () => {
     const other = await suite.withSettings();
     await other.leave();
