@@ -27,8 +27,9 @@ describe('ledger: workers', () => {
   });
 
   it('are gone at once when they say so, and no later look brings them back', async () => {
-    const { nowMs } = await suite.ledger.look();
+    const { nowMs } = await suite.unopened().look();
     await suite.ledger.leave();
+    // Its first one, with which it would show a sign of life.
     await suite.ledger.look();
     const { alive, lastSeenAtMs = 0 } = (await seen()) ?? {};
     assert.equal(alive, 0);
@@ -55,6 +56,18 @@ describe('ledger: workers', () => {
     await suite.redis.hset(workers, 'old', `${nowMs - 16_000}/h`, 'recent', `${nowMs - 14_000}/h`);
     await suite.withSettings();
     assert.equal((await signs()).length, 3);
+  });
+
+  it('look without a sign of life while Redis takes no writes', async () => {
+    const other = await suite.withSettings();
+    await suite.redis.del(workers);
+    await suite.redis.config('SET', 'min-replicas-to-write', '1');
+    try {
+      assert.equal((await other.look()).isLost, false);
+    } finally {
+      await suite.redis.config('SET', 'min-replicas-to-write', '0');
+    }
+    assert.deepEqual(await signs(), []);
   });
 
   it('show their signs of life also while Redis is full', async () => {

@@ -21,11 +21,17 @@ describe('the cause of a 429 that does not state the quota', () => {
 
   /** One call that is answered a millisecond later. @returns the cause of a 429 */
   async function call(atMs: number, outcome: 'started' | 'throttled'): Promise<unknown> {
+    return answer(atMs + 1, await begin(atMs), outcome);
+  }
+  async function begin(atMs: number): Promise<string> {
     calls += 1;
     const id = `call-${calls}`;
     const [granted] = await at(atMs, 'spend', id, `dispatch-${calls}`, 'machine', 25, 3_000);
     assert.equal(granted, 'granted');
-    const reply = await at(atMs + 1, 'record-answer', id, outcome, '{}', 0, '', '{}', '');
+    return id;
+  }
+  async function answer(atMs: number, id: string, outcome: 'started' | 'throttled'): Promise<unknown> {
+    const reply = await at(atMs, 'record-answer', id, outcome, '{}', 0, '', '{}', '');
     return reply[7];
   }
   /** Three calls within one window were taken. The last answer is 21 ms behind `t`. */
@@ -45,6 +51,23 @@ describe('the cause of a 429 that does not state the quota', () => {
     await call(later + windowMs + 10, 'started');
     await redis.client.hdel(ledgerKeys(keySpace).estimate, 'limit', 'until');
     assert.equal(await call(later + windowMs + 60, 'throttled'), 'external');
+  });
+
+  it('is external where another call goes in the very millisecond in which an earlier one is a window old', async () => {
+    for (const [lateMs, cause] of [
+      [-1, 'unclear'],
+      [0, 'external'],
+    ] as const) {
+      await redis.flush();
+      at = await ledgerAt(redis.client, 5);
+      await proveThree();
+      const later = t + 5 * windowMs;
+      for (const n of [0, 10]) await call(later + n, 'started');
+      const asked = await begin(later + windowMs - 1);
+      // The first one counts from its answer on, a millisecond after it was made.
+      await begin(later + windowMs + 1 + lateMs);
+      assert.equal(await answer(later + windowMs + 3, asked, 'throttled'), cause);
+    }
   });
 
   it('is unclear where there are more than Defender once took, but fewer than the limit', async () => {
