@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
+import { denied, granted } from './defender/test-support/token-endpoint.ts';
 import { answerInTurn, answerStarted, answerStatus, type Answer } from './test-support/defender.ts';
 import { useBench } from './test-support/use-bench.ts';
 
@@ -200,6 +201,67 @@ describe('a drawn ticket', () => {
     const made = await suite.bench.redis.hget(suite.bench.queueKey(first.dispatchId), 'atm');
     assert.ok(made === null || made === '0');
     assert.equal((await suite.bench.read(first.requestId)).attempts, 0);
+  });
+
+  describe('whose task is moved up while it is in hand', () => {
+    /** Draws the ticket of a request that is the least urgent of three by the time at which it is served. */
+    async function drawLeastUrgent() {
+      const worker = await suite.openWorker();
+      const drawn = await suite.bench.accept({ priority: 'low' });
+      const ticket = await worker.drawer.draw();
+      assert.equal(ticket?.dispatchId, drawn.dispatchId);
+      const critical = await suite.bench.accept({ priority: 'critical' });
+      const high = await suite.bench.accept({ priority: 'high' });
+      const { machineId } = await suite.bench.read(drawn.requestId);
+      return {
+        worker,
+        serve: () => worker.serve(ticket),
+        /** A critical request joins it. */
+        moveUp: () => suite.bench.accept({ machineId, priority: 'critical' }),
+        /** Places of the critical one, the one in hand and the high one. */
+        places: () => worker.tickets.positions([critical, drawn, high].map(({ dispatchId }) => dispatchId)),
+      };
+    }
+    const moved = [1, 2, 3];
+
+    it('goes back to its new place when there is no token', async () => {
+      const { serve, moveUp, places } = await drawLeastUrgent();
+      suite.entra.endpoint.reply = async () => {
+        await moveUp();
+        return denied(401, 'invalid_client', 7_000_215);
+      };
+      assert.equal(await serve(), 'released');
+      assert.deepEqual(await places(), moved);
+    });
+
+    it('goes back to its new place when the ledger cannot be asked', async () => {
+      const { serve, moveUp, places } = await drawLeastUrgent();
+      suite.entra.endpoint.reply = async () => {
+        await moveUp();
+        await suite.bench.redis.set(`${suite.bench.keySpace}:ledger:intents`, 'not what it should be');
+        return granted('token');
+      };
+      assert.equal(await serve(), 'released');
+      assert.deepEqual(await places(), moved);
+    });
+
+    it('goes back to its new place when its call is throttled', async () => {
+      const { serve, moveUp, places } = await drawLeastUrgent();
+      suite.defender.answer = (call) => void moveUp().then(() => answerStatus(429)(call));
+      assert.equal(await serve(), 'kept');
+      assert.deepEqual(await places(), moved);
+    });
+
+    it('goes back to its new place, once another one was answered well, when its call is refused', async () => {
+      const { worker, serve, moveUp, places } = await drawLeastUrgent();
+      suite.defender.answer = (call) => void moveUp().then(() => answerStatus(403)(call));
+      assert.equal(await serve(), 'kept');
+      assert.deepEqual(await places(), [1, 3, 2]);
+      await suite.bench.endHolds();
+      suite.defender.answer = answerStarted;
+      assert.equal(await worker.serveNext(), 'kept');
+      assert.deepEqual(await places(), [undefined, 1, 2]);
+    });
   });
 });
 
