@@ -3,6 +3,8 @@ import { createHmac } from 'node:crypto';
 import { generateKeyPair } from 'jose';
 import type { Response } from 'supertest';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
+import { countSystemLookups } from '@diq/testing/system-lookups.ts';
+import { createTokenCheck, KeysUnreachable } from './entra-tokens.ts';
 import { keys } from './test-support/credentials.ts';
 import { expectProblem } from './test-support/expect-problem.ts';
 import { useIntake } from './test-support/intake-under-test.ts';
@@ -273,6 +275,23 @@ describe('a bearer token of Entra ID whose keys cannot be read', () => {
   });
 });
 
+describe('the keys of the Entra tenant', () => {
+  const issuer = useIssuer();
+
+  it("are read without a lookup in the system's pool, which the connections to Redis need", async () => {
+    const { tenantId, audience, origin } = issuer;
+    const check = createTokenCheck({ tenantId, audiences: [audience], authorityHost: origin });
+    const token = await issuer.token();
+    const lookups = await countSystemLookups(async () => {
+      const refused = (error: unknown) =>
+        error instanceof KeysUnreachable && codeOf(error) === 'DEPTH_ZERO_SELF_SIGNED_CERT';
+      // It connected: the certificate of the issuer is what it does not trust.
+      await assert.rejects(check(token), refused);
+    });
+    assert.equal(lookups, 0);
+  });
+});
+
 describe('a bearer token of Entra ID where only keys are accepted', () => {
   const issuer = useIssuer();
   const intake = useIntake(useEmbeddedRedis());
@@ -295,6 +314,11 @@ function expectRefusal(answer: Response, why: RegExp): void {
     challenge,
     `Bearer realm="investigations", error="invalid_token", error_description="${detail}"`,
   );
+}
+
+/** Of the error at the bottom of its causes. */
+function codeOf(error: Error): unknown {
+  return error.cause instanceof Error ? codeOf(error.cause) : 'code' in error && error.code;
 }
 
 async function untilNot(ask: () => PromiseLike<Response>, status: number): Promise<Response> {

@@ -1,4 +1,5 @@
 import { Pool } from 'undici';
+import { createNameResolver, lookupBy } from '@diq/runtime/name-resolver.ts';
 import {
   readAlert,
   readInvestigation,
@@ -98,7 +99,12 @@ export function createDefenderReader(options: DefenderReaderOptions): DefenderRe
   const pool = new Pool(base.origin, {
     connections: 4,
     pipelining: 1,
-    connect: { timeout: options.timeoutMs, rejectUnauthorized: true, ...(ca !== undefined && { ca }) },
+    connect: {
+      timeout: options.timeoutMs,
+      lookup: lookupBy(createNameResolver()),
+      rejectUnauthorized: true,
+      ...(ca !== undefined && { ca }),
+    },
     maxResponseSize: maxPageBytes,
     headersTimeout: 0,
     bodyTimeout: 0,
