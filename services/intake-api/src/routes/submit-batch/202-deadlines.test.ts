@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { expectProblem } from '../../test-support/expect-problem.ts';
 import { useIntake } from '../../test-support/intake-under-test.ts';
 import { item, machineId } from '../../test-support/items.ts';
+import { postOnce } from '../../test-support/replays.ts';
 import type { ItemAnswer } from '@diq/contracts/item-answer.ts';
 
 const hourMs = 3_600_000;
@@ -124,6 +126,33 @@ describe('POST /v1/batches with deadlines', () => {
         'no_acceptable_item',
       );
       assert.deepEqual(errors, [{ path: 'requests[0].strict', message: 'must be true or false' }]);
+    });
+  });
+
+  describe('repeated after its answer was lost, when a strict deadline cannot be met any more', () => {
+    const intake = useIntake(redis, env);
+
+    it('does not refuse the items that the first attempt recorded, and refuses a new one like them', async () => {
+      const strict = { notAfter: inHours(0.5), strict: true };
+      const requests = [item(1), item(2, strict)];
+      const key = randomUUID();
+      const first = (await postOnce(intake, '/v1/batches', { requests }, key).expect(202)).body as Reply;
+      const [record = ''] = await redis.client.keys('*:idempotency:*');
+      assert.equal(await redis.client.hdel(record, 'answer'), 1);
+      const urgent = [3, 4].map((n) => item(n, { priority: 'critical' }));
+      await intake.post('/v1/batches', { requests: urgent }).expect(202);
+
+      const like = [item(5), item(6, strict), item(2, strict)];
+      const other = (await intake.post('/v1/batches', { requests: like }).expect(202)).body as Reply;
+      assert.deepEqual(
+        other.items.map(({ status }) => status),
+        ['accepted', 'rejected', 'rejected'],
+      );
+      const again = (await postOnce(intake, '/v1/batches', { requests }, key).expect(202)).body as Reply;
+      const idsOf = ({ id, items }: Reply) => [id, ...items.map((one) => 'id' in one && one.id)];
+      assert.deepEqual(idsOf(again), idsOf(first));
+      assert.deepEqual(again.counts, first.counts);
+      assert.equal(await intake.dispatches.countWaiting(), 5);
     });
   });
 
