@@ -27,7 +27,8 @@ export interface Outlook {
    * Holds the deadlines of items against the present estimate. An item that is `strict` and would be too late is refused;
    * `strict` has had its effect then and is taken off. Without deadlines nothing is read, unless all places are wanted.
    *
-   * `knownAs` gives the request id that an item was recorded under if this POST was begun before: that is not refused.
+   * `knownAs` gives the request id that an item was recorded under if an attempt at this POST was made before: what that
+   * recorded is not refused, whatever became of it since.
    */
   judge(entries: readonly Entry[], options: JudgeOptions): Promise<Judged>;
   /** When calls are expected by the ledger as it is. */
@@ -41,7 +42,7 @@ export interface JudgeOptions {
   nowMs: number;
   /** Whose turns are used by items that name no source. */
   caller: string | undefined;
-  knownAs?: (index: number) => string;
+  knownAs?: ((index: number) => string) | undefined;
   wantsPlaces?: boolean;
 }
 
@@ -66,6 +67,17 @@ export function createOutlook({ preview, lookAtLedger }: OutlookDeps): Outlook {
     return lastStartMs === undefined || lastStartMs <= deadlines.reduce((a, b) => Math.min(a, b));
   }
 
+  /** By index. */
+  async function recordedBefore(
+    items: readonly Indexed[],
+    knownAs: JudgeOptions['knownAs'],
+  ): Promise<ReadonlySet<number>> {
+    if (!knownAs) return new Set();
+    const strict = items.filter(({ item }) => item.strict === true);
+    const found = await preview.areRecorded(strict.map(({ index }) => knownAs(index)));
+    return new Set(strict.filter((_, i) => found[i]).map(({ index }) => index));
+  }
+
   return {
     startForecast: async () => forecastOf(await lookAtLedger()),
     async judge(given, { nowMs, caller, knownAs, wantsPlaces = false }) {
@@ -74,13 +86,14 @@ export function createOutlook({ preview, lookAtLedger }: OutlookDeps): Outlook {
       const judged: Judged = { entries, warnings: new Map(), places: new Map() };
       if (!wantsPlaces && (await isSurelyInTime(items))) return judged;
 
-      const [snapshot, view] = await Promise.all([
+      const [snapshot, view, recorded] = await Promise.all([
         preview.read(
           items.map(({ item }) => item),
           nowMs,
           caller,
         ),
         lookAtLedger(),
+        recordedBefore(items, knownAs),
       ]);
       const startMsAt = forecastOf(view);
       const lateStart = ({ item }: Indexed, position: number | undefined) => {
@@ -89,10 +102,8 @@ export function createOutlook({ preview, lookAtLedger }: OutlookDeps): Outlook {
       };
       const places = placeInOrder(snapshot.candidates, snapshot, (i, position) => {
         const indexed = items[i];
-        if (indexed?.item.strict !== true || lateStart(indexed, position) === undefined) return false;
-        return (
-          knownAs === undefined || snapshot.open.get(indexed.item.machineId)?.first !== knownAs(indexed.index)
-        );
+        if (indexed?.item.strict !== true || recorded.has(indexed.index)) return false;
+        return lateStart(indexed, position) !== undefined;
       });
       for (const [i, indexed] of items.entries()) {
         const place = places[i];

@@ -25,6 +25,8 @@ export interface RequestPreview {
   read(items: readonly PreviewItem[], nowMs: number, caller?: string): Promise<Preview>;
   /** How many tickets wait: with those that are added, no place can be behind that. */
   countWaiting(): Promise<number>;
+  /** Whether a request is recorded under each of these ids. */
+  areRecorded(requestIds: readonly string[]): Promise<boolean[]>;
 }
 
 /** Requests that have joined a dispatch, and those of the caller among them. */
@@ -50,6 +52,7 @@ export function createRequestPreview(
 
   return {
     countWaiting: () => tickets.countReady(),
+    areRecorded: (requestIds) => reader.areRecorded(requestIds),
     async read(items, nowMs, caller) {
       const machineIds = [...new Set(items.map(({ machineId }) => machineId))];
       const sources = new Map(

@@ -36,6 +36,8 @@ export interface PreviewReader {
     floorOf: (priority: Priority, line: Line) => number,
   ): Promise<Lines>;
   countUpTo(ranks: readonly number[]): Promise<number[]>;
+  /** Whether a request is recorded under each of these ids. */
+  areRecorded(requestIds: readonly string[]): Promise<boolean[]>;
 }
 
 /** Commands per pipeline. */
@@ -159,6 +161,12 @@ export function createPreviewReader(
       return { epochMs: optionalNumber(fields['epoch']), lines: new Map(lines) };
     },
     countUpTo: (ranks) => inChunks(ranks, (chunk) => tickets.countUpTo(chunk)),
+    areRecorded: (requestIds) =>
+      inChunks(requestIds, async (chunk) => {
+        const pipeline = redis.pipeline();
+        for (const id of chunk) pipeline.exists(keys.request(id));
+        return (await repliesOf(pipeline)).map((found) => found === 1);
+      }),
   };
 }
 

@@ -5,6 +5,7 @@ import { expectProblem } from '../../test-support/expect-problem.ts';
 import { useIntake } from '../../test-support/intake-under-test.ts';
 import { item, machineId } from '../../test-support/items.ts';
 import { postOnce } from '../../test-support/replays.ts';
+import { makeCall } from '../../test-support/worker-moves.ts';
 import type { ItemAnswer } from '@diq/contracts/item-answer.ts';
 
 const hourMs = 3_600_000;
@@ -132,15 +133,24 @@ describe('POST /v1/batches with deadlines', () => {
   describe('repeated after its answer was lost, when a strict deadline cannot be met any more', () => {
     const intake = useIntake(redis, env);
 
-    it('does not refuse the items that the first attempt recorded, and refuses a new one like them', async () => {
+    it('does not refuse what the first attempt recorded, also what joined or ended, and refuses others like it', async () => {
       const strict = { notAfter: inHours(0.5), strict: true };
-      const requests = [item(1), item(2, strict)];
+      await intake.post('/v1/batches', { requests: [item(2, { priority: 'low' })] }).expect(202);
+      // The third is refused at once, and again each time.
+      const requests = [item(1, strict), item(2, strict), item(9, strict)];
       const key = randomUUID();
       const first = (await postOnce(intake, '/v1/batches', { requests }, key).expect(202)).body as Reply;
+      assert.deepEqual(first.counts, { accepted: 1, coalesced: 1, rejected: 1 });
       const [record = ''] = await redis.client.keys('*:idempotency:*');
-      assert.equal(await redis.client.hdel(record, 'answer'), 1);
+      const repeat = async () => {
+        assert.equal(await redis.client.hdel(record, 'answer'), 1);
+        const again = (await postOnce(intake, '/v1/batches', { requests }, key).expect(202)).body as Reply;
+        const idsOf = ({ id, items }: Reply) => [id, ...items.map((one) => 'id' in one && one.id)];
+        assert.deepEqual(idsOf(again), idsOf(first));
+      };
       const urgent = [3, 4].map((n) => item(n, { priority: 'critical' }));
       await intake.post('/v1/batches', { requests: urgent }).expect(202);
+      await repeat();
 
       const like = [item(5), item(6, strict), item(2, strict)];
       const other = (await intake.post('/v1/batches', { requests: like }).expect(202)).body as Reply;
@@ -148,11 +158,9 @@ describe('POST /v1/batches with deadlines', () => {
         other.items.map(({ status }) => status),
         ['accepted', 'rejected', 'rejected'],
       );
-      const again = (await postOnce(intake, '/v1/batches', { requests }, key).expect(202)).body as Reply;
-      const idsOf = ({ id, items }: Reply) => [id, ...items.map((one) => 'id' in one && one.id)];
-      assert.deepEqual(idsOf(again), idsOf(first));
-      assert.deepEqual(again.counts, first.counts);
-      assert.equal(await intake.dispatches.countWaiting(), 5);
+      await makeCall(intake, machineId(1), { status: 'started', investigationId: '5146', attempts: 1 });
+      await repeat();
+      assert.equal(await intake.dispatches.countWaiting(), 4);
     });
   });
 

@@ -39,10 +39,11 @@ export function submitBatch(
 ): RequestHandler {
   return async (request, response) => {
     const isDryRun = readDryRun(request.query);
-    const { nowMs, ids } = attemptOf(response);
+    const { nowMs, ids, isRepeat } = attemptOf(response);
     const { sorted, callbackUrl } = await readBatch(request, nowMs, parts.callbackRule);
     const caller = callerOf(response)?.name;
-    const options = { nowMs, caller, knownAs: ids.request, wantsPlaces: isDryRun };
+    const knownAs = isRepeat ? ids.request : undefined;
+    const options = { nowMs, caller, knownAs, wantsPlaces: isDryRun };
     const judged = await parts.outlook.judge(sorted, options);
     const { warnings } = judged;
     const { entries, withoutFault } = boundRefusals(judged.entries);

@@ -34,7 +34,7 @@ export function submitInvestigation(parts: Parts): RequestHandler {
   return async (request, response) => {
     const isDryRun = readDryRun(request.query);
     const attempt = attemptOf(response);
-    const { nowMs, ids } = attempt;
+    const { nowMs, ids, isRepeat } = attempt;
     const countOutcomes: typeof parts.metrics.countOutcomes = (outcomes) => {
       if (!isDryRun) parts.metrics.countOutcomes(outcomes);
     };
@@ -47,7 +47,8 @@ export function submitInvestigation(parts: Parts): RequestHandler {
       });
     }
     const caller = callerOf(response)?.name;
-    const options = { nowMs, caller, knownAs: ids.request, wantsPlaces: isDryRun };
+    const knownAs = isRepeat ? ids.request : undefined;
+    const options = { nowMs, caller, knownAs, wantsPlaces: isDryRun };
     const judged = await parts.outlook.judge([parsed.item], options);
     const [item] = judged.entries;
     if (!item || isRefused(item)) {
