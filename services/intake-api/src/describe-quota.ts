@@ -5,7 +5,7 @@ import { describeHold } from './describe-hold.ts';
 import { describePause } from './describe-pause.ts';
 import { startNotBeforeMs } from './forecast-start.ts';
 import { isoTime } from './iso-time.ts';
-import { drainedAtMs, oldestWaitSeconds } from './queue-state.ts';
+import { beingCalled, drainedAtMs, oldestWaitSeconds } from './queue-state.ts';
 import type { QueueState } from './queue-state.ts';
 import type { WorkerReport } from './worker-watch.ts';
 
@@ -44,14 +44,15 @@ function describeSlot({ freeAtMs, call }: SlotInUse) {
 }
 
 function describeQueue(state: QueueState) {
-  const { counts, waitingDispatches } = state.backlog;
+  const { counts, lookingUp, waitingDispatches } = state.backlog;
   const boundMs = startNotBeforeMs(state.view);
   // Of workers that stand still no time follows.
   const isKnown = waitingDispatches > 0 && state.workers.state !== 'stalled';
   const drainMs = isKnown ? drainedAtMs(state) : undefined;
   return {
     queued: counts.queued,
-    dispatching: counts.dispatching,
+    dispatching: beingCalled(state.backlog),
+    lookingUp,
     oldestWaitSeconds: oldestWaitSeconds(state),
     expectedDrainAt: drainMs === undefined ? null : (isoTime(drainMs) ?? null),
     startNotBefore: boundMs === undefined ? null : (isoTime(boundMs) ?? null),

@@ -1,14 +1,18 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { priorities } from '@diq/contracts/priority.ts';
 import { requestStatuses } from '@diq/contracts/status.ts';
 import { freeSlots, nextSlotAtMs } from '@diq/quota/forecast.ts';
 import { holdReasons } from '@diq/quota/ledger.ts';
 import { registerBuildInfo } from '@diq/runtime/build-info.ts';
 import type { ObservedRequest } from './middleware/http-metrics.ts';
-import { drainedAtMs, oldestWaitSeconds } from './queue-state.ts';
+import { beingCalled, drainedAtMs, oldestWaitSeconds } from './queue-state.ts';
 import type { QueueState } from './queue-state.ts';
 
 /** What becomes of a request at the door: it got a dispatch of its own, joined one, or was refused. */
 export const doorOutcomes = ['accepted', 'coalesced', 'rejected'] as const;
+
+/** Each request is counted in one of them: `looking_up` is apart from `dispatching`. */
+const shownStatuses = [...requestStatuses, 'looking_up'] as const;
 
 /** How many requests ended which way at the door. */
 export type DoorOutcomes = Record<(typeof doorOutcomes)[number], number>;
@@ -78,11 +82,18 @@ function createStateGauges(registers: Registry[]) {
   const gauge = (name: string, help: string) => new Gauge({ name, help, registers });
   const requests = new Gauge({
     name: 'diq_requests',
-    help: 'Requests by status; those that ended are counted on after they are forgotten. "queued" rising: more is asked for than the quota gives.',
+    help: 'Requests by status, with those of status dispatching whose lost answer is looked up apart; those that ended are counted on after they are forgotten. "queued" rising: more is asked for than the quota gives.',
     labelNames: ['status'] as const,
     registers,
   });
-  for (const status of requestStatuses) requests.set({ status }, 0);
+  for (const status of shownStatuses) requests.set({ status }, 0);
+  const waiting = new Gauge({
+    name: 'diq_dispatches_waiting',
+    help: 'Calls still to make, by priority; requests for one machine share one. Rising for days: the quota is too small for what is asked.',
+    labelNames: ['priority'] as const,
+    registers,
+  });
+  for (const priority of priorities) waiting.set({ priority }, 0);
   const holdActive = new Gauge({
     name: 'diq_hold_active',
     help: '1 while a hold for this reason is on, else 0. Risen to 1: nobody calls Defender.',
@@ -133,7 +144,9 @@ function createStateGauges(registers: Registry[]) {
     show(state: QueueState) {
       const { view, backlog } = state;
       readAtMs = performance.now();
-      for (const status of requestStatuses) requests.set({ status }, backlog.counts[status]);
+      const shown = { ...backlog.counts, dispatching: beingCalled(backlog), looking_up: backlog.lookingUp };
+      for (const status of shownStatuses) requests.set({ status }, shown[status]);
+      for (const priority of priorities) waiting.set({ priority }, backlog.waitingByPriority[priority]);
       for (const reason of holdReasons) holdActive.set({ reason }, view.holdsOn.includes(reason) ? 1 : 0);
       oldestWait.set(oldestWaitSeconds(state));
       drain.set(((drainedAtMs(state) ?? Number.POSITIVE_INFINITY) - view.nowMs) / 1_000);

@@ -21,6 +21,11 @@ export function drainedAtMs({ view, backlog }: Pick<QueueState, 'view' | 'backlo
   return backlog.waitingDispatches === 0 ? view.nowMs : forecastStartMs(view, backlog.waitingDispatches);
 }
 
+/** Open requests whose call is under way, those whose lost answer is being looked up aside. */
+export function beingCalled({ counts, lookingUp }: Backlog): number {
+  return counts.dispatching - lookingUp;
+}
+
 /** For how long the longest-waiting dispatch has waited; 0 when none waits. */
 export function oldestWaitSeconds({ view, backlog }: Pick<QueueState, 'view' | 'backlog'>): number {
   // Arrival is told by the clock of the intake that took it, which may be a little ahead of Redis'.
@@ -29,7 +34,7 @@ export function oldestWaitSeconds({ view, backlog }: Pick<QueueState, 'view' | '
 
 /** Whether a slot is free although something that may have it waits, and nothing forbids to call. */
 export function isSlotIdle({ view, backlog, reserveForCritical = 0 }: Omit<QueueState, 'workers'>): boolean {
-  const keptBack = backlog.waitingCritical > 0 ? 0 : reserveForCritical;
+  const keptBack = backlog.waitingByPriority.critical > 0 ? 0 : reserveForCritical;
   return (
     backlog.waitingDispatches > 0 &&
     freeSlots(view) > keptBack &&

@@ -28,7 +28,8 @@ function stateAt(nowMs: number, { waiting = 1, used = 4, held = false }: Situati
     backlog: {
       counts,
       waitingDispatches: waiting,
-      waitingCritical: 0,
+      lookingUp: 0,
+      waitingByPriority: { critical: 0, high: 0, medium: waiting, low: 0 },
       oldestSinceMs: waiting === 0 ? undefined : nowMs,
     },
     workers: { state: 'active', alive: 1, lastSeenAtMs: nowMs },

@@ -49,7 +49,13 @@ function stateOf({ alive = 1, waiting = 1, critical = 0, reserve = 0, held = fal
       isLost: false,
       workers: { alive, lastSeenAtMs: 9_000 },
     },
-    backlog: { counts, waitingDispatches: waiting, waitingCritical: critical, oldestSinceMs: 0 },
+    backlog: {
+      counts,
+      lookingUp: 0,
+      waitingDispatches: waiting,
+      waitingByPriority: { critical, high: 0, medium: waiting - critical, low: 0 },
+      oldestSinceMs: 0,
+    },
     reserveForCritical: reserve,
   };
 }

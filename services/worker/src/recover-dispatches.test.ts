@@ -230,7 +230,7 @@ describe('what a dead worker left behind', () => {
     );
     assert.deepEqual(statuses, ['dispatching', 'started', 'queued']);
     const counts = await suite.bench.redis.hgetall(suite.bench.keys.counts);
-    assert.deepEqual({ ...counts }, { queued: '1', dispatching: '1', started: '1' });
+    assert.deepEqual({ ...counts }, { queued: '1', dispatching: '1', started: '1', reconciling: '1' });
     assert.equal(await heirs[0].used(), 3);
   });
 

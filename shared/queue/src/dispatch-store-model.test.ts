@@ -255,8 +255,12 @@ function createModel(store: TestStore, redis: SuiteRedis) {
           assert.deepEqual([attempts, error], [calls, state === 'reconciling' ? doubt.error : undefined]);
         }
       }
-      const { counts, waitingDispatches } = await store.reader.backlog();
+      const { counts, lookingUp, waitingDispatches } = await store.reader.backlog();
       assert.deepEqual(counts, countByStatus(requests));
+      const lookedUpRequests = dispatches
+        .filter(({ state }) => state === 'reconciling')
+        .flatMap(({ requests: served }) => served);
+      assert.equal(lookingUp, lookedUpRequests.length);
       const waiting = dispatches.filter(({ state }) => state === 'waiting');
       const sending = dispatches.filter(({ state }) => state === 'sending');
       const lookedUp = dispatches.filter(({ state }) => state === 'reconciling').map(({ id }) => id);

@@ -100,9 +100,37 @@ describe('request reader', () => {
       assert.deepEqual(await store.reader.backlog(), {
         counts: Object.fromEntries(requestStatuses.map((status) => [status, 0])),
         waitingDispatches: 0,
-        waitingCritical: 0,
+        lookingUp: 0,
+        waitingByPriority: { critical: 0, high: 0, medium: 0, low: 0 },
         oldestSinceMs: undefined,
       });
+    });
+
+    it('counts the calls that wait of each class: requests for one machine share one', async () => {
+      await store.intake.acceptBatch(
+        [
+          item({ priority: 'high' }),
+          item({ priority: 'high' }),
+          item({ machineId: machine(2), priority: 'low' }),
+        ],
+        arrivedAtMs,
+      );
+      const { waitingByPriority } = await store.reader.backlog();
+      assert.deepEqual(waitingByPriority, { critical: 0, high: 1, medium: 0, low: 1 });
+    });
+
+    it('counts requests whose answer is looked up anew after look-ups that were begun without being counted', async () => {
+      const doubt = { cause: 'lost', error: { code: 'call_timeout', message: 'why' } } as const;
+      const accepted = await store.intake.acceptOne(item(), arrivedAtMs);
+      const { id } = await store.dispatchOf(accepted.id);
+      await store.dispatches.begin(id, 'call-1');
+      await store.dispatches.reconcile(id, 'call-1', doubt, 1_000);
+      await redis.client.hdel(storeKeys(keySpace).counts, 'reconciling');
+      await store.dispatches.giveBack(id, 'call-1');
+      assert.equal((await store.reader.backlog()).lookingUp, 0);
+      await store.dispatches.begin(id, 'call-2');
+      await store.dispatches.reconcile(id, 'call-2', doubt, 1_000);
+      assert.equal((await store.reader.backlog()).lookingUp, 1);
     });
 
     it('knows since when the longest-waiting dispatch waits, whatever its priority', async () => {

@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { storedItemError } from '@diq/contracts/item-answer.ts';
 import type { StoredItemError } from '@diq/contracts/item-answer.ts';
+import { priorities } from '@diq/contracts/priority.ts';
 import type { Priority } from '@diq/contracts/priority.ts';
 import { requestStatuses } from '@diq/contracts/status.ts';
 import type { RequestStatus } from '@diq/contracts/status.ts';
@@ -36,10 +37,12 @@ export type BatchItem =
 /** How much there is to do, read in one go. */
 export interface Backlog {
   counts: Record<RequestStatus, number>;
+  /** Of the requests that are `dispatching`: those whose answer was lost and is being looked up in Defender. */
+  lookingUp: number;
   /** Dispatches that wait for their call: the number of calls still to make. */
   waitingDispatches: number;
-  /** Those of them that are critical. */
-  waitingCritical: number;
+  /** The same by class. */
+  waitingByPriority: Record<Priority, number>;
   /** When the longest-waiting dispatch was asked for; `undefined` when none waits. */
   oldestSinceMs: number | undefined;
 }
@@ -99,17 +102,26 @@ export function createRequestReader(redis: Redis, keySpace: string): RequestRead
       pipeline.hgetall(keys.counts);
       pipeline.zcard(keys.waiting);
       pipeline.zrange(keys.waiting, 0, '0', 'WITHSCORES');
-      pipeline.hget(keys.order, 'waiting:critical');
-      const [counts, waiting, oldest, critical] = await repliesOf(pipeline);
+      pipeline.hmget(keys.order, ...priorities.map((one) => `waiting:${one}`));
+      const [stored, waiting, oldest, byPriority] = await repliesOf(pipeline);
       const [, oldestSince] = z.array(z.string()).parse(oldest);
+      const { reconciling = 0, ...counts } = z.record(z.string(), z.coerce.number()).parse(stored);
+      const all = { ...zeroCounts, ...counts };
       return {
-        counts: { ...zeroCounts, ...z.record(z.string(), z.coerce.number()).parse(counts) },
+        counts: all,
+        lookingUp: Math.min(Math.max(0, reconciling), all.dispatching),
         waitingDispatches: z.number().parse(waiting),
-        waitingCritical: Number(critical ?? 0),
+        waitingByPriority: parseByPriority(byPriority),
         oldestSinceMs: oldestSince === undefined ? undefined : Number(oldestSince),
       };
     },
   };
+}
+
+function parseByPriority(reply: unknown): Record<Priority, number> {
+  const numbers = z.array(z.coerce.number()).parse(reply);
+  const entries = priorities.map((one, i) => [one, Math.max(0, numbers[i] ?? 0)]);
+  return Object.fromEntries(entries) as Record<Priority, number>;
 }
 
 /** Out of fields that are each followed by their value. */

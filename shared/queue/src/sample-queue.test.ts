@@ -24,7 +24,6 @@ describe('a sample of the queue', () => {
   it('is empty for an empty queue', async () => {
     const sampling = createQueueSampling(store.redis, keySpace);
     assert.deepEqual(await sampling.sample(), { queued: 0, isComplete: true, some: [], oldest: [] });
-    assert.deepEqual(await sampling.countWaiting(), { critical: 0, high: 0, medium: 0, low: 0 });
   });
 
   it('is every queued request, up to its size, and none that is queued no more', async () => {
@@ -49,18 +48,5 @@ describe('a sample of the queue', () => {
     );
     assert.equal(new Set(sample.some.map(({ id }) => id)).size, 5);
     assert.ok(sample.some.every(({ id }) => ids.includes(id)));
-  });
-
-  it('counts the calls that wait of each class: requests for one machine share one', async () => {
-    await store.intake.acceptBatch(
-      [
-        item({ priority: 'high' }),
-        item({ priority: 'high' }),
-        item({ machineId: machine(2), priority: 'low' }),
-      ],
-      arrivedAtMs,
-    );
-    const counts = await createQueueSampling(store.redis, keySpace).countWaiting();
-    assert.deepEqual(counts, { critical: 0, high: 1, medium: 0, low: 1 });
   });
 });

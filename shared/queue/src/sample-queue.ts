@@ -1,6 +1,5 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
-import { priorities } from '@diq/contracts/priority.ts';
 import type { Priority } from '@diq/contracts/priority.ts';
 import { storeKeys } from './store-keys.ts';
 import { docFields, joinDoc } from './stored-doc.ts';
@@ -30,8 +29,6 @@ export interface QueueSample {
 export interface QueueSampling {
   /** Reads at most twice `size` requests, however many are queued. */
   sample(): Promise<QueueSample>;
-  /** Dispatches that wait for their call, by class. Exact. */
-  countWaiting(): Promise<Record<Priority, number>>;
 }
 
 /** Not strict: the rest is not looked at. */
@@ -62,12 +59,6 @@ export function createQueueSampling(redis: Redis, keySpace: string, size = 250):
       if (oldestIds.length <= size) return { queued, isComplete: true, some: oldest, oldest };
       const randomIds = z.array(z.string()).parse(await redis.zrandmember(queuedKey, size));
       return { queued, isComplete: false, some: await readAll(randomIds), oldest };
-    },
-    async countWaiting() {
-      const counts = await redis.hmget(keys.order, ...priorities.map((one) => `waiting:${one}`));
-      return Object.fromEntries(
-        priorities.map((one, i) => [one, Math.max(0, Number(counts[i] ?? 0))]),
-      ) as Record<Priority, number>;
     },
   };
 }

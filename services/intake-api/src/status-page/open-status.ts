@@ -34,7 +34,6 @@ export function openStatus(options: OpenStatusOptions): Pick<AppParts, 'sessions
     readDocument: createReadStateDocument({
       operation,
       findPause: () => levers.pause.find(),
-      countWaiting: () => queue.countWaiting(),
       sampleQueue: () => queue.sample(),
       newestFailures: createNewestFailures(redis, keySpace, retentionMs),
       callsSince: (fromMs, limit) => history.since(fromMs, limit),

@@ -1,4 +1,3 @@
-import type { Priority } from '@diq/contracts/priority.ts';
 import type { Failure } from '@diq/queue/newest-failures.ts';
 import type { Pause } from '@diq/queue/queue-pause.ts';
 import type { QueueSample } from '@diq/queue/sample-queue.ts';
@@ -15,7 +14,6 @@ export type StateDocument = Awaited<ReturnType<ReturnType<typeof createReadState
 interface ReadStateDocumentDeps {
   operation: string;
   findPause: () => Promise<Pause | undefined>;
-  countWaiting: () => Promise<Record<Priority, number>>;
   sampleQueue: () => Promise<QueueSample>;
   newestFailures: (limit: number) => Promise<Failure[]>;
   callsSince: (fromMs: number, limit: number) => Promise<LedgerCall[]>;
@@ -41,21 +39,18 @@ export function createReadStateDocument(deps: ReadStateDocumentDeps) {
     const { view, backlog } = state;
     const { nowMs, windowMs } = view;
     const isPaused = view.holdsOn.includes('paused');
-    const [pause, waiting] = await Promise.all([
-      isPaused ? deps.findPause() : undefined,
-      deps.countWaiting(),
-    ]);
+    const pause = isPaused ? await deps.findPause() : undefined;
     const { failed, unknown, expired } = backlog.counts;
     const sinceMs = shownSinceMs(nowMs, windowMs);
     const [sampled, called, failedLast] = [
-      await sample(JSON.stringify([backlog, waiting])),
+      await sample(JSON.stringify(backlog)),
       await calls(JSON.stringify([sinceMs, windowMs, view.slotsInUse.map(identityOf)]), sinceMs),
       await failures(JSON.stringify([failed, unknown, expired])),
     ];
     return {
       now: new Date(nowMs).toISOString(),
       ...describeQuota(state, pause, operation),
-      waiting: describeWaiting(sampled, waiting),
+      waiting: describeWaiting(sampled, backlog.waitingByPriority),
       windows: callWindows(called, nowMs, windowMs),
       failures: failedLast.map(describeFailure),
     };

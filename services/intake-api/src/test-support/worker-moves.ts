@@ -36,6 +36,14 @@ export async function endCall(intake: IntakeUnderTest, call: Call, settlement: S
   assert.deepEqual(moved, { moved: true });
 }
 
+/** Instead of the end: the answer was lost, and Defender is asked what became of the call. */
+export async function loseAnswer(intake: IntakeUnderTest, { callId, dispatchId }: Call): Promise<void> {
+  const error = { code: 'call_timeout', message: 'The answer was lost; Defender is being asked.' } as const;
+  await intake.ledger.recordAnswer(callId, { outcome: 'timeout', facts: {} });
+  const moved = await intake.dispatches.reconcile(dispatchId, callId, { cause: 'lost', error }, 60_000);
+  assert.deepEqual(moved, { moved: true });
+}
+
 /** One call from beginning to end. */
 export async function makeCall(
   intake: IntakeUnderTest,

@@ -61,6 +61,9 @@ local function join(dispatch_id, request_id, not_after)
       shared[#shared + 1] = 'error'
       shared[#shared + 1] = why
     end
+    if state == 'reconciling' then
+      count('', 'reconciling', 1)
+    end
     return 'dispatching', shared
   end
   return 'queued', shared

@@ -112,6 +112,7 @@ local function move_request(request_id)
     redis.call('ZREM', deadlines_key, request_id)
   end
   change_status(request_id, old_status, status, machine, batch_id, callback)
+  count('', 'reconciling', (to == 'reconciling' and 1 or 0) - (state == 'reconciling' and 1 or 0))
   return true
 end
 
@@ -131,6 +132,10 @@ if state == 'waiting' then
   count_waiting(class, -1)
 elseif state == 'reconciling' then
   redis.call('HDEL', dispatch_key, 'cause', 'error', 'doubtedAt')
+  -- An older worker, which did not count these requests, may have begun the look-up.
+  if redis.call('ZCARD', reconciling_key) == 0 then
+    redis.call('HDEL', counts_key, 'reconciling')
+  end
 end
 
 if to == 'settled' then

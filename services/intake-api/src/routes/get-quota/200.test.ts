@@ -3,7 +3,7 @@ import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { useIntake } from '../../test-support/intake-under-test.ts';
 import { item, machineId } from '../../test-support/items.ts';
-import { beginCall, makeCall } from '../../test-support/worker-moves.ts';
+import { beginCall, endCall, loseAnswer, makeCall } from '../../test-support/worker-moves.ts';
 
 interface Quota {
   nextSlotAt: string;
@@ -32,7 +32,14 @@ describe('GET /v1/quota', () => {
       hold: null,
       pause: null,
       slots: [],
-      queue: { queued: 0, dispatching: 0, oldestWaitSeconds: 0, expectedDrainAt: null, startNotBefore: null },
+      queue: {
+        queued: 0,
+        dispatching: 0,
+        lookingUp: 0,
+        oldestWaitSeconds: 0,
+        expectedDrainAt: null,
+        startNotBefore: null,
+      },
     });
   });
 
@@ -126,6 +133,34 @@ describe('GET /v1/quota while nobody knows how long a hold lasts', () => {
       runbook: 'docs/runbook.md#endpointunusable',
     });
     assert.deepEqual([queue['expectedDrainAt'], queue['startNotBefore']], [null, iso(untilMs)]);
+  });
+});
+
+describe('GET /v1/quota while a lost answer is looked up', () => {
+  const intake = useIntake(useEmbeddedRedis());
+  const counts = async () => {
+    const { queue } = (await intake.get('/v1/quota').expect(200)).body as Quota;
+    return [queue['queued'], queue['dispatching'], queue['lookingUp']];
+  };
+
+  it('tells its requests from those that are being called, counts each once, and so do the metrics', async () => {
+    for (const number of [1, 1, 2, 3]) await intake.post('/v1/investigations', item(number)).expect(202);
+    const lost = await beginCall(intake, machineId(1));
+    await beginCall(intake, machineId(2));
+    assert.deepEqual(await counts(), [1, 3, 0]);
+    await loseAnswer(intake, lost);
+    assert.deepEqual(await counts(), [1, 1, 2]);
+    await intake.post('/v1/investigations', item(1)).expect(202);
+    assert.deepEqual(await counts(), [1, 1, 3]);
+    const inMetrics = async () => {
+      const { text } = await intake.anonymously().get('/metrics');
+      const of = (status: string) =>
+        Number(new RegExp(`^diq_requests\\{status="${status}"\\} (\\d+)$`, 'm').exec(text)?.[1]);
+      return [of('queued'), of('dispatching'), of('looking_up')].join();
+    };
+    await waitFor(async () => (await inMetrics()) === '1,1,3', { what: 'the metrics' });
+    await endCall(intake, lost, { status: 'started', investigationId: '7', attempts: 1 });
+    assert.deepEqual(await counts(), [1, 1, 0]);
   });
 });
 

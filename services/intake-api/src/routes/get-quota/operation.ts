@@ -55,8 +55,14 @@ const quota = z
     }),
     slots: z.array(slot).describe('Those in use.'),
     queue: z.strictObject({
-      queued: z.int().nonnegative(),
-      dispatching: z.int().nonnegative(),
+      queued: z.int().nonnegative().describe('Requests that wait for their call.'),
+      dispatching: z.int().nonnegative().describe('Requests whose call is under way.'),
+      lookingUp: z
+        .int()
+        .nonnegative()
+        .describe(
+          'Requests whose call was made and whose lost answer is being looked up in Defender. Their status is `dispatching` too; they are not counted there.',
+        ),
       oldestWaitSeconds: z.number().nonnegative(),
       expectedDrainAt: time
         .nullable()

@@ -159,7 +159,7 @@ function requestView(request) {
   ];
   return html`
     <li>
-      <p><span class="badge ${request.status}">${request.status}</span></p>
+      <p>${statusView(request)}</p>
       <dl>
         ${facts.map(([name, value]) =>
           value === undefined || value === null || value === ''
@@ -172,6 +172,17 @@ function requestView(request) {
       </dl>
     </li>
   `;
+}
+
+/**
+ * An error beside an open request is the reason for which its answer is looked up in Defender.
+ *
+ * @param {Request} request
+ */
+function statusView({ status, error }) {
+  return status === 'dispatching' && error
+    ? html`<span class="badge unknown">being looked up</span>`
+    : html`<span class="badge ${status}">${status === 'dispatching' ? 'being called' : status}</span>`;
 }
 
 /** @param {string | undefined} iso */

@@ -118,7 +118,11 @@ function queueView(state, nowMs) {
     <dl>
       <div>
         <dt>Being called</dt>
-        <dd id="dispatching">${queue.dispatching}</dd>
+        <dd id="dispatching">${queue.dispatching.toLocaleString('en')}</dd>
+      </div>
+      <div>
+        <dt>Being looked up: answer lost</dt>
+        <dd id="looking-up">${queue.lookingUp.toLocaleString('en')}</dd>
       </div>
       <div>
         <dt>Oldest wait</dt>
