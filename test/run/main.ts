@@ -1,0 +1,30 @@
+// npm test: all groups of tests (`tests:*` in package.json) side by side. What they write is shown as it comes, so that
+// of a run that is stopped all is seen too; the last lines name every test that failed.
+import { createInterface } from 'node:readline';
+import { PassThrough } from 'node:stream';
+import { concurrently } from 'concurrently';
+import type { Command } from 'concurrently';
+
+const { result, commands } = concurrently(['npm:tests:*'], { prefix: 'name', group: false });
+const groups = commands.map((command) => ({ name: command.name, verdicts: verdictsIn(command) }));
+// Rejected with the same when a group failed.
+const ends = await result.catch((failed: Awaited<typeof result>) => failed);
+
+console.log('');
+for (const { name, verdicts } of groups) {
+  const exitCode = ends.find(({ command }) => command.name === name)?.exitCode ?? 'not started';
+  if (exitCode !== 0) process.exitCode = 1;
+  console.log(`${name}: ${exitCode === 0 ? 'passed' : `did not pass (${exitCode})`}`);
+  for (const verdict of verdicts) console.log(`  ${verdict}`);
+}
+
+/** The lines by which `reporter.mjs` tells of a test that failed or was stopped, as they come. */
+function verdictsIn({ stdout }: Command): readonly string[] {
+  const verdicts: string[] = [];
+  const input = new PassThrough();
+  stdout.subscribe((chunk) => input.write(chunk));
+  createInterface({ input }).on('line', (line) => {
+    if (/^(FAILED|STOPPED) /.test(line)) verdicts.push(line);
+  });
+  return verdicts;
+}
