@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import swc from '@swc/wasm-typescript';
+import { strip } from './stripped-code.mjs';
 
 /**
  * Loads TypeScript by taking its types away, and keeps nothing of it: a cache in a folder that other users of the machine can
@@ -11,6 +11,9 @@ import swc from '@swc/wasm-typescript';
 export async function load(url, context, nextLoad) {
   if (!url.endsWith('.ts')) return nextLoad(url, context);
   const filename = fileURLToPath(url);
-  const { code } = await swc.transform(await readFile(filename, 'utf8'), { mode: 'strip-only', filename });
-  return { format: 'module', source: code, shortCircuit: true };
+  return {
+    format: 'module',
+    source: await strip(await readFile(filename, 'utf8'), filename),
+    shortCircuit: true,
+  };
 }

@@ -1,10 +1,14 @@
 // npm test: all groups of tests (`tests:*` in package.json) side by side. What they write is shown as it comes, so that
 // of a run that is stopped all is seen too; the last lines name every test that failed.
+import { readdirSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { PassThrough } from 'node:stream';
+import { fileURLToPath } from 'node:url';
 import { concurrently } from 'concurrently';
 import type { Command } from 'concurrently';
+import { keepStripped } from '../../shared/runtime/stripped-code.mjs';
 
+await keepStripped(['services', 'shared', 'test'].flatMap(typescriptIn));
 const { result, commands } = concurrently(['npm:tests:*'], { prefix: 'name', group: false });
 const groups = commands.map((command) => ({ name: command.name, verdicts: verdictsIn(command) }));
 // Rejected with the same when a group failed.
@@ -16,6 +20,14 @@ for (const { name, verdicts } of groups) {
   if (exitCode !== 0) process.exitCode = 1;
   console.log(`${name}: ${exitCode === 0 ? 'passed' : `did not pass (${exitCode})`}`);
   for (const verdict of verdicts) console.log(`  ${verdict}`);
+}
+
+/** All TypeScript in a folder of the repository. */
+function typescriptIn(folder: string): string[] {
+  const root = fileURLToPath(new URL(`../../${folder}/`, import.meta.url));
+  return readdirSync(root, { encoding: 'utf8', recursive: true })
+    .filter((path) => path.endsWith('.ts') && !path.includes('node_modules'))
+    .map((path) => root + path);
 }
 
 /** The lines by which `reporter.mjs` tells of a test that failed or was stopped, as they come. */

@@ -15,10 +15,10 @@ export default class Reporter extends Mocha.reporters.Spec {
     runner.on(EVENT_TEST_END, () => (current = undefined));
     runner.on(EVENT_TEST_FAIL, (test, error) => {
       const [reason = ''] = String(error?.message ?? error).split('\n');
-      console.log(`FAILED ${nameOf(test)}: ${reason}`);
+      Mocha.reporters.Base.consoleLog(`FAILED ${nameOf(test)}: ${reason}`);
     });
     process.once('SIGTERM', () => {
-      console.log(`STOPPED ${current ? `in ${nameOf(current)}` : 'between two tests'}`);
+      Mocha.reporters.Base.consoleLog(`STOPPED ${current ? `in ${nameOf(current)}` : 'between two tests'}`);
       process.kill(process.pid, 'SIGTERM');
     });
   }
