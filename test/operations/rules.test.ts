@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { metricsInAlerts, readRules } from './support/queries.ts';
@@ -9,6 +10,8 @@ import { shortened } from './support/shortened-rules.ts';
 
 const run = promisify(execFile);
 const cwd = fileURLToPath(new URL('../../deploy/prometheus/', import.meta.url));
+
+const testFiles = ['alerts.test.yml', 'alerts-over-hours.test.yml'];
 
 describe("Prometheus' rules", function () {
   this.timeout(60_000);
@@ -25,14 +28,16 @@ describe("Prometheus' rules", function () {
     });
 
     it('fire when they should and are silent when they should', async () => {
-      await run('promtool', ['test', 'rules', 'alerts.test.yml'], { cwd });
+      await run('promtool', ['test', 'rules', ...testFiles], { cwd });
     });
   });
 
   it('are each shown to fire and to be silent', async () => {
-    const tests = await readFile(new URL('../../deploy/prometheus/alerts.test.yml', import.meta.url), 'utf8');
+    const texts = await Promise.all(testFiles.map((name) => readFile(join(cwd, name), 'utf8')));
     for (const { alert } of await readRules('alerts.yml')) {
-      const ofAlert = tests.split('\n  - name: ').filter((text) => text.includes(`alertname: ${alert}\n`));
+      const ofAlert = texts
+        .flatMap((text) => text.split('\n  - name: '))
+        .filter((text) => text.includes(`alertname: ${alert}\n`));
       const silent = ofAlert.filter((text) => text.includes('exp_alerts: []'));
       assert.ok(silent.length > 0 && ofAlert.length > silent.length, alert);
     }
