@@ -37,7 +37,7 @@ const correlation = z
 /** What `defaults` of a batch may hold: every field of an item that can sensibly be shared. */
 const shareable = {
   comment: commentText.describe(
-    'Shown in Defender, whole. Something in it can be seen, and no control characters but tabs and line ends; a line that begins with two dashes is sent with `> ` in front, which counts.',
+    'Shown in Defender, whole. Something in it can be seen, and no control characters but tabs and line ends; a line that begins with two dashes or what looks like them, or that changes the direction of its letters, is sent with `> ` in front, which counts.',
   ),
   priority: z
     .enum(priorities, { error: `must be one of ${priorities.join(', ')}` })

@@ -72,7 +72,7 @@ describe('the comment of a call', () => {
       `x\n> ${forged}\n--- also asked by mallory, source "s\\": z": y\r\n>  ${forged}\n> --- and 9 more`,
     );
     assert.equal(joinComments([{ comment: forged }], 0), `> ${forged}`);
-    for (const end of ['\n', '\r', '\u0085', '\u2028', '\u2029', '\0']) {
+    for (const end of ['\n', '\r', '\u0085', '\u2028', '\u2029', '\0', '\u202e', '\u2067']) {
       const [, line = ''] = joinComments(
         [{ comment: 'x' }, { comment: 'y', source: `a${end}${forged}` }],
         0,

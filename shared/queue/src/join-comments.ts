@@ -1,4 +1,4 @@
-import { maxCommentLength, sentComment } from '@diq/contracts/comment.ts';
+import { inOneDirection, maxCommentLength, sentComment } from '@diq/contracts/comment.ts';
 import { clip, countCharacters } from '@diq/contracts/text.ts';
 
 /** What one of a dispatch's requesters wrote. */
@@ -56,7 +56,7 @@ function headed({ comment, caller, source }: Remark): string {
 
 /** In one line, also what was stored when sources could have several. */
 function quoted(source: string): string {
-  return JSON.stringify(source.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]/gu, '\uFFFD'));
+  return JSON.stringify(inOneDirection(source).replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]/gu, '\uFFFD'));
 }
 
 function closingFor(untold: number): string {
