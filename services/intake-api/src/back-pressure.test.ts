@@ -172,6 +172,10 @@ describe('the calls that start within a time', () => {
     }
   });
 
+  it('are as many while no worker is alive: what is accepted waits for one', () => {
+    assert.equal(startsWithin({ ...view, workers: { alive: 0 } }, 30_000, 1_000), 3);
+  });
+
   it('are none while a hold is on that ends later', () => {
     const held = { ...view, hold: { reason: 'throttled', untilMs: 1_100_000 }, holdsOn: ['throttled'] };
     assert.equal(startsWithin(held, 90_000, 1_000), 0);

@@ -94,8 +94,10 @@ describe('the guard of the memory of Redis', () => {
       maxBacklog,
       logger,
     });
-  const telling = (used: number, max: number) => async () =>
-    `# Memory\r\nused_memory:${used}\r\nmaxmemory:${max}\r\nmem_not_counted_for_evict:0\r\n`;
+  const telling =
+    (used: number, max: number, buffers = 0) =>
+    async () =>
+      `# Memory\r\nused_memory:${used}\r\nmaxmemory:${max}\r\nmem_not_counted_for_evict:${buffers}\r\n`;
   beforeEach(() => {
     lines = [];
   });
@@ -108,6 +110,14 @@ describe('the guard of the memory of Redis', () => {
     guard.admit(3 * mebibyte);
     await guard.refresh();
     guard.admit(6 * mebibyte);
+  });
+
+  it('leaves out what Redis does not hold against maxmemory itself', async () => {
+    const guard = guardOf(telling(90 * mebibyte, 100 * mebibyte, 30 * mebibyte));
+    await guard.refresh();
+    assert.equal(guard.usedShare(), 0.6);
+    guard.admit(19 * mebibyte);
+    assert.throws(() => guard.admit(2 * mebibyte), ProblemError);
   });
 
   it('refuses nothing where there is no maxmemory, or none is told, and says the latter once', async () => {

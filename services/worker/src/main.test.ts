@@ -3,6 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { keySpace } from '@diq/contracts/key-space.ts';
+import { createLedger } from '@diq/quota/ledger.ts';
 import { findFreePort } from '@diq/runtime/free-port.ts';
 import { requireRedisServer, startRedisServer, type RedisServer } from '@diq/testing/redis-process.ts';
 import { flood } from '@diq/testing/flood.ts';
@@ -98,6 +101,19 @@ describe('the worker as a process', () => {
       await waitFor(() => ended() === 15, { what: 'a line for each connection' });
       assert.equal(await live(), 200);
       assert.equal((await worker.stop()).code, 0);
+    });
+
+    it('is seen to be gone as soon as it was stopped, not only once it is missed', async () => {
+      const client = new Redis(redis.url);
+      const space = keySpace({ tenantId: identity.AZURE_TENANT_ID, operation: 'initiateInvestigation' });
+      const quota = { limit: 5, windowMs: 3_600_000, callTimeoutMs: 30_000 };
+      const ledger = createLedger(client, space, quota);
+      const alive = async () => (await ledger.look()).workers?.alive;
+      const worker = await start();
+      await waitFor(async () => (await alive()) === 1, { what: 'the worker to be seen' });
+      assert.equal((await worker.stop()).code, 0);
+      assert.equal(await alive(), 0);
+      client.disconnect();
     });
 
     it('ends in order and within the time of a supervisor while Redis hangs, with one line about it', async () => {

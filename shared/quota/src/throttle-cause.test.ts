@@ -9,7 +9,7 @@ const windowMs = 100;
 const t = 1_000_000;
 const memoryWindows = 24;
 
-describe('the cause of a 429 that does not state the quota', () => {
+describe('the cause of a 429', () => {
   const redis = useEmbeddedRedis();
   let at: Awaited<ReturnType<typeof ledgerAt>>;
   let calls = 0;
@@ -20,8 +20,8 @@ describe('the cause of a 429 that does not state the quota', () => {
   });
 
   /** One call that is answered a millisecond later. @returns the cause of a 429 */
-  async function call(atMs: number, outcome: 'started' | 'throttled'): Promise<unknown> {
-    return answer(atMs + 1, await begin(atMs), outcome);
+  async function call(atMs: number, outcome: 'started' | 'throttled', stated = ''): Promise<unknown> {
+    return answer(atMs + 1, await begin(atMs), outcome, stated);
   }
   async function begin(atMs: number): Promise<string> {
     calls += 1;
@@ -30,8 +30,13 @@ describe('the cause of a 429 that does not state the quota', () => {
     assert.equal(granted, 'granted');
     return id;
   }
-  async function answer(atMs: number, id: string, outcome: 'started' | 'throttled'): Promise<unknown> {
-    const reply = await at(atMs, 'record-answer', id, outcome, '{}', 0, '', '{}', '');
+  async function answer(
+    atMs: number,
+    id: string,
+    outcome: 'started' | 'throttled',
+    stated = '',
+  ): Promise<unknown> {
+    const reply = await at(atMs, 'record-answer', id, outcome, '{}', 0, '', '{}', stated);
     return reply[7];
   }
   /** Three calls within one window were taken. The last answer is 21 ms behind `t`. */
@@ -73,6 +78,18 @@ describe('the cause of a 429 that does not state the quota', () => {
   it('is unclear where there are more than Defender once took, but fewer than the limit', async () => {
     await proveThree();
     assert.equal(await call(t + 30, 'throttled'), 'unclear');
+  });
+
+  it('is our own use as soon as as many calls were taken before as the answer states, and external before', async () => {
+    for (const [quota, cause] of [
+      [3, 'own'],
+      [4, 'external'],
+    ] as const) {
+      await redis.flush();
+      at = await ledgerAt(redis.client, 5);
+      await proveThree();
+      assert.equal(await call(t + 30, 'throttled', `${quota}/${windowMs}`), cause);
+    }
   });
 
   it('is judged by what Defender once took for 24 windows, and not a millisecond longer', async () => {

@@ -95,15 +95,16 @@ describe('connections of a server', () => {
       assert.deepEqual(warnings, []);
     });
 
-    for (const [what, headers] of [
-      ['plain ones', ''],
-      ['such as wait for 100 (Continue)', 'Expect: 100-continue\r\n'],
-      ['such as expect what is not known', 'Expect: the-unexpected\r\n'],
-    ]) {
+    for (const [what, headers, count] of [
+      ['plain ones', '', 18],
+      ['many plain ones', '', 1_000],
+      ['such as wait for 100 (Continue)', 'Expect: 100-continue\r\n', 1_000],
+      ['such as expect what is not known', 'Expect: the-unexpected\r\n', 1_000],
+    ] as const) {
       it(`end at the 18th, and no further one reaches the app: ${what}`, async () => {
         const { app, arrived, until } = recorder();
         await serve(app);
-        await readAll(await open(get('/', headers).repeat(1_000)));
+        await readAll(await open(get('/', headers).repeat(count)));
         await until(() => arrived[0]?.closes === 1);
         // Too late to be sent: whatever the app still does with it, none of the others follows.
         arrived[0]?.response.end('x');

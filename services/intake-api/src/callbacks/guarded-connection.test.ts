@@ -3,8 +3,10 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { TLSSocket } from 'node:tls';
 import { generate } from 'selfsigned';
+import { waitFor } from '@diq/testing/wait-for.ts';
 import type { ResolveName } from '@diq/runtime/name-resolver.ts';
 import { AddressRefusedError, createGuardedConnector } from './guarded-connection.ts';
 import type { GuardedConnectionOptions } from './guarded-connection.ts';
@@ -55,6 +57,23 @@ describe('a guarded connection', () => {
     open.push(socket);
     if (!socket.closed) await once(socket, 'close');
     assert.equal(socket.bytesRead, 0);
+  });
+
+  it('leaves nothing behind that looks at it once it is closed', async () => {
+    const server = createServer((socket) => socket.on('error', () => undefined)).listen(0, '127.0.0.1');
+    open.push(server);
+    await once(server, 'listening');
+    const connect = connectorOf({});
+    const socket = await connect({ protocol: 'http:', port: (server.address() as AddressInfo).port });
+    let looks = 0;
+    Object.defineProperty(socket, 'bytesRead', { get: () => (looks += 1) });
+    await waitFor(() => looks > 0, { what: 'a look' });
+    socket.destroy();
+    await once(socket, 'close');
+    looks = 0;
+    // Other timers of the same length, begun later: that of the socket would have come before them, twice.
+    for (let i = 0; i < 2; i += 1) await delay(50);
+    assert.equal(looks, 0);
   });
 
   it('begins with a handshake of its own: no session of an earlier one is taken up', async () => {

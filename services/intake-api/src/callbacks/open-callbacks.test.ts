@@ -263,6 +263,15 @@ describe('callbacks', () => {
     await fast.close();
   });
 
+  it('to a host that gets few in a time are all made, however many wait for their turn', async () => {
+    await open(undefined, { settings: { maxPerMinute: 2 }, timing: { rateWindowMs: 100, busyMs: 10 } });
+    // More than there are slots for attempts at one host.
+    const ids = [];
+    for (let n = 0; n < 16; n += 1) ids.push(await world.endRequest({ callbackUrl: receiver.url() }));
+    for (const id of ids) await untilState(id, 'delivered');
+    assert.equal(receiver.arrivals.length, ids.length);
+  });
+
   it('that cannot be read are kept for a process that can, and logged', async () => {
     await open();
     const queue = createCallbackQueue(world.store.redis, 'test:{queue}', () => undefined);

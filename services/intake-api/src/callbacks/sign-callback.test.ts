@@ -6,12 +6,13 @@ import { createSignCallback, secretOfReceiver, signMessage } from './sign-callba
 const secretOf = (text: string) => `whsec_${Buffer.from(text).toString('base64')}`;
 const [older, newer] = [secretOf('the older key of 24 bytes'), secretOf('the newer key of 24 bytes')];
 const hosts = allowedHosts().parse(
-  'soar.example, soar.example:8443, hooks.example/services/T1/, hooks.example/services/T2/, *.corp.example',
+  'soar.example, soar.example/team/, soar.example:8443, hooks.example/services/T1/, hooks.example/services/T2/, *.corp.example',
 );
 /** Signed anew for each test: receivers refuse what is older than some minutes. */
 let message: { id: string; atMs: number; body: string };
 const [one, ...others] = [
   'https://soar.example/hook',
+  'https://soar.example/team/x',
   'https://soar.example:8443/hook',
   'https://hooks.example/services/T1/x',
   'https://hooks.example/services/T2/x',
@@ -48,7 +49,7 @@ describe('the signature of a callback', () => {
     assert.throws(() => new Webhook(secretOfReceiver(another, 'soar.example')).verify(message.body, headers));
   });
 
-  it('of one receiver is none for another: host, port and path that is listed tell them apart', () => {
+  it('of one receiver is none for another: host, port and the longest path that is listed tell them apart', () => {
     const sign = createSignCallback({ secrets: [older], allowedHosts: hosts });
     const verifier = new Webhook(secretOfReceiver(older, 'soar.example'));
     verifier.verify(message.body, { ...sign(one!, message) });
