@@ -145,6 +145,21 @@ describe('connections of a server', () => {
       assert.equal(arrived.length, 1);
     });
 
+    it('take none that is read after an answer which ended the connection', async () => {
+      const { app, arrived } = recorder();
+      await serve((request, response) => {
+        app(request, response);
+        response.setHeader('Connection', 'close').end('x');
+      });
+      // Node reads 64 KiB at a time: the answer is out, and the connection ended, when it reads those behind the body.
+      const body = 'b'.repeat(65_536);
+      const post = `POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+      const socket = await open(post + get().repeat(3));
+      await readAll(socket);
+      await server?.close();
+      assert.equal(arrived.length, 1);
+    });
+
     it('answer the one under way when the server closes, and tell the client to send the others elsewhere', async () => {
       const { app, arrived, until } = recorder();
       await serve(app, { closeGraceMs: neverMs });
@@ -156,6 +171,41 @@ describe('connections of a server', () => {
       assert.match(await answers, /^HTTP\/1\.1 200 OK\r\nConnection: close\r\n/);
       assert.equal(arrived.length, 1);
     });
+
+    it('are told to be sent elsewhere by the answer behind one that had begun when the server closed', async () => {
+      const { app, arrived, until } = recorder();
+      await serve(
+        (request, response) => {
+          app(request, response);
+          if (request.url === '/begun') response.write('first');
+          else response.end('second');
+        },
+        { closeGraceMs: neverMs },
+      );
+      const answers = readAll(await open(get('/begun') + get().repeat(2)));
+      await until(() => arrived.length === 1);
+      const closed = server?.close();
+      arrived[0]?.response.end();
+      await closed;
+      const heads = (await answers).match(/HTTP[^]+?(?=\r\n\r\n)/g) ?? [];
+      assert.deepEqual(
+        heads.map((head) => /^connection: (.*)$/im.exec(head)?.[1]),
+        ['keep-alive', 'close'],
+      );
+      assert.equal(arrived.length, 2);
+    });
+  });
+
+  it('end behind an answer that had begun when the server closed', async () => {
+    const { app, arrived, until } = recorder();
+    await serve(app, { closeGraceMs: neverMs });
+    const answer = readAll(await open(get()));
+    await until(() => arrived.length === 1);
+    arrived[0]?.response.write('x');
+    const closed = server?.close();
+    arrived[0]?.response.end();
+    await closed;
+    assert.match(await answer, /Connection: keep-alive/);
   });
 
   it('go on as they are when another protocol is asked for', async () => {
