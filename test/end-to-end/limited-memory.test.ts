@@ -70,6 +70,7 @@ async function submitUntilTaken(port: number, apiKey: string, body: Buffer): Pro
       return refusals;
     }
     assert.deepEqual([response.status, answer.code], [503, 'intake_busy']);
+    // As a client does that heeds it: that this is long enough is what is tested here.
     await delay(Number(response.headers.get('retry-after')) * 1_000);
   }
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { once, EventEmitter } from 'node:events';
+import { mock } from 'node:test';
 import { idleSecondsBetween, startStatePoll } from './state-poll.ts';
 import type { QueueState } from './queue-state.ts';
 
@@ -60,6 +61,8 @@ describe('time with an idle slot', () => {
 });
 
 describe('the poll of queue and quota', () => {
+  afterEach(() => mock.timers.reset());
+
   it('does not count time over a gap in its readings, and tells the gap once at either end', async () => {
     const readings: (QueueState | Error)[] = [
       stateAt(0),
@@ -94,31 +97,38 @@ describe('the poll of queue and quota', () => {
   });
 
   it('takes one reading at a time, and none once it is closed', async () => {
-    let underWay = 0;
-    let most = 0;
-    let taken = 0;
-    const progress = new EventEmitter();
-    const poll = startStatePoll({
-      async readState() {
-        underWay += 1;
-        taken += 1;
-        most = Math.max(most, underWay);
+    const intervalMs = 1_000;
+    mock.timers.enable({ apis: ['setTimeout'] });
+    for (const isUnderWay of [true, false]) {
+      let taken = 0;
+      let finish!: (state: QueueState) => void;
+      const poll = startStatePoll({
+        readState: () => {
+          taken += 1;
+          return new Promise((resolve) => (finish = resolve));
+        },
+        metrics: { showState: () => {}, addSlotIdleSeconds: () => {} },
+        intervalMs,
+        onFailure: () => {},
+        onRecovery: () => {},
+      });
+      mock.timers.tick(10 * intervalMs);
+      assert.equal(taken, 1, 'while it is under way');
+      finish(stateAt(1));
+      await new Promise(setImmediate);
+      mock.timers.tick(intervalMs - 1);
+      assert.equal(taken, 1, 'before the interval is over');
+      mock.timers.tick(1);
+      assert.equal(taken, 2);
+      if (!isUnderWay) {
+        finish(stateAt(2));
         await new Promise(setImmediate);
-        underWay -= 1;
-        if (taken === 5) progress.emit('fifth');
-        return stateAt(taken);
-      },
-      metrics: { showState: () => {}, addSlotIdleSeconds: () => {} },
-      intervalMs: 0,
-      onFailure: () => {},
-      onRecovery: () => {},
-    });
-    await once(progress, 'fifth');
-    await poll.close();
-    const takenAtClose = taken;
-    // A timer left running would fire before one that is set after it.
-    await new Promise((resolve) => setTimeout(resolve, 1));
-    assert.equal(most, 1);
-    assert.equal(taken, takenAtClose);
+      }
+      const closing = poll.close();
+      finish(stateAt(2));
+      await closing;
+      mock.timers.tick(10 * intervalMs);
+      assert.equal(taken, 2, 'once it is closed');
+    }
   });
 });

@@ -97,6 +97,7 @@ describe('a call that is refused', () => {
       suite.defender.answer = (call) => {
         underWay += 1;
         most = Math.max(most, underWay);
+        // Time in which another call would be seen, were there one; a signal for none there is not.
         setTimeout(() => {
           underWay -= 1;
           answer(call);

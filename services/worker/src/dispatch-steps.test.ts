@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Histogram } from 'prom-client';
+import { redisNowMs, untilRedisIsPast } from '@diq/testing/redis-clock.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { findFreePort } from '@diq/runtime/free-port.ts';
@@ -32,11 +33,13 @@ describe('a dispatch on real ledger, store and sockets', () => {
     });
 
     it('counts its permit from the answer, not from the call', async () => {
-      const { worker } = await suite.serveOne((call) => void setTimeout(() => answerStarted(call), 50));
+      const { redis } = suite.bench;
+      const pass50Ms = async () => untilRedisIsPast(redis, (await redisNowMs(redis)) + 50);
+      const { worker } = await suite.serveOne((call) => void pass50Ms().then(() => answerStarted(call)));
       const { slotsInUse } = await worker.ledger.look();
       const { freeAtMs, call } = slotsInUse[0]!;
       assert.equal(freeAtMs, call!.answeredAt! + testWindowMs);
-      assert.ok(call!.answeredAt! - call!.spentAt >= 49);
+      assert.ok(call!.answeredAt! - call!.spentAt >= 50);
     });
 
     it('observes waiting, lag and the length of the call', async () => {

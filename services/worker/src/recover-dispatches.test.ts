@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { redisNowMs, untilRedisIsPast } from '@diq/testing/redis-clock.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { consequenceOf } from './consequence.ts';
@@ -28,13 +29,27 @@ describe('what a dead worker left behind', () => {
       sendBy: worker.steps.startSendDeadline(),
     };
     assert.equal((await worker.steps.spend(call.callId, dispatch)).kind, 'granted');
-    return { ...accepted, call };
+    return { ...accepted, call, endsAtMs: await endsAtMs() };
   }
 
   async function begunBy(worker: TestWorker) {
     const spent = await spentBy(worker);
     assert.equal(await worker.steps.begin(spent.call), true);
-    return spent;
+    return { ...spent, endsAtMs: await endsAtMs() };
+  }
+
+  /** By then a call that was spent or begun just now is over for the ledger too. */
+  async function endsAtMs(): Promise<number> {
+    return (await redisNowMs(suite.bench.redis)) + timeouts.permitTimeoutMs;
+  }
+
+  /** Past the end of what the worker may do, and of what the ledger allows it, which begins a moment later. */
+  async function pastDeadline(left: { call: Call; endsAtMs: number }): Promise<void> {
+    await waitFor(() => !left.call.sendBy.mayStillSend(), {
+      what: 'the deadline of the call',
+      intervalMs: 10,
+    });
+    await untilRedisIsPast(suite.bench.redis, left.endsAtMs);
   }
 
   /** The outcome is in the ledger, and the dispatch does not know it: it cannot be found while that is recorded. */
@@ -292,10 +307,4 @@ describe('what a dead worker left behind', () => {
 
 function recovery(worker: TestWorker): Promise<number> {
   return waitFor(() => worker.recover(), { what: 'something to recover', intervalMs: 10 });
-}
-
-/** Past the end of what the worker may do, and of what the ledger allows it, which begins a moment later. */
-async function pastDeadline({ call }: { call: Call }): Promise<void> {
-  await waitFor(() => !call.sendBy.mayStillSend(), { what: 'the deadline of the call', intervalMs: 10 });
-  await new Promise((resolve) => setTimeout(resolve, 50));
 }

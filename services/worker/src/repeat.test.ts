@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
+import { mock } from 'node:test';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { repeat } from './repeat.ts';
 
+const pauseMs = 3_600_000;
 const fails = (error: unknown) => assert.fail(String(error));
 
 describe('repeat', () => {
+  afterEach(() => mock.timers.reset());
+
   it('does it at once, and again after each pause', async () => {
     let times = 0;
     const end = repeat(1, async () => (times += 1), fails);
@@ -43,28 +47,31 @@ describe('repeat', () => {
   });
 
   it('ends when the time under way is over, and starts none after it', async () => {
+    mock.timers.enable({ apis: ['setTimeout'] });
     let finish!: () => void;
     let times = 0;
     const act = () => {
       times += 1;
       return new Promise<void>((resolve) => (finish = resolve));
     };
-    const end = repeat(0, act, fails);
+    const end = repeat(pauseMs, act, fails);
     let hasEnded = false;
     const ending = end().then(() => (hasEnded = true));
     await new Promise(setImmediate);
     assert.equal(hasEnded, false);
     finish();
     await ending;
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    mock.timers.tick(pauseMs);
     assert.equal(times, 1);
   });
 
   it('ends at once out of a pause', async () => {
     let times = 0;
-    const end = repeat(3_600_000, async () => (times += 1), fails);
+    mock.timers.enable({ apis: ['setTimeout'] });
+    const end = repeat(pauseMs, async () => (times += 1), fails);
     await new Promise(setImmediate);
     await end();
+    mock.timers.tick(pauseMs);
     assert.equal(times, 1);
   });
 });

@@ -52,6 +52,7 @@ describe("the cause of a 429 by Defender's own rules", function () {
       it('is external for each, also while the limit is lowered and all its slots are in use', async () => {
         const worker = await suite.openWorker({ ...simulator.workerOptions, limit, windowMs: shortMs });
         let calls = 0;
+        // Real time is what is tested here: the windows of two processes, by clocks of their own, pass over the calls.
         for (let throttled = 0; throttled < 5; await delay(shortMs / 10)) {
           if (freeSlots(await worker.ledger.look()) === 0) continue;
           // What waits for as long as Defender says would not be scattered; what it lowered the limit to stays.

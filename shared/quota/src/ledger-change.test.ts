@@ -77,7 +77,7 @@ describe('ledger on the wire, while settings change', function () {
   });
 });
 
-/** Calls as often as it may, for as long as it lives. */
+/** Calls as often as it may, for as long as it lives. Real time is what is tested here: windows pass on the wire. */
 async function work(
   connection: Redis,
   keySpace: string,

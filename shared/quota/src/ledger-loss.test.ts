@@ -60,7 +60,10 @@ describe('ledger on the wire, when Redis loses its memory', function () {
   });
 });
 
-/** Calls as often as it may; dies without a word, its last call perhaps under way. */
+/**
+ * Calls as often as it may; dies without a word, its last call perhaps under way. Real time is what is tested here: Redis is
+ * emptied at any moment of a window that passes on the wire.
+ */
 async function work(
   connection: Redis,
   space: string,

@@ -86,7 +86,11 @@ describe('ledger on the wire', function () {
   });
 });
 
-/** @returns the times of all arrivals, in microseconds */
+/**
+ * Real time is what is tested here: windows pass on the wire while calls think, travel and are answered.
+ *
+ * @returns the times of all arrivals, in microseconds
+ */
 async function play(
   { limit, windowMs, callTimeoutMs, clients }: Scenario,
   own: Redis[],

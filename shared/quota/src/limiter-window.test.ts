@@ -89,6 +89,7 @@ describe('limiter and ledger together, on the wire', function () {
         await ledger.giveBack(callId);
         return permit.release();
       }
+      // Real time is what is tested here, as in ledger-window.test.ts.
       await delay(travelMs);
       const arrivedAt = await arrive(connection, reply.spentAtMs + settings.callTimeoutMs);
       if (arrivedAt !== undefined) arrivals.push(arrivedAt);

@@ -249,6 +249,7 @@ describe('connections of a server', () => {
         socket.resume();
         while (read < before + 1_000_000 && read < large.length) await once(socket, 'data');
         socket.pause();
+        // Real time is what is tested here: that of a client which takes longer over the answer than it may be silent.
         await delay(100);
       }
       socket.resume();

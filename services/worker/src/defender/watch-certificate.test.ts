@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
+import { EventEmitter, once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { waitFor } from '@diq/testing/wait-for.ts';
-import { captureLog } from '../test-support/capture-log.ts';
+import { mock } from 'node:test';
 import { credentialFaults } from './check-credential.ts';
 import { makeCertificate } from './test-support/certificate.ts';
 import { watchCertificate } from './watch-certificate.ts';
@@ -18,7 +18,10 @@ describe('the certificate for Entra ID', () => {
     folder = await mkdtemp(join(tmpdir(), 'diq-certificate-'));
     path = join(folder, 'certificate.pem');
   });
-  afterEach(() => rm(folder, { recursive: true }));
+  afterEach(async () => {
+    mock.timers.reset();
+    await rm(folder, { recursive: true });
+  });
 
   const write = async (from: Date, to: Date) => {
     const { key, cert } = await makeCertificate('worker', { from, to });
@@ -53,23 +56,27 @@ describe('the certificate for Entra ID', () => {
     assert.deepEqual(await faults('federated'), []);
   });
 
-  it('is warned of a month before it expires, and no more once it was replaced', async () => {
-    const { logger, lines } = captureLog();
+  it('is warned of each day from a month before it expires, and no more once it was replaced', async () => {
+    const warnings: object[] = [];
+    const progress = new EventEmitter();
+    const warn = (fields: object) => {
+      warnings.push(fields);
+      progress.emit('warned');
+    };
     await write(inDays(-1), inDays(29.5));
-    const stop = watchCertificate({ kind: 'certificate', path }, logger, 20);
-    await waitFor(() => lines.length > 1, { what: 'two warnings' });
+    mock.timers.enable({ apis: ['setTimeout'] });
+    const stop = watchCertificate({ kind: 'certificate', path }, { warn });
+    await once(progress, 'warned');
+    await new Promise(setImmediate);
+    mock.timers.tick(dayMs);
+    await once(progress, 'warned');
+    await new Promise(setImmediate);
     await write(inDays(-1), inDays(365));
-    await waitFor(
-      async () => {
-        const before = lines.length;
-        await new Promise((resolve) => setTimeout(resolve, 60));
-        return lines.length === before;
-      },
-      { what: 'the end of the warnings' },
-    );
+    mock.timers.tick(dayMs);
+    // Waits for the look that is under way.
     await stop();
-    const told = JSON.parse(lines[0] ?? '') as Record<string, unknown>;
-    assert.deepEqual([told['level'], told['daysLeft']], ['warn', 29]);
-    assert.match(String(told['expiresAt']), /^\d{4}-\d\d-\d\dT/);
+    const [first, second, ...others] = warnings as { daysLeft: number; expiresAt: string }[];
+    assert.deepEqual([first?.daysLeft, second?.daysLeft, others], [29, 29, []]);
+    assert.match(String(first?.expiresAt), /^\d{4}-\d\d-\d\dT/);
   });
 });
