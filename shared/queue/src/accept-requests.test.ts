@@ -6,15 +6,8 @@ import type { NewRequest } from './accept-chunk.ts';
 import { createRequestIntake } from './accept-requests.ts';
 import { defaultHeadStartMs, defaultOrderRules } from './order.ts';
 import { storeKeys } from './store-keys.ts';
-import {
-  arrivedAtMs,
-  item,
-  keySpace,
-  machine,
-  openTestStore,
-  retentionMs,
-} from './test-support/test-store.ts';
-import type { TestStore } from './test-support/test-store.ts';
+import { arrivedAtMs, item, keySpace, machine, retentionMs } from './test-support/test-store.ts';
+import { useTestStore } from './test-support/use-test-store.ts';
 import type { TicketQueue } from './ticket-queue.ts';
 
 const rules = {
@@ -35,12 +28,7 @@ const noTickets: Partial<TicketQueue> = {
 
 describe('request intake', () => {
   const redis = useEmbeddedRedis();
-  let store: TestStore;
-  beforeEach(async () => {
-    await redis.flush();
-    store = await openTestStore(redis.url);
-  });
-  afterEach(() => store.close());
+  const store = useTestStore(redis);
 
   const acceptOne = (fields: Parameters<typeof item>[0] = {}, nowMs = arrivedAtMs) =>
     store.intake.acceptOne(item(fields), nowMs);

@@ -3,19 +3,14 @@ import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { createBacklogRoom } from './backlog-room.ts';
 import type { Room } from './backlog-room.ts';
 import { freshIds } from './request-ids.ts';
-import { arrivedAtMs, item, keySpace, machine, openTestStore } from './test-support/test-store.ts';
-import type { TestStore } from './test-support/test-store.ts';
+import { arrivedAtMs, item, keySpace, machine } from './test-support/test-store.ts';
+import { useTestStore } from './test-support/use-test-store.ts';
 
 const items = (size: number) => Array.from({ length: size }, (_, i) => item({ machineId: machine(i + 1) }));
 
 describe('room in the backlog', () => {
   const redis = useEmbeddedRedis();
-  let store: TestStore;
-  beforeEach(async () => {
-    await redis.flush();
-    store = await openTestStore(redis.url);
-  });
-  afterEach(() => store.close());
+  const store = useTestStore(redis);
 
   const keep = (
     size: number,

@@ -4,15 +4,9 @@ import { createAcceptChunk } from './accept-chunk.ts';
 import { defaultOrderRules } from './order.ts';
 import { openBatch, sealBatch } from './batch-record.ts';
 import { storeKeys } from './store-keys.ts';
-import {
-  arrivedAtMs,
-  item,
-  keySpace,
-  machine,
-  openTestStore,
-  retentionMs,
-} from './test-support/test-store.ts';
-import type { TestStore } from './test-support/test-store.ts';
+import { arrivedAtMs, item, keySpace, machine, retentionMs } from './test-support/test-store.ts';
+import { useTestStore } from './test-support/use-test-store.ts';
+import type { SuiteStore } from './test-support/use-test-store.ts';
 
 const started = { status: 'started', attempts: 1 } as const;
 const cancelled = { status: 'cancelled', attempts: 0 } as const;
@@ -20,12 +14,7 @@ const keys = storeKeys(keySpace);
 
 describe('batch record', () => {
   const redis = useEmbeddedRedis();
-  let store: TestStore;
-  beforeEach(async () => {
-    await redis.flush();
-    store = await openTestStore(redis.url);
-  });
-  afterEach(() => store.close());
+  const store = useTestStore(redis);
 
   it('is complete with the last of its requests', async () => {
     const { batchId, accepted } = await store.intake.acceptBatch(
@@ -73,7 +62,7 @@ describe('batch record', () => {
   }
 });
 
-async function openUnsealedBatch(store: TestStore): Promise<void> {
+async function openUnsealedBatch(store: SuiteStore): Promise<void> {
   const batch = {
     batchId: 'batch-9',
     nowMs: arrivedAtMs,

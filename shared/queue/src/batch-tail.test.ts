@@ -4,29 +4,19 @@ import { batchTailSize, createBatchTailReader } from './batch-tail.ts';
 import type { BatchTailReader } from './batch-tail.ts';
 import { defaultOrderRules } from './order.ts';
 import { createRequestLevers } from './request-levers.ts';
-import {
-  arrivedAtMs,
-  item,
-  keySpace,
-  machine,
-  openTestStore,
-  retentionMs,
-} from './test-support/test-store.ts';
-import type { TestStore } from './test-support/test-store.ts';
+import { arrivedAtMs, item, keySpace, machine, retentionMs } from './test-support/test-store.ts';
+import { useTestStore } from './test-support/use-test-store.ts';
 
 const hourMs = 3_600_000;
 
 describe('the last place that a batch has in the order', () => {
   const redis = useEmbeddedRedis();
-  let store: TestStore;
+  const store = useTestStore(redis);
   let reader: BatchTailReader;
 
   beforeEach(async () => {
-    store = await openTestStore(redis.url);
-    await store.redis.flushall();
     reader = createBatchTailReader(store.redis, keySpace, store.tickets);
   });
-  afterEach(() => store.close());
 
   /** One item per number; the machine is the number. */
   async function submit(

@@ -3,26 +3,14 @@ import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { createAuditLog } from './audit-log.ts';
 import { createBulkCancel } from './bulk-cancel.ts';
 import type { CancelFilter } from './bulk-cancel.ts';
-import {
-  arrivedAtMs,
-  item,
-  keySpace,
-  machine,
-  openTestStore,
-  retentionMs,
-} from './test-support/test-store.ts';
-import type { TestStore } from './test-support/test-store.ts';
+import { arrivedAtMs, item, keySpace, machine, retentionMs } from './test-support/test-store.ts';
+import { useTestStore } from './test-support/use-test-store.ts';
 
 const anna = { name: 'anna', reason: 'wrong playbook' };
 
 describe('bulk cancel', () => {
   const redis = useEmbeddedRedis();
-  let store: TestStore;
-  before(async () => {
-    store = await openTestStore(redis.url);
-  });
-  beforeEach(() => redis.flush());
-  after(() => store.close());
+  const store = useTestStore(redis);
 
   const audit = () => createAuditLog(store.redis, keySpace, 60_000);
   const cancel = (filter: CancelFilter, budgetMs = 10_000) =>

@@ -5,27 +5,15 @@ import type { RequestIntake, RequestIntakeOptions } from './accept-requests.ts';
 import { defaultOrderRules } from './order.ts';
 import { createRequestLevers } from './request-levers.ts';
 import { storeKeys } from './store-keys.ts';
-import {
-  arrivedAtMs,
-  item,
-  keySpace,
-  machine,
-  openTestStore,
-  retentionMs,
-} from './test-support/test-store.ts';
-import type { TestStore } from './test-support/test-store.ts';
+import { arrivedAtMs, item, keySpace, machine, retentionMs } from './test-support/test-store.ts';
+import { useTestStore } from './test-support/use-test-store.ts';
 
 const hourMs = 3_600_000;
 const keys = storeKeys(keySpace);
 
 describe('requests for one machine', () => {
   const redis = useEmbeddedRedis();
-  let store: TestStore;
-  beforeEach(async () => {
-    await redis.flush();
-    store = await openTestStore(redis.url);
-  });
-  afterEach(() => store.close());
+  const store = useTestStore(redis);
 
   const intakeWith = (options: Partial<RequestIntakeOptions>): RequestIntake =>
     createRequestIntake({ redis: store.redis, keySpace, tickets: store.tickets, retentionMs, ...options });

@@ -4,15 +4,8 @@ import { createBulkCancel } from './bulk-cancel.ts';
 import { createAuditLog } from './audit-log.ts';
 import { createRequestPreview } from './preview-requests.ts';
 import { storeKeys } from './store-keys.ts';
-import {
-  arrivedAtMs,
-  item,
-  keySpace,
-  machine,
-  openTestStore,
-  retentionMs,
-} from './test-support/test-store.ts';
-import type { TestStore } from './test-support/test-store.ts';
+import { arrivedAtMs, item, keySpace, machine, retentionMs } from './test-support/test-store.ts';
+import { useTestStore } from './test-support/use-test-store.ts';
 
 const keys = storeKeys(keySpace);
 const past = new Date(Date.now() - 60_000).toISOString();
@@ -20,12 +13,7 @@ const unknown = { status: 'unknown', attempts: 1 } as const;
 
 describe('a dispatch that is corrupt or gone', () => {
   const redis = useEmbeddedRedis();
-  let store: TestStore;
-  beforeEach(async () => {
-    await redis.flush();
-    store = await openTestStore(redis.url);
-  });
-  afterEach(() => store.close());
+  const store = useTestStore(redis);
 
   const accept = async (fields: Parameters<typeof item>[0] = {}) => {
     const { id } = await store.intake.acceptOne(item(fields), arrivedAtMs);

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { createDispatchStore, deadlineError } from './dispatch-store.ts';
 import { storeKeys } from './store-keys.ts';
-import { arrivedAtMs, item, keySpace, machine, openTestStore } from './test-support/test-store.ts';
-import type { TestStore } from './test-support/test-store.ts';
+import { arrivedAtMs, item, keySpace, machine } from './test-support/test-store.ts';
+import { useTestStore } from './test-support/use-test-store.ts';
 
 const keys = storeKeys(keySpace);
 const soon = new Date(Date.now() + 3_600_000).toISOString();
@@ -12,12 +12,7 @@ const past = new Date(Date.now() - 60_000).toISOString();
 
 describe('deadlines of requests that wait', () => {
   const redis = useEmbeddedRedis();
-  let store: TestStore;
-  beforeEach(async () => {
-    await redis.flush();
-    store = await openTestStore(redis.url);
-  });
-  afterEach(() => store.close());
+  const store = useTestStore(redis);
 
   const accept = async (fields: Parameters<typeof item>[0] = {}) =>
     (await store.intake.acceptOne(item(fields), arrivedAtMs)).id;

@@ -3,8 +3,8 @@ import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import type { Doubt } from './dispatch-store.ts';
 import { storeKeys } from './store-keys.ts';
-import { arrivedAtMs, item, keySpace, machine, openTestStore } from './test-support/test-store.ts';
-import type { TestStore } from './test-support/test-store.ts';
+import { arrivedAtMs, item, keySpace, machine } from './test-support/test-store.ts';
+import { useTestStore } from './test-support/use-test-store.ts';
 
 const doubt: Doubt = {
   cause: 'lost',
@@ -16,22 +16,19 @@ const minuteMs = 60_000;
 
 describe('dispatch store, a call that is looked up in Defender', () => {
   const redis = useEmbeddedRedis();
-  let store: TestStore;
+  const store = useTestStore(redis);
   let requestIds: string[];
   let batchId: string;
   let id: string;
 
   /** Two requests of a batch on one dispatch, whose call `call-1` has begun. */
   beforeEach(async () => {
-    await redis.flush();
-    store = await openTestStore(redis.url);
     const batch = await store.intake.acceptBatch([item(), item()], arrivedAtMs);
     ({ batchId } = batch);
     requestIds = batch.accepted.map((accepted) => accepted?.id ?? '');
     ({ id } = await store.dispatchOf(requestIds[0]!));
     await store.dispatches.begin(id, 'call-1');
   });
-  afterEach(() => store.close());
 
   const reconcile = (callId = 'call-1', inMs = 0) => store.dispatches.reconcile(id, callId, doubt, inMs);
   const documents = async () =>

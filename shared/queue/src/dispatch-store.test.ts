@@ -1,15 +1,8 @@
 import assert from 'node:assert/strict';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { storeKeys } from './store-keys.ts';
-import {
-  arrivedAtMs,
-  item,
-  keySpace,
-  machine,
-  openTestStore,
-  retentionMs,
-} from './test-support/test-store.ts';
-import type { TestStore } from './test-support/test-store.ts';
+import { arrivedAtMs, item, keySpace, machine, retentionMs } from './test-support/test-store.ts';
+import { useTestStore } from './test-support/use-test-store.ts';
 
 const started = { status: 'started', investigationId: '5146', attempts: 1 } as const;
 const failed = {
@@ -22,21 +15,18 @@ const keys = storeKeys(keySpace);
 
 describe('dispatch store', () => {
   const redis = useEmbeddedRedis();
-  let store: TestStore;
+  const store = useTestStore(redis);
   /** Three requests of a batch that share one dispatch, beside another one that is none of their business. */
   let batchId: string;
   let requestIds: string[];
   let id: string;
   beforeEach(async () => {
-    await redis.flush();
-    store = await openTestStore(redis.url);
     const batch = await store.intake.acceptBatch([item(), item(), item()], arrivedAtMs);
     await store.intake.acceptOne(item({ machineId: machine(2) }), arrivedAtMs + 1_000);
     batchId = batch.batchId;
     requestIds = batch.accepted.map((accepted) => accepted?.id ?? '');
     ({ id } = await store.dispatchOf(requestIds[0]!));
   });
-  afterEach(() => store.close());
 
   const begin = (callId = 'call-1') => store.dispatches.begin(id, callId);
   const giveBack = (callId = 'call-1') => store.dispatches.giveBack(id, callId);

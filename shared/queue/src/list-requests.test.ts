@@ -9,15 +9,9 @@ import { defaultOrderRules } from './order.ts';
 import { createRequestLevers } from './request-levers.ts';
 import type { RequestFilter } from './request-walk.ts';
 import { storeKeys } from './store-keys.ts';
-import {
-  arrivedAtMs,
-  item,
-  keySpace,
-  machine,
-  openTestStore,
-  retentionMs,
-} from './test-support/test-store.ts';
-import type { TestStore } from './test-support/test-store.ts';
+import { arrivedAtMs, item, keySpace, machine, retentionMs } from './test-support/test-store.ts';
+import { useTestStore } from './test-support/use-test-store.ts';
+import type { SuiteStore } from './test-support/use-test-store.ts';
 
 const sources = ['soar', 'soar2', 'so', undefined] as const;
 const statuses: RequestStatus[] = ['queued', 'dispatching', 'started', 'cancelled'];
@@ -41,12 +35,7 @@ const filter = fc.record({
 
 describe('list of requests', () => {
   const redis = useEmbeddedRedis();
-  let store: TestStore;
-  before(async () => {
-    store = await openTestStore(redis.url);
-  });
-  beforeEach(() => redis.flush());
-  after(() => store.close());
+  const store = useTestStore(redis);
 
   const list = () => createRequestList(store.redis, keySpace);
 
@@ -180,7 +169,7 @@ describe('list of requests', () => {
 
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
-async function play(store: TestStore, steps: readonly Step[]) {
+async function play(store: SuiteStore, steps: readonly Step[]) {
   const levers = createRequestLevers({
     redis: store.redis,
     keySpace,

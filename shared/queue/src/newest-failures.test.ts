@@ -3,24 +3,12 @@ import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import type { TerminalStatus } from '@diq/contracts/status.ts';
 import { createNewestFailures } from './newest-failures.ts';
 import { storeKeys } from './store-keys.ts';
-import {
-  arrivedAtMs,
-  item,
-  keySpace,
-  machine,
-  openTestStore,
-  retentionMs,
-} from './test-support/test-store.ts';
-import type { TestStore } from './test-support/test-store.ts';
+import { arrivedAtMs, item, keySpace, machine, retentionMs } from './test-support/test-store.ts';
+import { useTestStore } from './test-support/use-test-store.ts';
 
 describe('the newest failures', () => {
   const redis = useEmbeddedRedis();
-  let store: TestStore;
-  beforeEach(async () => {
-    await redis.flush();
-    store = await openTestStore(redis.url);
-  });
-  afterEach(() => store.close());
+  const store = useTestStore(redis);
 
   const find = (limit: number) => createNewestFailures(store.redis, keySpace, retentionMs)(limit);
 

@@ -7,15 +7,8 @@ import { defaultHeadStartMs, defaultOrderRules, flowOf, orderRules } from './ord
 import { createTurnPassing } from './pass-turns.ts';
 import { storeKeys } from './store-keys.ts';
 import { createLine } from './test-support/order-model.ts';
-import {
-  arrivedAtMs,
-  item,
-  keySpace,
-  machine,
-  openTestStore,
-  retentionMs,
-} from './test-support/test-store.ts';
-import type { TestStore } from './test-support/test-store.ts';
+import { arrivedAtMs, item, keySpace, machine, retentionMs } from './test-support/test-store.ts';
+import { useTestStore } from './test-support/use-test-store.ts';
 
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
@@ -41,12 +34,7 @@ const steps = fc.array(
 
 describe('the order in Redis', () => {
   const redis = useEmbeddedRedis();
-  let store: TestStore;
-  beforeEach(async () => {
-    await redis.flush();
-    store = await openTestStore(redis.url);
-  });
-  afterEach(() => store.close());
+  const store = useTestStore(redis);
 
   let machines = 0;
   /** One request for a machine of its own. @returns its dispatch */

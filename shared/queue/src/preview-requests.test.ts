@@ -5,15 +5,9 @@ import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { createRequestIntake } from './accept-requests.ts';
 import { placeInOrder } from './place-in-order.ts';
 import { createRequestPreview } from './preview-requests.ts';
-import {
-  arrivedAtMs,
-  item,
-  keySpace,
-  machine,
-  openTestStore,
-  retentionMs,
-} from './test-support/test-store.ts';
-import type { TestStore } from './test-support/test-store.ts';
+import { arrivedAtMs, item, keySpace, machine, retentionMs } from './test-support/test-store.ts';
+import { useTestStore } from './test-support/use-test-store.ts';
+import type { SuiteStore } from './test-support/use-test-store.ts';
 
 const hourMs = 3_600_000;
 const rules = { reuseWindowMs: hourMs, maxJoined: 3 };
@@ -21,18 +15,15 @@ const from = <T>(choices: readonly T[], n: number): T => choices[n % choices.len
 
 describe('preview of requests that are to be accepted', () => {
   const redis = useEmbeddedRedis();
-  let store: TestStore;
-  let intake: TestStore['intake'];
+  const store = useTestStore(redis);
+  let intake: SuiteStore['intake'];
   let preview: ReturnType<typeof createRequestPreview>;
 
   beforeEach(async () => {
-    store = await openTestStore(redis.url);
-    await store.redis.flushall();
     const { tickets } = store;
     intake = createRequestIntake({ redis: store.redis, keySpace, tickets, retentionMs, ...rules });
     preview = createRequestPreview(store.redis, keySpace, tickets, rules);
   });
-  afterEach(() => store.close());
 
   async function foresee(items: readonly InvestigationItem[], nowMs: number) {
     const snapshot = await preview.read(items, nowMs, 'caller');
@@ -125,7 +116,7 @@ describe('preview of requests that are to be accepted', () => {
   });
 });
 
-type Answers = Awaited<ReturnType<TestStore['intake']['acceptBatch']>>['accepted'];
+type Answers = Awaited<ReturnType<SuiteStore['intake']['acceptBatch']>>['accepted'];
 
 function withOf(place: ReturnType<typeof placeInOrder>[number], accepted: Answers): string | undefined {
   if (place.kind === 'reused') return place.with;

@@ -5,15 +5,8 @@ import { createPurge } from './purge.ts';
 import type { PurgeFilter } from './purge.ts';
 import { createRequestList } from './list-requests.ts';
 import { storeKeys } from './store-keys.ts';
-import {
-  arrivedAtMs,
-  item,
-  keySpace,
-  machine,
-  openTestStore,
-  retentionMs,
-} from './test-support/test-store.ts';
-import type { TestStore } from './test-support/test-store.ts';
+import { arrivedAtMs, item, keySpace, machine, retentionMs } from './test-support/test-store.ts';
+import { useTestStore } from './test-support/use-test-store.ts';
 
 const keys = storeKeys(keySpace);
 const actor = { name: 'operator', reason: 'redis is full' };
@@ -21,12 +14,7 @@ const refused = { rejected: { index: 1, error: { code: 'invalid_item' as const, 
 
 describe('deleting what has ended', () => {
   const redis = useEmbeddedRedis();
-  let store: TestStore;
-  beforeEach(async () => {
-    await redis.flush();
-    store = await openTestStore(redis.url);
-  });
-  afterEach(() => store.close());
+  const store = useTestStore(redis);
 
   const audit = () => createAuditLog(store.redis, keySpace, 3_600_000);
   const purge = (filter: PurgeFilter, bounds = { budgetMs: 5_000 }) =>

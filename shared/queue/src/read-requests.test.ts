@@ -2,17 +2,12 @@ import assert from 'node:assert/strict';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { requestStatuses } from '@diq/contracts/status.ts';
 import { storeKeys } from './store-keys.ts';
-import { arrivedAtMs, item, keySpace, machine, openTestStore } from './test-support/test-store.ts';
-import type { TestStore } from './test-support/test-store.ts';
+import { arrivedAtMs, item, keySpace, machine } from './test-support/test-store.ts';
+import { useTestStore } from './test-support/use-test-store.ts';
 
 describe('request reader', () => {
   const redis = useEmbeddedRedis();
-  let store: TestStore;
-  beforeEach(async () => {
-    await redis.flush();
-    store = await openTestStore(redis.url);
-  });
-  afterEach(() => store.close());
+  const store = useTestStore(redis);
 
   it('answers undefined for what is not there', async () => {
     assert.equal(await store.reader.findRequest('nowhere'), undefined);

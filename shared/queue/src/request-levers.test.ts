@@ -7,31 +7,21 @@ import { defaultOrderRules } from './order.ts';
 import { createRequestLevers, maxChanges } from './request-levers.ts';
 import { storeKeys } from './store-keys.ts';
 import type { RequestLevers } from './request-levers.ts';
-import {
-  arrivedAtMs,
-  item,
-  keySpace,
-  machine,
-  openTestStore,
-  retentionMs,
-} from './test-support/test-store.ts';
-import type { TestStore } from './test-support/test-store.ts';
+import { arrivedAtMs, item, keySpace, machine, retentionMs } from './test-support/test-store.ts';
+import { useTestStore } from './test-support/use-test-store.ts';
 
 const anna = { name: 'anna', reason: 'false positive' };
 const hourMs = 3_600_000;
 
 describe('levers on a request', () => {
   const redis = useEmbeddedRedis();
-  let store: TestStore;
+  const store = useTestStore(redis);
   let levers: RequestLevers;
-  before(async () => {
-    store = await openTestStore(redis.url);
+  beforeEach(async () => {
     const { redis: connection, tickets } = store;
     const options = { redis: connection, keySpace, tickets, order: defaultOrderRules };
     levers = createRequestLevers({ ...options, retentionMs, auditKeptMs: hourMs });
   });
-  beforeEach(() => redis.flush());
-  after(() => store.close());
 
   const submit = async (fields: Parameters<typeof item>[0] = {}, atMs = arrivedAtMs) =>
     (await store.intake.acceptOne(item(fields), atMs)).id;

@@ -18,8 +18,8 @@ import type { RequestIds } from './request-ids.ts';
 import { createRequestLevers } from './request-levers.ts';
 import { storeKeys } from './store-keys.ts';
 import { requestBytes, usualBytes } from './stored-bytes.ts';
-import { arrivedAtMs, item, keySpace, machine, openTestStore } from './test-support/test-store.ts';
-import type { TestStore } from './test-support/test-store.ts';
+import { arrivedAtMs, item, keySpace, machine } from './test-support/test-store.ts';
+import { useTestStore } from './test-support/use-test-store.ts';
 
 const keys = storeKeys(keySpace);
 const anna = { name: 'anna' };
@@ -64,12 +64,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 
 describe('the bytes that are stored of a caller', () => {
   const redis = useEmbeddedRedis();
-  let store: TestStore;
-  beforeEach(async () => {
-    await redis.flush();
-    store = await openTestStore(redis.url);
-  });
-  afterEach(() => store.close());
+  const store = useTestStore(redis);
 
   /** What intake and worker do, with everything kept for so long after its end. */
   function open(retentionMs = hourMs) {

@@ -8,7 +8,7 @@ import { defaultOrderRules } from './order.ts';
 import { emptyLine, nextPlace } from './test-support/order-model.ts';
 import { queueName } from './store-keys.ts';
 import { arrivedAtMs, keySpace, openTestStore } from './test-support/test-store.ts';
-import type { TestStore } from './test-support/test-store.ts';
+import { useTestStore } from './test-support/use-test-store.ts';
 
 const minuteMs = 60_000;
 const token = 'drawer';
@@ -19,18 +19,15 @@ const ticket = (dispatchId: string, rank = 1) => ({ dispatchId, rank });
 
 describe('ticket queue', () => {
   const redis = useEmbeddedRedis();
-  let store: TestStore;
+  const store = useTestStore(redis);
   let worker: Worker;
   beforeEach(async () => {
-    await redis.flush();
-    store = await openTestStore(redis.url);
     const connection = new Redis(redis.url, { maxRetriesPerRequest: null });
     worker = new Worker(queueName, null, { connection, prefix: keySpace, autorun: false });
     worker.once('closed', () => connection.disconnect());
   });
   afterEach(async () => {
     await worker.close();
-    await store.close();
   });
 
   const draw = () => worker.getNextJob(token, { block: false });
