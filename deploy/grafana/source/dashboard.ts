@@ -143,7 +143,7 @@ export function createDashboard() {
     .withPanel(
       curve({
         title: 'Permits in use and limit',
-        description: 'A limit below the configured one: somebody else uses the same quota.',
+        description: 'A limit below the configured one: other applications use the same quota.',
         unit: 'short',
         lines: [
           { expr: 'max(diq_quota_used)', legend: 'in use' },

@@ -38,7 +38,7 @@ describe('draw loops whose limiter forgets everything', () => {
   });
 });
 
-describe('a worker whose quota somebody else uses too', () => {
+describe('a worker whose quota other applications use too', () => {
   const suite = useBench(useEmbeddedRedis());
   const simulator = useSimulator({ SIMULATOR_LIMIT: '5', SIMULATOR_WINDOW: '1h' });
 

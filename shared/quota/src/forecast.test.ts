@@ -38,7 +38,7 @@ describe('freeSlots', () => {
   });
 });
 
-describe('free slots and starts while somebody else uses the same quota', () => {
+describe('free slots and starts while other applications use the same quota', () => {
   const slot = (freeAtMs: number, outcome: string) => ({
     freeAtMs,
     call: { callId: `${freeAtMs}`, dispatchId: 'd', machineId: 'm', spentAt: nowMs, outcome },
