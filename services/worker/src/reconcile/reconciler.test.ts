@@ -94,14 +94,14 @@ describe('a call without a readable answer', () => {
     });
 
     it('is found by the next worker when the one that looks dies', async () => {
+      const heir = await suite.openWorker(patient);
       const lost = await suite.lose(madeAndSilent, patient);
-      const taken = await waitFor(async () => (await lost.worker.dispatches.takeDue(150)).id, {
+      const taken = await waitFor(async () => (await lost.worker.dispatches.takeDue(1_000)).id, {
         what: 'its turn',
       });
+      await heir.reconciler.lookAtDue();
       assert.equal(taken, lost.dispatchId);
       await lost.worker.close();
-      const heir = await suite.openWorker(patient);
-      await heir.reconciler.lookAtDue();
       assert.deepEqual(await suite.readsOf(lost.machineId), [], 'it is in the hands of the other one');
       assert.equal((await suite.untilOver({ ...lost, worker: heir })).status, 'started');
     });
@@ -112,8 +112,9 @@ describe('a call without a readable answer', () => {
         times: null,
         action: { kind: 'status', status: 503 },
       });
-      const lost = await suite.lose(madeAndSilent, { reconcile: { graceMs: 300, onUnknown: 'fail' } });
-      await suite.lookUntil(lost, async () => (await suite.ageOf(lost)) > 600);
+      // Ten times as long Defender is asked: long enough for the looks of a busy machine.
+      const lost = await suite.lose(madeAndSilent, { reconcile: { graceMs, onUnknown: 'fail' } });
+      await suite.lookUntil(lost, async () => (await suite.ageOf(lost)) > 1.5 * graceMs);
       const pending = await suite.bench.read(lost.requestId);
       assert.deepEqual([pending.status, pending.error?.code], ['dispatching', 'call_timeout']);
       await suite.simulator.clearFaults();
@@ -127,10 +128,11 @@ describe('a call without a readable answer', () => {
     });
 
     it('is found also behind one that cannot be read', async () => {
-      const poison = await suite.lose(silent, patient);
+      const soonAgain = { ...patient, lookTimeoutMs: 300 };
+      const poison = await suite.lose(silent, soonAgain);
       const doc = '{"from":"the future"}';
       await suite.bench.redis.hset(suite.bench.keys.request(poison.requestId), 'doc', doc);
-      const lost = await suite.lose(madeAndSilent, patient);
+      const lost = await suite.lose(madeAndSilent, soonAgain);
       assert.equal((await suite.untilOver(lost)).status, 'started');
       const { status, error } = await suite.bench.redis.hgetall(suite.bench.keys.request(poison.requestId));
       assert.equal(status, 'unknown', 'that one ends too');
@@ -139,7 +141,7 @@ describe('a call without a readable answer', () => {
   });
 
   describe('whose investigation shows late', () => {
-    const suite = useLostCalls(redis, { SIMULATOR_REPLICATION_DELAY: '1500ms' });
+    const suite = useLostCalls(redis, { SIMULATOR_REPLICATION_DELAY: '3s' });
 
     it('is found by a later look', async () => {
       const lost = await suite.lose(madeAndSilent, { reconcile: { graceMs: 6_000, onUnknown: 'fail' } });
