@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { chromium } from 'playwright-core';
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import { skipBecause } from '@diq/testing/skip-because.ts';
 
 /** A page in a browser of its own profile, and what went wrong in it. */
@@ -19,6 +19,8 @@ export interface SuiteBrowser {
 
 /** Where Debian's package puts it. */
 const executablePath = '/usr/bin/chromium';
+/** Only a page that fails takes so long, or a machine that is busy. */
+const waitAtMostMs = 20_000;
 const args = [
   '--no-sandbox',
   '--disable-gpu',
@@ -28,32 +30,37 @@ const args = [
   '--no-first-run',
 ];
 
+let shared: Promise<Browser> | undefined;
+
 /**
- * Call inside a `describe`. Without Debian's chromium its tests are skipped, which the titles say; with
- * REQUIRE_CHROMIUM=1 they fail instead.
+ * Call inside a `describe`. All suites of a run share one browser; each page has a profile of its own. Without Debian's
+ * chromium its tests are skipped, which the titles say; with REQUIRE_CHROMIUM=1 they fail instead.
  */
 export function useBrowser(): SuiteBrowser {
   let browser: Browser | undefined;
+  const contexts: BrowserContext[] = [];
 
   before('open chromium', async function () {
     if (existsSync(executablePath)) {
-      browser = await chromium.launch({ executablePath, args });
+      shared ??= launchUntilEndOfRun(this);
+      browser = await shared;
       return;
     }
     const reason = `no ${executablePath}`;
     if (process.env['REQUIRE_CHROMIUM'] === '1') throw new Error(reason);
     skipBecause(this, reason);
   });
-  after('close chromium', async () => {
-    await browser?.close();
+  after('close the pages', async () => {
+    await Promise.all(contexts.map((context) => context.close()));
   });
 
   return {
     async open(url, options = {}) {
       if (!browser) throw new Error('the browser is there from the before hooks on');
       const context = await browser.newContext({ locale: 'en-GB', ...options });
+      contexts.push(context);
       const page = await context.newPage();
-      page.setDefaultTimeout(8_000);
+      page.setDefaultTimeout(waitAtMostMs);
       const watched: WatchedPage = { page, complaints: [], requests: [] };
       page.on('console', (message) => {
         if (['error', 'warning'].includes(message.type())) watched.complaints.push(message.text());
@@ -64,4 +71,13 @@ export function useBrowser(): SuiteBrowser {
       return watched;
     },
   };
+}
+
+async function launchUntilEndOfRun(context: Mocha.Context): Promise<Browser> {
+  let root = context.test?.parent;
+  while (root?.parent) root = root.parent;
+  const browser = await chromium.launch({ executablePath, args });
+  // Added while running, to the outermost suite: runs once, after the last test of all files.
+  root?.afterAll('close chromium', () => browser.close());
+  return browser;
 }
