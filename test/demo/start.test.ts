@@ -39,16 +39,36 @@ describe('npm start', function () {
     assert.deepEqual(await childrenOf(run.pid), []);
   });
 
-  it('warns on standard error that an embedded Valkey keeps nothing, and leaves nothing after SIGTERM', async () => {
-    const { run, ports, children } = await startComplete();
-    assert.match(run.stderr(), /embedded Valkey.*keeps NOTHING[^]*never for production/);
-    for (const line of run.stdout().trim().split('\n')) assert.doesNotThrow(() => JSON.parse(line), line);
-    run.kill('SIGTERM');
-    assert.equal(await run.exited, 0);
-    assert.deepEqual(children.filter(isAlive), []);
-    assert.deepEqual(await Promise.all(ports.map(refusesConnections)), [true, true]);
-    const closed = [...run.stdout().matchAll(/"service":"(.+?)".*"closed"/g)].map(([, service]) => service);
-    assert.deepEqual(closed.slice(0, 2), ['intake-api', 'worker']);
+  describe('with all settings but a Redis', () => {
+    let started: Awaited<ReturnType<typeof startComplete>>;
+    before(async () => {
+      started = await startComplete();
+    });
+
+    it("keeps Defender's credentials from the intake and the API keys from the worker", async function () {
+      if (!hasProc) skipBecause(this, 'no /proc');
+      const { children } = started;
+      const environmentOf = async (service: string) =>
+        readFile(`/proc/${await findByCommand(children, service)}/environ`, 'utf8');
+      const [intake, worker, redis] = await Promise.all(
+        ['services/intake-api', 'services/worker', 'embedded-redis'].map(environmentOf),
+      );
+      assert.ok(intake?.includes(keyHash) && !intake.includes('AZURE_CLIENT'), 'environment of the intake');
+      assert.ok(worker?.includes(clientSecret) && !worker.includes('INTAKE_'), 'environment of the worker');
+      assert.ok(redis !== undefined && !/AZURE|INTAKE/.test(redis), 'environment of Valkey');
+    });
+
+    it('warns on standard error that an embedded Valkey keeps nothing, and leaves nothing after SIGTERM', async () => {
+      const { run, ports, children } = started;
+      assert.match(run.stderr(), /embedded Valkey.*keeps NOTHING[^]*never for production/);
+      for (const line of run.stdout().trim().split('\n')) assert.doesNotThrow(() => JSON.parse(line), line);
+      run.kill('SIGTERM');
+      assert.equal(await run.exited, 0);
+      assert.deepEqual(children.filter(isAlive), []);
+      assert.deepEqual(await Promise.all(ports.map(refusesConnections)), [true, true]);
+      const closed = [...run.stdout().matchAll(/"service":"(.+?)".*"closed"/g)].map(([, service]) => service);
+      assert.deepEqual(closed.slice(0, 2), ['intake-api', 'worker']);
+    });
   });
 
   it('waits with its services for a Redis that is away, however long a start may else take, and stops when told to', async () => {
@@ -88,21 +108,6 @@ describe('npm start', function () {
     process.kill(await findByCommand(await childrenOf(run.pid), 'services/intake-api'), 'SIGKILL');
     assert.equal(await run.exited, 1);
     assert.match(run.stderr(), /intake-api ended by itself \(SIGKILL\)/);
-  });
-
-  it("keeps Defender's credentials from the intake and the API keys from the worker", async function () {
-    if (!hasProc) skipBecause(this, 'no /proc');
-    const { run, children } = await startComplete();
-    const environmentOf = async (service: string) =>
-      readFile(`/proc/${await findByCommand(children, service)}/environ`, 'utf8');
-    const [intake, worker, redis] = await Promise.all(
-      ['services/intake-api', 'services/worker', 'embedded-redis'].map(environmentOf),
-    );
-    assert.ok(intake?.includes(keyHash) && !intake.includes('AZURE_CLIENT'), 'environment of the intake');
-    assert.ok(worker?.includes(clientSecret) && !worker.includes('INTAKE_'), 'environment of the worker');
-    assert.ok(redis !== undefined && !/AZURE|INTAKE/.test(redis), 'environment of Valkey');
-    run.kill('SIGTERM');
-    await run.exited;
   });
 
   it('stops the others and fails with the reason when one service dies', async function () {
