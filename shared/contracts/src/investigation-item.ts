@@ -10,12 +10,7 @@ const maxCorrelationEntries = 20;
 /** A source, as it is named in an item and looked for. */
 export const sourceText = filledLineOf(128);
 
-const correlationFields = z
-  .record(nameOf(64), lineOf(256), { error: 'must be an object of strings' })
-  .refine(
-    (fields) => Object.keys(fields).length <= maxCorrelationEntries,
-    `must have at most ${maxCorrelationEntries} entries`,
-  );
+const correlationFields = z.record(nameOf(64), lineOf(256), { error: 'must be an object of strings' });
 
 /** How documents show what is checked in two steps. */
 function asJsonSchema(schema: z.ZodType): Record<string, unknown> {
@@ -23,11 +18,19 @@ function asJsonSchema(schema: z.ZodType): Record<string, unknown> {
   return { ...shown, maxProperties: maxCorrelationEntries };
 }
 
-/** A record leaves out a field of this name without a word, and nothing that a caller sent may vanish. */
+/**
+ * Entries are counted before any of them is looked at: they may be as many as a body has room for. And a record leaves out
+ * a field of the name `__proto__` without a word, and nothing that a caller sent may vanish.
+ */
 const correlation = z
   .unknown()
   .superRefine((fields, context) => {
-    if (typeof fields === 'object' && fields !== null && Object.hasOwn(fields, '__proto__')) {
+    if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) return;
+    if (Object.keys(fields).length > maxCorrelationEntries) {
+      const message = `must have at most ${maxCorrelationEntries} entries`;
+      context.addIssue({ code: 'custom', message });
+    }
+    if (Object.hasOwn(fields, '__proto__')) {
       context.addIssue({ code: 'custom', path: ['__proto__'], message: 'is no name that can be kept' });
     }
   })

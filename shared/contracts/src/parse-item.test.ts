@@ -124,6 +124,12 @@ describe('parseItem', () => {
       'must have at most 20 entries',
     ],
     [
+      'a correlation of more entries than any of which is looked at',
+      own({ correlation: Object.fromEntries(Array.from({ length: 1_000 }, (_, i) => [`k${i}`, i])) }),
+      'correlation',
+      'must have at most 20 entries',
+    ],
+    [
       'a correlation value of 257 characters',
       own({ correlation: { incident: 'v'.repeat(257) } }),
       'correlation.incident',

@@ -3,13 +3,21 @@
  * what was made of them and their answer are in memory until then. Counted as they arrive.
  */
 export interface BodyBudget {
-  /** What one request of this caller takes. */
-  open(caller: string): BodyShare;
+  /**
+   * What one request of this caller takes. `giveWay`: called, and all of it given back, where another caller needs the
+   * room before the body has arrived.
+   */
+  open(caller: string, giveWay: () => void): BodyShare;
 }
 
 export interface BodyShare {
-  /** `false`, and nothing taken, where the process or the caller has too many in hand. */
+  /**
+   * `false`, and nothing taken, where the process or the caller has too many in hand. In the process, bodies that have
+   * not arrived give way to those of a caller who has less: to announce one costs nothing, and sending it may take long.
+   */
   take(bytes: number): boolean;
+  /** From now on it gives way to none. */
+  arrived(): void;
   /** Gives all of it back; once is enough. */
   release(): void;
 }
@@ -28,32 +36,67 @@ const megabyte = 1_024 * 1_024;
  */
 export const bodyBudgetLimits: BodyBudgetLimits = { processBytes: 80 * megabyte, callerBytes: 76 * megabyte };
 
+interface Share {
+  readonly caller: string;
+  readonly giveWay: () => void;
+  taken: number;
+}
+
 export function createBodyBudget(limits: BodyBudgetLimits = bodyBudgetLimits): BodyBudget {
   let inHand = 0;
   const byCaller = new Map<string, number>();
+  const arriving = new Set<Share>();
 
-  function change(caller: string, bytes: number): void {
+  const of = (caller: string) => byCaller.get(caller) ?? 0;
+
+  function change(share: Share, bytes: number): void {
+    share.taken += bytes;
     inHand += bytes;
-    const left = (byCaller.get(caller) ?? 0) + bytes;
-    if (left === 0) byCaller.delete(caller);
-    else byCaller.set(caller, left);
+    const left = of(share.caller) + bytes;
+    if (left === 0) byCaller.delete(share.caller);
+    else byCaller.set(share.caller, left);
+  }
+
+  function release(share: Share): void {
+    arriving.delete(share);
+    change(share, -share.taken);
+  }
+
+  /** Largest first; `undefined` where those of callers who have more than this one will have are not enough. */
+  function findSpare(bytes: number, asker: string): Share[] | undefined {
+    let missing = inHand + bytes - limits.processBytes;
+    const left = new Map(byCaller);
+    const spare: Share[] = [];
+    for (const share of [...arriving].toSorted((one, other) => other.taken - one.taken)) {
+      if (missing <= 0) break;
+      const { caller, taken } = share;
+      const ofCaller = left.get(caller) ?? 0;
+      if (caller === asker || ofCaller <= of(asker) + bytes) continue;
+      left.set(caller, ofCaller - taken);
+      missing -= taken;
+      spare.push(share);
+    }
+    return missing <= 0 ? spare : undefined;
   }
 
   return {
-    open(caller) {
-      let taken = 0;
+    open(caller, giveWay) {
+      const own: Share = { caller, giveWay, taken: 0 };
+      arriving.add(own);
       return {
         take(bytes) {
-          const ofCaller = byCaller.get(caller) ?? 0;
-          if (inHand + bytes > limits.processBytes || ofCaller + bytes > limits.callerBytes) return false;
-          change(caller, bytes);
-          taken += bytes;
+          if (of(caller) + bytes > limits.callerBytes) return false;
+          const spare = inHand + bytes > limits.processBytes ? findSpare(bytes, caller) : [];
+          if (!spare) return false;
+          for (const share of spare) {
+            release(share);
+            share.giveWay();
+          }
+          change(own, bytes);
           return true;
         },
-        release() {
-          change(caller, -taken);
-          taken = 0;
-        },
+        arrived: () => void arriving.delete(own),
+        release: () => release(own),
       };
     },
   };

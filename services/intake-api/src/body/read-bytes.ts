@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import type { Readable, Transform } from 'node:stream';
+import { Transform } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import { ProblemError } from '../problem-error.ts';
 import type { BodyShare } from './body-budget.ts';
@@ -19,20 +20,20 @@ const decompressors: Readonly<Record<string, () => Transform>> = {
 
 /**
  * A request's body, decompressed. Its size, its growth by decompression, and what process and caller have in hand are
- * bounded while the bytes arrive.
+ * bounded while the bytes arrive. `stop`: its room is needed for another.
  *
  * @throws ProblemError
  */
 export async function readBytes(
   request: IncomingMessage,
   limitBytes: number,
-  share: BodyShare,
+  { share, stop }: { share: BodyShare; stop: AbortSignal },
 ): Promise<Buffer> {
   const declared = declaredBytes(request);
   if (declared > limitBytes) throw tooLarge(limitBytes);
   if (!share.take(declared)) throw busy();
   try {
-    return await readAll(request, { limitBytes, share, declared });
+    return await readAll(request, { limitBytes, share, declared, stop });
   } catch (error) {
     if (error instanceof ProblemError) throw error;
     // The connection broke, or it was not compressed the way it says.
@@ -48,14 +49,21 @@ export function takeForValues(share: BodyShare, values: number): void {
 /** A value takes some bytes beside its characters: `[],` becomes an object. */
 const valueBytes = 32;
 
+interface ReadOptions {
+  limitBytes: number;
+  share: BodyShare;
+  declared: number;
+  stop: AbortSignal;
+}
+
 async function readAll(
   request: IncomingMessage,
-  { limitBytes, share, declared }: { limitBytes: number; share: BodyShare; declared: number },
+  { limitBytes, share, declared, stop }: ReadOptions,
 ): Promise<Buffer> {
   const { source, sentBytes } = sourceOf(request);
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of source as AsyncIterable<Buffer>) {
+  for await (const chunk of until(stop, source)) {
     bytes += chunk.length;
     if (bytes > limitBytes) throw tooLarge(limitBytes);
     if (sentBytes !== undefined && bytes > harmlessBytes + mostExpansion * sentBytes()) throw expandsTooFar();
@@ -66,10 +74,31 @@ async function readAll(
   return Buffer.concat(chunks, bytes);
 }
 
+/** What comes of it, until it ends or is stopped. @throws ProblemError where it is stopped */
+async function* until(stop: AbortSignal, source: Readable): AsyncGenerator<Buffer> {
+  const stopped = new Promise<never>((_, reject) => {
+    stop.addEventListener('abort', () => reject(busy()), { once: true });
+  });
+  stopped.catch(() => undefined);
+  // The decompressor may go, the request may not.
+  const iterator: AsyncIterator<Buffer> = source.iterator({ destroyOnReturn: false });
+  try {
+    for (;;) {
+      const step = await Promise.race([iterator.next(), stopped]);
+      if (step.done) return;
+      yield step.value;
+    }
+  } finally {
+    // Not waited for: it ends behind what is awaited of it.
+    iterator.return?.().catch(() => undefined);
+    if (source instanceof Transform) source.destroy();
+  }
+}
+
 /** The body's bytes, decompressed. A request is left as it is when reading ends early: its answer is still to go out. */
-function sourceOf(request: IncomingMessage): { source: AsyncIterable<unknown>; sentBytes?: () => number } {
+function sourceOf(request: IncomingMessage): { source: Readable; sentBytes?: () => number } {
   const coding = codingOf(request);
-  if (coding === 'identity') return { source: iterate(request) };
+  if (coding === 'identity') return { source: request };
   const create = Object.hasOwn(decompressors, coding) ? decompressors[coding] : undefined;
   if (!create) throw unknownCoding();
   const expanded = create();
@@ -83,10 +112,6 @@ function sourceOf(request: IncomingMessage): { source: AsyncIterable<unknown>; s
   expanded.once('close', () => request.unpipe(expanded));
   request.pipe(expanded);
   return { source: expanded, sentBytes: () => sent };
-}
-
-function iterate(readable: Readable): AsyncIterable<unknown> {
-  return { [Symbol.asyncIterator]: () => readable.iterator({ destroyOnReturn: false }) };
 }
 
 function codingOf({ headers }: IncomingMessage): string {

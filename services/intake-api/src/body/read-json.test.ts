@@ -35,6 +35,16 @@ describe('a JSON body', () => {
       assert.equal(kindOf(cut, many), 'malformed');
   });
 
+  it('is not made into values where objects have far more names than any that is taken', () => {
+    const object = (names: number) => `{${Array.from({ length: names }, (_, i) => `"${i}":{"a":1}`).join()}}`;
+    const kindOf = (objects: string[]) => read(`[${objects.join()}]`).kind;
+    assert.equal(kindOf(Array.from({ length: 1_000 }, () => object(32))), 'read');
+    assert.equal(kindOf([object(1_032), object(1_032)]), 'read');
+    assert.equal(kindOf([object(1_032), object(1_033)]), 'too-many-names');
+    assert.equal(kindOf(Array.from({ length: 2_001 }, () => object(33))), 'too-many-names');
+    assert.equal(read(`{"a:b":"${'":'.replace('"', String.raw`\"`).repeat(9_000)}"}`).kind, 'read');
+  });
+
   it('may begin with a byte order mark', () => {
     assert.deepEqual(valueOf('\uFEFF{"a":1}'), { a: 1 });
     assert.equal(read('\uFEFF\uFEFF{}').kind, 'malformed');

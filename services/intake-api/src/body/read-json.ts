@@ -5,7 +5,7 @@ import type { FieldFault } from '@diq/contracts/field-fault.ts';
 /** What a JSON text holds; or why it may not be taken for anything. */
 export type JsonReading =
   | { kind: 'read'; value: unknown }
-  | { kind: 'not-utf-8' | 'malformed' | 'too-deep' | 'too-many-values' }
+  | { kind: 'not-utf-8' | 'malformed' | 'too-deep' | 'too-many-values' | 'too-many-names' }
   | { kind: 'doubled'; faults: FieldFault[] };
 
 const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf]);
@@ -18,6 +18,12 @@ const [openBrace, closeBrace, openBracket, closeBracket] = [0x7b, 0x7d, 0x5b, 0x
 const shortString = 64;
 /** Far deeper than anything that is taken. */
 const maxDepth = 16;
+/**
+ * Names of one object: a few more than anything that is taken has. Of those beyond, so many in all objects together, for
+ * the sake of single items, which are refused by themselves: each different name of a large object makes `JSON.parse`
+ * a hundred times slower than a value does.
+ */
+const [usualNames, maxUnusualNames] = [32, 2_000];
 /** Of these and no more the paths are written: either may be as many as a body has room for. */
 const [maxFaults, maxSteps] = [20, 8];
 
@@ -33,9 +39,10 @@ export function readJson(
 ): JsonReading {
   if (!isUtf8(bytes)) return { kind: 'not-utf-8' };
   const text = bytes.subarray(0, 3).equals(byteOrderMark) ? bytes.subarray(3) : bytes;
-  const { names, values, depth } = measure(text);
+  const { names, unusualNames, values, depth } = measure(text);
   if (depth > maxDepth) return { kind: 'too-deep' };
   if (values > maxValues) return { kind: 'too-many-values' };
+  if (unusualNames > maxUnusualNames) return { kind: 'too-many-names' };
   onValues(values);
   let value: unknown;
   try {
@@ -53,20 +60,33 @@ function decode(text: Buffer): string {
   return text.toString(isAscii(text) ? 'latin1' : 'utf8');
 }
 
-/**
- * Of a text that may be JSON: its names (colons outside strings), its values (what follows a comma or an opening bracket),
- * how deep its brackets stand in one another. Before it is parsed: 64 MB of `[],` would take gigabytes.
- */
-function measure(text: Buffer): { names: number; values: number; depth: number } {
-  let [names, values, open, depth] = [0, 1, 0, 0];
-  for (let i = 0; i < text.length; i += 1) {
+interface Measures {
+  /** Colons outside strings. */
+  names: number;
+  /** Of them, those that stand in an object behind so many as are usual. */
+  unusualNames: number;
+  /** What follows a comma or an opening bracket. */
+  values: number;
+  /** How deep brackets stand in one another; those that are too deep are not looked into. */
+  depth: number;
+}
+
+/** Of a text that may be JSON. Before it is parsed: 64 MB of `[],` would take gigabytes. */
+function measure(text: Buffer): Measures {
+  const namesAt = new Uint32Array(maxDepth + 1);
+  let [names, unusualNames, values, open, depth] = [0, 0, 1, 0, 0];
+  for (let i = 0; i < text.length && depth <= maxDepth; i += 1) {
     switch (text[i]) {
       case quote:
         i = endOfString(text, i);
         break;
-      case colon:
+      case colon: {
+        const ofObject = (namesAt[open] ?? 0) + 1;
+        namesAt[open] = ofObject;
         names += 1;
+        if (ofObject > usualNames) unusualNames += 1;
         break;
+      }
       case comma:
         values += 1;
         break;
@@ -74,6 +94,7 @@ function measure(text: Buffer): { names: number; values: number; depth: number }
       case openBracket:
         values += 1;
         open += 1;
+        namesAt[open] = 0;
         depth = Math.max(depth, open);
         break;
       case closeBrace:
@@ -83,7 +104,7 @@ function measure(text: Buffer): { names: number; values: number; depth: number }
       default:
     }
   }
-  return { names, values, depth };
+  return { names, unusualNames, values, depth };
 }
 
 /** Where the string ends that begins at `start`; behind the text where it does not. */

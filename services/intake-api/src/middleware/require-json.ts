@@ -19,8 +19,8 @@ export const singleBodyLimitBytes = 160 * 1_024;
 /** 10,000 items of 6.5 KB on average: a comment of 4,000 plain characters each, with room for everything else. */
 export const batchBodyLimitBytes = 64 * 1_024 * 1_024;
 
-/** Far more than any valid item has, so that what is wrong with an item is told for that item. */
-const maxValuesOfItem = 64;
+/** A valid item has 30: more, so that what is wrong with an item is told for that item. */
+const maxValuesOfItem = 40;
 
 /**
  * Reads a JSON body of at most this many bytes, counted after decompression. It stands behind what decides who may ask:
@@ -85,9 +85,11 @@ function readBody(
   budget: BodyBudget,
 ): RequestHandler {
   return async (request, response, next) => {
-    const share = budget.open(callerOf(response)?.name ?? '');
+    const stop = new AbortController();
+    const share = budget.open(callerOf(response)?.name ?? '', () => stop.abort());
     whenOver(response, () => share.release());
-    const bytes = await readBytes(request, limitBytes, share);
+    const bytes = await readBytes(request, limitBytes, { share, stop: stop.signal });
+    share.arrived();
     if (request.headers['idempotency-key'] !== undefined) {
       digests.set(request, createHash('sha256').update(bytes).digest('hex'));
     }
@@ -125,6 +127,10 @@ function readOrRefuse(bytes: Buffer, maxValues: number, share: BodyShare): unkno
     case 'too-many-values':
       throw new ProblemError('invalid_request', {
         detail: `The body holds more than ${maxValues} values, which no request has.`,
+      });
+    case 'too-many-names':
+      throw new ProblemError('invalid_request', {
+        detail: 'The objects of the body have more fields than those of any request do.',
       });
     case 'doubled': {
       const { faults } = reading;

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { keys } from '../../test-support/credentials.ts';
@@ -59,6 +61,47 @@ describe('POST /v1/batches while large bodies are in hand', () => {
     unannounced.close();
   });
 });
+
+for (const how of ['announced', 'packed'] as const) {
+  describe(`POST /v1/batches while another caller's large body is ${how} and its end is not sent`, () => {
+    const intake = useIntake(useEmbeddedRedis());
+    const begin = (length: number, headers: Readonly<Record<string, string>> = {}) =>
+      openRequest(intake.url, 'POST /v1/batches', {
+        'X-API-Key': keys.playbook,
+        'Content-Type': 'application/json',
+        'Content-Length': length,
+        ...headers,
+      });
+
+    /** Of 60 MB. */
+    async function beginLarge() {
+      if (how === 'announced') return begin(60 * megabyte);
+      const packed = gzipSync(Buffer.alloc(60 * megabyte, randomBytes(8_192)), { level: 1 });
+      const request = await begin(packed.length, { 'Content-Encoding': 'gzip' });
+      request.send(packed.subarray(0, -8));
+      return request;
+    }
+
+    it('is taken, and the other is answered 503 with Retry-After', async () => {
+      const first = await beginLarge();
+      const second = await begin(15 * megabyte);
+      const isFull = async () => {
+        const third = await begin(2 * megabyte);
+        const answer = await Promise.race([third.answered, intake.get('/v1/quota').then(() => undefined)]);
+        third.close();
+        return answer?.status === 503;
+      };
+      await waitFor(isFull, { what: 'both to be in hand' });
+      const body = JSON.stringify({ requests: [{ ...item(1), comment: 'x'.repeat(6 * megabyte) }, item(2)] });
+      await intake.postRaw('/v1/batches', body, { 'X-API-Key': keys.operator }).expect(202);
+      const { status, head } = await first.answered;
+      assert.equal(status, 503);
+      assert.match(head, /^retry-after: 5$/im);
+      first.close();
+      second.close();
+    });
+  });
+}
 
 describe('POST /v1/batches by somebody who may not', () => {
   const intake = useIntake(useEmbeddedRedis());
