@@ -29,7 +29,7 @@ describe('the status page while Redis is away', () => {
     await page.locator('#next-slot').waitFor();
     await server?.kill('SIGSTOP');
     try {
-      await page.getByRole('heading', { name: /^As of \d\d:\d\d UTC: / }).waitFor({ timeout: 20_000 });
+      await page.getByRole('heading', { name: /^As of \d\d:\d\d:\d\d UTC: / }).waitFor({ timeout: 20_000 });
       assert.match(await page.title(), /^Not current: /);
       assert.equal(await page.getByRole('timer').count(), 0);
       const filter = await page.evaluate<string>("getComputedStyle(document.querySelector('.state')).filter");

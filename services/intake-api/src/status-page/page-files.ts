@@ -34,6 +34,7 @@ const files = [
   'page.css',
   'icon.svg',
   'page.js',
+  'fetch-in-time.js',
   'sign-in.js',
   'state-view.js',
   'notices.js',

@@ -108,6 +108,27 @@ describe('the feed of the state', () => {
     feed.close();
   });
 
+  it('says that nothing can be read where a part of the state cannot, and does not pass the last one off as present', async () => {
+    let isBroken = false;
+    const errors: unknown[] = [];
+    const read = () => (isBroken ? Promise.reject(new Error('away')) : documentOf(1));
+    const { feed } = feedOf(read, { onError: (error: unknown) => errors.push(error) });
+    const one = listener();
+    await feed.listen(one, 'reader');
+    isBroken = true;
+    feed.show(state);
+    await settle();
+    isBroken = false;
+    feed.show(state);
+    await settle();
+    assert.deepEqual(
+      one.texts.map((text) => text.split('\n')[0]),
+      ['event: state', 'event: unavailable', 'event: state'],
+    );
+    assert.equal(errors.length, 1);
+    feed.close();
+  });
+
   it('has so many listeners of one caller and no more, and room for those of others', async () => {
     const { feed } = feedOf(() => documentOf(1), { maxListenersOfCaller: 2 });
     const stops = [await feed.listen(listener(), 'many'), await feed.listen(listener(), 'many')];
@@ -130,7 +151,7 @@ describe('the feed of the state', () => {
     feed.close();
   });
 
-  it('sends a sign of life while nothing changes, and ends a listener that has listened for long', async () => {
+  it('sends a sign of life, as an event that a page can hear, while nothing changes, and ends a listener that has listened for long', async () => {
     const one = listener();
     const over = new Promise<void>((resolve) => {
       one.end = resolve;
@@ -138,7 +159,7 @@ describe('the feed of the state', () => {
     const { feed } = feedOf(() => documentOf(1), { heartbeatMs: 2, maxAgeMs: 20 });
     await feed.listen(one, 'reader');
     await over;
-    assert.ok(one.texts.includes(': still here\n\n'));
+    assert.ok(one.texts.includes('event: heartbeat\ndata: {}\n\n'));
     feed.close();
   });
 

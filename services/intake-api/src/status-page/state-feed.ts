@@ -25,6 +25,9 @@ export interface StateFeed {
   close(): void;
 }
 
+/** An event and no comment, which browsers keep from a page: only what is heard tells a live connection from a dead one. */
+const heartbeatEvent = 'event: heartbeat\ndata: {}\n\n';
+
 interface StateFeedOptions {
   readState: () => Promise<QueueState>;
   readDocument: (state: QueueState) => Promise<StateDocument>;
@@ -74,7 +77,7 @@ export function createStateFeed(options: StateFeedOptions): StateFeed {
   function beat(): void {
     const nowMs = performance.now();
     for (const [listener, { sinceMs }] of listeners) {
-      if (nowMs - sinceMs < maxAgeMs) listener.send(': still here\n\n');
+      if (nowMs - sinceMs < maxAgeMs) listener.send(heartbeatEvent);
       else drop(listener, () => listener.end());
     }
   }
@@ -84,6 +87,12 @@ export function createStateFeed(options: StateFeedOptions): StateFeed {
     if (listeners.size > 0) return;
     clearInterval(heartbeat);
     heartbeat = undefined;
+  }
+
+  function fail(): void {
+    if (!last) return;
+    last = undefined;
+    sendAll('event: unavailable\ndata: {}\n\n');
   }
 
   function whyFull(caller: string): 'full' | 'full-for-caller' | undefined {
@@ -100,13 +109,13 @@ export function createStateFeed(options: StateFeedOptions): StateFeed {
     show(state) {
       if (listeners.size === 0 || reading) return;
       if (last && performance.now() - last.readAtMs < minIntervalMs) return;
-      read(state).catch(options.onError);
+      read(state).catch((error: unknown) => {
+        // Those who listen would take what they were told last for the state.
+        fail();
+        options.onError(error);
+      });
     },
-    fail() {
-      if (!last) return;
-      last = undefined;
-      sendAll('event: unavailable\ndata: {}\n\n');
-    },
+    fail,
     async listen(listener, caller) {
       const refused = whyFull(caller);
       if (refused) return refused;

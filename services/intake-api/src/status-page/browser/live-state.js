@@ -3,47 +3,101 @@
 /** A connection that is back sooner was not worth a word. */
 const patienceMs = 2_500;
 const retryMs = 5_000;
+/** The service sends an event every 15 s at least: two of them did not come. */
+const silentAfterMs = 35_000;
+/** The state comes at once. A browser may take one dead connection after the other out of its pool. */
+const firstWithinMs = 10_000;
 
 /**
  * Listens to the service until told to stop.
  *
  * @param {object} told
  * @param {(document: StateDocument) => void} told.onState
- * @param {(what: string, text: string) => void} told.onTrouble in short, and in full
+ * @param {(what: string, text: string, heardAtMs: number) => void} told.onTrouble in short, and in full; and when the service
+ *   was heard last, by the browser's clock
  * @param {() => void} told.onRefused the service answers, but does not let this browser listen: is it still signed in?
  * @returns {() => void} stops it
  */
 export function watchState({ onState, onTrouble, onRefused }) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
-  const source = new EventSource('v1/events');
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let silence;
+  let heardAtMs = Date.now();
+  let source = connect();
 
-  source.addEventListener('state', (event) => {
-    clearTimeout(timer);
-    timer = undefined;
-    onState(JSON.parse(event.data));
-  });
-  source.addEventListener('unavailable', () => {
-    onTrouble(
-      'Redis cannot be reached',
-      'Queue and quota cannot be read at the moment. What you see is old.',
-    );
-  });
-  source.addEventListener('error', () => {
-    if (source.readyState === EventSource.CLOSED) {
+  function connect() {
+    const opened = new EventSource('v1/events');
+    opened.addEventListener('heartbeat', heard);
+    opened.addEventListener('state', (event) => {
+      heard();
       clearTimeout(timer);
-      onTrouble('No state is sent', 'The service does not tell its state at the moment. Trying again.');
+      timer = undefined;
+      onState(JSON.parse(event.data));
+    });
+    opened.addEventListener('unavailable', () => {
+      // What is shown was true when something was heard before.
+      onTrouble(
+        'queue and quota cannot be read',
+        'Queue and quota cannot be read at the moment. What you see is old.',
+        heardAtMs,
+      );
+      heard();
+    });
+    opened.addEventListener('error', lost);
+    waitForMore(firstWithinMs);
+    return opened;
+  }
+
+  function heard() {
+    heardAtMs = Date.now();
+    waitForMore(silentAfterMs);
+  }
+
+  /**
+   * A connection that is dead on the way is not closed: nothing comes out of it, and nothing says so.
+   *
+   * @param {number} withinMs
+   */
+  function waitForMore(withinMs) {
+    clearTimeout(silence);
+    silence = setTimeout(() => {
+      onTrouble(
+        'nothing is heard of the service',
+        'Nothing is heard of the service. Connecting anew. What you see is old.',
+        heardAtMs,
+      );
+      source.close();
+      source = connect();
+    }, withinMs);
+  }
+
+  function lost() {
+    const lastHeardAtMs = heardAtMs;
+    if (source.readyState === EventSource.CLOSED) {
+      stopWaiting();
+      onTrouble(
+        'no state is sent',
+        'The service does not tell its state at the moment. Trying again.',
+        lastHeardAtMs,
+      );
       timer = setTimeout(onRefused, retryMs);
     } else {
       timer ??= setTimeout(
-        () => onTrouble('Connection lost', 'Connection lost. Trying again. What you see is old.'),
+        () =>
+          onTrouble('connection lost', 'Connection lost. Trying again. What you see is old.', lastHeardAtMs),
         patienceMs,
       );
     }
-  });
+  }
+
+  function stopWaiting() {
+    clearTimeout(timer);
+    clearTimeout(silence);
+  }
 
   return () => {
-    clearTimeout(timer);
+    stopWaiting();
     source.close();
   };
 }

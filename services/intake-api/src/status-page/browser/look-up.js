@@ -1,3 +1,4 @@
+import { fetchInTime } from './fetch-in-time.js';
 import { html } from './lit-html.js';
 import { counted, timeView } from './wording.js';
 
@@ -88,7 +89,7 @@ async function ask(id) {
     };
   }
   try {
-    const response = await fetch(
+    const response = await fetchInTime(
       isMachine ? `v1/investigations?machineId=${id}&limit=${maxShown}` : `v1/investigations/${id}`,
     );
     if (response.status === 404)
@@ -115,7 +116,7 @@ async function ask(id) {
  */
 async function withPlace(request) {
   if (request.status !== 'queued') return request;
-  const response = await fetch(`v1/investigations/${request.id}`);
+  const response = await fetchInTime(`v1/investigations/${request.id}`);
   return response.ok ? response.json() : request;
 }
 

@@ -1,5 +1,5 @@
 import { html } from './lit-html.js';
-import { countdown, counted, holdReason, timeView } from './wording.js';
+import { countdown, counted, holdReason, momentToTheSecond, timeView } from './wording.js';
 
 /** @typedef {import('../read-state-document.ts').StateDocument} StateDocument */
 
@@ -9,11 +9,10 @@ import { countdown, counted, holdReason, timeView } from './wording.js';
  * @param {{ sinceMs: number, what: string }} stale
  */
 export function staleNotice({ sinceMs, what }) {
-  const asOf = new Date(sinceMs).toISOString();
   return notice(
     'stale',
     'act',
-    html`As of ${timeView(asOf, sinceMs)}: ${what}`,
+    html`As of <time datetime=${new Date(sinceMs).toISOString()}>${momentToTheSecond(sinceMs)}</time>: ${what}`,
     html`<p>What stands below was true then, and may have changed since. The page goes on by itself.</p>`,
   );
 }

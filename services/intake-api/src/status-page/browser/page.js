@@ -1,3 +1,4 @@
+import { fetchInTime } from './fetch-in-time.js';
 import { html, render } from './lit-html.js';
 import { createLookUp } from './look-up.js';
 import { watchState } from './live-state.js';
@@ -42,7 +43,7 @@ document.addEventListener('visibilitychange', () => {
 /** Asks who is signed in, and shows the form or the state. */
 async function start() {
   try {
-    const response = await fetch('session');
+    const response = await fetchInTime('session');
     if (!response.ok) throw new Error(String(response.status));
     const session = await response.json();
     page.trouble = '';
@@ -74,9 +75,9 @@ function showState() {
       stale = undefined;
       show();
     },
-    onTrouble(what, text) {
+    onTrouble(what, text, heardAtMs) {
       page.trouble = text;
-      stale = { sinceMs: stale?.sinceMs ?? serviceNowMs(), what };
+      stale = { sinceMs: stale?.sinceMs ?? heardAtMs + (last?.clockAheadMs ?? 0), what };
       show();
     },
     onRefused: () => void start(),
@@ -84,7 +85,7 @@ function showState() {
 }
 
 async function signOut() {
-  await fetch('session', { method: 'DELETE' }).catch(() => {});
+  await fetchInTime('session', { method: 'DELETE' }).catch(() => {});
   lookUp.clear();
   await start();
   focusOn('api-key');

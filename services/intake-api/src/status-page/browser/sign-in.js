@@ -1,3 +1,4 @@
+import { fetchInTime } from './fetch-in-time.js';
 import { html } from './lit-html.js';
 
 /**
@@ -60,7 +61,7 @@ export function createSignIn({ onSignedIn, onChange }) {
  */
 async function send(apiKey) {
   try {
-    const response = await fetch('session', {
+    const response = await fetchInTime('session', {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
       body: JSON.stringify({ apiKey }),

@@ -56,6 +56,7 @@ const inUtc = /** @type {const} */ ({
   timeZone: 'UTC',
 });
 const clock = new Intl.DateTimeFormat('en-GB', inUtc);
+const clockWithSeconds = new Intl.DateTimeFormat('en-GB', { ...inUtc, second: '2-digit' });
 const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' });
 const dayOfYear = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeZone: 'UTC' });
 
@@ -72,6 +73,15 @@ export function moment(iso, nowMs) {
   if (Math.abs(at.getTime() - nowMs) < 12 * 3_600_000) return time;
   const isThisYear = at.getUTCFullYear() === new Date(nowMs).getUTCFullYear();
   return `${(isThisYear ? day : dayOfYear).format(at)} ${time}`;
+}
+
+/**
+ * To the second, for a time up to which something is known: 14:05:09 UTC.
+ *
+ * @param {number} atMs
+ */
+export function momentToTheSecond(atMs) {
+  return `${clockWithSeconds.format(atMs)} UTC`;
 }
 
 /**
