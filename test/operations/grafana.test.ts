@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { createDashboard } from '../../deploy/grafana/source/dashboard.ts';
 import { generatedFiles } from '../../deploy/grafana/source/generated.ts';
 import { readCompose } from '../deploy/support/compose.ts';
-import { readRules } from './support/queries.ts';
+import { dashboardQueries, readRules } from './support/queries.ts';
 
 const alertFile = z.object({
   groups: z.array(
@@ -21,6 +22,50 @@ describe('what Grafana is provisioned with', () => {
     for (const { url, text } of await generatedFiles()) {
       assert.equal(await readFile(url, 'utf8'), text, url.pathname);
     }
+  });
+
+  it('has rows whose panels stand side by side over all 24 columns, none over another', () => {
+    const { panels } = createDashboard();
+    const cells = new Map<string, string>();
+    const perLine = new Map<number, number>();
+    for (const { title = '', gridPos } of panels ?? []) {
+      assert.ok(gridPos && gridPos.w > 0 && gridPos.h > 0, title);
+      for (let y = gridPos.y; y < gridPos.y + gridPos.h; y += 1) {
+        for (let x = gridPos.x; x < gridPos.x + gridPos.w; x += 1) {
+          assert.ok(x < 24, `"${title}" ends behind the last column`);
+          assert.equal(cells.get(`${x},${y}`), undefined, `"${title}" lies over another panel`);
+          cells.set(`${x},${y}`, title);
+          perLine.set(y, (perLine.get(y) ?? 0) + 1);
+        }
+      }
+    }
+    const height = Math.max(...perLine.keys()) + 1;
+    assert.deepEqual(
+      Array.from({ length: height }, (_, y) => perLine.get(y)),
+      Array.from({ length: height }, () => 24),
+    );
+  });
+
+  it('shows whole events: what Prometheus extrapolates is rounded, and what counts against the limit is recorded', async () => {
+    const queries = await dashboardQueries();
+    for (const query of queries.filter((text) => /\b(increase|delta)\(/.test(text))) {
+      assert.match(query, /^round\(/);
+    }
+    const againstLimit = (createDashboard().panels ?? []).filter(
+      ({ title = '', description = '' }) => /limit\b/i.test(title) && description !== '',
+    );
+    assert.ok(againstLimit.length >= 3);
+    const names = /^diq:quota_(used|limit|slots):count$/;
+    for (const { targets = [] } of againstLimit as { targets?: { expr?: string }[] }[]) {
+      for (const { expr = '' } of targets) assert.match(expr, names);
+    }
+    const rules = (await readRules('rules.yml')).filter(({ record = '' }) => names.test(record));
+    assert.equal(rules.length, 3);
+    for (const { expr } of rules) assert.doesNotMatch(expr, /\b(rate|increase|delta)\(/);
+  });
+
+  it('shows what waits by priority', async () => {
+    assert.ok((await dashboardQueries()).includes('diq:dispatches_waiting:count'));
   });
 
   it('alerts on the same as Prometheus does', async () => {

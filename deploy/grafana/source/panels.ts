@@ -43,16 +43,13 @@ export function figure(picture: Picture, bounds: readonly [amber: number, red: n
           { value: bounds[0], color: 'orange' },
           { value: bounds[1], color: 'red' },
         ];
-  return described(new StatPanel(), picture)
-    .height(4)
-    .span(4)
-    .thresholds(new ThresholdsConfigBuilder().mode(ThresholdsMode.Absolute).steps(steps));
+  return described(new StatPanel(), picture).thresholds(
+    new ThresholdsConfigBuilder().mode(ThresholdsMode.Absolute).steps(steps),
+  );
 }
 
 export function curve(picture: Picture) {
   return described(new TimeseriesPanel(), picture)
-    .height(8)
-    .span(12)
     .min(0)
     .fillOpacity(10)
     .showPoints(VisibilityMode.Never)
@@ -62,6 +59,11 @@ export function curve(picture: Picture) {
         .displayMode(LegendDisplayMode.List)
         .placement(LegendPlacement.Bottom),
     );
+}
+
+/** How much one or several counters rose within this time, in whole events: Prometheus extrapolates, and 5 would be 5.2. */
+export function rise(counter: string, { over, by }: { over: string; by?: string }): string {
+  return `round(sum${by === undefined ? '' : ` by (${by}) `}(increase(${counter}[${over}])))`;
 }
 
 /** What adds up to a whole. */
@@ -74,7 +76,7 @@ export function stack(picture: Picture) {
 
 /** What is on and what is off, over time. */
 export function onAndOff(picture: Picture) {
-  return described(new StateTimelinePanel(), picture).height(8).span(12);
+  return described(new StateTimelinePanel(), picture);
 }
 
 /** For each share: below which value that much of what a histogram counted within the time lies. */

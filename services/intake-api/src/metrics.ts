@@ -7,6 +7,7 @@ import { registerBuildInfo } from '@diq/runtime/build-info.ts';
 import type { ObservedRequest } from './middleware/http-metrics.ts';
 import { beingCalled, drainedAtMs, oldestWaitSeconds } from './queue-state.ts';
 import type { QueueState } from './queue-state.ts';
+import { countSlots, slotOutcomes } from './slot-outcomes.ts';
 
 /** What becomes of a request at the door: it got a dispatch of its own, joined one, or was refused. */
 export const doorOutcomes = ['accepted', 'coalesced', 'rejected'] as const;
@@ -117,6 +118,13 @@ function createStateGauges(registers: Registry[]) {
     'diq_quota_used',
     'Permits in use. Risen to the limit: the next call waits for a slot, which is usual while requests wait.',
   );
+  const slots = new Gauge({
+    name: 'diq_quota_slots',
+    help: 'Permits in use, by what came of their calls; together they are diq_quota_used. Any but "started" rising: permits that gave no investigation id.',
+    labelNames: ['outcome'] as const,
+    registers,
+  });
+  for (const outcome of slotOutcomes) slots.set({ outcome }, 0);
   const remaining = gauge(
     'diq_quota_remaining',
     'Permits free, a hold aside. 0 is usual while requests wait; rising meanwhile: nobody calls.',
@@ -152,6 +160,8 @@ function createStateGauges(registers: Registry[]) {
       drain.set(((drainedAtMs(state) ?? Number.POSITIVE_INFINITY) - view.nowMs) / 1_000);
       limit.set(view.limit);
       used.set(view.slotsInUse.length);
+      const inUse = countSlots(view.slotsInUse);
+      for (const outcome of slotOutcomes) slots.set({ outcome }, inUse[outcome]);
       remaining.set(freeSlots(view));
       workers.set(state.workers.alive);
       nextSlot.set((nextSlotAtMs(view) - view.nowMs) / 1_000);

@@ -15,6 +15,7 @@ const ruleGroups = z.object({
       rules: z.array(
         z.object({
           alert: z.string().optional(),
+          record: z.string().optional(),
           expr: z.string(),
           labels: z.record(z.string(), z.string()).default({}),
           annotations: z.record(z.string(), z.string()).default({}),

@@ -1,0 +1,109 @@
+import { curve, figure, quantiles, rise, stack } from './panels.ts';
+
+const hour = 3_600;
+
+/** How much waits, at a glance. */
+export function waitingFigures() {
+  return [
+    figure(
+      {
+        title: 'Requests waiting',
+        description: 'Accepted and not started yet.',
+        unit: 'short',
+        lines: [{ expr: 'diq:requests:count{status="queued"}', legend: 'waiting' }],
+      },
+      'neutral',
+    ),
+    figure(
+      {
+        title: 'Oldest wait',
+        description: 'OldestWaitTooLong fires above the objective, which stands in rules.yml.',
+        unit: 's',
+        lines: [{ expr: 'diq:oldest_wait:seconds', legend: 'oldest wait' }],
+      },
+      [8 * hour, 24 * hour],
+    ),
+    figure(
+      {
+        title: 'Time to drain',
+        description: 'Until what waits now will have started.',
+        unit: 's',
+        lines: [{ expr: 'diq:drain:seconds', legend: 'time to drain' }],
+      },
+      [48 * hour, 96 * hour],
+    ),
+    figure(
+      {
+        title: 'Failed, unknown, expired in 24 h',
+        description: 'Ended without an investigation. GET /v1/investigations?status=unknown names them.',
+        unit: 'short',
+        lines: [
+          {
+            expr: 'round(sum(delta(diq:requests_read:count{status=~"failed|unknown|expired"}[24h])))',
+            legend: 'ended badly',
+          },
+        ],
+      },
+      [1, 10],
+    ),
+  ];
+}
+
+/** What waits and for how long, over time. */
+export function waitingPanels() {
+  return {
+    byStatus: curve({
+      title: 'Open requests',
+      description: 'Those that wait, those that are being called, and those whose lost answer is looked up.',
+      unit: 'short',
+      lines: [{ expr: 'diq:requests:count{status=~"queued|dispatching|looking_up"}', legend: '{{status}}' }],
+    }),
+    byPriority: stack({
+      title: 'Calls waiting, by priority',
+      description:
+        'Several requests for one machine share one call. Critical ones that pile up wait for slots.',
+      unit: 'short',
+      lines: [{ expr: 'diq:dispatches_waiting:count', legend: '{{priority}}' }],
+    }),
+    oldestAndDrain: curve({
+      title: 'Oldest wait and time to drain',
+      description: 'Against their objectives.',
+      unit: 's',
+      lines: [
+        { expr: 'diq:oldest_wait:seconds', legend: 'oldest wait' },
+        { expr: 'diq:objective_oldest_wait:seconds', legend: 'objective of the oldest wait' },
+        { expr: 'diq:drain:seconds', legend: 'time to drain' },
+        { expr: 'diq:objective_drain:seconds', legend: 'objective of the time to drain' },
+      ],
+    }),
+    untilCall: curve({
+      title: 'Wait from acceptance to call',
+      description: 'Of what was called within the last 6 hours.',
+      unit: 's',
+      lines: quantiles([0.5, 0.9], 'diq_queue_wait_seconds', { over: '6h', legend: 'waited at most' }),
+    }),
+  };
+}
+
+/** What comes in. */
+export function doorPanels() {
+  return {
+    outcomes: stack({
+      title: 'Requests at the door within 5 minutes',
+      description: 'By what became of them. Rejected ones were told why.',
+      unit: 'short',
+      lines: [{ expr: rise('diq_requests_total', { over: '5m', by: 'outcome' }), legend: '{{outcome}}' }],
+    }),
+    refused: curve({
+      title: 'Submissions refused within 5 minutes',
+      description: 'With 503 or 500, by no fault of their callers. IntakeRefusing fires when it goes on.',
+      unit: 'short',
+      lines: [
+        {
+          expr: rise('diq_http_request_duration_seconds_count{method="POST",status=~"5.."}', { over: '5m' }),
+          legend: 'refused',
+        },
+      ],
+    }),
+  };
+}
