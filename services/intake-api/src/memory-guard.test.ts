@@ -1,41 +1,25 @@
 import assert from 'node:assert/strict';
-import { Redis } from 'ioredis';
-import { requireRedisServer, startRedisServer } from '@diq/testing/redis-process.ts';
-import type { RedisServer } from '@diq/testing/redis-process.ts';
 import { createLogger } from '@diq/runtime/logger.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { createMemoryGuard } from './memory-guard.ts';
 import { ProblemError } from './problem-error.ts';
 import { expectProblem } from './test-support/expect-problem.ts';
-import { useIntake } from './test-support/intake-under-test.ts';
+import { useIntakeOnRedisServer } from './test-support/intake-on-redis-server.ts';
 import { item } from './test-support/items.ts';
 
 const mebibyte = 1_024 * 1_024;
 
 describe('an intake whose Redis is nearly full', () => {
-  let server: RedisServer | undefined;
-  let admin: Redis;
-  before(async function () {
-    requireRedisServer.call(this);
-    server = await startRedisServer();
-    admin = new Redis(server.url);
-    // So that what the test itself adds is nothing beside it.
-    await admin.setrange('ballast', 100 * mebibyte, 'x');
-  });
-  const intake = useIntake({
-    get url() {
-      return server?.url ?? '';
-    },
-  });
-  after(async () => {
-    admin?.disconnect();
-    await server?.stop();
-  });
+  const suite = useIntakeOnRedisServer();
+  const { intake } = suite;
+  before('fill Redis, so that what the test itself adds is nothing beside it', () =>
+    suite.admin.setrange('ballast', 100 * mebibyte, 'x'),
+  );
 
   /** As much of `maxmemory` is in use from now on, and the intake knows. */
   async function use(share: number): Promise<void> {
-    const used = Number(/used_memory:(\d+)/.exec(await admin.info('memory'))?.[1]);
-    await admin.config('SET', 'maxmemory', String(Math.ceil(used / share)));
+    const used = Number(/used_memory:(\d+)/.exec(await suite.admin.info('memory'))?.[1]);
+    await suite.admin.config('SET', 'maxmemory', String(Math.ceil(used / share)));
     const isSeen = async () => {
       const { text } = await intake.anonymously().get('/metrics');
       return Math.abs(Number(/^diq_redis_memory_ratio (\S+)$/m.exec(text)?.[1]) - share) < 0.005;

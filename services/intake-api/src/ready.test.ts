@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { findFreePort } from '@diq/runtime/free-port.ts';
 import { requireRedisServer, startRedisServer } from '@diq/testing/redis-process.ts';
 import type { RedisServer } from '@diq/testing/redis-process.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { expectProblem } from './test-support/expect-problem.ts';
+import { useIntakeOnRedisServer } from './test-support/intake-on-redis-server.ts';
 import { useIntake } from './test-support/intake-under-test.ts';
 import { item, unknownId } from './test-support/items.ts';
 
@@ -50,27 +51,13 @@ const states: Record<string, State> = {
 };
 
 describe('readiness of the intake', () => {
-  let server: RedisServer | undefined;
-  let admin: Redis | undefined;
-  before(async function () {
-    requireRedisServer.call(this);
-    server = await startRedisServer();
-    admin = new Redis(server.url);
-  });
-  const intake = useIntake({
-    get url() {
-      return server?.url ?? '';
-    },
-  });
-  after(async () => {
-    admin?.disconnect();
-    await server?.stop();
-  });
+  const suite = useIntakeOnRedisServer();
+  const { intake } = suite;
   const readyz = () => intake.anonymously().get('/readyz');
 
   for (const [name, { says, refuse, heal }] of Object.entries(states)) {
     it(`is lost while Redis answers ${name}, in words, and back with it; nothing is answered 500`, async () => {
-      assert.ok(admin && server);
+      const { admin, server } = suite;
       await readyz().expect(200);
       await refuse(admin, server);
       try {
@@ -104,13 +91,13 @@ describe('readiness of the intake', () => {
   }
 
   it('looks by writing one key that goes by itself', async () => {
-    const count = async () => Number(await admin?.dbsize());
+    const count = async () => suite.admin.dbsize();
     await readyz();
     const before = await count();
     for (let i = 0; i < 5; i += 1) await readyz().expect(200);
     assert.equal(await count(), before);
-    const [probe = ''] = (await admin?.keys('*:write-probe')) ?? [];
-    assert.ok(Number(await admin?.pttl(probe)) > 0);
+    const [probe = ''] = await suite.admin.keys('*:write-probe');
+    assert.ok((await suite.admin.pttl(probe)) > 0);
   });
 });
 

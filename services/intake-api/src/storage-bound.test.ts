@@ -1,41 +1,21 @@
 import assert from 'node:assert/strict';
-import { Redis } from 'ioredis';
-import { requireRedisServer, startRedisServer } from '@diq/testing/redis-process.ts';
-import type { RedisServer } from '@diq/testing/redis-process.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { expectProblem } from './test-support/expect-problem.ts';
-import { useIntake } from './test-support/intake-under-test.ts';
+import { useIntakeOnRedisServer } from './test-support/intake-on-redis-server.ts';
 import { item } from './test-support/items.ts';
 
 const mebibyte = 1_024 * 1_024;
 
 describe('a caller of whom as much is stored as may (INTAKE_MAX_MEMORY_PERCENT_PER_CALLER)', () => {
-  let server: RedisServer | undefined;
-  let admin: Redis;
-  before(async function () {
-    requireRedisServer.call(this);
-    server = await startRedisServer();
-    admin = new Redis(server.url);
-  });
-  const intake = useIntake(
-    {
-      get url() {
-        return server?.url ?? '';
-      },
-    },
-    { INTAKE_MAX_MEMORY_PERCENT_PER_CALLER: '1' },
-  );
+  const suite = useIntakeOnRedisServer({ INTAKE_MAX_MEMORY_PERCENT_PER_CALLER: '1' });
+  const { intake } = suite;
   before('give Redis a bound, of which one percent is one MiB, and wait until the intake knows', async () => {
-    await admin.config('SET', 'maxmemory', String(100 * mebibyte));
+    await suite.admin.config('SET', 'maxmemory', String(100 * mebibyte));
     const isSeen = async () => {
       const { text } = await intake.anonymously().get('/metrics');
       return Number(/^diq_redis_memory_ratio (\S+)$/m.exec(text)?.[1]) > 0;
     };
     await waitFor(isSeen, { what: 'the metric to tell' });
-  });
-  after(async () => {
-    admin?.disconnect();
-    await server?.stop();
   });
 
   /** About 640 KB in Redis. */
@@ -43,7 +23,9 @@ describe('a caller of whom as much is stored as may (INTAKE_MAX_MEMORY_PERCENT_P
     requests: Array.from({ length: 100 }, (_, n) => item(from + n, { comment: 'x'.repeat(3_900) })),
   });
   const storedKeys = async () =>
-    (await admin.keys('*')).filter((key) => /:(?:request|dispatch|batch|idempotency):/.test(key)).toSorted();
+    (await suite.admin.keys('*'))
+      .filter((key) => /:(?:request|dispatch|batch|idempotency):/.test(key))
+      .toSorted();
 
   it('is refused as a whole with a code of its own, also once all was cancelled, until it is deleted; others are not', async () => {
     const first = await intake.post('/v1/batches', large(0)).set('Idempotency-Key', 'first').expect(202);
