@@ -140,7 +140,7 @@ describe('what follows from the outcome of a call', () => {
       );
       assert.deepEqual(doubts, [
         ['lost', 'answer_unreadable'],
-        ['lost', 'answer_unreadable'],
+        ['failed', 'answer_unreadable'],
         ['failed', 'server_error'],
         ['failed', 'server_error'],
         ['lost', 'call_timeout'],
@@ -211,7 +211,7 @@ describe('what follows from the outcome of a call', () => {
       assert.deepEqual(notSent('no-token').hold, { reason: 'no_token', length: 'growing' });
     });
 
-    it('is set by a page where the answer to a start should be', () => {
+    it("is set by another's answer where Defender's should be", () => {
       const { hold } = consequenceOf(samples.unknown[1]!);
       assert.deepEqual(hold, { reason: 'endpoint_unusable', length: 'growing' });
     });

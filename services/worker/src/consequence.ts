@@ -138,14 +138,18 @@ function outcomeUnknown(
 ): Consequence {
   const error = { ...unknownBecause(outcome), ...targetOf(outcome) };
   const hold = isShutdown(outcome) ? undefined : holdAfterFailure(outcome);
-  // Of these only an answered error can mean that nothing was done.
-  if (outcome.kind !== 'server_error') return lookedUp({ cause: 'lost', error }, hold);
-  const ifOwn = { kind: 'reconcile', doubt: { cause: 'failed_alone', error } } as const;
+  const lost = { cause: 'lost', error } as const;
+  // Of these only an answered error, and what is no answer of Defender's, can mean that nothing was done.
+  const isAnother = outcome.kind === 'unknown' && outcome.isForeign === true;
+  if (outcome.kind !== 'server_error' && !isAnother) return lookedUp(lost, hold);
+  // Such an answer that meets this one alone may have hidden Defender's.
+  const doubtIfOwn = isAnother ? lost : ({ cause: 'failed_alone', error } as const);
+  const ifOwn = { kind: 'reconcile', doubt: doubtIfOwn } as const;
   return { ...lookedUp({ cause: 'failed', error }, hold), refusal: { rule: failedRule, ifOwn } };
 }
 
 function holdAfterFailure(outcome: CallOutcome): Consequence['hold'] {
-  // A page where Defender's answer should be says that the address is not Defender's.
+  // Another's answer where Defender's should be says that the address is not Defender's.
   if (outcome.kind === 'unknown') return outcome.isForeign ? heldGrowing('endpoint_unusable') : undefined;
   const asked = outcome.kind === 'server_error' ? outcome.retryAfterMs : undefined;
   return { reason: 'failing', length: lengthOf(asked) };
@@ -160,7 +164,9 @@ function unknownBecause(outcome: CallOutcome): RequestError {
     case 'unknown':
       return unknown(
         'answer_unreadable',
-        'Defender accepted the call, but its answer names no investigation.',
+        outcome.isForeign
+          ? 'The call was accepted by something that does not answer as Defender does.'
+          : 'Defender accepted the call, but its answer names no investigation.',
       );
     case 'timeout':
       return unknown('call_timeout', 'Defender did not answer in time.');

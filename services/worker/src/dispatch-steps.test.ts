@@ -162,8 +162,24 @@ describe('a dispatch on real ledger, store and sockets', () => {
       assert.equal((await worker.hold())?.reason, 'failing');
     });
 
+    for (const [what, answer] of [
+      ['a page', httpAnswer(200, '<h1>Sign in</h1>', { 'content-type': 'text/html' })],
+      ['a document of another kind', httpAnswer(200, '{"status":"ok"}')],
+      ['a list', httpAnswer(200, '[]')],
+      ['nothing', httpAnswer(202, '')],
+    ] as const) {
+      it(`is looked up after ${what} in place of Defender's answer, everybody waits, and it is not lost`, async () => {
+        const { worker, request, dispatchId } = await suite.serveOne(({ socket }) => void socket.end(answer));
+        assert.deepEqual([request.status, request.error?.code], ['dispatching', 'answer_unreadable']);
+        assert.equal((await worker.hold())?.reason, 'endpoint_unusable');
+        // Where Defender shows nothing of it either, it is called again.
+        const { doubt } = await worker.find(dispatchId);
+        assert.equal(doubt?.cause, 'failed');
+      });
+    }
+
     it('is looked up without a hold when nothing but its id is unreadable', async () => {
-      for (const answer of [httpAnswer(200, '{}'), httpAnswer(200, '{"value":5146}').slice(0, -5)]) {
+      for (const answer of [httpAnswer(200, '{"value":0}'), httpAnswer(200, '{"value":5146}').slice(0, -5)]) {
         const { worker, request } = await suite.serveOne(({ socket }) => void socket.end(answer));
         assert.deepEqual([request.status, request.error?.code], ['dispatching', 'answer_unreadable']);
         assert.equal(await worker.hold(), undefined);

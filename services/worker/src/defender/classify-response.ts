@@ -41,7 +41,7 @@ export type NotAllowedReason = 'forbidden' | 'token_rejected' | 'proxy_authentic
 export type AnswerVerdict = ErrorDetails &
   (
     | { readonly kind: 'started'; readonly investigationId: string }
-    /** `isForeign`: no answer of Defender's kind, such as the page of a gateway or of another site. */
+    /** `isForeign`: no answer of Defender's kind, such as the page or the document of a gateway or of another site. */
     | { readonly kind: 'unknown'; readonly reason: 'unreadable-answer'; readonly isForeign?: true }
     | { readonly kind: 'already_running' }
     | { readonly kind: 'machine_not_found' }
@@ -89,14 +89,24 @@ function successOf(answer: Answer, { readInvestigationId }: ClassifyContext): Ba
   const investigationId = readInvestigationId(answer.body);
   if (investigationId !== undefined) return { kind: 'started', investigationId };
   // A 2xx says that Defender accepted the call; that its id got lost does not undo that.
-  const isForeign = answer.body === undefined && !saysJson(answer);
+  const isForeign = !documentedSuccess.has(answer.status) || !mayBeDefenders(answer);
   return { kind: 'unknown', reason: 'unreadable-answer', ...(isForeign && { isForeign }) };
 }
 
-/** An answer that names no type is taken for one of Defender's that lost it on the way. */
-function saysJson({ headers }: Answer): boolean {
+/** Whatever else accepts a call and names no investigation is not Defender. */
+const documentedSuccess: ReadonlySet<number> = new Set([200, 201]);
+
+/**
+ * Both operations answer with a document of OData, with a value or as an entity; gateways and mocks write others, or nothing.
+ * One that names no type may be Defender's that broke off.
+ */
+function mayBeDefenders({ headers, body, bodyFault }: Answer): boolean {
+  if (body !== undefined) {
+    const isObject = typeof body === 'object' && body !== null;
+    return isObject && ['@odata.context', 'value', 'id'].some((member) => Object.hasOwn(body, member));
+  }
   const [type = ''] = [headers['content-type'] ?? []].flat();
-  return type === '' || /\bjson\b/i.test(type);
+  return type === '' ? bodyFault !== 'not-json' : /\bjson\b/i.test(type);
 }
 
 function clientErrorOf(answer: Answer, details: ErrorDetails, context: ClassifyContext): Bare<AnswerVerdict> {
