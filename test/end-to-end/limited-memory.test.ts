@@ -58,10 +58,11 @@ describe('an intake of 512 MB', function () {
 
 /** How often it was refused before it was taken. */
 async function submitUntilTaken(port: number, apiKey: string, body: Buffer): Promise<number> {
+  const key = randomUUID();
   for (let refusals = 0; ; refusals += 1) {
     const response = await fetch(`http://127.0.0.1:${port}/v1/batches`, {
       method: 'POST',
-      headers: { 'X-API-Key': apiKey, 'Content-Type': 'application/json' },
+      headers: { 'X-API-Key': apiKey, 'Content-Type': 'application/json', 'Idempotency-Key': key },
       body,
     });
     const answer = (await response.json()) as { code?: string; counts?: object };
@@ -69,7 +70,9 @@ async function submitUntilTaken(port: number, apiKey: string, body: Buffer): Pro
       assert.deepEqual(answer.counts, { accepted: 10_000, coalesced: 0, rejected: 0 });
       return refusals;
     }
-    assert.deepEqual([response.status, answer.code], [503, 'intake_busy']);
+    // On a busy machine Redis may also take longer than a request waits for it.
+    assert.equal(response.status, 503);
+    assert.match(answer.code ?? '', /^(intake_busy|redis_unavailable)$/);
     // As a client does that heeds it: that this is long enough is what is tested here.
     await delay(Number(response.headers.get('retry-after')) * 1_000);
   }

@@ -1,4 +1,5 @@
-// npm test: all groups of tests (`tests:*` in package.json) side by side. What they write is shown as it comes, so that
+// npm test: the groups of tests (`tests:*` in package.json), three at a time and the longest first: more of them would keep
+// two cores no busier, and make each wait longer for its turn. What they write is shown as it comes, so that
 // of a run that is stopped all is seen too; the last lines name every test that failed.
 import { readdirSync } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -9,7 +10,11 @@ import type { Command } from 'concurrently';
 import { keepStripped } from '../../shared/runtime/stripped-code.mjs';
 
 await keepStripped(['services', 'shared', 'test'].flatMap(typescriptIn));
-const { result, commands } = concurrently(['npm:tests:*'], { prefix: 'name', group: false });
+const { result, commands } = concurrently(['npm:tests:*'], {
+  prefix: 'name',
+  group: false,
+  maxProcesses: 3,
+});
 const groups = commands.map((command) => ({ name: command.name, verdicts: verdictsIn(command) }));
 // Rejected with the same when a group failed.
 const ends = await result.catch((failed: Awaited<typeof result>) => failed);

@@ -48,9 +48,12 @@ describe('a POST repeated with its Idempotency-Key after Redis was cut off in th
     );
   }
 
+  /** Asked again while the connection that was cut comes back. */
   async function dispatchesOf(machines: ReadonlySet<string>): Promise<string[]> {
-    const waiting = await intake.dispatches.waitingPage(0, 100_000);
-    const dispatches = await intake.dispatches.ranksOf(waiting);
+    const dispatches = await waitFor(
+      async () => intake.dispatches.ranksOf(await intake.dispatches.waitingPage(0, 100_000)),
+      { what: 'the connection to come back' },
+    );
     return dispatches.filter((one) => machines.has(one.machineId)).map((one) => one.dispatchId);
   }
 
