@@ -14,7 +14,7 @@ const cwd = fileURLToPath(new URL('../../deploy/prometheus/', import.meta.url));
 const testFiles = ['alerts.test.yml', 'alerts-over-hours.test.yml'];
 
 describe("Prometheus' rules", function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
 
   describe('for promtool', () => {
     before(requirePrograms('promtool'));
