@@ -85,16 +85,15 @@ for (const how of ['announced', 'packed'] as const) {
     it('is taken, and the other is answered 503 with Retry-After', async () => {
       const first = await beginLarge();
       const second = await begin(15 * megabyte);
-      const isFull = async () => {
-        const third = await begin(2 * megabyte);
-        const answer = await Promise.race([third.answered, intake.get('/v1/quota').then(() => undefined)]);
-        third.close();
-        return answer?.status === 503;
-      };
-      await waitFor(isFull, { what: 'both to be in hand' });
       const body = JSON.stringify({ requests: [{ ...item(1), comment: 'x'.repeat(6 * megabyte) }, item(2)] });
-      await intake.postRaw('/v1/batches', body, { 'X-API-Key': keys.operator }).expect(202);
-      const { status, head } = await first.answered;
+      // Until the large one has grown so far that both have no room.
+      const { status, head } = await waitFor(
+        async () => {
+          await intake.postRaw('/v1/batches', body, { 'X-API-Key': keys.operator }).expect(202);
+          return await Promise.race([first.answered, Promise.resolve(undefined)]);
+        },
+        { what: 'the large one to give way' },
+      );
       assert.equal(status, 503);
       assert.match(head, /^retry-after: 5$/im);
       first.close();
