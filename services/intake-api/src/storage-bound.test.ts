@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { expectProblem } from './test-support/expect-problem.ts';
 import { useIntakeOnRedisServer } from './test-support/intake-on-redis-server.ts';
@@ -49,6 +50,22 @@ describe('a caller of whom as much is stored as may (INTAKE_MAX_MEMORY_PERCENT_P
     await intake.as('operator', 'post', '/v1/investigations/purge', { caller: 'playbook' }).expect(200);
     const again = await second().expect(202);
     assert.equal(again.headers['idempotent-replayed'], undefined);
+  });
+
+  it('is such a caller by the answers to its Idempotency-Keys too, which outlive what they answered', async () => {
+    const caller = 'submitter';
+    const post = () =>
+      intake.as(caller, 'post', '/v1/investigations', item(900)).set('Idempotency-Key', randomUUID());
+    const counted = async () => {
+      const [key = ''] = (await admin.keys('*')).filter((name) => name.endsWith(':stored'));
+      return Number(await admin.hget(key, caller));
+    };
+    const before = await counted();
+    await post().expect(202);
+    const withOne = await counted();
+    await intake.as(caller, 'post', '/v1/investigations', item(900)).expect(202);
+    const without = (await counted()) - withOne;
+    assert.ok(withOne - before >= without + 500, `${withOne - before} with a key, ${without} without one`);
   });
 
   it('is let through by one of two batches at once', async () => {

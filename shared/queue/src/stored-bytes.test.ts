@@ -17,7 +17,7 @@ import { freshIds } from './request-ids.ts';
 import type { RequestIds } from './request-ids.ts';
 import { createRequestLevers } from './request-levers.ts';
 import { storeKeys } from './store-keys.ts';
-import { requestBytes, usualBytes } from './stored-bytes.ts';
+import { batchBytes, requestBytes, usualBytes } from './stored-bytes.ts';
 import { arrivedAtMs, item, keySpace, machine } from './test-support/test-store.ts';
 import { useTestStore } from './test-support/use-test-store.ts';
 
@@ -239,6 +239,16 @@ describe('the bytes that are stored of a caller', () => {
       { numRuns: 40 },
     );
   }).timeout(60_000);
+
+  it('are bytes, whatever the texts are written in, for requests and for lists of batches', () => {
+    const [latin, japanese] = ['a'.repeat(900), 'あ'.repeat(300)];
+    assert.equal(requestBytes(item({ comment: japanese })), requestBytes(item({ comment: latin })));
+    assert.equal(batchBytes({ items: [japanese] }), batchBytes({ items: [latin] }));
+    assert.equal(
+      batchBytes({ items: [], callbackUrl: japanese }),
+      batchBytes({ items: [], callbackUrl: latin }),
+    );
+  });
 
   it('are none any more once all of it was deleted', async () => {
     const { intake, levers, purge } = open();

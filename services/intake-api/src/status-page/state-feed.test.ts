@@ -80,6 +80,28 @@ describe('the feed of the state', () => {
     feed.close();
   });
 
+  it('tells when a worker comes or goes, and not that one was seen again', async () => {
+    const withWorkers = (workers: object) => ({ ...documentOf(1), workers }) as StateDocument;
+    const seenAt = (second: number) => `2026-01-24T12:00:0${second}.000Z`;
+    let present = withWorkers({ state: 'active', alive: 1, lastSeenAt: seenAt(0) });
+    const { feed } = feedOf(() => present);
+    const one = listener();
+    await feed.listen(one, 'reader');
+    for (const [workers, told] of [
+      [{ state: 'active', alive: 1, lastSeenAt: seenAt(1) }, 1],
+      [{ state: 'active', alive: 2, lastSeenAt: seenAt(2) }, 2],
+      [{ state: 'stalled', alive: 2, lastSeenAt: seenAt(3) }, 3],
+      [{ state: 'absent', alive: 0, lastSeenAt: seenAt(4) }, 4],
+      [{ state: 'absent', alive: 0, lastSeenAt: seenAt(5) }, 5],
+    ] as const) {
+      present = withWorkers(workers);
+      feed.show(state);
+      await settle();
+      assert.equal(one.texts.length, told, JSON.stringify(workers));
+    }
+    feed.close();
+  });
+
   it('tells no more often than the interval allows', async () => {
     let used = 0;
     const { feed } = feedOf(() => documentOf((used += 1)), { minIntervalMs: 60_000 });

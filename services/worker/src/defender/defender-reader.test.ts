@@ -212,6 +212,7 @@ describe('the reader of what Defender knows', () => {
     for (const [status, reason] of [
       [401, 'token-rejected'],
       [403, 'not-allowed'],
+      [407, 'not-allowed'],
       [400, 'unexpected-answer'],
       [204, 'unexpected-answer'],
       [500, 'server-error'],
@@ -294,6 +295,8 @@ describe('the reader of what Defender knows', () => {
   });
 
   it('reads no document that would take far more memory than its length', async () => {
+    await reader.close();
+    reader = createDefenderReader({ baseUrl: server.url, timeoutMs: 15_000 });
     for (const text of ['['.repeat(1024 * 1024), `{"value":[${'{},'.repeat(4 * 1024 * 1024)}{}]}`]) {
       answer = (socket) => void socket.end(httpAnswer(200, text));
       assert.deepEqual(await list(), { kind: 'unreadable', reason: 'too-long' });
