@@ -57,8 +57,8 @@ describe('a caller of whom as much is stored as may (INTAKE_MAX_MEMORY_PERCENT_P
     const post = () =>
       intake.as(caller, 'post', '/v1/investigations', item(900)).set('Idempotency-Key', randomUUID());
     const counted = async () => {
-      const [key = ''] = (await admin.keys('*')).filter((name) => name.endsWith(':stored'));
-      return Number(await admin.hget(key, caller));
+      const [key = ''] = (await suite.admin.keys('*')).filter((name) => name.endsWith(':stored'));
+      return Number(await suite.admin.hget(key, caller));
     };
     const before = await counted();
     await post().expect(202);

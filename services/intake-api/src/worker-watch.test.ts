@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { describeQuota } from './describe-quota.ts';
 import { createWorkerWatch } from './worker-watch.ts';
 
 interface Situation {
@@ -88,6 +89,15 @@ describe('the workers, as the intake sees them', () => {
       assert.equal(workers.stateAfter(1), 'stalled');
     });
   }
+
+  it('give no time by which all will have started once they are stalled', () => {
+    const workers = { alive: 1, lastSeenAtMs: 9_000 };
+    const drainWhile = (state: 'active' | 'stalled') =>
+      describeQuota({ ...stateOf({}), workers: { ...workers, state } }, undefined, 'operation').queue
+        .expectedDrainAt;
+    assert.equal(typeof drainWhile('active'), 'string');
+    assert.equal(drainWhile('stalled'), null);
+  });
 
   it('are stalled while a critical request waits and its slot is free', () => {
     assert.equal(watching().stateAfter(30, { reserve: 1, critical: 1, calls: [1, 2, 3, 4] }), 'stalled');

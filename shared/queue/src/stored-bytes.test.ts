@@ -305,6 +305,21 @@ describe('the bytes that are stored of a caller', () => {
     assert.deepEqual(await countedToo(), { stored: { soar: '40' }, going: { [`${later} soar`]: '20' } });
   });
 
+  it('are those of an Idempotency-Key once, however often it is claimed, and more with its answer', async () => {
+    const { idempotency } = open();
+    const [one, other] = [idempotency.attempt('one', 'soar'), idempotency.attempt('other', 'soar')];
+    for (const attempt of [one, other]) await attempt.claim('digest', arrivedAtMs);
+    const claimed = await counted();
+    await one.claim('digest', arrivedAtMs);
+    assert.deepEqual(await counted(), claimed);
+    await one.store(Buffer.alloc(5_000, 'x'));
+    const { stored, going } = await countedToo();
+    assert.equal(Number(stored['soar']), Number(claimed['soar']) + 5_000);
+    // All of it goes by itself.
+    const sum = Object.values(going).reduce((total, bytes) => total + Number(bytes), 0);
+    assert.equal(sum, Number(stored['soar']));
+  });
+
   it('of an earlier version, which kept no caller, are not counted, and take nothing from those that are', async () => {
     const { intake, levers, purge } = open();
     const [old, counting] = [
