@@ -80,6 +80,7 @@ describe('npm run demo', function () {
     const pasted = await promisify(execFile)('sh', ['-c', line]);
     const { id } = JSON.parse(pasted.stdout) as { id: string };
     const [, page, key] = await demo.said(/Status page {2}(\S+)[^]*API key {6}(\S+)/);
+    await demo.said(new RegExp(`^export INTAKE=${page?.slice(0, -1)} API_KEY=${key}$`, 'm'));
     const headers = { authorization: `Bearer ${key}` };
     const read = async () => {
       const answer = await fetch(new URL(`/v1/investigations/${id}`, page), { headers });

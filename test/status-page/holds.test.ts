@@ -6,6 +6,8 @@ import { seeAndJudge } from './support/see-and-judge.ts';
 import { signInAs } from './support/sign-in-as.ts';
 import { useBrowser } from './support/use-browser.ts';
 
+const sizeOfTitle = "getComputedStyle(document.querySelector('.notice h2')).fontSize";
+
 describe('a hold on the status page', () => {
   const intake = useIntake(useEmbeddedRedis());
   const browser = useBrowser();
@@ -26,6 +28,7 @@ describe('a hold on the status page', () => {
       await notice.waitFor();
       const edge = 'getComputedStyle(document.querySelector(".notice"))';
       colours.add(await page.evaluate<string>(`${edge}.borderColor + ${edge}.borderStyle`));
+      assert.equal(await page.evaluate(sizeOfTitle), '24px', title);
       await seeAndJudge(page, `hold-${reason}`);
     }
     assert.equal(colours.size, 3);

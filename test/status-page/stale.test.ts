@@ -34,6 +34,8 @@ describe('the status page while Redis is away', () => {
       assert.equal(await page.getByRole('timer').count(), 0);
       const filter = await page.evaluate<string>("getComputedStyle(document.querySelector('.state')).filter");
       assert.equal(filter, 'grayscale(1)');
+      const axis = await page.locator('.axis').innerText();
+      assert.match(axis, /as of \d\d:\d\d UTC$/);
       await seeAndJudge(page, 'stale');
     } finally {
       await server?.kill('SIGCONT');

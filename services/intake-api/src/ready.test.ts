@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
 import type { Redis } from 'ioredis';
 import { findFreePort } from '@diq/runtime/free-port.ts';
+import { version } from '@diq/runtime/build-info.ts';
 import { requireRedisServer, startRedisServer } from '@diq/testing/redis-process.ts';
 import type { RedisServer } from '@diq/testing/redis-process.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
@@ -89,6 +90,10 @@ describe('readiness of the intake', () => {
       await waitFor(isTaken, { what: 'new work to be taken' });
     });
   }
+
+  it('is answered with the version of the service', async () => {
+    assert.equal((await readyz()).body.version, version);
+  });
 
   it('looks by writing one key that goes by itself', async () => {
     const count = async () => suite.admin.dbsize();

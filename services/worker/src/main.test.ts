@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { keySpace } from '@diq/contracts/key-space.ts';
 import { createLedger } from '@diq/quota/ledger.ts';
+import { version } from '@diq/runtime/build-info.ts';
 import { findFreePort } from '@diq/runtime/free-port.ts';
 import { requireRedisServer, startRedisServer, type RedisServer } from '@diq/testing/redis-process.ts';
 import { flood } from '@diq/testing/flood.ts';
@@ -79,6 +80,13 @@ describe('the worker as a process', () => {
       const worker = await start();
       assert.match(worker.output(), /"level":"warn".*"settings":\["HTTPS_PROXY"\].*proxies are not used/);
       assert.doesNotMatch(worker.output(), /proxy-password|proxy\.example/);
+      assert.equal((await worker.stop()).code, 0);
+    });
+
+    it('answers /readyz with the version of the service', async () => {
+      const worker = await start();
+      const answer = await fetch(`http://127.0.0.1:${worker.ready.port}/readyz`);
+      assert.equal(((await answer.json()) as { version: string }).version, version);
       assert.equal((await worker.stop()).code, 0);
     });
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { Validator } from '@seriousme/openapi-schema-validator';
+import { version } from '@diq/runtime/build-info.ts';
 import { createLogger } from '@diq/runtime/logger.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import type { AppParts } from '../app-parts.ts';
@@ -14,6 +15,7 @@ import { operations } from './operations.ts';
 
 interface OpenApi {
   openapi: string;
+  info: { version: string };
   components: { schemas: Record<string, { properties: Record<string, object>; required: string[] }> };
 }
 
@@ -30,6 +32,10 @@ describe('GET /openapi.json', () => {
     const document = await fetchDocument();
     assert.match(document.openapi, /^3\.1\./);
     assert.deepEqual(await new Validator().validate({ ...document }), { valid: true });
+  });
+
+  it('states the version of the service', async () => {
+    assert.equal((await fetchDocument()).info.version, version);
   });
 
   it('names every route of the app, and no other', () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
+import { version } from '@diq/runtime/build-info.ts';
 import { useIntake } from '../test-support/intake-under-test.ts';
 import { redisAway } from '../test-support/items.ts';
 import { itRefusesOtherMethods } from '../test-support/refusals.ts';
@@ -23,6 +24,11 @@ describe('the status page', () => {
     assert.equal(headers['x-content-type-options'], 'nosniff');
     assert.equal(headers['referrer-policy'], 'no-referrer');
     assert.equal(headers['x-frame-options'], 'DENY');
+  });
+
+  it('states the version of the service', async () => {
+    const { text } = await get('/');
+    assert.ok(text.includes(`<footer class="version">Version ${version} `), text);
   });
 
   it('has no script or style inline, and names no other host', async () => {

@@ -16,5 +16,9 @@ Request one more investigation:
 
 curl -s ${intakeUrl}/v1/investigations -H 'Authorization: Bearer ${apiKey}' -H 'Content-Type: application/json' -d '{"machineId":"${freshMachineId}","comment":"Sandbox: suspicious logon","priority":"critical"}'
 
+For the curl calls of README.md and docs/api.md, in another terminal:
+
+export INTAKE=${intakeUrl} API_KEY=${apiKey}
+
 `;
 }

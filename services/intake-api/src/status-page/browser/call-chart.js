@@ -22,8 +22,9 @@ const height = 100;
  *
  * @param {StateDocument} state
  * @param {number} nowMs
+ * @param {boolean} isStale whether `nowMs` is the time up to which the state is known, and not the present
  */
-export function callChart({ windows, limit, windowSeconds }, nowMs) {
+export function callChart({ windows, limit, windowSeconds }, nowMs, isStale) {
   const counts = windows.map(countByGroup);
   const totals = groups.map((group) => counts.reduce((sum, count) => sum + (count[group.name] ?? 0), 0));
   const all = totals.reduce((sum, total) => sum + total, 0);
@@ -50,7 +51,7 @@ export function callChart({ windows, limit, windowSeconds }, nowMs) {
     <p class="axis quiet">
       <span>${first ? moment(first.from, nowMs) : ''}</span>
       <span>dashed: limit of ${limit}</span>
-      <span>now</span>
+      <span>${isStale ? `as of ${moment(new Date(nowMs).toISOString(), nowMs)}` : 'now'}</span>
     </p>
     <ul class="legend">
       ${groups.map(

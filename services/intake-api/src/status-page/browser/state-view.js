@@ -21,7 +21,7 @@ export function stateView(state, nowMs, lookUp, { isStale }) {
       ${section('quota', 'Quota', quotaView(state, nowMs, isStale))}
       ${section('queue', 'Queue', queueView(state, nowMs))}
     </div>
-    ${section('calls', 'Last calls', callChart(state, nowMs))}
+    ${section('calls', 'Last calls', callChart(state, nowMs, isStale))}
     <div class="columns">
       ${section('priority', 'Waiting by priority', byPriority(state, nowMs))}
       ${section('source', 'Waiting by source', bySource(state, nowMs))}
