@@ -303,6 +303,34 @@ describe('the reader of what Defender knows', () => {
     }
   });
 
+  it('parses no document with more names of members than Defender has: each new one takes long', async () => {
+    await reader.close();
+    reader = createDefenderReader({ baseUrl: server.url, timeoutMs: 15_000 });
+    const names = Array.from({ length: 20_000 }, (_, i) => `"n${i}":1`);
+    const objects = Array.from({ length: 500 }, (_, i) => `{${names.slice(40 * i, 40 * (i + 1)).join(',')}}`);
+    for (const rows of [`{${names.join(',')}}`, objects.join(',')]) {
+      answer = (socket) => void socket.end(httpAnswer(200, `{"value":[${rows}]}`));
+      assert.deepEqual(await list(), { kind: 'unreadable', reason: 'too-long' });
+    }
+  });
+
+  it('keeps no more of a list in memory than fits, however many pages it has', async () => {
+    await reader.close();
+    reader = createDefenderReader({ baseUrl: server.url, timeoutMs: 15_000 });
+    const manyRows = '0,'.repeat(99_999);
+    const longText = `{"id":"9","comment":"${'x'.repeat(13 * 1024 * 1024)}"},`;
+    for (const rows of [manyRows, longText]) {
+      let pages = 0;
+      answer = (socket) => {
+        pages += 1;
+        const next = pages < 5 ? `,"@odata.nextLink":"/api/investigations?page=${pages}"` : '';
+        socket.end(httpAnswer(200, `{"value":[${rows}0]${next}}`));
+      };
+      assert.deepEqual(await list(), { kind: 'unreadable', reason: 'too-long' });
+      assert.ok(pages < 5);
+    }
+  });
+
   it('reads past a mark of byte order', async () => {
     answer = (socket) => void socket.end(httpAnswer(200, `\uFEFF${JSON.stringify(recorded)}`));
     assert.equal((await list()).kind, 'read');

@@ -90,6 +90,10 @@ export interface DefenderReaderOptions {
 const maxPages = 10;
 /** Longest page taken in: an alert with its evidence has a few KiB. */
 const maxPageBytes = 16 * 1024 * 1024;
+/** Of all pages of one list together, because its rows are in memory at the same time. */
+const maxListBytes = 48 * 1024 * 1024;
+/** Of all pages of one list together: ten pages of Defender's have 100,000. */
+const maxListRows = 250_000;
 const secondMs = 1_000;
 
 /** Asks Defender, never tells it anything. No read rejects. Rows come one by one: 200,000 of them are a list like any other. */
@@ -179,11 +183,16 @@ async function readPages<T>(get: Get, base: BaseUrl, list: List<T>): Promise<Pag
   const counts = { odd: 0, read: 0 };
   const ended = (reading: Reading<Rows<T>>): PagesRead<T> => ({ reading, counts });
   let next = list.path;
+  let bytes = 0;
+  let rows = 0;
   for (let page = 0; page < maxPages; page += 1) {
     const answer = await get(next, list.token);
     if (answer.kind !== 'read') return ended(answer);
     const content = readPage(answer.value.body);
     if (content === undefined) return ended(unreadable('unexpected-answer'));
+    bytes += answer.value.bodyBytes ?? 0;
+    rows += content.rows.length;
+    if (bytes > maxListBytes || rows > maxListRows) return ended(unreadable('too-long'));
     for (const one of content.rows) {
       const row = list.read(one);
       counts[row.kind === 'odd' ? 'odd' : 'read'] += 1;

@@ -13,6 +13,8 @@ export interface Answer {
   readonly headers: Readonly<Record<string, HeaderValue>>;
   /** The parsed JSON body; undefined when there is none that can be read. */
   readonly body: unknown;
+  /** Its length, unpacked. */
+  readonly bodyBytes?: number;
   /** Why `body` is undefined. */
   readonly bodyFault?: BodyFault;
 }
@@ -44,7 +46,7 @@ export async function readAnswer(
   return { status: response.statusCode, headers, ...read };
 }
 
-type ReadBody = Pick<Answer, 'body' | 'bodyFault'>;
+type ReadBody = Pick<Answer, 'body' | 'bodyBytes' | 'bodyFault'>;
 
 class UnknownCoding extends Error {
   override readonly name = 'UnknownCoding';
@@ -62,7 +64,7 @@ async function readBody(
   // A mark of byte order is no JSON, but a reader may pass over it (RFC 8259, 8.1); gateways in a row add one each.
   const text = bytes.toString('utf8').replace(/^\uFEFF+/, '');
   try {
-    return { body: JSON.parse(redact(text)) as unknown };
+    return { body: JSON.parse(redact(text)) as unknown, bodyBytes: bytes.length };
   } catch {
     return { body: undefined, bodyFault: 'not-json' };
   }
