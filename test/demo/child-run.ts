@@ -78,7 +78,7 @@ export async function childrenOf(pid: number): Promise<number[]> {
   );
   // The loader that translates TypeScript has a process of its own beside the services.
   return looks
-    .filter((look) => look.parent === pid && look.command.includes('main.ts'))
+    .filter((snapshot) => snapshot.parent === pid && snapshot.command.includes('main.ts'))
     .map(({ pid }) => pid);
 }
 

@@ -5,7 +5,7 @@ import { createRequestLog } from '@diq/queue/request-log.ts';
 import { docFields } from '@diq/queue/stored-doc.ts';
 import { createCallTraces, endWithOutcome } from '@diq/worker/call-traces.ts';
 import type { Span, Tracing } from '@diq/runtime/tracing.ts';
-import type { Dispatch } from '@diq/queue/dispatch-store.ts';
+import type { Task } from '@diq/queue/task-store.ts';
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 const page = read('docs/logs-and-traces.md');
@@ -24,7 +24,7 @@ const trace = { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b71692033
 describe('docs/logs-and-traces.md', () => {
   it('names the fields of the line of a request, all of them and no other', async () => {
     const doc = JSON.stringify({ machineId: 'm', correlation: {}, trace, comment: 'c' });
-    const record = ['batch', 'dispatch', doc, ...docFields.slice(1).map(() => null)];
+    const record = ['batch', 'task', doc, ...docFields.slice(1).map(() => null)];
     const pipeline = { hmget: () => pipeline, exec: () => Promise.resolve([[null, record]]) };
     const redis = { pipeline: () => pipeline } as unknown as Redis;
     const lines: object[] = [];
@@ -36,7 +36,7 @@ describe('docs/logs-and-traces.md', () => {
       requestIds: ['request'],
       from: 'dispatching',
       status: 'started',
-      dispatchId: 'dispatch',
+      taskId: 'task',
       callId: 'call',
       outcome: 'started',
       investigationId: '1',
@@ -77,10 +77,10 @@ describe('docs/logs-and-traces.md', () => {
         return { context: trace, set: tell, end() {} };
       },
     };
-    const dispatch = { id: 'd', machineId: 'm', createdAtMs: 0 } as Dispatch;
+    const task = { id: 'd', machineId: 'm', createdAtMs: 0 } as Task;
     const traces = createCallTraces(tracing as Tracing);
-    traces.granted('call', dispatch);
-    endWithOutcome(traces.calling('call', dispatch), {
+    traces.granted('call', task);
+    endWithOutcome(traces.calling('call', task), {
       kind: 'started',
       investigationId: '1',
       status: 201,

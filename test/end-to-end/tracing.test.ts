@@ -35,7 +35,7 @@ interface Line {
   msg: string;
   traceId?: string;
   requestId?: string;
-  dispatchId?: string;
+  taskId?: string;
   from?: string;
   to?: string;
   outcome?: unknown;
@@ -91,7 +91,7 @@ describe('a trace, with a collector', function () {
     const named = (name: string) => spans.find((span) => span.name === name);
     const posted = named('POST /v1/batches');
     const accepted = named('accept');
-    const dispatched = named('dispatch');
+    const dispatched = named('task');
     const waited = named('wait in queue');
     const called = named('call Defender');
     assert.equal(spans.length, 5);
@@ -116,7 +116,7 @@ describe('a trace, with a collector', function () {
   });
 
   it('is linked where another request joined the call', () => {
-    const dispatched = spansOf(callersTrace).find(({ name }) => name === 'dispatch');
+    const dispatched = spansOf(callersTrace).find(({ name }) => name === 'task');
     assert.deepEqual(
       dispatched?.links?.map(({ traceId }) => traceId),
       [otherTrace],
@@ -140,7 +140,7 @@ describe('a trace, with a collector', function () {
   it('is named in every line about a request, in both services', () => {
     const moved = linesOf('worker').filter(({ msg }) => msg === 'request moved');
     assert.equal(moved.length, 6, 'three requests begin and start');
-    assert.ok(moved.every(({ traceId, requestId, dispatchId }) => traceId && requestId && dispatchId));
+    assert.ok(moved.every(({ traceId, requestId, taskId }) => traceId && requestId && taskId));
     assert.deepEqual(
       moved
         .filter(({ traceId }) => traceId === callersTrace)

@@ -10,11 +10,11 @@ export async function describeState({ redisClient: redis, keySpace }: FaultWorld
     Object.fromEntries(list.flatMap((member, i) => (i % 2 === 0 ? [[member, list[i + 1] ?? '']] : [])));
   const state = {
     waiting: await redis.zcard(`${keySpace}:waiting`),
-    sending: await redis.zrange(`${keySpace}:sending`, '0', '-1'),
+    inFlight: await redis.zrange(`${keySpace}:in_flight`, '0', '-1'),
     holdsEndInMs: inMs(await redis.hgetall(`${keySpace}:holds`)),
     permitsFreeInMs: inMs(pairs(await redis.zrange(`${keySpace}:ledger:calls`, '-10', '-1', 'WITHSCORES'))),
     intents: await redis.hgetall(`${keySpace}:ledger:intents`),
-    tickets: {
+    jobs: {
       prioritized: await redis.zcard(`${keySpace}:queue:prioritized`),
       wait: await redis.llen(`${keySpace}:queue:wait`),
       active: await redis.lrange(`${keySpace}:queue:active`, 0, -1),

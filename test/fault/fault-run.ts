@@ -141,7 +141,7 @@ async function untilDrained(world: FaultWorld, { look }: ReturnType<typeof start
   let endMs: number | undefined;
   for (;;) {
     const view = await look().catch(() => undefined);
-    if (view && view.waiting + view.sending + view.reconciling === 0) return;
+    if (view && view.waiting + view.inFlight + view.reconciling === 0) return;
     endMs ??= Date.now() + drainMs + ((view?.waiting ?? 0) * 2 * world.windowMs) / world.limit;
     if (Date.now() > endMs) return;
     await delay(100);

@@ -56,7 +56,7 @@ export interface FaultWorld extends Readonly<FaultWorldOptions> {
   readonly moments: EventEmitter<{ post: []; burst: [batches: number] }>;
   /** Erases everything in Redis, right after `beforeErasing` has seen what was there. */
   eraseAll(): Promise<void>;
-  beforeErasing(look: () => Promise<void>): void;
+  beforeErasing(snapshot: () => Promise<void>): void;
   /** Wall clock time up to which they may be gone; 0 for never. */
   forgottenUntilMs(): number;
   stop(): Promise<void>;
@@ -157,7 +157,7 @@ async function open(
     tally: (what, times = 1) => void tallies.set(what, (tallies.get(what) ?? 0) + times),
     tallies,
     moments: new EventEmitter(),
-    beforeErasing: (look) => void (lookBefore = look),
+    beforeErasing: (snapshot) => void (lookBefore = snapshot),
     async eraseAll() {
       await lookBefore();
       await redisClient.flushall();

@@ -35,7 +35,7 @@ export interface RequestState {
   readonly investigationId?: string | undefined;
   /** The investigation covers the machine, and is not claimed to be the one that was asked for. */
   readonly attached?: boolean | undefined;
-  /** The first request of the dispatch that this one joined. */
+  /** The first request of the task that this one joined. */
   readonly coalescedWith?: string | undefined;
 }
 
@@ -90,7 +90,7 @@ function judgeWindows({ calls, limit, windowMs }: Evidence): Violation[] {
 }
 
 /**
- * The comment of a call is that of the first request of its dispatch, and no other request has the same. So calls with
+ * The comment of a call is that of the first request of its task, and no other request has the same. So calls with
  * one comment are calls for one intent, even when everything in Redis is gone. Proven for each: at most one made an
  * investigation; and a call follows another only if that one was answered, made none, and was either not let in (401,
  * 403, 429, or what a gateway or an absent route answers) or failed (5xx) so long ago that Defender would show it. A lost answer says nothing, so nothing may follow
@@ -122,8 +122,8 @@ function judgeRepeats({ calls, reconcileGraceMs }: Evidence): Violation[] {
 }
 
 /**
- * Two dispatches for one machine are right only one after the other. A request whose caller had its 202 before another
- * call for the machine even arrived was recorded while that call's dispatch was open, and had to join it.
+ * Two tasks for one machine are right only one after the other. A request whose caller had its 202 before another
+ * call for the machine even arrived was recorded while that call's task was open, and had to join it.
  */
 function judgeCoalescing({ calls, told, forgottenUntilMs }: Evidence): Violation[] {
   const toldAtMs = new Map(told.map((request) => [request.comment, request.toldAtMs]));
@@ -185,7 +185,7 @@ function judgeRequests(evidence: Evidence): Violation[] {
 }
 
 /**
- * `started` names an investigation that exists and is of this machine: the one that the call of this very dispatch made,
+ * `started` names an investigation that exists and is of this machine: the one that the call of this very task made,
  * unless the request says that it is attached to another.
  */
 function judgeInvestigations({ calls, investigations, documents, recorded }: Evidence): Violation[] {

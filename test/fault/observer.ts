@@ -11,7 +11,7 @@ export interface IdleStretch {
 /** What stands in Redis at one moment. */
 export interface QueueView {
   readonly waiting: number;
-  readonly sending: number;
+  readonly inFlight: number;
   readonly reconciling: number;
   readonly ready: number;
   /** A call could be made by the ledger, if no hold were on. */
@@ -41,7 +41,7 @@ for i = 1, #holds do
   if (tonumber(holds[i]) or 0) > now then held = 1 end
 end
 -- While the path is in doubt one call at a time tries it.
-if redis.call('HLEN', space .. ':holds:streaks') > 0 and redis.call('ZCARD', space .. ':sending') > 0 then held = 1 end
+if redis.call('HLEN', space .. ':holds:streaks') > 0 and redis.call('ZCARD', space .. ':in_flight') > 0 then held = 1 end
 local used = redis.call('ZRANGEBYSCORE', space .. ':ledger:calls', '(' .. (now - window), '+inf')
 local free = #used < limit and 1 or 0
 -- While somebody else is known to use the quota, fewer calls fit; those that were throttled do not weigh in that.
@@ -55,13 +55,13 @@ if fit and tonumber(ends) > now then
   if fitted >= tonumber(fit) then free = 0 end
 end
 return {
-  redis.call('ZCARD', space .. ':waiting'), redis.call('ZCARD', space .. ':sending'),
+  redis.call('ZCARD', space .. ':waiting'), redis.call('ZCARD', space .. ':in_flight'),
   redis.call('ZCARD', space .. ':reconciling'),
   redis.call('ZCARD', space .. ':queue:prioritized') + redis.call('LLEN', space .. ':queue:wait'), free, held }`;
 const reply = z
   .tuple([z.number(), z.number(), z.number(), z.number(), z.number(), z.number()])
-  .transform(([waiting, sending, reconciling, ready, free, held]): QueueView => {
-    return { waiting, sending, reconciling, ready, free: free === 1, held: held === 1 };
+  .transform(([waiting, inFlight, reconciling, ready, free, held]): QueueView => {
+    return { waiting, inFlight, reconciling, ready, free: free === 1, held: held === 1 };
   });
 
 /** Watches, past the proxy, whether slots stay unused. */

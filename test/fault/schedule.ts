@@ -56,7 +56,7 @@ function breakTheSame(one: Fault, other: Fault): boolean {
 }
 
 export interface ArrivalPlan {
-  /** Dispatches per second, on average, that the arrivals lead to. */
+  /** Tasks per second, on average, that the arrivals lead to. */
   readonly perSecond: number;
 }
 
@@ -83,7 +83,7 @@ export function* scheduleArrivals(seed: number, { perSecond }: ArrivalPlan): Gen
       machineId: machine(),
       priority: random.pick(['critical', 'high', 'medium', 'medium', 'low'] as const),
     }));
-    // About a quarter of the items joins a dispatch that waits.
+    // About a quarter of the items joins a task that waits.
     yield { items, afterMs: Math.round(((0.5 + random.next()) * 0.75 * 1_000 * count) / perSecond) };
   }
 }

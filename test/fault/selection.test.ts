@@ -6,7 +6,7 @@ import type { FaultWorld } from './fault-world.ts';
 import { defenderResets } from './faults/defender-resets.ts';
 import { redisEmptied } from './faults/redis-emptied.ts';
 import { redisKilled } from './faults/redis-killed.ts';
-import { ticketHeldTwice } from './faults/ticket-held-twice.ts';
+import { jobHeldTwice } from './faults/job-held-twice.ts';
 import { workerClockAhead } from './faults/worker-clock-ahead.ts';
 import { workerFrozen } from './faults/worker-frozen.ts';
 import { workerKilled } from './faults/worker-killed.ts';
@@ -26,7 +26,7 @@ function selection(): Act[] {
     plan(defenderResets, 300, random),
     plan(redisKilled, 2_500, random),
     plan(workerClockAhead, 5_000, random),
-    plan(ticketHeldTwice, 10_000, random),
+    plan(jobHeldTwice, 10_000, random),
   ];
   const second = [plan(workerKilled, 0, random)];
   // With nobody who starts afterwards: those that run have to find their way back by themselves.
@@ -59,7 +59,7 @@ describe(`the whole system under ${title}`, function () {
       const again = `Seed ${seed}. Again: npx mocha test/fault/selection.test.ts --grep "${title}". More of it: npm run test:fault -- --seed ${seed} --only ${names.join(',')}`;
       assert.equal(violations.length, 0, [again, ...violations].join('\n'));
       assert.ok(evidence.calls.length > 10, `only ${evidence.calls.length} calls were made`);
-      assert.ok((world.tallies.get('tickets given to a second worker') ?? 0) > 0, 'no ticket was held twice');
+      assert.ok((world.tallies.get('jobs given to a second worker') ?? 0) > 0, 'no job was held twice');
     } finally {
       await run.stop();
     }

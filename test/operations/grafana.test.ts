@@ -64,7 +64,7 @@ describe('what Grafana is provisioned with', () => {
   });
 
   it('shows what waits by priority', async () => {
-    assert.ok((await dashboardQueries()).includes('diq:dispatches_waiting:count'));
+    assert.ok((await dashboardQueries()).includes('diq:tasks_waiting:count'));
   });
 
   it('alerts on the same as Prometheus does', async () => {

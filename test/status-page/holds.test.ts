@@ -52,7 +52,7 @@ describe('a cold start on the status page', () => {
     await notice.getByText(/no access token can be had, until that is over/).waitFor();
     await notice.getByText('Last answer: AADSTS7000215.').waitFor();
     await seeAndJudge(page, 'hold-cold-start-no-token');
-    assert.equal(await intake.ledger.liftColdStart(), 'lifted');
+    assert.equal(await intake.ledger.endColdStart(), 'ended');
     await notice.waitFor({ state: 'detached' });
   });
 });

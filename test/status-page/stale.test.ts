@@ -23,7 +23,7 @@ describe('the status page while Redis is away', () => {
   const browser = useBrowser();
 
   it('says as of when it is, counts nothing down, is grey, and is well again with Redis', async () => {
-    await intake.ledger.spend({ callId: 'call', dispatchId: 'dispatch', machineId: 'machine' });
+    await intake.ledger.spend({ callId: 'call', taskId: 'task', machineId: 'machine' });
     const { page } = await browser.open(intake.url, { bypassCSP: true });
     await signInAs(page, keys.reader);
     await page.locator('#next-slot').waitFor();

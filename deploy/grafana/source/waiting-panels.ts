@@ -63,7 +63,7 @@ export function waitingPanels() {
       description:
         'Several requests for one machine share one call. Critical ones that pile up wait for slots.',
       unit: 'short',
-      lines: [{ expr: 'diq:dispatches_waiting:count', legend: '{{priority}}' }],
+      lines: [{ expr: 'diq:tasks_waiting:count', legend: '{{priority}}' }],
     }),
     oldestAndDrain: curve({
       title: 'Oldest wait and time to drain',

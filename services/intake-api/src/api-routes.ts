@@ -8,7 +8,7 @@ import { methodNotAllowed } from './middleware/method-not-allowed.ts';
 import { noStore } from './middleware/no-store.ts';
 import { batchBodyLimitBytes, requireJson, singleBodyLimitBytes } from './middleware/require-json.ts';
 import { createOwnSite } from './own-site.ts';
-import { createLeverRoutes } from './lever-routes.ts';
+import { createActionRoutes } from './action-routes.ts';
 import { cancelBatch } from './routes/cancel-batch/handler.ts';
 import { cancelInvestigation } from './routes/cancel-investigation/handler.ts';
 import { changeInvestigation } from './routes/change-investigation/handler.ts';
@@ -41,7 +41,7 @@ export function createApiRoutes(parts: AppParts): Router {
   const read = requireScope('read');
   const once = idempotent(parts.idempotency, parts.closing);
 
-  router.use(createLeverRoutes(parts));
+  router.use(createActionRoutes(parts));
   router
     .route('/v1/batches')
     .post(submit, requireJson(batchBodyLimitBytes, parts.bodyBudget), once, submitBatch(parts))

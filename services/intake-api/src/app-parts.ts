@@ -10,7 +10,7 @@ import type { BodyBudget } from './body/body-budget.ts';
 import type { CallbackRule } from './callbacks/callback-rule.ts';
 import type { ForecastCompletion } from './batch-completion.ts';
 import type { DescribeRequest } from './describe-request.ts';
-import type { Levers } from './levers.ts';
+import type { QueueActions } from './queue-actions.ts';
 import type { IntakeMetrics } from './metrics.ts';
 import type { Outlook } from './outlook.ts';
 import type { QueueState } from './queue-state.ts';
@@ -40,7 +40,7 @@ export interface AppParts {
   idempotency: IdempotencyStore;
   intake: RequestIntake;
   reader: RequestReader;
-  levers: Levers;
+  actions: QueueActions;
   /** Quota and backlog as they are. */
   readState: () => Promise<QueueState>;
   /** Who calls, as of the last reading; `undefined` where there was none lately. */

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
-import type { LedgerView } from '@diq/quota/ledger-replies.ts';
+import type { LedgerSnapshot } from '@diq/quota/ledger-replies.ts';
 import { startsWithin } from './back-pressure.ts';
 import { expectProblem } from './test-support/expect-problem.ts';
 import { useIntake } from './test-support/intake-under-test.ts';
 import type { IntakeUnderTest } from './test-support/intake-under-test.ts';
 import { item, machineId } from './test-support/items.ts';
 import { postOnce } from './test-support/replays.ts';
-import { dispatchFor, makeCall } from './test-support/worker-moves.ts';
+import { taskFor, makeCall } from './test-support/worker-moves.ts';
 
 const batchOf = (...numbers: number[]) => ({ requests: numbers.map((number) => item(number)) });
 const range = (from: number, size: number) => Array.from({ length: size }, (_, i) => from + i);
@@ -30,12 +30,12 @@ describe('a POST when as many requests wait as may (INTAKE_MAX_BACKLOG)', () => 
   const replica = useIntake(redis, env);
   const stored = async () =>
     (await redis.client.keys('*'))
-      .filter((key) => /:(?:request|dispatch|batch|machine):/.test(key))
+      .filter((key) => /:(?:request|task|batch|machine):/.test(key))
       .toSorted();
   const flush = async () => {
     await redis.flush();
     await intake.ledger.open();
-    await intake.ledger.liftColdStart();
+    await intake.ledger.endColdStart();
   };
   beforeEach(flush);
 
@@ -81,8 +81,8 @@ describe('a POST when as many requests wait as may (INTAKE_MAX_BACKLOG)', () => 
     await intake.post('/v1/batches', batchOf(...range(0, 10))).expect(202);
     const key = randomUUID();
     expectProblem(await postOnce(intake, '/v1/investigations', item(40), key), 'backlog_full');
-    const waiting = await dispatchFor(intake, machineId(0));
-    await intake.dispatches.endWaiting(waiting, { status: 'cancelled', attempts: 0 });
+    const waiting = await taskFor(intake, machineId(0));
+    await intake.tasks.endWaiting(waiting, { status: 'cancelled', attempts: 0 });
     // Refused, its key stands for nothing yet.
     await postOnce(intake, '/v1/investigations', item(41), key).expect(202);
   });
@@ -146,7 +146,7 @@ describe('a POST when all that waits would take too long (INTAKE_MAX_DRAIN)', ()
 });
 
 describe('the calls that start within a time', () => {
-  const view: LedgerView = {
+  const view: LedgerSnapshot = {
     nowMs: 1_000_000,
     limit: 3,
     quotaLimit: 3,

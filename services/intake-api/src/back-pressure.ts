@@ -3,7 +3,7 @@ import { BacklogFullError, StorageFullError } from '@diq/queue/accept-chunk.ts';
 import type { BacklogBounds, BacklogRoom } from '@diq/queue/backlog-room.ts';
 import { freshIds } from '@diq/queue/request-ids.ts';
 import { postedBytes, requestBytes } from '@diq/queue/stored-bytes.ts';
-import type { LedgerView } from '@diq/quota/ledger-replies.ts';
+import type { LedgerSnapshot } from '@diq/quota/ledger-replies.ts';
 import { byQuotaAlone, forecastStartMs } from './forecast-start.ts';
 import type { MemoryGuard } from './memory-guard.ts';
 import { ProblemError } from './problem-error.ts';
@@ -26,11 +26,11 @@ interface BackPressureDeps {
   settings: BackPressureSettings;
   room: BacklogRoom;
   memory: Pick<MemoryGuard, 'admit' | 'mostOfCaller'>;
-  lookAtLedger: () => Promise<LedgerView>;
+  lookAtLedger: () => Promise<LedgerSnapshot>;
 }
 
 /** What waits, with what is being recorded at this moment. */
-type FullBacklog = Record<'requests' | 'dispatches' | 'ofCaller', number>;
+type FullBacklog = Record<'requests' | 'tasks' | 'ofCaller', number>;
 
 /**
  * An intake that refuses a POST as a whole, before anything of it is recorded, when more would wait than may, or more be
@@ -74,15 +74,15 @@ export function withBackPressure(intake: RequestIntake, deps: BackPressureDeps):
 async function boundsNow({ settings, memory, lookAtLedger }: BackPressureDeps): Promise<BacklogBounds> {
   const { maxBacklog, maxBacklogOfCaller: ofCaller, maxDrainMs } = settings;
   const most = { requests: maxBacklog, ofCaller, bytesOfCaller: memory.mostOfCaller() };
-  if (maxDrainMs === undefined) return { ...most, dispatches: undefined };
+  if (maxDrainMs === undefined) return { ...most, tasks: undefined };
   return {
     ...most,
-    dispatches: startsWithin(await lookAtLedger(), maxDrainMs, maxBacklog),
+    tasks: startsWithin(await lookAtLedger(), maxDrainMs, maxBacklog),
   };
 }
 
 /** How many calls are expected to start within this time, at most `most`; none while nobody can say. */
-export function startsWithin(found: LedgerView, durationMs: number, most: number): number {
+export function startsWithin(found: LedgerSnapshot, durationMs: number, most: number): number {
   const view = byQuotaAlone(found);
   const isWithin = (position: number) => {
     const startMs = forecastStartMs(view, position);
@@ -98,14 +98,14 @@ export function startsWithin(found: LedgerView, durationMs: number, most: number
 }
 
 function backlogFull(
-  { requests, dispatches, ofCaller }: FullBacklog,
+  { requests, tasks, ofCaller }: FullBacklog,
   size: number,
-  { bounds, view }: { bounds: BacklogBounds; view: LedgerView },
+  { bounds, view }: { bounds: BacklogBounds; view: LedgerSnapshot },
 ): ProblemError {
   const passed = [
     { most: bounds.requests, waiting: requests, whose: '' },
     { most: bounds.ofCaller ?? Infinity, waiting: ofCaller, whose: ' of yours' },
-    { most: bounds.dispatches ?? Infinity, waiting: dispatches, whose: '' },
+    { most: bounds.tasks ?? Infinity, waiting: tasks, whose: '' },
   ]
     .map((one) => ({ ...one, tooMany: one.waiting + size - one.most }))
     .filter(({ tooMany }) => tooMany > 0);

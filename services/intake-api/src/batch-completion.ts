@@ -1,6 +1,6 @@
 import type { BatchTailReader } from '@diq/queue/batch-tail.ts';
 import type { StoredBatch } from '@diq/queue/read-requests.ts';
-import type { LedgerView } from '@diq/quota/ledger-replies.ts';
+import type { LedgerSnapshot } from '@diq/quota/ledger-replies.ts';
 import { forecastStartMs, startNotBeforeMs } from './forecast-start.ts';
 
 /**
@@ -13,10 +13,10 @@ export type Completion = { inMs: number } & ({ atMs: number } | { notBeforeMs: n
 
 interface ForecastCompletionDeps {
   tail: BatchTailReader;
-  lookAtLedger: () => Promise<LedgerView>;
+  lookAtLedger: () => Promise<LedgerSnapshot>;
 }
 
-/** By the place that the batch's last dispatch has in the order. Nothing is to be expected of a completed batch. */
+/** By the place that the batch's last task has in the order. Nothing is to be expected of a completed batch. */
 export function createForecastCompletion({ tail, lookAtLedger }: ForecastCompletionDeps): ForecastCompletion {
   return async (batch) => {
     if (batch.isComplete) return undefined;

@@ -44,10 +44,10 @@ function describeSlot({ freeAtMs, call }: SlotInUse) {
 }
 
 function describeQueue(state: QueueState) {
-  const { counts, lookingUp, waitingDispatches } = state.backlog;
+  const { counts, lookingUp, waitingTasks } = state.backlog;
   const boundMs = startNotBeforeMs(state.view);
   // Of workers that stand still no time follows.
-  const isKnown = waitingDispatches > 0 && state.workers.state !== 'stalled';
+  const isKnown = waitingTasks > 0 && state.workers.state !== 'stalled';
   const drainMs = isKnown ? drainedAtMs(state) : undefined;
   return {
     queued: counts.queued,

@@ -15,7 +15,7 @@ const lookAtLedger = async () => ({
 });
 
 const stored: StoredRequest = {
-  dispatchId: 'd',
+  taskId: 'd',
   document: {
     id: 'r',
     machineId: 'a'.repeat(40),

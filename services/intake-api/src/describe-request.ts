@@ -1,6 +1,6 @@
 import type { RequestDocument } from '@diq/contracts/request-document.ts';
 import type { PlacedRequest } from '@diq/queue/stored-request.ts';
-import type { LedgerView } from '@diq/quota/ledger-replies.ts';
+import type { LedgerSnapshot } from '@diq/quota/ledger-replies.ts';
 import { forecastStartMs, startNotBeforeMs } from './forecast-start.ts';
 import { isoTime } from './iso-time.ts';
 
@@ -15,7 +15,7 @@ export type DescribeRequest = (
 ) => Promise<DescribedRequest>;
 
 interface DescribeRequestDeps {
-  lookAtLedger: () => Promise<LedgerView>;
+  lookAtLedger: () => Promise<LedgerSnapshot>;
 }
 
 /** Adds its place in the order and the expected time of its call to a request that is queued. */

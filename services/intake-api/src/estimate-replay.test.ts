@@ -42,7 +42,7 @@ describe('expectedStartAt, held against what happens when nothing changes', () =
 
   /** Calls of the last window, one per slot, so that a slot opens at regular times from now on. */
   async function useAllSlots(): Promise<number> {
-    const { nowMs } = await intake.ledger.look();
+    const { nowMs } = await intake.ledger.snapshot();
     // Time enough for all that is to be told before, also where other tests use the same processors.
     const firstOpeningMs = nowMs + 7_500;
     for (let i = 0; i < limit; i += 1) {
@@ -83,7 +83,7 @@ describe('expectedStartAt, held against what happens when nothing changes', () =
       singles.push((response.body as { id: string }).id);
     }
 
-    const { nowMs } = await intake.ledger.look();
+    const { nowMs } = await intake.ledger.snapshot();
     assert.ok(nowMs < firstOpeningMs, 'everything was accepted and told before the first slot opened');
 
     const [halfway, atHalfway] = signal();

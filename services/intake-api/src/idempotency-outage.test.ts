@@ -15,7 +15,7 @@ interface Reply {
   items: ItemAnswer[];
 }
 
-/** Two scripts of acceptance, and a part of tickets. */
+/** Two scripts of acceptance, and a part of jobs. */
 const batchSize = 300;
 
 describe('a POST repeated with its Idempotency-Key after Redis was cut off in the middle of it', () => {
@@ -49,12 +49,12 @@ describe('a POST repeated with its Idempotency-Key after Redis was cut off in th
   }
 
   /** Asked again while the connection that was cut comes back. */
-  async function dispatchesOf(machines: ReadonlySet<string>): Promise<string[]> {
-    const dispatches = await waitFor(
-      async () => intake.dispatches.ranksOf(await intake.dispatches.waitingPage(0, 100_000)),
+  async function tasksOf(machines: ReadonlySet<string>): Promise<string[]> {
+    const tasks = await waitFor(
+      async () => intake.tasks.ranksOf(await intake.tasks.waitingPage(0, 100_000)),
       { what: 'the connection to come back' },
     );
-    return dispatches.filter((one) => machines.has(one.machineId)).map((one) => one.dispatchId);
+    return tasks.filter((one) => machines.has(one.machineId)).map((one) => one.taskId);
   }
 
   for (const swallow of ['request', 'reply'] as const) {
@@ -71,9 +71,9 @@ describe('a POST repeated with its Idempotency-Key after Redis was cut off in th
         assert.deepEqual(counts, { accepted: batchSize, coalesced: 0, rejected: 1 });
         const requestKeys = await redis.client.keys('*:request:*');
         assert.equal(requestKeys.length - requestsBefore, batchSize, 'one request per item');
-        const dispatches = await dispatchesOf(new Set(numbers.map(machineId)));
-        assert.equal(dispatches.length, batchSize, 'one dispatch per machine');
-        assert.ok((await intake.tickets.have(dispatches)).every(Boolean), 'with a ticket');
+        const tasks = await tasksOf(new Set(numbers.map(machineId)));
+        assert.equal(tasks.length, batchSize, 'one task per machine');
+        assert.ok((await intake.jobs.have(tasks)).every(Boolean), 'with a job');
         const batch = (await waitForAnswer(`/v1/batches/${id}`)) as Reply;
         assert.deepEqual([batch.counts['total'], batch.counts['queued']], [batchSize + 1, batchSize]);
         const page = (await waitForAnswer(`/v1/batches/${id}/items?limit=1000`)) as { value: unknown[] };
@@ -97,8 +97,8 @@ describe('a POST repeated with its Idempotency-Key after Redis was cut off in th
         void proxy.cutAfter(bytes, swallow);
         const { body } = await postUntilAccepted('/v1/investigations', item(number), randomUUID());
         proxy.spare();
-        const dispatches = await dispatchesOf(new Set([machineId(number)]));
-        assert.equal(dispatches.length, 1);
+        const tasks = await tasksOf(new Set([machineId(number)]));
+        assert.equal(tasks.length, 1);
         assert.equal((body as { coalescedWith?: string }).coalescedWith, undefined);
       }
     }

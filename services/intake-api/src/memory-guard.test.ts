@@ -44,7 +44,7 @@ describe('an intake whose Redis is nearly full', () => {
     }
     const { checks } = (await readyz()).body as { checks: Record<string, string> };
     assert.match(checks['memory'] ?? '', /new requests are refused from 80 % on/);
-    assert.equal(await intake.dispatches.countWaiting(), 1);
+    assert.equal(await intake.tasks.countWaiting(), 1);
 
     await intake.get(`/v1/investigations/${body.id}`).expect(200);
     await intake.as('playbook', 'delete', `/v1/investigations/${body.id}`).expect(200);

@@ -9,7 +9,7 @@ import { beingCalled, drainedAtMs, oldestWaitSeconds } from './queue-state.ts';
 import type { QueueState } from './queue-state.ts';
 import { countSlots, slotOutcomes } from './slot-outcomes.ts';
 
-/** What becomes of a request at the door: it got a dispatch of its own, joined one, or was refused. */
+/** What becomes of a request at the door: it got a task of its own, joined one, or was refused. */
 export const doorOutcomes = ['accepted', 'coalesced', 'rejected'] as const;
 
 /** Each request is counted in one of them: `looking_up` is apart from `dispatching`. */
@@ -89,7 +89,7 @@ function createStateGauges(registers: Registry[]) {
   });
   for (const status of shownStatuses) requests.set({ status }, 0);
   const waiting = new Gauge({
-    name: 'diq_dispatches_waiting',
+    name: 'diq_tasks_waiting',
     help: 'Calls still to make, by priority; requests for one machine share one. Rising for days: the quota is too small for what is asked.',
     labelNames: ['priority'] as const,
     registers,
@@ -104,7 +104,7 @@ function createStateGauges(registers: Registry[]) {
   for (const reason of holdReasons) holdActive.set({ reason }, 0);
   const oldestWait = gauge(
     'diq_queue_oldest_wait_seconds',
-    'How long the longest-waiting dispatch has waited. Rising for days: the quota is too small for what is asked.',
+    'How long the longest-waiting task has waited. Rising for days: the quota is too small for what is asked.',
   );
   const drain = gauge(
     'diq_queue_drain_seconds',

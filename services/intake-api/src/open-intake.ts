@@ -7,7 +7,7 @@ import { createRequestReader } from '@diq/queue/read-requests.ts';
 import { createWriteProbe } from '@diq/queue/write-probe.ts';
 import { createRequestLog } from '@diq/queue/request-log.ts';
 import { createLedger } from '@diq/quota/ledger.ts';
-import type { LedgerView } from '@diq/quota/ledger-replies.ts';
+import type { LedgerSnapshot } from '@diq/quota/ledger-replies.ts';
 import { listen } from '@diq/runtime/http-server.ts';
 import { noTracing } from '@diq/runtime/tracing.ts';
 import type { Tracing } from '@diq/runtime/tracing.ts';
@@ -21,12 +21,12 @@ import type { CallbackTiming, OpenCallbacksOptions } from './callbacks/open-call
 import { createForecastCompletion } from './batch-completion.ts';
 import type { IntakeSettings } from './config.ts';
 import { createDescribeRequest } from './describe-request.ts';
-import { createLevers } from './levers.ts';
+import { createQueueActions } from './queue-actions.ts';
 import { createMemoryGuard } from './memory-guard.ts';
 import { createMetrics } from './metrics.ts';
 import { idempotencyTimes } from './middleware/idempotency.ts';
-import { createTicketQueue } from '@diq/queue/ticket-queue.ts';
-import type { TicketQueue } from '@diq/queue/ticket-queue.ts';
+import { createJobQueue } from '@diq/queue/job-queue.ts';
+import type { JobQueue } from '@diq/queue/job-queue.ts';
 import { openGuards } from './open-guards.ts';
 import type { OpenGuardsOptions } from './open-guards.ts';
 import { createOutlook } from './outlook.ts';
@@ -70,8 +70,8 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
   const redis = openProducerConnection({ settings: { url: settings.redisUrl }, name: 'diq-intake', logger });
   lifecycle.onClose('redis', () => closeRedis(redis));
   // The connection logs its own troubles; the queue repeats them.
-  const tickets = createTicketQueue(redis, keySpace, (error) => logger.debug({ err: error }, 'queue error'));
-  lifecycle.onClose('queue', () => tickets.close());
+  const jobs = createJobQueue(redis, keySpace, (error) => logger.debug({ err: error }, 'queue error'));
+  lifecycle.onClose('queue', () => jobs.close());
   const requestLog = createRequestLog(redis, keySpace, logger);
   lifecycle.onClose('request log', () => within(requestLog.close(), finishLogMs));
   await waitUntilReady(redis, waitForRedisMs).catch(() => logger.warn('redis is away, starting without it'));
@@ -84,13 +84,13 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
     maxMemoryShareOfCaller: maxShareOfCaller,
   } = settings.backPressure;
   const memory = createMemoryGuard({ redis, maxShare, maxShareOfCaller, maxBacklog, logger });
-  const levers = createLevers({ ...settings, redis, tickets, onMoved: requestLog.moved });
+  const actions = createQueueActions({ ...settings, redis, jobs, onMoved: requestLog.moved });
   const status = openStatus({
     settings,
     redis,
     keys,
     onKeysChanged,
-    levers,
+    actions,
     readState: readings.readState,
     logger,
     lifecycle,
@@ -132,7 +132,7 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
     bodyBudget: createBodyBudget(),
     idempotency: createIdempotencyStore(redis, keySpace, idempotencyTimes),
     intake: withTraces(
-      withBackPressure(createRequestIntake({ ...settings, redis, tickets }), {
+      withBackPressure(createRequestIntake({ ...settings, redis, jobs }), {
         settings: settings.backPressure,
         room: createBacklogRoom(redis, keySpace),
         memory,
@@ -143,9 +143,9 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
     reader: readings.reader,
     readState: readings.readState,
     workerReport: readings.workerReport,
-    levers,
+    actions,
     ...createEstimates(redis, keySpace, {
-      tickets,
+      jobs,
       lookAtLedger: readings.lookAtLedger,
       settings,
     }),
@@ -169,17 +169,17 @@ type Redis = ReturnType<typeof openProducerConnection>;
 function createEstimates(
   redis: Redis,
   keySpace: string,
-  deps: { tickets: TicketQueue; lookAtLedger: () => Promise<LedgerView>; settings: IntakeSettings },
+  deps: { jobs: JobQueue; lookAtLedger: () => Promise<LedgerSnapshot>; settings: IntakeSettings },
 ) {
-  const { tickets } = deps;
+  const { jobs } = deps;
   return {
     describeRequest: createDescribeRequest(deps),
     forecastCompletion: createForecastCompletion({
-      tail: createBatchTailReader(redis, keySpace, tickets),
+      tail: createBatchTailReader(redis, keySpace, jobs),
       ...deps,
     }),
     outlook: createOutlook({
-      preview: createRequestPreview(redis, keySpace, tickets, deps.settings),
+      preview: createRequestPreview(redis, keySpace, jobs, deps.settings),
       ...deps,
     }),
   };
@@ -194,17 +194,17 @@ function createReadings(
   const ledger = createLedger(redis, keySpace, ledgerSettings);
   const reader = createRequestReader(redis, keySpace);
   const workerWatch = createWorkerWatch(workerClockMs);
-  const { look, lookOrRecall } = createLedgerReading({
-    look: () => ledger.look(),
+  const { snapshot, snapshotOrRecall } = createLedgerReading({
+    snapshot: () => ledger.snapshot(),
     countCriticalWaiting: () => reader.countWaitingOf('critical'),
     reserveForCritical,
     maxAgeMs: ledgerMaxAgeMs,
   });
   return {
     reader,
-    lookAtLedger: lookOrRecall,
+    lookAtLedger: snapshotOrRecall,
     async readState(): Promise<QueueState> {
-      const [view, backlog] = await Promise.all([look(), reader.backlog()]);
+      const [view, backlog] = await Promise.all([snapshot(), reader.backlog()]);
       const state = { view, backlog, reserveForCritical };
       return { ...state, workers: workerWatch.saw(state) };
     },

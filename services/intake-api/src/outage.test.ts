@@ -86,13 +86,13 @@ describe('an outage of Redis', () => {
   });
 
   const middles: [string, () => Promise<number>, number][] = [
-    ['while requests are recorded', () => intake.dispatches.countWaiting(), 1_000_000],
-    ['while tickets are added', () => intake.tickets.countReady(), 2_000_000],
+    ['while requests are recorded', () => intake.tasks.countWaiting(), 1_000_000],
+    ['while jobs are added', () => intake.jobs.countReady(), 2_000_000],
   ];
   for (const [name, count, firstNumber] of middles) {
     it(`in the middle of a batch, ${name}, is a 503, and the batch sent again doubles nothing`, async () => {
       const requests = Array.from({ length: batchSize }, (_, number) => item(firstNumber + number));
-      const [waitingBefore, countBefore] = [await intake.dispatches.countWaiting(), await count()];
+      const [waitingBefore, countBefore] = [await intake.tasks.countWaiting(), await count()];
       const refused = intake.post('/v1/batches', { requests }).then((response) => response);
       await waitFor(async () => (await count()) > countBefore, {
         what: 'the batch to have begun',
@@ -106,9 +106,9 @@ describe('an outage of Redis', () => {
       const { accepted, coalesced } = await submitUntilTaken(intake, requests);
       assert.equal((accepted ?? 0) + (coalesced ?? 0), batchSize);
       // Three more of `assertServesAgain`, which may be new or have joined.
-      const added = (await intake.dispatches.countWaiting()) - waitingBefore;
+      const added = (await intake.tasks.countWaiting()) - waitingBefore;
       assert.ok(added >= batchSize && added <= batchSize + 3, String(added));
-      assert.equal(await intake.tickets.countReady(), await intake.dispatches.countWaiting());
+      assert.equal(await intake.jobs.countReady(), await intake.tasks.countWaiting());
     });
   }
 

@@ -4,7 +4,7 @@ import type { DeadlineWarning } from '@diq/contracts/request-document.ts';
 import { placeInOrder } from '@diq/queue/place-in-order.ts';
 import type { Place } from '@diq/queue/place-in-order.ts';
 import type { RequestPreview } from '@diq/queue/preview-requests.ts';
-import type { LedgerView } from '@diq/quota/ledger-replies.ts';
+import type { LedgerSnapshot } from '@diq/quota/ledger-replies.ts';
 import { startForecast } from './forecast-start.ts';
 import { isoTime } from './iso-time.ts';
 import { isRefused, withMessage } from './item-refusal.ts';
@@ -48,7 +48,7 @@ export interface JudgeOptions {
 
 interface OutlookDeps {
   preview: RequestPreview;
-  lookAtLedger: () => Promise<LedgerView>;
+  lookAtLedger: () => Promise<LedgerSnapshot>;
 }
 
 /** An item with its index in the entries. */
@@ -131,7 +131,7 @@ function withoutStrict(item: InvestigationItem): InvestigationItem {
 }
 
 /** What waits is reckoned with what it may use; what is new and critical may use what is kept for critical calls. */
-function forecastOf(view: LedgerView): StartMsAt {
+function forecastOf(view: LedgerSnapshot): StartMsAt {
   const { reserve: _, ...unreserved } = view;
   const [forAll, forCritical] = [startForecast(view), startForecast(unreserved)];
   return (position, priority) => (priority === 'critical' ? forCritical : forAll)(position);

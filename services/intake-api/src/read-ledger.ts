@@ -1,15 +1,15 @@
-import type { LedgerView } from '@diq/quota/ledger-replies.ts';
+import type { LedgerSnapshot } from '@diq/quota/ledger-replies.ts';
 import { cachedReading } from './cached-reading.ts';
 
 export interface LedgerReading {
   /** The ledger as it is, with the slots that are kept for critical requests. */
-  look(): Promise<LedgerView>;
+  snapshot(): Promise<LedgerSnapshot>;
   /** The same, a little old at most, but told with the time that it is now: what is expected is never in the past. */
-  lookOrRecall(): Promise<LedgerView>;
+  snapshotOrRecall(): Promise<LedgerSnapshot>;
 }
 
 interface LedgerReadingOptions {
-  look: () => Promise<LedgerView>;
+  snapshot: () => Promise<LedgerSnapshot>;
   countCriticalWaiting: () => Promise<number>;
   reserveForCritical: number;
   maxAgeMs: number;
@@ -17,17 +17,17 @@ interface LedgerReadingOptions {
 
 export function createLedgerReading(options: LedgerReadingOptions): LedgerReading {
   const { reserveForCritical: slots, maxAgeMs } = options;
-  const recall = cachedReading(async () => ({ view: await look(), readAtMs: performance.now() }), maxAgeMs);
+  const recall = cachedReading(async () => ({ view: await snapshot(), readAtMs: performance.now() }), maxAgeMs);
 
-  async function look(): Promise<LedgerView> {
-    if (slots === 0) return options.look();
-    const [view, criticalWaiting] = await Promise.all([options.look(), options.countCriticalWaiting()]);
+  async function snapshot(): Promise<LedgerSnapshot> {
+    if (slots === 0) return options.snapshot();
+    const [view, criticalWaiting] = await Promise.all([options.snapshot(), options.countCriticalWaiting()]);
     return { ...view, reserve: { slots, criticalWaiting } };
   }
 
   return {
-    look,
-    async lookOrRecall() {
+    snapshot,
+    async snapshotOrRecall() {
       const { view, readAtMs } = await recall();
       return { ...view, nowMs: view.nowMs + Math.floor(performance.now() - readAtMs) };
     },

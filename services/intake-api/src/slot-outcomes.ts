@@ -6,7 +6,7 @@ export const slotOutcomes = ['under_way', 'started', 'throttled', 'no_answer', '
 type SlotOutcome = (typeof slotOutcomes)[number];
 
 const byRecorded: Readonly<Record<string, SlotOutcome>> = {
-  'under-way': 'under_way',
+  'in_flight': 'under_way',
   started: 'started',
   already_running: 'started',
   throttled: 'throttled',

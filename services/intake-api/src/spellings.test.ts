@@ -189,7 +189,7 @@ describe('a path', () => {
     assert.equal(counted.counts.cancelled, 2);
   });
 
-  it('or a machine in any case leads to one dispatch, and to all requests for the machine', async () => {
+  it('or a machine in any case leads to one task, and to all requests for the machine', async () => {
     const machine = 'abcdef0123456789abcdef0123456789abcdef01';
     const { body: first } = await intake
       .post('/v1/investigations', item(0, { machineId: machine }))

@@ -44,10 +44,10 @@ describe('a reading of queue and quota while 200,000 requests wait', function ()
       callTimeoutMs: 30_000,
     });
     const [, backlog] = await Promise.all([
-      ledger.look(),
+      ledger.snapshot(),
       createRequestReader(redis.client, keySpace).backlog(),
     ]);
-    assert.equal(backlog.waitingDispatches, queued);
+    assert.equal(backlog.waitingTasks, queued);
   }
 
   it('asks Redis for nothing that grows with them', async () => {
@@ -102,7 +102,7 @@ describe('a scrape while 200,000 requests wait', function () {
 });
 
 async function letWait(redis: Redis, space: string): Promise<void> {
-  const fill = `for i = 1, ARGV[1] do redis.call('ZADD', KEYS[1], ARGV[2] + i, 'dispatch-' .. ARGV[2] + i) end`;
+  const fill = `for i = 1, ARGV[1] do redis.call('ZADD', KEYS[1], ARGV[2] + i, 'task-' .. ARGV[2] + i) end`;
   for (let first = 0; first < queued; first += 10_000) {
     await redis.eval(fill, 1, storeKeys(space).waiting, 10_000, first);
   }

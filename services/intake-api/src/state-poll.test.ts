@@ -28,7 +28,7 @@ function stateAt(nowMs: number, { waiting = 1, used = 4, held = false }: Situati
     },
     backlog: {
       counts,
-      waitingDispatches: waiting,
+      waitingTasks: waiting,
       lookingUp: 0,
       waitingByPriority: { critical: 0, high: 0, medium: waiting, low: 0 },
       oldestSinceMs: waiting === 0 ? undefined : nowMs,

@@ -25,7 +25,7 @@ describe('a caller of whom as much is stored as may (INTAKE_MAX_MEMORY_PERCENT_P
   });
   const storedKeys = async () =>
     (await suite.admin.keys('*'))
-      .filter((key) => /:(?:request|dispatch|batch|idempotency):/.test(key))
+      .filter((key) => /:(?:request|task|batch|idempotency):/.test(key))
       .toSorted();
 
   it('is refused as a whole with a code of its own, also once all was cancelled, until it is deleted; others are not', async () => {

@@ -36,7 +36,7 @@ function watching() {
 function stateOf({ alive = 1, waiting = 1, critical = 0, reserve = 0, held = false, calls = [] }: Situation) {
   const slotsInUse = calls.map((spentAt, n) => ({
     freeAtMs: spentAt + 3_600_000,
-    call: { callId: `c-${n}`, dispatchId: 'd', machineId: 'm', spentAt, outcome: 'started' },
+    call: { callId: `c-${n}`, taskId: 'd', machineId: 'm', spentAt, outcome: 'started' },
   }));
   return {
     view: {
@@ -53,7 +53,7 @@ function stateOf({ alive = 1, waiting = 1, critical = 0, reserve = 0, held = fal
     backlog: {
       counts,
       lookingUp: 0,
-      waitingDispatches: waiting,
+      waitingTasks: waiting,
       waitingByPriority: { critical, high: 0, medium: waiting - critical, low: 0 },
       oldestSinceMs: 0,
     },

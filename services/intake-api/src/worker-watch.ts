@@ -1,4 +1,4 @@
-import type { LedgerView } from '@diq/quota/ledger-replies.ts';
+import type { LedgerSnapshot } from '@diq/quota/ledger-replies.ts';
 import { isSlotIdle } from './queue-state.ts';
 import type { QueueState } from './queue-state.ts';
 
@@ -54,6 +54,6 @@ export function createWorkerWatch(clockMs: () => number = () => performance.now(
 }
 
 /** Slots that are used and come back between two readings show as a newer call. */
-function newestCallOf({ slotsInUse }: LedgerView): number {
+function newestCallOf({ slotsInUse }: LedgerSnapshot): number {
   return slotsInUse.reduce((newest, { call }) => Math.max(newest, call?.spentAt ?? 0), 0);
 }

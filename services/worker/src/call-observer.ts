@@ -1,15 +1,15 @@
 import type { SpendReply } from '@diq/quota/ledger-replies.ts';
-import type { Dispatch } from '@diq/queue/dispatch-store.ts';
+import type { Task } from '@diq/queue/task-store.ts';
 import type { Logger } from '@diq/runtime/logger.ts';
-import { aboutDispatch } from './about-dispatch.ts';
+import { aboutTask } from './about-task.ts';
 import type { CallOutcome } from './defender/defender-client.ts';
 import type { WorkerMetrics } from './metrics.ts';
 import type { MoveLog } from './move-log.ts';
-import type { Call } from './run-dispatch.ts';
+import type { Call } from './execute-task.ts';
 
 /** What metrics and log are told of calls. */
 export interface CallObserver {
-  granted(callId: string, dispatch: Dispatch, reply: Extract<SpendReply, { kind: 'granted' }>): void;
+  granted(callId: string, task: Task, reply: Extract<SpendReply, { kind: 'granted' }>): void;
   ended(call: Call, outcome: CallOutcome): void;
   /** The call was not made; nothing is told of it. */
   dropped(callId: string): void;
@@ -40,7 +40,7 @@ export function createCallObserver({
         waitSeconds: secondsSince(createdAtMs),
       });
     },
-    ended({ callId, dispatch }, outcome) {
+    ended({ callId, task }, outcome) {
       const spent = underWay.get(callId);
       underWay.delete(callId);
       moveLog?.callEnded(callId, outcome.kind);
@@ -51,7 +51,7 @@ export function createCallObserver({
         metrics.dispatchLag.observe(spent.lagSeconds);
         metrics.queueWait.observe(spent.waitSeconds);
       }
-      logger.info({ callId, ...aboutDispatch(dispatch), outcome }, 'call ended');
+      logger.info({ callId, ...aboutTask(task), outcome }, 'call ended');
     },
     dropped: (callId) => void underWay.delete(callId),
   };

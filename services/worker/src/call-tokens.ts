@@ -4,8 +4,8 @@ import type { TokenProvider, TokenResult } from './defender/token-provider.ts';
 
 /** With which token a call is made, and what its answer says of the token. */
 export interface CallTokens {
-  /** A new one for a dispatch that was refused before: then the token is not at fault if it is refused again. */
-  tokenFor(dispatchId: string): Promise<TokenResult>;
+  /** A new one for a task that was refused before: then the token is not at fault if it is refused again. */
+  tokenFor(taskId: string): Promise<TokenResult>;
   /** A token that was obtained because of a refusal and that Defender has not accepted yet. */
   unproven(): string | undefined;
   /** A token that was rejected is renewed for the next call; so is one that may lack what was granted since. */
@@ -16,8 +16,8 @@ export function createCallTokens(tokens: TokenProvider, ledger: Pick<Ledger, 'wa
   let unproven: string | undefined;
 
   return {
-    async tokenFor(dispatchId) {
-      const [atHand, wasRefused] = await Promise.all([tokens.get(), ledger.wasRefused(dispatchId)]);
+    async tokenFor(taskId) {
+      const [atHand, wasRefused] = await Promise.all([tokens.get(), ledger.wasRefused(taskId)]);
       if (atHand.kind === 'unavailable' || !wasRefused || atHand.token === unproven) return atHand;
       const renewed = await tokens.renew();
       if (renewed.kind === 'token' && renewed.token !== atHand.token) unproven = renewed.token;

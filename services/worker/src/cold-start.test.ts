@@ -31,15 +31,15 @@ describe('a worker that finds the ledger empty', () => {
   const simulator = useSimulator();
   const start = useColdStarts(redis, simulator);
 
-  const holdOf = async ({ look }: ColdStarter) => (await look()).hold?.reason;
+  const holdOf = async ({ snapshot }: ColdStarter) => (await snapshot()).hold?.reason;
   const untilLifted = async (worker: ColdStarter) =>
-    await waitFor(async () => (await worker.look()).hold === undefined, { what: 'the end of the hold' });
+    await waitFor(async () => (await worker.snapshot()).hold === undefined, { what: 'the end of the hold' });
   const reads = async () => (await simulator.reads()).length;
   const warned = (worker: ColdStarter) =>
     waitFor(() => worker.log().find(({ msg }) => String(msg).startsWith('waiting to read')), {
       what: 'a warning',
     });
-  const call = (n: number) => ({ callId: `call-${n}`, dispatchId: `d-${n}`, machineId: `m-${n}` });
+  const call = (n: number) => ({ callId: `call-${n}`, taskId: `d-${n}`, machineId: `m-${n}` });
 
   it('counts what Defender lists as started within one window, from a moment after the start, and goes on', async () => {
     const startedMs = (agoMs: number) => Math.floor((Date.now() - agoMs) / 1_000) * 1_000;
@@ -52,7 +52,7 @@ describe('a worker that finds the ledger empty', () => {
     }
     const worker = await start('reconstruct');
     await untilLifted(worker);
-    const { slotsInUse } = await worker.look();
+    const { slotsInUse } = await worker.snapshot();
     assert.deepEqual(
       slotsInUse.map(({ freeAtMs }) => freeAtMs),
       [early, late].map((atMs) => atMs + 6_000 + quota.windowMs),
@@ -65,7 +65,7 @@ describe('a worker that finds the ledger empty', () => {
     await simulator.addFault(listIsAway);
     const worker = await start('reconstruct');
     const warning = await warned(worker);
-    const view = await worker.look();
+    const view = await worker.snapshot();
     assert.equal(view.hold?.reason, 'cold_start');
     assert.ok(view.hold.untilMs > view.nowMs + holdMs - 10_000);
     assert.deepEqual([warning['level'], warning['reason']], ['warn', 'server-error']);
@@ -82,7 +82,7 @@ describe('a worker that finds the ledger empty', () => {
     const worker = await start('reconstruct');
     await untilLifted(worker);
     await simulator.clearFaults();
-    const { slotsInUse, nowMs } = await worker.look();
+    const { slotsInUse, nowMs } = await worker.snapshot();
     assert.equal(slotsInUse.length, quota.limit);
     for (const { freeAtMs } of slotsInUse) assert.ok(freeAtMs > nowMs + quota.windowMs - 10_000);
     const rebuilt = worker.log().find(({ msg }) => String(msg).startsWith('ledger rebuilt'));
@@ -95,27 +95,27 @@ describe('a worker that finds the ledger empty', () => {
     const worker = await start('reconstruct');
     const { reason, code } = await warned(worker);
     assert.deepEqual([reason, code], ['no-token', 'AADSTS7000215']);
-    const { hold, holdsOn, isEndUnknown } = await worker.look();
+    const { hold, holdsOn, isEndUnknown } = await worker.snapshot();
     assert.deepEqual([hold?.reason, hold?.cause, hold?.code], ['cold_start', 'no_token', 'AADSTS7000215']);
     assert.deepEqual([holdsOn, isEndUnknown], [['cold_start', 'no_token'], true]);
     await simulator.clearFaults();
     await untilLifted(worker);
     // Nor is the path in doubt: no call has met this.
-    const after = await worker.look();
+    const after = await worker.snapshot();
     assert.deepEqual([after.holdsOn, after.isEndUnknown], [[], undefined]);
   });
 
   it('says that Entra ID cannot be reached', async () => {
     const worker = await start('reconstruct', { authorityHost: await closedOrigin() });
     await warned(worker);
-    const { hold } = await worker.look();
+    const { hold } = await worker.snapshot();
     assert.deepEqual([hold?.cause, hold?.code], ['no_token', 'ECONNREFUSED']);
   });
 
   it('says that Defender cannot be reached', async () => {
     const worker = await start('reconstruct', { defenderUrl: await closedOrigin() });
     await warned(worker);
-    assert.equal((await worker.look()).hold?.cause, 'unreachable');
+    assert.equal((await worker.snapshot()).hold?.cause, 'unreachable');
   });
 
   for (const [status, cause] of [
@@ -128,7 +128,7 @@ describe('a worker that finds the ledger empty', () => {
       await simulator.addFault({ ...listIsAway, action: { kind: 'status', status } });
       const worker = await start('reconstruct');
       await warned(worker);
-      const { hold } = await worker.look();
+      const { hold } = await worker.snapshot();
       assert.deepEqual([hold?.cause, hold?.httpStatus], [cause, status]);
     });
   }
@@ -138,8 +138,8 @@ describe('a worker that finds the ledger empty', () => {
     const worker = await start('reconstruct');
     await warned(worker);
     worker.close();
-    await redis.client.del(await redis.client.keys('*:ledger:epoch'));
-    const { hold } = await worker.look();
+    await redis.client.del(await redis.client.keys('*:ledger:generation'));
+    const { hold } = await worker.snapshot();
     assert.deepEqual([hold?.reason, hold?.cause], ['cold_start', undefined]);
   });
 
@@ -172,7 +172,7 @@ describe('a worker that finds the ledger empty', () => {
   it('told to wait does so for one window and one call timeout, and reads nothing', async () => {
     const before = await reads();
     const worker = await start('wait');
-    const { hold, nowMs } = await worker.look();
+    const { hold, nowMs } = await worker.snapshot();
     assert.equal(hold?.reason, 'cold_start');
     assert.ok(hold.untilMs > nowMs + holdMs - 10_000);
     assert.equal(await reads(), before);
@@ -183,7 +183,7 @@ describe('a worker that finds the ledger empty', () => {
     await first.ledger.spend(call(1));
     const before = await reads();
     const second = await start('wait');
-    assert.deepEqual([await holdOf(second), (await second.look()).slotsInUse.length], [undefined, 1]);
+    assert.deepEqual([await holdOf(second), (await second.snapshot()).slotsInUse.length], [undefined, 1]);
     assert.equal(await reads(), before);
   });
 });
@@ -192,15 +192,15 @@ describe('a worker whose ledger is lost while it runs', () => {
   const redis = useEmbeddedRedis();
   const start = useColdStarts(redis, useSimulator());
   beforeEach(() => redis.flush());
-  const call = { callId: 'call-1', dispatchId: 'd-1', machineId: 'm-1' };
+  const call = { callId: 'call-1', taskId: 'd-1', machineId: 'm-1' };
 
   for (const mode of ['reconstruct', 'wait', 'open'] as const) {
     it(`told to ${mode}, holds for one whole window: what was called may stand in no list`, async () => {
       const worker = await start(mode);
-      await worker.ledger.liftColdStart();
+      await worker.ledger.endColdStart();
       await worker.ledger.spend(call);
       await redis.flush();
-      const view = await worker.look();
+      const view = await worker.snapshot();
       assert.equal(view.isLost, false);
       assert.equal(view.slotsInUse[0]?.call?.callId, 'call-1');
       assert.equal(view.hold?.reason, 'cold_start');
@@ -217,7 +217,7 @@ describe('a worker whose ledger is lost while it runs', () => {
     await worker.ledger.spend(call);
     const [calls = ''] = await redis.client.keys('*:ledger:calls');
     await redis.client.del(calls);
-    const view = await worker.look();
+    const view = await worker.snapshot();
     assert.deepEqual([view.hold?.reason, view.slotsInUse.length], ['failover', 1]);
     assert.equal(worker.log().filter(({ level }) => level === 'error').length, 1);
   });

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Ledger } from '@diq/quota/ledger.ts';
-import type { ColdStartHold, LedgerCall, LedgerView } from '@diq/quota/ledger-replies.ts';
+import type { ColdStartHold, LedgerCall, LedgerSnapshot } from '@diq/quota/ledger-replies.ts';
 import type { Logger } from '@diq/runtime/logger.ts';
 import { rebuildFailureOf } from './cold-start-cause.ts';
 import { countsSinceMs, knownStarts } from './cold-start-starts.ts';
@@ -25,7 +25,7 @@ export interface OpenLedgerOptions {
 /** The ledger in a worker's hands. */
 export interface OpenLedger {
   /** A look that opens the ledger again when it was lost. */
-  look(): Promise<LedgerView>;
+  snapshot(): Promise<LedgerSnapshot>;
   /** Ends the trying. A read under way ends with its reader. */
   close(): void;
 }
@@ -49,8 +49,8 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger
   if (mode === 'open') await rebuilding;
 
   return {
-    async look() {
-      const view = await ledger.look();
+    async snapshot() {
+      const view = await ledger.snapshot();
       if (!view.isLost) return view;
       const opened = await ledger.open();
       if (opened.restored.length > 0) options.onRestored(opened.restored);
@@ -71,7 +71,7 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger
           'Redis was restarted or failed over: no calls until all workers are back',
         );
       }
-      return await ledger.look();
+      return await ledger.snapshot();
     },
     close: () => closing.abort(),
   };
@@ -84,7 +84,7 @@ async function endColdStart(
 ): Promise<void> {
   const { ledger, mode, logger } = options;
   if (mode === 'open') {
-    const done = await ledger.liftColdStart();
+    const done = await ledger.endColdStart();
     logger.warn({ done }, 'the ledger is empty and QUOTA_COLD_START=open: calling at once');
     return;
   }
@@ -113,7 +113,7 @@ interface Failed {
 
 /** @returns `over` when there is nothing left to be done */
 async function rebuildOnce({ ledger, readStarted, logger }: OpenLedgerOptions): Promise<'over' | Failed> {
-  const view = await ledger.look();
+  const view = await ledger.snapshot();
   if (view.isLost || !view.holdsOn.includes('cold_start')) return 'over';
   const reading = await readStarted(countsSinceMs(view.nowMs, view.windowMs));
   if (reading.kind === 'unreadable') {
@@ -127,7 +127,7 @@ async function rebuildOnce({ ledger, readStarted, logger }: OpenLedgerOptions): 
   const found = { done, listed: records.length, unreadable: odd.length, counted: starts.length };
   logger.info(
     found,
-    done === 'lifted' ? 'ledger rebuilt from what Defender lists' : 'ledger not rebuilt by this worker',
+    done === 'ended' ? 'ledger rebuilt from what Defender lists' : 'ledger not rebuilt by this worker',
   );
   return 'over';
 }

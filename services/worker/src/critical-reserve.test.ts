@@ -3,33 +3,33 @@ import type { Priority } from '@diq/contracts/priority.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { criticalReserve } from './critical-reserve.ts';
 import { useBench } from './test-support/use-bench.ts';
-import { deferred, inTurn, loopWorld, ticketNamed, useDrawLoops, view } from './test-support/loop-world.ts';
+import { deferred, inTurn, loopWorld, jobNamed, usePollLoops, view } from './test-support/loop-world.ts';
 
-/** A queue in which the first ticket is of this class, and every other of the second. */
-function reserveWith(reserveForCritical: number, next: Priority | undefined, drawn = next) {
+/** A queue in which the first job is of this class, and every other of the second. */
+function reserveWith(reserveForCritical: number, next: Priority | undefined, claimed = next) {
   return criticalReserve(
     { reserveForCritical },
     {
-      tickets: {
+      jobs: {
         next: async () => (next === undefined ? undefined : 'next'),
         nextOnes: async () => ['next'],
         setRanks: async () => assert.fail('nobody is to be moved'),
       },
-      dispatches: { classOf: async (id) => (id === 'next' ? next : drawn), firstOf: async () => undefined },
+      tasks: { classOf: async (id) => (id === 'next' ? next : claimed), firstOf: async () => undefined },
     },
   );
 }
 
 /** Tells what it was given and never ends, so that the loop stands still. */
-function standStill(tell: (dispatchId: string) => void) {
-  return ({ dispatchId }: { dispatchId: string }) => {
-    tell(dispatchId);
+function standStill(tell: (taskId: string) => void) {
+  return ({ taskId }: { taskId: string }) => {
+    tell(taskId);
     return new Promise<void>(() => undefined);
   };
 }
 
 describe('slots kept for critical requests', () => {
-  const { start } = useDrawLoops();
+  const { start } = usePollLoops();
 
   it('stay free while nobody critical is next, and count neither as idle nor as a standstill', async () => {
     const turns = deferred();
@@ -50,14 +50,14 @@ describe('slots kept for critical requests', () => {
     const served = deferred<string>();
     const { options } = loopWorld(reserveWith(1, 'critical'));
     start({ ...options, serve: standStill((id) => served.resolve(id)) });
-    assert.equal(await served.promise, 'ticket-1');
+    assert.equal(await served.promise, 'job-1');
   });
 
-  it('are given back, with the ticket, when another worker drew the critical one', async () => {
+  it('are given back, with the job, when another worker drew the critical one', async () => {
     const back = deferred<string>();
     const { told, options } = loopWorld(reserveWith(1, 'critical', 'high'));
-    const draw = async () => ({ ...ticketNamed('ordinary'), putBack: async () => back.resolve('ordinary') });
-    start({ ...options, draw, serve: async () => assert.fail('not to be served') });
+    const claim = async () => ({ ...jobNamed('ordinary'), release: async () => back.resolve('ordinary') });
+    start({ ...options, claim, serve: async () => assert.fail('not to be served') });
     assert.equal(await back.promise, 'ordinary');
     assert.ok(told.includes('release'));
   });
@@ -66,7 +66,7 @@ describe('slots kept for critical requests', () => {
     const served = deferred();
     const { options } = loopWorld(reserveWith(1, 'low'));
     const two = { ...view(), limit: 2, quotaLimit: 2 };
-    start({ ...options, look: inTurn(two), serve: standStill(() => served.resolve()) });
+    start({ ...options, snapshot: inTurn(two), serve: standStill(() => served.resolve()) });
     await served.promise;
   });
 
@@ -88,19 +88,19 @@ describe('a slot kept for critical requests, on the queue', () => {
       await bench.accept({ priority: 'low' }),
       await bench.accept({ priority: 'high' }),
     ];
-    await worker.tickets.setRanks([{ dispatchId: moved.dispatchId, rank: 900 }]);
+    await worker.jobs.setRanks([{ taskId: moved.taskId, rank: 900 }]);
     const { isCriticalNext, isCritical } = criticalReserve({ reserveForCritical: 1 }, worker);
     assert.equal(await isCriticalNext(), false);
-    assert.deepEqual(await worker.tickets.nextOnes(9), [moved.dispatchId, other.dispatchId]);
+    assert.deepEqual(await worker.jobs.nextOnes(9), [moved.taskId, other.taskId]);
 
     const critical = await bench.accept({ priority: 'critical' });
-    assert.equal(await worker.tickets.next(), moved.dispatchId);
+    assert.equal(await worker.jobs.next(), moved.taskId);
     assert.equal(await isCriticalNext(), true);
-    const order = [critical.dispatchId, moved.dispatchId, other.dispatchId];
-    assert.deepEqual(await worker.tickets.nextOnes(9), order);
-    const ticket = await worker.drawer.draw();
-    assert.ok(ticket && (await isCritical(ticket)));
-    assert.equal(await worker.serve(ticket), 'kept');
+    const order = [critical.taskId, moved.taskId, other.taskId];
+    assert.deepEqual(await worker.jobs.nextOnes(9), order);
+    const job = await worker.claimer.claim();
+    assert.ok(job && (await isCritical(job)));
+    assert.equal(await worker.serve(job), 'kept');
     assert.equal((await bench.read(critical.requestId)).status, 'started');
     assert.equal(await isCriticalNext(), false);
   });

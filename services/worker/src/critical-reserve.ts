@@ -1,6 +1,6 @@
-import type { DispatchStore } from '@diq/queue/dispatch-store.ts';
-import type { TicketQueue } from '@diq/queue/ticket-queue.ts';
-import type { DrawLoopOptions } from './draw-loop.ts';
+import type { TaskStore } from '@diq/queue/task-store.ts';
+import type { JobQueue } from '@diq/queue/job-queue.ts';
+import type { PollLoopOptions } from './poll-loop.ts';
 
 /** Among so many that are next a critical one is looked for. They stand at the head of the order, but for what is below. */
 const lookedAt = 250;
@@ -8,32 +8,32 @@ const lookedAt = 250;
 const firstRank = 1;
 
 /**
- * The slots that are kept for critical requests, and how the draw loop tells who may have one. Somebody else can stand in
+ * The slots that are kept for critical requests, and how the claim loop tells who may have one. Somebody else can stand in
  * front of a critical request: moved to the head by an operator, or in a class whose head start is hardly shorter. Such a
  * one may not have the slot, so the critical one is put before it.
  */
 export function criticalReserve(
   { reserveForCritical }: { reserveForCritical: number },
   {
-    tickets,
-    dispatches,
+    jobs,
+    tasks,
   }: {
-    tickets: Pick<TicketQueue, 'next' | 'nextOnes' | 'setRanks'>;
-    dispatches: Pick<DispatchStore, 'classOf' | 'firstOf'>;
+    jobs: Pick<JobQueue, 'next' | 'nextOnes' | 'setRanks'>;
+    tasks: Pick<TaskStore, 'classOf' | 'firstOf'>;
   },
-): Required<Pick<DrawLoopOptions, 'reserveForCritical' | 'isCriticalNext' | 'isCritical'>> {
-  const isCritical = async (dispatchId: string) => (await dispatches.classOf(dispatchId)) === 'critical';
+): Required<Pick<PollLoopOptions, 'reserveForCritical' | 'isCriticalNext' | 'isCritical'>> {
+  const isCritical = async (taskId: string) => (await tasks.classOf(taskId)) === 'critical';
   return {
     reserveForCritical,
     async isCriticalNext() {
-      const next = await tickets.next();
+      const next = await jobs.next();
       if (next === undefined) return false;
       if (await isCritical(next)) return true;
-      const dispatchId = await dispatches.firstOf('critical', () => tickets.nextOnes(lookedAt));
-      if (dispatchId === undefined) return false;
-      await tickets.setRanks([{ dispatchId, rank: firstRank }]);
-      return (await tickets.next()) === dispatchId;
+      const taskId = await tasks.firstOf('critical', () => jobs.nextOnes(lookedAt));
+      if (taskId === undefined) return false;
+      await jobs.setRanks([{ taskId, rank: firstRank }]);
+      return (await jobs.next()) === taskId;
     },
-    isCritical: ({ dispatchId }) => isCritical(dispatchId),
+    isCritical: ({ taskId }) => isCritical(taskId),
   };
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Dispatch, DispatchStore } from '@diq/queue/dispatch-store.ts';
+import type { Task, TaskStore } from '@diq/queue/task-store.ts';
 import type { RequestError } from '@diq/contracts/request-document.ts';
 import type { Logger } from '@diq/runtime/logger.ts';
 
@@ -9,13 +9,13 @@ export const unreadable: RequestError = {
   message: 'The queue holds this request in a form that this version of the worker does not understand.',
 };
 
-/** A dispatch by its id; `unreadable` for what is corrupt or another version's, `undefined` for what is gone. */
-export async function readDispatch(
+/** A task by its id; `unreadable` for what is corrupt or another version's, `undefined` for what is gone. */
+export async function readTask(
   id: string,
-  dispatches: Pick<DispatchStore, 'find'>,
-): Promise<Dispatch | 'unreadable' | undefined> {
+  tasks: Pick<TaskStore, 'find'>,
+): Promise<Task | 'unreadable' | undefined> {
   try {
-    return await dispatches.find(id);
+    return await tasks.find(id);
   } catch (error) {
     if (error instanceof z.ZodError || error instanceof SyntaxError) return 'unreadable';
     throw error;
@@ -23,19 +23,19 @@ export async function readDispatch(
 }
 
 /**
- * Ends a dispatch whose call was begun and that nobody can see to its end, because it cannot be read or is gone. Its
+ * Ends a task whose call was begun and that nobody can see to its end, because it cannot be read or is gone. Its
  * requests are `unknown`: the call may have been made. Left as it is, every later request for its machine would join it.
  *
  * @returns false when it has ended already
  */
 export async function endUnreadable(
   id: string,
-  { dispatches, logger }: { dispatches: DispatchStore; logger: Pick<Logger, 'error'> },
+  { tasks, logger }: { tasks: TaskStore; logger: Pick<Logger, 'error'> },
 ): Promise<boolean> {
-  const callId = (await dispatches.callOf(id)) ?? '';
+  const callId = (await tasks.callOf(id)) ?? '';
   const settlement = { status: 'unknown', error: unreadable, attempts: 1 } as const;
-  const { moved } = await dispatches.settle(id, callId, settlement);
+  const { moved } = await tasks.settle(id, callId, settlement);
   if (moved)
-    logger.error({ dispatchId: id, callId }, 'dispatch in mid-call unreadable, its requests are unknown');
+    logger.error({ taskId: id, callId }, 'task in mid-call unreadable, its requests are unknown');
   return moved;
 }

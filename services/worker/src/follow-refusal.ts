@@ -1,21 +1,21 @@
-import type { Dispatch } from '@diq/queue/dispatch-store.ts';
+import type { Task } from '@diq/queue/task-store.ts';
 import type { SpendReply } from '@diq/quota/ledger-replies.ts';
-import { aboutDispatch } from './about-dispatch.ts';
+import { aboutTask } from './about-task.ts';
 import type { WorkerMetrics } from './metrics.ts';
-import type { RecoveryOptions } from './recover-dispatches.ts';
+import type { RecoveryOptions } from './rescue-abandoned-calls.ts';
 import { restoreCall } from './restore-call.ts';
-import type { TicketFate } from './run-dispatch.ts';
+import type { JobFate } from './execute-task.ts';
 
 export interface FollowRefusalOptions extends RecoveryOptions {
   metrics: Pick<WorkerMetrics, 'interlockRefusals'>;
 }
 
-/** What to do with the ticket when the ledger says no. */
+/** What to do with the job when the ledger says no. */
 export async function followRefusal(
   reply: Exclude<SpendReply, { kind: 'granted' }>,
-  dispatch: Dispatch,
+  task: Task,
   options: FollowRefusalOptions,
-): Promise<TicketFate> {
+): Promise<JobFate> {
   const { ledger, metrics, logger, permitTimeoutMs } = options;
   if (reply.kind === 'held' || reply.kind === 'lost' || reply.kind === 'probing') return 'back';
   if (reply.kind === 'full') {
@@ -23,17 +23,17 @@ export async function followRefusal(
     if (reply.by === 'stricter') return 'back';
     metrics.interlockRefusals.inc();
     const { nextSlotAtMs } = reply;
-    logger.warn({ ...aboutDispatch(dispatch), nextSlotAtMs }, 'limiter and ledger disagree, waiting');
+    logger.warn({ ...aboutTask(task), nextSlotAtMs }, 'limiter and ledger disagree, waiting');
     return 'back';
   }
   const { call, isDoubtful, nowMs } = reply;
   if (!call) return 'done';
-  if (call.outcome !== 'under-way' || isDoubtful) {
-    // The dispatch would not wait if Redis had not lost what was done for it.
+  if (call.outcome !== 'in_flight' || isDoubtful) {
+    // The task would not wait if Redis had not lost what was done for it.
     await restoreCall(call, options);
   } else if (call.spentAt + permitTimeoutMs < nowMs) {
     // A call that was never begun is in the books for it: its process ended between the two, and past its deadline it
-    // cannot begin any more. The ticket comes back with the next search for missing ones.
+    // cannot begin any more. The job comes back with the next search for missing ones.
     await ledger.giveBack(call.callId);
   }
   return 'done';

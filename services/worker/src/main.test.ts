@@ -116,7 +116,7 @@ describe('the worker as a process', () => {
       const space = keySpace({ tenantId: identity.AZURE_TENANT_ID, operation: 'initiateInvestigation' });
       const quota = { limit: 5, windowMs: 3_600_000, callTimeoutMs: 30_000 };
       const ledger = createLedger(client, space, quota);
-      const alive = async () => (await ledger.look()).workers?.alive;
+      const alive = async () => (await ledger.snapshot()).workers?.alive;
       const worker = await start();
       await waitFor(async () => (await alive()) === 1, { what: 'the worker to be seen' });
       assert.equal((await worker.stop()).code, 0);

@@ -77,7 +77,7 @@ export function createWorkerMetrics() {
     }),
     queueWait: new Histogram({
       name: 'diq_queue_wait_seconds',
-      help: "From a dispatch's first request until its permit was spent, for calls that left. Rising: more is asked for than the quota gives.",
+      help: "From a task's first request until its permit was spent, for calls that left. Rising: more is asked for than the quota gives.",
       buckets: waitBuckets,
       registers,
     }),

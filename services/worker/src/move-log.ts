@@ -1,4 +1,4 @@
-import type { MovedRequests } from '@diq/queue/dispatch-store.ts';
+import type { MovedRequests } from '@diq/queue/task-store.ts';
 import type { RequestLog } from '@diq/queue/request-log.ts';
 
 /** The log of requests, which is also told how calls ended. */

@@ -1,14 +1,14 @@
-import type { DispatchStore, Moved } from '@diq/queue/dispatch-store.ts';
-import type { Consequence } from './consequence.ts';
+import type { TaskStore, Moved } from '@diq/queue/task-store.ts';
+import type { OutcomePolicy } from './outcome-policy.ts';
 
-/** Moves a dispatch on as its call's outcome asks: by the worker that made the call, or for one that died. */
+/** Moves a task on as its call's outcome asks: by the worker that made the call, or for one that died. */
 export function moveRequests(
-  dispatches: DispatchStore,
+  tasks: TaskStore,
   { id, callId }: { id: string; callId: string },
-  requests: Consequence['requests'],
-  firstLookInMs: number,
+  requests: OutcomePolicy['requests'],
+  firstQueryInMs: number,
 ): Promise<Moved> {
-  if (requests.kind === 'settle') return dispatches.settle(id, callId, requests.settlement);
-  if (requests.kind === 'give-back') return dispatches.giveBack(id, callId);
-  return dispatches.reconcile(id, callId, requests.doubt, firstLookInMs);
+  if (requests.kind === 'settle') return tasks.settle(id, callId, requests.settlement);
+  if (requests.kind === 'give-back') return tasks.giveBack(id, callId);
+  return tasks.reconcile(id, callId, requests.unresolved, firstQueryInMs);
 }

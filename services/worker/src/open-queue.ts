@@ -1,9 +1,9 @@
 import type { KeySpaceOwner } from '@diq/contracts/key-space.ts';
 import { keySpace as keySpaceOf } from '@diq/contracts/key-space.ts';
-import { createDispatchStore } from '@diq/queue/dispatch-store.ts';
+import { createTaskStore } from '@diq/queue/task-store.ts';
 import { createTurnPassing } from '@diq/queue/pass-turns.ts';
 import { createRequestLog } from '@diq/queue/request-log.ts';
-import { createTicketQueue } from '@diq/queue/ticket-queue.ts';
+import { createJobQueue } from '@diq/queue/job-queue.ts';
 import { createWriteProbe } from '@diq/queue/write-probe.ts';
 import { createLedger } from '@diq/quota/ledger.ts';
 import type { LedgerSettings } from '@diq/quota/ledger.ts';
@@ -14,7 +14,7 @@ import { within } from '@diq/runtime/within.ts';
 import type { WorkerRedis } from './open-redis.ts';
 import { createMoveLog } from './move-log.ts';
 import { createOutageLog } from './outage-log.ts';
-import { createTicketDrawer } from './ticket-drawer.ts';
+import { createJobClaimer } from './job-claimer.ts';
 import { untilRedisServes } from './until-redis-serves.ts';
 
 export interface OpenQueueOptions {
@@ -30,11 +30,11 @@ export interface OpenQueueOptions {
 /** With Redis away, saying goodbye to it is not worth more time. */
 const closeWithinMs = 1_000;
 
-/** Ledger, limiter, dispatches and tickets: all that stands in Redis. */
+/** Ledger, limiter, tasks and jobs: all that stands in Redis. */
 export async function openQueue({ redis, owner, quota, retentionMs, logger, lifecycle }: OpenQueueOptions) {
   const keySpace = keySpaceOf(owner);
   const limiterOutage = createOutageLog(logger, 'the permit limiter');
-  const queueOutage = createOutageLog(logger, 'the ticket queue');
+  const queueOutage = createOutageLog(logger, 'the job queue');
   const ledger = createLedger(redis.ledger, keySpace, quota);
   const waiting = { logger, lifecycle };
   const limiterOptions = { ...quota, redis: redis.limiter, keySpace, onError: limiterOutage.failed };
@@ -43,18 +43,18 @@ export async function openQueue({ redis, owner, quota, retentionMs, logger, life
   const requestLog = createRequestLog(redis.ledger, keySpace, logger);
   lifecycle.onClose('request log', () => within(requestLog.close(), closeWithinMs));
   const moveLog = createMoveLog(requestLog);
-  const dispatches = createDispatchStore(redis.ledger, keySpace, retentionMs, moveLog.moved);
-  const tickets = createTicketQueue(redis.ledger, keySpace, queueOutage.failed);
-  lifecycle.onClose('ticket queue', () => within(tickets.close(), closeWithinMs));
-  const drawer = await createTicketDrawer({
+  const tasks = createTaskStore(redis.ledger, keySpace, retentionMs, moveLog.moved);
+  const jobs = createJobQueue(redis.ledger, keySpace, queueOutage.failed);
+  lifecycle.onClose('job queue', () => within(jobs.close(), closeWithinMs));
+  const claimer = await createJobClaimer({
     redis: redis.queue,
     keySpace,
-    // Long enough that no call outlives its ticket's lock, even if the lock is never renewed.
+    // Long enough that no call outlives its job's lock, even if the lock is never renewed.
     lockMs: 2 * quota.callTimeoutMs,
-    passTurns: createTurnPassing(redis.ledger, keySpace, tickets),
+    passTurns: createTurnPassing(redis.ledger, keySpace, jobs),
     onError: queueOutage.failed,
   });
-  lifecycle.onClose('ticket drawer', () => drawer.close());
+  lifecycle.onClose('job claimer', () => claimer.close());
   const probeWrite = createWriteProbe(redis.ledger, keySpace, { evenFull: true });
-  return { ledger, limiter, dispatches, moveLog, tickets, drawer, probeWrite };
+  return { ledger, limiter, tasks, moveLog, jobs, claimer, probeWrite };
 }

@@ -36,7 +36,7 @@ describe('the watch on progress', () => {
     assert.equal(watch.stalledForMs(), 0);
   });
 
-  it('counts no time in which something was drawn, and begins anew after it', () => {
+  it('counts no time in which something was claimed, and begins anew after it', () => {
     see(true);
     watch.moved();
     see(true, 3_000);

@@ -2,7 +2,7 @@
 export interface ProgressWatch {
   /** A look at the queue: whether work was ready, a slot free and no hold on. `false` also where nobody can say. */
   saw(couldCall: boolean): void;
-  /** A ticket was drawn. */
+  /** A job was claimed. */
   moved(): void;
   /** For how long, by the latest look, calls could have been made and nothing moved. In ms. */
   stalledForMs(): number;

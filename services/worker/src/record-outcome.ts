@@ -1,24 +1,24 @@
-import type { DispatchStore, Moved } from '@diq/queue/dispatch-store.ts';
+import type { TaskStore, Moved } from '@diq/queue/task-store.ts';
 import type { ThrottleCause } from '@diq/quota/ledger-answer.ts';
 import type { Answer, HoldDetails, Ledger, Recorded, Verdict } from '@diq/quota/ledger.ts';
 import type { Logger } from '@diq/runtime/logger.ts';
-import { aboutDispatch } from './about-dispatch.ts';
-import { requestsBy } from './consequence.ts';
-import type { Consequence } from './consequence.ts';
+import { aboutTask } from './about-task.ts';
+import { requestsBy } from './outcome-policy.ts';
+import type { OutcomePolicy } from './outcome-policy.ts';
 import type { CallOutcome } from './defender/defender-client.ts';
 import { statedQuotaIn } from './defender/stated-quota.ts';
 import type { WorkerMetrics } from './metrics.ts';
 import { moveRequests } from './move-requests.ts';
-import type { Call } from './run-dispatch.ts';
+import type { Call } from './execute-task.ts';
 import type { SetHold } from './set-hold.ts';
 
 export interface RecordOutcomeOptions {
   ledger: Ledger;
-  dispatches: DispatchStore;
+  tasks: TaskStore;
   metrics: Pick<WorkerMetrics, 'throttled'>;
   logger: Logger;
   /** From the loss of an answer until Defender is asked for the first time what became of the call. */
-  firstLookInMs: number;
+  firstQueryInMs: number;
   hold: SetHold;
 }
 
@@ -35,19 +35,19 @@ const isWorking: ReadonlySet<CallOutcome['kind']> = new Set([
  * process ends in between, and its verdict on a refusal is what follows here.
  */
 export async function recordOutcome(
-  { callId, dispatch }: Call,
+  { callId, task }: Call,
   outcome: CallOutcome,
-  consequence: Consequence,
-  { ledger, dispatches, metrics, logger, hold, firstLookInMs }: RecordOutcomeOptions,
+  policy: OutcomePolicy,
+  { ledger, tasks, metrics, logger, hold, firstQueryInMs }: RecordOutcomeOptions,
 ): Promise<Verdict> {
-  const { permit, hold: held } = consequence;
+  const { permit, hold: held } = policy;
   const recorded =
-    permit === 'spent' ? await ledger.recordAnswer(callId, answerOf(outcome, consequence)) : undefined;
+    permit === 'spent' ? await ledger.recordAnswer(callId, answerOf(outcome, policy)) : undefined;
   if (permit === 'spent' && !recorded) {
-    logger.error({ callId, ...aboutDispatch(dispatch), outcome }, 'the ledger has lost this call');
+    logger.error({ callId, ...aboutTask(task), outcome }, 'the ledger has lost this call');
   }
   const { verdict = 'shared', cause = 'unclear' } = recorded ?? {};
-  const requests = requestsBy(verdict, consequence);
+  const requests = requestsBy(verdict, policy);
   if (held && held.reason !== 'paused' && verdict !== 'own') {
     await hold(
       held.reason,
@@ -55,17 +55,17 @@ export async function recordOutcome(
       detailsOf(outcome, cause),
     );
   }
-  const move = () => moveRequests(dispatches, { id: dispatch.id, callId }, requests, firstLookInMs);
+  const move = () => moveRequests(tasks, { id: task.id, callId }, requests, firstQueryInMs);
   let moved = await move();
   if (isForgotten(moved, requests, recorded)) {
     // After a failover to a replica that lagged it waits again: in that state of things this call was never begun.
-    await dispatches.resume(dispatch.id, callId, recorded?.spentAtMs ?? Date.now() - outcome.durationMs);
+    await tasks.resume(task.id, callId, recorded?.spentAtMs ?? Date.now() - outcome.durationMs);
     moved = await move();
   }
   if (permit === 'unspent') await ledger.giveBack(callId);
   if (isLost(moved)) {
     logger.error(
-      { callId, ...aboutDispatch(dispatch), outcome, state: moved.state },
+      { callId, ...aboutTask(task), outcome, state: moved.state },
       'the outcome came too late to be stored',
     );
   }
@@ -74,20 +74,20 @@ export async function recordOutcome(
   return verdict;
 }
 
-function answerOf(outcome: CallOutcome, { requests, refusal }: Consequence): Answer {
+function answerOf(outcome: CallOutcome, { requests, refusal }: OutcomePolicy): Answer {
   const statedQuota = outcome.kind === 'throttled' ? statedQuotaIn(outcome.errorMessage) : undefined;
   return {
     outcome: outcome.kind,
     facts: factsOf(requests, outcome),
     mayRepeat: requests.kind === 'give-back',
     ...(isWorking.has(outcome.kind) && { shows: 'good' }),
-    ...(outcome.kind === 'token_rejected' && { shows: 'doubt' }),
+    ...(outcome.kind === 'token_rejected' && { shows: 'unresolved' }),
     ...(refusal && { shows: refusal.rule, factsIfOwn: factsOf(refusal.ifOwn, outcome) }),
     ...(statedQuota && { statedQuota }),
   };
 }
 
-function factsOf(requests: Consequence['requests'], outcome: CallOutcome): Answer['facts'] {
+function factsOf(requests: OutcomePolicy['requests'], outcome: CallOutcome): Answer['facts'] {
   return { requests: JSON.stringify(requests), ...('status' in outcome && { httpStatus: outcome.status }) };
 }
 
@@ -99,7 +99,7 @@ function detailsOf(outcome: CallOutcome, cause: ThrottleCause): HoldDetails {
 
 function isForgotten(
   moved: Moved,
-  { kind }: Consequence['requests'],
+  { kind }: OutcomePolicy['requests'],
   recorded: Recorded | undefined,
 ): boolean {
   const waits = !moved.moved && moved.state === 'waiting';

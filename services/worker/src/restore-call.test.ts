@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
-import { consequenceOf } from './consequence.ts';
+import { policyFor } from './outcome-policy.ts';
 import type { CallOutcome } from './defender/defender-client.ts';
 import { createRestore, restoreCall } from './restore-call.ts';
-import type { RecoveryOptions } from './recover-dispatches.ts';
-import type { Call } from './run-dispatch.ts';
+import type { RecoveryOptions } from './rescue-abandoned-calls.ts';
+import type { Call } from './execute-task.ts';
 import { answerStatus } from './test-support/defender.ts';
 import type { TestWorker } from './test-support/open-test-worker.ts';
 import { useBench } from './test-support/use-bench.ts';
@@ -27,13 +27,13 @@ describe('a call that Redis has forgotten, after a failover to a replica that la
       const present = await redis.keys(pattern);
       if (present.length > 0) await redis.del(...present);
       for (const [i, name] of names.entries()) await redis.restore(name, 0, contents[i] ?? '');
-      await redis.hset(`${keySpace}:ledger:epoch`, 'server', 'another');
+      await redis.hset(`${keySpace}:ledger:generation`, 'server', 'another');
     };
   }
 
-  /** Opens the ledger again, as the draw loop does, and does not wait for others. @returns what it had lost */
+  /** Opens the ledger again, as the claim loop does, and does not wait for others. @returns what it had lost */
   async function handOver(worker: TestWorker) {
-    assert.equal((await worker.ledger.look()).isLost, true);
+    assert.equal((await worker.ledger.snapshot()).isLost, true);
     const { restored } = await worker.ledger.open();
     await suite.bench.endHolds();
     return restored;
@@ -42,24 +42,24 @@ describe('a call that Redis has forgotten, after a failover to a replica that la
   const optionsOf = (worker: TestWorker) => worker as unknown as RecoveryOptions;
 
   async function begun(worker: TestWorker) {
-    const dispatch = await worker.find((await suite.bench.accept()).dispatchId);
+    const task = await worker.find((await suite.bench.accept()).taskId);
     const call: Call = {
       callId: worker.steps.newCallId(),
-      dispatch,
+      task,
       sendBy: worker.steps.startSendDeadline(),
     };
     const before = await rememberState();
-    assert.equal((await worker.steps.spend(call.callId, dispatch)).kind, 'granted');
+    assert.equal((await worker.steps.spend(call.callId, task)).kind, 'granted');
     const afterSpending = await rememberState();
     assert.equal(await worker.steps.begin(call), true);
     const afterBegin = await rememberState();
-    return { call, dispatchId: dispatch.id, before, afterSpending, afterBegin };
+    return { call, taskId: task.id, before, afterSpending, afterBegin };
   }
 
   const record = (worker: TestWorker, call: Call, outcome: CallOutcome) =>
-    worker.steps.record(call, outcome, consequenceOf(outcome));
-  const requestOf = async (dispatchId: string) => {
-    const first = await suite.bench.redis.hget(suite.bench.keys.dispatch(dispatchId), 'first');
+    worker.steps.record(call, outcome, policyFor(outcome));
+  const requestOf = async (taskId: string) => {
+    const first = await suite.bench.redis.hget(suite.bench.keys.task(taskId), 'first');
     return suite.bench.read(first ?? '');
   };
 
@@ -81,7 +81,7 @@ describe('a call that Redis has forgotten, after a failover to a replica that la
     assert.equal(suite.defender.calls.length, 2);
   });
 
-  it('is not made by another worker that draws its ticket: that one stores the outcome', async () => {
+  it('is not made by another worker that claims its job: that one stores the outcome', async () => {
     const [maker, other] = [await suite.openWorker(), await suite.openWorker()];
     const { requestId } = await suite.bench.accept();
     const goBack = await rememberState();
@@ -99,21 +99,21 @@ describe('a call that Redis has forgotten, after a failover to a replica that la
     for (const point of ['before', 'afterSpending', 'afterBegin'] as const) {
       const worker = await suite.openWorker();
       await suite.bench.endHolds();
-      const { call, dispatchId, [point]: goBack } = await begun(worker);
+      const { call, taskId, [point]: goBack } = await begun(worker);
       await goBack();
       await record(worker, call, started);
-      const { status, investigationId, attempts } = await requestOf(dispatchId);
+      const { status, investigationId, attempts } = await requestOf(taskId);
       assert.deepEqual([status, investigationId, attempts], ['started', '5146', 1], point);
     }
   });
 
   it('is looked up where its answer was lost, from the time at which it was made', async () => {
     const worker = await suite.openWorker();
-    const { call, dispatchId, before } = await begun(worker);
+    const { call, taskId, before } = await begun(worker);
     const { spentAt } = (await worker.ledger.findCall(call.callId)) ?? {};
     await before();
     await record(worker, call, failing);
-    const { state, sentAtMs, callId } = await worker.find(dispatchId);
+    const { state, sentAtMs, callId } = await worker.find(taskId);
     assert.deepEqual([state, callId], ['reconciling', call.callId]);
     assert.ok(sentAtMs !== undefined && spentAt !== undefined);
     assert.ok(Math.abs(sentAtMs - spentAt) < 1_000);
@@ -121,33 +121,33 @@ describe('a call that Redis has forgotten, after a failover to a replica that la
 
   it('keeps its place where it was turned away', async () => {
     const worker = await suite.openWorker();
-    const { call, dispatchId, afterBegin } = await begun(worker);
+    const { call, taskId, afterBegin } = await begun(worker);
     await record(worker, call, throttled);
     await afterBegin();
     const [lost] = await handOver(worker);
     assert.ok(lost);
     await restoreCall(lost, optionsOf(worker));
-    assert.equal((await worker.find(dispatchId)).state, 'waiting');
+    assert.equal((await worker.find(taskId)).state, 'waiting');
     await suite.bench.endHolds();
     assert.equal(await worker.serveNext(), 'kept', 'it is called again');
-    assert.equal((await requestOf(dispatchId)).status, 'started');
+    assert.equal((await requestOf(taskId)).status, 'started');
   });
 
   it('is looked up where its worker is gone and another one has seen it: nobody knows whether it left', async () => {
     const timeouts = { callTimeoutMs: 150, permitTimeoutMs: 250 };
     for (const point of ['before', 'afterSpending'] as const) {
       const [dead, other] = [await suite.openWorker(timeouts), await suite.openWorker(timeouts)];
-      const { call, dispatchId, [point]: goBack } = await begun(dead);
-      await other.ledger.look();
+      const { call, taskId, [point]: goBack } = await begun(dead);
+      await other.ledger.snapshot();
       await dead.close();
       await goBack();
       await handOver(other);
-      const reply = await other.steps.spend(other.steps.newCallId(), call.dispatch);
+      const reply = await other.steps.spend(other.steps.newCallId(), call.task);
       assert.ok(reply.kind === 'spent', `${point}: ${JSON.stringify(reply)}`);
-      assert.equal(await other.steps.onRefusal(reply, call.dispatch), 'done');
-      assert.equal((await other.find(dispatchId)).state, 'sending', point);
+      assert.equal(await other.steps.onRefusal(reply, call.task), 'done');
+      assert.equal((await other.find(taskId)).state, 'in_flight', point);
       await waitFor(async () => (await other.recover()) > 0, { what: 'the recovery' });
-      assert.equal((await other.find(dispatchId)).state, 'reconciling', point);
+      assert.equal((await other.find(taskId)).state, 'reconciling', point);
     }
     assert.deepEqual(suite.defender.calls, []);
   });
@@ -169,25 +169,25 @@ describe('a call that Redis has forgotten, after a failover to a replica that la
   it('is told in the log where its request is lost as well', async () => {
     const worker = await suite.openWorker();
     const goBack = await rememberState();
-    const { dispatchId } = await suite.bench.accept();
+    const { taskId } = await suite.bench.accept();
     await worker.serveNext();
     await goBack();
     const [lost] = await handOver(worker);
     assert.ok(lost);
     await restoreCall(lost, optionsOf(worker));
-    assert.ok(worker.logLines.some((line) => line.includes(dispatchId) && line.includes('Redis has lost')));
+    assert.ok(worker.logLines.some((line) => line.includes(taskId) && line.includes('Redis has lost')));
   });
 
   it('is not finished for a dead worker while others may still hand over what they know', async () => {
     const timeouts = { callTimeoutMs: 20, permitTimeoutMs: 40 };
     const worker = await suite.openWorker(timeouts);
-    const { call, dispatchId, afterBegin } = await begun(worker);
+    const { call, taskId, afterBegin } = await begun(worker);
     await afterBegin();
     assert.equal(await worker.recover(), 0, 'before it is open again');
     await worker.ledger.open();
     await waitFor(() => !call.sendBy.mayStillSend(), { what: 'the end of the call' });
     assert.equal(await worker.recover(), 0, 'while the hold is on');
-    assert.equal((await worker.find(dispatchId)).state, 'sending');
+    assert.equal((await worker.find(taskId)).state, 'in_flight');
     await suite.bench.endHolds();
     await waitFor(async () => (await worker.recover()) === 1, { what: 'the recovery' });
   });
@@ -195,12 +195,12 @@ describe('a call that Redis has forgotten, after a failover to a replica that la
   it('is not looked up again where others have decided since that it may be repeated, and ends it if it was started', async () => {
     const [late, other] = [await suite.openWorker(), await suite.openWorker()];
     suite.defender.answer = answerStatus(429, { 'retry-after': '1' });
-    const { call, dispatchId } = await begun(late);
+    const { call, taskId } = await begun(late);
     await other.ledger.recordAnswer(call.callId, { outcome: 'lost', facts: {}, mayRepeat: true });
-    await other.dispatches.giveBack(dispatchId, call.callId);
+    await other.tasks.giveBack(taskId, call.callId);
     await record(late, call, failing);
-    assert.equal((await other.find(dispatchId)).state, 'waiting');
+    assert.equal((await other.find(taskId)).state, 'waiting');
     await record(late, call, started);
-    assert.equal((await requestOf(dispatchId)).status, 'started', 'so that it is not repeated');
+    assert.equal((await requestOf(taskId)).status, 'started', 'so that it is not repeated');
   });
 });

@@ -1,25 +1,25 @@
-import type { DispatchStore } from '@diq/queue/dispatch-store.ts';
+import type { TaskStore } from '@diq/queue/task-store.ts';
 import type { LedgerCall } from '@diq/quota/ledger-replies.ts';
 import type { Logger } from '@diq/runtime/logger.ts';
 import { createOutageLog } from './outage-log.ts';
 import { persistently } from './persistently.ts';
-import { finishCall } from './recover-dispatches.ts';
-import type { RecoveryOptions } from './recover-dispatches.ts';
+import { finishCall } from './rescue-abandoned-calls.ts';
+import type { RecoveryOptions } from './rescue-abandoned-calls.ts';
 
 /** Restored at the same time; each takes a few round trips. */
 const atOnce = 20;
-/** What is not restored by then is restored when its ticket is drawn. */
+/** What is not restored by then is restored when its job is claimed. */
 const triedForMs = 60_000;
 
 /**
- * Gives a dispatch back to the call that was made for it, after a Redis that forgot: so that it is not made again, and its
+ * Gives a task back to the call that was made for it, after a Redis that forgot: so that it is not made again, and its
  * requests get the outcome that is known of it. Safe to repeat, and done by any number of workers at the same time.
  */
 export async function restoreCall(call: LedgerCall, options: RecoveryOptions): Promise<void> {
-  const { dispatches, logger } = options;
-  if (!call.mayRepeat && !(await isInItsHands(call, dispatches, logger))) return;
+  const { tasks, logger } = options;
+  if (!call.mayRepeat && !(await isInItsHands(call, tasks, logger))) return;
   // While it is under way, the worker that made it stores what comes of it; if that one is gone, the recovery does.
-  if (call.outcome !== 'under-way') await finishCall(call.dispatchId, call.callId, options);
+  if (call.outcome !== 'in_flight') await finishCall(call.taskId, call.callId, options);
 }
 
 /** Restores, in the background, calls that the ledger had lost and this worker knew. */
@@ -41,20 +41,20 @@ async function restoreAll(calls: readonly LedgerCall[], options: RecoveryOptions
 }
 
 async function isInItsHands(
-  { callId, dispatchId, machineId, spentAt, outcome }: LedgerCall,
-  dispatches: DispatchStore,
+  { callId, taskId, machineId, spentAt, outcome }: LedgerCall,
+  tasks: TaskStore,
   logger: Logger,
 ): Promise<boolean> {
-  const resumed = await dispatches.resume(dispatchId, callId, spentAt);
+  const resumed = await tasks.resume(taskId, callId, spentAt);
   if (resumed.moved) {
     logger.warn(
-      { dispatchId, machineId, callId, outcome },
+      { taskId, machineId, callId, outcome },
       'Redis had lost that this call was made, restored',
     );
     return true;
   }
   if (resumed.state === 'missing') {
-    const about = { dispatchId, machineId, callId, outcome };
+    const about = { taskId, machineId, callId, outcome };
     logger.error(about, 'a call was made for a request that Redis has lost');
   }
   return resumed.callId === callId && resumed.state !== 'settled';

@@ -1,4 +1,4 @@
-import type { SendDeadline } from './run-dispatch.ts';
+import type { SendDeadline } from './execute-task.ts';
 
 export interface SendDeadlineOptions {
   /** From the spending of a permit until its call must have begun. */

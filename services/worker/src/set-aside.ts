@@ -1,17 +1,17 @@
-import type { DispatchStore } from '@diq/queue/dispatch-store.ts';
-import type { TicketQueue } from '@diq/queue/ticket-queue.ts';
+import type { TaskStore } from '@diq/queue/task-store.ts';
+import type { JobQueue } from '@diq/queue/job-queue.ts';
 import type { Ledger } from '@diq/quota/ledger.ts';
 
 export interface SetAsideOptions {
   ledger: Pick<Ledger, 'asideOver' | 'isAside' | 'forgetAside'>;
-  dispatches: Pick<DispatchStore, 'ranksOf'>;
-  tickets: Pick<TicketQueue, 'setRanks'>;
+  tasks: Pick<TaskStore, 'ranksOf'>;
+  jobs: Pick<JobQueue, 'setRanks'>;
 }
 
-/** Tickets of refused calls that stand behind all others, so that it shows whether those are refused too. */
+/** Jobs of refused calls that stand behind all others, so that it shows whether those are refused too. */
 export interface SetAside {
   /** Behind all others, in the order in which they came there. The ledger's record of it goes before. */
-  put(dispatchId: string): Promise<void>;
+  put(taskId: string): Promise<void>;
   /** Back to their places: those for which enough others were answered well. Safe to repeat, by anybody. */
   takeBack(): Promise<void>;
 }
@@ -19,15 +19,15 @@ export interface SetAside {
 /** BullMQ's last. */
 const lastRank = 2_097_151;
 
-export function createSetAside({ ledger, dispatches, tickets }: SetAsideOptions): SetAside {
-  // Their own places stand with the dispatches, which nothing here changes.
-  const restore = async (ids: readonly string[]) => tickets.setRanks(await dispatches.ranksOf(ids));
+export function createSetAside({ ledger, tasks, jobs }: SetAsideOptions): SetAside {
+  // Their own places stand with the tasks, which nothing here changes.
+  const restore = async (ids: readonly string[]) => jobs.setRanks(await tasks.ranksOf(ids));
 
   return {
-    async put(dispatchId) {
-      await tickets.setRanks([{ dispatchId, rank: lastRank }]);
+    async put(taskId) {
+      await jobs.setRanks([{ taskId, rank: lastRank }]);
       // Another call may have been answered well between the record and this.
-      if (!(await ledger.isAside(dispatchId))) await restore([dispatchId]);
+      if (!(await ledger.isAside(taskId))) await restore([taskId]);
     },
     async takeBack() {
       const ids = await ledger.asideOver();

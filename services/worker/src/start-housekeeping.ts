@@ -4,11 +4,11 @@ import { expireDue } from './expire-due.ts';
 import { createOutageLog } from './outage-log.ts';
 import { createReconciler } from './reconcile/reconciler.ts';
 import type { ReconcilerOptions } from './reconcile/reconciler.ts';
-import { recoverDispatches } from './recover-dispatches.ts';
-import type { RecoveryOptions } from './recover-dispatches.ts';
+import { rescueAbandonedCalls } from './rescue-abandoned-calls.ts';
+import type { RecoveryOptions } from './rescue-abandoned-calls.ts';
 import { repeat } from './repeat.ts';
 import type { SetAside } from './set-aside.ts';
-import { createTicketCheck } from './ticket-check.ts';
+import { createMissingJobCheck } from './requeue-missing-jobs.ts';
 
 export type HousekeepingOptions = RecoveryOptions &
   ReconcilerOptions & { lifecycle: Lifecycle; aside: SetAside };
@@ -19,17 +19,17 @@ const afterOutageMs = 5_000;
 /** How late a request that waits can be told that its deadline was reached. */
 const expireEveryMs = 1_000;
 const takeBackEveryMs = 1_000;
-const checkTicketsEveryMs = 2_000;
+const checkJobsEveryMs = 2_000;
 const longestBetweenLooksMs = 1_000;
 
-/** What is done again and again beside the calls: for dead workers, for lost tickets, for lost answers. */
+/** What is done again and again beside the calls: for dead workers, for lost jobs, for lost answers. */
 export function startHousekeeping(options: HousekeepingOptions): void {
-  const { lifecycle, logger, firstLookInMs } = options;
+  const { lifecycle, logger, firstQueryInMs } = options;
 
   const recovery = createOutageLog(logger, 'finishing what dead workers left');
   const recover = afterCalm(
     afterOutageMs,
-    recovery.watched(() => recoverDispatches(options)),
+    recovery.watched(() => rescueAbandonedCalls(options)),
   );
   lifecycle.onClose('recovery', repeat(recoverEveryMs, recover, recovery.failed));
 
@@ -42,13 +42,13 @@ export function startHousekeeping(options: HousekeepingOptions): void {
   const takeBack = restoring.watched(() => options.aside.takeBack());
   lifecycle.onClose('set aside', repeat(takeBackEveryMs, takeBack, restoring.failed));
 
-  const checking = createOutageLog(logger, 'the search for missing tickets');
-  const checkTickets = checking.watched(createTicketCheck(options));
-  lifecycle.onClose('ticket check', repeat(checkTicketsEveryMs, checkTickets, checking.failed));
+  const checking = createOutageLog(logger, 'the search for missing jobs');
+  const requeueMissingJobs = checking.watched(createMissingJobCheck(options));
+  lifecycle.onClose('job check', repeat(checkJobsEveryMs, requeueMissingJobs, checking.failed));
 
   const looking = createOutageLog(logger, 'looking up calls without an answer');
   const reconciler = createReconciler(options);
-  const betweenLooksMs = Math.min(firstLookInMs, longestBetweenLooksMs);
+  const betweenLooksMs = Math.min(firstQueryInMs, longestBetweenLooksMs);
   const lookAtDue = looking.watched(() => reconciler.lookAtDue());
   const stopLooking = repeat(betweenLooksMs, lookAtDue, looking.failed);
   lifecycle.onClose('reconciler', async () => {

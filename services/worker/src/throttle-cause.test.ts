@@ -54,7 +54,7 @@ describe("the cause of a 429 by Defender's own rules", function () {
         let calls = 0;
         // Real time is what is tested here: the windows of two processes, by clocks of their own, pass over the calls.
         for (let throttled = 0; throttled < 5; await delay(shortMs / 10)) {
-          if (freeSlots(await worker.ledger.look()) === 0) continue;
+          if (freeSlots(await worker.ledger.snapshot()) === 0) continue;
           // What waits for as long as Defender says would not be scattered; what it lowered the limit to stays.
           await suite.bench.redis.del(`${suite.bench.keySpace}:holds`);
           if (calls >= 2) await simulator.fillQuota();

@@ -6,18 +6,18 @@ import type { WorkerConfig } from './config.ts';
 import { checkRedis } from './check-redis.ts';
 import { openLedger } from './cold-start.ts';
 import { createReadStarted } from './cold-start-starts.ts';
-import { createDispatchSteps } from './dispatch-steps.ts';
-import { startDrawLoop } from './draw-loop.ts';
-import type { DrawLoop } from './draw-loop.ts';
+import { createTaskSteps } from './task-steps.ts';
+import { startPollLoop } from './poll-loop.ts';
+import type { PollLoop } from './poll-loop.ts';
 import type { WorkerMetrics } from './metrics.ts';
 import { longestReadMs, openDefender } from './open-defender.ts';
 import { openQueue } from './open-queue.ts';
 import { openRedis } from './open-redis.ts';
 import { createOutageLog } from './outage-log.ts';
-import { firstLookInMs as firstLookInMsOf } from './reconcile/next-step.ts';
+import { firstQueryInMs as firstLookInMsOf } from './reconcile/next-step.ts';
 import { criticalReserve } from './critical-reserve.ts';
 import { createRestore } from './restore-call.ts';
-import { createServeTicket } from './serve-ticket.ts';
+import { createProcessJob } from './process-job.ts';
 import { createSetAside } from './set-aside.ts';
 import { startHousekeeping } from './start-housekeeping.ts';
 import { untilRedisServes } from './until-redis-serves.ts';
@@ -30,9 +30,9 @@ export interface WorkerParts {
   tracing: Tracing;
 }
 
-/** A worker that draws. */
+/** A worker that claims. */
 export interface OpenWorker {
-  loop: DrawLoop;
+  loop: PollLoop;
   /** Rejects while Redis takes no writes, not even those that a full one takes. */
   probeWrite(): Promise<void>;
 }
@@ -46,28 +46,28 @@ const sayGoodbyeMs = 300;
 /** One look at what became of a call is four reads at most. */
 const readsPerLook = 4;
 
-/** Opens everything a worker needs and starts drawing. `lifecycle` closes it in reverse order. */
+/** Opens everything a worker needs and starts claiming. `lifecycle` closes it in reverse order. */
 export async function openWorker(parts: WorkerParts): Promise<OpenWorker> {
   const { config, logger, lifecycle, metrics, tracing } = parts;
   const { limit, windowMs } = config;
   const permitTimeoutMs = config.callTimeoutMs + beginWithinMs;
-  const firstLookInMs = firstLookInMsOf(config.reconcile.graceMs);
+  const firstQueryInMs = firstLookInMsOf(config.reconcile.graceMs);
 
   const redis = await openRedis(config.redisUrl, logger, lifecycle);
   await checkRedis(redis.ledger, logger);
   const quota = { limit, windowMs, callTimeoutMs: permitTimeoutMs };
   const queue = await openQueue({ ...parts, ...config, redis, owner: config, quota });
-  const { ledger, limiter, dispatches, tickets, drawer } = queue;
+  const { ledger, limiter, tasks, jobs, claimer } = queue;
   const { tokens, defender, reader } = openDefender(parts);
   const readStarted = createReadStarted(reader, tokens);
-  const shared = { ledger, dispatches, tickets, tokens, metrics, logger, permitTimeoutMs, firstLookInMs };
+  const shared = { ledger, tasks, jobs, tokens, metrics, logger, permitTimeoutMs, firstQueryInMs };
   const abandon = { calls: new AbortController(), records: new AbortController() };
   const onRestored = createRestore(shared, lifecycle.closing);
   const opening = { ledger, mode: config.coldStart, readStarted, onRestored, logger };
-  const { look, close } = await untilRedisServes(() => openLedger(opening), parts);
+  const { snapshot, close } = await untilRedisServes(() => openLedger(opening), parts);
   lifecycle.onClose('cold start', close);
 
-  const steps = createDispatchSteps({
+  const steps = createTaskSteps({
     ...shared,
     moveLog: queue.moveLog,
     tracing,
@@ -88,20 +88,20 @@ export async function openWorker(parts: WorkerParts): Promise<OpenWorker> {
     lookTimeoutMs: readsPerLook * longestReadMs,
   });
 
-  const drawing = createOutageLog(logger, 'asking queue and ledger, without which nobody calls,');
-  const loop = startDrawLoop({
-    look,
-    countReady: () => tickets.countReady(),
+  const claiming = createOutageLog(logger, 'asking queue and ledger, without which nobody calls,');
+  const loop = startPollLoop({
+    snapshot,
+    countReady: () => jobs.countReady(),
     tryAcquire: () => limiter.tryAcquire(),
-    draw: () => drawer.draw(),
-    serve: createServeTicket({ dispatches, steps, aside, logger }),
+    claim: () => claimer.claim(),
+    serve: createProcessJob({ tasks, steps, aside, logger }),
     ...criticalReserve(config, queue),
     maxInFlight: limit,
     onIdle: (seconds) => metrics.slotIdle.inc(seconds),
-    onTurn: drawing.worked,
-    onError: drawing.failed,
+    onTurn: claiming.worked,
+    onError: claiming.failed,
   });
-  lifecycle.onClose('draw loop', async () => {
+  lifecycle.onClose('claim loop', async () => {
     await finishCalls(loop, abandon);
     // Who looks at the queue is to know at once; without it, some seconds later.
     await within(ledger.leave(), sayGoodbyeMs).catch(() => undefined);
@@ -111,7 +111,7 @@ export async function openWorker(parts: WorkerParts): Promise<OpenWorker> {
 
 /** Lets calls in flight end and their outcomes be stored, but not for longer than a supervisor waits. */
 async function finishCalls(
-  loop: DrawLoop,
+  loop: PollLoop,
   abandon: Record<'calls' | 'records', AbortController>,
 ): Promise<void> {
   const timers = [

@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 /**
  * A Defender machine id: 40 hexadecimal characters today, 32 in the API's first generation.
- * Case carries no meaning; it is stored in lower case, so that two spellings meet in one dispatch.
+ * Case carries no meaning; it is stored in lower case, so that two spellings meet in one task.
  */
 export const machineId = z
   .string({ error: 'must be a string' })

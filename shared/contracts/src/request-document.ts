@@ -49,7 +49,7 @@ export const requestDocument = z
     coalescedWith: z
       .string()
       .optional()
-      .describe('The request whose dispatch this one joined: they share one call and its outcome.'),
+      .describe('The request whose task this one joined: they share one call and its outcome.'),
     createdAt: time,
     expectedStartAt: time
       .optional()

@@ -6,10 +6,10 @@ import type { BacklogBounds } from './backlog-room.ts';
 import type { OrderRules } from './order.ts';
 import { movingKeys } from './store-keys.ts';
 
-/** A request about to be recorded, with the id its dispatch gets if it needs a new one. */
+/** A request about to be recorded, with the id its task gets if it needs a new one. */
 export interface NewRequest {
   id: string;
-  newDispatchId: string;
+  newTaskId: string;
   machineId: string;
   /** JSON of what the caller asked; it never changes. */
   doc: string;
@@ -31,27 +31,27 @@ export interface AcceptRules {
   order: OrderRules;
   /** An investigation that was started less than this ago is shared; 0: none is. */
   reuseWindowMs: number;
-  /** Requests that may join one dispatch. */
+  /** Requests that may join one task. */
   maxJoined: number;
   /** Of them, requests of one caller; one that is not known has no bound. */
   maxJoinedOfCaller: number;
   retentionMs: number;
 }
 
-const outcomes = ['new', 'joined', 'lifted', 'reused', 'full'] as const;
+const outcomes = ['new', 'joined', 'promoted', 'reused', 'full'] as const;
 
 /** Where a request was placed. */
 export interface Placement {
   /**
-   * `lifted`: joined, and the dispatch has a better place than its ticket. `reused`: it has no dispatch that waits, but
+   * `promoted`: joined, and the task has a better place than its job. `reused`: it has no task that waits, but
    * an investigation that was started before. `full`: too many have joined already, or
-   * too many of its caller, and it was not recorded; with a rank, it has lifted the dispatch all the same.
+   * too many of its caller, and it was not recorded; with a rank, it has promoted the task all the same.
    */
   outcome: (typeof outcomes)[number];
-  dispatchId: string;
-  /** The request that it shares its investigation with: the first of the dispatch, if there was one already. */
+  taskId: string;
+  /** The request that it shares its investigation with: the first of the task, if there was one already. */
   joined: string | undefined;
-  /** The dispatch's; 0 where none waits. */
+  /** The task's; 0 where none waits. */
   rank: number;
   investigationId: string | undefined;
 }
@@ -64,9 +64,9 @@ const script = loadScript(
 const text = z.string().transform((given) => (given === '' ? undefined : given));
 const placed = z
   .tuple([z.string(), text, z.coerce.number(), z.enum(outcomes), text])
-  .transform(([dispatchId, joined, rank, outcome, investigationId]): Placement => ({
+  .transform(([taskId, joined, rank, outcome, investigationId]): Placement => ({
     outcome,
-    dispatchId,
+    taskId,
     joined,
     rank,
     investigationId,
@@ -89,15 +89,15 @@ export class OrderScaleError extends RangeError {
 export class BacklogFullError extends Error {
   /** What waits, with what is being recorded at this moment. */
   readonly requests: number;
-  readonly dispatches: number;
+  readonly tasks: number;
   /** Requests of the caller. */
   readonly ofCaller: number;
 
-  constructor(requests: number, dispatches: number, ofCaller: number) {
-    super(`${requests} requests are queued, and ${dispatches} dispatches wait.`);
+  constructor(requests: number, tasks: number, ofCaller: number) {
+    super(`${requests} requests are queued, and ${tasks} tasks wait.`);
     this.name = 'BacklogFullError';
     this.requests = requests;
-    this.dispatches = dispatches;
+    this.tasks = tasks;
     this.ofCaller = ofCaller;
   }
 }
@@ -129,7 +129,7 @@ export interface Chunk {
 /** @throws OrderScaleError  @throws BacklogFullError  @throws StorageFullError */
 export type AcceptChunk = (chunk: Chunk) => Promise<Placement[]>;
 
-/** Records some hundred requests with their dispatches in one script; see `lua/accept.lua`. */
+/** Records some hundred requests with their tasks in one script; see `lua/accept.lua`. */
 export function createAcceptChunk(
   redis: Redis,
   keySpace: string,
@@ -140,7 +140,7 @@ export function createAcceptChunk(
 
   return async ({ requests, batchId = '', nowMs, caller = '', bounds }) => {
     const about = [keySpace, retentionMs, batchId, nowMs, orderRules, reuseWindowMs, maxJoined];
-    const most = [bounds?.requests ?? '', bounds?.dispatches ?? ''];
+    const most = [bounds?.requests ?? '', bounds?.tasks ?? ''];
     const ofCaller = [caller, bounds?.ofCaller ?? '', maxJoinedOfCaller, bounds?.bytesOfCaller ?? ''];
     const args = [...about, ...most, ...ofCaller, ...requests.flatMap(argumentsOf)];
     const parts = reply.parse(await script(redis, keys, args).catch(refuse));
@@ -149,13 +149,13 @@ export function createAcceptChunk(
 }
 
 function argumentsOf(request: NewRequest): (string | number)[] {
-  const { id, machineId, doc, newDispatchId, priority, flow, notAfterMs, source, callback, force, bytes } =
+  const { id, machineId, doc, newTaskId, priority, flow, notAfterMs, source, callback, force, bytes } =
     request;
   return [
     id,
     machineId,
     doc,
-    newDispatchId,
+    newTaskId,
     priority,
     flow,
     notAfterMs ?? '',
@@ -171,7 +171,7 @@ function refuse(error: unknown): never {
   if (said.includes('ORDER_SCALE')) throw new OrderScaleError({ cause: error });
   const [, stored] = /STORAGE_FULL (\d+)/.exec(said) ?? [];
   if (stored !== undefined) throw new StorageFullError(Number(stored));
-  const [, requests, dispatches, ofCaller] = /BACKLOG_FULL (\d+) (\d+) (\d+)/.exec(said) ?? [];
+  const [, requests, tasks, ofCaller] = /BACKLOG_FULL (\d+) (\d+) (\d+)/.exec(said) ?? [];
   if (requests === undefined) throw error;
-  throw new BacklogFullError(Number(requests), Number(dispatches), Number(ofCaller));
+  throw new BacklogFullError(Number(requests), Number(tasks), Number(ofCaller));
 }

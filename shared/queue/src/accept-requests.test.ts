@@ -8,7 +8,7 @@ import { defaultHeadStartMs, defaultOrderRules } from './order.ts';
 import { storeKeys } from './store-keys.ts';
 import { arrivedAtMs, item, keySpace, machine, retentionMs } from './test-support/test-store.ts';
 import { useTestStore } from './test-support/use-test-store.ts';
-import type { TicketQueue } from './ticket-queue.ts';
+import type { JobQueue } from './job-queue.ts';
 
 const rules = {
   order: defaultOrderRules,
@@ -22,8 +22,8 @@ const minuteMs = 60_000;
 const firstRank = (priority: Priority) =>
   (2 * 24 * 60 * minuteMs + defaultHeadStartMs.critical - defaultHeadStartMs[priority]) / minuteMs;
 
-const noTickets: Partial<TicketQueue> = {
-  add: () => Promise.reject(new Error('died before adding tickets')),
+const noJobs: Partial<JobQueue> = {
+  add: () => Promise.reject(new Error('died before adding jobs')),
 };
 
 describe('request intake', () => {
@@ -34,10 +34,10 @@ describe('request intake', () => {
     store.intake.acceptOne(item(fields), nowMs);
 
   describe('accepting one request', () => {
-    it('records request, dispatch and ticket before it answers', async () => {
+    it('records request, task and job before it answers', async () => {
       const { id, ...rest } = await acceptOne({ priority: 'high', source: 'soar' });
       assert.deepEqual(rest, { position: 1 });
-      const { document, dispatchId } = await store.request(id);
+      const { document, taskId } = await store.request(id);
       assert.deepEqual(document, {
         id,
         ...item({ priority: 'high', source: 'soar' }),
@@ -45,8 +45,8 @@ describe('request intake', () => {
         status: 'queued',
         attempts: 0,
       });
-      assert.deepEqual(await store.dispatches.find(dispatchId), {
-        id: dispatchId,
+      assert.deepEqual(await store.tasks.find(taskId), {
+        id: taskId,
         state: 'waiting',
         machineId: machine(1),
         comment: 'beacon seen',
@@ -56,18 +56,18 @@ describe('request intake', () => {
         notAfterMs: undefined,
         callId: undefined,
         sentAtMs: undefined,
-        doubtedAtMs: undefined,
+        unresolvedSinceMs: undefined,
         calls: 0,
-        doubt: undefined,
+        unresolved: undefined,
       });
-      assert.deepEqual(await store.tickets.positions([dispatchId]), [1]);
+      assert.deepEqual(await store.jobs.positions([taskId]), [1]);
       assert.equal((await store.reader.backlog()).counts.queued, 1);
     });
 
     it('keeps what waits without a time limit', async () => {
       const { id } = await acceptOne();
-      const { dispatchId } = await store.request(id);
-      const names = await redis.client.keys(`*${dispatchId}*`);
+      const { taskId } = await store.request(id);
+      const names = await redis.client.keys(`*${taskId}*`);
       for (const name of [...names, ...(await redis.client.keys(`*${id}*`))]) {
         assert.equal(await redis.client.pttl(name), -1, name);
       }
@@ -95,38 +95,38 @@ describe('request intake', () => {
       assert.equal('caller' in (await store.request(id)), false);
     });
 
-    it('makes a dispatch of its own for another machine', async () => {
+    it('makes a task of its own for another machine', async () => {
       const [one, other] = [await acceptOne(), await acceptOne({ machineId: machine(2) })];
-      assert.notEqual((await store.dispatchOf(one.id)).id, (await store.dispatchOf(other.id)).id);
+      assert.notEqual((await store.taskOf(one.id)).id, (await store.taskOf(other.id)).id);
       assert.equal(other.coalescedWith, undefined);
-      assert.equal(await store.tickets.countReady(), 2);
+      assert.equal(await store.jobs.countReady(), 2);
     });
   });
 
   describe('coalescing', () => {
-    it('joins the dispatch that waits for the same machine: two requests, one ticket', async () => {
+    it('joins the task that waits for the same machine: two requests, one job', async () => {
       const first = await acceptOne();
       const second = await acceptOne({ comment: 'again', source: 'other' });
       assert.equal(second.coalescedWith, first.id);
-      const { document, dispatchId } = await store.request(second.id);
-      assert.equal(dispatchId, (await store.request(first.id)).dispatchId);
+      const { document, taskId } = await store.request(second.id);
+      assert.equal(taskId, (await store.request(first.id)).taskId);
       assert.equal(document.coalescedWith, first.id);
       assert.equal(document.comment, 'again');
-      assert.equal(await store.tickets.countReady(), 1);
+      assert.equal(await store.jobs.countReady(), 1);
       assert.equal((await store.reader.backlog()).counts.queued, 2);
-      assert.equal((await store.reader.backlog()).waitingDispatches, 1);
+      assert.equal((await store.reader.backlog()).waitingTasks, 1);
     });
 
-    it('names the first request of the dispatch to every later one', async () => {
+    it('names the first request of the task to every later one', async () => {
       const first = await acceptOne();
       await acceptOne();
       assert.equal((await acceptOne()).coalescedWith, first.id);
     });
 
-    it('joins a dispatch whose call is under way, as dispatching', async () => {
+    it('joins a task whose call is under way, as dispatching', async () => {
       const first = await acceptOne();
-      const { id } = await store.dispatchOf(first.id);
-      await store.dispatches.begin(id, 'call-1');
+      const { id } = await store.taskOf(first.id);
+      await store.tasks.begin(id, 'call-1');
       const second = await acceptOne();
       assert.equal(second.coalescedWith, first.id);
       const { document } = await store.request(second.id);
@@ -136,17 +136,17 @@ describe('request intake', () => {
     });
 
     for (const how of ['settled', 'ended'] as const) {
-      it(`makes a new dispatch once the last one is ${how}`, async () => {
+      it(`makes a new task once the last one is ${how}`, async () => {
         const first = await acceptOne();
-        const { id } = await store.dispatchOf(first.id);
-        if (how === 'ended') await store.dispatches.endWaiting(id, { status: 'cancelled', attempts: 0 });
+        const { id } = await store.taskOf(first.id);
+        if (how === 'ended') await store.tasks.endWaiting(id, { status: 'cancelled', attempts: 0 });
         else {
-          await store.dispatches.begin(id, 'call-1');
-          await store.dispatches.settle(id, 'call-1', { status: 'started', attempts: 1 });
+          await store.tasks.begin(id, 'call-1');
+          await store.tasks.settle(id, 'call-1', { status: 'started', attempts: 1 });
         }
         const second = await acceptOne();
         assert.equal(second.coalescedWith, undefined);
-        const fresh = await store.dispatchOf(second.id);
+        const fresh = await store.taskOf(second.id);
         assert.notEqual(fresh.id, id);
         assert.equal(fresh.state, 'waiting');
       });
@@ -164,11 +164,11 @@ describe('request intake', () => {
         other.accepted.map((accepted) => accepted?.coalescedWith),
         [first?.id, second?.id, first?.id],
       );
-      assert.equal(await store.tickets.countReady(), 2);
+      assert.equal(await store.jobs.countReady(), 2);
     });
   });
 
-  describe('the deadline of a dispatch', () => {
+  describe('the deadline of a task', () => {
     const [early, middle, late] = [
       '2026-11-25T00:00:00.000Z',
       '2026-11-26T00:00:00.000Z',
@@ -186,7 +186,7 @@ describe('request intake', () => {
         const accepted = [];
         for (const notAfter of deadlines)
           accepted.push(await acceptOne(notAfter === undefined ? {} : { notAfter }));
-        const { notAfterMs } = await store.dispatchOf(accepted[0]!.id);
+        const { notAfterMs } = await store.taskOf(accepted[0]!.id);
         assert.equal(notAfterMs, expected === undefined ? undefined : Date.parse(expected));
       });
     }
@@ -216,7 +216,7 @@ describe('request intake', () => {
       const items = Array.from({ length: 700 }, (_, i) => item({ machineId: machine(i % 600) }));
       const { batchId, accepted } = await store.intake.acceptBatch(items, arrivedAtMs);
       assert.equal(new Set(accepted.map((one) => one?.id)).size, 700);
-      assert.equal(await store.tickets.countReady(), 600);
+      assert.equal(await store.jobs.countReady(), 600);
       for (const i of [0, 249, 250, 599]) {
         assert.equal((await store.request(accepted[i]!.id)).document.machineId, machine(i));
       }
@@ -233,7 +233,7 @@ describe('request intake', () => {
   describe('when a client sends or posts again', () => {
     const chunk: NewRequest[] = [1, 2, 1].map((n, i) => ({
       id: `request-${i}`,
-      newDispatchId: `dispatch-${i}`,
+      newTaskId: `task-${i}`,
       machineId: machine(n),
       doc: JSON.stringify({
         ...item({ machineId: machine(n) }),
@@ -253,44 +253,44 @@ describe('request intake', () => {
       assert.deepEqual(await send('batch-1'), first);
       assert.deepEqual(await store.dump(), before);
       assert.deepEqual(
-        first.map(({ dispatchId, joined }) => [dispatchId, joined]),
+        first.map(({ taskId, joined }) => [taskId, joined]),
         [
-          ['dispatch-0', undefined],
-          ['dispatch-1', undefined],
-          ['dispatch-0', 'request-0'],
+          ['task-0', undefined],
+          ['task-1', undefined],
+          ['task-0', 'request-0'],
         ],
       );
     });
 
-    it('answers it the same way even when its dispatches moved on meanwhile', async () => {
+    it('answers it the same way even when its tasks moved on meanwhile', async () => {
       const first = await send();
-      await store.dispatches.begin('dispatch-0', 'call-1');
-      await store.dispatches.settle('dispatch-0', 'call-1', { status: 'started', attempts: 1 });
+      await store.tasks.begin('task-0', 'call-1');
+      await store.tasks.settle('task-0', 'call-1', { status: 'started', attempts: 1 });
       const before = await store.dump();
       assert.deepEqual(await send(), first);
       assert.deepEqual(await store.dump(), before);
     });
 
-    it('adds the tickets that an intake which died could not add, and no second dispatch', async () => {
+    it('adds the jobs that an intake which died could not add, and no second task', async () => {
       const dying = createRequestIntake({
         redis: store.redis,
         keySpace,
         retentionMs,
-        tickets: { ...store.tickets, ...noTickets },
+        jobs: { ...store.jobs, ...noJobs },
       });
       await assert.rejects(dying.acceptBatch([item(), item({ machineId: machine(2) })], arrivedAtMs), /died/);
-      assert.equal(await store.tickets.countReady(), 0);
+      assert.equal(await store.jobs.countReady(), 0);
       await store.intake.acceptBatch([item(), item({ machineId: machine(2) })], arrivedAtMs);
-      assert.equal(await store.tickets.countReady(), 2);
-      assert.equal((await store.reader.backlog()).waitingDispatches, 2);
+      assert.equal(await store.jobs.countReady(), 2);
+      assert.equal((await store.reader.backlog()).waitingTasks, 2);
     });
 
-    it('gives an added ticket the place of its dispatch, not of the request that joins', async () => {
+    it('gives an added job the place of its task, not of the request that joins', async () => {
       await send();
       await acceptOne({ machineId: machine(2), priority: 'low' });
       await acceptOne({ machineId: machine(3), priority: 'high' });
       await acceptOne({ machineId: machine(4), priority: 'low' });
-      assert.deepEqual((await store.tickets.positions(['dispatch-1']))[0], 2);
+      assert.deepEqual((await store.jobs.positions(['task-1']))[0], 2);
     });
   });
 });

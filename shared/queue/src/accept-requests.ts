@@ -11,8 +11,8 @@ import { freshIds } from './request-ids.ts';
 import { defaultOrderRules, flowOf } from './order.ts';
 import type { RequestIds } from './request-ids.ts';
 import { requestBytes } from './stored-bytes.ts';
-import { createTicketLift } from './lift-tickets.ts';
-import type { Ticket, TicketQueue } from './ticket-queue.ts';
+import { createJobRepositioning } from './reposition-jobs.ts';
+import type { Job, JobQueue } from './job-queue.ts';
 
 /** An item of a bulk request that was refused; kept with the batch so that its items can be read back in input order. */
 export interface RejectedItem {
@@ -23,9 +23,9 @@ export type BatchEntry = InvestigationItem | RejectedItem;
 
 export interface AcceptedRequest {
   id: string;
-  /** Of a request that got a dispatch of its own and was recorded alone: where it stands, 1 is next, if it still waits. */
+  /** Of a request that got a task of its own and was recorded alone: where it stands, 1 is next, if it still waits. */
   position?: number;
-  /** The request whose dispatch this one joined, or whose investigation it shares. */
+  /** The request whose task this one joined, or whose investigation it shares. */
   coalescedWith?: string;
   /** The investigation that it shares: it was started before, and the request is `started` already. */
   investigationId?: string;
@@ -57,7 +57,7 @@ export interface AcceptedBatch {
 
 export interface RequestIntake {
   /**
-   * Records one request. Resolves when Redis has acknowledged request, dispatch and ticket. Recorded again with the same
+   * Records one request. Resolves when Redis has acknowledged request, task and job. Recorded again with the same
    * ids it is completed, not doubled, and answered the same way; without `ids` it gets new ones. It belongs to its
    * `caller`, whose turns it uses where it names no source. `trace` is kept with it and passed on with its call. Without `bounds` it is recorded
    * however many wait.
@@ -95,7 +95,7 @@ export interface RequestIntakeOptions
   extends Pick<AcceptRules, 'retentionMs'>, Partial<Omit<AcceptRules, 'retentionMs'>> {
   redis: Redis;
   keySpace: string;
-  tickets: TicketQueue;
+  jobs: JobQueue;
 }
 
 /** What one call tells its outcome to, in one script: some 50 ms of Redis' time. */
@@ -109,7 +109,7 @@ const chunkSize = 250;
 export function createRequestIntake({
   redis,
   keySpace,
-  tickets,
+  jobs,
   retentionMs,
   order = defaultOrderRules,
   reuseWindowMs = 0,
@@ -118,7 +118,7 @@ export function createRequestIntake({
 }: RequestIntakeOptions): RequestIntake {
   const rules: AcceptRules = { order, reuseWindowMs, maxJoined, maxJoinedOfCaller, retentionMs };
   const acceptChunk = createAcceptChunk(redis, keySpace, rules);
-  const liftTickets = createTicketLift(redis, keySpace, tickets);
+  const repositionJobs = createJobRepositioning(redis, keySpace, jobs);
 
   async function place(
     requests: readonly NewRequest[],
@@ -131,12 +131,12 @@ export function createRequestIntake({
       const placed = await acceptChunk({ ...about, requests: chunk });
       placements.push(...placed);
       // In order, one chunk after the other, while Redis records the next ones.
-      adding = adding.then(() => tickets.add(ticketsFor(placed)));
+      adding = adding.then(() => jobs.add(jobsFor(placed)));
       // Awaited below; until then a failure is nobody's yet.
       adding.catch(() => {});
     }
     await adding;
-    await liftTickets(placements.filter(isLifted));
+    await repositionJobs(placements.filter(isPromoted));
     return placements;
   }
 
@@ -146,12 +146,12 @@ export function createRequestIntake({
       const placed = await acceptChunk({ requests: [request], nowMs, caller, bounds });
       const answer = accepted(request, placed[0]);
       if (!answer) {
-        await liftTickets(placed.filter(isLifted));
+        await repositionJobs(placed.filter(isPromoted));
         throw new TooManyJoinedError();
       }
-      const [ticket] = ticketsFor(placed);
-      const position = ticket && (await tickets.addOne(ticket));
-      await liftTickets(placed.filter(isLifted));
+      const [job] = jobsFor(placed);
+      const position = job && (await jobs.addOne(job));
+      await repositionJobs(placed.filter(isPromoted));
       return position === undefined || 'coalescedWith' in answer ? answer : { ...answer, position };
     },
     async acceptBatch(entries, nowMs, ids = freshIds(), caller, callbackUrl, trace) {
@@ -177,8 +177,8 @@ export function createRequestIntake({
   };
 }
 
-function isLifted({ outcome, rank }: Placement): boolean {
-  return outcome === 'lifted' || (outcome === 'full' && rank > 0);
+function isPromoted({ outcome, rank }: Placement): boolean {
+  return outcome === 'promoted' || (outcome === 'full' && rank > 0);
 }
 
 function isRejected(entry: BatchEntry): entry is RejectedItem {
@@ -195,7 +195,7 @@ function newRequest(
   const { force, strict: _, callbackUrl, ...asked } = item;
   return {
     id: ids.request(index),
-    newDispatchId: ids.dispatch(index),
+    newTaskId: ids.task(index),
     machineId: item.machineId,
     doc: JSON.stringify({ ...asked, at: nowMs, trace }),
     priority: item.priority,
@@ -231,12 +231,12 @@ function accepted(request: NewRequest, placement: Placement | undefined): Accept
   };
 }
 
-/** One ticket per dispatch. A joined dispatch gets its ticket again: if an earlier attempt failed to, this repairs it. */
-function ticketsFor(placements: readonly Placement[]): Ticket[] {
-  const byDispatch = new Map<string, Ticket>();
-  for (const { outcome, dispatchId, rank } of placements) {
+/** One job per task. A joined task gets its job again: if an earlier attempt failed to, this repairs it. */
+function jobsFor(placements: readonly Placement[]): Job[] {
+  const byTask = new Map<string, Job>();
+  for (const { outcome, taskId, rank } of placements) {
     if (outcome === 'reused' || outcome === 'full') continue;
-    byDispatch.set(dispatchId, { dispatchId, rank });
+    byTask.set(taskId, { taskId, rank });
   }
-  return [...byDispatch.values()];
+  return [...byTask.values()];
 }

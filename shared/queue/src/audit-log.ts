@@ -40,7 +40,7 @@ export interface RecordedEntry {
 }
 
 export interface AuditLog {
-  /** For what is done elsewhere; a lever's own script records its entry itself. */
+  /** For what is done elsewhere; an action's own script records its entry itself. */
   record(entry: AuditEntry): Promise<void>;
   /** At most `limit` entries, newest first, older than the entry `before`; none that is older than is kept. */
   page(limit: number, before?: string): Promise<{ entries: RecordedEntry[]; hasMore: boolean }>;

@@ -14,11 +14,11 @@ describe('room in the backlog', () => {
 
   const keep = (
     size: number,
-    bounds: { requests: number; dispatches?: number; ofCaller?: number },
+    bounds: { requests: number; tasks?: number; ofCaller?: number },
     batch = freshIds().batch,
     caller?: string,
   ) =>
-    createBacklogRoom(store.redis, keySpace).keep(size, { dispatches: undefined, ...bounds }, batch, caller);
+    createBacklogRoom(store.redis, keySpace).keep(size, { tasks: undefined, ...bounds }, batch, caller);
 
   function kept(room: Room) {
     assert.ok(room.kind === 'kept', room.kind);
@@ -31,7 +31,7 @@ describe('room in the backlog', () => {
     assert.deepEqual(await keep(2, { requests: 6 }), {
       kind: 'full',
       requests: 5,
-      dispatches: 5,
+      tasks: 5,
       ofCaller: 2,
     });
     kept(await keep(1, { requests: 6 }));
@@ -51,15 +51,15 @@ describe('room in the backlog', () => {
     assert.equal((await reservations()).length, 1, 'what was given up is gone');
   });
 
-  it('has a bound of dispatches, which many requests for one machine share', async () => {
+  it('has a bound of tasks, which many requests for one machine share', async () => {
     await store.intake.acceptBatch([...items(2), ...items(2)], arrivedAtMs);
-    assert.deepEqual(await keep(2, { requests: 9, dispatches: 3 }), {
+    assert.deepEqual(await keep(2, { requests: 9, tasks: 3 }), {
       kind: 'full',
       requests: 4,
-      dispatches: 2,
+      tasks: 2,
       ofCaller: 0,
     });
-    kept(await keep(1, { requests: 9, dispatches: 3 }));
+    kept(await keep(1, { requests: 9, tasks: 3 }));
   });
 
   it('is kept for what was begun before, however full it is', async () => {
@@ -68,26 +68,26 @@ describe('room in the backlog', () => {
     assert.equal((await keep(3, { requests: 3 })).kind, 'full');
     kept(await keep(3, { requests: 3 }, ids.batch));
     const room = createBacklogRoom(store.redis, keySpace);
-    const bounds = { requests: 9, dispatches: undefined, bytesOfCaller: 1 };
+    const bounds = { requests: 9, tasks: undefined, bytesOfCaller: 1 };
     assert.equal((await room.keep(3, bounds, freshIds().batch, 'soar', 2)).kind, 'storage-full');
     kept(await room.keep(3, bounds, ids.batch, 'soar', 2));
   });
 
   it('is looked for by the script that records one request: none is recorded above the bound', async () => {
-    const acceptOne = (bounds: { requests: number; dispatches?: number }, ids = freshIds()) =>
+    const acceptOne = (bounds: { requests: number; tasks?: number }, ids = freshIds()) =>
       store.intake.acceptOne(item({ machineId: machine(9) }), arrivedAtMs, ids, undefined, undefined, {
-        dispatches: undefined,
+        tasks: undefined,
         ...bounds,
       });
     await store.intake.acceptBatch(items(2), arrivedAtMs);
     kept(await keep(2, { requests: 9 }));
     const before = await store.dump();
-    const full = { name: 'BacklogFullError', requests: 4, dispatches: 4 };
+    const full = { name: 'BacklogFullError', requests: 4, tasks: 4 };
     await assert.rejects(acceptOne({ requests: 4 }), full);
-    await assert.rejects(acceptOne({ requests: 9, dispatches: 4 }), full);
+    await assert.rejects(acceptOne({ requests: 9, tasks: 4 }), full);
     assert.deepEqual(await store.dump(), before);
     const ids = freshIds();
-    assert.equal((await acceptOne({ requests: 5, dispatches: 5 }, ids)).position, 3);
+    assert.equal((await acceptOne({ requests: 5, tasks: 5 }, ids)).position, 3);
     assert.equal(
       (await acceptOne({ requests: 5 }, ids)).id,
       ids.request(0),
@@ -102,11 +102,11 @@ describe('room in the backlog', () => {
     it('has a bound of its own, which counts what it has queued and what is being recorded for it', async () => {
       await store.intake.acceptBatch(items(3), arrivedAtMs, freshIds(), 'many');
       kept(await keep(2, bounds, undefined, 'many'));
-      const full = { kind: 'full', requests: 5, dispatches: 5, ofCaller: 5 };
+      const full = { kind: 'full', requests: 5, tasks: 5, ofCaller: 5 };
       assert.deepEqual(await keep(1, bounds, undefined, 'many'), full);
       kept(await keep(5, bounds, undefined, 'other'));
       const one = item({ machineId: machine(9) });
-      const room = { ...bounds, dispatches: undefined };
+      const room = { ...bounds, tasks: undefined };
       await assert.rejects(store.intake.acceptOne(one, arrivedAtMs, freshIds(), 'many', undefined, room), {
         name: 'BacklogFullError',
         ofCaller: 5,
@@ -123,15 +123,15 @@ describe('room in the backlog', () => {
       const long = 'a name that is longer than one part of what is kept of it '.repeat(2);
       await store.intake.acceptOne(item(), arrivedAtMs, freshIds(), long);
       assert.deepEqual(await counts(), { many: '4', [long]: '1' });
-      const [first = '', second = '', third = ''] = await store.tickets.nextOnes(3);
-      await store.dispatches.begin(first, 'call');
+      const [first = '', second = '', third = ''] = await store.jobs.nextOnes(3);
+      await store.tasks.begin(first, 'call');
       assert.deepEqual(await counts(), { many: '2' });
-      await store.dispatches.giveBack(first, 'call');
+      await store.tasks.giveBack(first, 'call');
       assert.deepEqual(await counts(), { many: '4', [long]: '1' });
-      await store.dispatches.begin(first, 'call-2');
-      await store.dispatches.settle(first, 'call-2', { status: 'started', attempts: 1 });
-      await store.dispatches.endWaiting(second, { status: 'cancelled', attempts: 0 });
-      await store.dispatches.endWaiting(third, { status: 'failed', attempts: 0 });
+      await store.tasks.begin(first, 'call-2');
+      await store.tasks.settle(first, 'call-2', { status: 'started', attempts: 1 });
+      await store.tasks.endWaiting(second, { status: 'cancelled', attempts: 0 });
+      await store.tasks.endWaiting(third, { status: 'failed', attempts: 0 });
       assert.deepEqual(await counts(), {});
     });
   });

@@ -8,7 +8,7 @@ import { storeKeys } from './store-keys.ts';
 export interface BacklogBounds {
   requests: number;
   /** `undefined`: as many as there are requests. */
-  dispatches: number | undefined;
+  tasks: number | undefined;
   /** Requests of one caller; `undefined`: as many as of all. */
   ofCaller?: number | undefined;
   /** Bytes that are stored of one caller; `undefined`: as many as there is room for. */
@@ -19,7 +19,7 @@ export type Room =
   /** To be given back as soon as the requests are recorded, or could not be. */
   | { kind: 'kept'; giveBack(): Promise<void> }
   /** What waits, with what is being recorded at this moment. */
-  | { kind: 'full'; requests: number; dispatches: number; ofCaller: number }
+  | { kind: 'full'; requests: number; tasks: number; ofCaller: number }
   /** Bytes of the caller, with those that room is kept for at this moment. */
   | { kind: 'storage-full'; storedBytes: number };
 
@@ -48,7 +48,7 @@ export function createBacklogRoom(redis: Redis, keySpace: string): BacklogRoom {
   return {
     async keep(size, bounds, batchId, caller = '', bytes = 0) {
       const name = randomUUID();
-      const [kind, first, dispatches, ofCaller] = reply.parse(
+      const [kind, first, tasks, ofCaller] = reply.parse(
         await script(
           redis,
           [keys.counts, keys.waiting, keys.reservations, keys.batch(batchId), keys.callerCounts, keys.stored],
@@ -57,7 +57,7 @@ export function createBacklogRoom(redis: Redis, keySpace: string): BacklogRoom {
             name,
             giveUpAfterMs,
             bounds.requests,
-            bounds.dispatches ?? '',
+            bounds.tasks ?? '',
             bounds.ofCaller ?? '',
             caller,
             bytes,
@@ -65,7 +65,7 @@ export function createBacklogRoom(redis: Redis, keySpace: string): BacklogRoom {
           ],
         ),
       );
-      if (kind === 'full') return { kind, requests: first, dispatches, ofCaller };
+      if (kind === 'full') return { kind, requests: first, tasks, ofCaller };
       if (kind === 'storage-full') return { kind, storedBytes: first };
       return {
         kind,

@@ -24,8 +24,8 @@ describe('batch record', () => {
     await settleFirst(accepted[0]!.id);
     assert.equal((await store.reader.findBatch(batchId))?.isComplete, false);
     assert.equal(await redis.client.pttl(keys.batch(batchId)), -1);
-    const last = (await store.dispatches.waitingPage(0, 9)).at(-1) ?? '';
-    await store.dispatches.endWaiting(last, cancelled);
+    const last = (await store.tasks.waitingPage(0, 9)).at(-1) ?? '';
+    await store.tasks.endWaiting(last, cancelled);
     const batch = await store.reader.findBatch(batchId);
     assert.equal(batch?.isComplete, true);
     assert.deepEqual([batch.counts.started, batch.counts.cancelled, batch.counts.queued], [1, 1, 0]);
@@ -35,8 +35,8 @@ describe('batch record', () => {
 
   it('is not complete before it is sealed, though all that is recorded of it is settled', async () => {
     await openUnsealedBatch(store);
-    await store.dispatches.begin('dispatch-9', 'call-9');
-    await store.dispatches.settle('dispatch-9', 'call-9', started);
+    await store.tasks.begin('task-9', 'call-9');
+    await store.tasks.settle('task-9', 'call-9', started);
     assert.equal((await store.reader.findBatch('batch-9'))?.isComplete, false);
     assert.equal(await redis.client.hget(keys.batch('batch-9'), 'completedAt'), null);
     await sealBatch(store.redis, keySpace, { batchId: 'batch-9', retentionMs });
@@ -49,16 +49,16 @@ describe('batch record', () => {
     assert.ok((await redis.client.pttl(keys.batch('batch-9'))) > 0);
     assert.ok((await redis.client.pttl(keys.batchItems('batch-9'))) > 0);
     await redis.client.del(keys.batch('batch-9'), keys.batchItems('batch-9'));
-    await store.dispatches.begin('dispatch-9', 'call-9');
-    await store.dispatches.settle('dispatch-9', 'call-9', started);
+    await store.tasks.begin('task-9', 'call-9');
+    await store.tasks.settle('task-9', 'call-9', started);
     assert.equal(await redis.client.exists(keys.batch('batch-9'), keys.batchItems('batch-9')), 0);
     assert.equal((await store.request('request-9')).document.status, 'started');
   });
 
   async function settleFirst(requestId: string): Promise<void> {
-    const { id } = await store.dispatchOf(requestId);
-    await store.dispatches.begin(id, 'call-1');
-    await store.dispatches.settle(id, 'call-1', started);
+    const { id } = await store.taskOf(requestId);
+    await store.tasks.begin(id, 'call-1');
+    await store.tasks.settle(id, 'call-1', started);
   }
 });
 
@@ -74,7 +74,7 @@ async function openUnsealedBatch(store: SuiteStore): Promise<void> {
   const doc = JSON.stringify({ ...item(), at: arrivedAtMs });
   const request = {
     id: 'request-9',
-    newDispatchId: 'dispatch-9',
+    newTaskId: 'task-9',
     machineId: machine(9),
     doc,
     priority: 'medium' as const,

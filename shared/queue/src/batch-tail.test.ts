@@ -3,7 +3,7 @@ import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { batchTailSize, createBatchTailReader } from './batch-tail.ts';
 import type { BatchTailReader } from './batch-tail.ts';
 import { defaultOrderRules } from './order.ts';
-import { createRequestLevers } from './request-levers.ts';
+import { createRequestActions } from './request-actions.ts';
 import { arrivedAtMs, item, keySpace, machine, retentionMs } from './test-support/test-store.ts';
 import { useTestStore } from './test-support/use-test-store.ts';
 
@@ -15,7 +15,7 @@ describe('the last place that a batch has in the order', () => {
   let reader: BatchTailReader;
 
   beforeEach(async () => {
-    reader = createBatchTailReader(store.redis, keySpace, store.tickets);
+    reader = createBatchTailReader(store.redis, keySpace, store.jobs);
   });
 
   /** One item per number; the machine is the number. */
@@ -38,19 +38,19 @@ describe('the last place that a batch has in the order', () => {
 
   /** By asking for every request. */
   async function trueLast(ids: readonly string[]): Promise<number> {
-    const dispatches = await Promise.all(ids.map(async (id) => (await store.request(id)).dispatchId));
-    return Math.max(...(await store.tickets.positions(dispatches)).map((position) => position ?? 0));
+    const tasks = await Promise.all(ids.map(async (id) => (await store.request(id)).taskId));
+    return Math.max(...(await store.jobs.positions(tasks)).map((position) => position ?? 0));
   }
 
   async function end(ids: readonly string[]): Promise<void> {
     for (const id of ids) {
-      const { dispatchId } = await store.request(id);
-      await store.dispatches.endWaiting(dispatchId, { status: 'cancelled', attempts: 0 });
-      await store.tickets.remove(dispatchId);
+      const { taskId } = await store.request(id);
+      await store.tasks.endWaiting(taskId, { status: 'cancelled', attempts: 0 });
+      await store.jobs.remove(taskId);
     }
   }
 
-  it('is that of its own last dispatch, and not the end of all that waits', async () => {
+  it('is that of its own last task, and not the end of all that waits', async () => {
     const { batchId, ids } = await submit([1, 2, 3], { source: 'a' });
     const later = await submit([11, 12, 13, 14], { source: 'a', priority: 'low' });
     assert.equal(await lastPosition(batchId), 3);
@@ -58,7 +58,7 @@ describe('the last place that a batch has in the order', () => {
     assert.equal(await lastPosition(later.batchId), 7);
   });
 
-  it('is that of a dispatch that it joined where that comes later than its own', async () => {
+  it('is that of a task that it joined where that comes later than its own', async () => {
     const numbers = Array.from({ length: 30 }, (_, i) => i + 1);
     await submit(numbers, { priority: 'low' });
     const items = [30, 101, 102].map((n) =>
@@ -111,12 +111,12 @@ describe('the last place that a batch has in the order', () => {
     assert.equal(await lastPosition(batchId), batchTailSize);
   });
 
-  it('is next while the last ticket is drawn, and nowhere while it is missing', async () => {
+  it('is next while the last job is claimed, and nowhere while it is missing', async () => {
     const { batchId, ids } = await submit([1]);
-    const { dispatchId } = await store.request(ids[0] ?? '');
-    await store.redis.zrem(`${keySpace}:queue:prioritized`, dispatchId);
+    const { taskId } = await store.request(ids[0] ?? '');
+    await store.redis.zrem(`${keySpace}:queue:prioritized`, taskId);
     assert.equal(await lastPosition(batchId), 1);
-    await store.tickets.remove(dispatchId);
+    await store.jobs.remove(taskId);
     assert.equal(await lastPosition(batchId), undefined);
   });
 
@@ -140,10 +140,10 @@ describe('the last place that a batch has in the order', () => {
     const { batchId, ids } = await submit(numbers, { priority: 'high' });
     await submit([101, 102, 103]);
     assert.equal(await lastPosition(batchId), ids.length);
-    const { redis: connection, tickets } = store;
-    const options = { redis: connection, keySpace, tickets, order: defaultOrderRules };
-    const levers = createRequestLevers({ ...options, retentionMs, auditKeptMs: hourMs });
-    await levers.change(ids[0] ?? '', { priority: 'low' }, { name: 'anna', reason: 'can wait' });
+    const { redis: connection, jobs } = store;
+    const options = { redis: connection, keySpace, jobs, order: defaultOrderRules };
+    const actions = createRequestActions({ ...options, retentionMs, auditKeptMs: hourMs });
+    await actions.change(ids[0] ?? '', { priority: 'low' }, { name: 'anna', reason: 'can wait' });
     assert.equal(await lastPosition(batchId), ids.length + 3);
   });
 

@@ -3,18 +3,18 @@ import { z } from 'zod';
 import { loadScript, whenFull } from '@diq/quota/script.ts';
 import type { NewRequest, Placement } from './accept-chunk.ts';
 import { storeKeys } from './store-keys.ts';
-import { repliesOf } from './ticket-queue.ts';
-import type { TicketQueue } from './ticket-queue.ts';
+import { repliesOf } from './job-queue.ts';
+import type { JobQueue } from './job-queue.ts';
 
 /**
  * Of a batch's requests, those whose calls come last, kept with the batch: when the last of them starts, all have. A few
- * are kept and not one, because the last may be cancelled, expire or be lifted.
+ * are kept and not one, because the last may be cancelled, expire or be promoted.
  */
 export const batchTailSize = 16;
 
 export interface BatchTailReader {
   /**
-   * The place in the order of the batch's last dispatch that waits; 1 for one that was drawn, `undefined` when none has
+   * The place in the order of the batch's last task that waits; 1 for one that was claimed, `undefined` when none has
    * a place. Costs the same for every size of batch, but where all of the tail are gone and others wait: then the batch
    * is read once and gets a new tail.
    */
@@ -41,19 +41,19 @@ const pageSize = 1_000;
 export function createBatchTailReader(
   redis: Redis,
   keySpace: string,
-  tickets: Pick<TicketQueue, 'positions' | 'have'>,
+  jobs: Pick<JobQueue, 'positions' | 'have'>,
 ): BatchTailReader {
   const keys = storeKeys(keySpace);
   const readings = new Map<string, Promise<string[]>>();
 
-  /** The dispatches of those of these requests that are queued. */
+  /** The tasks of those of these requests that are queued. */
   async function waitingOf(requestIds: readonly string[]) {
     const pipeline = redis.pipeline();
-    for (const id of requestIds) pipeline.hmget(keys.request(id), 'status', 'dispatch');
+    for (const id of requestIds) pipeline.hmget(keys.request(id), 'status', 'task');
     const rows = z.array(requestReply).parse(await repliesOf(pipeline));
-    return rows.flatMap(([status, dispatchId], i) => {
+    return rows.flatMap(([status, taskId], i) => {
       const id = requestIds[i];
-      return status === 'queued' && dispatchId !== null && id !== undefined ? [{ id, dispatchId }] : [];
+      return status === 'queued' && taskId !== null && id !== undefined ? [{ id, taskId }] : [];
     });
   }
 
@@ -62,7 +62,7 @@ export function createBatchTailReader(
     for (let offset = 0; ; offset += pageSize) {
       const entries = await redis.lrange(keys.batchItems(batchId), offset, offset + pageSize - 1);
       const waiting = await waitingOf(entries.filter((entry) => !entry.startsWith('{')));
-      const positions = await tickets.positions(waiting.map(({ dispatchId }) => dispatchId));
+      const positions = await jobs.positions(waiting.map(({ taskId }) => taskId));
       candidates.push(...waiting.map(({ id }, i) => ({ id, key: positions[i] ?? 0 })));
       const tail = new Set(greatest(candidates));
       candidates = candidates.filter(({ id }) => tail.has(id));
@@ -84,10 +84,10 @@ export function createBatchTailReader(
     async lastPosition({ id, tail }) {
       let waiting = await waitingOf(tail);
       if (waiting.length === 0) waiting = await waitingOf(await newTail(id));
-      const dispatchIds = waiting.map(({ dispatchId }) => dispatchId);
-      const positions = (await tickets.positions(dispatchIds)).filter((position) => position !== undefined);
+      const taskIds = waiting.map(({ taskId }) => taskId);
+      const positions = (await jobs.positions(taskIds)).filter((position) => position !== undefined);
       if (positions.length > 0) return Math.max(...positions);
-      return (await tickets.have(dispatchIds)).some(Boolean) ? 1 : undefined;
+      return (await jobs.have(taskIds)).some(Boolean) ? 1 : undefined;
     },
   };
 }

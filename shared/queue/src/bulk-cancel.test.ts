@@ -17,7 +17,7 @@ describe('bulk cancel', () => {
     createBulkCancel({
       redis: store.redis,
       keySpace,
-      tickets: store.tickets,
+      jobs: store.jobs,
       audit: audit(),
       retentionMs,
     }).cancel(filter, anna, { budgetMs });
@@ -31,8 +31,8 @@ describe('bulk cancel', () => {
     assert.deepEqual(await cancel({ batchId }), { cancelled: 600, alreadyDispatched: 0, remaining: false });
     assert.equal((await store.reader.findBatch(batchId))?.counts.cancelled, 600);
     assert.equal((await store.reader.findBatch(other.batchId))?.counts.queued, 10);
-    assert.equal(await store.tickets.countAll(), 10);
-    assert.equal(await store.dispatches.countWaiting(), 10);
+    assert.equal(await store.jobs.countAll(), 10);
+    assert.equal(await store.tasks.countWaiting(), 10);
   });
 
   it('goes by source and by machine, and by all filters together', async () => {
@@ -47,7 +47,7 @@ describe('bulk cancel', () => {
 
   it('tells of those whose call is under way, and cancels none of them', async () => {
     const { accepted } = await accept(items(3, 'a'));
-    await store.dispatches.begin((await store.dispatchOf(accepted[1]!.id)).id, 'call-1');
+    await store.tasks.begin((await store.taskOf(accepted[1]!.id)).id, 'call-1');
     assert.deepEqual(await cancel({ source: 'a' }), { cancelled: 2, alreadyDispatched: 1, remaining: false });
     assert.equal((await store.request(accepted[1]!.id)).document.status, 'dispatching');
   });
@@ -66,7 +66,7 @@ describe('bulk cancel', () => {
     const done = await createBulkCancel({
       redis: store.redis,
       keySpace,
-      tickets: store.tickets,
+      jobs: store.jobs,
       audit: audit(),
       retentionMs,
     }).cancel({ batchId }, anna, { budgetMs: 10_000, closing: AbortSignal.abort() });

@@ -3,12 +3,12 @@ import { z } from 'zod';
 import { loadScript, whenFull } from '@diq/quota/script.ts';
 import { entryOf } from './audit-log.ts';
 import type { Actor, AuditLog } from './audit-log.ts';
-import type { MovedRequests } from './dispatch-store.ts';
+import type { MovedRequests } from './task-store.ts';
 import { isExact, readFitting } from './list-requests.ts';
 import { chooseWalk } from './request-walk.ts';
 import type { RequestFilter } from './request-walk.ts';
 import { movingKeys } from './store-keys.ts';
-import type { TicketQueue } from './ticket-queue.ts';
+import type { JobQueue } from './job-queue.ts';
 
 export type CancelFilter = Pick<RequestFilter, 'machineId' | 'batchId' | 'source' | 'caller'>;
 
@@ -35,7 +35,7 @@ export interface BulkCancel {
 export interface BulkCancelOptions {
   redis: Redis;
   keySpace: string;
-  tickets: Pick<TicketQueue, 'removeAll'>;
+  jobs: Pick<JobQueue, 'removeAll'>;
   audit: Pick<AuditLog, 'record'>;
   retentionMs: number;
   onMoved?: ((move: MovedRequests) => void) | undefined;
@@ -52,7 +52,7 @@ const reply = z.tuple([ids, ids, ids]);
 export function createBulkCancel({
   redis,
   keySpace,
-  tickets,
+  jobs,
   audit,
   retentionMs,
   onMoved,
@@ -61,8 +61,8 @@ export function createBulkCancel({
     const args = [keySpace, retentionMs, ...requestIds];
     const [cancelled, ended, dispatching] = reply.parse(await script(redis, movingKeys(keySpace), args));
     if (cancelled.length > 0) onMoved?.({ requestIds: cancelled, from: 'queued', status: 'cancelled' });
-    // A ticket that stays because Redis went away finds nothing to do.
-    await tickets.removeAll(ended);
+    // A job that stays because Redis went away finds nothing to do.
+    await jobs.removeAll(ended);
     return { cancelled, dispatching };
   }
 

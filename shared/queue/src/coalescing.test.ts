@@ -3,7 +3,7 @@ import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { createRequestIntake, TooManyJoinedError } from './accept-requests.ts';
 import type { RequestIntake, RequestIntakeOptions } from './accept-requests.ts';
 import { defaultOrderRules } from './order.ts';
-import { createRequestLevers } from './request-levers.ts';
+import { createRequestActions } from './request-actions.ts';
 import { storeKeys } from './store-keys.ts';
 import { arrivedAtMs, item, keySpace, machine, retentionMs } from './test-support/test-store.ts';
 import { useTestStore } from './test-support/use-test-store.ts';
@@ -16,10 +16,10 @@ describe('requests for one machine', () => {
   const store = useTestStore(redis);
 
   const intakeWith = (options: Partial<RequestIntakeOptions>): RequestIntake =>
-    createRequestIntake({ redis: store.redis, keySpace, tickets: store.tickets, retentionMs, ...options });
+    createRequestIntake({ redis: store.redis, keySpace, jobs: store.jobs, retentionMs, ...options });
   const accept = (fields: Parameters<typeof item>[0] = {}, intake = store.intake) =>
     intake.acceptOne(item(fields), arrivedAtMs);
-  const placeOf = async (id: string) => (await store.tickets.positions([(await store.dispatchOf(id)).id]))[0];
+  const placeOf = async (id: string) => (await store.jobs.positions([(await store.taskOf(id)).id]))[0];
 
   describe('a joiner that is more urgent', () => {
     let waiting: string;
@@ -29,14 +29,14 @@ describe('requests for one machine', () => {
       assert.equal(await placeOf(waiting), 2);
     });
 
-    it('takes the dispatch along to where it would stand itself', async () => {
+    it('takes the task along to where it would stand itself', async () => {
       await accept({ priority: 'critical' });
       assert.equal(await placeOf(waiting), 1);
-      const dispatch = await store.dispatchOf(waiting);
-      assert.equal(dispatch.priority, 'critical');
+      const task = await store.taskOf(waiting);
+      assert.equal(task.priority, 'critical');
       const asked = item({ machineId: machine(3), priority: 'critical' });
       const fresh = await store.intake.acceptOne(asked, arrivedAtMs, undefined, 'somebody else');
-      assert.equal((await store.dispatchOf(fresh.id)).rank, dispatch.rank);
+      assert.equal((await store.taskOf(fresh.id)).rank, task.rank);
     });
 
     it('lets the request that was there keep its own priority', async () => {
@@ -44,29 +44,29 @@ describe('requests for one machine', () => {
       assert.equal((await store.request(waiting)).document.priority, 'low');
     });
 
-    it('is followed by the ticket at the next join, where the one who recorded it died before', async () => {
+    it('is followed by the job at the next join, where the one who recorded it died before', async () => {
       const setRanks = () => Promise.reject(new Error('died'));
-      const dying = intakeWith({ tickets: { ...store.tickets, setRanks } });
+      const dying = intakeWith({ jobs: { ...store.jobs, setRanks } });
       await assert.rejects(accept({ priority: 'critical' }, dying), /died/);
       assert.equal(await placeOf(waiting), 2);
       await accept({ priority: 'low' });
       assert.equal(await placeOf(waiting), 1);
-      const { id } = await store.dispatchOf(waiting);
-      assert.equal(await redis.client.hexists(keys.dispatch(id), 'lifted'), 0);
+      const { id } = await store.taskOf(waiting);
+      assert.equal(await redis.client.hexists(keys.task(id), 'promoted'), 0);
     });
 
-    it('is drawn at its place also where the ticket was lost', async () => {
-      await store.tickets.remove((await store.dispatchOf(waiting)).id);
+    it('is claimed at its place also where the job was lost', async () => {
+      await store.jobs.remove((await store.taskOf(waiting)).id);
       await accept({ priority: 'critical' });
       assert.equal(await placeOf(waiting), 1);
     });
 
     it('takes it along also while it is called, in case it comes back', async () => {
-      const { id, rank } = await store.dispatchOf(waiting);
-      await store.dispatches.begin(id, 'call-1');
+      const { id, rank } = await store.taskOf(waiting);
+      await store.tasks.begin(id, 'call-1');
       await accept({ priority: 'critical' });
-      await store.dispatches.giveBack(id, 'call-1');
-      const after = await store.dispatchOf(waiting);
+      await store.tasks.giveBack(id, 'call-1');
+      const after = await store.taskOf(waiting);
       assert.equal(after.priority, 'critical');
       assert.ok(after.rank < rank);
       assert.equal(await redis.client.hget(keys.order, 'waiting:critical'), '1');
@@ -75,9 +75,9 @@ describe('requests for one machine', () => {
 
   it('stay where they are when a less urgent one joins', async () => {
     const { id } = await accept({ priority: 'high' });
-    const { rank } = await store.dispatchOf(id);
+    const { rank } = await store.taskOf(id);
     await accept({ priority: 'low' });
-    const after = await store.dispatchOf(id);
+    const after = await store.taskOf(id);
     assert.deepEqual([after.rank, after.priority], [rank, 'high']);
   });
 
@@ -92,13 +92,13 @@ describe('requests for one machine', () => {
   it('send a comment of as many characters as there may be whole, however much room each takes', async () => {
     const comment = '🚨'.repeat(4_000);
     const { id } = await accept({ comment });
-    assert.equal((await store.dispatchOf(id)).comment, comment);
+    assert.equal((await store.taskOf(id)).comment, comment);
   });
 
   it('send all their comments with the one call', async () => {
     const { id } = await accept({ comment: 'beacon seen' });
     for (let i = 0; i < 12; i += 1) await accept({ comment: `note ${i}`, source: 'helpdesk' });
-    const { comment } = await store.dispatchOf(id);
+    const { comment } = await store.taskOf(id);
     const lines = comment.split('\n');
     assert.deepEqual(lines.slice(0, 2), ['beacon seen', '--- also asked, source "helpdesk": note 0']);
     assert.deepEqual(lines.slice(-2), ['--- also asked, source "helpdesk": note 8', '--- and 3 more']);
@@ -113,13 +113,13 @@ describe('requests for one machine', () => {
       await callFor(first, { investigationId: '5146' });
     });
 
-    it('are told of it at once: no dispatch, no ticket, no slot', async () => {
+    it('are told of it at once: no task, no job, no slot', async () => {
       const again = await accept({ comment: 'me too' }, sharing);
       assert.deepEqual(again, { id: again.id, coalescedWith: first, investigationId: '5146' });
       const { document } = await store.request(again.id);
       const { status, investigationId, coalescedWith, attempts } = document;
       assert.deepEqual([status, investigationId, coalescedWith, attempts], ['started', '5146', first, 0]);
-      assert.deepEqual([await store.tickets.countAll(), await store.dispatches.countWaiting()], [0, 0]);
+      assert.deepEqual([await store.jobs.countAll(), await store.tasks.countWaiting()], [0, 0]);
       assert.equal((await store.reader.backlog()).counts.started, 2);
       assert.ok((await redis.client.pttl(keys.request(again.id))) > 0, 'it does not stay for ever');
     });
@@ -135,7 +135,7 @@ describe('requests for one machine', () => {
     });
 
     it('are told the same when they are recorded twice', async () => {
-      const ids = { batch: 'b', request: () => 'request-1', dispatch: () => 'dispatch-1' };
+      const ids = { batch: 'b', request: () => 'request-1', task: () => 'task-1' };
       const once = await sharing.acceptOne(item(), arrivedAtMs, ids);
       const before = await store.dump();
       assert.deepEqual(await sharing.acceptOne(item(), arrivedAtMs, ids), once);
@@ -148,7 +148,7 @@ describe('requests for one machine', () => {
       assert.equal((await store.request(forced.id)).document.status, 'queued');
       assert.equal((await accept({ force: true }, sharing)).coalescedWith, forced.id);
       assert.equal((await accept({}, sharing)).coalescedWith, forced.id);
-      assert.equal(await store.tickets.countAll(), 1);
+      assert.equal(await store.jobs.countAll(), 1);
     });
 
     it('get another one when it was started too long ago, and where none is to be shared', async () => {
@@ -156,7 +156,7 @@ describe('requests for one machine', () => {
       const old = { ...started, startedAt: String(Date.now() - hourMs - 1) };
       await redis.client.set(keys.machineRecent(machine(1)), JSON.stringify(old));
       assert.equal((await accept({}, sharing)).coalescedWith, undefined);
-      await store.dispatches.endWaiting((await store.dispatches.waitingPage(0, 1))[0]!, {
+      await store.tasks.endWaiting((await store.tasks.waitingPage(0, 1))[0]!, {
         status: 'cancelled',
         attempts: 0,
       });
@@ -173,9 +173,9 @@ describe('requests for one machine', () => {
 
   it('share no investigation that failed to start', async () => {
     const { id } = await accept();
-    const dispatch = await store.dispatchOf(id);
-    await store.dispatches.begin(dispatch.id, 'call-1');
-    await store.dispatches.settle(dispatch.id, 'call-1', { status: 'failed', attempts: 1 });
+    const task = await store.taskOf(id);
+    await store.tasks.begin(task.id, 'call-1');
+    await store.tasks.settle(task.id, 'call-1', { status: 'failed', attempts: 1 });
     const again = await accept({}, intakeWith({ reuseWindowMs: hourMs }));
     assert.equal(again.coalescedWith, undefined);
   });
@@ -213,34 +213,34 @@ describe('requests for one machine', () => {
       await assert.rejects(by('many', { priority: 'low' }), TooManyJoinedError);
       assert.deepEqual(await store.dump(), before);
       const urgent = await by('other', { priority: 'critical' });
-      assert.equal((await store.dispatchOf(urgent.id)).priority, 'critical');
+      assert.equal((await store.taskOf(urgent.id)).priority, 'critical');
     });
 
     it('may join again when one of them was cancelled, be it the first or one that joined', async () => {
       const ids: string[] = [];
       for (let i = 0; i < 3; i += 1) ids.push((await by('many')).id);
-      const { dispatchId } = await store.request(ids[0] ?? '');
-      const levers = createRequestLevers({
+      const { taskId } = await store.request(ids[0] ?? '');
+      const actions = createRequestActions({
         redis: store.redis,
         keySpace,
-        tickets: store.tickets,
+        jobs: store.jobs,
         order: defaultOrderRules,
         retentionMs,
         auditKeptMs: hourMs,
       });
-      await levers.cancel(ids[2] ?? '', { name: 'many' });
+      await actions.cancel(ids[2] ?? '', { name: 'many' });
       await by('many');
       await assert.rejects(by('many'), TooManyJoinedError);
       // The second one takes the place of the first, and has joined all the same.
-      await levers.cancel(ids[0] ?? '', { name: 'many' });
+      await actions.cancel(ids[0] ?? '', { name: 'many' });
       await assert.rejects(by('many'), TooManyJoinedError);
-      await levers.cancel(ids[1] ?? '', { name: 'many' });
+      await actions.cancel(ids[1] ?? '', { name: 'many' });
       await by('many');
-      assert.equal(await redis.client.hget(keys.dispatch(dispatchId), 'by:many'), '2');
+      assert.equal(await redis.client.hget(keys.task(taskId), 'by:many'), '2');
     });
   });
 
-  it('that are more urgent lift the call all the same where no more can join it, with its ticket', async () => {
+  it('that are more urgent promote the call all the same where no more can join it, with its job', async () => {
     const narrow = intakeWith({ maxJoined: 1 });
     const first = await accept({ priority: 'low' }, narrow);
     await accept({ priority: 'low' }, narrow);
@@ -248,7 +248,7 @@ describe('requests for one machine', () => {
     assert.equal(await placeOf(first.id), 2);
     await assert.rejects(accept({ priority: 'critical' }, narrow), TooManyJoinedError);
     assert.equal(await placeOf(first.id), 1);
-    assert.equal((await store.dispatchOf(first.id)).priority, 'critical');
+    assert.equal((await store.taskOf(first.id)).priority, 'critical');
     assert.equal((await store.reader.backlog()).counts.queued, 3);
   });
 
@@ -256,9 +256,9 @@ describe('requests for one machine', () => {
     requestId: string,
     told: { investigationId: string; attached?: boolean },
   ): Promise<void> {
-    const { id } = await store.dispatchOf(requestId);
-    await store.tickets.remove(id);
-    await store.dispatches.begin(id, 'call-1');
-    await store.dispatches.settle(id, 'call-1', { status: 'started', attempts: 1, ...told });
+    const { id } = await store.taskOf(requestId);
+    await store.jobs.remove(id);
+    await store.tasks.begin(id, 'call-1');
+    await store.tasks.settle(id, 'call-1', { status: 'started', attempts: 1, ...told });
   }
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
-import { createDispatchStore, deadlineError } from './dispatch-store.ts';
+import { createTaskStore, deadlineError } from './task-store.ts';
 import { storeKeys } from './store-keys.ts';
 import { arrivedAtMs, item, keySpace, machine } from './test-support/test-store.ts';
 import { useTestStore } from './test-support/use-test-store.ts';
@@ -18,37 +18,37 @@ describe('deadlines of requests that wait', () => {
     (await store.intake.acceptOne(item(fields), arrivedAtMs)).id;
   const statusOf = async (id: string) => (await store.request(id)).document.status;
 
-  it('end the request, and its dispatch with it, without a call', async () => {
+  it('end the request, and its task with it, without a call', async () => {
     const id = await accept({ notAfter: past });
-    const { dispatchId } = await store.request(id);
-    assert.deepEqual(await store.dispatches.expireDue(), { requestIds: [id], ended: [dispatchId] });
+    const { taskId } = await store.request(id);
+    assert.deepEqual(await store.tasks.expireDue(), { requestIds: [id], ended: [taskId] });
     const { status, error, attempts } = (await store.request(id)).document;
     assert.deepEqual([status, error, attempts], ['expired', deadlineError, 0]);
-    assert.equal((await store.dispatches.find(dispatchId))?.state, 'settled');
-    assert.equal(await store.dispatches.countWaiting(), 0);
-    assert.deepEqual(await store.dispatches.begin(dispatchId, 'call-1'), {
+    assert.equal((await store.tasks.find(taskId))?.state, 'settled');
+    assert.equal(await store.tasks.countWaiting(), 0);
+    assert.deepEqual(await store.tasks.begin(taskId, 'call-1'), {
       moved: false,
       state: 'settled',
       callId: undefined,
     });
-    assert.notEqual((await store.dispatchOf(await accept())).id, dispatchId, 'its machine is free again');
+    assert.notEqual((await store.taskOf(await accept())).id, taskId, 'its machine is free again');
   });
 
   it('end nobody else who waits for the same call: the next one is the first then', async () => {
     const overdue = await accept({ notAfter: past, comment: 'too late' });
     const [patient, other] = [await accept({ comment: 'no hurry' }), await accept({ notAfter: soon })];
-    assert.deepEqual(await store.dispatches.expireDue(), { requestIds: [overdue], ended: [] });
+    assert.deepEqual(await store.tasks.expireDue(), { requestIds: [overdue], ended: [] });
     assert.deepEqual(
       [await statusOf(overdue), await statusOf(patient), await statusOf(other)],
       ['expired', 'queued', 'queued'],
     );
-    const dispatch = await store.dispatchOf(patient);
-    assert.match(dispatch.comment, /^no hurry/);
-    assert.doesNotMatch(dispatch.comment, /too late/);
+    const task = await store.taskOf(patient);
+    assert.match(task.comment, /^no hurry/);
+    assert.doesNotMatch(task.comment, /too late/);
     const joined = await store.intake.acceptOne(item(), arrivedAtMs);
     assert.equal(joined.coalescedWith, patient);
-    await store.dispatches.begin(dispatch.id, 'call-1');
-    await store.dispatches.settle(dispatch.id, 'call-1', {
+    await store.tasks.begin(task.id, 'call-1');
+    await store.tasks.settle(task.id, 'call-1', {
       status: 'started',
       investigationId: '1',
       attempts: 1,
@@ -59,33 +59,33 @@ describe('deadlines of requests that wait', () => {
   it('end those that joined later, too', async () => {
     const patient = await accept();
     const overdue = await accept({ notAfter: past });
-    assert.deepEqual(await store.dispatches.expireDue(), { requestIds: [overdue], ended: [] });
+    assert.deepEqual(await store.tasks.expireDue(), { requestIds: [overdue], ended: [] });
     assert.equal(await statusOf(patient), 'queued');
   });
 
   it('hold to the moment of the call: who is overdue then is not called for', async () => {
     const overdue = await accept({ notAfter: past });
     const patient = await accept();
-    const { id } = await store.dispatchOf(patient);
-    assert.deepEqual(await store.dispatches.begin(id, 'call-1'), { moved: true });
+    const { id } = await store.taskOf(patient);
+    assert.deepEqual(await store.tasks.begin(id, 'call-1'), { moved: true });
     assert.deepEqual([await statusOf(overdue), await statusOf(patient)], ['expired', 'dispatching']);
   });
 
   it('stop a call that everybody would be too late for', async () => {
     const id = await accept({ notAfter: past });
-    const { dispatchId } = await store.request(id);
+    const { taskId } = await store.request(id);
     const refused = { moved: false, state: 'settled', callId: undefined };
-    assert.deepEqual(await store.dispatches.begin(dispatchId, 'call-1'), refused);
+    assert.deepEqual(await store.tasks.begin(taskId, 'call-1'), refused);
     assert.equal(await statusOf(id), 'expired');
   });
 
   it('mean nothing while the call is under way, and count again when it comes back', async () => {
     const id = await accept({ notAfter: soon });
-    const { dispatchId } = await store.request(id);
-    await store.dispatches.begin(dispatchId, 'call-1');
+    const { taskId } = await store.request(id);
+    await store.tasks.begin(taskId, 'call-1');
     assert.equal(await redis.client.zcard(keys.deadlines), 0);
-    assert.deepEqual(await store.dispatches.expireDue(), { requestIds: [], ended: [] });
-    await store.dispatches.giveBack(dispatchId, 'call-1');
+    assert.deepEqual(await store.tasks.expireDue(), { requestIds: [], ended: [] });
+    await store.tasks.giveBack(taskId, 'call-1');
     assert.deepEqual(await redis.client.zrange(keys.deadlines, 0, '-1'), [id]);
   });
 
@@ -93,7 +93,7 @@ describe('deadlines of requests that wait', () => {
     const items = [item({ notAfter: past }), item({ notAfter: past, machineId: machine(2) })];
     const { batchId } = await store.intake.acceptBatch(items, arrivedAtMs);
     assert.equal((await store.reader.findBatch(batchId))?.isComplete, false);
-    await store.dispatches.expireDue();
+    await store.tasks.expireDue();
     const batch = await store.reader.findBatch(batchId);
     assert.deepEqual([batch?.isComplete, batch?.counts.expired], [true, 2]);
   });
@@ -101,43 +101,43 @@ describe('deadlines of requests that wait', () => {
   it('are kept in bounded steps', async () => {
     const items = Array.from({ length: 300 }, (_, n) => item({ machineId: machine(n), notAfter: past }));
     await store.intake.acceptBatch(items, arrivedAtMs);
-    assert.equal((await store.dispatches.expireDue()).requestIds.length, 250);
-    assert.equal((await store.dispatches.expireDue()).requestIds.length, 50);
-    assert.equal((await store.dispatches.expireDue()).requestIds.length, 0);
+    assert.equal((await store.tasks.expireDue()).requestIds.length, 250);
+    assert.equal((await store.tasks.expireDue()).requestIds.length, 50);
+    assert.equal((await store.tasks.expireDue()).requestIds.length, 0);
   });
 
   it('are kept also behind more entries that nobody waits for than one step looks at', async () => {
     const id = await accept({ notAfter: past });
     const stale = Array.from({ length: 251 }, (_, n) => [n, `gone-${n}`]).flat();
     await redis.client.zadd(keys.deadlines, ...stale);
-    await store.dispatches.expireDue();
-    await store.dispatches.expireDue();
+    await store.tasks.expireDue();
+    await store.tasks.expireDue();
     assert.equal(await statusOf(id), 'expired');
     assert.equal(await redis.client.zcard(keys.deadlines), 0);
   });
 
   it('put the news of their end where callbacks are taken from, once', async () => {
     const id = await accept({ notAfter: past, callbackUrl: 'https://soar.example/hook' });
-    await store.dispatches.expireDue();
-    await store.dispatches.expireDue();
+    await store.tasks.expireDue();
+    await store.tasks.expireDue();
     assert.deepEqual(await redis.client.lrange(keys.callbacksDue, 0, '-1'), [id]);
   });
 
   it('tell who watches which requests moved', async () => {
     const moves: unknown[] = [];
-    const watched = createDispatchStore(store.redis, keySpace, 60_000, (move) => moves.push(move));
+    const watched = createTaskStore(store.redis, keySpace, 60_000, (move) => moves.push(move));
     const [overdue, patient] = [await accept({ notAfter: past }), await accept()];
-    const { id: dispatchId } = await store.dispatchOf(patient);
-    await watched.begin(dispatchId, 'call-1');
+    const { id: taskId } = await store.taskOf(patient);
+    await watched.begin(taskId, 'call-1');
     assert.deepEqual(moves, [
       {
         requestIds: [overdue],
         from: 'queued',
         status: 'expired',
         errorCode: 'deadline_reached',
-        dispatchId,
+        taskId,
       },
-      { requestIds: [patient], from: 'queued', status: 'dispatching', dispatchId, callId: 'call-1' },
+      { requestIds: [patient], from: 'queued', status: 'dispatching', taskId, callId: 'call-1' },
     ]);
   });
 });

@@ -10,7 +10,7 @@ import { createBulkCancel } from './bulk-cancel.ts';
 import { createIdempotencyStore } from './idempotency-store.ts';
 import { defaultOrderRules } from './order.ts';
 import { createQueuePause } from './queue-pause.ts';
-import { createRequestLevers } from './request-levers.ts';
+import { createRequestActions } from './request-actions.ts';
 import { createRequestList } from './list-requests.ts';
 import { arrivedAtMs, item, keySpace, machine, openTestStore } from './test-support/test-store.ts';
 import type { TestStore } from './test-support/test-store.ts';
@@ -48,13 +48,13 @@ describe('a Redis that is full', () => {
   const fill = () => admin.config('SET', 'maxmemory', '1');
   const accept = async (number: number, fields: Parameters<typeof item>[0] = {}) => {
     const { id } = await store.intake.acceptOne(item({ machineId: machine(number), ...fields }), arrivedAtMs);
-    return { id, dispatchId: (await store.request(id)).dispatchId };
+    return { id, taskId: (await store.request(id)).taskId };
   };
   const statusOf = async (id: string) => (await store.request(id)).document.status;
-  const levers = () => {
-    const { redis, tickets } = store;
-    const options = { redis, keySpace, tickets, order: defaultOrderRules };
-    return createRequestLevers({ ...options, retentionMs, auditKeptMs: hourMs });
+  const actions = () => {
+    const { redis, jobs } = store;
+    const options = { redis, keySpace, jobs, order: defaultOrderRules };
+    return createRequestActions({ ...options, retentionMs, auditKeptMs: hourMs });
   };
 
   it('takes no new work, also while nothing waits, and says that it is in trouble', async () => {
@@ -62,50 +62,50 @@ describe('a Redis that is full', () => {
     const one = store.intake.acceptOne(item(), arrivedAtMs);
     await assert.rejects(one, isRedisTrouble);
     await assert.rejects(store.intake.acceptBatch([item()], arrivedAtMs), isRedisTrouble);
-    assert.equal(await store.dispatches.countWaiting(), 0);
+    assert.equal(await store.tasks.countWaiting(), 0);
   });
 
-  it('moves a dispatch through all that a call can come to', async () => {
-    const { id, dispatchId } = await accept(1);
+  it('moves a task through all that a call can come to', async () => {
+    const { id, taskId } = await accept(1);
     const [given, ended] = [await accept(2), await accept(3)];
     await fill();
-    const { dispatches } = store;
-    assert.deepEqual(await dispatches.begin(dispatchId, 'call-1'), { moved: true });
-    assert.deepEqual(await dispatches.reconcile(dispatchId, 'call-1', lost, 0), { moved: true });
-    const due = await dispatches.takeDue(1_000);
-    assert.equal(due.id, dispatchId);
-    assert.equal(await dispatches.lookAgain(dispatchId, 'call-1', due.nowMs), true);
-    assert.deepEqual(await dispatches.settle(dispatchId, 'call-1', started), { moved: true });
+    const { tasks } = store;
+    assert.deepEqual(await tasks.begin(taskId, 'call-1'), { moved: true });
+    assert.deepEqual(await tasks.reconcile(taskId, 'call-1', lost, 0), { moved: true });
+    const due = await tasks.takeDue(1_000);
+    assert.equal(due.id, taskId);
+    assert.equal(await tasks.rescheduleQuery(taskId, 'call-1', due.nowMs), true);
+    assert.deepEqual(await tasks.settle(taskId, 'call-1', started), { moved: true });
     assert.equal(await statusOf(id), 'started');
 
-    assert.deepEqual(await dispatches.begin(given.dispatchId, 'call-2'), { moved: true });
-    assert.deepEqual(await dispatches.giveBack(given.dispatchId, 'call-2'), { moved: true });
+    assert.deepEqual(await tasks.begin(given.taskId, 'call-2'), { moved: true });
+    assert.deepEqual(await tasks.giveBack(given.taskId, 'call-2'), { moved: true });
     const failed = { status: 'failed', error: lost.error, attempts: 0 } as const;
-    assert.deepEqual(await dispatches.endWaiting(ended.dispatchId, failed), { moved: true });
+    assert.deepEqual(await tasks.endWaiting(ended.taskId, failed), { moved: true });
     assert.deepEqual([await statusOf(given.id), await statusOf(ended.id)], ['queued', 'failed']);
   });
 
-  it('ends requests whose deadline was reached, and takes their tickets out', async () => {
-    const { id, dispatchId } = await accept(1, { notAfter: past });
+  it('ends requests whose deadline was reached, and takes their jobs out', async () => {
+    const { id, taskId } = await accept(1, { notAfter: past });
     await fill();
-    assert.deepEqual(await store.dispatches.expireDue(), { requestIds: [id], ended: [dispatchId] });
-    await store.tickets.removeAll([dispatchId]);
-    assert.equal(await store.tickets.countAll(), 0);
+    assert.deepEqual(await store.tasks.expireDue(), { requestIds: [id], ended: [taskId] });
+    await store.jobs.removeAll([taskId]);
+    assert.equal(await store.jobs.countAll(), 0);
   });
 
   it('lets one request be cancelled, and many, with who did it and why', async () => {
     const [{ id }, other] = [await accept(1), await accept(2, { source: 'soar' })];
     await fill();
-    const { redis, tickets } = store;
+    const { redis, jobs } = store;
     const audit = createAuditLog(redis, keySpace, hourMs);
-    assert.deepEqual(await levers().cancel(id, anna), { kind: 'done' });
-    const cancelling = createBulkCancel({ redis, keySpace, tickets, audit, retentionMs });
+    assert.deepEqual(await actions().cancel(id, anna), { kind: 'done' });
+    const cancelling = createBulkCancel({ redis, keySpace, jobs, audit, retentionMs });
     const { cancelled } = await cancelling.cancel({ source: 'soar' }, anna, { budgetMs: 5_000 });
     assert.equal(cancelled, 1);
     assert.deepEqual([await statusOf(id), await statusOf(other.id)], ['cancelled', 'cancelled']);
-    assert.equal(await tickets.countAll(), 0);
-    const actions = (await audit.page(10)).entries.map(({ entry }) => entry.action);
-    assert.deepEqual(actions, ['cancel-many-done', 'cancel-many', 'cancel']);
+    assert.equal(await jobs.countAll(), 0);
+    const entered = (await audit.page(10)).entries.map(({ entry }) => entry.action);
+    assert.deepEqual(entered, ['cancel-many-done', 'cancel-many', 'cancel']);
   });
 
   it('lets calls be paused and resumed', async () => {
@@ -126,13 +126,13 @@ describe('a Redis that is full', () => {
     );
   });
 
-  it('lets a request be changed and moved to the head, and its ticket with it', async () => {
-    const [ahead, { id, dispatchId }] = [await accept(1), await accept(2)];
+  it('lets a request be changed and moved to the head, and its job with it', async () => {
+    const [ahead, { id, taskId }] = [await accept(1), await accept(2)];
     await fill();
-    assert.deepEqual(await levers().change(id, { priority: 'critical' }, anna), { kind: 'done' });
-    assert.equal(await store.tickets.next(), dispatchId);
-    assert.deepEqual(await levers().moveToHead(ahead.id, anna), { kind: 'done' });
-    assert.equal(await store.tickets.next(), ahead.dispatchId);
+    assert.deepEqual(await actions().change(id, { priority: 'critical' }, anna), { kind: 'done' });
+    assert.equal(await store.jobs.next(), taskId);
+    assert.deepEqual(await actions().moveToHead(ahead.id, anna), { kind: 'done' });
+    assert.equal(await store.jobs.next(), ahead.taskId);
   });
 
   it('gives no Idempotency-Key away, and takes the answer to one that is out', async () => {
@@ -149,13 +149,13 @@ describe('a Redis that is full', () => {
     await fill();
     const ledger = createLedger(store.redis, keySpace, { limit: 2, windowMs: hourMs, callTimeoutMs: 1_000 });
     await ledger.open();
-    await ledger.liftColdStart();
-    const call = (n: number) => ({ callId: `call-${n}`, dispatchId: `dispatch-${n}`, machineId: machine(n) });
+    await ledger.endColdStart();
+    const call = (n: number) => ({ callId: `call-${n}`, taskId: `task-${n}`, machineId: machine(n) });
     for (const n of [1, 2]) assert.equal((await ledger.spend(call(n))).kind, 'granted');
     assert.ok(await ledger.recordAnswer('call-1', { outcome: 'started', facts: {} }));
     assert.equal(await ledger.giveBack('call-2'), true);
     await ledger.hold('throttled', hourMs);
-    assert.equal((await ledger.look()).hold?.reason, 'throttled');
+    assert.equal((await ledger.snapshot()).hold?.reason, 'throttled');
     assert.equal(await store.redis.hlen(ledgerKeys(keySpace).entries), 1);
   });
 });

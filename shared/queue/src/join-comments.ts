@@ -1,7 +1,7 @@
 import { inOneDirection, maxCommentLength, sentComment } from '@diq/contracts/comment.ts';
 import { clip, countCharacters } from '@diq/contracts/text.ts';
 
-/** What one of a dispatch's requesters wrote. */
+/** What one of a task's requesters wrote. */
 export interface Remark {
   comment: string;
   /** Who wrote it, by the name of the credential; `undefined` for a request that was recorded before callers were. */
@@ -25,7 +25,7 @@ const cut = '… (cut)';
  * themselves; then how many more there are. What was said already is not said again. Joined ones have at most 4,000
  * characters: what does not fit is cut, from the last, and that is said.
  *
- * @param uncounted requests of the dispatch beyond those given
+ * @param uncounted requests of the task beyond those given
  */
 export function joinComments([first, ...others]: readonly [Remark, ...Remark[]], uncounted: number): string {
   const said = new Set([first.comment]);

@@ -22,7 +22,7 @@ describe('keys in Redis', () => {
     const worker = new Worker(queueName, null, { connection, prefix: keySpace, autorun: false });
 
     await ledger.open();
-    await ledger.liftColdStart();
+    await ledger.endColdStart();
     const { accepted } = await store.intake.acceptBatch(
       [
         item({ source: 'soar' }),
@@ -36,20 +36,20 @@ describe('keys in Redis', () => {
     await createIdempotencyStore(store.redis, keySpace, { leaseMs: 1, keepMs: 60_000 })
       .attempt('key', 'soar')
       .claim('digest', arrivedAtMs);
-    const bounds = { requests: 9, dispatches: undefined };
+    const bounds = { requests: 9, tasks: undefined };
     await createQueuePause(store.redis, keySpace, 60_000).pause({ name: 'anna' }, Date.now());
     await createBacklogRoom(store.redis, keySpace).keep(1, bounds, 'new');
     const permit = await limiter.tryAcquire();
     const job = await worker.getNextJob('token', { block: false });
-    const dispatch = await store.dispatchOf(accepted[0]!.id);
-    assert.equal(job?.id, dispatch.id);
-    await store.dispatches.begin(dispatch.id, 'call-1');
-    const call = { callId: 'call-1', dispatchId: dispatch.id, machineId: dispatch.machineId };
+    const task = await store.taskOf(accepted[0]!.id);
+    assert.equal(job?.id, task.id);
+    await store.tasks.begin(task.id, 'call-1');
+    const call = { callId: 'call-1', taskId: task.id, machineId: task.machineId };
     assert.equal((await ledger.spend(call)).kind, 'granted');
     await ledger.holdGrowing('unreachable', { firstMs: 60_000, longestMs: 60_000 });
     const during = await redis.client.keys('*');
     await ledger.recordAnswer('call-1', { outcome: 'started', facts: {} });
-    await store.dispatches.settle(dispatch.id, 'call-1', { status: 'started', attempts: 1 });
+    await store.tasks.settle(task.id, 'call-1', { status: 'started', attempts: 1 });
     await job?.moveToCompleted(null, 'token', false);
     permit?.keepForOneWindow();
 
@@ -64,7 +64,7 @@ describe('keys in Redis', () => {
       ':queue:',
       ':request:',
       ':batch:',
-      ':dispatch:',
+      ':task:',
       ':machines',
       ':listed:',
       ':listed-by:source',

@@ -3,10 +3,10 @@ import * as fc from 'fast-check';
 import type { RequestStatus } from '@diq/contracts/status.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
-import { createDispatchStore } from './dispatch-store.ts';
+import { createTaskStore } from './task-store.ts';
 import { createRequestList } from './list-requests.ts';
 import { defaultOrderRules } from './order.ts';
-import { createRequestLevers } from './request-levers.ts';
+import { createRequestActions } from './request-actions.ts';
 import type { RequestFilter } from './request-walk.ts';
 import { storeKeys } from './store-keys.ts';
 import { arrivedAtMs, item, keySpace, machine, retentionMs } from './test-support/test-store.ts';
@@ -107,7 +107,7 @@ describe('list of requests', () => {
       [ids[3], ids[2]],
     );
     await submit(5);
-    await store.dispatches.begin((await store.dispatchOf(ids[1]!)).id, 'call-1');
+    await store.tasks.begin((await store.taskOf(ids[1]!)).id, 'call-1');
     const second = await list().page({}, 2, first.next);
     assert.deepEqual(
       second.requests.map(({ document }) => [document.id, document.status]),
@@ -134,10 +134,10 @@ describe('list of requests', () => {
   });
 
   it('forgets requests as they go, in every index', async () => {
-    const levers = createRequestLevers({
+    const actions = createRequestActions({
       redis: store.redis,
       keySpace,
-      tickets: store.tickets,
+      jobs: store.jobs,
       order: defaultOrderRules,
       retentionMs: 1,
       auditKeptMs: 1_000,
@@ -145,15 +145,15 @@ describe('list of requests', () => {
     const submit = async (n: number) =>
       (await store.intake.acceptOne(item({ machineId: machine(n), source: 'soar' }), arrivedAtMs)).id;
     const gone = [await submit(1), await submit(2), await submit(3)];
-    for (const id of gone) await levers.cancel(id, { name: 'anna' });
+    for (const id of gone) await actions.cancel(id, { name: 'anna' });
     await waitFor(async () => (await store.reader.findRequest(gone[2]!)) === undefined, {
       what: 'the retention to end',
     });
     assert.deepEqual(await pages({}, 10), [[]]);
     const kept = await submit(4);
-    const dispatch = await store.dispatchOf(kept);
-    await store.dispatches.begin(dispatch.id, 'call-1');
-    await createDispatchStore(store.redis, keySpace, retentionMs).settle(dispatch.id, 'call-1', {
+    const task = await store.taskOf(kept);
+    await store.tasks.begin(task.id, 'call-1');
+    await createTaskStore(store.redis, keySpace, retentionMs).settle(task.id, 'call-1', {
       status: 'started',
       attempts: 1,
     });
@@ -170,10 +170,10 @@ describe('list of requests', () => {
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
 async function play(store: SuiteStore, steps: readonly Step[]) {
-  const levers = createRequestLevers({
+  const actions = createRequestActions({
     redis: store.redis,
     keySpace,
-    tickets: store.tickets,
+    jobs: store.jobs,
     order: defaultOrderRules,
     retentionMs,
     auditKeptMs: 1_000,
@@ -194,10 +194,10 @@ async function play(store: SuiteStore, steps: readonly Step[]) {
     }
     const id = ids[one.one % Math.max(1, ids.length)];
     if (id === undefined) continue;
-    const { dispatchId } = await store.request(id);
-    if (one.do === 'begin') await store.dispatches.begin(dispatchId, 'call-1');
-    else if (one.do === 'cancel') await levers.cancel(id, { name: 'anna' });
-    else await store.dispatches.settle(dispatchId, 'call-1', { status: 'started', attempts: 1 });
+    const { taskId } = await store.request(id);
+    if (one.do === 'begin') await store.tasks.begin(taskId, 'call-1');
+    else if (one.do === 'cancel') await actions.cancel(id, { name: 'anna' });
+    else await store.tasks.settle(taskId, 'call-1', { status: 'started', attempts: 1 });
   }
   return { ids, batches };
 }

@@ -5,7 +5,7 @@ import type { Met, RequestFilter } from './request-walk.ts';
 import { storeKeys } from './store-keys.ts';
 import { parseStoredRequest } from './stored-request.ts';
 import type { StoredRequest } from './stored-request.ts';
-import { repliesOf } from './ticket-queue.ts';
+import { repliesOf } from './job-queue.ts';
 
 export interface RequestPage {
   requests: StoredRequest[];

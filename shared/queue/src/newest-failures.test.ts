@@ -18,8 +18,8 @@ describe('the newest failures', () => {
   }
 
   async function end(id: string, status: TerminalStatus): Promise<void> {
-    const { id: dispatchId } = await store.dispatchOf(id);
-    await store.dispatches.endWaiting(dispatchId, { status, attempts: 0 });
+    const { id: taskId } = await store.taskOf(id);
+    await store.tasks.endWaiting(taskId, { status, attempts: 0 });
   }
 
   it('are those that ended last, whenever they were asked for, and only what went wrong', async () => {

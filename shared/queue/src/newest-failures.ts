@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { RequestDocument } from '@diq/contracts/request-document.ts';
 import { storeKeys } from './store-keys.ts';
 import { parseStoredRequest } from './stored-request.ts';
-import { repliesOf } from './ticket-queue.ts';
+import { repliesOf } from './job-queue.ts';
 
 /** Statuses of requests that ended without an investigation and without anybody having wished so. */
 export const failureStatuses = ['failed', 'unknown', 'expired'] as const;

@@ -37,7 +37,7 @@ describe('the order in Redis', () => {
   const store = useTestStore(redis);
 
   let machines = 0;
-  /** One request for a machine of its own. @returns its dispatch */
+  /** One request for a machine of its own. @returns its task */
   async function arrive(
     fields: Parameters<typeof item>[0],
     nowMs = arrivedAtMs,
@@ -45,17 +45,17 @@ describe('the order in Redis', () => {
   ): Promise<string> {
     const asked = item({ machineId: machine(machines++), ...fields });
     const { id } = await store.intake.acceptOne(asked, nowMs, undefined, caller);
-    return (await store.request(id)).dispatchId;
+    return (await store.request(id)).taskId;
   }
 
-  /** What a worker does with the ticket that is next. */
+  /** What a worker does with the job that is next. */
   async function begin(): Promise<string | undefined> {
-    await createTurnPassing(store.redis, keySpace, store.tickets)();
-    const next = await store.tickets.next();
+    await createTurnPassing(store.redis, keySpace, store.jobs)();
+    const next = await store.jobs.next();
     if (next === undefined) return undefined;
-    await store.tickets.remove(next);
-    assert.deepEqual(await store.dispatches.begin(next, 'call'), { moved: true });
-    await store.dispatches.settle(next, 'call', { status: 'failed', attempts: 1 });
+    await store.jobs.remove(next);
+    assert.deepEqual(await store.tasks.begin(next, 'call'), { moved: true });
+    await store.tasks.settle(next, 'call', { status: 'failed', attempts: 1 });
     return next;
   }
 
@@ -78,9 +78,9 @@ describe('the order in Redis', () => {
             const source = step.source === 0 ? undefined : `source-${step.source}`;
             for (let i = 0; i < step.count; i += 1) {
               const expected = line.arrive(priority, flowOf(source, caller), nowMs);
-              const dispatchId = await arrive({ priority, source }, nowMs, caller);
-              numbers.set(expected.number, dispatchId);
-              assert.equal((await store.dispatches.find(dispatchId))?.rank, expected.rank);
+              const taskId = await arrive({ priority, source }, nowMs, caller);
+              numbers.set(expected.number, taskId);
+              assert.equal((await store.tasks.find(taskId))?.rank, expected.rank);
             }
           }
         }
@@ -95,7 +95,7 @@ describe('the order in Redis', () => {
     for (let i = 0; i < 10; i += 1) await begin();
     const few = [];
     for (let i = 0; i < 3; i += 1) few.push(await arrive({ source: 'few' }, arrivedAtMs + 2 * hourMs));
-    const places = (await store.tickets.positions(few)).map(Number);
+    const places = (await store.jobs.positions(few)).map(Number);
     assert.ok((places[0] ?? 0) <= 2 && (places[2] ?? 0) <= 8, places.join());
     assert.ok(
       (places[1] ?? 0) - (places[0] ?? 0) > 1 && (places[2] ?? 0) - (places[1] ?? 0) > 1,
@@ -103,14 +103,14 @@ describe('the order in Redis', () => {
     );
   });
 
-  it('draws a caller one turn for each interval, however many sources it names, also within one batch', async () => {
+  it('claims a caller one turn for each interval, however many sources it names, also within one batch', async () => {
     const many = Array.from({ length: 40 }, (_, i) =>
       item({ machineId: machine(machines++), ...(i < 20 ? {} : { source: `new-${i}` }) }),
     );
     const few = Array.from({ length: 10 }, () => item({ machineId: machine(machines++) }));
     await store.intake.acceptBatch(many, arrivedAtMs, undefined, 'many');
     const { accepted } = await store.intake.acceptBatch(few, arrivedAtMs, undefined, 'few');
-    const ofFew = await Promise.all(accepted.map(async (one) => (await store.request(one!.id)).dispatchId));
+    const ofFew = await Promise.all(accepted.map(async (one) => (await store.request(one!.id)).taskId));
     const begun = [];
     for (let i = 0; i < 20; i += 1) begun.push(await begin());
     assert.equal(begun.filter((id) => id !== undefined && ofFew.includes(id)).length, 10);
@@ -119,18 +119,18 @@ describe('the order in Redis', () => {
   it('gives what comes back its turn again, and takes no second one for it', async () => {
     await arrive({}, arrivedAtMs, 'one');
     await arrive({}, arrivedAtMs, 'one');
-    const [first = ''] = await store.tickets.nextOnes(1);
-    const pass = createTurnPassing(store.redis, keySpace, store.tickets);
+    const [first = ''] = await store.jobs.nextOnes(1);
+    const pass = createTurnPassing(store.redis, keySpace, store.jobs);
     await pass();
-    await store.dispatches.begin(first, 'call');
-    await store.dispatches.giveBack(first, 'call');
+    await store.tasks.begin(first, 'call');
+    await store.tasks.giveBack(first, 'call');
     const turn = await redis.client.zscore(keys.turns('medium'), 'one');
     await pass();
-    assert.equal(await store.tickets.next(), first);
+    assert.equal(await store.jobs.next(), first);
     assert.equal(await redis.client.zscore(keys.turns('medium'), 'one'), turn);
   });
 
-  it('takes the turn of the caller who has lifted a dispatch, and else of the one who asked first', async () => {
+  it('takes the turn of the caller who has promoted a task, and else of the one who asked first', async () => {
     const shared = machine(machines++);
     await arrive({ machineId: shared, priority: 'low' }, arrivedAtMs, 'patient');
     await arrive({ machineId: shared, priority: 'high' }, arrivedAtMs, 'urgent');
@@ -160,7 +160,7 @@ describe('the order in Redis', () => {
     }
     const other = item({ machineId: machine(machines++) });
     const { id } = await store.intake.acceptOne(other, arrivedAtMs, undefined, 'other');
-    assert.deepEqual(await store.tickets.positions([(await store.request(id)).dispatchId]), [2]);
+    assert.deepEqual(await store.jobs.positions([(await store.request(id)).taskId]), [2]);
   });
 
   it('is first come first served when sources need not be fair', async () => {
@@ -173,7 +173,7 @@ describe('the order in Redis', () => {
     const intake = createRequestIntake({
       redis: store.redis,
       keySpace,
-      tickets: store.tickets,
+      jobs: store.jobs,
       retentionMs,
       order,
     });
@@ -181,14 +181,14 @@ describe('the order in Redis', () => {
     await intake.acceptBatch(bulk, arrivedAtMs);
     const few = item({ machineId: machine(machines++), source: 'few' });
     const { id } = await intake.acceptOne(few, arrivedAtMs + minuteMs);
-    assert.deepEqual(await store.tickets.positions([(await store.request(id)).dispatchId]), [21]);
+    assert.deepEqual(await store.jobs.positions([(await store.request(id)).taskId]), [21]);
     assert.equal(await redis.client.exists(keys.turns('medium')), 0);
   });
 
   it('lets a critical arrival go next', async () => {
     for (const priority of priorities.slice(1)) for (let i = 0; i < 5; i += 1) await arrive({ priority });
     const urgent = await arrive({ priority: 'critical' }, arrivedAtMs + minuteMs);
-    assert.equal(await store.tickets.next(), urgent);
+    assert.equal(await store.jobs.next(), urgent);
   });
 
   it('keeps nothing of sources whose turns have passed', async () => {
@@ -209,17 +209,17 @@ describe('the order in Redis', () => {
 
     it('begins anew when the queue was empty', async () => {
       const first = await arrive({});
-      const { rank } = (await store.dispatches.find(first))!;
+      const { rank } = (await store.tasks.find(first))!;
       await begin();
       const later = await arrive({}, arrivedAtMs + 40 * yearMs);
-      assert.equal((await store.dispatches.find(later))?.rank, rank);
+      assert.equal((await store.tasks.find(later))?.rank, rank);
     });
 
     it('puts what lies beyond its ends at its ends', async () => {
       await arrive({});
       const early = await arrive({ priority: 'critical' }, arrivedAtMs - yearMs);
-      assert.equal((await store.dispatches.find(early))?.rank, 1);
-      assert.equal(await store.tickets.next(), early);
+      assert.equal((await store.tasks.find(early))?.rank, 1);
+      assert.equal(await store.jobs.next(), early);
     });
   });
 });

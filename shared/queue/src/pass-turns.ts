@@ -1,17 +1,17 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { loadScript, whenFull } from '@diq/quota/script.ts';
-import { createTicketLift } from './lift-tickets.ts';
+import { createJobRepositioning } from './reposition-jobs.ts';
 import { movingKeys, storeKeys } from './store-keys.ts';
-import type { TicketQueue } from './ticket-queue.ts';
+import type { JobQueue } from './job-queue.ts';
 
-/** Tickets looked at by one script. */
+/** Jobs looked at by one script. */
 const chunkSize = 100;
 /**
- * Tickets that step back before one draw, at most; then whoever is next is drawn. A caller has two at the same turn only
+ * Jobs that step back before one claim, at most; then whoever is next is claimed. A caller has two at the same turn only
  * where it named a further source after it had placed many.
  */
-const mostPerDraw = 2_000;
+const mostPerClaim = 2_000;
 
 const scriptFile = (name: string) => new URL(`./lua/${name}.lua`, import.meta.url);
 const script = loadScript(
@@ -21,22 +21,22 @@ const script = loadScript(
 const reply = z.array(z.union([z.string(), z.number()]));
 
 /**
- * Sees to it that the ticket that is next has the turn of its caller, so that a caller gets one turn for each interval,
- * however many sources it names. To be called before a ticket is drawn. See `lua/pass-turn.lua`.
+ * Sees to it that the job that is next has the turn of its caller, so that a caller gets one turn for each interval,
+ * however many sources it names. To be called before a job is claimed. See `lua/pass-turn.lua`.
  */
-export function createTurnPassing(redis: Redis, keySpace: string, tickets: Pick<TicketQueue, 'setRanks'>) {
-  const keys = [...movingKeys(keySpace), storeKeys(keySpace).ticketOrder];
-  const moveTickets = createTicketLift(redis, keySpace, tickets);
+export function createTurnPassing(redis: Redis, keySpace: string, jobs: Pick<JobQueue, 'setRanks'>) {
+  const keys = [...movingKeys(keySpace), storeKeys(keySpace).jobOrder];
+  const repositionJobs = createJobRepositioning(redis, keySpace, jobs);
 
   return async (): Promise<void> => {
-    for (let looked = 0; looked < mostPerDraw; looked += chunkSize) {
+    for (let looked = 0; looked < mostPerClaim; looked += chunkSize) {
       const moved = reply.parse(await script(redis, keys, [keySpace, 0, chunkSize]));
       if (moved.length === 0) return;
       const steppedBack = [];
       for (let i = 0; i < moved.length; i += 2) {
-        steppedBack.push({ dispatchId: String(moved[i]), rank: Number(moved[i + 1]) });
+        steppedBack.push({ taskId: String(moved[i]), rank: Number(moved[i + 1]) });
       }
-      await moveTickets(steppedBack);
+      await repositionJobs(steppedBack);
     }
   };
 }

@@ -3,39 +3,39 @@ export type Candidate = Ranked | { machineId: string; aside: Aside };
 
 interface Ranked {
   machineId: string;
-  /** BullMQ's priority number that its dispatch would have. */
+  /** BullMQ's priority number that its task would have. */
   rank: number;
-  /** It joins a dispatch and moves it up: such tickets follow when all are added, so behind them within a rank. */
-  lifts?: boolean;
+  /** It joins a task and moves it up: such jobs follow when all are added, so behind them within a rank. */
+  promotes?: boolean;
 }
 
 /** What keeps a request out of the order: it shares an earlier investigation, or too many wait for its machine. */
 export type Aside = { kind: 'reused'; with: string; investigationId: string } | { kind: 'full' };
 
-/** The dispatch that is open for a machine. */
-export interface OpenDispatch {
+/** The task that is open for a machine. */
+export interface OpenTask {
   id: string;
   /** Its first request. */
   first: string;
   rank: number;
-  /** 1 is next; `undefined` while it has no place in the order: drawn, being called, or its ticket is missing. */
+  /** 1 is next; `undefined` while it has no place in the order: claimed, being called, or its job is missing. */
   position: number | undefined;
 }
 
 /** What the order looks like before anything is accepted. */
 export interface OrderSnapshot {
   /** By machine. */
-  open: ReadonlyMap<string, OpenDispatch>;
-  /** By rank, for each rank among the candidates: how many tickets of this or a more urgent rank wait. */
+  open: ReadonlyMap<string, OpenTask>;
+  /** By rank, for each rank among the candidates: how many jobs of this or a more urgent rank wait. */
   ahead: ReadonlyMap<number, number>;
 }
 
-/** Where a candidate would stand; `joins` is an open dispatch, or the candidate whose dispatch it would share. */
+/** Where a candidate would stand; `joins` is an open task, or the candidate whose task it would share. */
 export type Place =
   | { kind: 'refused'; position: number | undefined }
   | (Aside & { position: undefined })
   | { kind: 'own'; position: number }
-  | { kind: 'joins'; joins: OpenDispatch | { index: number }; position: number | undefined };
+  | { kind: 'joins'; joins: OpenTask | { index: number }; position: number | undefined };
 
 /**
  * Where each candidate would stand in the order if all were accepted now, with those before it in the same POST counted.
@@ -75,24 +75,24 @@ export function placeInOrder(
 /** The order as it fills. Candidates come to it by rank, so whoever was put in stands before whoever comes now. */
 function createLine({ open, ahead }: OrderSnapshot) {
   const positions = new Map<string, number | undefined>();
-  /** Ranks of new dispatches, ascending as they come. */
+  /** Ranks of new tasks, ascending as they come. */
   const added: number[] = [];
-  /** Of dispatches that a more urgent request lifts: their new ranks, as they come, and their old ones, sorted. */
-  const liftedTo: number[] = [];
-  const liftedFrom: number[] = [];
+  /** Of tasks that a more urgent request promotes: their new ranks, as they come, and their old ones, sorted. */
+  const promotedTo: number[] = [];
+  const promotedFrom: number[] = [];
 
   function placeFor(candidate: Ranked): number | undefined {
     const { machineId, rank } = candidate;
     if (positions.has(machineId)) return positions.get(machineId);
-    const dispatch = open.get(machineId);
-    if (dispatch && !isLifted(candidate, dispatch)) {
-      if (dispatch.position === undefined) return undefined;
-      const before = (ranks: readonly number[]) => countBelow(ranks, dispatch.rank);
-      const passedIt = before(liftedTo) - countBelow(liftedFrom, dispatch.rank);
-      return dispatch.position + before(added) + Math.max(0, passedIt);
+    const task = open.get(machineId);
+    if (task && !isPromoted(candidate, task)) {
+      if (task.position === undefined) return undefined;
+      const before = (ranks: readonly number[]) => countBelow(ranks, task.rank);
+      const passedIt = before(promotedTo) - countBelow(promotedFrom, task.rank);
+      return task.position + before(added) + Math.max(0, passedIt);
     }
-    // A dispatch that was lifted from a rank that `ahead` covers is counted there already.
-    const cameFromBehind = liftedTo.length - countBelow(liftedFrom, rank + 1);
+    // A task that was promoted from a rank that `ahead` covers is counted there already.
+    const cameFromBehind = promotedTo.length - countBelow(promotedFrom, rank + 1);
     return (ahead.get(rank) ?? 0) + added.length + Math.max(0, cameFromBehind) + 1;
   }
 
@@ -102,11 +102,11 @@ function createLine({ open, ahead }: OrderSnapshot) {
       const { machineId, rank } = candidate;
       if (positions.has(machineId)) return;
       positions.set(machineId, position);
-      const dispatch = open.get(machineId);
-      if (!dispatch) added.push(rank);
-      else if (isLifted(candidate, dispatch)) {
-        liftedTo.push(rank);
-        liftedFrom.splice(countBelow(liftedFrom, dispatch.rank), 0, dispatch.rank);
+      const task = open.get(machineId);
+      if (!task) added.push(rank);
+      else if (isPromoted(candidate, task)) {
+        promotedTo.push(rank);
+        promotedFrom.splice(countBelow(promotedFrom, task.rank), 0, task.rank);
       }
     },
     positionOf: (machineId: string) => positions.get(machineId),
@@ -114,12 +114,12 @@ function createLine({ open, ahead }: OrderSnapshot) {
 }
 
 function byPlace(a: Ranked, b: Ranked): number {
-  return a.rank - b.rank || Number(a.lifts ?? false) - Number(b.lifts ?? false);
+  return a.rank - b.rank || Number(a.promotes ?? false) - Number(b.promotes ?? false);
 }
 
-/** Whether a request is more urgent than the dispatch that it joins, and so takes it along. */
-function isLifted({ rank }: Ranked, dispatch: OpenDispatch): boolean {
-  return dispatch.position !== undefined && rank < dispatch.rank;
+/** Whether a request is more urgent than the task that it joins, and so takes it along. */
+function isPromoted({ rank }: Ranked, task: OpenTask): boolean {
+  return task.position !== undefined && rank < task.rank;
 }
 
 /** How many of these ascending numbers are less than this one. */

@@ -9,7 +9,7 @@ export interface Line {
   begunMs: number | undefined;
   /** The caller's turn. */
   nextMs: number;
-  /** Source, '' for none → the tag that its next dispatch gets at the earliest; at least those behind `floorOf`. */
+  /** Source, '' for none → the tag that its next task gets at the earliest; at least those behind `floorOf`. */
   turns: Map<string, number>;
 }
 
@@ -19,7 +19,7 @@ export interface Lines {
   lines: ReadonlyMap<Priority, Line>;
 }
 
-/** A dispatch's place as far as its rank goes. */
+/** A task's place as far as its rank goes. */
 export interface Standing {
   priority: Priority;
   tagMs: number;
@@ -28,10 +28,10 @@ export interface Standing {
 
 /** Gives ranks as `lua/order.lua` would, to one request of a caller after the other, and writes nothing. */
 export interface PreviewLine {
-  /** For a request that gets a dispatch of its own. */
+  /** For a request that gets a task of its own. */
   enter(priority: Priority, source: string): Standing;
-  /** For a request that joins a dispatch: where that stands afterwards. */
-  lift(standing: Standing, priority: Priority, source: string): Standing;
+  /** For a request that joins a task: where that stands afterwards. */
+  promote(standing: Standing, priority: Priority, source: string): Standing;
 }
 
 const dayMs = 24 * 3_600_000;
@@ -94,19 +94,19 @@ export function createPreviewLine(rules: OrderRules, { epochMs, lines }: Lines, 
       countWaiting(priority, 1);
       return { priority, tagMs, rank: rankOf(priority, tagMs) };
     },
-    lift(old, priority, source) {
+    promote(old, priority, source) {
       const freshMs = nextTag(priority, source);
       const oldPlaceMs = old.tagMs - headStartMs[old.priority];
       const placeMs = Math.min(freshMs - headStartMs[priority], oldPlaceMs);
       if (placeMs < oldPlaceMs) takeTurn(priority, source, freshMs);
       const isMoreUrgent = priorities.indexOf(priority) < priorities.indexOf(old.priority);
-      const lifted = isMoreUrgent ? priority : old.priority;
-      const tagMs = placeMs + headStartMs[lifted];
+      const promoted = isMoreUrgent ? priority : old.priority;
+      const tagMs = placeMs + headStartMs[promoted];
       if (isMoreUrgent) {
         countWaiting(old.priority, -1);
-        countWaiting(lifted, 1);
+        countWaiting(promoted, 1);
       }
-      return { priority: lifted, tagMs, rank: Math.min(old.rank, rankOf(lifted, tagMs)) };
+      return { priority: promoted, tagMs, rank: Math.min(old.rank, rankOf(promoted, tagMs)) };
     },
   };
 }

@@ -20,9 +20,9 @@ describe('preview of requests that are to be accepted', () => {
   let preview: ReturnType<typeof createRequestPreview>;
 
   beforeEach(async () => {
-    const { tickets } = store;
-    intake = createRequestIntake({ redis: store.redis, keySpace, tickets, retentionMs, ...rules });
-    preview = createRequestPreview(store.redis, keySpace, tickets, rules);
+    const { jobs } = store;
+    intake = createRequestIntake({ redis: store.redis, keySpace, jobs, retentionMs, ...rules });
+    preview = createRequestPreview(store.redis, keySpace, jobs, rules);
   });
 
   async function foresee(items: readonly InvestigationItem[], nowMs: number) {
@@ -37,8 +37,8 @@ describe('preview of requests that are to be accepted', () => {
     const came = await Promise.all(
       accepted.map(async (answer) => {
         if (!answer || 'refused' in answer) return { kind: 'full', with: undefined, position: undefined };
-        const { dispatchId } = await store.request(answer.id);
-        const [position] = await store.tickets.positions([dispatchId]);
+        const { taskId } = await store.request(answer.id);
+        const [position] = await store.jobs.positions([taskId]);
         const kind =
           answer.investigationId !== undefined
             ? 'reused'
@@ -72,13 +72,13 @@ describe('preview of requests that are to be accepted', () => {
     }
   });
 
-  it('begins where the line of a class is when dispatches were begun meanwhile', async () => {
+  it('begins where the line of a class is when tasks were begun meanwhile', async () => {
     const items = (first: number, source: string) =>
       Array.from({ length: 6 }, (_, i) => item({ machineId: machine(first + i), source }));
     await intake.acceptBatch([...items(1, 'a'), ...items(11, 'b')], arrivedAtMs, undefined, 'caller');
-    for (const id of (await store.dispatches.waitingPage(0, 3)).slice(0, 3)) {
-      await store.tickets.remove(id);
-      await store.dispatches.begin(id, `call-${id}`);
+    for (const id of (await store.tasks.waitingPage(0, 3)).slice(0, 3)) {
+      await store.jobs.remove(id);
+      await store.tasks.begin(id, `call-${id}`);
     }
     const { foreseen, came } = await compare([...items(21, 'a'), ...items(31, 'c')], arrivedAtMs + hourMs);
     assert.deepEqual(foreseen, came);
@@ -86,9 +86,9 @@ describe('preview of requests that are to be accepted', () => {
 
   it('knows an investigation that was started a while ago, and that too many wait for a machine', async () => {
     const { id } = (await intake.acceptOne(item(), arrivedAtMs)) as { id: string };
-    const { dispatchId } = await store.request(id);
-    await store.dispatches.begin(dispatchId, 'call');
-    await store.dispatches.settle(dispatchId, 'call', {
+    const { taskId } = await store.request(id);
+    await store.tasks.begin(taskId, 'call');
+    await store.tasks.settle(taskId, 'call', {
       status: 'started',
       investigationId: '7',
       attempts: 1,

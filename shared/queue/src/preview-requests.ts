@@ -8,8 +8,8 @@ import type { Candidate, OrderSnapshot } from './place-in-order.ts';
 import { createPreviewLine, floorOf } from './preview-line.ts';
 import type { Standing } from './preview-line.ts';
 import { createPreviewReader } from './read-preview.ts';
-import type { KnownDispatch, RecentStart } from './read-preview.ts';
-import type { TicketQueue } from './ticket-queue.ts';
+import type { KnownTask, RecentStart } from './read-preview.ts';
+import type { JobQueue } from './job-queue.ts';
 
 export type PreviewItem = Pick<InvestigationItem, 'machineId' | 'priority' | 'source'> & {
   force?: boolean | undefined;
@@ -23,14 +23,14 @@ export interface Preview extends OrderSnapshot {
 
 export interface RequestPreview {
   read(items: readonly PreviewItem[], nowMs: number, caller?: string): Promise<Preview>;
-  /** How many tickets wait: with those that are added, no place can be behind that. */
+  /** How many jobs wait: with those that are added, no place can be behind that. */
   countWaiting(): Promise<number>;
   /** Whether a request is recorded under each of these ids. */
   areRecorded(requestIds: readonly string[]): Promise<boolean[]>;
 }
 
-/** Requests that have joined a dispatch, and those of the caller among them. */
-type Joined = Pick<KnownDispatch, 'joined' | 'joinedOfCaller'>;
+/** Requests that have joined a task, and those of the caller among them. */
+type Joined = Pick<KnownTask, 'joined' | 'joinedOfCaller'>;
 
 export type PreviewRules = Partial<
   Pick<AcceptRules, 'order' | 'reuseWindowMs' | 'maxJoined' | 'maxJoinedOfCaller'>
@@ -40,7 +40,7 @@ export type PreviewRules = Partial<
 export function createRequestPreview(
   redis: Redis,
   keySpace: string,
-  tickets: Pick<TicketQueue, 'positions' | 'countUpTo' | 'countReady'>,
+  jobs: Pick<JobQueue, 'positions' | 'countUpTo' | 'countReady'>,
   {
     order = defaultOrderRules,
     reuseWindowMs = 0,
@@ -48,10 +48,10 @@ export function createRequestPreview(
     maxJoinedOfCaller = defaultMaxJoinedOfCaller,
   }: PreviewRules = {},
 ): RequestPreview {
-  const reader = createPreviewReader(redis, keySpace, tickets);
+  const reader = createPreviewReader(redis, keySpace, jobs);
 
   return {
-    countWaiting: () => tickets.countReady(),
+    countWaiting: () => jobs.countReady(),
     areRecorded: (requestIds) => reader.areRecorded(requestIds),
     async read(items, nowMs, caller) {
       const machineIds = [...new Set(items.map(({ machineId }) => machineId))];
@@ -62,37 +62,37 @@ export function createRequestPreview(
         }),
       );
       const [known, recent, lines] = await Promise.all([
-        reader.openDispatches(machineIds, caller ?? ''),
+        reader.openTasks(machineIds, caller ?? ''),
         reuseWindowMs > 0 ? reader.recentStarts(machineIds) : new Map<string, RecentStart>(),
         reader.lines(caller ?? '', sources, (priority, line) => floorOf(order, priority, line, nowMs)),
       ]);
       const isFull = ({ joined, joinedOfCaller }: Joined) =>
         joined >= maxJoined || (caller !== undefined && joinedOfCaller >= maxJoinedOfCaller);
       const line = createPreviewLine(order, lines, nowMs);
-      const opened = new Map<string, KnownDispatch | (Standing & Joined)>(known);
+      const opened = new Map<string, KnownTask | (Standing & Joined)>(known);
 
       const candidates = items.map(({ machineId, priority, source, force }): Candidate => {
-        const dispatch = opened.get(machineId);
+        const task = opened.get(machineId);
         const start = recent.get(machineId);
-        if (!dispatch && force !== true && start && nowMs - start.startedAtMs < reuseWindowMs)
+        if (!task && force !== true && start && nowMs - start.startedAtMs < reuseWindowMs)
           return {
             machineId,
             aside: { kind: 'reused', with: start.with, investigationId: start.investigationId },
           };
-        const standing = dispatch
-          ? line.lift(dispatch, priority, source ?? '')
+        const standing = task
+          ? line.promote(task, priority, source ?? '')
           : line.enter(priority, source ?? '');
-        if (dispatch && isFull(dispatch)) {
-          // It is lifted all the same.
-          opened.set(machineId, { ...dispatch, ...standing });
+        if (task && isFull(task)) {
+          // It is promoted all the same.
+          opened.set(machineId, { ...task, ...standing });
           return { machineId, aside: { kind: 'full' } };
         }
-        const [joined, joinedOfCaller] = dispatch
-          ? [dispatch.joined + 1, dispatch.joinedOfCaller + 1]
+        const [joined, joinedOfCaller] = task
+          ? [task.joined + 1, task.joinedOfCaller + 1]
           : [0, 0];
-        opened.set(machineId, { ...dispatch, ...standing, joined, joinedOfCaller });
-        const lifts = dispatch !== undefined && standing.rank < dispatch.rank;
-        return { machineId, rank: standing.rank, ...(lifts ? { lifts } : {}) };
+        opened.set(machineId, { ...task, ...standing, joined, joinedOfCaller });
+        const promotes = task !== undefined && standing.rank < task.rank;
+        return { machineId, rank: standing.rank, ...(promotes ? { promotes } : {}) };
       });
       const ranks = [...new Set(candidates.flatMap((one) => ('rank' in one ? [one.rank] : [])))];
       const ahead = await reader.countUpTo(ranks);

@@ -31,29 +31,29 @@ describe('deleting what has ended', () => {
   async function end({ accepted }: Awaited<ReturnType<typeof accept>>): Promise<void> {
     for (const one of accepted) {
       if (!one) continue;
-      const { id } = await store.dispatchOf(one.id);
-      await store.tickets.remove(id);
-      await store.dispatches.endWaiting(id, { status: 'cancelled', attempts: 0 });
+      const { id } = await store.taskOf(one.id);
+      await store.jobs.remove(id);
+      await store.tasks.endWaiting(id, { status: 'cancelled', attempts: 0 });
     }
   }
   const leftOf = async (parts: readonly string[]) =>
     (await redis.client.keys(`${keySpace}:*`)).filter((name) => parts.some((part) => name.includes(part)));
 
-  it('leaves nothing of a batch that is complete: no request, dispatch, list or entry of an index', async () => {
+  it('leaves nothing of a batch that is complete: no request, task, list or entry of an index', async () => {
     const batch = await accept(3, 'soar');
     await end(batch);
     const done = await purge({ batchId: batch.batchId });
     assert.deepEqual(done, { requests: 3, batches: 1, remaining: false });
-    assert.deepEqual(await leftOf([':request:', ':dispatch:', ':batch:', ':listed', ':ended']), []);
+    assert.deepEqual(await leftOf([':request:', ':task:', ':batch:', ':listed', ':ended']), []);
     assert.deepEqual(await purge({ batchId: batch.batchId }), { requests: 0, batches: 0, remaining: false });
   });
 
   it('touches nothing that is open, nor a batch that has such a one', async () => {
     const batch = await accept(4, 'soar');
     const [first, second] = batch.accepted;
-    const called = (await store.dispatchOf(first!.id)).id;
-    await store.dispatches.begin(called, 'call');
-    await store.dispatches.endWaiting((await store.dispatchOf(second!.id)).id, {
+    const called = (await store.taskOf(first!.id)).id;
+    await store.tasks.begin(called, 'call');
+    await store.tasks.endWaiting((await store.taskOf(second!.id)).id, {
       status: 'cancelled',
       attempts: 0,
     });
@@ -71,7 +71,7 @@ describe('deleting what has ended', () => {
       ),
       ['dispatching', 'gone', 'queued', 'queued', 'rejected'],
     );
-    await store.dispatches.settle(called, 'call', { status: 'started', attempts: 1, investigationId: '7' });
+    await store.tasks.settle(called, 'call', { status: 'started', attempts: 1, investigationId: '7' });
     assert.equal((await store.request(first!.id)).document.investigationId, '7');
   });
 
@@ -86,24 +86,24 @@ describe('deleting what has ended', () => {
     assert.equal(requests.length, 2);
   });
 
-  it('leaves what another caller shares whole, its dispatch too, until that is deleted as well', async () => {
+  it('leaves what another caller shares whole, its task too, until that is deleted as well', async () => {
     const shared = item({ machineId: machine((machines += 1)) });
     const [first, second, third] = [
       await store.intake.acceptOne(shared, arrivedAtMs, undefined, 'first'),
       await store.intake.acceptOne({ ...shared, comment: 'second' }, arrivedAtMs, undefined, 'second'),
       await store.intake.acceptOne({ ...shared, comment: 'third' }, arrivedAtMs, undefined, 'third'),
     ];
-    const { id } = await store.dispatchOf(first.id);
-    await store.dispatches.begin(id, 'call');
-    await store.dispatches.settle(id, 'call', { status: 'started', attempts: 1, investigationId: '7' });
+    const { id } = await store.taskOf(first.id);
+    await store.tasks.begin(id, 'call');
+    await store.tasks.settle(id, 'call', { status: 'started', attempts: 1, investigationId: '7' });
     await purge({ caller: 'first' });
-    assert.match((await store.dispatches.find(id))?.comment ?? '', /^second\n--- .*third$/);
+    assert.match((await store.tasks.find(id))?.comment ?? '', /^second\n--- .*third$/);
     assert.equal((await store.request(second.id)).document.investigationId, '7');
     await purge({ caller: 'third' });
-    assert.equal((await store.dispatches.find(id))?.comment, 'second');
+    assert.equal((await store.tasks.find(id))?.comment, 'second');
     assert.equal(await store.reader.findRequest(third.id), undefined);
     await purge({ caller: 'second' });
-    assert.deepEqual(await leftOf([':dispatch:', ':request:']), []);
+    assert.deepEqual(await leftOf([':task:', ':request:']), []);
   });
 
   it('deletes what ended before a time, and nothing that ended later', async () => {

@@ -16,17 +16,17 @@ describe('queue pause', () => {
   async function openLedger() {
     const ledger = createLedger(redis.client, keySpace, { limit: 5, windowMs: hourMs, callTimeoutMs: 1_000 });
     await ledger.open();
-    await ledger.liftColdStart();
+    await ledger.endColdStart();
     return ledger;
   }
-  const call = { callId: 'call-1', dispatchId: 'dispatch-1', machineId: 'machine-1' };
+  const call = { callId: 'call-1', taskId: 'task-1', machineId: 'machine-1' };
 
   it('has the ledger refuse every call until it is ended', async () => {
     const ledger = await openLedger();
     await pause().pause(anna);
     const refused = await ledger.spend(call);
     assert.equal(refused.kind === 'held' && refused.reason, 'paused');
-    assert.deepEqual((await ledger.look()).holdsOn, ['paused']);
+    assert.deepEqual((await ledger.snapshot()).holdsOn, ['paused']);
     assert.equal(await pause().resume(anna), true);
     assert.equal((await ledger.spend(call)).kind, 'granted');
     assert.equal(await pause().resume(anna), false);
@@ -47,16 +47,16 @@ describe('queue pause', () => {
     const { sinceMs, ...found } = (await pause().find()) ?? assert.fail('it is paused');
     assert.deepEqual(found, { by: 'bert', reason: 'shorter', untilMs });
     assert.ok(Math.abs(sinceMs - Date.now()) < 60_000);
-    assert.equal((await ledger.look()).hold?.untilMs, untilMs);
+    assert.equal((await ledger.snapshot()).hold?.untilMs, untilMs);
   });
 
   it('leaves other holds alone, when it is set and when it ends', async () => {
     const ledger = await openLedger();
     await ledger.hold('throttled', hourMs);
     await pause().pause(anna);
-    assert.deepEqual((await ledger.look()).holdsOn.toSorted(), ['paused', 'throttled']);
+    assert.deepEqual((await ledger.snapshot()).holdsOn.toSorted(), ['paused', 'throttled']);
     await pause().resume(anna);
-    assert.deepEqual((await ledger.look()).holdsOn, ['throttled']);
+    assert.deepEqual((await ledger.snapshot()).holdsOn, ['throttled']);
   });
 
   it('is in the record with its end, and so is its own end', async () => {

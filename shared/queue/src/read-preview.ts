@@ -3,14 +3,14 @@ import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { priorities } from '@diq/contracts/priority.ts';
 import type { Priority } from '@diq/contracts/priority.ts';
-import type { OpenDispatch } from './place-in-order.ts';
+import type { OpenTask } from './place-in-order.ts';
 import type { Line, Lines, Standing } from './preview-line.ts';
 import { storeKeys } from './store-keys.ts';
-import { repliesOf } from './ticket-queue.ts';
-import type { TicketQueue } from './ticket-queue.ts';
+import { repliesOf } from './job-queue.ts';
+import type { JobQueue } from './job-queue.ts';
 
-/** The open dispatch of a machine with what decides on its place. */
-export interface KnownDispatch extends OpenDispatch, Standing {
+/** The open task of a machine with what decides on its place. */
+export interface KnownTask extends OpenTask, Standing {
   /** Requests that have joined it, and those of the caller among them. */
   joined: number;
   joinedOfCaller: number;
@@ -27,7 +27,7 @@ export interface RecentStart {
 /** Reads in pipelines what `accept.lua` would find. */
 export interface PreviewReader {
   /** By machine. */
-  openDispatches(machineIds: readonly string[], caller: string): Promise<Map<string, KnownDispatch>>;
+  openTasks(machineIds: readonly string[], caller: string): Promise<Map<string, KnownTask>>;
   recentStarts(machineIds: readonly string[]): Promise<Map<string, RecentStart>>;
   /** The lines of all classes for this caller, with the turns of the sources that are named. */
   lines(
@@ -45,9 +45,9 @@ const chunkSize = 500;
 /** Turns read of a caller's sources in one class. With more, the preview is as if it had no others. */
 const maxSources = 10_000;
 
-const dispatchReply = z.object({
+const taskReply = z.object({
   first: z.string(),
-  state: z.enum(['waiting', 'sending', 'reconciling']),
+  state: z.enum(['waiting', 'in_flight', 'reconciling']),
   class: z.enum(priorities),
   tag: z.coerce.number(),
   priority: z.coerce.number(),
@@ -62,19 +62,19 @@ const texts = z.array(z.string().nullable());
 export function createPreviewReader(
   redis: Redis,
   keySpace: string,
-  tickets: Pick<TicketQueue, 'positions' | 'countUpTo'>,
+  jobs: Pick<JobQueue, 'positions' | 'countUpTo'>,
 ): PreviewReader {
   const keys = storeKeys(keySpace);
 
-  async function dispatchesOf(found: readonly { machineId: string; id: string }[], caller: string) {
+  async function tasksOf(found: readonly { machineId: string; id: string }[], caller: string) {
     const pipeline = redis.pipeline();
-    for (const { id } of found) pipeline.hgetall(keys.dispatch(id));
-    for (const { id } of found) pipeline.zcard(`${keys.dispatch(id)}:joined`);
+    for (const { id } of found) pipeline.hgetall(keys.task(id));
+    for (const { id } of found) pipeline.zcard(`${keys.task(id)}:joined`);
     const replies = await repliesOf(pipeline);
-    const positions = await tickets.positions(found.map(({ id }) => id));
+    const positions = await jobs.positions(found.map(({ id }) => id));
     return found.flatMap(({ machineId, id }, i) => {
       // One that is corrupt or gone is joined by nobody.
-      const { data } = dispatchReply.safeParse(replies[i]);
+      const { data } = taskReply.safeParse(replies[i]);
       if (!data) return [];
       const { first, state, class: priority, tag, priority: rank } = data;
       const position = state === 'waiting' ? positions[i] : undefined;
@@ -102,7 +102,7 @@ export function createPreviewReader(
   }
 
   return {
-    async openDispatches(machineIds, caller) {
+    async openTasks(machineIds, caller) {
       const found = await inChunks(machineIds, async (chunk) => {
         const ids = texts.parse(await redis.hmget(keys.machines, ...chunk));
         return chunk.flatMap((machineId, i) => {
@@ -110,7 +110,7 @@ export function createPreviewReader(
           return id === null ? [] : [{ machineId, id }];
         });
       });
-      return new Map(await inChunks(found, (chunk) => dispatchesOf(chunk, caller)));
+      return new Map(await inChunks(found, (chunk) => tasksOf(chunk, caller)));
     },
     async recentStarts(machineIds) {
       const rows = await inChunks(machineIds, async (chunk) => {
@@ -128,7 +128,7 @@ export function createPreviewReader(
     },
     async lines(caller, sources, floorOf) {
       const pipeline = redis.pipeline();
-      for (const key of [keys.waiting, keys.sending, keys.reconciling]) pipeline.zcard(key);
+      for (const key of [keys.waiting, keys.inFlight, keys.reconciling]) pipeline.zcard(key);
       for (const priority of priorities) pipeline.zscore(keys.turns(priority), caller);
       const [order, counts, ...turns] = await Promise.all([
         redis.hgetall(keys.order),
@@ -160,7 +160,7 @@ export function createPreviewReader(
       }
       return { epochMs: optionalNumber(fields['epoch']), lines: new Map(lines) };
     },
-    countUpTo: (ranks) => inChunks(ranks, (chunk) => tickets.countUpTo(chunk)),
+    countUpTo: (ranks) => inChunks(ranks, (chunk) => jobs.countUpTo(chunk)),
     areRecorded: (requestIds) =>
       inChunks(requestIds, async (chunk) => {
         const pipeline = redis.pipeline();
@@ -170,7 +170,7 @@ export function createPreviewReader(
   };
 }
 
-/** The field of a dispatch that counts which of its requests the caller has joined to it, as in `lua/detach.lua`. */
+/** The field of a task that counts which of its requests the caller has joined to it, as in `lua/detach.lua`. */
 function joinedBy(caller: string): string {
   const isShort = Buffer.byteLength(caller) <= 40;
   return `by:${isShort ? caller : createHash('sha1').update(caller).digest('hex')}`;

@@ -22,19 +22,19 @@ describe('request reader', () => {
       await store.intake.acceptOne(item({ priority: 'high' }), arrivedAtMs);
       const { id } = await store.intake.acceptOne(item({ machineId: machine(2) }), arrivedAtMs);
       assert.deepEqual(await store.reader.findPlaced(id), { ...(await store.request(id)), position: 2 });
-      const { id: dispatchId } = await store.dispatchOf(id);
-      await store.dispatches.begin(dispatchId, 'call-1');
+      const { id: taskId } = await store.taskOf(id);
+      await store.tasks.begin(taskId, 'call-1');
       assert.equal(await find(id), undefined, 'it waits no more');
       assert.equal(await store.reader.findPlaced('nowhere'), undefined);
     });
 
-    it('is next when a worker has drawn its ticket, and has none while that is missing', async () => {
+    it('is next when a worker has claimed its job, and has none while that is missing', async () => {
       const { id } = await store.intake.acceptOne(item(), arrivedAtMs);
-      const { ticketOrder } = storeKeys(keySpace);
-      const { id: dispatchId } = await store.dispatchOf(id);
-      await store.redis.zrem(ticketOrder, dispatchId);
+      const { jobOrder } = storeKeys(keySpace);
+      const { id: taskId } = await store.taskOf(id);
+      await store.redis.zrem(jobOrder, taskId);
       assert.equal(await find(id), 1);
-      await store.tickets.remove(dispatchId);
+      await store.jobs.remove(taskId);
       assert.equal(await find(id), undefined);
     });
   });
@@ -54,8 +54,8 @@ describe('request reader', () => {
 
     it('come in input order, as they are now, the refused ones among them', async () => {
       const { batchId, accepted } = await store.intake.acceptBatch(entries, arrivedAtMs);
-      const first = await store.dispatchOf(accepted[0]!.id);
-      await store.dispatches.begin(first.id, 'call-1');
+      const first = await store.taskOf(accepted[0]!.id);
+      await store.tasks.begin(first.id, 'call-1');
       const found = await store.reader.batchItems(batchId, 0, 10);
       assert.deepEqual(found, [
         { index: 0, request: await store.request(accepted[0]!.id) },
@@ -94,7 +94,7 @@ describe('request reader', () => {
     it('is empty at first, with every status at zero', async () => {
       assert.deepEqual(await store.reader.backlog(), {
         counts: Object.fromEntries(requestStatuses.map((status) => [status, 0])),
-        waitingDispatches: 0,
+        waitingTasks: 0,
         lookingUp: 0,
         waitingByPriority: { critical: 0, high: 0, medium: 0, low: 0 },
         oldestSinceMs: undefined,
@@ -115,20 +115,20 @@ describe('request reader', () => {
     });
 
     it('counts requests whose answer is looked up anew after look-ups that were begun without being counted', async () => {
-      const doubt = { cause: 'lost', error: { code: 'call_timeout', message: 'why' } } as const;
+      const unresolved = { cause: 'lost', error: { code: 'call_timeout', message: 'why' } } as const;
       const accepted = await store.intake.acceptOne(item(), arrivedAtMs);
-      const { id } = await store.dispatchOf(accepted.id);
-      await store.dispatches.begin(id, 'call-1');
-      await store.dispatches.reconcile(id, 'call-1', doubt, 1_000);
+      const { id } = await store.taskOf(accepted.id);
+      await store.tasks.begin(id, 'call-1');
+      await store.tasks.reconcile(id, 'call-1', unresolved, 1_000);
       await redis.client.hdel(storeKeys(keySpace).counts, 'reconciling');
-      await store.dispatches.giveBack(id, 'call-1');
+      await store.tasks.giveBack(id, 'call-1');
       assert.equal((await store.reader.backlog()).lookingUp, 0);
-      await store.dispatches.begin(id, 'call-2');
-      await store.dispatches.reconcile(id, 'call-2', doubt, 1_000);
+      await store.tasks.begin(id, 'call-2');
+      await store.tasks.reconcile(id, 'call-2', unresolved, 1_000);
       assert.equal((await store.reader.backlog()).lookingUp, 1);
     });
 
-    it('knows since when the longest-waiting dispatch waits, whatever its priority', async () => {
+    it('knows since when the longest-waiting task waits, whatever its priority', async () => {
       await store.intake.acceptOne(
         item({ machineId: machine(2), priority: 'critical' }),
         arrivedAtMs + 5_000,
@@ -136,8 +136,8 @@ describe('request reader', () => {
       const old = await store.intake.acceptOne(item({ priority: 'low' }), arrivedAtMs);
       await store.intake.acceptOne(item(), arrivedAtMs + 9_000);
       const backlog = await store.reader.backlog();
-      assert.deepEqual([backlog.oldestSinceMs, backlog.waitingDispatches], [arrivedAtMs, 2]);
-      await store.dispatches.begin((await store.dispatchOf(old.id)).id, 'call-1');
+      assert.deepEqual([backlog.oldestSinceMs, backlog.waitingTasks], [arrivedAtMs, 2]);
+      await store.tasks.begin((await store.taskOf(old.id)).id, 'call-1');
       assert.equal((await store.reader.backlog()).oldestSinceMs, arrivedAtMs + 5_000);
     });
   });

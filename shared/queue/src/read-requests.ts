@@ -12,7 +12,7 @@ import { parseStoredCallback } from './stored-callback.ts';
 import type { StoredCallback } from './stored-callback.ts';
 import { parseStoredRequest } from './stored-request.ts';
 import type { PlacedRequest, StoredRequest } from './stored-request.ts';
-import { repliesOf } from './ticket-queue.ts';
+import { repliesOf } from './job-queue.ts';
 
 export interface StoredBatch {
   id: string;
@@ -39,11 +39,11 @@ export interface Backlog {
   counts: Record<RequestStatus, number>;
   /** Of the requests that are `dispatching`: those whose answer was lost and is being looked up in Defender. */
   lookingUp: number;
-  /** Dispatches that wait for their call: the number of calls still to make. */
-  waitingDispatches: number;
+  /** Tasks that wait for their call: the number of calls still to make. */
+  waitingTasks: number;
   /** The same by class. */
   waitingByPriority: Record<Priority, number>;
-  /** When the longest-waiting dispatch was asked for; `undefined` when none waits. */
+  /** When the longest-waiting task was asked for; `undefined` when none waits. */
   oldestSinceMs: number | undefined;
 }
 
@@ -54,7 +54,7 @@ export interface RequestReader {
   /** At most `limit` entries from `offset`; empty past the end. */
   batchItems(id: string, offset: number, limit: number): Promise<BatchItem[]>;
   backlog(): Promise<Backlog>;
-  /** Dispatches of this class that wait for their call. */
+  /** Tasks of this class that wait for their call. */
   countWaitingOf(priority: Priority): Promise<number>;
 }
 
@@ -79,7 +79,7 @@ export function createRequestReader(redis: Redis, keySpace: string): RequestRead
       return parseStoredRequest(id, await redis.hgetall(keys.request(id)));
     },
     async findPlaced(id) {
-      const found = await findPlacedScript(redis, [keys.request(id), keys.ticketOrder], [keys.tickets]);
+      const found = await findPlacedScript(redis, [keys.request(id), keys.jobOrder], [keys.jobs]);
       const [fields, place] = placedReply.parse(found);
       const stored = parseStoredRequest(id, hashOf(fields));
       return stored && { ...stored, position: place === 0 ? undefined : place };
@@ -110,7 +110,7 @@ export function createRequestReader(redis: Redis, keySpace: string): RequestRead
       return {
         counts: all,
         lookingUp: Math.min(Math.max(0, reconciling), all.dispatching),
-        waitingDispatches: z.number().parse(waiting),
+        waitingTasks: z.number().parse(waiting),
         waitingByPriority: parseByPriority(byPriority),
         oldestSinceMs: oldestSince === undefined ? undefined : Number(oldestSince),
       };

@@ -5,7 +5,7 @@ import { derivedIds, freshIds } from './request-ids.ts';
 const atMs = Date.parse('2026-01-24T12:00:00.123Z');
 const all = (ids: ReturnType<typeof derivedIds>, size: number) => [
   ids.batch,
-  ...Array.from({ length: size }, (_, index) => [ids.request(index), ids.dispatch(index)]).flat(),
+  ...Array.from({ length: size }, (_, index) => [ids.request(index), ids.task(index)]).flat(),
 ];
 
 describe('ids derived from a seed', () => {
@@ -18,9 +18,9 @@ describe('ids derived from a seed', () => {
   });
 
   it('are all different, and in the order of the items, for the largest batch', () => {
-    const { batch, request, dispatch } = derivedIds('a', atMs);
+    const { batch, request, task } = derivedIds('a', atMs);
     const indexes = Array.from({ length: 10_000 }, (_, index) => index);
-    for (const ids of [[batch, ...indexes.map(request)], indexes.map(dispatch)]) {
+    for (const ids of [[batch, ...indexes.map(request)], indexes.map(task)]) {
       assert.equal(new Set(ids).size, ids.length);
       assert.deepEqual(ids.toSorted(), ids);
     }
@@ -35,12 +35,12 @@ describe('ids derived from a seed', () => {
     }
   });
 
-  it('are short for dispatches, sort by time among those made otherwise, and are never mistaken for a number', () => {
-    const { dispatch } = derivedIds('seed', Date.now() - 1_000);
-    const fresh = Array.from({ length: 1_000 }, () => freshIds().dispatch(0));
+  it('are short for tasks, sort by time among those made otherwise, and are never mistaken for a number', () => {
+    const { task } = derivedIds('seed', Date.now() - 1_000);
+    const fresh = Array.from({ length: 1_000 }, () => freshIds().task(0));
     assert.equal(new Set(fresh).size, fresh.length);
-    for (const id of [...[0, 1, 2].map(dispatch), ...fresh]) assert.match(id, /^[A-Z][-\w]{18}$/);
-    assert.ok(fresh.every((id) => dispatch(2) < id));
+    for (const id of [...[0, 1, 2].map(task), ...fresh]) assert.match(id, /^[A-Z][-\w]{18}$/);
+    assert.ok(fresh.every((id) => task(2) < id));
     assert.deepEqual(fresh.toSorted(), fresh);
   });
 });

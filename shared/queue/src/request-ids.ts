@@ -5,8 +5,8 @@ import { uuidv7 } from 'uuidv7';
 export interface RequestIds {
   readonly batch: string;
   request(index: number): string;
-  /** For the dispatch that the item gets if it joins none: 19 characters, which sort like their UUIDs. */
-  dispatch(index: number): string;
+  /** For the task that the item gets if it joins none: 19 characters, which sort like their UUIDs. */
+  task(index: number): string;
 }
 
 /** Ids that nobody had before; made when they are first asked for, in that order, and then the same. */
@@ -20,7 +20,7 @@ export function freshIds(): RequestIds {
     },
     request,
     // One of its own is as good as that of the request which opens it, and takes as long to make.
-    dispatch: (index) => shortened(request(index)),
+    task: (index) => shortened(request(index)),
   };
 }
 
@@ -45,7 +45,7 @@ export function derivedIds(seed: string, atMs: number): RequestIds {
   return {
     batch: idAt(0),
     request: (index) => idAt(1 + 2 * index),
-    dispatch: (index) => shortened(idAt(2 + 2 * index)),
+    task: (index) => shortened(idAt(2 + 2 * index)),
   };
 }
 
@@ -53,8 +53,8 @@ export function derivedIds(seed: string, atMs: number): RequestIds {
 const alphabet = '-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz';
 
 /**
- * A UUID of version 7 without what all of them have in common. The id of a dispatch stands in Redis six times over, and
- * a ticket with a longer one no longer fits the compact form that Redis keeps hashes of short fields in. What is left out
+ * A UUID of version 7 without what all of them have in common. The id of a task stands in Redis six times over, and
+ * a job with a longer one no longer fits the compact form that Redis keeps hashes of short fields in. What is left out
  * beside the version are the last four of its random bits; the time lasts until 2109.
  */
 function shortened(uuid: string): string {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
-import { createDispatchStore } from './dispatch-store.ts';
+import { createTaskStore } from './task-store.ts';
 import { createRequestLog, maxWaiting } from './request-log.ts';
 import {
   arrivedAtMs,
@@ -43,22 +43,22 @@ describe('the log of requests', () => {
     );
     const [first, joined] = accepted.map((one) => one?.id);
     const log = createRequestLog(store.redis, keySpace, logger);
-    const dispatches = createDispatchStore(store.redis, keySpace, retentionMs, log.moved);
-    const { id: dispatchId } = await store.dispatchOf(first ?? '');
-    const doubt = { cause: 'lost', error: { code: 'call_timeout', message: 'No answer.' } } as const;
+    const tasks = createTaskStore(store.redis, keySpace, retentionMs, log.moved);
+    const { id: taskId } = await store.taskOf(first ?? '');
+    const unresolved = { cause: 'lost', error: { code: 'call_timeout', message: 'No answer.' } } as const;
 
-    await dispatches.begin(dispatchId, 'call-1');
-    await dispatches.giveBack(dispatchId, 'call-1');
-    await dispatches.begin(dispatchId, 'call-2');
-    await dispatches.reconcile(dispatchId, 'call-2', doubt, 1_000);
-    await dispatches.settle(dispatchId, 'call-2', {
+    await tasks.begin(taskId, 'call-1');
+    await tasks.giveBack(taskId, 'call-1');
+    await tasks.begin(taskId, 'call-2');
+    await tasks.reconcile(taskId, 'call-2', unresolved, 1_000);
+    await tasks.settle(taskId, 'call-2', {
       status: 'started',
       investigationId: '5146',
       attempts: 1,
     });
     await log.close();
 
-    const shared = { batchId, dispatchId, machineId: machine(1), traceId, msg: 'request moved' };
+    const shared = { batchId, taskId, machineId: machine(1), traceId, msg: 'request moved' };
     const moves = [
       { from: 'queued', to: 'dispatching', callId: 'call-1' },
       { from: 'dispatching', to: 'queued', callId: 'call-1' },

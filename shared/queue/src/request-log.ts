@@ -1,10 +1,10 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { traceContext, traceIdOf } from '@diq/contracts/trace-context.ts';
-import type { MovedRequests } from './dispatch-store.ts';
+import type { MovedRequests } from './task-store.ts';
 import { storeKeys } from './store-keys.ts';
 import { docFields, joinDoc } from './stored-doc.ts';
-import { repliesOf } from './ticket-queue.ts';
+import { repliesOf } from './job-queue.ts';
 
 /** Where the lines go: a pino logger. */
 export interface RequestLogSink {
@@ -48,7 +48,7 @@ export function createRequestLog(
 
   async function read(ids: readonly string[]): Promise<object[]> {
     const pipeline = redis.pipeline();
-    for (const id of ids) pipeline.hmget(keys.request(id), 'batch', 'dispatch', ...docFields);
+    for (const id of ids) pipeline.hmget(keys.request(id), 'batch', 'task', ...docFields);
     return (await repliesOf(pipeline)).map(describe);
   }
 
@@ -91,11 +91,11 @@ export function createRequestLog(
 
 /** Whatever stands there: a record that cannot be read must not keep the others from the log. */
 function describe(reply: unknown): object {
-  const [batchId, dispatchId, ...doc] = record.safeParse(reply).data ?? [null, null];
+  const [batchId, taskId, ...doc] = record.safeParse(reply).data ?? [null, null];
   const { machineId, correlation, trace } = readDoc(joinDoc(doc));
   return {
     ...(batchId === null ? {} : { batchId }),
-    ...(dispatchId === null ? {} : { dispatchId }),
+    ...(taskId === null ? {} : { taskId }),
     ...(machineId === undefined ? {} : { machineId }),
     ...(correlation === undefined ? {} : { correlation }),
     ...(trace === undefined ? {} : { traceId: traceIdOf(trace) }),

@@ -69,16 +69,16 @@ function walkPrefix(redis: Redis, key: string, prefix: string, behind: string): 
   };
 }
 
-/** The first request of an open dispatch is found through the dispatch; see `lua/indexes.lua`. */
+/** The first request of an open task is found through the task; see `lua/indexes.lua`. */
 function walkMachine(redis: Redis, keySpace: string, machineId: string): RequestWalk {
   const keys = storeKeys(keySpace);
   const listed = walkPrefix(redis, keys.byMachine, `${machineId}:`, `${machineId};`);
   return {
     by: 'machine',
     async more(position, count) {
-      // In this order: one that leaves the dispatch meanwhile is in the index by then.
-      const dispatchId = await redis.hget(keys.machines, machineId);
-      const first = dispatchId === null ? null : await redis.hget(keys.dispatch(dispatchId), 'first');
+      // In this order: one that leaves the task meanwhile is in the index by then.
+      const taskId = await redis.hget(keys.machines, machineId);
+      const first = taskId === null ? null : await redis.hget(keys.task(taskId), 'first');
       const ids = (await listed.more(position, count)).map(({ id }) => id);
       if (first !== null && (position === undefined || first < position)) ids.push(first);
       return newestOf(ids, count);

@@ -23,8 +23,8 @@ describe('a sample of the queue', () => {
 
   it('is every queued request, up to its size, and none that is queued no more', async () => {
     const [first = '', ...others] = await accept(1, 5, 'soar');
-    const { id } = await store.dispatchOf(first);
-    await store.dispatches.begin(id, 'call-1');
+    const { id } = await store.taskOf(first);
+    await store.tasks.begin(id, 'call-1');
     const { queued, isComplete, some } = await createQueueSampling(store.redis, keySpace, 4).sample();
     assert.deepEqual([queued, isComplete], [4, true]);
     assert.deepEqual(

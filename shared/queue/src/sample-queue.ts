@@ -4,7 +4,7 @@ import type { Priority } from '@diq/contracts/priority.ts';
 import { storeKeys } from './store-keys.ts';
 import { docFields, joinDoc } from './stored-doc.ts';
 import { askedFor } from './stored-request.ts';
-import { repliesOf } from './ticket-queue.ts';
+import { repliesOf } from './job-queue.ts';
 
 /** What a queued request says of itself, as far as it is counted by. */
 export interface QueuedRequest {
@@ -20,7 +20,7 @@ export interface QueueSample {
   queued: number;
   /** Whether `some` are all. */
   isComplete: boolean;
-  /** Drawn at random, each with the same chance. */
+  /** Claimed at random, each with the same chance. */
   some: QueuedRequest[];
   /** Those that wait for the longest. */
   oldest: QueuedRequest[];

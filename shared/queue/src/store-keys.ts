@@ -4,7 +4,7 @@ export const queueName = 'queue';
 /** Name of the BullMQ queue of callbacks. */
 export const callbackQueueName = 'callbacks';
 
-/** The keys of requests, batches and dispatches in one key space. The Lua files build the same names. */
+/** The keys of requests, batches and tasks in one key space. The Lua files build the same names. */
 export function storeKeys(keySpace: string) {
   return {
     /** Hash: status → number of requests that have it now. */
@@ -13,19 +13,19 @@ export function storeKeys(keySpace: string) {
     callerCounts: `${keySpace}:counts:callers`,
     /** Hash: caller → bytes that are stored of it; see `lua/stored-bytes.lua`. */
     stored: `${keySpace}:stored`,
-    /** Sorted set: dispatch id → time (ms) of its first request, while it waits for its call. */
+    /** Sorted set: task id → time (ms) of its first request, while it waits for its call. */
     waiting: `${keySpace}:waiting`,
-    /** Sorted set: dispatch id → time (ms) at which its call began, until the outcome is stored. */
-    sending: `${keySpace}:sending`,
-    /** Sorted set: dispatch id → time (ms) at which Defender is asked next what became of its call. */
+    /** Sorted set: task id → time (ms) at which its call began, until the outcome is stored. */
+    inFlight: `${keySpace}:in_flight`,
+    /** Sorted set: task id → time (ms) at which Defender is asked next what became of its call. */
     reconciling: `${keySpace}:reconciling`,
     /** Sorted set: request id → its own deadline (ms), while it is queued. */
     deadlines: `${keySpace}:deadlines`,
-    /** Hash: how far the line of each class is, how many dispatches of it wait, and where the ranks begin. */
+    /** Hash: how far the line of each class is, how many tasks of it wait, and where the ranks begin. */
     order: `${keySpace}:order`,
-    /** Sorted set: caller → the tag that its next dispatch of this class is drawn with at the earliest. */
+    /** Sorted set: caller → the tag that its next task of this class is claimed with at the earliest. */
     turns: (priority: string) => `${keySpace}:turns:${priority}`,
-    /** Sorted set: source of this caller → the tag that its next dispatch of this class gets at the earliest. */
+    /** Sorted set: source of this caller → the tag that its next task of this class gets at the earliest. */
     sourceTurns: (priority: string, caller: string) => `${keySpace}:turns:${priority}:${caller}`,
     /** List: ids of requests, and `batch:<id>`, whose callback is due. */
     callbacksDue: `${keySpace}:callbacks:due`,
@@ -35,7 +35,7 @@ export function storeKeys(keySpace: string) {
     listed: (status: string) => `${keySpace}:listed:${status}`,
     /** Sorted set of score 0: `<source>\0<request id>`. */
     bySource: `${keySpace}:listed-by:source`,
-    /** Sorted set of score 0: `<machine>:<request id>`, but for the first request of an open dispatch. */
+    /** Sorted set of score 0: `<machine>:<request id>`, but for the first request of an open task. */
     byMachine: `${keySpace}:listed-by:machine`,
     /** Sorted set: `<request id>:<status>:<machine>:<source>` of a request that ended → time (ms) at which it goes. */
     ended: `${keySpace}:ended`,
@@ -47,9 +47,9 @@ export function storeKeys(keySpace: string) {
     writeProbe: `${keySpace}:write-probe`,
     /** Hash: one request. */
     request: (id: string) => `${keySpace}:request:${id}`,
-    /** Hash: one dispatch. */
-    dispatch: (id: string) => `${keySpace}:dispatch:${id}`,
-    /** Hash: machine → its open dispatch, which further requests join. */
+    /** Hash: one task. */
+    task: (id: string) => `${keySpace}:task:${id}`,
+    /** Hash: machine → its open task, which further requests join. */
     machines: `${keySpace}:machines`,
     /** Set: investigations that requests for this machine were told of within the last minute. */
     machineTold: (id: string) => `${keySpace}:machine:${id}:told`,
@@ -59,9 +59,9 @@ export function storeKeys(keySpace: string) {
     batchItems: (id: string) => `${keySpace}:batch:${id}:items`,
     /** Hash: one Idempotency-Key of one caller and route; `name` is a digest of the three. */
     idempotency: (name: string) => `${keySpace}:idempotency:${name}`,
-    /** BullMQ's own: the sorted set of the tickets in the order, and what the key of a ticket begins with. */
-    ticketOrder: `${keySpace}:${queueName}:prioritized`,
-    tickets: `${keySpace}:${queueName}:`,
+    /** BullMQ's own: the sorted set of the jobs in the order, and what the key of a job begins with. */
+    jobOrder: `${keySpace}:${queueName}:prioritized`,
+    jobs: `${keySpace}:${queueName}:`,
     /** String: requests of a caller in the present minute. */
     rate: (caller: string) => `${keySpace}:rate:${caller}`,
     /** Sorted set: digest of a session's secret and its API key → time (ms) at which the session of this caller ends. */
@@ -82,6 +82,6 @@ export function storeKeys(keySpace: string) {
 /** KEYS of the scripts behind `lua/detach.lua`, in its order. */
 export function movingKeys(keySpace: string): string[] {
   const keys = storeKeys(keySpace);
-  const { counts, waiting, sending, reconciling, deadlines, order, callbacksDue } = keys;
-  return [counts, waiting, sending, reconciling, deadlines, order, callbacksDue];
+  const { counts, waiting, inFlight, reconciling, deadlines, order, callbacksDue } = keys;
+  return [counts, waiting, inFlight, reconciling, deadlines, order, callbacksDue];
 }

@@ -8,14 +8,14 @@ import { createAuditLog } from './audit-log.ts';
 import { createBacklogRoom } from './backlog-room.ts';
 import { openBatch } from './batch-record.ts';
 import { createBulkCancel } from './bulk-cancel.ts';
-import { createDispatchStore } from './dispatch-store.ts';
+import { createTaskStore } from './task-store.ts';
 import { createIdempotencyStore } from './idempotency-store.ts';
 import { defaultOrderRules } from './order.ts';
 import { createPurge } from './purge.ts';
 import type { PurgeFilter } from './purge.ts';
 import { freshIds } from './request-ids.ts';
 import type { RequestIds } from './request-ids.ts';
-import { createRequestLevers } from './request-levers.ts';
+import { createRequestActions } from './request-actions.ts';
 import { storeKeys } from './store-keys.ts';
 import { batchBytes, requestBytes, usualBytes } from './stored-bytes.ts';
 import { arrivedAtMs, item, keySpace, machine } from './test-support/test-store.ts';
@@ -68,23 +68,23 @@ describe('the bytes that are stored of a caller', () => {
 
   /** What intake and worker do, with everything kept for so long after its end. */
   function open(retentionMs = hourMs) {
-    const options = { redis: store.redis, keySpace, tickets: store.tickets, retentionMs };
+    const options = { redis: store.redis, keySpace, jobs: store.jobs, retentionMs };
     const audit = createAuditLog(store.redis, keySpace, hourMs);
-    const levers = { ...options, audit, order: defaultOrderRules, auditKeptMs: hourMs };
+    const actions = { ...options, audit, order: defaultOrderRules, auditKeptMs: hourMs };
     return {
       intake: createRequestIntake({ ...options, reuseWindowMs: hourMs, maxJoined: 3 }),
-      dispatches: createDispatchStore(store.redis, keySpace, retentionMs),
-      levers: createRequestLevers(levers),
-      cancelMany: createBulkCancel(levers),
+      tasks: createTaskStore(store.redis, keySpace, retentionMs),
+      actions: createRequestActions(actions),
+      cancelMany: createBulkCancel(actions),
       room: createBacklogRoom(store.redis, keySpace),
       idempotency: createIdempotencyStore(store.redis, keySpace, { leaseMs: 1, keepMs: retentionMs }),
-      purge: (filter: PurgeFilter) => createPurge(levers).purge(filter, anna, { budgetMs: 5_000 }),
+      purge: (filter: PurgeFilter) => createPurge(actions).purge(filter, anna, { budgetMs: 5_000 }),
     };
   }
   const counted = () => redis.client.hgetall(keys.stored);
   /** Takes back what has gone, as every POST does. */
-  const look = (caller: string, bytesOfCaller = 1) => {
-    const bounds = { requests: 10, dispatches: undefined, bytesOfCaller };
+  const snapshot = (caller: string, bytesOfCaller = 1) => {
+    const bounds = { requests: 10, tasks: undefined, bytesOfCaller };
     return createBacklogRoom(store.redis, keySpace).keep(1, bounds, freshIds().batch, caller, bytesOfCaller);
   };
 
@@ -130,9 +130,9 @@ describe('the bytes that are stored of a caller', () => {
         const attempts: ReturnType<typeof parts.idempotency.attempt>[] = [];
         const keyCallers = new Map<string, string>();
         const pick = <T>(from: readonly T[], number: number): T | undefined => from[number % from.length];
-        const dispatchOf = async (number: number) => {
+        const taskOf = async (number: number) => {
           const found = await store.reader.findRequest(pick(requests, number) ?? '');
-          return found && (await store.dispatches.find(found.dispatchId));
+          return found && (await store.tasks.find(found.taskId));
         };
         const postBatch = async ({ ids, machines, caller }: (typeof batches)[number]) => {
           const items = machines.map((n) =>
@@ -180,27 +180,27 @@ describe('the bytes that are stored of a caller', () => {
               return;
             }
             case 'cancel': {
-              await parts.levers.cancel(pick(requests, given.request) ?? '', anna);
+              await parts.actions.cancel(pick(requests, given.request) ?? '', anna);
               return;
             }
             case 'change': {
               const change = { priority: 'critical' as const, notAfter: null };
-              await parts.levers.change(pick(requests, given.request) ?? '', change, anna);
+              await parts.actions.change(pick(requests, given.request) ?? '', change, anna);
               return;
             }
             case 'end': {
-              const dispatch = await dispatchOf(given.request);
-              await parts.dispatches.endWaiting(dispatch?.id ?? '', { status: 'cancelled', attempts: 0 });
+              const task = await taskOf(given.request);
+              await parts.tasks.endWaiting(task?.id ?? '', { status: 'cancelled', attempts: 0 });
               return;
             }
             case 'call': {
-              const { id = '' } = (await dispatchOf(given.request)) ?? {};
+              const { id = '' } = (await taskOf(given.request)) ?? {};
               const outcome =
                 given.status === 'started'
                   ? { status: 'started' as const, investigationId: '7', attempts: 1 }
                   : { status: 'failed' as const, error: { code: 'x', message: 'y' }, attempts: 1 };
-              if ((await parts.dispatches.begin(id, 'call')).moved)
-                await parts.dispatches.settle(id, 'call', outcome);
+              if ((await parts.tasks.begin(id, 'call')).moved)
+                await parts.tasks.settle(id, 'call', outcome);
               return;
             }
             case 'reserveKey': {
@@ -224,7 +224,7 @@ describe('the bytes that are stored of a caller', () => {
               return;
             }
             case 'expireDue': {
-              await parts.dispatches.expireDue();
+              await parts.tasks.expireDue();
               return;
             }
             default:
@@ -251,15 +251,15 @@ describe('the bytes that are stored of a caller', () => {
   });
 
   it('are none any more once all of it was deleted', async () => {
-    const { intake, levers, purge } = open();
+    const { intake, actions, purge } = open();
     const { accepted, batchId } = await intake.acceptBatch([item(), refused], arrivedAtMs, undefined, 'soar');
-    await levers.cancel(accepted[0]!.id, anna);
+    await actions.cancel(accepted[0]!.id, anna);
     await purge({ batchId });
     assert.deepEqual(await redis.client.keys(`${keySpace}:stored`), []);
   });
 
   it('are none any more once all of it has gone by itself, and what waits stays', async () => {
-    const { intake, levers, idempotency } = open(200);
+    const { intake, actions, idempotency } = open(200);
     const { accepted } = await intake.acceptBatch(
       [item(), item({ machineId: machine(2) })],
       arrivedAtMs,
@@ -274,17 +274,17 @@ describe('the bytes that are stored of a caller', () => {
     );
     const { portal } = await counted();
     await idempotency.attempt('key', 'soar').claim('digest', arrivedAtMs);
-    for (const answer of accepted) await levers.cancel(answer!.id, anna);
+    for (const answer of accepted) await actions.cancel(answer!.id, anna);
     const isGone = async () => {
-      await look('soar');
+      await snapshot('soar');
       return !('soar' in (await counted()));
     };
     await waitFor(isGone, { what: 'nothing of it to be counted' });
     // Its own time would have been over by now as well, had it not been sealed.
     assert.deepEqual(await counted(), { portal });
     assert.equal((await store.reader.findBatch(batchId))?.counts.queued, 1);
-    await levers.cancel(waiting[0]!.id, anna);
-    await waitFor(async () => (await look('portal')) && (await redis.client.exists(keys.stored)) === 0, {
+    await actions.cancel(waiting[0]!.id, anna);
+    await waitFor(async () => (await snapshot('portal')) && (await redis.client.exists(keys.stored)) === 0, {
       what: 'nothing to be counted',
     });
     assert.deepEqual(await redis.client.keys(`${keySpace}:stored*`), []);
@@ -301,7 +301,7 @@ describe('the bytes that are stored of a caller', () => {
       await redis.client.hset(`${keys.stored}:${time}`, 'soar', bytes);
       await redis.client.zadd(`${keys.stored}:times`, time, String(time));
     }
-    await look('portal');
+    await snapshot('portal');
     assert.deepEqual(await countedToo(), { stored: { soar: '40' }, going: { [`${later} soar`]: '20' } });
   });
 
@@ -321,23 +321,23 @@ describe('the bytes that are stored of a caller', () => {
   });
 
   it('of an earlier version, which kept no caller, are not counted, and take nothing from those that are', async () => {
-    const { intake, levers, purge } = open();
+    const { intake, actions, purge } = open();
     const [old, counting] = [
       await intake.acceptBatch([item()], arrivedAtMs),
       await intake.acceptBatch([item({ machineId: machine(2) })], arrivedAtMs, undefined, 'soar'),
     ];
     const before = await counted();
-    await levers.cancel(old.accepted[0]!.id, anna);
+    await actions.cancel(old.accepted[0]!.id, anna);
     await purge({ batchId: old.batchId });
     assert.deepEqual(await counted(), before);
     await redis.client.del(keys.stored);
-    await levers.cancel(counting.accepted[0]!.id, anna);
+    await actions.cancel(counting.accepted[0]!.id, anna);
     await purge({ caller: 'soar' });
     assert.deepEqual(await counted(), {}, 'never below nothing');
   });
 
   describe('have a bound', () => {
-    const bounds = { requests: 100, dispatches: undefined, bytesOfCaller: 2 * requestBytes(item()) };
+    const bounds = { requests: 100, tasks: undefined, bytesOfCaller: 2 * requestBytes(item()) };
     const post = (n: number, caller: string) =>
       open().intake.acceptOne(
         item({ machineId: machine(n) }),
@@ -359,7 +359,7 @@ describe('the bytes that are stored of a caller', () => {
       });
       assert.deepEqual(await store.dump(), before);
       await post(3, 'portal');
-      await open().levers.cancel(id, anna);
+      await open().actions.cancel(id, anna);
       await assert.rejects(post(4, 'soar'), StorageFullError, 'what was cancelled is kept');
       await open().purge({ caller: 'soar' });
       await post(4, 'soar');

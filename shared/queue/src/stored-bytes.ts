@@ -1,6 +1,6 @@
 import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
 
-/** A request with a comment of a few lines: request, dispatch, ticket and indexes. See docs/performance.md. */
+/** A request with a comment of a few lines: request, task, job and indexes. See docs/performance.md. */
 export const usualBytes = 1_900;
 const usualTextBytes = 300;
 /** With more text it takes so much beside it; still more does not fit the short form. */

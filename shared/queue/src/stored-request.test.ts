@@ -11,7 +11,7 @@ const createdAt = '2026-01-24T12:00:00.000Z';
 const bare = {
   doc: JSON.stringify({ ...item(), at: arrivedAtMs }),
   status: 'queued',
-  dispatch: 'dispatch-1',
+  task: 'task-1',
 };
 const full = {
   ...bare,
@@ -54,7 +54,7 @@ describe('parseStoredRequest', () => {
 
   it('makes a document without the fields that the request does not have', () => {
     assert.deepEqual(parseStoredRequest('request-1', bare), {
-      dispatchId: 'dispatch-1',
+      taskId: 'task-1',
       document: { id: 'request-1', ...item(), createdAt, status: 'queued', attempts: 0 },
     });
   });

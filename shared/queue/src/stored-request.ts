@@ -13,7 +13,7 @@ import type { StoredCallback } from './stored-callback.ts';
 /** The hash of one request as the scripts write it. */
 const storedRequest = z.object({
   status: z.enum(requestStatuses),
-  dispatch: z.string(),
+  task: z.string(),
   batch: z.string().optional(),
   with: z.string().optional(),
   dispatchedAt: z.coerce.number().optional(),
@@ -45,7 +45,7 @@ export const askedFor = investigationItem.extend({
 
 export interface StoredRequest {
   document: RequestDocument;
-  dispatchId: string;
+  taskId: string;
   /** Who asked, by the name of the credential; `undefined` for one that was recorded before callers were. */
   caller?: string;
   /** Who is told of its outcome. */
@@ -54,7 +54,7 @@ export interface StoredRequest {
   trace?: TraceContext;
 }
 
-/** With its dispatch's place in the order: 1 is next, `undefined` where it has none. */
+/** With its task's place in the order: 1 is next, `undefined` where it has none. */
 export interface PlacedRequest extends StoredRequest {
   position: number | undefined;
 }
@@ -81,7 +81,7 @@ export function parseStoredRequest(id: string, hash: Record<string, string>): St
   };
   return {
     document: withoutUndefined(document),
-    dispatchId: stored.dispatch,
+    taskId: stored.task,
     ...(stored.caller === undefined ? {} : { caller: stored.caller + (stored.caller1 ?? '') }),
     ...(callback === undefined ? {} : { callback }),
     ...(trace === undefined ? {} : { trace }),

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { expectedStartAtMs, freeSlots, nextSlotAtMs } from './forecast.ts';
-import type { LedgerView } from './ledger-replies.ts';
+import type { LedgerSnapshot } from './ledger-replies.ts';
 
 const nowMs = 1_000_000;
 
-function viewOf(view: Partial<LedgerView> & { freeAtMs?: number[] }): LedgerView {
+function viewOf(view: Partial<LedgerSnapshot> & { freeAtMs?: number[] }): LedgerSnapshot {
   const { freeAtMs = [], ...rest } = view;
   const slotsInUse = freeAtMs.map((freeAt) => ({ freeAtMs: freeAt, call: undefined }));
   const limit = rest.limit ?? 2;
@@ -41,7 +41,7 @@ describe('freeSlots', () => {
 describe('free slots and starts while other applications use the same quota', () => {
   const slot = (freeAtMs: number, outcome: string) => ({
     freeAtMs,
-    call: { callId: `${freeAtMs}`, dispatchId: 'd', machineId: 'm', spentAt: nowMs, outcome },
+    call: { callId: `${freeAtMs}`, taskId: 'd', machineId: 'm', spentAt: nowMs, outcome },
   });
   const slots = [slot(nowMs + 10, 'throttled'), slot(nowMs + 20, 'started'), slot(nowMs + 30, 'started')];
 
@@ -193,7 +193,7 @@ describe('expectedStartAtMs', () => {
 });
 
 /** Millisecond by millisecond: as long as fewer permits are out than the limit, the next call takes one. */
-function simulate(view: LedgerView, count: number): number[] {
+function simulate(view: LedgerSnapshot, count: number): number[] {
   const { nowMs, quotaLimit, limitUntilMs = Infinity, windowMs, slotsInUse, hold, reserve } = view;
   const startedAt: number[] = [];
   let freeAt = slotsInUse.map((slot) => slot.freeAtMs);

@@ -1,12 +1,12 @@
-import type { LedgerView } from './ledger-replies.ts';
+import type { LedgerSnapshot } from './ledger-replies.ts';
 
 /** Permits that could be spent right now, a hold aside. */
-export function freeSlots(view: LedgerView): number {
+export function freeSlots(view: LedgerSnapshot): number {
   return Math.min(...boundsOf(view).map(({ limit, slots }) => Math.max(0, limit - slots.length)));
 }
 
 /** When the next permit is free: now, or the time at which enough of those in use have come back. */
-export function nextSlotAtMs(view: LedgerView): number {
+export function nextSlotAtMs(view: LedgerSnapshot): number {
   const openings = boundsOf(view).map(({ limit, slots }) => {
     const tooMany = slots.length - limit;
     return tooMany < 0 ? view.nowMs : (slots[tooMany]?.freeAtMs ?? view.nowMs);
@@ -18,7 +18,7 @@ export function nextSlotAtMs(view: LedgerView): number {
 export type Forecast = (position: number) => number;
 
 /** The forecast for one place; see `createForecast`. */
-export function expectedStartAtMs(view: LedgerView, position: number): number {
+export function expectedStartAtMs(view: LedgerSnapshot, position: number): number {
   return createForecast(view)(position);
 }
 
@@ -28,11 +28,11 @@ export function expectedStartAtMs(view: LedgerView, position: number): number {
  * use is taken to be the full one again when its time is over. Critical calls stand before all others and may use every
  * slot; the others leave those that are kept.
  */
-export function createForecast(view: LedgerView): Forecast {
+export function createForecast(view: LedgerSnapshot): Forecast {
   return view.reserve && view.reserve.slots > 0 ? forecastWithReserve(view, view.reserve) : forecastFor(view);
 }
 
-function forecastFor(view: LedgerView): Forecast {
+function forecastFor(view: LedgerSnapshot): Forecast {
   const forecasts = boundsOf(view).map((bound) => forecastWithin(bound, view));
   const asItIs: Forecast = (position) => Math.max(...forecasts.map((forecast) => forecast(position)));
   const { limitUntilMs } = view;
@@ -42,18 +42,18 @@ function forecastFor(view: LedgerView): Forecast {
 
 interface Bound {
   limit: number;
-  slots: LedgerView['slotsInUse'];
+  slots: LedgerSnapshot['slotsInUse'];
 }
 
 /** Every call counts against the quota; against the estimate during foreign use count those that fitted. */
-function boundsOf({ quotaLimit, limit, slotsInUse }: LedgerView): Bound[] {
+function boundsOf({ quotaLimit, limit, slotsInUse }: LedgerSnapshot): Bound[] {
   const quota = { limit: quotaLimit, slots: slotsInUse };
   if (limit >= quotaLimit) return [quota];
   return [quota, { limit, slots: slotsInUse.filter(({ call }) => call?.outcome !== 'throttled') }];
 }
 
 /** What starts before the lower limit ends starts by it; the rest by the full one, with those starts counted. */
-function forecastBeyond(view: LedgerView, before: Forecast, endsAtMs: number): Forecast {
+function forecastBeyond(view: LedgerSnapshot, before: Forecast, endsAtMs: number): Forecast {
   const startsBefore: number[] = [];
   for (let atMs = before(1); atMs < endsAtMs; atMs = before(startsBefore.length + 1)) startsBefore.push(atMs);
   const freeAtMs = startsBefore.map((atMs) => atMs + view.windowMs);
@@ -66,7 +66,7 @@ function forecastBeyond(view: LedgerView, before: Forecast, endsAtMs: number): F
   return (position) => startsBefore[position - 1] ?? after(position - startsBefore.length);
 }
 
-function forecastWithReserve(view: LedgerView, reserve: NonNullable<LedgerView['reserve']>): Forecast {
+function forecastWithReserve(view: LedgerSnapshot, reserve: NonNullable<LedgerSnapshot['reserve']>): Forecast {
   const { quotaLimit, limit, limitUntilMs, windowMs } = view;
   const { slots, criticalWaiting } = reserve;
   const first = forecastFor(view);
@@ -89,7 +89,7 @@ function forecastWithReserve(view: LedgerView, reserve: NonNullable<LedgerView['
   return (position) => (position <= last ? first(position) : rest(position - last));
 }
 
-function forecastWithin(bound: Bound, view: LedgerView): Forecast {
+function forecastWithin(bound: Bound, view: LedgerSnapshot): Forecast {
   const { windowMs } = view;
   const opensAt = slotOpenings(bound, view);
   const baseMs = Math.min(...opensAt);
@@ -119,7 +119,7 @@ function forecastWithin(bound: Bound, view: LedgerView): Forecast {
 }
 
 /** The times at which the slots open first, one per slot of the limit; none before now or the hold's end. */
-function slotOpenings({ limit, slots }: Bound, view: LedgerView): number[] {
+function slotOpenings({ limit, slots }: Bound, view: LedgerSnapshot): number[] {
   const earliest = Math.max(view.nowMs, view.hold?.untilMs ?? 0);
   const inUse = slots.slice(-limit).map((slot) => Math.max(slot.freeAtMs, earliest));
   return [...Array.from({ length: limit - inUse.length }, () => earliest), ...inUse];

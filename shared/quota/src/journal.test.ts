@@ -4,12 +4,12 @@ import type { RecordedCall } from './journal.ts';
 
 const windowMs = 1_000;
 const record = (n: number, outcome = 'started'): RecordedCall => {
-  const call = { callId: `call-${n}`, dispatchId: `dispatch-${n}`, machineId: 'm', spentAt: n, outcome };
+  const call = { callId: `call-${n}`, taskId: `task-${n}`, machineId: 'm', spentAt: n, outcome };
   return { call, json: JSON.stringify(call), countsFromMs: n };
 };
 const spent = (n: number) => ({
   callId: `call-${n}`,
-  dispatchId: `dispatch-${n}`,
+  taskId: `task-${n}`,
   machineId: 'm',
   spentAt: n,
   callTimeoutMs: 10,
@@ -57,7 +57,7 @@ describe('the journal of calls', () => {
   it('is ahead of a ledger that takes a call for one under way whose outcome it has seen', () => {
     const journal = createJournal(10);
     journal.saw(sight(5, record(1)));
-    assert.equal(journal.isAheadOf(sight(6, record(1, 'under-way'))), true);
+    assert.equal(journal.isAheadOf(sight(6, record(1, 'in_flight'))), true);
     assert.equal(journal.isAheadOf(sight(6, record(1))), false);
   });
 

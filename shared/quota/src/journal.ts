@@ -17,7 +17,7 @@ interface KnownCall extends RecordedCall {
 /** What is known of a call when its permit is spent. */
 interface SpentCall {
   callId: string;
-  dispatchId: string;
+  taskId: string;
   machineId: string;
   spentAt: number;
   callTimeoutMs: number;
@@ -54,7 +54,7 @@ export interface Journal {
   all(): readonly RecordedCall[];
 }
 
-const underWay = 'under-way';
+const inFlight = 'in_flight';
 
 /** @param most how many are kept */
 export function createJournal(most: number): Journal {
@@ -72,13 +72,13 @@ export function createJournal(most: number): Journal {
 
   return {
     spent(call) {
-      const record = { ...call, outcome: underWay };
+      const record = { ...call, outcome: inFlight };
       const countsFromMs = call.spentAt + call.callTimeoutMs;
       keep({ call: record, json: JSON.stringify(record), countsFromMs, isOwn: true });
     },
     answered(callId, answer, countsFromMs) {
       const found = known.get(callId);
-      if (found?.call.outcome !== underWay) return;
+      if (found?.call.outcome !== inFlight) return;
       const { outcome, facts, mayRepeat } = answer;
       const record = {
         ...(JSON.parse(found.json) as SpentCall),
@@ -98,7 +98,7 @@ export function createJournal(most: number): Journal {
       const inUse = new Map(sighting.inUse.map(({ call }) => [call.callId, call]));
       return [...known.values()].some((own) => {
         const seen = inUse.get(own.call.callId);
-        if (seen) return seen.outcome === underWay && own.call.outcome !== underWay;
+        if (seen) return seen.outcome === inFlight && own.call.outcome !== inFlight;
         return own.isOwn && countsWithin(own, sighting);
       });
     },

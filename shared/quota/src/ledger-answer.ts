@@ -4,10 +4,10 @@ export interface Answer {
   outcome: string;
   /** Facts worth keeping with the call: investigation id, HTTP status. Never a token. */
   facts: Record<string, string | number>;
-  /** The dispatch may be called again. Without this, the call stands for its dispatch for as long as it is remembered. */
+  /** The task may be called again. Without this, the call stands for its task for as long as it is remembered. */
   mayRepeat?: boolean;
   /** What it shows of the path that all calls go: that it is well, that it is to be tried, that this call was refused. */
-  shows?: 'good' | 'doubt' | RefusalRule;
+  shows?: 'good' | 'unresolved' | RefusalRule;
   /** In place of `facts` where a refusal turns out to be the request's own; no other call may follow then. */
   factsIfOwn?: Answer['facts'];
   /** The quota that Defender states in a 429. */

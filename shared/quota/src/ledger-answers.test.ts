@@ -17,7 +17,7 @@ describe('ledger: answers', () => {
       const recorded = await suite.ledger.findCall('call-1');
       assert.ok((recorded?.answeredAt ?? 0) > spentAtMs);
       assert.equal(answer?.freeAtMs, (recorded?.answeredAt ?? 0) + hourMs);
-      assert.equal((await suite.ledger.look()).slotsInUse[0]?.freeAtMs, answer?.freeAtMs);
+      assert.equal((await suite.ledger.snapshot()).slotsInUse[0]?.freeAtMs, answer?.freeAtMs);
     });
 
     it('never frees it later than one window after the call must have been given up', async () => {
@@ -52,7 +52,7 @@ describe('ledger: answers', () => {
       assert.deepEqual(await suite.everything(), before);
     });
 
-    it('leaves the intent of a later call for the same dispatch alone', async () => {
+    it('leaves the intent of a later call for the same task alone', async () => {
       const turnedAway = { outcome: 'throttled', facts: {}, mayRepeat: true };
       await suite.granted(call(1));
       await suite.ledger.recordAnswer('call-1', turnedAway);
@@ -68,7 +68,7 @@ describe('ledger: answers', () => {
       const before = await suite.everything();
       await suite.granted(call(1));
       assert.equal(await suite.ledger.giveBack('call-1'), true);
-      const changed = { ...settings, [ledgerKeys(keySpace).epoch]: undefined };
+      const changed = { ...settings, [ledgerKeys(keySpace).generation]: undefined };
       assert.deepEqual({ ...(await suite.everything()), ...changed }, { ...before, ...changed });
       assert.equal(usedOf(await suite.ledger.spend(call(2))), 1);
     });

@@ -91,10 +91,10 @@ async function work(
     told.push({ ...settings, notBeforeMs, notAfterMs });
   const [seconds, microseconds] = await connection.time();
   await openWithoutHold(ledger);
-  tell(Math.floor(Number(seconds) * 1_000 + Number(microseconds) / 1_000), (await ledger.look()).nowMs);
+  tell(Math.floor(Number(seconds) * 1_000 + Number(microseconds) / 1_000), (await ledger.snapshot()).nowMs);
   while (performance.now() < endsAt) {
     const callId = randomUUID();
-    const reply = await ledger.spend({ callId, dispatchId: callId, machineId: 'm' });
+    const reply = await ledger.spend({ callId, taskId: callId, machineId: 'm' });
     if (reply.kind === 'full') {
       await delay(Math.min(reply.nextSlotAtMs - reply.nowMs, endsAt - performance.now()));
     } else if (reply.kind === 'granted') {

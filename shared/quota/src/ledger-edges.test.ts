@@ -19,11 +19,11 @@ describe('ledger at the edge of a millisecond', () => {
     at = await ledgerAt(redis.client);
   });
 
-  const spend = (atMs: number, n = 1, dispatch = n) =>
-    at(atMs, 'spend', `call-${n}`, `dispatch-${dispatch}`, 'machine', 25, 3_000);
+  const spend = (atMs: number, n = 1, task = n) =>
+    at(atMs, 'spend', `call-${n}`, `task-${task}`, 'machine', 25, 3_000);
   const answer = (atMs: number, outcome = 'started', mayRepeat = 0) =>
     at(atMs, 'record-answer', 'call-1', outcome, '{}', mayRepeat, '', '{}', '');
-  const used = async (atMs: number) => ((await at(atMs, 'look', 0))[5] as unknown[]).length / 2;
+  const used = async (atMs: number) => ((await at(atMs, 'snapshot', 0))[5] as unknown[]).length / 2;
 
   it('counts an answered call until one whole window after it, and not a millisecond longer', async () => {
     await spend(t);
@@ -61,8 +61,8 @@ describe('ledger at the edge of a millisecond', () => {
   it('is held until the end of a hold, and free at its end', async () => {
     await redis.client.hset(keys.holds, 'paused', t);
     assert.deepEqual(await spend(t - 1), ['held', t, t - 1, 'paused']);
-    assert.deepEqual((await at(t - 1, 'look', 0))[4], ['paused', t]);
-    assert.deepEqual((await at(t, 'look', 0))[4], []);
+    assert.deepEqual((await at(t - 1, 'snapshot', 0))[4], ['paused', t]);
+    assert.deepEqual((await at(t, 'snapshot', 0))[4], []);
     const [kind, , , freeSince] = await spend(t);
     assert.deepEqual([kind, freeSince], ['granted', t]);
   });
@@ -84,14 +84,14 @@ describe('ledger at the edge of a millisecond', () => {
 
   it('keeps to the lower limit during foreign use until its end, and not a millisecond longer', async () => {
     await redis.client.hset(keys.estimate, 'limit', 0, 'until', t);
-    const limit = async (atMs: number) => (await at(atMs, 'look', 0))[1];
+    const limit = async (atMs: number) => (await at(atMs, 'snapshot', 0))[1];
     assert.equal(await limit(t - 1), 0);
     assert.equal(await limit(t), 1);
   });
 
   it('keeps a setting in force for the longest window and its call timeout after it was told', async () => {
     await redis.client.hset(keys.settings, `1/1000/${timeoutMs}`, t);
-    const window = async (atMs: number) => (await at(atMs, 'look', 0))[3];
+    const window = async (atMs: number) => (await at(atMs, 'snapshot', 0))[3];
     assert.equal(await window(t + 1_000 + timeoutMs - 1), 1_000);
     assert.equal(await window(t + 1_000 + timeoutMs), windowMs);
   });
@@ -100,15 +100,15 @@ describe('ledger at the edge of a millisecond', () => {
     await spend(t);
     await answer(t);
     await spend(t + 26 * windowMs - 1, 2);
-    assert.deepEqual((await redis.client.hkeys(keys.intents)).toSorted(), ['dispatch-1', 'dispatch-2']);
+    assert.deepEqual((await redis.client.hkeys(keys.intents)).toSorted(), ['task-1', 'task-2']);
     await at(t + 26 * windowMs, 'give-back', 'call-2');
     await spend(t + 26 * windowMs, 3);
-    assert.deepEqual(await redis.client.hkeys(keys.intents), ['dispatch-3']);
+    assert.deepEqual(await redis.client.hkeys(keys.intents), ['task-3']);
     assert.deepEqual(await redis.client.hkeys(keys.entries), ['call-3']);
     assert.deepEqual(await redis.client.zrange(keys.calls, 0, '-1'), ['call-3']);
   });
 
-  it('lets a call that is over stand for its dispatch until it is dropped, unless another may follow', async () => {
+  it('lets a call that is over stand for its task until it is dropped, unless another may follow', async () => {
     await spend(t);
     await answer(t);
     assert.equal((await spend(t + 25 * windowMs, 2, 1))[0], 'spent');
@@ -124,13 +124,13 @@ describe('ledger at the edge of a millisecond', () => {
 
   it('misses a call of the caller’s own for as long as it counts, and not a millisecond longer', async () => {
     const missing = ['lost-call', t];
-    const ask = (atMs: number) => at(atMs, 'spend', 'call-1', 'dispatch-1', 'machine', 25, 3_000, ...missing);
+    const ask = (atMs: number) => at(atMs, 'spend', 'call-1', 'task-1', 'machine', 25, 3_000, ...missing);
     assert.deepEqual(await ask(t + windowMs - 1), ['lost', t + windowMs - 1]);
     assert.equal((await ask(t + windowMs))[0], 'granted');
   });
 
   it('takes no call for doubtful that was spent after the least time of a handover', async () => {
-    await redis.client.hset(keys.epoch, 'handoverAt', t);
+    await redis.client.hset(keys.generation, 'handoverAt', t);
     await spend(t + 3_000);
     assert.equal((await spend(t + 3_000, 2, 1))[3], 1);
     await at(t + 3_000, 'give-back', 'call-1');

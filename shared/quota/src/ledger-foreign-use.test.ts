@@ -8,7 +8,7 @@ const throttled = { outcome: 'throttled', facts: {} };
 describe('ledger: use of the quota by somebody else', () => {
   const suite = useLedger(useEmbeddedRedis());
   const limits = async () => {
-    const view = await suite.ledger.look();
+    const view = await suite.ledger.snapshot();
     return [view.limit, view.quotaLimit, freeSlots(view)];
   };
   beforeEach(() => suite.use({ limit: 5 }));
@@ -28,10 +28,10 @@ describe('ledger: use of the quota by somebody else', () => {
   });
 
   it('says until when the limit is lower, and nothing while it is not', async () => {
-    assert.equal((await suite.ledger.look()).limitUntilMs, undefined);
+    assert.equal((await suite.ledger.snapshot()).limitUntilMs, undefined);
     await suite.granted(call(1));
     const answer = await suite.ledger.recordAnswer('call-1', throttled);
-    const { limitUntilMs } = await suite.ledger.look();
+    const { limitUntilMs } = await suite.ledger.snapshot();
     assert.equal(limitUntilMs, answer?.freeAtMs);
   });
 
@@ -68,10 +68,10 @@ describe('ledger: use of the quota by somebody else', () => {
     const seen: unknown[] = [];
     for (const n of [4, 3, 2, 1]) {
       await suite.ledger.recordAnswer(`call-${n}`, throttled);
-      seen.push((await suite.ledger.look()).limit);
+      seen.push((await suite.ledger.snapshot()).limit);
     }
     await suite.ledger.recordAnswer('call-5', started);
-    assert.deepEqual([...seen, (await suite.ledger.look()).limit], [4, 3, 2, 1, 1]);
+    assert.deepEqual([...seen, (await suite.ledger.snapshot()).limit], [4, 3, 2, 1, 1]);
   });
 
   it('is forgotten after one window: the full limit is tried again', async () => {

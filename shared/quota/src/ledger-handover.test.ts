@@ -14,8 +14,8 @@ describe('ledger after a failover to an older state of itself', () => {
   const worker = (handover = quick) => suite.withSettings({ handover });
   const forgetThoseBefore = () => suite.redis.del(keys.workers);
   const restoredBy = async (ledger: Ledger) => (await ledger.open()).restored.map(({ callId }) => callId);
-  const idsInUse = async () => (await suite.unopened().look()).slotsInUse.map((slot) => slot.call?.callId);
-  const holdsOn = async () => (await suite.unopened().look()).holdsOn;
+  const idsInUse = async () => (await suite.unopened().snapshot()).slotsInUse.map((slot) => slot.call?.callId);
+  const holdsOn = async () => (await suite.unopened().snapshot()).holdsOn;
 
   beforeEach('begin without workers', forgetThoseBefore);
 
@@ -36,7 +36,7 @@ describe('ledger after a failover to an older state of itself', () => {
     await losing(() => granted(one, call(1)));
     for (const ledger of [other, one]) {
       assert.equal((await ledger.spend(call(2))).kind, 'lost');
-      assert.equal((await ledger.look()).isLost, true);
+      assert.equal((await ledger.snapshot()).isLost, true);
     }
   });
 
@@ -79,7 +79,7 @@ describe('ledger after a failover to an older state of itself', () => {
 
   it('does not wait for a worker that was dead before', async () => {
     const only = await worker();
-    const { nowMs } = await only.look();
+    const { nowMs } = await only.snapshot();
     await suite.redis.hset(keys.workers, 'dead', `${nowMs - 20_000}/x`);
     await losing(() => granted(only, call(1)));
     const opened = await only.open();
@@ -90,12 +90,12 @@ describe('ledger after a failover to an older state of itself', () => {
   it('waits for a worker that lives by the signs of life that it gives', async () => {
     const [one] = [await worker(), await worker()];
     const [, sign = ''] = await suite.redis.hvals(keys.workers);
-    const { nowMs } = await one.look();
+    const { nowMs } = await one.snapshot();
     for (const id of await suite.redis.hkeys(keys.workers)) {
       await suite.redis.hset(keys.workers, id, `${nowMs - 60_000}/${sign.split('/')[1]}`);
     }
     const newcomer = await worker();
-    await newcomer.look();
+    await newcomer.snapshot();
     const given = await suite.redis.hvals(keys.workers);
     assert.equal(given.filter((text) => Number(text.split('/')[0]) >= nowMs).length, 1);
   });
@@ -104,13 +104,13 @@ describe('ledger after a failover to an older state of itself', () => {
     const [one, other] = [await worker(), await worker()];
     await losing(async () => {
       await granted(one, call(1));
-      await other.look();
+      await other.snapshot();
       await one.giveBack('call-1');
-      await other.look();
+      await other.snapshot();
     }, false);
     assert.equal((await other.spend(call(2))).kind, 'lost');
     await other.open();
-    assert.equal((await other.look()).isLost, false);
+    assert.equal((await other.snapshot()).isLost, false);
     assert.deepEqual(await holdsOn(), ['failover']);
   });
 
@@ -119,7 +119,7 @@ describe('ledger after a failover to an older state of itself', () => {
     await losing(async () => {
       await granted(dead, call(1));
       await dead.recordAnswer('call-1', started);
-      await other.look();
+      await other.snapshot();
     });
     assert.deepEqual(await restoredBy(other), ['call-1']);
     const found = await other.findCall('call-1');
@@ -131,9 +131,9 @@ describe('ledger after a failover to an older state of itself', () => {
     const [one, other] = [await worker(), await worker()];
     await losing(async () => {
       await granted(one, call(1));
-      await other.look();
+      await other.snapshot();
       await one.giveBack('call-1');
-      assert.equal((await other.look()).isLost, false);
+      assert.equal((await other.snapshot()).isLost, false);
     });
     assert.deepEqual(await restoredBy(other), []);
     assert.deepEqual(await idsInUse(), []);
@@ -143,9 +143,9 @@ describe('ledger after a failover to an older state of itself', () => {
     const only = await worker();
     await granted(only, call(1));
     await losing(() => only.recordAnswer('call-1', started), false);
-    assert.equal((await only.look()).isLost, true);
+    assert.equal((await only.snapshot()).isLost, true);
     assert.deepEqual(await restoredBy(only), ['call-1']);
-    const [slot] = (await only.look()).slotsInUse;
+    const [slot] = (await only.snapshot()).slotsInUse;
     assert.equal(slot?.call?.outcome, 'started');
     assert.equal(slot.freeAtMs, (slot.call.answeredAt ?? 0) + usual.windowMs, 'and counts from its answer');
   });
@@ -161,7 +161,7 @@ describe('ledger after a failover to an older state of itself', () => {
     assert.deepEqual(await restoredBy(only), ['call-1']);
   });
 
-  it('lets the later call stand for its dispatch, whoever hands over last', async () => {
+  it('lets the later call stand for its task, whoever hands over last', async () => {
     for (const order of [
       [0, 1],
       [1, 0],
@@ -187,9 +187,9 @@ describe('ledger after a failover to an older state of itself', () => {
       await only.hold('throttled', 60_000);
       await suite.redis.hset(keys.holds, 'paused', 8_000_000_000_000_000);
       await suite.redis.hset(keys.holds, 'failing', Date.now() + 60_000);
-      await only.look();
+      await only.snapshot();
       await suite.redis.hdel(keys.holds, 'failing');
-      await only.look();
+      await only.snapshot();
     });
     await only.open();
     assert.deepEqual((await holdsOn()).toSorted(), ['failover', 'paused', 'throttled']);
@@ -229,7 +229,7 @@ describe('ledger after a failover to an older state of itself', () => {
       const { handoverUntilMs } = await waitUntilOpen(ledger);
       await suite.untilPast((handoverUntilMs ?? 0) + 1);
       await granted(ledger, call(1));
-      assert.equal((await ledger.look()).isLost, false);
+      assert.equal((await ledger.snapshot()).isLost, false);
       connection.disconnect();
     } finally {
       await suite.redis.acl('DELUSER', 'narrow');
@@ -241,11 +241,11 @@ describe('ledger after a failover to an older state of itself', () => {
     await suite.granted(call(1));
     const answered = await suite.ledger.recordAnswer('call-1', started);
     await suite.untilPast((answered?.freeAtMs ?? 0) + 40);
-    await suite.ledger.look();
+    await suite.ledger.snapshot();
     await suite.withSettings({ windowMs: 2_000, callTimeoutMs: 1 });
     await suite.redis.zrem(keys.calls, 'call-1');
     await suite.redis.hdel(keys.entries, 'call-1');
-    assert.equal((await suite.ledger.look()).isLost, true);
+    assert.equal((await suite.ledger.snapshot()).isLost, true);
     await suite.ledger.open();
     assert.deepEqual(await idsInUse(), ['call-1']);
   });

@@ -15,13 +15,13 @@ describe('ledger: history', () => {
     await suite.granted(call(1));
     await suite.granted(call(2));
     await suite.ledger.recordAnswer('call-1', started);
-    const { nowMs } = await suite.ledger.look();
+    const { nowMs } = await suite.ledger.snapshot();
     await redis.client.zadd(keys.calls, nowMs - 5 * hourMs, 'call-1');
     const found = await createLedgerHistory(redis.client, keySpace).since(nowMs - 24 * hourMs, 10);
     assert.deepEqual(
       found.map(({ callId, outcome }) => [callId, outcome]),
       [
-        ['call-2', 'under-way'],
+        ['call-2', 'in_flight'],
         ['call-1', 'started'],
       ],
     );

@@ -26,7 +26,7 @@ describe('ledger: holds', () => {
     await suite.ledger.hold('unreachable', 2_000);
     const refused = await suite.ledger.spend(call(1));
     assert.ok(refused.kind === 'held' && refused.untilMs === last.untilMs && refused.reason === 'paused');
-    const view = await suite.ledger.look();
+    const view = await suite.ledger.snapshot();
     assert.deepEqual(view.hold, { reason: 'paused', untilMs: last.untilMs });
     assert.deepEqual(view.holdsOn.toSorted(), ['paused', 'throttled', 'unreachable']);
   });

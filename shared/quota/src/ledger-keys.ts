@@ -4,7 +4,7 @@ export function ledgerKeys(keySpace: string) {
     calls: `${keySpace}:ledger:calls`,
     entries: `${keySpace}:ledger:entries`,
     intents: `${keySpace}:ledger:intents`,
-    epoch: `${keySpace}:ledger:epoch`,
+    generation: `${keySpace}:ledger:generation`,
     settings: `${keySpace}:ledger:settings`,
     estimate: `${keySpace}:ledger:estimate`,
     workers: `${keySpace}:ledger:workers`,
@@ -19,7 +19,7 @@ export function ledgerKeys(keySpace: string) {
 /** KEYS of the scripts behind lua/ledger.lua, in its order. */
 export function ledgerScriptKeys(keySpace: string): string[] {
   const keys = ledgerKeys(keySpace);
-  const { calls, entries, intents, holds, epoch, settings, estimate, workers } = keys;
+  const { calls, entries, intents, holds, generation, settings, estimate, workers } = keys;
   const { holdStreaks, answers, aside } = keys;
-  return [calls, entries, intents, holds, epoch, settings, estimate, workers, holdStreaks, answers, aside];
+  return [calls, entries, intents, holds, generation, settings, estimate, workers, holdStreaks, answers, aside];
 }

@@ -76,7 +76,7 @@ async function work(
   await ledger.open();
   while (performance.now() < endsAt) {
     const callId = randomUUID();
-    const reply = await ledger.spend({ callId, dispatchId: callId, machineId: 'm' });
+    const reply = await ledger.spend({ callId, taskId: callId, machineId: 'm' });
     if (reply.kind === 'lost') {
       await ledger.open();
     } else if (reply.kind === 'granted') {
@@ -108,15 +108,15 @@ describe('ledger in a Redis that restarts or fails over', () => {
     assert.equal((await ledger.spend(call(1))).kind, 'granted');
     await server.kill();
     await server.restart();
-    assert.equal((await untilAnswered(() => ledger.look())).isLost, true);
+    assert.equal((await untilAnswered(() => ledger.snapshot())).isLost, true);
     const { coldStart, restored } = await ledger.open();
     assert.deepEqual([coldStart, restored], [undefined, []]);
-    const view = await ledger.look();
+    const view = await ledger.snapshot();
     assert.deepEqual([view.isLost, view.slotsInUse.length], [false, 1]);
     await untilNotHeld(ledger);
     const newcomer = createLedger(connection, keySpace, quick);
     assert.deepEqual((await newcomer.open()).coldStart, undefined);
-    assert.equal((await newcomer.look()).hold, undefined);
+    assert.equal((await newcomer.snapshot()).hold, undefined);
   });
 
   it('is lost after a restart without one, and held', async () => {
@@ -128,7 +128,7 @@ describe('ledger in a Redis that restarts or fails over', () => {
     await server.restart();
     assert.equal((await untilAnswered(() => ledger.spend(call(2)))).kind, 'lost');
     await ledger.open();
-    const view = await ledger.look();
+    const view = await ledger.snapshot();
     assert.deepEqual([view.hold?.reason, view.slotsInUse[0]?.call?.callId], ['cold_start', 'call-1']);
   });
 
@@ -157,7 +157,7 @@ describe('ledger in a Redis that restarts or fails over', () => {
     );
     await untilNotHeld(ledger);
     assert.equal((await ledger.spend(call(3))).kind, 'full');
-    const { slotsInUse } = await ledger.look();
+    const { slotsInUse } = await ledger.snapshot();
     assert.deepEqual(
       slotsInUse.map((slot) => slot.call?.callId),
       ['call-1', 'call-2'],
@@ -168,7 +168,7 @@ describe('ledger in a Redis that restarts or fails over', () => {
 const quick = { ...usual, handover: { atLeastMs: 100, atMostMs: 500 } };
 
 function untilNotHeld(ledger: Ledger) {
-  return waitFor(async () => (await ledger.look()).hold === undefined, { what: 'the hold to end' });
+  return waitFor(async () => (await ledger.snapshot()).hold === undefined, { what: 'the hold to end' });
 }
 
 function untilAnswered<T>(ask: () => Promise<T>) {

@@ -11,7 +11,7 @@ const holdMs = usual.windowMs + usual.callTimeoutMs;
 describe('ledger: memory', () => {
   const suite = useLedger(useEmbeddedRedis());
   const flush = () => suite.redis.flushall();
-  const idsInUse = async () => (await suite.ledger.look()).slotsInUse.map((slot) => slot.call?.callId);
+  const idsInUse = async () => (await suite.ledger.snapshot()).slotsInUse.map((slot) => slot.call?.callId);
   const startAt = (n: number, startedAtMs: number): KnownStart => ({
     callId: `investigation-${n}`,
     machineId: `machine-${n}`,
@@ -45,7 +45,7 @@ describe('ledger: memory', () => {
       const refused = await ledger.spend(call(1));
       assert.ok(refused.kind === 'held' && refused.reason === 'cold_start' && refused.untilMs === untilMs);
     }
-    assert.deepEqual((await one.look()).hold, { reason: 'cold_start', untilMs });
+    assert.deepEqual((await one.snapshot()).hold, { reason: 'cold_start', untilMs });
   });
 
   describe('that was emptied while calls were made', () => {
@@ -55,7 +55,7 @@ describe('ledger: memory', () => {
       await flush();
       for (const ledger of [suite.ledger, other]) {
         assert.equal((await ledger.spend(call(2))).kind, 'lost');
-        assert.equal((await ledger.look()).isLost, true);
+        assert.equal((await ledger.snapshot()).isLost, true);
       }
       assert.deepEqual(await suite.everything(), {});
     });
@@ -81,12 +81,12 @@ describe('ledger: memory', () => {
       await suite.granted(call(1));
       await suite.ledger.recordAnswer('call-1', started);
       assert.equal((await other.spend(call(2))).kind, 'granted');
-      const { slotsInUse } = await suite.unopened().look();
+      const { slotsInUse } = await suite.unopened().snapshot();
       await flush();
       await suite.ledger.open();
       assert.deepEqual(await idsInUse(), ['call-1']);
       assert.equal((await other.open()).kind, 'joined');
-      assert.deepEqual((await suite.ledger.look()).slotsInUse, slotsInUse);
+      assert.deepEqual((await suite.ledger.snapshot()).slotsInUse, slotsInUse);
       assert.equal((await suite.ledger.spend(call(3, 2))).kind, 'spent');
     });
 
@@ -94,7 +94,7 @@ describe('ledger: memory', () => {
       const newcomer = suite.unopened();
       await flush();
       const { coldStart } = await newcomer.open();
-      assert.equal(await newcomer.rebuild([]), 'lifted');
+      assert.equal(await newcomer.rebuild([]), 'ended');
       const rejoined = await suite.ledger.open();
       assert.deepEqual(rejoined.coldStart, { untilMs: coldStart?.untilMs, mayBeRebuilt: false });
       assert.equal((await newcomer.spend(call(1))).kind, 'held');
@@ -108,7 +108,7 @@ describe('ledger: memory', () => {
       await suite.ledger.open();
       const found = await suite.ledger.findCall('call-1');
       assert.deepEqual([found?.outcome, found?.facts], ['started', started.facts]);
-      const [slot] = (await suite.ledger.look()).slotsInUse;
+      const [slot] = (await suite.ledger.snapshot()).slotsInUse;
       assert.equal(slot?.freeAtMs, (found?.answeredAt ?? 0) + hourMs);
     });
 
@@ -125,7 +125,7 @@ describe('ledger: memory', () => {
     const forget = async (callId: string) => {
       await suite.redis.zrem(keys.calls, callId);
       await suite.redis.hdel(keys.entries, callId);
-      await suite.redis.hdel(keys.intents, callId.replace('call', 'dispatch'));
+      await suite.redis.hdel(keys.intents, callId.replace('call', 'task'));
     };
 
     it('is completed by who made the calls before anything more is granted', async () => {
@@ -143,13 +143,13 @@ describe('ledger: memory', () => {
     it('shows them to who made the calls, and is completed by opening it, with no hold of a whole window', async () => {
       await suite.granted(call(1));
       await forget('call-1');
-      assert.equal((await suite.ledger.look()).isLost, true);
+      assert.equal((await suite.ledger.snapshot()).isLost, true);
       const { kind, coldStart, restored } = await suite.ledger.open();
       assert.deepEqual(
         [kind, coldStart, restored.map(({ callId }) => callId)],
         ['joined', undefined, ['call-1']],
       );
-      const { isLost, holdsOn } = await suite.ledger.look();
+      const { isLost, holdsOn } = await suite.ledger.snapshot();
       assert.deepEqual([isLost, holdsOn], [false, ['failover']]);
       assert.deepEqual(await idsInUse(), ['call-1']);
     });
@@ -173,9 +173,9 @@ describe('ledger: memory', () => {
     it('is told nothing of calls that no window holds any more', async () => {
       await suite.use({ windowMs: 5, callTimeoutMs: 1 });
       await suite.granted(call(1));
-      const { nowMs } = await suite.ledger.look();
+      const { nowMs } = await suite.ledger.snapshot();
       await suite.untilPast(nowMs + 20);
-      await suite.ledger.look();
+      await suite.ledger.snapshot();
       await forget('call-1');
       await suite.granted(call(2));
       assert.equal(await suite.ledger.findCall('call-1'), undefined);
@@ -185,12 +185,12 @@ describe('ledger: memory', () => {
   describe('rebuilt from what is known from elsewhere', () => {
     it('ends the hold, and counts each start from the time that was told', async () => {
       await flush();
-      const { nowMs } = await suite.ledger.open().then(() => suite.unopened().look());
+      const { nowMs } = await suite.ledger.open().then(() => suite.unopened().snapshot());
       await flush();
       const ledger = suite.unopened();
       await ledger.open();
-      assert.equal(await ledger.rebuild([startAt(1, nowMs - 60_000), startAt(2, nowMs)]), 'lifted');
-      const view = await ledger.look();
+      assert.equal(await ledger.rebuild([startAt(1, nowMs - 60_000), startAt(2, nowMs)]), 'ended');
+      const view = await ledger.snapshot();
       assert.equal(view.hold, undefined);
       assert.deepEqual(
         view.slotsInUse.map((slot) => [slot.call?.machineId, slot.call?.outcome, slot.freeAtMs]),
@@ -209,7 +209,7 @@ describe('ledger: memory', () => {
       await other.open();
       await one.rebuild([]);
       assert.equal(await other.rebuild([startAt(1, Date.now())]), 'over');
-      assert.deepEqual((await one.look()).slotsInUse, []);
+      assert.deepEqual((await one.snapshot()).slotsInUse, []);
     });
 
     it('is not what a ledger can be that is not known, or where a living worker saw its own vanish', async () => {
@@ -217,21 +217,21 @@ describe('ledger: memory', () => {
       await flush();
       assert.equal((await suite.ledger.open()).coldStart?.mayBeRebuilt, false);
       assert.equal(await suite.ledger.rebuild([]), 'kept');
-      assert.equal((await suite.ledger.look()).hold?.reason, 'cold_start');
+      assert.equal((await suite.ledger.snapshot()).hold?.reason, 'cold_start');
     });
 
     it('is told to be impossible for now, with the cause, by who knows the ledger, while the hold is on and no longer', async () => {
       const failure = { cause: 'not_allowed' as const, httpStatus: 403 };
       await suite.ledger.noteRebuildFailure(failure);
-      assert.equal((await suite.ledger.look()).hold, undefined, 'no hold begins by it');
+      assert.equal((await suite.ledger.snapshot()).hold, undefined, 'no hold begins by it');
       await flush();
       const [ledger, later] = [suite.unopened(), suite.unopened()];
       await ledger.open();
       // Its ledger is another one, and gone.
       await suite.ledger.noteRebuildFailure(failure);
-      assert.equal((await ledger.look()).hold?.cause, undefined);
+      assert.equal((await ledger.snapshot()).hold?.cause, undefined);
       await ledger.noteRebuildFailure(failure);
-      const { hold, holdsOn } = await later.look();
+      const { hold, holdsOn } = await later.snapshot();
       assert.deepEqual(
         [hold?.cause, hold?.httpStatus, holdsOn],
         ['not_allowed', 403, ['cold_start', 'not_allowed']],
@@ -246,7 +246,7 @@ describe('ledger: memory', () => {
       await newcomer.open();
       await newcomer.noteRebuildFailure({ cause: 'unreachable' });
       await suite.ledger.open();
-      const { hold } = await suite.ledger.look();
+      const { hold } = await suite.ledger.snapshot();
       assert.deepEqual([hold?.reason, hold?.cause], ['cold_start', undefined]);
     });
 
@@ -256,14 +256,14 @@ describe('ledger: memory', () => {
       await ledger.open();
       await ledger.hold('paused', hourMs);
       await ledger.rebuild([]);
-      assert.deepEqual((await ledger.look()).holdsOn, ['paused']);
+      assert.deepEqual((await ledger.snapshot()).holdsOn, ['paused']);
     });
   });
 
   it('is believed to hold nothing on the word of who knows, whatever set the hold', async () => {
     await flush();
     await suite.ledger.open();
-    assert.equal(await suite.ledger.liftColdStart(), 'lifted');
+    assert.equal(await suite.ledger.endColdStart(), 'ended');
     await suite.granted(call(1));
   });
 });

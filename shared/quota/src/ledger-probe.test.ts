@@ -23,7 +23,7 @@ describe('ledger: a path in doubt', () => {
     );
     const kinds = replies.map(({ kind }) => kind).toSorted();
     assert.deepEqual(kinds, ['granted', ...Array.from({ length: 29 }, () => 'probing')]);
-    const { probedUntilMs = 0, nowMs } = await suite.ledger.look();
+    const { probedUntilMs = 0, nowMs } = await suite.ledger.snapshot();
     assert.ok(probedUntilMs > nowMs);
   });
 
@@ -39,10 +39,10 @@ describe('ledger: a path in doubt', () => {
   it('is as good as before once a call is answered well', async () => {
     await holdThatEnded();
     await suite.granted(call(1));
-    assert.equal((await suite.ledger.look()).isEndUnknown, true);
+    assert.equal((await suite.ledger.snapshot()).isEndUnknown, true);
     await suite.ledger.recordAnswer('call-1', { ...started, shows: 'good' });
     for (const n of [2, 3, 4]) await suite.granted(call(n));
-    const { probedUntilMs, isEndUnknown } = await suite.ledger.look();
+    const { probedUntilMs, isEndUnknown } = await suite.ledger.snapshot();
     assert.deepEqual([probedUntilMs, isEndUnknown], [undefined, undefined]);
   });
 
@@ -86,7 +86,7 @@ describe('ledger: a path in doubt', () => {
       { firstMs: 60_000, longestMs: 60_000 },
       met,
     );
-    const view = await suite.ledger.look();
+    const view = await suite.ledger.snapshot();
     assert.deepEqual(view.hold, { reason: 'endpoint_unusable', untilMs, isOpen: true, ...met });
     assert.equal(view.isEndUnknown, true);
   });

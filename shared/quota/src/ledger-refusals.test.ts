@@ -19,24 +19,24 @@ describe('ledger: whose fault a refusal is', () => {
   let calls = 0;
   beforeEach('leave slots free', () => suite.use({ limit: 1_000 }));
 
-  async function answered(dispatch: number, answer: Parameters<typeof suite.ledger.recordAnswer>[1]) {
+  async function answered(task: number, answer: Parameters<typeof suite.ledger.recordAnswer>[1]) {
     calls += 1;
     // What a 429 says of the quota is another matter.
     await suite.redis.del(ledgerKeys(keySpace).estimate);
-    await suite.granted(call(calls, dispatch));
-    // Another call may follow: it is the same dispatch again and again.
+    await suite.granted(call(calls, task));
+    // Another call may follow: it is the same task again and again.
     return (await suite.ledger.recordAnswer(`call-${calls}`, { ...answer, mayRepeat: true }))?.verdict;
   }
-  const good = (dispatch: number) => answered(dispatch, { ...started, shows: 'good' });
-  const refused = (dispatch: number, by = rule) =>
-    answered(dispatch, {
+  const good = (task: number) => answered(task, { ...started, shows: 'good' });
+  const refused = (task: number, by = rule) =>
+    answered(task, {
       outcome: by.sort,
       facts: { said: 'theirs' },
       factsIfOwn: { said: 'own' },
       shows: by,
     });
 
-  /** `A` and other letters: that dispatch is refused; `.` another one is answered well. @returns verdicts on A */
+  /** `A` and other letters: that task is refused; `.` another one is answered well. @returns verdicts on A */
   async function play(story: string, by = rule): Promise<(Verdict | undefined)[]> {
     const verdicts: (Verdict | undefined)[] = [];
     for (const [i, step] of story.split('').entries()) {
@@ -82,9 +82,9 @@ describe('ledger: whose fault a refusal is', () => {
     await play('A..A');
     const { untilMs } = await suite.ledger.holdGrowing('not_allowed', { firstMs: 1, longestMs: 1 });
     await suite.untilPast(untilMs);
-    assert.equal((await suite.ledger.look()).isEndUnknown, true);
+    assert.equal((await suite.ledger.snapshot()).isEndUnknown, true);
     assert.deepEqual(await play('A'), ['own']);
-    assert.equal((await suite.ledger.look()).isEndUnknown, undefined);
+    assert.equal((await suite.ledger.snapshot()).isEndUnknown, undefined);
   });
 
   it('is told with the facts that go with the verdict, the same when it is asked again', async () => {
@@ -107,18 +107,18 @@ describe('ledger: whose fault a refusal is', () => {
     await refused(1, { ...rule, asideFor: 2 });
     assert.deepEqual(await suite.ledger.asideOver(), []);
     await good(2);
-    assert.deepEqual([await suite.ledger.isAside('dispatch-1'), await suite.ledger.asideOver()], [true, []]);
+    assert.deepEqual([await suite.ledger.isAside('task-1'), await suite.ledger.asideOver()], [true, []]);
     await good(3);
-    assert.deepEqual(await suite.ledger.asideOver(), ['dispatch-1']);
-    await suite.ledger.forgetAside(['dispatch-1']);
-    assert.equal(await suite.ledger.isAside('dispatch-1'), false);
+    assert.deepEqual(await suite.ledger.asideOver(), ['task-1']);
+    await suite.ledger.forgetAside(['task-1']);
+    assert.equal(await suite.ledger.isAside('task-1'), false);
   });
 
   it('is forgotten once it is answered well itself', async () => {
     await play('A.A.');
     await good(65);
-    assert.equal(await suite.ledger.wasRefused('dispatch-65'), false);
-    assert.equal(await suite.ledger.isAside('dispatch-65'), false);
+    assert.equal(await suite.ledger.wasRefused('task-65'), false);
+    assert.equal(await suite.ledger.isAside('task-65'), false);
     assert.deepEqual(await play('A'), ['aside']);
   });
 
@@ -132,13 +132,13 @@ describe('ledger: whose fault a refusal is', () => {
       await suite.granted(call(9_999, 65));
       const answer = { outcome: 'throttled', facts: {}, shows: throttledRule };
       assert.equal((await suite.ledger.recordAnswer('call-9999', answer))?.verdict, 'own');
-      const { limit, quotaLimit } = await suite.ledger.look();
+      const { limit, quotaLimit } = await suite.ledger.snapshot();
       assert.equal(limit, quotaLimit);
     });
 
     it('leaves the request its place at first', async () => {
       await play('A', throttledRule);
-      assert.equal(await suite.ledger.isAside('dispatch-65'), false);
+      assert.equal(await suite.ledger.isAside('task-65'), false);
     });
 
     it("is everybody's while others are throttled too, though most are answered well", async () => {

@@ -4,16 +4,16 @@ import type { ThrottleCause } from './ledger-answer.ts';
 
 const ms = z.number();
 
-/** One call as the ledger records it. `outcome` is `under-way` until an answer is recorded. */
+/** One call as the ledger records it. `outcome` is `in_flight` until an answer is recorded. */
 const ledgerCall = z.object({
   callId: z.string(),
-  dispatchId: z.string(),
+  taskId: z.string(),
   machineId: z.string(),
   spentAt: ms,
   answeredAt: ms.optional(),
   outcome: z.string(),
   facts: z.record(z.string(), z.union([z.string(), z.number()])).optional(),
-  /** Another call may follow for the same dispatch. */
+  /** Another call may follow for the same task. */
   mayRepeat: z.boolean().optional(),
 });
 
@@ -31,7 +31,7 @@ export function parseCall(json: string): LedgerCall | undefined {
 /**
  * Granted, or why not. `freeSinceMs` is when the slot taken had opened or a hold had ended; 0 when neither ever was.
  * `lost`: Redis has not, or no longer, the ledger as this process knows it. `spent`: another call stands for the
- * dispatch, absent if it cannot be read; `isDoubtful` if it was spent before the last handover, so that what else Redis
+ * task, absent if it cannot be read; `isDoubtful` if it was spent before the last handover, so that what else Redis
  * knew of it may be gone. `full` by the `quota` that this process itself keeps, or by something `stricter` that it does
  * not know: settings of others, or an estimate after a 429. `probing`: the path is in doubt, and the one call
  * that tries it is under way.
@@ -105,7 +105,7 @@ export interface ColdStartHold {
 
 export const openReply = z
   .tuple([z.enum(['created', 'joined']), z.string(), ms, ms, z.number(), z.string(), z.number(), ms])
-  .transform(([kind, epoch, nowMs, untilMs, rebuildable, handover, changes, handoverUntilMs]) => {
+  .transform(([kind, generation, nowMs, untilMs, rebuildable, handover, changes, handoverUntilMs]) => {
     const coldStart = untilMs > 0 ? { untilMs, mayBeRebuilt: rebuildable === 1 } : undefined;
     const found: Omit<Opened, 'restored'> = {
       kind,
@@ -113,12 +113,12 @@ export const openReply = z
       coldStart,
       handoverUntilMs: handoverUntilMs > 0 ? handoverUntilMs : undefined,
     };
-    return { epoch, handover, changes, found };
+    return { generation, handover, changes, found };
   });
 
 export const handOverReply = z.array(z.string());
 
-export const rebuildReply = z.enum(['lifted', 'kept', 'over', 'lost']);
+export const rebuildReply = z.enum(['ended', 'kept', 'over', 'lost']);
 
 export type RebuildReply = z.output<typeof rebuildReply>;
 
@@ -131,7 +131,7 @@ export interface SlotInUse {
 }
 
 /** The ledger at one instant of Redis' clock. */
-export interface LedgerView {
+export interface LedgerSnapshot {
   nowMs: number;
   /** What may be called in one window now: below `quotaLimit` for one window after a 429. */
   limit: number;
@@ -221,7 +221,7 @@ function detailsIn(json: string): Omit<Hold, 'reason' | 'untilMs'> {
   }
 }
 
-export const lookReply = z
+export const snapshotReply = z
   .tuple([
     ms,
     z.number(),
@@ -251,7 +251,7 @@ export const lookReply = z
         freeAtMs: Number(freeAtMs),
         call: parseCall(String(json)),
       }));
-      const view: Omit<LedgerView, 'isLost'> = {
+      const view: Omit<LedgerSnapshot, 'isLost'> = {
         nowMs,
         limit,
         ...(limitUntilMs > 0 ? { limitUntilMs } : {}),

@@ -8,7 +8,7 @@ const halfHourMs = hourMs / 2;
 describe('ledger: changed settings', () => {
   const suite = useLedger(useEmbeddedRedis());
   const inForce = async () => {
-    const { limit, windowMs } = await suite.unopened().look();
+    const { limit, windowMs } = await suite.unopened().snapshot();
     return [limit, windowMs];
   };
   /** As if nobody had told anything for this long. */
@@ -35,7 +35,7 @@ describe('ledger: changed settings', () => {
     assert.deepEqual(await inForce(), [5, hourMs]);
     await age(30_000);
     assert.deepEqual(await inForce(), [50, halfHourMs]);
-    assert.equal((await later.look()).limit, 50);
+    assert.equal((await later.snapshot()).limit, 50);
   });
 
   it('take effect no sooner after a time without calls: what counts is when they were changed', async () => {
@@ -60,7 +60,7 @@ describe('ledger: changed settings', () => {
     await suite.granted(call(1));
     const early = await suite.ledger.recordAnswer('call-1', started);
     await suite.withSettings({ windowMs: hourMs });
-    const slots = async () => (await suite.unopened().look()).slotsInUse.map((slot) => slot.freeAtMs);
+    const slots = async () => (await suite.unopened().snapshot()).slotsInUse.map((slot) => slot.freeAtMs);
     assert.deepEqual(await slots(), [(early?.freeAtMs ?? 0) + halfHourMs]);
     await suite.withSettings({ windowMs: halfHourMs });
     assert.deepEqual(await slots(), [(early?.freeAtMs ?? 0) + halfHourMs]);

@@ -60,14 +60,14 @@ describe('ledger: spend', () => {
     });
   });
 
-  it('refuses a second call for a dispatch that has one under way, whoever asks', async () => {
+  it('refuses a second call for a task that has one under way, whoever asks', async () => {
     await suite.granted(call(1));
     const refused = await suite.ledger.spend(call(2, 1));
     assert.equal(refused.kind, 'spent');
     assert.equal(refused.call?.callId, 'call-1');
   });
 
-  it('allows another call for a dispatch once the first was turned away or given back', async () => {
+  it('allows another call for a task once the first was turned away or given back', async () => {
     await suite.granted(call(1));
     await suite.ledger.recordAnswer('call-1', { outcome: 'throttled', facts: {}, mayRepeat: true });
     await suite.granted(call(2, 1));
@@ -119,16 +119,16 @@ describe('ledger: spend', () => {
     assert.equal(await suite.ledger.findCall('call-1'), undefined);
   });
 
-  it('takes an intent whose call is gone or cannot be read for none, or its dispatch could never be called again', async () => {
-    for (const broken of [undefined, 'no JSON', 'null', '{"outcome":"under-way"}']) {
+  it('takes an intent whose call is gone or cannot be read for none, or its task could never be called again', async () => {
+    for (const broken of [undefined, 'no JSON', 'null', '{"outcome":"in_flight"}']) {
       await suite.use({});
       const owner = await suite.withSettings();
       assert.equal((await owner.spend(call(1))).kind, 'granted');
       if (broken === undefined) await suite.redis.hdel(keys.entries, 'call-1');
       else await suite.redis.hset(keys.entries, 'call-1', broken);
       await suite.granted(call(2, 1));
-      assert.equal(await suite.redis.hget(keys.intents, 'dispatch-1'), 'call-2');
-      const { slotsInUse } = await suite.ledger.look();
+      assert.equal(await suite.redis.hget(keys.intents, 'task-1'), 'call-2');
+      const { slotsInUse } = await suite.ledger.snapshot();
       assert.deepEqual(
         slotsInUse.map((slot) => slot.call?.callId),
         [undefined, 'call-2'],
@@ -140,10 +140,10 @@ describe('ledger: spend', () => {
   it('is repaired by the process that made the call whose record cannot be read', async () => {
     await suite.granted(call(1));
     await suite.redis.hset(keys.entries, 'call-1', 'no JSON');
-    assert.equal((await suite.ledger.look()).isLost, true);
+    assert.equal((await suite.ledger.snapshot()).isLost, true);
     assert.equal((await suite.ledger.spend(call(2, 1))).kind, 'lost');
     await suite.ledger.open();
     assert.equal((await suite.ledger.spend(call(2, 1))).kind, 'spent');
-    assert.equal((await suite.ledger.look()).isLost, false);
+    assert.equal((await suite.ledger.snapshot()).isLost, false);
   });
 });

@@ -126,7 +126,7 @@ async function play(
 /** Asks again when the ledger says that the next slot opens; gives up at the end of the play. */
 async function spendBefore(endsAt: number, ledger: Ledger, callId: string): Promise<number | undefined> {
   while (performance.now() < endsAt) {
-    const reply = await ledger.spend({ callId, dispatchId: callId, machineId: 'm' });
+    const reply = await ledger.spend({ callId, taskId: callId, machineId: 'm' });
     if (reply.kind === 'granted') return reply.spentAtMs;
     if (reply.kind !== 'full') throw new Error(`unexpected: ${JSON.stringify(reply)}`);
     await delay(Math.min(reply.nextSlotAtMs - reply.nowMs, endsAt - performance.now()));
@@ -136,7 +136,7 @@ async function spendBefore(endsAt: number, ledger: Ledger, callId: string): Prom
 
 async function spendWithoutPause(ledger: Ledger, callId: string): Promise<number> {
   for (;;) {
-    const reply = await ledger.spend({ callId, dispatchId: callId, machineId: 'm' });
+    const reply = await ledger.spend({ callId, taskId: callId, machineId: 'm' });
     if (reply.kind === 'granted') return reply.spentAtMs;
   }
 }

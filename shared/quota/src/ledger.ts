@@ -7,17 +7,17 @@ import {
   answerReply,
   handOverReply,
   holdReply,
-  lookReply,
+  snapshotReply,
   openReply,
   parseCall,
   rebuildReply,
   spendReply,
 } from './ledger-replies.ts';
-import type { LedgerCall, LedgerView, Opened, RebuildReply, SpendReply } from './ledger-replies.ts';
+import type { LedgerCall, LedgerSnapshot, Opened, RebuildReply, SpendReply } from './ledger-replies.ts';
 import { callArgs, createJournal } from './journal.ts';
 import type { Answer, HoldDetails, RebuildFailure, Recorded } from './ledger-answer.ts';
-import { createRefusedDispatches } from './refused-dispatches.ts';
-import type { RefusedDispatches } from './refused-dispatches.ts';
+import { createRefusedTasks } from './refused-tasks.ts';
+import type { RefusedTasks } from './refused-tasks.ts';
 import { loadScript, whenFull } from './script.ts';
 
 export type { Answer, HoldDetails, RebuildFailure, Recorded, RefusalRule, Verdict } from './ledger-answer.ts';
@@ -64,9 +64,9 @@ export interface KnownStart {
  *
  * Who only reads needs not open it. Who spends opens it first, and again whenever a look or a spending finds it lost.
  */
-export interface Ledger extends RefusedDispatches {
+export interface Ledger extends RefusedTasks {
   /**
-   * Hands over what this process knows of calls. Begins a new epoch with a hold `cold_start` if the ledger is empty; a
+   * Hands over what this process knows of calls. Begins a new generation with a hold `cold_start` if the ledger is empty; a
    * handover with a hold `failover` if it may be an older state of itself, until all workers have opened it again.
    */
   open(): Promise<Opened>;
@@ -75,9 +75,9 @@ export interface Ledger extends RefusedDispatches {
   /** Why those books cannot be read, as a cause of the hold `cold_start`, while that is on; the last one stands. */
   noteRebuildFailure(failure: RebuildFailure): Promise<void>;
   /** Ends the hold `cold_start` on the word of somebody who knows that nothing was called within the last window. */
-  liftColdStart(): Promise<RebuildReply>;
+  endColdStart(): Promise<RebuildReply>;
   /** Spends a permit and records the intent to call, in one step; or says why not. Safe to repeat with the same id. */
-  spend(call: { callId: string; dispatchId: string; machineId: string }): Promise<SpendReply>;
+  spend(call: { callId: string; taskId: string; machineId: string }): Promise<SpendReply>;
   /** Records what became of a call; `undefined` when the ledger no longer knows it. The first record stands. */
   recordAnswer(callId: string, answer: Answer): Promise<Recorded | undefined>;
   /** Another call may follow this one, which is over: Defender's books do not show it. */
@@ -92,7 +92,7 @@ export interface Ledger extends RefusedDispatches {
     length: HoldLength,
     details?: HoldDetails,
   ): Promise<{ untilMs: number; nowMs: number }>;
-  look(): Promise<LedgerView>;
+  snapshot(): Promise<LedgerSnapshot>;
   /** The worker was stopped in order, and shows no sign of life any more. */
   leave(): Promise<void>;
   /** The record of one call, or `undefined`. */
@@ -142,9 +142,9 @@ const answerScript = loadScript(
 const giveBackScript = ledgerScript('give-back');
 const allowRepeatScript = ledgerScript('allow-repeat');
 const handOverScript = ledgerScript('hand-over');
-const lookScript = loadScript(scriptFile('ledger'), scriptFile('look'));
+const snapshotScript = loadScript(scriptFile('ledger'), scriptFile('snapshot'));
 /** Writes a sign of life, which a full Redis takes as well. */
-const signScript = ledgerScript('look');
+const signScript = ledgerScript('snapshot');
 const leaveScript = ledgerScript('leave');
 const holdScript = loadScript(whenFull, scriptFile('hold'));
 
@@ -160,7 +160,7 @@ export function createLedger(redis: Redis, keySpace: string, settings: LedgerSet
   const journal = createJournal(Math.max(2 * limit, leastRemembered));
   /** What this process knows of the ledger. '' before it has opened it. */
   const known = {
-    epoch: '',
+    generation: '',
     handover: '',
     changes: 0,
     holds: new Map<string, number>(),
@@ -171,7 +171,7 @@ export function createLedger(redis: Redis, keySpace: string, settings: LedgerSet
   let hasLeft = false;
 
   const ask = (script: ReturnType<typeof loadScript>, ...args: (string | number)[]) =>
-    script(redis, scriptKeys, [known.epoch, ...quotaArgs, known.handover, known.changes, processId, ...args]);
+    script(redis, scriptKeys, [known.generation, ...quotaArgs, known.handover, known.changes, processId, ...args]);
 
   function sawChanges(changes: number): void {
     known.changes = Math.max(known.changes, changes);
@@ -194,20 +194,20 @@ export function createLedger(redis: Redis, keySpace: string, settings: LedgerSet
   }
 
   /** A Redis that takes no writes can still be read: without the sign. */
-  const lookWithSign = () =>
+  const snapshotWithSign = () =>
     ask(signScript, 1).catch((error: unknown) => {
-      if (error instanceof ReplyError) return ask(lookScript, 0);
+      if (error instanceof ReplyError) return ask(snapshotScript, 0);
       throw error;
     });
 
   return {
     async open() {
-      if (known.epoch !== '') await handOver();
+      if (known.generation !== '') await handOver();
       const ids = [randomUUID(), randomUUID()];
       const times = [atLeastMs, atMostMs, deadAfterMs];
       const reply = openReply.parse(await ask(openScript, ...ids, restored.size > 0 ? 1 : 0, ...times));
-      const { epoch, handover, found } = reply;
-      Object.assign(known, { epoch, handover });
+      const { generation, handover, found } = reply;
+      Object.assign(known, { generation, handover });
       sawChanges(reply.changes);
       const calls = [...restored].flatMap((callId) => journal.find(callId)?.call ?? []);
       restored.clear();
@@ -218,17 +218,17 @@ export function createLedger(redis: Redis, keySpace: string, settings: LedgerSet
     async noteRebuildFailure(failure) {
       await ask(rebuildFailureScript, JSON.stringify({ ...failure, isOpen: true }));
     },
-    liftColdStart: async () => rebuildReply.parse(await ask(rebuildScript, 'told')),
+    endColdStart: async () => rebuildReply.parse(await ask(rebuildScript, 'told')),
     async spend(call) {
-      const { callId, dispatchId, machineId } = call;
+      const { callId, taskId, machineId } = call;
       const own = journal
         .newestOwn(Math.min(limit, checkedAtMost))
         .flatMap(({ call, countsFromMs }) => [call.callId, Math.ceil(countsFromMs)]);
-      const args = [callId, dispatchId, machineId, historyWindows, atLeastMs, ...own];
+      const args = [callId, taskId, machineId, historyWindows, atLeastMs, ...own];
       const reply = spendReply.parse(await ask(spendScript, ...args));
       if (reply.kind === 'granted') {
         const { spentAtMs: spentAt, used } = reply;
-        journal.spent({ callId, dispatchId, machineId, spentAt, callTimeoutMs, used, limit: reply.limit });
+        journal.spent({ callId, taskId, machineId, spentAt, callTimeoutMs, used, limit: reply.limit });
         sawChanges(reply.changes);
       }
       return reply;
@@ -258,12 +258,12 @@ export function createLedger(redis: Redis, keySpace: string, settings: LedgerSet
       setHold(reason, 'for', forMs, forMs, JSON.stringify({ ...details, isOpen: false })),
     holdGrowing: (reason, { firstMs, longestMs }, details) =>
       setHold(reason, 'growing', firstMs, longestMs, JSON.stringify({ ...details, isOpen: true })),
-    ...createRefusedDispatches(redis, keys),
-    async look() {
-      const isSignDue = known.epoch !== '' && !hasLeft && performance.now() >= nextSignAtMs;
-      const found = lookReply.parse(await (isSignDue ? lookWithSign() : ask(lookScript, 0)));
+    ...createRefusedTasks(redis, keys),
+    async snapshot() {
+      const isSignDue = known.generation !== '' && !hasLeft && performance.now() >= nextSignAtMs;
+      const found = snapshotReply.parse(await (isSignDue ? snapshotWithSign() : ask(snapshotScript, 0)));
       const { view } = found;
-      if (known.epoch === '') return { ...view, isLost: false };
+      if (known.generation === '') return { ...view, isLost: false };
       const sighting = { ...view, inUse: found.records };
       journal.forgetBefore(view.nowMs - historyWindows * view.windowMs);
       if (!found.isKnown || journal.isAheadOf(sighting)) return { ...view, isLost: true };
@@ -275,7 +275,7 @@ export function createLedger(redis: Redis, keySpace: string, settings: LedgerSet
     },
     async leave() {
       hasLeft = true;
-      if (known.epoch !== '') await ask(leaveScript);
+      if (known.generation !== '') await ask(leaveScript);
     },
     async findCall(callId) {
       const json = await redis.hget(keys.entries, callId);
@@ -285,7 +285,7 @@ export function createLedger(redis: Redis, keySpace: string, settings: LedgerSet
 }
 
 function recordOfStart({ callId, machineId, startedAtMs, countsFromMs, facts }: KnownStart) {
-  const call = { callId, dispatchId: '', machineId, spentAt: startedAtMs, outcome: 'started', facts };
+  const call = { callId, taskId: '', machineId, spentAt: startedAtMs, outcome: 'started', facts };
   return { call, json: JSON.stringify({ ...call, callTimeoutMs: 0 }), countsFromMs };
 }
 

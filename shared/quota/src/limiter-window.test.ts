@@ -83,7 +83,7 @@ describe('limiter and ledger together, on the wire', function () {
     async function make({ travelMs, answerMs, fate }: Call, permit: Permit, client: Client) {
       const { connection, ledger } = client;
       const callId = randomUUID();
-      const reply = await ledger.spend({ callId, dispatchId: callId, machineId: 'm' });
+      const reply = await ledger.spend({ callId, taskId: callId, machineId: 'm' });
       if (reply.kind !== 'granted') return permit.release();
       if (fate === 'not_sent' || fate === 'spending-lost') {
         await ledger.giveBack(callId);

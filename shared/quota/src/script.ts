@@ -32,8 +32,8 @@ export function loadScript(...files: URL[]): Script {
 const readingScripts = /^(?:get|is|paginate)/;
 
 /**
- * Lets a library's scripts run also while Redis is full: those of BullMQ that draw, lock, hand back and complete a job,
- * and all of Bottleneck. A job that BullMQ adds belongs to a dispatch that is recorded, so it is let in too.
+ * Lets a library's scripts run also while Redis is full: those of BullMQ that claim, lock, hand back and complete a job,
+ * and all of Bottleneck. A job that BullMQ adds belongs to a task that is recorded, so it is let in too.
  *
  * @param redis before the library defines its scripts on it
  */

@@ -26,7 +26,7 @@ describe('the cause of a 429', () => {
   async function begin(atMs: number): Promise<string> {
     calls += 1;
     const id = `call-${calls}`;
-    const [granted] = await at(atMs, 'spend', id, `dispatch-${calls}`, 'machine', 25, 3_000);
+    const [granted] = await at(atMs, 'spend', id, `task-${calls}`, 'machine', 25, 3_000);
     assert.equal(granted, 'granted');
     return id;
   }

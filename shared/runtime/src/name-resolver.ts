@@ -46,7 +46,7 @@ export function createNameResolver(options: NameResolverOptions = {}): ResolveNa
   return (hostname) => {
     const joined = underWay.get(hostname);
     if (joined) return joined;
-    const lookup = look(hostname, options).finally(() => underWay.delete(hostname));
+    const lookup = snapshot(hostname, options).finally(() => underWay.delete(hostname));
     underWay.set(hostname, lookup);
     return lookup;
   };
@@ -65,7 +65,7 @@ export function lookupBy(resolve: ResolveName): LookupFunction {
   };
 }
 
-async function look(hostname: string, options: NameResolverOptions): Promise<LookupAddress[]> {
+async function snapshot(hostname: string, options: NameResolverOptions): Promise<LookupAddress[]> {
   const { timeoutMs = 5_000, hostsFile = '/etc/hosts', resolvConf = '/etc/resolv.conf' } = options;
   const name = hostname.toLowerCase().replace(/\.$/, '');
   const listed = addressesIn(await textOf(hostsFile), name);

@@ -19,7 +19,7 @@ import { redisScriptsFlushed } from './redis-scripts-flushed.ts';
 import { redisStalled } from './redis-stalled.ts';
 import { redisUnreachable } from './redis-unreachable.ts';
 import { replicaPromoted } from './replica-promoted.ts';
-import { ticketHeldTwice } from './ticket-held-twice.ts';
+import { jobHeldTwice } from './job-held-twice.ts';
 import { tokenEndpointDown } from './token-endpoint-down.ts';
 import { tokenUnsendable } from './token-unsendable.ts';
 import { tokensRevoked } from './tokens-revoked.ts';
@@ -54,7 +54,7 @@ export const allFaults: readonly Fault[] = [
   redisStalled,
   redisUnreachable,
   replicaPromoted,
-  ticketHeldTwice,
+  jobHeldTwice,
   tokenEndpointDown,
   tokenUnsendable,
   tokensRevoked,

@@ -6,7 +6,7 @@ import { untilRandomMoment } from './until-random-moment.ts';
 const bottleneckClientTimeoutMs = 10_000;
 
 /**
- * A worker stands still for so long that its ticket is given to another and everybody takes it for dead. Then it goes
+ * A worker stands still for so long that its job is given to another and everybody takes it for dead. Then it goes
  * on where it was.
  */
 export const workerFrozen: Fault = {
@@ -15,10 +15,10 @@ export const workerFrozen: Fault = {
   async run(world, random) {
     await untilRandomMoment(world, random);
     const victim = world.workerFleet.pick(random);
-    // A ticket's lock is two permit timeouts long, and the search for lost locks runs once in each of them.
-    const ticketLostMs = 3 * world.permitTimeoutMs;
+    // A job's lock is two permit timeouts long, and the search for lost locks runs once in each of them.
+    const jobLostMs = 3 * world.permitTimeoutMs;
     world.workerFleet.freeze(victim);
-    await delay(Math.max(ticketLostMs, bottleneckClientTimeoutMs) + 1_000);
+    await delay(Math.max(jobLostMs, bottleneckClientTimeoutMs) + 1_000);
     world.workerFleet.thaw(victim);
   },
 };

@@ -22,7 +22,7 @@ export function createCallbackQueue(
   keySpace: string,
   onError: (error: Error) => void,
 ): CallbackQueue {
-  // As for the queue of tickets: asked for its version while Redis is away, a queue would refuse everything for good.
+  // As for the queue of jobs: asked for its version while Redis is away, a queue would refuse everything for good.
   Object.assign(redis.options, { skipVersionCheck: true });
   const queue = new Queue(callbackQueueName, {
     connection: redis,

@@ -78,10 +78,10 @@ const lookIntervalMs = 50;
  * as long as an attempt may take. Looks after the parser, so that an answer which arrives in one piece is an answer.
  */
 function cutAfter(maxBytes: number, socket: Socket): void {
-  const look = (): void => {
+  const snapshot = (): void => {
     if (socket.bytesRead > maxBytes) socket.destroy(new Error('the answer has no end'));
   };
-  socket.on('readable', look);
-  const timer = setInterval(look, lookIntervalMs).unref();
+  socket.on('readable', snapshot);
+  const timer = setInterval(snapshot, lookIntervalMs).unref();
   socket.once('close', () => clearInterval(timer));
 }

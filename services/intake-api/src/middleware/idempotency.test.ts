@@ -61,7 +61,7 @@ describe('the handler behind an Idempotency-Key', () => {
     const attempts: unknown[] = [];
     const app = appWith((_request, response) => {
       const { nowMs, ids } = attemptOf(response);
-      attempts.push([nowMs, ids.batch, ids.request(7), ids.dispatch(7)]);
+      attempts.push([nowMs, ids.batch, ids.request(7), ids.task(7)]);
       if (attempts.length < 3) throw new Error('broke off');
       response.status(202).json({ attempts: attempts.length });
     });

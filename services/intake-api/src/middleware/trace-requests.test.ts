@@ -24,10 +24,10 @@ describe('the trace that a caller sends', () => {
 
   async function traceKept(requestId: string) {
     const stored = (await intake.get(`/v1/investigations/${requestId}`)).body as { machineId: string };
-    const [dispatchId = ''] = await intake.dispatches.waitingPage(0, 100).then((ids) => ids.slice(-1));
-    const dispatch = await intake.dispatches.find(dispatchId);
-    assert.equal(dispatch?.machineId, stored.machineId);
-    return dispatch?.trace;
+    const [taskId = ''] = await intake.tasks.waitingPage(0, 100).then((ids) => ids.slice(-1));
+    const task = await intake.tasks.find(taskId);
+    assert.equal(task?.machineId, stored.machineId);
+    return task?.trace;
   }
 
   it('is kept with the request, for its call, and stands in every line about it', async () => {
@@ -55,8 +55,8 @@ describe('the trace that a caller sends', () => {
     const { body } = await intake.as('operator', 'delete', `/v1/investigations/${id}`);
     assert.equal((body as { status: string }).status, 'cancelled');
     const [, cancelled] = await linesWith('requestId', id, 2);
-    const { level, time, service, dispatchId, ...rest } = cancelled ?? {};
-    assert.ok(level && time && service && dispatchId);
+    const { level, time, service, taskId, ...rest } = cancelled ?? {};
+    assert.ok(level && time && service && taskId);
     assert.deepEqual(rest, {
       requestId: id,
       machineId: item(1).machineId,

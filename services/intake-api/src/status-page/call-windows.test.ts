@@ -5,7 +5,7 @@ const hourMs = 3_600_000;
 const nowMs = Date.parse('2026-01-24T12:30:00Z');
 const call = (spentAt: string, outcome: string) => ({
   callId: spentAt,
-  dispatchId: '',
+  taskId: '',
   machineId: '',
   spentAt: Date.parse(spentAt),
   outcome,

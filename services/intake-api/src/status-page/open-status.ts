@@ -17,7 +17,7 @@ interface OpenStatusOptions {
   /** The API keys of the moment. */
   keys: () => readonly ApiKey[];
   onKeysChanged: (tell: () => void) => void;
-  levers: Pick<AppParts['levers'], 'pause'>;
+  actions: Pick<AppParts['actions'], 'pause'>;
   readState: AppParts['readState'];
   logger: Logger;
   lifecycle: Lifecycle;
@@ -25,7 +25,7 @@ interface OpenStatusOptions {
 
 /** Opens what the status page is fed by. It ends with the first sign of closing: listeners keep the HTTP server open. */
 export function openStatus(options: OpenStatusOptions): Pick<AppParts, 'sessions' | 'stateFeed'> {
-  const { settings, redis, levers, logger, lifecycle } = options;
+  const { settings, redis, actions, logger, lifecycle } = options;
   const { keySpace, operation, retentionMs } = settings;
   const queue = createQueueSampling(redis, keySpace);
   const history = createLedgerHistory(redis, keySpace);
@@ -33,7 +33,7 @@ export function openStatus(options: OpenStatusOptions): Pick<AppParts, 'sessions
     readState: options.readState,
     readDocument: createReadStateDocument({
       operation,
-      findPause: () => levers.pause.find(),
+      findPause: () => actions.pause.find(),
       sampleQueue: () => queue.sample(),
       newestFailures: createNewestFailures(redis, keySpace, retentionMs),
       callsSince: (fromMs, limit) => history.since(fromMs, limit),

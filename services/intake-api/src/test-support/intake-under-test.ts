@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import request from 'supertest';
-import { createDispatchStore } from '@diq/queue/dispatch-store.ts';
-import type { DispatchStore } from '@diq/queue/dispatch-store.ts';
-import type { TicketQueue } from '@diq/queue/ticket-queue.ts';
+import { createTaskStore } from '@diq/queue/task-store.ts';
+import type { TaskStore } from '@diq/queue/task-store.ts';
+import type { JobQueue } from '@diq/queue/job-queue.ts';
 import { createLedger } from '@diq/quota/ledger.ts';
 import type { Ledger } from '@diq/quota/ledger.ts';
 import { createLifecycle } from '@diq/runtime/lifecycle.ts';
@@ -12,7 +12,7 @@ import type { Env } from '@diq/runtime/read-settings.ts';
 import { closeRedis, openProducerConnection, waitUntilReady } from '@diq/runtime/redis.ts';
 import { readIntakeSettings } from '../config.ts';
 import { openIntake } from '../open-intake.ts';
-import { createTicketQueue } from '@diq/queue/ticket-queue.ts';
+import { createJobQueue } from '@diq/queue/job-queue.ts';
 import { keys, keySetting } from './credentials.ts';
 import { expectDocumented } from './expect-documented.ts';
 
@@ -24,10 +24,10 @@ export interface IntakeUnderTest {
   readonly url: string;
   /** What it logged, as parsed lines. */
   readonly log: readonly Record<string, unknown>[];
-  /** Moves dispatches and spends permits the way a worker does. */
-  readonly dispatches: DispatchStore;
+  /** Moves tasks and spends permits the way a worker does. */
+  readonly tasks: TaskStore;
   readonly ledger: Ledger;
-  readonly tickets: TicketQueue;
+  readonly jobs: JobQueue;
   /** Without a credential. */
   anonymously(): ReturnType<typeof request>;
   /** With a key that may submit and read. */
@@ -47,9 +47,9 @@ export interface IntakeUnderTest {
 interface Opened {
   url: string;
   log: Record<string, unknown>[];
-  dispatches: DispatchStore;
+  tasks: TaskStore;
   ledger: Ledger;
-  tickets: TicketQueue;
+  jobs: JobQueue;
 }
 
 /** The Redis that the intake is given; `isAway` where nobody is expected to answer. */
@@ -91,14 +91,14 @@ export function useIntake(
     get log() {
       return current().log;
     },
-    get dispatches() {
-      return current().dispatches;
+    get tasks() {
+      return current().tasks;
     },
     get ledger() {
       return current().ledger;
     },
-    get tickets() {
-      return current().tickets;
+    get jobs() {
+      return current().jobs;
     },
     anonymously: () => asking(current().url),
     get: (path) => asking(current().url).get(path).set('X-API-Key', keys.playbook),
@@ -146,21 +146,21 @@ async function open({ url, isAway = false }: RedisForIntake, env: Env, context: 
   const { port } = await openIntake({ settings, ...intervals, ...context });
   const redis = openProducerConnection({ settings: { url }, name: 'test', logger: context.logger });
   context.lifecycle.onClose('connection of the test', () => closeRedis(redis));
-  const tickets = createTicketQueue(redis, keySpace, () => {});
-  context.lifecycle.onClose('queue of the test', () => tickets.close());
+  const jobs = createJobQueue(redis, keySpace, () => {});
+  context.lifecycle.onClose('queue of the test', () => jobs.close());
   const quotaLedger = createLedger(redis, keySpace, ledger);
   if (!isAway) {
     await waitUntilReady(redis, 5_000);
     await quotaLedger.open();
-    await quotaLedger.liftColdStart();
+    await quotaLedger.endColdStart();
     // The worker whose moves the test makes is alive, until the test says that it left.
-    const pulse = setInterval(() => void quotaLedger.look().catch(() => undefined), 1_000);
+    const pulse = setInterval(() => void quotaLedger.snapshot().catch(() => undefined), 1_000);
     context.lifecycle.onClose('pulse of the worker', () => clearInterval(pulse));
   }
   return {
     url: `http://127.0.0.1:${port}`,
-    dispatches: createDispatchStore(redis, keySpace, retentionMs),
+    tasks: createTaskStore(redis, keySpace, retentionMs),
     ledger: quotaLedger,
-    tickets,
+    jobs,
   };
 }

@@ -31,33 +31,33 @@ interface ReplayOptions {
  * sooner than the ledger allows. Resolves with what became of each machine.
  */
 export async function replayQueue(
-  { ledger, dispatches }: Pick<IntakeUnderTest, 'ledger' | 'dispatches'>,
+  { ledger, tasks }: Pick<IntakeUnderTest, 'ledger' | 'tasks'>,
   { redis, keySpace, windowMs, onStart }: ReplayOptions,
 ): Promise<Map<string, ReplayedCall>> {
   const calls = new Map<string, ReplayedCall>();
   const lateWhenFreeAt = new Map<number, number>();
   const worker = new Worker(queueName, null, { connection: redis, prefix: keySpace, autorun: false });
 
-  async function call(dispatchId: string): Promise<void> {
-    const dispatch = await dispatches.find(dispatchId);
-    assert.ok(dispatch);
-    const { machineId } = dispatch;
+  async function call(taskId: string): Promise<void> {
+    const task = await tasks.find(taskId);
+    assert.ok(task);
+    const { machineId } = task;
     const callId = randomUUID();
-    const spent = await ledger.spend({ callId, dispatchId, machineId });
+    const spent = await ledger.spend({ callId, taskId, machineId });
     assert.ok(spent.kind === 'granted');
     const { spentAtMs: startMs, freeSinceMs } = spent;
     const lateMs = startMs - freeSinceMs + (lateWhenFreeAt.get(freeSinceMs) ?? 0);
     calls.set(machineId, { startMs, lateMs });
     onStart(calls.size);
-    await dispatches.begin(dispatchId, callId);
+    await tasks.begin(taskId, callId);
     const { freeAtMs = 0 } = (await ledger.recordAnswer(callId, { outcome: 'started', facts: {} })) ?? {};
     lateWhenFreeAt.set(freeAtMs, lateMs + freeAtMs - windowMs - startMs);
-    await dispatches.settle(dispatchId, callId, { status: 'started', attempts: 1 });
+    await tasks.settle(taskId, callId, { status: 'started', attempts: 1 });
   }
 
   try {
     for (;;) {
-      const view = await ledger.look();
+      const view = await ledger.snapshot();
       if (freeSlots(view) === 0) {
         await delay(nextSlotAtMs(view) - view.nowMs + 1);
         continue;

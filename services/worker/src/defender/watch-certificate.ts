@@ -18,7 +18,7 @@ export function watchCertificate(
   everyMs = dayMs,
 ): () => Promise<void> {
   if (credential.kind !== 'certificate') return async () => undefined;
-  const look = async (): Promise<void> => {
+  const snapshot = async (): Promise<void> => {
     const expiresAtMs = (await certificateExpiresAtMs(credential)) ?? Infinity;
     const leftMs = expiresAtMs - Date.now();
     if (leftMs > warnBeforeMs) return;
@@ -28,5 +28,5 @@ export function watchCertificate(
       'the certificate for Entra ID expires soon',
     );
   };
-  return repeat(everyMs, look, () => undefined);
+  return repeat(everyMs, snapshot, () => undefined);
 }

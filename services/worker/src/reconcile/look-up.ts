@@ -8,8 +8,8 @@ import type {
 } from '../defender/defender-reader.ts';
 import type { TokenProvider } from '../defender/token-provider.ts';
 import type { Paced, ReadPace } from './read-pace.ts';
-import { clockSlackMs, manualStartTitle, weighEvidence } from './weigh-evidence.ts';
-import type { DoubtfulCall, Finding } from './weigh-evidence.ts';
+import { clockSlackMs, manualStartTitle, matchInvestigation } from './match-investigation.ts';
+import type { UnresolvedCall, Finding } from './match-investigation.ts';
 
 /** What a look gave, or why it was none. */
 export type LookedUp =
@@ -38,7 +38,7 @@ class NotReadable extends Error {
 
 /** One look in Defender for what became of a call: its alerts first, then what investigates the machine. */
 export async function lookUp(
-  call: DoubtfulCall & { readonly machineId: string },
+  call: UnresolvedCall & { readonly machineId: string },
   deps: LookUpDeps,
 ): Promise<LookedUp> {
   const token = await deps.tokens.get();
@@ -56,7 +56,7 @@ export async function lookUp(
 }
 
 async function find(
-  call: DoubtfulCall & { readonly machineId: string },
+  call: UnresolvedCall & { readonly machineId: string },
   token: string,
   { reader, pace }: LookUpDeps,
 ): Promise<Finding> {
@@ -68,13 +68,13 @@ async function find(
     cause === 'running'
       ? none
       : ((await ask(() => reader.listAlerts(token, { machineId, createdSinceMs }))) ?? none);
-  const byAlerts = weighEvidence(call, { alerts: alerts.records, investigations: [] });
+  const byAlerts = matchInvestigation(call, { alerts: alerts.records, investigations: [] });
   if (byAlerts.kind === 'own' && byAlerts.investigationId !== undefined) return byAlerts;
 
   const startedSinceMs = sentAtMs - longestOpenMs;
   const investigations: Rows<Investigation> =
     (await ask(() => reader.listInvestigations(token, { machineId, startedSinceMs }))) ?? none;
-  const finding = weighEvidence(call, { alerts: alerts.records, investigations: investigations.records });
+  const finding = matchInvestigation(call, { alerts: alerts.records, investigations: investigations.records });
   if (finding.kind === 'nothing') {
     // What cannot be read may be what is looked for: that proves nothing, and must not lead to another call.
     if (alerts.odd.some(mayBeOurs) || investigations.odd.length > 0) throw new NotReadable(oddRows);

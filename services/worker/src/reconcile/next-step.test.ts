@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import type { Doubt } from '@diq/queue/dispatch-store.ts';
-import { firstLookInMs, maxCalls, nextStep, type Look, type ReconcileRules, type Step } from './next-step.ts';
-import type { Finding } from './weigh-evidence.ts';
+import type { UnresolvedOutcome } from '@diq/queue/task-store.ts';
+import { firstQueryInMs, maxCalls, nextStep, type Query, type ReconcileRules, type Step } from './next-step.ts';
+import type { Finding } from './match-investigation.ts';
 
-const doubtedAtMs = 5_000_000;
+const unresolvedSinceMs = 5_000_000;
 const minuteMs = 60_000;
 const graceMs = 10 * minuteMs;
 const rules: ReconcileRules = { graceMs, onUnknown: 'fail' };
@@ -17,22 +17,22 @@ const covering: Finding = { kind: 'covering', investigationId: '9', alertId: 'da
 interface At {
   afterMs: number;
   finding: Finding | undefined;
-  cause?: Doubt['cause'];
+  cause?: UnresolvedOutcome['cause'];
   calls?: number;
   retryAfterMs?: number;
   onUnknown?: 'fail' | 'retry';
 }
 
 function step({ afterMs, finding, cause = 'lost', calls = 1, retryAfterMs, onUnknown = 'fail' }: At): Step {
-  const look: Look = {
-    doubt: { cause, error },
+  const query: Query = {
+    unresolved: { cause, error },
     calls,
-    doubtedAtMs,
-    nowMs: doubtedAtMs + afterMs,
+    unresolvedSinceMs,
+    nowMs: unresolvedSinceMs + afterMs,
     finding,
     retryAfterMs,
   };
-  return nextStep(look, { ...rules, onUnknown });
+  return nextStep(query, { ...rules, onUnknown });
 }
 
 function settlement(at: At) {
@@ -43,8 +43,8 @@ function settlement(at: At) {
 
 function waitMs(at: At): number {
   const taken = step(at);
-  assert.ok(taken.kind === 'look-again', JSON.stringify(taken));
-  return taken.atMs - doubtedAtMs - at.afterMs;
+  assert.ok(taken.kind === 'reschedule-query', JSON.stringify(taken));
+  return taken.atMs - unresolvedSinceMs - at.afterMs;
 }
 
 describe('what follows from a look in Defender', () => {
@@ -58,13 +58,13 @@ describe('what follows from a look in Defender', () => {
   });
 
   it('is another look while ours has no id yet, and in the end its alert, by which Defender finds it too', () => {
-    assert.equal(step({ afterMs: minuteMs, finding: ownUnlinked }).kind, 'look-again');
+    assert.equal(step({ afterMs: minuteMs, finding: ownUnlinked }).kind, 'reschedule-query');
     const { outcome, investigationId } = settlement({ afterMs: graceMs, finding: ownUnlinked });
     assert.deepEqual([outcome, investigationId], ['found', 'da1']);
   });
 
   it('is another look while only somebody else shows: ours may be about to, and has the better claim', () => {
-    assert.equal(step({ afterMs: graceMs - 1, finding: covering }).kind, 'look-again');
+    assert.equal(step({ afterMs: graceMs - 1, finding: covering }).kind, 'reschedule-query');
     assert.deepEqual(settlement({ afterMs: graceMs, finding: covering }), {
       outcome: 'attached',
       status: 'started',
@@ -76,7 +76,7 @@ describe('what follows from a look in Defender', () => {
 
   it('is the investigation that runs, at once, where the call was refused because of it', () => {
     assert.equal(settlement({ afterMs: 1, finding: covering, cause: 'running' }).outcome, 'attached');
-    assert.equal(step({ afterMs: graceMs - 1, finding: nothing, cause: 'running' }).kind, 'look-again');
+    assert.equal(step({ afterMs: graceMs - 1, finding: nothing, cause: 'running' }).kind, 'reschedule-query');
     const { status, error: told } = settlement({ afterMs: graceMs, finding: nothing, cause: 'running' });
     assert.deepEqual([status, told?.code], ['failed', 'call_timeout']);
   });
@@ -124,7 +124,7 @@ describe('what follows from a look in Defender', () => {
   describe('that could not be read', () => {
     it('is another look, also after the grace: it ends with a look that could', () => {
       for (const afterMs of [1, graceMs, 10 * graceMs - 1]) {
-        assert.equal(step({ afterMs, finding: undefined }).kind, 'look-again');
+        assert.equal(step({ afterMs, finding: undefined }).kind, 'reschedule-query');
       }
       assert.equal(settlement({ afterMs: 2 * graceMs, finding: nothing }).outcome, 'unknown');
     });
@@ -148,12 +148,12 @@ describe('what follows from a look in Defender', () => {
 
   describe('the looks', () => {
     it('begin soon', () => {
-      assert.equal(firstLookInMs(graceMs), 5_000);
-      assert.equal(firstLookInMs(1_000), 100);
+      assert.equal(firstQueryInMs(graceMs), 5_000);
+      assert.equal(firstQueryInMs(1_000), 100);
     });
 
     it('come at growing intervals, the last one at the end of the grace', () => {
-      const times = [firstLookInMs(graceMs)];
+      const times = [firstQueryInMs(graceMs)];
       for (let at = times[0]!; at < graceMs; times.push(at)) at += waitMs({ afterMs: at, finding: nothing });
       assert.deepEqual(
         times.map((ms) => ms / 1_000),
@@ -164,7 +164,7 @@ describe('what follows from a look in Defender', () => {
     it('always lead on: later than now, and to an end', () => {
       const finding = fc.constantFrom(nothing, ownUnlinked, covering, undefined);
       const afterMs = fc.integer({ min: -10_000, max: 11 * graceMs });
-      const cause = fc.constantFrom<Doubt['cause']>('lost', 'failed', 'failed_alone', 'running');
+      const cause = fc.constantFrom<UnresolvedOutcome['cause']>('lost', 'failed', 'failed_alone', 'running');
       const retryAfterMs = fc.option(fc.nat(24 * 60 * minuteMs), { nil: undefined });
       const anything = fc.record({
         finding,
@@ -176,8 +176,8 @@ describe('what follows from a look in Defender', () => {
       fc.assert(
         fc.property(anything, ({ retryAfterMs: later, ...at }) => {
           const taken = step({ ...at, ...(later !== undefined && { retryAfterMs: later }) });
-          if (at.afterMs >= 10 * graceMs) assert.notEqual(taken.kind, 'look-again');
-          if (taken.kind === 'look-again') assert.ok(taken.atMs > doubtedAtMs + at.afterMs);
+          if (at.afterMs >= 10 * graceMs) assert.notEqual(taken.kind, 'reschedule-query');
+          if (taken.kind === 'reschedule-query') assert.ok(taken.atMs > unresolvedSinceMs + at.afterMs);
           // A call is repeated only after Defender was read and showed nothing.
           if (taken.kind === 'call-again') {
             assert.equal(at.finding?.kind, 'nothing');

@@ -1,5 +1,5 @@
-import type { Doubt, Settlement } from '@diq/queue/dispatch-store.ts';
-import type { Finding } from './weigh-evidence.ts';
+import type { UnresolvedOutcome, Settlement } from '@diq/queue/task-store.ts';
+import type { Finding } from './match-investigation.ts';
 
 /** Label values of `diq_reconciliations_total{outcome}`. */
 export const reconciliationOutcomes = ['found', 'attached', 'retried', 'failed', 'unknown'] as const;
@@ -14,12 +14,12 @@ export interface ReconcileRules {
 }
 
 /** What is known at one look. All times on Redis' clock. */
-export interface Look {
-  readonly doubt: Doubt;
-  /** Calls made for the dispatch, this one included. */
+export interface Query {
+  readonly unresolved: UnresolvedOutcome;
+  /** Calls made for the task, this one included. */
   readonly calls: number;
   /** Since when it is not known what the last of them came to. */
-  readonly doubtedAtMs: number;
+  readonly unresolvedSinceMs: number;
   /** When the look began. */
   readonly nowMs: number;
   /** `undefined` when Defender's books could not be read: that is no look. */
@@ -29,7 +29,7 @@ export interface Look {
 }
 
 export type Step =
-  | { readonly kind: 'look-again'; readonly atMs: number }
+  | { readonly kind: 'reschedule-query'; readonly atMs: number }
   /** A call of its own, with a permit of its own. */
   | { readonly kind: 'call-again' }
   | {
@@ -38,43 +38,43 @@ export type Step =
       readonly settlement: Settlement;
     };
 
-/** Calls for one dispatch whose answer is lost each time, the first included. */
+/** Calls for one task whose answer is lost each time, the first included. */
 export const maxCalls = 3;
 /** Without a readable answer Defender is asked for this many times the grace, and then no more. */
 const graceStretch = 10;
-const firstLookMs = 5_000;
+const firstQueryMs = 5_000;
 
 /** From the loss of an answer until Defender is asked for the first time. */
-export function firstLookInMs(graceMs: number): number {
-  return Math.min(firstLookMs, graceMs / 10);
+export function firstQueryInMs(graceMs: number): number {
+  return Math.min(firstQueryMs, graceMs / 10);
 }
 
 /**
  * The one place that decides what follows from a look. Only an investigation of our own ends the search early: while
  * Defender may still be about to show it, any other one would be the wrong answer. Pure.
  */
-export function nextStep(look: Look, rules: ReconcileRules): Step {
-  const { finding, doubt } = look;
-  const elapsedMs = look.nowMs - look.doubtedAtMs;
+export function nextStep(query: Query, rules: ReconcileRules): Step {
+  const { finding, unresolved } = query;
+  const elapsedMs = query.nowMs - query.unresolvedSinceMs;
   if (finding?.kind === 'own' && finding.investigationId !== undefined) {
     return started('found', finding.investigationId);
   }
   // Nothing of our own is to come: the call was refused because of this one.
-  if (finding?.kind === 'covering' && doubt.cause === 'running') return started('attached', idOf(finding));
+  if (finding?.kind === 'covering' && unresolved.cause === 'running') return started('attached', idOf(finding));
   const isOver = elapsedMs >= rules.graceMs * (finding === undefined ? graceStretch : 1);
-  if (!isOver) return { kind: 'look-again', atMs: nextLookAtMs(look, rules) };
-  if (finding === undefined || finding.kind === 'nothing') return withoutTrace(look, rules);
+  if (!isOver) return { kind: 'reschedule-query', atMs: nextQueryAtMs(query, rules) };
+  if (finding === undefined || finding.kind === 'nothing') return withoutTrace(query, rules);
   return started(finding.kind === 'own' ? 'found' : 'attached', idOf(finding));
 }
 
 /** Each wait twice as long as the one before, the last look at the end of the grace; after that in steady steps. */
-function nextLookAtMs({ doubtedAtMs, nowMs, retryAfterMs = 0 }: Look, { graceMs }: ReconcileRules): number {
-  const elapsedMs = nowMs - doubtedAtMs;
+function nextQueryAtMs({ unresolvedSinceMs, nowMs, retryAfterMs = 0 }: Query, { graceMs }: ReconcileRules): number {
+  const elapsedMs = nowMs - unresolvedSinceMs;
   const usualMs =
     elapsedMs < graceMs
-      ? Math.min(graceMs, Math.max(2 * elapsedMs, elapsedMs + firstLookInMs(graceMs)))
+      ? Math.min(graceMs, Math.max(2 * elapsedMs, elapsedMs + firstQueryInMs(graceMs)))
       : elapsedMs + graceMs / 10;
-  return doubtedAtMs + Math.min(Math.max(usualMs, elapsedMs + retryAfterMs), graceStretch * graceMs);
+  return unresolvedSinceMs + Math.min(Math.max(usualMs, elapsedMs + retryAfterMs), graceStretch * graceMs);
 }
 
 /** The alert's id is as good as the investigation's: Defender finds it by either. */
@@ -95,20 +95,20 @@ function started(outcome: 'found' | 'attached', investigationId: string): Step {
  * Defender shows nothing. After an error it answered with, that means that nothing was done. After a lost answer it
  * proves nothing, and where its books could not be read at all it means nothing either.
  */
-function withoutTrace({ doubt, calls, finding }: Look, { onUnknown }: ReconcileRules): Step {
+function withoutTrace({ unresolved, calls, finding }: Query, { onUnknown }: ReconcileRules): Step {
   const wasRead = finding !== undefined;
-  const { cause } = doubt;
-  if (cause === 'running') return ended('failed', doubt, 'Defender shows none of this machine.');
+  const { cause } = unresolved;
+  if (cause === 'running') return ended('failed', unresolved, 'Defender shows none of this machine.');
   // An error that Defender answers to all calls is not this one's, however often it meets it.
   if (cause === 'failed' && wasRead) return { kind: 'call-again' };
   const isItsOwn = cause === 'failed_alone' && wasRead;
   if (onUnknown === 'retry' && !isItsOwn && calls < maxCalls) return { kind: 'call-again' };
   const shows = wasRead ? 'Defender shows no investigation of it' : 'Defender could not be asked';
   const times = calls === 1 ? 'It was called once' : `It was called ${calls} times`;
-  return ended(isItsOwn ? 'failed' : 'unknown', doubt, `${shows}. ${times}.`);
+  return ended(isItsOwn ? 'failed' : 'unknown', unresolved, `${shows}. ${times}.`);
 }
 
-function ended(outcome: 'failed' | 'unknown', { error }: Doubt, addition: string): Step {
+function ended(outcome: 'failed' | 'unknown', { error }: UnresolvedOutcome, addition: string): Step {
   const settlement: Settlement = {
     status: outcome,
     error: { ...error, message: `${error.message} ${addition}` },

@@ -40,7 +40,7 @@ describe('a call without a readable answer', () => {
           attempts: 1,
         });
         assert.equal(await suite.simulator.callsFor(lost.machineId), 1);
-        assert.equal(await lost.worker.tickets.countAll(), 0);
+        assert.equal(await lost.worker.jobs.countAll(), 0);
         assert.deepEqual(await countByLabel(lost.worker.metrics.reconciliations), { found: 1 });
         assert.equal(
           lost.worker.logLines.filter((line) => line.includes('reconciled with Defender')).length,
@@ -96,11 +96,11 @@ describe('a call without a readable answer', () => {
     it('is found by the next worker when the one that looks dies', async () => {
       const heir = await suite.openWorker(patient);
       const lost = await suite.lose(madeAndSilent, patient);
-      const taken = await waitFor(async () => (await lost.worker.dispatches.takeDue(1_000)).id, {
+      const taken = await waitFor(async () => (await lost.worker.tasks.takeDue(1_000)).id, {
         what: 'its turn',
       });
       await heir.reconciler.lookAtDue();
-      assert.equal(taken, lost.dispatchId);
+      assert.equal(taken, lost.taskId);
       await lost.worker.close();
       assert.deepEqual(await suite.readsOf(lost.machineId), [], 'it is in the hands of the other one');
       assert.equal((await suite.untilOver({ ...lost, worker: heir })).status, 'started');
@@ -170,7 +170,7 @@ describe('a call without a readable answer', () => {
           /Defender shows no investigation of it\. It was called once\.$/,
         );
         assert.equal(await suite.simulator.callsFor(lost.machineId), 1);
-        assert.equal(await lost.worker.tickets.countAll(), 0);
+        assert.equal(await lost.worker.jobs.countAll(), 0);
         assert.deepEqual(await countByLabel(lost.worker.metrics.reconciliations), { unknown: 1 });
       });
     }
@@ -180,7 +180,7 @@ describe('a call without a readable answer', () => {
       const back = await suite.untilOver(lost);
       assert.deepEqual(factsOf(back), { ...unknownFor(undefined), status: 'queued' });
       assert.equal(back.dispatchedAt, undefined);
-      assert.deepEqual(await lost.worker.tickets.positions([lost.dispatchId]), [1]);
+      assert.deepEqual(await lost.worker.jobs.positions([lost.taskId]), [1]);
       await suite.serveAgain(lost);
       const request = await suite.bench.read(lost.requestId);
       assert.deepEqual([request.status, request.attempts], ['started', 2]);
@@ -284,10 +284,10 @@ describe('a call without a readable answer', () => {
       const action = { kind: 'status', status: 429, retryAfter: 30 };
       await suite.simulator.addFault({ target: 'read', times: 1, action });
       await suite.lookUntil(lost, async () => (await suite.readsOf(lost.machineId)).length > 0);
-      await lost.worker.dispatches.lookAgain(lost.dispatchId, lost.callId, 0);
+      await lost.worker.tasks.rescheduleQuery(lost.taskId, lost.callId, 0);
       await lost.worker.reconciler.lookAtDue();
       assert.equal((await suite.readsOf(lost.machineId)).length, 1);
-      const score = await suite.bench.redis.zscore(suite.bench.keys.reconciling, lost.dispatchId);
+      const score = await suite.bench.redis.zscore(suite.bench.keys.reconciling, lost.taskId);
       assert.ok(Number(score) > Date.now() + 20_000, 'and looks again only after that');
 
       const tokenless = await suite.lose(silent, patient);

@@ -1,11 +1,11 @@
 import type { Logger } from '@diq/runtime/logger.ts';
-import type { Dispatch, DispatchStore, Doubt } from '@diq/queue/dispatch-store.ts';
-import type { TicketQueue } from '@diq/queue/ticket-queue.ts';
+import type { Task, TaskStore, UnresolvedOutcome } from '@diq/queue/task-store.ts';
+import type { JobQueue } from '@diq/queue/job-queue.ts';
 import type { Ledger } from '@diq/quota/ledger.ts';
 import type { DefenderReader } from '../defender/defender-reader.ts';
 import type { TokenProvider } from '../defender/token-provider.ts';
-import { aboutDispatch } from '../about-dispatch.ts';
-import { endUnreadable, readDispatch } from '../end-unreadable.ts';
+import { aboutTask } from '../about-task.ts';
+import { endUnreadable, readTask } from '../end-unreadable.ts';
 import type { WorkerMetrics } from '../metrics.ts';
 import { lookUp } from './look-up.ts';
 import type { LookedUp } from './look-up.ts';
@@ -15,8 +15,8 @@ import { createReadPace } from './read-pace.ts';
 
 export interface ReconcilerOptions {
   ledger: Pick<Ledger, 'allowRepeat'>;
-  dispatches: DispatchStore;
-  tickets: TicketQueue;
+  tasks: TaskStore;
+  jobs: JobQueue;
   tokens: TokenProvider;
   /** Closed with the reconciler. */
   reader: DefenderReader;
@@ -39,50 +39,50 @@ export interface Reconciler {
 }
 
 /** A call whose outcome is being looked up, with all that the search needs. */
-type InDoubt = Dispatch & { callId: string; sentAtMs: number; doubt: Doubt };
+type InDoubt = Task & { callId: string; sentAtMs: number; unresolved: UnresolvedOutcome };
 
 /** Of the 100 reads a minute that all workers share with everybody who uses the same application. */
 const readsPerMinute = 30;
 
 /** Asks Defender what became of calls whose answer was lost, until it shows them or the grace is over. */
 export function createReconciler(options: ReconcilerOptions): Reconciler {
-  const { dispatches, tokens, reader, logger, clientId, permitTimeoutMs, rules } = options;
+  const { tasks, tokens, reader, logger, clientId, permitTimeoutMs, rules } = options;
   const pace = createReadPace({ reads: readsPerMinute, perMs: 60_000 });
   let isClosed = false;
 
-  async function look(id: string, nowMs: number): Promise<void> {
-    const dispatch = await readDispatch(id, dispatches);
-    if (dispatch === undefined || dispatch === 'unreadable') {
+  async function query(id: string, nowMs: number): Promise<void> {
+    const task = await readTask(id, tasks);
+    if (task === undefined || task === 'unreadable') {
       await endUnreadable(id, options);
       return;
     }
-    if (!isInDoubt(dispatch)) return;
-    const { machineId, sentAtMs, doubt, doubtedAtMs = sentAtMs, calls } = dispatch;
+    if (!isInDoubt(task)) return;
+    const { machineId, sentAtMs, unresolved, unresolvedSinceMs = sentAtMs, calls } = task;
     const call = {
       machineId,
       sentAtMs,
-      cause: doubt.cause,
+      cause: unresolved.cause,
       arrivedByMs: sentAtMs + permitTimeoutMs,
       clientId,
-      told: new Set(await dispatches.toldOf(machineId)),
+      told: new Set(await tasks.toldOf(machineId)),
     };
     const found = await lookUp(call, { reader, tokens, pace });
-    logger.debug({ ...aboutDispatch(dispatch), callId: dispatch.callId, found }, 'looked up in Defender');
-    const step = nextStep({ doubt, calls, doubtedAtMs, nowMs, ...whatOf(found) }, rules);
-    const moved = await take(step, dispatch, options);
-    if (moved && step.kind !== 'look-again') tell(step, dispatch, options);
+    logger.debug({ ...aboutTask(task), callId: task.callId, found }, 'looked up in Defender');
+    const step = nextStep({ unresolved, calls, unresolvedSinceMs, nowMs, ...whatOf(found) }, rules);
+    const moved = await take(step, task, options);
+    if (moved && step.kind !== 'reschedule-query') tell(step, task, options);
   }
 
   return {
     async lookAtDue() {
       while (!isClosed) {
-        const { id, nowMs } = await dispatches.takeDue(options.lookTimeoutMs);
+        const { id, nowMs } = await tasks.takeDue(options.lookTimeoutMs);
         if (id === undefined) return;
         try {
-          await look(id, nowMs);
+          await query(id, nowMs);
         } catch (error) {
           // Comes back after its look's time; the others must not wait for it.
-          logger.error({ err: error, dispatchId: id }, 'could not be looked up');
+          logger.error({ err: error, taskId: id }, 'could not be looked up');
         }
       }
     },
@@ -93,12 +93,12 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   };
 }
 
-function isInDoubt(dispatch: Dispatch): dispatch is InDoubt {
+function isInDoubt(task: Task): task is InDoubt {
   return (
-    dispatch.state === 'reconciling' &&
-    dispatch.callId !== undefined &&
-    dispatch.sentAtMs !== undefined &&
-    dispatch.doubt !== undefined
+    task.state === 'reconciling' &&
+    task.callId !== undefined &&
+    task.sentAtMs !== undefined &&
+    task.unresolved !== undefined
   );
 }
 
@@ -108,32 +108,32 @@ function whatOf(found: LookedUp) {
     : { finding: undefined, retryAfterMs: found.retryAfterMs };
 }
 
-/** @returns false when the dispatch is in other hands by now */
+/** @returns false when the task is in other hands by now */
 async function take(
   step: Step,
   { id, callId, rank }: InDoubt,
-  { ledger, dispatches, tickets }: ReconcilerOptions,
+  { ledger, tasks, jobs }: ReconcilerOptions,
 ): Promise<boolean> {
-  if (step.kind === 'look-again') return dispatches.lookAgain(id, callId, step.atMs);
-  if (step.kind === 'settle') return (await dispatches.settle(id, callId, step.settlement)).moved;
+  if (step.kind === 'reschedule-query') return tasks.rescheduleQuery(id, callId, step.atMs);
+  if (step.kind === 'settle') return (await tasks.settle(id, callId, step.settlement)).moved;
   // First: what the ledger lets nobody repeat would wait for ever.
   await ledger.allowRepeat(callId);
-  const { moved } = await dispatches.giveBack(id, callId);
-  if (moved) await tickets.add([{ dispatchId: id, rank }]);
+  const { moved } = await tasks.giveBack(id, callId);
+  if (moved) await jobs.add([{ taskId: id, rank }]);
   return moved;
 }
 
 function tell(
-  step: Exclude<Step, { kind: 'look-again' }>,
-  dispatch: InDoubt,
+  step: Exclude<Step, { kind: 'reschedule-query' }>,
+  task: InDoubt,
   { metrics, logger }: ReconcilerOptions,
 ): void {
-  const { callId, calls, doubt } = dispatch;
+  const { callId, calls, unresolved } = task;
   const outcome: ReconciliationOutcome = step.kind === 'settle' ? step.outcome : 'retried';
   metrics.reconciliations.inc({ outcome });
   const { investigationId } = step.kind === 'settle' ? step.settlement : {};
   logger.info(
-    { ...aboutDispatch(dispatch), callId, calls, code: doubt.error.code, outcome, investigationId },
+    { ...aboutTask(task), callId, calls, code: unresolved.error.code, outcome, investigationId },
     'reconciled with Defender',
   );
 }

@@ -1,12 +1,12 @@
-import type { LedgerView } from '@diq/quota/ledger-replies.ts';
-import { startDrawLoop, type DrawLoop, type DrawLoopOptions } from '../draw-loop.ts';
-import type { DrawnTicket } from '../ticket-drawer.ts';
+import type { LedgerSnapshot } from '@diq/quota/ledger-replies.ts';
+import { startPollLoop, type PollLoop, type PollLoopOptions } from '../poll-loop.ts';
+import type { ClaimedJob } from '../job-claimer.ts';
 
 const nowMs = 50_000;
 export const hourMs = 3_600_000;
 
 /** A ledger with one slot, free or coming back after so many ms, and a hold of so many ms. */
-export function view({ freeInMs = 0, heldForMs = 0 } = {}): LedgerView {
+export function view({ freeInMs = 0, heldForMs = 0 } = {}): LedgerSnapshot {
   return {
     nowMs,
     limit: 1,
@@ -19,8 +19,8 @@ export function view({ freeInMs = 0, heldForMs = 0 } = {}): LedgerView {
   };
 }
 
-export function ticketNamed(dispatchId: string): DrawnTicket {
-  return { dispatchId, isReadable: true, useUp: async () => undefined, putBack: async () => undefined };
+export function jobNamed(taskId: string): ClaimedJob {
+  return { taskId, isReadable: true, complete: async () => undefined, release: async () => undefined };
 }
 
 /** Settled from outside. */
@@ -31,12 +31,12 @@ export function deferred<T = void>() {
 }
 
 /** A queue and a limiter in which there is always something, and which tell what they were asked. */
-export function loopWorld(own: Partial<DrawLoopOptions> = {}) {
+export function loopWorld(own: Partial<PollLoopOptions> = {}) {
   const told: string[] = [];
   const errors: unknown[] = [];
-  let tickets = 0;
-  const options: DrawLoopOptions = {
-    look: async () => view(),
+  let jobs = 0;
+  const options: PollLoopOptions = {
+    snapshot: async () => view(),
     countReady: async () => 1,
     tryAcquire: async () => {
       told.push('acquire');
@@ -46,11 +46,11 @@ export function loopWorld(own: Partial<DrawLoopOptions> = {}) {
         keepForOneWindow: () => told.push('keep'),
       };
     },
-    draw: async () => {
-      told.push('draw');
-      return ticketNamed(`ticket-${++tickets}`);
+    claim: async () => {
+      told.push('claim');
+      return jobNamed(`job-${++jobs}`);
     },
-    // Never ends by itself, so that the loop stands still once it has drawn.
+    // Never ends by itself, so that the loop stands still once it has claimed.
     serve: () => new Promise(() => undefined),
     maxInFlight: 1,
     onError: (error) => errors.push(error),
@@ -67,7 +67,7 @@ export function inTurn<T>(...values: T[]): () => Promise<T> {
 
 export interface LoopSuite {
   /** Starts a loop that ends with its test. */
-  start(options: DrawLoopOptions): DrawLoop;
+  start(options: PollLoopOptions): PollLoop;
   /** Ends every wait from here on at once and notes how long it would have been, in ms; until the end of the test. */
   hurryWaits(): number[];
   /** Waits as usual; one of this length never ends by itself. */
@@ -79,17 +79,17 @@ function replaceTimer(fake: (act: () => void, ms?: number) => NodeJS.Timeout): v
 }
 
 /** Call inside a `describe`. */
-export function useDrawLoops(): LoopSuite {
-  const loops: DrawLoop[] = [];
+export function usePollLoops(): LoopSuite {
+  const loops: PollLoop[] = [];
   const realSetTimeout = globalThis.setTimeout;
   afterEach(() => {
     globalThis.setTimeout = realSetTimeout;
-    // Not awaited: a ticket that is never seen through would keep it waiting. The loop itself ends with its turn.
+    // Not awaited: a job that is never seen through would keep it waiting. The loop itself ends with its turn.
     for (const loop of loops.splice(0)) void loop.stop();
   });
   return {
     start(options) {
-      const loop = startDrawLoop(options);
+      const loop = startPollLoop(options);
       loops.push(loop);
       return loop;
     },

@@ -5,7 +5,7 @@ import type { RequestDocument } from '@diq/contracts/request-document.ts';
 import { createRequestIntake } from '@diq/queue/accept-requests.ts';
 import { createRequestReader } from '@diq/queue/read-requests.ts';
 import { queueName, storeKeys } from '@diq/queue/store-keys.ts';
-import { createTicketQueue } from '@diq/queue/ticket-queue.ts';
+import { createJobQueue } from '@diq/queue/job-queue.ts';
 import { closeRedis, openLedgerConnection, waitUntilReady } from '@diq/runtime/redis.ts';
 import { openTestWorker, type TestWorker, type TestWorkerOptions } from './open-test-worker.ts';
 import { captureLog } from './capture-log.ts';
@@ -15,11 +15,11 @@ export interface Bench {
   readonly keySpace: string;
   readonly keys: ReturnType<typeof storeKeys>;
   readonly redis: Redis;
-  /** Records one request of this caller. @returns its id and its dispatch's */
+  /** Records one request of this caller. @returns its id and its task's */
   accept(
     item?: Partial<InvestigationItem>,
     caller?: string,
-  ): Promise<{ requestId: string; dispatchId: string }>;
+  ): Promise<{ requestId: string; taskId: string }>;
   /** The request as its caller would read it. */
   read(requestId: string): Promise<RequestDocument>;
   /** Ends all holds and what a 429 lowered the limit to without waiting for it, as time would. */
@@ -44,8 +44,8 @@ export async function openBench(url: string): Promise<Bench> {
   const { logger } = captureLog();
   const redis = openLedgerConnection({ settings: { url }, name: 'bench', logger });
   await waitUntilReady(redis, 2_000);
-  const tickets = createTicketQueue(redis, keySpace, () => undefined);
-  const intake = createRequestIntake({ redis, keySpace, tickets, retentionMs: 3_600_000 });
+  const jobs = createJobQueue(redis, keySpace, () => undefined);
+  const intake = createRequestIntake({ redis, keySpace, jobs, retentionMs: 3_600_000 });
   const reader = createRequestReader(redis, keySpace);
   const workers: TestWorker[] = [];
 
@@ -56,7 +56,7 @@ export async function openBench(url: string): Promise<Bench> {
     async accept(item = {}, caller) {
       const whole = { machineId: newMachineId(), comment: 'why', priority: 'medium' as const, ...item };
       const { id } = await intake.acceptOne(whole, Date.now(), undefined, caller);
-      return { requestId: id, dispatchId: (await reader.findRequest(id))?.dispatchId ?? '' };
+      return { requestId: id, taskId: (await reader.findRequest(id))?.taskId ?? '' };
     },
     async read(requestId) {
       const found = await reader.findRequest(requestId);
@@ -75,7 +75,7 @@ export async function openBench(url: string): Promise<Bench> {
     },
     async close() {
       await Promise.all(workers.map((worker) => worker.close()));
-      await tickets.close();
+      await jobs.close();
       await closeRedis(redis);
     },
   };

@@ -1,6 +1,6 @@
-import { createDispatchStore, type Dispatch, type DispatchStore } from '@diq/queue/dispatch-store.ts';
+import { createTaskStore, type Task, type TaskStore } from '@diq/queue/task-store.ts';
 import { createTurnPassing } from '@diq/queue/pass-turns.ts';
-import { createTicketQueue, type TicketQueue } from '@diq/queue/ticket-queue.ts';
+import { createJobQueue, type JobQueue } from '@diq/queue/job-queue.ts';
 import { createPermitLimiter } from '@diq/quota/permit-limiter.ts';
 import { createLedger, type Ledger } from '@diq/quota/ledger.ts';
 import type { Logger } from '@diq/runtime/logger.ts';
@@ -13,18 +13,18 @@ import {
 import { createDefenderClient } from '../defender/defender-client.ts';
 import { initiateInvestigation } from '../defender/operations/initiate-investigation.ts';
 import type { TokenProvider, TokenRequestOutcome } from '../defender/token-provider.ts';
-import { createDispatchSteps } from '../dispatch-steps.ts';
-import { startDrawLoop, type DrawLoop } from '../draw-loop.ts';
+import { createTaskSteps } from '../task-steps.ts';
+import { startPollLoop, type PollLoop } from '../poll-loop.ts';
 import { createWorkerMetrics, type WorkerMetrics } from '../metrics.ts';
 import { createDefenderReader } from '../defender/defender-reader.ts';
-import { firstLookInMs as firstLookInMsOf, type ReconcileRules } from '../reconcile/next-step.ts';
+import { firstQueryInMs as firstLookInMsOf, type ReconcileRules } from '../reconcile/next-step.ts';
 import { createReconciler, type Reconciler } from '../reconcile/reconciler.ts';
-import { recoverDispatches } from '../recover-dispatches.ts';
-import type { DispatchSteps } from '../run-dispatch.ts';
-import { createServeTicket } from '../serve-ticket.ts';
+import { rescueAbandonedCalls } from '../rescue-abandoned-calls.ts';
+import type { TaskSteps } from '../execute-task.ts';
+import { createProcessJob } from '../process-job.ts';
 import { createSetAside } from '../set-aside.ts';
-import { createTicketCheck } from '../ticket-check.ts';
-import { createTicketDrawer, type DrawnTicket, type TicketDrawer } from '../ticket-drawer.ts';
+import { createMissingJobCheck } from '../requeue-missing-jobs.ts';
+import { createJobClaimer, type ClaimedJob, type JobClaimer } from '../job-claimer.ts';
 import { captureLog } from './capture-log.ts';
 
 /** The window of a test worker that is not told another. */
@@ -49,35 +49,35 @@ export interface TestWorkerOptions {
   ca?: string;
 }
 
-/** What became of a permit that was handed to a ticket. */
+/** What became of a permit that was handed to a job. */
 export type PermitFate = 'kept' | 'released';
 
 /** Everything of one worker but its loop: on real connections of its own, with the real parts. */
 export interface TestWorker {
   readonly ledger: Ledger;
-  readonly dispatches: DispatchStore;
-  readonly tickets: TicketQueue;
-  readonly drawer: TicketDrawer;
-  readonly steps: DispatchSteps;
+  readonly tasks: TaskStore;
+  readonly jobs: JobQueue;
+  readonly claimer: JobClaimer;
+  readonly steps: TaskSteps;
   readonly metrics: WorkerMetrics;
   readonly logLines: string[];
   /** What limiter and queue reported. */
   readonly errors: unknown[];
   readonly abandonCalls: AbortController;
-  serve(ticket: DrawnTicket): Promise<PermitFate>;
-  /** Draws the ticket that is next and sees it through. */
+  serve(job: ClaimedJob): Promise<PermitFate>;
+  /** Claims the job that is next and sees it through. */
   serveNext(): Promise<PermitFate>;
-  find(dispatchId: string): Promise<Dispatch>;
+  find(taskId: string): Promise<Task>;
   recover(): Promise<number>;
   readonly reconciler: Reconciler;
-  /** One look for missing tickets. */
-  checkTickets(): Promise<void>;
+  /** One look for missing jobs. */
+  requeueMissingJobs(): Promise<void>;
   used(): Promise<number>;
   /** The hold that is on, and how long it still lasts. */
   hold(): Promise<{ reason: string; leftMs: number } | undefined>;
-  /** Lets it draw by itself, with the real limiter. */
-  startLoop(): Promise<DrawLoop>;
-  /** Ends it wherever it stands. Tickets in its hands stay there, as when a process dies. */
+  /** Lets it claim by itself, with the real limiter. */
+  startLoop(): Promise<PollLoop>;
+  /** Ends it wherever it stands. Jobs in its hands stay there, as when a process dies. */
   close(): Promise<void>;
 }
 
@@ -88,7 +88,7 @@ interface WorkerPlace {
 
 export async function openTestWorker(options: TestWorkerOptions & WorkerPlace): Promise<TestWorker> {
   const parts = await openParts(options);
-  const { ledger, dispatches, tickets, drawer, logger } = parts;
+  const { ledger, tasks, jobs, claimer, logger } = parts;
   const closeLoops: (() => Promise<void>)[] = [];
   let closing: Promise<void> | undefined;
   async function closeAll() {
@@ -99,22 +99,22 @@ export async function openTestWorker(options: TestWorkerOptions & WorkerPlace): 
 
   return {
     ...parts,
-    serve: (ticket) => serveOnce(ticket, parts.serveTicket),
+    serve: (job) => serveOnce(job, parts.processJob),
     async serveNext() {
-      const ticket = await drawer.draw();
-      if (!ticket) throw new Error('no ticket to be drawn');
-      return serveOnce(ticket, parts.serveTicket);
+      const job = await claimer.claim();
+      if (!job) throw new Error('no job to be claimed');
+      return serveOnce(job, parts.processJob);
     },
-    async find(dispatchId) {
-      const dispatch = await dispatches.find(dispatchId);
-      if (!dispatch) throw new Error(`no dispatch ${dispatchId}`);
-      return dispatch;
+    async find(taskId) {
+      const task = await tasks.find(taskId);
+      if (!task) throw new Error(`no task ${taskId}`);
+      return task;
     },
-    recover: () => recoverDispatches(parts),
-    checkTickets: createTicketCheck({ dispatches, tickets, logger, settleMs: 0 }),
-    used: async () => (await ledger.look()).slotsInUse.length,
+    recover: () => rescueAbandonedCalls(parts),
+    requeueMissingJobs: createMissingJobCheck({ tasks, jobs, logger, settleMs: 0 }),
+    used: async () => (await ledger.snapshot()).slotsInUse.length,
     async hold() {
-      const { hold, nowMs } = await ledger.look();
+      const { hold, nowMs } = await ledger.snapshot();
       return hold && { reason: hold.reason, leftMs: hold.untilMs - nowMs };
     },
     async startLoop() {
@@ -136,11 +136,11 @@ async function openParts(options: TestWorkerOptions & WorkerPlace) {
   const quota = { limit, windowMs, callTimeoutMs: permitTimeoutMs };
   const ledger = createLedger(redis.ledger, keySpace, quota);
   await ledger.open();
-  await ledger.liftColdStart();
-  const dispatches = createDispatchStore(redis.ledger, keySpace, 3_600_000);
-  const tickets = createTicketQueue(redis.ledger, keySpace, onError);
-  const passTurns = createTurnPassing(redis.ledger, keySpace, tickets);
-  const drawer = await createTicketDrawer({ redis: redis.queue, keySpace, lockMs, passTurns, onError });
+  await ledger.endColdStart();
+  const tasks = createTaskStore(redis.ledger, keySpace, 3_600_000);
+  const jobs = createJobQueue(redis.ledger, keySpace, onError);
+  const passTurns = createTurnPassing(redis.ledger, keySpace, jobs);
+  const claimer = await createJobClaimer({ redis: redis.queue, keySpace, lockMs, passTurns, onError });
   const metrics = createWorkerMetrics();
   const { tokens, defender, reader } = openDefender({ ...options, callTimeoutMs }, metrics);
   const rules = options.reconcile ?? { graceMs: 1_000, onUnknown: 'fail' };
@@ -148,8 +148,8 @@ async function openParts(options: TestWorkerOptions & WorkerPlace) {
   const abandonRecords = new AbortController();
   const used = {
     ledger,
-    dispatches,
-    tickets,
+    tasks,
+    jobs,
     tokens,
     defender,
     metrics,
@@ -158,9 +158,9 @@ async function openParts(options: TestWorkerOptions & WorkerPlace) {
     windowMs,
     permitTimeoutMs,
     beginWithinMs: permitTimeoutMs,
-    firstLookInMs: firstLookInMsOf(rules.graceMs),
+    firstQueryInMs: firstLookInMsOf(rules.graceMs),
   };
-  const steps = createDispatchSteps({
+  const steps = createTaskSteps({
     ...used,
     abandonCalls: abandonCalls.signal,
     abandonRecords: abandonRecords.signal,
@@ -180,16 +180,16 @@ async function openParts(options: TestWorkerOptions & WorkerPlace) {
     keySpace,
     quota,
     redis,
-    drawer,
+    claimer,
     steps,
     abandonCalls,
     errors,
     onError,
     logLines: lines,
-    serveTicket: createServeTicket({
-      dispatches,
+    processJob: createProcessJob({
+      tasks,
       steps,
-      aside: createSetAside({ ledger, dispatches, tickets }),
+      aside: createSetAside({ ledger, tasks, jobs }),
       logger,
     }),
     async close() {
@@ -197,8 +197,8 @@ async function openParts(options: TestWorkerOptions & WorkerPlace) {
       await reconciler.close();
       await defender.close();
       await tokens.close();
-      await drawer.close();
-      await tickets.close();
+      await claimer.close();
+      await jobs.close();
       await Promise.all(Object.values(redis).map((connection) => closeRedis(connection)));
     },
   };
@@ -227,14 +227,14 @@ function openDefender(options: TestWorkerOptions & { callTimeoutMs: number }, me
 }
 
 async function openLoop(parts: Awaited<ReturnType<typeof openParts>>) {
-  const { ledger, tickets, drawer, keySpace, quota, onError } = parts;
+  const { ledger, jobs, claimer, keySpace, quota, onError } = parts;
   const limiter = await createPermitLimiter({ ...quota, redis: parts.redis.limiter, keySpace, onError });
-  const loop = startDrawLoop({
-    look: () => ledger.look(),
-    countReady: () => tickets.countReady(),
+  const loop = startPollLoop({
+    snapshot: () => ledger.snapshot(),
+    countReady: () => jobs.countReady(),
     tryAcquire: () => limiter.tryAcquire(),
-    draw: () => drawer.draw(),
-    serve: parts.serveTicket,
+    claim: () => claimer.claim(),
+    serve: parts.processJob,
     maxInFlight: quota.limit,
     onError,
   });
@@ -249,11 +249,11 @@ async function openLoop(parts: Awaited<ReturnType<typeof openParts>>) {
 
 /** With a permit that only tells what was done to it. */
 async function serveOnce(
-  ticket: DrawnTicket,
-  serveTicket: ReturnType<typeof createServeTicket>,
+  job: ClaimedJob,
+  processJob: ReturnType<typeof createProcessJob>,
 ): Promise<PermitFate> {
   const fates: PermitFate[] = [];
-  await serveTicket(ticket, {
+  await processJob(job, {
     spent: () => undefined,
     keepForOneWindow: () => fates.push('kept'),
     release: () => fates.push('released'),

@@ -18,7 +18,7 @@ export interface SuiteBench {
 export interface ServedOne {
   readonly worker: TestWorker;
   readonly permit: PermitFate;
-  readonly dispatchId: string;
+  readonly taskId: string;
   readonly requestId: string;
   /** As it is after the call. */
   readonly request: RequestDocument;

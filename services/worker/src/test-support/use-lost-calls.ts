@@ -8,7 +8,7 @@ import { useSimulator, type SimulatorSuite } from './use-simulator.ts';
 export interface LostCall {
   readonly worker: TestWorker;
   readonly requestId: string;
-  readonly dispatchId: string;
+  readonly taskId: string;
   readonly callId: string;
   readonly machineId: string;
   readonly sentAtMs: number;
@@ -65,7 +65,7 @@ export function useLostCalls(
       const accepted = await bench.accept({ machineId });
       await bench.endHolds();
       await worker.serveNext();
-      const { callId = '', sentAtMs = 0, state } = await worker.find(accepted.dispatchId);
+      const { callId = '', sentAtMs = 0, state } = await worker.find(accepted.taskId);
       if (state !== 'reconciling') throw new Error(`the call came to "${state}"`);
       return { worker, ...accepted, callId, machineId, sentAtMs };
     },
@@ -85,7 +85,7 @@ export function useLostCalls(
       await suite.lookUntil(lost, isOver);
       return bench.read(lost.requestId);
     },
-    ageOf: async ({ worker, sentAtMs }) => (await worker.ledger.look()).nowMs - sentAtMs,
+    ageOf: async ({ worker, sentAtMs }) => (await worker.ledger.snapshot()).nowMs - sentAtMs,
     async readsOf(machineId) {
       const reads = await simulator.reads();
       return reads.filter(({ url }) => url.includes(machineId)).map(({ read }) => read);

@@ -1,60 +1,60 @@
--- Records accepted requests, each with a dispatch: the one that is open for its machine, or a new one. Where an
--- investigation of its machine was started only just now, the request is told of that one and gets no dispatch.
--- This record is the acceptance. The queue's job for a dispatch is added afterwards and can be added again from it.
+-- Records accepted requests, each with a task: the one that is open for its machine, or a new one. Where an
+-- investigation of its machine was started only just now, the request is told of that one and gets no task.
+-- This record is the acceptance. The queue's job for a task is added afterwards and can be added again from it.
 --
 -- KEYS  see detach.lua, which it stands behind, and order.lua
 -- ARGV  3 batch id or ''   4 time of arrival, ms   5 JSON of the order's rules   6 how long ago an investigation may have
---       been started to be shared, in ms; 0 for never   7 how many may join a dispatch   8 most requests queued, '' where
---       room was kept before (see reserve-backlog.lua)   9 most dispatches waiting, or ''   10 who asked, or ''
---       11 most requests of one caller queued, or '' where there is no bound   12 how many of one caller may join a dispatch
+--       been started to be shared, in ms; 0 for never   7 how many may join a task   8 most requests queued, '' where
+--       room was kept before (see reserve-backlog.lua)   9 most tasks waiting, or ''   10 who asked, or ''
+--       11 most requests of one caller queued, or '' where there is no bound   12 how many of one caller may join a task
 --       13 most bytes stored of one caller, or ''
 --       then for each request:
---       request id, machine id, JSON of the request, id for a new dispatch, its class, its flow (order.lua),
+--       request id, machine id, JSON of the request, id for a new task, its class, its flow (order.lua),
 --       'not after' ms or '', source or '', callback or '', 1 if it is to share no earlier investigation, the bytes that count
 --       for it
 --
--- Returns  per request: dispatch id; id of the request that it shares an investigation with, or ''; the dispatch's
---          priority; what became of it: new, joined, lifted (the dispatch has a better place than its ticket), reused,
---          full (too many joined, or too many of the caller: nothing is recorded, but the dispatch is lifted by a more urgent
+-- Returns  per request: task id; id of the request that it shares an investigation with, or ''; the task's
+--          priority; what became of it: new, joined, promoted (the task has a better place than its job), reused,
+--          full (too many joined, or too many of the caller: nothing is recorded, but the task is promoted by a more urgent
 --          one all the same: then with its id and priority); the investigation it was told of, or ''
---          error BACKLOG_FULL <requests queued> <dispatches waiting> <requests queued of the caller> when there is no room; then nothing is recorded
+--          error BACKLOG_FULL <requests queued> <tasks waiting> <requests queued of the caller> when there is no room; then nothing is recorded
 --          error STORAGE_FULL <bytes stored of the caller, with those that room is kept for> likewise
 --          error ORDER_SCALE when the time is off the scale of the priorities; then nothing is recorded
--- Writes   request, dispatch, the machine's open dispatch, indexes and counts. A request id that is known already is
+-- Writes   request, task, the machine's open task, indexes and counts. A request id that is known already is
 --          left as it is and answered the same way, because a client may send a script twice.
 local batch_id, arrived_at, reuse_for, most_joined = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[6]), tonumber(ARGV[7])
-local most_requests, most_dispatches, caller = tonumber(ARGV[8]), tonumber(ARGV[9]), ARGV[10]
+local most_requests, most_tasks, caller = tonumber(ARGV[8]), tonumber(ARGV[9]), ARGV[10]
 local most_of_caller, most_joined_of_caller, most_bytes = tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13])
 -- Of the first request; each has eleven arguments.
 local first_argument, arguments = 14, 11
 
--- A dispatch waits as long as its most patient request: without a deadline on one of them it has none.
-local function extend_deadline(dispatch_key, not_after)
-  local present = redis.call('HGET', dispatch_key, 'notAfter')
+-- A task waits as long as its most patient request: without a deadline on one of them it has none.
+local function extend_deadline(task_key, not_after)
+  local present = redis.call('HGET', task_key, 'notAfter')
   if not present then
     return
   elseif not_after == '' then
-    redis.call('HDEL', dispatch_key, 'notAfter')
+    redis.call('HDEL', task_key, 'notAfter')
   elseif tonumber(not_after) > tonumber(present) then
-    redis.call('HSET', dispatch_key, 'notAfter', not_after)
+    redis.call('HSET', task_key, 'notAfter', not_after)
   end
 end
 
--- What a request shares with those that wait already: its status, and where their dispatch stands.
-local function join(dispatch_id, request_id, not_after)
-  local dispatch_key = space .. ':dispatch:' .. dispatch_id
+-- What a request shares with those that wait already: its status, and where their task stands.
+local function join(task_id, request_id, not_after)
+  local task_key = space .. ':task:' .. task_id
   local state, first, sent_at, why, calls = unpack(
-    redis.call('HMGET', dispatch_key, 'state', 'first', 'sentAt', 'error', 'calls'))
-  redis.call('ZADD', dispatch_key .. ':joined', arrived_at, request_id)
+    redis.call('HMGET', task_key, 'state', 'first', 'sentAt', 'error', 'calls'))
+  redis.call('ZADD', task_key .. ':joined', arrived_at, request_id)
   if caller ~= '' then
-    redis.call('HINCRBY', dispatch_key, joined_by(caller), 1)
+    redis.call('HINCRBY', task_key, joined_by(caller), 1)
   end
-  extend_deadline(dispatch_key, not_after)
+  extend_deadline(task_key, not_after)
   local shared = { 'with', first }
   if calls then
     shared[3], shared[4] = 'attempts', calls
   end
-  if state == 'sending' or state == 'reconciling' then
+  if state == 'in_flight' or state == 'reconciling' then
     shared[#shared + 1] = 'dispatchedAt'
     shared[#shared + 1] = sent_at
     if why then
@@ -70,18 +70,18 @@ local function join(dispatch_id, request_id, not_after)
 end
 
 -- What is read and written of all these requests at once: that is most of what recording them costs.
---   open     machine -> its open dispatch, read or opened just now
+--   open     machine -> its open task, read or opened just now
 --   recent   machine -> JSON of the investigation that was started last on it
 --   known    whether one of the requests may be recorded already
 --   and what is not written yet: members of indexes with their scores, fields with their values, bytes of the caller
 local open, recent_starts, is_any_known, bytes_added = {}, {}, false, 0
 local added = { waiting = {}, machines = {}, by_machine = {}, by_source = {}, listed = {}, deadlines = {} }
 
--- What is corrupt, or gone, cannot be joined: its machine gets a dispatch of its own, and nobody is refused for it.
-local function can_be_joined(dispatch_id)
+-- What is corrupt, or gone, cannot be joined: its machine gets a task of its own, and nobody is refused for it.
+local function can_be_joined(task_id)
   local state, first, class, tag, rank = unpack(
-    redis.call('HMGET', space .. ':dispatch:' .. dispatch_id, 'state', 'first', 'class', 'tag', 'priority'))
-  return (state == 'waiting' or state == 'sending' or state == 'reconciling')
+    redis.call('HMGET', space .. ':task:' .. task_id, 'state', 'first', 'class', 'tag', 'priority'))
+  return (state == 'waiting' or state == 'in_flight' or state == 'reconciling')
     and first and urgency[class] and tonumber(tag) and tonumber(rank) and true or false
 end
 
@@ -92,12 +92,12 @@ local function read_ahead()
     recents[#recents + 1] = space .. ':machine:' .. ARGV[i + 1] .. ':recent'
     requests[#requests + 1] = space .. ':request:' .. ARGV[i]
   end
-  local dispatches = redis.call('HMGET', machines_key, unpack(machines))
+  local tasks = redis.call('HMGET', machines_key, unpack(machines))
   local starts = reuse_for > 0 and redis.call('MGET', unpack(recents)) or {}
   for i, machine in ipairs(machines) do
     recent_starts[machine] = starts[i] or nil
-    if dispatches[i] and open[machine] == nil then
-      open[machine] = can_be_joined(dispatches[i]) and dispatches[i] or nil
+    if tasks[i] and open[machine] == nil then
+      open[machine] = can_be_joined(tasks[i]) and tasks[i] or nil
     end
   end
   is_any_known = redis.call('EXISTS', unpack(requests)) > 0
@@ -143,8 +143,8 @@ local function recent_of(machine_id)
   return recent and now - tonumber(recent.startedAt) < reuse_for and recent or nil
 end
 
-local function open_dispatch(dispatch_id, machine_id, request_id, class, flow, not_after)
-  local dispatch_key = space .. ':dispatch:' .. dispatch_id
+local function open_task(task_id, machine_id, request_id, class, flow, not_after)
+  local task_key = space .. ':task:' .. task_id
   local tag = next_tag(class, flow, arrived_at)
   take_turn(class, flow, tag, arrived_at)
   local rank = rank_of(class, tag)
@@ -153,53 +153,53 @@ local function open_dispatch(dispatch_id, machine_id, request_id, class, flow, n
   if not_after ~= '' then
     append(fields, 'notAfter', not_after)
   end
-  redis.call('HSET', dispatch_key, unpack(fields))
-  append(added.machines, machine_id, dispatch_id)
-  append(added.waiting, arrived_at, dispatch_id)
+  redis.call('HSET', task_key, unpack(fields))
+  append(added.machines, machine_id, task_id)
+  append(added.waiting, arrived_at, task_id)
   add_waiting(class, 1)
-  open[machine_id] = dispatch_id
+  open[machine_id] = task_id
   return rank
 end
 
 -- Whether as many have joined as may, of all callers or of this one.
-local function is_joined_by_many(dispatch_id)
-  local dispatch_key = space .. ':dispatch:' .. dispatch_id
-  if redis.call('ZCARD', dispatch_key .. ':joined') >= most_joined then
+local function is_joined_by_many(task_id)
+  local task_key = space .. ':task:' .. task_id
+  if redis.call('ZCARD', task_key .. ':joined') >= most_joined then
     return true
   end
-  local joined = caller ~= '' and redis.call('HGET', dispatch_key, joined_by(caller))
+  local joined = caller ~= '' and redis.call('HGET', task_key, joined_by(caller))
   return joined and tonumber(joined) >= most_joined_of_caller
 end
 
--- Returns  whether it was recorded; the rank of its dispatch if it opened one, or has lifted one without joining it; the
+-- Returns  whether it was recorded; the rank of its task if it opened one, or has promoted one without joining it; the
 --          id of the latter
-local function record(request_id, machine_id, doc, new_dispatch, class, flow, not_after, source, callback, is_forced,
+local function record(request_id, machine_id, doc, new_task, class, flow, not_after, source, callback, is_forced,
     bytes)
   local request_key = space .. ':request:' .. request_id
-  local dispatch_id, rank = open[machine_id], nil
-  local recent = not dispatch_id and is_forced ~= '1' and recent_of(machine_id)
+  local task_id, rank = open[machine_id], nil
+  local recent = not task_id and is_forced ~= '1' and recent_of(machine_id)
   local status, shared = 'queued', {}
-  if dispatch_id then
-    local lifted_to, is_lifted = lift(dispatch_id, class, flow, arrived_at)
-    if is_lifted then
-      redis.call('HSET', space .. ':dispatch:' .. dispatch_id, 'lifted', 1)
+  if task_id then
+    local promoted_to, is_promoted = promote(task_id, class, flow, arrived_at)
+    if is_promoted then
+      redis.call('HSET', space .. ':task:' .. task_id, 'promoted', 1)
     end
-    if is_joined_by_many(dispatch_id) then
-      return false, is_lifted and lifted_to or nil, dispatch_id
+    if is_joined_by_many(task_id) then
+      return false, is_promoted and promoted_to or nil, task_id
     end
-    status, shared = join(dispatch_id, request_id, not_after)
+    status, shared = join(task_id, request_id, not_after)
   elseif recent then
-    dispatch_id, status = recent.dispatch, 'started'
+    task_id, status = recent.task, 'started'
     shared = { 'with', recent.request, 'investigationId', recent.investigation, 'reused', 1 }
     if recent.attached then
       shared[#shared + 1] = 'attached'
       shared[#shared + 1] = 1
     end
   else
-    dispatch_id = new_dispatch
-    rank = open_dispatch(dispatch_id, machine_id, request_id, class, flow, not_after)
+    task_id = new_task
+    rank = open_task(task_id, machine_id, request_id, class, flow, not_after)
   end
-  local fields = { 'status', status, 'dispatch', dispatch_id, unpack(shared) }
+  local fields = { 'status', status, 'task', task_id, unpack(shared) }
   for name, value in pairs({ batch = batch_id, notAfter = not_after, callback = callback }) do
     if value ~= '' then
       append(fields, name, value)
@@ -230,32 +230,32 @@ local function record(request_id, machine_id, doc, new_dispatch, class, flow, no
 end
 
 local function answer_for(request_id)
-  local dispatch_id, with, reused, investigation = unpack(
-    redis.call('HMGET', space .. ':request:' .. request_id, 'dispatch', 'with', 'reused', 'investigationId'))
+  local task_id, with, reused, investigation = unpack(
+    redis.call('HMGET', space .. ':request:' .. request_id, 'task', 'with', 'reused', 'investigationId'))
   if reused then
-    return { dispatch_id, with, '0', 'reused', investigation }
+    return { task_id, with, '0', 'reused', investigation }
   end
-  local rank, lifted = unpack(redis.call('HMGET', space .. ':dispatch:' .. dispatch_id, 'priority', 'lifted'))
-  return { dispatch_id, with or '', rank, lifted and 'lifted' or with and 'joined' or 'new', '' }
+  local rank, promoted = unpack(redis.call('HMGET', space .. ':task:' .. task_id, 'priority', 'promoted'))
+  return { task_id, with or '', rank, promoted and 'promoted' or with and 'joined' or 'new', '' }
 end
 
 local function accept(request_id, ...)
-  if is_any_known and redis.call('HEXISTS', space .. ':request:' .. request_id, 'dispatch') == 1 then
+  if is_any_known and redis.call('HEXISTS', space .. ':request:' .. request_id, 'task') == 1 then
     return answer_for(request_id)
   end
-  local is_recorded, rank, lifted = record(request_id, ...)
+  local is_recorded, rank, promoted = record(request_id, ...)
   if not is_recorded then
-    return { rank and lifted or '', '', tostring(rank or 0), 'full', '' }
+    return { rank and promoted or '', '', tostring(rank or 0), 'full', '' }
   elseif rank then
-    local _, _, _, new_dispatch = request_id, ...
-    return { new_dispatch, '', tostring(rank), 'new', '' }
+    local _, _, _, new_task = request_id, ...
+    return { new_task, '', tostring(rank), 'new', '' }
   end
   return answer_for(request_id)
 end
 
 -- Why there is no room, nil where there is. What was recorded before is answered as it was, however full it is by now.
 local function no_room()
-  local requests, dispatches, of_caller, reserved_bytes =
+  local requests, tasks, of_caller, reserved_bytes =
     backlog_now(counts_key, waiting_key, callers_key, space .. ':reservations', caller, now)
   local size, bytes = (#ARGV - first_argument + 1) / arguments, 0
   for i = first_argument + arguments - 1, #ARGV, arguments do
@@ -264,8 +264,8 @@ local function no_room()
   local stored = most_bytes and stored_now(caller, now) + reserved_bytes
   if is_any_known then
     return nil
-  elseif not fits_backlog(size, requests, dispatches, of_caller, most_requests, most_dispatches, most_of_caller) then
-    return string.format('BACKLOG_FULL %d %d %d', requests, dispatches, of_caller)
+  elseif not fits_backlog(size, requests, tasks, of_caller, most_requests, most_tasks, most_of_caller) then
+    return string.format('BACKLOG_FULL %d %d %d', requests, tasks, of_caller)
   elseif most_bytes and stored + bytes > most_bytes then
     return string.format('STORAGE_FULL %.0f', stored)
   end

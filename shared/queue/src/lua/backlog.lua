@@ -2,7 +2,7 @@
 --
 -- KEYS of the scripts are passed on, see store-keys.ts. A reservation is <caller>\0<name>:<bytes>:<requests>.
 --
--- Returns  requests queued, dispatches waiting, requests queued of the caller; all with the room that is kept for POSTs
+-- Returns  requests queued, tasks waiting, requests queued of the caller; all with the room that is kept for POSTs
 --          which are being recorded; and the bytes of the caller's that room is kept for
 local function backlog_now(counts_key, waiting_key, callers_key, reservations_key, caller, now)
   local reserved, of_caller, bytes_of_caller, prefix = 0, 0, 0, caller .. '\0'
@@ -21,8 +21,8 @@ local function backlog_now(counts_key, waiting_key, callers_key, reservations_ke
 end
 
 -- Whether so many requests fit; the second and third bound are nil where there is none.
-local function fits_backlog(size, requests, dispatches, of_caller, most_requests, most_dispatches, most_of_caller)
+local function fits_backlog(size, requests, tasks, of_caller, most_requests, most_tasks, most_of_caller)
   return requests + size <= most_requests
-    and (not most_dispatches or dispatches + size <= most_dispatches)
+    and (not most_tasks or tasks + size <= most_tasks)
     and (not most_of_caller or of_caller + size <= most_of_caller)
 end

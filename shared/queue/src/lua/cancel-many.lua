@@ -4,7 +4,7 @@
 -- KEYS  see detach.lua
 -- ARGV  3 … request ids
 --
--- Returns  {{ids of the cancelled}, {dispatches that ended with them: their tickets can go}, {ids of those in dispatch}}
+-- Returns  {{ids of the cancelled}, {tasks that ended with them: their jobs can go}, {ids of those in task}}
 local cancelled, ended, dispatching = {}, {}, {}
 for i = 3, #ARGV do
   local is_detached, found, has_ended = detach(ARGV[i], 'cancelled', {})

@@ -4,7 +4,7 @@
 -- KEYS  see detach.lua
 -- ARGV  3 request id   4 the entry for the record   5 ms for which entries are kept
 --
--- Returns  {'cancelled now', dispatch id, 1 if the dispatch ended with it: its ticket can go}
+-- Returns  {'cancelled now', task id, 1 if the task ended with it: its job can go}
 --          {present status or 'missing', '', 0}: nothing is written
 local is_detached, found, has_ended = detach(ARGV[3], 'cancelled', {})
 if not is_detached then

@@ -1,4 +1,4 @@
--- Changes priority or deadline of one request that is queued, and with it the place of its dispatch: that goes by the
+-- Changes priority or deadline of one request that is queued, and with it the place of its task: that goes by the
 -- most urgent of its requests, and waits as long as the most patient.
 --
 -- Behind indexes.lua, stored-bytes.lua, detach.lua, order.lua and audit.lua.
@@ -7,16 +7,16 @@
 --       6 'not after' ms or ''   7 its flow (order.lua)   8 its time of arrival, ms   9 JSON of the order's rules
 --       10 the entry for the record   11 how often a request may be changed   12 ms for which entries are kept
 --
--- Returns  {'changed', dispatch id, the dispatch's priority}
+-- Returns  {'changed', task id, the task's priority}
 --          {'outdated', '', 0}: somebody else changed it; nothing is written
 --          {'worn', '', 0}: it was changed so often; nothing is written
 --          {present status or 'missing', '', 0}: it is not queued; nothing is written
--- Writes   'lifted' on the dispatch too, until its ticket has followed; 'changes' and the bytes of the entry on the request
+-- Writes   'promoted' on the task too, until its job has followed; 'changes' and the bytes of the entry on the request
 local request_id, known, changed, not_after = ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local flow, arrived_at = ARGV[7], tonumber(ARGV[8])
 
 local request_key = space .. ':request:' .. request_id
-local status, dispatch_id, changes = unpack(redis.call('HMGET', request_key, 'status', 'dispatch', 'changes'))
+local status, task_id, changes = unpack(redis.call('HMGET', request_key, 'status', 'task', 'changes'))
 if status ~= 'queued' then
   return { status or 'missing', '', 0 }
 elseif doc_of(request_key) ~= known then
@@ -47,9 +47,9 @@ local function class_in(its_doc)
   return urgency[its_class or ''] and its_class or nil
 end
 
-local dispatch_key = space .. ':dispatch:' .. dispatch_id
-local first, class = unpack(redis.call('HMGET', dispatch_key, 'first', 'class'))
-local requests = redis.call('ZRANGE', dispatch_key .. ':joined', 0, -1)
+local task_key = space .. ':task:' .. task_id
+local first, class = unpack(redis.call('HMGET', task_key, 'first', 'class'))
+local requests = redis.call('ZRANGE', task_key .. ':joined', 0, -1)
 requests[#requests + 1] = first or nil
 
 -- The most urgent class and the latest deadline, nil where one of the requests has none. What is corrupt, or gone, counts
@@ -65,25 +65,25 @@ for _, id in ipairs(requests) do
   latest = latest and deadline and math.max(latest, tonumber(deadline)) or nil
 end
 if latest then
-  redis.call('HSET', dispatch_key, 'notAfter', string.format('%.0f', latest))
+  redis.call('HSET', task_key, 'notAfter', string.format('%.0f', latest))
 else
-  redis.call('HDEL', dispatch_key, 'notAfter')
+  redis.call('HDEL', task_key, 'notAfter')
 end
 
 if not best or not urgency[class or ''] then
   -- No order to keep.
 elseif urgency[best] < urgency[class] then
-  lift(dispatch_id, best, flow, arrived_at)
+  promote(task_id, best, flow, arrived_at)
 elseif urgency[best] > urgency[class] then
   -- As if it had come in this class from the first. One that was moved to the head stays there.
   local new_tag = next_tag(best, flow, arrived_at)
   take_turn(best, flow, new_tag, arrived_at)
   add_waiting(class, -1)
   add_waiting(best, 1)
-  redis.call('HSET', dispatch_key, 'class', best, 'tag', new_tag)
-  note_whose_turn(dispatch_key, flow)
-  if redis.call('HEXISTS', dispatch_key, 'head') == 0 then
-    redis.call('HSET', dispatch_key, 'priority', rank_of(best, new_tag))
+  redis.call('HSET', task_key, 'class', best, 'tag', new_tag)
+  note_whose_turn(task_key, flow)
+  if redis.call('HEXISTS', task_key, 'head') == 0 then
+    redis.call('HSET', task_key, 'priority', rank_of(best, new_tag))
   end
   -- It may be the last of its batches now: which one is, is read again (batch-tail.ts).
   for _, id in ipairs(requests) do
@@ -93,10 +93,10 @@ elseif urgency[best] > urgency[class] then
     end
   end
 end
-redis.call('HSET', dispatch_key, 'lifted', 1)
+redis.call('HSET', task_key, 'promoted', 1)
 write_order(arrived_at)
 -- What is kept of a change outlives it: it counts with the request.
 redis.call('HINCRBY', request_key, 'changes', 1)
 counts_more(request_key, caller_of_request(request_key), #ARGV[10])
 audit(space .. ':audit', ARGV[10], ARGV[12])
-return { 'changed', dispatch_id, tonumber(redis.call('HGET', dispatch_key, 'priority')) or highest_rank }
+return { 'changed', task_id, tonumber(redis.call('HGET', task_key, 'priority')) or highest_rank }

@@ -1,10 +1,10 @@
 -- What all scripts share that move requests; it stands in front of each of them, and behind indexes.lua and stored-bytes.lua.
 --
--- KEYS  1 counts   2 waiting   3 sending   4 reconciling   5 deadlines   6 order   7 callbacks due    (see store-keys.ts)
+-- KEYS  1 counts   2 waiting   3 in_flight   4 reconciling   5 deadlines   6 order   7 callbacks due    (see store-keys.ts)
 -- ARGV  1 key space   2 retention of what is settled, in ms
 --
 -- A script that calls `change_status` or `detach` calls `write_counts` once at its end.
-local counts_key, waiting_key, sending_key, reconciling_key, deadlines_key, order_key, callbacks_key = unpack(KEYS)
+local counts_key, waiting_key, in_flight_key, reconciling_key, deadlines_key, order_key, callbacks_key = unpack(KEYS)
 local space, retention = ARGV[1], tonumber(ARGV[2])
 local machines_key, callers_key = space .. ':machines', space .. ':counts:callers'
 stored_key = space .. ':stored'
@@ -37,7 +37,7 @@ local function caller_of_request(request_key)
   return (caller or '') .. (more or '')
 end
 
--- The field of a dispatch that counts which of its requests this caller has joined to it; short, see indexes.lua.
+-- The field of a task that counts which of its requests this caller has joined to it; short, see indexes.lua.
 local function joined_by(caller)
   return 'by:' .. (#caller <= 40 and caller or redis.sha1hex(caller))
 end
@@ -111,22 +111,22 @@ local function write_counts()
   end
 end
 
--- The number of dispatches of a class that wait, see order.lua.
+-- The number of tasks of a class that wait, see order.lua.
 local function count_waiting(class, by)
   if class then
     redis.call('HINCRBY', order_key, 'waiting:' .. class, by)
   end
 end
 
--- A dispatch that nobody waits for any more, or whose outcome is stored: its machine is free for a new one.
-local function close_dispatch(dispatch_id, machine, call_id)
-  local dispatch_key = space .. ':dispatch:' .. dispatch_id
-  redis.call('HSET', dispatch_key, 'state', 'settled', 'call', call_id)
-  if redis.call('HGET', machines_key, machine) == dispatch_id then
+-- A task that nobody waits for any more, or whose outcome is stored: its machine is free for a new one.
+local function close_task(task_id, machine, call_id)
+  local task_key = space .. ':task:' .. task_id
+  redis.call('HSET', task_key, 'state', 'settled', 'call', call_id)
+  if redis.call('HGET', machines_key, machine) == task_id then
     redis.call('HDEL', machines_key, machine)
   end
-  redis.call('PEXPIRE', dispatch_key, retention)
-  redis.call('PEXPIRE', dispatch_key .. ':joined', retention)
+  redis.call('PEXPIRE', task_key, retention)
+  redis.call('PEXPIRE', task_key .. ':joined', retention)
 end
 
 -- The machine that a request asked for, '' where that cannot be read.
@@ -135,48 +135,48 @@ local function machine_in(doc)
   return is_json and type(asked) == 'table' and type(asked.machineId) == 'string' and asked.machineId or ''
 end
 
--- Takes a queued request out of its dispatch and ends it with this status. The next one that joined takes the first
--- one's place; with the last one the dispatch ends, and its ticket has nothing left to do.
+-- Takes a queued request out of its task and ends it with this status. The next one that joined takes the first
+-- one's place; with the last one the task ends, and its job has nothing left to do.
 --
 -- fields   {name, value, …} to set on the request, {} for none
--- Returns  true, dispatch id, whether the dispatch ended
+-- Returns  true, task id, whether the task ended
 --          false, present status or 'missing': a request that is not queued stays as it is
 local function detach(request_id, status, fields)
   local request_key = space .. ':request:' .. request_id
-  local old_status, dispatch_id, batch_id, callback = unpack(
-    redis.call('HMGET', request_key, 'status', 'dispatch', 'batch', 'callback'))
+  local old_status, task_id, batch_id, callback = unpack(
+    redis.call('HMGET', request_key, 'status', 'task', 'batch', 'callback'))
   if old_status ~= 'queued' then
     return false, old_status or 'missing'
   end
   if #fields > 0 then
     redis.call('HSET', request_key, unpack(fields))
   end
-  -- Its dispatch may be corrupt or gone: one such request must not keep all others from being cancelled or expiring.
-  dispatch_id = dispatch_id or ''
-  local dispatch_key = space .. ':dispatch:' .. dispatch_id
-  local first, machine, class = unpack(redis.call('HMGET', dispatch_key, 'first', 'machine', 'class'))
+  -- Its task may be corrupt or gone: one such request must not keep all others from being cancelled or expiring.
+  task_id = task_id or ''
+  local task_key = space .. ':task:' .. task_id
+  local first, machine, class = unpack(redis.call('HMGET', task_key, 'first', 'machine', 'class'))
   machine = machine or machine_in(doc_of(request_key))
   change_status(request_id, old_status, status, machine, batch_id, callback)
   redis.call('ZREM', deadlines_key, request_id)
   if redis.call('HEXISTS', request_key, 'with') == 1 then
     local field = joined_by(caller_of_request(request_key))
-    if redis.call('HEXISTS', dispatch_key, field) == 1 and redis.call('HINCRBY', dispatch_key, field, -1) <= 0 then
-      redis.call('HDEL', dispatch_key, field)
+    if redis.call('HEXISTS', task_key, field) == 1 and redis.call('HINCRBY', task_key, field, -1) <= 0 then
+      redis.call('HDEL', task_key, field)
     end
   end
   if first ~= request_id then
-    redis.call('ZREM', dispatch_key .. ':joined', request_id)
-    if first or redis.call('ZCARD', dispatch_key .. ':joined') > 0 then
-      return true, dispatch_id, false
+    redis.call('ZREM', task_key .. ':joined', request_id)
+    if first or redis.call('ZCARD', task_key .. ':joined') > 0 then
+      return true, task_id, false
     end
   end
-  local next_one = redis.call('ZPOPMIN', dispatch_key .. ':joined')[1]
+  local next_one = redis.call('ZPOPMIN', task_key .. ':joined')[1]
   if next_one then
-    redis.call('HSET', dispatch_key, 'first', next_one)
-    return true, dispatch_id, false
+    redis.call('HSET', task_key, 'first', next_one)
+    return true, task_id, false
   end
-  redis.call('ZREM', waiting_key, dispatch_id)
+  redis.call('ZREM', waiting_key, task_id)
   count_waiting(class, -1)
-  close_dispatch(dispatch_id, machine, '')
-  return true, dispatch_id, true
+  close_task(task_id, machine, '')
+  return true, task_id, true
 end

@@ -1,18 +1,18 @@
--- Ends queued requests whose own deadline was reached, whatever others wait for the same dispatch.
+-- Ends queued requests whose own deadline was reached, whatever others wait for the same task.
 --
 -- KEYS  see detach.lua
 -- ARGV  3 how many at most   4 JSON of the error that they are told
 --
--- Returns  {{ids of the requests}, {ids of the dispatches that ended with them: their tickets can go}}
+-- Returns  {{ids of the requests}, {ids of the tasks that ended with them: their jobs can go}}
 local limit, told = tonumber(ARGV[3]), ARGV[4]
 
 local expired, ended = {}, {}
 for _, request_id in ipairs(redis.call('ZRANGEBYSCORE', deadlines_key, '-inf', now, 'LIMIT', 0, limit)) do
-  local is_detached, dispatch_id, has_ended = detach(request_id, 'expired', { 'error', told })
+  local is_detached, task_id, has_ended = detach(request_id, 'expired', { 'error', told })
   if is_detached then
     expired[#expired + 1] = request_id
     if has_ended then
-      ended[#ended + 1] = dispatch_id
+      ended[#ended + 1] = task_id
     end
   else
     -- Not waiting, against all rules of this index: it must not keep the others from their turn.

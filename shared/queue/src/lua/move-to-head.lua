@@ -1,19 +1,19 @@
--- Puts the dispatch of a request that is queued before all others, also before those that were put there earlier.
+-- Puts the task of a request that is queued before all others, also before those that were put there earlier.
 --
 -- Behind indexes.lua, detach.lua and audit.lua.
 -- KEYS  see detach.lua
 -- ARGV  3 request id   4 the entry for the record   5 ms for which entries are kept
 --
--- Returns  {'moved', dispatch id, its priority}, or {present status or 'missing', '', 0}: then nothing is written
--- Writes   lifted, until the ticket has followed; a priority that order.lua gives to nobody: its scale leaves more than a thousand free, which are handed out
+-- Returns  {'moved', task id, its priority}, or {present status or 'missing', '', 0}: then nothing is written
+-- Writes   promoted, until the job has followed; a priority that order.lua gives to nobody: its scale leaves more than a thousand free, which are handed out
 --          downwards until nothing is open any more. The thousandth and those after it share the first place.
 local head_ranks = 1000
 
-local status, dispatch_id = unpack(redis.call('HMGET', space .. ':request:' .. ARGV[3], 'status', 'dispatch'))
+local status, task_id = unpack(redis.call('HMGET', space .. ':request:' .. ARGV[3], 'status', 'task'))
 if status ~= 'queued' then
   return { status or 'missing', '', 0 }
 end
 local rank = math.max(1, head_ranks - redis.call('HINCRBY', order_key, 'heads', 1))
-redis.call('HSET', space .. ':dispatch:' .. dispatch_id, 'priority', rank, 'head', 1, 'lifted', 1)
+redis.call('HSET', space .. ':task:' .. task_id, 'priority', rank, 'head', 1, 'promoted', 1)
 audit(space .. ':audit', ARGV[4], ARGV[5])
-return { 'moved', dispatch_id, rank }
+return { 'moved', task_id, rank }

@@ -1,25 +1,25 @@
--- Who goes before whom. It stands behind detach.lua, in front of the scripts that give a dispatch its place.
+-- Who goes before whom. It stands behind detach.lua, in front of the scripts that give a task its place.
 --
--- A dispatch has a class and a tag, a time in ms. Its rank, BullMQ's priority number, is the tag less the class's head
+-- A task has a class and a tag, a time in ms. Its rank, BullMQ's priority number, is the tag less the class's head
 -- start, in steps since an epoch; the lowest goes first, and within one rank the first that came.
 --
 -- Without turns the tag is the arrival. With turns (start-time fair queueing, callers first and sources within each) it is
 -- the greatest of
---   where the line of the class is: the greatest tag of a dispatch begun so far; the arrival while nothing of it waits
+--   where the line of the class is: the greatest tag of a task begun so far; the arrival while nothing of it waits
 --   the floor: the arrival less a lag. It bounds for how long ever new callers can go before one that waits, and keeps a
 --   newcomer behind those of the next class that arrive with it
---   the caller's turn: one interval after the tag of its last dispatch that was drawn
+--   the caller's turn: one interval after the tag of its last task that was claimed
 --   the source's turn: an interval after its last tag, and one more for each other source of its caller that has placed
 --   something behind that; a new source's, behind one of each that has placed something
--- What a caller has placed stays where it is when it names a further source, so that two of its dispatches can have the
--- same turn. Only one of them is drawn with it: pass-turn.lua.
+-- What a caller has placed stays where it is when it names a further source, so that two of its tasks can have the
+-- same turn. Only one of them is claimed with it: pass-turn.lua.
 --
 -- Whose turn it is, a flow, is given as <caller>\0<source>, '' where no source is named.
 --
 -- order                    hash: epoch; rules, the last JSON of them; begun:<class> how far its line is; waiting:<class>
---                          dispatches of it that wait
--- turns:<class>            sorted set: caller -> tag that its next dispatch is drawn with at the earliest
--- turns:<class>:<caller>   sorted set: source -> tag that its next dispatch gets at the earliest
+--                          tasks of it that wait
+-- turns:<class>            sorted set: caller -> tag that its next task is claimed with at the earliest
+-- turns:<class>:<caller>   sorted set: source -> tag that its next task gets at the earliest
 -- Turns are empty while nothing of the class waits.
 local classes = { 'critical', 'high', 'medium', 'low' }
 local urgency = { critical = 1, high = 2, medium = 3, low = 4 }
@@ -62,7 +62,7 @@ end
 local function open_order(json, arrived_at)
   local known_epoch, known_rules = unpack(redis.call('HMGET', order_key, 'epoch', 'rules'))
   order, epoch = cjson.decode(json), tonumber(known_epoch)
-  local is_empty = redis.call('ZCARD', waiting_key) == 0 and redis.call('ZCARD', sending_key) == 0
+  local is_empty = redis.call('ZCARD', waiting_key) == 0 and redis.call('ZCARD', in_flight_key) == 0
     and redis.call('ZCARD', reconciling_key) == 0
   if not epoch or is_empty then
     epoch = arrived_at - order.headStartMs.critical - order.longestLagMs - day
@@ -112,11 +112,11 @@ local function parts_of(flow)
   return string.sub(flow, 1, at - 1), string.sub(flow, at + 1)
 end
 
--- A dispatch uses the turns of whoever asked for its first request, unless it has another caller's place.
-local function note_whose_turn(dispatch_key, flow)
+-- A task uses the turns of whoever asked for its first request, unless it has another caller's place.
+local function note_whose_turn(task_key, flow)
   local name = parts_of(flow)
-  redis.call('HSET', dispatch_key, 'turnOf', name)
-  redis.call('HDEL', dispatch_key, 'passed', 'steppedTo')
+  redis.call('HSET', task_key, 'turnOf', name)
+  redis.call('HDEL', task_key, 'passed', 'steppedTo')
 end
 
 -- What is known of a flow's caller in this line, and the flow's source.
@@ -156,7 +156,7 @@ local function count_behind(caller, turn)
   return redis.call('ZCOUNT', caller.key, '(' .. string.format('%.0f', turn), '+inf')
 end
 
--- Where a dispatch of this class and flow would stand in its line.
+-- Where a task of this class and flow would stand in its line.
 local function next_tag(class, flow, arrived_at)
   if order.intervalMs == 0 then
     return arrived_at
@@ -209,14 +209,14 @@ local function write_order(arrived_at)
   end
 end
 
--- Moves a dispatch up to where a fresh one of this class and flow would stand, if that is before its place, and makes
+-- Moves a task up to where a fresh one of this class and flow would stand, if that is before its place, and makes
 -- it of this class if that is the more urgent one. It never moves back.
 --
 -- Returns  its rank, whether it moved
-local function lift(dispatch_id, class, flow, arrived_at)
-  local dispatch_key = space .. ':dispatch:' .. dispatch_id
+local function promote(task_id, class, flow, arrived_at)
+  local task_key = space .. ':task:' .. task_id
   local state, old_class, old_tag, old_rank = unpack(
-    redis.call('HMGET', dispatch_key, 'state', 'class', 'tag', 'priority'))
+    redis.call('HMGET', task_key, 'state', 'class', 'tag', 'priority'))
   local fresh = next_tag(class, flow, arrived_at)
   local place = math.min(fresh - order.headStartMs[class], old_tag - order.headStartMs[old_class])
   local is_before = place < old_tag - order.headStartMs[old_class]
@@ -227,10 +227,10 @@ local function lift(dispatch_id, class, flow, arrived_at)
   local new_tag = place + order.headStartMs[new_class]
   local rank = math.min(tonumber(old_rank), rank_of(new_class, new_tag))
   if new_class ~= old_class or new_tag ~= tonumber(old_tag) then
-    redis.call('HSET', dispatch_key, 'class', new_class, 'tag', new_tag, 'priority', rank)
+    redis.call('HSET', task_key, 'class', new_class, 'tag', new_tag, 'priority', rank)
   end
   if is_before and order.intervalMs > 0 then
-    note_whose_turn(dispatch_key, flow)
+    note_whose_turn(task_key, flow)
   end
   if new_class ~= old_class and state == 'waiting' then
     add_waiting(old_class, -1)

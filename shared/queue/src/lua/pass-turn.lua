@@ -1,16 +1,16 @@
--- Sees to it that the ticket that is drawn next has the turn of its caller. What a caller's sources have placed at the
+-- Sees to it that the job that is claimed next has the turn of its caller. What a caller's sources have placed at the
 -- same turn, or before it, steps back to the next one, in its order: a caller gets one turn for each interval, however many
--- sources it names. To be run before a ticket is drawn.
+-- sources it names. To be run before a job is claimed.
 --
 -- Behind indexes.lua, detach.lua and order.lua.
--- KEYS  see detach.lua; 8 BullMQ's sorted set of tickets in the order
--- ARGV  3 tickets looked at, at most
+-- KEYS  see detach.lua; 8 BullMQ's sorted set of jobs in the order
+-- ARGV  3 jobs looked at, at most
 --
--- Returns  dispatches that step back, each followed by its new rank: their tickets are to follow, and then it is asked
---          again. None when what is next may be drawn
--- Writes   tag, priority, 'steppedTo' and 'lifted' of those that step back; of the one that may be drawn that it has used its caller's
+-- Returns  tasks that step back, each followed by its new rank: their jobs are to follow, and then it is asked
+--          again. None when what is next may be claimed
+-- Writes   tag, priority, 'steppedTo' and 'promoted' of those that step back; of the one that may be claimed that it has used its caller's
 --          turn, and when that has the next one. Asked again for the same it changes nothing
-local ticket_order, most = KEYS[8], tonumber(ARGV[3])
+local job_order, most = KEYS[8], tonumber(ARGV[3])
 
 local known_epoch, rules = unpack(redis.call('HMGET', order_key, 'epoch', 'rules'))
 if not known_epoch or not rules then
@@ -21,11 +21,11 @@ if order.intervalMs == 0 then
   return {}
 end
 
--- Returns  its class, tag and caller, the tag that its caller's turn has, whether it has that turn; nil for one that is drawn as it stands:
+-- Returns  its class, tag and caller, the tag that its caller's turn has, whether it has that turn; nil for one that is claimed as it stands:
 --          by an operator's word, because it has its turn already, or because it is corrupt or has ended
-local function read(dispatch_id)
+local function read(task_id)
   local state, class, tag, turn_of, first, head, has_passed, stepped_to = unpack(redis.call('HMGET',
-    space .. ':dispatch:' .. dispatch_id, 'state', 'class', 'tag', 'turnOf', 'first', 'head', 'passed', 'steppedTo'))
+    space .. ':task:' .. task_id, 'state', 'class', 'tag', 'turnOf', 'first', 'head', 'passed', 'steppedTo'))
   tag = tonumber(tag)
   if state ~= 'waiting' or not first or not tag or not urgency[class] or head or has_passed then
     return nil
@@ -36,20 +36,20 @@ local function read(dispatch_id)
 end
 
 local moved = {}
-for _, dispatch_id in ipairs(redis.call('ZRANGE', ticket_order, 0, most - 1)) do
-  local class, tag, caller, turn, has_turn = read(dispatch_id)
-  local dispatch_key = space .. ':dispatch:' .. dispatch_id
+for _, task_id in ipairs(redis.call('ZRANGE', job_order, 0, most - 1)) do
+  local class, tag, caller, turn, has_turn = read(task_id)
+  local task_key = space .. ':task:' .. task_id
   if not class or has_turn then
     if class and #moved == 0 then
       redis.call('ZADD', turns_key_of(class), math.max(tag, turn) + order.intervalMs, caller)
-      redis.call('HSET', dispatch_key, 'passed', 1)
+      redis.call('HSET', task_key, 'passed', 1)
     end
     break
   end
-  -- Before all that have this turn by their own tag: a source's are drawn in its order.
+  -- Before all that have this turn by their own tag: a source's are claimed in its order.
   tag = turn - 2 * order.stepMs
   local rank = rank_of(class, tag)
-  redis.call('HSET', dispatch_key, 'tag', tag, 'priority', rank, 'steppedTo', turn, 'lifted', 1)
-  moved[#moved + 1], moved[#moved + 2] = dispatch_id, rank
+  redis.call('HSET', task_key, 'tag', tag, 'priority', rank, 'steppedTo', turn, 'promoted', 1)
+  moved[#moved + 1], moved[#moved + 2] = task_id, rank
 end
 return moved

@@ -1,4 +1,4 @@
--- Deletes requests that have ended, before their retention is over: with their dispatches and what indexes hold of them.
+-- Deletes requests that have ended, before their retention is over: with their tasks and what indexes hold of them.
 -- It only frees, so it runs on a full server.
 --
 -- Behind indexes.lua and detach.lua.
@@ -25,28 +25,28 @@ local function forget(id, status, machine, source)
   redis.call('ZREM', index_ended, table.concat({ id, status, machine, source }, ':'))
 end
 
--- A dispatch goes with the last of its requests; until then the next one that joined takes the first one's place, as in
+-- A task goes with the last of its requests; until then the next one that joined takes the first one's place, as in
 -- detach.lua. One that shares an earlier investigation is none of them.
-local function leave(dispatch_key, id)
-  local state, first = unpack(redis.call('HMGET', dispatch_key, 'state', 'first'))
+local function leave(task_key, id)
+  local state, first = unpack(redis.call('HMGET', task_key, 'state', 'first'))
   if state ~= 'settled' then
     return
   elseif first == id then
-    first = redis.call('ZPOPMIN', dispatch_key .. ':joined')[1]
+    first = redis.call('ZPOPMIN', task_key .. ':joined')[1]
     if first then
-      redis.call('HSET', dispatch_key, 'first', first)
+      redis.call('HSET', task_key, 'first', first)
     end
   else
-    redis.call('ZREM', dispatch_key .. ':joined', id)
+    redis.call('ZREM', task_key .. ':joined', id)
   end
-  if not first and redis.call('ZCARD', dispatch_key .. ':joined') == 0 then
-    redis.call('DEL', dispatch_key, dispatch_key .. ':joined')
+  if not first and redis.call('ZCARD', task_key .. ':joined') == 0 then
+    redis.call('DEL', task_key, task_key .. ':joined')
   end
 end
 
-local function delete(id, request_key, dispatch_id, batch_id)
+local function delete(id, request_key, task_id, batch_id)
   if redis.call('HEXISTS', request_key, 'reused') == 0 then
-    leave(space .. ':dispatch:' .. (dispatch_id or ''), id)
+    leave(space .. ':task:' .. (task_id or ''), id)
   end
   uncount(request_key, caller_of_request(request_key))
   redis.call('DEL', request_key)
@@ -60,7 +60,7 @@ for i = 4, #ARGV do
   local id, ended_as, machine, source = string.match(ARGV[i], '^(.-):(.-):(.-):(.*)$')
   id = id or ARGV[i]
   local request_key = space .. ':request:' .. id
-  local status, dispatch_id, batch_id = unpack(redis.call('HMGET', request_key, 'status', 'dispatch', 'batch'))
+  local status, task_id, batch_id = unpack(redis.call('HMGET', request_key, 'status', 'task', 'batch'))
   if status and (is_open[status] or (whose ~= '' and caller_of_request(request_key) ~= whose)) then
     kept = kept + 1
   elseif status then
@@ -68,7 +68,7 @@ for i = 4, #ARGV do
       ended_as, machine, source = indexed_as(request_key, status)
     end
     forget(id, ended_as, machine, source)
-    delete(id, request_key, dispatch_id, batch_id)
+    delete(id, request_key, task_id, batch_id)
     deleted = deleted + 1
   elseif ended_as then
     -- Its retention is over already.

@@ -7,28 +7,28 @@
 -- KEYS  1 counts   2 waiting   3 reservations   4 the batch that the POST records   5 queued by caller
 --       6 stored        (see store-keys.ts)
 -- ARGV  1 requests of the POST   2 name of the reservation   3 ms after which its room is given up
---       4 most requests queued   5 most dispatches waiting, or ''   6 most queued of one caller, or ''   7 the caller
+--       4 most requests queued   5 most tasks waiting, or ''   6 most queued of one caller, or ''   7 the caller
 --       8 bytes of the POST   9 most bytes stored of one caller, or ''
 --
 -- Returns  {'kept', 0, 0, 0}: there is room, or the POST was begun before and is to be completed
---          {'full', requests queued, dispatches waiting, requests queued of the caller}: all with the room that is kept
+--          {'full', requests queued, tasks waiting, requests queued of the caller}: all with the room that is kept
 --          {'storage-full', bytes stored of the caller, with those that room is kept for, 0, 0}
 local counts_key, waiting_key, reservations_key, batch_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local size, name, give_up_after = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
-local most_requests, most_dispatches, most_of_caller = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local most_requests, most_tasks, most_of_caller = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local caller, bytes, most_bytes = ARGV[7], tonumber(ARGV[8]), tonumber(ARGV[9])
 stored_key = KEYS[6]
 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 redis.call('ZREMRANGEBYSCORE', reservations_key, '-inf', now)
-local requests, dispatches, of_caller, reserved_bytes =
+local requests, tasks, of_caller, reserved_bytes =
   backlog_now(counts_key, waiting_key, KEYS[5], reservations_key, caller, now)
-local fits = fits_backlog(size, requests, dispatches, of_caller, most_requests, most_dispatches, most_of_caller)
+local fits = fits_backlog(size, requests, tasks, of_caller, most_requests, most_tasks, most_of_caller)
 local stored = most_bytes and stored_now(caller, now) + reserved_bytes or 0
 local is_new = redis.call('EXISTS', batch_key) == 0
 if is_new and not fits then
-  return { 'full', requests, dispatches, of_caller }
+  return { 'full', requests, tasks, of_caller }
 elseif is_new and most_bytes and stored + bytes > most_bytes then
   return { 'storage-full', stored, 0, 0 }
 end

@@ -5,17 +5,17 @@ import type { OrderRules } from '../order.ts';
 
 /** One caller in the line of a class. */
 interface CallerLine {
-  /** The tag that its next dispatch is drawn with at the earliest. */
+  /** The tag that its next task is claimed with at the earliest. */
   nextMs: number;
-  /** Source → the tag that its next dispatch gets at the earliest. */
+  /** Source → the tag that its next task gets at the earliest. */
   turns: Map<string, number>;
 }
 
 /** Where the line of a class is. */
 export interface ClassLine {
-  /** Dispatches of it that wait. */
+  /** Tasks of it that wait. */
   waiting: number;
-  /** The greatest tag of a dispatch begun so far. */
+  /** The greatest tag of a task begun so far. */
   begunMs: number | undefined;
   callers: Map<string, CallerLine>;
 }
@@ -62,7 +62,7 @@ function turnsBehind({ turns }: CallerLine, turnMs: number): number {
   return [...turns.values()].filter((other) => other > turnMs).length;
 }
 
-/** Where a fresh dispatch of this class and flow would stand; the same reckoning as `next_tag` in `lua/order.lua`. */
+/** Where a fresh task of this class and flow would stand; the same reckoning as `next_tag` in `lua/order.lua`. */
 export function nextPlace(line: OrderLine, rules: OrderRules, { priority, flow, nowMs }: Arriving): Place {
   const ofClass = line.classes[priority];
   const { intervalMs, stepMs } = rules;
@@ -87,7 +87,7 @@ function floorIn(
   return Math.max(begunMs ?? nowMs, nowMs - lagOf(rules, priority), nextMs);
 }
 
-/** Adds a dispatch at this place to those that wait. */
+/** Adds a task at this place to those that wait. */
 export function takePlace(
   line: OrderLine,
   rules: OrderRules,
@@ -104,7 +104,7 @@ export function takePlace(
   caller.turns.set(source, tagMs + rules.intervalMs);
 }
 
-/** A dispatch is begun: its line has come as far as its tag. */
+/** A task is begun: its line has come as far as its tag. */
 export function beginPlace(
   line: OrderLine,
   { priority, tagMs }: { priority: Priority; tagMs: number },
@@ -127,7 +127,7 @@ function rankOf({ epochMs }: OrderLine, rules: OrderRules, priority: Priority, t
   return Math.max(1, Math.min(highestRank, rank));
 }
 
-/** A dispatch in its place. */
+/** A task in its place. */
 export interface Waiting extends Place {
   priority: Priority;
   flow: string;

@@ -4,13 +4,13 @@ import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
 import type { Redis } from 'ioredis';
 import { createRequestIntake } from '../accept-requests.ts';
 import type { RequestIntake } from '../accept-requests.ts';
-import { createDispatchStore } from '../dispatch-store.ts';
-import type { Dispatch, DispatchStore } from '../dispatch-store.ts';
+import { createTaskStore } from '../task-store.ts';
+import type { Task, TaskStore } from '../task-store.ts';
 import { createRequestReader } from '../read-requests.ts';
 import type { RequestReader } from '../read-requests.ts';
 import type { StoredRequest } from '../stored-request.ts';
-import { createTicketQueue } from '../ticket-queue.ts';
-import type { TicketQueue } from '../ticket-queue.ts';
+import { createJobQueue } from '../job-queue.ts';
+import type { JobQueue } from '../job-queue.ts';
 
 export const keySpace = 'test:{queue}';
 export const retentionMs = 60_000;
@@ -21,13 +21,13 @@ export const arrivedAtMs = Date.parse('2026-01-24T12:00:00Z');
 export interface TestStore {
   readonly redis: Redis;
   readonly intake: RequestIntake;
-  readonly tickets: TicketQueue;
-  readonly dispatches: DispatchStore;
+  readonly jobs: JobQueue;
+  readonly tasks: TaskStore;
   readonly reader: RequestReader;
   /** The request with this id, which is there. */
   request(id: string): Promise<StoredRequest>;
-  /** The dispatch of the request with this id. */
-  dispatchOf(requestId: string): Promise<Dispatch>;
+  /** The task of the request with this id. */
+  taskOf(requestId: string): Promise<Task>;
   /** All keys but the queue's own, with their contents, for comparison. */
   dump(): Promise<Record<string, unknown>>;
   close(): Promise<void>;
@@ -51,8 +51,8 @@ export async function openTestStore(url: string): Promise<TestStore> {
   });
   await waitUntilReady(redis, 5_000);
   const errors: Error[] = [];
-  const tickets = createTicketQueue(redis, keySpace, (error) => errors.push(error));
-  const dispatches = createDispatchStore(redis, keySpace, retentionMs);
+  const jobs = createJobQueue(redis, keySpace, (error) => errors.push(error));
+  const tasks = createTaskStore(redis, keySpace, retentionMs);
   const reader = createRequestReader(redis, keySpace);
 
   async function request(id: string): Promise<StoredRequest> {
@@ -67,15 +67,15 @@ export async function openTestStore(url: string): Promise<TestStore> {
   }
   return {
     redis,
-    tickets,
-    dispatches,
+    jobs,
+    tasks,
     reader,
-    intake: createRequestIntake({ redis, keySpace, tickets, retentionMs }),
+    intake: createRequestIntake({ redis, keySpace, jobs, retentionMs }),
     request,
-    async dispatchOf(requestId) {
-      const dispatch = await dispatches.find((await request(requestId)).dispatchId);
-      assert.ok(dispatch, `request ${requestId} has a dispatch`);
-      return dispatch;
+    async taskOf(requestId) {
+      const task = await tasks.find((await request(requestId)).taskId);
+      assert.ok(task, `request ${requestId} has a task`);
+      return task;
     },
     async dump() {
       const all = await redis.keys(`${keySpace}:*`);
@@ -84,7 +84,7 @@ export async function openTestStore(url: string): Promise<TestStore> {
       return Object.fromEntries(names.map((name, i) => [name, contents[i]]));
     },
     async close() {
-      await tickets.close();
+      await jobs.close();
       await closeRedis(redis);
       assert.deepEqual(errors, []);
     },

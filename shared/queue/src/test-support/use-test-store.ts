@@ -28,17 +28,17 @@ export function useTestStore(redis: SuiteRedis): SuiteStore {
     get intake() {
       return current().intake;
     },
-    get tickets() {
-      return current().tickets;
+    get jobs() {
+      return current().jobs;
     },
-    get dispatches() {
-      return current().dispatches;
+    get tasks() {
+      return current().tasks;
     },
     get reader() {
       return current().reader;
     },
     request: (id) => current().request(id),
-    dispatchOf: (requestId) => current().dispatchOf(requestId),
+    taskOf: (requestId) => current().taskOf(requestId),
     dump: () => current().dump(),
   };
 }

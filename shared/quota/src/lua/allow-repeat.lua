@@ -1,4 +1,4 @@
--- Notes that another call may follow one that is over, for the same dispatch: Defender's books do not show the first.
+-- Notes that another call may follow one that is over, for the same task: Defender's books do not show the first.
 --
 -- KEYS  see ledger.lua
 -- ARGV  8 call id
@@ -7,11 +7,11 @@
 local call_id = ARGV[8]
 
 local entry = parse_entry(redis.call('HGET', entries, call_id))
-if not entry or entry.outcome == 'under-way' then
+if not entry or entry.outcome == 'in_flight' then
   return 0
 end
 entry.mayRepeat = true
 redis.call('HSET', entries, call_id, cjson.encode(entry))
-stand_for_dispatch(call_id, entry)
+stand_for_task(call_id, entry)
 count_change()
 return 1

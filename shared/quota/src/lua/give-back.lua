@@ -8,13 +8,13 @@
 local call_id = ARGV[8]
 
 local entry = parse_entry(redis.call('HGET', entries, call_id))
-if not entry or entry.outcome ~= 'under-way' then
+if not entry or entry.outcome ~= 'in_flight' then
   return 0
 end
 redis.call('ZREM', calls, call_id)
 redis.call('HDEL', entries, call_id)
-if redis.call('HGET', intents, entry.dispatchId) == call_id then
-  redis.call('HDEL', intents, entry.dispatchId)
+if redis.call('HGET', intents, entry.taskId) == call_id then
+  redis.call('HDEL', intents, entry.taskId)
 end
 count_change()
 return 1

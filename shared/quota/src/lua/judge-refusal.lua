@@ -1,12 +1,12 @@
 -- Whose fault a refusal is: that of the one request that met it, or of the path that all calls go. It stands behind
 -- ledger.lua, in front of record-answer.lua.
 --
--- A refusal counts against its dispatch when the path has shown itself to be well meanwhile: other calls were answered
+-- A refusal counts against its task when the path has shown itself to be well meanwhile: other calls were answered
 -- well between its last refusal and this one; or nobody else was called in between, and others were answered well since
 -- its first one. Where others were refused too and none was answered well, it is everybody's and counts for nothing.
 --
 -- answers              see ledger.lua
--- answers:<dispatch>   string: JSON of what a dispatch was refused so far, for a week
+-- answers:<task>   string: JSON of what a task was refused so far, for a week
 --   count      refusals that count, the first included
 --   total      all of them
 --   since      good answers of all calls when it was refused first
@@ -19,10 +19,10 @@ local function past_of(key)
 end
 
 -- A good answer: whatever was in the way of all calls is over.
-local function note_good(dispatch_id)
+local function note_good(task_id)
   redis.call('HINCRBY', answers, 'good', 1)
-  redis.call('DEL', answers .. ':' .. dispatch_id, streaks)
-  redis.call('ZREM', aside, dispatch_id)
+  redis.call('DEL', answers .. ':' .. task_id, streaks)
+  redis.call('ZREM', aside, task_id)
 end
 
 local function read_answers()
@@ -36,9 +36,9 @@ local function remember(key, past, good, refused, throttled)
 end
 
 -- A token was rejected: whether the next one will be is to be tried by one call alone. It is no refusal yet, but from now
--- on this dispatch is called with a token of its own.
-local function note_doubt(dispatch_id)
-  local key = answers .. ':' .. dispatch_id
+-- on this task is called with a token of its own.
+local function note_doubt(task_id)
+  local key = answers .. ':' .. task_id
   redis.call('HSETNX', streaks, 'token_rejected', 1)
   if not past_of(key) then
     local good, refused, throttled = read_answers()
@@ -47,13 +47,13 @@ local function note_doubt(dispatch_id)
 end
 
 -- rule   sort      'refused' or 'throttled'
---        count, calls, proof   the dispatch is at fault after so many refusals that count, of so many in all, with so
+--        count, calls, proof   the task is at fault after so many refusals that count, of so many in all, with so
 --                  many good answers of others since the first. A throttled one starts over when others are throttled
 --        asideFrom, asideFor   from so many refusals on it is set aside until so many others were answered well
 --
 -- Returns  'own', which says that the path is well, 'aside' or 'shared'
-local function judge_refusal(dispatch_id, rule)
-  local key = answers .. ':' .. dispatch_id
+local function judge_refusal(task_id, rule)
+  local key = answers .. ':' .. task_id
   local good, refused, throttled = read_answers()
   local is_throttled = rule.sort == 'throttled'
 
@@ -72,13 +72,13 @@ local function judge_refusal(dispatch_id, rule)
 
   if past.count >= rule.count and past.total >= rule.calls and good - past.since >= rule.proof then
     redis.call('DEL', key, streaks)
-    redis.call('ZREM', aside, dispatch_id)
+    redis.call('ZREM', aside, task_id)
     return 'own'
   end
   remember(key, past, good, refused, throttled)
   if past.total < rule.asideFrom then
     return 'shared'
   end
-  redis.call('ZADD', aside, good + rule.asideFor, dispatch_id)
+  redis.call('ZADD', aside, good + rule.asideFor, task_id)
   return 'aside'
 end

@@ -3,10 +3,10 @@
 -- KEYS  1 calls      sorted set: call id -> time (ms) from which its window counts: the answer, or the moment at which
 --                    the call must have been given up. Its permit is free again one window after that
 --       2 entries    hash: call id -> JSON of the call
---       3 intents    hash: dispatch id -> call id of the call that stands for it: it is under way, or it is over and no
+--       3 intents    hash: task id -> call id of the call that stands for it: it is under way, or it is over and no
 --                    other may follow (`mayRepeat` of its entry)
 --       4 holds      hash: reason -> time (ms) until which nobody may call
---       5 epoch      hash, gone when the ledger was emptied: id, createdAt, lossSeen; of the last handover its id
+--       5 generation      hash, gone when the ledger was emptied: id, createdAt, lossSeen; of the last handover its id
 --                    `handover`, the `server` it was made on, `handoverAt`, `aliveSince`, `rewound` (open.lua);
 --                    `changes`, how often calls were recorded: it never falls, unless time went backwards
 --       6 settings   hash: limit/window/timeout -> when a worker last said that this is the quota (ms)
@@ -15,10 +15,10 @@
 --                    a worker that was stopped in order
 --       9 streaks    hash: reason -> how often in a row a hold was set for it (hold.lua); ended by a good answer
 --      10 answers    hash: good, refused, throttled. How many answers of each sort came so far (judge-refusal.lua)
---      11 aside      sorted set: dispatch id -> number of good answers after which it goes back to its place
--- ARGV  1 the epoch that the caller knows, '' if none   2 limit   3 window ms   4 call timeout ms (the caller's settings)
+--      11 aside      sorted set: task id -> number of good answers after which it goes back to its place
+-- ARGV  1 the generation that the caller knows, '' if none   2 limit   3 window ms   4 call timeout ms (the caller's settings)
 --       5 the handover that the caller knows, '' if none   6 the highest `changes` it has seen   7 its process id
-local calls, entries, intents, holds, epoch, settings, estimate, workers, streaks, answers, aside = unpack(KEYS)
+local calls, entries, intents, holds, generation, settings, estimate, workers, streaks, answers, aside = unpack(KEYS)
 local own_quota = ARGV[2] .. '/' .. ARGV[3] .. '/' .. ARGV[4]
 
 -- What is compared is rounded down and what is recorded is rounded up, so that rounding never shortens a window.
@@ -36,8 +36,8 @@ local function parse_entry(json)
   return ok and type(entry) == 'table' and entry.spentAt and entry.outcome and entry or nil
 end
 
-local function knows_epoch()
-  return ARGV[1] ~= '' and redis.call('HGET', epoch, 'id') == ARGV[1]
+local function knows_generation()
+  return ARGV[1] ~= '' and redis.call('HGET', generation, 'id') == ARGV[1]
 end
 
 -- The Redis process that runs this, '' where it may not be asked. Another one may have other data: older ones, after a
@@ -49,13 +49,13 @@ end
 
 -- Whether this is the ledger that the caller opened, with all that the caller has seen in it.
 local function is_as_known()
-  local id, handover, server, changes = unpack(redis.call('HMGET', epoch, 'id', 'handover', 'server', 'changes'))
+  local id, handover, server, changes = unpack(redis.call('HMGET', generation, 'id', 'handover', 'server', 'changes'))
   return ARGV[1] ~= '' and id == ARGV[1] and handover == ARGV[5] and server == server_id()
     and (tonumber(changes) or 0) >= tonumber(ARGV[6])
 end
 
 local function count_change()
-  return redis.call('HINCRBY', epoch, 'changes', 1)
+  return redis.call('HINCRBY', generation, 'changes', 1)
 end
 
 -- A full Redis, or one that takes no writes for now, must not keep anybody from reading: then there is no sign.
@@ -85,7 +85,7 @@ local function told_quotas()
 end
 
 -- The quota in force: the smallest limit and the longest window of all that were told within the longest window. A
--- caller that knows the epoch is a worker and bound by its own settings too; a reader's count where nobody told any.
+-- caller that knows the generation is a worker and bound by its own settings too; a reader's count where nobody told any.
 local function quota_in_force()
   local told, longest, last = told_quotas()
   local limit, window, timeout = parse_quota(own_quota)
@@ -117,18 +117,18 @@ local function tell_quota()
   end
 end
 
--- The dispatch's next call, if one is asked for, is measured by this one: never by one that was made before it.
-local function stand_for_dispatch(call_id, entry)
-  local standing = redis.call('HGET', intents, entry.dispatchId)
+-- The task's next call, if one is asked for, is measured by this one: never by one that was made before it.
+local function stand_for_task(call_id, entry)
+  local standing = redis.call('HGET', intents, entry.taskId)
   if entry.mayRepeat then
     if standing == call_id then
-      redis.call('HDEL', intents, entry.dispatchId)
+      redis.call('HDEL', intents, entry.taskId)
     end
     return
   end
   local other = standing and parse_entry(redis.call('HGET', entries, standing))
   if not other or other.spentAt <= entry.spentAt then
-    redis.call('HSET', intents, entry.dispatchId, call_id)
+    redis.call('HSET', intents, entry.taskId, call_id)
   end
 end
 
@@ -141,15 +141,15 @@ local function add_missing(first)
   for i = first, #ARGV, 3 do
     local call_id, counted_from, json = unpack(ARGV, i, i + 2)
     local known, told = parse_entry(redis.call('HGET', entries, call_id)), parse_entry(json)
-    local has_outcome = known and known.outcome == 'under-way' and told.outcome ~= 'under-way'
+    local has_outcome = known and known.outcome == 'in_flight' and told.outcome ~= 'in_flight'
     local added = redis.call('ZADD', calls, has_outcome and 'XX' or 'NX', 'CH', counted_from, call_id)
     if not known or has_outcome then
       redis.call('HSET', entries, call_id, json)
     end
     if added > 0 or not known or has_outcome then
       changed[#changed + 1] = call_id
-      if told.dispatchId ~= '' then
-        stand_for_dispatch(call_id, told)
+      if told.taskId ~= '' then
+        stand_for_task(call_id, told)
       end
     end
   end
@@ -184,13 +184,13 @@ local function is_in_doubt()
 end
 
 -- Until when (ms) a call that is under way can last at most; 0 when none is. A process that died ends none, time does.
-local function under_way_until()
+local function in_flight_until()
   local latest = 0
   -- A call under way counts from the time at which it must have been given up, which is still to come.
   local open = redis.call('ZRANGEBYSCORE', calls, '(' .. as_text(now), '+inf', 'WITHSCORES')
   for i = 1, #open, 2 do
     local entry = parse_entry(redis.call('HGET', entries, open[i]))
-    if not entry or entry.outcome == 'under-way' then
+    if not entry or entry.outcome == 'in_flight' then
       latest = math.max(latest, tonumber(open[i + 1]))
     end
   end

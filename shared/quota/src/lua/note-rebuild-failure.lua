@@ -6,7 +6,7 @@
 --
 -- Returns  1 if it was noted, 0 if no such hold is on in the ledger that the caller knows
 -- Writes   details of the hold `cold_start`. They end with it (rebuild.lua, open.lua). No streak begins: no call met this.
-if not knows_epoch() or tonumber(redis.call('HGET', holds, 'cold_start') or '0') <= now then
+if not knows_generation() or tonumber(redis.call('HGET', holds, 'cold_start') or '0') <= now then
   return 0
 end
 redis.call('HSET', holds .. ':details', 'cold_start', ARGV[8])

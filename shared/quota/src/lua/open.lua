@@ -1,7 +1,7 @@
 -- Opens the ledger for a worker: at its start, and again whenever it finds that the ledger is not as it knew it. What the
 -- worker remembers it has handed over before (hand-over.lua).
 --
--- An emptied ledger does not know what was called within the last window. Whoever finds it so begins a new epoch, and
+-- An emptied ledger does not know what was called within the last window. Whoever finds it so begins a new generation, and
 -- with it a hold `cold_start` of one window and one call timeout. Until then a worker may have shown by other means
 -- what was called (rebuild.lua); not so where a worker that lives saw its ledger vanish: then the hold is kept whole.
 --
@@ -11,19 +11,19 @@
 -- over; for one window and one call timeout where somebody found something missing, since then more may be.
 --
 -- KEYS  see ledger.lua
--- ARGV  8 id for a new epoch   9 id for a new handover   10 1 if something was missing that the caller knew
+-- ARGV  8 id for a new generation   9 id for a new handover   10 1 if something was missing that the caller knew
 --       11 ms that a handover takes at least, for workers that are not known here   12 ms at most, where nothing is missing
 --       13 ms since the last sign of life of any worker, for which another without one still counts as alive
 --
--- Returns  {'created' or 'joined', epoch, now, end of the hold `cold_start` or 0, 1 if it may be rebuilt,
+-- Returns  {'created' or 'joined', generation, now, end of the hold `cold_start` or 0, 1 if it may be rebuilt,
 --           handover, changes, end of the hold `failover` or 0}
--- Writes   epoch, handover and their holds; the caller's settings and sign of life.
+-- Writes   generation, handover and their holds; the caller's settings and sign of life.
 tell_quota()
 local _, window, timeout = quota_in_force()
 
 local kind = 'joined'
 local id, created_at, loss_seen, handover, server, handover_at, alive_since, rewound, changes = unpack(redis.call(
-  'HMGET', epoch, 'id', 'createdAt', 'lossSeen', 'handover', 'server', 'handoverAt', 'aliveSince', 'rewound', 'changes'))
+  'HMGET', generation, 'id', 'createdAt', 'lossSeen', 'handover', 'server', 'handoverAt', 'aliveSince', 'rewound', 'changes'))
 if not id then
   kind, id, created_at, loss_seen = 'created', ARGV[8], as_text(now_up), '0'
 end
@@ -56,7 +56,7 @@ if is_missing then
   rewound = '1'
 end
 changes = math.max(tonumber(changes) or 0, tonumber(ARGV[6]))
-redis.call('HSET', epoch, 'id', id, 'createdAt', created_at, 'lossSeen', loss_seen, 'handover', handover,
+redis.call('HSET', generation, 'id', id, 'createdAt', created_at, 'lossSeen', loss_seen, 'handover', handover,
   'server', server, 'handoverAt', as_text(tonumber(handover_at)), 'aliveSince', as_text(tonumber(alive_since)),
   'rewound', rewound, 'changes', as_text(changes))
 show_life(handover)

@@ -8,8 +8,8 @@
 --
 -- KEYS  see ledger.lua
 -- ARGV  8 call id   9 outcome   10 JSON of further facts on the call (investigation id, status, ...)
---       11 1 if another call may follow for its dispatch
---       12 'good', 'doubt', '' where the answer shows nothing of the path, or JSON of the rule for a refusal
+--       11 1 if another call may follow for its task
+--       12 'good', 'unresolved', '' where the answer shows nothing of the path, or JSON of the rule for a refusal
 --          (judge-refusal.lua)
 --       13 JSON of the facts in place of 10 where a refusal turns out to be the request's own; then no call may follow
 --       14 the quota that a 429 states (throttle-cause.lua)
@@ -22,7 +22,7 @@
 -- Writes   the outcome, once: the first one recorded stands.
 local call_id, outcome, shows = ARGV[8], ARGV[9], ARGV[12]
 
-if knows_epoch() then
+if knows_generation() then
   add_missing(15)
 end
 local _, window = quota_in_force()
@@ -30,7 +30,7 @@ local entry = parse_entry(redis.call('HGET', entries, call_id))
 if not entry then
   return { 'missing', now_up, 0, 0, 0, 0, 'shared', '' }
 end
-if entry.outcome ~= 'under-way' then
+if entry.outcome ~= 'in_flight' then
   local counts_from = tonumber(redis.call('ZSCORE', calls, call_id) or '0')
   return { 'recorded', counts_from, counts_from + window, entry.spentAt, entry.mayRepeat and 1 or 0, 0,
     entry.verdict or 'shared', entry.cause or '' }
@@ -41,11 +41,11 @@ local counts_from = math.min(now_up, entry.spentAt + entry.callTimeoutMs)
 entry.outcome = outcome
 entry.answeredAt = now_up
 if shows == 'good' then
-  note_good(entry.dispatchId)
-elseif shows == 'doubt' then
-  note_doubt(entry.dispatchId)
+  note_good(entry.taskId)
+elseif shows == 'unresolved' then
+  note_doubt(entry.taskId)
 elseif shows ~= '' then
-  entry.verdict = judge_refusal(entry.dispatchId, cjson.decode(shows))
+  entry.verdict = judge_refusal(entry.taskId, cjson.decode(shows))
 end
 local is_own = entry.verdict == 'own'
 entry.facts = cjson.decode(is_own and ARGV[13] or ARGV[10])
@@ -55,7 +55,7 @@ end
 entry.mayRepeat = (ARGV[11] == '1' and not is_own) or nil
 redis.call('ZADD', calls, as_text(counts_from), call_id)
 redis.call('HSET', entries, call_id, cjson.encode(entry))
-stand_for_dispatch(call_id, entry)
+stand_for_task(call_id, entry)
 if outcome == 'started' then
   note_proof(window)
 end

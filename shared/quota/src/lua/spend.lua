@@ -2,7 +2,7 @@
 -- that this script has not granted. Everything is decided in one step on this server's clock.
 --
 -- KEYS  see ledger.lua
--- ARGV  8 call id   9 dispatch id   10 machine id   11 history windows
+-- ARGV  8 call id   9 task id   10 machine id   11 history windows
 --       12 ms from the begin of a handover in which nothing is granted
 --       13 … calls that the caller made, two arguments each: id, time from which its window counts
 --
@@ -11,7 +11,7 @@
 --          {'lost', now}                              this is not the ledger as the caller knows it: it was emptied, or
 --                                                     runs on another Redis process, or is an older state of itself,
 --                                                     or misses one of those calls that still counts
---          {'spent', JSON of the call, now, doubtful} another call stands for this dispatch: never a second one.
+--          {'spent', JSON of the call, now, doubtful} another call stands for this task: never a second one.
 --                                                     doubtful: 1 if it was spent before the last handover, so that what
 --                                                     is known of it elsewhere in Redis may have been lost
 --          {'held', until, now, reason}
@@ -21,7 +21,7 @@
 -- Writes   an intent whose call is gone or cannot be read is taken out. All else only when granting: the permit and the
 --          send-intent in one, and what is older than the history is dropped.
 --          Asked again with the same call id it grants the same permit again, because a client may send a script twice.
-local call_id, dispatch_id, machine_id, history = ARGV[8], ARGV[9], ARGV[10], tonumber(ARGV[11])
+local call_id, task_id, machine_id, history = ARGV[8], ARGV[9], ARGV[10], tonumber(ARGV[11])
 
 if not is_as_known() then
   return { 'lost', now }
@@ -36,18 +36,18 @@ end
 local since = as_text(now - window)
 local used = redis.call('ZCOUNT', calls, '(' .. since, '+inf')
 
-local standing = redis.call('HGET', intents, dispatch_id)
+local standing = redis.call('HGET', intents, task_id)
 local json = standing and redis.call('HGET', entries, standing)
 local entry = json and parse_entry(json)
 if standing and not entry then
-  -- Nobody can tell when that call was made, so nothing would ever end it: the dispatch could never be called again.
-  redis.call('HDEL', intents, dispatch_id)
+  -- Nobody can tell when that call was made, so nothing would ever end it: the task could never be called again.
+  redis.call('HDEL', intents, task_id)
 end
-if entry and standing == call_id and entry.outcome == 'under-way' then
+if entry and standing == call_id and entry.outcome == 'in_flight' then
   return { 'granted', entry.spentAt, used, 0, limit, 0 }
 end
 if entry then
-  local complete_at = tonumber(redis.call('HGET', epoch, 'handoverAt')) + tonumber(ARGV[12])
+  local complete_at = tonumber(redis.call('HGET', generation, 'handoverAt')) + tonumber(ARGV[12])
   return { 'spent', json, now, entry.spentAt <= complete_at and 1 or 0 }
 end
 
@@ -66,7 +66,7 @@ if held_until > 0 then
 end
 
 if is_in_doubt() then
-  local probed_until = under_way_until()
+  local probed_until = in_flight_until()
   if probed_until > 0 then
     return { 'probing', probed_until, now }
   end
@@ -96,8 +96,8 @@ local free_since = math.max(opened[2] and tonumber(opened[2]) + window or 0, las
 local old = redis.call('ZRANGEBYSCORE', calls, '-inf', as_text(now - (history + 1) * window), 'LIMIT', 0, 100)
 for _, old_id in ipairs(old) do
   local gone = parse_entry(redis.call('HGET', entries, old_id))
-  if gone and redis.call('HGET', intents, gone.dispatchId) == old_id then
-    redis.call('HDEL', intents, gone.dispatchId)
+  if gone and redis.call('HGET', intents, gone.taskId) == old_id then
+    redis.call('HDEL', intents, gone.taskId)
   end
 end
 if #old > 0 then
@@ -108,10 +108,10 @@ end
 local timeout = tonumber(ARGV[4])
 redis.call('ZADD', calls, as_text(now_up + timeout), call_id)
 redis.call('HSET', entries, call_id, cjson.encode({
-  callId = call_id, dispatchId = dispatch_id, machineId = machine_id, spentAt = now_up, callTimeoutMs = timeout,
-  outcome = 'under-way', used = used + 1, limit = limit,
+  callId = call_id, taskId = task_id, machineId = machine_id, spentAt = now_up, callTimeoutMs = timeout,
+  outcome = 'in_flight', used = used + 1, limit = limit,
 }))
-redis.call('HSET', intents, dispatch_id, call_id)
+redis.call('HSET', intents, task_id, call_id)
 redis.call('HDEL', streaks, 'no_token')
 tell_quota()
 return { 'granted', now_up, used + 1, free_since, limit, count_change() }

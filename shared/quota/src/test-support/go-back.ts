@@ -16,5 +16,5 @@ type State = readonly (readonly [string, Buffer])[];
 export async function goBackTo(state: State, redis: Redis, isOtherServer = true): Promise<void> {
   await redis.flushall();
   for (const [name, content] of state) await redis.restore(name, 0, content);
-  if (isOtherServer) await redis.hset(ledgerKeys(keySpace).epoch, 'server', 'another');
+  if (isOtherServer) await redis.hset(ledgerKeys(keySpace).generation, 'server', 'another');
 }

@@ -14,8 +14,8 @@ const scriptKeys = ledgerScriptKeys(keySpace);
  */
 export async function ledgerAt(redis: Redis, limit = 1, windowMs = 100) {
   const server = /run_id:(\w+)/.exec(await redis.info('server'))?.[1] ?? '';
-  const known = { id: 'epoch', handover: 'handover', server, handoverAt: '0', changes: '0' };
-  await redis.hset(keys.epoch, known);
+  const known = { id: 'generation', handover: 'handover', server, handoverAt: '0', changes: '0' };
+  await redis.hset(keys.generation, known);
 
   return async (atMs: number, name: string, ...args: (string | number)[]): Promise<unknown[]> => {
     const micros = Math.round(atMs * 1_000);

@@ -12,11 +12,11 @@ export const keySpace = 'test:{ledger}';
 export const usual: LedgerSettings = { limit: 2, windowMs: hourMs, callTimeoutMs: 30_000 };
 export const started = { outcome: 'started', facts: { investigationId: '5146', httpStatus: 201 } };
 
-/** A call by number: call 1 is `call-1` for `dispatch-1`. */
-export const call = (n: number, dispatch = n) => ({
+/** A call by number: call 1 is `call-1` for `task-1`. */
+export const call = (n: number, task = n) => ({
   callId: `call-${n}`,
-  dispatchId: `dispatch-${dispatch}`,
-  machineId: `machine-${dispatch}`,
+  taskId: `task-${task}`,
+  machineId: `machine-${task}`,
 });
 
 export function usedOf(reply: SpendReply): number | undefined {
@@ -41,7 +41,7 @@ export function useLedger(server: Server) {
   const withSettings = async (settings: Partial<LedgerSettings> = {}) => {
     const another = unopened(settings);
     await another.open();
-    await another.liftColdStart();
+    await another.endColdStart();
     await server.client.hdel(ledgerKeys(keySpace).holds, 'cold_start');
     return another;
   };

@@ -23,5 +23,5 @@ export function mostInAnyWindow(timesMicros: readonly number[], windowMs: number
 /** Opens it as a worker that knows that nothing was called before. */
 export async function openWithoutHold(ledger: Ledger): Promise<void> {
   await ledger.open();
-  await ledger.liftColdStart();
+  await ledger.endColdStart();
 }

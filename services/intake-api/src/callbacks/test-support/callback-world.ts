@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { Registry } from 'prom-client';
 import type { CallbackState } from '@diq/contracts/callback-state.ts';
 import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
-import type { Settlement } from '@diq/queue/dispatch-store.ts';
+import type { Settlement } from '@diq/queue/task-store.ts';
 import { arrivedAtMs, item, keySpace, machine, openTestStore } from '@diq/queue/test-support/test-store.ts';
 import type { TestStore } from '@diq/queue/test-support/test-store.ts';
 import { createLifecycle } from '@diq/runtime/lifecycle.ts';
@@ -71,8 +71,8 @@ export async function openCallbackWorld(options: WorldOptions): Promise<Callback
     return (await store.intake.acceptOne(item({ machineId: machine(machines), ...fields }), arrivedAtMs)).id;
   }
   async function end(requestId: string, settlement: Settlement = started): Promise<void> {
-    const { id } = await store.dispatchOf(requestId);
-    assert.deepEqual(await store.dispatches.endWaiting(id, settlement), { moved: true });
+    const { id } = await store.taskOf(requestId);
+    assert.deepEqual(await store.tasks.endWaiting(id, settlement), { moved: true });
   }
 
   return {

@@ -13,15 +13,15 @@ export const query = z.strictObject({ reason: reason.optional() });
 /** `DELETE /v1/batches/{id}`: cancels what is queued of a batch; the batch and its items can be read as before. */
 export function cancelBatch({
   reader,
-  levers,
+  actions,
   closing,
-}: Pick<AppParts, 'reader' | 'levers' | 'closing'>): RequestHandler {
+}: Pick<AppParts, 'reader' | 'actions' | 'closing'>): RequestHandler {
   return async (request, response) => {
     const why = parseOrRefuse(query, request.query, 'the query').reason;
     const { id, caller } = await findBatchOrRefuse(reader, request.params['id']);
     refuseUnlessOwn(response, caller, 'batch_not_found');
     const actor = actingCaller(response, why);
-    const done = await levers.bulkCancel.cancel({ batchId: id }, actor, { budgetMs, closing });
+    const done = await actions.bulkCancel.cancel({ batchId: id }, actor, { budgetMs, closing });
     logOf(response).info({ batchId: id, ...done }, 'batch cancelled');
     response.json({ id, ...done });
   };

@@ -21,8 +21,8 @@ describe('DELETE /v1/investigations/{id} of a queued request', () => {
     assert.equal(document.id, id);
     assert.equal(document.status, 'cancelled');
     assert.equal(document.position, undefined);
-    assert.equal(await intake.dispatches.countWaiting(), 0);
-    assert.equal(await intake.tickets.countAll(), 0);
+    assert.equal(await intake.tasks.countWaiting(), 0);
+    assert.equal(await intake.jobs.countAll(), 0);
   });
 
   it('answers the same when it is repeated, with one entry in the record', async () => {

@@ -4,7 +4,7 @@ import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { expectProblem } from '../../test-support/expect-problem.ts';
 import { useIntake } from '../../test-support/intake-under-test.ts';
 import { item, machineId } from '../../test-support/items.ts';
-import { beginCall, dispatchFor, endCall } from '../../test-support/worker-moves.ts';
+import { beginCall, taskFor, endCall } from '../../test-support/worker-moves.ts';
 
 describe('DELETE /v1/investigations/{id} of a request past being queued', () => {
   const intake = useIntake(useEmbeddedRedis());
@@ -25,7 +25,7 @@ describe('DELETE /v1/investigations/{id} of a request past being queued', () => 
 
   it('is refused with another code when it ended without a call', async () => {
     const id = await submit(2);
-    await intake.dispatches.endWaiting(await dispatchFor(intake, machineId(2)), {
+    await intake.tasks.endWaiting(await taskFor(intake, machineId(2)), {
       status: 'expired',
       attempts: 0,
     });

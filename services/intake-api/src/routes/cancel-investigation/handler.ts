@@ -7,7 +7,7 @@ import { logOf } from '../../middleware/request-log.ts';
 import { refuseUnlessOwn } from '../../ownership.ts';
 import { parseOrRefuse, reason } from '../../parse-or-refuse.ts';
 import { forCaller } from '../../receipt.ts';
-import { refuseUnlessDone } from '../../refuse-lever.ts';
+import { refuseUnlessDone } from '../../action-conflict.ts';
 
 export const query = z.strictObject({ reason: reason.optional() });
 
@@ -15,12 +15,12 @@ export const query = z.strictObject({ reason: reason.optional() });
  * `DELETE /v1/investigations/{id}`: the cancelled document, also when it was cancelled before. Against the beginning of
  * its call exactly one wins, and the answer says which: 409 when that was the call.
  */
-export function cancelInvestigation({ reader, levers }: Pick<AppParts, 'reader' | 'levers'>): RequestHandler {
+export function cancelInvestigation({ reader, actions }: Pick<AppParts, 'reader' | 'actions'>): RequestHandler {
   return async (request, response) => {
     const why = parseOrRefuse(query, request.query, 'the query').reason;
     const { document, caller } = await findRequestOrRefuse(reader, request.params['id']);
     refuseUnlessOwn(response, caller, 'request_not_found');
-    const answer = await levers.requests.cancel(document.id, actingCaller(response, why));
+    const answer = await actions.requests.cancel(document.id, actingCaller(response, why));
     if (answer.kind !== 'not-queued' || answer.status !== 'cancelled') {
       refuseUnlessDone(answer);
       logOf(response).info({ id: document.id }, 'request cancelled');

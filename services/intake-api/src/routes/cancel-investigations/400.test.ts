@@ -23,7 +23,7 @@ describe('POST /v1/investigations/cancel with a faulty body', () => {
         expectProblem(response, 'invalid_request').errors?.map((fault) => fault.path),
         [path],
       );
-      assert.equal(await intake.dispatches.countWaiting(), 1);
+      assert.equal(await intake.tasks.countWaiting(), 1);
     });
   }
 });

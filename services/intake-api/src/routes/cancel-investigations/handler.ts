@@ -29,14 +29,14 @@ export const body = z
  * what is others'. With `remaining: true` the time was up first: the same request again goes on where this one ended.
  */
 export function cancelInvestigations({
-  levers,
+  actions,
   closing,
-}: Pick<AppParts, 'levers' | 'closing'>): RequestHandler {
+}: Pick<AppParts, 'actions' | 'closing'>): RequestHandler {
   return async (request, response) => {
     const { reason: why, ...filter } = parseOrRefuse(body, request.body, 'the body');
     const caller = ownerActedFor(response);
     const own = caller === undefined ? filter : { ...filter, caller };
-    const done = await levers.bulkCancel.cancel(own, actingCaller(response, why), {
+    const done = await actions.bulkCancel.cancel(own, actingCaller(response, why), {
       budgetMs: bulkCancelBudgetMs,
       closing,
     });

@@ -8,7 +8,7 @@ import { logOf } from '../../middleware/request-log.ts';
 import { refuseUnlessOwn } from '../../ownership.ts';
 import { parseOrRefuse, reason } from '../../parse-or-refuse.ts';
 import { forCaller } from '../../receipt.ts';
-import { refuseUnlessDone } from '../../refuse-lever.ts';
+import { refuseUnlessDone } from '../../action-conflict.ts';
 
 const { priority, notAfter } = itemDefaults.shape;
 
@@ -31,15 +31,15 @@ export const change = z
 /** `PATCH /v1/investigations/{id}`: other priority or deadline while queued; `null` takes the deadline away. */
 export function changeInvestigation({
   reader,
-  levers,
+  actions,
   describeRequest,
-}: Pick<AppParts, 'reader' | 'levers' | 'describeRequest'>): RequestHandler {
+}: Pick<AppParts, 'reader' | 'actions' | 'describeRequest'>): RequestHandler {
   return async (request, response) => {
     const { reason: why, ...wanted } = parseOrRefuse(change, request.body, 'the body');
     const { document, caller } = await findRequestOrRefuse(reader, request.params['id']);
     refuseUnlessOwn(response, caller, 'request_not_found');
     const { id } = document;
-    refuseUnlessDone(await levers.requests.change(id, wanted, actingCaller(response, why)));
+    refuseUnlessDone(await actions.requests.change(id, wanted, actingCaller(response, why)));
     logOf(response).info({ id, change: wanted }, 'request changed');
     const changed = await describeRequest(await findRequestOrRefuse(reader, id));
     response.json(forCaller(response, changed.document));

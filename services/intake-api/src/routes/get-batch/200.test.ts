@@ -59,7 +59,7 @@ describe('GET /v1/batches/{id} for a known id', () => {
   // One slot of three is free by now.
   it('expects completion when the last place in the order is reached', async () => {
     const id = await submit([item(11), item(12), item(13), item(14)]);
-    const { slotsInUse, windowMs, nowMs } = await intake.ledger.look();
+    const { slotsInUse, windowMs, nowMs } = await intake.ledger.snapshot();
     const { expectedCompletionAt } = await get(id);
     // Now, the two slots in use as they come back, then the first slot once more.
     assert.equal(slotsInUse.length, 2);
@@ -91,7 +91,7 @@ describe('GET /v1/batches/{id} for a known id', () => {
   it('waits for nothing in the order once all of its requests are under way', async () => {
     const id = await submit([item(21)]);
     await beginCall(intake, machineId(21));
-    const { nowMs } = await intake.ledger.look();
+    const { nowMs } = await intake.ledger.snapshot();
     const atMs = Date.parse((await get(id)).expectedCompletionAt ?? '');
     assert.ok(atMs - nowMs < 5_000);
   });

@@ -5,7 +5,7 @@ import type { RequestDocument } from '@diq/contracts/request-document.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { useIntake } from '../../test-support/intake-under-test.ts';
 import { item, machineId } from '../../test-support/items.ts';
-import { beginCall, dispatchFor, endCall, makeCall } from '../../test-support/worker-moves.ts';
+import { beginCall, taskFor, endCall, makeCall } from '../../test-support/worker-moves.ts';
 
 describe('GET /v1/investigations/{id} for a known id', () => {
   const intake = useIntake(useEmbeddedRedis(), { DEFENDER_CALLS_PER_WINDOW: '2', DEFENDER_WINDOW: '1h' });
@@ -65,7 +65,7 @@ describe('GET /v1/investigations/{id} for a known id', () => {
       documents.map(({ position }) => position),
       [1, 2, 3],
     );
-    const { slotsInUse, windowMs } = await intake.ledger.look();
+    const { slotsInUse, windowMs } = await intake.ledger.snapshot();
     const [first, second] = slotsInUse.map(({ freeAtMs }) => freeAtMs);
     assert.ok(first !== undefined && second !== undefined);
     assert.deepEqual(
@@ -80,10 +80,10 @@ describe('GET /v1/investigations/{id} for a known id', () => {
     assert.equal(Date.parse((await get(id)).expectedStartAt ?? ''), untilMs);
   });
 
-  it('tells all requests of one dispatch the same outcome', async () => {
+  it('tells all requests of one task the same outcome', async () => {
     const [first, joined] = [await submit(13), await submit(13)];
-    const dispatchId = await dispatchFor(intake, machineId(13));
-    await intake.dispatches.endWaiting(dispatchId, { status: 'expired', attempts: 0 });
+    const taskId = await taskFor(intake, machineId(13));
+    await intake.tasks.endWaiting(taskId, { status: 'expired', attempts: 0 });
     assert.deepEqual([(await get(first)).status, (await get(joined)).status], ['expired', 'expired']);
   });
 

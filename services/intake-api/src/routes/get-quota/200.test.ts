@@ -48,7 +48,7 @@ describe('GET /v1/quota', () => {
     await makeCall(intake, machineId(1), { status: 'started', investigationId: '7', attempts: 1 });
     await beginCall(intake, machineId(2));
     const quota = await get();
-    const { slotsInUse, windowMs } = await intake.ledger.look();
+    const { slotsInUse, windowMs } = await intake.ledger.snapshot();
     assert.deepEqual([quota['used'], quota['remaining']], [2, 0]);
     assert.deepEqual(
       quota.slots,
@@ -63,7 +63,7 @@ describe('GET /v1/quota', () => {
       quota.slots.map(({ machineId, outcome }) => [machineId, outcome]),
       [
         [machineId(1), 'started'],
-        [machineId(2), 'under-way'],
+        [machineId(2), 'in_flight'],
       ],
     );
     const [first] = slotsInUse;
@@ -160,7 +160,7 @@ describe('GET /v1/quota while a lost answer is looked up', () => {
     };
     await waitFor(async () => (await inMetrics()) === '1,1,3', { what: 'the metrics' });
     const { text } = await intake.anonymously().get('/metrics');
-    assert.match(text, /^diq_dispatches_waiting\{priority="medium"\} 1$/m);
+    assert.match(text, /^diq_tasks_waiting\{priority="medium"\} 1$/m);
     assert.match(text, /^diq_quota_slots\{outcome="under_way"\} 1$/m);
     assert.match(text, /^diq_quota_slots\{outcome="no_answer"\} 1$/m);
     assert.match(text, /^diq_quota_used 2$/m);

@@ -6,10 +6,10 @@ import { describeQuota } from '../../describe-quota.ts';
 export function getQuota({
   readState,
   operation,
-  levers,
-}: Pick<AppParts, 'readState' | 'operation' | 'levers'>): RequestHandler {
+  actions,
+}: Pick<AppParts, 'readState' | 'operation' | 'actions'>): RequestHandler {
   return async (_request, response) => {
-    const [state, pause] = await Promise.all([readState(), levers.pause.find()]);
+    const [state, pause] = await Promise.all([readState(), actions.pause.find()]);
     response.json(describeQuota(state, pause, operation));
   };
 }

@@ -11,7 +11,7 @@ const time = z.iso.datetime();
 const slot = z.strictObject({
   at: time.nullable().describe('When the permit was spent.'),
   machineId: z.string().nullable(),
-  outcome: z.string().describe('`under-way` until the call was answered.'),
+  outcome: z.string().describe('`in_flight` until the call was answered.'),
   freeAt: time.nullable().describe('When the slot is free again.'),
 });
 

@@ -11,10 +11,10 @@ export const query = z.strictObject({
 });
 
 /** `GET /v1/audit`: who cancelled, changed, moved, retried, paused and resumed what, when and why; newest first. */
-export function listAudit({ levers }: Pick<AppParts, 'levers'>): RequestHandler {
+export function listAudit({ actions }: Pick<AppParts, 'actions'>): RequestHandler {
   return async (request, response) => {
     const { limit, cursor } = parseOrRefuse(query, request.query, 'the query');
-    const { entries, hasMore } = await levers.audit.page(limit, cursor);
+    const { entries, hasMore } = await actions.audit.page(limit, cursor);
     const last = entries.at(-1);
     response.json({
       value: entries.map(describeEntry),

@@ -23,13 +23,13 @@ const queryInBatch = z.strictObject({ ...shape, cursor: positionCursor(batchPosi
  * `GET /v1/investigations`: requests that fit, newest first, in pages that new arrivals do not shift. A page looks at a
  * bounded number of requests, so with several filters it may be short, or empty, and still lead on.
  */
-export function listInvestigations({ levers }: Pick<AppParts, 'levers'>): RequestHandler {
+export function listInvestigations({ actions }: Pick<AppParts, 'actions'>): RequestHandler {
   return async (request, response) => {
     const isInBatch = request.query['batchId'] !== undefined && request.query['machineId'] === undefined;
     const asked = parseOrRefuse(isInBatch ? queryInBatch : query, request.query, 'the query');
     const { limit, cursor, status, ...filter } = asked;
     const wanted = { ...filter, ...(status === undefined ? {} : { status: [status] }) };
-    const { requests, next } = await levers.list.page(wanted, limit, cursor);
+    const { requests, next } = await actions.list.page(wanted, limit, cursor);
     response.json({
       value: requests.map(({ document }) => document),
       ...(next === undefined ? {} : { nextLink: linkBehind(next, { ...filter, status, limit }) }),

@@ -5,20 +5,20 @@ import type { AppParts } from '../../app-parts.ts';
 import { findRequestOrRefuse } from '../../find-or-refuse.ts';
 import { logOf } from '../../middleware/request-log.ts';
 import { parseOrRefuse, reason } from '../../parse-or-refuse.ts';
-import { refuseUnlessDone } from '../../refuse-lever.ts';
+import { refuseUnlessDone } from '../../action-conflict.ts';
 
 export const body = z.strictObject({ reason: reason.optional() });
 
 /** `POST /v1/investigations/{id}/move-to-head`: its machine goes next, whatever else waits. */
 export function moveToHead({
   reader,
-  levers,
+  actions,
   describeRequest,
-}: Pick<AppParts, 'reader' | 'levers' | 'describeRequest'>): RequestHandler {
+}: Pick<AppParts, 'reader' | 'actions' | 'describeRequest'>): RequestHandler {
   return async (request, response) => {
     const { reason: why } = parseOrRefuse(body, request.body, 'the body');
     const { id } = (await findRequestOrRefuse(reader, request.params['id'])).document;
-    refuseUnlessDone(await levers.requests.moveToHead(id, actingCaller(response, why)));
+    refuseUnlessDone(await actions.requests.moveToHead(id, actingCaller(response, why)));
     logOf(response).info({ id }, 'request moved to the head');
     response.json((await describeRequest(await findRequestOrRefuse(reader, id))).document);
   };

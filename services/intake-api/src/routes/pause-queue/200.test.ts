@@ -15,7 +15,7 @@ describe('POST /v1/queue/pause', () => {
   const quota = async () => (await intake.get('/v1/quota').expect(200)).body as Quota;
   const pause = async (body: object) =>
     (await intake.as('operator', 'post', '/v1/queue/pause', body).expect(200)).body as Pick<Quota, 'pause'>;
-  const spend = () => intake.ledger.spend({ callId: 'call-1', dispatchId: 'one', machineId: 'one' });
+  const spend = () => intake.ledger.spend({ callId: 'call-1', taskId: 'one', machineId: 'one' });
 
   it('forbids every call, and tells who did it and why in quota and metrics', async () => {
     const answer = await pause({ reason: 'maintenance' });

@@ -20,7 +20,7 @@ describe('POST /v1/queue/pause with a faulty body', () => {
         expectProblem(response, 'invalid_request').errors?.map((fault) => fault.path),
         [path],
       );
-      assert.deepEqual((await intake.ledger.look()).holdsOn, []);
+      assert.deepEqual((await intake.ledger.snapshot()).holdsOn, []);
     });
   }
 });

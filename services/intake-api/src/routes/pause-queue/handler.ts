@@ -16,12 +16,12 @@ export const body = z.strictObject({
 });
 
 /** `POST /v1/queue/pause`: nobody calls Defender until it is resumed, or until then. Requests are accepted as before. */
-export function pauseQueue({ levers }: Pick<AppParts, 'levers'>): RequestHandler {
+export function pauseQueue({ actions }: Pick<AppParts, 'actions'>): RequestHandler {
   return async (request, response) => {
     const { reason: why, until } = parseOrRefuse(body, request.body, 'the body');
     const actor = actingCaller(response, why);
-    await levers.pause.pause(actor, until === undefined ? undefined : Date.parse(until));
+    await actions.pause.pause(actor, until === undefined ? undefined : Date.parse(until));
     logOf(response).warn({ by: actor.name, until: until ?? null, reason: why }, 'queue paused');
-    response.json({ pause: describePause(await levers.pause.find()) });
+    response.json({ pause: describePause(await actions.pause.find()) });
   };
 }

@@ -36,13 +36,13 @@ export const body = z
  * that is full. What is open stays. With `remaining: true` the time was up first: the same request again goes on.
  */
 export function purgeInvestigations({
-  levers,
+  actions,
   closing,
-}: Pick<AppParts, 'levers' | 'closing'>): RequestHandler {
+}: Pick<AppParts, 'actions' | 'closing'>): RequestHandler {
   return async (request, response) => {
     const { reason: why, batchId, ...filter } = parseOrRefuse(body, request.body, 'the body');
     const what = batchId === undefined ? filter : { batchId };
-    const done = await levers.purge.purge(what, actingCaller(response, why), { budgetMs, closing });
+    const done = await actions.purge.purge(what, actingCaller(response, why), { budgetMs, closing });
     logOf(response).info({ filter: what, ...done }, 'requests purged');
     response.json(done);
   };

@@ -12,7 +12,7 @@ describe('POST /v1/queue/resume', () => {
     await intake.as('operator', 'post', '/v1/queue/pause', { reason: 'maintenance' }).expect(200);
     await intake.ledger.hold('throttled', 60_000);
     assert.deepEqual(await resume({ reason: 'done' }), { pause: null, wasPaused: true });
-    assert.deepEqual((await intake.ledger.look()).holdsOn, ['throttled']);
+    assert.deepEqual((await intake.ledger.snapshot()).holdsOn, ['throttled']);
     assert.deepEqual(await resume(), { pause: null, wasPaused: false });
     const { body } = await intake.get('/v1/quota').expect(200);
     assert.equal((body as { pause: unknown }).pause, null);

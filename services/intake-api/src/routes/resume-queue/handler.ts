@@ -8,11 +8,11 @@ import { parseOrRefuse, reason } from '../../parse-or-refuse.ts';
 export const body = z.strictObject({ reason: reason.optional() });
 
 /** `POST /v1/queue/resume`: ends the operators' pause; other holds stay. The same when nothing was paused. */
-export function resumeQueue({ levers }: Pick<AppParts, 'levers'>): RequestHandler {
+export function resumeQueue({ actions }: Pick<AppParts, 'actions'>): RequestHandler {
   return async (request, response) => {
     const { reason: why } = parseOrRefuse(body, request.body, 'the body');
     const actor = actingCaller(response, why);
-    const wasPaused = await levers.pause.resume(actor);
+    const wasPaused = await actions.pause.resume(actor);
     logOf(response).warn({ by: actor.name, wasPaused, reason: why }, 'queue resumed');
     response.json({ pause: null, wasPaused });
   };

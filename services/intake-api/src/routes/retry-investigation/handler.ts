@@ -22,9 +22,9 @@ export const body = z.strictObject({ reason: reason.optional() });
 export function retryInvestigation({
   reader,
   intake,
-  levers,
+  actions,
   describeRequest,
-}: Pick<AppParts, 'reader' | 'intake' | 'levers' | 'describeRequest'>): RequestHandler {
+}: Pick<AppParts, 'reader' | 'intake' | 'actions' | 'describeRequest'>): RequestHandler {
   return async (request, response) => {
     const { reason: why } = parseOrRefuse(body, request.body, 'the body');
     const stored = await findRequestOrRefuse(reader, request.params['id']);
@@ -35,7 +35,7 @@ export function retryInvestigation({
     const owner = stored.caller ?? actor.name;
     const { id } = await intake.acceptOne(item, nowMs, undefined, owner, traceOf(response));
     const { id: retryOf, machineId, correlation } = stored.document;
-    await levers.audit.record(entryOf('retry', actor, { requestId: retryOf, retriedBy: id }));
+    await actions.audit.record(entryOf('retry', actor, { requestId: retryOf, retriedBy: id }));
     logOf(response).info(
       { requestId: id, retryOf, machineId, correlation, to: 'queued' },
       'request accepted',

@@ -114,11 +114,11 @@ describe('POST /v1/batches with deadlines', () => {
     });
 
     it('refuses a batch whose items are all too late, and records nothing of it', async () => {
-      const waiting = await intake.dispatches.countWaiting();
+      const waiting = await intake.tasks.countWaiting();
       const requests = [item(21, { notAfter: inHours(0.1), strict: true })];
       const { errors } = expectProblem(await intake.post('/v1/batches', { requests }), 'no_acceptable_item');
       assert.equal(errors?.[0]?.path, 'requests[0].notAfter');
-      assert.equal(await intake.dispatches.countWaiting(), waiting);
+      assert.equal(await intake.tasks.countWaiting(), waiting);
     });
 
     it('refuses a strict that is neither true nor false', async () => {
@@ -160,7 +160,7 @@ describe('POST /v1/batches with deadlines', () => {
       );
       await makeCall(intake, machineId(1), { status: 'started', investigationId: '5146', attempts: 1 });
       await repeat();
-      assert.equal(await intake.dispatches.countWaiting(), 4);
+      assert.equal(await intake.tasks.countWaiting(), 4);
     });
   });
 

@@ -3,7 +3,7 @@ import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { maxBatchItems } from '@diq/contracts/investigation-batch.ts';
 import { useIntake } from '../../test-support/intake-under-test.ts';
 import { item, machineId } from '../../test-support/items.ts';
-import { dispatchFor } from '../../test-support/worker-moves.ts';
+import { taskFor } from '../../test-support/worker-moves.ts';
 import type { ItemAnswer } from '@diq/contracts/item-answer.ts';
 
 interface Reply {
@@ -35,12 +35,12 @@ describe('POST /v1/batches with acceptable items', () => {
     assert.match(response.headers['retry-after'] ?? '', /^[1-9]\d*$/);
   });
 
-  it('has every accepted request recorded, with a dispatch that waits, when it answers', async () => {
+  it('has every accepted request recorded, with a task that waits, when it answers', async () => {
     const { items } = await submit({ requests: [item(11), item(12)] });
     for (const answer of items) {
       assert.ok(answer.status === 'accepted');
       await intake.get(`/v1/investigations/${answer.id}`).expect(200);
-      await dispatchFor(intake, answer.machineId);
+      await taskFor(intake, answer.machineId);
     }
   });
 

@@ -19,7 +19,7 @@ describe('POST /v1/batches with a dryRun that is neither true nor false', () => 
       const response = await intake.post(`/v1/batches?${query}`, { requests: [item(1)] });
       const problem = expectProblem(response, 'invalid_request');
       assert.deepEqual(problem.errors, [{ path: 'dryRun', message: 'must be true or false' }]);
-      assert.deepEqual(await intake.dispatches.waitingPage(0, 1), []);
+      assert.deepEqual(await intake.tasks.waitingPage(0, 1), []);
     });
   }
 });

@@ -40,7 +40,7 @@ describe('POST /v1/batches with something that is no batch', () => {
 
   it('records nothing of a batch that it refuses', async () => {
     await intake.post('/v1/batches', { requests: [{}] }).expect(400);
-    assert.deepEqual(await intake.dispatches.waitingPage(0, 1), []);
+    assert.deepEqual(await intake.tasks.waitingPage(0, 1), []);
   });
 
   it('tells malformed JSON from an unacceptable request', async () => {

@@ -31,7 +31,7 @@ type Entry = InvestigationItem | RefusedItem;
 
 /**
  * `POST /v1/batches`. Answers 202 once Redis has acknowledged every acceptable item. Of the counts, `accepted` got a
- * dispatch of their own and `coalesced` joined one; with `rejected` they add up to the number of items posted.
+ * task of their own and `coalesced` joined one; with `rejected` they add up to the number of items posted.
  * With `dryRun=true` it answers 200 with what would become of them and records nothing.
  */
 export function submitBatch(

@@ -16,7 +16,7 @@ describe('POST /v1/investigations?dryRun=true', () => {
     const { expectedStartAt, ...rest } = await foresee(item(1));
     assert.deepEqual(rest, { dryRun: true, machineId: machineId(1), status: 'accepted', position: 1 });
     assert.ok(Math.abs(Date.parse(String(expectedStartAt)) - Date.now()) < 5_000);
-    assert.deepEqual(await intake.dispatches.waitingPage(0, 1), []);
+    assert.deepEqual(await intake.tasks.waitingPage(0, 1), []);
   });
 
   it('tells the request that it would join', async () => {

@@ -17,7 +17,7 @@ describe('POST /v1/investigations with a deadline that cannot be met', () => {
     const { detail, errors } = expectProblem(response, 'deadline_unreachable');
     assert.match(detail ?? '', /would start at \d{4}-/);
     assert.equal(errors?.[0]?.path, 'notAfter');
-    assert.equal(await intake.dispatches.countWaiting(), 1);
+    assert.equal(await intake.tasks.countWaiting(), 1);
   });
 
   it('accepts any other with a warning, which is not kept', async () => {
@@ -55,6 +55,6 @@ describe('POST /v1/investigations repeated with a deadline that cannot be met an
     expectProblem(await intake.post('/v1/investigations', other), 'deadline_unreachable');
     const repeated = await postOnce(intake, '/v1/investigations', strict, key).expect(202);
     assert.equal(requestDocument.parse(repeated.body).id, requestDocument.parse(first.body).id);
-    assert.equal(await intake.dispatches.countWaiting(), 2);
+    assert.equal(await intake.tasks.countWaiting(), 2);
   });
 });

@@ -7,7 +7,7 @@ import { counted, moment, timeView } from './wording.js';
 /** Outcomes as they are drawn, from the foot of a bar to its top. */
 const groups = [
   { name: 'started', label: 'Started', outcomes: ['started', 'already_running'] },
-  { name: 'under-way', label: 'Under way', outcomes: ['under-way'] },
+  { name: 'in-flight', label: 'In flight', outcomes: ['in_flight'] },
   { name: 'throttled', label: 'Throttled', outcomes: ['throttled'] },
   { name: 'no-answer', label: 'No answer', outcomes: ['unknown', 'lost', 'timeout', 'connection_lost'] },
   { name: 'failed', label: 'Failed', outcomes: /** @type {string[]} */ ([]) },

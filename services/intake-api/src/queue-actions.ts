@@ -1,0 +1,50 @@
+import type { Redis } from 'ioredis';
+import { createAuditLog } from '@diq/queue/audit-log.ts';
+import type { AuditLog } from '@diq/queue/audit-log.ts';
+import { createBulkCancel } from '@diq/queue/bulk-cancel.ts';
+import type { BulkCancel } from '@diq/queue/bulk-cancel.ts';
+import { createRequestList } from '@diq/queue/list-requests.ts';
+import type { RequestList } from '@diq/queue/list-requests.ts';
+import type { MovedRequests } from '@diq/queue/task-store.ts';
+import type { OrderRules } from '@diq/queue/order.ts';
+import { createPurge } from '@diq/queue/purge.ts';
+import type { Purge } from '@diq/queue/purge.ts';
+import { createQueuePause } from '@diq/queue/queue-pause.ts';
+import type { QueuePause } from '@diq/queue/queue-pause.ts';
+import { createRequestActions } from '@diq/queue/request-actions.ts';
+import type { RequestActions } from '@diq/queue/request-actions.ts';
+import type { JobQueue } from '@diq/queue/job-queue.ts';
+
+/** What callers and operators can do to requests and to the queue, and the record of it. */
+export interface QueueActions {
+  list: RequestList;
+  requests: RequestActions;
+  bulkCancel: BulkCancel;
+  purge: Purge;
+  pause: QueuePause;
+  audit: AuditLog;
+}
+
+interface QueueActionsOptions {
+  redis: Redis;
+  keySpace: string;
+  jobs: JobQueue;
+  order: OrderRules;
+  retentionMs: number;
+  auditRetentionMs: number;
+  /** Told of the requests that were cancelled. */
+  onMoved?: (move: MovedRequests) => void;
+}
+
+export function createQueueActions(options: QueueActionsOptions): QueueActions {
+  const { redis, keySpace, auditRetentionMs: auditKeptMs } = options;
+  const audit = createAuditLog(redis, keySpace, auditKeptMs);
+  return {
+    list: createRequestList(redis, keySpace),
+    requests: createRequestActions({ ...options, auditKeptMs }),
+    bulkCancel: createBulkCancel({ ...options, audit }),
+    purge: createPurge({ ...options, audit }),
+    pause: createQueuePause(redis, keySpace, auditKeptMs),
+    audit,
+  };
+}

@@ -1,0 +1,175 @@
+-- Moves a task and every request that it serves, in one step: begun, given back, looked up, settled.
+--
+-- KEYS  see detach.lua
+-- ARGV  3 task id   4 call id or '' when no call is concerned
+--       5 states it may be in, separated by |: waiting, sending, reconciling
+--       6 state it gets: waiting | in_flight | reconciling | settled
+--       7 status its open requests get
+--       8 JSON object: fields to set on each of these requests
+--       9 calls to add to those made for it; none when it was being looked up, whose call is counted already
+--      10 what is in doubt, for 'reconciling'       11 ms until Defender is asked for the first time
+--      12 JSON of the error for requests whose own deadline has passed when a call begins
+--      13 for a call that was begun before, which Redis has lost: when its permit was spent (ms), else ''
+--
+-- Returns  {1, {ids of the requests moved}, {ids of those that expired instead}}
+--          {0, present state or 'missing', call id it is in the hands of or '', {ids of those that expired}}
+-- Writes   all or nothing. Begun, looked up or settled again with the same call id it changes nothing and returns
+--          {1, {}, {}}: a client may send a script twice. A move out of 'in_flight' or 'reconciling' is refused to any call
+--          but the one that began it. The reason for which it is looked up stands in its requests for as long as it is.
+--          A call begins for nobody whose deadline has passed; where that is everybody, the task ends without it. One
+--          that was begun before was begun in time.
+--          An investigation that requests are told of is remembered with its machine for a minute, in machine:<id>:told:
+--          a later call for the machine cannot have made it. One that was started is also kept for a day, in
+--          machine:<id>:recent, for requests that would rather share it than start another.
+local task_id, call_id, from, to, status = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+local calls_to_add, cause, first_look_in, deadline_error = tonumber(ARGV[9]), ARGV[10], tonumber(ARGV[11]), ARGV[12]
+local began_at = tonumber(ARGV[13])
+local told_for, recent_for = 60000, 24 * 3600000
+
+local task_key = space .. ':task:' .. task_id
+local state, owner, machine, created, calls, class, tag, sent_at = unpack(redis.call('HMGET', task_key,
+  'state', 'call', 'machine', 'createdAt', 'calls', 'class', 'tag', 'sentAt'))
+state, owner, calls = state or 'missing', owner or '', tonumber(calls) or 0
+-- What is corrupt, or gone, must be able to end, and to let go of its machine. Without a readable state it is where the
+-- indexes have it.
+if not machine then
+  machine = machine_in(doc_of(space .. ':request:' .. (redis.call('HGET', task_key, 'first') or '')))
+end
+if not string.find('|waiting|in_flight|reconciling|settled|', '|' .. state .. '|', 1, true) then
+  state = redis.call('ZSCORE', in_flight_key, task_id) and 'in_flight'
+    or redis.call('ZSCORE', reconciling_key, task_id) and 'reconciling'
+    or redis.call('ZSCORE', waiting_key, task_id) and 'waiting' or 'missing'
+end
+if state == to and owner == call_id then
+  return { 1, {}, {} }
+end
+local is_allowed = string.find('|' .. from .. '|', '|' .. state .. '|', 1, true)
+if not is_allowed or (state ~= 'waiting' and owner ~= call_id) then
+  return { 0, state, owner, {} }
+end
+if state ~= 'reconciling' then
+  calls = calls + calls_to_add
+end
+
+local function served()
+  local ids = redis.call('ZRANGE', task_key .. ':joined', 0, -1)
+  local first = redis.call('HGET', task_key, 'first')
+  if first then
+    table.insert(ids, 1, first)
+  end
+  return ids
+end
+
+local expired = {}
+if to == 'in_flight' and not began_at then
+  for _, request_id in ipairs(served()) do
+    local not_after = redis.call('HGET', space .. ':request:' .. request_id, 'notAfter')
+    if not_after and tonumber(not_after) <= now then
+      local _, _, has_ended = detach(request_id, 'expired', { 'error', deadline_error })
+      expired[#expired + 1] = request_id
+      if has_ended then
+        write_counts()
+        return { 0, 'settled', '', expired }
+      end
+    end
+  end
+end
+
+local given = cjson.decode(ARGV[8])
+local fields = {}
+for name, value in pairs(given) do
+  fields[#fields + 1] = name
+  fields[#fields + 1] = tostring(value)
+end
+if calls > 0 then
+  fields[#fields + 1] = 'attempts'
+  fields[#fields + 1] = calls
+end
+if to == 'in_flight' then
+  fields[#fields + 1] = 'dispatchedAt'
+  fields[#fields + 1] = ARGV[13] ~= '' and ARGV[13] or now
+end
+
+local function move_request(request_id)
+  local request_key = space .. ':request:' .. request_id
+  local old_status, batch_id, callback, not_after = unpack(
+    redis.call('HMGET', request_key, 'status', 'batch', 'callback', 'notAfter'))
+  if not is_open[old_status] then
+    return false
+  end
+  if state == 'reconciling' then
+    redis.call('HDEL', request_key, 'error')
+  end
+  if #fields > 0 then
+    redis.call('HSET', request_key, unpack(fields))
+  end
+  if status == 'queued' then
+    redis.call('HDEL', request_key, 'dispatchedAt')
+  end
+  if not_after and status == 'queued' then
+    redis.call('ZADD', deadlines_key, not_after, request_id)
+  elseif not_after and old_status == 'queued' then
+    redis.call('ZREM', deadlines_key, request_id)
+  end
+  change_status(request_id, old_status, status, machine, batch_id, callback)
+  count('', 'reconciling', (to == 'reconciling' and 1 or 0) - (state == 'reconciling' and 1 or 0))
+  return true
+end
+
+local moved = {}
+for _, request_id in ipairs(served()) do
+  if move_request(request_id) then
+    moved[#moved + 1] = request_id
+  end
+end
+write_counts()
+
+if calls > 0 then
+  redis.call('HSET', task_key, 'calls', calls)
+end
+redis.call('ZREM', ({ waiting = waiting_key, in_flight = in_flight_key, reconciling = reconciling_key })[state], task_id)
+if state == 'waiting' then
+  count_waiting(class, -1)
+elseif state == 'reconciling' then
+  redis.call('HDEL', task_key, 'cause', 'error', 'unresolvedSince')
+  -- An older worker, which did not count these requests, may have begun the look-up.
+  if redis.call('ZCARD', reconciling_key) == 0 then
+    redis.call('HDEL', counts_key, 'reconciling')
+  end
+end
+
+if to == 'settled' then
+  close_task(task_id, machine, call_id)
+  local investigation = given.investigationId and tostring(given.investigationId)
+  if investigation then
+    local told_key = space .. ':machine:' .. machine .. ':told'
+    redis.call('SADD', told_key, investigation)
+    redis.call('PEXPIRE', told_key, told_for)
+  end
+  if investigation and status == 'started' then
+    redis.call('SET', space .. ':machine:' .. machine .. ':recent', cjson.encode({
+      request = moved[1], task = task_id, investigation = investigation, startedAt = sent_at or tostring(now),
+      attached = given.attached and true or false,
+    }), 'PX', recent_for)
+  end
+  return { 1, moved, expired }
+end
+
+redis.call('HSET', task_key, 'state', to, 'call', call_id)
+if to == 'in_flight' then
+  redis.call('HSET', task_key, 'sentAt', ARGV[13] ~= '' and ARGV[13] or now)
+  redis.call('ZADD', in_flight_key, began_at or now, task_id)
+  -- The line of a class is as far as the greatest tag of what was begun of it, see order.lua.
+  if tag and tonumber(tag) > (tonumber(redis.call('HGET', order_key, 'begun:' .. class)) or 0) then
+    redis.call('HSET', order_key, 'begun:' .. class, tag)
+  end
+elseif to == 'waiting' then
+  redis.call('HSET', task_key, 'call', '')
+  redis.call('ZADD', waiting_key, created, task_id)
+  count_waiting(class, 1)
+else
+  -- Kept with the task too: a request that joins now gets the same reason.
+  redis.call('HSET', task_key, 'cause', cause, 'error', given.error, 'unresolvedSince', now)
+  redis.call('ZADD', reconciling_key, now + first_look_in, task_id)
+end
+return { 1, moved, expired }
