@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { ledgerKeys } from '@diq/quota/ledger-keys.ts';
+import { ledgerKeys } from '@diq/quota/ledger/ledger-keys.ts';
 import { startSimulator, startWorker } from '@diq/testing/service-process.ts';
 import { mostInAnyWindow } from '../../test/end-to-end/support/simulator-control.ts';
 import { startNaiveBottleneck } from '../baselines/start-baselines.ts';

@@ -33,7 +33,7 @@ export interface LoadClient {
 }
 
 export async function startLoadClient(): Promise<LoadClient> {
-  const child = fork(fileURLToPath(new URL('load-client.ts', import.meta.url)), {
+  const child = fork(fileURLToPath(new URL('./load-client.ts', import.meta.url)), {
     serialization: 'advanced',
   });
   await once(child, 'message');

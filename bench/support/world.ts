@@ -1,7 +1,7 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
-import { spawnService } from '@diq/runtime/spawn-service.ts';
-import type { ServiceProcess } from '@diq/runtime/spawn-service.ts';
+import { spawnService } from '@diq/runtime/processes/spawn-service.ts';
+import type { ServiceProcess } from '@diq/runtime/processes/spawn-service.ts';
 import { startRedisServer } from '@diq/testing/redis-process.ts';
 import type { RedisServer } from '@diq/testing/redis-process.ts';
 import { startBareBullMq } from '../baselines/start-baselines.ts';

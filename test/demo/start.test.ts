@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { findFreePort } from '@diq/runtime/free-port.ts';
+import { findFreePort } from '@diq/runtime/processes/free-port.ts';
 import { skipBecause } from '@diq/testing/skip-because.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import {

@@ -3,7 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { BlockList, isIPv6 } from 'node:net';
 import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
-import { batchBodyLimitBytes } from '@diq/intake-api/middleware/require-json.ts';
+import { batchBodyLimitBytes } from '@diq/intake-api/http/middleware/require-json.ts';
 import { skipBecause } from '@diq/testing/skip-because.ts';
 import { readText, readYaml, root, settingNames } from './support/read-deploy.ts';
 import { renderOverlay, type Resource } from './support/render-overlay.ts';

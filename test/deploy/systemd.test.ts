@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { settingsExitCode } from '@diq/runtime/run-service.ts';
+import { settingsExitCode } from '@diq/runtime/processes/run-service.ts';
 import { skipBecause } from '@diq/testing/skip-because.ts';
 
 const file = new URL('../../deploy/systemd/defender-investigation-queue.service', import.meta.url);

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { errorCatalogue } from '@diq/contracts/error-catalogue.ts';
 import { investigationItem } from '@diq/contracts/investigation-item.ts';
-import { operations } from '@diq/intake-api/openapi/operations.ts';
+import { operations } from '@diq/intake-api/routes/operations.ts';
 import { keys } from '@diq/intake-api/test-support/credentials.ts';
 import { useIntake } from '@diq/intake-api/test-support/intake-under-test.ts';
 import { makeCall } from '@diq/intake-api/test-support/worker-moves.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
 import { environmentNames } from '@diq/defender-simulator/config.ts';
-import { readIntakeSettings } from '@diq/intake-api/config.ts';
+import { readIntakeSettings } from '@diq/intake-api/config/config.ts';
 import { quotaSettings } from '@diq/quota/quota-settings.ts';
 import { readWorkerConfig } from '@diq/worker/config.ts';
 
@@ -94,10 +94,12 @@ function parse(text: string): Line[] {
   }));
 }
 
-/** The keys of the schemas in a service's `config.ts` and `*-settings.ts`, which are the names of the variables. */
+/** The keys of the schemas in a service's `config.ts` and `*-settings.ts`, wherever they stand, which are the names of the variables. */
 async function settingsOf(service: string): Promise<string[]> {
   const folder = new URL(`../../services/${service}/src/`, import.meta.url);
-  const files = (await readdir(folder)).filter((file) => /^config\.ts$|-settings\.ts$/.test(file));
+  const files = (await readdir(folder, { recursive: true, encoding: 'utf8' })).filter((file) =>
+    /(^|\/)config\.ts$|-settings\.ts$/.test(file),
+  );
   const sources = await Promise.all(files.map((file) => readFile(new URL(file, folder), 'utf8')));
   const names = [...sources.join('\n').matchAll(/^ +([A-Z][A-Z0-9_]+): /gm)].map(([, name = '']) => name);
   assert.ok(names.includes('REDIS_URL') && names.includes('LOG_LEVEL'), `no schema found in ${service}`);

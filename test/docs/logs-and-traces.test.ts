@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
-import { createRequestLog } from '@diq/queue/request-log.ts';
-import { docFields } from '@diq/queue/stored-doc.ts';
-import { createCallTraces, endWithOutcome } from '@diq/worker/call-traces.ts';
-import type { Span, Tracing } from '@diq/runtime/tracing.ts';
-import type { Task } from '@diq/queue/task-store.ts';
+import { createRequestLog } from '@diq/queue/requests/transition-log.ts';
+import { docFields } from '@diq/queue/requests/stored-doc.ts';
+import { createCallTraces, endWithOutcome } from '@diq/worker/execution/call-traces.ts';
+import type { Span, Tracing } from '@diq/runtime/tracing/tracing.ts';
+import type { Task } from '@diq/queue/tasks/task-store.ts';
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 const page = read('docs/logs-and-traces.md');
@@ -48,13 +48,13 @@ describe('docs/logs-and-traces.md', () => {
 
   it('names lines that are written', () => {
     const sources = [
-      'shared/queue/src/request-log.ts',
+      'shared/queue/src/requests/transition-log.ts',
       'services/intake-api/src/routes/submit-batch/handler.ts',
       'services/intake-api/src/routes/submit-investigation/handler.ts',
-      'services/intake-api/src/middleware/access-log.ts',
-      'shared/runtime/src/http-connections.ts',
-      'services/worker/src/call-observer.ts',
-      'services/worker/src/reconcile/reconciler.ts',
+      'services/intake-api/src/http/middleware/access-log.ts',
+      'shared/runtime/src/http-server/http-connections.ts',
+      'services/worker/src/execution/call-telemetry.ts',
+      'services/worker/src/reconciliation/reconciler.ts',
     ].map(read);
     const told = column('`msg`');
     assert.equal(told.length, 7);

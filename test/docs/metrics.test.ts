@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Registry } from 'prom-client';
 import { createCallbackMetrics } from '../../services/intake-api/src/callbacks/callback-metrics.ts';
-import { createMetrics } from '../../services/intake-api/src/metrics.ts';
-import { createWorkerMetrics } from '../../services/worker/src/metrics.ts';
+import { createMetrics } from '../../services/intake-api/src/observability/metrics.ts';
+import { createWorkerMetrics } from '../../services/worker/src/observability/metrics.ts';
 
 const root = new URL('../../', import.meta.url);
 const page = readFileSync(new URL('docs/metrics.md', root), 'utf8');

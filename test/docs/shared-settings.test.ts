@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { readIntakeSettings } from '@diq/intake-api/config.ts';
-import { SettingsError, type Env } from '@diq/runtime/read-settings.ts';
+import { readIntakeSettings } from '@diq/intake-api/config/config.ts';
+import { SettingsError, type Env } from '@diq/runtime/settings/read-settings.ts';
 import { readWorkerConfig } from '@diq/worker/config.ts';
 
 const complete = {

@@ -62,7 +62,7 @@ export interface FaultWorld extends Readonly<FaultWorldOptions> {
   stop(): Promise<void>;
 }
 
-/** What a worker adds to the call timeout: `beginWithinMs` in services/worker/src/worker.ts. */
+/** What a worker adds to the call timeout: `beginWithinMs` in services/worker/src/bootstrap/open-worker.ts. */
 const beginWithinMs = 5_000;
 /** Asked for while the search for a lost answer is on; long enough for the simulator, short enough for a run. */
 const reconcileGraceMs = 3_000;

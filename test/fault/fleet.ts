@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ServiceProcess } from '@diq/runtime/spawn-service.ts';
+import type { ServiceProcess } from '@diq/runtime/processes/spawn-service.ts';
 import type { Random } from './random.ts';
 
 /** Processes of one service, kept at their number: whatever ends one starts another. */

@@ -11,7 +11,7 @@ const cuts: readonly [what: string, pattern: RegExp][] = [
   ['a slice of so many characters', /\.slice\([^).]*\w(?:Length|Characters)\b/],
 ];
 /** Cut to bound memory alone; made whole where it is read. */
-const allowed = ['shared/runtime/src/spawn-service.ts'];
+const allowed = ['shared/runtime/src/processes/spawn-service.ts'];
 
 const isSource = (file: string) =>
   /^(?:services|shared)\/[^/]+\/src\/.*\.(?:ts|js)$/.test(file) &&

@@ -11,7 +11,7 @@ import { promisify } from 'node:util';
 import { clientId, clientSecret, exchange, tenantId, tokenForm, tokenPath } from '../test/open-simulator.ts';
 
 const run = promisify(execFile);
-const main = new URL('main.ts', import.meta.url).pathname;
+const main = new URL('./main.ts', import.meta.url).pathname;
 
 interface Ready {
   kind: string;

@@ -1,20 +1,20 @@
 import type { Express } from 'express';
 import helmet from 'helmet';
-import { createOpsRouter } from '@diq/runtime/ops-routes.ts';
-import { opsPaths } from '@diq/runtime/request-target.ts';
-import { createStrictApp } from '@diq/runtime/strict-app.ts';
-import { createApiRoutes } from './api-routes.ts';
-import type { AppParts } from './app-parts.ts';
-import { logAccess } from './middleware/access-log.ts';
-import { observeRequests } from './middleware/http-metrics.ts';
-import { methodNotAllowed } from './middleware/method-not-allowed.ts';
-import { answerWithProblem, routeNotFound } from './middleware/problem-response.ts';
-import { assignRequestId } from './middleware/request-id.ts';
-import { requireCanonicalPath } from './middleware/require-canonical-path.ts';
-import { traceRequests } from './middleware/trace-requests.ts';
+import { createOpsRouter } from '@diq/runtime/http-server/ops-routes.ts';
+import { opsPaths } from '@diq/runtime/http-server/request-target.ts';
+import { createStrictApp } from '@diq/runtime/http-server/strict-app.ts';
+import { createApiRoutes } from './routes/api-routes.ts';
+import type { AppParts } from './dependencies.ts';
+import { logAccess } from './http/middleware/access-log.ts';
+import { observeRequests } from './http/middleware/http-metrics.ts';
+import { methodNotAllowed } from './http/middleware/method-not-allowed.ts';
+import { answerWithProblem, routeNotFound } from './http/middleware/problem-response.ts';
+import { assignRequestId } from './http/request-context.ts';
+import { requireCanonicalPath } from './http/middleware/require-canonical-path.ts';
+import { traceRequests } from './http/middleware/trace-requests.ts';
 import { createOpenApiRoutes } from './openapi/openapi-routes.ts';
 import { createRunbookRoutes } from './runbook/runbook-routes.ts';
-import { createReadyCheck } from './ready-check.ts';
+import { createReadyCheck } from './http/ready-check.ts';
 import { createStatusRoutes } from './status-page/status-routes.ts';
 
 /** Middleware and routes in the order in which a request meets them: what is asked for most, first. */

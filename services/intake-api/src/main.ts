@@ -1,6 +1,6 @@
-import { runService } from '@diq/runtime/run-service.ts';
-import { openTracing } from '@diq/runtime/tracing.ts';
-import { readIntakeSettings } from './config.ts';
+import { runService } from '@diq/runtime/processes/run-service.ts';
+import { openTracing } from '@diq/runtime/tracing/tracing.ts';
+import { readIntakeSettings } from './config/config.ts';
 import { openIntake } from './open-intake.ts';
 
 await runService({

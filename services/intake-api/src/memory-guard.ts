@@ -1,10 +1,10 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
-import { usualBytes as bytesPerRequest } from '@diq/queue/stored-bytes.ts';
-import { isRedisTrouble } from '@diq/runtime/is-redis-trouble.ts';
-import type { Logger } from '@diq/runtime/logger.ts';
-import { ProblemError } from './problem-error.ts';
-import { retryAfterSeconds } from './retry-after.ts';
+import { usualBytes as bytesPerRequest } from '@diq/queue/admission/stored-bytes.ts';
+import { isRedisTrouble } from '@diq/redis/is-unavailable.ts';
+import type { Logger } from '@diq/runtime/logging/logger.ts';
+import { ProblemError } from './http/problem-error.ts';
+import { retryAfterSeconds } from './http/retry-after.ts';
 
 /**
  * Refuses new work while Redis is nearly full, so that there is room for what follows from what was accepted: calls,

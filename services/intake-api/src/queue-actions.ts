@@ -1,19 +1,19 @@
 import type { Redis } from 'ioredis';
-import { createAuditLog } from '@diq/queue/audit-log.ts';
-import type { AuditLog } from '@diq/queue/audit-log.ts';
-import { createBulkCancel } from '@diq/queue/bulk-cancel.ts';
-import type { BulkCancel } from '@diq/queue/bulk-cancel.ts';
-import { createRequestList } from '@diq/queue/list-requests.ts';
-import type { RequestList } from '@diq/queue/list-requests.ts';
-import type { MovedRequests } from '@diq/queue/task-store.ts';
-import type { OrderRules } from '@diq/queue/order.ts';
-import { createPurge } from '@diq/queue/purge.ts';
-import type { Purge } from '@diq/queue/purge.ts';
-import { createQueuePause } from '@diq/queue/queue-pause.ts';
-import type { QueuePause } from '@diq/queue/queue-pause.ts';
-import { createRequestActions } from '@diq/queue/request-actions.ts';
-import type { RequestActions } from '@diq/queue/request-actions.ts';
-import type { JobQueue } from '@diq/queue/job-queue.ts';
+import { createAuditLog } from '@diq/queue/operations/audit-log.ts';
+import type { AuditLog } from '@diq/queue/operations/audit-log.ts';
+import { createBulkCancel } from '@diq/queue/requests/bulk-cancel.ts';
+import type { BulkCancel } from '@diq/queue/requests/bulk-cancel.ts';
+import { createRequestList } from '@diq/queue/requests/list-requests.ts';
+import type { RequestList } from '@diq/queue/requests/list-requests.ts';
+import type { MovedRequests } from '@diq/queue/tasks/task-store.ts';
+import type { OrderRules } from '@diq/queue/scheduling/order.ts';
+import { createPurge } from '@diq/queue/operations/purge.ts';
+import type { Purge } from '@diq/queue/operations/purge.ts';
+import { createQueuePause } from '@diq/queue/operations/queue-pause.ts';
+import type { QueuePause } from '@diq/queue/operations/queue-pause.ts';
+import { createRequestActions } from '@diq/queue/requests/request-actions.ts';
+import type { RequestActions } from '@diq/queue/requests/request-actions.ts';
+import type { JobQueue } from '@diq/queue/scheduling/job-queue.ts';
 
 /** What callers and operators can do to requests and to the queue, and the record of it. */
 export interface QueueActions {

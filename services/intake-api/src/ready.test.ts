@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
 import type { Redis } from 'ioredis';
-import { findFreePort } from '@diq/runtime/free-port.ts';
+import { findFreePort } from '@diq/runtime/processes/free-port.ts';
 import { version } from '@diq/runtime/build-info.ts';
 import { requireRedisServer, startRedisServer } from '@diq/testing/redis-process.ts';
 import type { RedisServer } from '@diq/testing/redis-process.ts';

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { createLogger } from '@diq/runtime/logger.ts';
+import { createLogger } from '@diq/runtime/logging/logger.ts';
 import { startRefusingProxy } from '@diq/testing/refusing-proxy.ts';
 import type { RefusingProxy } from '@diq/testing/refusing-proxy.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
-import type { AppParts } from './app-parts.ts';
+import type { AppParts } from './dependencies.ts';
 import { createApp } from './app.ts';
-import { createMetrics } from './metrics.ts';
+import { createMetrics } from './observability/metrics.ts';
 import { keys } from './test-support/credentials.ts';
 import { expectProblem } from './test-support/expect-problem.ts';
 import { useIntake } from './test-support/intake-under-test.ts';

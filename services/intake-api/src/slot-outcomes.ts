@@ -1,4 +1,4 @@
-import type { SlotInUse } from '@diq/quota/ledger-replies.ts';
+import type { SlotInUse } from '@diq/quota/ledger/replies.ts';
 
 /** What came of the calls that hold slots, in a closed list; the ledger's own words are more, and those of workers to come. */
 export const slotOutcomes = ['under_way', 'started', 'throttled', 'no_answer', 'failed'] as const;
@@ -6,7 +6,7 @@ export const slotOutcomes = ['under_way', 'started', 'throttled', 'no_answer', '
 type SlotOutcome = (typeof slotOutcomes)[number];
 
 const byRecorded: Readonly<Record<string, SlotOutcome>> = {
-  'in_flight': 'under_way',
+  in_flight: 'under_way',
   started: 'started',
   already_running: 'started',
   throttled: 'throttled',

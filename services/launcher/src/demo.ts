@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
-import type { Lifecycle } from '@diq/runtime/lifecycle.ts';
-import { createLogger } from '@diq/runtime/logger.ts';
-import { duration, flag, readSettings } from '@diq/runtime/read-settings.ts';
+import type { Lifecycle } from '@diq/runtime/processes/lifecycle.ts';
+import { createLogger } from '@diq/runtime/logging/logger.ts';
+import { duration, flag, readSettings } from '@diq/runtime/settings/read-settings.ts';
 import { DemoFailure } from './demo/demo-failure.ts';
 import type { DemoStack } from './demo/demo-stack.ts';
 import { createRecentLines } from './demo/recent-lines.ts';

@@ -1,5 +1,5 @@
-import type { Lifecycle } from '@diq/runtime/lifecycle.ts';
-import type { ServiceExit, ServiceProcess } from '@diq/runtime/spawn-service.ts';
+import type { Lifecycle } from '@diq/runtime/processes/lifecycle.ts';
+import type { ServiceExit, ServiceProcess } from '@diq/runtime/processes/spawn-service.ts';
 import { startService, type ServiceName, type StartServiceOptions } from './start-service.ts';
 
 export interface OpenServiceOptions extends StartServiceOptions {

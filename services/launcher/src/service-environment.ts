@@ -1,4 +1,4 @@
-import type { Env } from '@diq/runtime/read-settings.ts';
+import type { Env } from '@diq/runtime/settings/read-settings.ts';
 
 /** Prefixes of settings that belong to other services, and the names among them that this one reads all the same. */
 const othersOf = {

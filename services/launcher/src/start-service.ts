@@ -1,9 +1,13 @@
-import type { Env } from '@diq/runtime/read-settings.ts';
-import { settingsExitCode } from '@diq/runtime/run-service.ts';
-import { spawnService, type ServiceProcess, type SpawnServiceOptions } from '@diq/runtime/spawn-service.ts';
+import type { Env } from '@diq/runtime/settings/read-settings.ts';
+import { settingsExitCode } from '@diq/runtime/processes/run-service.ts';
+import {
+  spawnService,
+  type ServiceProcess,
+  type SpawnServiceOptions,
+} from '@diq/runtime/processes/spawn-service.ts';
 
 const entries = {
-  'embedded-redis': '../../../shared/runtime/src/embedded-redis-main.ts',
+  'embedded-redis': '../../../shared/runtime/src/processes/embedded-redis-main.ts',
   'defender-simulator': '../../defender-simulator/src/main.ts',
   'intake-api': '../../intake-api/src/main.ts',
   worker: '../../worker/src/main.ts',

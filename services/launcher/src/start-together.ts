@@ -1,6 +1,6 @@
-import type { Lifecycle } from '@diq/runtime/lifecycle.ts';
-import { trimEnv, type Env } from '@diq/runtime/read-settings.ts';
-import type { ServiceProcess } from '@diq/runtime/spawn-service.ts';
+import type { Lifecycle } from '@diq/runtime/processes/lifecycle.ts';
+import { trimEnv, type Env } from '@diq/runtime/settings/read-settings.ts';
+import type { ServiceProcess } from '@diq/runtime/processes/spawn-service.ts';
 import { openService, type OpenServiceOptions } from './open-service.ts';
 import { serviceEnvironment } from './service-environment.ts';
 

@@ -1,7 +1,7 @@
-import { createLogger } from '@diq/runtime/logger.ts';
-import { logLevel } from '@diq/runtime/read-settings.ts';
-import { settingsExitCode } from '@diq/runtime/run-service.ts';
-import type { Lifecycle } from '@diq/runtime/lifecycle.ts';
+import { createLogger } from '@diq/runtime/logging/logger.ts';
+import { logLevel } from '@diq/runtime/settings/read-settings.ts';
+import { settingsExitCode } from '@diq/runtime/processes/run-service.ts';
+import type { Lifecycle } from '@diq/runtime/processes/lifecycle.ts';
 import { runToEnd } from './run-to-end.ts';
 import { ServiceStartError } from './start-service.ts';
 import { startTogether, stopAllTimeoutMs } from './start-together.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { SettingsError, type Env } from '@diq/runtime/read-settings.ts';
+import { SettingsError, type Env } from '@diq/runtime/settings/read-settings.ts';
 import { readWorkerConfig } from './config.ts';
 
 const secret = 'Abc~very.secret_value-123';

@@ -8,11 +8,11 @@ import {
   readSettings,
   SettingsError,
   trimEnv,
-} from '@diq/runtime/read-settings.ts';
-import type { Env } from '@diq/runtime/read-settings.ts';
-import { redisUrl } from '@diq/runtime/redis.ts';
-import { coldStartModes } from './cold-start.ts';
-import type { Credential } from './defender/load-credential.ts';
+} from '@diq/runtime/settings/read-settings.ts';
+import type { Env } from '@diq/runtime/settings/read-settings.ts';
+import { redisUrl } from '@diq/redis/connection.ts';
+import { coldStartModes } from './maintenance/bootstrap-ledger.ts';
+import type { Credential } from './defender/auth/load-credential.ts';
 
 const second = 1_000;
 const day = 24 * 3_600 * second;

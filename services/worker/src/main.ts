@@ -1,14 +1,14 @@
-import { describeRedisTrouble } from '@diq/runtime/describe-redis-trouble.ts';
-import { listen } from '@diq/runtime/http-server.ts';
-import { createOpsApp } from '@diq/runtime/ops-app.ts';
-import { runService } from '@diq/runtime/run-service.ts';
-import { openTracing } from '@diq/runtime/tracing.ts';
+import { describeRedisTrouble } from '@diq/redis/describe-unavailable.ts';
+import { listen } from '@diq/runtime/http-server/http-server.ts';
+import { createOpsApp } from '@diq/runtime/http-server/ops-app.ts';
+import { runService } from '@diq/runtime/processes/run-service.ts';
+import { openTracing } from '@diq/runtime/tracing/tracing.ts';
 import { credentialFileIn, readWorkerConfig } from './config.ts';
-import { credentialFaults } from './defender/check-credential.ts';
+import { credentialFaults } from './defender/auth/check-credential.ts';
 import { watchCertificate } from './defender/watch-certificate.ts';
-import { createWorkerMetrics } from './metrics.ts';
-import { openWorker } from './worker.ts';
-import type { OpenWorker } from './worker.ts';
+import { createWorkerMetrics } from './observability/metrics.ts';
+import { openWorker } from './bootstrap/open-worker.ts';
+import type { OpenWorker } from './bootstrap/open-worker.ts';
 
 /** The queue was looked at with success this recently, or the worker is not ready. */
 const readyWithinMs = 5_000;

@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
 import { Redis } from 'ioredis';
-import { ledgerKeys } from '@diq/quota/ledger-keys.ts';
-import { createLedger } from '@diq/quota/ledger.ts';
-import { isRedisTrouble } from '@diq/runtime/is-redis-trouble.ts';
+import { ledgerKeys } from '@diq/quota/ledger/ledger-keys.ts';
+import { createLedger } from '@diq/quota/ledger/ledger.ts';
+import { isRedisTrouble } from '@diq/redis/is-unavailable.ts';
 import { requireRedisServer, startRedisServer } from '@diq/testing/redis-process.ts';
 import type { RedisServer } from '@diq/testing/redis-process.ts';
-import { createAuditLog } from './audit-log.ts';
-import { createBulkCancel } from './bulk-cancel.ts';
-import { createIdempotencyStore } from './idempotency-store.ts';
-import { defaultOrderRules } from './order.ts';
-import { createQueuePause } from './queue-pause.ts';
-import { createRequestActions } from './request-actions.ts';
-import { createRequestList } from './list-requests.ts';
+import { createAuditLog } from './operations/audit-log.ts';
+import { createBulkCancel } from './requests/bulk-cancel.ts';
+import { createIdempotencyStore } from './admission/idempotency-store.ts';
+import { defaultOrderRules } from './scheduling/order.ts';
+import { createQueuePause } from './operations/queue-pause.ts';
+import { createRequestActions } from './requests/request-actions.ts';
+import { createRequestList } from './requests/list-requests.ts';
 import { arrivedAtMs, item, keySpace, machine, openTestStore } from './test-support/test-store.ts';
 import type { TestStore } from './test-support/test-store.ts';
 

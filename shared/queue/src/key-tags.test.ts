@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { Worker } from 'bullmq';
 import { Redis } from 'ioredis';
-import { createLedger } from '@diq/quota/ledger.ts';
-import { createPermitLimiter } from '@diq/quota/permit-limiter.ts';
+import { createLedger } from '@diq/quota/ledger/ledger.ts';
+import { createPermitLimiter } from '@diq/quota/limiter/permit-limiter.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
-import { createBacklogRoom } from './backlog-room.ts';
-import { createIdempotencyStore } from './idempotency-store.ts';
-import { createQueuePause } from './queue-pause.ts';
+import { createBacklogRoom } from './admission/backlog-reservation.ts';
+import { createIdempotencyStore } from './admission/idempotency-store.ts';
+import { createQueuePause } from './operations/queue-pause.ts';
 import { queueName } from './store-keys.ts';
 import { arrivedAtMs, item, keySpace, openTestStore } from './test-support/test-store.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { expectedStartAtMs, freeSlots, nextSlotAtMs } from './forecast.ts';
-import type { LedgerSnapshot } from './ledger-replies.ts';
+import type { LedgerSnapshot } from './ledger/replies.ts';
 
 const nowMs = 1_000_000;
 

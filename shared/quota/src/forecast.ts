@@ -1,4 +1,4 @@
-import type { LedgerSnapshot } from './ledger-replies.ts';
+import type { LedgerSnapshot } from './ledger/replies.ts';
 
 /** Permits that could be spent right now, a hold aside. */
 export function freeSlots(view: LedgerSnapshot): number {
@@ -66,7 +66,10 @@ function forecastBeyond(view: LedgerSnapshot, before: Forecast, endsAtMs: number
   return (position) => startsBefore[position - 1] ?? after(position - startsBefore.length);
 }
 
-function forecastWithReserve(view: LedgerSnapshot, reserve: NonNullable<LedgerSnapshot['reserve']>): Forecast {
+function forecastWithReserve(
+  view: LedgerSnapshot,
+  reserve: NonNullable<LedgerSnapshot['reserve']>,
+): Forecast {
   const { quotaLimit, limit, limitUntilMs, windowMs } = view;
   const { slots, criticalWaiting } = reserve;
   const first = forecastFor(view);

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { operationNames, operationQuotas } from '@diq/contracts/operations.ts';
 import type { OperationName, Quota } from '@diq/contracts/operations.ts';
-import { duration, positiveInt, SettingsError, wholeNumber } from '@diq/runtime/read-settings.ts';
+import { duration, positiveInt, SettingsError, wholeNumber } from '@diq/runtime/settings/read-settings.ts';
 
 const second = 1_000;
 const hour = 3_600 * second;

@@ -1,8 +1,8 @@
 // Starts the sample service, tells its own parent the pid, and is then there to be killed.
-import { spawnService } from '../src/spawn-service.ts';
+import { spawnService } from '../src/processes/spawn-service.ts';
 
 const sample = await spawnService({
-  entry: new URL('sample-main.ts', import.meta.url),
+  entry: new URL('./sample-main.ts', import.meta.url),
   env: { SAMPLE_PORT: '0', SAMPLE_WORKERS: '1' },
   name: 'sample',
 });

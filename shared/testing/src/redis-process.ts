@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { findFreePort } from '@diq/runtime/free-port.ts';
+import { findFreePort } from '@diq/runtime/processes/free-port.ts';
 import { skipBecause } from './skip-because.ts';
 
 /** Where a private Redis lives, and whether it keeps what it is told. */

@@ -1,5 +1,9 @@
-import type { Env } from '@diq/runtime/read-settings.ts';
-import { spawnService, type ServiceAnnouncement, type ServiceProcess } from '@diq/runtime/spawn-service.ts';
+import type { Env } from '@diq/runtime/settings/read-settings.ts';
+import {
+  spawnService,
+  type ServiceAnnouncement,
+  type ServiceProcess,
+} from '@diq/runtime/processes/spawn-service.ts';
 
 /** A started simulator also tells where it is and which CA file makes its certificate trusted. */
 export type SimulatorProcess = ServiceProcess & {

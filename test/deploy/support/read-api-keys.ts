@@ -1,4 +1,4 @@
-import { readIntakeSettings } from '@diq/intake-api/config.ts';
+import { readIntakeSettings } from '@diq/intake-api/config/config.ts';
 
 /** What the intake has against these secrets; `undefined` when it takes them. */
 export function readApiKeyFault(apiKeys: string, callbackSecret: string): string | undefined {

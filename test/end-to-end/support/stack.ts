@@ -2,7 +2,7 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ServiceProcess } from '@diq/runtime/spawn-service.ts';
+import type { ServiceProcess } from '@diq/runtime/processes/spawn-service.ts';
 import { startIntake, startSimulator, startWorker, stopAll } from '@diq/testing/service-process.ts';
 import { createApiClient } from './api-client.ts';
 import { createSimulatorControl } from './simulator-control.ts';

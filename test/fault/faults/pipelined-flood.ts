@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ServiceProcess } from '@diq/runtime/spawn-service.ts';
+import type { ServiceProcess } from '@diq/runtime/processes/spawn-service.ts';
 import { flood } from '@diq/testing/flood.ts';
 import type { Random } from '../random.ts';
 import type { Fault } from './fault.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { z } from 'zod';
-import { findFreePort } from '@diq/runtime/free-port.ts';
+import { findFreePort } from '@diq/runtime/processes/free-port.ts';
 import { startServer } from './server-process.ts';
 import type { ServerProcess } from './server-process.ts';
 import { shortened } from './shortened-rules.ts';

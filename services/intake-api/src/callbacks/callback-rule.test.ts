@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { allowedHosts } from './allowed-hosts.ts';
+import { allowedHosts } from '../config/allowed-hosts.ts';
 import { createCallbackRule } from './callback-rule.ts';
 
 const hosts = allowedHosts().parse(

@@ -1,7 +1,7 @@
 import { maxCallbackUrlLength } from '@diq/contracts/callback-state.ts';
-import { parseUrl } from '@diq/runtime/parse-url.ts';
-import { receiverOf } from './allowed-hosts.ts';
-import type { CallbackSettings } from './callback-settings.ts';
+import { parseUrl } from '@diq/runtime/settings/parse-url.ts';
+import { receiverOf } from '../config/allowed-hosts.ts';
+import type { CallbackSettings } from '../config/callback-settings.ts';
 
 /** Tells why a URL may not be called, continuing a sentence that begins with the field's name; else `undefined`. */
 export type CallbackRule = (url: string) => string | undefined;

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { parseUrl } from '@diq/runtime/parse-url.ts';
-import { readSettings, SettingsError, trimEnv } from '@diq/runtime/read-settings.ts';
-import { allowedHosts, receiverOf } from './allowed-hosts.ts';
-import { callbackSecrets } from './callback-secrets.ts';
+import { parseUrl } from '@diq/runtime/settings/parse-url.ts';
+import { readSettings, SettingsError, trimEnv } from '@diq/runtime/settings/read-settings.ts';
+import { allowedHosts, receiverOf } from '../config/allowed-hosts.ts';
+import { callbackSecrets } from '../config/callback-secrets.ts';
 import { secretOfReceiver } from './sign-callback.ts';
 
 const schema = z.object({ CALLBACK_ALLOWED_HOSTS: allowedHosts(), CALLBACK_SECRET: callbackSecrets() });

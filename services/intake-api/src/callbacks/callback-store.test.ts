@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createRequestReader } from '@diq/queue/read-requests.ts';
+import { createRequestReader } from '@diq/queue/requests/request-reader.ts';
 import { storeKeys } from '@diq/queue/store-keys.ts';
 import { redisNowMs, untilRedisIsPast } from '@diq/testing/redis-clock.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';

@@ -1,11 +1,11 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { isTerminal } from '@diq/contracts/status.ts';
-import type { RequestReader } from '@diq/queue/read-requests.ts';
+import type { RequestReader } from '@diq/queue/requests/request-reader.ts';
 import { storeKeys } from '@diq/queue/store-keys.ts';
-import type { DeliveryRecord, StoredCallback } from '@diq/queue/stored-callback.ts';
-import { loadScript, whenFull } from '@diq/quota/script.ts';
-import { batchDocument } from '../batch-document.ts';
+import type { DeliveryRecord, StoredCallback } from '@diq/queue/requests/stored-callback.ts';
+import { loadScript, whenFull } from '@diq/redis/script.ts';
+import { batchDocument } from '../views/batch-view.ts';
 import type { CallbackTarget } from './callback-target.ts';
 
 /** What there is to tell, and to whom. */

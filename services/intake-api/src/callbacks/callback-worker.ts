@@ -3,8 +3,8 @@ import { DelayedError, Worker } from 'bullmq';
 import type { Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { callbackQueueName } from '@diq/queue/store-keys.ts';
-import { runScriptsWhenFull } from '@diq/quota/script.ts';
-import { within } from '@diq/runtime/within.ts';
+import { runScriptsWhenFull } from '@diq/redis/script.ts';
+import { within } from '@diq/runtime/async/with-timeout.ts';
 import { targetOfPayload } from './callback-target.ts';
 import type { DeliverCallback } from './deliver-callback.ts';
 

@@ -1,5 +1,5 @@
-import type { DeliveryRecord } from '@diq/queue/stored-callback.ts';
-import type { Logger } from '@diq/runtime/logger.ts';
+import type { DeliveryRecord } from '@diq/queue/requests/stored-callback.ts';
+import type { Logger } from '@diq/runtime/logging/logger.ts';
 import type { TakeSlot } from './attempt-slots.ts';
 import type { CallbackMetrics } from './callback-metrics.ts';
 import type { CallbackRule } from './callback-rule.ts';

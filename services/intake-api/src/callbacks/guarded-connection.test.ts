@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { TLSSocket } from 'node:tls';
 import { generate } from 'selfsigned';
 import { waitFor } from '@diq/testing/wait-for.ts';
-import type { ResolveName } from '@diq/runtime/name-resolver.ts';
+import type { ResolveName } from '@diq/runtime/dns/name-resolver.ts';
 import { AddressRefusedError, createGuardedConnector } from './guarded-connection.ts';
 import type { GuardedConnectionOptions } from './guarded-connection.ts';
 

@@ -1,8 +1,8 @@
 import { isIP } from 'node:net';
 import type { Socket } from 'node:net';
 import { buildConnector } from 'undici';
-import { lookupBy } from '@diq/runtime/name-resolver.ts';
-import type { ResolveName } from '@diq/runtime/name-resolver.ts';
+import { lookupBy } from '@diq/runtime/dns/name-resolver.ts';
+import type { ResolveName } from '@diq/runtime/dns/name-resolver.ts';
 
 /** The name leads to an address that may not be called. Which one is not told: callers would learn our network. */
 export class AddressRefusedError extends Error {

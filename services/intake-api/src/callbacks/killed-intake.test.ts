@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { Webhook } from 'standardwebhooks';
-import { spawnService } from '@diq/runtime/spawn-service.ts';
-import type { ServiceProcess } from '@diq/runtime/spawn-service.ts';
+import { spawnService } from '@diq/runtime/processes/spawn-service.ts';
+import type { ServiceProcess } from '@diq/runtime/processes/spawn-service.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { keySpace } from '@diq/queue/test-support/test-store.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';

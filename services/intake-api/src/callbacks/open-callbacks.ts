@@ -1,11 +1,11 @@
 import type { Redis } from 'ioredis';
 import type { Registry } from 'prom-client';
-import type { RequestReader } from '@diq/queue/read-requests.ts';
-import type { Lifecycle } from '@diq/runtime/lifecycle.ts';
-import type { Logger } from '@diq/runtime/logger.ts';
-import { closeRedis, openBlockingConnection } from '@diq/runtime/redis.ts';
-import type { IntakeSettings } from '../config.ts';
-import { isRedisTrouble } from '@diq/runtime/is-redis-trouble.ts';
+import type { RequestReader } from '@diq/queue/requests/request-reader.ts';
+import type { Lifecycle } from '@diq/runtime/processes/lifecycle.ts';
+import type { Logger } from '@diq/runtime/logging/logger.ts';
+import { closeRedis, openBlockingConnection } from '@diq/redis/connection.ts';
+import type { IntakeSettings } from '../config/config.ts';
+import { isRedisTrouble } from '@diq/redis/is-unavailable.ts';
 import { createAttemptSlots } from './attempt-slots.ts';
 import { createCallbackMetrics } from './callback-metrics.ts';
 import { startCallbackMover } from './callback-mover.ts';

@@ -1,7 +1,7 @@
 import { Client } from 'undici';
 import type { CallbackState } from '@diq/contracts/callback-state.ts';
-import { createNameResolver } from '@diq/runtime/name-resolver.ts';
-import type { ResolveName } from '@diq/runtime/name-resolver.ts';
+import { createNameResolver } from '@diq/runtime/dns/name-resolver.ts';
+import type { ResolveName } from '@diq/runtime/dns/name-resolver.ts';
 import { AddressRefusedError, createGuardedConnector } from './guarded-connection.ts';
 import { parseRetryAfterMs } from './parse-retry-after.ts';
 

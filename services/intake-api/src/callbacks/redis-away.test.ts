@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { createLifecycle } from '@diq/runtime/lifecycle.ts';
-import { createLogger } from '@diq/runtime/logger.ts';
-import { readIntakeSettings } from '../config.ts';
+import { createLifecycle } from '@diq/runtime/processes/lifecycle.ts';
+import { createLogger } from '@diq/runtime/logging/logger.ts';
+import { readIntakeSettings } from '../config/config.ts';
 import { openIntake } from '../open-intake.ts';
 import { callbackEnvironment } from '../test-support/callback-environment.ts';
 import { keySetting } from '../test-support/credentials.ts';

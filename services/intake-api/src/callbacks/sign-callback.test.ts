@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { Webhook } from 'standardwebhooks';
-import { allowedHosts } from './allowed-hosts.ts';
+import { allowedHosts } from '../config/allowed-hosts.ts';
 import { createSignCallback, secretOfReceiver, signMessage } from './sign-callback.ts';
 
 const secretOf = (text: string) => `whsec_${Buffer.from(text).toString('base64')}`;

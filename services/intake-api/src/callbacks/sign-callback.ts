@@ -1,8 +1,8 @@
 import { createHmac } from 'node:crypto';
 import { Webhook } from 'standardwebhooks';
-import { receiverOf } from './allowed-hosts.ts';
-import { secretPrefix } from './callback-secrets.ts';
-import type { CallbackSettings } from './callback-settings.ts';
+import { receiverOf } from '../config/allowed-hosts.ts';
+import { secretPrefix } from '../config/callback-secrets.ts';
+import type { CallbackSettings } from '../config/callback-settings.ts';
 
 /** What a receiver needs to tell that a callback is ours and fresh. */
 export interface SignedHeaders {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { createNameResolver } from '@diq/runtime/name-resolver.ts';
-import type { ResolveName } from '@diq/runtime/name-resolver.ts';
+import { createNameResolver } from '@diq/runtime/dns/name-resolver.ts';
+import type { ResolveName } from '@diq/runtime/dns/name-resolver.ts';
 import { openDnsServer } from '@diq/testing/dns-server.ts';
 import type { DnsServer } from '@diq/testing/dns-server.ts';
 import { requireRedisServer, startRedisServer } from '@diq/testing/redis-process.ts';

@@ -3,9 +3,14 @@ import type { oas31, ZodOpenApiOperationObject, ZodOpenApiPathsObject } from 'zo
 import { z } from 'zod';
 import { problemDocument } from '@diq/contracts/problem-document.ts';
 import { about, securitySchemes } from './about.ts';
-import { headers, tags } from './documented-operation.ts';
-import type { DocumentedAnswer, DocumentedOperation, HeaderName, HeaderUse } from './documented-operation.ts';
-import { problemAnswers } from './problem-answers.ts';
+import { headers, tags } from '../http/route-definition.ts';
+import type {
+  DocumentedAnswer,
+  DocumentedOperation,
+  HeaderName,
+  HeaderUse,
+} from '../http/route-definition.ts';
+import { problemAnswers } from '../http/problem-answers.ts';
 
 /** The OpenAPI 3.1 document of these operations. */
 export function createOpenApiDocument(operations: readonly DocumentedOperation[]): oas31.OpenAPIObject {

@@ -4,9 +4,9 @@ import { keys } from '../test-support/credentials.ts';
 import { useIntake } from '../test-support/intake-under-test.ts';
 import { item, machineId, redisAway, unknownId } from '../test-support/items.ts';
 import { beginCall, makeCall } from '../test-support/worker-moves.ts';
-import type { DocumentedOperation } from './documented-operation.ts';
-import { operations } from './operations.ts';
-import { problemAnswers } from './problem-answers.ts';
+import type { DocumentedOperation } from '../http/route-definition.ts';
+import { operations } from '../routes/operations.ts';
+import { problemAnswers } from '../http/problem-answers.ts';
 
 /** What a test of its own holds to the document, since it takes more than a request. */
 const heldElsewhere = [

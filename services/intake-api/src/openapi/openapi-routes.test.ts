@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { version } from '@diq/runtime/build-info.ts';
-import { createLogger } from '@diq/runtime/logger.ts';
+import { createLogger } from '@diq/runtime/logging/logger.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
-import type { AppParts } from '../app-parts.ts';
+import type { AppParts } from '../dependencies.ts';
 import { createApp } from '../app.ts';
-import { createMetrics } from '../metrics.ts';
+import { createMetrics } from '../observability/metrics.ts';
 import { keys } from '../test-support/credentials.ts';
 import { expectProblem } from '../test-support/expect-problem.ts';
 import { useIntake } from '../test-support/intake-under-test.ts';
 import { redisAway, unknownId } from '../test-support/items.ts';
 import { routesOf } from '../test-support/routes-of.ts';
-import { operations } from './operations.ts';
+import { operations } from '../routes/operations.ts';
 
 interface OpenApi {
   openapi: string;

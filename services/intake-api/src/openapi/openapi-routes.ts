@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { RequestHandler, Router } from 'express';
-import { createStrictRouter } from '@diq/runtime/strict-app.ts';
+import { createStrictRouter } from '@diq/runtime/http-server/strict-app.ts';
 import { contentSecurityPolicy } from 'helmet';
-import { methodNotAllowed } from '../middleware/method-not-allowed.ts';
-import { serveContent } from '../serve-content.ts';
+import { methodNotAllowed } from '../http/middleware/method-not-allowed.ts';
+import { serveContent } from '../http/serve-content.ts';
 import { createOpenApiDocument } from './create-document.ts';
-import { operations } from './operations.ts';
+import { operations } from '../routes/operations.ts';
 
 const scriptPath = '/docs/openapi-explorer.min.js';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { holdReasons } from '@diq/quota/ledger.ts';
-import { describeHold } from '../describe-hold.ts';
+import { holdReasons } from '@diq/quota/ledger/ledger.ts';
+import { describeHold } from '../views/hold-view.ts';
 import { expectProblem } from '../test-support/expect-problem.ts';
 import { useIntake } from '../test-support/intake-under-test.ts';
 import { redisAway } from '../test-support/items.ts';

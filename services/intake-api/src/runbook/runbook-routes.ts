@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import type { Router } from 'express';
 import { contentSecurityPolicy } from 'helmet';
 import { Marked } from 'marked';
-import { createStrictRouter } from '@diq/runtime/strict-app.ts';
-import { methodNotAllowed } from '../middleware/method-not-allowed.ts';
-import { serveContent } from '../serve-content.ts';
+import { createStrictRouter } from '@diq/runtime/http-server/strict-app.ts';
+import { methodNotAllowed } from '../http/middleware/method-not-allowed.ts';
+import { serveContent } from '../http/serve-content.ts';
 
 const path = '/docs/runbook';
 const file = new URL('../../../../docs/runbook.md', import.meta.url);

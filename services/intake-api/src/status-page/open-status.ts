@@ -1,15 +1,15 @@
 import type { Redis } from 'ioredis';
-import { createNewestFailures } from '@diq/queue/newest-failures.ts';
-import { createQueueSampling } from '@diq/queue/sample-queue.ts';
-import { createLedgerHistory } from '@diq/quota/ledger-history.ts';
-import type { Lifecycle } from '@diq/runtime/lifecycle.ts';
-import type { Logger } from '@diq/runtime/logger.ts';
-import type { ApiKey } from '../api-keys.ts';
-import type { AppParts } from '../app-parts.ts';
-import type { IntakeSettings } from '../config.ts';
-import { createSessionStore } from '../sessions/session-store.ts';
-import { createReadStateDocument } from './read-state-document.ts';
-import { createStateFeed } from './state-feed.ts';
+import { createNewestFailures } from '@diq/queue/operations/recent-failures.ts';
+import { createQueueSampling } from '@diq/queue/operations/sample-queue.ts';
+import { createLedgerHistory } from '@diq/quota/ledger/history.ts';
+import type { Lifecycle } from '@diq/runtime/processes/lifecycle.ts';
+import type { Logger } from '@diq/runtime/logging/logger.ts';
+import type { ApiKey } from '../auth/api-keys.ts';
+import type { AppParts } from '../dependencies.ts';
+import type { IntakeSettings } from '../config/config.ts';
+import { createSessionStore } from '../auth/session-store.ts';
+import { createReadStateDocument } from '../live-state/read-state-document.ts';
+import { createStateFeed } from '../live-state/state-feed.ts';
 
 interface OpenStatusOptions {
   settings: IntakeSettings;

@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import type { Router } from 'express';
-import { createStrictRouter } from '@diq/runtime/strict-app.ts';
+import { createStrictRouter } from '@diq/runtime/http-server/strict-app.ts';
 import type { RequestHandler } from 'express';
 import { version } from '@diq/runtime/build-info.ts';
-import { methodNotAllowed } from '../middleware/method-not-allowed.ts';
-import { serveContent } from '../serve-content.ts';
+import { methodNotAllowed } from '../http/middleware/method-not-allowed.ts';
+import { serveContent } from '../http/serve-content.ts';
 
 /** Nothing from elsewhere, nothing inline; what the template library makes HTML of goes through its own policy. */
 const policy = [

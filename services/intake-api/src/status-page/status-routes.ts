@@ -1,14 +1,14 @@
 import type { Router } from 'express';
-import { createStrictRouter } from '@diq/runtime/strict-app.ts';
-import type { AppParts } from '../app-parts.ts';
-import { requireScope } from '../middleware/authenticate.ts';
-import { methodNotAllowed } from '../middleware/method-not-allowed.ts';
-import { noStore } from '../middleware/no-store.ts';
-import { requireJson } from '../middleware/require-json.ts';
+import { createStrictRouter } from '@diq/runtime/http-server/strict-app.ts';
+import type { AppParts } from '../dependencies.ts';
+import { requireScope } from '../auth/authenticate.ts';
+import { methodNotAllowed } from '../http/middleware/method-not-allowed.ts';
+import { noStore } from '../http/middleware/no-store.ts';
+import { requireJson } from '../http/middleware/require-json.ts';
 import { getSession } from '../routes/get-session/handler.ts';
 import { identifyKey, signIn } from '../routes/sign-in/handler.ts';
 import { signOut } from '../routes/sign-out/handler.ts';
-import { createOwnSite } from '../own-site.ts';
+import { createOwnSite } from '../auth/require-own-site.ts';
 import { createPageFiles } from './page-files.ts';
 
 const signInBodyLimitBytes = 4 * 1_024;

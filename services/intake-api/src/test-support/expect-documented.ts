@@ -4,7 +4,7 @@ import type { ValidateFunction } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import type { Response } from 'supertest';
 import { createOpenApiDocument } from '../openapi/create-document.ts';
-import { operations } from '../openapi/operations.ts';
+import { operations } from '../routes/operations.ts';
 
 /** What the document says of one status. */
 interface DocumentedAnswer {

@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import type { Env } from '@diq/runtime/read-settings.ts';
+import type { Env } from '@diq/runtime/settings/read-settings.ts';
 import { requireRedisServer, startRedisServer } from '@diq/testing/redis-process.ts';
 import type { RedisServer } from '@diq/testing/redis-process.ts';
 import { useIntake } from './intake-under-test.ts';

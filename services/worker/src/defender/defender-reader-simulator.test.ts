@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { newMachineId } from '../test-support/open-bench.ts';
 import { useSimulator } from '../test-support/use-simulator.ts';
 import { createDefenderReader, type DefenderReader, type Reading, type Rows } from './defender-reader.ts';
-import type { TokenProvider } from './token-provider.ts';
+import type { TokenProvider } from './auth/token-provider.ts';
 
 const hourMs = 3_600_000;
 

@@ -1,5 +1,5 @@
 import { Pool } from 'undici';
-import { createNameResolver, lookupBy } from '@diq/runtime/name-resolver.ts';
+import { createNameResolver, lookupBy } from '@diq/runtime/dns/name-resolver.ts';
 import {
   readAlert,
   readInvestigation,

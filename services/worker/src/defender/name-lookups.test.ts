@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { countSystemLookups } from '@diq/testing/system-lookups.ts';
 import { createDefenderClient } from './defender-client.ts';
 import { createDefenderReader } from './defender-reader.ts';
-import { createMsalNetworkClient } from './msal-network-client.ts';
+import { createMsalNetworkClient } from './auth/msal-network-client.ts';
 import { initiateInvestigation } from './operations/initiate-investigation.ts';
 import { makeCertificate } from './test-support/certificate.ts';
 import { httpAnswer, openScriptedServer, type ScriptedServer } from './test-support/scripted-server.ts';

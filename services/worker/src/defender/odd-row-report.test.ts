@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { captureLog } from '../test-support/capture-log.ts';
 import { countByLabel } from '../test-support/count-by-label.ts';
-import { createWorkerMetrics } from '../metrics.ts';
+import { createWorkerMetrics } from '../observability/metrics.ts';
 import { createOddRowReport } from './odd-row-report.ts';
 
 describe('the report of rows that cannot be read', () => {

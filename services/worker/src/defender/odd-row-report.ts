@@ -1,5 +1,5 @@
-import type { Logger } from '@diq/runtime/logger.ts';
-import type { WorkerMetrics } from '../metrics.ts';
+import type { Logger } from '@diq/runtime/logging/logger.ts';
+import type { WorkerMetrics } from '../observability/metrics.ts';
 import { lists, type DefenderReaderOptions, type ListName } from './defender-reader.ts';
 
 /** The same rows come back with every look at a machine: one line in this time says it. */

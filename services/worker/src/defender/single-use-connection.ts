@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { buildConnector } from 'undici';
-import { createNameResolver, lookupBy } from '@diq/runtime/name-resolver.ts';
+import { createNameResolver, lookupBy } from '@diq/runtime/dns/name-resolver.ts';
 
 /** Where the request can still be stopped, and what stopped it. */
 export const notSentReasons = [

@@ -1,4 +1,4 @@
-import type { StatedQuota } from '@diq/quota/ledger-answer.ts';
+import type { StatedQuota } from '@diq/quota/ledger/answer.ts';
 
 /** "API calls quota exceeded! maximum allowed 5 per 01:00:00": a .NET time span, of days too ("1.00:00:00"). */
 const statement = /\bmaximum\D{1,40}?(\d{1,9}) per (?:(\d{1,4})\.)?(\d{1,2}):(\d{2}):(\d{2})(?!\.?\d)/i;

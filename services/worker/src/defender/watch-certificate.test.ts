@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { mock } from 'node:test';
-import { credentialFaults } from './check-credential.ts';
+import { credentialFaults } from './auth/check-credential.ts';
 import { makeCertificate } from './test-support/certificate.ts';
 import { watchCertificate } from './watch-certificate.ts';
 

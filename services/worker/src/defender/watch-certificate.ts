@@ -1,6 +1,6 @@
-import type { Logger } from '@diq/runtime/logger.ts';
-import { repeat } from '../repeat.ts';
-import { certificateExpiresAtMs, type Credential } from './load-credential.ts';
+import type { Logger } from '@diq/runtime/logging/logger.ts';
+import { repeat } from '@diq/runtime/async/run-periodically.ts';
+import { certificateExpiresAtMs, type Credential } from './auth/load-credential.ts';
 
 const dayMs = 24 * 3_600_000;
 /** Time enough to have another one issued and uploaded. */

@@ -1,4 +1,4 @@
-import { createLogger } from '@diq/runtime/logger.ts';
+import { createLogger } from '@diq/runtime/logging/logger.ts';
 
 /** The real logger, writing to memory. */
 export function captureLog() {

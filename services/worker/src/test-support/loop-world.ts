@@ -1,6 +1,6 @@
-import type { LedgerSnapshot } from '@diq/quota/ledger-replies.ts';
-import { startPollLoop, type PollLoop, type PollLoopOptions } from '../poll-loop.ts';
-import type { ClaimedJob } from '../job-claimer.ts';
+import type { LedgerSnapshot } from '@diq/quota/ledger/replies.ts';
+import { startPollLoop, type PollLoop, type PollLoopOptions } from '../scheduling/poll-loop.ts';
+import type { ClaimedJob } from '../scheduling/job-claimer.ts';
 
 const nowMs = 50_000;
 export const hourMs = 3_600_000;

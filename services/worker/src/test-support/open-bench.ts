@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
 import type { RequestDocument } from '@diq/contracts/request-document.ts';
-import { createRequestIntake } from '@diq/queue/accept-requests.ts';
-import { createRequestReader } from '@diq/queue/read-requests.ts';
+import { createRequestIntake } from '@diq/queue/admission/accept-requests.ts';
+import { createRequestReader } from '@diq/queue/requests/request-reader.ts';
 import { queueName, storeKeys } from '@diq/queue/store-keys.ts';
-import { createJobQueue } from '@diq/queue/job-queue.ts';
-import { closeRedis, openLedgerConnection, waitUntilReady } from '@diq/runtime/redis.ts';
+import { createJobQueue } from '@diq/queue/scheduling/job-queue.ts';
+import { closeRedis, openLedgerConnection, waitUntilReady } from '@diq/redis/connection.ts';
 import { openTestWorker, type TestWorker, type TestWorkerOptions } from './open-test-worker.ts';
 import { captureLog } from './capture-log.ts';
 
@@ -16,10 +16,7 @@ export interface Bench {
   readonly keys: ReturnType<typeof storeKeys>;
   readonly redis: Redis;
   /** Records one request of this caller. @returns its id and its task's */
-  accept(
-    item?: Partial<InvestigationItem>,
-    caller?: string,
-  ): Promise<{ requestId: string; taskId: string }>;
+  accept(item?: Partial<InvestigationItem>, caller?: string): Promise<{ requestId: string; taskId: string }>;
   /** The request as its caller would read it. */
   read(requestId: string): Promise<RequestDocument>;
   /** Ends all holds and what a 429 lowered the limit to without waiting for it, as time would. */

@@ -1,9 +1,9 @@
-import { createMsalNetworkClient } from '../defender/msal-network-client.ts';
+import { createMsalNetworkClient } from '../defender/auth/msal-network-client.ts';
 import {
   createTokenProvider,
   type TokenProvider,
   type TokenRequestOutcome,
-} from '../defender/token-provider.ts';
+} from '../defender/auth/token-provider.ts';
 import { makeCertificate } from '../defender/test-support/certificate.ts';
 import { openTokenEndpoint, type TokenEndpoint } from '../defender/test-support/token-endpoint.ts';
 import { testClientId } from './open-test-worker.ts';

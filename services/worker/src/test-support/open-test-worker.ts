@@ -1,30 +1,33 @@
-import { createTaskStore, type Task, type TaskStore } from '@diq/queue/task-store.ts';
-import { createTurnPassing } from '@diq/queue/pass-turns.ts';
-import { createJobQueue, type JobQueue } from '@diq/queue/job-queue.ts';
-import { createPermitLimiter } from '@diq/quota/permit-limiter.ts';
-import { createLedger, type Ledger } from '@diq/quota/ledger.ts';
-import type { Logger } from '@diq/runtime/logger.ts';
+import { createTaskStore, type Task, type TaskStore } from '@diq/queue/tasks/task-store.ts';
+import { createTurnPassing } from '@diq/queue/scheduling/pass-turns.ts';
+import { createJobQueue, type JobQueue } from '@diq/queue/scheduling/job-queue.ts';
+import { createPermitLimiter } from '@diq/quota/limiter/permit-limiter.ts';
+import { createLedger, type Ledger } from '@diq/quota/ledger/ledger.ts';
+import type { Logger } from '@diq/runtime/logging/logger.ts';
 import {
   closeRedis,
   openBlockingConnection,
   openLedgerConnection,
   waitUntilReady,
-} from '@diq/runtime/redis.ts';
+} from '@diq/redis/connection.ts';
 import { createDefenderClient } from '../defender/defender-client.ts';
 import { initiateInvestigation } from '../defender/operations/initiate-investigation.ts';
-import type { TokenProvider, TokenRequestOutcome } from '../defender/token-provider.ts';
-import { createTaskSteps } from '../task-steps.ts';
-import { startPollLoop, type PollLoop } from '../poll-loop.ts';
-import { createWorkerMetrics, type WorkerMetrics } from '../metrics.ts';
+import type { TokenProvider, TokenRequestOutcome } from '../defender/auth/token-provider.ts';
+import { createTaskSteps } from '../execution/task-steps.ts';
+import { startPollLoop, type PollLoop } from '../scheduling/poll-loop.ts';
+import { createWorkerMetrics, type WorkerMetrics } from '../observability/metrics.ts';
 import { createDefenderReader } from '../defender/defender-reader.ts';
-import { firstQueryInMs as firstLookInMsOf, type ReconcileRules } from '../reconcile/next-step.ts';
-import { createReconciler, type Reconciler } from '../reconcile/reconciler.ts';
-import { rescueAbandonedCalls } from '../rescue-abandoned-calls.ts';
-import type { TaskSteps } from '../execute-task.ts';
-import { createProcessJob } from '../process-job.ts';
-import { createSetAside } from '../set-aside.ts';
-import { createMissingJobCheck } from '../requeue-missing-jobs.ts';
-import { createJobClaimer, type ClaimedJob, type JobClaimer } from '../job-claimer.ts';
+import {
+  firstQueryInMs as firstLookInMsOf,
+  type ReconcileRules,
+} from '../reconciliation/resolution-policy.ts';
+import { createReconciler, type Reconciler } from '../reconciliation/reconciler.ts';
+import { rescueAbandonedCalls } from '../maintenance/rescue-abandoned-calls.ts';
+import type { TaskSteps } from '../execution/execute-task.ts';
+import { createProcessJob } from '../execution/process-job.ts';
+import { createSetAside } from '../execution/defer-refused-task.ts';
+import { createMissingJobCheck } from '../maintenance/requeue-missing-jobs.ts';
+import { createJobClaimer, type ClaimedJob, type JobClaimer } from '../scheduling/job-claimer.ts';
 import { captureLog } from './capture-log.ts';
 
 /** The window of a test worker that is not told another. */

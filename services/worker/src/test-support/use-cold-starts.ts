@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { createLedger, type Ledger, type LedgerSettings } from '@diq/quota/ledger.ts';
-import { closeRedis, openLedgerConnection, waitUntilReady } from '@diq/runtime/redis.ts';
-import { createReadStarted } from '../cold-start-starts.ts';
-import { openLedger, type ColdStartMode, type OpenLedger } from '../cold-start.ts';
+import { createLedger, type Ledger, type LedgerSettings } from '@diq/quota/ledger/ledger.ts';
+import { closeRedis, openLedgerConnection, waitUntilReady } from '@diq/redis/connection.ts';
+import { createReadStarted } from '../maintenance/list-recent-starts.ts';
+import { openLedger, type ColdStartMode, type OpenLedger } from '../maintenance/bootstrap-ledger.ts';
 import { createDefenderReader } from '../defender/defender-reader.ts';
 import { captureLog } from './capture-log.ts';
 import type { SimulatorSuite } from './use-simulator.ts';

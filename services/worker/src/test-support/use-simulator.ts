@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { Agent, request } from 'undici';
 import { z } from 'zod';
 import { startSimulator, type SimulatorProcess } from '@diq/testing/service-process.ts';
-import { createMsalNetworkClient } from '../defender/msal-network-client.ts';
-import { createTokenProvider } from '../defender/token-provider.ts';
+import { createMsalNetworkClient } from '../defender/auth/msal-network-client.ts';
+import { createTokenProvider } from '../defender/auth/token-provider.ts';
 import { testClientId, type TestWorkerOptions } from './open-test-worker.ts';
 
 const loggedCalls = z.object({ calls: z.array(z.object({ machineId: z.string() })) });

@@ -1,7 +1,7 @@
 import { priorities } from '@diq/contracts/priority.ts';
 import type { Priority } from '@diq/contracts/priority.ts';
-import { partsOfFlow } from '../order.ts';
-import type { OrderRules } from '../order.ts';
+import { partsOfFlow } from '../scheduling/order.ts';
+import type { OrderRules } from '../scheduling/order.ts';
 
 /** One caller in the line of a class. */
 interface CallerLine {

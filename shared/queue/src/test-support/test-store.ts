@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
-import { closeRedis, openProducerConnection, waitUntilReady } from '@diq/runtime/redis.ts';
+import { closeRedis, openProducerConnection, waitUntilReady } from '@diq/redis/connection.ts';
 import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
 import type { Redis } from 'ioredis';
-import { createRequestIntake } from '../accept-requests.ts';
-import type { RequestIntake } from '../accept-requests.ts';
-import { createTaskStore } from '../task-store.ts';
-import type { Task, TaskStore } from '../task-store.ts';
-import { createRequestReader } from '../read-requests.ts';
-import type { RequestReader } from '../read-requests.ts';
-import type { StoredRequest } from '../stored-request.ts';
-import { createJobQueue } from '../job-queue.ts';
-import type { JobQueue } from '../job-queue.ts';
+import { createRequestIntake } from '../admission/accept-requests.ts';
+import type { RequestIntake } from '../admission/accept-requests.ts';
+import { createTaskStore } from '../tasks/task-store.ts';
+import type { Task, TaskStore } from '../tasks/task-store.ts';
+import { createRequestReader } from '../requests/request-reader.ts';
+import type { RequestReader } from '../requests/request-reader.ts';
+import type { StoredRequest } from '../requests/stored-request.ts';
+import { createJobQueue } from '../scheduling/job-queue.ts';
+import type { JobQueue } from '../scheduling/job-queue.ts';
 
 export const keySpace = 'test:{queue}';
 export const retentionMs = 60_000;

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { ledgerKeys } from '../ledger-keys.ts';
+import { ledgerKeys } from '../ledger/ledger-keys.ts';
 import { keySpace } from './use-ledger.ts';
 
 /** All that stands in Redis, to go back to as after a failover to a replica that has missed what came since. */

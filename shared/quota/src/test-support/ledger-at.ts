@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
-import { ledgerKeys, ledgerScriptKeys } from '../ledger-keys.ts';
+import { ledgerKeys, ledgerScriptKeys } from '../ledger/ledger-keys.ts';
 import { keySpace } from './use-ledger.ts';
 
-const luaOf = (name: string) => readFileSync(new URL(`../lua/${name}.lua`, import.meta.url), 'utf8');
+const luaOf = (name: string) => readFileSync(new URL(`../ledger/lua/${name}.lua`, import.meta.url), 'utf8');
 const clock = "redis.call('TIME')";
 const keys = ledgerKeys(keySpace);
 const scriptKeys = ledgerScriptKeys(keySpace);

@@ -1,4 +1,4 @@
-import { closeRedis, openLedgerConnection, waitUntilReady } from '@diq/runtime/redis.ts';
+import { closeRedis, openLedgerConnection, waitUntilReady } from '@diq/redis/connection.ts';
 import type { Redis } from 'ioredis';
 
 /** Connections as a worker has them for limiter and ledger, closed after each test. */

@@ -1,5 +1,5 @@
-import { createPermitLimiter } from '../permit-limiter.ts';
-import type { PermitLimiter } from '../permit-limiter.ts';
+import { createPermitLimiter } from '../limiter/permit-limiter.ts';
+import type { PermitLimiter } from '../limiter/permit-limiter.ts';
 import { useLedgerConnections } from './ledger-connections.ts';
 
 export interface TestLimiters {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { ledgerKeys } from '../ledger-keys.ts';
-import { createLedger } from '../ledger.ts';
-import type { Ledger, LedgerSettings } from '../ledger.ts';
-import type { SpendReply } from '../ledger-replies.ts';
+import { ledgerKeys } from '../ledger/ledger-keys.ts';
+import { createLedger } from '../ledger/ledger.ts';
+import type { Ledger, LedgerSettings } from '../ledger/ledger.ts';
+import type { SpendReply } from '../ledger/replies.ts';
 import { useLedgerConnections } from './ledger-connections.ts';
 
 export const hourMs = 3_600_000;

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import type { Ledger } from '../ledger.ts';
+import type { Ledger } from '../ledger/ledger.ts';
 
 // Judged is not what the ledger writes down but what arrives at Defender: some moment after the permit was granted and
 // before the answer is back, noted on the clock that the ledger reads, to the microsecond.

@@ -1,7 +1,7 @@
-import { createRequestReader } from '@diq/queue/read-requests.ts';
+import { createRequestReader } from '@diq/queue/requests/request-reader.ts';
 import { keySpace } from '@diq/queue/test-support/test-store.ts';
-import { closeRedis, openProducerConnection } from '@diq/runtime/redis.ts';
-import { runService } from '@diq/runtime/run-service.ts';
+import { closeRedis, openProducerConnection } from '@diq/redis/connection.ts';
+import { runService } from '@diq/runtime/processes/run-service.ts';
 import { Registry } from 'prom-client';
 import { openCallbacks } from '../open-callbacks.ts';
 import { quickTiming, settings } from './callback-world.ts';

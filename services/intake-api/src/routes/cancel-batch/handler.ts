@@ -1,12 +1,12 @@
 import type { RequestHandler } from 'express';
 import { z } from 'zod';
-import { actingCaller } from '../../acting-caller.ts';
-import type { AppParts } from '../../app-parts.ts';
+import { actingCaller } from '../../auth/acting-caller.ts';
+import type { AppParts } from '../../dependencies.ts';
 import { bulkCancelBudgetMs as budgetMs } from '../cancel-investigations/handler.ts';
-import { findBatchOrRefuse } from '../../find-or-refuse.ts';
-import { logOf } from '../../middleware/request-log.ts';
-import { refuseUnlessOwn } from '../../ownership.ts';
-import { parseOrRefuse, reason } from '../../parse-or-refuse.ts';
+import { findBatchOrRefuse } from '../../http/find-or-404.ts';
+import { logOf } from '../../http/http-request-log.ts';
+import { refuseUnlessOwn } from '../../auth/ownership.ts';
+import { parseOrRefuse, reason } from '../../http/parse-or-400.ts';
 
 export const query = z.strictObject({ reason: reason.optional() });
 

@@ -1,13 +1,13 @@
 import type { RequestHandler } from 'express';
 import { z } from 'zod';
-import { actingCaller } from '../../acting-caller.ts';
-import type { AppParts } from '../../app-parts.ts';
-import { findRequestOrRefuse } from '../../find-or-refuse.ts';
-import { logOf } from '../../middleware/request-log.ts';
-import { refuseUnlessOwn } from '../../ownership.ts';
-import { parseOrRefuse, reason } from '../../parse-or-refuse.ts';
-import { forCaller } from '../../receipt.ts';
-import { refuseUnlessDone } from '../../action-conflict.ts';
+import { actingCaller } from '../../auth/acting-caller.ts';
+import type { AppParts } from '../../dependencies.ts';
+import { findRequestOrRefuse } from '../../http/find-or-404.ts';
+import { logOf } from '../../http/http-request-log.ts';
+import { refuseUnlessOwn } from '../../auth/ownership.ts';
+import { parseOrRefuse, reason } from '../../http/parse-or-400.ts';
+import { forCaller } from '../../submission/receipt.ts';
+import { refuseUnlessDone } from '../../http/action-conflict.ts';
 
 export const query = z.strictObject({ reason: reason.optional() });
 
@@ -15,7 +15,10 @@ export const query = z.strictObject({ reason: reason.optional() });
  * `DELETE /v1/investigations/{id}`: the cancelled document, also when it was cancelled before. Against the beginning of
  * its call exactly one wins, and the answer says which: 409 when that was the call.
  */
-export function cancelInvestigation({ reader, actions }: Pick<AppParts, 'reader' | 'actions'>): RequestHandler {
+export function cancelInvestigation({
+  reader,
+  actions,
+}: Pick<AppParts, 'reader' | 'actions'>): RequestHandler {
   return async (request, response) => {
     const why = parseOrRefuse(query, request.query, 'the query').reason;
     const { document, caller } = await findRequestOrRefuse(reader, request.params['id']);

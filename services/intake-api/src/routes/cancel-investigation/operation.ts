@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { requestDocument } from '@diq/contracts/request-document.ts';
-import type { DocumentedOperation } from '../../openapi/documented-operation.ts';
-import { requestReceipt } from '../../receipt.ts';
+import type { DocumentedOperation } from '../../http/route-definition.ts';
+import { requestReceipt } from '../../submission/receipt.ts';
 import { query } from './handler.ts';
 
 export const cancelInvestigationOperation: DocumentedOperation = {

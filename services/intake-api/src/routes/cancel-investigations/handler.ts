@@ -2,12 +2,12 @@ import type { RequestHandler } from 'express';
 import { z } from 'zod';
 import { sourceText } from '@diq/contracts/investigation-item.ts';
 import { machineId } from '@diq/contracts/machine-id.ts';
-import { actingCaller } from '../../acting-caller.ts';
-import type { AppParts } from '../../app-parts.ts';
-import { logOf } from '../../middleware/request-log.ts';
-import { ownerActedFor } from '../../ownership.ts';
-import { parseOrRefuse, reason } from '../../parse-or-refuse.ts';
-import { batchId } from '../../public-id.ts';
+import { actingCaller } from '../../auth/acting-caller.ts';
+import type { AppParts } from '../../dependencies.ts';
+import { logOf } from '../../http/http-request-log.ts';
+import { ownerActedFor } from '../../auth/ownership.ts';
+import { parseOrRefuse, reason } from '../../http/parse-or-400.ts';
+import { batchId } from '../../http/public-id.ts';
 
 /** Below the usual time-outs of clients and proxies; who has more to cancel asks again. */
 export const bulkCancelBudgetMs = 10_000;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { DocumentedOperation } from '../../openapi/documented-operation.ts';
+import type { DocumentedOperation } from '../../http/route-definition.ts';
 import { body } from './handler.ts';
 
 export const cancelled = z

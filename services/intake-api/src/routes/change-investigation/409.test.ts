@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { RequestDocument } from '@diq/contracts/request-document.ts';
-import { maxChanges } from '@diq/queue/request-actions.ts';
+import { maxChanges } from '@diq/queue/requests/request-actions.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { expectProblem } from '../../test-support/expect-problem.ts';
 import { useIntake } from '../../test-support/intake-under-test.ts';

@@ -1,8 +1,8 @@
 import type { RequestHandler } from 'express';
-import type { AppParts } from '../../app-parts.ts';
-import { batchDocument } from '../../batch-document.ts';
-import { findBatchOrRefuse } from '../../find-or-refuse.ts';
-import { retryAfterSeconds } from '../../retry-after.ts';
+import type { AppParts } from '../../dependencies.ts';
+import { batchDocument } from '../../views/batch-view.ts';
+import { findBatchOrRefuse } from '../../http/find-or-404.ts';
+import { retryAfterSeconds } from '../../http/retry-after.ts';
 
 /**
  * `GET /v1/batches/{id}`. `expectedCompletionAt` is when the last of its calls is expected to start by the present state;

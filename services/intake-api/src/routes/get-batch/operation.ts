@@ -1,5 +1,5 @@
 import { batchDocument } from '@diq/contracts/batch-document.ts';
-import type { DocumentedOperation } from '../../openapi/documented-operation.ts';
+import type { DocumentedOperation } from '../../http/route-definition.ts';
 
 export const getBatchOperation: DocumentedOperation = {
   method: 'get',

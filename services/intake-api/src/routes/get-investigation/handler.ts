@@ -1,7 +1,7 @@
 import type { RequestHandler } from 'express';
-import type { AppParts } from '../../app-parts.ts';
-import { findRequestOrRefuse } from '../../find-or-refuse.ts';
-import { pollAfterSeconds } from '../../retry-after.ts';
+import type { AppParts } from '../../dependencies.ts';
+import { findRequestOrRefuse } from '../../http/find-or-404.ts';
+import { pollAfterSeconds } from '../../http/retry-after.ts';
 
 /** `GET /v1/investigations/{id}`: the request document, 200 for every id that is known, with `Retry-After` until it is terminal. */
 export function getInvestigation({

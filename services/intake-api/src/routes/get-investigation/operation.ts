@@ -1,5 +1,5 @@
 import { requestDocument } from '@diq/contracts/request-document.ts';
-import type { DocumentedOperation } from '../../openapi/documented-operation.ts';
+import type { DocumentedOperation } from '../../http/route-definition.ts';
 
 export const getInvestigationOperation: DocumentedOperation = {
   method: 'get',

@@ -1,6 +1,6 @@
 import type { RequestHandler } from 'express';
-import type { AppParts } from '../../app-parts.ts';
-import { describeQuota } from '../../describe-quota.ts';
+import type { AppParts } from '../../dependencies.ts';
+import { describeQuota } from '../../views/quota-view.ts';
 
 /** `GET /v1/quota`: what may be called, what is in the way, and how much there is to do. */
 export function getQuota({

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { operationNames } from '@diq/contracts/operations.ts';
-import { holdReasons } from '@diq/quota/ledger.ts';
-import { holdActions } from '../../describe-hold.ts';
-import { workerStates } from '../../worker-watch.ts';
-import type { DocumentedOperation } from '../../openapi/documented-operation.ts';
+import { holdReasons } from '@diq/quota/ledger/ledger.ts';
+import { holdActions } from '../../views/hold-view.ts';
+import { workerStates } from '../../live-state/worker-watch.ts';
+import type { DocumentedOperation } from '../../http/route-definition.ts';
 import { pause } from '../pause-queue/operation.ts';
 
 const time = z.iso.datetime();

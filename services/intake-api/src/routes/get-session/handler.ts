@@ -1,6 +1,6 @@
 import type { RequestHandler } from 'express';
-import type { AppParts } from '../../app-parts.ts';
-import { sessionToken } from '../../sessions/session-cookie.ts';
+import type { AppParts } from '../../dependencies.ts';
+import { sessionToken } from '../../auth/session-cookie.ts';
 
 /** `GET /session`: whether the browser is signed in, as whom and until when. Never 401: a page asks before it shows a form. */
 export function getSession({ sessions }: Pick<AppParts, 'sessions'>): RequestHandler {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
-import { writePosition } from '../../position-cursor.ts';
+import { writePosition } from '../../http/cursor.ts';
 import { expectProblem } from '../../test-support/expect-problem.ts';
 import { useIntake } from '../../test-support/intake-under-test.ts';
 import { unknownId } from '../../test-support/items.ts';

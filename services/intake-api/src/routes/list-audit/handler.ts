@@ -1,9 +1,9 @@
 import type { RequestHandler } from 'express';
 import { z } from 'zod';
-import type { RecordedEntry } from '@diq/queue/audit-log.ts';
-import type { AppParts } from '../../app-parts.ts';
-import { pageLimit, parseOrRefuse } from '../../parse-or-refuse.ts';
-import { positionCursor, streamPosition, writePosition } from '../../position-cursor.ts';
+import type { RecordedEntry } from '@diq/queue/operations/audit-log.ts';
+import type { AppParts } from '../../dependencies.ts';
+import { pageLimit, parseOrRefuse } from '../../http/parse-or-400.ts';
+import { positionCursor, streamPosition, writePosition } from '../../http/cursor.ts';
 
 export const query = z.strictObject({
   limit: pageLimit(500),

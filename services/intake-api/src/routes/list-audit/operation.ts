@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { auditEntry } from '@diq/queue/audit-log.ts';
-import type { DocumentedOperation } from '../../openapi/documented-operation.ts';
+import { auditEntry } from '@diq/queue/operations/audit-log.ts';
+import type { DocumentedOperation } from '../../http/route-definition.ts';
 import { query } from './handler.ts';
 
 const recorded = auditEntry.extend({ id: z.string(), at: z.iso.datetime() }).meta({

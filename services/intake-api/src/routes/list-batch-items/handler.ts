@@ -1,10 +1,10 @@
 import type { RequestHandler } from 'express';
 import { z } from 'zod';
-import type { BatchItem } from '@diq/queue/read-requests.ts';
-import type { AppParts } from '../../app-parts.ts';
-import { findBatchOrRefuse } from '../../find-or-refuse.ts';
-import { withMessage } from '../../item-refusal.ts';
-import { pageLimit, parseOrRefuse } from '../../parse-or-refuse.ts';
+import type { BatchItem } from '@diq/queue/requests/request-reader.ts';
+import type { AppParts } from '../../dependencies.ts';
+import { findBatchOrRefuse } from '../../http/find-or-404.ts';
+import { withMessage } from '../../submission/item-refusal.ts';
+import { pageLimit, parseOrRefuse } from '../../http/parse-or-400.ts';
 import { readCursor, writeCursor } from './cursor.ts';
 
 export const query = z.strictObject({

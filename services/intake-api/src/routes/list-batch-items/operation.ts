@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { itemError } from '@diq/contracts/item-answer.ts';
 import { requestError } from '@diq/contracts/request-document.ts';
 import { requestStatuses } from '@diq/contracts/status.ts';
-import type { DocumentedOperation } from '../../openapi/documented-operation.ts';
+import type { DocumentedOperation } from '../../http/route-definition.ts';
 import { query } from './handler.ts';
 
 const index = z.int().nonnegative().describe('Where the item stood in `requests`, from 0.');

@@ -3,10 +3,10 @@ import { z } from 'zod';
 import { sourceText } from '@diq/contracts/investigation-item.ts';
 import { machineId } from '@diq/contracts/machine-id.ts';
 import { requestStatuses } from '@diq/contracts/status.ts';
-import type { AppParts } from '../../app-parts.ts';
-import { pageLimit, parseOrRefuse } from '../../parse-or-refuse.ts';
-import { batchPosition, positionCursor, requestPosition, writePosition } from '../../position-cursor.ts';
-import { batchId } from '../../public-id.ts';
+import type { AppParts } from '../../dependencies.ts';
+import { pageLimit, parseOrRefuse } from '../../http/parse-or-400.ts';
+import { batchPosition, positionCursor, requestPosition, writePosition } from '../../http/cursor.ts';
+import { batchId } from '../../http/public-id.ts';
 
 const shape = {
   status: z.enum(requestStatuses, { error: `must be one of ${requestStatuses.join(', ')}` }).optional(),

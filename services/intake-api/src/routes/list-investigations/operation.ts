@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { requestDocument } from '@diq/contracts/request-document.ts';
-import type { DocumentedOperation } from '../../openapi/documented-operation.ts';
+import type { DocumentedOperation } from '../../http/route-definition.ts';
 import { query } from './handler.ts';
 
 export const listInvestigationsOperation: DocumentedOperation = {

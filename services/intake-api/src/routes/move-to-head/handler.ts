@@ -1,11 +1,11 @@
 import type { RequestHandler } from 'express';
 import { z } from 'zod';
-import { actingCaller } from '../../acting-caller.ts';
-import type { AppParts } from '../../app-parts.ts';
-import { findRequestOrRefuse } from '../../find-or-refuse.ts';
-import { logOf } from '../../middleware/request-log.ts';
-import { parseOrRefuse, reason } from '../../parse-or-refuse.ts';
-import { refuseUnlessDone } from '../../action-conflict.ts';
+import { actingCaller } from '../../auth/acting-caller.ts';
+import type { AppParts } from '../../dependencies.ts';
+import { findRequestOrRefuse } from '../../http/find-or-404.ts';
+import { logOf } from '../../http/http-request-log.ts';
+import { parseOrRefuse, reason } from '../../http/parse-or-400.ts';
+import { refuseUnlessDone } from '../../http/action-conflict.ts';
 
 export const body = z.strictObject({ reason: reason.optional() });
 

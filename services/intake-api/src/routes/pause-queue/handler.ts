@@ -1,11 +1,11 @@
 import type { RequestHandler } from 'express';
 import { z } from 'zod';
 import { itemDefaults } from '@diq/contracts/investigation-item.ts';
-import { actingCaller } from '../../acting-caller.ts';
-import type { AppParts } from '../../app-parts.ts';
-import { describePause } from '../../describe-pause.ts';
-import { logOf } from '../../middleware/request-log.ts';
-import { parseOrRefuse, reason } from '../../parse-or-refuse.ts';
+import { actingCaller } from '../../auth/acting-caller.ts';
+import type { AppParts } from '../../dependencies.ts';
+import { describePause } from '../../views/pause-view.ts';
+import { logOf } from '../../http/http-request-log.ts';
+import { parseOrRefuse, reason } from '../../http/parse-or-400.ts';
 
 export const body = z.strictObject({
   reason,

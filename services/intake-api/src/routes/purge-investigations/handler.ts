@@ -1,9 +1,9 @@
 import type { RequestHandler } from 'express';
 import { z } from 'zod';
-import { actingCaller } from '../../acting-caller.ts';
-import type { AppParts } from '../../app-parts.ts';
-import { logOf } from '../../middleware/request-log.ts';
-import { parseOrRefuse, reason } from '../../parse-or-refuse.ts';
+import { actingCaller } from '../../auth/acting-caller.ts';
+import type { AppParts } from '../../dependencies.ts';
+import { logOf } from '../../http/http-request-log.ts';
+import { parseOrRefuse, reason } from '../../http/parse-or-400.ts';
 import { body as cancelBody, bulkCancelBudgetMs as budgetMs } from '../cancel-investigations/handler.ts';
 
 /** Names of callers are no longer than that of any application or key. */

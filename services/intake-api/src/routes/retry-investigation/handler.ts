@@ -2,16 +2,16 @@ import type { RequestHandler } from 'express';
 import { z } from 'zod';
 import { investigationItem } from '@diq/contracts/investigation-item.ts';
 import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
-import { entryOf } from '@diq/queue/audit-log.ts';
-import type { StoredRequest } from '@diq/queue/stored-request.ts';
-import { actingCaller } from '../../acting-caller.ts';
-import type { AppParts } from '../../app-parts.ts';
-import { findRequestOrRefuse } from '../../find-or-refuse.ts';
-import { logOf } from '../../middleware/request-log.ts';
-import { traceOf } from '../../middleware/trace-of.ts';
-import { parseOrRefuse, reason } from '../../parse-or-refuse.ts';
-import { ProblemError } from '../../problem-error.ts';
-import { retryAfterSeconds } from '../../retry-after.ts';
+import { entryOf } from '@diq/queue/operations/audit-log.ts';
+import type { StoredRequest } from '@diq/queue/requests/stored-request.ts';
+import { actingCaller } from '../../auth/acting-caller.ts';
+import type { AppParts } from '../../dependencies.ts';
+import { findRequestOrRefuse } from '../../http/find-or-404.ts';
+import { logOf } from '../../http/http-request-log.ts';
+import { traceOf } from '../../http/trace-of.ts';
+import { parseOrRefuse, reason } from '../../http/parse-or-400.ts';
+import { ProblemError } from '../../http/problem-error.ts';
+import { retryAfterSeconds } from '../../http/retry-after.ts';
 
 export const body = z.strictObject({ reason: reason.optional() });
 

@@ -1,10 +1,10 @@
 import type { RequestHandler } from 'express';
 import { z } from 'zod';
-import type { AppParts } from '../../app-parts.ts';
-import { identifyCredential } from '../../middleware/authenticate.ts';
-import { parseOrRefuse } from '../../parse-or-refuse.ts';
-import { ProblemError } from '../../problem-error.ts';
-import { setSessionCookie } from '../../sessions/session-cookie.ts';
+import type { AppParts } from '../../dependencies.ts';
+import { identifyCredential } from '../../auth/authenticate.ts';
+import { parseOrRefuse } from '../../http/parse-or-400.ts';
+import { ProblemError } from '../../http/problem-error.ts';
+import { setSessionCookie } from '../../auth/session-cookie.ts';
 
 const body = z.strictObject({
   // Longer ones are nobody's; whoever sends one is told as much.

@@ -1,6 +1,6 @@
 import type { RequestHandler } from 'express';
-import type { AppParts } from '../../app-parts.ts';
-import { clearSessionCookie, sessionToken } from '../../sessions/session-cookie.ts';
+import type { AppParts } from '../../dependencies.ts';
+import { clearSessionCookie, sessionToken } from '../../auth/session-cookie.ts';
 
 /** `DELETE /session`: ends the session, here and in the browser. Without one there is nothing to do. */
 export function signOut({ sessions }: Pick<AppParts, 'sessions'>): RequestHandler {

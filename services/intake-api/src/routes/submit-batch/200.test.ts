@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { closeRedis, openProducerConnection, waitUntilReady } from '@diq/runtime/redis.ts';
+import { closeRedis, openProducerConnection, waitUntilReady } from '@diq/redis/connection.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { expectProblem } from '../../test-support/expect-problem.ts';
 import { useIntake } from '../../test-support/intake-under-test.ts';

@@ -1,9 +1,9 @@
-import { describeItem } from '../../describe-item.ts';
+import { describeItem } from '../../views/dry-run-view.ts';
 import type { BatchDryRun, DryRunItem } from '@diq/contracts/item-answer.ts';
-import { isoTime } from '../../iso-time.ts';
-import type { DoorOutcomes } from '../../metrics.ts';
-import type { Judged, StartMsAt } from '../../outlook.ts';
-import { isRefused } from '../../item-refusal.ts';
+import { isoTime } from '../../estimates/iso-time.ts';
+import type { DoorOutcomes } from '../../observability/metrics.ts';
+import type { Judged, StartMsAt } from '../../estimates/deadline-check.ts';
+import { isRefused } from '../../submission/item-refusal.ts';
 
 /** What a batch would be answered and when its calls would start, by the places that its items would get. */
 export function dryRunAnswer(

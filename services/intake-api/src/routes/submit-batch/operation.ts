@@ -2,9 +2,9 @@ import { z } from 'zod';
 import { investigationBatch, maxBatchItems } from '@diq/contracts/investigation-batch.ts';
 import { investigationItem } from '@diq/contracts/investigation-item.ts';
 import { batchAnswer, batchDryRun } from '@diq/contracts/item-answer.ts';
-import type { DocumentedOperation } from '../../openapi/documented-operation.ts';
-import { batchDryRunReceipt, batchReceipt } from '../../receipt.ts';
-import { dryRunQuery } from '../../read-dry-run.ts';
+import type { DocumentedOperation } from '../../http/route-definition.ts';
+import { batchDryRunReceipt, batchReceipt } from '../../submission/receipt.ts';
+import { dryRunQuery } from '../../submission/read-dry-run.ts';
 
 /** What an item must have by itself: everything else may come from `defaults`. */
 const batchItem = investigationItem.partial({ comment: true }).meta({

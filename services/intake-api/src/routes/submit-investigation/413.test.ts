@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { gzipSync } from 'node:zlib';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
-import { singleBodyLimitBytes } from '../../middleware/require-json.ts';
+import { singleBodyLimitBytes } from '../../http/middleware/require-json.ts';
 import { expectProblem } from '../../test-support/expect-problem.ts';
 import { useIntake } from '../../test-support/intake-under-test.ts';
 import { item } from '../../test-support/items.ts';

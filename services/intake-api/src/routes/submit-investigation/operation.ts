@@ -2,9 +2,9 @@ import { z } from 'zod';
 import { investigationItem } from '@diq/contracts/investigation-item.ts';
 import { requestDryRun } from '@diq/contracts/item-answer.ts';
 import { requestDocument } from '@diq/contracts/request-document.ts';
-import type { DocumentedOperation } from '../../openapi/documented-operation.ts';
-import { requestDryRunReceipt, requestReceipt } from '../../receipt.ts';
-import { dryRunQuery } from '../../read-dry-run.ts';
+import type { DocumentedOperation } from '../../http/route-definition.ts';
+import { requestDryRunReceipt, requestReceipt } from '../../submission/receipt.ts';
+import { dryRunQuery } from '../../submission/read-dry-run.ts';
 
 export const submitInvestigationOperation: DocumentedOperation = {
   method: 'post',

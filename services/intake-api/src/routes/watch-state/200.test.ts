@@ -6,7 +6,7 @@ import { item, machineId } from '../../test-support/items.ts';
 import { listenToEvents } from '../../test-support/listen-to-events.ts';
 import type { EventReader } from '../../test-support/listen-to-events.ts';
 import { makeCall } from '../../test-support/worker-moves.ts';
-import type { StateDocument } from '../../status-page/read-state-document.ts';
+import type { StateDocument } from '../../live-state/read-state-document.ts';
 
 describe('GET /v1/events', () => {
   const intake = useIntake(useEmbeddedRedis(), { DEFENDER_CALLS_PER_WINDOW: '2', DEFENDER_WINDOW: '10m' });

@@ -1,8 +1,8 @@
 import type { RequestHandler, Response } from 'express';
-import type { AppParts } from '../../app-parts.ts';
-import { callerOf } from '../../middleware/authenticate.ts';
-import { ProblemError } from '../../problem-error.ts';
-import type { Listener } from '../../status-page/state-feed.ts';
+import type { AppParts } from '../../dependencies.ts';
+import { callerOf } from '../../auth/authenticate.ts';
+import { ProblemError } from '../../http/problem-error.ts';
+import type { Listener } from '../../live-state/state-feed.ts';
 
 /** When a browser that lost the connection comes back. */
 const reconnectMs = 1_000;

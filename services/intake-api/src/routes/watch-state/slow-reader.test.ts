@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import express from 'express';
-import { listen } from '@diq/runtime/http-server.ts';
-import type { Listener, StateFeed } from '../../status-page/state-feed.ts';
+import { listen } from '@diq/runtime/http-server/http-server.ts';
+import type { Listener, StateFeed } from '../../live-state/state-feed.ts';
 import { watchState } from './handler.ts';
 
 describe('a listener that does not read', () => {

@@ -1,0 +1,143 @@
+import type { Request, RequestHandler, Response } from 'express';
+import { nameOfAnybody, scopes } from './api-keys.ts';
+import type { Caller, Scope } from './api-keys.ts';
+import { KeysUnreachable } from './entra-tokens.ts';
+import { clientAddress } from '../http/client-address.ts';
+import type { FailedCredentials, Trial } from './brute-force-guard.ts';
+import type { IdentifyCaller } from './identify-caller.ts';
+import type { Identity } from './identity.ts';
+import { ProblemError } from '../http/problem-error.ts';
+import { sessionToken } from './session-cookie.ts';
+import type { SessionStore } from './session-store.ts';
+import { logOf } from '../http/http-request-log.ts';
+
+/** Entra ID is seldom away for longer than a moment. */
+const keysRetryAfterSeconds = 5;
+
+/**
+ * Lets in whoever shows a known credential, before anything of the body is read. A browser's session is enough to look,
+ * for requests without a credential of their own; never to change anything.
+ */
+export function authenticate(
+  identify: IdentifyCaller,
+  failed: FailedCredentials,
+  sessions: SessionStore | undefined,
+): RequestHandler {
+  return async (request, response, next) => {
+    const token = onlyLooks(request) ? sessionToken(request) : undefined;
+    response.locals['caller'] =
+      sessions && token !== undefined
+        ? await callerOfSession(sessions, token)
+        : await identifyCredential(identify, failed, response, presentedCredential(request));
+    next();
+  };
+}
+
+/** Whose credential it is. @throws ProblemError where it is unknown, or may not even be tried. */
+export async function identifyCredential(
+  identify: IdentifyCaller,
+  failed: FailedCredentials,
+  response: Response,
+  credential: string,
+): Promise<Caller> {
+  const trial = failed.begin(clientAddress(response.req), credential);
+  if ('refusedForMs' in trial) throw tooManyFailures(trial.refusedForMs);
+  const identity = await identifyOrRefuse(identify, credential, { response, trial });
+  if (identity.kind === 'unknown') {
+    trial.wrong();
+    throw unauthenticated(identity.why, `error="invalid_token", error_description="${identity.why}"`);
+  }
+  trial.good();
+  return identity.caller;
+}
+
+function onlyLooks(request: Request): boolean {
+  const hasCredential = ['Authorization', 'X-API-Key'].some((name) => request.get(name) !== undefined);
+  return !hasCredential && ['GET', 'HEAD'].includes(request.method);
+}
+
+async function callerOfSession(sessions: SessionStore, token: string): Promise<Caller> {
+  const session = await sessions.find(token);
+  if (!session) throw unauthenticated('The session is over: sign in again.');
+  return session.caller;
+}
+
+async function identifyOrRefuse(
+  identify: IdentifyCaller,
+  credential: string,
+  { response, trial }: { response: Response; trial: Trial },
+): Promise<Identity> {
+  try {
+    return await identify(credential);
+  } catch (error) {
+    trial.undecided();
+    if (!(error instanceof KeysUnreachable)) throw error;
+    logOf(response).warn({ err: error }, 'a token cannot be checked');
+    throw new ProblemError('identity_unavailable', {
+      detail: 'The keys that sign tokens cannot be read at the moment. API keys are taken as before.',
+      headers: { 'Retry-After': String(keysRetryAfterSeconds) },
+    });
+  }
+}
+
+function tooManyFailures(refuseForMs: number): ProblemError {
+  return new ProblemError('rate_limited', {
+    detail: 'Too many wrong credentials came from this address; this one was not looked at.',
+    headers: { 'Retry-After': String(Math.ceil(refuseForMs / 1_000)) },
+  });
+}
+
+/** For INTAKE_AUTH=off: everybody may do everything. */
+export const letEverybodyIn: RequestHandler = (_request, response, next) => {
+  const caller: Caller = { name: nameOfAnybody, scopes: new Set(scopes) };
+  response.locals['caller'] = caller;
+  next();
+};
+
+/** Refuses a caller whose credential does not include the scope. */
+export function requireScope(scope: Scope): RequestHandler {
+  return (_request, response, next) => {
+    if (!callerOf(response)?.scopes.has(scope)) {
+      throw new ProblemError('forbidden', {
+        detail: `The credential lacks the scope '${scope}'.`,
+        headers: insufficientScope(scope),
+      });
+    }
+    next();
+  };
+}
+
+/** The header that says which scope would do. */
+export function insufficientScope(scope: Scope): Record<string, string> {
+  return { 'WWW-Authenticate': challenge(`error="insufficient_scope", scope="${scope}"`) };
+}
+
+/** Who is calling; `undefined` before that was found out. */
+export function callerOf(response: Response): Caller | undefined {
+  return response.locals['caller'] as Caller | undefined;
+}
+
+function presentedCredential(request: Request): string {
+  const authorization = request.get('Authorization');
+  const apiKey = request.get('X-API-Key')?.trim();
+  if (authorization === undefined && apiKey === undefined) {
+    throw unauthenticated('Send a key as `Authorization: Bearer <key>` or `X-API-Key: <key>`.');
+  }
+  // A gateway's own Basic credentials beside a key are none of ours.
+  const isOthers = apiKey !== undefined && authorization !== undefined && !/^Bearer /i.test(authorization);
+  const bearer =
+    authorization === undefined || isOthers ? apiKey : /^Bearer +(\S+) *$/i.exec(authorization)?.[1];
+  if (!bearer) throw unauthenticated('The credential cannot be read: send `Authorization: Bearer <key>`.');
+  if (apiKey !== undefined && apiKey !== bearer) {
+    throw unauthenticated('Authorization and X-API-Key carry different credentials; send one.');
+  }
+  return bearer;
+}
+
+function unauthenticated(detail: string, error?: string): ProblemError {
+  return new ProblemError('unauthenticated', { detail, headers: { 'WWW-Authenticate': challenge(error) } });
+}
+
+function challenge(error?: string): string {
+  return `Bearer realm="investigations"${error === undefined ? '' : `, ${error}`}`;
+}

@@ -1,0 +1,87 @@
+import { createHash, createHmac, randomBytes } from 'node:crypto';
+import type { Redis } from 'ioredis';
+import { storeKeys } from '@diq/queue/store-keys.ts';
+import { loadScript } from '@diq/redis/script.ts';
+import type { ApiKey, Caller } from './api-keys.ts';
+
+/** Who is signed in to the status page, and until when. */
+export interface Session {
+  caller: Caller;
+  endsAtMs: number;
+}
+
+/** Sessions of people, each begun with an API key and as good as that key. All intakes know all of them. */
+export interface SessionStore {
+  /**
+   * What the browser keeps: random, and worth nothing once the session or its key is gone. `undefined` for a credential
+   * that is no API key.
+   */
+  open(credential: string): Promise<{ token: string; endsAtMs: number } | undefined>;
+  /** `undefined` for a session that is over, or whose API key is no longer known. */
+  find(token: string): Promise<Session | undefined>;
+  close(token: string): Promise<void>;
+}
+
+interface SessionStoreOptions {
+  redis: Redis;
+  keySpace: string;
+  /** As they are at the moment. */
+  keys: () => readonly ApiKey[];
+  lifetimeMs?: number;
+}
+
+const openScript = loadScript(new URL('./lua/open-session.lua', import.meta.url));
+
+/** Of one key at a time; the oldest goes when there is another one. */
+const maxSessions = 100;
+const secretBytes = 32;
+const tokenPattern = /^([A-Za-z0-9][A-Za-z0-9._-]{0,63})~([A-Za-z0-9_-]{43})$/;
+
+export function createSessionStore({
+  redis,
+  keySpace,
+  keys,
+  lifetimeMs = 8 * 3_600_000,
+}: SessionStoreOptions): SessionStore {
+  const stored = storeKeys(keySpace);
+
+  /** What the token may be known by: of the keys of its name, so that no others are tried. There are seldom two. */
+  function locate(token: string): { key: ApiKey; member: string }[] {
+    const [, name, secret] = tokenPattern.exec(token) ?? [];
+    if (secret === undefined) return [];
+    const named = keys().filter((known) => known.name === name);
+    return named.map((key) => ({ key, member: memberOf(secret, key) }));
+  }
+
+  return {
+    async open(credential) {
+      const digest = createHash('sha256').update(credential).digest();
+      const key = keys().find(({ sha256 }) => sha256.equals(digest));
+      if (!key) return undefined;
+      const secret = randomBytes(secretBytes).toString('base64url');
+      const nowMs = Date.now();
+      const endsAtMs = nowMs + lifetimeMs;
+      const set = stored.sessions(key.name);
+      await openScript(redis, [set], [nowMs, endsAtMs, memberOf(secret, key), maxSessions, lifetimeMs]);
+      return { token: `${key.name}~${secret}`, endsAtMs };
+    },
+    async find(token) {
+      for (const { key, member } of locate(token)) {
+        const endsAtMs = Number(await redis.zscore(stored.sessions(key.name), member));
+        if (endsAtMs <= Date.now()) continue;
+        // As the key is now: it may have lost a scope since. More than looking is never given.
+        const caller = { name: key.name, scopes: new Set(key.scopes.has('read') ? (['read'] as const) : []) };
+        return { caller, endsAtMs };
+      }
+      return undefined;
+    },
+    async close(token) {
+      for (const { key, member } of locate(token)) await redis.zrem(stored.sessions(key.name), member);
+    },
+  };
+}
+
+/** Another key of the same name gives another digest; and whoever reads Redis cannot make a token of it. */
+function memberOf(secret: string, { sha256 }: ApiKey): string {
+  return createHmac('sha256', sha256).update(secret).digest('base64url');
+}

@@ -1,0 +1,123 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import type { Logger } from '@diq/runtime/logging/logger.ts';
+import { apiKeys } from './api-keys.ts';
+import type { ApiKey } from './api-keys.ts';
+
+/** Reads the file of API keys again and again, so that keys come and go without a restart. */
+export interface KeyFileWatch {
+  close(): Promise<void>;
+}
+
+interface KeyFileWatchOptions {
+  path: string;
+  /** As they were read at the start. */
+  keys: readonly ApiKey[];
+  /** Told of keys that differ from those told before. */
+  onChange: (keys: readonly ApiKey[]) => void;
+  logger: Pick<Logger, 'info' | 'error'>;
+  intervalMs: number;
+}
+
+/** Far more than thousands of keys take; what is longer is another file. */
+const maxFileBytes = 1_024 * 1_024;
+
+/**
+ * Compares contents, by reading: no watch of the system sees every way in which a file is replaced, above all
+ * Kubernetes', which swaps a link two folders up. What cannot be read or holds a fault changes nothing and is logged once
+ * for each content: faults name the entry, never what it holds.
+ */
+export function watchKeyFile(options: KeyFileWatchOptions): KeyFileWatch {
+  const { path, onChange, logger, intervalMs } = options;
+  let present = digestOf(options.keys);
+  let seen: string | undefined;
+  let isClosed = false;
+  let timer: NodeJS.Timeout | undefined;
+  let reading: Promise<void> = Promise.resolve();
+
+  async function look(): Promise<void> {
+    const content = await readContent(path);
+    if (content.state !== seen && !isClosed) {
+      seen = content.state;
+      take(content.kind === 'text' ? parse(content.text) : { faults: [content.why] });
+    }
+    if (!isClosed) schedule();
+  }
+
+  function take(parsed: Parsed): void {
+    if ('faults' in parsed) {
+      logger.error(
+        { faults: parsed.faults },
+        'INTAKE_API_KEYS_FILE is not usable, the keys before stay valid',
+      );
+      return;
+    }
+    const digest = digestOf(parsed.keys);
+    if (digest === present) return;
+    present = digest;
+    onChange(parsed.keys);
+    logger.info({ keys: parsed.keys.length }, 'API keys changed');
+  }
+
+  function schedule(): void {
+    timer = setTimeout(() => {
+      reading = look();
+    }, intervalMs);
+  }
+
+  schedule();
+  return {
+    async close() {
+      isClosed = true;
+      clearTimeout(timer);
+      await reading;
+    },
+  };
+}
+
+/** `state` differs whenever there is something new to tell. */
+type Content =
+  { kind: 'text'; state: string; text: string } | { kind: 'unreadable'; state: string; why: string };
+
+async function readContent(path: string): Promise<Content> {
+  try {
+    const bytes = await readFile(path);
+    if (bytes.length > maxFileBytes) return unreadable('the file is too large');
+    return { kind: 'text', state: createHash('sha256').update(bytes).digest('hex'), text: bytes.toString() };
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+    return unreadable(`the file cannot be read, ${code}`);
+  }
+}
+
+function unreadable(why: string): Content {
+  return { kind: 'unreadable', state: why, why };
+}
+
+type Parsed = { keys: readonly ApiKey[] } | { faults: string[] };
+
+const schema = apiKeys();
+/** Enough to find the mistake; a binary file has many. */
+const maxFaults = 20;
+
+function parse(text: string): Parsed {
+  const parsed = schema.safeParse(text);
+  if (parsed.success) return { keys: parsed.data };
+  return { faults: parsed.error.issues.slice(0, maxFaults).map((issue) => issue.message) };
+}
+
+function digestOf(keys: readonly ApiKey[]): string {
+  const entries = keys.map(({ name, scopes, sha256 }) => [
+    name,
+    [...scopes].toSorted(),
+    sha256.toString('hex'),
+  ]);
+  return createHash('sha256')
+    .update(
+      entries
+        .map((entry) => JSON.stringify(entry))
+        .toSorted()
+        .join('\n'),
+    )
+    .digest('hex');
+}

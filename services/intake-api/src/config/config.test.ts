@@ -1,0 +1,139 @@
+import assert from 'node:assert/strict';
+import { defaultOrderRules } from '@diq/queue/scheduling/order.ts';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { SettingsError } from '@diq/runtime/settings/read-settings.ts';
+import type { Env } from '@diq/runtime/settings/read-settings.ts';
+import { readIntakeSettings } from './config.ts';
+import { keySetting, sha256 } from '../test-support/credentials.ts';
+
+const usable = {
+  REDIS_URL: 'redis://127.0.0.1:6379',
+  INTAKE_API_KEYS: keySetting,
+  AZURE_TENANT_ID: '0FBE4F1A-5E8A-4D4B-9A3C-0A1B2C3D4E5F',
+};
+
+function faultsOf(env: Env): readonly string[] {
+  try {
+    readIntakeSettings(env);
+  } catch (error) {
+    if (error instanceof SettingsError) return error.faults;
+    throw error;
+  }
+  return [];
+}
+
+describe('the settings of the intake', () => {
+  it('need only Redis, keys and the tenant; the rest has defaults', () => {
+    const { auth, ...settings } = readIntakeSettings(usable);
+    assert.deepEqual(settings, {
+      redisUrl: 'redis://127.0.0.1:6379',
+      port: 8_080,
+      host: undefined,
+      hostNames: [],
+      operation: 'initiateInvestigation',
+      keySpace: 'diq:{0fbe4f1a-5e8a-4d4b-9a3c-0a1b2c3d4e5f/initiateInvestigation}',
+      ledger: { limit: 5, windowMs: 3_600_000, callTimeoutMs: 30_000 },
+      retentionMs: 30 * 86_400_000,
+      trustedProxies: [],
+      auditRetentionMs: 90 * 24 * 3_600_000,
+      maxRequestsPerMinute: 600,
+      order: defaultOrderRules,
+      reserveForCritical: 0,
+      reuseWindowMs: 3_600_000,
+      backPressure: {
+        maxBacklog: 50_000,
+        maxBacklogOfCaller: 25_000,
+        maxDrainMs: undefined,
+        maxMemoryShare: 0.8,
+        maxMemoryShareOfCaller: 0.4,
+      },
+      callbacks: undefined,
+    });
+    assert.equal(auth.kind, 'required');
+  });
+
+  it('take what is set over the defaults', () => {
+    const settings = readIntakeSettings({
+      ...usable,
+      INTAKE_PORT: '0',
+      INTAKE_HOST: '127.0.0.1',
+      DEFENDER_CALLS_PER_WINDOW: '2',
+      DEFENDER_WINDOW: '15m',
+      DEFENDER_CALL_TIMEOUT: '3s',
+      RETENTION: '7d',
+    });
+    assert.deepEqual(settings.ledger, { limit: 2, windowMs: 900_000, callTimeoutMs: 3_000 });
+    assert.deepEqual([settings.port, settings.host, settings.retentionMs], [0, '127.0.0.1', 7 * 86_400_000]);
+  });
+
+  it('are refused with all faults at once', () => {
+    const faults = faultsOf({
+      REDIS_URL: 'http://redis',
+      INTAKE_PORT: '80800',
+      INTAKE_AUTH: 'maybe',
+      INTAKE_API_KEYS: 'xsoar:submit',
+      AZURE_TENANT_ID: 'contoso.onmicrosoft.com',
+      DEFENDER_OPERATION: 'runAntiVirusScan',
+      DEFENDER_CALLS_PER_WINDOW: '0',
+      DEFENDER_WINDOW: 'an hour',
+      DEFENDER_CALL_TIMEOUT: '1ms',
+      RETENTION: '-1d',
+      LOG_LEVEL: 'loud',
+    });
+    assert.deepEqual(
+      faults.map((fault) => fault.split(':')[0]),
+      [
+        'REDIS_URL',
+        'INTAKE_PORT',
+        'INTAKE_AUTH',
+        'INTAKE_API_KEYS',
+        'AZURE_TENANT_ID',
+        'DEFENDER_OPERATION',
+        'DEFENDER_CALLS_PER_WINDOW',
+        'DEFENDER_WINDOW',
+        'DEFENDER_CALL_TIMEOUT',
+        'RETENTION',
+        'LOG_LEVEL',
+      ],
+    );
+  });
+
+  it('are refused without keys, together with whatever else is missing', () => {
+    const faults = faultsOf({});
+    assert.deepEqual(
+      faults.map((fault) => fault.split(':')[0]),
+      ['REDIS_URL', 'INTAKE_API_KEYS', 'AZURE_TENANT_ID'],
+    );
+    assert.match(faults[1] ?? '', /INTAKE_AUTH=off written out/);
+  });
+
+  it('let everybody in only when that is written out', () => {
+    const { INTAKE_API_KEYS: _, ...withoutKeys } = usable;
+    assert.equal(faultsOf(withoutKeys).length, 1);
+    assert.equal(faultsOf({ ...withoutKeys, INTAKE_AUTH: 'required' }).length, 1);
+    assert.deepEqual(readIntakeSettings({ ...withoutKeys, INTAKE_AUTH: 'off' }).auth, { kind: 'off' });
+  });
+
+  it('take the keys out of a file, one per line or separated by commas, with comments', () => {
+    const dir = mkdtempSync(join(tmpdir(), 'intake-keys-'));
+    try {
+      const file = join(dir, 'keys');
+      writeFileSync(file, `# of the playbooks\n${entry('a')}\n\n${entry('b')},${entry('c')} # rotated\n`);
+      const { INTAKE_API_KEYS: _, ...withoutKeys } = usable;
+      const { auth } = readIntakeSettings({ ...withoutKeys, INTAKE_API_KEYS_FILE: file });
+      assert.ok(auth.kind === 'required');
+      assert.deepEqual(
+        auth.keys.map(({ name }) => name),
+        ['a', 'b', 'c'],
+      );
+    } finally {
+      rmSync(dir, { recursive: true });
+    }
+  });
+});
+
+function entry(name: string): string {
+  return `${name}:submit:${sha256(name)}`;
+}

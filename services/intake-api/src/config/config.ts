@@ -1,0 +1,154 @@
+import { z } from 'zod';
+import { keySpace } from '@diq/contracts/key-space.ts';
+import { maxBatchItems } from '@diq/contracts/investigation-batch.ts';
+import type { OperationName } from '@diq/contracts/operations.ts';
+import type { LedgerSettings } from '@diq/quota/ledger/ledger.ts';
+import type { OrderRules } from '@diq/queue/scheduling/order.ts';
+import { quotaOf, quotaSettings, reserveOf } from '@diq/quota/quota-settings.ts';
+import {
+  duration,
+  flag,
+  logLevel,
+  port,
+  positiveInt,
+  readSettings,
+  trimEnv,
+} from '@diq/runtime/settings/read-settings.ts';
+import type { Env } from '@diq/runtime/settings/read-settings.ts';
+import { redisUrl } from '@diq/redis/connection.ts';
+import { authSettings, authShape } from './auth-settings.ts';
+import type { AuthSettings } from './auth-settings.ts';
+import type { BackPressureSettings } from '../submission/admission-control.ts';
+import { allowedHosts } from './allowed-hosts.ts';
+import { callbackSecrets } from './callback-secrets.ts';
+import type { CallbackSettings } from './callback-settings.ts';
+import { hostNames } from '../auth/require-own-site.ts';
+import { orderRulesOf, orderShape } from './priority-settings.ts';
+
+/** The settings of the intake API, checked. */
+export interface IntakeSettings {
+  redisUrl: string;
+  port: number;
+  /** `undefined`: every address of the machine. */
+  host: string | undefined;
+  auth: AuthSettings;
+  /** Proxies in front of the service, whose `X-Forwarded-For` tells a caller's address. */
+  trustedProxies: readonly string[];
+  /** Under which browsers and proxies reach the service, beside addresses, `localhost` and the machine's name. */
+  hostNames: readonly string[];
+  /** 0: as many as a caller likes. */
+  maxRequestsPerMinute: number;
+  operation: OperationName;
+  keySpace: string;
+  /** What is told of the quota until a worker has written its own settings. */
+  ledger: LedgerSettings;
+  /** How long settled requests and completed batches can be read. */
+  retentionMs: number;
+  /** How long the record of who did what can be read. */
+  auditRetentionMs: number;
+  /** Who goes before whom. */
+  order: OrderRules;
+  /** Of the slots of a window, those that only critical requests get. */
+  reserveForCritical: number;
+  /** An investigation that was started less than this ago is shared; 0: none is. */
+  reuseWindowMs: number;
+  backPressure: BackPressureSettings;
+  /** `undefined`: nobody may ask for a callback. */
+  callbacks: CallbackSettings | undefined;
+}
+
+/** @throws SettingsError with every fault at once. */
+export function readIntakeSettings(given: Env): IntakeSettings {
+  const env = trimEnv(given);
+  const settings = readSettings(schemaFor(env), env, {
+    secrets: ['INTAKE_API_KEYS', 'REDIS_URL', 'CALLBACK_SECRET'],
+    lists: [
+      'INTAKE_API_KEYS',
+      'INTAKE_ENTRA_AUDIENCE',
+      'INTAKE_HOST_NAMES',
+      'CALLBACK_ALLOWED_HOSTS',
+      'CALLBACK_SECRET',
+    ],
+  });
+  const operation = settings.DEFENDER_OPERATION;
+  return {
+    redisUrl: settings.REDIS_URL,
+    port: settings.INTAKE_PORT,
+    host: settings.INTAKE_HOST,
+    auth: authSettings(settings, env),
+    trustedProxies: settings.INTAKE_TRUSTED_PROXIES,
+    hostNames: settings.INTAKE_HOST_NAMES ?? [],
+    maxRequestsPerMinute: settings.INTAKE_MAX_REQUESTS_PER_MINUTE,
+    operation,
+    keySpace: keySpace({ tenantId: settings.AZURE_TENANT_ID, operation }),
+    ledger: {
+      ...quotaOf(settings),
+      callTimeoutMs: settings.DEFENDER_CALL_TIMEOUT,
+    },
+    retentionMs: settings.RETENTION,
+    auditRetentionMs: settings.AUDIT_RETENTION,
+    order: orderRulesOf(settings, quotaOf(settings)),
+    reserveForCritical: reserveOf(settings),
+    reuseWindowMs: settings.REUSE_WINDOW,
+    backPressure: {
+      maxBacklog: settings.INTAKE_MAX_BACKLOG,
+      maxBacklogOfCaller: settings.INTAKE_MAX_BACKLOG_PER_CALLER ?? shareOfBacklog(settings),
+      maxMemoryShare: settings.INTAKE_MAX_MEMORY_PERCENT / 100,
+      maxMemoryShareOfCaller: shareOfMemory(settings),
+      maxDrainMs: settings.INTAKE_MAX_DRAIN,
+    },
+    callbacks: callbackSettings(settings),
+  };
+}
+
+type Settings = z.output<ReturnType<typeof schemaFor>>;
+
+function callbackSettings(settings: Settings): CallbackSettings | undefined {
+  if (settings.CALLBACK_ALLOWED_HOSTS === undefined) return undefined;
+  return {
+    allowedHosts: settings.CALLBACK_ALLOWED_HOSTS,
+    secrets: settings.CALLBACK_SECRET ?? [],
+    maxPerMinute: settings.CALLBACK_MAX_PER_MINUTE,
+    allowHttp: settings.CALLBACK_ALLOW_HTTP,
+    allowPrivate: settings.CALLBACK_ALLOW_PRIVATE,
+  };
+}
+
+/** Half of what may be queued, and a whole batch at least. Where all callers are one, there are no others. */
+function shareOfBacklog({ INTAKE_MAX_BACKLOG: maxBacklog, INTAKE_AUTH: auth }: Settings): number {
+  if (auth === 'off') return maxBacklog;
+  return Math.min(maxBacklog, Math.max(maxBatchItems, Math.floor(maxBacklog / 2)));
+}
+
+/** Half of what may be in use before new work is refused. Where all callers are one, there are no others. */
+function shareOfMemory(settings: Settings): number | undefined {
+  const { INTAKE_MAX_MEMORY_PERCENT: ofAll, INTAKE_MAX_MEMORY_PERCENT_PER_CALLER: ofCaller } = settings;
+  return settings.INTAKE_AUTH === 'off' ? undefined : (ofCaller ?? ofAll / 2) / 100;
+}
+
+function schemaFor(env: Env) {
+  const secret = callbackSecrets().describe('whsec_ and Base64, which signs callbacks');
+  return z.object({
+    REDIS_URL: redisUrl().describe('redis://host:6379 or rediss://host:6379'),
+    INTAKE_PORT: port().prefault('8080'),
+    INTAKE_HOST: z.string().optional(),
+    INTAKE_HOST_NAMES: hostNames().optional(),
+    ...authShape(env),
+    ...quotaSettings,
+    ...orderShape,
+    // The investigation started last is kept for a day.
+    REUSE_WINDOW: duration({ minMs: 0, maxMs: 24 * 3_600_000 }).prefault('1h'),
+    INTAKE_MAX_BACKLOG: positiveInt({ max: 10_000_000 }).prefault('50000'),
+    INTAKE_MAX_BACKLOG_PER_CALLER: positiveInt({ max: 10_000_000 }).optional(),
+    INTAKE_MAX_MEMORY_PERCENT: positiveInt({ max: 100 }).prefault('80'),
+    INTAKE_MAX_MEMORY_PERCENT_PER_CALLER: positiveInt({ max: 100 }).optional(),
+    INTAKE_MAX_DRAIN: duration({ minMs: 1_000 }).optional(),
+    CALLBACK_ALLOWED_HOSTS: allowedHosts().optional(),
+    CALLBACK_SECRET: env['CALLBACK_ALLOWED_HOSTS'] ? secret : secret.optional(),
+    CALLBACK_MAX_PER_MINUTE: positiveInt({ max: 10_000 }).prefault('60'),
+    CALLBACK_ALLOW_HTTP: flag().prefault('off'),
+    CALLBACK_ALLOW_PRIVATE: flag().prefault('off'),
+    AUDIT_RETENTION: duration({ minMs: 1_000 }).prefault('90d'),
+    LOG_LEVEL: logLevel().default('info'),
+  });
+}

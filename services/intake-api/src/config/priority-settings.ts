@@ -1,0 +1,37 @@
+import type { z } from 'zod';
+import { priorities } from '@diq/contracts/priority.ts';
+import type { Quota } from '@diq/contracts/operations.ts';
+import { defaultHeadStartMs, orderRules } from '@diq/queue/scheduling/order.ts';
+import type { OrderRules } from '@diq/queue/scheduling/order.ts';
+import { duration, flag, SettingsError } from '@diq/runtime/settings/read-settings.ts';
+
+const yearMs = 365 * 24 * 3_600_000;
+const headStart = () => duration({ minMs: 0, maxMs: yearMs });
+
+/** What decides who goes before whom. */
+export const orderShape = {
+  PRIORITY_HEAD_START_CRITICAL: headStart().default(defaultHeadStartMs.critical),
+  PRIORITY_HEAD_START_HIGH: headStart().default(defaultHeadStartMs.high),
+  PRIORITY_HEAD_START_MEDIUM: headStart().default(defaultHeadStartMs.medium),
+  FAIR_SOURCES: flag().prefault('on'),
+};
+
+type OrderShape = z.output<z.ZodObject<typeof orderShape>>;
+
+/** @throws SettingsError when a class has a shorter head start than one that is less urgent. */
+export function orderRulesOf(settings: OrderShape, { limit, windowMs }: Quota): OrderRules {
+  const headStartMs = {
+    critical: settings.PRIORITY_HEAD_START_CRITICAL,
+    high: settings.PRIORITY_HEAD_START_HIGH,
+    medium: settings.PRIORITY_HEAD_START_MEDIUM,
+    low: 0,
+  };
+  for (const [i, priority] of priorities.entries()) {
+    const lessUrgent = priorities[i + 1];
+    if (lessUrgent === undefined || headStartMs[priority] >= headStartMs[lessUrgent]) continue;
+    throw new SettingsError([
+      `PRIORITY_HEAD_START_${priority.toUpperCase()}: shorter than that of ${lessUrgent} (expected at least as long)`,
+    ]);
+  }
+  return orderRules({ headStartMs, fairSources: settings.FAIR_SOURCES, limit, windowMs });
+}

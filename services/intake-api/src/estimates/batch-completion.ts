@@ -1,0 +1,33 @@
+import type { BatchTailReader } from '@diq/queue/batches/batch-tail.ts';
+import type { StoredBatch } from '@diq/queue/requests/request-reader.ts';
+import type { LedgerSnapshot } from '@diq/quota/ledger/replies.ts';
+import { forecastStartMs, startNotBeforeMs } from './forecast-start.ts';
+
+/**
+ * When the last of a batch's calls is expected to start, in ms, or before when none starts where that is all that can be
+ * said, and in how long; `undefined` where nobody can say either.
+ */
+export type ForecastCompletion = (batch: StoredBatch) => Promise<Completion | undefined>;
+
+export type Completion = { inMs: number } & ({ atMs: number } | { notBeforeMs: number });
+
+interface ForecastCompletionDeps {
+  tail: BatchTailReader;
+  lookAtLedger: () => Promise<LedgerSnapshot>;
+}
+
+/** By the place that the batch's last task has in the order. Nothing is to be expected of a completed batch. */
+export function createForecastCompletion({ tail, lookAtLedger }: ForecastCompletionDeps): ForecastCompletion {
+  return async (batch) => {
+    if (batch.isComplete) return undefined;
+    // What is dispatching already depends on nothing that waits.
+    const lastPosition = batch.counts.queued === 0 ? 0 : await tail.lastPosition(batch);
+    const view = await lookAtLedger();
+    const { nowMs } = view;
+    if (lastPosition === 0) return { atMs: nowMs, inMs: 0 };
+    const startMs = lastPosition === undefined ? undefined : forecastStartMs(view, lastPosition);
+    if (startMs !== undefined) return { atMs: startMs, inMs: startMs - nowMs };
+    const notBeforeMs = startNotBeforeMs(view);
+    return notBeforeMs === undefined ? undefined : { notBeforeMs, inMs: notBeforeMs - nowMs };
+  };
+}

@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import type { LedgerSnapshot } from '@diq/quota/ledger/replies.ts';
+import { createLedgerReading } from './cached-ledger.ts';
+
+const view: LedgerSnapshot = {
+  nowMs: 1_000,
+  limit: 5,
+  quotaLimit: 5,
+  windowMs: 3_600_000,
+  slotsInUse: [],
+  hold: undefined,
+  holdsOn: [],
+  isLost: false,
+};
+
+describe('a reading of the ledger', () => {
+  function reading(reserveForCritical = 0) {
+    let snapshots = 0;
+    const readings = createLedgerReading({
+      snapshot: async () => ({ ...view, nowMs: view.nowMs + snapshots++ }),
+      countCriticalWaiting: async () => 7,
+      reserveForCritical,
+      maxAgeMs: 60_000,
+    });
+    return { ...readings, snapshots: () => snapshots };
+  }
+
+  it('is recalled and not taken again, and tells the time that has passed since', async () => {
+    const { snapshotOrRecall, snapshots } = reading();
+    const first = await snapshotOrRecall();
+    const sinceMs = performance.now();
+    while (performance.now() - sinceMs < 5);
+    const second = await snapshotOrRecall();
+    assert.equal(snapshots(), 1);
+    assert.ok(second.nowMs >= first.nowMs + 5 && second.nowMs < first.nowMs + 5_000, String(second.nowMs));
+  });
+
+  it('is taken anew where the present is asked for', async () => {
+    const { snapshot, snapshots } = reading();
+    await snapshot();
+    await snapshot();
+    assert.equal(snapshots(), 2);
+  });
+
+  it('tells the slots that are kept, and how many may use them, only where some are kept', async () => {
+    assert.deepEqual((await reading(2).snapshot()).reserve, { slots: 2, criticalWaiting: 7 });
+    assert.equal((await reading().snapshot()).reserve, undefined);
+  });
+});

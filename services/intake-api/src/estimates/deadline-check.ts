@@ -1,0 +1,161 @@
+import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
+import type { Priority } from '@diq/contracts/priority.ts';
+import type { DeadlineWarning } from '@diq/contracts/request-document.ts';
+import { placeInOrder } from '@diq/queue/simulation/positions.ts';
+import type { Place } from '@diq/queue/simulation/positions.ts';
+import type { RequestPreview } from '@diq/queue/simulation/simulate-admission.ts';
+import type { LedgerSnapshot } from '@diq/quota/ledger/replies.ts';
+import { startForecast } from './forecast-start.ts';
+import { isoTime } from './iso-time.ts';
+import { isRefused, withMessage } from '../submission/item-refusal.ts';
+import type { RefusedItem } from '../submission/item-refusal.ts';
+
+type Entry = InvestigationItem | RefusedItem;
+
+/** What is to be expected of items before they are accepted. Maps are by index in the entries. */
+export interface Judged {
+  /** As given, but for what is refused because it would start too late. */
+  entries: Entry[];
+  /** For those that will be too late unless the queue gets shorter. */
+  warnings: Map<number, DeadlineWarning>;
+  /** Where they would stand; only what was needed to know. */
+  places: Map<number, Place>;
+}
+
+export interface Outlook {
+  /**
+   * Holds the deadlines of items against the present estimate. An item that is `strict` and would be too late is refused;
+   * `strict` has had its effect then and is taken off. Without deadlines nothing is read, unless all places are wanted.
+   *
+   * `knownAs` gives the request id that an item was recorded under if an attempt at this POST was made before: what that
+   * recorded is not refused, whatever became of it since.
+   */
+  judge(entries: readonly Entry[], options: JudgeOptions): Promise<Judged>;
+  /** When calls are expected by the ledger as it is. */
+  startForecast(): Promise<StartMsAt>;
+}
+
+/** When a new request at this place is expected to start, in ms; `undefined` while nobody can say. */
+export type StartMsAt = (position: number, priority: Priority) => number | undefined;
+
+export interface JudgeOptions {
+  nowMs: number;
+  /** Whose turns are used by items that name no source. */
+  caller: string | undefined;
+  knownAs?: ((index: number) => string) | undefined;
+  wantsPlaces?: boolean;
+}
+
+interface OutlookDeps {
+  preview: RequestPreview;
+  lookAtLedger: () => Promise<LedgerSnapshot>;
+}
+
+/** An item with its index in the entries. */
+interface Indexed {
+  index: number;
+  item: InvestigationItem;
+}
+
+export function createOutlook({ preview, lookAtLedger }: OutlookDeps): Outlook {
+  /** Whether even the last place of all would be in time for the first of these deadlines, or nobody can say. */
+  async function isSurelyInTime(items: readonly Indexed[]): Promise<boolean> {
+    const deadlines = items.flatMap(({ item }) => (item.notAfter === undefined ? [] : [deadlineOf(item)]));
+    if (deadlines.length === 0) return true;
+    const [waiting, view] = await Promise.all([preview.countWaiting(), lookAtLedger()]);
+    const lastStartMs = startForecast(view)(waiting + items.length);
+    return lastStartMs === undefined || lastStartMs <= deadlines.reduce((a, b) => Math.min(a, b));
+  }
+
+  /** By index. */
+  async function recordedBefore(
+    items: readonly Indexed[],
+    knownAs: JudgeOptions['knownAs'],
+  ): Promise<ReadonlySet<number>> {
+    if (!knownAs) return new Set();
+    const strict = items.filter(({ item }) => item.strict === true);
+    const found = await preview.areRecorded(strict.map(({ index }) => knownAs(index)));
+    return new Set(strict.filter((_, i) => found[i]).map(({ index }) => index));
+  }
+
+  return {
+    startForecast: async () => forecastOf(await lookAtLedger()),
+    async judge(given, { nowMs, caller, knownAs, wantsPlaces = false }) {
+      const items = given.flatMap((entry, index) => (isRefused(entry) ? [] : [{ index, item: entry }]));
+      const entries = given.map((entry) => (isRefused(entry) ? entry : withoutStrict(entry)));
+      const judged: Judged = { entries, warnings: new Map(), places: new Map() };
+      if (!wantsPlaces && (await isSurelyInTime(items))) return judged;
+
+      const [snapshot, view, recorded] = await Promise.all([
+        preview.read(
+          items.map(({ item }) => item),
+          nowMs,
+          caller,
+        ),
+        lookAtLedger(),
+        recordedBefore(items, knownAs),
+      ]);
+      const startMsAt = forecastOf(view);
+      const lateStart = ({ item }: Indexed, position: number | undefined) => {
+        const startMs = position === undefined ? undefined : startMsAt(position, item.priority);
+        return startMs !== undefined && startMs > deadlineOf(item) ? startMs : undefined;
+      };
+      const places = placeInOrder(snapshot.candidates, snapshot, (i, position) => {
+        const indexed = items[i];
+        if (indexed?.item.strict !== true || recorded.has(indexed.index)) return false;
+        return lateStart(indexed, position) !== undefined;
+      });
+      for (const [i, indexed] of items.entries()) {
+        const place = places[i];
+        if (!place) continue;
+        judged.places.set(indexed.index, place);
+        const startMs = lateStart(indexed, place.position);
+        const expectedStartAt = startMs === undefined ? undefined : isoTime(startMs);
+        if (place.kind === 'refused') judged.entries[indexed.index] = refused(indexed, expectedStartAt);
+        else if (expectedStartAt !== undefined)
+          judged.warnings.set(indexed.index, warningFor(indexed.item, expectedStartAt));
+      }
+      return judged;
+    },
+  };
+}
+
+function deadlineOf({ notAfter }: InvestigationItem): number {
+  return notAfter === undefined ? Infinity : Date.parse(notAfter);
+}
+
+function withoutStrict(item: InvestigationItem): InvestigationItem {
+  if (item.strict === undefined) return item;
+  const { strict: _, ...asked } = item;
+  return asked;
+}
+
+/** What waits is reckoned with what it may use; what is new and critical may use what is kept for critical calls. */
+function forecastOf(view: LedgerSnapshot): StartMsAt {
+  const { reserve: _, ...unreserved } = view;
+  const [forAll, forCritical] = [startForecast(view), startForecast(unreserved)];
+  return (position, priority) => (priority === 'critical' ? forCritical : forAll)(position);
+}
+
+function warningFor({ notAfter }: InvestigationItem, expectedStartAt: string): DeadlineWarning {
+  return {
+    code: 'deadline_unlikely',
+    message: `By the present estimate it would start at ${expectedStartAt}, after its notAfter ${notAfter ?? ''}: it will expire unless the queue gets shorter.`,
+    expectedStartAt,
+  };
+}
+
+function refused({ index, item }: Indexed, expectedStartAt = ''): RefusedItem {
+  const message = `cannot be met: by the present estimate it would start at ${expectedStartAt}`;
+  return {
+    rejected: {
+      index,
+      machineId: item.machineId,
+      error: withMessage({
+        code: 'deadline_unreachable',
+        errors: [{ path: 'notAfter', message }],
+        expectedStartAt,
+      }),
+    },
+  };
+}

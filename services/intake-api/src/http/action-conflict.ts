@@ -1,0 +1,21 @@
+import { maxChanges, type ActionAnswer } from '@diq/queue/requests/request-actions.ts';
+import type { RequestStatus } from '@diq/contracts/status.ts';
+import { ProblemError } from './problem-error.ts';
+import { goneOrUnknown } from './find-or-404.ts';
+
+const calledStatuses: ReadonlySet<RequestStatus> = new Set(['dispatching', 'started', 'failed', 'unknown']);
+
+/** @throws ProblemError unless it was done: 404 for an unknown request, 409 for one that is past being queued or was changed too often. */
+export function refuseUnlessDone(answer: ActionAnswer): asserts answer is { kind: 'done' } {
+  if (answer.kind === 'done') return;
+  if (answer.kind === 'missing') throw new ProblemError('request_not_found', { detail: goneOrUnknown });
+  if (answer.kind === 'changed-too-often') {
+    throw new ProblemError('changed_too_often', {
+      detail: `A request can be changed ${maxChanges} times. Cancel it, and ask anew.`,
+    });
+  }
+  const { status } = answer;
+  throw new ProblemError(calledStatuses.has(status) ? 'already_dispatched' : 'already_ended', {
+    detail: `The request is '${status}'; only one that is 'queued' can be cancelled, changed or moved.`,
+  });
+}

@@ -1,0 +1,61 @@
+import type { Request, RequestHandler, Response } from 'express';
+import { clip } from '@diq/contracts/text.ts';
+import type { Logger } from '@diq/runtime/logging/logger.ts';
+import { isCanonical, opsPaths, pathOfTarget } from '@diq/runtime/http-server/request-target.ts';
+import { clientAddress } from '../client-address.ts';
+import { callerOf } from '../../auth/authenticate.ts';
+import { routeOf } from './http-metrics.ts';
+import { giveLog, logOf } from '../http-request-log.ts';
+
+/** Long enough for every route there is; what is longer is nonsense. */
+const maxPathLength = 200;
+
+/**
+ * One line per HTTP request, without headers, query and body; and a log of its own for each, see `logOf`.
+ * Probes and scrapes, which come every few seconds, are told only at debug.
+ */
+export function logAccess(logger: Logger): RequestHandler {
+  return (request, response, next) => {
+    const startedAtMs = performance.now();
+    // Gone with the connection by the time of the line.
+    const client = clientAddress(request);
+    giveLog(response, logger);
+    // Without a listener, an answer that cannot be written would end the process.
+    response.on('error', (error) => logOf(response).warn({ err: error }, 'an answer could not be sent'));
+    response.once('close', () => {
+      const level = isProbe(request) ? 'debug' : 'info';
+      if (!logger.isLevelEnabled(level)) return;
+      const durationMs = Math.round(performance.now() - startedAtMs);
+      logOf(response)[level](accessLine(request, response, { durationMs, client }), 'request answered');
+    });
+    next();
+  };
+}
+
+function accessLine(
+  request: Request,
+  response: Response,
+  { durationMs, client }: { durationMs: number; client: string },
+): Record<string, unknown> {
+  const caller = callerOf(response);
+  return {
+    method: request.method,
+    path: clip(pathOf(request), maxPathLength),
+    route: routeOf(request),
+    status: response.statusCode,
+    durationMs,
+    client,
+    ...(caller ? { caller: caller.name } : {}),
+    ...(response.writableFinished ? {} : { aborted: true }),
+  };
+}
+
+/** Asked for every few seconds by machines. */
+export function isProbe({ originalUrl }: Request): boolean {
+  return isCanonical(originalUrl) && opsPaths.includes(pathOfTarget(originalUrl));
+}
+
+/** The path that was asked for. */
+export function pathOf({ originalUrl }: Request): string {
+  return pathOfTarget(originalUrl);
+}

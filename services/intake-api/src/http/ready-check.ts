@@ -1,0 +1,52 @@
+import { describeRedisTrouble } from '@diq/redis/describe-unavailable.ts';
+import type { HealthReport } from '@diq/runtime/http-server/ops-routes.ts';
+import { isoTime } from '../estimates/iso-time.ts';
+import type { WorkerReport } from '../live-state/worker-watch.ts';
+
+interface ReadyCheckDeps {
+  /** Rejects while Redis takes no writes. */
+  probeWrite: () => Promise<void>;
+  /** Why new work is refused, where it is for want of memory. */
+  describeMemory: () => string | undefined;
+  /** Who calls; `undefined` where that is not known. */
+  workerReport: () => WorkerReport | undefined;
+  closing: AbortSignal;
+}
+
+/** Ready while Redis takes writes and nobody has told the service to stop: one that can only read accepts nothing. */
+export function createReadyCheck({
+  probeWrite,
+  describeMemory,
+  workerReport,
+  closing,
+}: ReadyCheckDeps): () => Promise<HealthReport> {
+  return async () => {
+    if (closing.aborted) return { ok: false, checks: { service: 'is being stopped' } };
+    try {
+      await probeWrite();
+      const memory = describeMemory();
+      // Still ready: it answers what is asked, and takes what frees memory, such as cancelling.
+      return {
+        ok: true,
+        checks: {
+          redis: 'takes writes',
+          ...describeWorkers(workerReport()),
+          ...(memory === undefined ? {} : { memory }),
+        },
+      };
+    } catch (error) {
+      return { ok: false, checks: { redis: describeRedisTrouble(error) } };
+    }
+  };
+}
+
+/** Said only where something is wrong or known to be well; what is accepted is kept until a worker comes. */
+function describeWorkers(report: WorkerReport | undefined): Record<string, string> {
+  if (!report) return {};
+  const { state, lastSeenAtMs } = report;
+  if (state === 'active') return { workers: 'alive' };
+  if (state === 'stalled')
+    return { workers: 'alive, but nothing is called: slots are free, work waits, no hold is on' };
+  const seen = lastSeenAtMs === undefined ? 'never seen' : `last seen ${isoTime(lastSeenAtMs) ?? 'long ago'}`;
+  return { workers: `none is alive, ${seen}: requests are accepted and wait` };
+}

@@ -1,0 +1,79 @@
+import type { Failure } from '@diq/queue/operations/recent-failures.ts';
+import type { Pause } from '@diq/queue/operations/queue-pause.ts';
+import type { QueueSample } from '@diq/queue/operations/sample-queue.ts';
+import type { LedgerCall } from '@diq/quota/ledger/replies.ts';
+import { describeQuota } from '../views/quota-view.ts';
+import type { QueueState } from '../estimates/queue-state.ts';
+import { callWindows, shownSinceMs } from './call-windows.ts';
+import { describeFailure } from './describe-failure.ts';
+import { describeWaiting } from './describe-waiting.ts';
+
+/** What `GET /v1/events` tells: the answer of `GET /v1/quota`, and what lies behind it. */
+export type StateDocument = Awaited<ReturnType<ReturnType<typeof createReadStateDocument>>>;
+
+interface ReadStateDocumentDeps {
+  operation: string;
+  findPause: () => Promise<Pause | undefined>;
+  sampleQueue: () => Promise<QueueSample>;
+  newestFailures: (limit: number) => Promise<Failure[]>;
+  callsSince: (fromMs: number, limit: number) => Promise<LedgerCall[]>;
+  /** The least time between two estimates: each looks at other requests. */
+  estimateIntervalMs?: number;
+}
+
+const maxFailures = 10;
+/** More calls than these in 24 windows: the oldest ones are left out. */
+const maxCalls = 2_000;
+
+/** Reads what a reading of queue and quota does not tell, each part only when that reading says that it changed. */
+export function createReadStateDocument(deps: ReadStateDocumentDeps) {
+  const { operation, estimateIntervalMs = 5_000 } = deps;
+  const sample = whenChanged(
+    () => deps.sampleQueue(),
+    (read, ageMs) => read.isComplete || ageMs >= estimateIntervalMs,
+  );
+  const calls = whenChanged((fromMs: number) => deps.callsSince(fromMs, maxCalls));
+  const failures = whenChanged(() => deps.newestFailures(maxFailures));
+
+  return async (state: QueueState) => {
+    const { view, backlog } = state;
+    const { nowMs, windowMs } = view;
+    const isPaused = view.holdsOn.includes('paused');
+    const pause = isPaused ? await deps.findPause() : undefined;
+    const { failed, unknown, expired } = backlog.counts;
+    const sinceMs = shownSinceMs(nowMs, windowMs);
+    const [sampled, called, failedLast] = [
+      await sample(JSON.stringify(backlog)),
+      await calls(JSON.stringify([sinceMs, windowMs, view.slotsInUse.map(identityOf)]), sinceMs),
+      await failures(JSON.stringify([failed, unknown, expired])),
+    ];
+    return {
+      now: new Date(nowMs).toISOString(),
+      ...describeQuota(state, pause, operation),
+      waiting: describeWaiting(sampled, backlog.waitingByPriority),
+      windows: callWindows(called, nowMs, windowMs),
+      failures: failedLast.map(describeFailure),
+    };
+  };
+}
+
+function identityOf({ freeAtMs, call }: QueueState['view']['slotsInUse'][number]) {
+  return [freeAtMs, call?.callId, call?.outcome];
+}
+
+/** A reading that is taken again only when its `state` differs, and only where `mayBeRenewed` agrees. */
+function whenChanged<T, Args extends unknown[]>(
+  read: (...args: Args) => Promise<T>,
+  mayBeRenewed: (last: T, ageMs: number) => boolean = () => true,
+) {
+  let last: { state: string; value: T; readAtMs: number } | undefined;
+  return async (state: string, ...args: Args): Promise<T> => {
+    const isStale =
+      last?.state !== state && (!last || mayBeRenewed(last.value, performance.now() - last.readAtMs));
+    if (last && !isStale) return last.value;
+    const readAtMs = performance.now();
+    const value = await read(...args);
+    last = { state, value, readAtMs };
+    return value;
+  };
+}

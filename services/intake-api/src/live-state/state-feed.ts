@@ -1,0 +1,149 @@
+import type { QueueState } from '../estimates/queue-state.ts';
+import type { StateDocument } from './read-state-document.ts';
+
+/** Somebody who is told. Neither method throws. */
+export interface Listener {
+  send(text: string): void;
+  /** It is over: the listener may come again. */
+  end(): void;
+}
+
+/** Tells any number of listeners what changed, out of one reading per process. Texts are server-sent events. */
+export interface StateFeed {
+  /** A reading of queue and quota. */
+  show(state: QueueState): void;
+  /** Queue and quota cannot be read. */
+  fail(): void;
+  /**
+   * Sends the present state, then each change. Returns how to stop it, or `full` where too many listen already, and
+   * `full-for-caller` where too many of this caller do. Rejects while the state cannot be read.
+   */
+  listen(listener: Listener, caller: string): Promise<(() => void) | 'full' | 'full-for-caller'>;
+  /** Ends all listeners, which may come again with what they have for a credential. */
+  endAll(): void;
+  /** Ends all listeners, and takes no more. */
+  close(): void;
+}
+
+/** An event and no comment, which browsers keep from a page: only what is heard tells a live connection from a dead one. */
+const heartbeatEvent = 'event: heartbeat\ndata: {}\n\n';
+
+interface StateFeedOptions {
+  readState: () => Promise<QueueState>;
+  readDocument: (state: QueueState) => Promise<StateDocument>;
+  onError: (error: unknown) => void;
+  /** The least time between two events. */
+  minIntervalMs?: number;
+  heartbeatMs?: number;
+  /** A listener is ended after this, so that its credential is looked at again when it comes back. */
+  maxAgeMs?: number;
+  maxListeners?: number;
+  /** Of them, those of one caller: so that it keeps no other from listening. */
+  maxListenersOfCaller?: number;
+}
+
+export function createStateFeed(options: StateFeedOptions): StateFeed {
+  const { minIntervalMs = 1_000, heartbeatMs = 15_000, maxAgeMs = 300_000, maxListeners = 200 } = options;
+  const { maxListenersOfCaller = 20 } = options;
+  const listeners = new Map<Listener, { sinceMs: number; caller: string }>();
+  let last: { text: string; fingerprint: string; readAtMs: number } | undefined;
+  let reading: Promise<void> | undefined;
+  let heartbeat: NodeJS.Timeout | undefined;
+  let isClosed = false;
+
+  /** Never two at a time: who asks meanwhile waits for the one under way. */
+  function read(state: QueueState | undefined): Promise<void> {
+    return (reading ??= take(state).finally(() => (reading = undefined)));
+  }
+
+  async function take(state: QueueState | undefined): Promise<void> {
+    const readAtMs = performance.now();
+    const document = await options.readDocument(state ?? (await options.readState()));
+    const fingerprint = fingerprintOf(document);
+    const isNew = fingerprint !== last?.fingerprint;
+    last = {
+      // What changes with time alone is told as it is now.
+      text: `event: state\ndata: ${JSON.stringify(document)}\n\n`,
+      fingerprint,
+      readAtMs,
+    };
+    if (isNew) sendAll(last.text);
+  }
+
+  function sendAll(text: string): void {
+    for (const listener of listeners.keys()) listener.send(text);
+  }
+
+  function beat(): void {
+    const nowMs = performance.now();
+    for (const [listener, { sinceMs }] of listeners) {
+      if (nowMs - sinceMs < maxAgeMs) listener.send(heartbeatEvent);
+      else drop(listener, () => listener.end());
+    }
+  }
+
+  function drop(listener: Listener, end: () => void = () => {}): void {
+    if (listeners.delete(listener)) end();
+    if (listeners.size > 0) return;
+    clearInterval(heartbeat);
+    heartbeat = undefined;
+  }
+
+  function fail(): void {
+    if (!last) return;
+    last = undefined;
+    sendAll('event: unavailable\ndata: {}\n\n');
+  }
+
+  function whyFull(caller: string): 'full' | 'full-for-caller' | undefined {
+    if (isClosed || listeners.size >= maxListeners) return 'full';
+    const own = [...listeners.values()].filter((other) => other.caller === caller);
+    return own.length >= maxListenersOfCaller ? 'full-for-caller' : undefined;
+  }
+
+  function endAll(): void {
+    for (const listener of listeners.keys()) drop(listener, () => listener.end());
+  }
+
+  return {
+    show(state) {
+      if (listeners.size === 0 || reading) return;
+      if (last && performance.now() - last.readAtMs < minIntervalMs) return;
+      read(state).catch((error: unknown) => {
+        // Those who listen would take what they were told last for the state.
+        fail();
+        options.onError(error);
+      });
+    },
+    fail,
+    async listen(listener, caller) {
+      const refused = whyFull(caller);
+      if (refused) return refused;
+      if (!last || performance.now() - last.readAtMs > 2 * minIntervalMs) await read(undefined);
+      // Others may have come meanwhile.
+      const refusedNow = whyFull(caller);
+      if (refusedNow) return refusedNow;
+      listeners.set(listener, { sinceMs: performance.now(), caller });
+      heartbeat ??= setInterval(beat, heartbeatMs);
+      if (last) listener.send(last.text);
+      return () => drop(listener);
+    },
+    endAll,
+    close() {
+      isClosed = true;
+      endAll();
+    },
+  };
+}
+
+/** The same for two documents of which the later one tells nothing but that time has passed. */
+function fingerprintOf(document: StateDocument): string {
+  const { now: _now, nextSlotAt, queue, workers, ...rest } = document;
+  const { oldestWaitSeconds: _oldestWaitSeconds, expectedDrainAt, startNotBefore, ...counts } = queue;
+  // While a slot is free, the next one is always now, and what is reckoned from it moves on.
+  const expected =
+    document.remaining > 0 ? [expectedDrainAt === null] : [nextSlotAt, expectedDrainAt, startNotBefore];
+  // A worker that is alive is seen again and again.
+  const called = workers.state === 'absent' ? workers : [workers.state, workers.alive];
+  return JSON.stringify([rest, counts, expected, called]);
+}

@@ -1,0 +1,170 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { priorities } from '@diq/contracts/priority.ts';
+import { requestStatuses } from '@diq/contracts/status.ts';
+import { freeSlots, nextSlotAtMs } from '@diq/quota/forecast.ts';
+import { holdReasons } from '@diq/quota/ledger/ledger.ts';
+import { registerBuildInfo } from '@diq/runtime/build-info.ts';
+import type { ObservedRequest } from '../http/middleware/http-metrics.ts';
+import { beingCalled, drainedAtMs, oldestWaitSeconds } from '../estimates/queue-state.ts';
+import type { QueueState } from '../estimates/queue-state.ts';
+import { countSlots, slotOutcomes } from '../slot-outcomes.ts';
+
+/** What becomes of a request at the door: it got a task of its own, joined one, or was refused. */
+export const doorOutcomes = ['accepted', 'coalesced', 'rejected'] as const;
+
+/** Each request is counted in one of them: `looking_up` is apart from `dispatching`. */
+const shownStatuses = [...requestStatuses, 'looking_up'] as const;
+
+/** How many requests ended which way at the door. */
+export type DoorOutcomes = Record<(typeof doorOutcomes)[number], number>;
+
+/** The series of this process, in a registry of its own. A scrape reads memory only. */
+export interface IntakeMetrics {
+  registry: Registry;
+  countOutcomes(outcomes: DoorOutcomes): void;
+  observeRequest(request: ObservedRequest): void;
+  /** A reading of queue and quota. */
+  showState(state: QueueState): void;
+  addSlotIdleSeconds(seconds: number): void;
+  /** Of Redis' `maxmemory`, 0 to 1. */
+  showMemory(usedShare: number): void;
+}
+
+export function createMetrics(): IntakeMetrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  registerBuildInfo(registry);
+  const registers = [registry];
+
+  const requestsTotal = new Counter({
+    name: 'diq_requests_total',
+    help: 'Requests handed in, by what became of them at the door. "rejected" rising: a caller sends what cannot be accepted.',
+    labelNames: ['outcome'] as const,
+    registers,
+  });
+  for (const outcome of doorOutcomes) requestsTotal.inc({ outcome }, 0);
+
+  const requestDuration = new Histogram({
+    name: 'diq_http_request_duration_seconds',
+    help: 'Duration of HTTP requests; route is unmatched for what no route took. Rising: Redis or this process is overloaded.',
+    labelNames: ['method', 'route', 'status'] as const,
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    registers,
+  });
+  // An alert compares these over time: the first refusal must be a rise.
+  for (const route of ['/v1/batches', '/v1/investigations']) {
+    requestDuration.zero({ method: 'POST', route, status: 503 });
+  }
+  const slotIdle = new Counter({
+    name: 'diq_slot_idle_seconds_total',
+    help: 'Time during which a slot was free although work was ready and no hold was on, as this intake sees it. Rising: nobody calls.',
+    registers,
+  });
+  const memory = new Gauge({
+    name: 'diq_redis_memory_ratio',
+    help: "Share of Redis' maxmemory in use; 0 where it has none or does not tell. Risen to INTAKE_MAX_MEMORY_PERCENT: new work is refused.",
+    registers,
+  });
+  const state = createStateGauges(registers);
+
+  return {
+    registry,
+    countOutcomes(outcomes) {
+      for (const outcome of doorOutcomes) requestsTotal.inc({ outcome }, outcomes[outcome]);
+    },
+    observeRequest: ({ seconds, ...labels }) => requestDuration.observe(labels, seconds),
+    showState: (reading) => state.show(reading),
+    addSlotIdleSeconds: (seconds) => slotIdle.inc(seconds),
+    showMemory: (usedShare) => memory.set(usedShare),
+  };
+}
+
+function createStateGauges(registers: Registry[]) {
+  const gauge = (name: string, help: string) => new Gauge({ name, help, registers });
+  const requests = new Gauge({
+    name: 'diq_requests',
+    help: 'Requests by status, with those of status dispatching whose lost answer is looked up apart; those that ended are counted on after they are forgotten. "queued" rising: more is asked for than the quota gives.',
+    labelNames: ['status'] as const,
+    registers,
+  });
+  for (const status of shownStatuses) requests.set({ status }, 0);
+  const waiting = new Gauge({
+    name: 'diq_tasks_waiting',
+    help: 'Calls still to make, by priority; requests for one machine share one. Rising for days: the quota is too small for what is asked.',
+    labelNames: ['priority'] as const,
+    registers,
+  });
+  for (const priority of priorities) waiting.set({ priority }, 0);
+  const holdActive = new Gauge({
+    name: 'diq_hold_active',
+    help: '1 while a hold for this reason is on, else 0. Risen to 1: nobody calls Defender.',
+    labelNames: ['reason'] as const,
+    registers,
+  });
+  for (const reason of holdReasons) holdActive.set({ reason }, 0);
+  const oldestWait = gauge(
+    'diq_queue_oldest_wait_seconds',
+    'How long the longest-waiting task has waited. Rising for days: the quota is too small for what is asked.',
+  );
+  const drain = gauge(
+    'diq_queue_drain_seconds',
+    'Time until what waits now will have started; +Inf during a hold whose end is not known, and while no worker is alive. Rising: the backlog grows.',
+  );
+  const limit = gauge(
+    'diq_quota_limit',
+    'Calls allowed in one rolling window. Falling below what is configured: others use the same quota. Rising: they no longer do, or settings changed.',
+  );
+  const used = gauge(
+    'diq_quota_used',
+    'Permits in use. Risen to the limit: the next call waits for a slot, which is usual while requests wait.',
+  );
+  const slots = new Gauge({
+    name: 'diq_quota_slots',
+    help: 'Permits in use, by what came of their calls; together they are diq_quota_used. Any but "started" rising: permits that gave no investigation id.',
+    labelNames: ['outcome'] as const,
+    registers,
+  });
+  for (const outcome of slotOutcomes) slots.set({ outcome }, 0);
+  const remaining = gauge(
+    'diq_quota_remaining',
+    'Permits free, a hold aside. 0 is usual while requests wait; rising meanwhile: nobody calls.',
+  );
+  const nextSlot = gauge(
+    'diq_quota_next_slot_seconds',
+    'Time until the next permit is free, a hold aside; 0 when one is. Risen above one window: a call is under way, or clocks have gone astray.',
+  );
+  const workers = gauge(
+    'diq_workers_alive',
+    'Workers that showed a sign of life in Redis within 10 s, however many this Prometheus reaches. Fallen to 0: nobody calls; risen: it goes on.',
+  );
+
+  let readAtMs = performance.now();
+  new Gauge({
+    name: 'diq_state_age_seconds',
+    help: 'Age of the reading that the gauges of queue and quota show. Rising: Redis does not answer.',
+    registers,
+    collect() {
+      this.set((performance.now() - readAtMs) / 1_000);
+    },
+  }).set(0);
+
+  return {
+    show(state: QueueState) {
+      const { view, backlog } = state;
+      readAtMs = performance.now();
+      const shown = { ...backlog.counts, dispatching: beingCalled(backlog), looking_up: backlog.lookingUp };
+      for (const status of shownStatuses) requests.set({ status }, shown[status]);
+      for (const priority of priorities) waiting.set({ priority }, backlog.waitingByPriority[priority]);
+      for (const reason of holdReasons) holdActive.set({ reason }, view.holdsOn.includes(reason) ? 1 : 0);
+      oldestWait.set(oldestWaitSeconds(state));
+      drain.set(((drainedAtMs(state) ?? Number.POSITIVE_INFINITY) - view.nowMs) / 1_000);
+      limit.set(view.limit);
+      used.set(view.slotsInUse.length);
+      const inUse = countSlots(view.slotsInUse);
+      for (const outcome of slotOutcomes) slots.set({ outcome }, inUse[outcome]);
+      remaining.set(freeSlots(view));
+      workers.set(state.workers.alive);
+      nextSlot.set((nextSlotAtMs(view) - view.nowMs) / 1_000);
+    },
+  };
+}

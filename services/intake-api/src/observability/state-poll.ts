@@ -1,0 +1,72 @@
+import { isSlotIdle } from '../estimates/queue-state.ts';
+import type { QueueState } from '../estimates/queue-state.ts';
+import type { IntakeMetrics } from './metrics.ts';
+
+/** Reads queue and quota at regular times, so that a scrape need not. */
+export interface StatePoll {
+  /** Ends it; resolves when a reading under way is over. */
+  close(): Promise<void>;
+}
+
+interface StatePollOptions {
+  readState: () => Promise<QueueState>;
+  metrics: Pick<IntakeMetrics, 'showState' | 'addSlotIdleSeconds'>;
+  /** Told of each reading. */
+  onState?: (state: QueueState) => void;
+  /** From the end of a reading to the next. */
+  intervalMs: number;
+  /** Told of the first failure after a success, and of the first success after that. */
+  onFailure: (error: unknown) => void;
+  onRecovery: () => void;
+}
+
+/** Begins at once with a first reading. Readings never overlap. */
+export function startStatePoll({
+  readState,
+  metrics,
+  onState = () => {},
+  intervalMs,
+  onFailure,
+  onRecovery,
+}: StatePollOptions): StatePoll {
+  let previous: QueueState | undefined;
+  let isFailing = false;
+  let isClosed = false;
+  let timer: NodeJS.Timeout | undefined;
+  let reading = poll();
+
+  async function poll(): Promise<void> {
+    try {
+      const state = await readState();
+      metrics.showState(state);
+      metrics.addSlotIdleSeconds(idleSecondsBetween(previous, state));
+      onState(state);
+      previous = state;
+      if (isFailing) onRecovery();
+      isFailing = false;
+    } catch (error) {
+      // What was true during the gap is not known.
+      previous = undefined;
+      if (!isFailing) onFailure(error);
+      isFailing = true;
+    }
+    if (isClosed) return;
+    timer = setTimeout(() => {
+      reading = poll();
+    }, intervalMs);
+  }
+
+  return {
+    async close() {
+      isClosed = true;
+      clearTimeout(timer);
+      await reading;
+    },
+  };
+}
+
+/** Time between two readings if a slot was idle at both, else 0: what cannot be shown is not counted. */
+export function idleSecondsBetween(previous: QueueState | undefined, current: QueueState): number {
+  if (!previous || !isSlotIdle(previous) || !isSlotIdle(current)) return 0;
+  return Math.max(0, current.view.nowMs - previous.view.nowMs) / 1_000;
+}

@@ -1,0 +1,138 @@
+import type { RequestIntake } from '@diq/queue/admission/accept-requests.ts';
+import { BacklogFullError, StorageFullError } from '@diq/queue/admission/accept-chunk.ts';
+import type { BacklogBounds, BacklogRoom } from '@diq/queue/admission/backlog-reservation.ts';
+import { freshIds } from '@diq/queue/admission/request-ids.ts';
+import { postedBytes, requestBytes } from '@diq/queue/admission/stored-bytes.ts';
+import type { LedgerSnapshot } from '@diq/quota/ledger/replies.ts';
+import { byQuotaAlone, forecastStartMs } from '../estimates/forecast-start.ts';
+import type { MemoryGuard } from '../memory-guard.ts';
+import { ProblemError } from '../http/problem-error.ts';
+import { retryAfterSeconds } from '../http/retry-after.ts';
+
+export interface BackPressureSettings {
+  /** Requests that may be queued. */
+  maxBacklog: number;
+  /** Of them, requests of one caller: so that it cannot keep all others out. */
+  maxBacklogOfCaller: number;
+  /** Of Redis' `maxmemory`, from which on nothing new is accepted. */
+  maxMemoryShare: number;
+  /** Of `maxmemory`, how much may be stored of one caller; `undefined`: what there is room for. */
+  maxMemoryShareOfCaller: number | undefined;
+  /** Time within which everything that is accepted is expected to be started; `undefined`: any. */
+  maxDrainMs: number | undefined;
+}
+
+interface BackPressureDeps {
+  settings: BackPressureSettings;
+  room: BacklogRoom;
+  memory: Pick<MemoryGuard, 'admit' | 'mostOfCaller'>;
+  lookAtLedger: () => Promise<LedgerSnapshot>;
+}
+
+/** What waits, with what is being recorded at this moment. */
+type FullBacklog = Record<'requests' | 'tasks' | 'ofCaller', number>;
+
+/**
+ * An intake that refuses a POST as a whole, before anything of it is recorded, when more would wait than may, or more be
+ * stored of its caller. Every request counts, also one that will join another: who joins which is known only when it is
+ * recorded.
+ */
+export function withBackPressure(intake: RequestIntake, deps: BackPressureDeps): RequestIntake {
+  const refusal = async (full: FullBacklog, size: number, bounds: BacklogBounds) =>
+    backlogFull(full, size, { bounds, view: await deps.lookAtLedger() });
+
+  return {
+    async acceptOne(item, nowMs, ids, caller, trace) {
+      deps.memory.admit(requestBytes(item));
+      const bounds = await boundsNow(deps);
+      try {
+        return await intake.acceptOne(item, nowMs, ids, caller, trace, bounds);
+      } catch (error) {
+        if (error instanceof StorageFullError)
+          throw storageFull(error.storedBytes, requestBytes(item), bounds);
+        throw error instanceof BacklogFullError ? await refusal(error, 1, bounds) : error;
+      }
+    },
+    async acceptBatch(entries, nowMs, ids = freshIds(), caller, callbackUrl, trace) {
+      const size = entries.filter((entry) => !('rejected' in entry)).length;
+      const bytes = postedBytes(entries, callbackUrl);
+      deps.memory.admit(bytes);
+      const bounds = await boundsNow(deps);
+      const room = await deps.room.keep(size, bounds, ids.batch, caller, bytes);
+      if (room.kind === 'full') throw await refusal(room, size, bounds);
+      if (room.kind === 'storage-full') throw storageFull(room.storedBytes, bytes, bounds);
+      try {
+        return await intake.acceptBatch(entries, nowMs, ids, caller, callbackUrl, trace);
+      } finally {
+        // Goes out ahead of whatever follows on this connection; lost, the room is given up by itself.
+        room.giveBack().catch(() => undefined);
+      }
+    },
+  };
+}
+
+async function boundsNow({ settings, memory, lookAtLedger }: BackPressureDeps): Promise<BacklogBounds> {
+  const { maxBacklog, maxBacklogOfCaller: ofCaller, maxDrainMs } = settings;
+  const most = { requests: maxBacklog, ofCaller, bytesOfCaller: memory.mostOfCaller() };
+  if (maxDrainMs === undefined) return { ...most, tasks: undefined };
+  return {
+    ...most,
+    tasks: startsWithin(await lookAtLedger(), maxDrainMs, maxBacklog),
+  };
+}
+
+/** How many calls are expected to start within this time, at most `most`; none while nobody can say. */
+export function startsWithin(found: LedgerSnapshot, durationMs: number, most: number): number {
+  const view = byQuotaAlone(found);
+  const isWithin = (position: number) => {
+    const startMs = forecastStartMs(view, position);
+    return startMs !== undefined && startMs - view.nowMs <= durationMs;
+  };
+  let [some, tooMany] = [0, most + 1];
+  while (tooMany - some > 1) {
+    const middle = Math.floor((some + tooMany) / 2);
+    if (isWithin(middle)) some = middle;
+    else tooMany = middle;
+  }
+  return some;
+}
+
+function backlogFull(
+  { requests, tasks, ofCaller }: FullBacklog,
+  size: number,
+  { bounds, view }: { bounds: BacklogBounds; view: LedgerSnapshot },
+): ProblemError {
+  const passed = [
+    { most: bounds.requests, waiting: requests, whose: '' },
+    { most: bounds.ofCaller ?? Infinity, waiting: ofCaller, whose: ' of yours' },
+    { most: bounds.tasks ?? Infinity, waiting: tasks, whose: '' },
+  ]
+    .map((one) => ({ ...one, tooMany: one.waiting + size - one.most }))
+    .filter(({ tooMany }) => tooMany > 0);
+  const [first] = passed;
+  // When so many calls have started that the POST fits; a call may end more requests than one, so it is no later.
+  const startMs = forecastStartMs(view, Math.max(1, ...passed.map(({ tooMany }) => tooMany)));
+  const { whose = '', waiting = requests, most = bounds.requests } = first ?? {};
+  return new ProblemError('backlog_full', {
+    detail:
+      `${waiting}${whose} wait, ${size} were posted, and ${most}${whose} may wait by the settings and the quota; ` +
+      'nothing of it was accepted.',
+    headers: {
+      'Retry-After': retryAfterSeconds(startMs === undefined ? undefined : startMs - view.nowMs),
+    },
+  });
+}
+
+/** When enough of it will have gone nobody can say, for it depends on when its requests end; minutes are too soon. */
+function storageFull(storedBytes: number, bytes: number, { bytesOfCaller = 0 }: BacklogBounds): ProblemError {
+  return new ProblemError('storage_full', {
+    detail:
+      `${megabytes(storedBytes)} of yours are stored, ${megabytes(bytes)} were posted, and ${megabytes(bytesOfCaller)} of ` +
+      'each caller may be stored; nothing of it was accepted. What has ended makes room when its retention is over or an operator deletes it.',
+    headers: { 'Retry-After': retryAfterSeconds(Number.POSITIVE_INFINITY) },
+  });
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1_000_000).toFixed(1)} MB`;
+}

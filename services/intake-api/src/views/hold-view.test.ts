@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { throttleCauses } from '@diq/quota/ledger/answer.ts';
+import { holdReasons } from '@diq/quota/ledger/ledger.ts';
+import { describeHold } from './hold-view.ts';
+
+const runbook = readFileSync(new URL('../../../../docs/runbook.md', import.meta.url), 'utf8');
+const anchors = new Set(
+  [...runbook.matchAll(/^##+ (.+)$/gm)].map(([, title = '']) =>
+    title
+      .toLowerCase()
+      .replaceAll(/[^\w -]/g, '')
+      .replaceAll(' ', '-'),
+  ),
+);
+
+describe('a hold as it is told', () => {
+  it('says for every reason what to check, and where the runbook says what to do', () => {
+    for (const reason of holdReasons) {
+      const { detail, runbook: link } = describeHold({ reason, untilMs: 0 });
+      assert.match(detail, /^[A-Z].{20,200}\.$/, reason);
+      const [page, anchor = ''] = link.split('#');
+      assert.equal(page, 'docs/runbook.md');
+      assert.ok(anchors.has(anchor), `${reason}: ${link}`);
+    }
+  });
+
+  it('adds what was answered last, as status and code alone', () => {
+    const hold = { reason: 'not_allowed', untilMs: 0, httpStatus: 403, code: 'DisallowedOperation' };
+    assert.match(describeHold(hold).detail, / Last answer: HTTP 403, DisallowedOperation\.$/);
+    assert.match(describeHold({ ...hold, reason: 'no_token' }).detail, / Last answer: HTTP 403, Disallowed/);
+  });
+
+  it('of a 429 says what its cause is, and where the runbook says what to do about that', () => {
+    const told = throttleCauses.map((throttleCause) =>
+      describeHold({ reason: 'throttled', untilMs: 0, throttleCause }),
+    );
+    const [own, external, unclear] = told.map(({ detail }) => detail);
+    assert.match(own ?? '', /our own calls alone: the limit is set too high/);
+    assert.match(external ?? '', /another program uses the quota of this application\. Find it/);
+    assert.match(unclear ?? '', /another program .*, or the limit is set too high/);
+    assert.deepEqual(
+      told.map(({ runbook: link }) => link.split('#')[1]),
+      ['throttledbyownuse', 'throttledbyothers', 'throttledbyothers'],
+    );
+  });
+
+  it('of the retirement names the notice', () => {
+    assert.match(describeHold({ reason: 'retired', untilMs: 0 }).detail, /MC1411577/);
+  });
+});

@@ -1,0 +1,105 @@
+import { holdReasons } from '@diq/quota/ledger/ledger.ts';
+import type { ThrottleCause } from '@diq/quota/ledger/answer.ts';
+import type { Hold } from '@diq/quota/ledger/replies.ts';
+import { isoTime } from '../estimates/iso-time.ts';
+
+type Reason = (typeof holdReasons)[number];
+
+/** `required`: nothing goes on until somebody acts. `check`: it may pass by itself. `none`: it ends by itself. */
+export const holdActions = ['required', 'check', 'none'] as const;
+
+/** By reason what to check, and the heading in docs/runbook.md that says what to do. A closed list: nothing of what servers say. */
+const advice: Readonly<
+  Record<Reason, { action: (typeof holdActions)[number]; detail: string; heading: string }>
+> = {
+  throttled: {
+    action: 'none',
+    detail:
+      'Defender asked to wait: another program uses the quota of this application, or the limit is set too high.',
+    heading: 'holdactivetoolong',
+  },
+  not_allowed: {
+    action: 'required',
+    detail:
+      'Defender or a gateway in front of it refuses the application. Check its role Alert.ReadWrite.All, its consent, and proxies in between.',
+    heading: 'defenderauthenticationfailing',
+  },
+  no_token: {
+    action: 'required',
+    detail: 'Entra ID gives no usable token. Check tenant, application, and its secret or certificate.',
+    heading: 'defenderauthenticationfailing',
+  },
+  endpoint_unusable: {
+    action: 'required',
+    detail:
+      'What answers is not the Defender API. Check DEFENDER_BASE_URL, DEFENDER_OPERATION, and gateways and proxies in between.',
+    heading: 'endpointunusable',
+  },
+  retired: {
+    action: 'required',
+    detail:
+      'Defender says that it no longer offers this call. Microsoft announced that for 2026-09-01 (MC1411577). Check the notice, and cancel what need not wait.',
+    heading: 'endpointretired',
+  },
+  unreachable: {
+    action: 'check',
+    detail: 'No connection to Defender can be made. Check name resolution, firewall, proxy and certificates.',
+    heading: 'holdactivetoolong',
+  },
+  failing: {
+    action: 'check',
+    detail: 'Defender answers with errors, or not in time. Check the service health of Microsoft 365.',
+    heading: 'defendercallsfailing',
+  },
+  paused: {
+    action: 'required',
+    detail: 'An operator paused the queue, and can resume it.',
+    heading: 'queuepausedtoolong',
+  },
+  cold_start: {
+    action: 'none',
+    detail:
+      'The record of past calls was empty. Calls go on once it is known what was called within the last window.',
+    heading: 'after-a-cold-start',
+  },
+  failover: {
+    action: 'none',
+    detail:
+      'Redis was restarted or failed over. Calls go on once all workers have reported the calls they remember.',
+    heading: 'after-a-failover',
+  },
+};
+
+/** What is known besides of a hold `throttled`, by whose calls the 429 followed. */
+const throttledAdvice: Readonly<Record<ThrottleCause, { detail: string; heading: string }>> = {
+  own: {
+    detail:
+      'Defender asked to wait after our own calls alone: the limit is set too high. Check DEFENDER_CALLS_PER_WINDOW and DEFENDER_WINDOW.',
+    heading: 'throttledbyownuse',
+  },
+  external: {
+    detail: 'Defender asked to wait: another program uses the quota of this application. Find it.',
+    heading: 'throttledbyothers',
+  },
+  unclear: { detail: advice.throttled.detail, heading: 'throttledbyothers' },
+};
+
+/** A hold as callers are told of it: why, until when at the least, what was met last, and what to check. */
+export function describeHold(hold: Hold) {
+  const { untilMs, httpStatus, code, cause, throttleCause } = hold;
+  const shown = cause ?? hold.reason;
+  const reason = holdReasons.find((one) => one === shown);
+  const known = advice[reason ?? 'failing'];
+  const { action, detail, heading } = { ...known, ...(throttleCause && throttledAdvice[throttleCause]) };
+  const met = [httpStatus === undefined ? '' : `HTTP ${httpStatus}`, code ?? ''].filter(
+    (part) => part !== '',
+  );
+  return {
+    // It ends as soon as its cause does, and not before.
+    until: cause === undefined ? (isoTime(untilMs) ?? null) : null,
+    reason: shown,
+    action,
+    detail: met.length === 0 ? detail : `${detail} Last answer: ${met.join(', ')}.`,
+    runbook: `docs/runbook.md#${heading}`,
+  };
+}

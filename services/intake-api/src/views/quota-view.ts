@@ -1,0 +1,60 @@
+import type { Pause } from '@diq/queue/operations/queue-pause.ts';
+import { freeSlots, nextSlotAtMs } from '@diq/quota/forecast.ts';
+import type { SlotInUse } from '@diq/quota/ledger/replies.ts';
+import { describeHold } from './hold-view.ts';
+import { describePause } from './pause-view.ts';
+import { startNotBeforeMs } from '../estimates/forecast-start.ts';
+import { isoTime } from '../estimates/iso-time.ts';
+import { beingCalled, drainedAtMs, oldestWaitSeconds } from '../estimates/queue-state.ts';
+import type { QueueState } from '../estimates/queue-state.ts';
+import type { WorkerReport } from '../live-state/worker-watch.ts';
+
+/** Quota and queue as callers are told of them. Times are of Redis' clock. */
+export function describeQuota(state: QueueState, pause: Pause | undefined, operation: string) {
+  const { limit, windowMs, slotsInUse, hold } = state.view;
+  return {
+    operation,
+    limit,
+    windowSeconds: windowMs / 1_000,
+    used: slotsInUse.length,
+    remaining: freeSlots(state.view),
+    nextSlotAt: isoTime(nextSlotAtMs(state.view)) ?? null,
+    hold: hold ? describeHold(hold) : null,
+    pause: describePause(pause),
+    workers: describeWorkers(state.workers),
+    slots: slotsInUse.map(describeSlot),
+    queue: describeQueue(state),
+  };
+}
+
+function describeWorkers({ state, alive, lastSeenAtMs }: WorkerReport) {
+  const lastSeenAt = lastSeenAtMs === undefined ? null : (isoTime(lastSeenAtMs) ?? null);
+  return { state, alive, lastSeenAt };
+}
+
+/** `at` is when the permit was spent, `freeAt` when it comes back. */
+function describeSlot({ freeAtMs, call }: SlotInUse) {
+  return {
+    at: call ? (isoTime(call.spentAt) ?? null) : null,
+    machineId: call?.machineId ?? null,
+    // The call's record is gone; its permit counts all the same.
+    outcome: call?.outcome ?? 'unknown',
+    freeAt: isoTime(freeAtMs) ?? null,
+  };
+}
+
+function describeQueue(state: QueueState) {
+  const { counts, lookingUp, waitingTasks } = state.backlog;
+  const boundMs = startNotBeforeMs(state.view);
+  // Of workers that stand still no time follows.
+  const isKnown = waitingTasks > 0 && state.workers.state !== 'stalled';
+  const drainMs = isKnown ? drainedAtMs(state) : undefined;
+  return {
+    queued: counts.queued,
+    dispatching: beingCalled(state.backlog),
+    lookingUp,
+    oldestWaitSeconds: oldestWaitSeconds(state),
+    expectedDrainAt: drainMs === undefined ? null : (isoTime(drainMs) ?? null),
+    startNotBefore: boundMs === undefined ? null : (isoTime(boundMs) ?? null),
+  };
+}

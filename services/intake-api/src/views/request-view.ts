@@ -1,0 +1,50 @@
+import type { RequestDocument } from '@diq/contracts/request-document.ts';
+import type { PlacedRequest } from '@diq/queue/requests/stored-request.ts';
+import type { LedgerSnapshot } from '@diq/quota/ledger/replies.ts';
+import { forecastStartMs, startNotBeforeMs } from '../estimates/forecast-start.ts';
+import { isoTime } from '../estimates/iso-time.ts';
+
+/** A request as it is told, and in how long its call is expected; `undefined` where nobody can say or none will come. */
+export interface DescribedRequest {
+  document: RequestDocument;
+  startsInMs: number | undefined;
+}
+
+export type DescribeRequest = (
+  placed: Pick<PlacedRequest, 'document' | 'position'>,
+) => Promise<DescribedRequest>;
+
+interface DescribeRequestDeps {
+  lookAtLedger: () => Promise<LedgerSnapshot>;
+}
+
+/** Adds its place in the order and the expected time of its call to a request that is queued. */
+export function createDescribeRequest({ lookAtLedger }: DescribeRequestDeps): DescribeRequest {
+  return async ({ document, position }) => {
+    if (document.status !== 'queued' || position === undefined) return { document, startsInMs: undefined };
+    const view = await lookAtLedger();
+    const arrivedAtMs = Date.parse(document.createdAt);
+    const startAtMs = notBefore(arrivedAtMs, forecastStartMs(view, position));
+    const boundMs = notBefore(arrivedAtMs, startNotBeforeMs(view));
+    const knownMs = startAtMs ?? boundMs;
+    return {
+      document: {
+        ...document,
+        position,
+        ...timeAs('expectedStartAt', startAtMs),
+        ...timeAs('startNotBefore', boundMs),
+      },
+      startsInMs: knownMs === undefined ? undefined : knownMs - view.nowMs,
+    };
+  };
+}
+
+function timeAs(name: 'expectedStartAt' | 'startNotBefore', timeMs: number | undefined) {
+  const time = timeMs === undefined ? undefined : isoTime(timeMs);
+  return time === undefined ? {} : { [name]: time };
+}
+
+/** Arrival is told by the clock of the intake that took it, which may be a little ahead of Redis'. */
+function notBefore(arrivedAtMs: number, startAtMs: number | undefined): number | undefined {
+  return startAtMs === undefined ? undefined : Math.max(startAtMs, arrivedAtMs);
+}

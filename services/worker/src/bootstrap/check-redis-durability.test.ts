@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict';
+import { Redis } from 'ioredis';
+import { requireRedisServer, startRedisServer, type RedisServer } from '@diq/testing/redis-process.ts';
+import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
+import { checkRedis } from './check-redis-durability.ts';
+import { captureLog } from '../test-support/capture-log.ts';
+
+async function linesOn(redis: Redis): Promise<Record<string, unknown>[]> {
+  const { logger, lines } = captureLog();
+  await checkRedis(redis, logger);
+  return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+}
+
+describe('the look at how Redis keeps what it is told', () => {
+  describe('in a server of its own', () => {
+    let server: RedisServer;
+    let redis: Redis;
+    before(requireRedisServer);
+    before('start Redis', async () => {
+      server = await startRedisServer({ appendOnly: true });
+      redis = new Redis(server.url);
+    });
+    after('stop Redis', async () => {
+      redis?.disconnect();
+      await server?.stop();
+    });
+
+    it('says nothing where all is as it must be', async () => {
+      assert.deepEqual(await linesOn(redis), []);
+    });
+
+    it('warns of each setting that loses something, with what is expected', async () => {
+      for (const [setting, bad, good] of [
+        ['appendonly', 'no', 'yes'],
+        ['appendfsync', 'everysec', 'always'],
+        ['maxmemory-policy', 'allkeys-lru', 'noeviction'],
+      ] as const) {
+        await redis.config('SET', setting, bad);
+        const lines = await linesOn(redis);
+        await redis.config('SET', setting, good);
+        assert.deepEqual(
+          lines.map(({ level, setting, found, expected }) => [level, setting, found, expected]),
+          [['warn', setting, bad, good]],
+        );
+      }
+    });
+
+    it('says no more than that it may not ask, where CONFIG is forbidden or the connection is gone', async () => {
+      await redis.acl('SETUSER', 'worker', 'on', '>password', '~*', '+@all', '-config');
+      const restricted = new Redis(server.url, { username: 'worker', password: 'password' });
+      const lines = await linesOn(restricted);
+      restricted.disconnect();
+      lines.push(...(await linesOn(restricted)));
+      assert.deepEqual(
+        lines.map(({ level, msg }) => [level, msg]),
+        Array.from({ length: 2 }, () => ['info', 'Redis may not be asked whether it keeps what it is told']),
+      );
+    });
+  });
+
+  describe('in the embedded one', () => {
+    const embedded = useEmbeddedRedis();
+
+    it('says nothing: whoever started it was told that it keeps nothing', async () => {
+      assert.deepEqual(await linesOn(embedded.client), []);
+    });
+  });
+});

@@ -1,0 +1,60 @@
+import type { KeySpaceOwner } from '@diq/contracts/key-space.ts';
+import { keySpace as keySpaceOf } from '@diq/contracts/key-space.ts';
+import { createTaskStore } from '@diq/queue/tasks/task-store.ts';
+import { createTurnPassing } from '@diq/queue/scheduling/pass-turns.ts';
+import { createRequestLog } from '@diq/queue/requests/transition-log.ts';
+import { createJobQueue } from '@diq/queue/scheduling/job-queue.ts';
+import { createWriteProbe } from '@diq/queue/operations/write-probe.ts';
+import { createLedger } from '@diq/quota/ledger/ledger.ts';
+import type { LedgerSettings } from '@diq/quota/ledger/ledger.ts';
+import { createPermitLimiter } from '@diq/quota/limiter/permit-limiter.ts';
+import type { Lifecycle } from '@diq/runtime/processes/lifecycle.ts';
+import type { Logger } from '@diq/runtime/logging/logger.ts';
+import { within } from '@diq/runtime/async/with-timeout.ts';
+import type { WorkerRedis } from './open-redis.ts';
+import { createMoveLog } from '../observability/transition-log.ts';
+import { createOutageLog } from '../observability/outage-log.ts';
+import { createJobClaimer } from '../scheduling/job-claimer.ts';
+import { untilRedisServes } from './until-redis-serves.ts';
+
+export interface OpenQueueOptions {
+  redis: WorkerRedis;
+  owner: KeySpaceOwner;
+  /** `callTimeoutMs` as the ledger counts it: from spending a permit until its call is over. */
+  quota: LedgerSettings;
+  retentionMs: number;
+  logger: Logger;
+  lifecycle: Lifecycle;
+}
+
+/** With Redis away, saying goodbye to it is not worth more time. */
+const closeWithinMs = 1_000;
+
+/** Ledger, limiter, tasks and jobs: all that stands in Redis. */
+export async function openQueue({ redis, owner, quota, retentionMs, logger, lifecycle }: OpenQueueOptions) {
+  const keySpace = keySpaceOf(owner);
+  const limiterOutage = createOutageLog(logger, 'the permit limiter');
+  const queueOutage = createOutageLog(logger, 'the job queue');
+  const ledger = createLedger(redis.ledger, keySpace, quota);
+  const waiting = { logger, lifecycle };
+  const limiterOptions = { ...quota, redis: redis.limiter, keySpace, onError: limiterOutage.failed };
+  const limiter = await untilRedisServes(() => createPermitLimiter(limiterOptions), waiting);
+  lifecycle.onClose('permit limiter', () => within(limiter.close(), closeWithinMs));
+  const requestLog = createRequestLog(redis.ledger, keySpace, logger);
+  lifecycle.onClose('request log', () => within(requestLog.close(), closeWithinMs));
+  const moveLog = createMoveLog(requestLog);
+  const tasks = createTaskStore(redis.ledger, keySpace, retentionMs, moveLog.moved);
+  const jobs = createJobQueue(redis.ledger, keySpace, queueOutage.failed);
+  lifecycle.onClose('job queue', () => within(jobs.close(), closeWithinMs));
+  const claimer = await createJobClaimer({
+    redis: redis.queue,
+    keySpace,
+    // Long enough that no call outlives its job's lock, even if the lock is never renewed.
+    lockMs: 2 * quota.callTimeoutMs,
+    passTurns: createTurnPassing(redis.ledger, keySpace, jobs),
+    onError: queueOutage.failed,
+  });
+  lifecycle.onClose('job claimer', () => claimer.close());
+  const probeWrite = createWriteProbe(redis.ledger, keySpace, { evenFull: true });
+  return { ledger, limiter, tasks, moveLog, jobs, claimer, probeWrite };
+}

@@ -1,0 +1,123 @@
+import type { Lifecycle } from '@diq/runtime/processes/lifecycle.ts';
+import type { Logger } from '@diq/runtime/logging/logger.ts';
+import type { Tracing } from '@diq/runtime/tracing/tracing.ts';
+import { within } from '@diq/runtime/async/with-timeout.ts';
+import type { WorkerConfig } from '../config.ts';
+import { checkRedis } from './check-redis-durability.ts';
+import { openLedger } from '../maintenance/bootstrap-ledger.ts';
+import { createReadStarted } from '../maintenance/list-recent-starts.ts';
+import { createTaskSteps } from '../execution/task-steps.ts';
+import { startPollLoop } from '../scheduling/poll-loop.ts';
+import type { PollLoop } from '../scheduling/poll-loop.ts';
+import type { WorkerMetrics } from '../observability/metrics.ts';
+import { longestReadMs, openDefender } from './open-defender.ts';
+import { openQueue } from './open-queue.ts';
+import { openRedis } from './open-redis.ts';
+import { createOutageLog } from '../observability/outage-log.ts';
+import { firstQueryInMs as firstLookInMsOf } from '../reconciliation/resolution-policy.ts';
+import { criticalReserve } from '../scheduling/reserved-slots.ts';
+import { createRestore } from '../execution/restore-call.ts';
+import { createProcessJob } from '../execution/process-job.ts';
+import { createSetAside } from '../execution/defer-refused-task.ts';
+import { startHousekeeping } from '../maintenance/maintenance.ts';
+import { untilRedisServes } from './until-redis-serves.ts';
+
+export interface WorkerParts {
+  config: WorkerConfig;
+  logger: Logger;
+  lifecycle: Lifecycle;
+  metrics: WorkerMetrics;
+  tracing: Tracing;
+}
+
+/** A worker that claims. */
+export interface OpenWorker {
+  loop: PollLoop;
+  /** Rejects while Redis takes no writes, not even those that a full one takes. */
+  probeWrite(): Promise<void>;
+}
+
+/** From spending a permit to the moment by which its call must have begun. */
+const beginWithinMs = 5_000;
+/** When stopping: how long calls in flight may take, and how long their outcomes may take to store after that. */
+const finishCallsMs = 6_500;
+const finishRecordsMs = 1_500;
+const sayGoodbyeMs = 300;
+/** One look at what became of a call is four reads at most. */
+const readsPerLook = 4;
+
+/** Opens everything a worker needs and starts claiming. `lifecycle` closes it in reverse order. */
+export async function openWorker(parts: WorkerParts): Promise<OpenWorker> {
+  const { config, logger, lifecycle, metrics, tracing } = parts;
+  const { limit, windowMs } = config;
+  const permitTimeoutMs = config.callTimeoutMs + beginWithinMs;
+  const firstQueryInMs = firstLookInMsOf(config.reconcile.graceMs);
+
+  const redis = await openRedis(config.redisUrl, logger, lifecycle);
+  await checkRedis(redis.ledger, logger);
+  const quota = { limit, windowMs, callTimeoutMs: permitTimeoutMs };
+  const queue = await openQueue({ ...parts, ...config, redis, owner: config, quota });
+  const { ledger, limiter, tasks, jobs, claimer } = queue;
+  const { tokens, defender, reader } = openDefender(parts);
+  const readStarted = createReadStarted(reader, tokens);
+  const shared = { ledger, tasks, jobs, tokens, metrics, logger, permitTimeoutMs, firstQueryInMs };
+  const abandon = { calls: new AbortController(), records: new AbortController() };
+  const onRestored = createRestore(shared, lifecycle.closing);
+  const opening = { ledger, mode: config.coldStart, readStarted, onRestored, logger };
+  const { snapshot, close } = await untilRedisServes(() => openLedger(opening), parts);
+  lifecycle.onClose('cold start', close);
+
+  const steps = createTaskSteps({
+    ...shared,
+    moveLog: queue.moveLog,
+    tracing,
+    defender,
+    windowMs,
+    beginWithinMs,
+    abandonCalls: abandon.calls.signal,
+    abandonRecords: abandon.records.signal,
+  });
+  const aside = createSetAside(queue);
+  startHousekeeping({
+    ...shared,
+    aside,
+    lifecycle,
+    reader,
+    clientId: config.clientId,
+    rules: config.reconcile,
+    lookTimeoutMs: readsPerLook * longestReadMs,
+  });
+
+  const claiming = createOutageLog(logger, 'asking queue and ledger, without which nobody calls,');
+  const loop = startPollLoop({
+    snapshot,
+    countReady: () => jobs.countReady(),
+    tryAcquire: () => limiter.tryAcquire(),
+    claim: () => claimer.claim(),
+    serve: createProcessJob({ tasks, steps, aside, logger }),
+    ...criticalReserve(config, queue),
+    maxInFlight: limit,
+    onIdle: (seconds) => metrics.slotIdle.inc(seconds),
+    onTurn: claiming.worked,
+    onError: claiming.failed,
+  });
+  lifecycle.onClose('claim loop', async () => {
+    await finishCalls(loop, abandon);
+    // Who looks at the queue is to know at once; without it, some seconds later.
+    await within(ledger.leave(), sayGoodbyeMs).catch(() => undefined);
+  });
+  return { loop, probeWrite: queue.probeWrite };
+}
+
+/** Lets calls in flight end and their outcomes be stored, but not for longer than a supervisor waits. */
+async function finishCalls(
+  loop: PollLoop,
+  abandon: Record<'calls' | 'records', AbortController>,
+): Promise<void> {
+  const timers = [
+    setTimeout(() => abandon.calls.abort(), finishCallsMs),
+    setTimeout(() => abandon.records.abort(), finishCallsMs + finishRecordsMs),
+  ];
+  await loop.stop();
+  for (const timer of timers) clearTimeout(timer);
+}

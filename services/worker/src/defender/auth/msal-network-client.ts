@@ -1,0 +1,131 @@
+import type { INetworkModule, NetworkRequestOptions, NetworkResponse } from '@azure/msal-node';
+import { Agent, type Dispatcher } from 'undici';
+import { createNameResolver, lookupBy } from '@diq/runtime/dns/name-resolver.ts';
+import { readAnswer, type BodyFault } from '../read-answer.ts';
+import { parseRetryAfter } from '../retry-after.ts';
+import { codeOf } from '../single-use-connection.ts';
+
+/** Longest answer taken in; tokens with many roles stay under 20 KiB. */
+const maxAnswerBytes = 256 * 1024;
+
+/** The answer is packed in a way that was not asked for and is not known here: a proxy's doing. */
+export const unknownCodingCode = 'unknown_content_coding';
+
+export interface MsalNetworkClientOptions {
+  /** https origin of the authority; requests to any other origin are refused, whatever metadata says. */
+  readonly authorityHost: string;
+  /** For one request from connecting to the end of the body. */
+  readonly requestTimeoutMs: number;
+  /** PEM of the only authority to trust, instead of Node's own list. */
+  readonly ca?: string;
+}
+
+/** A request to the authority that brought no usable answer. Carries codes only, never what was sent or received. */
+export class TokenNetworkError extends Error {
+  override readonly name = 'TokenNetworkError';
+  readonly code: string;
+  readonly status: number | undefined;
+  readonly retryAfterMs: number | undefined;
+
+  constructor(code: string, answer?: { status: number; retryAfterMs: number | undefined }) {
+    super(`the authority could not be asked: ${code}`);
+    this.code = code;
+    this.status = answer?.status;
+    this.retryAfterMs = answer?.retryAfterMs;
+  }
+}
+
+/**
+ * msal's network in place of its own, which never gives up waiting for the answer to a POST. Each request has a
+ * connection of its own: there is about one an hour.
+ */
+export function createMsalNetworkClient(
+  options: MsalNetworkClientOptions,
+): INetworkModule & { close(): Promise<void> } {
+  const { origin } = new URL(options.authorityHost);
+  const agent = new Agent({
+    connect: {
+      timeout: options.requestTimeoutMs,
+      lookup: lookupBy(createNameResolver()),
+      rejectUnauthorized: true,
+      ...(options.ca !== undefined && { ca: options.ca }),
+    },
+    maxResponseSize: maxAnswerBytes,
+  });
+
+  async function send<T>(
+    method: 'GET' | 'POST',
+    url: string,
+    request: NetworkRequestOptions | undefined,
+    timeoutMs: number,
+  ): Promise<NetworkResponse<T>> {
+    const target = new URL(url);
+    if (target.origin !== origin) throw new TokenNetworkError('unexpected_host');
+    const response = await withinTime(timeoutMs, (signal) => {
+      const body = method === 'POST' ? (request?.body ?? '') : null;
+      const path = target.pathname + target.search;
+      return exchange(agent, {
+        origin,
+        path,
+        method,
+        // Without it any coding would be right (RFC 9110, 12.5.3).
+        headers: { ...request?.headers, 'accept-encoding': 'identity' },
+        body,
+        signal,
+        reset: true,
+      });
+    });
+    return response as NetworkResponse<T>;
+  }
+
+  const { requestTimeoutMs } = options;
+  return {
+    sendGetRequestAsync: (url, request, timeoutMs) =>
+      send('GET', url, request, Math.min(timeoutMs ?? requestTimeoutMs, requestTimeoutMs)),
+    sendPostRequestAsync: (url, request) => send('POST', url, request, requestTimeoutMs),
+    close: () => agent.destroy(),
+  };
+}
+
+async function exchange(agent: Agent, request: Dispatcher.RequestOptions): Promise<NetworkResponse<unknown>> {
+  const response = await agent.request(request);
+  const { status, headers, body, bodyFault } = await readAnswer(response, { maxBytes: maxAnswerBytes });
+  if (typeof body !== 'object' || body === null) {
+    const clock = { responseDate: headers['date'], nowMs: Date.now() };
+    const retryAfterMs = parseRetryAfter(headers['retry-after'], clock);
+    throw new TokenNetworkError(codeOfFault[bodyFault ?? 'not-json'], { status, retryAfterMs });
+  }
+  const flat = Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, [value ?? []].flat().join(', ')]),
+  );
+  return { status, headers: flat, body };
+}
+
+/** What stands in log, metrics and hold. */
+const codeOfFault: Readonly<Record<BodyFault, string>> = {
+  'cut-off': 'unreadable_answer',
+  'too-long': 'answer_too_long',
+  'unknown-coding': unknownCodingCode,
+  'not-json': 'unreadable_answer',
+};
+
+/** undici looks at a signal only once it is connected, so the clock also races the request. */
+async function withinTime<T>(timeoutMs: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const stop = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  const tooLate = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => {
+      reject(new TokenNetworkError('timeout'));
+      stop.abort();
+    }, timeoutMs);
+  });
+  try {
+    return await Promise.race([work(stop.signal), tooLate]);
+  } catch (error) {
+    throw error instanceof TokenNetworkError
+      ? error
+      : new TokenNetworkError(codeOf(error) ?? 'network_error');
+  } finally {
+    clearTimeout(timer);
+  }
+}

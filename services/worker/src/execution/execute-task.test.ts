@@ -1,0 +1,250 @@
+import assert from 'node:assert/strict';
+import type { Task } from '@diq/queue/tasks/task-store.ts';
+import type { CallOutcome } from '../defender/defender-client.ts';
+import { executeTask, type TaskSteps, type JobFate } from './execute-task.ts';
+
+const nowMs = 1_000_000;
+const waiting: Task = {
+  id: 'task-1',
+  state: 'waiting',
+  machineId: 'fb9ab6be3965095a09c057be7c90f0a2',
+  comment: 'why',
+  createdAtMs: 1,
+  rank: 5,
+  priority: 'medium',
+  notAfterMs: undefined,
+  callId: undefined,
+  sentAtMs: undefined,
+  unresolvedSinceMs: undefined,
+  calls: 0,
+  unresolved: undefined,
+};
+const started: CallOutcome = { kind: 'started', investigationId: '5146', status: 200, durationMs: 1 };
+const throttled: CallOutcome = { kind: 'throttled', retryAfterMs: 1_000, status: 429, durationMs: 1 };
+const notSent: CallOutcome = { kind: 'not_sent', reason: 'connection-refused', durationMs: 1 };
+const trouble = new Error('Redis is away');
+const noToken = async () => ({ kind: 'unavailable' as const, permanent: true, code: 'x' });
+const full = async () => ({ kind: 'full' as const, nextSlotAtMs: nowMs, nowMs, by: 'quota' as const });
+const fails = () => Promise.reject(trouble);
+
+interface Story {
+  /** The steps in the order in which they were begun, the permit's end last. */
+  told: string[];
+  fate: JobFate | undefined;
+  error: unknown;
+  /** What had been done when the permit was told that a call may follow. */
+  spentAfter: string[] | undefined;
+}
+
+/** Runs one task with steps that only say that they were asked. */
+async function run(own: Partial<TaskSteps> = {}, task: Task = waiting): Promise<Story> {
+  const told: string[] = [];
+  const steps: TaskSteps = {
+    newCallId: () => 'call-1',
+    startSendDeadline: () => ({ mayBegin: () => true, mayStillSend: () => true }),
+    getToken: async () => ({ kind: 'token', token: 'token-1', expiresAtMs: 2 * nowMs }),
+    holdWithoutToken: async () => undefined,
+    spend: async () => ({ kind: 'granted', spentAtMs: nowMs, used: 1, freeSinceMs: 0, limit: 5, changes: 1 }),
+    onRefusal: async () => 'back',
+    begin: async () => true,
+    giveBackUnused: async () => undefined,
+    call: async () => started,
+    record: async () => 'shared',
+    expire: async () => undefined,
+    ...own,
+  };
+  const story: Story = { told, fate: undefined, error: undefined, spentAfter: undefined };
+  const permit = {
+    spent: () => {
+      story.spentAfter = [...told];
+    },
+    keepForOneWindow: () => told.push('keep permit'),
+    release: () => told.push('release permit'),
+  };
+  try {
+    story.fate = await executeTask(task, permit, telling(steps, told), nowMs);
+  } catch (error) {
+    story.error = error;
+  }
+  return story;
+}
+
+function telling(steps: TaskSteps, told: string[]): TaskSteps {
+  const say =
+    <A extends unknown[], R>(name: string, act: (...args: A) => R) =>
+    (...args: A): R => {
+      told.push(name);
+      return act(...args);
+    };
+  return {
+    newCallId: steps.newCallId,
+    startSendDeadline: say('start deadline', steps.startSendDeadline),
+    getToken: say('token', steps.getToken),
+    holdWithoutToken: say('hold', steps.holdWithoutToken),
+    spend: say('spend', steps.spend),
+    onRefusal: say('refusal', steps.onRefusal),
+    begin: say('begin', steps.begin),
+    giveBackUnused: say('give back', steps.giveBackUnused),
+    call: say('call', steps.call),
+    record: say('record', steps.record),
+    expire: say('expire', steps.expire),
+  };
+}
+
+const untilSpent = ['token', 'start deadline', 'spend'];
+const untilCalled = [...untilSpent, 'begin', 'call'];
+
+describe('one task', () => {
+  it('goes token, deadline, intent, last gate, call, record, in this order', async () => {
+    const { told, fate } = await run();
+    assert.deepEqual(told, [...untilCalled, 'record', 'keep permit']);
+    assert.equal(fate, 'done');
+  });
+
+  it('is called with the token that was obtained and recorded under the id that was spent for', async () => {
+    const seen: string[] = [];
+    await run({
+      spend: async (callId, task) => {
+        seen.push(`spend ${callId} ${task.id}`);
+        return { kind: 'granted', spentAtMs: nowMs, used: 1, freeSinceMs: 0, limit: 5, changes: 1 };
+      },
+      call: async ({ callId, task }, token) => {
+        seen.push(`call ${callId} ${task.id} ${token}`);
+        return started;
+      },
+      record: async ({ callId }, outcome, { requests, permit }) => {
+        seen.push(`record ${callId} ${outcome.kind} ${requests.kind} ${permit}`);
+        return 'shared';
+      },
+    });
+    assert.deepEqual(seen, [
+      'spend call-1 task-1',
+      'call call-1 task-1 token-1',
+      'record call-1 started settle spent',
+    ]);
+  });
+
+  it('spends nothing while there is no token, and everybody waits', async () => {
+    const { told, fate } = await run({
+      getToken: async () => ({ kind: 'unavailable', permanent: false, code: 'http_503' }),
+    });
+    assert.deepEqual(told, ['token', 'hold', 'release permit']);
+    assert.equal(fate, 'back');
+  });
+
+  it('is not called when the ledger refuses, and its job goes where the refusal says', async () => {
+    for (const said of ['back', 'done'] as const) {
+      const { told, fate } = await run({
+        spend: async () => ({ kind: 'full', nextSlotAtMs: nowMs + 1, nowMs, by: 'quota' }),
+        onRefusal: async () => said,
+      });
+      assert.deepEqual(told, [...untilSpent, 'refusal', 'release permit']);
+      assert.equal(fate, said);
+    }
+  });
+
+  it('is not called when the last gate stays shut: intent and permit are given back', async () => {
+    const { told, fate } = await run({ begin: async () => false });
+    assert.deepEqual(told, [...untilSpent, 'begin', 'give back', 'release permit']);
+    assert.equal(fate, 'done');
+  });
+
+  it('is not called when the last gate cannot be asked: intent and permit are given back', async () => {
+    const { told, error } = await run({ begin: fails });
+    assert.deepEqual(told, [...untilSpent, 'begin', 'give back', 'release permit']);
+    assert.equal(error, trouble);
+  });
+
+  it('is not called when the reply of the ledger is lost: what may be recorded is given back', async () => {
+    for (const giveBackUnused of [async () => undefined, fails]) {
+      const { told, error } = await run({ spend: fails, giveBackUnused });
+      assert.deepEqual(told, [...untilSpent, 'give back', 'release permit']);
+      assert.equal(error, trouble);
+    }
+  });
+
+  it('has nothing to do when it is in other hands or settled', async () => {
+    for (const state of ['in_flight', 'settled'] as const) {
+      const { told, fate } = await run({}, { ...waiting, state });
+      assert.deepEqual(told, ['release permit']);
+      assert.equal(fate, 'done');
+    }
+  });
+
+  it('expires without a call at the very time after which it must not start', async () => {
+    for (const notAfterMs of [nowMs - 1, nowMs]) {
+      const { told, fate } = await run({}, { ...waiting, notAfterMs });
+      assert.deepEqual(told, ['expire', 'release permit']);
+      assert.equal(fate, 'done');
+    }
+    const { told } = await run({}, { ...waiting, notAfterMs: nowMs + 1 });
+    assert.deepEqual(told, [...untilCalled, 'record', 'keep permit']);
+  });
+
+  describe('its permit', () => {
+    it('is kept by a call that reached Defender, even if the job goes back', async () => {
+      const { told, fate } = await run({ call: async () => throttled });
+      assert.equal(told.at(-1), 'keep permit');
+      assert.equal(fate, 'back');
+    });
+
+    it('is released after a call that never left', async () => {
+      const { told, fate } = await run({ call: async () => notSent });
+      assert.deepEqual(told, [...untilCalled, 'record', 'release permit']);
+      assert.equal(fate, 'back');
+    });
+
+    it('outlives its process from the moment at which the ledger grants the call, and not before', async () => {
+      assert.deepEqual((await run()).spentAfter, untilSpent);
+      const reply = { kind: 'full', nextSlotAtMs: nowMs + 1, nowMs, by: 'quota' } as const;
+      assert.equal((await run({ spend: async () => reply })).spentAfter, undefined);
+    });
+
+    it('is released by whatever fails before the call, and the error is not hidden', async () => {
+      const early = ['getToken', 'spend', 'begin', 'expire', 'holdWithoutToken', 'onRefusal'] as const;
+      for (const step of early) {
+        const lead = {
+          ...(step === 'holdWithoutToken' && { getToken: noToken }),
+          ...(step === 'onRefusal' && { spend: full }),
+        };
+        const task = step === 'expire' ? { ...waiting, notAfterMs: 1 } : waiting;
+        const { told, error } = await run({ ...lead, [step]: fails }, task);
+        assert.equal(error, trouble, step);
+        assert.deepEqual(
+          told.filter((step) => step === 'call' || step.endsWith('permit')),
+          ['release permit'],
+          step,
+        );
+      }
+    });
+
+    it('is released even if giving back fails', async () => {
+      const { told, error } = await run({ begin: async () => false, giveBackUnused: fails });
+      assert.equal(told.at(-1), 'release permit');
+      assert.equal(error, trouble);
+    });
+
+    it('is kept when the outcome of a call that left cannot be recorded', async () => {
+      const { told, error } = await run({ record: fails });
+      assert.deepEqual(
+        told.filter((step) => step.endsWith('permit')),
+        ['keep permit'],
+      );
+      assert.equal(error, trouble);
+    });
+
+    it('is released when the outcome of a call that never left cannot be recorded', async () => {
+      const { told } = await run({ call: async () => notSent, record: fails });
+      assert.deepEqual(
+        told.filter((step) => step.endsWith('permit')),
+        ['release permit'],
+      );
+    });
+
+    it('is kept when the call itself breaks down: it may have left', async () => {
+      const { told, error } = await run({ call: fails });
+      assert.deepEqual(told, [...untilCalled, 'keep permit']);
+      assert.equal(error, trouble);
+    });
+  });
+});

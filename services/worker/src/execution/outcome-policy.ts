@@ -1,0 +1,222 @@
+import type { HoldReason, RefusalRule, Verdict } from '@diq/quota/ledger/ledger.ts';
+import type { RequestError } from '@diq/contracts/request-document.ts';
+import type { UnresolvedOutcome, Settlement } from '@diq/queue/tasks/task-store.ts';
+import type { CallOutcome } from '../defender/defender-client.ts';
+import type { NotSentReason } from '../defender/single-use-connection.ts';
+
+/** For how long nobody calls after an outcome: as long as Defender asked, or longer with each failure in a row. */
+export type HoldLength = { forMs: number } | 'growing';
+
+/** What an outcome means for the requests of the task, for its permit, and for everybody else's calls. */
+export interface OutcomePolicy {
+  /**
+   * `settle` is final; `give-back` returns the task to its place with its attempts untouched; `reconcile` leaves it
+   * to Defender's books what the call came to.
+   */
+  requests:
+    | { kind: 'settle'; settlement: Settlement }
+    | { kind: 'give-back' }
+    | { kind: 'reconcile'; unresolved: UnresolvedOutcome };
+  /** `spent` unless the call provably never left. */
+  permit: 'spent' | 'unspent';
+  hold?: { reason: HoldReason; length: HoldLength };
+  /** For an answer that may be the fault of all or of this request alone: by which rule, and what follows if it is. */
+  refusal?: { rule: RefusalRule; ifOwn: OutcomePolicy['requests'] };
+}
+
+/** What follows for the requests by the ledger's verdict on the refusal. */
+export function requestsBy(
+  verdict: Verdict,
+  { requests, refusal }: OutcomePolicy,
+): OutcomePolicy['requests'] {
+  return verdict === 'own' && refusal ? refusal.ifOwn : requests;
+}
+
+/**
+ * Three slots at most for a request that is refused while others are not. The first refusal may be everybody's, so does
+ * the second one after which others were answered well; the third is its own.
+ */
+const refusedRule: RefusalRule = {
+  sort: 'refused',
+  count: 3,
+  calls: 3,
+  proof: 1,
+  asideFrom: 1,
+  asideFor: 1,
+};
+/** The first 401 cost a slot already, to see whether a new token helps. */
+const tokenRule: RefusalRule = { ...refusedRule, count: 2, calls: 2 };
+/**
+ * Somebody else's use of the quota meets one call and spares the next as well. So a throttled request keeps its place at
+ * first, is set aside only by the second 429 in a row, and ends by the third if three others were answered well meanwhile
+ * and none was throttled.
+ */
+const throttledRule: RefusalRule = {
+  sort: 'throttled',
+  count: 2,
+  calls: 3,
+  proof: 3,
+  asideFrom: 2,
+  asideFor: 3,
+};
+/** It is looked up first, which sets it aside for long enough. */
+const failedRule: RefusalRule = { ...refusedRule, asideFrom: Number.MAX_SAFE_INTEGER };
+
+const heldGrowing = (reason: HoldReason) => ({ reason, length: 'growing' as const });
+
+/** The one place that decides what follows from an outcome. Pure, so that a successor can repeat it after a crash. */
+export function policyFor(outcome: CallOutcome): OutcomePolicy {
+  switch (outcome.kind) {
+    case 'started':
+      return final({ status: 'started', investigationId: outcome.investigationId, attempts: 1 });
+    case 'machine_not_found':
+      return final(failed(outcome, 'machine_not_found', 'Defender does not know this machine.'));
+    case 'refused':
+      return final(failed(outcome, 'request_refused', 'Defender refused to start the investigation.'));
+    case 'already_running':
+      return lookedUp({ cause: 'running', error: alreadyRunning(outcome) });
+    case 'unknown':
+    case 'server_error':
+    case 'timeout':
+    case 'connection_lost':
+      return outcomeUnknown(outcome);
+    case 'throttled':
+      return refused(outcome, throttledRule, { reason: 'throttled', length: lengthOf(outcome.retryAfterMs) });
+    case 'not_allowed': {
+      const rule = outcome.reason === 'token_rejected' ? tokenRule : refusedRule;
+      return refused(outcome, rule, heldGrowing('not_allowed'));
+    }
+    case 'endpoint_unusable':
+    case 'retired':
+      return refused(outcome, refusedRule, heldGrowing(outcome.kind));
+    case 'token_rejected':
+      // One more try with a new token, in its old place and with a permit of its own.
+      return waits('spent');
+    case 'not_sent':
+      return waits('unspent', holdUnsent(outcome.reason));
+    default:
+      return outcome satisfies never;
+  }
+}
+
+function final(settlement: Settlement): OutcomePolicy {
+  return { requests: { kind: 'settle', settlement }, permit: 'spent' };
+}
+
+function lookedUp(unresolved: UnresolvedOutcome, hold?: OutcomePolicy['hold']): OutcomePolicy {
+  return { requests: { kind: 'reconcile', unresolved }, permit: 'spent', ...(hold && { hold }) };
+}
+
+function waits(permit: OutcomePolicy['permit'], hold?: OutcomePolicy['hold']): OutcomePolicy {
+  return { requests: { kind: 'give-back' }, permit, ...(hold && { hold }) };
+}
+
+/** Everybody waits and nobody loses anything by it, unless it turns out that this request alone is refused. */
+function refused(
+  outcome: ErrorDetails & { status: number },
+  rule: RefusalRule,
+  hold: OutcomePolicy['hold'],
+): OutcomePolicy {
+  const what = `Defender refuses the call for this machine (HTTP ${outcome.status}) while it takes those for others.`;
+  const settlement = failed(outcome, 'call_refused', what);
+  return { ...waits('spent', hold), refusal: { rule, ifOwn: { kind: 'settle', settlement } } };
+}
+
+/** What kept the call from leaving keeps every other one too: they share token, settings, address and network. */
+function holdUnsent(reason: NotSentReason): OutcomePolicy['hold'] {
+  if (reason === 'send-deadline-passed' || reason === 'shutdown') return undefined;
+  if (reason === 'no-token') return heldGrowing('no_token');
+  return heldGrowing(reason === 'invalid-request' ? 'endpoint_unusable' : 'unreachable');
+}
+
+/** "Again at once" is no length: each try costs a permit, and nothing would slow them down. */
+function lengthOf(retryAfterMs = 0): HoldLength {
+  return retryAfterMs > 0 ? { forMs: retryAfterMs } : 'growing';
+}
+
+/**
+ * The investigation may run, so Defender is asked for it before anything else is done. While Defender fails, the next
+ * call would most likely end the same way and cost another request its certainty: everybody waits, longer each time.
+ */
+function outcomeUnknown(
+  outcome: Extract<CallOutcome, { kind: 'unknown' | 'server_error' | 'timeout' | 'connection_lost' }>,
+): OutcomePolicy {
+  const error = { ...unknownBecause(outcome), ...targetOf(outcome) };
+  const hold = isShutdown(outcome) ? undefined : holdAfterFailure(outcome);
+  const lost = { cause: 'lost', error } as const;
+  // Of these only an answered error, and what is no answer of Defender's, can mean that nothing was done.
+  const isAnother = outcome.kind === 'unknown' && outcome.isForeign === true;
+  if (outcome.kind !== 'server_error' && !isAnother) return lookedUp(lost, hold);
+  // Such an answer that meets this one alone may have hidden Defender's.
+  const doubtIfOwn = isAnother ? lost : ({ cause: 'failed_alone', error } as const);
+  const ifOwn = { kind: 'reconcile', unresolved: doubtIfOwn } as const;
+  return { ...lookedUp({ cause: 'failed', error }, hold), refusal: { rule: failedRule, ifOwn } };
+}
+
+function holdAfterFailure(outcome: CallOutcome): OutcomePolicy['hold'] {
+  // Another's answer where Defender's should be says that the address is not Defender's.
+  if (outcome.kind === 'unknown') return outcome.isForeign ? heldGrowing('endpoint_unusable') : undefined;
+  const asked = outcome.kind === 'server_error' ? outcome.retryAfterMs : undefined;
+  return { reason: 'failing', length: lengthOf(asked) };
+}
+
+function isShutdown(outcome: CallOutcome): boolean {
+  return outcome.kind === 'connection_lost' && outcome.reason === 'shutdown';
+}
+
+function unknownBecause(outcome: CallOutcome): RequestError {
+  switch (outcome.kind) {
+    case 'unknown':
+      return unknown(
+        'answer_unreadable',
+        outcome.isForeign
+          ? 'The call was accepted by something that does not answer as Defender does.'
+          : 'Defender accepted the call, but its answer names no investigation.',
+      );
+    case 'timeout':
+      return unknown('call_timeout', 'Defender did not answer in time.');
+    case 'server_error':
+      return unknown('server_error', 'Defender answered with an error of its own.');
+    default:
+      return isShutdown(outcome)
+        ? unknown('call_interrupted', 'The worker was stopped before Defender answered.')
+        : unknown('connection_lost', 'The connection was lost before Defender answered.');
+  }
+}
+
+/** What is told of a call whose process ended before it could say how the call went. */
+export const abandonedCall: UnresolvedOutcome = {
+  cause: 'lost',
+  error: unknown('call_interrupted', 'The worker ended before it could record what Defender answered.'),
+};
+
+function unknown(code: string, what: string): RequestError {
+  return { code, message: `${what} Whether an investigation was started is not known.` };
+}
+
+interface ErrorDetails {
+  readonly errorCode?: string | undefined;
+  readonly errorMessage?: string | undefined;
+  readonly defenderTarget?: string | undefined;
+}
+
+function failed(details: ErrorDetails, code: string, what: string): Settlement {
+  return { status: 'failed', error: errorOf(details, code, what), attempts: 1 };
+}
+
+function alreadyRunning(details: ErrorDetails): RequestError {
+  const what = 'Defender says that an investigation of this machine is already under way.';
+  return errorOf(details, 'already_running', what);
+}
+
+function errorOf(details: ErrorDetails, code: string, what: string): RequestError {
+  const said = [details.errorCode, details.errorMessage].filter((part) => part !== undefined).join(': ');
+  const message = said === '' ? what : `${what} It says: ${said}`;
+  return { code, message, ...targetOf(details) };
+}
+
+function targetOf(outcome: object): { defenderTarget?: string } {
+  return 'defenderTarget' in outcome && typeof outcome.defenderTarget === 'string'
+    ? { defenderTarget: outcome.defenderTarget }
+    : {};
+}

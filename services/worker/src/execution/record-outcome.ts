@@ -1,0 +1,112 @@
+import type { TaskStore, Moved } from '@diq/queue/tasks/task-store.ts';
+import type { ThrottleCause } from '@diq/quota/ledger/answer.ts';
+import type { Answer, HoldDetails, Ledger, Recorded, Verdict } from '@diq/quota/ledger/ledger.ts';
+import type { Logger } from '@diq/runtime/logging/logger.ts';
+import { aboutTask } from '../observability/about-task.ts';
+import { requestsBy } from './outcome-policy.ts';
+import type { OutcomePolicy } from './outcome-policy.ts';
+import type { CallOutcome } from '../defender/defender-client.ts';
+import { statedQuotaIn } from '../defender/stated-quota.ts';
+import type { WorkerMetrics } from '../observability/metrics.ts';
+import { moveRequests } from './move-requests.ts';
+import type { Call } from './execute-task.ts';
+import type { SetHold } from './set-hold.ts';
+
+export interface RecordOutcomeOptions {
+  ledger: Ledger;
+  tasks: TaskStore;
+  metrics: Pick<WorkerMetrics, 'throttled'>;
+  logger: Logger;
+  /** From the loss of an answer until Defender is asked for the first time what became of the call. */
+  firstQueryInMs: number;
+  hold: SetHold;
+}
+
+/** Outcomes that show Defender to be at work: what failed in a row before is over. */
+const isWorking: ReadonlySet<CallOutcome['kind']> = new Set([
+  'started',
+  'machine_not_found',
+  'refused',
+  'already_running',
+]);
+
+/**
+ * Stores what came of a call; safe to repeat. Ledger first: what it says of a call is what a successor goes by if this
+ * process ends in between, and its verdict on a refusal is what follows here.
+ */
+export async function recordOutcome(
+  { callId, task }: Call,
+  outcome: CallOutcome,
+  policy: OutcomePolicy,
+  { ledger, tasks, metrics, logger, hold, firstQueryInMs }: RecordOutcomeOptions,
+): Promise<Verdict> {
+  const { permit, hold: held } = policy;
+  const recorded =
+    permit === 'spent' ? await ledger.recordAnswer(callId, answerOf(outcome, policy)) : undefined;
+  if (permit === 'spent' && !recorded) {
+    logger.error({ callId, ...aboutTask(task), outcome }, 'the ledger has lost this call');
+  }
+  const { verdict = 'shared', cause = 'unclear' } = recorded ?? {};
+  const requests = requestsBy(verdict, policy);
+  if (held && held.reason !== 'paused' && verdict !== 'own') {
+    await hold(
+      held.reason,
+      held.length === 'growing' ? undefined : held.length.forMs,
+      detailsOf(outcome, cause),
+    );
+  }
+  const move = () => moveRequests(tasks, { id: task.id, callId }, requests, firstQueryInMs);
+  let moved = await move();
+  if (isForgotten(moved, requests, recorded)) {
+    // After a failover to a replica that lagged it waits again: in that state of things this call was never begun.
+    await tasks.resume(task.id, callId, recorded?.spentAtMs ?? Date.now() - outcome.durationMs);
+    moved = await move();
+  }
+  if (permit === 'unspent') await ledger.giveBack(callId);
+  if (isLost(moved)) {
+    logger.error(
+      { callId, ...aboutTask(task), outcome, state: moved.state },
+      'the outcome came too late to be stored',
+    );
+  }
+  // At the end: what comes before is repeated where it fails, and a call is counted once.
+  if (outcome.kind === 'throttled') metrics.throttled.inc({ cause });
+  return verdict;
+}
+
+function answerOf(outcome: CallOutcome, { requests, refusal }: OutcomePolicy): Answer {
+  const statedQuota = outcome.kind === 'throttled' ? statedQuotaIn(outcome.errorMessage) : undefined;
+  return {
+    outcome: outcome.kind,
+    facts: factsOf(requests, outcome),
+    mayRepeat: requests.kind === 'give-back',
+    ...(isWorking.has(outcome.kind) && { shows: 'good' }),
+    ...(outcome.kind === 'token_rejected' && { shows: 'unresolved' }),
+    ...(refusal && { shows: refusal.rule, factsIfOwn: factsOf(refusal.ifOwn, outcome) }),
+    ...(statedQuota && { statedQuota }),
+  };
+}
+
+function factsOf(requests: OutcomePolicy['requests'], outcome: CallOutcome): Answer['facts'] {
+  return { requests: JSON.stringify(requests), ...('status' in outcome && { httpStatus: outcome.status }) };
+}
+
+function detailsOf(outcome: CallOutcome, cause: ThrottleCause): HoldDetails {
+  if (!('status' in outcome)) return {};
+  const { status: httpStatus, errorCode: code } = outcome;
+  return { httpStatus, code, ...(outcome.kind === 'throttled' && { throttleCause: cause }) };
+}
+
+function isForgotten(
+  moved: Moved,
+  { kind }: OutcomePolicy['requests'],
+  recorded: Recorded | undefined,
+): boolean {
+  const waits = !moved.moved && moved.state === 'waiting';
+  return waits && (kind === 'settle' || (kind === 'reconcile' && recorded?.mayRepeat !== true));
+}
+
+/** Given back before, or by somebody else, is no loss. */
+function isLost(moved: Moved): moved is Extract<Moved, { moved: false }> {
+  return !moved.moved && moved.state !== 'waiting';
+}

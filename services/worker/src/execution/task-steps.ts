@@ -1,0 +1,145 @@
+import { uuidv7 } from 'uuidv7';
+import type { Logger } from '@diq/runtime/logging/logger.ts';
+import { noTracing } from '@diq/runtime/tracing/tracing.ts';
+import type { Tracing } from '@diq/runtime/tracing/tracing.ts';
+import { deadlineError } from '@diq/queue/tasks/task-store.ts';
+import type { TaskStore } from '@diq/queue/tasks/task-store.ts';
+import type { JobQueue } from '@diq/queue/scheduling/job-queue.ts';
+import type { Ledger } from '@diq/quota/ledger/ledger.ts';
+import { aboutTask } from '../observability/about-task.ts';
+import { createCallObserver } from './call-telemetry.ts';
+import type { CallObserver } from './call-telemetry.ts';
+import { createCallTokens } from './call-tokens.ts';
+import type { CallTokens } from './call-tokens.ts';
+import { createCallTraces, endWithOutcome } from './call-traces.ts';
+import type { CallTraces } from './call-traces.ts';
+import type { CallOutcome, DefenderClient } from '../defender/defender-client.ts';
+import type { TokenProvider, TokenResult } from '../defender/auth/token-provider.ts';
+import { followRefusal } from './follow-refusal.ts';
+import type { WorkerMetrics } from '../observability/metrics.ts';
+import type { MoveLog } from '../observability/transition-log.ts';
+import { createOutageLog } from '../observability/outage-log.ts';
+import { persistently } from '@diq/runtime/async/retry-until-aborted.ts';
+import { recordOutcome } from './record-outcome.ts';
+import type { TaskSteps } from './execute-task.ts';
+import { startSendDeadline } from './send-deadline.ts';
+import { createSetHold } from './set-hold.ts';
+
+export interface TaskStepsOptions {
+  ledger: Ledger;
+  tasks: TaskStore;
+  jobs: JobQueue;
+  tokens: TokenProvider;
+  defender: DefenderClient;
+  metrics: WorkerMetrics;
+  logger: Logger;
+  moveLog?: MoveLog;
+  tracing?: Tracing;
+  windowMs: number;
+  /** How long after its permit was spent a call can at most be under way, as the ledger counts it. */
+  permitTimeoutMs: number;
+  /** How long after that a call must have begun. */
+  beginWithinMs: number;
+  /** From the loss of an answer until Defender is asked for the first time what became of the call. */
+  firstQueryInMs: number;
+  /** Gives up calls in flight. */
+  abandonCalls: AbortSignal;
+  /** Gives up storing outcomes: the process is about to end. */
+  abandonRecords: AbortSignal;
+}
+
+/** The process stood still between taking its permit and using it. */
+const tooLate: CallOutcome = { kind: 'not_sent', reason: 'send-deadline-passed', durationMs: 0 };
+
+/** The steps of a task on the real ledger, store, token provider and Defender. */
+export function createTaskSteps(options: TaskStepsOptions): TaskSteps {
+  const { ledger, tasks, tokens, logger } = options;
+  const observer = createCallObserver(options);
+  const traces = createCallTraces(options.tracing ?? noTracing);
+  const callTokens = createCallTokens(tokens, ledger);
+  const hold = createSetHold(ledger, options.windowMs, logger);
+  const storing = createOutageLog(logger, 'storing what came of a call');
+  const untilStored = <T>(act: () => Promise<T>) =>
+    persistently(storing.watched(act), { signal: options.abandonRecords, onFailure: storing.failed });
+
+  return {
+    newCallId: uuidv7,
+    startSendDeadline: () => startSendDeadline(options),
+    getToken: (task) => callTokens.tokenFor(task.id),
+    holdWithoutToken: (token) => hold('no_token', waitBeforeToken(token), { code: token.code }),
+
+    async spend(callId, task) {
+      const reply = await ledger.spend({ callId, taskId: task.id, machineId: task.machineId });
+      if (reply.kind !== 'granted') return reply;
+      observer.granted(callId, task, reply);
+      traces.granted(callId, task);
+      return reply;
+    },
+    onRefusal: (reply, task) => followRefusal(reply, task, options),
+
+    async begin({ callId, task }) {
+      const moved = await tasks.begin(task.id, callId);
+      if (!moved.moved) {
+        logger.info({ ...aboutTask(task), state: moved.state }, 'nothing left to call');
+      }
+      return moved.moved;
+    },
+    giveBackUnused: ({ callId, task }) => {
+      observer.dropped(callId);
+      traces.over(callId, 'not-called');
+      return untilStored(async () => {
+        await tasks.giveBack(task.id, callId);
+        await ledger.giveBack(callId);
+      });
+    },
+
+    call: createCall(options, { observer, traces, callTokens }),
+    async record(call, outcome, policy) {
+      try {
+        const record = () => recordOutcome(call, outcome, policy, { ...options, hold });
+        const verdict = await untilStored(record);
+        traces.over(call.callId);
+        return verdict;
+      } finally {
+        traces.over(call.callId, 'not-stored');
+      }
+    },
+
+    async expire(task) {
+      await tasks.endWaiting(task.id, { status: 'expired', error: deadlineError, attempts: 0 });
+      logger.info(aboutTask(task), 'expired while waiting');
+    },
+  };
+}
+
+/** Makes the call, unless it is too late for it. */
+function createCall(
+  { defender, abandonCalls }: TaskStepsOptions,
+  { observer, traces, callTokens }: { observer: CallObserver; traces: CallTraces; callTokens: CallTokens },
+): TaskSteps['call'] {
+  return async (call, token) => {
+    const span = traces.calling(call.callId, call.task);
+    const outcome = call.sendBy.mayBegin()
+      ? await defender.start({
+          machineId: call.task.machineId,
+          comment: call.task.comment,
+          token,
+          tokenRenewed: token === callTokens.unproven(),
+          signal: abandonCalls,
+          mayStillSend: () => call.sendBy.mayStillSend(),
+          ...span.context,
+        })
+      : tooLate;
+    endWithOutcome(span, outcome);
+    observer.ended(call, outcome);
+    await callTokens.after(outcome, token);
+    return outcome;
+  };
+}
+
+/** `undefined` for a growing wait: also where the authority asks for none, or it would be asked without a pause. */
+function waitBeforeToken({
+  retryAfterMs = 0,
+}: Extract<TokenResult, { kind: 'unavailable' }>): number | undefined {
+  return retryAfterMs > 0 ? retryAfterMs : undefined;
+}

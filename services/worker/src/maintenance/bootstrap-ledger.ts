@@ -1,0 +1,141 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Ledger } from '@diq/quota/ledger/ledger.ts';
+import type { ColdStartHold, LedgerCall, LedgerSnapshot } from '@diq/quota/ledger/replies.ts';
+import type { Logger } from '@diq/runtime/logging/logger.ts';
+import { rebuildFailureOf } from './bootstrap-failure.ts';
+import { countsSinceMs, knownStarts } from './list-recent-starts.ts';
+import type { StartedReading } from './list-recent-starts.ts';
+
+/** What a worker does that finds no ledger at its start. */
+export const coldStartModes = ['reconstruct', 'open', 'wait'] as const;
+
+export type ColdStartMode = (typeof coldStartModes)[number];
+
+export interface OpenLedgerOptions {
+  ledger: Ledger;
+  mode: ColdStartMode;
+  readStarted(sinceMs: number): Promise<StartedReading>;
+  /** Told of calls that the ledger had lost and this worker knew, once they stand in it again. */
+  onRestored(calls: readonly LedgerCall[]): void;
+  logger: Logger;
+  /** From opening until the list is read. */
+  settleMs?: number;
+}
+
+/** The ledger in a worker's hands. */
+export interface OpenLedger {
+  /** A look that opens the ledger again when it was lost. */
+  snapshot(): Promise<LedgerSnapshot>;
+  /** Ends the trying. A read under way ends with its reader. */
+  close(): void;
+}
+
+/** Workers that live add what they called within a second, and what just left appears in Defender's list. */
+const usualSettleMs = 2_000;
+const firstRetryMs = 1_000;
+const longestRetryMs = 30_000;
+const override =
+  'set QUOTA_COLD_START=open and restart if you know that nothing was started within the last window';
+
+/**
+ * Opens the ledger. Where it was empty, or its cold start is not over yet, nobody may call; how that ends is the mode's
+ * affair. Any number of workers may try at the same time: the first that can ends it for all.
+ */
+export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger> {
+  const { ledger, mode, logger } = options;
+  const closing = new AbortController();
+  const { coldStart } = await ledger.open();
+  const rebuilding = coldStart && endColdStart(coldStart, options, closing.signal);
+  if (mode === 'open') await rebuilding;
+
+  return {
+    async snapshot() {
+      const view = await ledger.snapshot();
+      if (!view.isLost) return view;
+      const opened = await ledger.open();
+      if (opened.restored.length > 0) options.onRestored(opened.restored);
+      const restored = opened.restored.length;
+      if (opened.coldStart) {
+        // Whatever the mode: Defender lists no call that it refused or has not answered yet, and this was not meant by
+        // whoever said that nothing had been started.
+        logger.error(
+          { until: isoOf(opened.coldStart.untilMs) },
+          'the ledger was lost while calls were made, nobody calls until one window is over',
+        );
+      } else if (restored > 0)
+        logger.error({ restored }, 'the ledger had lost calls that this worker knew, added again');
+      if (opened.handoverUntilMs !== undefined) {
+        const until = isoOf(opened.handoverUntilMs);
+        logger.warn(
+          { until, restored },
+          'Redis was restarted or failed over: no calls until all workers are back',
+        );
+      }
+      return await ledger.snapshot();
+    },
+    close: () => closing.abort(),
+  };
+}
+
+async function endColdStart(
+  { untilMs, mayBeRebuilt }: ColdStartHold,
+  options: OpenLedgerOptions,
+  closing: AbortSignal,
+): Promise<void> {
+  const { ledger, mode, logger } = options;
+  if (mode === 'open') {
+    const done = await ledger.endColdStart();
+    logger.warn({ done }, 'the ledger is empty and QUOTA_COLD_START=open: calling at once');
+    return;
+  }
+  logger.warn({ until: isoOf(untilMs), mode, override }, 'the ledger is empty, nobody calls for now');
+  if (mode === 'wait' || !mayBeRebuilt) return;
+  await pause(options.settleMs ?? usualSettleMs, closing);
+  for (let retryMs = firstRetryMs; !closing.aborted; retryMs = Math.min(2 * retryMs, longestRetryMs)) {
+    const attempt = await rebuildOnce(options).catch((error: unknown): Failed => ({ reason: String(error) }));
+    if (attempt === 'over' || closing.aborted) return;
+    const waitMs = Math.min(Math.max(retryMs, attempt.retryAfterMs ?? 0), longestRetryMs);
+    const { reason, httpStatus, code } = attempt;
+    logger.warn(
+      { reason, httpStatus, code, until: isoOf(untilMs), nextTryInMs: waitMs, override },
+      'waiting to read from Defender what was started within the last window',
+    );
+    await pause(waitMs, closing);
+  }
+}
+
+interface Failed {
+  reason: string;
+  retryAfterMs?: number | undefined;
+  httpStatus?: number | undefined;
+  code?: string | undefined;
+}
+
+/** @returns `over` when there is nothing left to be done */
+async function rebuildOnce({ ledger, readStarted, logger }: OpenLedgerOptions): Promise<'over' | Failed> {
+  const view = await ledger.snapshot();
+  if (view.isLost || !view.holdsOn.includes('cold_start')) return 'over';
+  const reading = await readStarted(countsSinceMs(view.nowMs, view.windowMs));
+  if (reading.kind === 'unreadable') {
+    const failure = rebuildFailureOf(reading);
+    if (failure) await ledger.noteRebuildFailure(failure);
+    return reading;
+  }
+  const starts = knownStarts(reading.value, { nowMs: view.nowMs, limit: view.quotaLimit });
+  const done = await ledger.rebuild(starts);
+  const { records, odd } = reading.value;
+  const found = { done, listed: records.length, unreadable: odd.length, counted: starts.length };
+  logger.info(
+    found,
+    done === 'ended' ? 'ledger rebuilt from what Defender lists' : 'ledger not rebuilt by this worker',
+  );
+  return 'over';
+}
+
+async function pause(ms: number, closing: AbortSignal): Promise<void> {
+  await wait(ms, undefined, { signal: closing }).catch(() => undefined);
+}
+
+function isoOf(timeMs: number): string {
+  return new Date(timeMs).toISOString();
+}

@@ -1,0 +1,79 @@
+import type { Logger } from '@diq/runtime/logging/logger.ts';
+import type { TaskStore } from '@diq/queue/tasks/task-store.ts';
+import type { JobQueue } from '@diq/queue/scheduling/job-queue.ts';
+
+export interface MissingJobCheckOptions {
+  tasks: Pick<TaskStore, 'countWaiting' | 'waitingPage' | 'ranksOf'>;
+  jobs: Pick<JobQueue, 'countAll' | 'have' | 'add'>;
+  logger: Pick<Logger, 'warn'>;
+  /** Tasks compared by id at a look while nothing speaks of missing jobs. */
+  pageSize?: number;
+  /** The same while jobs are known to be missing. */
+  searchSize?: number;
+  /** Tasks that came within this time are passed over: an intake may just be adding their jobs. */
+  settleMs?: number;
+}
+
+/** Less than a millisecond of Redis' time. A turn of a million waiting tasks takes two hours. */
+const usualPageSize = 250;
+/** Some 3 ms of Redis' time. A turn of a million takes a quarter of an hour. */
+const usualSearchSize = 2_500;
+/** Adding the jobs of the largest batch takes less, with a command that was sent twice too. */
+const usualSettleMs = 5_000;
+
+/**
+ * Gives tasks that wait without a job their job back: of an intake that died before it added them, or that the
+ * queue has dropped. A look costs the same however many wait.
+ *
+ * Two numbers tell that some are missing: fewer jobs than tasks that have waited for a while. Then these are
+ * searched, the youngest first, where an intake that died has left them, until as many were found as are missing. One
+ * job too many can hide one that is missing, so otherwise a small page is compared at each look. Either way only what is
+ * missing at two looks is restored.
+ */
+export function createMissingJobCheck(options: MissingJobCheckOptions): () => Promise<void> {
+  const { tasks, jobs, logger } = options;
+  const { pageSize = usualPageSize, searchSize = usualSearchSize, settleMs = usualSettleMs } = options;
+  const searched = createWalk('youngest first');
+  const compared = createWalk('oldest first');
+  let suspects: readonly string[] = [];
+
+  async function withoutJob(ids: readonly string[]): Promise<string[]> {
+    const found = ids.length > 0 ? await jobs.have(ids) : [];
+    return ids.filter((_, i) => found[i] === false);
+  }
+
+  async function restore(ids: readonly string[]): Promise<void> {
+    // Called or ended meanwhile, it needs none; added all the same, it would find nothing to do.
+    const missing = await tasks.ranksOf(ids);
+    if (missing.length === 0) return;
+    await jobs.add(missing);
+    logger.warn({ restored: missing.length }, 'tasks had no job, restored');
+  }
+
+  return async () => {
+    await restore(await withoutJob(suspects));
+    // In this order: a task that ends in between has lost its job by the second.
+    const present = await jobs.countAll();
+    const open = await tasks.countWaiting(settleMs);
+    const areMissing = present < open;
+    if (!areMissing) searched.begin();
+    const [from, count] = areMissing ? searched.next(open, searchSize) : compared.next(open, pageSize);
+    suspects = count > 0 ? await withoutJob(await tasks.waitingPage(from, count)) : [];
+  };
+}
+
+/** Goes through so many in pages, and from the beginning again. What came or left meanwhile shifts it by as many. */
+function createWalk(order: 'youngest first' | 'oldest first') {
+  let passed = 0;
+  return {
+    begin: () => void (passed = 0),
+    /** @returns the first of the next page, counted from the oldest, and how many it has */
+    next(of: number, size: number): [from: number, count: number] {
+      if (passed >= of) passed = 0;
+      const count = Math.min(size, of - passed);
+      const from = order === 'oldest first' ? passed : of - passed - count;
+      passed += count;
+      return [from, count];
+    },
+  };
+}

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { throttleCauses } from '@diq/quota/ledger/answer.ts';
+import { callOutcomes } from '../defender/classify-response.ts';
+import { lists } from '../defender/defender-reader.ts';
+import { tokenRequestOutcomes } from '../defender/auth/token-provider.ts';
+import { createWorkerMetrics } from './metrics.ts';
+import { reconciliationOutcomes } from '../reconciliation/resolution-policy.ts';
+
+/** Our own samples by series, without the buckets of histograms and without the version, which is no count. */
+async function samples(): Promise<Map<string, number>> {
+  const text = await createWorkerMetrics().registry.metrics();
+  const lines = text.split('\n').filter((line) => /^diq_(?!build_info)\w+(?<!_bucket)[ {]/.test(line));
+  return new Map(
+    lines.map((line) => {
+      const end = line.lastIndexOf(' ');
+      return [line.slice(0, end), Number(line.slice(end + 1))];
+    }),
+  );
+}
+
+describe('the metrics of the worker', () => {
+  it('are all there from the start, at zero, under the names that dashboards know', async () => {
+    const histograms = [
+      'diq_defender_call_duration_seconds',
+      'diq_dispatch_lag_seconds',
+      'diq_queue_wait_seconds',
+    ].flatMap((name) => [`${name}_sum`, `${name}_count`]);
+    const expected = [
+      ...callOutcomes.map((outcome) => `diq_defender_calls_total{outcome="${outcome}"}`),
+      ...throttleCauses.map((cause) => `diq_defender_throttled_total{cause="${cause}"}`),
+      ...reconciliationOutcomes.map((outcome) => `diq_reconciliations_total{outcome="${outcome}"}`),
+      ...lists.map((list) => `diq_defender_rows_unreadable_total{list="${list}"}`),
+      ...tokenRequestOutcomes.map((outcome) => `diq_token_requests_total{outcome="${outcome}"}`),
+      ...histograms,
+      'diq_slot_idle_seconds_total',
+      'diq_quota_interlock_refusals_total',
+    ];
+    const found = await samples();
+    assert.deepEqual([...found.keys()].toSorted(), expected.toSorted());
+    assert.deepEqual([...new Set(found.values())], [0]);
+  });
+
+  it('have the outcomes of reconciliation that dashboards know', () => {
+    assert.deepEqual(reconciliationOutcomes, ['found', 'attached', 'retried', 'failed', 'unknown']);
+  });
+
+  it('have the causes of throttling that the contract names', () => {
+    assert.deepEqual(throttleCauses, ['own', 'external', 'unclear']);
+  });
+
+  it('come with those of the process', async () => {
+    assert.match(await createWorkerMetrics().registry.metrics(), /^process_cpu_seconds_total /m);
+  });
+
+  it('are counted apart by each worker, also within one process', async () => {
+    const [one, other] = [createWorkerMetrics(), createWorkerMetrics()];
+    one.interlockRefusals.inc();
+    const told = await other.registry.getSingleMetricAsString('diq_quota_interlock_refusals_total');
+    assert.match(told, /^diq_quota_interlock_refusals_total 0$/m);
+  });
+});

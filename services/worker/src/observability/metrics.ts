@@ -1,0 +1,95 @@
+import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
+import { throttleCauses } from '@diq/quota/ledger/answer.ts';
+import { registerBuildInfo } from '@diq/runtime/build-info.ts';
+import { callOutcomes } from '../defender/classify-response.ts';
+import { lists } from '../defender/defender-reader.ts';
+import { tokenRequestOutcomes } from '../defender/auth/token-provider.ts';
+import { reconciliationOutcomes } from '../reconciliation/resolution-policy.ts';
+
+export type WorkerMetrics = ReturnType<typeof createWorkerMetrics>;
+
+/** Seconds; the calls of one window wait from moments to days. */
+const waitBuckets = [1, 10, 60, 300, 900, 3_600, 7_200, 14_400, 28_800, 86_400, 172_800, 345_600];
+const lagBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 30, 300];
+const callBuckets = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+
+/** The worker's metrics, in a registry of their own; every series exists from the start. */
+export function createWorkerMetrics() {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  registerBuildInfo(registry);
+
+  const calls = new Counter({
+    name: 'diq_defender_calls_total',
+    help: 'Calls to Defender by outcome; all but "not_sent" rise by at most the quota in any window. Any but "started" rising: calls that gave no investigation id.',
+    labelNames: ['outcome'] as const,
+    registers,
+  });
+  const throttled = new Counter({
+    name: 'diq_defender_throttled_total',
+    help: 'Calls answered 429. "own" rising: the quota is set too high. "external" rising: another program uses it too. "unclear" rising: one of both.',
+    labelNames: ['cause'] as const,
+    registers,
+  });
+  const tokenRequests = new Counter({
+    name: 'diq_token_requests_total',
+    help: 'Requests for an access token by outcome. "rejected" rising: an administrator must act. "failed" rising: Entra ID is in trouble.',
+    labelNames: ['outcome'] as const,
+    registers,
+  });
+  const reconciliations = new Counter({
+    name: 'diq_reconciliations_total',
+    help: 'Calls that were looked up in Defender because their answer told no investigation, by what it showed. Rising: answers get lost. "unknown" rising: somebody must look at the machines.',
+    labelNames: ['outcome'] as const,
+    registers,
+  });
+  const oddRows = new Counter({
+    name: 'diq_defender_rows_unreadable_total',
+    help: "Rows of Defender's lists that could not be read and were passed over, by list. Rising: what became of calls whose answer was lost may stay unknown; see the log for how many of how many.",
+    labelNames: ['list'] as const,
+    registers,
+  });
+  for (const list of lists) oddRows.inc({ list }, 0);
+  for (const outcome of callOutcomes) calls.inc({ outcome }, 0);
+  for (const cause of throttleCauses) throttled.inc({ cause }, 0);
+  for (const outcome of reconciliationOutcomes) reconciliations.inc({ outcome }, 0);
+  for (const outcome of tokenRequestOutcomes) tokenRequests.inc({ outcome }, 0);
+
+  return {
+    registry,
+    calls,
+    throttled,
+    tokenRequests,
+    reconciliations,
+    oddRows,
+    callDuration: new Histogram({
+      name: 'diq_defender_call_duration_seconds',
+      help: 'From asking to call until the outcome, connecting included. Rising towards the call timeout: answers get lost.',
+      buckets: callBuckets,
+      registers,
+    }),
+    dispatchLag: new Histogram({
+      name: 'diq_dispatch_lag_seconds',
+      help: 'From the moment a slot was open and work was ready until the permit was spent, for calls that left. Rising: slots are wasted.',
+      buckets: lagBuckets,
+      registers,
+    }),
+    queueWait: new Histogram({
+      name: 'diq_queue_wait_seconds',
+      help: "From a task's first request until its permit was spent, for calls that left. Rising: more is asked for than the quota gives.",
+      buckets: waitBuckets,
+      registers,
+    }),
+    slotIdle: new Counter({
+      name: 'diq_slot_idle_seconds_total',
+      help: 'Time during which a slot was free although work was ready and no hold was on, as this worker sees it. Rising: calls are lost.',
+      registers,
+    }),
+    interlockRefusals: new Counter({
+      name: 'diq_quota_interlock_refusals_total',
+      help: 'Permits the limiter gave and the ledger refused. Never expected; rising: clocks or limiter state have gone astray.',
+      registers,
+    }),
+  };
+}

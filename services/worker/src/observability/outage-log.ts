@@ -1,0 +1,58 @@
+import type { Logger } from '@diq/runtime/logging/logger.ts';
+
+/** Something that is done again and again, and may fail for hours. */
+export interface OutageLog {
+  failed(error: unknown): void;
+  /** Without it, an outage is over when nothing has failed for a minute. */
+  worked(): void;
+  /** `act`, whose successes are noted. Its failures are thrown on, to whoever repeats it. */
+  watched<T>(act: () => Promise<T>): () => Promise<T>;
+}
+
+const calmMs = 60_000;
+/** Different messages told of one outage. */
+const mostMessages = 5;
+
+/**
+ * Logs an outage when it begins and when it is over, instead of each failure in between; a failure of another kind is
+ * told once, so that what comes on top of an outage is seen too.
+ */
+export function createOutageLog(
+  logger: Pick<Logger, 'warn' | 'info'>,
+  what: string,
+  nowMs: () => number = () => performance.now(),
+): OutageLog {
+  const told = new Set<string>();
+  let failures = 0;
+  let beganAtMs = 0;
+  let lastAtMs = 0;
+
+  function begin() {
+    told.clear();
+    failures = 0;
+    beganAtMs = nowMs();
+  }
+
+  const log: OutageLog = {
+    failed(error) {
+      if (failures === 0 || nowMs() - lastAtMs > calmMs) begin();
+      failures += 1;
+      lastAtMs = nowMs();
+      const message = error instanceof Error ? error.message : String(error);
+      if (told.has(message) || told.size >= mostMessages) return;
+      told.add(message);
+      logger.warn({ err: error, failures }, `${what} failed; the end of it will be told`);
+    },
+    worked() {
+      if (failures === 0) return;
+      logger.info({ failures, outageMs: Math.round(nowMs() - beganAtMs) }, `${what} works again`);
+      failures = 0;
+    },
+    watched: (act) => async () => {
+      const result = await act();
+      log.worked();
+      return result;
+    },
+  };
+  return log;
+}

@@ -1,0 +1,29 @@
+import type { MovedRequests } from '@diq/queue/tasks/task-store.ts';
+import type { RequestLog } from '@diq/queue/requests/transition-log.ts';
+
+/** The log of requests, which is also told how calls ended. */
+export interface MoveLog {
+  callEnded(callId: string, outcome: string): void;
+  moved(move: MovedRequests): void;
+}
+
+/** Calls that ended and have not moved their requests yet; there are hardly ever more than the quota allows. */
+const mostOutcomes = 1_000;
+
+/** Puts what a call came to on the lines of the requests that are moved by it. */
+export function createMoveLog(log: Pick<RequestLog, 'moved'>): MoveLog {
+  const outcomes = new Map<string, string>();
+
+  return {
+    callEnded(callId, outcome) {
+      outcomes.set(callId, outcome);
+      const [oldest] = outcomes.keys();
+      if (outcomes.size > mostOutcomes && oldest !== undefined) outcomes.delete(oldest);
+    },
+    moved(move) {
+      const outcome = outcomes.get(move.callId ?? '');
+      outcomes.delete(move.callId ?? '');
+      log.moved(outcome === undefined ? move : { ...move, outcome });
+    },
+  };
+}

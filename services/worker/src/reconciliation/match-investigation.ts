@@ -1,0 +1,118 @@
+import type { UnresolvedOutcome } from '@diq/queue/tasks/task-store.ts';
+import type { Alert, Investigation } from '../defender/defender-records.ts';
+
+/** A call of which it is not known what it came to. */
+export interface UnresolvedCall {
+  readonly cause: UnresolvedOutcome['cause'];
+  /** On Redis' clock; it cannot have reached Defender earlier. */
+  readonly sentAtMs: number;
+  /** It cannot have reached Defender later. */
+  readonly arrivedByMs: number;
+  /** Our application, which Defender may name as the one that started the investigation. */
+  readonly clientId: string;
+  /** Investigations that others were told of before this call was made: it made none of them. */
+  readonly told: ReadonlySet<string>;
+}
+
+/** What Defender shows of the machine. */
+export interface Evidence {
+  readonly alerts: readonly Alert[];
+  readonly investigations: readonly Investigation[];
+}
+
+/** An investigation: its own id, or the alert that goes with it while Defender has not linked the two. */
+export interface Trace {
+  readonly investigationId: string | undefined;
+  readonly alertId: string | undefined;
+}
+
+/** `own`: this call made it. `covering`: an investigation of the machine that is not provably this call's. */
+export type Finding = ({ readonly kind: 'own' | 'covering' } & Trace) | { readonly kind: 'nothing' };
+
+/** Title of the alert that Defender raises for each investigation started by hand or by an application. */
+export const manualStartTitle = 'Automated investigation started manually';
+
+/** How far Defender's clock and ours may differ, its times being cut to whole seconds included. */
+export const clockSlackMs = 5_000;
+
+const closedStates: ReadonlySet<string> = new Set([
+  'Terminated',
+  'SuccessfullyRemediated',
+  'Benign',
+  'Failed',
+  'PartiallyRemediated',
+  'PartiallyInvestigated',
+  'TerminatedByUser',
+  'TerminatedBySystem',
+  'InnerFailure',
+]);
+
+/** States in which nothing was ever looked at. */
+const emptyStates: ReadonlySet<string> = new Set([
+  'PreexistingAlert',
+  'UnsupportedOs',
+  'UnsupportedAlertType',
+  'SuppressedAlert',
+]);
+
+/** The one place that decides whose investigation it is that Defender shows. Pure. */
+export function matchInvestigation(call: UnresolvedCall, { alerts, investigations }: Evidence): Finding {
+  // Refused because something runs already: what runs is what is looked for, and no alert was raised.
+  if (call.cause === 'running') return coveringOf(call, investigations);
+  const manual = alerts
+    .filter(({ title, createdAtMs }) => title === manualStartTitle && createdAtMs >= earliestMs(call))
+    .toSorted((one, other) => one.createdAtMs - other.createdAtMs);
+  const isTold = (alert: Alert) => call.told.has(traceOf(alert, investigations).investigationId ?? '');
+  const inTime = manual.filter(
+    (alert) => alert.createdAtMs <= call.arrivedByMs + clockSlackMs && !isTold(alert),
+  );
+  const named = inTime.filter((alert) => actorOf(alert, call) === 'us');
+  const candidates = named.length > 0 ? named : inTime.filter((alert) => actorOf(alert, call) === 'anybody');
+
+  const [only, ...others] = candidates;
+  if (only && others.length === 0) return { kind: 'own', ...traceOf(only, investigations) };
+  // The first one after the call left is the most likely of those that cannot be told apart.
+  const [next = only ?? manual[0]] = candidates.filter(({ createdAtMs }) => createdAtMs >= call.sentAtMs);
+  if (next) return { kind: 'covering', ...traceOf(next, investigations) };
+  return coveringOf(call, investigations);
+}
+
+/** From when on what Defender shows can be of this call. */
+function earliestMs({ sentAtMs }: UnresolvedCall): number {
+  return sentAtMs - clockSlackMs;
+}
+
+/**
+ * Whom the alert names. Its text has no fixed form: an address with an @ is a person, an id that is not ours is another
+ * application, and a bare name can be anybody's, our own application's too.
+ */
+function actorOf({ description }: Alert, { clientId }: UnresolvedCall): 'us' | 'somebody-else' | 'anybody' {
+  const text = description.toLowerCase();
+  if (text.includes(clientId.toLowerCase())) return 'us';
+  const [actor = text] = text.split(' initiated ');
+  return /@|[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}/.test(actor) ? 'somebody-else' : 'anybody';
+}
+
+function traceOf(alert: Alert, investigations: readonly Investigation[]): Trace {
+  const triggered = investigations.find(({ triggeringAlertId }) => triggeringAlertId === alert.id);
+  return { investigationId: alert.investigationId ?? triggered?.id, alertId: alert.id };
+}
+
+/** One that runs, before one that was started since the call and has ended; of several the newest. */
+function coveringOf(call: UnresolvedCall, investigations: readonly Investigation[]): Finding {
+  const isSince = ({ startTimeMs = 0 }: Investigation) => startTimeMs >= earliestMs(call);
+  const [best] = investigations
+    .filter((one) => !emptyStates.has(one.state) && (isOpen(one) || isSince(one)))
+    .toSorted(
+      (one, other) =>
+        Number(isOpen(other)) - Number(isOpen(one)) || (other.startTimeMs ?? 0) - (one.startTimeMs ?? 0),
+    );
+  return best
+    ? { kind: 'covering', investigationId: best.id, alertId: best.triggeringAlertId }
+    : { kind: 'nothing' };
+}
+
+/** An unfamiliar state counts as open. */
+function isOpen({ endTimeMs, state }: Investigation): boolean {
+  return endTimeMs === undefined && !closedStates.has(state) && !emptyStates.has(state);
+}

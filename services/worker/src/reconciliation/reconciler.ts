@@ -1,0 +1,139 @@
+import type { Logger } from '@diq/runtime/logging/logger.ts';
+import type { Task, TaskStore, UnresolvedOutcome } from '@diq/queue/tasks/task-store.ts';
+import type { JobQueue } from '@diq/queue/scheduling/job-queue.ts';
+import type { Ledger } from '@diq/quota/ledger/ledger.ts';
+import type { DefenderReader } from '../defender/defender-reader.ts';
+import type { TokenProvider } from '../defender/auth/token-provider.ts';
+import { aboutTask } from '../observability/about-task.ts';
+import { endUnreadable, readTask } from '../execution/dead-letter.ts';
+import type { WorkerMetrics } from '../observability/metrics.ts';
+import { lookUp } from './query-defender.ts';
+import type { LookedUp } from './query-defender.ts';
+import { nextStep } from './resolution-policy.ts';
+import type { ReconcileRules, ReconciliationOutcome, Step } from './resolution-policy.ts';
+import { createReadPace } from './read-pace.ts';
+
+export interface ReconcilerOptions {
+  ledger: Pick<Ledger, 'allowRepeat'>;
+  tasks: TaskStore;
+  jobs: JobQueue;
+  tokens: TokenProvider;
+  /** Closed with the reconciler. */
+  reader: DefenderReader;
+  metrics: Pick<WorkerMetrics, 'reconciliations'>;
+  logger: Logger;
+  /** The application that calls. */
+  clientId: string;
+  /** How long after its permit was spent a call can at most be under way. */
+  permitTimeoutMs: number;
+  rules: ReconcileRules;
+  /** For how long one look keeps other workers from the same call; longer than its reads take. */
+  lookTimeoutMs: number;
+}
+
+export interface Reconciler {
+  /** Looks for every call whose next look is due. Any number of workers may do this at the same time. */
+  lookAtDue(): Promise<void>;
+  /** Cuts the look under way short. */
+  close(): Promise<void>;
+}
+
+/** A call whose outcome is being looked up, with all that the search needs. */
+type InDoubt = Task & { callId: string; sentAtMs: number; unresolved: UnresolvedOutcome };
+
+/** Of the 100 reads a minute that all workers share with everybody who uses the same application. */
+const readsPerMinute = 30;
+
+/** Asks Defender what became of calls whose answer was lost, until it shows them or the grace is over. */
+export function createReconciler(options: ReconcilerOptions): Reconciler {
+  const { tasks, tokens, reader, logger, clientId, permitTimeoutMs, rules } = options;
+  const pace = createReadPace({ reads: readsPerMinute, perMs: 60_000 });
+  let isClosed = false;
+
+  async function query(id: string, nowMs: number): Promise<void> {
+    const task = await readTask(id, tasks);
+    if (task === undefined || task === 'unreadable') {
+      await endUnreadable(id, options);
+      return;
+    }
+    if (!isInDoubt(task)) return;
+    const { machineId, sentAtMs, unresolved, unresolvedSinceMs = sentAtMs, calls } = task;
+    const call = {
+      machineId,
+      sentAtMs,
+      cause: unresolved.cause,
+      arrivedByMs: sentAtMs + permitTimeoutMs,
+      clientId,
+      told: new Set(await tasks.toldOf(machineId)),
+    };
+    const found = await lookUp(call, { reader, tokens, pace });
+    logger.debug({ ...aboutTask(task), callId: task.callId, found }, 'looked up in Defender');
+    const step = nextStep({ unresolved, calls, unresolvedSinceMs, nowMs, ...whatOf(found) }, rules);
+    const moved = await take(step, task, options);
+    if (moved && step.kind !== 'reschedule-query') tell(step, task, options);
+  }
+
+  return {
+    async lookAtDue() {
+      while (!isClosed) {
+        const { id, nowMs } = await tasks.takeDue(options.lookTimeoutMs);
+        if (id === undefined) return;
+        try {
+          await query(id, nowMs);
+        } catch (error) {
+          // Comes back after its look's time; the others must not wait for it.
+          logger.error({ err: error, taskId: id }, 'could not be looked up');
+        }
+      }
+    },
+    async close() {
+      isClosed = true;
+      await reader.close();
+    },
+  };
+}
+
+function isInDoubt(task: Task): task is InDoubt {
+  return (
+    task.state === 'reconciling' &&
+    task.callId !== undefined &&
+    task.sentAtMs !== undefined &&
+    task.unresolved !== undefined
+  );
+}
+
+function whatOf(found: LookedUp) {
+  return found.kind === 'looked'
+    ? { finding: found.finding }
+    : { finding: undefined, retryAfterMs: found.retryAfterMs };
+}
+
+/** @returns false when the task is in other hands by now */
+async function take(
+  step: Step,
+  { id, callId, rank }: InDoubt,
+  { ledger, tasks, jobs }: ReconcilerOptions,
+): Promise<boolean> {
+  if (step.kind === 'reschedule-query') return tasks.rescheduleQuery(id, callId, step.atMs);
+  if (step.kind === 'settle') return (await tasks.settle(id, callId, step.settlement)).moved;
+  // First: what the ledger lets nobody repeat would wait for ever.
+  await ledger.allowRepeat(callId);
+  const { moved } = await tasks.giveBack(id, callId);
+  if (moved) await jobs.add([{ taskId: id, rank }]);
+  return moved;
+}
+
+function tell(
+  step: Exclude<Step, { kind: 'reschedule-query' }>,
+  task: InDoubt,
+  { metrics, logger }: ReconcilerOptions,
+): void {
+  const { callId, calls, unresolved } = task;
+  const outcome: ReconciliationOutcome = step.kind === 'settle' ? step.outcome : 'retried';
+  metrics.reconciliations.inc({ outcome });
+  const { investigationId } = step.kind === 'settle' ? step.settlement : {};
+  logger.info(
+    { ...aboutTask(task), callId, calls, code: unresolved.error.code, outcome, investigationId },
+    'reconciled with Defender',
+  );
+}

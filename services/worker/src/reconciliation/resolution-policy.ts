@@ -1,0 +1,122 @@
+import type { UnresolvedOutcome, Settlement } from '@diq/queue/tasks/task-store.ts';
+import type { Finding } from './match-investigation.ts';
+
+/** Label values of `diq_reconciliations_total{outcome}`. */
+export const reconciliationOutcomes = ['found', 'attached', 'retried', 'failed', 'unknown'] as const;
+
+export type ReconciliationOutcome = (typeof reconciliationOutcomes)[number];
+
+export interface ReconcileRules {
+  /** For how long after the answer was lost Defender is asked, at least. */
+  readonly graceMs: number;
+  /** What a call without a trace means in the end: the request's end, or another call. */
+  readonly onUnknown: 'fail' | 'retry';
+}
+
+/** What is known at one look. All times on Redis' clock. */
+export interface Query {
+  readonly unresolved: UnresolvedOutcome;
+  /** Calls made for the task, this one included. */
+  readonly calls: number;
+  /** Since when it is not known what the last of them came to. */
+  readonly unresolvedSinceMs: number;
+  /** When the look began. */
+  readonly nowMs: number;
+  /** `undefined` when Defender's books could not be read: that is no look. */
+  readonly finding: Finding | undefined;
+  /** How long Defender, or our own restraint, wants no further read. */
+  readonly retryAfterMs?: number | undefined;
+}
+
+export type Step =
+  | { readonly kind: 'reschedule-query'; readonly atMs: number }
+  /** A call of its own, with a permit of its own. */
+  | { readonly kind: 'call-again' }
+  | {
+      readonly kind: 'settle';
+      readonly outcome: Exclude<ReconciliationOutcome, 'retried'>;
+      readonly settlement: Settlement;
+    };
+
+/** Calls for one task whose answer is lost each time, the first included. */
+export const maxCalls = 3;
+/** Without a readable answer Defender is asked for this many times the grace, and then no more. */
+const graceStretch = 10;
+const firstQueryMs = 5_000;
+
+/** From the loss of an answer until Defender is asked for the first time. */
+export function firstQueryInMs(graceMs: number): number {
+  return Math.min(firstQueryMs, graceMs / 10);
+}
+
+/**
+ * The one place that decides what follows from a look. Only an investigation of our own ends the search early: while
+ * Defender may still be about to show it, any other one would be the wrong answer. Pure.
+ */
+export function nextStep(query: Query, rules: ReconcileRules): Step {
+  const { finding, unresolved } = query;
+  const elapsedMs = query.nowMs - query.unresolvedSinceMs;
+  if (finding?.kind === 'own' && finding.investigationId !== undefined) {
+    return started('found', finding.investigationId);
+  }
+  // Nothing of our own is to come: the call was refused because of this one.
+  if (finding?.kind === 'covering' && unresolved.cause === 'running')
+    return started('attached', idOf(finding));
+  const isOver = elapsedMs >= rules.graceMs * (finding === undefined ? graceStretch : 1);
+  if (!isOver) return { kind: 'reschedule-query', atMs: nextQueryAtMs(query, rules) };
+  if (finding === undefined || finding.kind === 'nothing') return withoutTrace(query, rules);
+  return started(finding.kind === 'own' ? 'found' : 'attached', idOf(finding));
+}
+
+/** Each wait twice as long as the one before, the last look at the end of the grace; after that in steady steps. */
+function nextQueryAtMs(
+  { unresolvedSinceMs, nowMs, retryAfterMs = 0 }: Query,
+  { graceMs }: ReconcileRules,
+): number {
+  const elapsedMs = nowMs - unresolvedSinceMs;
+  const usualMs =
+    elapsedMs < graceMs
+      ? Math.min(graceMs, Math.max(2 * elapsedMs, elapsedMs + firstQueryInMs(graceMs)))
+      : elapsedMs + graceMs / 10;
+  return unresolvedSinceMs + Math.min(Math.max(usualMs, elapsedMs + retryAfterMs), graceStretch * graceMs);
+}
+
+/** The alert's id is as good as the investigation's: Defender finds it by either. */
+function idOf({ investigationId, alertId }: Exclude<Finding, { kind: 'nothing' }>): string {
+  return investigationId ?? alertId ?? '';
+}
+
+function started(outcome: 'found' | 'attached', investigationId: string): Step {
+  const attached = outcome === 'attached' ? { attached: true } : {};
+  return {
+    kind: 'settle',
+    outcome,
+    settlement: { status: 'started', investigationId, ...attached, attempts: 0 },
+  };
+}
+
+/**
+ * Defender shows nothing. After an error it answered with, that means that nothing was done. After a lost answer it
+ * proves nothing, and where its books could not be read at all it means nothing either.
+ */
+function withoutTrace({ unresolved, calls, finding }: Query, { onUnknown }: ReconcileRules): Step {
+  const wasRead = finding !== undefined;
+  const { cause } = unresolved;
+  if (cause === 'running') return ended('failed', unresolved, 'Defender shows none of this machine.');
+  // An error that Defender answers to all calls is not this one's, however often it meets it.
+  if (cause === 'failed' && wasRead) return { kind: 'call-again' };
+  const isItsOwn = cause === 'failed_alone' && wasRead;
+  if (onUnknown === 'retry' && !isItsOwn && calls < maxCalls) return { kind: 'call-again' };
+  const shows = wasRead ? 'Defender shows no investigation of it' : 'Defender could not be asked';
+  const times = calls === 1 ? 'It was called once' : `It was called ${calls} times`;
+  return ended(isItsOwn ? 'failed' : 'unknown', unresolved, `${shows}. ${times}.`);
+}
+
+function ended(outcome: 'failed' | 'unknown', { error }: UnresolvedOutcome, addition: string): Step {
+  const settlement: Settlement = {
+    status: outcome,
+    error: { ...error, message: `${error.message} ${addition}` },
+    attempts: 0,
+  };
+  return { kind: 'settle', outcome, settlement };
+}

@@ -1,0 +1,129 @@
+import { randomUUID } from 'node:crypto';
+import { Worker } from 'bullmq';
+import type { Job } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { jobPayload } from '@diq/contracts/job-payload.ts';
+import { queueName } from '@diq/queue/store-keys.ts';
+import { runScriptsWhenFull } from '@diq/redis/script.ts';
+import { within } from '@diq/runtime/async/with-timeout.ts';
+
+/** A job claimed from the queue: held by this worker alone until it is used up or put back. */
+export interface ClaimedJob {
+  taskId: string;
+  /** False for a payload this worker does not understand: another version's, or a corrupt one. */
+  isReadable: boolean;
+  complete(): Promise<void>;
+  /** Back to the front of its rank; uses up no attempt. */
+  release(): Promise<void>;
+}
+
+/** The queue as a worker sees it: claim the job that is next, one at a time, without waiting for one. */
+export interface JobClaimer {
+  claim(): Promise<ClaimedJob | undefined>;
+  /** A job still in hand is renewed no more and goes back to the queue after its lock. */
+  close(): Promise<void>;
+}
+
+export interface JobClaimerOptions {
+  /** Waits for Redis to come back; see `openBlockingConnection`. */
+  redis: Redis;
+  keySpace: string;
+  /** After this long without a sign of life of the worker that drew it, a job goes back to the queue. */
+  lockMs: number;
+  /** Sees to it that what is next has the turn of its caller; see `createTurnPassing`. */
+  passTurns(): Promise<void>;
+  onError(error: unknown): void;
+}
+
+/** On the queue's connection commands wait for Redis; for so long somebody waits for them. */
+const answerWithinMs = 1_000;
+/** A job's lock is renewed at a third of its length. */
+const renewalsPerLock = 3;
+
+/**
+ * BullMQ's worker with its own loop left out: a job is claimed only when the permit for it is in hand, so nothing
+ * waits in "active", and what is claimed is what is most urgent at that moment.
+ */
+export async function createJobClaimer(options: JobClaimerOptions): Promise<JobClaimer> {
+  const { redis, keySpace, lockMs } = options;
+  const onError = (error: unknown) => options.onError(error);
+  runScriptsWhenFull(redis);
+  // Asked for its version while Redis refuses commands, a worker would refuse everything for good.
+  Object.assign(redis.options, { skipVersionCheck: true });
+  const worker = new Worker(queueName, null, {
+    connection: redis,
+    prefix: keySpace,
+    autorun: false,
+    lockDuration: lockMs,
+    stalledInterval: lockMs / 2,
+    // A job is no attempt: however many workers die with it in hand, it goes back.
+    maxStalledCount: Number.MAX_SAFE_INTEGER,
+    removeOnComplete: { count: 0 },
+    removeOnFail: { count: 0 },
+  });
+  worker.on('error', onError);
+  claimCorruptJobs(worker);
+  await worker.startStalledCheckTimer();
+  const renewals = new Set<NodeJS.Timeout>();
+
+  return {
+    async claim() {
+      await options.passTurns();
+      const token = randomUUID();
+      const job = await worker.getNextJob(token, { block: false });
+      if (!job) return undefined;
+      const renewal = setInterval(() => {
+        job.extendLock(token, lockMs).catch(onError);
+      }, lockMs / renewalsPerLock);
+      renewals.add(renewal);
+      const endRenewal = () => {
+        clearInterval(renewal);
+        renewals.delete(renewal);
+      };
+      return claimedJobOf(job, token, endRenewal, onError);
+    },
+    async close() {
+      for (const renewal of renewals) clearInterval(renewal);
+      // Its own goodbyes wait for Redis, however long; the connection is dropped next.
+      await within(worker.close(), answerWithinMs).catch(onError);
+    },
+  };
+}
+
+/**
+ * BullMQ parses a job's data while it claims it. Where that is no JSON it throws, when the job is claimed already
+ * and nobody knows whose it is: it would come back after its lock for ever and never be served.
+ */
+function claimCorruptJobs(worker: Worker): void {
+  const original = worker['createJob'].bind(worker);
+  worker['createJob'] = (raw, id) => original({ ...raw, data: isJson(raw.data) ? raw.data : 'null' }, id);
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function claimedJobOf(
+  job: Job,
+  token: string,
+  endRenewal: () => void,
+  onError: (error: unknown) => void,
+): ClaimedJob {
+  const letGo = async (act: () => Promise<unknown>) => {
+    endRenewal();
+    // A job whose lock was lost is somebody else's by now; the task itself says what was done. Not waited for
+    // beyond its time either: it is done when Redis is back, or the job goes back after its lock.
+    await within(act(), answerWithinMs).catch(onError);
+  };
+  return {
+    taskId: job.id ?? '',
+    isReadable: jobPayload.safeParse(job.data).success,
+    complete: () => letGo(() => job.moveToCompleted(undefined, token, false)),
+    release: () => letGo(() => job.moveToWait(token)),
+  };
+}

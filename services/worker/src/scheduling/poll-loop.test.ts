@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import { waitFor } from '@diq/testing/wait-for.ts';
+import {
+  deferred,
+  hourMs,
+  inTurn,
+  loopWorld,
+  jobNamed,
+  usePollLoops,
+  view,
+} from '../test-support/loop-world.ts';
+
+describe('claim loop', () => {
+  const suite = usePollLoops();
+
+  it('takes the permit first and the job second, and hands both on', async () => {
+    const served = deferred<string>();
+    const { told, options } = loopWorld({
+      serve: async (job, permit) => {
+        permit.keepForOneWindow();
+        served.resolve(job.taskId);
+        await new Promise(() => undefined);
+      },
+    });
+    suite.start(options);
+    assert.equal(await served.promise, 'job-1');
+    assert.deepEqual(told, ['acquire', 'claim', 'keep']);
+  });
+
+  it('claims nothing while no slot is free, a hold is on, or nothing is ready', async () => {
+    const waits = suite.hurryWaits();
+    const looks: string[][] = [];
+    const { told, options } = loopWorld();
+    const views = inTurn(view({ freeInMs: 300 }), view({ heldForMs: 500 }), view(), view());
+    suite.start({
+      ...options,
+      snapshot: () => {
+        looks.push([...told]);
+        return views();
+      },
+      countReady: inTurn(1, 1, 0, 1),
+    });
+    await waitFor(() => told.includes('claim'), { what: 'the claim', intervalMs: 1 });
+    assert.deepEqual(looks.slice(0, 4), [[], [], [], []]);
+    // To the millisecond after the slot opens or the hold ends; and a short time while nothing is ready.
+    assert.deepEqual(waits.slice(0, 3), [301, 501, 100]);
+  });
+
+  it('looks again within a second, however long slot or hold still take', async () => {
+    const waits = suite.hurryWaits();
+    const { told, options } = loopWorld({
+      snapshot: inTurn(view({ freeInMs: hourMs }), view({ heldForMs: hourMs }), view()),
+    });
+    suite.start(options);
+    await waitFor(() => told.includes('claim'), { what: 'the claim', intervalMs: 1 });
+    assert.deepEqual(waits.slice(0, 2), [1_000, 1_000]);
+  });
+
+  it('holds no job beyond those it may serve at a time: whatever waits, waits in the queue', async () => {
+    const { told, options } = loopWorld({ maxInFlight: 2 });
+    const both = deferred();
+    let inHand = 0;
+    suite.start({
+      ...options,
+      serve: () => {
+        inHand += 1;
+        if (inHand === 2) both.resolve();
+        return new Promise(() => undefined);
+      },
+    });
+    await both.promise;
+    // Any further claim would have been made by the turns that follow.
+    for (let turn = 0; turn < 5; turn += 1) await new Promise(setImmediate);
+    assert.equal(told.filter((step) => step === 'claim').length, 2);
+  });
+
+  it('gives the permit back when another worker was quicker to the job', async () => {
+    const waits = suite.hurryWaits();
+    const { told, options } = loopWorld({ claim: inTurn(undefined, jobNamed('late')) });
+    const served = deferred();
+    suite.start({ ...options, serve: async () => served.resolve(), countReady: inTurn(1, 1, 0) });
+    await served.promise;
+    assert.deepEqual(told, ['acquire', 'release', 'acquire']);
+    assert.equal(waits[0], 100);
+  });
+
+  it('gives the permit back when the job cannot be claimed', async () => {
+    const waits = suite.hurryWaits();
+    const trouble = new Error('Redis is away');
+    let claims = 0;
+    const { told, errors, options } = loopWorld();
+    const served = deferred();
+    const claim = async () => (claims++ === 0 ? Promise.reject(trouble) : jobNamed('later'));
+    suite.start({ ...options, claim, serve: async () => served.resolve(), countReady: inTurn(1, 1, 0) });
+    await served.promise;
+    assert.deepEqual(told, ['acquire', 'release', 'acquire']);
+    assert.deepEqual(errors, [trouble]);
+    assert.equal(waits[0], 500);
+  });
+
+  it('tries again soon, and then backs off, while the limiter has no permit for a slot that the ledger shows', async () => {
+    const waits = suite.hurryWaits();
+    const permit = { spent() {}, release: () => undefined, keepForOneWindow: () => undefined };
+    const none = Array.from({ length: 21 }, () => undefined);
+    const done = deferred();
+    let claimed = 0;
+    const { options } = loopWorld({ tryAcquire: inTurn(...none, permit, undefined, permit), maxInFlight: 3 });
+    suite.start({
+      ...options,
+      claim: async () => jobNamed(`job-${++claimed}`),
+      serve: () => {
+        if (claimed === 2) done.resolve();
+        return new Promise(() => undefined);
+      },
+      snapshot: async () => ({ ...view(), limit: 3 }),
+    });
+    await done.promise;
+    const soon = Array.from({ length: 12 }, () => 5);
+    assert.deepEqual(waits.slice(0, 22), [...soon, 10, 20, 40, 80, 160, 320, 640, 1_000, 1_000, 5]);
+  });
+
+  it('claims nothing while ledger or queue cannot be asked, says so, and goes on when they can', async () => {
+    const waits = suite.hurryWaits();
+    const trouble = new Error('Connection is closed.');
+    const { told, errors, options } = loopWorld();
+    const [ledgerIsAway, queueIsAway] = [inTurn(true, false), inTurn(false, true, false)];
+    suite.start({
+      ...options,
+      snapshot: async () => ((await ledgerIsAway()) ? Promise.reject(trouble) : view()),
+      countReady: async () => ((await queueIsAway()) ? Promise.reject(trouble) : 1),
+    });
+    await waitFor(() => told.includes('claim'), { what: 'the claim', intervalMs: 1 });
+    assert.deepEqual(errors, [trouble, trouble]);
+    assert.deepEqual(told, ['acquire', 'claim']);
+    assert.deepEqual(waits.slice(0, 2), [500, 500]);
+  });
+});

@@ -1,0 +1,196 @@
+import { freeSlots, nextSlotAtMs } from '@diq/quota/forecast.ts';
+import type { LedgerSnapshot } from '@diq/quota/ledger/replies.ts';
+import type { Permit } from '@diq/quota/limiter/permit-limiter.ts';
+import { within } from '@diq/runtime/async/with-timeout.ts';
+import { createProgressWatch } from './idle-detector.ts';
+import type { ClaimedJob } from './job-claimer.ts';
+
+export interface PollLoopOptions {
+  snapshot(): Promise<LedgerSnapshot>;
+  countReady(): Promise<number>;
+  tryAcquire(): Promise<Permit | undefined>;
+  claim(): Promise<ClaimedJob | undefined>;
+  /** Sees one job through, and its permit. Never rejects. */
+  serve(job: ClaimedJob, permit: Permit): Promise<void>;
+  /** Slots that are kept for critical requests, and whether one is next. */
+  reserveForCritical?: number;
+  isCriticalNext?(): Promise<boolean>;
+  /** Whether a job may have a slot that is kept for critical requests: asked of what was claimed for one. */
+  isCritical?(job: ClaimedJob): Promise<boolean>;
+  /** Jobs served at the same time; more than the quota is of no use. */
+  maxInFlight: number;
+  /** Told of time during which a call could have been made and was not, in seconds. */
+  onIdle?(seconds: number): void;
+  /** After each turn without an error. */
+  onTurn?(): void;
+  onError(error: unknown): void;
+}
+
+export interface PollLoop {
+  /** Claims nothing more and resolves when all that was claimed has been seen through. */
+  stop(): Promise<void>;
+  /** Local time at which the queue was last looked at with success. */
+  lastTurnAtMs(): number;
+  /** For how long, in ms, a call could have been made and nothing was claimed. */
+  stalledForMs(): number;
+}
+
+/** Between two looks while nothing is ready: how late a request can be noticed. */
+const idleMs = 100;
+/** Between two looks while the path is in doubt and the one call that tries it is under way, perhaps another worker's. */
+const probedMs = 50;
+/** Longest time between two looks: how late a lifted hold or a permit given back is noticed. */
+const longestMs = 1_000;
+const afterErrorMs = 500;
+/** How long a stop waits for the turn under way. */
+const lastTurnMs = 2_000;
+/**
+ * Pause when the limiter has no permit although the ledger shows a slot: the permit comes back some ms after it, when the
+ * end of the call before was recorded. Later on it doubles up to the longest.
+ */
+const disagreementMs = 5;
+const quickTries = 12;
+
+/**
+ * Claims a job whenever a slot is free, work is ready and no hold is on, and only then: permit first, job second.
+ * So what is called next is decided at the last moment, and waiting costs nobody anything.
+ */
+export function startPollLoop(options: PollLoopOptions): PollLoop {
+  const inFlight = new Set<Promise<void>>();
+  const alarm = createAlarm();
+  const progress = createProgressWatch((seconds) => options.onIdle?.(seconds));
+  const { reserveForCritical: reserve = 0, isCriticalNext = async () => true } = options;
+  let lastTurnAtMs = Date.now();
+  let disagreements = 0;
+  let stopping = false;
+  let hasStopped = false;
+
+  /** One look and what follows from it. @returns how long to wait before the next, in ms */
+  async function turn(): Promise<number> {
+    // Also while nothing more can be taken in hand: whether ledger and queue can be asked must not become unknown.
+    const [view, ready] = await Promise.all([options.snapshot(), options.countReady()]);
+    lastTurnAtMs = Date.now();
+    const isFull = inFlight.size >= options.maxInFlight;
+    const waitMs = untilNextCall(view);
+    const isKept = waitMs === 0 && freeSlots(view) <= reserve;
+    const isKeptBack = isKept && ready > 0 && !(await isCriticalNext());
+    const isProbed = view.probedUntilMs !== undefined;
+    progress.saw(!isFull && ready > 0 && waitMs === 0 && !isKeptBack && !isProbed);
+    if (isFull) return longestMs;
+    if (ready === 0 || isKeptBack) return idleMs;
+    if (waitMs > 0) return Math.min(waitMs, longestMs);
+    if (isProbed) return probedMs;
+    const permit = await options.tryAcquire();
+    if (!permit) {
+      disagreements += 1;
+      return Math.min(disagreementMs * 2 ** Math.max(0, disagreements - quickTries), longestMs);
+    }
+    disagreements = 0;
+    return (await claimWith(permit, isKept)) ? 0 : idleMs;
+  }
+
+  async function claimWith(permit: Permit, isKept: boolean): Promise<boolean> {
+    const job = stopping ? undefined : await claimOrRelease(options, permit);
+    // Another worker may have claimed the critical one that was next.
+    const isEntitled = !isKept || (job !== undefined && (await isCriticalOrRelease(options, job, permit)));
+    if (!job || hasStopped || !isEntitled) {
+      permit.release();
+      await job?.release();
+      return false;
+    }
+    progress.moved();
+    const served = options.serve(job, permit).finally(() => {
+      inFlight.delete(served);
+      alarm.ring();
+    });
+    inFlight.add(served);
+    return true;
+  }
+
+  async function run(): Promise<void> {
+    while (!stopping) {
+      const waitMs = await turn().then(
+        (ms) => {
+          options.onTurn?.();
+          return ms;
+        },
+        (error: unknown) => {
+          options.onError(error);
+          return afterErrorMs;
+        },
+      );
+      if (waitMs > 0 && !stopping) await alarm.wait(waitMs);
+    }
+  }
+
+  const running = run();
+  return {
+    lastTurnAtMs: () => lastTurnAtMs,
+    stalledForMs: () => progress.stalledForMs(),
+    async stop() {
+      stopping = true;
+      alarm.ring();
+      // A claim that hangs with Redis is not waited for; what it may still bring is put back.
+      await within(running, lastTurnMs).catch(() => undefined);
+      hasStopped = true;
+      await Promise.all(inFlight);
+    },
+  };
+}
+
+/** Milliseconds until a call may be made by this view of the ledger; 0 for now. */
+function untilNextCall(view: LedgerSnapshot): number {
+  const slotAtMs = freeSlots(view) > 0 ? view.nowMs : nextSlotAtMs(view);
+  // A slot is free from the millisecond after its time on.
+  const waitMs = Math.max(slotAtMs, view.hold?.untilMs ?? 0) - view.nowMs;
+  return waitMs > 0 ? waitMs + 1 : 0;
+}
+
+async function claimOrRelease({ claim }: PollLoopOptions, permit: Permit): Promise<ClaimedJob | undefined> {
+  try {
+    return await claim();
+  } catch (error) {
+    permit.release();
+    throw error;
+  }
+}
+
+async function isCriticalOrRelease(
+  { isCritical = async () => true }: PollLoopOptions,
+  job: ClaimedJob,
+  permit: Permit,
+): Promise<boolean> {
+  try {
+    return await isCritical(job);
+  } catch (error) {
+    permit.release();
+    await job.release();
+    throw error;
+  }
+}
+
+/** A wait that can be cut short. Rung while nobody waits, it cuts the next one short: what was seen is out of date. */
+function createAlarm() {
+  let wake: (() => void) | undefined;
+  let hasRung = false;
+  return {
+    ring() {
+      hasRung = true;
+      wake?.();
+    },
+    async wait(ms: number): Promise<void> {
+      if (!hasRung) await new Promise<void>((resolve) => waitOrWake(ms, resolve));
+      hasRung = false;
+    },
+  };
+
+  function waitOrWake(ms: number, resolve: () => void): void {
+    const timer = setTimeout(done, ms);
+    wake = done;
+    function done() {
+      clearTimeout(timer);
+      wake = undefined;
+      resolve();
+    }
+  }
+}

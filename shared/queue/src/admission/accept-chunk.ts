@@ -1,0 +1,177 @@
+import type { Redis } from 'ioredis';
+import { z } from 'zod';
+import type { Priority } from '@diq/contracts/priority.ts';
+import { loadScript } from '@diq/redis/script.ts';
+import type { BacklogBounds } from './backlog-reservation.ts';
+import type { OrderRules } from '../scheduling/order.ts';
+import { movingKeys } from '../store-keys.ts';
+
+/** A request about to be recorded, with the id its task gets if it needs a new one. */
+export interface NewRequest {
+  id: string;
+  newTaskId: string;
+  machineId: string;
+  /** JSON of what the caller asked; it never changes. */
+  doc: string;
+  priority: Priority;
+  /** Whose turns it uses, see `flowOf`. */
+  flow: string;
+  notAfterMs: number | undefined;
+  source?: string | undefined;
+  /** Where its caller wants to be told of its end. */
+  callback?: string | undefined;
+  /** It is to share no investigation that was started before. */
+  force?: boolean | undefined;
+  /** What counts for it among the bytes that are stored of its caller. */
+  bytes: number;
+}
+
+/** What every request of a chunk is recorded by. */
+export interface AcceptRules {
+  order: OrderRules;
+  /** An investigation that was started less than this ago is shared; 0: none is. */
+  reuseWindowMs: number;
+  /** Requests that may join one task. */
+  maxJoined: number;
+  /** Of them, requests of one caller; one that is not known has no bound. */
+  maxJoinedOfCaller: number;
+  retentionMs: number;
+}
+
+const outcomes = ['new', 'joined', 'promoted', 'reused', 'full'] as const;
+
+/** Where a request was placed. */
+export interface Placement {
+  /**
+   * `promoted`: joined, and the task has a better place than its job. `reused`: it has no task that waits, but
+   * an investigation that was started before. `full`: too many have joined already, or
+   * too many of its caller, and it was not recorded; with a rank, it has promoted the task all the same.
+   */
+  outcome: (typeof outcomes)[number];
+  taskId: string;
+  /** The request that it shares its investigation with: the first of the task, if there was one already. */
+  joined: string | undefined;
+  /** The task's; 0 where none waits. */
+  rank: number;
+  investigationId: string | undefined;
+}
+
+const scriptFile = (name: string) => new URL(`../lua/${name}.lua`, import.meta.url);
+const script = loadScript(
+  ...['indexes', 'stored-bytes', 'detach', 'order', 'backlog', 'accept'].map(scriptFile),
+);
+
+const text = z.string().transform((given) => (given === '' ? undefined : given));
+const placed = z
+  .tuple([z.string(), text, z.coerce.number(), z.enum(outcomes), text])
+  .transform(([taskId, joined, rank, outcome, investigationId]): Placement => ({
+    outcome,
+    taskId,
+    joined,
+    rank,
+    investigationId,
+  }));
+const reply = z.array(z.string());
+const partsPerRequest = 5;
+
+/** A request arrives later than the last of the queue's priorities tells. Accepting it would turn the order upside down. */
+export class OrderScaleError extends RangeError {
+  constructor(options: ErrorOptions) {
+    super(
+      'The queue has not been empty for almost four years and has no priorities left: let it run empty.',
+      options,
+    );
+    this.name = 'OrderScaleError';
+  }
+}
+
+/** As many wait as may: nothing was recorded. */
+export class BacklogFullError extends Error {
+  /** What waits, with what is being recorded at this moment. */
+  readonly requests: number;
+  readonly tasks: number;
+  /** Requests of the caller. */
+  readonly ofCaller: number;
+
+  constructor(requests: number, tasks: number, ofCaller: number) {
+    super(`${requests} requests are queued, and ${tasks} tasks wait.`);
+    this.name = 'BacklogFullError';
+    this.requests = requests;
+    this.tasks = tasks;
+    this.ofCaller = ofCaller;
+  }
+}
+
+/** As many bytes of the caller are stored as may: nothing was recorded. */
+export class StorageFullError extends Error {
+  /** With those that room is kept for at this moment. */
+  readonly storedBytes: number;
+
+  constructor(storedBytes: number) {
+    super(`${storedBytes} bytes of the caller are stored.`);
+    this.name = 'StorageFullError';
+    this.storedBytes = storedBytes;
+  }
+}
+
+/** Requests of one arrival. */
+export interface Chunk {
+  requests: readonly NewRequest[];
+  /** Without it they belong to none. */
+  batchId?: string;
+  nowMs: number;
+  /** Who asked, by the name of the credential; kept with each request. */
+  caller?: string | undefined;
+  /** Held against what waits; without them there is room for the requests, see `backlog-room.ts`. */
+  bounds?: BacklogBounds | undefined;
+}
+
+/** @throws OrderScaleError  @throws BacklogFullError  @throws StorageFullError */
+export type AcceptChunk = (chunk: Chunk) => Promise<Placement[]>;
+
+/** Records some hundred requests with their tasks in one script; see `lua/accept.lua`. */
+export function createAcceptChunk(
+  redis: Redis,
+  keySpace: string,
+  { order, reuseWindowMs, maxJoined, maxJoinedOfCaller, retentionMs }: AcceptRules,
+): AcceptChunk {
+  const keys = movingKeys(keySpace);
+  const orderRules = JSON.stringify(order);
+
+  return async ({ requests, batchId = '', nowMs, caller = '', bounds }) => {
+    const about = [keySpace, retentionMs, batchId, nowMs, orderRules, reuseWindowMs, maxJoined];
+    const most = [bounds?.requests ?? '', bounds?.tasks ?? ''];
+    const ofCaller = [caller, bounds?.ofCaller ?? '', maxJoinedOfCaller, bounds?.bytesOfCaller ?? ''];
+    const args = [...about, ...most, ...ofCaller, ...requests.flatMap(argumentsOf)];
+    const parts = reply.parse(await script(redis, keys, args).catch(refuse));
+    return requests.map((_, i) => placed.parse(parts.slice(partsPerRequest * i, partsPerRequest * (i + 1))));
+  };
+}
+
+function argumentsOf(request: NewRequest): (string | number)[] {
+  const { id, machineId, doc, newTaskId, priority, flow, notAfterMs, source, callback, force, bytes } =
+    request;
+  return [
+    id,
+    machineId,
+    doc,
+    newTaskId,
+    priority,
+    flow,
+    notAfterMs ?? '',
+    source ?? '',
+    callback ?? '',
+    force === true ? 1 : '',
+    bytes,
+  ];
+}
+
+function refuse(error: unknown): never {
+  const said = error instanceof Error ? error.message : '';
+  if (said.includes('ORDER_SCALE')) throw new OrderScaleError({ cause: error });
+  const [, stored] = /STORAGE_FULL (\d+)/.exec(said) ?? [];
+  if (stored !== undefined) throw new StorageFullError(Number(stored));
+  const [, requests, tasks, ofCaller] = /BACKLOG_FULL (\d+) (\d+) (\d+)/.exec(said) ?? [];
+  if (requests === undefined) throw error;
+  throw new BacklogFullError(Number(requests), Number(tasks), Number(ofCaller));
+}

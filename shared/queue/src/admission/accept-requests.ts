@@ -1,0 +1,242 @@
+import type { Redis } from 'ioredis';
+import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
+import type { ItemError, StoredItemError } from '@diq/contracts/item-answer.ts';
+import type { TraceContext } from '@diq/contracts/trace-context.ts';
+import { createAcceptChunk } from './accept-chunk.ts';
+import type { AcceptRules, NewRequest, Placement } from './accept-chunk.ts';
+import type { BacklogBounds } from './backlog-reservation.ts';
+import { openBatch, refuseInBatch, sealBatch, storedRefusal } from '../batches/batch-record.ts';
+import { tailOf } from '../batches/batch-tail.ts';
+import { freshIds } from './request-ids.ts';
+import { defaultOrderRules, flowOf } from '../scheduling/order.ts';
+import type { RequestIds } from './request-ids.ts';
+import { requestBytes } from './stored-bytes.ts';
+import { createJobRepositioning } from '../scheduling/reposition-jobs.ts';
+import type { Job, JobQueue } from '../scheduling/job-queue.ts';
+
+/** An item of a bulk request that was refused; kept with the batch so that its items can be read back in input order. */
+export interface RejectedItem {
+  rejected: { index: number; machineId?: string; error: StoredItemError };
+}
+
+export type BatchEntry = InvestigationItem | RejectedItem;
+
+export interface AcceptedRequest {
+  id: string;
+  /** Of a request that got a task of its own and was recorded alone: where it stands, 1 is next, if it still waits. */
+  position?: number;
+  /** The request whose task this one joined, or whose investigation it shares. */
+  coalescedWith?: string;
+  /** The investigation that it shares: it was started before, and the request is `started` already. */
+  investigationId?: string;
+}
+
+/** More have joined the call for a machine than one call can serve: this request was not recorded. */
+export class TooManyJoinedError extends Error {
+  constructor() {
+    super(tooManyJoined.message);
+    this.name = 'TooManyJoinedError';
+  }
+}
+
+/** What an item of a batch is told that was refused for this. */
+export const tooManyJoined: ItemError = {
+  code: 'too_many_joined',
+  message:
+    'As many requests wait for this machine as one call can serve, or as many of yours as may. Ask again when it was made.',
+  errors: [],
+};
+
+export interface AcceptedBatch {
+  batchId: string;
+  /** One answer per entry: `undefined` for one that was rejected, before or now. */
+  accepted: (AcceptedRequest | undefined)[];
+  /** Entries that were rejected now, by their indexes: too many have joined the call for their machine. */
+  tooManyJoined: number[];
+}
+
+export interface RequestIntake {
+  /**
+   * Records one request. Resolves when Redis has acknowledged request, task and job. Recorded again with the same
+   * ids it is completed, not doubled, and answered the same way; without `ids` it gets new ones. It belongs to its
+   * `caller`, whose turns it uses where it names no source. `trace` is kept with it and passed on with its call. Without `bounds` it is recorded
+   * however many wait.
+   *
+   * @throws TooManyJoinedError
+   * @throws BacklogFullError
+   * @throws StorageFullError
+   */
+  acceptOne(
+    item: InvestigationItem,
+    nowMs: number,
+    ids?: RequestIds,
+    caller?: string,
+    trace?: TraceContext,
+    bounds?: BacklogBounds,
+  ): Promise<AcceptedRequest>;
+  /**
+   * Records a batch, in pipelines. Resolves when Redis has acknowledged all of it, with one answer per entry:
+   * `undefined` for a rejected one. If it rejects, part of the batch may be recorded: repeated with the same time and
+   * `ids` it is completed; repeated with others, what is recorded is joined and no call is doubled. `callbackUrl` is
+   * called when the whole batch is complete.
+   */
+  acceptBatch(
+    entries: readonly BatchEntry[],
+    nowMs: number,
+    ids?: RequestIds,
+    caller?: string,
+    callbackUrl?: string,
+    trace?: TraceContext,
+  ): Promise<AcceptedBatch>;
+}
+
+/** `retentionMs`: how long settled requests and completed batches can be read. */
+export interface RequestIntakeOptions
+  extends Pick<AcceptRules, 'retentionMs'>, Partial<Omit<AcceptRules, 'retentionMs'>> {
+  redis: Redis;
+  keySpace: string;
+  jobs: JobQueue;
+}
+
+/** What one call tells its outcome to, in one script: some 50 ms of Redis' time. */
+export const defaultMaxJoined = 5_000;
+/** So that no caller alone keeps others from a call. */
+export const defaultMaxJoinedOfCaller = 1_000;
+
+/** Requests per script: about 5 ms of Redis' time, so that a large batch does not keep others waiting. */
+const chunkSize = 250;
+
+export function createRequestIntake({
+  redis,
+  keySpace,
+  jobs,
+  retentionMs,
+  order = defaultOrderRules,
+  reuseWindowMs = 0,
+  maxJoined = defaultMaxJoined,
+  maxJoinedOfCaller = defaultMaxJoinedOfCaller,
+}: RequestIntakeOptions): RequestIntake {
+  const rules: AcceptRules = { order, reuseWindowMs, maxJoined, maxJoinedOfCaller, retentionMs };
+  const acceptChunk = createAcceptChunk(redis, keySpace, rules);
+  const repositionJobs = createJobRepositioning(redis, keySpace, jobs);
+
+  async function place(
+    requests: readonly NewRequest[],
+    about: { batchId: string; nowMs: number; caller: string | undefined },
+  ): Promise<Placement[]> {
+    const placements: Placement[] = [];
+    let adding = Promise.resolve();
+    for (let i = 0; i < requests.length; i += chunkSize) {
+      const chunk = requests.slice(i, i + chunkSize);
+      const placed = await acceptChunk({ ...about, requests: chunk });
+      placements.push(...placed);
+      // In order, one chunk after the other, while Redis records the next ones.
+      adding = adding.then(() => jobs.add(jobsFor(placed)));
+      // Awaited below; until then a failure is nobody's yet.
+      adding.catch(() => {});
+    }
+    await adding;
+    await repositionJobs(placements.filter(isPromoted));
+    return placements;
+  }
+
+  return {
+    async acceptOne(item, nowMs, ids = freshIds(), caller, trace, bounds) {
+      const request = newRequest(item, nowMs, { ids, index: 0, caller, trace });
+      const placed = await acceptChunk({ requests: [request], nowMs, caller, bounds });
+      const answer = accepted(request, placed[0]);
+      if (!answer) {
+        await repositionJobs(placed.filter(isPromoted));
+        throw new TooManyJoinedError();
+      }
+      const [job] = jobsFor(placed);
+      const position = job && (await jobs.addOne(job));
+      await repositionJobs(placed.filter(isPromoted));
+      return position === undefined || 'coalescedWith' in answer ? answer : { ...answer, position };
+    },
+    async acceptBatch(entries, nowMs, ids = freshIds(), caller, callbackUrl, trace) {
+      const batchId = ids.batch;
+      const requests = entries.map((entry, index) =>
+        isRejected(entry) ? undefined : newRequest(entry, nowMs, { ids, index, caller, trace }),
+      );
+      const newRequests = requests.filter((request) => request !== undefined);
+      const items = entries.map((entry, i) =>
+        isRejected(entry) ? storedRefusal(entry) : (requests[i]?.id ?? ''),
+      );
+      const rejected = entries.length - newRequests.length;
+      const about = { batchId, nowMs, caller };
+      await openBatch(redis, keySpace, { ...about, items, rejected, retentionMs, callbackUrl });
+      const placements = await place(newRequests, about);
+      const placed = placements[Symbol.iterator]();
+      const accepts = requests.map((request) => request && accepted(request, placed.next().value));
+      const refusals = refusalsOf(requests, accepts);
+      await refuseInBatch(redis, keySpace, batchId, refusals);
+      await sealBatch(redis, keySpace, { batchId, retentionMs, tail: tailOf(newRequests, placements) });
+      return { batchId, accepted: accepts, tooManyJoined: refusals.map(({ rejected: { index } }) => index) };
+    },
+  };
+}
+
+function isPromoted({ outcome, rank }: Placement): boolean {
+  return outcome === 'promoted' || (outcome === 'full' && rank > 0);
+}
+
+function isRejected(entry: BatchEntry): entry is RejectedItem {
+  return 'rejected' in entry;
+}
+
+function newRequest(
+  item: InvestigationItem,
+  nowMs: number,
+  about: { ids: RequestIds; index: number; caller: string | undefined; trace: TraceContext | undefined },
+): NewRequest {
+  const { ids, index, caller, trace } = about;
+  // How it is to be accepted is over once it is; what was asked stays.
+  const { force, strict: _, callbackUrl, ...asked } = item;
+  return {
+    id: ids.request(index),
+    newTaskId: ids.task(index),
+    machineId: item.machineId,
+    doc: JSON.stringify({ ...asked, at: nowMs, trace }),
+    priority: item.priority,
+    flow: flowOf(item.source, caller),
+    notAfterMs: item.notAfter === undefined ? undefined : Date.parse(item.notAfter),
+    source: item.source,
+    callback: callbackUrl,
+    force,
+    bytes: requestBytes(item),
+  };
+}
+
+/** What the store itself refused, as it is kept with the batch. */
+function refusalsOf(
+  requests: readonly (NewRequest | undefined)[],
+  answers: readonly (AcceptedRequest | undefined)[],
+): RejectedItem[] {
+  return requests.flatMap((request, index) =>
+    request && !answers[index]
+      ? [{ rejected: { index, machineId: request.machineId, error: tooManyJoined } }]
+      : [],
+  );
+}
+
+function accepted(request: NewRequest, placement: Placement | undefined): AcceptedRequest | undefined {
+  if (!placement) throw new Error('the store answered for fewer requests than it was given');
+  const { outcome, joined, investigationId } = placement;
+  if (outcome === 'full') return undefined;
+  return {
+    id: request.id,
+    ...(joined === undefined ? {} : { coalescedWith: joined }),
+    ...(outcome === 'reused' && investigationId !== undefined ? { investigationId } : {}),
+  };
+}
+
+/** One job per task. A joined task gets its job again: if an earlier attempt failed to, this repairs it. */
+function jobsFor(placements: readonly Placement[]): Job[] {
+  const byTask = new Map<string, Job>();
+  for (const { outcome, taskId, rank } of placements) {
+    if (outcome === 'reused' || outcome === 'full') continue;
+    byTask.set(taskId, { taskId, rank });
+  }
+  return [...byTask.values()];
+}

@@ -1,0 +1,78 @@
+import { randomUUID } from 'node:crypto';
+import type { Redis } from 'ioredis';
+import { z } from 'zod';
+import { loadScript } from '@diq/redis/script.ts';
+import { storeKeys } from '../store-keys.ts';
+
+/** How much may wait. */
+export interface BacklogBounds {
+  requests: number;
+  /** `undefined`: as many as there are requests. */
+  tasks: number | undefined;
+  /** Requests of one caller; `undefined`: as many as of all. */
+  ofCaller?: number | undefined;
+  /** Bytes that are stored of one caller; `undefined`: as many as there is room for. */
+  bytesOfCaller?: number | undefined;
+}
+
+export type Room =
+  /** To be given back as soon as the requests are recorded, or could not be. */
+  | { kind: 'kept'; giveBack(): Promise<void> }
+  /** What waits, with what is being recorded at this moment. */
+  | { kind: 'full'; requests: number; tasks: number; ofCaller: number }
+  /** Bytes of the caller, with those that room is kept for at this moment. */
+  | { kind: 'storage-full'; storedBytes: number };
+
+export interface BacklogRoom {
+  /**
+   * Keeps room for so many requests of a caller, and so many bytes. `batchId` is what they are recorded under: a batch that
+   * was begun before is let through, so that it can be completed.
+   */
+  keep(size: number, bounds: BacklogBounds, batchId: string, caller?: string, bytes?: number): Promise<Room>;
+}
+
+/** Longer than recording the largest batch takes; after that the intake is taken for dead. */
+const giveUpAfterMs = 60_000;
+
+const script = loadScript(
+  new URL('../lua/stored-bytes.lua', import.meta.url),
+  new URL('../lua/backlog.lua', import.meta.url),
+  new URL('../lua/reserve-backlog.lua', import.meta.url),
+);
+const reply = z.tuple([z.enum(['kept', 'full', 'storage-full']), z.number(), z.number(), z.number()]);
+
+/** Room in the backlog, kept in Redis for all intakes together. See `lua/reserve-backlog.lua`. */
+export function createBacklogRoom(redis: Redis, keySpace: string): BacklogRoom {
+  const keys = storeKeys(keySpace);
+
+  return {
+    async keep(size, bounds, batchId, caller = '', bytes = 0) {
+      const name = randomUUID();
+      const [kind, first, tasks, ofCaller] = reply.parse(
+        await script(
+          redis,
+          [keys.counts, keys.waiting, keys.reservations, keys.batch(batchId), keys.callerCounts, keys.stored],
+          [
+            size,
+            name,
+            giveUpAfterMs,
+            bounds.requests,
+            bounds.tasks ?? '',
+            bounds.ofCaller ?? '',
+            caller,
+            bytes,
+            bounds.bytesOfCaller ?? '',
+          ],
+        ),
+      );
+      if (kind === 'full') return { kind, requests: first, tasks, ofCaller };
+      if (kind === 'storage-full') return { kind, storedBytes: first };
+      return {
+        kind,
+        async giveBack() {
+          await redis.zrem(keys.reservations, `${caller}\0${name}:${bytes}:${size}`);
+        },
+      };
+    },
+  };
+}

@@ -1,0 +1,73 @@
+import type { Redis } from 'ioredis';
+import { storedItemError } from '@diq/contracts/item-answer.ts';
+import { loadScript } from '@diq/redis/script.ts';
+import type { RejectedItem } from '../admission/accept-requests.ts';
+import { storeKeys } from '../store-keys.ts';
+import { batchBytes } from '../admission/stored-bytes.ts';
+
+interface NewBatch {
+  batchId: string;
+  nowMs: number;
+  /** In input order: a request id, or the JSON of a rejected item. */
+  items: readonly string[];
+  rejected: number;
+  retentionMs: number;
+  /** Who asked, by the name of the credential. */
+  caller?: string | undefined;
+  /** Where its caller wants to be told that it is complete. */
+  callbackUrl?: string | undefined;
+}
+
+const scriptFile = (name: string) => new URL(`../lua/${name}.lua`, import.meta.url);
+const openScript = loadScript(...['stored-bytes', 'open-batch'].map(scriptFile));
+const refuseScript = loadScript(...['stored-bytes', 'refuse-in-batch'].map(scriptFile));
+const sealScript = loadScript(...['stored-bytes', 'seal-batch'].map(scriptFile));
+
+/** List elements per script. */
+const pushSize = 1_000;
+
+/**
+ * Opens a batch before its requests are recorded. Until it is sealed it cannot complete, and it goes away by itself if
+ * it is never sealed: then nobody was told of it. Opened again with the same items it stays as it is.
+ */
+export async function openBatch(redis: Redis, keySpace: string, batch: NewBatch): Promise<void> {
+  const keys = storeKeys(keySpace);
+  const { batchId, nowMs, items, rejected, retentionMs, caller = '', callbackUrl } = batch;
+  const batchKeys = [keys.batch(batchId), keys.batchItems(batchId), keys.stored];
+  const about = [nowMs, items.length, rejected, retentionMs, caller, batchBytes(batch)];
+  for (let i = 0; i < items.length; i += pushSize) {
+    const part = items.slice(i, i + pushSize);
+    await openScript(redis, batchKeys, [...about, i, ...part]);
+  }
+  // In time: before it is sealed it cannot complete.
+  if (callbackUrl !== undefined) await redis.hset(keys.batch(batchId), 'callback', callbackUrl);
+}
+
+/** Closes a batch once all its requests are recorded; from now on it completes with the last of them. */
+export async function sealBatch(
+  redis: Redis,
+  keySpace: string,
+  { batchId, retentionMs, tail = [] }: { batchId: string; retentionMs: number; tail?: readonly string[] },
+): Promise<void> {
+  const keys = storeKeys(keySpace);
+  const args = [retentionMs, JSON.stringify(tail)];
+  await sealScript(redis, [keys.batch(batchId), keys.batchItems(batchId), keys.stored], args);
+}
+
+/** Keeps with an open batch what the store refused after all. Told again it changes nothing. */
+export async function refuseInBatch(
+  redis: Redis,
+  keySpace: string,
+  batchId: string,
+  refusals: readonly RejectedItem[],
+): Promise<void> {
+  if (refusals.length === 0) return;
+  const keys = storeKeys(keySpace);
+  const entries = refusals.flatMap((refusal) => [refusal.rejected.index, storedRefusal(refusal)]);
+  await refuseScript(redis, [keys.batch(batchId), keys.batchItems(batchId), keys.stored], entries);
+}
+
+/** Without what is known where it is read: its index, and the sentence that is made of the rest. */
+export function storedRefusal({ rejected: { machineId, error } }: RejectedItem): string {
+  return JSON.stringify({ rejected: { machineId, error: storedItemError.parse(error) } });
+}

@@ -1,0 +1,84 @@
+import type { Redis } from 'ioredis';
+import { z } from 'zod';
+import { loadScript, whenFull } from '@diq/redis/script.ts';
+import { storeKeys } from '../store-keys.ts';
+
+/** What leaves an entry. A closed list, so that it can be searched for. */
+export const auditActions = [
+  'cancel',
+  'change',
+  'cancel-many',
+  'cancel-many-done',
+  'move-to-head',
+  'retry',
+  'pause',
+  'resume',
+  'purge',
+  'purge-done',
+] as const;
+
+/** On whose behalf something is done, and why, in the caller's words. */
+export interface Actor {
+  name: string;
+  reason?: string | undefined;
+}
+
+export const auditEntry = z.looseObject({
+  action: z.enum(auditActions),
+  by: z.string(),
+  reason: z.string().optional(),
+});
+
+/** Who did what and why; what it was done to stands in further fields, such as `requestId`. Never a secret. */
+export type AuditEntry = z.output<typeof auditEntry>;
+
+/** An entry as it was recorded, at a time of Redis' clock. Ids rise with time. */
+export interface RecordedEntry {
+  id: string;
+  atMs: number;
+  entry: AuditEntry;
+}
+
+export interface AuditLog {
+  /** For what is done elsewhere; an action's own script records its entry itself. */
+  record(entry: AuditEntry): Promise<void>;
+  /** At most `limit` entries, newest first, older than the entry `before`; none that is older than is kept. */
+  page(limit: number, before?: string): Promise<{ entries: RecordedEntry[]; hasMore: boolean }>;
+}
+
+export const auditScriptFile = new URL('../lua/audit.lua', import.meta.url);
+const recordScript = loadScript(
+  whenFull,
+  auditScriptFile,
+  new URL('../lua/record-audit.lua', import.meta.url),
+);
+
+/** @param keptMs how long entries can be read */
+export function createAuditLog(redis: Redis, keySpace: string, keptMs: number): AuditLog {
+  const { audit } = storeKeys(keySpace);
+  return {
+    async record(entry) {
+      await recordScript(redis, [audit], [JSON.stringify(entry), keptMs]);
+    },
+    async page(limit, before) {
+      const [seconds] = await redis.time();
+      const oldest = String(Math.max(0, Number(seconds) * 1_000 - keptMs));
+      const newest = before === undefined ? '+' : `(${before}`;
+      const found = await redis.xrevrange(audit, newest, oldest, 'COUNT', limit + 1);
+      return { entries: found.slice(0, limit).map(toRecorded), hasMore: found.length > limit };
+    },
+  };
+}
+
+/** The entry of something that an actor does. */
+export function entryOf(
+  action: AuditEntry['action'],
+  { name, reason }: Actor,
+  subject: Record<string, unknown> = {},
+): AuditEntry {
+  return { action, by: name, ...(reason === undefined ? {} : { reason }), ...subject };
+}
+
+function toRecorded([id, fields]: [string, string[]]): RecordedEntry {
+  return { id, atMs: Number(id.split('-')[0]), entry: auditEntry.parse(JSON.parse(fields[1] ?? '')) };
+}

@@ -1,0 +1,63 @@
+import type { Redis } from 'ioredis';
+import { z } from 'zod';
+import { ledgerKeys } from '@diq/quota/ledger/ledger-keys.ts';
+import { loadScript, whenFull } from '@diq/redis/script.ts';
+import { auditScriptFile, entryOf } from './audit-log.ts';
+import type { Actor } from './audit-log.ts';
+import { storeKeys } from '../store-keys.ts';
+
+/** A pause that is on: who said so, why, since when and until when. Times are of Redis' clock. */
+export interface Pause {
+  by: string;
+  reason: string | undefined;
+  sinceMs: number;
+  /** Beyond the year 9999 for one that ends only when it is ended. */
+  untilMs: number;
+}
+
+/** The operators' hold: while it is on nobody calls. Whatever else forbids to call is left alone. */
+export interface QueuePause {
+  /** Sets it, or sets it anew. Without an end it lasts until it is ended. */
+  pause(actor: Actor, untilMs?: number): Promise<void>;
+  /** @returns whether it was on */
+  resume(actor: Actor): Promise<boolean>;
+  /** The pause that is on, if one is. */
+  find(): Promise<Pause | undefined>;
+}
+
+/** Some 250,000 years after 1970: a whole number to Redis and Lua, and still a time to JavaScript. */
+const withoutEndMs = 8_000_000_000_000_000;
+
+const script = loadScript(whenFull, auditScriptFile, new URL('../lua/pause.lua', import.meta.url));
+const reply = z.tuple([z.number(), z.number()]);
+const detail = z.object({ by: z.string(), reason: z.string().optional() });
+const stored = z.object({ detail: z.string(), since: z.coerce.number(), until: z.coerce.number() });
+
+export function createQueuePause(redis: Redis, keySpace: string, auditKeptMs: number): QueuePause {
+  const { pause: key, audit } = storeKeys(keySpace);
+  const { holds } = ledgerKeys(keySpace);
+  const keys = [holds, key, audit];
+
+  return {
+    async pause(actor, untilMs = withoutEndMs) {
+      const { name, reason } = actor;
+      const hasEnd = untilMs !== withoutEndMs;
+      const entry = entryOf('pause', actor, hasEnd ? { until: new Date(untilMs).toISOString() } : {});
+      const args = [untilMs, JSON.stringify({ by: name, reason }), JSON.stringify(entry), auditKeptMs];
+      await script(redis, keys, args);
+    },
+    async resume(actor) {
+      const args = ['', '', JSON.stringify(entryOf('resume', actor)), auditKeptMs];
+      const [wasOn] = reply.parse(await script(redis, keys, args));
+      return wasOn === 1;
+    },
+    async find() {
+      const [hash, [seconds, microseconds]] = await Promise.all([redis.hgetall(key), redis.time()]);
+      if (hash['detail'] === undefined) return undefined;
+      const { since, until, ...found } = stored.parse(hash);
+      if (until <= Number(seconds) * 1_000 + Number(microseconds) / 1_000) return undefined;
+      const { by, reason } = detail.parse(JSON.parse(found.detail));
+      return { by, reason, sinceMs: since, untilMs: until };
+    },
+  };
+}

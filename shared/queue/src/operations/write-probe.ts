@@ -1,0 +1,18 @@
+import type { Redis } from 'ioredis';
+import { loadScript, whenFull } from '@diq/redis/script.ts';
+import { storeKeys } from '../store-keys.ts';
+
+const keptMs = 60_000;
+const script = loadScript(whenFull, new URL('../lua/probe-write.lua', import.meta.url));
+
+/**
+ * Resolves when Redis has taken a write, of one key that is always the same; rejects with its reply. With `evenFull` it is
+ * one of those that a full Redis takes too.
+ */
+export function createWriteProbe(redis: Redis, keySpace: string, { evenFull }: { evenFull: boolean }) {
+  const key = storeKeys(keySpace).writeProbe;
+  return async (): Promise<void> => {
+    if (evenFull) await script(redis, [key], [keptMs]);
+    else await redis.set(key, '1', 'PX', keptMs);
+  };
+}

@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
+import { createAuditLog } from '../operations/audit-log.ts';
+import { createBulkCancel } from './bulk-cancel.ts';
+import type { CancelFilter } from './bulk-cancel.ts';
+import { arrivedAtMs, item, keySpace, machine, retentionMs } from '../test-support/test-store.ts';
+import { useTestStore } from '../test-support/use-test-store.ts';
+
+const anna = { name: 'anna', reason: 'wrong playbook' };
+
+describe('bulk cancel', () => {
+  const redis = useEmbeddedRedis();
+  const store = useTestStore(redis);
+
+  const audit = () => createAuditLog(store.redis, keySpace, 60_000);
+  const cancel = (filter: CancelFilter, budgetMs = 10_000) =>
+    createBulkCancel({
+      redis: store.redis,
+      keySpace,
+      jobs: store.jobs,
+      audit: audit(),
+      retentionMs,
+    }).cancel(filter, anna, { budgetMs });
+  const items = (count: number, source: string, first = 1) =>
+    Array.from({ length: count }, (_, n) => item({ machineId: machine(first + n), source }));
+  const accept = (entries: ReturnType<typeof items>) => store.intake.acceptBatch(entries, arrivedAtMs);
+
+  it('cancels what is queued and fits, over several chunks, and leaves everything else', async () => {
+    const { batchId } = await accept(items(600, 'soar'));
+    const other = await accept(items(10, 'other', 1_000));
+    assert.deepEqual(await cancel({ batchId }), { cancelled: 600, alreadyDispatched: 0, remaining: false });
+    assert.equal((await store.reader.findBatch(batchId))?.counts.cancelled, 600);
+    assert.equal((await store.reader.findBatch(other.batchId))?.counts.queued, 10);
+    assert.equal(await store.jobs.countAll(), 10);
+    assert.equal(await store.tasks.countWaiting(), 10);
+  });
+
+  it('goes by source and by machine, and by all filters together', async () => {
+    const one = await accept([...items(3, 'a'), ...items(3, 'b', 10)]);
+    await accept(items(3, 'a'));
+    assert.equal((await cancel({ machineId: machine(1) })).cancelled, 2);
+    assert.equal((await cancel({ batchId: one.batchId, source: 'a' })).cancelled, 2);
+    assert.equal((await cancel({ source: 'a', machineId: machine(10) })).cancelled, 0);
+    assert.equal((await cancel({ source: 'a' })).cancelled, 2);
+    assert.equal((await store.reader.backlog()).counts.queued, 3);
+  });
+
+  it('tells of those whose call is under way, and cancels none of them', async () => {
+    const { accepted } = await accept(items(3, 'a'));
+    await store.tasks.begin((await store.taskOf(accepted[1]!.id)).id, 'call-1');
+    assert.deepEqual(await cancel({ source: 'a' }), { cancelled: 2, alreadyDispatched: 1, remaining: false });
+    assert.equal((await store.request(accepted[1]!.id)).document.status, 'dispatching');
+  });
+
+  it('says that more is left when its time is up, and goes on when asked again', async () => {
+    const { batchId } = await accept(items(300, 'soar'));
+    const first = await cancel({ batchId }, 0.000_001);
+    assert.equal(first.remaining, true);
+    const second = await cancel({ batchId });
+    assert.equal(second.remaining, false);
+    assert.equal(first.cancelled + second.cancelled, 300);
+  });
+
+  it('ends early when the service is being stopped, and says that more is left', async () => {
+    const { batchId } = await accept(items(2, 'soar'));
+    const done = await createBulkCancel({
+      redis: store.redis,
+      keySpace,
+      jobs: store.jobs,
+      audit: audit(),
+      retentionMs,
+    }).cancel({ batchId }, anna, { budgetMs: 10_000, closing: AbortSignal.abort() });
+    assert.deepEqual(done, { cancelled: 0, alreadyDispatched: 0, remaining: true });
+  });
+
+  it('is in the record before anything is done, and again with what was done', async () => {
+    await accept(items(2, 'a'));
+    await cancel({ source: 'a' });
+    const { entries } = await audit().page(10);
+    const by = { by: 'anna', reason: 'wrong playbook', filter: { source: 'a' } };
+    assert.deepEqual(
+      entries.map(({ entry }) => entry),
+      [
+        { ...by, action: 'cancel-many-done', cancelled: 2, alreadyDispatched: 0, remaining: false },
+        { ...by, action: 'cancel-many' },
+      ],
+    );
+  });
+
+  it('leaves no entry where nothing is to be cancelled, however often it is asked for', async () => {
+    await accept(items(2, 'a'));
+    await cancel({ source: 'a' });
+    const left = (await audit().page(10)).entries.length;
+    for (const filter of [{ source: 'a' }, { source: 'none' }])
+      assert.equal((await cancel(filter)).cancelled, 0);
+    assert.equal((await audit().page(10)).entries.length, left);
+  });
+});

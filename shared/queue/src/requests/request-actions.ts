@@ -1,0 +1,158 @@
+import type { Redis } from 'ioredis';
+import { z } from 'zod';
+import type { Priority } from '@diq/contracts/priority.ts';
+import { requestStatuses } from '@diq/contracts/status.ts';
+import type { RequestStatus } from '@diq/contracts/status.ts';
+import { loadScript, whenFull } from '@diq/redis/script.ts';
+import { auditScriptFile, entryOf } from '../operations/audit-log.ts';
+import type { Actor } from '../operations/audit-log.ts';
+import type { MovedRequests } from '../tasks/task-store.ts';
+import { createJobRepositioning } from '../scheduling/reposition-jobs.ts';
+import { flowOf } from '../scheduling/order.ts';
+import type { OrderRules } from '../scheduling/order.ts';
+import { movingKeys, storeKeys } from '../store-keys.ts';
+import { docFields, joinDoc } from './stored-doc.ts';
+import { askedFor } from './stored-request.ts';
+import type { JobQueue } from '../scheduling/job-queue.ts';
+
+/** Done, or what the request is instead of queued. */
+export type ActionAnswer =
+  | { kind: 'done' }
+  | { kind: 'not-queued'; status: RequestStatus }
+  | { kind: 'missing' }
+  | { kind: 'changed-too-often' };
+
+/** What may be changed of a request; `null` takes a deadline away. */
+export interface RequestChange {
+  priority?: Priority | undefined;
+  /** ISO 8601 in UTC, in the future. */
+  notAfter?: string | null | undefined;
+}
+
+/** What can be done to one request while it is queued. Each is one script, and leaves its entry in the record. */
+/** Each change leaves an entry in the record, which is kept for long. */
+export const maxChanges = 20;
+
+export interface RequestActions {
+  /** Takes it out of its task; with the last request the task and its job go. */
+  cancel(id: string, actor: Actor): Promise<ActionAnswer>;
+  change(id: string, change: RequestChange, actor: Actor): Promise<ActionAnswer>;
+  /** Its task goes next, before all that were moved to the head earlier. */
+  moveToHead(id: string, actor: Actor): Promise<ActionAnswer>;
+}
+
+export interface RequestActionsOptions {
+  redis: Redis;
+  keySpace: string;
+  jobs: Pick<JobQueue, 'remove' | 'setRanks'>;
+  order: OrderRules;
+  retentionMs: number;
+  /** How long entries of the record are kept. */
+  auditKeptMs: number;
+  onMoved?: ((move: MovedRequests) => void) | undefined;
+}
+
+const scriptFile = (name: string) => new URL(`../lua/${name}.lua`, import.meta.url);
+const actionScript = (...names: string[]) =>
+  loadScript(
+    whenFull,
+    scriptFile('indexes'),
+    scriptFile('stored-bytes'),
+    scriptFile('detach'),
+    auditScriptFile,
+    ...names.map(scriptFile),
+  );
+const cancelScript = actionScript('cancel');
+const changeScript = actionScript('order', 'change');
+const headScript = actionScript('move-to-head');
+const reply = z.tuple([
+  z.enum(['cancelled now', 'changed', 'moved', 'outdated', 'worn', 'missing', ...requestStatuses]),
+  z.string(),
+  z.number(),
+]);
+
+export function createRequestActions(options: RequestActionsOptions): RequestActions {
+  const { redis, keySpace, jobs, order, retentionMs, auditKeptMs, onMoved } = options;
+  const keys = storeKeys(keySpace);
+  const repositionJobs = createJobRepositioning(redis, keySpace, jobs);
+
+  async function ask(script: typeof cancelScript, ...args: (string | number)[]) {
+    const [kind, taskId, number] = reply.parse(
+      await script(redis, movingKeys(keySpace), [keySpace, retentionMs, ...args, auditKeptMs]),
+    );
+    return { kind, taskId, number };
+  }
+
+  return {
+    async cancel(id, actor) {
+      const entry = JSON.stringify(entryOf('cancel', actor, { requestId: id }));
+      const { kind, taskId, number: hasEnded } = await ask(cancelScript, id, entry);
+      if (kind !== 'cancelled now') return refusalOf(kind);
+      onMoved?.({ requestIds: [id], from: 'queued', status: 'cancelled', taskId });
+      if (hasEnded === 1) await jobs.remove(taskId);
+      return { kind: 'done' };
+    },
+    async change(id, change, actor) {
+      const entry = JSON.stringify(entryOf('change', actor, { requestId: id, change }));
+      for (;;) {
+        const [caller, caller1, ...parts] = await redis.hmget(
+          keys.request(id),
+          'caller',
+          'caller1',
+          ...docFields,
+        );
+        const known = joinDoc(parts);
+        if (known === null) return { kind: 'missing' };
+        // It keeps to the turns of whoever asked for it, not of whoever changes it.
+        const whose = caller ? caller + (caller1 ?? '') : actor.name;
+        const { doc, notAfterMs, turn, arrivedAtMs } = changed(known, change, whose);
+        const args = [
+          id,
+          known,
+          doc,
+          notAfterMs ?? '',
+          turn,
+          arrivedAtMs,
+          JSON.stringify(order),
+          entry,
+          maxChanges,
+        ];
+        const { kind, taskId, number: rank } = await ask(changeScript, ...args);
+        if (kind === 'outdated') continue;
+        if (kind === 'worn') return { kind: 'changed-too-often' };
+        if (kind !== 'changed') return refusalOf(kind);
+        await repositionJobs([{ taskId, rank }]);
+        return { kind: 'done' };
+      }
+    },
+    async moveToHead(id, actor) {
+      const entry = JSON.stringify(entryOf('move-to-head', actor, { requestId: id }));
+      const { kind, taskId, number: rank } = await ask(headScript, id, entry);
+      if (kind !== 'moved') return refusalOf(kind);
+      await repositionJobs([{ taskId, rank }]);
+      return { kind: 'done' };
+    },
+  };
+}
+
+function changed(known: string, { priority, notAfter }: RequestChange, caller: string) {
+  const { notAfter: oldDeadline, ...asked } = askedFor.parse(JSON.parse(known));
+  const deadline = notAfter === undefined ? oldDeadline : (notAfter ?? undefined);
+  return {
+    doc: JSON.stringify({
+      ...asked,
+      ...(priority === undefined ? {} : { priority }),
+      ...(deadline === undefined ? {} : { notAfter: deadline }),
+    }),
+    notAfterMs: deadline === undefined ? undefined : Date.parse(deadline),
+    turn: flowOf(asked.source, caller),
+    arrivedAtMs: asked.at,
+  };
+}
+
+function refusalOf(kind: z.output<typeof reply>[0]): ActionAnswer {
+  if (kind === 'missing') return { kind };
+  const status = requestStatuses.find((one) => one === kind);
+  if (status === undefined) throw new Error(`an action was answered '${kind}'`);
+  return { kind: 'not-queued', status };
+}

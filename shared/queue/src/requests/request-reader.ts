@@ -1,0 +1,162 @@
+import type { Redis } from 'ioredis';
+import { z } from 'zod';
+import { storedItemError } from '@diq/contracts/item-answer.ts';
+import type { StoredItemError } from '@diq/contracts/item-answer.ts';
+import { priorities } from '@diq/contracts/priority.ts';
+import type { Priority } from '@diq/contracts/priority.ts';
+import { requestStatuses } from '@diq/contracts/status.ts';
+import type { RequestStatus } from '@diq/contracts/status.ts';
+import { loadScript } from '@diq/redis/script.ts';
+import { storeKeys } from '../store-keys.ts';
+import { parseStoredCallback } from './stored-callback.ts';
+import type { StoredCallback } from './stored-callback.ts';
+import { parseStoredRequest } from './stored-request.ts';
+import type { PlacedRequest, StoredRequest } from './stored-request.ts';
+import { repliesOf } from '../scheduling/job-queue.ts';
+
+export interface StoredBatch {
+  id: string;
+  createdAtMs: number;
+  isComplete: boolean;
+  /** See `batch-tail.ts`. */
+  tail: readonly string[];
+  /** Who posted it; `undefined` for one that was recorded before callers were. */
+  caller?: string;
+  /** Who is told when it is complete. */
+  callback?: StoredCallback;
+  counts: Record<RequestStatus | 'total' | 'rejected', number>;
+}
+
+/** An entry of a batch in input order: the request as it is now, or the refusal it met. */
+export type BatchItem =
+  | { index: number; request: StoredRequest }
+  | { index: number; rejected: { machineId?: string; error: StoredItemError } }
+  /** The request's retention is over before its batch's. */
+  | { index: number; gone: string };
+
+/** How much there is to do, read in one go. */
+export interface Backlog {
+  counts: Record<RequestStatus, number>;
+  /** Of the requests that are `dispatching`: those whose answer was lost and is being looked up in Defender. */
+  lookingUp: number;
+  /** Tasks that wait for their call: the number of calls still to make. */
+  waitingTasks: number;
+  /** The same by class. */
+  waitingByPriority: Record<Priority, number>;
+  /** When the longest-waiting task was asked for; `undefined` when none waits. */
+  oldestSinceMs: number | undefined;
+}
+
+export interface RequestReader {
+  findRequest(id: string): Promise<StoredRequest | undefined>;
+  findPlaced(id: string): Promise<PlacedRequest | undefined>;
+  findBatch(id: string): Promise<StoredBatch | undefined>;
+  /** At most `limit` entries from `offset`; empty past the end. */
+  batchItems(id: string, offset: number, limit: number): Promise<BatchItem[]>;
+  backlog(): Promise<Backlog>;
+  /** Tasks of this class that wait for their call. */
+  countWaitingOf(priority: Priority): Promise<number>;
+}
+
+const zeroCounts = Object.fromEntries(requestStatuses.map((status) => [status, 0])) as Record<
+  RequestStatus,
+  number
+>;
+
+const findPlacedScript = loadScript(new URL('../lua/find-placed.lua', import.meta.url));
+const placedReply = z.tuple([z.array(z.string()), z.number()]);
+const hashReply = z.record(z.string(), z.string());
+const batchTail = z.array(z.string());
+const rejectedEntry = z.object({
+  rejected: z.object({ machineId: z.string().optional(), error: storedItemError }),
+});
+
+export function createRequestReader(redis: Redis, keySpace: string): RequestReader {
+  const keys = storeKeys(keySpace);
+
+  return {
+    async findRequest(id) {
+      return parseStoredRequest(id, await redis.hgetall(keys.request(id)));
+    },
+    async findPlaced(id) {
+      const found = await findPlacedScript(redis, [keys.request(id), keys.jobOrder], [keys.jobs]);
+      const [fields, place] = placedReply.parse(found);
+      const stored = parseStoredRequest(id, hashOf(fields));
+      return stored && { ...stored, position: place === 0 ? undefined : place };
+    },
+    async findBatch(id) {
+      const hash = await redis.hgetall(keys.batch(id));
+      return hash['createdAt'] === undefined ? undefined : parseBatch(id, hash);
+    },
+    async batchItems(id, offset, limit) {
+      const entries = await redis.lrange(keys.batchItems(id), offset, offset + limit - 1);
+      const ids = entries.filter((entry) => !entry.startsWith('{'));
+      const pipeline = redis.pipeline();
+      for (const requestId of ids) pipeline.hgetall(keys.request(requestId));
+      const hashes = new Map((await repliesOf(pipeline)).map((reply, i) => [ids[i], hashReply.parse(reply)]));
+      return entries.map((entry, i) => toItem(entry, offset + i, hashes.get(entry)));
+    },
+    countWaitingOf: async (priority) => Number((await redis.hget(keys.order, `waiting:${priority}`)) ?? 0),
+    async backlog() {
+      const pipeline = redis.pipeline();
+      pipeline.hgetall(keys.counts);
+      pipeline.zcard(keys.waiting);
+      pipeline.zrange(keys.waiting, 0, '0', 'WITHSCORES');
+      pipeline.hmget(keys.order, ...priorities.map((one) => `waiting:${one}`));
+      const [stored, waiting, oldest, byPriority] = await repliesOf(pipeline);
+      const [, oldestSince] = z.array(z.string()).parse(oldest);
+      const { reconciling = 0, ...counts } = z.record(z.string(), z.coerce.number()).parse(stored);
+      const all = { ...zeroCounts, ...counts };
+      return {
+        counts: all,
+        lookingUp: Math.min(Math.max(0, reconciling), all.dispatching),
+        waitingTasks: z.number().parse(waiting),
+        waitingByPriority: parseByPriority(byPriority),
+        oldestSinceMs: oldestSince === undefined ? undefined : Number(oldestSince),
+      };
+    },
+  };
+}
+
+function parseByPriority(reply: unknown): Record<Priority, number> {
+  const numbers = z.array(z.coerce.number()).parse(reply);
+  const entries = priorities.map((one, i) => [one, Math.max(0, numbers[i] ?? 0)]);
+  return Object.fromEntries(entries) as Record<Priority, number>;
+}
+
+/** Out of fields that are each followed by their value. */
+function hashOf(fields: readonly string[]): Record<string, string> {
+  const hash: Record<string, string> = {};
+  for (let i = 0; i < fields.length; i += 2) hash[fields[i] ?? ''] = fields[i + 1] ?? '';
+  return hash;
+}
+
+function parseBatch(id: string, hash: Record<string, string>): StoredBatch {
+  const number = (name: string) => Number(hash[name] ?? 0);
+  const byStatus = Object.fromEntries(requestStatuses.map((status) => [status, number(status)]));
+  const counts = {
+    ...zeroCounts,
+    ...byStatus,
+    total: number('total'),
+    rejected: number('rejected'),
+  };
+  const callback = parseStoredCallback(hash, hash['completedAt'] ?? '');
+  return {
+    id,
+    tail: batchTail.parse(JSON.parse(hash['tail'] ?? '[]')),
+    createdAtMs: number('createdAt'),
+    isComplete: hash['accepting'] === undefined && counts.queued === 0 && counts.dispatching === 0,
+    ...(hash['caller'] === undefined ? {} : { caller: hash['caller'] }),
+    ...(callback === undefined ? {} : { callback }),
+    counts,
+  };
+}
+
+function toItem(entry: string, index: number, hash: Record<string, string> | undefined): BatchItem {
+  if (hash === undefined) {
+    const { machineId, error } = rejectedEntry.parse(JSON.parse(entry)).rejected;
+    return { index, rejected: machineId === undefined ? { error } : { machineId, error } };
+  }
+  const request = parseStoredRequest(entry, hash);
+  return request ? { index, request } : { index, gone: entry };
+}

@@ -1,0 +1,42 @@
+import type { Redis } from 'ioredis';
+import { z } from 'zod';
+import { loadScript, whenFull } from '@diq/redis/script.ts';
+import { createJobRepositioning } from './reposition-jobs.ts';
+import { movingKeys, storeKeys } from '../store-keys.ts';
+import type { JobQueue } from './job-queue.ts';
+
+/** Jobs looked at by one script. */
+const chunkSize = 100;
+/**
+ * Jobs that step back before one claim, at most; then whoever is next is claimed. A caller has two at the same turn only
+ * where it named a further source after it had placed many.
+ */
+const mostPerClaim = 2_000;
+
+const scriptFile = (name: string) => new URL(`../lua/${name}.lua`, import.meta.url);
+const script = loadScript(
+  whenFull,
+  ...['indexes', 'stored-bytes', 'detach', 'order', 'pass-turn'].map(scriptFile),
+);
+const reply = z.array(z.union([z.string(), z.number()]));
+
+/**
+ * Sees to it that the job that is next has the turn of its caller, so that a caller gets one turn for each interval,
+ * however many sources it names. To be called before a job is claimed. See `lua/pass-turn.lua`.
+ */
+export function createTurnPassing(redis: Redis, keySpace: string, jobs: Pick<JobQueue, 'setRanks'>) {
+  const keys = [...movingKeys(keySpace), storeKeys(keySpace).jobOrder];
+  const repositionJobs = createJobRepositioning(redis, keySpace, jobs);
+
+  return async (): Promise<void> => {
+    for (let looked = 0; looked < mostPerClaim; looked += chunkSize) {
+      const moved = reply.parse(await script(redis, keys, [keySpace, 0, chunkSize]));
+      if (moved.length === 0) return;
+      const steppedBack = [];
+      for (let i = 0; i < moved.length; i += 2) {
+        steppedBack.push({ taskId: String(moved[i]), rank: Number(moved[i + 1]) });
+      }
+      await repositionJobs(steppedBack);
+    }
+  };
+}

@@ -1,0 +1,262 @@
+import type { Redis } from 'ioredis';
+import { z } from 'zod';
+import { priorities } from '@diq/contracts/priority.ts';
+import type { Priority } from '@diq/contracts/priority.ts';
+import type { RequestError } from '@diq/contracts/request-document.ts';
+import type { RequestStatus, TerminalStatus } from '@diq/contracts/status.ts';
+import { loadScript, whenFull } from '@diq/redis/script.ts';
+import { taskStates, findTask } from './find-task.ts';
+import type { Task, TaskState, UnresolvedOutcome } from './find-task.ts';
+import { movingKeys, storeKeys } from '../store-keys.ts';
+import { repliesOf } from '../scheduling/job-queue.ts';
+
+export { unresolvedCauses } from './find-task.ts';
+export type { Task, TaskState, UnresolvedOutcome } from './find-task.ts';
+
+/** What the requests of a task are told when it is settled. */
+export interface Settlement {
+  status: TerminalStatus;
+  investigationId?: string;
+  /** The investigation covers the machine, but is not provably the one that was asked for. */
+  attached?: boolean;
+  error?: RequestError;
+  /** Calls that end with this; those made for it before are added. Without effect where the call was looked up. */
+  attempts: number;
+}
+
+export type Moved =
+  { moved: true } | { moved: false; state: TaskState | 'missing'; callId: string | undefined };
+
+/**
+ * Requests that have a new status, at most 5,001 of one task; of several where their deadlines were reached. The
+ * same status as before where a call's outcome is now looked up.
+ */
+export interface MovedRequests {
+  requestIds: readonly string[];
+  from: RequestStatus;
+  status: RequestStatus;
+  taskId?: string;
+  /** The call that moved them. */
+  callId?: string;
+  investigationId?: string;
+  errorCode?: string;
+}
+
+/** What a request is told whose own deadline came before its call. */
+export const deadlineError: RequestError = {
+  code: 'deadline_reached',
+  message: 'The time after which it must not be started was reached.',
+};
+
+/** The tasks' own state. Every move is one script: task, requests, batches, indexes and counts together. */
+export interface TaskStore {
+  find(id: string): Promise<Task | undefined>;
+  /** The most urgent class of its requests; `undefined` for an unknown task. */
+  classOf(id: string): Promise<Priority | undefined>;
+  /** The first of these tasks that is of this class; nothing is read while none of it waits. */
+  firstOf(priority: Priority, ids: () => Promise<readonly string[]>): Promise<string | undefined>;
+  /** The call in whose hands it is, also where the task cannot be read otherwise. */
+  callOf(id: string): Promise<string | undefined>;
+  /** The last gate before a call: from here on the task is in the hands of this call alone. */
+  begin(id: string, callId: string): Promise<Moved>;
+  /** Into the hands of a call that began it before, which Redis has lost. `spentAtMs` is when its permit was spent. */
+  resume(id: string, callId: string, spentAtMs: number): Promise<Moved>;
+  /** Back to its place: the call never left, was throttled or not allowed, or was looked up and is to be made again. */
+  giveBack(id: string, callId: string): Promise<Moved>;
+  /** What the call came to is to be looked up in Defender, for the first time after so many ms. */
+  reconcile(
+    id: string,
+    callId: string,
+    unresolved: UnresolvedOutcome,
+    firstQueryInMs: number,
+  ): Promise<Moved>;
+  /** Stores the outcome of the call that began it, also while it is being looked up. */
+  settle(id: string, callId: string, settlement: Settlement): Promise<Moved>;
+  /** Ends a task that still waits, without a call. */
+  endWaiting(id: string, settlement: Settlement): Promise<Moved>;
+  /**
+   * Ends up to 250 queued requests whose own deadline was reached. Tells which, and the tasks that ended with them,
+   * whose jobs can be taken out.
+   */
+  expireDue(): Promise<{ requestIds: string[]; ended: string[] }>;
+  /** Tasks whose call began before this time and has no stored outcome, oldest first. */
+  inFlightSince(beforeMs: number, limit: number): Promise<string[]>;
+  /** The task whose next look is due for the longest, for the caller alone for so long. Time of Redis' clock. */
+  takeDue(forMs: number): Promise<{ id: string | undefined; nowMs: number }>;
+  /** When Defender is asked next, on Redis' clock; false when this call is not looked up any more. */
+  rescheduleQuery(id: string, callId: string, atMs: number): Promise<boolean>;
+  /** Investigations of the machine that requests were told of within the last minute. */
+  toldOf(machineId: string): Promise<string[]>;
+  /** How many tasks wait for their call, for so long at least, and a page of them, oldest first. */
+  countWaiting(minAgeMs?: number): Promise<number>;
+  waitingPage(offset: number, limit: number): Promise<string[]>;
+  /** Tasks by id, for many at once; unknown ones are left out. */
+  ranksOf(ids: readonly string[]): Promise<{ taskId: string; machineId: string; rank: number }[]>;
+}
+
+const scriptFile = (name: string) => new URL(`../lua/${name}.lua`, import.meta.url);
+const movingScript = (name: string) =>
+  loadScript(
+    whenFull,
+    scriptFile('indexes'),
+    scriptFile('stored-bytes'),
+    scriptFile('detach'),
+    scriptFile(name),
+  );
+const moveScript = movingScript('move-task');
+const expireScript = movingScript('expire');
+const takeScript = loadScript(whenFull, scriptFile('take-reconciling'));
+const rescheduleQueryScript = loadScript(whenFull, scriptFile('reschedule-query'));
+const ids = z.array(z.string());
+const moveReply = z.union([
+  z
+    .tuple([z.literal(1), ids, ids])
+    .transform(([, served, expired]) => ({ answer: { moved: true } as Moved, served, expired })),
+  z
+    .tuple([z.literal(0), z.enum([...taskStates, 'missing']), z.string(), ids])
+    .transform(([, state, owner, expired]) => ({
+      answer: { moved: false, state, callId: owner === '' ? undefined : owner } as Moved,
+      served: [],
+      expired,
+    })),
+]);
+const expireReply = z.tuple([ids, ids]).transform(([requestIds, ended]) => ({ requestIds, ended }));
+
+const takeReply = z.tuple([z.string(), z.number()]);
+
+/** What a move brings along. */
+interface Move {
+  /** For each of the requests. */
+  fields?: Record<string, string | number>;
+  /** Calls that it counts. */
+  calls?: number;
+  cause?: UnresolvedOutcome['cause'];
+  firstQueryInMs?: number;
+  beganAtMs?: number;
+}
+
+const inHand = 'in_flight|reconciling';
+const deadlineReached = JSON.stringify(deadlineError);
+const expiredPerScript = 250;
+const expiry = { from: 'queued', status: 'expired', errorCode: deadlineError.code } as const;
+
+/** `onMoved` is told of every request that a move or an expiry gave another status. */
+export function createTaskStore(
+  redis: Redis,
+  keySpace: string,
+  retentionMs: number,
+  onMoved: (move: MovedRequests) => void = () => {},
+): TaskStore {
+  const keys = storeKeys(keySpace);
+  const moveKeys = movingKeys(keySpace);
+
+  async function move(
+    id: string,
+    callId: string,
+    from: TaskState | typeof inHand,
+    to: TaskState,
+    status: RequestStatus,
+    { fields = {}, calls = 0, cause, firstQueryInMs = 0, beganAtMs }: Move = {},
+  ) {
+    const about = [JSON.stringify(fields), calls, cause ?? '', firstQueryInMs];
+    const times = [deadlineReached, beganAtMs ?? ''];
+    const args = [keySpace, retentionMs, id, callId, from, to, status, ...about, ...times];
+    const { answer, served, expired } = moveReply.parse(await moveScript(redis, moveKeys, args));
+    tell({ ...expiry, requestIds: expired, taskId: id });
+    tell({ requestIds: served, from: openStatus(from), status, taskId: id, ...factsOf(callId, fields) });
+    return answer;
+  }
+
+  function tell(moved: MovedRequests): void {
+    if (moved.requestIds.length > 0) onMoved(moved);
+  }
+
+  return {
+    find: findTask(redis, keySpace),
+    async classOf(id) {
+      const found = await redis.hget(keys.task(id), 'class');
+      return priorities.find((priority) => priority === found);
+    },
+    async firstOf(priority, readIds) {
+      if (Number((await redis.hget(keys.order, `waiting:${priority}`)) ?? 0) <= 0) return undefined;
+      const ids = await readIds();
+      const pipeline = redis.pipeline();
+      for (const id of ids) pipeline.hget(keys.task(id), 'class');
+      const classes = ids.length > 0 ? await repliesOf(pipeline) : [];
+      return ids.find((_, i) => classes[i] === priority);
+    },
+    callOf: async (id) => (await redis.hget(keys.task(id), 'call')) ?? undefined,
+    begin: (id, callId) => move(id, callId, 'waiting', 'in_flight', 'dispatching'),
+    resume: (id, callId, beganAtMs) =>
+      move(id, callId, 'waiting', 'in_flight', 'dispatching', { beganAtMs: Math.ceil(beganAtMs) }),
+    giveBack: (id, callId) => move(id, callId, inHand, 'waiting', 'queued'),
+    reconcile: (id, callId, { cause, error }, firstQueryInMs) =>
+      move(id, callId, 'in_flight', 'reconciling', 'dispatching', {
+        fields: { error: JSON.stringify(error) },
+        calls: 1,
+        cause,
+        firstQueryInMs,
+      }),
+    settle: (id, callId, settlement) =>
+      move(id, callId, inHand, 'settled', settlement.status, contentOf(settlement)),
+    endWaiting: (id, settlement) =>
+      move(id, '', 'waiting', 'settled', settlement.status, contentOf(settlement)),
+    async expireDue() {
+      const args = [keySpace, retentionMs, expiredPerScript, deadlineReached];
+      const expired = expireReply.parse(await expireScript(redis, moveKeys, args));
+      tell({ ...expiry, requestIds: expired.requestIds });
+      return expired;
+    },
+    async takeDue(forMs) {
+      const [id, nowMs] = takeReply.parse(await takeScript(redis, [keys.reconciling], [keySpace, forMs]));
+      return { id: id === '' ? undefined : id, nowMs };
+    },
+    rescheduleQuery: async (id, callId, atMs) =>
+      (await rescheduleQueryScript(redis, [keys.reconciling], [keySpace, id, callId, Math.ceil(atMs)])) === 1,
+    toldOf: (machineId) => redis.smembers(keys.machineTold(machineId)),
+    inFlightSince: (beforeMs, limit) =>
+      redis.zrangebyscore(keys.inFlight, '-inf', `(${beforeMs}`, 'LIMIT', 0, limit),
+    async countWaiting(minAgeMs = 0) {
+      if (minAgeMs === 0) return redis.zcard(keys.waiting);
+      const [seconds] = await redis.time();
+      return redis.zcount(keys.waiting, '-inf', Number(seconds) * 1_000 - minAgeMs);
+    },
+    waitingPage: (offset, limit) => redis.zrange(keys.waiting, offset, String(offset + limit - 1)),
+    async ranksOf(ids) {
+      const pipeline = redis.pipeline();
+      for (const id of ids) pipeline.hmget(keys.task(id), 'machine', 'priority');
+      const rows = z
+        .array(z.tuple([z.string().nullable(), z.string().nullable()]))
+        .parse(await repliesOf(pipeline));
+      return rows.flatMap(([machineId, rank], i) =>
+        machineId === null ? [] : [{ taskId: ids[i] ?? '', machineId, rank: Number(rank) }],
+      );
+    },
+  };
+}
+
+/** The status that open requests of a task in this state have. */
+function openStatus(state: TaskState | typeof inHand): RequestStatus {
+  return state === 'waiting' ? 'queued' : 'dispatching';
+}
+
+function factsOf(callId: string, { investigationId, error }: Record<string, string | number>) {
+  return {
+    ...(callId === '' ? {} : { callId }),
+    ...(investigationId === undefined ? {} : { investigationId: String(investigationId) }),
+    ...(error === undefined ? {} : { errorCode: errorCode.parse(JSON.parse(String(error))).code }),
+  };
+}
+
+const errorCode = z.object({ code: z.string() });
+
+function contentOf({ investigationId, attached, error, attempts }: Settlement): Move {
+  return {
+    calls: attempts,
+    fields: {
+      ...(investigationId === undefined ? {} : { investigationId }),
+      ...(attached === true ? { attached: 1 } : {}),
+      ...(error === undefined ? {} : { error: JSON.stringify(error) }),
+    },
+  };
+}

@@ -1,0 +1,123 @@
+import type { Answer } from './answer.ts';
+import type { LedgerCall } from './replies.ts';
+
+/** A call as the ledger records it, with the text of the record. */
+export interface RecordedCall {
+  call: LedgerCall;
+  json: string;
+  /** The time from which its window counts. All times are milliseconds of Redis' clock. */
+  countsFromMs: number;
+}
+
+interface KnownCall extends RecordedCall {
+  /** Made by this process: only this process can say that it was never made. */
+  isOwn: boolean;
+}
+
+/** What is known of a call when its permit is spent. */
+interface SpentCall {
+  callId: string;
+  taskId: string;
+  machineId: string;
+  spentAt: number;
+  callTimeoutMs: number;
+  used: number;
+  limit: number;
+}
+
+/** The ledger at one instant, as a process sees it that knows it. */
+interface Sighting {
+  nowMs: number;
+  windowMs: number;
+  inUse: readonly RecordedCall[];
+}
+
+/**
+ * The calls that this process made or saw in the ledger, with what became of them, in case that Redis forgets them. It
+ * reaches as far back as the ledger itself does, and its length is bounded: the oldest go first.
+ */
+export interface Journal {
+  spent(call: SpentCall): void;
+  /** `countsFromMs` is when the answer came, or the call must have been given up. The first answer stands. */
+  answered(callId: string, answer: Answer, countsFromMs: number): void;
+  /** It never left. */
+  forget(callId: string): void;
+  /** Drops what the ledger drops. */
+  forgetBefore(timeMs: number): void;
+  /** Calls that this process made, the newest so many. */
+  newestOwn(most: number): RecordedCall[];
+  /** Whether the ledger misses a call that this process made, or an outcome that it knows. */
+  isAheadOf(sighting: Sighting): boolean;
+  /** Takes over what the ledger knows, and lets go of calls of others that were given back. */
+  saw(sighting: Sighting): void;
+  find(callId: string): RecordedCall | undefined;
+  all(): readonly RecordedCall[];
+}
+
+const inFlight = 'in_flight';
+
+/** @param most how many are kept */
+export function createJournal(most: number): Journal {
+  const known = new Map<string, KnownCall>();
+
+  function keep(call: KnownCall): void {
+    known.set(call.call.callId, call);
+    const [oldest] = known.keys();
+    if (known.size > most && oldest !== undefined) known.delete(oldest);
+  }
+
+  function countsWithin({ countsFromMs }: KnownCall, { nowMs, windowMs }: Sighting): boolean {
+    return countsFromMs + windowMs > nowMs;
+  }
+
+  return {
+    spent(call) {
+      const record = { ...call, outcome: inFlight };
+      const countsFromMs = call.spentAt + call.callTimeoutMs;
+      keep({ call: record, json: JSON.stringify(record), countsFromMs, isOwn: true });
+    },
+    answered(callId, answer, countsFromMs) {
+      const found = known.get(callId);
+      if (found?.call.outcome !== inFlight) return;
+      const { outcome, facts, mayRepeat } = answer;
+      const record = {
+        ...(JSON.parse(found.json) as SpentCall),
+        outcome,
+        facts,
+        answeredAt: countsFromMs,
+        ...(mayRepeat ? { mayRepeat } : {}),
+      };
+      known.set(callId, { ...found, call: record, json: JSON.stringify(record), countsFromMs });
+    },
+    forget: (callId) => void known.delete(callId),
+    forgetBefore(timeMs) {
+      for (const [callId, { countsFromMs }] of known) if (countsFromMs < timeMs) known.delete(callId);
+    },
+    newestOwn: (atMost) => [...known.values()].filter((one) => one.isOwn).slice(-atMost),
+    isAheadOf(sighting) {
+      const inUse = new Map(sighting.inUse.map(({ call }) => [call.callId, call]));
+      return [...known.values()].some((own) => {
+        const seen = inUse.get(own.call.callId);
+        if (seen) return seen.outcome === inFlight && own.call.outcome !== inFlight;
+        return own.isOwn && countsWithin(own, sighting);
+      });
+    },
+    saw(sighting) {
+      const inUse = new Set(sighting.inUse.map(({ call }) => call.callId));
+      for (const [callId, one] of known) {
+        if (!one.isOwn && countsWithin(one, sighting) && !inUse.has(callId)) known.delete(callId);
+      }
+      for (const seen of sighting.inUse.slice(-most)) {
+        const present = known.get(seen.call.callId);
+        if (present?.json !== seen.json) keep({ ...seen, isOwn: present?.isOwn ?? false });
+      }
+    },
+    find: (callId) => known.get(callId),
+    all: () => [...known.values()],
+  };
+}
+
+/** Calls as the scripts take them, see lua/ledger.lua. */
+export function callArgs(calls: readonly RecordedCall[]): (string | number)[] {
+  return calls.flatMap(({ call, json, countsFromMs }) => [call.callId, Math.ceil(countsFromMs), json]);
+}

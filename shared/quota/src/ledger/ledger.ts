@@ -1,0 +1,301 @@
+import { randomUUID } from 'node:crypto';
+import { ReplyError } from 'ioredis';
+import type { Redis } from 'ioredis';
+import type { Quota } from '@diq/contracts/operations.ts';
+import { ledgerKeys, ledgerScriptKeys } from './ledger-keys.ts';
+import {
+  answerReply,
+  handOverReply,
+  holdReply,
+  snapshotReply,
+  openReply,
+  parseCall,
+  rebuildReply,
+  spendReply,
+} from './replies.ts';
+import type { LedgerCall, LedgerSnapshot, Opened, RebuildReply, SpendReply } from './replies.ts';
+import { callArgs, createJournal } from './journal.ts';
+import type { Answer, HoldDetails, RebuildFailure, Recorded } from './answer.ts';
+import { createRefusedTasks } from './refused-tasks.ts';
+import type { RefusedTasks } from './refused-tasks.ts';
+import { loadScript, whenFull } from '@diq/redis/script.ts';
+
+export type { Answer, HoldDetails, RebuildFailure, Recorded, RefusalRule, Verdict } from './answer.ts';
+
+/** Why nobody may call for now. A closed list: it is a metric's label. */
+export const holdReasons = [
+  'throttled',
+  'not_allowed',
+  'no_token',
+  'endpoint_unusable',
+  'retired',
+  'unreachable',
+  'failing',
+  'paused',
+  'cold_start',
+  'failover',
+] as const;
+
+/** Holds that are set and ended by opening a ledger that is empty, or not as it was known. */
+const holdsOfOpening = ['cold_start', 'failover'] as const;
+
+/** Reasons for which a hold can be set. */
+export type HoldReason = Exclude<(typeof holdReasons)[number], (typeof holdsOfOpening)[number]>;
+
+export interface HoldLength {
+  firstMs: number;
+  longestMs: number;
+}
+
+/** A call of the last window that is known from elsewhere than the ledger. */
+export interface KnownStart {
+  /** The same for the same call, whoever tells of it. */
+  callId: string;
+  machineId: string;
+  startedAtMs: number;
+  /** No sooner than it can have reached Defender. */
+  countsFromMs: number;
+  facts: Answer['facts'];
+}
+
+/**
+ * The record of permits spent, and the interlock in front of every call. All times are milliseconds of Redis' own
+ * clock. A rejected promise means that the ledger could not be asked: then nobody calls.
+ *
+ * Who only reads needs not open it. Who spends opens it first, and again whenever a look or a spending finds it lost.
+ */
+export interface Ledger extends RefusedTasks {
+  /**
+   * Hands over what this process knows of calls. Begins a new generation with a hold `cold_start` if the ledger is empty; a
+   * handover with a hold `failover` if it may be an older state of itself, until all workers have opened it again.
+   */
+  open(): Promise<Opened>;
+  /** Ends the hold `cold_start` with what was called within the last window, by somebody else's books. */
+  rebuild(starts: readonly KnownStart[]): Promise<RebuildReply>;
+  /** Why those books cannot be read, as a cause of the hold `cold_start`, while that is on; the last one stands. */
+  noteRebuildFailure(failure: RebuildFailure): Promise<void>;
+  /** Ends the hold `cold_start` on the word of somebody who knows that nothing was called within the last window. */
+  endColdStart(): Promise<RebuildReply>;
+  /** Spends a permit and records the intent to call, in one step; or says why not. Safe to repeat with the same id. */
+  spend(call: { callId: string; taskId: string; machineId: string }): Promise<SpendReply>;
+  /** Records what became of a call; `undefined` when the ledger no longer knows it. The first record stands. */
+  recordAnswer(callId: string, answer: Answer): Promise<Recorded | undefined>;
+  /** Another call may follow this one, which is over: Defender's books do not show it. */
+  allowRepeat(callId: string): Promise<void>;
+  /** Gives back the permit of a call that provably never left. */
+  giveBack(callId: string): Promise<boolean>;
+  /** Nobody calls for this long from now; a longer hold for the same reason stays. */
+  hold(reason: HoldReason, forMs: number, details?: HoldDetails): Promise<{ untilMs: number; nowMs: number }>;
+  /** A hold that doubles with each one in a row, until a call is answered well. */
+  holdGrowing(
+    reason: HoldReason,
+    length: HoldLength,
+    details?: HoldDetails,
+  ): Promise<{ untilMs: number; nowMs: number }>;
+  snapshot(): Promise<LedgerSnapshot>;
+  /** The worker was stopped in order, and shows no sign of life any more. */
+  leave(): Promise<void>;
+  /** The record of one call, or `undefined`. */
+  findCall(callId: string): Promise<LedgerCall | undefined>;
+}
+
+/**
+ * The quota as this process knows it. Where processes disagree, or did within the longest of their windows, the
+ * smallest limit and the longest window hold for all.
+ */
+export interface LedgerSettings extends Quota {
+  callTimeoutMs: number;
+  handover?: HandoverTimes;
+}
+
+/** How long nobody calls after Redis was restarted or failed over. */
+export interface HandoverTimes {
+  /** For workers that a Redis which forgets does not know. They look every second, and reconnect within two. */
+  atLeastMs: number;
+  /** For workers that were alive and do not come back; where something is missing, they are waited for longer. */
+  atMostMs: number;
+}
+
+const usualHandover: HandoverTimes = { atLeastMs: 3_000, atMostMs: 15_000 };
+const signOfLifeEveryMs = 5_000;
+/** A worker is taken for dead when others showed signs of life this long after its last one. */
+const deadAfterMs = 3 * signOfLifeEveryMs;
+/** Windows after which a call drops out of the record. */
+const historyWindows = 25;
+/** Calls that a process remembers at least, if there were so many within those windows. */
+const leastRemembered = 1_000;
+/** Own calls that are looked for with every spending; all others are at least once a second, by a look. */
+const checkedAtMost = 100;
+/** Calls handed over by one script: it keeps Redis for some milliseconds. */
+const perScript = 250;
+
+const scriptFile = (name: string) => new URL(`./lua/${name}.lua`, import.meta.url);
+const ledgerScript = (name: string) => loadScript(whenFull, scriptFile('ledger'), scriptFile(name));
+const openScript = ledgerScript('open');
+const rebuildScript = ledgerScript('rebuild');
+const rebuildFailureScript = ledgerScript('note-rebuild-failure');
+const spendScript = ledgerScript('spend');
+const answerScript = loadScript(
+  whenFull,
+  ...['ledger', 'judge-refusal', 'throttle-cause', 'record-answer'].map(scriptFile),
+);
+const giveBackScript = ledgerScript('give-back');
+const allowRepeatScript = ledgerScript('allow-repeat');
+const handOverScript = ledgerScript('hand-over');
+const snapshotScript = loadScript(scriptFile('ledger'), scriptFile('snapshot'));
+/** Writes a sign of life, which a full Redis takes as well. */
+const signScript = ledgerScript('snapshot');
+const leaveScript = ledgerScript('leave');
+const holdScript = loadScript(whenFull, scriptFile('hold'));
+
+/** `redis` must fail at once when Redis is away: no offline queue, no retries. */
+export function createLedger(redis: Redis, keySpace: string, settings: LedgerSettings): Ledger {
+  const keys = ledgerKeys(keySpace);
+  const { limit, callTimeoutMs } = settings;
+  const scriptKeys = ledgerScriptKeys(keySpace);
+  const holdKeys = [keys.holds, keys.holdStreaks, keys.holdDetails];
+  const quotaArgs = [limit, Math.ceil(settings.windowMs), Math.ceil(callTimeoutMs)];
+  const { atLeastMs, atMostMs } = settings.handover ?? usualHandover;
+  const processId = randomUUID();
+  const journal = createJournal(Math.max(2 * limit, leastRemembered));
+  /** What this process knows of the ledger. '' before it has opened it. */
+  const known = {
+    generation: '',
+    handover: '',
+    changes: 0,
+    holds: new Map<string, number>(),
+  };
+  /** Calls that were handed over and had been missing, until the ledger is open again: it may take several tries. */
+  const restored = new Set<string>();
+  let nextSignAtMs = 0;
+  let hasLeft = false;
+
+  const ask = (script: ReturnType<typeof loadScript>, ...args: (string | number)[]) =>
+    script(redis, scriptKeys, [
+      known.generation,
+      ...quotaArgs,
+      known.handover,
+      known.changes,
+      processId,
+      ...args,
+    ]);
+
+  function sawChanges(changes: number): void {
+    known.changes = Math.max(known.changes, changes);
+  }
+
+  async function setHold(reason: HoldReason, ...args: (string | number)[]) {
+    const reply = await holdScript(redis, holdKeys, [reason, ...args]);
+    const [untilMs, nowMs] = holdReply.parse(reply);
+    known.holds.set(reason, untilMs);
+    return { untilMs, nowMs };
+  }
+
+  async function handOver(): Promise<void> {
+    const calls = journal.all();
+    const holds = [...known.holds].flat();
+    for (let i = 0; i === 0 || i < calls.length; i += perScript) {
+      const args = [holds.length / 2, ...holds, ...callArgs(calls.slice(i, i + perScript))];
+      for (const id of handOverReply.parse(await ask(handOverScript, ...args))) restored.add(id);
+    }
+  }
+
+  /** A Redis that takes no writes can still be read: without the sign. */
+  const snapshotWithSign = () =>
+    ask(signScript, 1).catch((error: unknown) => {
+      if (error instanceof ReplyError) return ask(snapshotScript, 0);
+      throw error;
+    });
+
+  return {
+    async open() {
+      if (known.generation !== '') await handOver();
+      const ids = [randomUUID(), randomUUID()];
+      const times = [atLeastMs, atMostMs, deadAfterMs];
+      const reply = openReply.parse(await ask(openScript, ...ids, restored.size > 0 ? 1 : 0, ...times));
+      const { generation, handover, found } = reply;
+      Object.assign(known, { generation, handover });
+      sawChanges(reply.changes);
+      const calls = [...restored].flatMap((callId) => journal.find(callId)?.call ?? []);
+      restored.clear();
+      return { ...found, restored: calls };
+    },
+    rebuild: async (starts) =>
+      rebuildReply.parse(await ask(rebuildScript, 'rebuilt', ...callArgs(starts.map(recordOfStart)))),
+    async noteRebuildFailure(failure) {
+      await ask(rebuildFailureScript, JSON.stringify({ ...failure, isOpen: true }));
+    },
+    endColdStart: async () => rebuildReply.parse(await ask(rebuildScript, 'told')),
+    async spend(call) {
+      const { callId, taskId, machineId } = call;
+      const own = journal
+        .newestOwn(Math.min(limit, checkedAtMost))
+        .flatMap(({ call, countsFromMs }) => [call.callId, Math.ceil(countsFromMs)]);
+      const args = [callId, taskId, machineId, historyWindows, atLeastMs, ...own];
+      const reply = spendReply.parse(await ask(spendScript, ...args));
+      if (reply.kind === 'granted') {
+        const { spentAtMs: spentAt, used } = reply;
+        journal.spent({ callId, taskId, machineId, spentAt, callTimeoutMs, used, limit: reply.limit });
+        sawChanges(reply.changes);
+      }
+      return reply;
+    },
+    async recordAnswer(callId, answer) {
+      const { outcome, facts, mayRepeat, shows = '', factsIfOwn = facts, statedQuota: stated } = answer;
+      const own = journal.find(callId);
+      const about = [callId, outcome, JSON.stringify(facts), mayRepeat ? 1 : 0];
+      const judged = [typeof shows === 'string' ? shows : JSON.stringify(shows), JSON.stringify(factsIfOwn)];
+      const quota = stated ? `${stated.calls}/${stated.windowMs}` : '';
+      const args = [...about, ...judged, quota, ...callArgs(own ? [own] : [])];
+      const { recorded, countsFromMs, changes } = answerReply.parse(await ask(answerScript, ...args));
+      const isOwn = recorded?.verdict === 'own';
+      journal.answered(callId, isOwn ? { outcome, facts: factsIfOwn } : answer, countsFromMs);
+      sawChanges(changes);
+      return recorded;
+    },
+    async allowRepeat(callId) {
+      await ask(allowRepeatScript, callId);
+    },
+    async giveBack(callId) {
+      // Before it is asked for: what is sent after this must not bring it back.
+      journal.forget(callId);
+      return (await ask(giveBackScript, callId)) === 1;
+    },
+    hold: (reason, forMs, details) =>
+      setHold(reason, 'for', forMs, forMs, JSON.stringify({ ...details, isOpen: false })),
+    holdGrowing: (reason, { firstMs, longestMs }, details) =>
+      setHold(reason, 'growing', firstMs, longestMs, JSON.stringify({ ...details, isOpen: true })),
+    ...createRefusedTasks(redis, keys),
+    async snapshot() {
+      const isSignDue = known.generation !== '' && !hasLeft && performance.now() >= nextSignAtMs;
+      const found = snapshotReply.parse(await (isSignDue ? snapshotWithSign() : ask(snapshotScript, 0)));
+      const { view } = found;
+      if (known.generation === '') return { ...view, isLost: false };
+      const sighting = { ...view, inUse: found.records };
+      journal.forgetBefore(view.nowMs - historyWindows * view.windowMs);
+      if (!found.isKnown || journal.isAheadOf(sighting)) return { ...view, isLost: true };
+      journal.saw(sighting);
+      sawChanges(found.changes);
+      known.holds = new Map(found.holds.filter(isHandedOver).map(({ reason, untilMs }) => [reason, untilMs]));
+      if (isSignDue) nextSignAtMs = performance.now() + signOfLifeEveryMs;
+      return { ...view, isLost: false };
+    },
+    async leave() {
+      hasLeft = true;
+      if (known.generation !== '') await ask(leaveScript);
+    },
+    async findCall(callId) {
+      const json = await redis.hget(keys.entries, callId);
+      return json === null ? undefined : parseCall(json);
+    },
+  };
+}
+
+function recordOfStart({ callId, machineId, startedAtMs, countsFromMs, facts }: KnownStart) {
+  const call = { callId, taskId: '', machineId, spentAt: startedAtMs, outcome: 'started', facts };
+  return { call, json: JSON.stringify({ ...call, callTimeoutMs: 0 }), countsFromMs };
+}
+
+function isHandedOver({ reason }: { reason: string }): boolean {
+  return !holdsOfOpening.some((one) => one === reason);
+}

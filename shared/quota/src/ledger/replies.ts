@@ -1,0 +1,279 @@
+import { z } from 'zod';
+import { throttleCauses } from './answer.ts';
+import type { ThrottleCause } from './answer.ts';
+
+const ms = z.number();
+
+/** One call as the ledger records it. `outcome` is `in_flight` until an answer is recorded. */
+const ledgerCall = z.object({
+  callId: z.string(),
+  taskId: z.string(),
+  machineId: z.string(),
+  spentAt: ms,
+  answeredAt: ms.optional(),
+  outcome: z.string(),
+  facts: z.record(z.string(), z.union([z.string(), z.number()])).optional(),
+  /** Another call may follow for the same task. */
+  mayRepeat: z.boolean().optional(),
+});
+
+export type LedgerCall = z.output<typeof ledgerCall>;
+
+/** `undefined` for what cannot be read: no record is better than one that stops every look at the ledger. */
+export function parseCall(json: string): LedgerCall | undefined {
+  try {
+    return ledgerCall.safeParse(JSON.parse(json)).data;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Granted, or why not. `freeSinceMs` is when the slot taken had opened or a hold had ended; 0 when neither ever was.
+ * `lost`: Redis has not, or no longer, the ledger as this process knows it. `spent`: another call stands for the
+ * task, absent if it cannot be read; `isDoubtful` if it was spent before the last handover, so that what else Redis
+ * knew of it may be gone. `full` by the `quota` that this process itself keeps, or by something `stricter` that it does
+ * not know: settings of others, or an estimate after a 429. `probing`: the path is in doubt, and the one call
+ * that tries it is under way.
+ */
+export const spendReply = z.union([
+  z
+    .tuple([z.literal('granted'), ms, z.number(), ms, z.number(), z.number()])
+    .transform(([kind, spentAtMs, used, freeSinceMs, limit, changes]) => ({
+      kind,
+      spentAtMs,
+      used,
+      freeSinceMs,
+      limit,
+      changes,
+    })),
+  z.tuple([z.literal('lost'), ms]).transform(([kind, nowMs]) => ({ kind, nowMs })),
+  z.tuple([z.literal('spent'), z.string(), ms, z.number()]).transform(([kind, json, nowMs, isDoubtful]) => ({
+    kind,
+    call: parseCall(json),
+    nowMs,
+    isDoubtful: isDoubtful === 1,
+  })),
+  z
+    .tuple([z.literal('held'), ms, ms, z.string()])
+    .transform(([kind, untilMs, nowMs, reason]) => ({ kind, untilMs, nowMs, reason })),
+  z.tuple([z.literal('probing'), ms, ms]).transform(([kind, untilMs, nowMs]) => ({ kind, untilMs, nowMs })),
+  z
+    .tuple([z.literal('full'), ms, ms, z.enum(['quota', 'stricter'])])
+    .transform(([kind, nextSlotAtMs, nowMs, by]) => ({ kind, nextSlotAtMs, nowMs, by })),
+]);
+
+export type SpendReply = z.output<typeof spendReply>;
+
+const verdict = z.enum(['own', 'shared', 'aside']);
+
+export const answerReply = z
+  .tuple([
+    z.enum(['recorded', 'missing']),
+    ms,
+    ms,
+    ms,
+    z.number(),
+    z.number(),
+    verdict,
+    z.enum(throttleCauses).or(z.literal('')),
+  ])
+  .transform(([kind, countsFromMs, freeAtMs, spentAtMs, mayRepeat, changes, verdict, cause]) => {
+    const told = cause === '' ? {} : { cause };
+    const recorded = { freeAtMs, spentAtMs, mayRepeat: mayRepeat === 1, verdict, ...told };
+    return { recorded: kind === 'recorded' ? recorded : undefined, countsFromMs, changes };
+  });
+
+/** What a worker found when it opened the ledger. */
+export interface Opened {
+  /** `created`: it was empty, and nobody knows from it what was called within the last window. */
+  kind: 'created' | 'joined';
+  nowMs: number;
+  /** The hold `cold_start`, if it is on. */
+  coldStart: ColdStartHold | undefined;
+  /** When the hold `failover` ends, if it is on. */
+  handoverUntilMs: number | undefined;
+  /** Calls that the ledger had lost, or whose outcome it had, and that this process knew. */
+  restored: LedgerCall[];
+}
+
+export interface ColdStartHold {
+  untilMs: number;
+  /** False where a worker that lives saw its ledger vanish: then only time can tell. */
+  mayBeRebuilt: boolean;
+}
+
+export const openReply = z
+  .tuple([z.enum(['created', 'joined']), z.string(), ms, ms, z.number(), z.string(), z.number(), ms])
+  .transform(([kind, generation, nowMs, untilMs, rebuildable, handover, changes, handoverUntilMs]) => {
+    const coldStart = untilMs > 0 ? { untilMs, mayBeRebuilt: rebuildable === 1 } : undefined;
+    const found: Omit<Opened, 'restored'> = {
+      kind,
+      nowMs,
+      coldStart,
+      handoverUntilMs: handoverUntilMs > 0 ? handoverUntilMs : undefined,
+    };
+    return { generation, handover, changes, found };
+  });
+
+export const handOverReply = z.array(z.string());
+
+export const rebuildReply = z.enum(['ended', 'kept', 'over', 'lost']);
+
+export type RebuildReply = z.output<typeof rebuildReply>;
+
+export const holdReply = z.tuple([ms, ms]);
+
+/** A permit in use: when it is free again, and the call it was spent on (absent if the record of it is gone or unreadable). */
+export interface SlotInUse {
+  freeAtMs: number;
+  call: LedgerCall | undefined;
+}
+
+/** The ledger at one instant of Redis' clock. */
+export interface LedgerSnapshot {
+  nowMs: number;
+  /** What may be called in one window now: below `quotaLimit` for one window after a 429. */
+  limit: number;
+  /** Until when `limit` is lower than that of the settings; absent while it is not. */
+  limitUntilMs?: number;
+  /** The limit by the settings in force. */
+  quotaLimit: number;
+  windowMs: number;
+  /** Slots kept for critical calls, and how many of those wait; told by who knows, the ledger itself does not. */
+  reserve?: { slots: number; criticalWaiting: number };
+  /** The ledger is not as the process knows that opened it: it has to open it again. */
+  isLost: boolean;
+  /** Ordered by the time at which they are free again. */
+  slotsInUse: SlotInUse[];
+  /** The hold that ends last, if any is on. */
+  hold: Hold | undefined;
+  /** Reasons of all holds that are on, and what keeps them on. */
+  holdsOn: string[];
+  /** Nobody knows when calls will be made again: a hold of unknown length is on, or the path is being tried. */
+  isEndUnknown?: boolean;
+  /** Until when the one call can last that tries a path in doubt; meanwhile no other is made. */
+  probedUntilMs?: number;
+  /** Always there in a look. */
+  workers?: WorkersSeen;
+}
+
+/** Processes that spend permits, by their signs of life. */
+export interface WorkersSeen {
+  /** How many showed one lately and were not stopped since. */
+  alive: number;
+  /** When one was seen last; absent where none ever was. */
+  lastSeenAtMs?: number;
+}
+
+/** A worker shows a sign of life about every five seconds. */
+const silentAfterMs = 10_000;
+
+/** `signs` as they stand in the ledger, see lua/ledger.lua. */
+function workersIn(signs: readonly string[], nowMs: number): WorkersSeen {
+  const seen = signs.flatMap((sign) => {
+    const [, at, left] = /^(\d+)\/[^/]*(\/left)?$/.exec(sign) ?? [];
+    return at === undefined ? [] : [{ atMs: Number(at), hasLeft: left !== undefined }];
+  });
+  const lastSeenAtMs = seen.reduce((last, { atMs }) => Math.max(last, atMs), 0);
+  return {
+    alive: seen.filter(({ atMs, hasLeft }) => !hasLeft && atMs > nowMs - silentAfterMs).length,
+    ...(lastSeenAtMs > 0 ? { lastSeenAtMs } : {}),
+  };
+}
+
+/** Why nobody may call, and until when at the least. */
+export interface Hold {
+  reason: string;
+  untilMs: number;
+  /** Set again, and longer, if what is in the way still is at its end. */
+  isOpen?: true;
+  httpStatus?: number;
+  code?: string;
+  /** Of the hold `cold_start`: the reason for which calls would be held too, and which keeps it on. */
+  cause?: string;
+  /** Of a 429. */
+  throttleCause?: ThrottleCause;
+}
+
+const holdDetails = z.object({
+  isOpen: z.boolean(),
+  httpStatus: z.int().optional(),
+  code: z.string().optional(),
+  cause: z.string().optional(),
+  throttleCause: z.enum(throttleCauses).optional(),
+});
+
+/** What is told of a hold; nothing where that cannot be read, or an operator set it. */
+function detailsIn(json: string): Omit<Hold, 'reason' | 'untilMs'> {
+  if (json === '') return {};
+  try {
+    const { isOpen, httpStatus, code, cause, throttleCause } = holdDetails.parse(JSON.parse(json));
+    return {
+      ...(isOpen ? { isOpen } : {}),
+      ...(httpStatus === undefined ? {} : { httpStatus }),
+      ...(code === undefined ? {} : { code }),
+      ...(cause === undefined ? {} : { cause }),
+      ...(throttleCause === undefined ? {} : { throttleCause }),
+    };
+  } catch {
+    return {};
+  }
+}
+
+export const snapshotReply = z
+  .tuple([
+    ms,
+    z.number(),
+    z.number(),
+    ms,
+    z.array(z.union([z.string(), ms])),
+    z.array(z.union([z.string(), ms])),
+    ms,
+    z.number(),
+    z.number(),
+    z.number(),
+    ms,
+    z.array(z.string()),
+    z.array(z.string()),
+  ])
+  .transform(
+    ([nowMs, limit, quotaLimit, windowMs, holds, slots, limitUntilMs, isKnown, changes, ...doubt]) => {
+      const [inDoubt, probedUntilMs, details, signs] = doubt;
+      const holdsOn: Hold[] = pairs(holds).map(([reason, untilMs], i) => ({
+        reason: String(reason),
+        untilMs: Number(untilMs),
+        ...detailsIn(details[i] ?? ''),
+      }));
+      const isEndUnknown = holdsOn.some(({ isOpen }) => isOpen) || (inDoubt === 1 && holdsOn.length === 0);
+      const inUse = pairs(slots).map(([freeAtMs, json]) => ({
+        json: String(json),
+        freeAtMs: Number(freeAtMs),
+        call: parseCall(String(json)),
+      }));
+      const view: Omit<LedgerSnapshot, 'isLost'> = {
+        nowMs,
+        limit,
+        ...(limitUntilMs > 0 ? { limitUntilMs } : {}),
+        quotaLimit,
+        windowMs,
+        ...(isEndUnknown ? { isEndUnknown } : {}),
+        ...(probedUntilMs > 0 ? { probedUntilMs } : {}),
+        holdsOn: holdsOn.flatMap(({ reason, cause }) => (cause === undefined ? [reason] : [reason, cause])),
+        hold: holdsOn.reduce<Hold | undefined>(
+          (last, on) => (last && last.untilMs >= on.untilMs ? last : on),
+          undefined,
+        ),
+        slotsInUse: inUse.map(({ freeAtMs, call }) => ({ freeAtMs, call })),
+        workers: workersIn(signs, nowMs),
+      };
+      const records = inUse.flatMap(({ json, freeAtMs, call }) =>
+        call ? [{ call, json, countsFromMs: freeAtMs - windowMs }] : [],
+      );
+      return { view, holds: holdsOn, records, isKnown: isKnown === 1, changes };
+    },
+  );
+
+function pairs<T>(flat: readonly T[]): [T, T][] {
+  return Array.from({ length: flat.length / 2 }, (_, i) => flat.slice(2 * i, 2 * i + 2) as [T, T]);
+}

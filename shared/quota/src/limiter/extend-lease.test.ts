@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict';
+import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
+import { loadScript } from '@diq/redis/script.ts';
+
+const extendLease = loadScript(new URL('./lua/extend-lease.lua', import.meta.url));
+
+describe('the end of a lease', () => {
+  const redis = useEmbeddedRedis();
+  beforeEach('forget all leases', () => redis.flush());
+
+  async function nowMs(): Promise<number> {
+    const [seconds, micros] = await redis.client.time();
+    return Number(seconds) * 1_000 + Number(micros) / 1_000;
+  }
+
+  it('is so many ms from now on the clock of Redis, sooner or later than it was', async () => {
+    for (const wasMs of [1, 9_000_000_000_000]) {
+      await redis.client.zadd('leases', wasMs, 'job');
+      const before = await nowMs();
+      assert.equal(await extendLease(redis.client, ['leases'], ['job', 60_000]), 1);
+      const ends = Number(await redis.client.zscore('leases', 'job'));
+      assert.ok(ends >= Math.floor(before) + 60_000 && ends <= (await nowMs()) + 60_000, `${ends}`);
+    }
+  });
+
+  it('is not changed for a job whose lease is over: it would be out without anybody who gives it back', async () => {
+    await redis.client.zadd('leases', 1, 'other');
+    assert.equal(await extendLease(redis.client, ['leases'], ['job', 60_000]), 0);
+    assert.deepEqual(await redis.client.zrange('leases', 0, '-1', 'WITHSCORES'), ['other', '1']);
+  });
+});

