@@ -2,7 +2,7 @@ import { describeRedisTrouble } from '@diq/redis/describe-unavailable.ts';
 import { listen } from '@diq/runtime/http-server/http-server.ts';
 import { createOpsApp } from '@diq/runtime/http-server/ops-app.ts';
 import { runService } from '@diq/runtime/processes/run-service.ts';
-import { openTracing } from '@diq/runtime/tracing/tracing.ts';
+import { openTracing } from '@diq/runtime/tracing/open-tracing.ts';
 import { credentialFileIn, readWorkerConfig } from './config.ts';
 import { credentialFaults } from './defender/auth/check-credential.ts';
 import { watchCertificate } from './defender/watch-certificate.ts';

@@ -1,11 +1,12 @@
 import type { Redis } from 'ioredis';
 import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
-import type { ItemError, StoredItemError } from '@diq/contracts/item-answer.ts';
+import type { ItemError } from '@diq/contracts/item-answer.ts';
 import type { TraceContext } from '@diq/contracts/trace-context.ts';
 import { createAcceptChunk } from './accept-chunk.ts';
 import type { AcceptRules, NewRequest, Placement } from './accept-chunk.ts';
 import type { BacklogBounds } from './backlog-reservation.ts';
 import { openBatch, refuseInBatch, sealBatch, storedRefusal } from '../batches/batch-record.ts';
+import type { RejectedItem } from '../batches/batch-record.ts';
 import { tailOf } from '../batches/batch-tail.ts';
 import { freshIds } from './request-ids.ts';
 import { defaultOrderRules, flowOf } from '../scheduling/order.ts';
@@ -13,11 +14,6 @@ import type { RequestIds } from './request-ids.ts';
 import { requestBytes } from './stored-bytes.ts';
 import { createJobRepositioning } from '../scheduling/reposition-jobs.ts';
 import type { Job, JobQueue } from '../scheduling/job-queue.ts';
-
-/** An item of a bulk request that was refused; kept with the batch so that its items can be read back in input order. */
-export interface RejectedItem {
-  rejected: { index: number; machineId?: string; error: StoredItemError };
-}
 
 export type BatchEntry = InvestigationItem | RejectedItem;
 

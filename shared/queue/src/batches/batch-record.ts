@@ -1,9 +1,14 @@
 import type { Redis } from 'ioredis';
 import { storedItemError } from '@diq/contracts/item-answer.ts';
+import type { StoredItemError } from '@diq/contracts/item-answer.ts';
 import { loadScript } from '@diq/redis/script.ts';
-import type { RejectedItem } from '../admission/accept-requests.ts';
 import { storeKeys } from '../store-keys.ts';
 import { batchBytes } from '../admission/stored-bytes.ts';
+
+/** An item of a bulk request that was refused; kept with the batch so that its items can be read back in input order. */
+export interface RejectedItem {
+  rejected: { index: number; machineId?: string; error: StoredItemError };
+}
 
 interface NewBatch {
   batchId: string;
