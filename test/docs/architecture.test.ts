@@ -1,31 +1,130 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { allowedMoves } from '@diq/contracts/status.ts';
 
 const root = new URL('../../', import.meta.url);
-const page = readFileSync(new URL('ARCHITECTURE.md', root), 'utf8');
-const rows = page.split('\n').filter((line) => /^\| \d+ /.test(line));
+const read = (path: string) => readFileSync(new URL(path, root), 'utf8');
+const page = read('ARCHITECTURE.md');
+
+/** The list items of a section, each with the lines that belong to it. */
+function itemsOf(heading: string): string[] {
+  const after = page.split(new RegExp(`^#+ ${heading}.*\n`, 'm'))[1] ?? '';
+  const section = after.split(/^#+ /m)[0] ?? '';
+  return section
+    .split(/^(?=(?:-|\d+\.) )/m)
+    .slice(1)
+    .map((item) => item.replace(/\s+/g, ' ').trim());
+}
+
+/** Test files of an item, with the titles named. */
+function expectTests(item: string): void {
+  const named = [...item.matchAll(/`([\w./-]+\.test\.ts)`(?:: "([^"]+)")?/g)];
+  assert.ok(named.length > 0, 'no test is named');
+  for (const [, file = '', title] of named) {
+    assert.ok(existsSync(new URL(file, root)), `${file} does not exist`);
+    if (title !== undefined)
+      assert.ok(read(file).includes(`it('${title}'`), `${file} has no test "${title}"`);
+  }
+}
+
+/** From → to, out of a list of moves. */
+const movesIn = (items: readonly string[]) =>
+  items.map((item) => /^- `(\w+)` → `(\w+)`: /.exec(item)?.slice(1).join(' → ') ?? item).toSorted();
 
 describe('ARCHITECTURE.md', () => {
-  it('names all ten invariants', () => {
-    assert.deepEqual(
-      rows.map((row) => Number(row.split('|')[1])),
-      [1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
+  it('gives each word one meaning', () => {
+    const words = itemsOf('Words').flatMap((item) =>
+      [...item.matchAll(/\*\*([^*]+)\*\*/g)].map(([, word]) => word),
     );
+    assert.ok(words.length > 20);
+    assert.deepEqual([...new Set(words)], words);
   });
 
-  for (const row of rows) {
-    it(`names tests that exist for invariant ${Number(row.split('|')[1])}`, () => {
-      const named = [...row.matchAll(/`([\w./-]+\.test\.ts)`(?:: "([^"]+)")?/g)];
-      assert.ok(named.length > 0, 'no test is named');
-      for (const [, file = '', title] of named) {
-        const url = new URL(file, root);
-        assert.ok(existsSync(url), `${file} does not exist`);
-        const source = readFileSync(url, 'utf8');
-        if (title !== undefined)
-          assert.ok(source.includes(`it('${title}'`), `${file} has no test "${title}"`);
-      }
+  describe('the invariants', () => {
+    const invariants = itemsOf('The invariants');
+
+    it('are all ten', () => {
+      assert.deepEqual(
+        invariants.map((item) => Number.parseInt(item, 10)),
+        [1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
+      );
     });
-  }
+
+    for (const item of invariants)
+      it(`name tests that exist: ${item.split('**')[1]}`, () => expectTests(item));
+  });
+
+  it('names every move of a request, and no other', () => {
+    const allowed = Object.entries(allowedMoves).flatMap(([from, to]) => to.map((end) => `${from} → ${end}`));
+    assert.deepEqual(movesIn(itemsOf('The states of a request')), allowed.toSorted());
+  });
+
+  it('names every move of a task, and no other', () => {
+    const source = read('shared/queue/src/tasks/task-store.ts');
+    const offered = [...source.matchAll(/\bmove\(id, (?:callId|''), '?(\w+)'?, '(\w+)'/g)].flatMap(
+      ([, from = '', to]) =>
+        (from === 'inHand' ? ['in_flight', 'reconciling'] : [from]).map((state) => `${state} → ${to}`),
+    );
+    assert.deepEqual(movesIn(itemsOf('The states of a task')), [...new Set(offered)].toSorted());
+  });
+
+  it('answers each question of a newcomer with files that exist', () => {
+    const answers = itemsOf('Where do I find');
+    assert.equal(answers.length, 14);
+    for (const answer of answers) {
+      const files = [...answer.matchAll(/`((?:services|shared)\/[^`]+)`/g)].map(([, file = '']) => file);
+      assert.ok(files.length > 0, `no file: ${answer}`);
+      for (const file of files) assert.ok(existsSync(new URL(file, root)), `${file} does not exist`);
+    }
+  });
+
+  describe('what an upgrade can break', () => {
+    const items = itemsOf('What an upgrade can break').map((item) => ({
+      item,
+      file: / in `([^`]+)`/.exec(item)?.[1] ?? '',
+    }));
+
+    for (const { item, file } of items) {
+      it(`stands in ${file}, with a test`, () => {
+        const source = read(file);
+        const parts = /: ((?:`[^`]+`(?:, )?)+)\./.exec(item)?.[1] ?? '';
+        const names = [...parts.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name);
+        assert.ok(names.length > 0, 'nothing is named');
+        assert.deepEqual(
+          names.filter((name) => !source.includes(name)),
+          [],
+        );
+        expectTests(item);
+      });
+    }
+
+    it('names every file that reaches into private parts', () => {
+      const privateParts =
+        /\bas unknown as\b|Reflect\.set\(|\bReflect\.get\(\w+, '_|\w\['[a-z]\w*'\]\.bind|\.setPrototypeOf\(|\.(?:pipeline|write|defineCommand) = |\._[a-z]/;
+      const files = ['services', 'shared']
+        .flatMap((room) =>
+          readdirSync(new URL(room, root), { recursive: true, encoding: 'utf8' }).map(
+            (file) => `${room}/${file}`,
+          ),
+        )
+        .filter((file) => /^\w+\/[\w-]+\/src\/.*\.ts$/.test(file))
+        .filter((file) => !/\.test\.ts$|\/test-support\/|defender-simulator|shared\/testing/.test(file))
+        .filter((file) => privateParts.test(read(file)));
+      assert.ok(files.length > 5);
+      const named = new Set(items.map(({ file }) => file));
+      assert.deepEqual(
+        files.filter((file) => !named.has(file)),
+        [],
+      );
+    });
+  });
+
+  it('can be read in a terminal: no line is longer than 150 characters, but for titles of tests', () => {
+    assert.deepEqual(
+      page.split('\n').filter((line) => line.length > 150 && !/^ +(?:- `.*`: )?"/.test(line)),
+      [],
+    );
+  });
 
   it('links only to files that exist', () => {
     const links = [...page.matchAll(/\]\(([^)#:]+)\)/g)].map(([, target = '']) => target);
