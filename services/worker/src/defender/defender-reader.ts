@@ -9,7 +9,7 @@ import {
   type OddRow,
   type Row,
 } from './defender-records.ts';
-import { machineActionPath } from './operations/machine-action-path.ts';
+import { machineActionPath } from './operations/operation-profile.ts';
 import { parseBaseUrl, type BaseUrl } from './parse-base-url.ts';
 import { readAnswer, type Answer, type BodyFault } from './read-answer.ts';
 import { parseRetryAfter } from './retry-after.ts';

@@ -1,4 +1,4 @@
-import { readOpaqueId } from './operations/read-opaque-id.ts';
+import { readOpaqueId } from './operations/operation-profile.ts';
 
 /** An investigation as Defender shows it, as far as it is of use here. */
 export interface Investigation {

@@ -1,5 +1,4 @@
 import type { Logger } from '@diq/runtime/logging/logger.ts';
-import type { WorkerMetrics } from '../observability/metrics.ts';
 import { lists, type DefenderReaderOptions, type ListName } from './defender-reader.ts';
 
 /** The same rows come back with every look at a machine: one line in this time says it. */
@@ -7,7 +6,7 @@ const lineEveryMs = 60_000;
 
 /** Counts the rows that cannot be read, and says so in at most one line a minute for each list. */
 export function createOddRowReport(
-  counter: WorkerMetrics['oddRows'],
+  counter: { inc(labels: { list: ListName }, rows: number): void },
   logger: Pick<Logger, 'warn'>,
   nowMs: () => number = () => performance.now(),
 ): NonNullable<DefenderReaderOptions['onOddRows']> {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { statedQuotaIn } from './stated-quota.ts';
+import { statedQuotaIn } from './read-error-details.ts';
 
 describe('the quota that a 429 states', () => {
   for (const [message, calls, windowMs] of [

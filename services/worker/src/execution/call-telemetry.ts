@@ -1,7 +1,8 @@
 import type { SpendReply } from '@diq/quota/ledger/replies.ts';
 import type { Task } from '@diq/queue/tasks/task-store.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
-import { aboutTask } from '../observability/about-task.ts';
+import type { Span, Tracing } from '@diq/runtime/tracing/tracing.ts';
+import { aboutTask } from '../observability/transition-log.ts';
 import type { CallOutcome } from '../defender/defender-client.ts';
 import type { WorkerMetrics } from '../observability/metrics.ts';
 import type { MoveLog } from '../observability/transition-log.ts';
@@ -55,4 +56,56 @@ export function createCallObserver({
     },
     dropped: (callId) => void underWay.delete(callId),
   };
+}
+
+/** The spans of a task on its way through the worker; by call, since a task may need several. */
+export interface CallTraces {
+  /** The permit is spent: the wait is over and the task begins. */
+  granted(callId: string, task: Task): void;
+  /** The call goes out; its context belongs into its headers. */
+  calling(callId: string, task: Task): Span;
+  /** What came of the call is stored, or, with an error, the call was not made. */
+  over(callId: string, error?: string): void;
+}
+
+/**
+ * A task belongs to the trace of its first request; the traces of those that joined are linked. What waits in the
+ * queue is seen when it is over.
+ */
+export function createCallTraces(tracing: Tracing): CallTraces {
+  const underWay = new Map<string, Span>();
+
+  return {
+    granted(callId, task) {
+      const attributes = attributesOf(callId, task);
+      const parent = task.trace;
+      const about = { parent, links: task.joinedTraces, attributes };
+      const startMs = task.createdAtMs;
+      tracing.start('wait in queue', { ...about, kind: 'internal', startMs }).end();
+      underWay.set(callId, tracing.start('task', { ...about, kind: 'consumer' }));
+    },
+    calling(callId, task) {
+      const parent = underWay.get(callId)?.context ?? task.trace;
+      const attributes = { ...attributesOf(callId, task), 'http.request.method': 'POST' };
+      return tracing.start('call Defender', { kind: 'client', parent, attributes });
+    },
+    over(callId, error) {
+      underWay.get(callId)?.end({ error });
+      underWay.delete(callId);
+    },
+  };
+}
+
+/** Ends the span of a call with what came of it. */
+export function endWithOutcome(span: Span, outcome: CallOutcome): void {
+  span.set({
+    'diq.call.outcome': outcome.kind,
+    ...('status' in outcome ? { 'http.response.status_code': outcome.status } : {}),
+    ...('investigationId' in outcome ? { 'diq.investigation.id': outcome.investigationId } : {}),
+  });
+  span.end({ error: outcome.kind === 'started' ? undefined : outcome.kind });
+}
+
+function attributesOf(callId: string, { id, machineId }: Task) {
+  return { 'diq.call.id': callId, 'diq.task.id': id, 'diq.machine.id': machineId };
 }

@@ -2,15 +2,14 @@ import type { TaskStore, Moved } from '@diq/queue/tasks/task-store.ts';
 import type { ThrottleCause } from '@diq/quota/ledger/answer.ts';
 import type { Answer, HoldDetails, Ledger, Recorded, Verdict } from '@diq/quota/ledger/ledger.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
-import { aboutTask } from '../observability/about-task.ts';
+import { aboutTask } from '../observability/transition-log.ts';
 import { requestsBy } from './outcome-policy.ts';
 import type { OutcomePolicy } from './outcome-policy.ts';
 import type { CallOutcome } from '../defender/defender-client.ts';
-import { statedQuotaIn } from '../defender/stated-quota.ts';
+import { statedQuotaIn } from '../defender/read-error-details.ts';
 import type { WorkerMetrics } from '../observability/metrics.ts';
-import { moveRequests } from './move-requests.ts';
 import type { Call } from './execute-task.ts';
-import type { SetHold } from './set-hold.ts';
+import type { SetHold } from './suspension-policy.ts';
 
 export interface RecordOutcomeOptions {
   ledger: Ledger;
@@ -72,6 +71,18 @@ export async function recordOutcome(
   // At the end: what comes before is repeated where it fails, and a call is counted once.
   if (outcome.kind === 'throttled') metrics.throttled.inc({ cause });
   return verdict;
+}
+
+/** Moves a task on as its call's outcome asks: by the worker that made the call, or for one that died. */
+export function moveRequests(
+  tasks: TaskStore,
+  { id, callId }: { id: string; callId: string },
+  requests: OutcomePolicy['requests'],
+  firstQueryInMs: number,
+): Promise<Moved> {
+  if (requests.kind === 'settle') return tasks.settle(id, callId, requests.settlement);
+  if (requests.kind === 'give-back') return tasks.giveBack(id, callId);
+  return tasks.reconcile(id, callId, requests.unresolved, firstQueryInMs);
 }
 
 function answerOf(outcome: CallOutcome, { requests, refusal }: OutcomePolicy): Answer {

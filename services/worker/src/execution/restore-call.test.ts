@@ -4,7 +4,7 @@ import { waitFor } from '@diq/testing/wait-for.ts';
 import { policyFor } from './outcome-policy.ts';
 import type { CallOutcome } from '../defender/defender-client.ts';
 import { createRestore, restoreCall } from './restore-call.ts';
-import type { RecoveryOptions } from '../maintenance/rescue-abandoned-calls.ts';
+import type { FinishCallOptions } from './finish-call.ts';
 import type { Call } from './execute-task.ts';
 import { answerStatus } from '../test-support/defender.ts';
 import type { TestWorker } from '../test-support/open-test-worker.ts';
@@ -39,7 +39,7 @@ describe('a call that Redis has forgotten, after a failover to a replica that la
     return restored;
   }
 
-  const optionsOf = (worker: TestWorker) => worker as unknown as RecoveryOptions;
+  const optionsOf = (worker: TestWorker) => worker as unknown as FinishCallOptions;
 
   async function begun(worker: TestWorker) {
     const task = await worker.find((await suite.bench.accept()).taskId);

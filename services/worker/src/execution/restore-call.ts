@@ -3,8 +3,8 @@ import type { LedgerCall } from '@diq/quota/ledger/replies.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 import { createOutageLog } from '../observability/outage-log.ts';
 import { persistently } from '@diq/runtime/async/retry-until-aborted.ts';
-import { finishCall } from '../maintenance/rescue-abandoned-calls.ts';
-import type { RecoveryOptions } from '../maintenance/rescue-abandoned-calls.ts';
+import { finishCall } from './finish-call.ts';
+import type { FinishCallOptions } from './finish-call.ts';
 
 /** Restored at the same time; each takes a few round trips. */
 const atOnce = 20;
@@ -15,7 +15,7 @@ const triedForMs = 60_000;
  * Gives a task back to the call that was made for it, after a Redis that forgot: so that it is not made again, and its
  * requests get the outcome that is known of it. Safe to repeat, and done by any number of workers at the same time.
  */
-export async function restoreCall(call: LedgerCall, options: RecoveryOptions): Promise<void> {
+export async function restoreCall(call: LedgerCall, options: FinishCallOptions): Promise<void> {
   const { tasks, logger } = options;
   if (!call.mayRepeat && !(await isInItsHands(call, tasks, logger))) return;
   // While it is under way, the worker that made it stores what comes of it; if that one is gone, the recovery does.
@@ -23,7 +23,7 @@ export async function restoreCall(call: LedgerCall, options: RecoveryOptions): P
 }
 
 /** Restores, in the background, calls that the ledger had lost and this worker knew. */
-export function createRestore(options: RecoveryOptions, closing: AbortSignal) {
+export function createRestore(options: FinishCallOptions, closing: AbortSignal) {
   const restoring = createOutageLog(options.logger, 'restoring calls that Redis had lost');
   return (calls: readonly LedgerCall[]): void => {
     const signal = AbortSignal.any([closing, AbortSignal.timeout(triedForMs)]);
@@ -32,7 +32,7 @@ export function createRestore(options: RecoveryOptions, closing: AbortSignal) {
   };
 }
 
-async function restoreAll(calls: readonly LedgerCall[], options: RecoveryOptions): Promise<void> {
+async function restoreAll(calls: readonly LedgerCall[], options: FinishCallOptions): Promise<void> {
   const left = [...calls];
   const restoreOn = async () => {
     for (let call = left.shift(); call; call = left.shift()) await restoreCall(call, options);

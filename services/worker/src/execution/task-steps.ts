@@ -3,27 +3,26 @@ import type { Logger } from '@diq/runtime/logging/logger.ts';
 import { noTracing } from '@diq/runtime/tracing/tracing.ts';
 import type { Tracing } from '@diq/runtime/tracing/tracing.ts';
 import { deadlineError } from '@diq/queue/tasks/task-store.ts';
-import type { TaskStore } from '@diq/queue/tasks/task-store.ts';
+import type { Task, TaskStore } from '@diq/queue/tasks/task-store.ts';
 import type { JobQueue } from '@diq/queue/scheduling/job-queue.ts';
 import type { Ledger } from '@diq/quota/ledger/ledger.ts';
-import { aboutTask } from '../observability/about-task.ts';
-import { createCallObserver } from './call-telemetry.ts';
-import type { CallObserver } from './call-telemetry.ts';
+import type { SpendReply } from '@diq/quota/ledger/replies.ts';
+import { aboutTask } from '../observability/transition-log.ts';
+import { createCallObserver, createCallTraces, endWithOutcome } from './call-telemetry.ts';
+import type { CallObserver, CallTraces } from './call-telemetry.ts';
 import { createCallTokens } from './call-tokens.ts';
 import type { CallTokens } from './call-tokens.ts';
-import { createCallTraces, endWithOutcome } from './call-traces.ts';
-import type { CallTraces } from './call-traces.ts';
 import type { CallOutcome, DefenderClient } from '../defender/defender-client.ts';
 import type { TokenProvider, TokenResult } from '../defender/auth/token-provider.ts';
-import { followRefusal } from './follow-refusal.ts';
 import type { WorkerMetrics } from '../observability/metrics.ts';
 import type { MoveLog } from '../observability/transition-log.ts';
 import { createOutageLog } from '../observability/outage-log.ts';
 import { persistently } from '@diq/runtime/async/retry-until-aborted.ts';
 import { recordOutcome } from './record-outcome.ts';
-import type { TaskSteps } from './execute-task.ts';
-import { startSendDeadline } from './send-deadline.ts';
-import { createSetHold } from './set-hold.ts';
+import { startSendDeadline } from './execute-task.ts';
+import type { JobFate, TaskSteps } from './execute-task.ts';
+import { restoreCall } from './restore-call.ts';
+import { createSetHold } from './suspension-policy.ts';
 
 export interface TaskStepsOptions {
   ledger: Ledger;
@@ -142,4 +141,33 @@ function waitBeforeToken({
   retryAfterMs = 0,
 }: Extract<TokenResult, { kind: 'unavailable' }>): number | undefined {
   return retryAfterMs > 0 ? retryAfterMs : undefined;
+}
+
+/** What to do with the job when the ledger says no. */
+async function followRefusal(
+  reply: Exclude<SpendReply, { kind: 'granted' }>,
+  task: Task,
+  options: TaskStepsOptions,
+): Promise<JobFate> {
+  const { ledger, metrics, logger, permitTimeoutMs } = options;
+  if (reply.kind === 'held' || reply.kind === 'lost' || reply.kind === 'probing') return 'back';
+  if (reply.kind === 'full') {
+    // Two workers may reach for one slot where the limiter does not know how few there are.
+    if (reply.by === 'stricter') return 'back';
+    metrics.interlockRefusals.inc();
+    const { nextSlotAtMs } = reply;
+    logger.warn({ ...aboutTask(task), nextSlotAtMs }, 'limiter and ledger disagree, waiting');
+    return 'back';
+  }
+  const { call, isDoubtful, nowMs } = reply;
+  if (!call) return 'done';
+  if (call.outcome !== 'in_flight' || isDoubtful) {
+    // The task would not wait if Redis had not lost what was done for it.
+    await restoreCall(call, options);
+  } else if (call.spentAt + permitTimeoutMs < nowMs) {
+    // A call that was never begun is in the books for it: its process ended between the two, and past its deadline it
+    // cannot begin any more. The job comes back with the next search for missing ones.
+    await ledger.giveBack(call.callId);
+  }
+  return 'done';
 }

@@ -5,12 +5,12 @@ import { createOutageLog } from '../observability/outage-log.ts';
 import { createReconciler } from '../reconciliation/reconciler.ts';
 import type { ReconcilerOptions } from '../reconciliation/reconciler.ts';
 import { rescueAbandonedCalls } from './rescue-abandoned-calls.ts';
-import type { RecoveryOptions } from './rescue-abandoned-calls.ts';
+import type { FinishCallOptions } from '../execution/finish-call.ts';
 import { repeat } from '@diq/runtime/async/run-periodically.ts';
 import type { SetAside } from '../execution/defer-refused-task.ts';
 import { createMissingJobCheck } from './requeue-missing-jobs.ts';
 
-export type HousekeepingOptions = RecoveryOptions &
+export type HousekeepingOptions = FinishCallOptions &
   ReconcilerOptions & { lifecycle: Lifecycle; aside: SetAside };
 
 const recoverEveryMs = 1_000;

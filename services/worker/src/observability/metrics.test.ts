@@ -3,8 +3,7 @@ import { throttleCauses } from '@diq/quota/ledger/answer.ts';
 import { callOutcomes } from '../defender/classify-response.ts';
 import { lists } from '../defender/defender-reader.ts';
 import { tokenRequestOutcomes } from '../defender/auth/token-provider.ts';
-import { createWorkerMetrics } from './metrics.ts';
-import { reconciliationOutcomes } from '../reconciliation/resolution-policy.ts';
+import { createWorkerMetrics, reconciliationOutcomes } from './metrics.ts';
 
 /** Our own samples by series, without the buckets of histograms and without the version, which is no count. */
 async function samples(): Promise<Map<string, number>> {

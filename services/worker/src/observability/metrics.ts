@@ -4,7 +4,11 @@ import { registerBuildInfo } from '@diq/runtime/build-info.ts';
 import { callOutcomes } from '../defender/classify-response.ts';
 import { lists } from '../defender/defender-reader.ts';
 import { tokenRequestOutcomes } from '../defender/auth/token-provider.ts';
-import { reconciliationOutcomes } from '../reconciliation/resolution-policy.ts';
+
+/** Label values of `diq_reconciliations_total{outcome}`. */
+export const reconciliationOutcomes = ['found', 'attached', 'retried', 'failed', 'unknown'] as const;
+
+export type ReconciliationOutcome = (typeof reconciliationOutcomes)[number];
 
 export type WorkerMetrics = ReturnType<typeof createWorkerMetrics>;
 

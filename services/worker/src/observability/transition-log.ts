@@ -1,4 +1,5 @@
-import type { MovedRequests } from '@diq/queue/tasks/task-store.ts';
+import { traceIdOf } from '@diq/contracts/trace-context.ts';
+import type { MovedRequests, Task } from '@diq/queue/tasks/task-store.ts';
 import type { RequestLog } from '@diq/queue/requests/transition-log.ts';
 
 /** The log of requests, which is also told how calls ended. */
@@ -26,4 +27,9 @@ export function createMoveLog(log: Pick<RequestLog, 'moved'>): MoveLog {
       log.moved(outcome === undefined ? move : { ...move, outcome });
     },
   };
+}
+
+/** What every line about a task tells of it. */
+export function aboutTask({ id, machineId, trace }: Pick<Task, 'id' | 'machineId' | 'trace'>) {
+  return { taskId: id, machineId, ...(trace ? { traceId: traceIdOf(trace) } : {}) };
 }

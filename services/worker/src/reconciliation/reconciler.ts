@@ -4,14 +4,13 @@ import type { JobQueue } from '@diq/queue/scheduling/job-queue.ts';
 import type { Ledger } from '@diq/quota/ledger/ledger.ts';
 import type { DefenderReader } from '../defender/defender-reader.ts';
 import type { TokenProvider } from '../defender/auth/token-provider.ts';
-import { aboutTask } from '../observability/about-task.ts';
+import { aboutTask } from '../observability/transition-log.ts';
 import { endUnreadable, readTask } from '../execution/dead-letter.ts';
-import type { WorkerMetrics } from '../observability/metrics.ts';
-import { lookUp } from './query-defender.ts';
+import type { ReconciliationOutcome, WorkerMetrics } from '../observability/metrics.ts';
+import { createReadPace, lookUp } from './query-defender.ts';
 import type { LookedUp } from './query-defender.ts';
 import { nextStep } from './resolution-policy.ts';
-import type { ReconcileRules, ReconciliationOutcome, Step } from './resolution-policy.ts';
-import { createReadPace } from './read-pace.ts';
+import type { ReconcileRules, Step } from './resolution-policy.ts';
 
 export interface ReconcilerOptions {
   ledger: Pick<Ledger, 'allowRepeat'>;

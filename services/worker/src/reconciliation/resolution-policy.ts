@@ -1,10 +1,6 @@
 import type { UnresolvedOutcome, Settlement } from '@diq/queue/tasks/task-store.ts';
+import type { ReconciliationOutcome } from '../observability/metrics.ts';
 import type { Finding } from './match-investigation.ts';
-
-/** Label values of `diq_reconciliations_total{outcome}`. */
-export const reconciliationOutcomes = ['found', 'attached', 'retried', 'failed', 'unknown'] as const;
-
-export type ReconciliationOutcome = (typeof reconciliationOutcomes)[number];
 
 export interface ReconcileRules {
   /** For how long after the answer was lost Defender is asked, at least. */

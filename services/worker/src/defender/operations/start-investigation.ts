@@ -1,7 +1,5 @@
 import { operationQuotas } from '@diq/contracts/operations.ts';
-import { machineActionPath } from './machine-action-path.ts';
-import type { OperationProfile } from './operation-profile.ts';
-import { readOpaqueId } from './read-opaque-id.ts';
+import { machineActionPath, readOpaqueId, type OperationProfile } from './operation-profile.ts';
 
 /**
  * `POST /api/machines/{id}/startInvestigation`: up to 50 calls per hour, 201 with an Investigation object.

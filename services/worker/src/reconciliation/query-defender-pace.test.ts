@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Reading } from '../defender/defender-reader.ts';
-import { createReadPace } from './read-pace.ts';
+import { createReadPace } from './query-defender.ts';
 
 describe('the pace of reads', () => {
   let nowMs = 0;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { startSendDeadline } from './send-deadline.ts';
+import { startSendDeadline } from './execute-task.ts';
 
 describe('send deadline', () => {
   const realNow = Date.now;
