@@ -30,7 +30,7 @@ const everyMs = 100;
 const giveUpMs = 1_000;
 
 // One script, so that what it compares belongs together: a slot that was taken between two looks is not free. It counts
-// by the rules of docs/limiter.md, written here a second time so that an error of the ledger's scripts is not shared.
+// by the rules of shared/quota/README.md, written here a second time so that an error of the ledger's scripts is not shared.
 const script = `
 local space, limit, window = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2])
 local clock = redis.call('TIME')
