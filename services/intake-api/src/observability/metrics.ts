@@ -7,7 +7,7 @@ import { registerBuildInfo } from '@diq/runtime/build-info.ts';
 import type { ObservedRequest } from '../http/middleware/http-metrics.ts';
 import { beingCalled, drainedAtMs, oldestWaitSeconds } from '../estimates/queue-state.ts';
 import type { QueueState } from '../estimates/queue-state.ts';
-import { countSlots, slotOutcomes } from '../slot-outcomes.ts';
+import { countSlots, slotOutcomes } from './slot-outcomes.ts';
 
 /** What becomes of a request at the door: it got a task of its own, joined one, or was refused. */
 export const doorOutcomes = ['accepted', 'coalesced', 'rejected'] as const;

@@ -161,7 +161,7 @@ describe('GET /v1/quota while a lost answer is looked up', () => {
     await waitFor(async () => (await inMetrics()) === '1,1,3', { what: 'the metrics' });
     const { text } = await intake.anonymously().get('/metrics');
     assert.match(text, /^diq_tasks_waiting\{priority="medium"\} 1$/m);
-    assert.match(text, /^diq_quota_slots\{outcome="under_way"\} 1$/m);
+    assert.match(text, /^diq_quota_slots\{outcome="in_flight"\} 1$/m);
     assert.match(text, /^diq_quota_slots\{outcome="no_answer"\} 1$/m);
     assert.match(text, /^diq_quota_used 2$/m);
     await endCall(intake, lost, { status: 'started', investigationId: '7', attempts: 1 });
