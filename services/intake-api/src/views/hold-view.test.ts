@@ -45,6 +45,24 @@ describe('a hold as it is told', () => {
     );
   });
 
+  it('without a token says whether Entra ID refuses the application, for an operator, or does not answer', () => {
+    const describe = (code: string) => describeHold({ reason: 'no_token', untilMs: 0, code });
+    for (const code of [
+      'ECONNREFUSED',
+      'UND_ERR_CONNECT_TIMEOUT',
+      'CERT_HAS_EXPIRED',
+      'timeout',
+      'http_503',
+    ]) {
+      assert.equal(describe(code).action, 'check', code);
+      assert.match(describe(code).detail, /^Entra ID cannot be reached, or answers with errors/, code);
+    }
+    for (const code of ['AADSTS7000215', 'invalid_client', 'certificate_expired', 'http_403']) {
+      assert.equal(describe(code).action, 'required', code);
+      assert.match(describe(code).detail, /^Entra ID gives no usable token/, code);
+    }
+  });
+
   it('of the retirement names the notice', () => {
     assert.match(describeHold({ reason: 'retired', untilMs: 0 }).detail, /MC1411577/);
   });

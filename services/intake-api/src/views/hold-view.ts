@@ -84,13 +84,28 @@ const throttledAdvice: Readonly<Record<ThrottleCause, { detail: string; heading:
   unclear: { detail: advice.throttled.detail, heading: 'throttledbyothers' },
 };
 
+/** No answer of Entra ID came, or one of a server that fails: codes of Node.js' network and TLS layers, and of the worker. */
+const entraAway = /^(?:[A-Z_]+|timeout|network_error|http_5\d\d)$/;
+
+/** In place of what is known of a hold `no_token` while Entra ID does not answer. */
+const entraAwayAdvice = {
+  action: 'check',
+  detail:
+    'Entra ID cannot be reached, or answers with errors. Check name resolution, firewall, proxy and certificates.',
+} as const;
+
 /** A hold as callers are told of it: why, until when at the least, what was met last, and what to check. */
 export function describeHold(hold: Hold) {
   const { untilMs, httpStatus, code, cause, throttleCause } = hold;
   const shown = cause ?? hold.reason;
   const reason = holdReasons.find((one) => one === shown);
   const known = advice[reason ?? 'failing'];
-  const { action, detail, heading } = { ...known, ...(throttleCause && throttledAdvice[throttleCause]) };
+  const isEntraAway = reason === 'no_token' && code !== undefined && entraAway.test(code);
+  const { action, detail, heading } = {
+    ...known,
+    ...(throttleCause && throttledAdvice[throttleCause]),
+    ...(isEntraAway && entraAwayAdvice),
+  };
   const met = [httpStatus === undefined ? '' : `HTTP ${httpStatus}`, code ?? ''].filter(
     (part) => part !== '',
   );
