@@ -119,6 +119,22 @@ describe('ARCHITECTURE.md', () => {
     });
   });
 
+  it('names only source files that exist', () => {
+    const sources = ['services', 'shared', 'test']
+      .flatMap((room) => readdirSync(new URL(room, root), { recursive: true, encoding: 'utf8' }))
+      .map((file) => `/${file}`);
+    const named = [...page.matchAll(/(?<=[`\s/])[\w-]+(?:\/[\w-]+)*(?:\.test)?\.(?:ts|lua)\b/g)].map(
+      ([file]) => file,
+    );
+    assert.ok(named.length > 50);
+    const isThere = (file: string) =>
+      sources.some((source) => source.endsWith(`/${file.replace(/^(?:services|shared|test)\//, '')}`));
+    assert.deepEqual(
+      named.filter((file) => !isThere(file)),
+      [],
+    );
+  });
+
   it('can be read in a terminal: no line is longer than 150 characters, but for titles of tests', () => {
     assert.deepEqual(
       page.split('\n').filter((line) => line.length > 150 && !/^ +(?:- `.*`: )?"/.test(line)),
