@@ -56,6 +56,19 @@ describe('the budget of bodies', () => {
       assert.equal(budget.open('other', never).take(5), true);
     });
 
+    it('is given by an answer that is not read, and by none before', () => {
+      const budget = createBodyBudget(limits);
+      let ended = 0;
+      const share = budget.open('most', never);
+      share.take(90);
+      share.arrived();
+      share.answered(50);
+      assert.equal(budget.open('other', never).take(40), true, 'the body is let go');
+      share.unread(() => (ended += 1));
+      assert.equal(budget.open('third', never).take(30), true);
+      assert.equal(ended, 1);
+    });
+
     it('counts nothing twice where a body gave way and its request is over', () => {
       const budget = createBodyBudget(limits);
       const share = budget.open('most', () => undefined);

@@ -18,6 +18,10 @@ export interface BodyShare {
   take(bytes: number): boolean;
   /** From now on it gives way to none. */
   arrived(): void;
+  /** The answer is made and the body let go: from now on the bytes of the answer count, until it is sent. */
+  answered(bytes: number): void;
+  /** The answer is not being read: from now on its room is given to a caller who has less, by ending the request. */
+  unread(giveWay: () => void): void;
   /** Gives all of it back; once is enough. */
   release(): void;
 }
@@ -38,14 +42,15 @@ export const bodyBudgetLimits: BodyBudgetLimits = { processBytes: 80 * megabyte,
 
 interface Share {
   readonly caller: string;
-  readonly giveWay: () => void;
+  giveWay: () => void;
   taken: number;
 }
 
 export function createBodyBudget(limits: BodyBudgetLimits = bodyBudgetLimits): BodyBudget {
   let inHand = 0;
   const byCaller = new Map<string, number>();
-  const arriving = new Set<Share>();
+  /** Shares that give way to other callers: of bodies that have not arrived, and of answers that are not read. */
+  const yielding = new Set<Share>();
 
   const of = (caller: string) => byCaller.get(caller) ?? 0;
 
@@ -58,7 +63,7 @@ export function createBodyBudget(limits: BodyBudgetLimits = bodyBudgetLimits): B
   }
 
   function release(share: Share): void {
-    arriving.delete(share);
+    yielding.delete(share);
     change(share, -share.taken);
   }
 
@@ -67,7 +72,7 @@ export function createBodyBudget(limits: BodyBudgetLimits = bodyBudgetLimits): B
     let missing = inHand + bytes - limits.processBytes;
     const left = new Map(byCaller);
     const spare: Share[] = [];
-    for (const share of [...arriving].toSorted((one, other) => other.taken - one.taken)) {
+    for (const share of [...yielding].toSorted((one, other) => other.taken - one.taken)) {
       if (missing <= 0) break;
       const { caller, taken } = share;
       const ofCaller = left.get(caller) ?? 0;
@@ -82,7 +87,7 @@ export function createBodyBudget(limits: BodyBudgetLimits = bodyBudgetLimits): B
   return {
     open(caller, giveWay) {
       const own: Share = { caller, giveWay, taken: 0 };
-      arriving.add(own);
+      yielding.add(own);
       return {
         take(bytes) {
           if (of(caller) + bytes > limits.callerBytes) return false;
@@ -95,7 +100,15 @@ export function createBodyBudget(limits: BodyBudgetLimits = bodyBudgetLimits): B
           change(own, bytes);
           return true;
         },
-        arrived: () => void arriving.delete(own),
+        arrived: () => void yielding.delete(own),
+        answered(bytes) {
+          yielding.delete(own);
+          change(own, bytes - own.taken);
+        },
+        unread(giveWayNow) {
+          own.giveWay = giveWayNow;
+          yielding.add(own);
+        },
         release: () => release(own),
       };
     },

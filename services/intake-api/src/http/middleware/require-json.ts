@@ -22,6 +22,9 @@ export const batchBodyLimitBytes = 64 * 1_024 * 1_024;
 /** A valid item has 30: more, so that what is wrong with an item is told for that item. */
 const maxValuesOfItem = 40;
 
+/** A client that reads has taken an answer of 2 MB by then. */
+const unreadGraceMs = 5_000;
+
 /**
  * Reads a JSON body of at most this many bytes, counted after decompression. It stands behind what decides who may ask:
  * nothing is read for anybody else. What the body takes of the budget is given back when the request is over.
@@ -87,7 +90,7 @@ function readBody(
   return async (request, response, next) => {
     const stop = new AbortController();
     const share = budget.open(callerOf(response)?.name ?? '', () => stop.abort());
-    whenOver(response, () => share.release());
+    shareUntilSent(request, response, share);
     const bytes = await readBytes(request, limitBytes, { share, stop: stop.signal });
     share.arrived();
     if (request.headers['idempotency-key'] !== undefined) {
@@ -100,17 +103,29 @@ function readBody(
 }
 
 /**
- * Once the answer is out; where the caller has hung up, once there is one: what was read is in memory until then.
+ * Counts the body until its answer is made, and the answer until it is sent; where the caller has hung up, until it is made.
+ * A caller that does not read its answer keeps no room that another one needs.
  */
-function whenOver(response: Response, then: () => void): void {
+function shareUntilSent(request: Request, response: Response, share: BodyShare): void {
   const { end } = response;
+  let timer: NodeJS.Timeout | undefined;
   response.end = ((...parameters: Parameters<typeof end>) => {
-    if (response.closed) then();
+    request.body = undefined;
+    if (response.closed) share.release();
+    else {
+      share.answered(bytesOf(parameters[0]));
+      timer = setTimeout(() => share.unread(() => response.destroy()), unreadGraceMs).unref();
+    }
     return end.apply(response, parameters);
   }) as typeof end;
   response.once('close', () => {
-    if (response.headersSent) then();
+    clearTimeout(timer);
+    if (response.headersSent) share.release();
   });
+}
+
+function bytesOf(chunk: unknown): number {
+  return typeof chunk === 'string' || Buffer.isBuffer(chunk) ? chunk.length : 0;
 }
 
 function readOrRefuse(bytes: Buffer, maxValues: number, share: BodyShare): unknown {

@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { listen } from '@diq/runtime/http-server/http-server.ts';
+import type { HttpServer } from '@diq/runtime/http-server/http-server.ts';
+import express from 'express';
+import type { ErrorRequestHandler } from 'express';
+import { ProblemError } from '../problem-error.ts';
+import { createBodyBudget } from '../body-budget.ts';
+import { batchBodyLimitBytes, requireJson } from './require-json.ts';
+
+const megabyte = 1_024 * 1_024;
+const refuse: ErrorRequestHandler = (error, _request, response, next) => {
+  if (error instanceof ProblemError) response.status(503).end(error.code);
+  else next(error);
+};
+
+describe('a body whose answer is not read', () => {
+  let server: HttpServer;
+  const sockets: Socket[] = [];
+  before(async () => {
+    const app = express();
+    app.use((request, response, next) => {
+      response.locals['caller'] = { name: request.get('X-Caller'), scopes: new Set() };
+      next();
+    });
+    const budget = createBodyBudget({ processBytes: 26 * megabyte, callerBytes: 24 * megabyte });
+    app.post('/', ...requireJson(batchBodyLimitBytes, budget), (_request, response) => {
+      // More than the system takes in for a client that does not read.
+      response.send('x'.repeat(10 * megabyte));
+    });
+    app.use(refuse);
+    server = await listen(app, { port: 0, host: '127.0.0.1' });
+  });
+  after(async () => {
+    for (const socket of sockets) socket.destroy();
+    await server.close();
+  });
+
+  async function post(caller: string, megabytes: number): Promise<Socket> {
+    const body = JSON.stringify('x'.repeat(megabytes * megabyte - 2));
+    const socket = connect(server.port, '127.0.0.1');
+    sockets.push(socket);
+    socket.write(
+      `POST / HTTP/1.1\r\nHost: intake\r\nX-Caller: ${caller}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    );
+    await once(socket, 'readable');
+    return socket;
+  }
+  const statusOf = (socket: Socket) => / (\d{3}) /.exec(String(socket.read(15)))?.[1];
+
+  it('is let go, and the answer gives way once another caller needs the room', async () => {
+    const unread = [await post('one', 20), await post('one', 8)];
+    assert.deepEqual(await Promise.all(unread.map(statusOf)), ['200', '200'], 'the room of the body is free');
+    const ended = Promise.race(
+      unread.map((socket) =>
+        once(
+          socket.on('error', () => undefined),
+          'close',
+        ),
+      ),
+    );
+    // 20 MB of answers are not read: too recently for them to give way at once.
+    let status = await statusOf(await post('other', 13));
+    for (; status === '503'; status = await statusOf(await post('other', 13))) await delay(200);
+    assert.equal(status, '200');
+    for (const socket of unread) socket.resume();
+    await ended;
+  });
+});
