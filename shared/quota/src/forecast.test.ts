@@ -13,7 +13,7 @@ function viewOf(view: Partial<LedgerSnapshot> & { freeAtMs?: number[] }): Ledger
   return { nowMs, limit, quotaLimit: limit, slotsInUse, ...rested };
 }
 
-/** Permits in use may be more than the limit, if it was lowered; one whose call is under way is out for over a window. */
+/** Permits in use may be more than the limit, if it was lowered; one whose call is in flight is out for over a window. */
 const anyView = fc
   .record({
     limit: fc.integer({ min: 1, max: 6 }),
@@ -85,7 +85,7 @@ describe('expectedStartAtMs', () => {
     );
   });
 
-  it('counts a call that is under way as coming back later than one that starts now', () => {
+  it('counts a call that is in flight as coming back later than one that starts now', () => {
     const view = viewOf({ freeAtMs: [nowMs + 130] });
     assert.deepEqual(
       [1, 2, 3, 4].map((position) => expectedStartAtMs(view, position) - nowMs),

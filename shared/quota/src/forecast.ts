@@ -100,7 +100,7 @@ function forecastWithin(bound: Bound, view: LedgerSnapshot): Forecast {
   const offsetsMs = opensAt.map((timeMs) => timeMs - baseMs).toSorted((a, b) => a - b);
   const lastOffsetMs = offsetsMs.at(-1) ?? 0;
   if (lastOffsetMs <= windowMs) {
-    // The slots take turns, as they do unless a call is under way.
+    // The slots take turns, as they do unless a call is in flight.
     return (position) => {
       const turn = Math.floor((position - 1) / offsetsMs.length);
       return baseMs + turn * windowMs + (offsetsMs[(position - 1) % offsetsMs.length] ?? 0);

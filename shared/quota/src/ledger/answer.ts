@@ -6,7 +6,7 @@ export interface Answer {
   facts: Record<string, string | number>;
   /** The task may be called again. Without this, the call stands for its task for as long as it is remembered. */
   mayRepeat?: boolean;
-  /** What it shows of the path that all calls go: that it is well, that it is to be tried, that this call was refused. */
+  /** What the answer shows of the path that all calls take: it works, it is in doubt, or this call was refused. */
   shows?: 'good' | 'unresolved' | RefusalRule;
   /** In place of `facts` where a refusal turns out to be the request's own; no other call may follow then. */
   factsIfOwn?: Answer['facts'];
@@ -28,7 +28,7 @@ export const throttleCauses = ['own', 'external', 'unclear'] as const;
 
 export type ThrottleCause = (typeof throttleCauses)[number];
 
-/** When a refusal is the request's own fault and not everybody's; see lua/judge-refusal.lua. */
+/** When a refusal is the fault of the request and not of the path that all calls take; see lua/judge-refusal.lua. */
 export interface RefusalRule {
   sort: 'refused' | 'throttled';
   count: number;
@@ -38,10 +38,10 @@ export interface RefusalRule {
   asideFor: number;
 }
 
-/** `own`: of this request. `shared`: of all calls. `aside`: of all as far as is known; others are to try next. */
+/** Whose fault a refusal is. `own`: this request's. `shared`: that of all calls. `aside`: of all as far as is known; other tasks go first. */
 export type Verdict = 'own' | 'shared' | 'aside';
 
-/** What is told of a hold. Never free text. */
+/** Facts that are recorded with a hold. Never free text. */
 export interface HoldDetails {
   httpStatus?: number | undefined;
   /** Defender's `error.code`, or the code for a missing token. */
@@ -50,7 +50,7 @@ export interface HoldDetails {
   throttleCause?: ThrottleCause | undefined;
 }
 
-/** Why what was called within the last window cannot be read from elsewhere. */
+/** Why the calls of the last window cannot be read from Defender. */
 export interface RebuildFailure extends HoldDetails {
   /** The hold that calls would meet. */
   cause: 'throttled' | 'not_allowed' | 'no_token' | 'endpoint_unusable' | 'unreachable' | 'failing';

@@ -87,7 +87,7 @@ describe('ledger: answers', () => {
       await suite.granted(call(2, 1));
       assert.equal(await suite.ledger.giveBack('call-1'), false);
       assert.equal(await suite.ledger.giveBack('call-7'), false);
-      assert.equal((await suite.ledger.spend(call(3, 1))).kind, 'spent', 'the later call is still under way');
+      assert.equal((await suite.ledger.spend(call(3, 1))).kind, 'spent', 'the later call is still in flight');
     });
   });
 });

@@ -67,7 +67,7 @@ describe('ledger at the edge of a millisecond', () => {
     assert.deepEqual([kind, freeSince], ['granted', t]);
   });
 
-  it('tells since when the slot that a call took was free: never used, opened, or held back', async () => {
+  it('returns since when the slot that a call took was free: never used, opened, or held back', async () => {
     at = await ledgerAt(redis.client, 2);
     const freeSince = async (atMs: number, n: number) => (await spend(atMs, n))[3];
     const answered = (atMs: number, n: number) =>
@@ -89,7 +89,7 @@ describe('ledger at the edge of a millisecond', () => {
     assert.equal(await limit(t), 1);
   });
 
-  it('keeps a setting in force for the longest window and its call timeout after it was told', async () => {
+  it('keeps a setting in force for the longest window and its call timeout after it was declared', async () => {
     await redis.client.hset(keys.settings, `1/1000/${timeoutMs}`, t);
     const window = async (atMs: number) => (await at(atMs, 'snapshot', 0))[3];
     assert.equal(await window(t + 1_000 + timeoutMs - 1), 1_000);
@@ -116,7 +116,7 @@ describe('ledger at the edge of a millisecond', () => {
     assert.equal((await spend(t + 25 * windowMs, 2, 1))[0], 'granted');
   });
 
-  it('does not let a call be repeated that is still under way', async () => {
+  it('does not let a call be repeated that is still in flight', async () => {
     await spend(t);
     assert.equal(Number(await at(t, 'allow-repeat', 'call-1')), 0);
     assert.equal((await spend(t + windowMs + timeoutMs, 2, 1))[0], 'spent');

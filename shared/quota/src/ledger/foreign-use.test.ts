@@ -5,7 +5,7 @@ import { call, hourMs, started, useLedger } from '../test-support/use-ledger.ts'
 
 const throttled = { outcome: 'throttled', facts: {} };
 
-describe('ledger: use of the quota by somebody else', () => {
+describe('ledger: use of the quota by other applications', () => {
   const suite = useLedger(useEmbeddedRedis());
   const limits = async () => {
     const view = await suite.ledger.snapshot();
@@ -50,7 +50,7 @@ describe('ledger: use of the quota by somebody else', () => {
     assert.deepEqual(await limits(), [2, 5, 0]);
   });
 
-  it('lowers the limit too when all slots were in use: that tells nothing of whose calls Defender counted', async () => {
+  it('lowers the limit too when all slots were in use: that does not show whose calls Defender counted', async () => {
     for (const n of [1, 2, 3, 4, 5]) await suite.granted(call(n));
     for (const n of [1, 2, 3, 4]) await suite.ledger.recordAnswer(`call-${n}`, started);
     await suite.ledger.recordAnswer('call-5', throttled);

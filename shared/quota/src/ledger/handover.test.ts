@@ -32,7 +32,7 @@ describe('ledger after a failover to an older state of itself', () => {
     assert.equal(reply.kind, 'granted', JSON.stringify(reply));
   }
 
-  it('is as lost to everybody, also to those who have seen nothing of what is missing', async () => {
+  it('is lost to all workers, also to those that never saw the missing calls', async () => {
     const [one, other] = [await worker(), await worker()];
     await losing(() => granted(one, call(1)));
     for (const ledger of [other, one]) {
@@ -41,7 +41,7 @@ describe('ledger after a failover to an older state of itself', () => {
     }
   });
 
-  it('grants nobody anything until all who were alive have handed over, however long the least time is over', async () => {
+  it('grants nothing until all workers that were alive have handed over, however long the least time is over', async () => {
     const [one, other] = [await worker(), await worker()];
     await losing(() => granted(one, call(1)));
     const { handoverUntilMs = 0, nowMs } = await other.open();
@@ -69,7 +69,7 @@ describe('ledger after a failover to an older state of itself', () => {
     assert.ok(handoverUntilMs >= nowMs + usual.windowMs + usual.callTimeoutMs);
   });
 
-  it('waits longer also where only one that comes later finds anything missing', async () => {
+  it('waits longer also if only a worker that comes later finds a call missing', async () => {
     const [one, other] = [await worker(), await worker(), await worker()];
     await losing(() => granted(one, call(1)));
     const first = await other.open();
@@ -115,7 +115,7 @@ describe('ledger after a failover to an older state of itself', () => {
     assert.deepEqual(await holdsOn(), ['failover']);
   });
 
-  it('gets back what a worker that is gone called, from one that has seen it', async () => {
+  it('gets back the calls of a worker that is gone from a worker that has seen them', async () => {
     const [dead, other] = [await worker(), await worker()];
     await losing(async () => {
       await granted(dead, call(1));
@@ -128,7 +128,7 @@ describe('ledger after a failover to an older state of itself', () => {
     assert.equal((await other.spend(call(2, 1))).kind, 'spent');
   });
 
-  it('does not get back what another worker gave back', async () => {
+  it('does not get back a call whose permit another worker gave back', async () => {
     const [one, other] = [await worker(), await worker()];
     await losing(async () => {
       await granted(one, call(1));
@@ -162,7 +162,7 @@ describe('ledger after a failover to an older state of itself', () => {
     assert.deepEqual(await restoredBy(only), ['call-1']);
   });
 
-  it('lets the later call stand for its task, whoever hands over last', async () => {
+  it('lets the later call stand for its task, whichever worker hands over last', async () => {
     for (const order of [
       [0, 1],
       [1, 0],
@@ -196,7 +196,7 @@ describe('ledger after a failover to an older state of itself', () => {
     assert.deepEqual((await holdsOn()).toSorted(), ['failover', 'paused', 'throttled']);
   });
 
-  it('tells of each call that stands whether what was done for it may have been lost', async () => {
+  it('returns for each call that stands whether other data on it may have been lost', async () => {
     const only = await worker();
     await granted(only, call(1));
     await losing(async () => undefined);
@@ -209,7 +209,7 @@ describe('ledger after a failover to an older state of itself', () => {
     assert.ok(after.kind === 'spent' && !after.isDoubtful);
   });
 
-  it('is opened by a newcomer that knows nothing, who waits for the others as well', async () => {
+  it('is opened by a new worker without a journal, which waits for the others as well', async () => {
     const one = await worker();
     await losing(() => granted(one, call(1)));
     const newcomer = suite.unopened({ handover: quick });

@@ -11,7 +11,7 @@ describe('ledger: history', () => {
   const suite = useLedger(redis);
   const idsOf = (calls: { callId: string }[]) => calls.map(({ callId }) => callId);
 
-  it('tells calls newest first, with what became of them, also when their permits are back', async () => {
+  it('lists calls newest first, with their outcomes, also when their permits are back', async () => {
     await suite.granted(call(1));
     await suite.granted(call(2));
     await suite.ledger.recordAnswer('call-1', started);
@@ -27,7 +27,7 @@ describe('ledger: history', () => {
     );
   });
 
-  it('tells no call that counts from before, and no more than were asked for', async () => {
+  it('lists no call that counts from before, and no more than were asked for', async () => {
     const many = Array.from({ length: 600 }, (_, i) => `past-${String(i).padStart(3, '0')}`);
     for (const [i, callId] of many.entries()) {
       await redis.client.zadd(keys.calls, 1_000 + i, callId);

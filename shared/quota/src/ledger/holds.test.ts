@@ -5,7 +5,7 @@ import { call, hourMs, started, useLedger } from '../test-support/use-ledger.ts'
 describe('ledger: holds', () => {
   const suite = useLedger(useEmbeddedRedis());
 
-  it('keep everybody from calling until they end, and tell why', async () => {
+  it('forbid every call until they end, and give the reason', async () => {
     const { untilMs, nowMs } = await suite.ledger.hold('throttled', 60);
     assert.equal(untilMs, nowMs + 60);
     const refused = await suite.ledger.spend(call(1));

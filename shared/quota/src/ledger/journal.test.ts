@@ -28,7 +28,7 @@ describe('the journal of calls', () => {
     assert.deepEqual(idsOf(journal), ['call-2', 'call-3', 'call-4']);
   });
 
-  it('lets go of what the ledger drops, and of nothing that is as old as that', () => {
+  it('drops the calls that the ledger drops, and none that is just as old as the bound', () => {
     const journal = createJournal(10);
     journal.saw(sight(5, record(1), record(2)));
     journal.forgetBefore(2);
@@ -54,20 +54,24 @@ describe('the journal of calls', () => {
     assert.equal(journal.isAheadOf(sight(20)), false);
   });
 
-  it('is ahead of a ledger that takes a call for one under way whose outcome it has seen', () => {
+  it('is ahead of a ledger that takes a call for one in flight whose outcome it has seen', () => {
     const journal = createJournal(10);
     journal.saw(sight(5, record(1)));
     assert.equal(journal.isAheadOf(sight(6, record(1, 'in_flight'))), true);
     assert.equal(journal.isAheadOf(sight(6, record(1))), false);
   });
 
-  it('takes over what became of a call of its own that another process recorded', () => {
+  it('takes over the outcome of a call of its own that another process recorded', () => {
     const journal = createJournal(10);
     journal.spent(spent(1));
     journal.saw(sight(5, record(1, 'lost')));
     assert.equal(journal.find('call-1')?.call.outcome, 'lost');
     journal.saw(sight(6));
-    assert.equal(journal.find('call-1')?.call.outcome, 'lost', 'still its own: nobody else can take it back');
+    assert.equal(
+      journal.find('call-1')?.call.outcome,
+      'lost',
+      'still its own: no other process can take it back',
+    );
   });
 
   it('lets go of a call of another that was given back while it counts, not of one that no longer counts', () => {

@@ -14,7 +14,7 @@ interface KnownCall extends RecordedCall {
   isOwn: boolean;
 }
 
-/** What is known of a call when its permit is spent. */
+/** The facts of a call when its permit is spent. */
 interface SpentCall {
   callId: string;
   taskId: string;
@@ -25,7 +25,7 @@ interface SpentCall {
   limit: number;
 }
 
-/** The ledger at one instant, as a process sees it that knows it. */
+/** The ledger at one instant, as a process that has opened it reads it. */
 interface Sighting {
   nowMs: number;
   windowMs: number;
@@ -33,22 +33,22 @@ interface Sighting {
 }
 
 /**
- * The calls that this process made or saw in the ledger, with what became of them, in case that Redis forgets them. It
- * reaches as far back as the ledger itself does, and its length is bounded: the oldest go first.
+ * The calls that this process made or read in the ledger, with their outcomes, in case Redis loses them. It reaches as far
+ * back as the ledger itself does, and its length is bounded: the oldest calls are dropped first.
  */
 export interface Journal {
   spent(call: SpentCall): void;
   /** `countsFromMs` is when the answer came, or the call must have been given up. The first answer stands. */
   answered(callId: string, answer: Answer, countsFromMs: number): void;
-  /** It never left. */
+  /** The call was never sent. */
   forget(callId: string): void;
-  /** Drops what the ledger drops. */
+  /** Drops the calls that the ledger drops. */
   forgetBefore(timeMs: number): void;
-  /** Calls that this process made, the newest so many. */
+  /** The newest calls that this process made, at most so many. */
   newestOwn(most: number): RecordedCall[];
-  /** Whether the ledger misses a call that this process made, or an outcome that it knows. */
+  /** Whether the ledger lacks a call that this process made, or an outcome that this process knows. */
   isAheadOf(sighting: Sighting): boolean;
-  /** Takes over what the ledger knows, and lets go of calls of others that were given back. */
+  /** Takes over the calls of the ledger, and drops calls of other processes whose permits were given back. */
   saw(sighting: Sighting): void;
   find(callId: string): RecordedCall | undefined;
   all(): readonly RecordedCall[];
@@ -56,7 +56,7 @@ export interface Journal {
 
 const inFlight = 'in_flight';
 
-/** @param most how many are kept */
+/** @param most how many calls are kept */
 export function createJournal(most: number): Journal {
   const known = new Map<string, KnownCall>();
 

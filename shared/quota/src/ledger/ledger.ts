@@ -22,7 +22,7 @@ import { loadScript, whenFull } from '@diq/redis/script.ts';
 
 export type { Answer, HoldDetails, RebuildFailure, Recorded, RefusalRule, Verdict } from './answer.ts';
 
-/** Why nobody may call for now. A closed list: it is a metric's label. */
+/** Why no calls are made for now. A closed list: it is a metric's label. */
 export const holdReasons = [
   'throttled',
   'not_allowed',
@@ -36,7 +36,7 @@ export const holdReasons = [
   'failover',
 ] as const;
 
-/** Holds that are set and ended by opening a ledger that is empty, or not as it was known. */
+/** Holds that opening a ledger sets and ends, if the ledger is empty or may be an older state of itself. */
 const holdsOfOpening = ['cold_start', 'failover'] as const;
 
 /** Reasons for which a hold can be set. */
@@ -47,9 +47,9 @@ export interface HoldLength {
   longestMs: number;
 }
 
-/** A call of the last window that is known from elsewhere than the ledger. */
+/** A call of the last window that Defender's list shows. */
 export interface KnownStart {
-  /** The same for the same call, whoever tells of it. */
+  /** The same for the same call, in whichever process. */
   callId: string;
   machineId: string;
   startedAtMs: number;
@@ -60,31 +60,31 @@ export interface KnownStart {
 
 /**
  * The record of permits spent, and the interlock in front of every call. All times are milliseconds of Redis' own
- * clock. A rejected promise means that the ledger could not be asked: then nobody calls.
+ * clock. A rejected promise means that the ledger could not be asked: then no call is made.
  *
- * Who only reads needs not open it. Who spends opens it first, and again whenever a look or a spending finds it lost.
+ * A reader need not open it. A process that spends opens it first, and again whenever `snapshot` or `spend` finds it lost.
  */
 export interface Ledger extends RefusedTasks {
   /**
-   * Hands over what this process knows of calls. Begins a new generation with a hold `cold_start` if the ledger is empty; a
+   * Hands over the calls that this process remembers. Begins a new generation with a hold `cold_start` if the ledger is empty; a
    * handover with a hold `failover` if it may be an older state of itself, until all workers have opened it again.
    */
   open(): Promise<Opened>;
-  /** Ends the hold `cold_start` with what was called within the last window, by somebody else's books. */
+  /** Ends the hold `cold_start` with the calls of the last window, as Defender lists them. */
   rebuild(starts: readonly KnownStart[]): Promise<RebuildReply>;
-  /** Why those books cannot be read, as a cause of the hold `cold_start`, while that is on; the last one stands. */
+  /** Records why Defender's list cannot be read, as the cause of the hold `cold_start` while it is on; the last one stands. */
   noteRebuildFailure(failure: RebuildFailure): Promise<void>;
-  /** Ends the hold `cold_start` on the word of somebody who knows that nothing was called within the last window. */
+  /** Ends the hold `cold_start` because the operator declares that no call was made within the last window. */
   endColdStart(): Promise<RebuildReply>;
-  /** Spends a permit and records the intent to call, in one step; or says why not. Safe to repeat with the same id. */
+  /** Spends a permit and records the intent to call, in one step, or returns why not. Safe to repeat with the same id. */
   spend(call: { callId: string; taskId: string; machineId: string }): Promise<SpendReply>;
   /** Records what became of a call; `undefined` when the ledger no longer knows it. The first record stands. */
   recordAnswer(callId: string, answer: Answer): Promise<Recorded | undefined>;
-  /** Another call may follow this one, which is over: Defender's books do not show it. */
+  /** Allows another call after this one, which is over: Defender's records do not show it. */
   allowRepeat(callId: string): Promise<void>;
   /** Gives back the permit of a call that provably never left. */
   giveBack(callId: string): Promise<boolean>;
-  /** Nobody calls for this long from now; a longer hold for the same reason stays. */
+  /** Forbids calls for this long from now; a longer hold for the same reason stays. */
   hold(reason: HoldReason, forMs: number, details?: HoldDetails): Promise<{ untilMs: number; nowMs: number }>;
   /** A hold that doubles with each one in a row, until a call is answered well. */
   holdGrowing(
@@ -93,7 +93,7 @@ export interface Ledger extends RefusedTasks {
     details?: HoldDetails,
   ): Promise<{ untilMs: number; nowMs: number }>;
   snapshot(): Promise<LedgerSnapshot>;
-  /** The worker was stopped in order, and shows no sign of life any more. */
+  /** Records that this worker was stopped in order and writes no further signs of life. */
   leave(): Promise<void>;
   /** The record of one call, or `undefined`. */
   findCall(callId: string): Promise<LedgerCall | undefined>;
@@ -108,25 +108,25 @@ export interface LedgerSettings extends Quota {
   handover?: HandoverTimes;
 }
 
-/** How long nobody calls after Redis was restarted or failed over. */
+/** How long no call is made after Redis was restarted or failed over. */
 export interface HandoverTimes {
-  /** For workers that a Redis which forgets does not know. They look every second, and reconnect within two. */
+  /** For workers that a Redis which lost data does not know. They read the ledger every second, and reconnect within two. */
   atLeastMs: number;
-  /** For workers that were alive and do not come back; where something is missing, they are waited for longer. */
+  /** For workers that were alive and do not come back; longer if any call is missing. */
   atMostMs: number;
 }
 
 const usualHandover: HandoverTimes = { atLeastMs: 3_000, atMostMs: 15_000 };
 const signOfLifeEveryMs = 5_000;
-/** A worker is taken for dead when others showed signs of life this long after its last one. */
+/** A worker counts as dead when others wrote signs of life this long after its last one. */
 const deadAfterMs = 3 * signOfLifeEveryMs;
 /** Windows after which a call drops out of the record. */
 const historyWindows = 25;
-/** Calls that a process remembers at least, if there were so many within those windows. */
+/** Calls that a process remembers at least, if there were that many within those windows. */
 const leastRemembered = 1_000;
-/** Own calls that are looked for with every spending; all others are at least once a second, by a look. */
+/** Own calls that each spending checks for; `snapshot` checks for all others, at least once a second. */
 const checkedAtMost = 100;
-/** Calls handed over by one script: it keeps Redis for some milliseconds. */
+/** Calls handed over by one script, which blocks Redis for some milliseconds. */
 const perScript = 250;
 
 const scriptFile = (name: string) => new URL(`./lua/${name}.lua`, import.meta.url);
@@ -158,14 +158,14 @@ export function createLedger(redis: Redis, keySpace: string, settings: LedgerSet
   const { atLeastMs, atMostMs } = settings.handover ?? usualHandover;
   const processId = randomUUID();
   const journal = createJournal(Math.max(2 * limit, leastRemembered));
-  /** What this process knows of the ledger. '' before it has opened it. */
+  /** What this process knows of the ledger; '' before it has opened it. */
   const known = {
     generation: '',
     handover: '',
     changes: 0,
     holds: new Map<string, number>(),
   };
-  /** Calls that were handed over and had been missing, until the ledger is open again: it may take several tries. */
+  /** Calls that were missing and were handed over, until the ledger is open again: that may take several attempts. */
   const restored = new Set<string>();
   let nextSignAtMs = 0;
   let hasLeft = false;
@@ -225,7 +225,7 @@ export function createLedger(redis: Redis, keySpace: string, settings: LedgerSet
     async noteRebuildFailure(failure) {
       await ask(rebuildFailureScript, JSON.stringify({ ...failure, isOpen: true }));
     },
-    endColdStart: async () => rebuildReply.parse(await ask(rebuildScript, 'told')),
+    endColdStart: async () => rebuildReply.parse(await ask(rebuildScript, 'declared')),
     async spend(call) {
       const { callId, taskId, machineId } = call;
       const own = journal
@@ -257,7 +257,7 @@ export function createLedger(redis: Redis, keySpace: string, settings: LedgerSet
       await ask(allowRepeatScript, callId);
     },
     async giveBack(callId) {
-      // Before it is asked for: what is sent after this must not bring it back.
+      // Before the script runs: a handover that is sent after this must not bring the call back.
       journal.forget(callId);
       return (await ask(giveBackScript, callId)) === 1;
     },

@@ -30,7 +30,7 @@ describe('ledger on the wire, when Redis loses its memory', function () {
   const redis = useEmbeddedRedis();
   const connections = useLedgerConnections();
 
-  it('lets no rolling window see more than the limit, whenever it is emptied and whoever dies', async () => {
+  it('lets no rolling window see more than the limit, whenever it is emptied and whichever worker dies', async () => {
     const own = await Promise.all([0, 1].map(() => connections.open(redis.url)));
     let after = 0;
     const play = () =>
@@ -61,7 +61,7 @@ describe('ledger on the wire, when Redis loses its memory', function () {
 });
 
 /**
- * Calls as often as it may; dies without a word, its last call perhaps under way. Real time is what is tested here: Redis is
+ * Calls as often as it may; dies without a word, its last call perhaps in flight. Real time is what is tested here: Redis is
  * emptied at any moment of a window that passes on the wire.
  */
 async function work(

@@ -49,7 +49,7 @@ describe('ledger: memory', () => {
   });
 
   describe('that was emptied while calls were made', () => {
-    it('is noticed by everybody, and nobody is granted anything until it is opened again', async () => {
+    it('is noticed by all workers, and nothing is granted until it is opened again', async () => {
       const other = await suite.withSettings();
       await suite.granted(call(1));
       await flush();
@@ -60,7 +60,7 @@ describe('ledger: memory', () => {
       assert.deepEqual(await suite.everything(), {});
     });
 
-    it('holds everybody until one window and one call timeout are over, not a moment less', async () => {
+    it('holds all workers until one window and one call timeout are over, not a moment less', async () => {
       await suite.use({ windowMs: 60, callTimeoutMs: 20 });
       await suite.granted(call(1));
       await flush();
@@ -76,7 +76,7 @@ describe('ledger: memory', () => {
       }
     });
 
-    it('gets back from each worker what that one called, with its outcome, until when it counts and its intent', async () => {
+    it('gets back from each worker the calls of that worker, with outcome, until when it counts and its intent', async () => {
       const other = await suite.withSettings();
       await suite.granted(call(1));
       await suite.ledger.recordAnswer('call-1', started);
@@ -90,7 +90,7 @@ describe('ledger: memory', () => {
       assert.equal((await suite.ledger.spend(call(3, 2))).kind, 'spent');
     });
 
-    it('keeps the whole hold even if another worker has already ended it by what is known from elsewhere', async () => {
+    it('keeps the whole hold even if another worker has already ended it by a rebuild', async () => {
       const newcomer = suite.unopened();
       await flush();
       const { coldStart } = await newcomer.open();
@@ -112,7 +112,7 @@ describe('ledger: memory', () => {
       assert.equal(slot?.freeAtMs, (found?.answeredAt ?? 0) + hourMs);
     });
 
-    it('does not get back what never left', async () => {
+    it('does not get back a call that was never sent', async () => {
       await suite.granted(call(1));
       await flush();
       await suite.ledger.giveBack('call-1');
@@ -128,7 +128,7 @@ describe('ledger: memory', () => {
       await suite.redis.hdel(keys.intents, callId.replace('call', 'task'));
     };
 
-    it('is completed by who made the calls before anything more is granted', async () => {
+    it('is completed by the worker that made the calls before anything more is granted', async () => {
       await suite.granted(call(1));
       await suite.granted(call(2));
       await forget('call-1');
@@ -140,7 +140,7 @@ describe('ledger: memory', () => {
       assert.deepEqual(await idsInUse(), ['call-1', 'call-2']);
     });
 
-    it('shows them to who made the calls, and is completed by opening it, with no hold of a whole window', async () => {
+    it('shows them to the worker that made the calls, and is completed by opening it, with no hold of a whole window', async () => {
       await suite.granted(call(1));
       await forget('call-1');
       assert.equal((await suite.ledger.snapshot()).isLost, true);
@@ -170,7 +170,7 @@ describe('ledger: memory', () => {
       assert.deepEqual(await suite.ledger.findCall('call-1'), known);
     });
 
-    it('is told nothing of calls that no window holds any more', async () => {
+    it('receives no calls that no window holds any more', async () => {
       await suite.use({ windowMs: 5, callTimeoutMs: 1 });
       await suite.granted(call(1));
       const { nowMs } = await suite.ledger.snapshot();
@@ -182,8 +182,8 @@ describe('ledger: memory', () => {
     });
   });
 
-  describe('rebuilt from what is known from elsewhere', () => {
-    it('ends the hold, and counts each start from the time that was told', async () => {
+  describe('rebuilt from the list of Defender', () => {
+    it('ends the hold, and counts each start from the given time', async () => {
       await flush();
       const { nowMs } = await suite.ledger.open().then(() => suite.unopened().snapshot());
       await flush();
@@ -202,7 +202,7 @@ describe('ledger: memory', () => {
       assert.equal((await ledger.spend(call(1))).kind, 'full');
     });
 
-    it('is so once: who comes second adds nothing, or calls made since would count twice', async () => {
+    it('is rebuilt once: a second worker adds nothing, or calls made since would count twice', async () => {
       await flush();
       const [one, other] = [suite.unopened(), suite.unopened()];
       await one.open();
@@ -212,7 +212,7 @@ describe('ledger: memory', () => {
       assert.deepEqual((await one.snapshot()).slotsInUse, []);
     });
 
-    it('is not what a ledger can be that is not known, or where a living worker saw its own vanish', async () => {
+    it('is refused for a ledger that the caller does not know, and where a living worker saw its ledger vanish', async () => {
       assert.equal(await suite.unopened().rebuild([]), 'lost');
       await flush();
       assert.equal((await suite.ledger.open()).coldStart?.mayBeRebuilt, false);
@@ -220,7 +220,7 @@ describe('ledger: memory', () => {
       assert.equal((await suite.ledger.snapshot()).hold?.reason, 'cold_start');
     });
 
-    it('is told to be impossible for now, with the cause, by who knows the ledger, while the hold is on and no longer', async () => {
+    it('records a failure with its cause, from a worker that knows the ledger, while the hold is on and no longer', async () => {
       const failure = { cause: 'not_allowed' as const, httpStatus: 403 };
       await suite.ledger.noteRebuildFailure(failure);
       assert.equal((await suite.ledger.snapshot()).hold, undefined, 'no hold begins by it');
@@ -240,7 +240,7 @@ describe('ledger: memory', () => {
       assert.equal(await suite.redis.hexists(`${keys.holds}:details`, 'cold_start'), 0);
     });
 
-    it('is no longer told to be impossible for a cause where only time can end the hold', async () => {
+    it('drops the recorded failure where only time can end the hold', async () => {
       await flush();
       const newcomer = suite.unopened();
       await newcomer.open();
@@ -260,7 +260,7 @@ describe('ledger: memory', () => {
     });
   });
 
-  it('is believed to hold nothing on the word of who knows, whatever set the hold', async () => {
+  it('is declared empty by the operator, whatever set the hold', async () => {
     await flush();
     await suite.ledger.open();
     assert.equal(await suite.ledger.endColdStart(), 'ended');

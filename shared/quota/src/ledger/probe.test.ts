@@ -13,7 +13,7 @@ describe('ledger: a path in doubt', () => {
     await suite.untilPast(untilMs);
   }
 
-  it('is tried by one call at a time, however many slots are free and whoever asks', async () => {
+  it('is tried by one call at a time, however many slots are free and whichever worker asks', async () => {
     await suite.use({ limit: 50 });
     await holdThatEnded();
     const others = await Promise.all(Array.from({ length: 5 }, () => suite.withSettings({ limit: 50 })));
@@ -27,7 +27,7 @@ describe('ledger: a path in doubt', () => {
     assert.ok(probedUntilMs > nowMs);
   });
 
-  it('is tried by one call also while calls of before the hold are under way', async () => {
+  it('is tried by one call also while calls of before the hold are in flight', async () => {
     await suite.granted(call(1));
     await holdThatEnded();
     assert.equal((await suite.ledger.spend(call(2))).kind, 'probing');
@@ -46,7 +46,7 @@ describe('ledger: a path in doubt', () => {
     assert.deepEqual([probedUntilMs, isEndUnknown], [undefined, undefined]);
   });
 
-  it('is tried by another call when the first one never left', async () => {
+  it('is tried by another call when the first one was never sent', async () => {
     await holdThatEnded();
     await suite.granted(call(1));
     await suite.ledger.giveBack('call-1');
@@ -63,7 +63,7 @@ describe('ledger: a path in doubt', () => {
     assert.equal((await suite.ledger.spend(call(3))).kind, 'probing');
   });
 
-  it('is none for want of a token: whoever spends has one', async () => {
+  it('is not in doubt for lack of a token: a worker that spends has one', async () => {
     await holdThatEnded('no_token');
     for (const n of [1, 2, 3]) await suite.granted(call(n));
   });
@@ -79,7 +79,7 @@ describe('ledger: a path in doubt', () => {
     for (const n of [2, 3]) await suite.granted(call(n));
   });
 
-  it('tells of a hold what was met, and that its length is not known', async () => {
+  it('shows the obstacle behind a hold, and that the length of the hold is not known', async () => {
     const met = { httpStatus: 404, code: 'NotFound' };
     const { untilMs } = await suite.ledger.holdGrowing(
       'endpoint_unusable',

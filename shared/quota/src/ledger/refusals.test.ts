@@ -64,7 +64,7 @@ describe('ledger: whose fault a refusal is', () => {
     }
   });
 
-  it("is everybody's while nobody is answered well, however often it is met", async () => {
+  it('is shared while no call is answered well, however often it is met', async () => {
     for (const story of ['AAAAAAAA', 'ABABABABA', '...AAAAAA', '...ABCABCABCA']) {
       assert.ok(
         (await play(story)).every((verdict) => verdict === 'aside'),
@@ -74,7 +74,7 @@ describe('ledger: whose fault a refusal is', () => {
     }
   });
 
-  it("is everybody's again in a second outage: what was counted in between ends nothing", async () => {
+  it('is shared again in a second outage: refusals counted in between decide nothing', async () => {
     assert.deepEqual(await play('ABAB.ABABAB'), ['aside', 'aside', 'aside', 'aside', 'aside']);
   });
 
@@ -87,7 +87,7 @@ describe('ledger: whose fault a refusal is', () => {
     assert.equal((await suite.ledger.snapshot()).isEndUnknown, undefined);
   });
 
-  it('is told with the facts that go with the verdict, the same when it is asked again', async () => {
+  it('is returned with the facts that go with the verdict, also when asked again', async () => {
     await play('A.A.');
     calls += 1;
     await suite.granted(call(calls, 65));
@@ -141,12 +141,12 @@ describe('ledger: whose fault a refusal is', () => {
       assert.equal(await suite.ledger.isAside('task-65'), false);
     });
 
-    it("is everybody's while others are throttled too, though most are answered well", async () => {
+    it('is shared while others are throttled too, though most are answered well', async () => {
       const verdicts = await play('A...A.B..A...B.A...A.B', throttledRule);
       assert.ok(!verdicts.includes('own'), verdicts.join());
     });
 
-    it("is everybody's while too few others were answered well to tell", async () => {
+    it('is shared while too few others were answered well to decide', async () => {
       assert.deepEqual(await play('A.A.AA', throttledRule), ['shared', 'aside', 'aside', 'aside']);
     });
   });

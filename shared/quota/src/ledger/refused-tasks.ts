@@ -3,9 +3,9 @@ import type { ledgerKeys } from './ledger-keys.ts';
 
 /** What the ledger remembers of tasks whose calls were refused; see lua/judge-refusal.lua. */
 export interface RefusedTasks {
-  /** Whether a call for this task was refused, as far as is known by anybody's fault. */
+  /** Whether a call for this task was refused, whatever the cause. */
   wasRefused(taskId: string): Promise<boolean>;
-  /** Tasks set aside whose time is over: so many others were answered well. */
+  /** Tasks set aside whose time is over: enough other calls were answered well. */
   asideOver(): Promise<string[]>;
   isAside(taskId: string): Promise<boolean>;
   forgetAside(taskIds: readonly string[]): Promise<void>;
@@ -18,7 +18,7 @@ export function createRefusedTasks(
   return {
     wasRefused: async (taskId) => (await redis.exists(`${keys.answers}:${taskId}`)) === 1,
     async asideOver() {
-      // Nothing stands there as a rule; what was erased with the counters is over as well.
+      // Usually no task is set aside. Where the counters were erased, all tasks set aside are over.
       if ((await redis.zcard(keys.aside)) === 0) return [];
       const [good, refused] = await redis.hmget(keys.answers, 'good', 'refused');
       if ((refused ?? null) === null) return redis.zrange(keys.aside, 0, '-1');

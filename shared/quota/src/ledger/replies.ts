@@ -19,7 +19,7 @@ const ledgerCall = z.object({
 
 export type LedgerCall = z.output<typeof ledgerCall>;
 
-/** `undefined` for what cannot be read: no record is better than one that stops every look at the ledger. */
+/** `undefined` for what cannot be read: no record is better than one that makes the whole ledger unreadable. */
 export function parseCall(json: string): LedgerCall | undefined {
   try {
     return ledgerCall.safeParse(JSON.parse(json)).data;
@@ -30,11 +30,11 @@ export function parseCall(json: string): LedgerCall | undefined {
 
 /**
  * Granted, or why not. `freeSinceMs` is when the slot taken had opened or a hold had ended; 0 when neither ever was.
- * `lost`: Redis has not, or no longer, the ledger as this process knows it. `spent`: another call stands for the
- * task, absent if it cannot be read; `isDoubtful` if it was spent before the last handover, so that what else Redis
- * knew of it may be gone. `full` by the `quota` that this process itself keeps, or by something `stricter` that it does
+ * `lost`: Redis does not have the ledger as this process knows it. `spent`: another call stands for the
+ * task, absent if it cannot be read; `isDoubtful` if it was spent before the last handover, so that other data of Redis
+ * on it may be gone. `full` by the `quota` that this process itself keeps, or by something `stricter` that it does
  * not know: settings of others, or an estimate after a 429. `probing`: the path is in doubt, and the one call
- * that tries it is under way.
+ * that tries it is in flight.
  */
 export const spendReply = z.union([
   z
@@ -79,14 +79,14 @@ export const answerReply = z
     z.enum(throttleCauses).or(z.literal('')),
   ])
   .transform(([kind, countsFromMs, freeAtMs, spentAtMs, mayRepeat, changes, verdict, cause]) => {
-    const told = cause === '' ? {} : { cause };
-    const recorded = { freeAtMs, spentAtMs, mayRepeat: mayRepeat === 1, verdict, ...told };
+    const known = cause === '' ? {} : { cause };
+    const recorded = { freeAtMs, spentAtMs, mayRepeat: mayRepeat === 1, verdict, ...known };
     return { recorded: kind === 'recorded' ? recorded : undefined, countsFromMs, changes };
   });
 
 /** What a worker found when it opened the ledger. */
 export interface Opened {
-  /** `created`: it was empty, and nobody knows from it what was called within the last window. */
+  /** `created`: it was empty, so it does not show which calls were made within the last window. */
   kind: 'created' | 'joined';
   nowMs: number;
   /** The hold `cold_start`, if it is on. */
@@ -99,7 +99,7 @@ export interface Opened {
 
 export interface ColdStartHold {
   untilMs: number;
-  /** False where a worker that lives saw its ledger vanish: then only time can tell. */
+  /** False if a living worker saw its ledger vanish: then the hold lasts its whole time. */
   mayBeRebuilt: boolean;
 }
 
@@ -140,33 +140,33 @@ export interface LedgerSnapshot {
   /** The limit by the settings in force. */
   quotaLimit: number;
   windowMs: number;
-  /** Slots kept for critical calls, and how many of those wait; told by who knows, the ledger itself does not. */
+  /** Slots kept for critical calls, and how many of those wait. The reader adds it; the ledger does not know it. */
   reserve?: { slots: number; criticalWaiting: number };
-  /** The ledger is not as the process knows that opened it: it has to open it again. */
+  /** The ledger is not as the process that opened it knows it: the process has to open it again. */
   isLost: boolean;
   /** Ordered by the time at which they are free again. */
   slotsInUse: SlotInUse[];
   /** The hold that ends last, if any is on. */
   hold: Hold | undefined;
-  /** Reasons of all holds that are on, and what keeps them on. */
+  /** Reasons of all holds that are on, and the causes that keep them on. */
   holdsOn: string[];
-  /** Nobody knows when calls will be made again: a hold of unknown length is on, or the path is being tried. */
+  /** It is unknown when calls will be made again: a hold of unknown length is on, or the path is being tried. */
   isEndUnknown?: boolean;
-  /** Until when the one call can last that tries a path in doubt; meanwhile no other is made. */
+  /** The latest end of the one call that tries a path in doubt; until then no other is made. */
   probedUntilMs?: number;
-  /** Always there in a look. */
+  /** Always present in what `snapshot` returns. */
   workers?: WorkersSeen;
 }
 
 /** Processes that spend permits, by their signs of life. */
 export interface WorkersSeen {
-  /** How many showed one lately and were not stopped since. */
+  /** How many wrote one lately and were not stopped since. */
   alive: number;
-  /** When one was seen last; absent where none ever was. */
+  /** Time of the last one; absent if there never was one. */
   lastSeenAtMs?: number;
 }
 
-/** A worker shows a sign of life about every five seconds. */
+/** A worker writes a sign of life about every five seconds. */
 const silentAfterMs = 10_000;
 
 /** `signs` as they stand in the ledger, see lua/ledger.lua. */
@@ -182,15 +182,15 @@ function workersIn(signs: readonly string[], nowMs: number): WorkersSeen {
   };
 }
 
-/** Why nobody may call, and until when at the least. */
+/** Why no calls are made, and until when at the least. */
 export interface Hold {
   reason: string;
   untilMs: number;
-  /** Set again, and longer, if what is in the way still is at its end. */
+  /** It is set again, and longer, if the obstacle is still there when it ends. */
   isOpen?: true;
   httpStatus?: number;
   code?: string;
-  /** Of the hold `cold_start`: the reason for which calls would be held too, and which keeps it on. */
+  /** Of the hold `cold_start`: the obstacle that keeps it on, and that calls would meet too. */
   cause?: string;
   /** Of a 429. */
   throttleCause?: ThrottleCause;
@@ -204,7 +204,7 @@ const holdDetails = z.object({
   throttleCause: z.enum(throttleCauses).optional(),
 });
 
-/** What is told of a hold; nothing where that cannot be read, or an operator set it. */
+/** The recorded facts of a hold; none if they cannot be read, or if an operator set the hold. */
 function detailsIn(json: string): Omit<Hold, 'reason' | 'untilMs'> {
   if (json === '') return {};
   try {

@@ -10,8 +10,8 @@ import { useLedgerConnections } from '../test-support/ledger-connections.ts';
 import { untilProven } from '../test-support/until-proven.ts';
 import { arrive, mostInAnyWindow, openWithoutHold } from '../test-support/wire.ts';
 
-// What is guaranteed when settings change. A setting (limit, window) is in force from the moment a worker tells it, by
-// opening the ledger or by spending a permit, until one window after it was last told. Of the calls in any rolling
+// What is guaranteed when settings change. A setting (limit, window) is in force from the moment a worker declares it, by
+// opening the ledger or by spending a permit, until one window after it was last declared. Of the calls in any rolling
 // window of that length, take the one that was granted last: if the setting was in force then, they are no more than its
 // limit. So a stricter setting binds at once, calls made before it included; and a looser one never makes the stricter
 // one's window wrong while that one still counts.
@@ -35,7 +35,7 @@ interface Granted {
   arrivedAt: number;
 }
 /** At some time between the two, by Redis' clock. */
-interface Told {
+interface Declared {
   limit: number;
   windowMs: number;
   notBeforeMs: number;
@@ -56,16 +56,16 @@ describe('ledger on the wire, while settings change', function () {
         fc.asyncProperty(changes, async (places) => {
           const keySpace = `test:{${randomUUID()}}`;
           const granted: Granted[] = [];
-          const told: Told[] = [];
+          const declared: Declared[] = [];
           await Promise.all(
             places.map(async (workers, place) => {
               for (const { setting, livesMs } of workers) {
                 const settings = { ...setting, callTimeoutMs };
-                await work(own[place]!, keySpace, settings, livesMs, { granted, told });
+                await work(own[place]!, keySpace, settings, livesMs, { granted, declared });
               }
             }),
           );
-          for (const { limit, windowMs, most } of windowsOf(granted, told)) {
+          for (const { limit, windowMs, most } of windowsOf(granted, declared)) {
             assert.ok(most <= limit, `${most} arrivals in ${windowMs} ms, limit ${limit}`);
             judged += 1;
             if (most === limit) full += 1;
@@ -83,22 +83,25 @@ async function work(
   keySpace: string,
   settings: LedgerSettings,
   livesMs: number,
-  { granted, told }: { granted: Granted[]; told: Told[] },
+  { granted, declared }: { granted: Granted[]; declared: Declared[] },
 ): Promise<void> {
   const ledger: Ledger = createLedger(connection, keySpace, settings);
   const endsAt = performance.now() + livesMs;
-  const tell = (notBeforeMs: number, notAfterMs = notBeforeMs) =>
-    told.push({ ...settings, notBeforeMs, notAfterMs });
+  const declare = (notBeforeMs: number, notAfterMs = notBeforeMs) =>
+    declared.push({ ...settings, notBeforeMs, notAfterMs });
   const [seconds, microseconds] = await connection.time();
   await openWithoutHold(ledger);
-  tell(Math.floor(Number(seconds) * 1_000 + Number(microseconds) / 1_000), (await ledger.snapshot()).nowMs);
+  declare(
+    Math.floor(Number(seconds) * 1_000 + Number(microseconds) / 1_000),
+    (await ledger.snapshot()).nowMs,
+  );
   while (performance.now() < endsAt) {
     const callId = randomUUID();
     const reply = await ledger.spend({ callId, taskId: callId, machineId: 'm' });
     if (reply.kind === 'full') {
       await delay(Math.min(reply.nextSlotAtMs - reply.nowMs, endsAt - performance.now()));
     } else if (reply.kind === 'granted') {
-      tell(reply.spentAtMs);
+      declare(reply.spentAtMs);
       await delay(callId < '8' ? 0 : 4);
       const arrivedAt = await arrive(connection, reply.spentAtMs + callTimeoutMs);
       if (arrivedAt !== undefined) granted.push({ spentAtMs: reply.spentAtMs, arrivedAt });
@@ -108,14 +111,14 @@ async function work(
 }
 
 /** Each window that begins with an arrival, for each setting that was in force when its last call was granted. */
-function* windowsOf(granted: readonly Granted[], told: readonly Told[]) {
+function* windowsOf(granted: readonly Granted[], declared: readonly Declared[]) {
   for (const { arrivedAt: from } of granted) {
-    for (const { limit, windowMs, notBeforeMs, notAfterMs } of told) {
+    for (const { limit, windowMs, notBeforeMs, notAfterMs } of declared) {
       const within = granted.filter(
         ({ arrivedAt }) => arrivedAt >= from && arrivedAt < from + windowMs * 1_000,
       );
       const lastMs = Math.max(...within.map(({ spentAtMs }) => spentAtMs));
-      // Told for certain before that grant, not within the same millisecond.
+      // Declared for certain before that grant, not within the same millisecond.
       if (notAfterMs + 2 > lastMs || lastMs >= notBeforeMs + windowMs) continue;
       yield {
         limit,

@@ -11,11 +11,11 @@ describe('ledger: changed settings', () => {
     const { limit, windowMs } = await suite.unopened().snapshot();
     return [limit, windowMs];
   };
-  /** As if nobody had told anything for this long. */
+  /** As if no worker had declared a setting for this long. */
   async function age(ms: number) {
     const key = ledgerKeys(keySpace).settings;
-    for (const [told, atMs] of Object.entries(await suite.redis.hgetall(key)))
-      await suite.redis.hset(key, told, Number(atMs) - ms);
+    for (const [setting, atMs] of Object.entries(await suite.redis.hgetall(key)))
+      await suite.redis.hset(key, setting, Number(atMs) - ms);
   }
 
   it('bind at once where they are stricter, in limit and in window', async () => {
@@ -66,7 +66,7 @@ describe('ledger: changed settings', () => {
     assert.deepEqual(await slots(), [(early?.freeAtMs ?? 0) + halfHourMs]);
   });
 
-  it('bind workers that still run with the old ones: the stricter of what they were told and what is written', async () => {
+  it('bind workers that still run with the old ones: the stricter of their own settings and the recorded ones', async () => {
     await suite.use({ limit: 50 });
     const old = suite.ledger;
     await suite.withSettings({ limit: 1 });
@@ -75,7 +75,7 @@ describe('ledger: changed settings', () => {
     assert.ok(refused.kind === 'full' && refused.by === 'stricter');
   });
 
-  it('do not lift what a worker that still runs with the old ones is told: each of its calls renews it', async () => {
+  it('do not end the settings of a worker that still runs with the old ones: each of its calls renews them', async () => {
     await suite.use({ limit: 2 });
     const old = suite.ledger;
     const later = await suite.withSettings({ limit: 50 });

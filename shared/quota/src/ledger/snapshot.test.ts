@@ -5,7 +5,7 @@ import { call, hourMs, keySpace, started, usedOf, useLedger } from '../test-supp
 
 const keys = ledgerKeys(keySpace);
 
-describe('ledger: look', () => {
+describe('ledger: snapshot', () => {
   const suite = useLedger(useEmbeddedRedis());
 
   it('sees an empty ledger as all free', async () => {
@@ -55,7 +55,7 @@ describe('ledger: look', () => {
     assert.equal(slotsInUse[0]?.call, undefined);
   });
 
-  it('goes by the quota that the workers wrote, not by what the reader believes', async () => {
+  it('goes by the quota that the workers wrote, not by the settings of the reader', async () => {
     await suite.use({ limit: 7, windowMs: 1_000 });
     for (const other of [
       { limit: 99, windowMs: 99 },
@@ -74,7 +74,7 @@ describe('ledger: look', () => {
     assert.equal(await suite.ledger.giveBack('call-2'), true);
   });
 
-  it('rejects every question when Redis cannot be asked, so that nobody calls', async () => {
+  it('rejects every question when Redis cannot be asked, so that no call is made', async () => {
     suite.connection.disconnect();
     const questions = [
       () => suite.ledger.spend(call(1)),

@@ -15,7 +15,7 @@ describe('ledger: spend', () => {
     assert.deepEqual([usedOf(first), usedOf(second)], [1, 2]);
   });
 
-  it('refuses the next, and tells when the first slot opens', async () => {
+  it('refuses the next, and returns when the first slot opens', async () => {
     const { spentAtMs } = await suite.granted(call(1));
     await suite.granted(call(2));
     const refused = await suite.ledger.spend(call(3));
@@ -60,7 +60,7 @@ describe('ledger: spend', () => {
     });
   });
 
-  it('refuses a second call for a task that has one under way, whoever asks', async () => {
+  it('refuses a second call for a task that has one in flight, whichever worker asks', async () => {
     await suite.granted(call(1));
     const refused = await suite.ledger.spend(call(2, 1));
     assert.equal(refused.kind, 'spent');

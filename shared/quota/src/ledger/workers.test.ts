@@ -10,7 +10,7 @@ describe('ledger: workers', () => {
   const seen = async () => (await suite.unopened().snapshot()).workers;
   const signs = () => suite.redis.hvals(workers);
 
-  it('are alive from opening the ledger on; who only reads is none', async () => {
+  it('are alive from opening the ledger on; a process that only reads is not counted', async () => {
     assert.equal((await seen())?.alive, 1);
     await suite.withSettings();
     assert.equal((await seen())?.alive, 2);
@@ -26,7 +26,7 @@ describe('ledger: workers', () => {
     assert.deepEqual(await seen(), { alive: 0, lastSeenAtMs: nowMs - 10_500 });
   });
 
-  it('are gone at once when they say so, and no later look brings them back', async () => {
+  it('are gone at once when they say so, and no later snapshot brings them back', async () => {
     const { nowMs } = await suite.unopened().snapshot();
     await suite.ledger.leave();
     // Its first one, with which it would show a sign of life.
@@ -58,7 +58,7 @@ describe('ledger: workers', () => {
     assert.equal((await signs()).length, 3);
   });
 
-  it('look without a sign of life while Redis takes no writes', async () => {
+  it('read without a sign of life while Redis takes no writes', async () => {
     const other = await suite.withSettings();
     await suite.redis.del(workers);
     await suite.redis.config('SET', 'min-replicas-to-write', '1');
@@ -70,7 +70,7 @@ describe('ledger: workers', () => {
     assert.deepEqual(await signs(), []);
   });
 
-  it('show their signs of life also while Redis is full', async () => {
+  it('write their signs of life also while Redis is full', async () => {
     const other = await suite.withSettings();
     await suite.redis.config('SET', 'maxmemory', '1');
     try {

@@ -47,8 +47,8 @@ const serversClock =
 
 /**
  * Bottleneck's scripts go by their caller's clock and keep times that all callers go by. One process whose clock is ten
- * minutes ahead would leave `nextRequest` ten minutes ahead, and nobody else would get a permit before that; and it would
- * take everybody's leases for over. This gives them the clock of Redis.
+ * minutes ahead would leave `nextRequest` ten minutes ahead, and no other process would get a permit before that; and it would
+ * take all leases for over. This gives them the clock of Redis.
  *
  * @param client before Bottleneck defines its scripts on it
  * @throws Error when a script is not what it was when this was written
@@ -64,8 +64,8 @@ export function goByServerClock(client: Redis): Redis {
 }
 
 /**
- * After a reconnect ioredis subscribes again, and where that connection is lost too it rejects a promise that nobody
- * has, which ends the process, and it forgets the channels. This subscribes in its place, at every reconnect.
+ * After a reconnect ioredis subscribes again, and where that connection is lost too it rejects a promise that no code
+ * holds, which ends the process, and it forgets the channels. This subscribes in its place, at every reconnect.
  */
 export function resubscribeAtReconnect(
   connection: Bottleneck.IORedisConnection,
@@ -81,13 +81,13 @@ export function resubscribeAtReconnect(
 
 /**
  * Bottleneck decides in two steps whether a job may run, and between them another process may take the last slot. Then
- * it keeps the job waiting, although it was told to keep none (`highWater: 0`), and from then on every later one behind
+ * it keeps the job waiting, although `highWater: 0` asks it to keep none, and from then on every later one behind
  * it. This drops the job as soon as the second step was refused.
  */
 export function dropLostRaces(limiter: Bottleneck): void {
   limiter.on('debug', (message: string, data: unknown) => {
     const isRefused = message.startsWith('Drained ') && (data as { success?: boolean }).success === false;
-    // Told while it still holds the lock of its queue: no waiting job can be on its way into a slot now.
+    // Emitted while it still holds the lock of its queue: no waiting job can be on its way into a slot now.
     if (isRefused) (limiter as unknown as JobStore)._dropAllQueued();
   });
 }
@@ -112,7 +112,7 @@ export function keepRunning(limiter: Bottleneck, jobId: string): void {
 
 /**
  * Where in Redis the lease of a running job ends, and under which name. Bottleneck sets it once, when the job starts and
- * nobody can know how long its call will take.
+ * it is unknown how long its call will take.
  */
 export function leaseOf(limiter: Bottleneck, jobId: string): { key: string; member: string } | undefined {
   const { _scheduled: running } = limiter as unknown as JobStore;

@@ -23,7 +23,7 @@ describe('the end of a lease', () => {
     }
   });
 
-  it('is not changed for a job whose lease is over: it would be out without anybody who gives it back', async () => {
+  it('is not changed for a job whose lease is over: no process would give its permit back', async () => {
     await redis.client.zadd('leases', 1, 'other');
     assert.equal(await extendLease(redis.client, ['leases'], ['job', 60_000]), 0);
     assert.deepEqual(await redis.client.zrange('leases', 0, '-1', 'WITHSCORES'), ['other', '1']);

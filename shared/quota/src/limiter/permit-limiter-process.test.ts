@@ -65,9 +65,9 @@ describe('permit limiter of a process that ends', () => {
     const args = JSON.stringify({ ...settings, url: redis.url, keySpace: limiters.keySpace });
     const holder = fork(holderMain, [args]);
     children.push(holder);
-    const [told] = (await once(holder, 'message')) as [
+    const [report] = (await once(holder, 'message')) as [
       { taken: number; askedAtMs: number; takenAtMs: number },
     ];
-    return { holder, ...told };
+    return { holder, ...report };
   }
 });

@@ -99,11 +99,11 @@ describe('permit limiter', () => {
       }
     });
 
-    it('keeps nothing waiting that would take a permit later, for nobody', async () => {
+    it('keeps no request waiting that would take a permit after its caller has given up', async () => {
       const [one, ...others] = await Promise.all(Array.from({ length: 4 }, () => open({ limit: 1 })));
       const asked = await Promise.all([one!, ...others].map((limiter) => promptly(limiter.tryAcquire())));
       const granted = asked.find((permit) => permit !== undefined);
-      // Whoever lost asks once more while there is still nothing: refused like anybody else.
+      // The loser asks once more while there is still no permit: refused like any other.
       for (const limiter of others) assert.equal(await promptly(limiter.tryAcquire()), undefined);
       const taken = await redis.client.hget(settingsKey(), 'done');
       granted?.release();

@@ -27,7 +27,7 @@ export interface Permit {
  * Bottleneck as a rolling window: a permit is a Bottleneck job that runs for one whole window, and `limit` of them may
  * run at a time in all processes together. The lease stands in Redis with an expiry, so a process that dies frees
  * nothing early that it may have called with, and keeps nothing from others that it has not. It schedules; the ledger
- * decides (a permit from here is only leave to ask the ledger).
+ * decides (a permit from here is only the right to ask the ledger).
  */
 export interface PermitLimiter {
   /** A permit, or `undefined` when all are out. Never waits for one. Rejects when Redis cannot be asked. */
@@ -63,7 +63,7 @@ export async function createPermitLimiter(options: PermitLimiterOptions): Promis
 
   function lease(onGranted: (permit: Permit) => void): Promise<void> {
     const id = randomUUID();
-    // Also for a permit whose answer is lost on the way: nobody has it, and nobody else would get it.
+    // Also for a permit whose reply is lost: no process has it, and no other would get it.
     const expiration = Math.min(unspentLeaseMs, leaseMs);
     return limiter.schedule({ id, expiration }, () => {
       keepRunning(limiter, id);
@@ -145,7 +145,7 @@ async function openBottleneck(
 
 /**
  * Bottleneck answers in two round trips, if at all: one that was lost in an outage leaves its job waiting, to be started
- * once Redis is back. Nobody waits for that any more, so a late permit goes straight back.
+ * once Redis is back. Its caller has given up by then, so a late permit goes straight back.
  */
 function acquireWithin(
   withinMs: number,

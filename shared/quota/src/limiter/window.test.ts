@@ -14,7 +14,7 @@ import { arrive, mostInAnyWindow, openWithoutHold } from '../test-support/wire.t
 
 /**
  * `spending-lost`: the reply of the ledger does not come back, so no call is made and the permit is given back.
- * `died`: the process ended after the call had left, and nobody said what became of it.
+ * `died`: the process ended after the call had left, and its outcome was never reported.
  */
 const fates = ['answered', 'answer-lost', 'not_sent', 'spending-lost', 'died'] as const;
 
@@ -53,7 +53,7 @@ describe('limiter and ledger together, on the wire', function () {
   const redis = useEmbeddedRedis();
   const connections = useLedgerConnections();
 
-  it('let no rolling window see more than the limit, whoever calls when, and whatever gets lost', async () => {
+  it('let no rolling window see more than the limit, whichever client calls when, and whatever gets lost', async () => {
     const own = await Promise.all(Array.from({ length: 3 }, () => connections.open(redis.url)));
     let fullest = 0;
     let lent = 0;
@@ -89,7 +89,7 @@ describe('limiter and ledger together, on the wire', function () {
         await ledger.giveBack(callId);
         return permit.release();
       }
-      // Real time is what is tested here, as in ledger-window.test.ts.
+      // Real time is what is tested here, as in ledger/window.test.ts.
       await delay(travelMs);
       const arrivedAt = await arrive(connection, reply.spentAtMs + settings.callTimeoutMs);
       if (arrivedAt !== undefined) arrivals.push(arrivedAt);

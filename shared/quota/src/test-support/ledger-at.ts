@@ -10,7 +10,7 @@ const scriptKeys = ledgerScriptKeys(keySpace);
 
 /**
  * The ledger's scripts at a chosen moment, to the microsecond: what they do at the very edge of a window cannot be seen
- * on a clock that goes on. The caller has a window of 100 ms, if not told another, and a call timeout of 10 ms.
+ * on a clock that goes on. The caller has a window of 100 ms, unless given another, and a call timeout of 10 ms.
  */
 export async function ledgerAt(redis: Redis, limit = 1, windowMs = 100) {
   const server = /run_id:(\w+)/.exec(await redis.info('server'))?.[1] ?? '';

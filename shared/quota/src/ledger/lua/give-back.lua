@@ -1,5 +1,5 @@
--- Gives back the permit of a call that provably never left. Only a call that is still under way can be given back:
--- what has an outcome was sent.
+-- Gives back the permit of a call that provably never left. Only a call that is still in flight can be given back:
+-- a call with an outcome was sent.
 --
 -- KEYS  see ledger.lua
 -- ARGV  8 call id

@@ -1,16 +1,16 @@
 -- Forbids every call until a time, for a reason. Holds for different reasons stand side by side; the latest end counts.
 --
--- KEYS  1 holds     hash: reason -> time (ms) until which nobody may call
+-- KEYS  1 holds     hash: reason -> time (ms) until which no call is granted
 --       2 streaks   hash: reason -> how often in a row this hold was set. While there is any, calls are made one at a
 --                   time (spend.lua); a good answer ends all rows (record-answer.lua)
---       3 details   hash: reason -> JSON of what is told of the hold
+--       3 details   hash: reason -> JSON of the facts of the hold
 -- ARGV  1 reason   2 'for' or 'growing'   3 length ms ('growing': of the first one)   4 longest ms ('growing')
---       5 JSON of what is to be told of it
+--       5 JSON of the facts of the hold
 --
 -- Returns  {until, now}
 -- Writes   'for': the later of the present end and now + length. 'growing': doubles with each hold in a row, and leaves
 --          a hold that is on as it is, so that five calls failing together count as one failure.
---          A hold by the operators begins no row: nothing was met.
+--          A hold by the operators begins no row: no call met an obstacle.
 local holds, streaks, details = KEYS[1], KEYS[2], KEYS[3]
 local reason, mode, length, longest = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 

@@ -1,9 +1,9 @@
--- Whose fault a refusal is: that of the one request that met it, or of the path that all calls go. It stands behind
+-- Whose fault a refusal is: that of the one request that met it, or of the path that all calls take. It stands behind
 -- ledger.lua, in front of record-answer.lua.
 --
 -- A refusal counts against its task when the path has shown itself to be well meanwhile: other calls were answered
--- well between its last refusal and this one; or nobody else was called in between, and others were answered well since
--- its first one. Where others were refused too and none was answered well, it is everybody's and counts for nothing.
+-- well between its last refusal and this one; or no other call was made in between, and others were answered well since
+-- its first one. Where others were refused too and none was answered well, it is the path's and counts for nothing.
 --
 -- answers              see ledger.lua
 -- answers:<task>   string: JSON of what a task was refused so far, for a week

@@ -1,4 +1,4 @@
--- Notes that the caller was stopped in order: it is not alive any more. What it called counts as before, and a handover
+-- Records that the caller was stopped in order: it is not alive any more. What it called counts as before, and a handover
 -- waits for it as for any other: it may have made calls that are missing since.
 --
 -- KEYS  see ledger.lua

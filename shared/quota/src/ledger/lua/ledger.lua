@@ -3,13 +3,13 @@
 -- KEYS  1 calls      sorted set: call id -> time (ms) from which its window counts: the answer, or the moment at which
 --                    the call must have been given up. Its permit is free again one window after that
 --       2 entries    hash: call id -> JSON of the call
---       3 intents    hash: task id -> call id of the call that stands for it: it is under way, or it is over and no
+--       3 intents    hash: task id -> call id of the call that stands for it: it is in flight, or it is over and no
 --                    other may follow (`mayRepeat` of its entry)
---       4 holds      hash: reason -> time (ms) until which nobody may call
+--       4 holds      hash: reason -> time (ms) until which no call is granted
 --       5 generation      hash, gone when the ledger was emptied: id, createdAt, lossSeen; of the last handover its id
 --                    `handover`, the `server` it was made on, `handoverAt`, `aliveSince`, `rewound` (open.lua);
 --                    `changes`, how often calls were recorded: it never falls, unless time went backwards
---       6 settings   hash: limit/window/timeout -> when a worker last said that this is the quota (ms)
+--       6 settings   hash: limit/window/timeout -> when a worker last declared that this is the quota (ms)
 --       7 estimate   hash: limit, until. How many calls fit after a 429; proven. How many once did (throttle-cause.lua)
 --       8 workers    hash: process id -> <last sign of life, ms>/<handover in which it took part>, with /left behind it for
 --                    a worker that was stopped in order
@@ -58,7 +58,7 @@ local function count_change()
   return redis.call('HINCRBY', generation, 'changes', 1)
 end
 
--- A full Redis, or one that takes no writes for now, must not keep anybody from reading: then there is no sign.
+-- A full Redis, or one that takes no writes for now, must not prevent reading: then there is no sign.
 local function show_life(handover)
   redis.pcall('HSET', workers, ARGV[7], as_text(now) .. '/' .. handover)
 end
@@ -68,32 +68,32 @@ local function parse_quota(text)
   return tonumber(limit), tonumber(window), tonumber(timeout)
 end
 
--- Returns told {{limit, window, timeout, at, text}, ...}, the longest window among them and the one told last.
-local function told_quotas()
+-- Returns declared {{limit, window, timeout, at, text}, ...}, the longest window among them and the one declared last.
+local function declared_quotas()
   local flat = redis.call('HGETALL', settings)
-  local told, longest, last = {}, 0, nil
+  local declared, longest, last = {}, 0, nil
   for i = 1, #flat, 2 do
     local limit, window, timeout = parse_quota(flat[i])
     local one = { limit = limit, window = window, timeout = timeout, at = tonumber(flat[i + 1]), text = flat[i] }
-    told[#told + 1] = one
+    declared[#declared + 1] = one
     longest = math.max(longest, window)
     if not last or one.at > last.at then
       last = one
     end
   end
-  return told, longest, last
+  return declared, longest, last
 end
 
--- The quota in force: the smallest limit and the longest window of all that were told within the longest window. A
--- caller that knows the generation is a worker and bound by its own settings too; a reader's count where nobody told any.
+-- The quota in force: the smallest limit and the longest window of all that were declared within the longest window. A
+-- caller that knows the generation is a worker and bound by its own settings too; a reader's count if none was declared.
 local function quota_in_force()
-  local told, longest, last = told_quotas()
+  local declared, longest, last = declared_quotas()
   local limit, window, timeout = parse_quota(own_quota)
   if ARGV[1] == '' and last then
     limit, window, timeout = last.limit, last.window, last.timeout
   end
   longest = math.max(longest, window)
-  for _, one in ipairs(told) do
+  for _, one in ipairs(declared) do
     if one.at + longest + one.timeout > now then
       limit, window = math.min(limit, one.limit), math.max(window, one.window)
       timeout = math.max(timeout, one.timeout)
@@ -103,14 +103,14 @@ local function quota_in_force()
 end
 
 -- Notes that the caller's settings are in force now, and that those they replace were until now.
-local function tell_quota()
-  local told, longest, last = told_quotas()
+local function declare_quota()
+  local declared, longest, last = declared_quotas()
   if last and last.text ~= own_quota then
     redis.call('HSET', settings, last.text, as_text(now - 1))
   end
   redis.call('HSET', settings, own_quota, as_text(now))
   longest = math.max(longest, tonumber(ARGV[3]))
-  for _, one in ipairs(told) do
+  for _, one in ipairs(declared) do
     if one.text ~= own_quota and one ~= last and one.at + longest + one.timeout <= now then
       redis.call('HDEL', settings, one.text)
     end
@@ -140,16 +140,16 @@ local function add_missing(first)
   local changed = {}
   for i = first, #ARGV, 3 do
     local call_id, counted_from, json = unpack(ARGV, i, i + 2)
-    local known, told = parse_entry(redis.call('HGET', entries, call_id)), parse_entry(json)
-    local has_outcome = known and known.outcome == 'in_flight' and told.outcome ~= 'in_flight'
+    local known, reported = parse_entry(redis.call('HGET', entries, call_id)), parse_entry(json)
+    local has_outcome = known and known.outcome == 'in_flight' and reported.outcome ~= 'in_flight'
     local added = redis.call('ZADD', calls, has_outcome and 'XX' or 'NX', 'CH', counted_from, call_id)
     if not known or has_outcome then
       redis.call('HSET', entries, call_id, json)
     end
     if added > 0 or not known or has_outcome then
       changed[#changed + 1] = call_id
-      if told.taskId ~= '' then
-        stand_for_task(call_id, told)
+      if reported.taskId ~= '' then
+        stand_for_task(call_id, reported)
       end
     end
   end
@@ -183,10 +183,10 @@ local function is_in_doubt()
   return redis.call('HLEN', streaks) > redis.call('HEXISTS', streaks, 'no_token')
 end
 
--- Until when (ms) a call that is under way can last at most; 0 when none is. A process that died ends none, time does.
+-- Until when (ms) a call that is in flight can last at most; 0 when none is. A process that died ends none, time does.
 local function in_flight_until()
   local latest = 0
-  -- A call under way counts from the time at which it must have been given up, which is still to come.
+  -- A call in flight counts from the time at which it must have been given up, which is still to come.
   local open = redis.call('ZRANGEBYSCORE', calls, '(' .. as_text(now), '+inf', 'WITHSCORES')
   for i = 1, #open, 2 do
     local entry = parse_entry(redis.call('HGET', entries, open[i]))

@@ -1,8 +1,7 @@
--- Notes why what was called within the last window cannot be read from elsewhere: nothing but that keeps the hold
--- `cold_start` on.
+-- Records why the calls of the last window cannot be read from Defender: only that keeps the hold `cold_start` on.
 --
 -- KEYS  see ledger.lua
--- ARGV  8 JSON of what is to be told of the hold: cause, httpStatus, code, isOpen (its end is not known)
+-- ARGV  8 JSON of the facts of the hold: cause, httpStatus, code, isOpen (its end is not known)
 --
 -- Returns  1 if it was noted, 0 if no such hold is on in the ledger that the caller knows
 -- Writes   details of the hold `cold_start`. They end with it (rebuild.lua, open.lua). No streak begins: no call met this.

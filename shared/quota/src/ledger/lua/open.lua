@@ -1,14 +1,14 @@
 -- Opens the ledger for a worker: at its start, and again whenever it finds that the ledger is not as it knew it. What the
 -- worker remembers it has handed over before (hand-over.lua).
 --
--- An emptied ledger does not know what was called within the last window. Whoever finds it so begins a new generation, and
--- with it a hold `cold_start` of one window and one call timeout. Until then a worker may have shown by other means
--- what was called (rebuild.lua); not so where a worker that lives saw its ledger vanish: then the hold is kept whole.
+-- An emptied ledger does not know which calls were made within the last window. The worker that finds it empty begins a new
+-- generation, and with it a hold `cold_start` of one window and one call timeout. Until that ends a worker may add the calls
+-- that Defender lists (rebuild.lua), unless a living worker saw its ledger vanish: then the hold lasts its whole time.
 --
--- A ledger on another Redis process than before, or one that missed something, may be an older state of itself. Whoever
--- finds it so begins a handover, and with it a hold `failover`: nobody calls until every worker that was alive has opened
--- the ledger again and so handed over what it remembers. Whoever does not do so is waited for until the longest time is
--- over; for one window and one call timeout where somebody found something missing, since then more may be.
+-- A ledger on another Redis process than before, or one that lacks a call, may be an older state of itself. The worker
+-- that finds this begins a handover, and with it a hold `failover`: no call is granted until every worker that was alive has
+-- opened the ledger again and so handed over the calls that it remembers. The hold for a worker that does not do so ends
+-- after the longest time; after one window and one call timeout if a worker found a call missing, since more may be missing.
 --
 -- KEYS  see ledger.lua
 -- ARGV  8 id for a new generation   9 id for a new handover   10 1 if something was missing that the caller knew
@@ -18,7 +18,7 @@
 -- Returns  {'created' or 'joined', generation, now, end of the hold `cold_start` or 0, 1 if it may be rebuilt,
 --           handover, changes, end of the hold `failover` or 0}
 -- Writes   generation, handover and their holds; the caller's settings and sign of life.
-tell_quota()
+declare_quota()
 local _, window, timeout = quota_in_force()
 
 local kind = 'joined'

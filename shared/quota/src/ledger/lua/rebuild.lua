@@ -1,13 +1,13 @@
--- Ends the hold `cold_start`, with the calls of the last window added that are known from elsewhere.
+-- Ends the hold `cold_start`, and adds the calls of the last window that Defender lists.
 --
 -- KEYS  see ledger.lua
--- ARGV  8 'rebuilt' or 'told' (somebody who knows says that there were none)   9 … calls (ledger.lua)
+-- ARGV  8 'rebuilt' or 'declared' (by the operator: there were none)   9 … calls (ledger.lua)
 --
--- Returns  'ended'     nobody is held any more for this reason
---          'kept'       a worker that lives saw the ledger vanish: what is known from elsewhere may not be all
---          'over'       no such hold is on: somebody else was quicker, or it has ended
+-- Returns  'ended'     calls are no longer held for this reason
+--          'kept'       a living worker saw the ledger vanish: Defender's list may lack calls
+--          'over'       no such hold is on: another worker was quicker, or it has ended
 --          'lost'       this is not the ledger that the caller knows
--- Writes   only when lifting. The hold ends now instead of never having been: what waited, waited until now.
+-- Writes   only when it ends the hold. The hold ends now instead of never having been: tasks waited until now.
 if not knows_generation() then
   return 'lost'
 end

@@ -1,7 +1,7 @@
 -- Reads the ledger in one step, for quota, forecast, metrics and the worker's next decision.
 --
 -- KEYS  see ledger.lua
--- ARGV  see ledger.lua; a reader's settings apply where no worker has told any
+-- ARGV  see ledger.lua; a reader's settings apply if no worker has declared any
 --       8 1 for a sign of life
 --
 -- Returns  {now, limit now, limit by the settings, window ms, {reason, until, ...} of the holds that are on,

@@ -1,4 +1,4 @@
--- Spends one permit, or says why not. The interlock: whatever the scheduler in front of it believes, no call is made
+-- Spends one permit, or returns why not. The interlock: whatever the scheduler in front of it believes, no call is made
 -- that this script has not granted. Everything is decided in one step on this server's clock.
 --
 -- KEYS  see ledger.lua
@@ -40,7 +40,7 @@ local standing = redis.call('HGET', intents, task_id)
 local json = standing and redis.call('HGET', entries, standing)
 local entry = json and parse_entry(json)
 if standing and not entry then
-  -- Nobody can tell when that call was made, so nothing would ever end it: the task could never be called again.
+  -- The time of that call is unknown, so nothing would ever end it: the task could never be called again.
   redis.call('HDEL', intents, task_id)
 end
 if entry and standing == call_id and entry.outcome == 'in_flight' then
@@ -113,5 +113,5 @@ redis.call('HSET', entries, call_id, cjson.encode({
 }))
 redis.call('HSET', intents, task_id, call_id)
 redis.call('HDEL', streaks, 'no_token')
-tell_quota()
+declare_quota()
 return { 'granted', now_up, used + 1, free_since, limit, count_change() }
