@@ -62,6 +62,7 @@ describe('a hold on the status page', () => {
   it('has a title that is read from across a room, and links in the colour of the page, whatever it asks', async () => {
     const { page } = await browser.open(intake.url);
     await signInAs(page, keys.reader);
+    await intake.ledger.hold('throttled', 600_000);
     await page.locator('.notice').waitFor();
     for (const urgency of ['wait', 'look', 'act']) {
       const size = `(document.querySelector('.notice').className = 'notice ${urgency}',
