@@ -9,7 +9,7 @@ import { logAccess } from './http/middleware/access-log.ts';
 import { observeRequests } from './http/middleware/http-metrics.ts';
 import { methodNotAllowed } from './http/middleware/method-not-allowed.ts';
 import { answerWithProblem, routeNotFound } from './http/middleware/problem-response.ts';
-import { assignRequestId } from './http/request-context.ts';
+import { assignHttpRequestId } from './http/request-context.ts';
 import { requireCanonicalPath } from './http/middleware/require-canonical-path.ts';
 import { traceRequests } from './http/middleware/trace-requests.ts';
 import { createOpenApiRoutes } from './openapi/openapi-routes.ts';
@@ -22,7 +22,7 @@ export function createApp(parts: AppParts): Express {
   const app = createStrictApp();
   app.set('trust proxy', [...parts.trustedProxies]);
 
-  app.use(assignRequestId);
+  app.use(assignHttpRequestId);
   app.use(logAccess(parts.logger));
   app.use(traceRequests(parts.tracing));
   app.use(observeRequests(parts.metrics.observeRequest));

@@ -21,7 +21,9 @@ export const problemDocument = z
     detail: z.string().optional().describe('About this occurrence, for people.'),
     instance: z.string().describe('The path that was asked for.'),
     code: z.enum(codes).describe('Stable: what a program branches on.'),
-    requestId: z.string().describe('Leads to the lines about it in the log.'),
+    httpRequestId: z
+      .string()
+      .describe('The id of the HTTP request, also in `X-Request-Id` and in its log lines.'),
     errors: z.array(fieldFault).optional().describe('The fields at fault.'),
   })
   .meta({ id: 'Problem', description: 'An error, as of RFC 9457.' });

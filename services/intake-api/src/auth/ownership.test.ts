@@ -120,7 +120,7 @@ describe('who may do what with whose request', () => {
       const answers = await Promise.all(
         [id, unknownId].map(async (one) => {
           const answer = await intake.as('submitter', 'delete', path + one);
-          const { requestId: _, instance: __, ...problem } = answer.body as Record<string, unknown>;
+          const { httpRequestId: _, instance: __, ...problem } = answer.body as Record<string, unknown>;
           return { status: answer.status, problem, names: Object.keys(answer.headers).toSorted() };
         }),
       );

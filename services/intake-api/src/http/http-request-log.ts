@@ -1,7 +1,7 @@
 import type { Response } from 'express';
 import { traceIdOf } from '@diq/contracts/trace-context.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
-import { requestIdOf } from './request-context.ts';
+import { httpRequestIdOf } from './request-context.ts';
 import { traceOf } from './trace-of.ts';
 
 type Tell = (about: Readonly<Record<string, unknown>>, message: string) => void;
@@ -24,7 +24,7 @@ export function logOf(response: Response): RequestLog {
     (about, message) => {
       if (!logger.isLevelEnabled(level)) return;
       const trace = traceOf(response);
-      const whose = { httpRequestId: requestIdOf(response), traceId: trace && traceIdOf(trace) };
+      const whose = { httpRequestId: httpRequestIdOf(response), traceId: trace && traceIdOf(trace) };
       logger[level]({ ...whose, ...about }, message);
     };
   return {

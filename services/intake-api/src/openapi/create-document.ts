@@ -79,10 +79,12 @@ const idempotencyKey = z
   .describe(
     "Of the caller's choice, a new one for each thing asked: repeats with it get the first answer for 24 h.",
   );
-const requestId = z
+const httpRequestId = z
   .string()
   .optional()
-  .describe('Given back, and logged; letters, digits, `.`, `_` and `-`, at most 128.');
+  .describe(
+    'The id of the HTTP request, returned and logged as `httpRequestId`; letters, digits, `.`, `_` and `-`, at most 128.',
+  );
 
 function parametersOf({ path, query, isIdempotent }: DocumentedOperation) {
   const ids = [...path.matchAll(/:(\w+)/g)].map(([, name = '']) => [name, z.string()] as const);
@@ -90,7 +92,7 @@ function parametersOf({ path, query, isIdempotent }: DocumentedOperation) {
     ...(ids.length === 0 ? {} : { path: z.object(Object.fromEntries(ids)) }),
     ...(query ? { query } : {}),
     header: z.object({
-      'X-Request-Id': requestId,
+      'X-Request-Id': httpRequestId,
       ...(isIdempotent ? { 'Idempotency-Key': idempotencyKey } : {}),
     }),
   };

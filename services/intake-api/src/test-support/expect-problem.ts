@@ -11,7 +11,7 @@ const problemDocument = z.strictObject({
   detail: z.string().optional(),
   instance: z.string(),
   code: z.string(),
-  requestId: z.string(),
+  httpRequestId: z.string(),
   errors: z.array(z.strictObject({ path: z.string(), message: z.string() })).optional(),
 });
 
@@ -27,6 +27,6 @@ export function expectProblem(response: Response, code: ErrorCode): ProblemDocum
     { code: problem.code, status: problem.status, title: problem.title, type: problem.type },
     { code, status, title, type: `urn:diq:problem:${code}` },
   );
-  assert.equal(problem.requestId, response.headers['x-request-id']);
+  assert.equal(problem.httpRequestId, response.headers['x-request-id']);
   return problem;
 }

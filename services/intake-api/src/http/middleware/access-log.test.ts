@@ -4,7 +4,7 @@ import request from 'supertest';
 import { createLogger } from '@diq/runtime/logging/logger.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { logAccess } from './access-log.ts';
-import { assignRequestId } from '../request-context.ts';
+import { assignHttpRequestId } from '../request-context.ts';
 
 function loggedApp() {
   const lines: Record<string, unknown>[] = [];
@@ -12,7 +12,7 @@ function loggedApp() {
     write: (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>),
   };
   const log = logAccess(createLogger({ level: 'info', service: 'test', destination }));
-  return { app: express().use(assignRequestId, log), lines };
+  return { app: express().use(assignHttpRequestId, log), lines };
 }
 
 describe('an answer that is written to after its end', () => {

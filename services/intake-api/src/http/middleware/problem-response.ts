@@ -7,7 +7,7 @@ import { ProblemError } from '../problem-error.ts';
 import { retryAfterSeconds } from '../retry-after.ts';
 import { callerOf } from '../../auth/authenticate.ts';
 import { pathOf } from './access-log.ts';
-import { requestIdOf } from '../request-context.ts';
+import { httpRequestIdOf } from '../request-context.ts';
 import { logOf } from '../http-request-log.ts';
 
 /** Long enough for a restart or a failover to go on, short enough to be back soon after it. */
@@ -41,7 +41,7 @@ export const answerWithProblem: ErrorRequestHandler = (error: unknown, request, 
       detail: problem.detail,
       instance: pathOf(request),
       code: problem.code,
-      requestId: requestIdOf(response),
+      httpRequestId: httpRequestIdOf(response),
       errors: problem.errors,
     });
 };
@@ -69,5 +69,7 @@ function toProblem(error: unknown): ProblemError {
       headers: { 'Retry-After': String(redisRetryAfterSeconds) },
     });
   }
-  return new ProblemError('internal_error', { detail: 'The request id leads to the cause in the log.' });
+  return new ProblemError('internal_error', {
+    detail: 'Log lines with this `httpRequestId` show the cause.',
+  });
 }

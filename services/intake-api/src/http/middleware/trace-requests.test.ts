@@ -54,8 +54,10 @@ describe('the trace that a caller sends', () => {
 
     const { body } = await intake.as('operator', 'delete', `/v1/investigations/${id}`);
     assert.equal((body as { status: string }).status, 'cancelled');
-    const [, cancelled] = await linesWith('requestId', id, 2);
-    const { level, time, service, taskId, ...rest } = cancelled ?? {};
+    const about = await linesWith('requestId', id, 3);
+    assert.ok(about.some(({ msg: said }) => said === 'request cancelled'));
+    const moved = about.find(({ msg: said }) => said === 'request moved');
+    const { level, time, service, taskId, ...rest } = moved ?? {};
     assert.ok(level && time && service && taskId);
     assert.deepEqual(rest, {
       requestId: id,

@@ -26,7 +26,7 @@ export function cancelInvestigation({
     const answer = await actions.requests.cancel(document.id, actingCaller(response, why));
     if (answer.kind !== 'not-queued' || answer.status !== 'cancelled') {
       refuseUnlessDone(answer);
-      logOf(response).info({ id: document.id }, 'request cancelled');
+      logOf(response).info({ requestId: document.id }, 'request cancelled');
     }
     response.json(forCaller(response, (await findRequestOrRefuse(reader, document.id)).document));
   };

@@ -40,7 +40,7 @@ export function changeInvestigation({
     refuseUnlessOwn(response, caller, 'request_not_found');
     const { id } = document;
     refuseUnlessDone(await actions.requests.change(id, wanted, actingCaller(response, why)));
-    logOf(response).info({ id, change: wanted }, 'request changed');
+    logOf(response).info({ requestId: id, change: wanted }, 'request changed');
     const changed = await describeRequest(await findRequestOrRefuse(reader, id));
     response.json(forCaller(response, changed.document));
   };

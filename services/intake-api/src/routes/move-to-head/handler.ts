@@ -19,7 +19,7 @@ export function moveToHead({
     const { reason: why } = parseOrRefuse(body, request.body, 'the body');
     const { id } = (await findRequestOrRefuse(reader, request.params['id'])).document;
     refuseUnlessDone(await actions.requests.moveToHead(id, actingCaller(response, why)));
-    logOf(response).info({ id }, 'request moved to the head');
+    logOf(response).info({ requestId: id }, 'request moved to the head');
     response.json((await describeRequest(await findRequestOrRefuse(reader, id))).document);
   };
 }
