@@ -47,13 +47,13 @@ export function createMemoryGuard(options: MemoryGuardOptions): MemoryGuard {
   let maxBytes = 0;
   let admittedBytes = 0;
   let countedBytes = 0;
-  let isUntold = false;
+  let hasWarned = false;
 
   function warnOnce(): void {
-    if (isUntold) return;
-    isUntold = true;
+    if (hasWarned) return;
+    hasWarned = true;
     logger.warn(
-      'Redis does not tell how full it is: new work is refused only when it is full (docs/deploy.md)',
+      'Redis does not report its memory use: new work is rejected only when Redis is full (docs/deploy.md)',
     );
   }
 
@@ -65,7 +65,7 @@ export function createMemoryGuard(options: MemoryGuardOptions): MemoryGuard {
     if (bytes === 0 || needed <= room) return;
     logger.warn(
       { maxBacklog, bytesPerRequest, needed, maxmemory: bytes, room },
-      'INTAKE_MAX_BACKLOG is more than Redis has room for: new work will be refused for its memory before that',
+      'INTAKE_MAX_BACKLOG exceeds the memory of Redis: new work will be rejected for lack of memory earlier',
     );
   }
 
@@ -94,7 +94,7 @@ export function createMemoryGuard(options: MemoryGuardOptions): MemoryGuard {
         return;
       }
       throw new ProblemError('redis_full', {
-        detail: `Redis uses ${percent(shareWith(0))} of its memory, and from ${percent(maxShare)} on nothing new is accepted; nothing of it was accepted.`,
+        detail: `Redis uses ${percent(shareWith(0))} of its memory, and accepts no new work above ${percent(maxShare)}; nothing of this request was accepted.`,
         headers: { 'Retry-After': retryAfterSeconds(undefined) },
       });
     },

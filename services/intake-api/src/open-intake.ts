@@ -74,7 +74,9 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
   lifecycle.onClose('queue', () => jobs.close());
   const requestLog = createRequestLog(redis, keySpace, logger);
   lifecycle.onClose('request log', () => within(requestLog.close(), finishLogMs));
-  await waitUntilReady(redis, waitForRedisMs).catch(() => logger.warn('redis is away, starting without it'));
+  await waitUntilReady(redis, waitForRedisMs).catch(() =>
+    logger.warn('Redis is unavailable, starting without it'),
+  );
 
   const readings = createReadings(redis, settings, { ...options, ledgerMaxAgeMs });
   const metrics = createMetrics();

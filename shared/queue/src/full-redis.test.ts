@@ -105,7 +105,7 @@ describe('a Redis that is full', () => {
     assert.deepEqual([await statusOf(id), await statusOf(other.id)], ['cancelled', 'cancelled']);
     assert.equal(await jobs.countAll(), 0);
     const entered = (await audit.page(10)).entries.map(({ entry }) => entry.action);
-    assert.deepEqual(entered, ['cancel-many-done', 'cancel-many', 'cancel']);
+    assert.deepEqual(entered, ['cancel_many_done', 'cancel_many', 'cancel']);
   });
 
   it('lets calls be paused and resumed', async () => {

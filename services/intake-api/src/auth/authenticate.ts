@@ -15,8 +15,8 @@ import { logOf } from '../http/http-request-log.ts';
 const keysRetryAfterSeconds = 5;
 
 /**
- * Lets in whoever shows a known credential, before anything of the body is read. A browser's session is enough to look,
- * for requests without a credential of their own; never to change anything.
+ * Admits callers with a known credential before the body is read. A browser's session is enough for reading, in requests
+ * without a credential of their own, and never for changes.
  */
 export function authenticate(
   identify: IdentifyCaller,
@@ -72,9 +72,9 @@ async function identifyOrRefuse(
   } catch (error) {
     trial.undecided();
     if (!(error instanceof KeysUnreachable)) throw error;
-    logOf(response).warn({ err: error }, 'a token cannot be checked');
+    logOf(response).warn({ err: error }, 'token cannot be verified');
     throw new ProblemError('identity_unavailable', {
-      detail: 'The keys that sign tokens cannot be read at the moment. API keys are taken as before.',
+      detail: 'The signing keys of the tokens cannot be read at the moment. API keys are still accepted.',
       headers: { 'Retry-After': String(keysRetryAfterSeconds) },
     });
   }
@@ -82,12 +82,12 @@ async function identifyOrRefuse(
 
 function tooManyFailures(refuseForMs: number): ProblemError {
   return new ProblemError('rate_limited', {
-    detail: 'Too many wrong credentials came from this address; this one was not looked at.',
+    detail: 'Too many wrong credentials came from this address; this one was not checked.',
     headers: { 'Retry-After': String(Math.ceil(refuseForMs / 1_000)) },
   });
 }
 
-/** For INTAKE_AUTH=off: everybody may do everything. */
+/** For INTAKE_AUTH=off: every caller has every scope. */
 export const letEverybodyIn: RequestHandler = (_request, response, next) => {
   const caller: Caller = { name: nameOfAnybody, scopes: new Set(scopes) };
   response.locals['caller'] = caller;

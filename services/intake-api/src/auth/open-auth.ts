@@ -38,7 +38,7 @@ interface KnownKeys {
 export function openGuards(options: OpenGuardsOptions): { guards: Guards } & KnownKeys {
   const { settings, logger } = options;
   if (settings.auth.kind === 'off')
-    logger.warn('INTAKE_AUTH=off: everybody who reaches the port may do everything');
+    logger.warn('INTAKE_AUTH=off: every client that reaches the port has every scope');
   const identity = settings.auth.kind === 'off' ? undefined : openIdentity(settings.auth, options);
   return {
     guards: {

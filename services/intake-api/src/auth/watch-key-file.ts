@@ -48,7 +48,7 @@ export function watchKeyFile(options: KeyFileWatchOptions): KeyFileWatch {
     if ('faults' in parsed) {
       logger.error(
         { faults: parsed.faults },
-        'INTAKE_API_KEYS_FILE is not usable, the keys before stay valid',
+        'INTAKE_API_KEYS_FILE is not usable, the previous keys stay valid',
       );
       return;
     }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { Validator } from '@seriousme/openapi-schema-validator';
+import { operationNames } from '@diq/contracts/operations.ts';
 import { version } from '@diq/runtime/build-info.ts';
 import { createLogger } from '@diq/runtime/logging/logger.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
@@ -48,6 +49,15 @@ describe('GET /openapi.json', () => {
     assert.equal(new Set(operations.map(({ id }) => id)).size, operations.length);
   });
 
+  it('names every value of an enumeration in snake_case, but for the operations, which have the names that Defender gives them', async () => {
+    const values = enumerationsIn(await fetchDocument());
+    assert.ok(values.includes('move_to_head'));
+    assert.deepEqual(
+      values.filter((value) => !/^[a-z]+(_[a-z]+)*$/.test(String(value))),
+      [...operationNames],
+    );
+  });
+
   it('holds the bounds by which bodies are judged', async () => {
     const { components } = await fetchDocument();
     const { InvestigationItem: item, InvestigationBatch: batch } = components.schemas;
@@ -63,6 +73,15 @@ describe('GET /openapi.json', () => {
     });
   });
 });
+
+/** The values of all `enum` and `const` keywords, at any depth. */
+function enumerationsIn(schema: unknown): unknown[] {
+  if (typeof schema !== 'object' || schema === null) return [];
+  return Object.entries(schema).flatMap(([keyword, value]: [string, unknown]) => {
+    if (keyword === 'enum' && Array.isArray(value)) return value as unknown[];
+    return keyword === 'const' && typeof value === 'string' ? [value] : enumerationsIn(value);
+  });
+}
 
 describe('the scope that the document names for an operation', () => {
   const intake = useIntake(useEmbeddedRedis());

@@ -46,7 +46,7 @@ describe('a POST when as many requests wait as may (INTAKE_MAX_BACKLOG)', () => 
       .post('/v1/batches', { requests: [item(20), item(21), { comment: 'refuses itself' }] })
       .expect(202);
     const { detail } = expectProblem(await intake.post('/v1/investigations', item(22)), 'backlog_full');
-    assert.match(detail ?? '', /^10 wait, 1 were posted, and 10 may wait/);
+    assert.match(detail ?? '', /^10 requests are waiting, 1 were posted, and settings and quota allow 10;/);
     assert.equal(await queued(intake), 10);
   });
 
@@ -110,7 +110,7 @@ describe('a POST when one caller has as many queued as it may (INTAKE_MAX_BACKLO
     const refused = await intake.post('/v1/investigations', item(4));
     assert.match(
       expectProblem(refused, 'backlog_full').detail ?? '',
-      /^3 of yours wait, 1 were posted, and 3 of yours may wait/,
+      /^3 requests of yours are waiting, 1 were posted, and settings and quota allow 3 of yours;/,
     );
     assert.ok(Number(refused.headers['retry-after']) > 0);
     await intake.as('submitter', 'post', '/v1/batches', batchOf(4, 5, 6)).expect(202);
@@ -131,7 +131,7 @@ describe('a POST when all that waits would take too long (INTAKE_MAX_DRAIN)', ()
     await intake.post('/v1/batches', batchOf(...range(0, 6))).expect(202);
     const refused = await intake.post('/v1/investigations', item(20));
     const { detail } = expectProblem(refused, 'backlog_full');
-    assert.match(detail ?? '', /^6 wait, 1 were posted, and 6 may wait/);
+    assert.match(detail ?? '', /^6 requests are waiting, 1 were posted, and settings and quota allow 6;/);
   });
 
   it('is refused while a pause has no end', async () => {

@@ -81,7 +81,7 @@ async function boundsNow({ settings, memory, lookAtLedger }: BackPressureDeps): 
   };
 }
 
-/** How many calls are expected to start within this time, at most `most`; none while nobody can say. */
+/** How many calls are expected to start within this time, at most `most`; none while that is unknown. */
 export function startsWithin(found: LedgerSnapshot, durationMs: number, most: number): number {
   const view = byQuotaAlone(found);
   const isWithin = (position: number) => {
@@ -115,20 +115,20 @@ function backlogFull(
   const { whose = '', waiting = requests, most = bounds.requests } = first ?? {};
   return new ProblemError('backlog_full', {
     detail:
-      `${waiting}${whose} wait, ${size} were posted, and ${most}${whose} may wait by the settings and the quota; ` +
-      'nothing of it was accepted.',
+      `${waiting} requests${whose} are waiting, ${size} were posted, and settings and quota allow ${most}${whose}; ` +
+      'nothing of this request was accepted.',
     headers: {
       'Retry-After': retryAfterSeconds(startMs === undefined ? undefined : startMs - view.nowMs),
     },
   });
 }
 
-/** When enough of it will have gone nobody can say, for it depends on when its requests end; minutes are too soon. */
+/** The time at which enough will be deleted cannot be predicted: it depends on when its requests end; minutes are too soon. */
 function storageFull(storedBytes: number, bytes: number, { bytesOfCaller = 0 }: BacklogBounds): ProblemError {
   return new ProblemError('storage_full', {
     detail:
-      `${megabytes(storedBytes)} of yours are stored, ${megabytes(bytes)} were posted, and ${megabytes(bytesOfCaller)} of ` +
-      'each caller may be stored; nothing of it was accepted. What has ended makes room when its retention is over or an operator deletes it.',
+      `${megabytes(storedBytes)} of yours are stored, ${megabytes(bytes)} were posted, and the limit of a caller is ` +
+      `${megabytes(bytesOfCaller)}; nothing of this request was accepted. Ended requests free room when their retention is over or an operator deletes them.`,
     headers: { 'Retry-After': retryAfterSeconds(Number.POSITIVE_INFINITY) },
   });
 }

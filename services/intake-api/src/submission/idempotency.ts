@@ -147,14 +147,14 @@ function keepAnswer(response: Response, claimed: Claimed): void {
   const renewal = setInterval(() => {
     claimed.attempt
       .renew()
-      .catch((error: unknown) => logOf(response).debug({ err: error }, 'claim not renewed'));
+      .catch((error: unknown) => logOf(response).debug({ err: error }, 'idempotency lease not renewed'));
   }, claimed.leaseMs / 3);
   const send = response.json.bind(response);
   response.json = (body: unknown) => {
     response.json = send;
     clearInterval(renewal);
     deliver(response, JSON.stringify(body), claimed).catch((error: unknown) => {
-      logOf(response).error({ err: error }, 'an answer could not be sent');
+      logOf(response).error({ err: error }, 'response could not be sent');
     });
     return response;
   };
@@ -164,7 +164,7 @@ async function deliver(response: Response, body: string, claimed: Claimed): Prom
   try {
     await conclude(response, body, claimed);
   } catch (error) {
-    logOf(response).warn({ err: error }, 'what became of an idempotency key could not be stored');
+    logOf(response).warn({ err: error }, 'response for an idempotency key could not be stored');
     await releaseSoon(claimed);
   }
   // That of a problem is set.

@@ -16,7 +16,7 @@ describe('a caller of whom as much is stored as may (INTAKE_MAX_MEMORY_PERCENT_P
       const { text } = await intake.anonymously().get('/metrics');
       return Number(/^diq_redis_memory_ratio (\S+)$/m.exec(text)?.[1]) > 0;
     };
-    await waitFor(isSeen, { what: 'the metric to tell' });
+    await waitFor(isSeen, { what: 'the metric to show it' });
   });
 
   /** About 640 KB in Redis. */
@@ -35,10 +35,10 @@ describe('a caller of whom as much is stored as may (INTAKE_MAX_MEMORY_PERCENT_P
     const { detail } = expectProblem(await second(), 'storage_full');
     assert.match(
       detail ?? '',
-      /^0\.6 MB of yours are stored, 0\.6 MB were posted, and 1\.0 MB of each caller/,
+      /^0\.6 MB of yours are stored, 0\.6 MB were posted, and the limit of a caller is 1\.0 MB;/,
     );
     assert.deepEqual(await storedKeys(), before, 'nothing of it is stored, and its key is free');
-    const line = intake.log.find(({ msg }) => msg === 'as much is stored of a caller as may');
+    const line = intake.log.find(({ msg }) => msg === 'storage limit of a caller reached');
     assert.deepEqual([line?.['caller'], line?.['level']], ['playbook', 'warn']);
 
     await intake.as('submitter', 'post', '/v1/batches', large(200)).expect(202);

@@ -4,7 +4,7 @@
 -- KEYS  see detach.lua
 -- ARGV  3 request id   4 the entry for the record   5 ms for which entries are kept
 --
--- Returns  {'cancelled now', task id, 1 if the task ended with it: its job can go}
+-- Returns  {'cancelled_now', task id, 1 if the task ended with it: its job can go}
 --          {present status or 'missing', '', 0}: nothing is written
 local is_detached, found, has_ended = detach(ARGV[3], 'cancelled', {})
 if not is_detached then
@@ -12,4 +12,4 @@ if not is_detached then
 end
 write_counts()
 audit(space .. ':audit', ARGV[4], ARGV[5])
-return { 'cancelled now', found, has_ended and 1 or 0 }
+return { 'cancelled_now', found, has_ended and 1 or 0 }

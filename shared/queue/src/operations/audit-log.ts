@@ -7,14 +7,14 @@ import { storeKeys } from '../store-keys.ts';
 export const auditActions = [
   'cancel',
   'change',
-  'cancel-many',
-  'cancel-many-done',
-  'move-to-head',
+  'cancel_many',
+  'cancel_many_done',
+  'move_to_head',
   'retry',
   'pause',
   'resume',
   'purge',
-  'purge-done',
+  'purge_done',
 ] as const;
 
 /** On whose behalf something is done, and why, in the caller's words. */

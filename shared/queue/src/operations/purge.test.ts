@@ -148,7 +148,7 @@ describe('deleting what has ended', () => {
     assert.deepEqual(
       entries.map(({ entry }) => entry),
       [
-        { action: 'purge-done', ...about, requests: 1, batches: 1, remaining: false },
+        { action: 'purge_done', ...about, requests: 1, batches: 1, remaining: false },
         { action: 'purge', ...about },
       ],
     );

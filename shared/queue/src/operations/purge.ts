@@ -104,7 +104,7 @@ export function createPurge({ redis, keySpace, audit, retentionMs }: PurgeOption
       // Behind its requests: until it is gone they can be found by it.
       if ('batchId' in filter && !done.remaining)
         done.batches = await purgeBatches([filter.batchId], undefined);
-      await audit.record(entryOf('purge-done', actor, { filter, ...done }));
+      await audit.record(entryOf('purge_done', actor, { filter, ...done }));
       return done;
     },
   };

@@ -81,8 +81,8 @@ describe('bulk cancel', () => {
     assert.deepEqual(
       entries.map(({ entry }) => entry),
       [
-        { ...by, action: 'cancel-many-done', cancelled: 2, alreadyDispatched: 0, remaining: false },
-        { ...by, action: 'cancel-many' },
+        { ...by, action: 'cancel_many_done', cancelled: 2, alreadyDispatched: 0, remaining: false },
+        { ...by, action: 'cancel_many' },
       ],
     );
   });

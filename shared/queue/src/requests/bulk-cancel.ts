@@ -83,7 +83,7 @@ export function createBulkCancel({
         if (fitting.length > 0) {
           // Before anything is done, so that there is an entry even if nobody lives to write the numbers; and none where
           // nothing is to be done, however often that is asked for.
-          if (!isRecorded) await audit.record(entryOf('cancel-many', actor, { filter }));
+          if (!isRecorded) await audit.record(entryOf('cancel_many', actor, { filter }));
           isRecorded = true;
           const { cancelled, dispatching } = await cancelChunk(fitting.map(({ id }) => id));
           done.cancelled += cancelled.length;
@@ -92,7 +92,7 @@ export function createBulkCancel({
         position = met.at(-1)?.position;
         done.remaining = met.length === chunkSize;
       }
-      if (isRecorded) await audit.record(entryOf('cancel-many-done', actor, { filter, ...done }));
+      if (isRecorded) await audit.record(entryOf('cancel_many_done', actor, { filter, ...done }));
       return done;
     },
   };

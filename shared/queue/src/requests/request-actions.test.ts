@@ -259,7 +259,7 @@ describe('actions on a request', () => {
     await actions.moveToHead(id, anna);
     assert.deepEqual(await entries(), [
       { action: 'cancel', by: 'anna', reason: 'false positive', requestId: id },
-      { action: 'move-to-head', by: 'anna', reason: 'false positive', requestId: id },
+      { action: 'move_to_head', by: 'anna', reason: 'false positive', requestId: id },
       { action: 'change', by: 'playbook', requestId: id, change: { priority: 'high' } },
     ]);
   });

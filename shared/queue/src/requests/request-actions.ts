@@ -66,7 +66,7 @@ const cancelScript = actionScript('cancel');
 const changeScript = actionScript('order', 'change');
 const headScript = actionScript('move-to-head');
 const reply = z.tuple([
-  z.enum(['cancelled now', 'changed', 'moved', 'outdated', 'worn', 'missing', ...requestStatuses]),
+  z.enum(['cancelled_now', 'changed', 'moved', 'outdated', 'worn', 'missing', ...requestStatuses]),
   z.string(),
   z.number(),
 ]);
@@ -87,7 +87,7 @@ export function createRequestActions(options: RequestActionsOptions): RequestAct
     async cancel(id, actor) {
       const entry = JSON.stringify(entryOf('cancel', actor, { requestId: id }));
       const { kind, taskId, number: hasEnded } = await ask(cancelScript, id, entry);
-      if (kind !== 'cancelled now') return refusalOf(kind);
+      if (kind !== 'cancelled_now') return refusalOf(kind);
       onMoved?.({ requestIds: [id], from: 'queued', status: 'cancelled', taskId });
       if (hasEnded === 1) await jobs.remove(taskId);
       return { kind: 'done' };
@@ -126,7 +126,7 @@ export function createRequestActions(options: RequestActionsOptions): RequestAct
       }
     },
     async moveToHead(id, actor) {
-      const entry = JSON.stringify(entryOf('move-to-head', actor, { requestId: id }));
+      const entry = JSON.stringify(entryOf('move_to_head', actor, { requestId: id }));
       const { kind, taskId, number: rank } = await ask(headScript, id, entry);
       if (kind !== 'moved') return refusalOf(kind);
       await repositionJobs([{ taskId, rank }]);

@@ -24,7 +24,7 @@ describe('an answer that is written to after its end', () => {
     });
     await request(app).get('/').set('X-Request-Id', 'one').expect(200);
     const line = await waitFor(() => lines.find(({ level }) => level === 'warn'), { what: 'the warning' });
-    assert.deepEqual([line['msg'], line['httpRequestId']], ['an answer could not be sent', 'one']);
+    assert.deepEqual([line['msg'], line['httpRequestId']], ['response could not be sent', 'one']);
   });
 });
 

@@ -21,7 +21,7 @@ export function logAccess(logger: Logger): RequestHandler {
     const client = clientAddress(request);
     giveLog(response, logger);
     // Without a listener, an answer that cannot be written would end the process.
-    response.on('error', (error) => logOf(response).warn({ err: error }, 'an answer could not be sent'));
+    response.on('error', (error) => logOf(response).warn({ err: error }, 'response could not be sent'));
     response.once('close', () => {
       const level = isProbe(request) ? 'debug' : 'info';
       if (!logger.isLevelEnabled(level)) return;

@@ -20,7 +20,7 @@ export const rateWindowMs = 60_000;
  * by themselves.
  */
 export function limitRate({ perMinute, store, logger }: LimitRateOptions): RequestHandler {
-  const tell = (error: unknown) => logger.debug({ err: error }, 'rate limit passed over');
+  const logSkipped = (error: unknown) => logger.debug({ err: error }, 'rate limit not applied');
   return rateLimit({
     windowMs: rateWindowMs,
     limit: perMinute,
@@ -29,7 +29,7 @@ export function limitRate({ perMinute, store, logger }: LimitRateOptions): Reque
     keyGenerator: (_request, response) => callerOf(response)?.name ?? '',
     store,
     passOnStoreError: true,
-    logger: { error: tell, warn: tell },
+    logger: { error: logSkipped, warn: logSkipped },
     handler: (_request, _response, next) => {
       next(
         new ProblemError('rate_limited', {

@@ -13,7 +13,7 @@ import { logOf } from '../http-request-log.ts';
 /** Long enough for a restart or a failover to go on, short enough to be back soon after it. */
 const redisRetryAfterSeconds = 5;
 
-/** The only place where an error becomes a reply: an RFC 9457 problem document, whatever was thrown. */
+/** The only place that turns an error into a response: an RFC 9457 problem document for every kind of error. */
 export const answerWithProblem: ErrorRequestHandler = (error: unknown, request, response, next) => {
   if (response.headersSent) {
     next(error);
@@ -27,7 +27,7 @@ export const answerWithProblem: ErrorRequestHandler = (error: unknown, request, 
   }
   if (problem.code === 'storage_full') {
     const about = { caller: callerOf(response)?.name, reason: problem.detail };
-    logOf(response).warn(about, 'as much is stored of a caller as may');
+    logOf(response).warn(about, 'storage limit of a caller reached');
   }
   const { status, title } = errorCatalogue[problem.code];
   response
@@ -55,17 +55,17 @@ function toProblem(error: unknown): ProblemError {
   if (error instanceof ProblemError) return error;
   // Express: the path cannot be percent-decoded, so it names nothing.
   if (error instanceof URIError) return new ProblemError('route_not_found');
-  // Room comes with a call, or when the queue is empty: nobody knows when.
-  const whenever = { 'Retry-After': retryAfterSeconds(undefined) };
+  // Room returns with a call, or when the queue is empty: the time cannot be predicted.
+  const unpredictable = { 'Retry-After': retryAfterSeconds(undefined) };
   if (error instanceof TooManyJoinedError) {
-    return new ProblemError('too_many_joined', { detail: error.message, headers: whenever });
+    return new ProblemError('too_many_joined', { detail: error.message, headers: unpredictable });
   }
   if (error instanceof OrderScaleError) {
-    return new ProblemError('backlog_full', { detail: error.message, headers: whenever });
+    return new ProblemError('backlog_full', { detail: error.message, headers: unpredictable });
   }
   if (isRedisTrouble(error)) {
     return new ProblemError('redis_unavailable', {
-      detail: 'Nothing is lost that was acknowledged. Try again after the time in Retry-After.',
+      detail: 'Every acknowledged request is kept. Repeat after the time in Retry-After.',
       headers: { 'Retry-After': String(redisRetryAfterSeconds) },
     });
   }

@@ -23,6 +23,6 @@ describe('POST /v1/investigations/purge', () => {
     await intake.get(`/v1/investigations/${open.id}`).expect(200);
     const { body } = await intake.as('operator', 'get', '/v1/audit').expect(200);
     const [last] = (body as { value: { action: string; reason: string }[] }).value;
-    assert.deepEqual([last?.action, last?.reason], ['purge-done', 'drill']);
+    assert.deepEqual([last?.action, last?.reason], ['purge_done', 'drill']);
   });
 });

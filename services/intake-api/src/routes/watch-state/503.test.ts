@@ -52,7 +52,10 @@ describe('GET /v1/events while as many of one caller listen as may', () => {
   it('refuses the 21st listener of that caller, and lets another caller listen', async () => {
     await Promise.all(Array.from({ length: 20 }, () => listen(intake.url, keys.reader)));
     const refused = await intake.as('reader', 'get', '/v1/events');
-    assert.match(expectProblem(refused, 'too_many_listeners').detail ?? '', /^As many of yours listen/);
+    assert.match(
+      expectProblem(refused, 'too_many_listeners').detail ?? '',
+      /^Too many of your event streams are open/,
+    );
     assert.equal(refused.headers['retry-after'], '30');
     await listen(intake.url, keys.playbook);
   });

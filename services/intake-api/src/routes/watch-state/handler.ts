@@ -16,9 +16,10 @@ export function watchState({ stateFeed }: Pick<AppParts, 'stateFeed'>): RequestH
     const listener = listenerFor(response);
     const stop = await stateFeed.listen(listener, callerOf(response)?.name ?? '');
     if (typeof stop === 'string') {
-      const whose = stop === 'full' ? 'As many listen as may listen.' : 'As many of yours listen as may.';
+      const whose =
+        stop === 'full' ? 'Too many event streams are open.' : 'Too many of your event streams are open.';
       throw new ProblemError('too_many_listeners', {
-        detail: `${whose} Ask GET /v1/quota at intervals instead, or come back later.`,
+        detail: `${whose} Poll GET /v1/quota instead, or try again later.`,
         headers: { 'Retry-After': String(fullRetryAfterSeconds) },
       });
     }
