@@ -1,7 +1,7 @@
 import { html, svg } from './lit-html.js';
 import { counted, moment, timeView } from './wording.js';
 
-/** @typedef {import('../read-state-document.ts').StateDocument} StateDocument */
+/** @typedef {import('../../live-state/read-state-document.ts').StateDocument} StateDocument */
 /** @typedef {StateDocument['windows'][number]} CallWindow */
 
 /** Outcomes as they are drawn, from the foot of a bar to its top. */

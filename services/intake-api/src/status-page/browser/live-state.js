@@ -1,4 +1,4 @@
-/** @typedef {import('../read-state-document.ts').StateDocument} StateDocument */
+/** @typedef {import('../../live-state/read-state-document.ts').StateDocument} StateDocument */
 
 /** A connection that is back sooner was not worth a word. */
 const patienceMs = 2_500;

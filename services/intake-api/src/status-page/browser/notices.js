@@ -1,7 +1,7 @@
 import { html } from './lit-html.js';
 import { countdown, counted, holdReason, momentToTheSecond, timeView } from './wording.js';
 
-/** @typedef {import('../read-state-document.ts').StateDocument} StateDocument */
+/** @typedef {import('../../live-state/read-state-document.ts').StateDocument} StateDocument */
 
 /**
  * That what is shown is no longer known to be true.

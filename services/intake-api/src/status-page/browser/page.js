@@ -7,7 +7,7 @@ import { staleNotice } from './notices.js';
 import { stateView } from './state-view.js';
 import { announcement } from './wording.js';
 
-/** @typedef {import('../read-state-document.ts').StateDocument} StateDocument */
+/** @typedef {import('../../live-state/read-state-document.ts').StateDocument} StateDocument */
 
 const container = /** @type {HTMLElement} */ (document.getElementById('page'));
 

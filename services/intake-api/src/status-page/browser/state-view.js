@@ -3,7 +3,7 @@ import { callChart, windowName } from './call-chart.js';
 import { holdNotice, workersNotice } from './notices.js';
 import { countdown, counted, duration, moment, timeView } from './wording.js';
 
-/** @typedef {import('../read-state-document.ts').StateDocument} StateDocument */
+/** @typedef {import('../../live-state/read-state-document.ts').StateDocument} StateDocument */
 /** @typedef {ReturnType<typeof import('./look-up.js').createLookUp>} LookUp */
 
 /**

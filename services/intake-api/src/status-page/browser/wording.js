@@ -1,6 +1,6 @@
 import { html } from './lit-html.js';
 
-/** @typedef {import('../read-state-document.ts').StateDocument} StateDocument */
+/** @typedef {import('../../live-state/read-state-document.ts').StateDocument} StateDocument */
 
 /** @type {Record<string, string>} */
 const holdReasons = {
