@@ -57,7 +57,7 @@ export type WorkerConfig = ReturnType<typeof readWorkerConfig>;
 /**
  * The worker's settings, checked.
  *
- * @param furtherFaults of what the settings lead to, to be told with the others
+ * @param furtherFaults found in the files that settings name; reported with the others
  * @throws SettingsError naming every fault at once
  */
 export function readWorkerConfig(untrimmed: Env, furtherFaults: readonly string[] = []) {
@@ -101,7 +101,7 @@ function readOrFaults(env: Env, faults: string[]): z.output<typeof settings> {
   throw new SettingsError(faults);
 }
 
-/** The credential that lies in a file, if it is the only one that is set: to be looked at before the worker starts. */
+/** The credential that lies in a file, if it is the only one that is set. It is checked before the worker starts. */
 export function credentialFileIn(untrimmed: Env): Credential | undefined {
   const env = trimEnv(untrimmed);
   const [name, ...others] = credentialsIn(env);

@@ -53,7 +53,7 @@ describe('the look at how Redis keeps what it is told', () => {
       lines.push(...(await linesOn(restricted)));
       assert.deepEqual(
         lines.map(({ level, msg }) => [level, msg]),
-        Array.from({ length: 2 }, () => ['info', 'Redis may not be asked whether it keeps what it is told']),
+        Array.from({ length: 2 }, () => ['info', 'Redis forbids reading its durability settings']),
       );
     });
   });

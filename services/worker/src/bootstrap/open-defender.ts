@@ -15,10 +15,10 @@ export interface OpenDefenderOptions {
   metrics: Pick<WorkerMetrics, 'tokenRequests' | 'oddRows'>;
 }
 
-/** One page of what Defender knows. */
+/** For one page of one of Defender's lists. */
 export const longestReadMs = 10_000;
 
-/** Entra ID, and Defender to call and to read. */
+/** The clients of Entra ID and Defender. */
 export function openDefender({ config, logger, lifecycle, metrics }: OpenDefenderOptions) {
   const tokens = createTokenProvider({
     tenantId: config.tenantId,

@@ -27,10 +27,10 @@ export interface OpenQueueOptions {
   lifecycle: Lifecycle;
 }
 
-/** With Redis away, saying goodbye to it is not worth more time. */
+/** While Redis is away, a clean disconnect is not worth more time. */
 const closeWithinMs = 1_000;
 
-/** Ledger, limiter, tasks and jobs: all that stands in Redis. */
+/** Opens ledger, limiter, tasks and jobs: everything that is stored in Redis. */
 export async function openQueue({ redis, owner, quota, retentionMs, logger, lifecycle }: OpenQueueOptions) {
   const keySpace = keySpaceOf(owner);
   const limiterOutage = createOutageLog(logger, 'the permit limiter');

@@ -10,8 +10,8 @@ import {
 export type WorkerRedis = Awaited<ReturnType<typeof openRedis>>;
 
 /**
- * Opens the worker's connections and waits for Redis: a worker outlives it, and started before it, waits. Limiter and
- * ledger have their own: what one of them waits for must not hold up the other.
+ * Opens the worker's connections and waits for Redis: a worker survives an outage of Redis and may start before it. Limiter and
+ * ledger have connections of their own: a slow command of one must not delay the other.
  */
 export async function openRedis(url: string, logger: Logger, lifecycle: Lifecycle) {
   const settings = { url };
@@ -38,5 +38,5 @@ async function untilReady(
     );
     if (isReady) return;
   }
-  throw new Error('told to stop before Redis could be reached');
+  throw new Error('stopped before Redis could be reached');
 }

@@ -14,12 +14,12 @@ import { longestReadMs, openDefender } from './open-defender.ts';
 import { openQueue } from './open-queue.ts';
 import { openRedis } from './open-redis.ts';
 import { createOutageLog } from '../observability/outage-log.ts';
-import { firstQueryInMs as firstLookInMsOf } from '../reconciliation/resolution-policy.ts';
+import { firstQueryInMs as firstQueryInMsOf } from '../reconciliation/resolution-policy.ts';
 import { criticalReserve } from '../scheduling/reserved-slots.ts';
 import { createRestore } from '../execution/restore-call.ts';
 import { createProcessJob } from '../execution/process-job.ts';
 import { createSetAside } from '../execution/defer-refused-task.ts';
-import { startHousekeeping } from '../maintenance/maintenance.ts';
+import { startMaintenance } from '../maintenance/maintenance.ts';
 import { untilRedisServes } from './until-redis-serves.ts';
 
 export interface WorkerParts {
@@ -30,7 +30,7 @@ export interface WorkerParts {
   tracing: Tracing;
 }
 
-/** A worker that claims. */
+/** A worker that claims jobs. */
 export interface OpenWorker {
   loop: PollLoop;
   /** Rejects while Redis takes no writes, not even those that a full one takes. */
@@ -43,7 +43,7 @@ const beginWithinMs = 5_000;
 const finishCallsMs = 6_500;
 const finishRecordsMs = 1_500;
 const sayGoodbyeMs = 300;
-/** One look at what became of a call is four reads at most. */
+/** One query for the outcome of a call is four reads at most. */
 const readsPerLook = 4;
 
 /** Opens everything a worker needs and starts claiming. `lifecycle` closes it in reverse order. */
@@ -51,7 +51,7 @@ export async function openWorker(parts: WorkerParts): Promise<OpenWorker> {
   const { config, logger, lifecycle, metrics, tracing } = parts;
   const { limit, windowMs } = config;
   const permitTimeoutMs = config.callTimeoutMs + beginWithinMs;
-  const firstQueryInMs = firstLookInMsOf(config.reconcile.graceMs);
+  const firstQueryInMs = firstQueryInMsOf(config.reconcile.graceMs);
 
   const redis = await openRedis(config.redisUrl, logger, lifecycle);
   await checkRedis(redis.ledger, logger);
@@ -78,7 +78,7 @@ export async function openWorker(parts: WorkerParts): Promise<OpenWorker> {
     abandonRecords: abandon.records.signal,
   });
   const aside = createSetAside(queue);
-  startHousekeeping({
+  startMaintenance({
     ...shared,
     aside,
     lifecycle,
@@ -88,7 +88,7 @@ export async function openWorker(parts: WorkerParts): Promise<OpenWorker> {
     lookTimeoutMs: readsPerLook * longestReadMs,
   });
 
-  const claiming = createOutageLog(logger, 'asking queue and ledger, without which nobody calls,');
+  const claiming = createOutageLog(logger, 'polling queue and ledger');
   const loop = startPollLoop({
     snapshot,
     countReady: () => jobs.countReady(),
@@ -103,7 +103,7 @@ export async function openWorker(parts: WorkerParts): Promise<OpenWorker> {
   });
   lifecycle.onClose('claim loop', async () => {
     await finishCalls(loop, abandon);
-    // Who looks at the queue is to know at once; without it, some seconds later.
+    // The status shows at once that this worker is gone; without it, some seconds later.
     await within(ledger.leave(), sayGoodbyeMs).catch(() => undefined);
   });
   return { loop, probeWrite: queue.probeWrite };

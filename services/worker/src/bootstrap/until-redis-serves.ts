@@ -11,14 +11,14 @@ export interface UntilRedisServesOptions {
 
 /** From one attempt to the next. */
 const pauseMs = 1_000;
-/** The same words are logged again after this long, so that who looks late finds them. */
+/** The same reason is logged again after this long, so that a recent log always holds it. */
 const remindMs = 60_000;
 
 /**
- * Opens something that Redis must serve for: where it answers and cannot (failing over, out of permissions, part of a
- * cluster), a worker waits as it does for one that is not there. Other errors are thrown.
+ * Retries `open` while Redis answers but cannot serve (during a failover, without permissions, as part of a cluster), as
+ * a worker also waits for a Redis that is away. Other errors are thrown.
  *
- * @throws Error also when told to stop meanwhile
+ * @throws Error also when the process is stopped meanwhile
  */
 export async function untilRedisServes<T>(
   open: () => Promise<T>,

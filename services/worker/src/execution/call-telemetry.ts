@@ -8,15 +8,15 @@ import type { WorkerMetrics } from '../observability/metrics.ts';
 import type { MoveLog } from '../observability/transition-log.ts';
 import type { Call } from './execute-task.ts';
 
-/** What metrics and log are told of calls. */
+/** Records calls in metrics and log. */
 export interface CallObserver {
   granted(callId: string, task: Task, reply: Extract<SpendReply, { kind: 'granted' }>): void;
   ended(call: Call, outcome: CallOutcome): void;
-  /** The call was not made; nothing is told of it. */
+  /** The call was not made; nothing is recorded. */
   dropped(callId: string): void;
 }
 
-/** What was known of a call when its permit was spent. */
+/** Measured when the permit of a call was spent. */
 interface AtSpending {
   lagSeconds: number;
   waitSeconds: number;
@@ -47,7 +47,7 @@ export function createCallObserver({
       moveLog?.callEnded(callId, outcome.kind);
       metrics.calls.inc({ outcome: outcome.kind });
       metrics.callDuration.observe(outcome.durationMs / 1_000);
-      // One that never left goes back to its place and waits on: it is observed when it leaves.
+      // A task whose call never left returns to its place: its wait is observed when a call leaves.
       if (spent && outcome.kind !== 'not_sent') {
         metrics.dispatchLag.observe(spent.lagSeconds);
         metrics.queueWait.observe(spent.waitSeconds);
@@ -62,15 +62,15 @@ export function createCallObserver({
 export interface CallTraces {
   /** The permit is spent: the wait is over and the task begins. */
   granted(callId: string, task: Task): void;
-  /** The call goes out; its context belongs into its headers. */
+  /** The call is made; the span's context belongs into its headers. */
   calling(callId: string, task: Task): Span;
-  /** What came of the call is stored, or, with an error, the call was not made. */
+  /** The outcome is stored; with an error: the call was not made, or its outcome not stored. */
   over(callId: string, error?: string): void;
 }
 
 /**
- * A task belongs to the trace of its first request; the traces of those that joined are linked. What waits in the
- * queue is seen when it is over.
+ * A task belongs to the trace of its first request; the traces of requests that joined it are linked. The
+ * wait in the queue is recorded when it ends.
  */
 export function createCallTraces(tracing: Tracing): CallTraces {
   const underWay = new Map<string, Span>();
@@ -96,7 +96,7 @@ export function createCallTraces(tracing: Tracing): CallTraces {
   };
 }
 
-/** Ends the span of a call with what came of it. */
+/** Ends the span of a call with its outcome. */
 export function endWithOutcome(span: Span, outcome: CallOutcome): void {
   span.set({
     'diq.call.outcome': outcome.kind,

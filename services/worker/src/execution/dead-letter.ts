@@ -3,7 +3,7 @@ import type { Task, TaskStore } from '@diq/queue/tasks/task-store.ts';
 import type { RequestError } from '@diq/contracts/request-document.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 
-/** What requests are told that this version of the worker does not understand. */
+/** The error of a request that this version of the worker does not understand. */
 export const unreadable: RequestError = {
   code: 'payload_unreadable',
   message: 'The queue holds this request in a form that this version of the worker does not understand.',
@@ -23,8 +23,8 @@ export async function readTask(
 }
 
 /**
- * Ends a task whose call was begun and that nobody can see to its end, because it cannot be read or is gone. Its
- * requests are `unknown`: the call may have been made. Left as it is, every later request for its machine would join it.
+ * Ends a task in flight that no worker can finish, because it cannot be read or is gone. Its requests become `unknown`:
+ * the call may have been made. Otherwise every later request for its machine would join it.
  *
  * @returns false when it has ended already
  */
@@ -35,6 +35,6 @@ export async function endUnreadable(
   const callId = (await tasks.callOf(id)) ?? '';
   const settlement = { status: 'unknown', error: unreadable, attempts: 1 } as const;
   const { moved } = await tasks.settle(id, callId, settlement);
-  if (moved) logger.error({ taskId: id, callId }, 'task in mid-call unreadable, its requests are unknown');
+  if (moved) logger.error({ taskId: id, callId }, 'task in flight unreadable, its requests are unknown');
   return moved;
 }

@@ -8,11 +8,11 @@ export interface SetAsideOptions {
   jobs: Pick<JobQueue, 'setRanks'>;
 }
 
-/** Jobs of refused calls that stand behind all others, so that it shows whether those are refused too. */
+/** Moves jobs of refused calls behind all others, to see whether those are refused too. */
 export interface SetAside {
-  /** Behind all others, in the order in which they came there. The ledger's record of it goes before. */
+  /** Moves a job behind all others, in order of arrival there. The ledger's record of it is written before. */
   put(taskId: string): Promise<void>;
-  /** Back to their places: those for which enough others were answered well. Safe to repeat, by anybody. */
+  /** Moves jobs back to their places after enough others were answered well. Safe to repeat, by any worker. */
   takeBack(): Promise<void>;
 }
 
@@ -20,7 +20,7 @@ export interface SetAside {
 const lastRank = 2_097_151;
 
 export function createSetAside({ ledger, tasks, jobs }: SetAsideOptions): SetAside {
-  // Their own places stand with the tasks, which nothing here changes.
+  // Their own places are stored with the tasks, which nothing here changes.
   const restore = async (ids: readonly string[]) => jobs.setRanks(await tasks.ranksOf(ids));
 
   return {

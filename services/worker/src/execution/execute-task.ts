@@ -6,18 +6,18 @@ import type { TokenResult } from '../defender/auth/token-provider.ts';
 import { policyFor, requestsBy } from './outcome-policy.ts';
 import type { OutcomePolicy } from './outcome-policy.ts';
 
-/** What becomes of the job: it is used up, or goes back to its place in the order, or behind all others for now. */
+/** What happens to the job: completed, released to its place in the order, or moved behind all others for now. */
 export type JobFate = 'done' | 'back' | 'aside';
 
 /** One call about to be made. */
 export interface Call {
   callId: string;
   task: Task;
-  /** Running since just before the permit was asked for: a process can be frozen at any point after. */
+  /** Runs from just before the permit is spent: a process can be frozen at any point after that. */
   sendBy: SendDeadline;
 }
 
-/** How long ago the permit was asked for. */
+/** Limits the time between spending a permit and using it. */
 export interface SendDeadline {
   /** Too late to begin: connecting and answering need the time that is left. */
   mayBegin(): boolean;
@@ -32,22 +32,22 @@ export interface SendDeadlineOptions {
   permitTimeoutMs: number;
 }
 
-/** The steps of a task, in the order in which it meets them. What they do it with is not known here. */
+/** The steps of a task, in order; `task-steps.ts` implements them on the real ledger, store and Defender. */
 export interface TaskSteps {
   newCallId(): string;
   startSendDeadline(): SendDeadline;
   getToken(task: Task): Promise<TokenResult>;
-  /** Nobody calls for a while, because there is no token to call with. */
+  /** Puts the queue on hold, because there is no token. */
   holdWithoutToken(token: Extract<TokenResult, { kind: 'unavailable' }>): Promise<void>;
   spend(callId: string, task: Task): Promise<SpendReply>;
-  /** The ledger said no although a permit was in hand. */
+  /** The ledger refused the call although the limiter had granted a permit. */
   onRefusal(reply: Exclude<SpendReply, { kind: 'granted' }>, task: Task): Promise<JobFate>;
-  /** False when the task is no longer there to be called: cancelled, or in other hands. */
+  /** False when the task is no longer waiting: cancelled, or begun by another worker. */
   begin(call: Call): Promise<boolean>;
-  /** Undoes intent and permit of a call that was not made; also where it is not known whether they were recorded. */
+  /** Undoes intent and permit of a call that was not made, also when it is unknown whether they were recorded. */
   giveBackUnused(call: Call): Promise<void>;
   call(call: Call, token: string): Promise<CallOutcome>;
-  /** Stores what came of it: ledger, holds, requests. Does not give up while the process lives. */
+  /** Stores the outcome in ledger, holds and requests. Retries for as long as the process lives. */
   record(call: Call, outcome: CallOutcome, policy: OutcomePolicy): Promise<Verdict>;
   expire(task: Task): Promise<void>;
 }
@@ -61,8 +61,15 @@ export interface PermitInHand {
 }
 
 /**
- * One task, from the permit in hand to the stored outcome: token → intent → last gate → call → record.
- * Whatever ends it before the call leaves quota and task as they were.
+ * Executes one task, from the permit in hand to the stored outcome: token → spend → begin → call → record. If it ends
+ * before the call, quota and task are as they were.
+ *
+ * The states of the task move here: `expire` moves `waiting` to `settled` when its deadline was reached. `begin` moves
+ * `waiting` to `in_flight`, the last gate before the call. `giveBackUnused` moves `in_flight` back to `waiting` when the
+ * call was not made. `record` moves `in_flight` on as the outcome policy says: to `settled` (a final outcome), to
+ * `reconciling` (an unresolved one) or back to `waiting` (call again later). All other moves are made elsewhere: the
+ * reconciler moves `reconciling` to `settled` or back to `waiting`, maintenance moves an abandoned `in_flight` as `record`
+ * would have and expires deadlines, and the intake settles what is cancelled while `waiting`.
  */
 export async function executeTask(
   task: Task,
@@ -72,7 +79,7 @@ export async function executeTask(
 ): Promise<JobFate> {
   let spent = false;
   try {
-    // In another call's hands, or settled already: a second job for it has nothing to do.
+    // In flight, reconciling or settled: a second job for the task has nothing to do.
     if (task.state !== 'waiting') return 'done';
     if (task.notAfterMs !== undefined && task.notAfterMs <= nowMs) {
       await steps.expire(task);
@@ -89,7 +96,7 @@ export async function executeTask(
     permit.spent();
     if (!(await isBegun(call, steps))) return 'done';
 
-    // From here on it may have left, even if no outcome comes back.
+    // From here on the call may have left, even if no outcome comes back.
     spent = true;
     const outcome = await steps.call(call, token.token);
     const policy = policyFor(outcome);
@@ -103,7 +110,7 @@ export async function executeTask(
   }
 }
 
-/** A reply that is lost leaves open whether the permit was spent; kept, it would be out for a window and never used. */
+/** After a lost reply it is unknown whether the permit was spent; not undone, it would block a slot for a window. */
 async function spendOrUndo(call: Call, steps: TaskSteps): Promise<SpendReply> {
   try {
     return await steps.spend(call.callId, call.task);
@@ -113,7 +120,7 @@ async function spendOrUndo(call: Call, steps: TaskSteps): Promise<SpendReply> {
   }
 }
 
-/** Nothing has left yet: when the last gate stays shut, or cannot be asked, everything is undone. */
+/** No call was made yet: when `begin` refuses or fails, permit and intent are undone. */
 async function isBegun(call: Call, steps: TaskSteps): Promise<boolean> {
   try {
     if (await steps.begin(call)) return true;

@@ -39,7 +39,7 @@ const recordedRequests = z.union([
   }),
 ]);
 
-/** Stores what the ledger knows of a call for the task that is in its hands. */
+/** Stores the outcome that the ledger knows of a call, for the task that the call was made for. */
 export async function finishCall(id: string, callId: string, options: FinishCallOptions): Promise<void> {
   const { ledger, tasks, jobs, logger, firstQueryInMs } = options;
   const requests = await requestsAfter(callId, ledger);
@@ -60,7 +60,7 @@ async function requestsAfter(callId: string, ledger: Ledger): Promise<OutcomePol
   return requests;
 }
 
-/** `undefined` also for what another version wrote: then it is not known what Defender made of the call. */
+/** `undefined` also for a record of another version: then the outcome is unresolved. */
 function readRecorded(text: string | number | undefined): OutcomePolicy['requests'] | undefined {
   if (typeof text !== 'string') return undefined;
   try {

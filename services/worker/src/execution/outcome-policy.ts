@@ -4,14 +4,14 @@ import type { UnresolvedOutcome, Settlement } from '@diq/queue/tasks/task-store.
 import type { CallOutcome } from '../defender/defender-client.ts';
 import type { NotSentReason } from '../defender/single-use-connection.ts';
 
-/** For how long nobody calls after an outcome: as long as Defender asked, or longer with each failure in a row. */
+/** How long the queue is on hold after an outcome: as long as Defender asked, or longer with each failure in a row. */
 export type HoldLength = { forMs: number } | 'growing';
 
-/** What an outcome means for the requests of the task, for its permit, and for everybody else's calls. */
+/** What an outcome means for the requests of the task, for its permit, and for all other calls. */
 export interface OutcomePolicy {
   /**
-   * `settle` is final; `give-back` returns the task to its place with its attempts untouched; `reconcile` leaves it
-   * to Defender's books what the call came to.
+   * `settle` is final; `give-back` returns the task to its place with its attempts untouched; `reconcile` looks
+   * up in Defender's lists what the call started.
    */
   requests:
     | { kind: 'settle'; settlement: Settlement }
@@ -20,7 +20,7 @@ export interface OutcomePolicy {
   /** `spent` unless the call provably never left. */
   permit: 'spent' | 'unspent';
   hold?: { reason: HoldReason; length: HoldLength };
-  /** For an answer that may be the fault of all or of this request alone: by which rule, and what follows if it is. */
+  /** For a refusal that may concern all calls or this request alone: the rule that decides, and what follows if it is its own. */
   refusal?: { rule: RefusalRule; ifOwn: OutcomePolicy['requests'] };
 }
 
@@ -33,8 +33,8 @@ export function requestsBy(
 }
 
 /**
- * Three slots at most for a request that is refused while others are not. The first refusal may be everybody's, so does
- * the second one after which others were answered well; the third is its own.
+ * Three slots at most for a request that is refused while others are not. The first refusal may concern all
+ * calls, and so may the second, before others were answered well; the third is its own.
  */
 const refusedRule: RefusalRule = {
   sort: 'refused',
@@ -47,7 +47,7 @@ const refusedRule: RefusalRule = {
 /** The first 401 cost a slot already, to see whether a new token helps. */
 const tokenRule: RefusalRule = { ...refusedRule, count: 2, calls: 2 };
 /**
- * Somebody else's use of the quota meets one call and spares the next as well. So a throttled request keeps its place at
+ * Another program that uses the quota can affect one call and spare the next. So a throttled request keeps its place at
  * first, is set aside only by the second 429 in a row, and ends by the third if three others were answered well meanwhile
  * and none was throttled.
  */
@@ -111,7 +111,7 @@ function waits(permit: OutcomePolicy['permit'], hold?: OutcomePolicy['hold']): O
   return { requests: { kind: 'give-back' }, permit, ...(hold && { hold }) };
 }
 
-/** Everybody waits and nobody loses anything by it, unless it turns out that this request alone is refused. */
+/** All tasks wait, and none is failed, unless it turns out that this request alone is refused. */
 function refused(
   outcome: ErrorDetails & { status: number },
   rule: RefusalRule,
@@ -122,7 +122,7 @@ function refused(
   return { ...waits('spent', hold), refusal: { rule, ifOwn: { kind: 'settle', settlement } } };
 }
 
-/** What kept the call from leaving keeps every other one too: they share token, settings, address and network. */
+/** What stopped this call stops every other one: they share token, settings, address and network. */
 function holdUnsent(reason: NotSentReason): OutcomePolicy['hold'] {
   if (reason === 'send-deadline-passed' || reason === 'shutdown') return undefined;
   if (reason === 'no-token') return heldGrowing('no_token');
@@ -136,7 +136,7 @@ function lengthOf(retryAfterMs = 0): HoldLength {
 
 /**
  * The investigation may run, so Defender is asked for it before anything else is done. While Defender fails, the next
- * call would most likely end the same way and cost another request its certainty: everybody waits, longer each time.
+ * call would most likely end the same way and leave another request unresolved: all wait, longer each time.
  */
 function outcomeUnknown(
   outcome: Extract<CallOutcome, { kind: 'unknown' | 'server_error' | 'timeout' | 'connection_lost' }>,
@@ -148,8 +148,8 @@ function outcomeUnknown(
   const isAnother = outcome.kind === 'unknown' && outcome.isForeign === true;
   if (outcome.kind !== 'server_error' && !isAnother) return lookedUp(lost, hold);
   // Such an answer that meets this one alone may have hidden Defender's.
-  const doubtIfOwn = isAnother ? lost : ({ cause: 'failed_alone', error } as const);
-  const ifOwn = { kind: 'reconcile', unresolved: doubtIfOwn } as const;
+  const unresolvedIfOwn = isAnother ? lost : ({ cause: 'failed_alone', error } as const);
+  const ifOwn = { kind: 'reconcile', unresolved: unresolvedIfOwn } as const;
   return { ...lookedUp({ cause: 'failed', error }, hold), refusal: { rule: failedRule, ifOwn } };
 }
 
@@ -184,7 +184,7 @@ function unknownBecause(outcome: CallOutcome): RequestError {
   }
 }
 
-/** What is told of a call whose process ended before it could say how the call went. */
+/** The unresolved outcome of a call whose process ended before it could record one. */
 export const abandonedCall: UnresolvedOutcome = {
   cause: 'lost',
   error: unknown('call_interrupted', 'The worker ended before it could record what Defender answered.'),

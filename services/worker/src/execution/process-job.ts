@@ -18,22 +18,22 @@ export interface ProcessJobOptions {
 const afterErrorMs = 500;
 
 /**
- * Sees one claimed job through. It never fails a job: what goes wrong on our side (Redis away, a fault of ours)
- * puts it back, and the task says where it stands.
+ * Processes one claimed job. It never fails a job: after an error on our side (Redis away, a bug) the job is released,
+ * and the task's state says how far it came.
  */
 export function createProcessJob(options: ProcessJobOptions) {
   return async (job: ClaimedJob, permit: Permit): Promise<void> => {
     const onlyOnce = releaseOnce(permit);
     try {
       const fate = await serve(job, onlyOnce, options);
-      // Before it is put back, so that nobody claims it at once; and once more after, behind those that came there before.
+      // Before the release, so that no worker claims it at once; and again after it, behind tasks moved there earlier.
       if (fate === 'aside') await arrangeAside(fate, job.taskId, options);
       await (fate === 'done' ? job.complete() : job.release());
       await arrangeAside(fate, job.taskId, options);
     } catch (error) {
-      options.logger.error({ err: error, taskId: job.taskId }, 'task not seen through, put back');
+      options.logger.error({ err: error, taskId: job.taskId }, 'task failed unexpectedly, job released');
       onlyOnce.release();
-      // Put back at once it would be claimed again at once, ahead of everybody behind it.
+      // Released at once, it would be claimed again at once, ahead of all jobs behind it.
       await wait(afterErrorMs, undefined, { ref: false });
       await job.release();
     } finally {
@@ -42,7 +42,7 @@ export function createProcessJob(options: ProcessJobOptions) {
   };
 }
 
-/** What is left undone here the housekeeping does. */
+/** What fails here is repeated by maintenance. */
 async function arrangeAside(
   fate: JobFate,
   taskId: string,
@@ -51,7 +51,7 @@ async function arrangeAside(
   try {
     await (fate === 'aside' ? aside.put(taskId) : aside.takeBack());
   } catch (error) {
-    logger.warn({ err: error, taskId }, 'refused calls not put in their places for now');
+    logger.warn({ err: error, taskId }, 'refused task not repositioned, will be retried');
   }
 }
 
@@ -60,14 +60,14 @@ async function serve(job: ClaimedJob, permit: Permit, options: ProcessJobOptions
   if (task !== undefined && task !== 'unreadable' && job.isReadable) {
     return executeTask(task, permit, options.steps, Date.now());
   }
-  // Put back, it would be claimed again at once, before everybody behind it.
+  // Released, it would be claimed again at once, ahead of all jobs behind it.
   await failUnreadable(job.taskId, options);
   return 'done';
 }
 
 /**
- * What another version wrote may mean something else than it seems to: it is failed visibly, and blocks nobody. So is what
- * is gone, where the queue still counts it.
+ * A task that another version wrote may mean something else: it is failed visibly and blocks no other task. So is a task
+ * that is gone while the queue still counts it.
  */
 async function failUnreadable(taskId: string, { tasks, steps, logger }: ProcessJobOptions): Promise<void> {
   const callId = steps.newCallId();
@@ -77,7 +77,7 @@ async function failUnreadable(taskId: string, { tasks, steps, logger }: ProcessJ
   logger.error({ taskId }, 'job or request unreadable, task failed');
 }
 
-/** A permit that takes the first word for it and ignores the others. */
+/** A permit that follows the first of `release` and `keepForOneWindow` and ignores the others. */
 function releaseOnce(permit: Permit): Permit {
   let isOver = false;
   const once = (act: () => void) => () => {

@@ -30,8 +30,8 @@ const isWorking: ReadonlySet<CallOutcome['kind']> = new Set([
 ]);
 
 /**
- * Stores what came of a call; safe to repeat. Ledger first: what it says of a call is what a successor goes by if this
- * process ends in between, and its verdict on a refusal is what follows here.
+ * Stores the outcome of a call; safe to repeat. The ledger comes first: if this process ends in between, another worker
+ * finishes the task from the ledger's record, and the ledger's verdict on a refusal decides what follows here.
  */
 export async function recordOutcome(
   { callId, task }: Call,
@@ -57,7 +57,7 @@ export async function recordOutcome(
   const move = () => moveRequests(tasks, { id: task.id, callId }, requests, firstQueryInMs);
   let moved = await move();
   if (isForgotten(moved, requests, recorded)) {
-    // After a failover to a replica that lagged it waits again: in that state of things this call was never begun.
+    // After a failover to a lagging replica the task is `waiting` again: there, this call was never begun.
     await tasks.resume(task.id, callId, recorded?.spentAtMs ?? Date.now() - outcome.durationMs);
     moved = await move();
   }
@@ -65,15 +65,15 @@ export async function recordOutcome(
   if (isLost(moved)) {
     logger.error(
       { callId, ...aboutTask(task), outcome, state: moved.state },
-      'the outcome came too late to be stored',
+      'outcome arrived too late to be stored',
     );
   }
-  // At the end: what comes before is repeated where it fails, and a call is counted once.
+  // At the end: the steps before are repeated when they fail, and a call is counted once.
   if (outcome.kind === 'throttled') metrics.throttled.inc({ cause });
   return verdict;
 }
 
-/** Moves a task on as its call's outcome asks: by the worker that made the call, or for one that died. */
+/** Moves a task as the policy says: for the worker that made the call, or for one that died. */
 export function moveRequests(
   tasks: TaskStore,
   { id, callId }: { id: string; callId: string },
@@ -117,7 +117,7 @@ function isForgotten(
   return waits && (kind === 'settle' || (kind === 'reconcile' && recorded?.mayRepeat !== true));
 }
 
-/** Given back before, or by somebody else, is no loss. */
+/** A task that was given back earlier, or by another worker, is no loss. */
 function isLost(moved: Moved): moved is Extract<Moved, { moved: false }> {
   return !moved.moved && moved.state !== 'waiting';
 }

@@ -178,7 +178,7 @@ describe('a call that Redis has forgotten, after a failover to a replica that la
     assert.ok(worker.logLines.some((line) => line.includes(taskId) && line.includes('Redis has lost')));
   });
 
-  it('is not finished for a dead worker while others may still hand over what they know', async () => {
+  it('is not abandoned call rescued while others may still hand over what they know', async () => {
     const timeouts = { callTimeoutMs: 20, permitTimeoutMs: 40 };
     const worker = await suite.openWorker(timeouts);
     const { call, taskId, afterBegin } = await begun(worker);

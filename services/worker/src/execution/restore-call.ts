@@ -12,12 +12,12 @@ const atOnce = 20;
 const triedForMs = 60_000;
 
 /**
- * Gives a task back to the call that was made for it, after a Redis that forgot: so that it is not made again, and its
- * requests get the outcome that is known of it. Safe to repeat, and done by any number of workers at the same time.
+ * Assigns a task again to the call that was made for it, after Redis lost that: the call is not made again, and the
+ * requests get the outcome that the ledger knows. Safe to repeat, and done by any number of workers at the same time.
  */
 export async function restoreCall(call: LedgerCall, options: FinishCallOptions): Promise<void> {
   const { tasks, logger } = options;
-  if (!call.mayRepeat && !(await isInItsHands(call, tasks, logger))) return;
+  if (!call.mayRepeat && !(await belongsToCall(call, tasks, logger))) return;
   // While it is under way, the worker that made it stores what comes of it; if that one is gone, the recovery does.
   if (call.outcome !== 'in_flight') await finishCall(call.taskId, call.callId, options);
 }
@@ -40,7 +40,7 @@ async function restoreAll(calls: readonly LedgerCall[], options: FinishCallOptio
   await Promise.all(Array.from({ length: atOnce }, restoreOn));
 }
 
-async function isInItsHands(
+async function belongsToCall(
   { callId, taskId, machineId, spentAt, outcome }: LedgerCall,
   tasks: TaskStore,
   logger: Logger,
@@ -52,7 +52,7 @@ async function isInItsHands(
   }
   if (resumed.state === 'missing') {
     const about = { taskId, machineId, callId, outcome };
-    logger.error(about, 'a call was made for a request that Redis has lost');
+    logger.error(about, 'call made for a request that Redis has lost');
   }
   return resumed.callId === callId && resumed.state !== 'settled';
 }

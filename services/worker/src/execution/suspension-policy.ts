@@ -5,7 +5,7 @@ const secondMs = 1_000;
 const minuteMs = 60 * secondMs;
 
 /**
- * How long a hold lasts when nobody said how long: the first one, and the longest that doubling leads to.
+ * How long a hold lasts when Defender asked for no time: the first one, and the longest that doubling leads to.
  * A probe that reaches Defender costs a permit, so those holds are measured in windows; one that never leaves costs
  * nothing, so those are short.
  */
@@ -21,7 +21,7 @@ export function holdLengths(windowMs: number): Readonly<Record<Exclude<HoldReaso
   };
 }
 
-/** Nobody calls for so long; where that is `undefined`, longer with each hold for this reason in a row. */
+/** Puts the queue on hold for `forMs`; where that is `undefined`, longer with each hold for this reason in a row. */
 export type SetHold = (
   reason: Exclude<HoldReason, 'paused'>,
   forMs: number | undefined,
@@ -38,12 +38,12 @@ export function createSetHold(ledger: Ledger, windowMs: number, logger: Logger):
         : await ledger.hold(reason, forMs, details);
     logger.warn(
       { reason, until: new Date(untilMs).toISOString(), forMs: untilMs - nowMs, ...details },
-      'nobody calls for now',
+      'queue on hold',
     );
   };
 }
 
-/** Codes are words; whatever else a server writes there is told to nobody. */
+/** Codes are words; any other text that a server writes there is dropped. */
 function codeOrNothing(code: string | undefined): string | undefined {
   return code !== undefined && /^[\w.-]{1,64}$/.test(code) ? code : undefined;
 }

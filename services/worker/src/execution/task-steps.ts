@@ -57,7 +57,7 @@ export function createTaskSteps(options: TaskStepsOptions): TaskSteps {
   const traces = createCallTraces(options.tracing ?? noTracing);
   const callTokens = createCallTokens(tokens, ledger);
   const hold = createSetHold(ledger, options.windowMs, logger);
-  const storing = createOutageLog(logger, 'storing what came of a call');
+  const storing = createOutageLog(logger, 'storing the outcome of a call');
   const untilStored = <T>(act: () => Promise<T>) =>
     persistently(storing.watched(act), { signal: options.abandonRecords, onFailure: storing.failed });
 
@@ -79,7 +79,7 @@ export function createTaskSteps(options: TaskStepsOptions): TaskSteps {
     async begin({ callId, task }) {
       const moved = await tasks.begin(task.id, callId);
       if (!moved.moved) {
-        logger.info({ ...aboutTask(task), state: moved.state }, 'nothing left to call');
+        logger.info({ ...aboutTask(task), state: moved.state }, 'task no longer waiting, call not made');
       }
       return moved.moved;
     },
@@ -143,7 +143,7 @@ function waitBeforeToken({
   return retryAfterMs > 0 ? retryAfterMs : undefined;
 }
 
-/** What to do with the job when the ledger says no. */
+/** Decides about the job when the ledger refuses the call. */
 async function followRefusal(
   reply: Exclude<SpendReply, { kind: 'granted' }>,
   task: Task,
@@ -152,21 +152,24 @@ async function followRefusal(
   const { ledger, metrics, logger, permitTimeoutMs } = options;
   if (reply.kind === 'held' || reply.kind === 'lost' || reply.kind === 'probing') return 'back';
   if (reply.kind === 'full') {
-    // Two workers may reach for one slot where the limiter does not know how few there are.
+    // Two workers may want one slot when the limiter does not know that the limit was lowered.
     if (reply.by === 'stricter') return 'back';
     metrics.interlockRefusals.inc();
     const { nextSlotAtMs } = reply;
-    logger.warn({ ...aboutTask(task), nextSlotAtMs }, 'limiter and ledger disagree, waiting');
+    logger.warn(
+      { ...aboutTask(task), nextSlotAtMs },
+      'limiter granted a permit that the ledger refused, waiting',
+    );
     return 'back';
   }
   const { call, isDoubtful, nowMs } = reply;
   if (!call) return 'done';
   if (call.outcome !== 'in_flight' || isDoubtful) {
-    // The task would not wait if Redis had not lost what was done for it.
+    // The task would not be waiting if Redis had not lost its call.
     await restoreCall(call, options);
   } else if (call.spentAt + permitTimeoutMs < nowMs) {
-    // A call that was never begun is in the books for it: its process ended between the two, and past its deadline it
-    // cannot begin any more. The job comes back with the next search for missing ones.
+    // The ledger holds a call that was never begun: its process ended between spend and begin, and past its deadline
+    // it cannot begin any more. Maintenance adds the job again.
     await ledger.giveBack(call.callId);
   }
   return 'done';

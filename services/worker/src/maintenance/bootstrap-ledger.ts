@@ -6,7 +6,7 @@ import { rebuildFailureOf } from './bootstrap-failure.ts';
 import { countsSinceMs, knownStarts } from './list-recent-starts.ts';
 import type { StartedReading } from './list-recent-starts.ts';
 
-/** What a worker does that finds no ledger at its start. */
+/** What a worker does when the ledger is empty at its start. */
 export const coldStartModes = ['reconstruct', 'open', 'wait'] as const;
 
 export type ColdStartMode = (typeof coldStartModes)[number];
@@ -15,7 +15,7 @@ export interface OpenLedgerOptions {
   ledger: Ledger;
   mode: ColdStartMode;
   readStarted(sinceMs: number): Promise<StartedReading>;
-  /** Told of calls that the ledger had lost and this worker knew, once they stand in it again. */
+  /** Gets the calls that the ledger had lost and this worker knew, once they are in it again. */
   onRestored(calls: readonly LedgerCall[]): void;
   logger: Logger;
   /** From opening until the list is read. */
@@ -24,7 +24,7 @@ export interface OpenLedgerOptions {
 
 /** The ledger in a worker's hands. */
 export interface OpenLedger {
-  /** A look that opens the ledger again when it was lost. */
+  /** A snapshot; opens the ledger again when it was lost. */
   snapshot(): Promise<LedgerSnapshot>;
   /** Ends the trying. A read under way ends with its reader. */
   close(): void;
@@ -38,8 +38,7 @@ const override =
   'set QUOTA_COLD_START=open and restart if you know that nothing was started within the last window';
 
 /**
- * Opens the ledger. Where it was empty, or its cold start is not over yet, nobody may call; how that ends is the mode's
- * affair. Any number of workers may try at the same time: the first that can ends it for all.
+ * Opens the ledger. While it is empty, or its cold start is not over, the queue is on hold; the mode says how that ends. Any number of workers may try at the same time: the first that can ends it for all.
  */
 export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger> {
   const { ledger, mode, logger } = options;
@@ -56,11 +55,11 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger
       if (opened.restored.length > 0) options.onRestored(opened.restored);
       const restored = opened.restored.length;
       if (opened.coldStart) {
-        // Whatever the mode: Defender lists no call that it refused or has not answered yet, and this was not meant by
-        // whoever said that nothing had been started.
+        // In every mode: Defender lists no call that it refused or has not answered yet, and QUOTA_COLD_START=open was
+        // set for another situation.
         logger.error(
           { until: isoOf(opened.coldStart.untilMs) },
-          'the ledger was lost while calls were made, nobody calls until one window is over',
+          'the ledger was lost while calls were made, queue on hold until one window is over',
         );
       } else if (restored > 0)
         logger.error({ restored }, 'the ledger had lost calls that this worker knew, added again');
@@ -88,7 +87,7 @@ async function endColdStart(
     logger.warn({ done }, 'the ledger is empty and QUOTA_COLD_START=open: calling at once');
     return;
   }
-  logger.warn({ until: isoOf(untilMs), mode, override }, 'the ledger is empty, nobody calls for now');
+  logger.warn({ until: isoOf(untilMs), mode, override }, 'the ledger is empty, queue on hold');
   if (mode === 'wait' || !mayBeRebuilt) return;
   await pause(options.settleMs ?? usualSettleMs, closing);
   for (let retryMs = firstRetryMs; !closing.aborted; retryMs = Math.min(2 * retryMs, longestRetryMs)) {

@@ -2,12 +2,12 @@ import type { KnownStart } from '@diq/quota/ledger/ledger.ts';
 import type { DefenderReader, Investigation, ReadFailure, Rows } from '../defender/defender-reader.ts';
 import type { TokenProvider } from '../defender/auth/token-provider.ts';
 
-/** Defender tells a start by the whole second, rounded down. */
+/** Defender reports a start in whole seconds, rounded down. */
 const roundingMs = 1_000;
 /** By how much Defender's clock may be behind Redis' without a window being cut short. */
 export const clockSlackMs = 5_000;
 
-/** Defender's list of what was started, or why it could not be had. */
+/** Defender's list of started investigations, or why it could not be read. */
 export type StartedReading =
   | { kind: 'read'; value: Rows<Investigation> }
   | {
@@ -19,7 +19,7 @@ export type StartedReading =
       code?: string | undefined;
     };
 
-/** Reads, with the worker's own token, which investigations began since then. Never rejects on Defender's account. */
+/** Reads, with the worker's own token, which investigations began since then. Never rejects because of Defender. */
 export function createReadStarted(reader: Pick<DefenderReader, 'listInvestigations'>, tokens: TokenProvider) {
   return async (startedSinceMs: number): Promise<StartedReading> => {
     const got = await tokens.get();
@@ -42,7 +42,7 @@ export function countsSinceMs(nowMs: number, windowMs: number): number {
 
 /**
  * What Defender lists as calls of the ledger, the latest first and no more than the limit: further ones change nothing.
- * One whose start is not told, or told as yet to come, was only just begun; a row that cannot be read is a call as well.
+ * One without a start time, or with one in the future, counts from now; a row that cannot be read counts as a call as well.
  */
 export function knownStarts(
   { records, odd }: Rows<Investigation>,

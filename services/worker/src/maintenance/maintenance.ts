@@ -10,35 +10,35 @@ import { repeat } from '@diq/runtime/async/run-periodically.ts';
 import type { SetAside } from '../execution/defer-refused-task.ts';
 import { createMissingJobCheck } from './requeue-missing-jobs.ts';
 
-export type HousekeepingOptions = FinishCallOptions &
+export type MaintenanceOptions = FinishCallOptions &
   ReconcilerOptions & { lifecycle: Lifecycle; aside: SetAside };
 
 const recoverEveryMs = 1_000;
-/** After an outage of Redis, workers that live store what they know within a second; they go first. */
+/** After an outage of Redis, live workers store their outcomes within a second; they go first. */
 const afterOutageMs = 5_000;
-/** How late a request that waits can be told that its deadline was reached. */
+/** How late a waiting request can expire after its deadline. */
 const expireEveryMs = 1_000;
 const takeBackEveryMs = 1_000;
 const checkJobsEveryMs = 2_000;
-const longestBetweenLooksMs = 1_000;
+const longestBetweenQueriesMs = 1_000;
 
-/** What is done again and again beside the calls: for dead workers, for lost jobs, for lost answers. */
-export function startHousekeeping(options: HousekeepingOptions): void {
+/** Starts the periodic work beside the calls: for abandoned calls, deadlines, missing jobs and lost answers. */
+export function startMaintenance(options: MaintenanceOptions): void {
   const { lifecycle, logger, firstQueryInMs } = options;
 
-  const recovery = createOutageLog(logger, 'finishing what dead workers left');
+  const recovery = createOutageLog(logger, 'rescuing abandoned calls');
   const recover = afterCalm(
     afterOutageMs,
     recovery.watched(() => rescueAbandonedCalls(options)),
   );
   lifecycle.onClose('recovery', repeat(recoverEveryMs, recover, recovery.failed));
 
-  const expiring = createOutageLog(logger, 'ending requests whose deadline was reached');
+  const expiring = createOutageLog(logger, 'expiring deadlines');
   const expire = expiring.watched(() => expireDue(options));
   lifecycle.onClose('deadlines', repeat(expireEveryMs, expire, expiring.failed));
 
-  // Done by whoever is answered well; here for a worker that ended in between.
-  const restoring = createOutageLog(logger, 'putting refused calls back to their places');
+  // Any worker does this after a good answer; here for a worker that ended in between.
+  const restoring = createOutageLog(logger, 'moving refused tasks back to their places');
   const takeBack = restoring.watched(() => options.aside.takeBack());
   lifecycle.onClose('set aside', repeat(takeBackEveryMs, takeBack, restoring.failed));
 
@@ -46,13 +46,13 @@ export function startHousekeeping(options: HousekeepingOptions): void {
   const requeueMissingJobs = checking.watched(createMissingJobCheck(options));
   lifecycle.onClose('job check', repeat(checkJobsEveryMs, requeueMissingJobs, checking.failed));
 
-  const looking = createOutageLog(logger, 'looking up calls without an answer');
+  const reconciling = createOutageLog(logger, 'reconciling unresolved outcomes');
   const reconciler = createReconciler(options);
-  const betweenLooksMs = Math.min(firstQueryInMs, longestBetweenLooksMs);
-  const lookAtDue = looking.watched(() => reconciler.lookAtDue());
-  const stopLooking = repeat(betweenLooksMs, lookAtDue, looking.failed);
+  const betweenQueriesMs = Math.min(firstQueryInMs, longestBetweenQueriesMs);
+  const queryDue = reconciling.watched(() => reconciler.queryDue());
+  const stopReconciling = repeat(betweenQueriesMs, queryDue, reconciling.failed);
   lifecycle.onClose('reconciler', async () => {
     await reconciler.close();
-    await stopLooking();
+    await stopReconciling();
   });
 }

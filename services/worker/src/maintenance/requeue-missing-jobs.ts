@@ -6,7 +6,7 @@ export interface MissingJobCheckOptions {
   tasks: Pick<TaskStore, 'countWaiting' | 'waitingPage' | 'ranksOf'>;
   jobs: Pick<JobQueue, 'countAll' | 'have' | 'add'>;
   logger: Pick<Logger, 'warn'>;
-  /** Tasks compared by id at a look while nothing speaks of missing jobs. */
+  /** Tasks compared by id in one round while no job is known to be missing. */
   pageSize?: number;
   /** The same while jobs are known to be missing. */
   searchSize?: number;
@@ -22,8 +22,8 @@ const usualSearchSize = 2_500;
 const usualSettleMs = 5_000;
 
 /**
- * Gives tasks that wait without a job their job back: of an intake that died before it added them, or that the
- * queue has dropped. A look costs the same however many wait.
+ * Adds the jobs that waiting tasks lack: an intake died before it added them, or the queue dropped them. A round costs
+ * the same, however many tasks wait.
  *
  * Two numbers tell that some are missing: fewer jobs than tasks that have waited for a while. Then these are
  * searched, the youngest first, where an intake that died has left them, until as many were found as are missing. One
@@ -43,11 +43,11 @@ export function createMissingJobCheck(options: MissingJobCheckOptions): () => Pr
   }
 
   async function restore(ids: readonly string[]): Promise<void> {
-    // Called or ended meanwhile, it needs none; added all the same, it would find nothing to do.
+    // A task that was called or ended meanwhile needs no job; an extra job would find nothing to do.
     const missing = await tasks.ranksOf(ids);
     if (missing.length === 0) return;
     await jobs.add(missing);
-    logger.warn({ restored: missing.length }, 'tasks had no job, restored');
+    logger.warn({ restored: missing.length }, 'missing jobs restored');
   }
 
   return async () => {

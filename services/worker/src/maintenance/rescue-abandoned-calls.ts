@@ -7,16 +7,16 @@ import { aboutTask } from '../observability/transition-log.ts';
 const perRound = 100;
 
 /**
- * Finishes what a worker that died in mid-call left behind: a task in "in_flight" whose call can no longer be under
- * way. With the outcome in the ledger it is stored as it was; without one it is not known what Defender made of the
- * call, and Defender is asked. Any number of workers may do this at the same time.
+ * Finishes tasks whose worker died during the call: `in_flight`, with a call that can no longer be under way. An outcome in
+ * the ledger is stored as it is; without one, the outcome is unresolved and the task goes to `reconciling`. Any number
+ * of workers may do this at the same time.
  *
  * @returns how many tasks were finished
  */
 export async function rescueAbandonedCalls(options: FinishCallOptions): Promise<number> {
   const { ledger, tasks, logger, permitTimeoutMs } = options;
   const { nowMs, isLost, holdsOn } = await ledger.snapshot();
-  // What is known of the calls may still be handed over.
+  // Other workers may still hand over what they know of the calls.
   if (isLost || holdsOn.includes('failover')) return 0;
   const ids = await tasks.inFlightSince(nowMs - permitTimeoutMs, perRound);
   let finished = 0;
@@ -28,12 +28,12 @@ export async function rescueAbandonedCalls(options: FinishCallOptions): Promise<
         continue;
       }
       if (task.state !== 'in_flight' || task.callId === undefined) continue;
-      logger.warn({ ...aboutTask(task), callId: task.callId }, 'finished for a dead worker');
+      logger.warn({ ...aboutTask(task), callId: task.callId }, 'abandoned call rescued');
       await finishCall(id, task.callId, options);
       finished += 1;
     } catch (error) {
-      // One that cannot be finished must not keep the others waiting for ever.
-      logger.error({ err: error, taskId: id }, 'could not be finished for a dead worker');
+      // One task that cannot be finished must not block the others.
+      logger.error({ err: error, taskId: id }, 'abandoned call could not be rescued');
     }
   }
   return finished;

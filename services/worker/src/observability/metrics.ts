@@ -44,7 +44,7 @@ export function createWorkerMetrics() {
   });
   const reconciliations = new Counter({
     name: 'diq_reconciliations_total',
-    help: 'Calls that were looked up in Defender because their answer told no investigation, by what it showed. Rising: answers get lost. "unknown" rising: somebody must look at the machines.',
+    help: 'Calls that were looked up in Defender because their answer named no investigation, by result. Rising: answers get lost. "unknown" rising: an operator must look at the machines.',
     labelNames: ['outcome'] as const,
     registers,
   });

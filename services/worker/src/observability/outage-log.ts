@@ -1,34 +1,34 @@
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 
-/** Something that is done again and again, and may fail for hours. */
+/** The log of a periodic action that may fail for hours. */
 export interface OutageLog {
   failed(error: unknown): void;
   /** Without it, an outage is over when nothing has failed for a minute. */
   worked(): void;
-  /** `act`, whose successes are noted. Its failures are thrown on, to whoever repeats it. */
+  /** `act`, whose successes are noted. Its failures are thrown on to the caller. */
   watched<T>(act: () => Promise<T>): () => Promise<T>;
 }
 
 const calmMs = 60_000;
-/** Different messages told of one outage. */
+/** Different messages logged for one outage. */
 const mostMessages = 5;
 
 /**
- * Logs an outage when it begins and when it is over, instead of each failure in between; a failure of another kind is
- * told once, so that what comes on top of an outage is seen too.
+ * Logs an outage when it begins and when it is over, instead of each failure in between; a failure with another
+ * message is logged once, so that a second cause is visible too.
  */
 export function createOutageLog(
   logger: Pick<Logger, 'warn' | 'info'>,
   what: string,
   nowMs: () => number = () => performance.now(),
 ): OutageLog {
-  const told = new Set<string>();
+  const logged = new Set<string>();
   let failures = 0;
   let beganAtMs = 0;
   let lastAtMs = 0;
 
   function begin() {
-    told.clear();
+    logged.clear();
     failures = 0;
     beganAtMs = nowMs();
   }
@@ -39,9 +39,9 @@ export function createOutageLog(
       failures += 1;
       lastAtMs = nowMs();
       const message = error instanceof Error ? error.message : String(error);
-      if (told.has(message) || told.size >= mostMessages) return;
-      told.add(message);
-      logger.warn({ err: error, failures }, `${what} failed; the end of it will be told`);
+      if (logged.has(message) || logged.size >= mostMessages) return;
+      logged.add(message);
+      logger.warn({ err: error, failures }, `${what} failed; its recovery will be logged`);
     },
     worked() {
       if (failures === 0) return;

@@ -2,7 +2,7 @@ import { traceIdOf } from '@diq/contracts/trace-context.ts';
 import type { MovedRequests, Task } from '@diq/queue/tasks/task-store.ts';
 import type { RequestLog } from '@diq/queue/requests/transition-log.ts';
 
-/** The log of requests, which is also told how calls ended. */
+/** The log of requests, with the outcome of the call that moved them. */
 export interface MoveLog {
   callEnded(callId: string, outcome: string): void;
   moved(move: MovedRequests): void;
@@ -11,7 +11,7 @@ export interface MoveLog {
 /** Calls that ended and have not moved their requests yet; there are hardly ever more than the quota allows. */
 const mostOutcomes = 1_000;
 
-/** Puts what a call came to on the lines of the requests that are moved by it. */
+/** Adds the outcome of a call to the log lines of the requests that it moves. */
 export function createMoveLog(log: Pick<RequestLog, 'moved'>): MoveLog {
   const outcomes = new Map<string, string>();
 
@@ -29,7 +29,7 @@ export function createMoveLog(log: Pick<RequestLog, 'moved'>): MoveLog {
   };
 }
 
-/** What every line about a task tells of it. */
+/** The fields of a task in every log line about it. */
 export function aboutTask({ id, machineId, trace }: Pick<Task, 'id' | 'machineId' | 'trace'>) {
   return { taskId: id, machineId, ...(trace ? { traceId: traceIdOf(trace) } : {}) };
 }

@@ -11,7 +11,7 @@ import {
 const clientId = 'aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee';
 const sentAtMs = 1_000_000;
 const arrivedByMs = sentAtMs + 35_000;
-const lost: UnresolvedCall = { cause: 'lost', sentAtMs, arrivedByMs, clientId, told: new Set() };
+const lost: UnresolvedCall = { cause: 'lost', sentAtMs, arrivedByMs, clientId, reported: new Set() };
 const running: UnresolvedCall = { ...lost, cause: 'running' };
 
 const text = (actor: string) => `${actor} initiated an Automated investigation on desktop-1.`;
@@ -113,7 +113,7 @@ describe('what Defender shows of a machine whose call got no answer', () => {
       const theirs = alert({ createdAtMs: sentAtMs - 1_000 });
       const unlinked = { ...theirs, investigationId: undefined };
       const triggered = investigation({ id: theirs.investigationId ?? '', triggeringAlertId: theirs.id });
-      const call = { ...lost, told: new Set([theirs.investigationId ?? '']) };
+      const call = { ...lost, reported: new Set([theirs.investigationId ?? '']) };
       assert.deepEqual(weigh([theirs], [], call), traceOf('covering', theirs));
       assert.deepEqual(weigh([unlinked], [triggered], call), traceOf('covering', theirs));
       const ours = alert();

@@ -10,8 +10,8 @@ export interface UnresolvedCall {
   readonly arrivedByMs: number;
   /** Our application, which Defender may name as the one that started the investigation. */
   readonly clientId: string;
-  /** Investigations that others were told of before this call was made: it made none of them. */
-  readonly told: ReadonlySet<string>;
+  /** Investigations reported to other requests before this call was made: it started none of them. */
+  readonly reported: ReadonlySet<string>;
 }
 
 /** What Defender shows of the machine. */
@@ -62,16 +62,17 @@ export function matchInvestigation(call: UnresolvedCall, { alerts, investigation
   const manual = alerts
     .filter(({ title, createdAtMs }) => title === manualStartTitle && createdAtMs >= earliestMs(call))
     .toSorted((one, other) => one.createdAtMs - other.createdAtMs);
-  const isTold = (alert: Alert) => call.told.has(traceOf(alert, investigations).investigationId ?? '');
+  const isReported = (alert: Alert) =>
+    call.reported.has(traceOf(alert, investigations).investigationId ?? '');
   const inTime = manual.filter(
-    (alert) => alert.createdAtMs <= call.arrivedByMs + clockSlackMs && !isTold(alert),
+    (alert) => alert.createdAtMs <= call.arrivedByMs + clockSlackMs && !isReported(alert),
   );
   const named = inTime.filter((alert) => actorOf(alert, call) === 'us');
-  const candidates = named.length > 0 ? named : inTime.filter((alert) => actorOf(alert, call) === 'anybody');
+  const candidates = named.length > 0 ? named : inTime.filter((alert) => actorOf(alert, call) === 'unclear');
 
   const [only, ...others] = candidates;
   if (only && others.length === 0) return { kind: 'own', ...traceOf(only, investigations) };
-  // The first one after the call left is the most likely of those that cannot be told apart.
+  // The first one after the call left is the most likely among several candidates.
   const [next = only ?? manual[0]] = candidates.filter(({ createdAtMs }) => createdAtMs >= call.sentAtMs);
   if (next) return { kind: 'covering', ...traceOf(next, investigations) };
   return coveringOf(call, investigations);
@@ -86,11 +87,11 @@ function earliestMs({ sentAtMs }: UnresolvedCall): number {
  * Whom the alert names. Its text has no fixed form: an address with an @ is a person, an id that is not ours is another
  * application, and a bare name can be anybody's, our own application's too.
  */
-function actorOf({ description }: Alert, { clientId }: UnresolvedCall): 'us' | 'somebody-else' | 'anybody' {
+function actorOf({ description }: Alert, { clientId }: UnresolvedCall): 'us' | 'another' | 'unclear' {
   const text = description.toLowerCase();
   if (text.includes(clientId.toLowerCase())) return 'us';
   const [actor = text] = text.split(' initiated ');
-  return /@|[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}/.test(actor) ? 'somebody-else' : 'anybody';
+  return /@|[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}/.test(actor) ? 'another' : 'unclear';
 }
 
 function traceOf(alert: Alert, investigations: readonly Investigation[]): Trace {

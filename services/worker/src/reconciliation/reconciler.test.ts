@@ -80,7 +80,7 @@ describe('a call without a readable answer', () => {
       const both = [lost.worker, other];
       await waitFor(
         async () => {
-          await Promise.all(both.map(({ reconciler }) => reconciler.lookAtDue()));
+          await Promise.all(both.map(({ reconciler }) => reconciler.queryDue()));
           return (await suite.bench.read(lost.requestId)).status === 'started';
         },
         { what: 'the verdict' },
@@ -99,7 +99,7 @@ describe('a call without a readable answer', () => {
       const taken = await waitFor(async () => (await lost.worker.tasks.takeDue(1_000)).id, {
         what: 'its turn',
       });
-      await heir.reconciler.lookAtDue();
+      await heir.reconciler.queryDue();
       assert.equal(taken, lost.taskId);
       await lost.worker.close();
       assert.deepEqual(await suite.readsOf(lost.machineId), [], 'it is in the hands of the other one');
@@ -285,7 +285,7 @@ describe('a call without a readable answer', () => {
       await suite.simulator.addFault({ target: 'read', times: 1, action });
       await suite.lookUntil(lost, async () => (await suite.readsOf(lost.machineId)).length > 0);
       await lost.worker.tasks.rescheduleQuery(lost.taskId, lost.callId, 0);
-      await lost.worker.reconciler.lookAtDue();
+      await lost.worker.reconciler.queryDue();
       assert.equal((await suite.readsOf(lost.machineId)).length, 1);
       const score = await suite.bench.redis.zscore(suite.bench.keys.reconciling, lost.taskId);
       assert.ok(Number(score) > Date.now() + 20_000, 'and looks again only after that');

@@ -31,14 +31,14 @@ export interface ReconcilerOptions {
 }
 
 export interface Reconciler {
-  /** Looks for every call whose next look is due. Any number of workers may do this at the same time. */
-  lookAtDue(): Promise<void>;
-  /** Cuts the look under way short. */
+  /** Queries Defender for every call whose next query is due. Any number of workers may do this at the same time. */
+  queryDue(): Promise<void>;
+  /** Ends the query under way. */
   close(): Promise<void>;
 }
 
 /** A call whose outcome is being looked up, with all that the search needs. */
-type InDoubt = Task & { callId: string; sentAtMs: number; unresolved: UnresolvedOutcome };
+type Unresolved = Task & { callId: string; sentAtMs: number; unresolved: UnresolvedOutcome };
 
 /** Of the 100 reads a minute that all workers share with everybody who uses the same application. */
 const readsPerMinute = 30;
@@ -55,7 +55,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
       await endUnreadable(id, options);
       return;
     }
-    if (!isInDoubt(task)) return;
+    if (!isUnresolved(task)) return;
     const { machineId, sentAtMs, unresolved, unresolvedSinceMs = sentAtMs, calls } = task;
     const call = {
       machineId,
@@ -63,17 +63,17 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
       cause: unresolved.cause,
       arrivedByMs: sentAtMs + permitTimeoutMs,
       clientId,
-      told: new Set(await tasks.toldOf(machineId)),
+      reported: new Set(await tasks.toldOf(machineId)),
     };
     const found = await lookUp(call, { reader, tokens, pace });
     logger.debug({ ...aboutTask(task), callId: task.callId, found }, 'looked up in Defender');
     const step = nextStep({ unresolved, calls, unresolvedSinceMs, nowMs, ...whatOf(found) }, rules);
     const moved = await take(step, task, options);
-    if (moved && step.kind !== 'reschedule-query') tell(step, task, options);
+    if (moved && step.kind !== 'reschedule-query') report(step, task, options);
   }
 
   return {
-    async lookAtDue() {
+    async queryDue() {
       while (!isClosed) {
         const { id, nowMs } = await tasks.takeDue(options.lookTimeoutMs);
         if (id === undefined) return;
@@ -81,7 +81,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
           await query(id, nowMs);
         } catch (error) {
           // Comes back after its look's time; the others must not wait for it.
-          logger.error({ err: error, taskId: id }, 'could not be looked up');
+          logger.error({ err: error, taskId: id }, 'query for a lost answer failed');
         }
       }
     },
@@ -92,7 +92,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   };
 }
 
-function isInDoubt(task: Task): task is InDoubt {
+function isUnresolved(task: Task): task is Unresolved {
   return (
     task.state === 'reconciling' &&
     task.callId !== undefined &&
@@ -110,21 +110,21 @@ function whatOf(found: LookedUp) {
 /** @returns false when the task is in other hands by now */
 async function take(
   step: Step,
-  { id, callId, rank }: InDoubt,
+  { id, callId, rank }: Unresolved,
   { ledger, tasks, jobs }: ReconcilerOptions,
 ): Promise<boolean> {
   if (step.kind === 'reschedule-query') return tasks.rescheduleQuery(id, callId, step.atMs);
   if (step.kind === 'settle') return (await tasks.settle(id, callId, step.settlement)).moved;
-  // First: what the ledger lets nobody repeat would wait for ever.
+  // First: a task whose call the ledger does not allow again would wait for ever.
   await ledger.allowRepeat(callId);
   const { moved } = await tasks.giveBack(id, callId);
   if (moved) await jobs.add([{ taskId: id, rank }]);
   return moved;
 }
 
-function tell(
+function report(
   step: Exclude<Step, { kind: 'reschedule-query' }>,
-  task: InDoubt,
+  task: Unresolved,
   { metrics, logger }: ReconcilerOptions,
 ): void {
   const { callId, calls, unresolved } = task;

@@ -1,14 +1,14 @@
 /** Watches whether free slots are used. */
 export interface ProgressWatch {
-  /** A look at the queue: whether work was ready, a slot free and no hold on. `false` also where nobody can say. */
+  /** Reports one poll: whether work was ready, a slot free and no hold on. `false` also when that is unknown. */
   saw(couldCall: boolean): void;
   /** A job was claimed. */
   moved(): void;
-  /** For how long, by the latest look, calls could have been made and nothing moved. In ms. */
+  /** For how long, by the latest poll, calls could have been made and nothing was claimed. In ms. */
   stalledForMs(): number;
 }
 
-/** @param onIdle told of the time between two looks at both of which a call could have been made, in seconds */
+/** @param onIdle gets the time between two polls at both of which a call could have been made, in seconds */
 export function createProgressWatch(
   onIdle: (seconds: number) => void,
   nowMs: () => number = () => performance.now(),

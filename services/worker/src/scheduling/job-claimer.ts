@@ -7,7 +7,7 @@ import { queueName } from '@diq/queue/store-keys.ts';
 import { runScriptsWhenFull } from '@diq/redis/script.ts';
 import { within } from '@diq/runtime/async/with-timeout.ts';
 
-/** A job claimed from the queue: held by this worker alone until it is used up or put back. */
+/** A job claimed from the queue: held by this worker alone until it is completed or released. */
 export interface ClaimedJob {
   taskId: string;
   /** False for a payload this worker does not understand: another version's, or a corrupt one. */
@@ -28,14 +28,14 @@ export interface JobClaimerOptions {
   /** Waits for Redis to come back; see `openBlockingConnection`. */
   redis: Redis;
   keySpace: string;
-  /** After this long without a sign of life of the worker that drew it, a job goes back to the queue. */
+  /** After this long without a sign of life of the worker that claimed it, a job goes back to the queue. */
   lockMs: number;
-  /** Sees to it that what is next has the turn of its caller; see `createTurnPassing`. */
+  /** Passes the turn between callers, so that the next job is of the caller whose turn it is; see `createTurnPassing`. */
   passTurns(): Promise<void>;
   onError(error: unknown): void;
 }
 
-/** On the queue's connection commands wait for Redis; for so long somebody waits for them. */
+/** Commands on the queue's connection wait for Redis; the claimer waits for them this long. */
 const answerWithinMs = 1_000;
 /** A job's lock is renewed at a third of its length. */
 const renewalsPerLock = 3;
@@ -92,7 +92,7 @@ export async function createJobClaimer(options: JobClaimerOptions): Promise<JobC
 
 /**
  * BullMQ parses a job's data while it claims it. Where that is no JSON it throws, when the job is claimed already
- * and nobody knows whose it is: it would come back after its lock for ever and never be served.
+ * and no worker knows its id: it would come back after its lock for ever and never be processed.
  */
 function claimCorruptJobs(worker: Worker): void {
   const original = worker['createJob'].bind(worker);
@@ -116,8 +116,8 @@ function claimedJobOf(
 ): ClaimedJob {
   const letGo = async (act: () => Promise<unknown>) => {
     endRenewal();
-    // A job whose lock was lost is somebody else's by now; the task itself says what was done. Not waited for
-    // beyond its time either: it is done when Redis is back, or the job goes back after its lock.
+    // A job whose lock was lost may be another worker's by now; the task's state says what was done. A command that
+    // takes longer is not waited for: it runs when Redis is back, or the job goes back after its lock.
     await within(act(), answerWithinMs).catch(onError);
   };
   return {

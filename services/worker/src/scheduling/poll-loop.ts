@@ -10,7 +10,7 @@ export interface PollLoopOptions {
   countReady(): Promise<number>;
   tryAcquire(): Promise<Permit | undefined>;
   claim(): Promise<ClaimedJob | undefined>;
-  /** Sees one job through, and its permit. Never rejects. */
+  /** Processes one job and ends its permit. Never rejects. */
   serve(job: ClaimedJob, permit: Permit): Promise<void>;
   /** Slots that are kept for critical requests, and whether one is next. */
   reserveForCritical?: number;
@@ -19,7 +19,7 @@ export interface PollLoopOptions {
   isCritical?(job: ClaimedJob): Promise<boolean>;
   /** Jobs served at the same time; more than the quota is of no use. */
   maxInFlight: number;
-  /** Told of time during which a call could have been made and was not, in seconds. */
+  /** Gets the time during which a call could have been made and was not, in seconds. */
   onIdle?(seconds: number): void;
   /** After each turn without an error. */
   onTurn?(): void;
@@ -27,19 +27,19 @@ export interface PollLoopOptions {
 }
 
 export interface PollLoop {
-  /** Claims nothing more and resolves when all that was claimed has been seen through. */
+  /** Claims nothing more and resolves when all claimed jobs are processed. */
   stop(): Promise<void>;
-  /** Local time at which the queue was last looked at with success. */
+  /** Local time of the last successful poll. */
   lastTurnAtMs(): number;
   /** For how long, in ms, a call could have been made and nothing was claimed. */
   stalledForMs(): number;
 }
 
-/** Between two looks while nothing is ready: how late a request can be noticed. */
+/** Between two polls while nothing is ready: how late a request can be noticed. */
 const idleMs = 100;
-/** Between two looks while the path is in doubt and the one call that tries it is under way, perhaps another worker's. */
+/** Between two polls while a probe call tests the path to Defender; it may be another worker's. */
 const probedMs = 50;
-/** Longest time between two looks: how late a lifted hold or a permit given back is noticed. */
+/** Longest time between two polls: how late the end of a hold or a returned permit is noticed. */
 const longestMs = 1_000;
 const afterErrorMs = 500;
 /** How long a stop waits for the turn under way. */
@@ -53,7 +53,7 @@ const quickTries = 12;
 
 /**
  * Claims a job whenever a slot is free, work is ready and no hold is on, and only then: permit first, job second.
- * So what is called next is decided at the last moment, and waiting costs nobody anything.
+ * So the next call is chosen at the last moment, and waiting jobs hold no permit.
  */
 export function startPollLoop(options: PollLoopOptions): PollLoop {
   const inFlight = new Set<Promise<void>>();
@@ -65,7 +65,7 @@ export function startPollLoop(options: PollLoopOptions): PollLoop {
   let stopping = false;
   let hasStopped = false;
 
-  /** One look and what follows from it. @returns how long to wait before the next, in ms */
+  /** One poll and what follows from it. @returns how long to wait before the next, in ms */
   async function turn(): Promise<number> {
     // Also while nothing more can be taken in hand: whether ledger and queue can be asked must not become unknown.
     const [view, ready] = await Promise.all([options.snapshot(), options.countReady()]);
@@ -130,7 +130,7 @@ export function startPollLoop(options: PollLoopOptions): PollLoop {
     async stop() {
       stopping = true;
       alarm.ring();
-      // A claim that hangs with Redis is not waited for; what it may still bring is put back.
+      // A claim that hangs with Redis is not waited for; a job that it still claims is released.
       await within(running, lastTurnMs).catch(() => undefined);
       hasStopped = true;
       await Promise.all(inFlight);
@@ -169,7 +169,7 @@ async function isCriticalOrRelease(
   }
 }
 
-/** A wait that can be cut short. Rung while nobody waits, it cuts the next one short: what was seen is out of date. */
+/** A wait that can be cut short. Rung during no wait, it cuts the next one short: what was seen is out of date. */
 function createAlarm() {
   let wake: (() => void) | undefined;
   let hasRung = false;

@@ -2,15 +2,15 @@ import type { TaskStore } from '@diq/queue/tasks/task-store.ts';
 import type { JobQueue } from '@diq/queue/scheduling/job-queue.ts';
 import type { PollLoopOptions } from './poll-loop.ts';
 
-/** Among so many that are next a critical one is looked for. They stand at the head of the order, but for what is below. */
+/** How many of the next jobs are searched for a critical one. Critical jobs are at the head, except as described below. */
 const lookedAt = 250;
-/** In front of everybody, see `lua/move-to-head.lua`. */
+/** Ahead of all others, see `lua/move-to-head.lua`. */
 const firstRank = 1;
 
 /**
- * The slots that are kept for critical requests, and how the claim loop tells who may have one. Somebody else can stand in
- * front of a critical request: moved to the head by an operator, or in a class whose head start is hardly shorter. Such a
- * one may not have the slot, so the critical one is put before it.
+ * The slots that are kept for critical requests, and how the poll loop decides which request may use one. Another request can be
+ * ahead of a critical one: moved to the head by an operator, or in a class whose head start is hardly shorter. It may not
+ * use the slot, so the critical one is moved ahead of it.
  */
 export function criticalReserve(
   { reserveForCritical }: { reserveForCritical: number },

@@ -75,7 +75,7 @@ export function useLostCalls(
     },
     async lookUntil({ worker }, isSo) {
       const lookAndTell = async () => {
-        await worker.reconciler.lookAtDue();
+        await worker.reconciler.queryDue();
         return isSo();
       };
       await waitFor(lookAndTell, { what: 'what the looks should lead to', timeoutMs: 10_000 });
