@@ -25,7 +25,7 @@ describe('a worker that dies or is stopped in the middle of a call', function ()
   /** The one that runs: each test ends it and starts another. */
   const worker = () => stack.workers.at(-1);
 
-  it('killed: the call is not made again, its outcome is told as unknown, and all others are started', async () => {
+  it('killed: the call is not made again, its outcome is reported as unknown, and all others are started', async () => {
     const { counts, request, others } = await killDuring({ kind: 'hang' });
     assert.deepEqual([counts['started'], counts['unknown']], [others, 1]);
     assert.deepEqual([request.status, request.error?.code], ['unknown', 'call_interrupted']);
@@ -38,7 +38,7 @@ describe('a worker that dies or is stopped in the middle of a call', function ()
     assert.deepEqual([request.investigationId, request.attached], [investigationId, undefined]);
   });
 
-  it('told to stop: the call in flight is finished and stored, and the rest is left for the next worker', async () => {
+  it('stopped: the call in flight is finished and stored, and the rest is left for the next worker', async () => {
     const machines = machineIds(6);
     await stack.control.addFault({ target: 'start', times: 1, action: { kind: 'delay', ms: 700 } });
     const callsBefore = (await stack.control.calls()).calls.length;

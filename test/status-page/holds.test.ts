@@ -96,7 +96,7 @@ describe('a 429 on the status page', () => {
     for (const [i, [throttleCause, detail, heading]] of causes.entries()) {
       const answer = { httpStatus: 429, code: 'TooManyRequests', throttleCause };
       await intake.ledger.hold('throttled', (i + 1) * 600_000, answer);
-      const notice = page.getByRole('region', { name: goesOn });
+      const notice = page.getByRole('region', { name: toCheck });
       await notice.getByText(detail).waitFor();
       await notice.getByText('Last answer: HTTP 429, TooManyRequests.').waitFor();
       const link = notice.getByRole('link', { name: 'What to do' });

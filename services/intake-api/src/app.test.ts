@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { version } from '@diq/runtime/build-info.ts';
 import { requestStatuses } from '@diq/contracts/status.ts';
-import { holdReasons } from '@diq/quota/ledger/ledger.ts';
+import { holdReasons } from '@diq/quota/ledger/hold-reasons.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { keys } from './test-support/credentials.ts';

@@ -34,7 +34,7 @@ function credentialOf(env: Env) {
   return readWorkerConfig({ ...withoutCredential, ...env }).credential;
 }
 
-/** The names of the settings at fault, in the order in which they are told. */
+/** The names of the settings at fault, in the order in which they are reported. */
 function faulty(env: Env): string[] {
   return faultsOf(env).map((fault) => fault.split(':')[0] ?? '');
 }

@@ -4,7 +4,7 @@ import type { InvestigationBatch } from './investigation-batch.ts';
 import { investigationItem } from './investigation-item.ts';
 import type { InvestigationItem } from './investigation-item.ts';
 
-/** `faultCount`: how many faults there are, of which the first ones are told. */
+/** `faultCount`: how many faults there are, of which the first ones are named. */
 export type ParsedItem =
   { ok: true; item: InvestigationItem } | { ok: false; faults: FieldFault[]; faultCount: number };
 

@@ -51,8 +51,8 @@ export function storeKeys(keySpace: string) {
     task: (id: string) => `${keySpace}:task:${id}`,
     /** Hash: machine → its open task, which further requests join. */
     machines: `${keySpace}:machines`,
-    /** Set: investigations that requests for this machine were told of within the last minute. */
-    machineTold: (id: string) => `${keySpace}:machine:${id}:told`,
+    /** Set: investigations that were reported to requests for this machine within the last minute. */
+    machineReported: (id: string) => `${keySpace}:machine:${id}:reported`,
     /** Hash: a batch's own fields and its number of requests by status. */
     batch: (id: string) => `${keySpace}:batch:${id}`,
     /** List, in input order: a request id, or the JSON of a rejected item. */

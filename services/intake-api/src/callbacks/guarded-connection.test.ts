@@ -85,7 +85,7 @@ describe('a guarded connection', () => {
         { name: 'subjectAltName', altNames: [{ type: 2, value: 'hook.example' }] },
       ],
     });
-    // The jobs of TLS 1.2 are there as soon as the connection is.
+    // The session tickets of TLS 1.2 are there as soon as the connection is.
     const server = createTlsServer({ key: made.private, cert: made.cert, maxVersion: 'TLSv1.2' });
     open.push(server);
     server.on('secureConnection', (socket) => socket.on('error', () => undefined));

@@ -2,7 +2,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import { priorities } from '@diq/contracts/priority.ts';
 import { requestStatuses } from '@diq/contracts/status.ts';
 import { freeSlots, nextSlotAtMs } from '@diq/quota/forecast.ts';
-import { holdReasons } from '@diq/quota/ledger/ledger.ts';
+import { holdReasons } from '@diq/quota/ledger/hold-reasons.ts';
 import { registerBuildInfo } from '@diq/runtime/build-info.ts';
 import type { ObservedRequest } from '../http/middleware/http-metrics.ts';
 import { beingCalled, drainedAtMs, oldestWaitSeconds } from '../estimates/queue-state.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { throttleCauses } from '@diq/quota/ledger/answer.ts';
-import { holdReasons } from '@diq/quota/ledger/ledger.ts';
+import { holdReasons } from '@diq/quota/ledger/hold-reasons.ts';
 import { describeHold } from './hold-view.ts';
 
 const runbook = readFileSync(new URL('../../../../docs/runbook.md', import.meta.url), 'utf8');
@@ -34,6 +34,10 @@ describe('a hold as it is told', () => {
   it('of a 429 says what its cause is, and where the runbook says what to do about that', () => {
     const told = throttleCauses.map((throttleCause) =>
       describeHold({ reason: 'throttled', untilMs: 0, throttleCause }),
+    );
+    assert.deepEqual(
+      told.map(({ action }) => action),
+      ['check', 'check', 'check'],
     );
     const [own, external, unclear] = told.map(({ detail }) => detail);
     assert.match(own ?? '', /our own calls alone: the limit is set too high/);

@@ -1,11 +1,11 @@
-import { holdReasons } from '@diq/quota/ledger/ledger.ts';
+import { holdReasons } from '@diq/quota/ledger/hold-reasons.ts';
 import type { ThrottleCause } from '@diq/quota/ledger/answer.ts';
 import type { Hold } from '@diq/quota/ledger/replies.ts';
 import { isoTime } from '../estimates/iso-time.ts';
 
 type Reason = (typeof holdReasons)[number];
 
-/** `required`: nothing goes on until somebody acts. `check`: it may pass by itself. `none`: it ends by itself. */
+/** `required`: nothing goes on until an operator acts. `check`: it may pass by itself. `none`: it ends by itself. */
 export const holdActions = ['required', 'check', 'none'] as const;
 
 /** By reason what to check, and the heading in docs/runbook.md that says what to do. A closed list: nothing of what servers say. */
@@ -70,7 +70,7 @@ const advice: Readonly<
   },
 };
 
-/** What is known besides of a hold `throttled`, by whose calls the 429 followed. */
+/** In place of what is known of a hold `throttled`, by whose calls the 429 followed. It ends by itself, and comes again. */
 const throttledAdvice: Readonly<Record<ThrottleCause, { detail: string; heading: string }>> = {
   own: {
     detail:
@@ -103,7 +103,7 @@ export function describeHold(hold: Hold) {
   const isEntraAway = reason === 'no_token' && code !== undefined && entraAway.test(code);
   const { action, detail, heading } = {
     ...known,
-    ...(throttleCause && throttledAdvice[throttleCause]),
+    ...(throttleCause && { action: 'check' as const, ...throttledAdvice[throttleCause] }),
     ...(isEntraAway && entraAwayAdvice),
   };
   const met = [httpStatus === undefined ? '' : `HTTP ${httpStatus}`, code ?? ''].filter(

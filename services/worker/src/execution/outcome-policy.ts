@@ -1,4 +1,5 @@
-import type { HoldReason, RefusalRule, Verdict } from '@diq/quota/ledger/ledger.ts';
+import type { HoldReason } from '@diq/quota/ledger/hold-reasons.ts';
+import type { RefusalRule, Verdict } from '@diq/quota/ledger/ledger.ts';
 import type { RequestError } from '@diq/contracts/request-document.ts';
 import type { UnresolvedOutcome, Settlement } from '@diq/queue/tasks/task-store.ts';
 import type { CallOutcome } from '../defender/defender-client.ts';

@@ -1,4 +1,5 @@
-import type { HoldDetails, HoldLength, HoldReason, Ledger } from '@diq/quota/ledger/ledger.ts';
+import type { HoldGrowth, HoldReason } from '@diq/quota/ledger/hold-reasons.ts';
+import type { HoldDetails, Ledger } from '@diq/quota/ledger/ledger.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 
 const secondMs = 1_000;
@@ -9,7 +10,7 @@ const minuteMs = 60 * secondMs;
  * A probe that reaches Defender costs a permit, so those holds are measured in windows; one that never leaves costs
  * nothing, so those are short.
  */
-export function holdLengths(windowMs: number): Readonly<Record<Exclude<HoldReason, 'paused'>, HoldLength>> {
+export function holdLengths(windowMs: number): Readonly<Record<Exclude<HoldReason, 'paused'>, HoldGrowth>> {
   return {
     throttled: { firstMs: windowMs / 60, longestMs: windowMs },
     not_allowed: { firstMs: windowMs / 60, longestMs: windowMs / 4 },

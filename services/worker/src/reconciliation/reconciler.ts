@@ -63,7 +63,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
       cause: unresolved.cause,
       arrivedByMs: sentAtMs + permitTimeoutMs,
       clientId,
-      reported: new Set(await tasks.toldOf(machineId)),
+      reported: new Set(await tasks.reportedOf(machineId)),
     };
     const found = await lookUp(call, { reader, tokens, pace });
     logger.debug({ ...aboutTask(task), callId: task.callId, found }, 'looked up in Defender');

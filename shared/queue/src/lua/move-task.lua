@@ -18,13 +18,13 @@
 --          but the one that began it. The reason for which it is looked up stands in its requests for as long as it is.
 --          A call begins for nobody whose deadline has passed; where that is everybody, the task ends without it. One
 --          that was begun before was begun in time.
---          An investigation that requests are told of is remembered with its machine for a minute, in machine:<id>:told:
+--          An investigation that was reported to requests is remembered with its machine for a minute, in machine:<id>:reported:
 --          a later call for the machine cannot have made it. One that was started is also kept for a day, in
 --          machine:<id>:recent, for requests that would rather share it than start another.
 local task_id, call_id, from, to, status = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local calls_to_add, cause, first_look_in, deadline_error = tonumber(ARGV[9]), ARGV[10], tonumber(ARGV[11]), ARGV[12]
 local began_at = tonumber(ARGV[13])
-local told_for, recent_for = 60000, 24 * 3600000
+local reported_for, recent_for = 60000, 24 * 3600000
 
 local task_key = space .. ':task:' .. task_id
 local state, owner, machine, created, calls, class, tag, sent_at = unpack(redis.call('HMGET', task_key,
@@ -142,9 +142,9 @@ if to == 'settled' then
   close_task(task_id, machine, call_id)
   local investigation = given.investigationId and tostring(given.investigationId)
   if investigation then
-    local told_key = space .. ':machine:' .. machine .. ':told'
-    redis.call('SADD', told_key, investigation)
-    redis.call('PEXPIRE', told_key, told_for)
+    local reported_key = space .. ':machine:' .. machine .. ':reported'
+    redis.call('SADD', reported_key, investigation)
+    redis.call('PEXPIRE', reported_key, reported_for)
   end
   if investigation and status == 'started' then
     redis.call('SET', space .. ':machine:' .. machine .. ':recent', cjson.encode({

@@ -103,12 +103,12 @@ describe('task store, a call that is looked up in Defender', () => {
 
     it('leaves what was told with its machine, for a minute and for no other machine', async () => {
       const { machineId } = (await store.tasks.find(id))!;
-      assert.deepEqual(await store.tasks.toldOf(machineId), []);
+      assert.deepEqual(await store.tasks.reportedOf(machineId), []);
       await reconcile();
       await store.tasks.settle(id, 'call-1', started);
-      assert.deepEqual(await store.tasks.toldOf(machineId), ['5146']);
-      assert.deepEqual(await store.tasks.toldOf(machine(99)), []);
-      const leftMs = await redis.client.pttl(keys.machineTold(machineId));
+      assert.deepEqual(await store.tasks.reportedOf(machineId), ['5146']);
+      assert.deepEqual(await store.tasks.reportedOf(machine(99)), []);
+      const leftMs = await redis.client.pttl(keys.machineReported(machineId));
       assert.ok(leftMs > 0 && leftMs <= minuteMs, String(leftMs));
     });
 

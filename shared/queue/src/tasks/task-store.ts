@@ -86,7 +86,7 @@ export interface TaskStore {
   /** When Defender is asked next, on Redis' clock; false when this call is not looked up any more. */
   rescheduleQuery(id: string, callId: string, atMs: number): Promise<boolean>;
   /** Investigations of the machine that requests were told of within the last minute. */
-  toldOf(machineId: string): Promise<string[]>;
+  reportedOf(machineId: string): Promise<string[]>;
   /** How many tasks wait for their call, for so long at least, and a page of them, oldest first. */
   countWaiting(minAgeMs?: number): Promise<number>;
   waitingPage(offset: number, limit: number): Promise<string[]>;
@@ -213,7 +213,7 @@ export function createTaskStore(
     },
     rescheduleQuery: async (id, callId, atMs) =>
       (await rescheduleQueryScript(redis, [keys.reconciling], [keySpace, id, callId, Math.ceil(atMs)])) === 1,
-    toldOf: (machineId) => redis.smembers(keys.machineTold(machineId)),
+    reportedOf: (machineId) => redis.smembers(keys.machineReported(machineId)),
     inFlightSince: (beforeMs, limit) =>
       redis.zrangebyscore(keys.inFlight, '-inf', `(${beforeMs}`, 'LIMIT', 0, limit),
     async countWaiting(minAgeMs = 0) {

@@ -14,6 +14,8 @@ import {
   spendReply,
 } from './replies.ts';
 import type { LedgerCall, LedgerSnapshot, Opened, RebuildReply, SpendReply } from './replies.ts';
+import { isSetByOpening } from './hold-reasons.ts';
+import type { HoldGrowth, HoldReason } from './hold-reasons.ts';
 import { callArgs, createJournal } from './journal.ts';
 import type { Answer, HoldDetails, RebuildFailure, Recorded } from './answer.ts';
 import { createRefusedTasks } from './refused-tasks.ts';
@@ -21,31 +23,6 @@ import type { RefusedTasks } from './refused-tasks.ts';
 import { loadScript, whenFull } from '@diq/redis/script.ts';
 
 export type { Answer, HoldDetails, RebuildFailure, Recorded, RefusalRule, Verdict } from './answer.ts';
-
-/** Why no calls are made for now. A closed list: it is a metric's label. */
-export const holdReasons = [
-  'throttled',
-  'not_allowed',
-  'no_token',
-  'endpoint_unusable',
-  'retired',
-  'unreachable',
-  'failing',
-  'paused',
-  'cold_start',
-  'failover',
-] as const;
-
-/** Holds that opening a ledger sets and ends, if the ledger is empty or may be an older state of itself. */
-const holdsOfOpening = ['cold_start', 'failover'] as const;
-
-/** Reasons for which a hold can be set. */
-export type HoldReason = Exclude<(typeof holdReasons)[number], (typeof holdsOfOpening)[number]>;
-
-export interface HoldLength {
-  firstMs: number;
-  longestMs: number;
-}
 
 /** A call of the last window that Defender's list shows. */
 export interface KnownStart {
@@ -89,7 +66,7 @@ export interface Ledger extends RefusedTasks {
   /** A hold that doubles with each one in a row, until a call is answered well. */
   holdGrowing(
     reason: HoldReason,
-    length: HoldLength,
+    length: HoldGrowth,
     details?: HoldDetails,
   ): Promise<{ untilMs: number; nowMs: number }>;
   snapshot(): Promise<LedgerSnapshot>;
@@ -297,5 +274,5 @@ function recordOfStart({ callId, machineId, startedAtMs, countsFromMs, facts }: 
 }
 
 function isHandedOver({ reason }: { reason: string }): boolean {
-  return !holdsOfOpening.some((one) => one === reason);
+  return !isSetByOpening(reason);
 }

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
 import { listen } from '@diq/runtime/http-server/http-server.ts';
 import type { HttpServer } from '@diq/runtime/http-server/http-server.ts';
+import { waitFor } from '@diq/testing/wait-for.ts';
 import express from 'express';
 import type { ErrorRequestHandler } from 'express';
 import { ProblemError } from '../problem-error.ts';
@@ -63,9 +63,10 @@ describe('a body whose answer is not read', () => {
       ),
     );
     // 20 MB of answers are not read: too recently for them to give way at once.
-    let status = statusOf(await post('other', 13));
-    for (; status === '503'; status = statusOf(await post('other', 13))) await delay(200);
-    assert.equal(status, '200');
+    await waitFor(async () => statusOf(await post('other', 13)) === '200', {
+      what: 'the unread answers to give way',
+      intervalMs: 200,
+    });
     for (const socket of unread) socket.resume();
     await ended;
   });

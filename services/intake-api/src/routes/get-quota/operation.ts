@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { operationNames } from '@diq/contracts/operations.ts';
-import { holdReasons } from '@diq/quota/ledger/ledger.ts';
+import { holdReasons } from '@diq/quota/ledger/hold-reasons.ts';
 import { holdActions } from '../../views/hold-view.ts';
 import { workerStates } from '../../live-state/worker-watch.ts';
 import type { DocumentedOperation } from '../../http/route-definition.ts';
