@@ -262,7 +262,8 @@ describe('a task on real ledger, store and sockets', () => {
         .then(() => answerStarted(call));
     };
     const serving = worker.serveNext();
-    const failing = () => worker.logLines.some((line) => line.includes('storing the outcome of a call failed'));
+    const failing = () =>
+      worker.logLines.some((line) => line.includes('storing the outcome of a call failed'));
     await waitFor(failing, { what: 'a failure to store', intervalMs: 5 });
     assert.equal((await worker.find(taskId)).state, 'in_flight');
     await suite.bench.redis.rename(`${entries}:aside`, entries);
