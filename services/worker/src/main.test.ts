@@ -127,7 +127,7 @@ describe('the worker as a process', () => {
     it('ends in order and within the time of a supervisor while Redis hangs, with one line about it', async () => {
       const worker = await start();
       await redis.kill('SIGSTOP');
-      const linesAbout = () => worker.output().match(/asking queue and ledger.*failed/g)?.length ?? 0;
+      const linesAbout = () => worker.output().match(/polling queue and ledger.*failed/g)?.length ?? 0;
       await waitFor(() => linesAbout() > 0, { what: 'the outage to be noticed', timeoutMs: 5_000 });
       const startedAtMs = performance.now();
       const exit = await worker.stop('SIGTERM', 20_000);

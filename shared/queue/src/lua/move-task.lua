@@ -2,7 +2,7 @@
 --
 -- KEYS  see detach.lua
 -- ARGV  3 task id   4 call id or '' when no call is concerned
---       5 states it may be in, separated by |: waiting, sending, reconciling
+--       5 states it may be in, separated by |: waiting, in_flight, reconciling
 --       6 state it gets: waiting | in_flight | reconciling | settled
 --       7 status its open requests get
 --       8 JSON object: fields to set on each of these requests
