@@ -28,12 +28,12 @@ describe('the status page, for everybody', () => {
         });
         await page.getByLabel('API key').fill('wrong');
         await page.getByRole('button', { name: 'Sign in' }).click();
-        await page.getByRole('alert').filter({ hasText: 'not known' }).waitFor();
+        await page.getByRole('alert').filter({ hasText: 'not valid' }).waitFor();
         assert.deepEqual(await faultsOf(page), []);
 
         await signInAs(page, keys.reader);
         await page.getByRole('heading', { name: 'Paused' }).waitFor();
-        for (const name of ['Calls that count', 'Calls as a table']) {
+        for (const name of ['Calls in this window', 'Calls as a table']) {
           await page.locator('summary', { hasText: name }).click();
         }
         await page.getByLabel('Request id or machine id').fill(machineId(2));

@@ -37,7 +37,7 @@ describe('the status page at the first start, with a worker and an empty Redis',
       await stack.api.postBatch(machineIds(2));
       const mistaken = await stack.addWorker(await env());
       const notice = page.getByRole('region', { name: title });
-      await notice.getByText(/because no access token can be had, until that is over/).waitFor();
+      await notice.getByText(/because no access token can be obtained, until this succeeds/).waitFor();
       await notice.getByText(says).waitFor();
       await see(page, `first-start-${name}`);
       await mistaken.stop();

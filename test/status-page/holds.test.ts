@@ -10,7 +10,7 @@ import { see, seeAndJudge } from './support/see-and-judge.ts';
 import { signInAs } from './support/sign-in-as.ts';
 import { useBrowser } from './support/use-browser.ts';
 
-const goesOn = 'On hold: goes on by itself';
+const goesOn = 'On hold: resumes by itself';
 const toCheck = 'On hold: check the cause';
 const toAct = 'Stopped: action required';
 
@@ -120,7 +120,7 @@ describe('a cold start on the status page', () => {
     await seeAndJudge(page, 'hold-cold-start');
     await intake.ledger.noteRebuildFailure({ cause: 'no_token', code: 'AADSTS7000215' });
     const notice = page.getByRole('region', { name: toAct });
-    await notice.getByText(/no access token can be had, until that is over/).waitFor();
+    await notice.getByText(/no access token can be obtained, until this succeeds/).waitFor();
     await notice.getByText('Last answer: AADSTS7000215.').waitFor();
     await seeAndJudge(page, 'hold-cold-start-no-token');
     assert.equal(await intake.ledger.endColdStart(), 'ended');

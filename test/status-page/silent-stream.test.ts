@@ -41,7 +41,7 @@ describe('a status page whose connection is dead on the way and is not closed', 
     assert.equal(await page.getByText(/^As of/).count(), 0, 'one heartbeat that is late is no trouble');
     await page.clock.fastForward(6_000);
     await page
-      .getByRole('heading', { name: /^As of \d\d:\d\d:\d\d UTC: nothing is heard of the service/ })
+      .getByRole('heading', { name: /^As of \d\d:\d\d:\d\d UTC: no data from the service/ })
       .waitFor();
     const filter = await page.evaluate<string>("getComputedStyle(document.querySelector('.state')).filter");
     assert.equal(filter, 'grayscale(1)');

@@ -21,7 +21,7 @@ describe('the status page in a browser', () => {
     const { page } = await browser.open(intake.url);
     await page.getByLabel('API key').fill('not a key');
     await page.getByRole('button', { name: 'Sign in' }).click();
-    await page.getByRole('alert').filter({ hasText: 'This key is not known here.' }).waitFor();
+    await page.getByRole('alert').filter({ hasText: 'This key is not valid.' }).waitFor();
     assert.equal(await page.getByRole('heading', { name: 'Quota' }).count(), 0);
   });
 
@@ -85,7 +85,7 @@ describe('the status page in a browser', () => {
     await result.getByText('Expected start').waitFor();
     await field.fill(machineId(99));
     await field.press('Enter');
-    await result.getByText('No request for this machine is known.').waitFor();
+    await result.getByText('There is no request for this machine.').waitFor();
     await field.fill(` ${id} `);
     await field.press('Enter');
     await result.getByText('5146', { exact: true }).waitFor();
@@ -151,7 +151,7 @@ describe('the status page in a browser', () => {
       const outline = await page.evaluate<string>('getComputedStyle(document.activeElement).outlineStyle');
       assert.equal(outline, 'solid', visited.at(-1));
     }
-    assert.deepEqual(visited, ['Calls that count', 'Calls as a table', 'look-up-id', 'Look up']);
+    assert.deepEqual(visited, ['Calls in this window', 'Calls as a table', 'look-up-id', 'Look up']);
     await page.keyboard.press('Shift+Tab');
     await page.keyboard.type(machineId(5));
     await page.keyboard.press('Enter');

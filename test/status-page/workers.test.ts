@@ -26,7 +26,7 @@ describe('the status page while nobody calls', () => {
         .waitFor();
       await page
         .getByRole('region', { name: 'Queue', exact: true })
-        .getByText('not before a worker runs')
+        .getByText('when a worker is running')
         .waitFor();
       assert.equal(
         await page.locator('#announcement').innerText(),

@@ -17,7 +17,7 @@ export async function see(page: Page, name: string): Promise<void> {
     if (folder === undefined) continue;
     for (const colorScheme of ['dark', 'light'] as const) {
       await page.emulateMedia({ colorScheme });
-      await page.screenshot({ path: `${folder}/${name}-${screen}-${colorScheme}.png` });
+      await page.screenshot({ path: `${folder}/${name}-${screen}-${colorScheme}.png`, fullPage: true });
     }
   }
 }

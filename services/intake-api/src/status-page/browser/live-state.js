@@ -39,7 +39,7 @@ export function watchState({ onState, onTrouble, onRefused }) {
       // What is shown was true when something was heard before.
       onTrouble(
         'queue and quota cannot be read',
-        'Queue and quota cannot be read at the moment. What you see is old.',
+        'Queue and quota cannot be read. The figures are out of date.',
         heardAtMs,
       );
       heard();
@@ -63,8 +63,8 @@ export function watchState({ onState, onTrouble, onRefused }) {
     clearTimeout(silence);
     silence = setTimeout(() => {
       onTrouble(
-        'nothing is heard of the service',
-        'Nothing is heard of the service. Connecting anew. What you see is old.',
+        'no data from the service',
+        'No data from the service. Reconnecting; the figures are out of date.',
         heardAtMs,
       );
       source.close();
@@ -76,16 +76,16 @@ export function watchState({ onState, onTrouble, onRefused }) {
     const lastHeardAtMs = heardAtMs;
     if (source.readyState === EventSource.CLOSED) {
       stopWaiting();
-      onTrouble(
-        'no state is sent',
-        'The service does not tell its state at the moment. Trying again.',
-        lastHeardAtMs,
-      );
+      onTrouble('the service sends no state', 'The service sends no state. Trying again.', lastHeardAtMs);
       timer = setTimeout(onRefused, retryMs);
     } else {
       timer ??= setTimeout(
         () =>
-          onTrouble('connection lost', 'Connection lost. Trying again. What you see is old.', lastHeardAtMs),
+          onTrouble(
+            'connection lost',
+            'Connection lost. Reconnecting; the figures are out of date.',
+            lastHeardAtMs,
+          ),
         patienceMs,
       );
     }

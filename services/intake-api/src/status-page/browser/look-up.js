@@ -93,11 +93,11 @@ async function ask(id) {
       isMachine ? `v1/investigations?machineId=${id}&limit=${maxShown}` : `v1/investigations/${id}`,
     );
     if (response.status === 404)
-      return { kind: 'fault', text: 'No request with this id is known, or it ended long ago.' };
-    if (!response.ok) return { kind: 'fault', text: 'It cannot be looked up at the moment. Try again soon.' };
+      return { kind: 'fault', text: 'No request has this id, or it was deleted after its retention time.' };
+    if (!response.ok) return { kind: 'fault', text: 'The request cannot be read now. Try again soon.' };
     const answer = await response.json();
     if (!isMachine) return { kind: 'found', requests: [answer], isCut: false };
-    if (answer.value.length === 0) return { kind: 'fault', text: 'No request for this machine is known.' };
+    if (answer.value.length === 0) return { kind: 'fault', text: 'There is no request for this machine.' };
     return {
       kind: 'found',
       requests: await Promise.all(answer.value.map(withPlace)),

@@ -13,7 +13,7 @@ export function staleNotice({ sinceMs, what }) {
     'stale',
     'act',
     html`As of <time datetime=${new Date(sinceMs).toISOString()}>${momentToTheSecond(sinceMs)}</time>: ${what}`,
-    html`<p>What stands below was true then, and may have changed since. The page goes on by itself.</p>`,
+    html`<p>The figures below were correct then and may have changed. The page reconnects by itself.</p>`,
   );
 }
 
@@ -26,7 +26,7 @@ export function staleNotice({ sinceMs, what }) {
 export function workersNotice({ workers, queue, remaining }, nowMs) {
   const waiting =
     queue.queued === 0
-      ? 'No request waits.'
+      ? 'The queue is empty.'
       : `${counted(queue.queued, 'request')} ${queue.queued === 1 ? 'waits' : 'wait'}.`;
   switch (workers.state) {
     case 'absent':
@@ -36,7 +36,7 @@ export function workersNotice({ workers, queue, remaining }, nowMs) {
         'No worker is running',
         html`
           <p>
-            ${workers.lastSeenAt === null ? 'None was ever seen.' : html`Last seen ${timeView(workers.lastSeenAt, nowMs)}.`}
+            ${workers.lastSeenAt === null ? 'No worker has been seen yet.' : html`Last seen ${timeView(workers.lastSeenAt, nowMs)}.`}
             ${waiting} Nothing is called. Requests are accepted and kept.
           </p>
           <p>
@@ -73,7 +73,7 @@ export function holdNotice({ hold, pause }, nowMs) {
     hold.until === null
       ? hold.reason === 'paused'
         ? 'until it is resumed'
-        : 'until that is over: it is tried again every 30 s at least'
+        : 'until this succeeds: tried at least every 30 s'
       : html`until ${timeView(hold.until, nowMs)}, in
           <span class="clock" role="timer">${countdown(Date.parse(hold.until) - nowMs)}</span>`;
   const { title, urgency } = byAction[hold.action];
@@ -94,7 +94,7 @@ export function holdNotice({ hold, pause }, nowMs) {
 const byAction = /** @type {const} */ ({
   required: { title: 'Stopped: action required', urgency: 'act' },
   check: { title: 'On hold: check the cause', urgency: 'look' },
-  none: { title: 'On hold: goes on by itself', urgency: 'wait' },
+  none: { title: 'On hold: resumes by itself', urgency: 'wait' },
 });
 
 /** @param {string} reason */

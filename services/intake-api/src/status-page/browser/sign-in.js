@@ -67,10 +67,10 @@ async function send(apiKey) {
       body: JSON.stringify({ apiKey }),
     });
     if (response.ok) return '';
-    if (response.status === 401) return 'This key is not known here.';
-    if (response.status === 403) return 'This key may not read.';
+    if (response.status === 401) return 'This key is not valid.';
+    if (response.status === 403) return 'This key lacks the scope read.';
     if (response.status === 429) return 'Too many attempts. Wait a minute.';
-    return 'Signing in does not work at the moment. Try again soon.';
+    return 'Signing in is not possible now. Try again soon.';
   } catch {
     return 'The service does not answer. Try again soon.';
   }

@@ -75,9 +75,9 @@ function quotaView(state, nowMs, isStale) {
     </p>
     ${
       slots.length === 0
-        ? html`<p class="quiet">No call counts at the moment.</p>`
+        ? html`<p class="quiet">No call is counted in this window.</p>`
         : html`<details>
-            <summary>Calls that count</summary>
+            <summary>Calls in this window</summary>
             <ul class="plain">
               ${slots.map(
                 (slot) =>
@@ -126,7 +126,7 @@ function queueView(state, nowMs) {
       </div>
       <div>
         <dt>Oldest wait</dt>
-        <dd>${queue.queued === 0 ? 'nothing waits' : duration(oldestMs)}</dd>
+        <dd>${queue.queued === 0 ? 'queue empty' : duration(oldestMs)}</dd>
       </div>
       <div>
         <dt>All started</dt>
@@ -142,8 +142,8 @@ function queueView(state, nowMs) {
  */
 function allStarted({ queue: { queued, expectedDrainAt, startNotBefore }, workers }, nowMs) {
   if (expectedDrainAt !== null) return html`about ${timeView(expectedDrainAt, nowMs)}`;
-  if (queued === 0) return 'nothing waits';
-  if (workers.state === 'absent') return 'not before a worker runs';
+  if (queued === 0) return 'queue empty';
+  if (workers.state === 'absent') return 'when a worker is running';
   return startNotBefore === null ? 'not known' : html`not before ${timeView(startNotBefore, nowMs)}`;
 }
 
@@ -181,7 +181,7 @@ function byPriority({ waiting }, nowMs) {
  * @param {number} nowMs
  */
 function bySource({ waiting }, nowMs) {
-  if (waiting.bySource.length === 0) return html`<p class="quiet">Nothing waits.</p>`;
+  if (waiting.bySource.length === 0) return html`<p class="quiet">The queue is empty.</p>`;
   const about = waiting.isEstimate ? '≈ ' : '';
   return html`
     <table>
@@ -209,7 +209,7 @@ function bySource({ waiting }, nowMs) {
         ? html`<p class="quiet">and ${about}${counted(waiting.otherSources, 'request')} of other sources</p>`
         : ''
     }
-    ${waiting.isEstimate ? html`<p class="quiet">Estimated from a sample: too many wait to count each.</p>` : ''}
+    ${waiting.isEstimate ? html`<p class="quiet">Estimated from a sample: the queue is too long to count.</p>` : ''}
   `;
 }
 
@@ -228,7 +228,7 @@ function waited(since, nowMs, isEstimate) {
  * @param {LookUp} lookUp
  */
 function failuresView({ failures }, nowMs, lookUp) {
-  if (failures.length === 0) return html`<p class="quiet">None is known.</p>`;
+  if (failures.length === 0) return html`<p class="quiet">None.</p>`;
   return html`<ul class="cards">
     ${failures.map(
       (failure) =>

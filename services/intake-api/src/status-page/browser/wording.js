@@ -6,13 +6,13 @@ import { html } from './lit-html.js';
 const holdReasons = {
   throttled: 'Defender asked to wait',
   not_allowed: 'Defender refuses the application',
-  no_token: 'no access token can be had',
-  endpoint_unusable: 'what answers in place of Defender is not its API',
+  no_token: 'no access token can be obtained',
+  endpoint_unusable: 'something other than Defender’s API answers',
   retired: 'Defender no longer offers this call',
   unreachable: 'Defender cannot be reached',
   failing: 'Defender answers with errors',
   paused: 'paused by an operator',
-  cold_start: 'what was called before is being found out',
+  cold_start: 'the calls of the last window are being read from Defender',
   failover: 'Redis was restarted or failed over; workers report the calls they know',
 };
 
