@@ -249,6 +249,24 @@ describe('the bytes that are stored of a caller', () => {
     );
   });
 
+  it('are those of the JSON that is stored: quotes, backslashes and line ends count twice', () => {
+    const text = fc.string({
+      unit: fc.constantFrom('"', '\\', '\n', '\r', '\t', 'a', 'ü', '🚨'),
+      minLength: 400,
+    });
+    fc.assert(
+      fc.property(text, (comment) => {
+        const plain = 'a'.repeat(Buffer.byteLength(JSON.stringify(comment)) - 2);
+        assert.equal(requestBytes(item({ comment })), requestBytes(item({ comment: plain })));
+        const correlation = { [comment]: comment };
+        assert.equal(
+          requestBytes(item({ correlation })),
+          requestBytes(item({ correlation: { [plain]: plain } })),
+        );
+      }),
+    );
+  });
+
   it('are none any more once all of it was deleted', async () => {
     const { intake, actions, purge } = open();
     const { accepted, batchId } = await intake.acceptBatch([item(), refused], arrivedAtMs, undefined, 'soar');

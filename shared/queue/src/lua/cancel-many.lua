@@ -1,12 +1,20 @@
--- Cancels those of some hundred requests that are queued. What it did is recorded by the caller, for all chunks at once.
+-- Cancels those of some hundred requests that are queued. The audit log gets its entry with the first of them, and none
+-- where none is queued; what was done in all chunks is recorded by the caller at the end.
 --
--- Behind indexes.lua and detach.lua.
+-- Behind indexes.lua, stored-bytes.lua, detach.lua and audit.lua.
 -- KEYS  see detach.lua
--- ARGV  3 … request ids
+-- ARGV  3 the entry for the record, '' once an earlier chunk has left it   4 ms for which entries are kept
+--       5 the bytes that count for it and for the entry at the end   6 … request ids
 --
 -- Returns  {{ids of the cancelled}, {tasks that ended with them: their jobs can go}, {ids of those in task}}
+-- Writes   the bytes of the entries on the first of the cancelled too
 local cancelled, ended, dispatching = {}, {}, {}
-for i = 3, #ARGV do
+local entry = ARGV[3]
+for i = 6, #ARGV do
+  if entry ~= '' and count_entry(ARGV[i], ARGV[5]) then
+    audit(space .. ':audit', entry, ARGV[4])
+    entry = ''
+  end
   local is_detached, found, has_ended = detach(ARGV[i], 'cancelled', {})
   if is_detached then
     cancelled[#cancelled + 1] = ARGV[i]

@@ -1,11 +1,13 @@
 -- Cancels one request that is queued. Against the beginning of its call it is won by whoever's script runs first.
 --
--- Behind indexes.lua, detach.lua and audit.lua.
+-- Behind indexes.lua, stored-bytes.lua, detach.lua and audit.lua.
 -- KEYS  see detach.lua
 -- ARGV  3 request id   4 the entry for the record   5 ms for which entries are kept
 --
 -- Returns  {'cancelled_now', task id, 1 if the task ended with it: its job can go}
 --          {present status or 'missing', '', 0}: nothing is written
+-- Writes   the bytes of the entry on the request too
+count_entry(ARGV[3], #ARGV[4])
 local is_detached, found, has_ended = detach(ARGV[3], 'cancelled', {})
 if not is_detached then
   return { found, '', 0 }

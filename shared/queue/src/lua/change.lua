@@ -95,8 +95,7 @@ elseif urgency[best] > urgency[class] then
 end
 redis.call('HSET', task_key, 'promoted', 1)
 write_order(arrived_at)
--- What is kept of a change outlives it: it counts with the request.
 redis.call('HINCRBY', request_key, 'changes', 1)
-counts_more(request_key, caller_of_request(request_key), #ARGV[10])
+count_entry(request_id, #ARGV[10])
 audit(space .. ':audit', ARGV[10], ARGV[12])
 return { 'changed', task_id, tonumber(redis.call('HGET', task_key, 'priority')) or highest_rank }

@@ -42,6 +42,8 @@ export interface RecordedEntry {
 export interface AuditLog {
   /** For what is done elsewhere; an action's own script records its entry itself. */
   record(entry: AuditEntry): Promise<void>;
+  /** How long entries can be read, in ms. */
+  readonly keptMs: number;
   /** At most `limit` entries, newest first, older than the entry `before`; none that is older than is kept. */
   page(limit: number, before?: string): Promise<{ entries: RecordedEntry[]; hasMore: boolean }>;
 }
@@ -57,6 +59,7 @@ const recordScript = loadScript(
 export function createAuditLog(redis: Redis, keySpace: string, keptMs: number): AuditLog {
   const { audit } = storeKeys(keySpace);
   return {
+    keptMs,
     async record(entry) {
       await recordScript(redis, [audit], [JSON.stringify(entry), keptMs]);
     },

@@ -88,11 +88,25 @@ describe('bulk cancel', () => {
   });
 
   it('leaves no entry where nothing is to be cancelled, however often it is asked for', async () => {
-    await accept(items(2, 'a'));
+    const { accepted, batchId } = await accept(items(2, 'a'));
+    // Its call is under way: it fits, and cannot be cancelled.
+    await store.tasks.begin((await store.taskOf(accepted[0]!.id)).id, 'call-1');
     await cancel({ source: 'a' });
     const left = (await audit().page(10)).entries.length;
-    for (const filter of [{ source: 'a' }, { source: 'none' }])
-      assert.equal((await cancel(filter)).cancelled, 0);
+    for (const filter of [{ source: 'a' }, { batchId }, { machineId: machine(1), batchId }])
+      assert.deepEqual(await cancel(filter), { cancelled: 0, alreadyDispatched: 1, remaining: false });
+    assert.equal((await cancel({ source: 'none' })).cancelled, 0);
     assert.equal((await audit().page(10)).entries.length, left);
+  });
+
+  it('leaves entries whose bytes count with those of the caller, once for all that it cancels', async () => {
+    const counted = async () => Number(await store.redis.hget(`${keySpace}:stored`, 'soar'));
+    const { batchId } = await store.intake.acceptBatch(items(600, 'a'), arrivedAtMs, undefined, 'soar');
+    const before = await counted();
+    assert.equal((await cancel({ batchId })).cancelled, 600);
+    const entries = await store.redis.xrange(`${keySpace}:audit`, '-', '+');
+    const bytes = entries.reduce((sum, [, fields]) => sum + Buffer.byteLength(fields[1] ?? ''), 0);
+    const more = (await counted()) - before;
+    assert.ok(more >= bytes && more < bytes + 100, `${more} counted for ${bytes}`);
   });
 });

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { loadScript, whenFull } from '@diq/redis/script.ts';
-import { entryOf } from '../operations/audit-log.ts';
+import { auditScriptFile, entryOf } from '../operations/audit-log.ts';
 import type { Actor, AuditLog } from '../operations/audit-log.ts';
 import type { MovedRequests } from '../tasks/task-store.ts';
 import { isExact, readFitting } from './list-requests.ts';
@@ -36,7 +36,7 @@ export interface BulkCancelOptions {
   redis: Redis;
   keySpace: string;
   jobs: Pick<JobQueue, 'removeAll'>;
-  audit: Pick<AuditLog, 'record'>;
+  audit: Pick<AuditLog, 'record' | 'keptMs'>;
   retentionMs: number;
   onMoved?: ((move: MovedRequests) => void) | undefined;
 }
@@ -45,7 +45,15 @@ export interface BulkCancelOptions {
 const chunkSize = 250;
 
 const scriptFile = (name: string) => new URL(`../lua/${name}.lua`, import.meta.url);
-const script = loadScript(whenFull, ...['indexes', 'stored-bytes', 'detach', 'cancel-many'].map(scriptFile));
+const script = loadScript(
+  whenFull,
+  ...['indexes', 'stored-bytes', 'detach'].map(scriptFile),
+  auditScriptFile,
+  scriptFile('cancel-many'),
+);
+/** By which the entry of what was done is longer than that of what is to be done. */
+const bytesOfDone = 80;
+
 const ids = z.array(z.string());
 const reply = z.tuple([ids, ids, ids]);
 
@@ -57,8 +65,10 @@ export function createBulkCancel({
   retentionMs,
   onMoved,
 }: BulkCancelOptions): BulkCancel {
-  async function cancelChunk(requestIds: readonly string[]) {
-    const args = [keySpace, retentionMs, ...requestIds];
+  /** `entry`: for the audit log, '' once it stands there. */
+  async function cancelChunk(requestIds: readonly string[], entry: string) {
+    const countedBytes = 2 * Buffer.byteLength(entry) + bytesOfDone;
+    const args = [keySpace, retentionMs, entry, audit.keptMs, countedBytes, ...requestIds];
     const [cancelled, ended, dispatching] = reply.parse(await script(redis, movingKeys(keySpace), args));
     if (cancelled.length > 0) onMoved?.({ requestIds: cancelled, from: 'queued', status: 'cancelled' });
     // A job that stays because Redis went away finds nothing to do.
@@ -72,27 +82,29 @@ export function createBulkCancel({
       const open = { ...filter, status: ['queued', 'dispatching'] } as const;
       const walk = await chooseWalk(redis, keySpace, open);
       const done: BulkCancelled = { cancelled: 0, alreadyDispatched: 0, remaining: true };
-      let isRecorded = false;
+      // Left with the first that is cancelled, in the same step: so there is one of all that was done, even if this process
+      // dies before the end, and none where there was nothing to do, however often that is asked for.
+      let entry = JSON.stringify(entryOf('cancel_many', actor, { filter }));
       for (
         let position: string | undefined;
         done.remaining && performance.now() < endMs && closing?.aborted !== true;
       ) {
         const met = await walk.more(position, chunkSize);
-        const isKnownToFit = isExact(filter) && walk.by !== 'status' && isRecorded;
+        const isKnownToFit = isExact(filter) && walk.by !== 'status';
         const fitting = isKnownToFit ? met : await readFitting(redis, keySpace, met, open);
         if (fitting.length > 0) {
-          // Before anything is done, so that there is an entry even if nobody lives to write the numbers; and none where
-          // nothing is to be done, however often that is asked for.
-          if (!isRecorded) await audit.record(entryOf('cancel_many', actor, { filter }));
-          isRecorded = true;
-          const { cancelled, dispatching } = await cancelChunk(fitting.map(({ id }) => id));
+          const { cancelled, dispatching } = await cancelChunk(
+            fitting.map(({ id }) => id),
+            entry,
+          );
+          if (cancelled.length > 0) entry = '';
           done.cancelled += cancelled.length;
           done.alreadyDispatched += dispatching.length;
         }
         position = met.at(-1)?.position;
         done.remaining = met.length === chunkSize;
       }
-      if (isRecorded) await audit.record(entryOf('cancel_many_done', actor, { filter, ...done }));
+      if (done.cancelled > 0) await audit.record(entryOf('cancel_many_done', actor, { filter, ...done }));
       return done;
     },
   };

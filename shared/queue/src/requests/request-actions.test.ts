@@ -250,6 +250,17 @@ describe('actions on a request', () => {
     });
   });
 
+  it('leave an entry whose bytes count with those of the caller, also where they end the request', async () => {
+    const { id } = await store.intake.acceptOne(item(), arrivedAtMs, undefined, 'soar');
+    const counted = async () => Number(await store.redis.hget(`${keySpace}:stored`, 'soar'));
+    const before = await counted();
+    await actions.cancel(id, { name: 'soar', reason: 'x'.repeat(500) });
+    assert.ok((await counted()) > before + 500, `${before} before, ${await counted()} after`);
+    const after = await counted();
+    await actions.cancel(id, { name: 'soar', reason: 'x'.repeat(500) });
+    assert.equal(await counted(), after, 'there is no second entry');
+  });
+
   it('leave an entry each, told by whom and why; what was refused leaves none', async () => {
     const id = await submit();
     await actions.change(id, { priority: 'high' }, { name: 'playbook' });
