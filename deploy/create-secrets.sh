@@ -32,7 +32,7 @@ sha256() { openssl dgst -sha256 -r | cut -d' ' -f1; }
 
 ask() { # VALUE QUESTION
   if [ -n "$1" ]; then printf '%s' "$1"; return; fi
-  [ -t 0 ] || { echo "$2: not given, and nobody is there to ask" >&2; return 1; }
+  [ -t 0 ] || { echo "$2: not given, and there is no terminal to ask on" >&2; return 1; }
   printf '%s (not shown): ' "$2" >&2
   stty -echo
   read -r answer || answer=

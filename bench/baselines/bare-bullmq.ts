@@ -1,6 +1,6 @@
 /**
  * The baselines for the intake, in a process of their own: `queue.addBulk` and `queue.add` called in process, and an
- * Express 5 that validates nothing, behind it one `queue.add` or one HGETALL. Nothing is logged, nobody is let in or kept
+ * Express 5 that validates nothing, behind it one `queue.add` or one HGETALL. Nothing is logged, no caller is let in or kept
  * out, nothing is counted.
  */
 import { Queue } from 'bullmq';

@@ -1,6 +1,6 @@
 /**
  * What one writes first: a Bottleneck with a reservoir, shared through Redis by three workers, with the default heartbeat.
- * All calls are asked for at once. Makes them against the origin that it is given, and ends when it is told.
+ * All calls are asked for at once. Makes them against the origin that it is given, and ends on SIGTERM.
  */
 import Bottleneck from 'bottleneck';
 import { request } from 'undici';

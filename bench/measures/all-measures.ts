@@ -11,7 +11,7 @@ import { singleRequests } from './single-requests.ts';
 import { slots } from './slots.ts';
 import { startUp } from './start-up.ts';
 
-/** In the order in which they are run and told. */
+/** In the order in which they run and are reported. */
 export const allMeasures: readonly Measure[] = [
   batches,
   batchLatency,

@@ -32,7 +32,7 @@ export async function alternate<Name extends string>(
   const names = Object.keys(steps) as Name[];
   const values = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<Name, number[]>;
   for (let round = 1; round <= rounds; round += 1) {
-    // Whoever goes first in one round goes last in the next.
+    // The one that goes first in one round goes last in the next.
     for (const name of round % 2 === 1 ? names : names.toReversed()) values[name].push(await steps[name]());
     const last = names.map((name) => `${name} ${(values[name].at(-1) ?? 0).toFixed(1)}`).join(', ');
     context.say(`${what}: round ${round} of ${rounds}: ${last}`);

@@ -7,7 +7,7 @@ import type { startSimulator } from '@diq/testing/service-process.ts';
 import { createSimulatorControl } from '../../test/end-to-end/support/simulator-control.ts';
 import type { SimulatorControl } from '../../test/end-to-end/support/simulator-control.ts';
 
-/** A simulated Defender, and what a worker must be told to call it. */
+/** A simulated Defender, and the settings with which a worker calls it. */
 export interface BenchDefender {
   readonly control: SimulatorControl;
   readonly keySpace: string;

@@ -7,7 +7,7 @@ export interface Item {
   priority: 'medium';
 }
 
-/** Items for as many machines that nobody asked for before. */
+/** Items for as many machines that no earlier item names. */
 export function newItems(count: number): Item[] {
   return Array.from({ length: count }, () => ({
     machineId: randomBytes(20).toString('hex'),

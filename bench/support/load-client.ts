@@ -1,5 +1,5 @@
 /**
- * A caller in a process of its own: sends what it is told over so many connections, for so long or so often, and tells
+ * A caller in a process of its own: sends the given requests over so many connections, for so long or so often, and reports
  * how long each answer took. Started by `load.ts`.
  */
 import { Pool } from 'undici';

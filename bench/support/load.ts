@@ -46,7 +46,7 @@ export async function startLoadClient(): Promise<LoadClient> {
       const ended = once(child, 'exit', { signal }).then(() => {
         throw new Error('the caller ended');
       });
-      // Whichever loses is nobody's.
+      // The loser of the race has no other handler.
       ended.catch(() => {});
       try {
         const answer = once(child, 'message', { signal });

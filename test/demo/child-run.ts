@@ -104,7 +104,7 @@ export function portsIn(text: string): number[] {
   return [...text.matchAll(/:\/\/127\.0\.0\.1:(\d+)/g)].map(([, port]) => Number(port));
 }
 
-/** True when nobody accepts connections on this port of the loopback address. */
+/** True when no process accepts connections on this port of the loopback address. */
 export async function refusesConnections(port: number): Promise<boolean> {
   const socket = connect(port, '127.0.0.1');
   try {

@@ -119,7 +119,7 @@ describe('npm run demo', function () {
     await assertNothingLeft(children, portsIn(demo.stdout()));
   });
 
-  it('leaves nothing behind when told to end while it is still starting', async () => {
+  it('leaves nothing behind when it is stopped while it is still starting', async () => {
     const demo = runDemo('30s');
     await demo.said(/Starting embedded Valkey/);
     demo.kill('SIGTERM');

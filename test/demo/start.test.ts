@@ -71,7 +71,7 @@ describe('npm start', function () {
     });
   });
 
-  it('waits with its services for a Redis that is away, however long a start may else take, and stops when told to', async () => {
+  it('waits with its services for a Redis that is away, however long a start may else take, and stops on SIGTERM', async () => {
     // In the launcher and below, a limit of 20 s for a start is over at once.
     const hurry = `const real = setTimeout; globalThis.setTimeout = (act, ms, ...rest) => real(act, ms === 20000 ? 1 : ms, ...rest);`;
     const run = runCommand('start', {

@@ -38,7 +38,7 @@ describe('docker-compose.yml', () => {
     );
   });
 
-  it('lets nobody near Redis but those that use it', () => {
+  it('gives only the services that use Redis access to it', () => {
     assert.equal(compose.networks['store']?.internal, true);
     assert.deepEqual(find('redis').networks, ['store']);
     assert.deepEqual(
@@ -61,11 +61,11 @@ describe('docker-compose.yml', () => {
     assert.deepEqual([...used].toSorted(), Object.keys(compose.secrets).toSorted());
     for (const [name, service] of services) {
       const { secrets } = service;
-      const told = JSON.stringify(service) + configOf(name);
+      const settings = JSON.stringify(service) + configOf(name);
       for (const secret of secrets) {
-        assert.ok(told.includes(`/run/secrets/${secret}`), `${name} gets ${secret} and does not read it`);
+        assert.ok(settings.includes(`/run/secrets/${secret}`), `${name} gets ${secret} and does not read it`);
       }
-      for (const [, path = ''] of told.matchAll(/\/run\/secrets\/(\w+)/g)) {
+      for (const [, path = ''] of settings.matchAll(/\/run\/secrets\/(\w+)/g)) {
         assert.ok(secrets.includes(path), `${name} reads ${path} and does not get it`);
       }
     }
@@ -119,11 +119,13 @@ describe('docker-compose.yml', () => {
   });
 
   it('lets .env set what .env.example tells of traces, and a certificate authority, for intake and worker', () => {
-    const told = [...readText('.env.example').matchAll(/^# (OTEL_[A-Z_]+)=/gm)].map(([, name = '']) => name);
-    assert.ok(told.length > 5);
+    const documented = [...readText('.env.example').matchAll(/^# (OTEL_[A-Z_]+)=/gm)].map(
+      ([, name = '']) => name,
+    );
+    assert.ok(documented.length > 5);
     for (const service of ['intake', 'worker']) {
       const { environment, volumes } = find(service);
-      const missing = [...told, 'NODE_EXTRA_CA_CERTS'].filter(
+      const missing = [...documented, 'NODE_EXTRA_CA_CERTS'].filter(
         (name) => environment[name] !== `\${${name}:-}`,
       );
       assert.deepEqual(missing, [], service);

@@ -88,7 +88,7 @@ describe('deploy/healthcheck.mjs', () => {
       (error: { code: number }) => error.code,
     );
 
-  it('tells well from ill by the status, and ill from nobody there', async () => {
+  it('distinguishes healthy, unhealthy and absent services by the exit status', async () => {
     const server = createServer((request, response) => {
       response.writeHead(request.url === '/livez' ? 200 : 503).end();
     }).listen(0, '127.0.0.1');

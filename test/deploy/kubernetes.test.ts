@@ -212,7 +212,7 @@ describe('deploy/kubernetes', () => {
     }
   });
 
-  it('lets callers reach the API and people the status page from outside, and nobody metrics and probes', () => {
+  it('exposes the API and the status page to the outside, but neither metrics nor probes', () => {
     const { spec, metadata } = ingress.parse(find('Ingress', 'intake'));
     const open = spec.rules.flatMap(({ http }) => http.paths);
     const isOpen = (path: string) =>
@@ -287,7 +287,7 @@ describe('deploy/kubernetes', () => {
     });
   }
 
-  it('lets nobody in but named namespaces: the ingress, and Prometheus in its own', () => {
+  it('admits only named namespaces: the ingress, and Prometheus in its own', () => {
     const names = (name: string) =>
       peersInto(find('NetworkPolicy', name)['spec']).map(
         ({ namespaceSelector, podSelector }) =>

@@ -73,13 +73,13 @@ describe('docs/api.md', () => {
 
   it('says of every operation which scope it needs, and whose requests it touches', () => {
     const rows = [...page.matchAll(/^\| `([A-Z]+ \/v1\S+)`\s*\| `(\w+)`\s*\| (.+?)\s*\|$/gm)];
-    const told = Object.fromEntries(
+    const documented = Object.fromEntries(
       rows.map(([, call = '', scope, whose = '']) => [call, [scope, /admin/.test(whose)]]),
     );
     const offered = operations.flatMap(({ method, path, scope, isOwnOnly = false }) =>
       scope ? [[`${method.toUpperCase()} ${path.replace(':id', '{id}')}`, [scope, isOwnOnly]]] : [],
     );
-    assert.deepEqual(told, Object.fromEntries(offered));
+    assert.deepEqual(documented, Object.fromEntries(offered));
   });
 
   it('calls every operation under /v1 that is there for programs, with curl', () => {

@@ -79,10 +79,10 @@ describe('.env.example', () => {
     const mandatory = lines.filter(({ isOptional }) => !isOptional).map(({ name }) => name);
     assert.deepEqual(mandatory.toSorted(), Object.keys(filledIn).toSorted());
 
-    const told = Object.fromEntries(lines.map(({ name, value }) => [name, value]));
-    assert.deepEqual(readWorkerConfig({ ...told, ...filledIn }), readWorkerConfig(filledIn));
-    assert.deepEqual(readIntakeSettings({ ...told, ...filledIn }), readIntakeSettings(filledIn));
-    assert.equal(told['LOG_LEVEL'], 'info');
+    const documented = Object.fromEntries(lines.map(({ name, value }) => [name, value]));
+    assert.deepEqual(readWorkerConfig({ ...documented, ...filledIn }), readWorkerConfig(filledIn));
+    assert.deepEqual(readIntakeSettings({ ...documented, ...filledIn }), readIntakeSettings(filledIn));
+    assert.equal(documented['LOG_LEVEL'], 'info');
   });
 });
 

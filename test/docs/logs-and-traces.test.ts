@@ -56,9 +56,9 @@ describe('docs/logs-and-traces.md', () => {
       'services/worker/src/execution/call-telemetry.ts',
       'services/worker/src/reconciliation/reconciler.ts',
     ].map(read);
-    const told = column('`msg`');
-    assert.equal(told.length, 7);
-    for (const message of ['request moved', ...told]) {
+    const documented = column('`msg`');
+    assert.equal(documented.length, 7);
+    for (const message of ['request moved', ...documented]) {
       assert.ok(
         sources.some((source) => source.includes(`'${message}'`)),
         message,

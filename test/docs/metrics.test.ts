@@ -106,8 +106,8 @@ describe('docs/metrics.md', () => {
     const wanted: string[][] = [...intake, ...worker].flatMap(({ name, labelNames, labelValues }) =>
       labelValues.map((value) => [code(`${name}{${labelNames[0]}="${value}"}`)]),
     );
-    const told = rowsUnder('What the values of labels mean').map(([selector = '']) => [selector]);
-    assert.deepEqual(byName(told), byName(wanted));
+    const documented = rowsUnder('What the values of labels mean').map(([selector = '']) => [selector]);
+    assert.deepEqual(byName(documented), byName(wanted));
   });
 });
 

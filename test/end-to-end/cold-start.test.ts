@@ -35,7 +35,7 @@ describe('Redis emptied', function () {
     assert.ok(mostInAnyWindow(log) <= limit, `${mostInAnyWindow(log)} calls in one window`);
   });
 
-  it('while the worker runs: nobody calls until one window is over, and then as before', async () => {
+  it('while the worker runs: no call is made until one window is over, and then as before', async () => {
     await stack.api.postBatch(machineIds(limit));
     await stack.control.untilCalls(limit);
     await redis.client.flushall();

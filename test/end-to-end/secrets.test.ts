@@ -7,7 +7,7 @@ import { readAllKeys } from './support/read-all-keys.ts';
 import { machineIds, startStack } from './support/stack.ts';
 import type { Stack } from './support/stack.ts';
 
-/** Anything that has the form of an access token, whoever issued it. */
+/** Anything that has the form of an access token of any issuer. */
 const tokenForm = /eyJ[\w-]{8,}\.[\w-]{8,}/;
 
 describe('secrets, in a run that meets success and every kind of failure', function () {
@@ -35,7 +35,7 @@ describe('secrets, in a run that meets success and every kind of failure', funct
       env: {
         CALLBACK_ALLOWED_HOSTS: 'soar.example',
         CALLBACK_SECRET: more.callbackSecret,
-        // Nobody is there: what is said of that must not tell the headers.
+        // No receiver is there: the error must not quote the headers.
         OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1',
         OTEL_EXPORTER_OTLP_HEADERS: `x-collector=${more.collectorKey}`,
       },

@@ -21,7 +21,7 @@ const statingQuotaOf = (calls: number) =>
 
 const byOthers = 'docs/runbook.md#throttledbyothers';
 
-/** What Defender answers to one call after the other, and what is told of the last of them. */
+/** What Defender answers to one call after the other, and the cause reported for the last of them. */
 const causes: readonly [cause: string, answers: readonly Answer[], detail: RegExp, runbook: string][] = [
   [
     'external: the quota that it states is not used up by our own calls',

@@ -6,7 +6,7 @@ import { meetWithinMs } from './judge-idle.ts';
 import type { PastFault } from './judge-idle.ts';
 import { isLostInLag } from './lag.ts';
 import { startLoad } from './load.ts';
-import type { Load, ToldRequest } from './load.ts';
+import type { Load, AcknowledgedRequest } from './load.ts';
 import { startObserver } from './observer.ts';
 import { createRandom } from './random.ts';
 import { readDocuments, readRecorded } from './read-requests.ts';
@@ -19,7 +19,7 @@ export interface FaultRun {
   readonly faults: readonly PastFault[];
   /** POSTs by how they ended. */
   posts(): Load['posts'];
-  told(): number;
+  acknowledged(): number;
   stop(): Promise<void>;
 }
 
@@ -27,7 +27,7 @@ export interface FaultRunOptions {
   readonly seed: number;
   /** Share of the quota that the arrivals ask for, all in all: the rest is for what the faults cost. */
   readonly share: number;
-  /** Told of each fault when it begins. */
+  /** Called with each fault when it begins. */
   onFault?(fault: PlannedFault): void;
 }
 
@@ -43,7 +43,7 @@ export function startFaultRun(world: FaultWorld, options: FaultRunOptions): Faul
   const faults: PastFault[] = [];
   const seenTerminal = new Map<string, RequestState>();
   const lostBeforeErasing: string[] = [];
-  const told = () => loads.flatMap((load) => load.told);
+  const acknowledged = () => loads.flatMap((load) => load.acknowledged);
   const remember = (states: Iterable<RequestState>) => {
     for (const state of states) {
       if (isTerminal(state) && !seenTerminal.has(state.id)) seenTerminal.set(state.id, state);
@@ -51,12 +51,12 @@ export function startFaultRun(world: FaultWorld, options: FaultRunOptions): Faul
   };
 
   world.beforeErasing(async () => {
-    const before = told();
+    const before = acknowledged();
     const recorded = await readRecorded(world);
     remember(recorded);
     const present = new Set(recorded.map(({ id }) => id));
     const since = world.forgottenUntilMs();
-    const gone = before.filter(({ id, askedAtMs }) => askedAtMs > since && !present.has(id));
+    const gone = before.filter(({ id, postedAtMs }) => postedAtMs > since && !present.has(id));
     const lost = gone.filter((request) => !isLostInLag(request, world.lags));
     lostBeforeErasing.push(...lost.map(({ id }) => id));
   });
@@ -75,7 +75,7 @@ export function startFaultRun(world: FaultWorld, options: FaultRunOptions): Faul
     const random = createRandom(seed);
     while (!isOver()) {
       await delay(sampleEveryMs);
-      const all = told();
+      const all = acknowledged();
       const ids = all.length === 0 ? [] : Array.from({ length: samples }, () => random.pick(all).id);
       // Redis or the intakes may be away: then there is nothing to see.
       remember((await readDocuments(world, ids).catch(() => new Map<string, RequestState>())).values());
@@ -84,7 +84,7 @@ export function startFaultRun(world: FaultWorld, options: FaultRunOptions): Faul
 
   return {
     faults,
-    told: () => told().length,
+    acknowledged: () => acknowledged().length,
     posts: () => loads.reduce((sum, { posts }) => addPosts(sum, posts), { accepted: 0, refused: 0, lost: 0 }),
     async play(acts) {
       const load = startLoad(world, arrivals, { round: loads.length + 1, seed: seed + loads.length });
@@ -99,7 +99,12 @@ export function startFaultRun(world: FaultWorld, options: FaultRunOptions): Faul
       await untilDrained(world, observer);
       isOver = true;
       await sampling;
-      const evidence = await gather(world, told(), { seenTerminal, observer, faults, lostBeforeErasing });
+      const evidence = await gather(world, acknowledged(), {
+        seenTerminal,
+        observer,
+        faults,
+        lostBeforeErasing,
+      });
       remember(evidence.documents.values());
       return evidence;
     },
@@ -112,15 +117,19 @@ type Watched = Pick<Evidence, 'faults' | 'lostBeforeErasing'> & {
   observer: ReturnType<typeof startObserver>;
 };
 
-async function gather(world: FaultWorld, told: readonly ToldRequest[], watched: Watched): Promise<Evidence> {
-  const ids = told.map(({ id }) => id);
+async function gather(
+  world: FaultWorld,
+  acknowledged: readonly AcknowledgedRequest[],
+  watched: Watched,
+): Promise<Evidence> {
+  const ids = acknowledged.map(({ id }) => id);
   return {
     limit: world.limit,
     windowMs: world.windowMs,
     reconcileGraceMs: world.reconcileGraceMs,
     calls: await world.simulatorLog.calls(),
     investigations: await world.simulatorLog.investigations(),
-    told,
+    acknowledged,
     documents: await readDocuments(world, ids),
     recorded: await readRecorded(world),
     seenTerminal: [...watched.seenTerminal.values()],

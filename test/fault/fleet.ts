@@ -4,7 +4,7 @@ import type { Random } from './random.ts';
 
 /** Processes of one service, kept at their number: whatever ends one starts another. */
 export interface Fleet {
-  /** Those that were started and not told to end. */
+  /** Those that were started and not stopped. */
   readonly members: readonly ServiceProcess[];
   /** One that is not frozen, as long as there is one. */
   pick(random: Random): ServiceProcess;
@@ -17,7 +17,7 @@ export interface Fleet {
     signal: NodeJS.Signals,
     env?: Readonly<Record<string, string>>,
   ): Promise<void>;
-  /** What ended without having been told to, with the last of its output. */
+  /** The processes that ended by themselves, with the last of their output. */
   readonly crashes: readonly string[];
   /** For the end of a run: thaws and ends all. */
   stop(): Promise<void>;
@@ -33,7 +33,7 @@ const maxStarts = 60;
 
 export async function startFleet(name: string, count: number, startMember: StartMember): Promise<Fleet> {
   const members: ServiceProcess[] = [];
-  const told = new WeakSet<ServiceProcess>();
+  const stopped = new WeakSet<ServiceProcess>();
   const frozen = new WeakSet<ServiceProcess>();
   const crashes: string[] = [];
   const restarts = new Set<Promise<void>>();
@@ -47,7 +47,7 @@ export async function startFleet(name: string, count: number, startMember: Start
   }
   async function restartAfter(member: ServiceProcess): Promise<void> {
     const { code, signal } = await member.exited;
-    if (told.has(member)) return;
+    if (stopped.has(member)) return;
     crashes.push(`${name} ended by itself (${code ?? signal}):\n${member.output().slice(-3_000)}`);
     remove(member);
     if (isOver) return;
@@ -59,7 +59,7 @@ export async function startFleet(name: string, count: number, startMember: Start
     if (index >= 0) members.splice(index, 1);
   }
   async function end(member: ServiceProcess, signal: NodeJS.Signals): Promise<void> {
-    told.add(member);
+    stopped.add(member);
     remove(member);
     if (member.child.exitCode !== null || member.child.signalCode !== null) return;
     // A frozen process would never see a signal that asks.

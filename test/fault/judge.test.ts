@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { excusedLosses, judge } from './judge.ts';
 import type { Evidence, RequestState, Rule } from './judge.ts';
 import type { Lag } from './lag.ts';
-import type { ToldRequest } from './load.ts';
+import type { AcknowledgedRequest } from './load.ts';
 import type { WireCall } from './simulator-log.ts';
 
 const startMs = Date.parse('2026-01-01T00:00:00Z');
@@ -36,8 +36,8 @@ function request(fields: Partial<RequestState> = {}): RequestState {
   };
 }
 
-function told(fields: Partial<ToldRequest> = {}): ToldRequest {
-  const times = { askedAtMs: startMs, toldAtMs: startMs + 10 };
+function acknowledged(fields: Partial<AcknowledgedRequest> = {}): AcknowledgedRequest {
+  const times = { postedAtMs: startMs, acknowledgedAtMs: startMs + 10 };
   return { id: 'r1', batchId: 'b1', machineId: 'm1', comment: 'intent 1', ...times, ...fields };
 }
 
@@ -49,7 +49,7 @@ function evidence(fields: Partial<Evidence> = {}): Evidence {
     reconcileGraceMs,
     calls: [made(100, '7')],
     investigations: [{ id: '7', machineId: 'm1' }],
-    told: [told()],
+    acknowledged: [acknowledged()],
     documents: new Map([['r1', request()]]),
     recorded: [request()],
     seenTerminal: [request()],
@@ -138,16 +138,19 @@ describe('the judge of a fault run', () => {
       assert.deepEqual(repeats(failed(0, { investigationId: '6' }), made(9_000, '7')), ['double']);
     });
 
-    it('are told apart by what they say, and one that broke off before it said anything counts for none', () => {
+    it('are distinguished by their comments, and one that broke off before its comment counts for none', () => {
       assert.deepEqual(repeats(made(0, '6', { comment: 'intent 2' }), made(9_000, '7')), []);
       assert.deepEqual(repeats(call(0, { status: 'aborted', comment: undefined }), made(9_000, '7')), []);
     });
   });
 
   describe('requests for one machine', () => {
-    const two = (toldAtMs: number, forgottenUntilMs = 0) => ({
+    const two = (acknowledgedAtMs: number, forgottenUntilMs = 0) => ({
       calls: [made(1_000, '6', { comment: 'intent 0' }), made(9_000, '7')],
-      told: [told({ toldAtMs: startMs + toldAtMs }), told({ id: 'r0', comment: 'intent 0' })],
+      acknowledged: [
+        acknowledged({ acknowledgedAtMs: startMs + acknowledgedAtMs }),
+        acknowledged({ id: 'r0', comment: 'intent 0' }),
+      ],
       forgottenUntilMs,
     });
 
@@ -185,7 +188,11 @@ describe('the judge of a fault run', () => {
         broken({ ...fields, lags: [{ ...lag, ...lags }] });
       assert.deepEqual(lost({}), []);
       assert.deepEqual(lost({ fromMs: startMs - 10, toMs: startMs }), []);
-      assert.deepEqual(lost({ fromMs: startMs + 11, toMs: startMs + 20 }), ['lost'], 'told before the lag');
+      assert.deepEqual(
+        lost({ fromMs: startMs + 11, toMs: startMs + 20 }),
+        ['lost'],
+        'acknowledged before the lag',
+      );
       assert.deepEqual(lost({ fromMs: startMs - 10, toMs: startMs - 1 }), ['lost'], 'asked after the lag');
       assert.deepEqual(lost({ kept: new Set(['r1']) }), ['lost'], 'the replica had it');
       assert.deepEqual(lost({}, ofState(request({ comment: 'intent 2' }))), ['lost', 'wrong-investigation']);
@@ -194,10 +201,13 @@ describe('the judge of a fault run', () => {
     it('is counted where that excuses it, and only then', () => {
       const lags = [{ fromMs: startMs, toMs: startMs + 10, kept: new Set<string>() }];
       const others = [
-        told({ id: 'r2', askedAtMs: startMs + 11, toldAtMs: startMs + 12 }),
-        told({ id: 'r3' }),
+        acknowledged({ id: 'r2', postedAtMs: startMs + 11, acknowledgedAtMs: startMs + 12 }),
+        acknowledged({ id: 'r3' }),
       ];
-      const states = { documents: new Map([['r3', request({ id: 'r3' })]]), told: [told(), ...others] };
+      const states = {
+        documents: new Map([['r3', request({ id: 'r3' })]]),
+        acknowledged: [acknowledged(), ...others],
+      };
       const excused = excusedLosses(evidence({ ...states, lags }));
       assert.deepEqual(
         excused.map(({ id }) => id),
@@ -206,7 +216,7 @@ describe('the judge of a fault run', () => {
       assert.deepEqual(excusedLosses(evidence(states)), []);
     });
 
-    it('has a terminal status, whether or not its caller was told', () => {
+    it('has a terminal status, whether or not its caller received the 202', () => {
       for (const status of ['queued', 'dispatching', 'missing']) {
         assert.deepEqual(broken(ofState(request({ status }))), ['unsettled'], status);
         assert.deepEqual(broken({ recorded: [request({ id: 'r2', status })] }), ['unsettled'], status);
@@ -222,7 +232,7 @@ describe('the judge of a fault run', () => {
     });
   });
 
-  describe('the investigation that a request is told of', () => {
+  describe('the investigation id of a request', () => {
     const other = {
       calls: [made(0, '6', { comment: 'intent 0' }), made(5_000, '7', { comment: 'intent 9' })],
     };

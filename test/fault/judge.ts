@@ -2,7 +2,7 @@ import { judgeIdle } from './judge-idle.ts';
 import type { PastFault } from './judge-idle.ts';
 import { isLostInLag } from './lag.ts';
 import type { Lag } from './lag.ts';
-import type { ToldRequest } from './load.ts';
+import type { AcknowledgedRequest } from './load.ts';
 import type { IdleStretch } from './observer.ts';
 import type { MadeInvestigation, WireCall } from './simulator-log.ts';
 
@@ -26,7 +26,7 @@ export interface Violation {
   readonly text: string;
 }
 
-/** Where a request stands, told by the API or read in Redis. */
+/** The state of a request, from the API or read in Redis. */
 export interface RequestState {
   readonly id: string;
   readonly machineId: string;
@@ -46,10 +46,10 @@ export interface Evidence {
   readonly reconcileGraceMs: number;
   readonly calls: readonly WireCall[];
   readonly investigations: readonly MadeInvestigation[];
-  readonly told: readonly ToldRequest[];
+  readonly acknowledged: readonly AcknowledgedRequest[];
   /** By request id, as the API tells it at the end; a request it does not know is missing. */
   readonly documents: ReadonlyMap<string, RequestState>;
-  /** Every request that stands in Redis at the end, also those whose callers were told nothing. */
+  /** Every request that stands in Redis at the end, also those whose callers received no answer. */
   readonly recorded: readonly RequestState[];
   /** Terminal states as they were first seen, at some moment of the run. */
   readonly seenTerminal: readonly RequestState[];
@@ -125,18 +125,20 @@ function judgeRepeats({ calls, reconcileGraceMs }: Evidence): Violation[] {
  * Two tasks for one machine are right only one after the other. A request whose caller had its 202 before another
  * call for the machine even arrived was recorded while that call's task was open, and had to join it.
  */
-function judgeCoalescing({ calls, told, forgottenUntilMs }: Evidence): Violation[] {
-  const toldAtMs = new Map(told.map((request) => [request.comment, request.toldAtMs]));
-  const askedAtMs = new Map(told.map((request) => [request.comment, request.askedAtMs]));
+function judgeCoalescing({ calls, acknowledged, forgottenUntilMs }: Evidence): Violation[] {
+  const acknowledgedAtMs = new Map(
+    acknowledged.map((request) => [request.comment, request.acknowledgedAtMs]),
+  );
+  const postedAtMs = new Map(acknowledged.map((request) => [request.comment, request.postedAtMs]));
   const found: Violation[] = [];
   const before = new Map<string, WireCall>();
   for (const call of calls) {
     const earlier = before.get(call.machineId);
     before.set(call.machineId, call);
     if (!earlier || earlier.comment === call.comment) continue;
-    const tooEarlyMs = toldAtMs.get(call.comment ?? '') ?? Number.POSITIVE_INFINITY;
+    const tooEarlyMs = acknowledgedAtMs.get(call.comment ?? '') ?? Number.POSITIVE_INFINITY;
     const isForgotten =
-      (askedAtMs.get(earlier.comment ?? '') ?? 0) <= forgottenUntilMs && forgottenUntilMs > 0;
+      (postedAtMs.get(earlier.comment ?? '') ?? 0) <= forgottenUntilMs && forgottenUntilMs > 0;
     if (!isForgotten && tooEarlyMs < Date.parse(earlier.at)) {
       found.push({ rule: 'uncoalesced', text: `${call.machineId}: ${tell([earlier, call])}` });
     }
@@ -145,8 +147,8 @@ function judgeCoalescing({ calls, told, forgottenUntilMs }: Evidence): Violation
 }
 
 /** Requests that are missing and count as no loss: they were accepted within the lag of a replica. */
-export function excusedLosses({ told, documents, lags }: Evidence): ToldRequest[] {
-  return told.filter((request) => !documents.has(request.id) && isLostInLag(request, lags));
+export function excusedLosses({ acknowledged, documents, lags }: Evidence): AcknowledgedRequest[] {
+  return acknowledged.filter((request) => !documents.has(request.id) && isLostInLag(request, lags));
 }
 
 const terminal = new Set(['started', 'failed', 'unknown', 'cancelled', 'expired']);
@@ -156,15 +158,16 @@ export function isTerminal({ status }: Pick<RequestState, 'status'>): boolean {
 }
 
 function judgeRequests(evidence: Evidence): Violation[] {
-  const { told, documents, recorded, seenTerminal, forgottenUntilMs, lostBeforeErasing, lags } = evidence;
+  const { acknowledged, documents, recorded, seenTerminal, forgottenUntilMs, lostBeforeErasing, lags } =
+    evidence;
   const found: Violation[] = lostBeforeErasing.map((id) => ({
     rule: 'lost',
     text: `${id} was accepted and gone before everything was erased`,
   }));
-  for (const request of told) {
+  for (const request of acknowledged) {
     const document = documents.get(request.id);
     if (document?.machineId === request.machineId && document.comment === request.comment) continue;
-    if (!document && (request.askedAtMs <= forgottenUntilMs || isLostInLag(request, lags))) continue;
+    if (!document && (request.postedAtMs <= forgottenUntilMs || isLostInLag(request, lags))) continue;
     found.push({ rule: 'lost', text: `${request.id} ("${request.comment}") was accepted and is not there` });
   }
   for (const request of new Map([...recorded.map((r) => [r.id, r] as const), ...documents]).values()) {
@@ -203,7 +206,7 @@ function judgeInvestigations({ calls, investigations, documents, recorded }: Evi
     if (isGone || request.attached === true || madeFor.get(investigationId) === intent) return [];
     const whose = madeFor.get(investigationId);
     return [
-      { rule: 'wrong-investigation', text: `${id} ("${intent}") is told ${investigationId} of "${whose}"` },
+      { rule: 'wrong-investigation', text: `${id} ("${intent}") has ${investigationId} of "${whose}"` },
     ];
   });
 }

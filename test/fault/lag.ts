@@ -1,4 +1,4 @@
-import type { ToldRequest } from './load.ts';
+import type { AcknowledgedRequest } from './load.ts';
 
 /** What a replica lacked when it took its primary's place. Times by the wall clock. */
 export interface Lag {
@@ -14,6 +14,11 @@ export interface Lag {
  * Whether a request went with its primary: a documented loss. It was acknowledged while the replica was held back, and
  * the replica did not have it. Nothing else excuses one that is missing.
  */
-export function isLostInLag({ id, askedAtMs, toldAtMs }: ToldRequest, lags: readonly Lag[]): boolean {
-  return lags.some(({ fromMs, toMs, kept }) => toldAtMs >= fromMs && askedAtMs <= toMs && !kept.has(id));
+export function isLostInLag(
+  { id, postedAtMs, acknowledgedAtMs }: AcknowledgedRequest,
+  lags: readonly Lag[],
+): boolean {
+  return lags.some(
+    ({ fromMs, toMs, kept }) => acknowledgedAtMs >= fromMs && postedAtMs <= toMs && !kept.has(id),
+  );
 }

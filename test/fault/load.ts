@@ -12,20 +12,20 @@ const batchReply = z.object({
   ),
 });
 
-/** A request that a caller was told of: its 202 arrived. */
-export interface ToldRequest {
+/** A request whose 202 arrived. */
+export interface AcknowledgedRequest {
   readonly id: string;
   readonly batchId: string;
   readonly machineId: string;
   /** Unique to this item of this POST, and passed on to Defender: so every call names the request it is made for. */
   readonly comment: string;
   /** When the POST began and when its answer was there, by the wall clock. */
-  readonly askedAtMs: number;
-  readonly toldAtMs: number;
+  readonly postedAtMs: number;
+  readonly acknowledgedAtMs: number;
 }
 
 export interface Load {
-  readonly told: readonly ToldRequest[];
+  readonly acknowledged: readonly AcknowledgedRequest[];
   /** POSTs by how they ended: accepted, refused with a status, lost without an answer. */
   readonly posts: Readonly<Record<'accepted' | 'refused' | 'lost', number>>;
   /** Posts no further batch and waits until those under way are accepted. */
@@ -46,7 +46,7 @@ export function startLoad(
   { round, seed }: { round: number; seed: number },
 ): Load {
   const random = createRandom(seed);
-  const told: ToldRequest[] = [];
+  const acknowledged: AcknowledgedRequest[] = [];
   const posts = { accepted: 0, refused: 0, lost: 0 };
   const underWay = new Set<Promise<void>>();
   const stopping = new AbortController();
@@ -56,22 +56,22 @@ export function startLoad(
   world.moments.on('burst', onBurst);
 
   async function post(items: readonly PlannedItem[], name: string): Promise<'accepted' | 'refused' | 'lost'> {
-    const askedAtMs = Date.now();
+    const postedAtMs = Date.now();
     const requests = items.map((item, i) => ({ ...item, comment: `${name}, item ${i + 1}` }));
     const intake = world.intakeFleet.members.length > 0 ? world.intakeFleet.pick(random) : undefined;
     world.moments.emit('post');
     const reply = intake && (await postBatch(intake.ready.port, world.apiKey, requests));
     if (reply === undefined) return 'lost';
     if (reply === 'refused') return 'refused';
-    const toldAtMs = Date.now();
+    const acknowledgedAtMs = Date.now();
     for (const [i, { id, machineId }] of reply.items.entries()) {
-      told.push({
+      acknowledged.push({
         id,
         batchId: reply.id,
         machineId,
         comment: requests[i]?.comment ?? '',
-        askedAtMs,
-        toldAtMs,
+        postedAtMs,
+        acknowledgedAtMs,
       });
     }
     return 'accepted';
@@ -101,7 +101,7 @@ export function startLoad(
 
   const running = run();
   return {
-    told,
+    acknowledged,
     posts,
     async stop() {
       world.moments.off('burst', onBurst);

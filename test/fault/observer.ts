@@ -44,7 +44,7 @@ end
 if redis.call('HLEN', space .. ':holds:streaks') > 0 and redis.call('ZCARD', space .. ':in_flight') > 0 then held = 1 end
 local used = redis.call('ZRANGEBYSCORE', space .. ':ledger:calls', '(' .. (now - window), '+inf')
 local free = #used < limit and 1 or 0
--- While somebody else is known to use the quota, fewer calls fit; those that were throttled do not weigh in that.
+-- While another program is known to use the quota, fewer calls fit; those that were throttled do not weigh in that.
 local fit, ends = unpack(redis.call('HMGET', space .. ':ledger:estimate', 'limit', 'until'))
 if fit and tonumber(ends) > now then
   local fitted = 0

@@ -41,7 +41,7 @@ export async function readDocuments(
 
 type Stored = Pick<FaultWorld, 'redisClient' | 'keySpace'>;
 
-/** The id of every request that stands in Redis, whether or not its caller was told of it. */
+/** The id of every request that stands in Redis, whether or not its caller received a 202. */
 export async function readRecordedIds({ redisClient, keySpace }: Stored): Promise<string[]> {
   const prefix = prefixOf(keySpace);
   const found: string[] = [];

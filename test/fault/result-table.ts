@@ -10,13 +10,13 @@ export function tableOf(
   run: FaultRun,
   { tallies, limit, windowMs }: Pick<FaultWorld, 'tallies' | 'limit' | 'windowMs'>,
 ): string {
-  const { calls, told, recorded, faults, documents } = evidence;
+  const { calls, acknowledged, recorded, faults, documents } = evidence;
   const rows: [string, string | number][] = [
     ['faults', faults.length],
     ...countBy(faults, ({ name }) => name).map(([name, times]): [string, number] => [`  ${name}`, times]),
     ...[...tallies].map(([what, times]): [string, number] => [`  ${what}`, times]),
     ['POSTs accepted, refused, lost', Object.values(run.posts()).join(', ')],
-    ['requests accepted', told.length],
+    ['requests accepted', acknowledged.length],
     ...countBy(documents.values(), ({ status }) => status).map(([status, n]): [string, number] => [
       `  ${status}`,
       n,

@@ -50,7 +50,7 @@ const run = startFaultRun(world, {
 const progress = setInterval(() => {
   const { accepted, refused, lost } = run.posts();
   console.log(
-    `${clock()} ${run.faults.length} faults, ${run.told()} requests accepted; POSTs ${accepted} accepted, ${refused} refused, ${lost} lost`,
+    `${clock()} ${run.faults.length} faults, ${run.acknowledged()} requests accepted; POSTs ${accepted} accepted, ${refused} refused, ${lost} lost`,
   );
   void keepOutput();
 }, progressEveryMs);
@@ -67,15 +67,15 @@ try {
 
 async function playRounds(world: FaultWorld, run: FaultRun) {
   const random = createRandom(options.seed);
-  const told = new Set<string>();
+  const printed = new Set<string>();
   for (let round = 1; ; round += 1) {
     const evidence = await run.play(scheduleRound(random, options.faults));
     const violations = judge(evidence);
     console.log(`${clock()} round ${round}: ${evidence.calls.length} calls, ${violations.length} violations`);
     for (const violation of violations) {
       const line = `  ${violation.rule}: ${violation.text}`;
-      if (!told.has(line)) console.log(line);
-      told.add(line);
+      if (!printed.has(line)) console.log(line);
+      printed.add(line);
     }
     if (violations.some(({ rule }) => rule === 'unsettled')) console.log(await describeState(world));
     if (Date.now() - startedAtMs >= options.minutes * minuteMs) return { evidence, violations };
@@ -90,7 +90,7 @@ async function writeResult(evidence: Evidence, violations: readonly Violation[])
     minutes,
     faults: Object.fromEntries(countBy(evidence.faults, ({ name }) => name)),
     calls: evidence.calls.length,
-    requests: evidence.told.length,
+    requests: evidence.acknowledged.length,
     violations,
   };
   await writeFile(options.json, `${JSON.stringify(result, null, 2)}\n`);

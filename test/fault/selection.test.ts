@@ -29,7 +29,7 @@ function selection(): Act[] {
     plan(jobHeldTwice, 10_000, random),
   ];
   const second = [plan(workerKilled, 0, random)];
-  // With nobody who starts afterwards: those that run have to find their way back by themselves.
+  // No process starts afterwards: the running ones have to recover by themselves.
   const third = [plan(redisEmptied, 0, random)];
   return [
     { faults: first, calmMs: 500 },

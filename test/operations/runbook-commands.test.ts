@@ -53,7 +53,7 @@ describe('the commands of the runbook that ask the service', function () {
       const env = { ...process.env, API: `http://127.0.0.1:${port}`, KEY: key };
       const { stdout } = await run('bash', ['-c', script], { env });
       const status = stdout.trim().split('\n').at(-1) ?? '';
-      // What waits cannot be retried, and what was cancelled cannot be moved: both are told by the request's state.
+      // What waits cannot be retried, and what was cancelled cannot be moved: the request's state decides both.
       assert.ok(['200', '202', '409'].includes(status), stdout);
     });
   }

@@ -6,7 +6,7 @@ import { waitFor } from '@diq/testing/wait-for.ts';
 import { machineIds, startStack } from '../end-to-end/support/stack.ts';
 import type { Stack } from '../end-to-end/support/stack.ts';
 
-/** Shorter than any command to Redis may take: whoever waited for one would come too late. */
+/** Shorter than any command to Redis may take: a scrape that waited for one would come too late. */
 const scrapeTimeoutMs = 1_200;
 const limit = 2;
 

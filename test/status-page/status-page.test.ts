@@ -17,7 +17,7 @@ describe('the status page in a browser', () => {
 
   const section = (page: Page, name: string) => page.getByRole('region', { name, exact: true });
 
-  it('lets nobody see anything without a key, and says so of a wrong one', async () => {
+  it('shows nothing without a key, and reports a wrong one', async () => {
     const { page } = await browser.open(intake.url);
     await page.getByLabel('API key').fill('not a key');
     await page.getByRole('button', { name: 'Sign in' }).click();
@@ -25,7 +25,7 @@ describe('the status page in a browser', () => {
     assert.equal(await page.getByRole('heading', { name: 'Quota' }).count(), 0);
   });
 
-  it('shows quota, queue, calls and failures, and asks nobody but the service for them', async () => {
+  it('shows quota, queue, calls and failures, and reads them from the service alone', async () => {
     const { page, complaints, requests } = await browser.open(intake.url);
     await signInAs(page, keys.reader);
     await section(page, 'Quota').getByText('4 of 5').waitFor();

@@ -7,7 +7,7 @@ import { seeAndJudge } from './support/see-and-judge.ts';
 import { signInAs } from './support/sign-in-as.ts';
 import { useBrowser } from './support/use-browser.ts';
 
-describe('the status page while nobody calls', () => {
+describe('the status page while no calls are made', () => {
   const browser = useBrowser();
   const quota = { DEFENDER_CALLS_PER_WINDOW: '5', DEFENDER_WINDOW: '10m' };
 

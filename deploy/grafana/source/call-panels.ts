@@ -54,7 +54,7 @@ export function holdPanels() {
     }),
     onAndOff({
       title: 'Holds',
-      description: 'While one is on, nobody calls.',
+      description: 'No call is made while a hold is active.',
       unit: 'bool_on_off',
       lines: [{ expr: 'diq:hold_active:bool', legend: '{{reason}}' }],
     }),

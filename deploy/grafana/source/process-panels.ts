@@ -45,7 +45,7 @@ export function processPanels() {
   };
 }
 
-/** Whether receivers of callbacks are told. */
+/** Deliveries of callbacks. */
 export function callbackPanels() {
   return [
     stack({

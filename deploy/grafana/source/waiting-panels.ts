@@ -90,7 +90,7 @@ export function doorPanels() {
   return {
     outcomes: stack({
       title: 'Requests at the door within 5 minutes',
-      description: 'By what became of them. Rejected ones were told why.',
+      description: 'By outcome. The answer to a rejected item says why.',
       unit: 'short',
       lines: [{ expr: rise('diq_requests_total', { over: '5m', by: 'outcome' }), legend: '{{outcome}}' }],
     }),

@@ -4,9 +4,9 @@ import { startService, type ServiceName, type StartServiceOptions } from './star
 
 export interface OpenServiceOptions extends StartServiceOptions {
   readonly lifecycle: Lifecycle;
-  /** How long it may take to end when told to; then it is killed. */
+  /** How long it may take to end after SIGTERM; then it is killed. */
   readonly stopTimeoutMs: number;
-  /** Called when it ends without having been told to. */
+  /** Called when it ends by itself. */
   readonly onLost: (reason: string) => void;
 }
 

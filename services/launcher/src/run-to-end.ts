@@ -23,7 +23,7 @@ const signals = Object.keys(signalNumbers) as (keyof typeof signalNumbers)[];
 const repeatedSignalMs = 500;
 
 /**
- * Runs until it is done, fails, is told to stop by a signal, or its parent is gone; closes everything in reverse
+ * Runs until it is done, fails, receives a signal to stop, or its parent is gone; closes everything in reverse
  * order; exits. A second signal exits at once; the services then end by themselves, their channel being closed.
  */
 export async function runToEnd(options: RunToEndOptions): Promise<void> {

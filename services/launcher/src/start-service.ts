@@ -21,7 +21,7 @@ export interface StartServiceOptions {
   readonly onLine?: NonNullable<SpawnServiceOptions['onLine']>;
   /** Default 20 s; `Infinity` for a service that may wait for others before it is ready. */
   readonly readyTimeoutMs?: number;
-  /** Aborted, the service is told to end although it is not ready yet. */
+  /** Aborted, the service gets SIGTERM although it is not ready yet. */
   readonly signal?: AbortSignal;
 }
 
@@ -32,7 +32,7 @@ export interface StartServiceOptions {
  */
 export async function startService(name: ServiceName, options: StartServiceOptions): Promise<ServiceProcess> {
   const entry = new URL(entries[name], import.meta.url);
-  // Valkey runs on Node's WASI, whose warning says nothing to whoever starts this.
+  // Valkey runs on Node's WASI, whose warning means nothing to the person who starts this.
   const nodeArgs = name === 'embedded-redis' ? ['--disable-warning=ExperimentalWarning'] : [];
   try {
     return await spawnService({ entry, ...options, name, nodeArgs });
@@ -49,10 +49,10 @@ export class ServiceStartError extends Error {
   readonly refusedSettings: boolean;
 
   constructor(service: ServiceName, cause: unknown) {
-    const told = cause instanceof Error ? cause.message : String(cause);
+    const message = cause instanceof Error ? cause.message : String(cause);
     // The output stands behind the first line; it was handed on as it came.
-    super(told.split('. It wrote:')[0] ?? told);
+    super(message.split('. It wrote:')[0] ?? message);
     this.service = service;
-    this.refusedSettings = told.startsWith(`${service} ended (${settingsExitCode})`);
+    this.refusedSettings = message.startsWith(`${service} ended (${settingsExitCode})`);
   }
 }

@@ -13,7 +13,7 @@ await runToEnd({
   env: process.env,
   logger,
   run,
-  // Being told to stop is how this is meant to end.
+  // A signal to stop is how this is meant to end.
   signalExitCode: () => 0,
   closeDeadlineMs: stopAllTimeoutMs + 1_000,
   exit: (code) => process.exit(code),
@@ -31,7 +31,7 @@ async function run(lifecycle: Lifecycle): Promise<number> {
       warn: (text) => process.stderr.write(`${text}\n`),
     });
     const { intake, worker } = await Promise.race([starting, lost.then(failToStart)]);
-    // Told to stop meanwhile: already closing.
+    // Stopped meanwhile: already closing.
     if (lifecycle.closing.aborted) return 0;
     const ports = { port: intake.ready.port, workerPort: worker.ready.port };
     logger.info(ports, 'ready');
@@ -49,7 +49,7 @@ function failToStart(reason: string): never {
 }
 
 function tellFailedStart(error: unknown, { closing }: Lifecycle): number {
-  // Told to stop while still starting.
+  // Stopped while still starting.
   if (closing.aborted) return 0;
   const causes: unknown[] = error instanceof AggregateError ? error.errors : [error];
   const refusals = causes.filter((cause) => cause instanceof ServiceStartError && cause.refusedSettings);

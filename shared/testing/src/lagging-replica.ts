@@ -11,7 +11,7 @@ export interface LaggingReplica {
   readonly client: Redis;
   /** Resolves when it has all that its primary has by now. */
   untilInSync(): Promise<void>;
-  /** From now on it gets nothing that its primary is told. */
+  /** From now on it gets no write of its primary. */
   holdBack(): void;
   /** It is no replica any more, and stays what it is. Its primary is not touched. */
   promote(): Promise<void>;

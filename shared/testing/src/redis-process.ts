@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { findFreePort } from '@diq/runtime/processes/free-port.ts';
 import { skipBecause } from './skip-because.ts';
 
-/** Where a private Redis lives, and whether it keeps what it is told. */
+/** Where a private Redis lives, and whether it keeps its data on disk. */
 export interface RedisServerOptions {
   /** Default: a new directory, removed by `stop()`. One given here is left in place. */
   readonly dir?: string;

@@ -20,7 +20,7 @@ export async function startSimulator(env: Env = {}): Promise<SimulatorProcess> {
   if (typeof origin === 'string' && typeof caFile === 'string') {
     return { ...simulator, ready: { ...simulator.ready, origin, caFile } };
   }
-  throw new Error('the simulator told neither its origin nor its CA file');
+  throw new Error('the simulator printed neither its origin nor its CA file');
 }
 
 /** Starts the intake API on a free port. */

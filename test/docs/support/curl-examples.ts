@@ -44,7 +44,7 @@ export interface CurlAnswer {
   body: string;
 }
 
-/** Runs a block as it stands, in a shell of its own; `curl` is told by its own settings to add the status. */
+/** Runs a block as it stands, in a shell of its own; a `.curlrc` makes `curl` add the status. */
 export async function runCurl(command: string, variables: Record<string, string>): Promise<CurlAnswer> {
   const home = await mkdtemp(join(tmpdir(), 'curl-'));
   try {

@@ -54,7 +54,7 @@ export async function createSimulatorControl(origin: string, caFile: string) {
       assert.ok(log.reached, `only ${log.calls.length} of ${count} calls arrived within ${timeoutMs} ms`);
       return log;
     },
-    /** The id of the first investigation of this machine, whoever started it. */
+    /** The id of the first investigation of this machine, started by any caller. */
     investigationOf: async (machineId: string) => {
       const { investigations } = allInvestigations.parse(await send('GET', '/investigations'));
       return investigations.find((one) => one.machineId === machineId)?.id;

@@ -12,7 +12,7 @@ export interface StackOptions {
   limit: number;
   windowMs: number;
   callTimeoutMs?: number;
-  /** How long a lost answer is looked up; a second, unless told. */
+  /** How long a lost answer is looked up; a second by default. */
   reconcileGraceMs?: number;
   workers: number;
   intakes?: number;

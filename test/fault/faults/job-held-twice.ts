@@ -35,7 +35,7 @@ export const jobHeldTwice: Fault = {
     const latestMs = endMs + 15 * world.windowMs;
     while (Date.now() < endMs || (given === 0 && Date.now() < latestMs)) {
       const held = await redisClient.lrange(`${keySpace}:${queueName}:active`, 0, -1);
-      // The last key says that somebody has searched just now, and keeps others from searching.
+      // The last key says that a process has searched just now, and keeps others from searching.
       const locks = held.map((id) => `${keySpace}:${queueName}:${id}:lock`);
       await redisClient.del(...locks, `${keySpace}:${queueName}:stalled-check`);
       await delay(random.between(5, 60));

@@ -17,7 +17,7 @@ const notification = z.object({
 
 export type ReceivedAlert = z.output<typeof notification>['alerts'][number];
 
-/** Receives what Alertmanager sends to whoever is on duty. */
+/** Receives what Alertmanager sends to the person on call. */
 export async function startAlertReceiver() {
   const received: ReceivedAlert[] = [];
   const receive = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {

@@ -57,7 +57,7 @@ export function createMetrics(): IntakeMetrics {
   }
   const slotIdle = new Counter({
     name: 'diq_slot_idle_seconds_total',
-    help: 'Time during which a slot was free although work was ready and no hold was on, as this intake sees it. Rising: nobody calls.',
+    help: 'Time during which a slot was free although work was ready and no hold was on, as this intake sees it. Rising: no calls are made.',
     registers,
   });
   const memory = new Gauge({
@@ -97,7 +97,7 @@ function createStateGauges(registers: Registry[]) {
   for (const priority of priorities) waiting.set({ priority }, 0);
   const holdActive = new Gauge({
     name: 'diq_hold_active',
-    help: '1 while a hold for this reason is on, else 0. Risen to 1: nobody calls Defender.',
+    help: '1 while a hold for this reason is on, else 0. Risen to 1: no calls to Defender.',
     labelNames: ['reason'] as const,
     registers,
   });
@@ -127,7 +127,7 @@ function createStateGauges(registers: Registry[]) {
   for (const outcome of slotOutcomes) slots.set({ outcome }, 0);
   const remaining = gauge(
     'diq_quota_remaining',
-    'Permits free, a hold aside. 0 is usual while requests wait; rising meanwhile: nobody calls.',
+    'Permits free, a hold aside. 0 is usual while requests wait; rising meanwhile: no calls are made.',
   );
   const nextSlot = gauge(
     'diq_quota_next_slot_seconds',
@@ -135,7 +135,7 @@ function createStateGauges(registers: Registry[]) {
   );
   const workers = gauge(
     'diq_workers_alive',
-    'Workers that showed a sign of life in Redis within 10 s, however many this Prometheus reaches. Fallen to 0: nobody calls; risen: it goes on.',
+    'Workers that showed a sign of life in Redis within 10 s, however many this Prometheus reaches. Fallen to 0: no calls are made; risen: calls resume.',
   );
 
   let readAtMs = performance.now();

@@ -10,7 +10,7 @@ export interface BatchProgress {
   /** Queued, or its call under way. */
   readonly waiting: number;
   readonly failed: number;
-  /** Until the next call may be made; undefined when one may be made now, nothing waits, or nobody can say. */
+  /** Until the next call may be made; undefined when one may be made now, the queue is empty, or the time is unknown. */
   readonly nextSlotInS: number | undefined;
 }
 
@@ -21,7 +21,7 @@ export interface FollowBatchOptions {
   /** The batch has to be completed by then. */
   readonly timeoutMs: number;
   readonly show: (progress: BatchProgress) => void;
-  /** Aborted when nobody wants to know any more. */
+  /** Aborted when the answer is no longer needed. */
   readonly signal: AbortSignal;
 }
 
@@ -37,7 +37,7 @@ export async function followBatch(options: FollowBatchOptions): Promise<void> {
     const [{ status, counts }, quota] = await Promise.all([intake.batch(batchId), intake.quota()]);
     signal.throwIfAborted();
     const waiting = counts.queued + counts.dispatching;
-    // While a call is under way, its slot opens nobody knows when.
+    // While a call is in flight, the time at which its slot opens is unknown.
     const isKnown = counts.queued > 0 && counts.dispatching === 0 && quota.remaining === 0;
     const nextSlotInS = isKnown ? secondsUntil(quota.nextSlotAt) : undefined;
     const { started, failed } = counts;

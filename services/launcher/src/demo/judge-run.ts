@@ -20,7 +20,7 @@ export interface Verdict {
   readonly mostInAnyWindow: number;
 }
 
-/** Compares what callers were told and what arrived at Defender with what had to come of the file. */
+/** Compares the answers to callers and the calls that arrived at Defender with what the file must lead to. */
 export function judgeRun(run: FinishedRun): Verdict {
   const mostInAnyWindow = mostWithin(
     run.calls.map((call) => call.atMs),

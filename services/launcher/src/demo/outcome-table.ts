@@ -40,11 +40,11 @@ function rowOf({ atTheDoor, inTheEnd, expected }: OutcomeTableOptions, machine: 
   const end = inTheEnd.find((item) => item.index === index);
   const outcome = expected[index];
   const error = end?.error ?? door?.error;
-  const told = end?.investigationId ?? (error ? `${error.code}: ${error.message}` : '–');
+  const answer = end?.investigationId ?? (error ? `${error.code}: ${error.message}` : '–');
   const companion = outcome?.kind !== 'rejected' ? outcome?.with : undefined;
   const sharing =
     door?.status === 'coalesced' && companion !== undefined ? ` (coalesced with #${companion + 1})` : '';
-  return [index + 1, machine, end?.status ?? door?.status ?? '–', `${told}${sharing}`];
+  return [index + 1, machine, end?.status ?? door?.status ?? '–', `${answer}${sharing}`];
 }
 
 const emptyChars = {

@@ -79,7 +79,7 @@ function conclusion({ faults, mostInAnyWindow }: Verdict, calls: number, windowM
   if (faults.length > 0) throw new DemoFailure(faults.join('; '));
   return `Checked against the log of the simulated Defender:
   ${calls} calls arrived, never more than ${mostInAnyWindow} in any rolling ${windowMs / 1_000} s (allowed: ${limit})
-  one investigation per machine, and callers were told its id
+  one investigation per machine, and each caller has its id
   every item ended as its line in the file demands
 `;
 }
