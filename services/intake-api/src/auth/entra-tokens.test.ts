@@ -1,5 +1,11 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer as createHttpServer } from 'node:http';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { inspect } from 'node:util';
+import { gzipSync } from 'node:zlib';
 import { generateKeyPair } from 'jose';
 import type { Response } from 'supertest';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
@@ -18,6 +24,9 @@ const cooldownMs = 50;
 const person = 'a1b2c3d4-0000-4000-8000-00000000000a';
 const otherPerson = 'a1b2c3d4-0000-4000-8000-00000000000b';
 const admin = ['Investigations.Admin'];
+
+const packedHead = 'HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 9999999\r\n\r\n';
+const interim = 'HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n';
 
 describe('a bearer token of Entra ID', () => {
   const issuer = useIssuer();
@@ -289,6 +298,53 @@ describe('the keys of the Entra tenant', () => {
       await assert.rejects(check(token), refused);
     });
     assert.equal(lookups, 0);
+  });
+
+  for (const [what, expected, begin, more] of [
+    [
+      'unpack to more than keys are long',
+      /too long/,
+      packedHead,
+      gzipSync(Buffer.alloc(32 * 1024 * 1024, ' ')),
+    ],
+    ['come behind interim answers without end', /no end/, '', Buffer.from(interim.repeat(400))],
+  ] as const) {
+    it(`are read no further where they ${what}`, async () => {
+      const server = createServer((socket) => {
+        socket.on('error', () => undefined);
+        socket.once('data', () => {
+          socket.write(begin);
+          const sendMore = (): void =>
+            void (socket.destroyed || socket.write(more, () => setImmediate(sendMore)));
+          sendMore();
+        });
+      }).listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const authorityHost = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      const { tenantId, audience } = issuer;
+      const check = createTokenCheck({ tenantId, audiences: [audience], authorityHost });
+      await assert.rejects(check(await issuer.token()), (error: unknown) => {
+        assert.ok(error instanceof KeysUnreachable);
+        assert.match(inspect(error), expected);
+        return true;
+      });
+      server.close();
+      await once(server, 'close');
+    });
+  }
+
+  it('are those that the tenant publishes', async () => {
+    const published = issuer.keys();
+    const server = createHttpServer((_request, response) => response.end(published)).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const authorityHost = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const { tenantId, audience } = issuer;
+    const check = createTokenCheck({ tenantId, audiences: [audience], authorityHost });
+    const iss = `${authorityHost}/${tenantId}/v2.0`;
+    assert.equal((await check(await issuer.token({ claims: { iss } }))).kind, 'known');
+    server.closeAllConnections();
+    server.close();
+    await once(server, 'close');
   });
 });
 

@@ -1,7 +1,8 @@
 import { createRemoteJWKSet, customFetch, errors, jwtVerify } from 'jose';
 import type { FetchImplementation, JWTPayload, JWTVerifyGetKey } from 'jose';
-import { Agent, fetch as undiciFetch } from 'undici';
+import { Agent, buildConnector, fetch as undiciFetch } from 'undici';
 import { z } from 'zod';
+import { bounded, wireBytesFor } from '@diq/runtime/http-client/bounded-connection.ts';
 import { createNameResolver, lookupBy } from '@diq/runtime/dns/name-resolver.ts';
 import { scopes } from './api-keys.ts';
 import type { Scope } from './api-keys.ts';
@@ -136,10 +137,28 @@ function tenantKeys(
 
 /** An attempt that is given up leaves no lookup behind that would take a place from those of Redis. */
 function fetchBoundedly(): FetchImplementation {
-  const connect = { lookup: lookupBy(createNameResolver()) };
-  const dispatcher = new Agent({ connect, maxResponseSize: maxKeysBytes });
-  return async (url, { headers, signal }) =>
-    await undiciFetch(url, { headers: [...headers], signal, redirect: 'manual', dispatcher });
+  const connect = buildConnector({ lookup: lookupBy(createNameResolver()), rejectUnauthorized: true });
+  const dispatcher = new Agent({
+    connect: bounded(connect, wireBytesFor(maxKeysBytes)),
+    maxResponseSize: maxKeysBytes,
+  });
+  return async (url, { headers, signal }) => {
+    const response = await undiciFetch(url, {
+      headers: [...headers],
+      signal,
+      redirect: 'manual',
+      dispatcher,
+    });
+    const pieces: Uint8Array[] = [];
+    let length = 0;
+    // The bound of the dispatcher is that of what comes packed.
+    for await (const piece of response.body ?? []) {
+      length += piece.length;
+      if (length > maxKeysBytes) throw new RangeError('the keys of the Entra tenant are too long');
+      pieces.push(Buffer.from(piece));
+    }
+    return new Response(Buffer.concat(pieces), { status: response.status });
+  };
 }
 
 function issuersOf({ authorityHost, tenantId }: EntraSettings): string[] {

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
-import type { Socket } from 'node:net';
 import { buildConnector } from 'undici';
+import { cutAfter } from '@diq/runtime/http-client/bounded-connection.ts';
 import { lookupBy } from '@diq/runtime/dns/name-resolver.ts';
 import type { ResolveName } from '@diq/runtime/dns/name-resolver.ts';
 
@@ -68,20 +68,4 @@ export function createGuardedConnector(options: GuardedConnectionOptions): build
       cutAfter(maxBytes, socket);
     });
   };
-}
-
-/** How often it is looked for bytes that no reader sees, such as those of TLS itself. */
-const lookIntervalMs = 50;
-
-/**
- * The parser of HTTP bounds headers only: a status line or interim answers (1xx) without end would keep it at work for
- * as long as an attempt may take. Looks after the parser, so that an answer which arrives in one piece is an answer.
- */
-function cutAfter(maxBytes: number, socket: Socket): void {
-  const snapshot = (): void => {
-    if (socket.bytesRead > maxBytes) socket.destroy(new Error('the answer has no end'));
-  };
-  socket.on('readable', snapshot);
-  const timer = setInterval(snapshot, lookIntervalMs).unref();
-  socket.once('close', () => clearInterval(timer));
 }

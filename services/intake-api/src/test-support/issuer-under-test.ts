@@ -35,6 +35,8 @@ export interface IssuerUnderTest {
   token(plan?: TokenPlan): Promise<string>;
   /** The public key that is in use, in PEM. */
   publicKey(): Promise<string>;
+  /** What it publishes. */
+  keys(): string;
   /** Publishes and uses another key; the present one goes. */
   rotate(): Promise<void>;
   /** Whether it answers when asked for its keys. */
@@ -60,6 +62,7 @@ export function useIssuer(): IssuerUnderTest {
     if (!current) throw new Error('the issuer is there from the before hooks on');
     return current;
   };
+  const published = () => JSON.stringify({ keys: [key().jwk] });
   async function rotate(): Promise<void> {
     const pair = await generateKeyPair('RS256', { extractable: true });
     const kid = `key-${(keys += 1)}`;
@@ -78,7 +81,7 @@ export function useIssuer(): IssuerUnderTest {
         return;
       }
       reads += 1;
-      response.setHeader('Content-Type', 'application/json').end(JSON.stringify({ keys: [key().jwk] }));
+      response.setHeader('Content-Type', 'application/json').end(published());
     }).listen(0, '127.0.0.1');
     await once(server, 'listening');
     opened = { server, agent: new Agent({ connect: { ca: cert } }) };
@@ -103,6 +106,7 @@ export function useIssuer(): IssuerUnderTest {
       await fetch(url, { signal, redirect: 'manual', ...(opened ? { dispatcher: opened.agent } : {}) }),
     rotate,
     setReachable: (reachable) => (isReachable = reachable),
+    keys: published,
     publicKey: () => exportSPKI(key().pair.publicKey),
     async token({ claims = {}, type = 'JWT', ...plan } = {}) {
       const { expiresInSeconds = 3_600, validInSeconds = 0, kid, signedBy } = plan;

@@ -1,4 +1,5 @@
 import { Client } from 'undici';
+import { wireBytesFor } from '@diq/runtime/http-client/bounded-connection.ts';
 import { classifyResponse, type AnswerVerdict } from './classify-response.ts';
 import type { OperationProfile } from './operations/operation-profile.ts';
 import { parseBaseUrl } from './parse-base-url.ts';
@@ -109,6 +110,7 @@ async function exchange(
   const connection = createSingleUseConnection({
     ca: connect?.ca,
     mayStillSend: call.mayStillSend ?? (() => true),
+    maxBytes: wireBytesFor(maxAnswerBytes),
   });
   const client = new Client(base.origin, {
     connect: connection.connector,

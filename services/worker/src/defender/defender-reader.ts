@@ -1,4 +1,5 @@
-import { Pool } from 'undici';
+import { Pool, buildConnector } from 'undici';
+import { bounded, wireBytesFor } from '@diq/runtime/http-client/bounded-connection.ts';
 import { createNameResolver, lookupBy } from '@diq/runtime/dns/name-resolver.ts';
 import {
   readAlert,
@@ -100,15 +101,16 @@ const secondMs = 1_000;
 export function createDefenderReader(options: DefenderReaderOptions): DefenderReader {
   const base = parseBaseUrl(options.baseUrl);
   const { ca } = options.connect ?? {};
+  const connect = buildConnector({
+    timeout: options.timeoutMs,
+    lookup: lookupBy(createNameResolver()),
+    rejectUnauthorized: true,
+    ...(ca !== undefined && { ca }),
+  });
   const pool = new Pool(base.origin, {
     connections: 4,
     pipelining: 1,
-    connect: {
-      timeout: options.timeoutMs,
-      lookup: lookupBy(createNameResolver()),
-      rejectUnauthorized: true,
-      ...(ca !== undefined && { ca }),
-    },
+    connect: bounded(connect, wireBytesFor(maxPageBytes)),
     maxResponseSize: maxPageBytes,
     headersTimeout: 0,
     bodyTimeout: 0,

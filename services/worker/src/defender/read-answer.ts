@@ -57,7 +57,7 @@ async function readBody(
   redact: (text: string) => string,
   maxBytes: number,
 ): Promise<ReadBody> {
-  const packed = Buffer.from(await response.body.arrayBuffer());
+  const packed = await bytesOf(response.body);
   const codings = [response.headers['content-encoding'] ?? []].flat().join();
   const bytes = unpack(packed, codings, maxBytes);
   if (!isModestJson(bytes)) return { body: undefined, bodyFault: 'too-long' };
@@ -68,6 +68,19 @@ async function readBody(
   } catch {
     return { body: undefined, bodyFault: 'not-json' };
   }
+}
+
+/** In one piece: of a body in tiny ones, each would hold all in memory that came with it. */
+async function bytesOf(body: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  let bytes = Buffer.alloc(16 * 1024);
+  let length = 0;
+  for await (const piece of body) {
+    const end = length + piece.length;
+    if (end > bytes.length) bytes = Buffer.concat([bytes], Math.max(end, 2 * bytes.length));
+    bytes.set(piece, length);
+    length = end;
+  }
+  return bytes.subarray(0, length);
 }
 
 function faultOf(error: unknown): ReadBody {

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { buildConnector } from 'undici';
+import { cutAfter } from '@diq/runtime/http-client/bounded-connection.ts';
 import { createNameResolver, lookupBy } from '@diq/runtime/dns/name-resolver.ts';
 
 /** Where the request can still be stopped, and what stopped it. */
@@ -38,6 +39,8 @@ export interface SingleUseConnectionOptions {
   readonly ca?: string | undefined;
   /** Asked in the same turn of the event loop in which the request would be written; false or a throw stops it. */
   readonly mayStillSend: () => boolean;
+  /** Of all that the server may send; a connection that brings more is cut. */
+  readonly maxBytes: number;
 }
 
 /** One for all calls: those that follow one that was given up join its lookup. */
@@ -71,6 +74,7 @@ export function createSingleUseConnection(options: SingleUseConnectionOptions): 
     }
     state = 'handed-over';
     callback(null, socket);
+    cutAfter(options.maxBytes, socket);
   }
 
   // No timeout of their own: the call has one clock, which covers connecting, headers and body.

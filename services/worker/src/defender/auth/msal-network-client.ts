@@ -1,5 +1,6 @@
 import type { INetworkModule, NetworkRequestOptions, NetworkResponse } from '@azure/msal-node';
-import { Agent, type Dispatcher } from 'undici';
+import { Agent, buildConnector, type Dispatcher } from 'undici';
+import { bounded, wireBytesFor } from '@diq/runtime/http-client/bounded-connection.ts';
 import { createNameResolver, lookupBy } from '@diq/runtime/dns/name-resolver.ts';
 import { readAnswer, type BodyFault } from '../read-answer.ts';
 import { parseRetryAfter } from '../retry-after.ts';
@@ -43,13 +44,14 @@ export function createMsalNetworkClient(
   options: MsalNetworkClientOptions,
 ): INetworkModule & { close(): Promise<void> } {
   const { origin } = new URL(options.authorityHost);
+  const connect = buildConnector({
+    timeout: options.requestTimeoutMs,
+    lookup: lookupBy(createNameResolver()),
+    rejectUnauthorized: true,
+    ...(options.ca !== undefined && { ca: options.ca }),
+  });
   const agent = new Agent({
-    connect: {
-      timeout: options.requestTimeoutMs,
-      lookup: lookupBy(createNameResolver()),
-      rejectUnauthorized: true,
-      ...(options.ca !== undefined && { ca: options.ca }),
-    },
+    connect: bounded(connect, wireBytesFor(maxAnswerBytes)),
     maxResponseSize: maxAnswerBytes,
   });
 
