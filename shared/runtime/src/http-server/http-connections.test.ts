@@ -7,6 +7,7 @@ import { listen, type HttpServer, type ListenOptions } from './http-server.ts';
 
 const host = '127.0.0.1';
 const neverMs = 600_000;
+const any = Number.POSITIVE_INFINITY;
 
 describe('connections of a server', () => {
   const sockets: Socket[] = [];
@@ -21,12 +22,13 @@ describe('connections of a server', () => {
 
   async function serve(app: RequestListener, options: Partial<ListenOptions> = {}): Promise<void> {
     const logger = { warn: (fields: object) => void warnings.push(fields) };
-    server = await listen(app, { port: 0, host, closeGraceMs: 0, logger, ...options });
+    const unbound = { maxUnreadBytes: any, maxUnreadBytesOfAddress: any };
+    server = await listen(app, { port: 0, host, closeGraceMs: 0, logger, ...unbound, ...options });
   }
 
   /** A client that reads nothing, before it is told to. */
-  async function open(text = ''): Promise<Socket> {
-    const socket = connect(server?.port ?? 0, host).pause();
+  async function open(text = '', localAddress = host): Promise<Socket> {
+    const socket = connect({ port: server?.port ?? 0, host, localAddress }).pause();
     sockets.push(socket);
     // Reset by the server, where that is what the test is about.
     socket.on('error', () => undefined);
@@ -255,6 +257,83 @@ describe('connections of a server', () => {
       socket.resume();
       await once(socket, 'close');
       assert.ok(read > large.length, `${read} bytes`);
+    });
+  });
+
+  describe('with answers that are not read', () => {
+    const size = 64 * 1_024 * 1_024;
+    const large = Buffer.alloc(size);
+
+    /** Serves them, and returns one connection after the other with one that is made and not read. */
+    async function serveLarge(options: Partial<ListenOptions>): Promise<typeof open> {
+      const { app, arrived, until } = recorder();
+      await serve((request, response) => {
+        response.end(large);
+        app(request, response);
+      }, options);
+      return async (text, address) => {
+        const count = arrived.length + 1;
+        const socket = await open(text, address);
+        await until(() => arrived.length === count);
+        return socket;
+      };
+    }
+    async function read(socket: Socket, bytes: number): Promise<void> {
+      let count = 0;
+      socket.on('data', (chunk: Buffer) => (count += chunk.length)).resume();
+      while (count < bytes) await once(socket, 'data');
+      socket.removeAllListeners('data').pause();
+    }
+    const ended = (client: string) => ({ client, reason: 'too_many_unread_bytes' });
+
+    it('end beyond a limit: that which was unread longest, and none that reads', async () => {
+      for (const limit of ['maxUnreadBytes', 'maxUnreadBytesOfAddress']) {
+        await server?.close();
+        warnings.length = 0;
+        const openUnread = await serveLarge({ [limit]: 2.5 * size });
+        const slow = await openUnread(get('/', 'Connection: close\r\n'));
+        const unread = await openUnread(get());
+        // More than the system may have kept for it when the second answer was made.
+        await read(slow, size / 2);
+        const last = await openUnread(get());
+        await readAll(unread);
+        assert.deepEqual(warnings, [ended(host)]);
+        await readAll(slow);
+        await read(last, size);
+        assert.deepEqual(warnings, [ended(host)]);
+      }
+    });
+
+    it('end beyond a limit at the address that left most unread', async () => {
+      const openUnread = await serveLarge({ maxUnreadBytes: 2.5 * size });
+      const first = await openUnread(get('/', 'Connection: close\r\n'));
+      const unread = await openUnread(get(), '127.0.0.2');
+      const last = await openUnread(get(), '127.0.0.2');
+      await readAll(unread);
+      assert.deepEqual(warnings, [ended('127.0.0.2')]);
+      await readAll(first);
+      await read(last, size);
+      assert.deepEqual(warnings, [ended('127.0.0.2')]);
+    });
+
+    it('end beyond a limit before the answer is at its end', async () => {
+      const { app, arrived, until } = recorder();
+      await serve(
+        (request, response) => {
+          app(request, response);
+          response.write(large);
+        },
+        { maxUnreadBytes: size / 2 },
+      );
+      await open(get());
+      await until(() => arrived[0]?.closes === 1);
+      assert.deepEqual(warnings, [ended(host)]);
+    });
+
+    it('are counted until they are read', async () => {
+      const openUnread = await serveLarge({ maxUnreadBytes: 1.5 * size });
+      for (let times = 0; times < 3; times += 1) await read(await openUnread(get()), size);
+      assert.deepEqual(warnings, []);
     });
   });
 

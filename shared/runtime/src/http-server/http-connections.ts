@@ -1,9 +1,10 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Logger } from '../logging/logger.ts';
+import { createUnreadAnswers, type UnreadLimits } from './unread-answers.ts';
 
 /** What clients may take up, with or without a credential. */
-export interface ConnectionLimits {
+export interface ConnectionLimits extends UnreadLimits {
   /** Beyond it a new connection takes the place of the one that was idle longest. */
   readonly maxConnections: number;
   /** A connection ends when nothing of an answer was taken for so long; at the latest after twice that. */
@@ -29,6 +30,8 @@ type Exchange = readonly [IncomingMessage, ServerResponse];
 /** Requests that may wait on a connection for the answer before them. Few clients send even a second one. */
 const maxWaiting = 16;
 const fullWarningEveryMs = 60_000;
+/** For what is written before an answer ends: event streams. */
+const boundUnreadEveryMs = 1_000;
 
 /**
  * Gives requests to `app`, one at a time for each connection: those that a client sent behind it (pipelining) wait, 16 at
@@ -44,6 +47,11 @@ export function serveConnections(
   /** That which was idle longest comes first. */
   const connections = new Map<Socket, Connection>();
   let warnedAtMs = Number.NEGATIVE_INFINITY;
+  const unread = createUnreadAnswers(
+    () => connections.keys(),
+    limits,
+    (socket) => dropWarning(socket, 'too_many_unread_bytes'),
+  );
 
   function open(socket: Socket): void {
     if (connections.size >= maxConnections && !makeRoom()) {
@@ -91,6 +99,7 @@ export function serveConnections(
   function answer(connection: Connection, [request, response]: Exchange): void {
     connection.answering = response;
     if (!server.listening) endConnectionAfter(response);
+    response.once('prefinish', () => unread.made(request.socket));
     // What the app has to do at the end of one request is done before it is given the next.
     response.once('close', () => process.nextTick(answered, connection, request.socket));
     app(request, response);
@@ -109,6 +118,8 @@ export function serveConnections(
     if (!server.listening) server.closeIdleConnections();
   }
 
+  const timer = setInterval(unread.bound, boundUnreadEveryMs).unref();
+  server.once('close', () => clearInterval(timer));
   server.on('connection', open);
   server.on('request', take);
   // An expectation that is not known may be passed over (RFC 9110 10.1.1); by itself Node answers past the app.

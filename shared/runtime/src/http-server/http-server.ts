@@ -6,7 +6,9 @@ import { messagesOf } from './express-messages.ts';
 import { serveConnections, type ConnectionLimits, type Connections } from './http-connections.ts';
 import { toOriginForm } from './request-target.ts';
 
-/** Where to listen and how long things may take, in milliseconds. By default 2,000 connections, and 60 s for an answer that is not read. */
+const megabyte = 1_024 * 1_024;
+
+/** Where to listen and how long things may take, in milliseconds. By default 2,000 connections, and 60 s and 64 MB for answers that are not read, 32 MB of one address. */
 export interface ListenOptions extends Partial<ConnectionLimits> {
   /** 0 lets the system choose. */
   readonly port: number;
@@ -37,7 +39,13 @@ export interface HttpServer {
  * @throws the system's error (`code` EADDRINUSE, EACCES, …) when the port cannot be had.
  */
 export async function listen(app: RequestListener, options: ListenOptions): Promise<HttpServer> {
-  const { maxConnections = 2_000, unreadTimeoutMs = 60_000 } = options;
+  const {
+    maxConnections = 2_000,
+    unreadTimeoutMs = 60_000,
+    maxUnreadBytes = 64 * megabyte,
+    maxUnreadBytesOfAddress = 32 * megabyte,
+    logger,
+  } = options;
   const server = createServer({
     ...(isExpress(app) ? messagesOf(app) : {}),
     // `refuseWithoutHost` does it.
@@ -54,7 +62,7 @@ export async function listen(app: RequestListener, options: ListenOptions): Prom
       toOriginForm(request);
       serve(request, response);
     },
-    { maxConnections, unreadTimeoutMs, logger: options.logger },
+    { maxConnections, unreadTimeoutMs, maxUnreadBytes, maxUnreadBytesOfAddress, logger },
   );
   server.on('clientError', answerUnreadable);
   server.listen({ port: options.port, ...(options.host === undefined ? {} : { host: options.host }) });
