@@ -63,7 +63,7 @@ describe('every reply of the intake', () => {
   });
 
   it('is logged in one line with what was asked and answered, without query, headers or body', async () => {
-    const comment = 'a comment that is nobody else’s business';
+    const comment = 'a confidential comment';
     await intake.post('/v1/investigations?secret=1', item(2, { comment })).set('X-Request-Id', 'two');
     const [line, ...more] = intake.log.filter(
       (line) => line['httpRequestId'] === 'two' && line['msg'] === 'request answered',

@@ -35,7 +35,7 @@ describe('the intake as a process', () => {
     });
   });
 
-  it('finishes what it has begun when it is told to stop, and ends with exit code 0', async () => {
+  it('finishes what it has begun on SIGTERM, and ends with exit code 0', async () => {
     const service = await startIntake(settings());
     const upload = request({
       port: service.ready.port,

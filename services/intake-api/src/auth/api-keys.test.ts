@@ -19,13 +19,13 @@ describe('API keys', () => {
     ),
   );
 
-  it('are told apart wherever they stand in the list', () => {
+  it('are distinguished wherever they stand in the list', () => {
     assert.equal(keyRing('key of first:submit')?.name, 'first');
     assert.equal(keyRing('key of middle:read')?.name, 'middle');
     assert.equal(keyRing('key of last:admin')?.name, 'last');
   });
 
-  it('let nobody in who presents anything else', () => {
+  it('let no caller in that presents anything else', () => {
     for (const credential of [
       '',
       'key of first',
@@ -90,7 +90,7 @@ describe('API keys', () => {
     );
   });
 
-  it('have their faults told without a hash or key, wherever it was put', () => {
+  it('have their faults reported without a hash or key, wherever it was put', () => {
     const [hash, key] = [sha256('x'), 'Zk3vRk1hYXJtZWxpbmdzLXNlY3JldA'];
     const text = [
       `${hash}:read:name`,

@@ -54,7 +54,7 @@ describe('wrong credentials', () => {
     assert.equal(refusedForMs(failed, attacker, 'another'), 0);
   });
 
-  it('lock out nobody who was let in from the same address before', () => {
+  it('lock out no caller that was let in from the same address before', () => {
     const failed = open();
     present(failed, attacker, 'good', 'good');
     guess(failed, 30, () => attacker);
@@ -71,7 +71,7 @@ describe('wrong credentials', () => {
     assert.equal(refusedForMs(failed, attacker, 'another'), 60_000);
   });
 
-  it('are no longer counted once they turn out good, or cannot be told', () => {
+  it('are no longer counted once they turn out good, or cannot be checked', () => {
     const failed = open();
     for (let i = 0; i < 100; i += 1) present(failed, attacker, `good ${i}`, 'good');
     for (let i = 0; i < 100; i += 1) assert.equal(refusedForMs(failed, attacker, `undecided ${i}`), 0);

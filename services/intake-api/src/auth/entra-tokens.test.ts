@@ -159,7 +159,7 @@ describe('a bearer token of Entra ID', () => {
 
   describe('is refused with 401 and a reason that tells nothing of it', () => {
     const refused: [string, RegExp, () => Promise<string>][] = [
-      ['signed by nobody (alg none)', /not signed with RS256/, async () => unsigned(await signed())],
+      ['without a signature (alg none)', /not signed with RS256/, async () => unsigned(await signed())],
       [
         "signed with HS256 and the issuer's public key as the secret",
         /not signed with RS256/,
@@ -173,7 +173,7 @@ describe('a bearer token of Entra ID', () => {
       [
         'signed by a key that the tenant does not have',
         /unknown key/,
-        async () => signed({ kid: 'key-of-nobody', signedBy: (await generateKeyPair('RS256')).privateKey }),
+        async () => signed({ kid: 'unknown-key', signedBy: (await generateKeyPair('RS256')).privateKey }),
       ],
       ['changed after it was signed', /signature of the token is wrong/, async () => changed(await signed())],
       ['for another audience', /another audience/, () => signed({ claims: { aud: 'api://other' } })],
@@ -207,7 +207,7 @@ describe('a bearer token of Entra ID', () => {
         /no access token/,
         () => signed({ claims: { idtyp: 'user' } }),
       ],
-      ['with a permission of nobody', /no access token/, () => signed({ claims: { scp: 'x' } })],
+      ['with an unknown permission', /no access token/, () => signed({ claims: { scp: 'x' } })],
       ['whose application is no GUID', /claim of the token/, () => signed({ claims: { azp: 'app/1' } })],
       ['that is cut off', /cannot be read|signature/, async () => (await signed()).slice(0, -40)],
       ['of 13,000 characters', /too long/, () => signed({ claims: { padding: 'x'.repeat(9_500) } })],
@@ -240,7 +240,7 @@ describe('a bearer token of Entra ID', () => {
     });
 
     it('has them read for unknown keys at most once per cooldown', async () => {
-      const forged = await signed({ kid: 'key-of-nobody' });
+      const forged = await signed({ kid: 'unknown-key' });
       const { reads } = issuer;
       const startedAtMs = performance.now();
       await Promise.all(Array.from({ length: 20 }, () => read(forged)));

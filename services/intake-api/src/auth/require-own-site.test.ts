@@ -28,7 +28,7 @@ describe('a page of another site', () => {
     { 'Sec-Fetch-Site': 'same-site' },
   ];
   const modes: [string, () => IntakeUnderTest, Record<string, string>][] = [
-    ['where nobody needs a credential', () => open, {}],
+    ['where no credential is needed', () => open, {}],
     ['with a credential', () => guarded, { 'X-API-Key': keys.operator }],
   ];
   for (const [mode, intake, credential] of modes) {
@@ -70,7 +70,7 @@ describe('a page of another site', () => {
   }
 });
 
-describe("a name of somebody else's that leads to this address", () => {
+describe('a foreign name that leads to this address', () => {
   const redis = useEmbeddedRedis();
   const open = useIntake(redis, { INTAKE_AUTH: 'off', INTAKE_HOST_NAMES: 'queue.example' });
   const guarded = useIntake(redis);
@@ -81,14 +81,14 @@ describe("a name of somebody else's that leads to this address", () => {
   const evil = { Host: 'evil.example', Origin: 'http://evil.example' };
 
   for (const { method, path } of routes) {
-    it(`opens nothing where nobody needs a credential: ${method} ${path}`, async () => {
+    it(`opens nothing where no credential is needed: ${method} ${path}`, async () => {
       const asked = open.anonymously()[method](path.replace(':id', unknownId));
       expectProblem(await asked.set(evil), 'foreign_host');
     });
   }
 
   for (const method of ['get', 'post', 'delete'] as const) {
-    it(`signs nobody in or out: ${method} /session`, async () => {
+    it(`neither signs in nor out: ${method} /session`, async () => {
       expectProblem(await guarded.anonymously()[method]('/session').set(evil), 'foreign_host');
     });
   }

@@ -44,13 +44,13 @@ describe('sessions', () => {
     });
   });
 
-  it('let nobody do more than look, whatever the key may do', async () => {
+  it('allow reading only, whatever the key may do', async () => {
     const found = await store().find(await open('secret of bert'));
     assert.deepEqual(found?.caller.scopes, new Set(['read']));
   });
 
   it('are opened by nothing else', async () => {
-    assert.equal(await store().open('secret of nobody'), undefined);
+    assert.equal(await store().open('an unknown secret'), undefined);
   });
 
   it('are over with the key that opened them, also where another key takes its name', async () => {
@@ -94,7 +94,7 @@ describe('sessions', () => {
     assert.equal(await store().find(opened.token), undefined);
   });
 
-  it('leave nothing behind in Redis from which a token or a key could be told, nor for longer than they last', async () => {
+  it('leave nothing behind in Redis that reveals a token or a key, nor for longer than they last', async () => {
     const token = await open('secret of anna');
     const [name = ''] = await redis.client.keys('*');
     assert.ok((await redis.client.pttl(name)) > 0);

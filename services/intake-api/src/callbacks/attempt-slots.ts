@@ -16,7 +16,7 @@ const maxRemembered = 1_000;
 
 /**
  * Bounds the attempts that one process makes at the same time, so that hosts which take long keep no others waiting.
- * A host without an answer keeps an attempt until it times out, be it that its name is not resolved, nobody listens or
+ * A host without an answer keeps an attempt until it times out, be it that its name is not resolved, no process listens or
  * nothing is said. So until it answers it has one attempt at a time, and all such hosts leave others their share.
  */
 export function createAttemptSlots({ maxPerHost, maxAtSilent }: AttemptSlotsOptions): TakeSlot {

@@ -17,7 +17,7 @@ interface CallbackMoverOptions {
   intervalMs: number;
   /** After this long another intake takes over what one has taken and not moved. */
   takenForMs: number;
-  /** Told of the first failure after a success. */
+  /** Called at the first failure after a success. */
   onFailure: (error: unknown) => void;
 }
 

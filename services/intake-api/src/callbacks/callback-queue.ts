@@ -7,7 +7,7 @@ import type { CallbackTarget } from './callback-target.ts';
 /** The BullMQ queue of callbacks. One job for each target, however often it is added. */
 export interface CallbackQueue {
   add(targets: readonly CallbackTarget[]): Promise<void>;
-  /** Jobs that are not done: ready, delayed or in somebody's hands. */
+  /** Jobs that are not done: ready, delayed or active. */
   countPending(): Promise<number>;
   close(): Promise<void>;
 }

@@ -45,7 +45,7 @@ describe('the store of callbacks', () => {
   }
 
   describe('the rate of a host', () => {
-    it('is never above the limit in any rolling window, whoever asks, and not far below it', async () => {
+    it('is never above the limit in any rolling window, with any number of intakes, and not far below it', async () => {
       const stores = [open(), open()];
       const names = Array.from({ length: 23 }, (_, n) => `request-${n}`);
       const startedAtMs = performance.now();
@@ -143,7 +143,7 @@ describe('the store of callbacks', () => {
       assert.equal(await redis.client.zcard(keys.callbackCalls('soar.example')), 1);
     });
 
-    it('leaves nothing behind in Redis when nobody is called any more', async () => {
+    it('leaves nothing behind in Redis when no callbacks are due any more', async () => {
       const store = open({ limit: 1, windowMs: 50 });
       await call(store, 'a');
       await call(store, 'b');

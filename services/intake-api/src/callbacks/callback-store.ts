@@ -30,7 +30,7 @@ export interface CallbackStore {
   endMove(taken: TakenCallbacks): Promise<void>;
   /** Entries that have no job yet. */
   countDue(): Promise<number>;
-  /** `undefined` when there is nothing to tell: not ended, gone, or nobody is to be told. */
+  /** `undefined` when there is nothing to deliver: not ended, gone, or without a callback URL. */
   findNews(target: CallbackTarget): Promise<CallbackNews | undefined>;
   record(target: CallbackTarget, delivery: DeliveryRecord): Promise<void>;
   /**

@@ -24,7 +24,7 @@ export interface CallbackWorkerOptions {
   lockMs: number;
   closeGraceMs: number;
   onError: (error: Error) => void;
-  /** Told of an attempt that could not even be made or recorded; BullMQ looks after it. */
+  /** Called for an attempt that could not even be made or recorded; BullMQ repeats it. */
   onTrouble: (error: Error, jobId: string | undefined) => void;
 }
 

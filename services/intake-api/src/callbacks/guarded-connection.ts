@@ -4,7 +4,7 @@ import { cutAfter } from '@diq/runtime/http-client/bounded-connection.ts';
 import { lookupBy } from '@diq/runtime/dns/name-resolver.ts';
 import type { ResolveName } from '@diq/runtime/dns/name-resolver.ts';
 
-/** The name leads to an address that may not be called. Which one is not told: callers would learn our network. */
+/** The name leads to an address that may not be called. The error does not name it: callers would learn our network. */
 export class AddressRefusedError extends Error {
   override readonly name = 'AddressRefusedError';
 

@@ -102,9 +102,9 @@ describe('callbacks', () => {
     await world.store.intake.acceptOne(item({ machineId, callbackUrl: receiver.url('/b') }), arrivedAtMs);
     await world.store.intake.acceptOne(item({ machineId }), arrivedAtMs);
     await world.end(id);
-    const told = [await receiver.next(), await receiver.next()];
-    assert.deepEqual(told.map(({ path }) => path).toSorted(), ['/a', '/b']);
-    const joined = told.find(({ path }) => path === '/b');
+    const received = [await receiver.next(), await receiver.next()];
+    assert.deepEqual(received.map(({ path }) => path).toSorted(), ['/a', '/b']);
+    const joined = received.find(({ path }) => path === '/b');
     assert.ok(joined && !joined.body.includes(id));
   });
 
@@ -174,7 +174,7 @@ describe('callbacks', () => {
     await untilState(id, 'delivered');
   });
 
-  it('end with 410, which says that nobody wants them any more', async () => {
+  it('end with 410, which says that the receiver is gone', async () => {
     await open({ answer: () => ({ status: 410 }) });
     const id = await world.endRequest({ callbackUrl: receiver.url() });
     await untilState(id, 'gone');
@@ -219,7 +219,7 @@ describe('callbacks', () => {
     assert.equal((await world.stateOf(id))?.state, 'retrying');
   });
 
-  it('are told once, however often they are entered', async () => {
+  it('are delivered once, however often they are entered', async () => {
     await open();
     const id = await world.endRequest({ callbackUrl: receiver.url() });
     await receiver.next();

@@ -37,7 +37,7 @@ describe('an attempt to deliver a callback', () => {
     receiver = undefined;
   });
 
-  it('follows no redirect: the status is the outcome, and nobody else is called', async () => {
+  it('follows no redirect: the status is the outcome, and no other host is called', async () => {
     const elsewhere = await openReceiver();
     receiver = await openReceiver({
       answer: () => ({ status: 307, headers: { location: elsewhere.url() } }),
@@ -122,7 +122,7 @@ describe('an attempt to deliver a callback', () => {
     assert.deepEqual(outcome, { kind: 'no-answer', error: 'timeout' });
   });
 
-  it('is unreachable where nobody listens and where no name is known', async () => {
+  it('is unreachable where no process listens and where the name does not resolve', async () => {
     const unreachable = { kind: 'no-answer', error: 'unreachable' };
     assert.deepEqual(await post('http://127.0.0.1:1/'), unreachable);
     const unknown: ResolveName = (name) => Promise.reject(new NameError(name, 'ENOTFOUND'));
@@ -256,7 +256,7 @@ describe('a callback over TLS', () => {
     assert.equal((await receiver.next()).headers.host, `hook.example:${receiver.port}`);
   });
 
-  it('reaches nobody with another name or authority', async () => {
+  it('reaches no server with another name or authority', async () => {
     const unreachable = { kind: 'no-answer', error: 'unreachable' };
     assert.deepEqual(await post(url(receiver), { resolve }), unreachable);
     const otherName = `https://other.example:${receiver.port}/hook`;
@@ -264,7 +264,7 @@ describe('a callback over TLS', () => {
     assert.equal(receiver.arrivals.length, 1);
   });
 
-  it('reaches nobody whom Node would trust only because its check is turned off', async () => {
+  it('reaches no server that Node would trust only because its check is turned off', async () => {
     const given = process.env['NODE_TLS_REJECT_UNAUTHORIZED'];
     process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = '0';
     try {

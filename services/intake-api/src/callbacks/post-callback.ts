@@ -30,7 +30,7 @@ export interface PostCallbackOptions {
   ca?: string | undefined;
 }
 
-/** Of the answer's body, which nobody looks at; a receiver may finish writing as much. */
+/** Of the answer's body, which is not used; a receiver may finish writing as much. */
 const maxBodyBytes = 4_096;
 
 /** Of everything that a receiver may send in an attempt, before it is cut; headers may have 16 KiB. */

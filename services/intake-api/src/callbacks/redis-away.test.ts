@@ -24,8 +24,8 @@ describe('an intake with callbacks, while Redis is away', () => {
     const callbackTiming = { moveIntervalMs: 5, closeGraceMs: 50 };
     await openIntake({ settings, logger, lifecycle, waitForRedisMs: 50, pollIntervalMs: 20, callbackTiming });
     assert.equal(await lifecycle.close('end of test'), 'clean');
-    const told = log.filter(({ msg }) => msg === 'callbacks that are due cannot be moved');
-    assert.equal(told.length, 1);
+    const reported = log.filter(({ msg }) => msg === 'callbacks that are due cannot be moved');
+    assert.equal(reported.length, 1);
     assert.deepEqual(
       log.filter(({ level }) => level === 'error'),
       [],

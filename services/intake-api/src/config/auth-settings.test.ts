@@ -44,7 +44,7 @@ describe('the settings of who may call', () => {
     assert.ok(both.entra);
   });
 
-  it('accept no tokens unless told so', () => {
+  it('accept no tokens by default', () => {
     assert.equal(authOf({ INTAKE_API_KEYS: keySetting }).entra, undefined);
   });
 

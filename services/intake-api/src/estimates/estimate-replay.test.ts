@@ -13,8 +13,8 @@ const tenantId = '6c1e9a52-3f0f-4b6e-9c55-0d8a7f2b9e11';
 const [limit, windowMs] = [10, 1_600];
 const slotMs = windowMs / limit;
 
-/** What was told of a machine's call, and at which time it was told. */
-interface Told {
+/** The estimate for a machine's call, and when it was given. */
+interface Estimated {
   machineId: string;
   expectedStartAt?: string | undefined;
 }
@@ -43,7 +43,7 @@ describe('expectedStartAt, held against what happens when nothing changes', () =
   /** Calls of the last window, one per slot, so that a slot opens at regular times from now on. */
   async function useAllSlots(): Promise<number> {
     const { nowMs } = await intake.ledger.snapshot();
-    // Time enough for all that is to be told before, also where other tests use the same processors.
+    // Time enough for all estimates before, also where other tests use the same processors.
     const firstOpeningMs = nowMs + 7_500;
     for (let i = 0; i < limit; i += 1) {
       await connection.zadd(ledgerKeys(space).calls, firstOpeningMs - windowMs + i * slotMs, `before-${i}`);
@@ -66,25 +66,25 @@ describe('expectedStartAt, held against what happens when nothing changes', () =
     return {
       id,
       ids: items.map((answer) => answer.id),
-      foreseen: (foreseen.body as { items: Told[] }).items,
+      foreseen: (foreseen.body as { items: Estimated[] }).items,
     };
   }
 
-  it('is within one slot, as told by a dry run, at acceptance, while waiting, and for a batch as a whole', async () => {
+  it('is within one slot in a dry run, at acceptance, while waiting, and for a batch as a whole', async () => {
     const firstOpeningMs = await useAllSlots();
     const mix = await submitMix(24);
     const batch = (await intake.get(`/v1/batches/${mix.id}`)).body as { expectedCompletionAt: string };
-    const told: Told[] = [...mix.foreseen, ...(await Promise.all(mix.ids.map(get)))];
-    // Each goes behind all that was accepted before, so what was told stays true.
+    const estimates: Estimated[] = [...mix.foreseen, ...(await Promise.all(mix.ids.map(get)))];
+    // Each goes behind all that was accepted before, so the earlier estimates stay true.
     const singles: string[] = [];
     for (let n = 101; n <= 106; n += 1) {
       const response = await intake.post('/v1/investigations', item(n, { priority: 'low', source: 'xsoar' }));
-      told.push(response.body as Told);
+      estimates.push(response.body as Estimated);
       singles.push((response.body as { id: string }).id);
     }
 
     const { nowMs } = await intake.ledger.snapshot();
-    assert.ok(nowMs < firstOpeningMs, 'everything was accepted and told before the first slot opened');
+    assert.ok(nowMs < firstOpeningMs, 'everything was accepted and estimated before the first slot opened');
 
     const [halfway, atHalfway] = signal();
     const replay = replayQueue(intake, {
@@ -97,26 +97,30 @@ describe('expectedStartAt, held against what happens when nothing changes', () =
     const laterIds = [...mix.ids, ...singles];
     const later = (await Promise.all(laterIds.map(get))).filter(({ status }) => status === 'queued');
     const calls = await replay;
-    const callOf = ({ machineId: machine, expectedStartAt }: Told) => {
+    const callOf = ({ machineId: machine, expectedStartAt }: Estimated) => {
       const call = calls.get(machine);
       assert.ok(call && expectedStartAt !== undefined, machine);
-      return { ...call, toldMs: Date.parse(expectedStartAt) };
+      return { ...call, estimatedMs: Date.parse(expectedStartAt) };
     };
 
     assert.ok(later.length > 10 && later.length < laterIds.length, 'asked while some had started');
-    for (const { startMs, lateMs, toldMs } of told.map(callOf)) assertClose(startMs - lateMs, toldMs);
-    // What was told later knew of some of the lateness.
-    for (const { startMs, lateMs, toldMs } of later.map(callOf))
-      assertClose(Math.min(Math.max(toldMs, startMs - lateMs), startMs), toldMs);
+    for (const { startMs, lateMs, estimatedMs } of estimates.map(callOf))
+      assertClose(startMs - lateMs, estimatedMs);
+    // Later estimates knew of some of the lateness.
+    for (const { startMs, lateMs, estimatedMs } of later.map(callOf))
+      assertClose(Math.min(Math.max(estimatedMs, startMs - lateMs), startMs), estimatedMs);
     const ofBatch = Array.from({ length: 20 }, (_, i) => calls.get(machineId(1 + i)));
     const last = Math.max(...ofBatch.map((call) => (call ? call.startMs - call.lateMs : 0)));
     assertClose(last, Date.parse(batch.expectedCompletionAt));
-    assert.ok(new Set(told.map(({ expectedStartAt }) => expectedStartAt)).size > 10, 'they start one by one');
+    assert.ok(
+      new Set(estimates.map(({ expectedStartAt }) => expectedStartAt)).size > 10,
+      'they start one by one',
+    );
   });
 });
 
-function assertClose(cameMs: number, toldMs: number): void {
-  const errorMs = Math.abs(cameMs - toldMs);
+function assertClose(cameMs: number, estimatedMs: number): void {
+  const errorMs = Math.abs(cameMs - estimatedMs);
   assert.ok(errorMs <= slotMs, `wrong by ${errorMs} ms, a slot is ${slotMs} ms`);
 }
 

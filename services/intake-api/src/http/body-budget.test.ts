@@ -17,7 +17,7 @@ describe('the budget of bodies', () => {
     assert.equal(other.take(30), true);
   });
 
-  it('gets all of it back with the end of the request, however often that is told', () => {
+  it('gets all of it back with the end of the request, however often that is reported', () => {
     const budget = createBodyBudget({ processBytes: 100, callerBytes: 70 });
     const share = budget.open('one', never);
     share.take(40);

@@ -61,7 +61,7 @@ describe('the limit of requests per minute', () => {
     await intake.get('/v1/quota').expect(200);
   });
 
-  it('counts nobody who is not let in, and no probe', async () => {
+  it('counts no caller that is not let in, and no probe', async () => {
     for (let i = 0; i < 5; i += 1) {
       await intake.anonymously().get('/v1/quota').expect(401);
       await intake.anonymously().get('/readyz').expect(200);
@@ -73,7 +73,7 @@ describe('the limit of requests per minute', () => {
 describe('the limit of requests per minute while Redis is away', () => {
   const intake = useIntake(redisAway, { INTAKE_MAX_REQUESTS_PER_MINUTE: '3' });
 
-  it('refuses nobody: each route answers what it would', async () => {
+  it('refuses no caller: each route answers what it would', async () => {
     for (let i = 0; i < 5; i += 1) {
       const startedAtMs = performance.now();
       expectProblem(await intake.get('/v1/quota'), 'redis_unavailable');
@@ -104,7 +104,7 @@ describe('the address that wrong credentials come from', () => {
   const proxied = useIntake(redis, { INTAKE_TRUSTED_PROXIES: 'loopback' });
   const many = useIntake(redis);
 
-  /** Wrong ones from one address, then a good one from another, both told by a header. */
+  /** Wrong ones from one address, then a good one from another, both named by a header. */
   async function statusAfterGuesses(intake: typeof direct): Promise<number> {
     const ask = (key: string, from: string) =>
       intake.anonymously().get('/v1/quota').set({ 'X-API-Key': key, 'X-Forwarded-For': from });

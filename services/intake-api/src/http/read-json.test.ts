@@ -69,7 +69,7 @@ describe('a JSON body', () => {
 });
 
 describe('a name given twice in one object', () => {
-  it('is told by its path', () => {
+  it('is named by its path', () => {
     assert.deepEqual(doubledIn('{"machineId":"a","machineId":"b"}'), ['machineId']);
     assert.deepEqual(doubledIn('{"requests":[{"a":1},{"b":{"c":1,"c":1}}]}'), ['requests[1].b.c']);
     assert.deepEqual(doubledIn('[[],[1,{"x":[{"y":1,"z":2,"y":3}]}]]'), ['[1][1].x[0].y']);
@@ -115,7 +115,7 @@ describe('a name given twice in one object', () => {
     );
   });
 
-  it('is told 20 times at most, each name and each path clipped', () => {
+  it('is listed 20 times at most, each name and each path clipped', () => {
     const pair = (i: number) => `"${'k'.repeat(1_000)}${i}":1,"${'k'.repeat(1_000)}${i}":1`;
     const text = `[${Array.from({ length: 50 }, (_, i) => `{${pair(i)}}`).join()}]`;
     const found = doubledIn(text);

@@ -10,7 +10,7 @@ describe('Retry-After', () => {
     assert.deepEqual([-1_000, 0, 5_000, 600_000, 9e15].map(retryAfterSeconds), ['5', '5', '5', '600', '600']);
   });
 
-  it('is a minute where nobody can say', () => {
+  it('is a minute where the wait is unknown', () => {
     assert.equal(retryAfterSeconds(undefined), '60');
   });
 

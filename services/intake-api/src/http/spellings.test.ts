@@ -12,7 +12,7 @@ import { useIntake } from '../test-support/intake-under-test.ts';
 import { item, machineId } from '../test-support/items.ts';
 import { routesOf } from '../test-support/routes-of.ts';
 
-/** Every other way to write a path that somebody may take for the same. */
+/** Every other way to write a path that a client or proxy may take for the same. */
 const otherSpellings: Readonly<Record<string, (path: string) => string | undefined>> = {
   'in capital letters': (path) => path.replace(/[a-z](?=[a-z]*$)/, (letter) => letter.toUpperCase()),
   'with a slash at its end': (path) => (path === '/' ? undefined : `${path}/`),
@@ -95,7 +95,7 @@ describe('a path', () => {
     });
   }
 
-  it('is the same in absolute form, whoever is named there, and the answer tells the path alone', async () => {
+  it('is the same in absolute form with any host in it, and the answer holds the path alone', async () => {
     for (const origin of [
       `http://${hostOf()}`,
       'HTTP://other.example',

@@ -89,7 +89,7 @@ describe('a text of a caller', () => {
     const refusal = await intake.post('/v1/investigations', { ...given, [`x${'🚨'.repeat(100)}\ud83d`]: 1 });
     const audit = await intake.as('operator', 'get', '/v1/audit').expect(200);
     const quota = await intake.get('/v1/quota').expect(200);
-    for (const told of [
+    for (const answered of [
       JSON.stringify(body),
       text,
       refusal.text,
@@ -97,8 +97,8 @@ describe('a text of a caller', () => {
       quota.text,
       JSON.stringify(intake.log),
     ]) {
-      assert.doesNotMatch(told, /\\ud[89a-f]/i);
-      assert.ok((JSON.parse(told) as object) && told.isWellFormed());
+      assert.doesNotMatch(answered, /\\ud[89a-f]/i);
+      assert.ok((JSON.parse(answered) as object) && answered.isWellFormed());
     }
     await intake.as('operator', 'post', '/v1/queue/resume', {}).expect(200);
   });

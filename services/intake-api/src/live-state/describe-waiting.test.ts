@@ -21,7 +21,7 @@ describe('what waits', () => {
     assert.equal(waiting.isEstimate, false);
   });
 
-  it('is told for ten sources, with the rest in one number', () => {
+  it('is listed for ten sources, with the rest in one number', () => {
     const some = Array.from({ length: 13 }, (_, i) => [request(i, `s${i}`), request(i, `s${i % 10}`)]).flat();
     const waiting = describeWaiting({ queued: 26, isComplete: true, some, oldest: some }, none);
     assert.equal(waiting.bySource.length, 10);

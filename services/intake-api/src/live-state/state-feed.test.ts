@@ -56,7 +56,7 @@ describe('the feed of the state', () => {
     feed.close();
   });
 
-  it('reads nothing while nobody listens', async () => {
+  it('reads nothing while it has no listeners', async () => {
     const { feed, counts } = feedOf(() => documentOf(1));
     feed.show(state);
     await settle();
@@ -87,7 +87,7 @@ describe('the feed of the state', () => {
     const { feed } = feedOf(() => present);
     const one = listener();
     await feed.listen(one, 'reader');
-    for (const [workers, told] of [
+    for (const [workers, states] of [
       [{ state: 'active', alive: 1, lastSeenAt: seenAt(1) }, 1],
       [{ state: 'active', alive: 2, lastSeenAt: seenAt(2) }, 2],
       [{ state: 'stalled', alive: 2, lastSeenAt: seenAt(3) }, 3],
@@ -97,7 +97,7 @@ describe('the feed of the state', () => {
       present = withWorkers(workers);
       feed.show(state);
       await settle();
-      assert.equal(one.texts.length, told, JSON.stringify(workers));
+      assert.equal(one.texts.length, states, JSON.stringify(workers));
     }
     feed.close();
   });

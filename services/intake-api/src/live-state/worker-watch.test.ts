@@ -110,14 +110,14 @@ describe('the workers, as the intake sees them', () => {
     }
   });
 
-  it('are not taken for stalled by what nobody read: the time begins anew after a gap', () => {
+  it('are not taken for stalled after a gap in the readings: the time begins anew', () => {
     const workers = watching();
     workers.stateAfter(20);
     workers.pass(10_001);
     assert.equal(workers.saw({}).state, 'active');
   });
 
-  it('are told as of the last reading, and not at all once that is old', () => {
+  it('are reported as of the last reading, and not at all once that is old', () => {
     const { watch, pass, saw } = watching();
     assert.equal(watch.lastReport(), undefined);
     saw({ alive: 2 });

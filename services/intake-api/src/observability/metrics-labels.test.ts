@@ -40,9 +40,17 @@ describe('the labels of the metrics of the intake', () => {
     assert.match(text, /method="other"/);
     assert.match(text, /route="unmatched"/);
     assert.match(text, /route="\/v1\/investigations\/:id"/);
-    const told = [id, items[0]?.id ?? '', machineId(5), chosen.source, 'INC-4711', 'of/its/own', 'PROPFIND'];
+    const unbounded = [
+      id,
+      items[0]?.id ?? '',
+      machineId(5),
+      chosen.source,
+      'INC-4711',
+      'of/its/own',
+      'PROPFIND',
+    ];
     assert.deepEqual(
-      told.filter((word) => text.includes(word)),
+      unbounded.filter((word) => text.includes(word)),
       [],
     );
   });

@@ -72,7 +72,7 @@ describe('the poll of queue and quota', () => {
       stateAt(9_000),
       stateAt(9_500),
     ];
-    const told: string[] = [];
+    const reports: string[] = [];
     const progress = new EventEmitter();
     let idleSeconds = 0;
     const poll = startStatePoll({
@@ -87,13 +87,13 @@ describe('the poll of queue and quota', () => {
       },
       metrics: { showState: () => {}, addSlotIdleSeconds: (seconds) => (idleSeconds += seconds) },
       intervalMs: 0,
-      onFailure: () => told.push('lost'),
-      onRecovery: () => told.push('back'),
+      onFailure: () => reports.push('lost'),
+      onRecovery: () => reports.push('back'),
     });
     await once(progress, 'all read');
     await poll.close();
     assert.equal(idleSeconds, 1.5);
-    assert.deepEqual(told, ['lost', 'back', 'lost']);
+    assert.deepEqual(reports, ['lost', 'back', 'lost']);
   });
 
   it('takes one reading at a time, and none once it is closed', async () => {

@@ -11,11 +11,11 @@ export interface StatePoll {
 interface StatePollOptions {
   readState: () => Promise<QueueState>;
   metrics: Pick<IntakeMetrics, 'showState' | 'addSlotIdleSeconds'>;
-  /** Told of each reading. */
+  /** Called with each reading. */
   onState?: (state: QueueState) => void;
   /** From the end of a reading to the next. */
   intervalMs: number;
-  /** Told of the first failure after a success, and of the first success after that. */
+  /** Called at the first failure after a success, and at the first success after that. */
   onFailure: (error: unknown) => void;
   onRecovery: () => void;
 }

@@ -56,8 +56,8 @@ describe('every documented answer is given', () => {
       submitInvestigation: item(++numbers),
       submitBatch: { requests: [item(++numbers), { machineId: 'no' }] },
       changeInvestigation: { priority: 'low' },
-      cancelInvestigations: { source: 'nobody' },
-      purgeInvestigations: { caller: 'nobody' },
+      cancelInvestigations: { source: 'unknown-source' },
+      purgeInvestigations: { caller: 'unknown-caller' },
       pauseQueue: { reason: 'a test' },
     };
     return bodies[id] ?? {};

@@ -38,11 +38,11 @@ export function openStatus(options: OpenStatusOptions): Pick<AppParts, 'sessions
       newestFailures: createNewestFailures(redis, keySpace, retentionMs),
       callsSince: (fromMs, limit) => history.since(fromMs, limit),
     }),
-    // Nobody is told apart there.
+    // Callers have no names there.
     ...(settings.auth.kind === 'off' ? { maxListenersOfCaller: Infinity } : {}),
-    onError: (error) => logger.debug({ err: error }, 'the state cannot be told to those who listen'),
+    onError: (error) => logger.debug({ err: error }, 'the state cannot be read for the event stream'),
   });
-  // Whoever listens with a key that went is told no more.
+  // A stream of a removed key ends.
   options.onKeysChanged(() => stateFeed.endAll());
   lifecycle.closing.addEventListener('abort', () => stateFeed.close(), { once: true });
   return {

@@ -96,7 +96,7 @@ describe('a POST when as many requests wait as may (INTAKE_MAX_BACKLOG)', () => 
     assert.equal(await queued(intake), 3 * accepted);
     for (const answer of answers.filter(({ status }) => status !== 202))
       expectProblem(answer, 'backlog_full');
-    assert.deepEqual(await redis.client.keys('*:reservations'), [], 'no room is kept for nobody');
+    assert.deepEqual(await redis.client.keys('*:reservations'), [], 'no room stays reserved');
   });
 });
 

@@ -34,7 +34,7 @@ describe('a POST repeated with its Idempotency-Key after Redis was cut off in th
   let next = 0;
   let brokenOff = 0;
 
-  /** Repeats as a client does that was told to come again, until it is told that all is accepted. */
+  /** Repeats as a client does after a Retry-After, until all is accepted. */
   async function postUntilAccepted(path: string, body: object, key: string) {
     return await waitFor(
       async () => {
@@ -77,10 +77,10 @@ describe('a POST repeated with its Idempotency-Key after Redis was cut off in th
         const batch = (await waitForAnswer(`/v1/batches/${id}`)) as Reply;
         assert.deepEqual([batch.counts['total'], batch.counts['queued']], [batchSize + 1, batchSize]);
         const page = (await waitForAnswer(`/v1/batches/${id}/items?limit=1000`)) as { value: unknown[] };
-        const told = items.map((answer) => (answer.status === 'rejected' ? undefined : answer.id));
+        const answered = items.map((answer) => (answer.status === 'rejected' ? undefined : answer.id));
         assert.deepEqual(
           page.value.map((entry) => (entry as { id?: string }).id),
-          told,
+          answered,
         );
       }).timeout(30_000);
     }

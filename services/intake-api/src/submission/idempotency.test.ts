@@ -89,7 +89,7 @@ describe('the handler behind an Idempotency-Key', () => {
     });
   }
 
-  it('has its answer kept when nobody is there any more to take it', async () => {
+  it('has its answer kept when its client is gone', async () => {
     const gate = new AbortController();
     let calls = 0;
     const app = appWith(async (_request, response) => {

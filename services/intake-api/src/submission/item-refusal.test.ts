@@ -69,20 +69,20 @@ describe('the refusal of an item', () => {
 });
 
 describe('the refusals of a batch', () => {
-  it('are told in full where they are few, in the places of their items', () => {
+  it('are listed in full where they are few, in the places of their items', () => {
     const entries = [item(1, { priority: 'low' as const }), refuse({}, 1), refuse(7, 2)];
     assert.deepEqual(boundRefusals(entries as RefusedItem[]), { entries, withoutFault: 0 });
   });
 
-  it('keep within a bound in all, whatever was posted: of those behind it the code is told, and how many they are', () => {
+  it('keep within a bound in all, whatever was posted: those behind it have the code and their number', () => {
     const long = { ...item(1), machineId: 'x'.repeat(64), ['🚨'.repeat(64)]: 1, y: 2 };
     const given = Array.from({ length: 10_000 }, (_, index) => refuse(long, index));
     const { entries, withoutFault } = boundRefusals(given);
     const refused = entries as RefusedItem[];
-    const told = refused.filter(({ rejected }) => rejected.error.errors.length > 0);
-    assert.equal(told.length + withoutFault, 10_000);
-    assert.ok(withoutFault > 0 && told.length > 500, `${told.length} told`);
-    assert.ok(bytesOf(told) <= 600 * 1_024, `${bytesOf(told)} bytes`);
+    const detailed = refused.filter(({ rejected }) => rejected.error.errors.length > 0);
+    assert.equal(detailed.length + withoutFault, 10_000);
+    assert.ok(withoutFault > 0 && detailed.length > 500, `${detailed.length} detailed`);
+    assert.ok(bytesOf(detailed) <= 600 * 1_024, `${bytesOf(detailed)} bytes`);
     assert.deepEqual(
       refused.map(({ rejected }) => rejected.index),
       given.map((_, index) => index),

@@ -104,7 +104,7 @@ describe('the guard of the memory of Redis', () => {
     assert.throws(() => guard.admit(2 * mebibyte), ProblemError);
   });
 
-  it('refuses nothing where there is no maxmemory, or none is told, and says the latter once', async () => {
+  it('refuses nothing where there is no maxmemory, or it may not be read, and logs the latter once', async () => {
     const boundless = guardOf(telling(70 * mebibyte, 0));
     await boundless.refresh();
     boundless.admit(10 ** 12);
@@ -113,10 +113,10 @@ describe('the guard of the memory of Redis', () => {
     const noPermission = Object.assign(new Error("NOPERM no permissions to run the 'info' command"), {
       name: 'ReplyError',
     });
-    const untold = guardOf(() => Promise.reject(noPermission));
-    await untold.refresh();
-    await untold.refresh();
-    untold.admit(10 ** 12);
+    const unreadable = guardOf(() => Promise.reject(noPermission));
+    await unreadable.refresh();
+    await unreadable.refresh();
+    unreadable.admit(10 ** 12);
     assert.equal(lines.length, 1);
   });
 

@@ -24,6 +24,10 @@ describe('a POST when the queue has not been empty for as long as its priorities
       assert.ok(Number(response.headers['retry-after']) > 0);
     }
     assert.equal(await intake.tasks.countWaiting(), 1);
-    assert.equal(intake.log.filter(({ level }) => level === 'error').length, 2, 'operators are told');
+    assert.equal(
+      intake.log.filter(({ level }) => level === 'error').length,
+      2,
+      'operators see it in the log',
+    );
   });
 });

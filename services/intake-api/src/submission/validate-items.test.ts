@@ -3,7 +3,7 @@ import { sortItems } from './validate-items.ts';
 import { item } from '../test-support/items.ts';
 
 describe('validation of a large batch', () => {
-  it('lets other work in between, so that it keeps nobody waiting', async () => {
+  it('lets other work in between, so that no other request waits for it', async () => {
     const requests = Array.from({ length: 5_000 }, (_, number) => item(number));
     let turns = 0;
     let isDone = false;

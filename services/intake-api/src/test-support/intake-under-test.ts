@@ -52,7 +52,7 @@ interface Opened {
   jobs: JobQueue;
 }
 
-/** The Redis that the intake is given; `isAway` where nobody is expected to answer. */
+/** The Redis that the intake is given; `isAway` where none is expected to answer. */
 export interface RedisForIntake {
   readonly url: string;
   readonly isAway?: boolean;

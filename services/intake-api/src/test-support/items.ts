@@ -11,5 +11,5 @@ export function item(number: number, more: object = {}) {
 /** An id of the right form that was never given out. */
 export const unknownId = '01930000-0000-7000-8000-000000000000';
 
-/** An address at which nobody answers: what a service sees whose Redis is away. */
+/** An address without a listener: what a service sees whose Redis is away. */
 export const redisAway = { url: 'redis://127.0.0.1:1', isAway: true };

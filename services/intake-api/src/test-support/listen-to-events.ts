@@ -1,4 +1,4 @@
-/** A server-sent event as it arrived; comments are told by the name `comment`. */
+/** A server-sent event as it arrived; comments have the name `comment`. */
 export interface SentEvent {
   name: string;
   data: string;

@@ -22,7 +22,7 @@ interface ReplayOptions {
   redis: Redis;
   keySpace: string;
   windowMs: number;
-  /** Told of each call by its number. */
+  /** Called for each call with its number. */
   onStart: (count: number) => void;
 }
 

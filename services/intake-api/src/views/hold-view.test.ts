@@ -14,7 +14,7 @@ const anchors = new Set(
   ),
 );
 
-describe('a hold as it is told', () => {
+describe('a hold in answers', () => {
   it('says for every reason what to check, and where the runbook says what to do', () => {
     for (const reason of holdReasons) {
       const { detail, runbook: link } = describeHold({ reason, untilMs: 0 });
@@ -32,19 +32,19 @@ describe('a hold as it is told', () => {
   });
 
   it('of a 429 says what its cause is, and where the runbook says what to do about that', () => {
-    const told = throttleCauses.map((throttleCause) =>
+    const views = throttleCauses.map((throttleCause) =>
       describeHold({ reason: 'throttled', untilMs: 0, throttleCause }),
     );
     assert.deepEqual(
-      told.map(({ action }) => action),
+      views.map(({ action }) => action),
       ['check', 'check', 'check'],
     );
-    const [own, external, unclear] = told.map(({ detail }) => detail);
+    const [own, external, unclear] = views.map(({ detail }) => detail);
     assert.match(own ?? '', /our own calls alone: the limit is set too high/);
     assert.match(external ?? '', /another program uses the quota of this application\. Find it/);
     assert.match(unclear ?? '', /another program .*, or the limit is set too high/);
     assert.deepEqual(
-      told.map(({ runbook: link }) => link.split('#')[1]),
+      views.map(({ runbook: link }) => link.split('#')[1]),
       ['throttledbyownuse', 'throttledbyothers', 'throttledbyothers'],
     );
   });

@@ -4,7 +4,7 @@
 -- ARGV  1 the time until which they were taken      then the entries
 --
 -- Returns  nothing
--- Writes   an entry that somebody else has taken since stays: it is his to end
+-- Writes   an entry that another intake has taken since stays: that intake ends it
 local moving_key, taken_until = KEYS[1], tonumber(ARGV[1])
 
 for i = 2, #ARGV do

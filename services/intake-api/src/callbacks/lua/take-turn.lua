@@ -8,7 +8,7 @@
 --
 -- Returns  0 when it may call now; the call counts from now. Else ms until its turn, at least 1
 -- Writes   the call, or the turn, and of the caller: last: its last turn, next: when one of its callbacks is expected,
---          called: when it was served. All go away by themselves when nobody calls this host any more
+--          called: when it was served. All expire by themselves once this host is no longer called
 local calls_key, turns_key, callers_key = KEYS[1], KEYS[2], KEYS[3]
 local callback, limit, window, busy = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local caller = ARGV[5]
@@ -17,7 +17,7 @@ local interval = math.ceil(window / limit)
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 redis.call('ZREMRANGEBYSCORE', calls_key, '-inf', now - window)
--- A turn that nobody took: its callback has nothing to tell any more, or comes late and gets another.
+-- A turn that was not used: its callback has nothing to deliver any more, or comes late and gets another.
 redis.call('ZREMRANGEBYSCORE', turns_key, '-inf', now - window)
 
 local function of(field)

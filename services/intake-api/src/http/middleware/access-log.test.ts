@@ -16,7 +16,7 @@ function loggedApp() {
 }
 
 describe('an answer that is written to after its end', () => {
-  it('is told under the id of its request, and the process goes on', async () => {
+  it('is logged under the id of its request, and the process goes on', async () => {
     const { app, lines } = loggedApp();
     app.get('/', (_request, response) => {
       response.end('all');

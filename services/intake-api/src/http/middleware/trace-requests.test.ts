@@ -39,13 +39,13 @@ describe('the trace that a caller sends', () => {
     const { id } = answer.body as { id: string };
     assert.deepEqual(await traceKept(id), { traceparent, tracestate });
     const [line] = await linesWith('requestId', id, 1);
-    const { msg, to, correlation: told, traceId: own, machineId } = line ?? {};
+    const { msg, to, correlation: logged, traceId: own, machineId } = line ?? {};
     assert.deepEqual(
-      { msg, to, told, own, machineId },
+      { msg, to, logged, own, machineId },
       {
         msg: 'request accepted',
         to: 'queued',
-        told: correlation,
+        logged: correlation,
         own: traceId,
         machineId: item(1).machineId,
       },

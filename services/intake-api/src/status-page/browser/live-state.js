@@ -9,13 +9,13 @@ const silentAfterMs = 35_000;
 const firstWithinMs = 10_000;
 
 /**
- * Listens to the service until told to stop.
+ * Listens to the service until the returned function is called.
  *
- * @param {object} told
- * @param {(document: StateDocument) => void} told.onState
- * @param {(what: string, text: string, heardAtMs: number) => void} told.onTrouble in short, and in full; and when the service
+ * @param {object} listener
+ * @param {(document: StateDocument) => void} listener.onState
+ * @param {(what: string, text: string, heardAtMs: number) => void} listener.onTrouble in short, and in full; and when the service
  *   was heard last, by the browser's clock
- * @param {() => void} told.onRefused the service answers, but does not let this browser listen: is it still signed in?
+ * @param {() => void} listener.onRefused the service answers, but does not let this browser listen: is it still signed in?
  * @returns {() => void} stops it
  */
 export function watchState({ onState, onTrouble, onRefused }) {

@@ -18,7 +18,7 @@ export function staleNotice({ sinceMs, what }) {
 }
 
 /**
- * That nobody makes calls, or nobody succeeds in making any.
+ * The notice that no worker runs, or that the workers make no calls.
  *
  * @param {StateDocument} state
  * @param {number} nowMs

@@ -33,7 +33,7 @@ let stopWatching;
 await start();
 // What counts down is drawn again each second; everything else stays as it is.
 setInterval(show, 1_000);
-// A tab that nobody looks at holds no connection, of which a browser has few; it is told at once when it is back.
+// A hidden tab holds no connection, of which a browser has few; it gets the state at once when it is shown again.
 document.addEventListener('visibilitychange', () => {
   if (page.screen !== 'state') return;
   if (document.hidden) stopWatching?.();

@@ -105,7 +105,7 @@ export function counted(count, one, many = `${one}s`) {
 const marks = [1, 5, 15, 30, 60];
 
 /**
- * What a screen reader is told when it changes.
+ * What a screen reader announces when it changes.
  *
  * @param {StateDocument} state
  * @param {number} nowMs
