@@ -1,8 +1,8 @@
 import { createRequestIntake } from '@diq/queue/admission/accept-requests.ts';
 import { createBacklogRoom } from '@diq/queue/admission/backlog-reservation.ts';
 import { createBatchTailReader } from '@diq/queue/batches/batch-tail.ts';
+import { createDryRun } from '@diq/queue/admission/dry-run.ts';
 import { createIdempotencyStore } from '@diq/queue/admission/idempotency-store.ts';
-import { createRequestPreview } from '@diq/queue/simulation/simulate-admission.ts';
 import { createRequestReader } from '@diq/queue/requests/request-reader.ts';
 import { createWriteProbe } from '@diq/queue/operations/write-probe.ts';
 import { createRequestLog } from '@diq/queue/requests/transition-log.ts';
@@ -181,7 +181,7 @@ function createEstimates(
       ...deps,
     }),
     outlook: createOutlook({
-      preview: createRequestPreview(redis, keySpace, jobs, deps.settings),
+      dryRun: createDryRun(redis, keySpace, jobs, deps.settings),
       ...deps,
     }),
   };

@@ -1,9 +1,7 @@
 import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
 import type { Priority } from '@diq/contracts/priority.ts';
 import type { DeadlineWarning } from '@diq/contracts/request-document.ts';
-import { placeInOrder } from '@diq/queue/simulation/positions.ts';
-import type { Place } from '@diq/queue/simulation/positions.ts';
-import type { RequestPreview } from '@diq/queue/simulation/simulate-admission.ts';
+import type { DryRun, Place } from '@diq/queue/admission/dry-run.ts';
 import type { LedgerSnapshot } from '@diq/quota/ledger/replies.ts';
 import { startForecast } from './forecast-start.ts';
 import { isoTime } from './iso-time.ts';
@@ -47,7 +45,7 @@ export interface JudgeOptions {
 }
 
 interface OutlookDeps {
-  preview: RequestPreview;
+  dryRun: DryRun;
   lookAtLedger: () => Promise<LedgerSnapshot>;
 }
 
@@ -57,12 +55,12 @@ interface Indexed {
   item: InvestigationItem;
 }
 
-export function createOutlook({ preview, lookAtLedger }: OutlookDeps): Outlook {
+export function createOutlook({ dryRun, lookAtLedger }: OutlookDeps): Outlook {
   /** Whether even the last place of all would be in time for the first of these deadlines, or nobody can say. */
   async function isSurelyInTime(items: readonly Indexed[]): Promise<boolean> {
     const deadlines = items.flatMap(({ item }) => (item.notAfter === undefined ? [] : [deadlineOf(item)]));
     if (deadlines.length === 0) return true;
-    const [waiting, view] = await Promise.all([preview.countWaiting(), lookAtLedger()]);
+    const [waiting, view] = await Promise.all([dryRun.countWaiting(), lookAtLedger()]);
     const lastStartMs = startForecast(view)(waiting + items.length);
     return lastStartMs === undefined || lastStartMs <= deadlines.reduce((a, b) => Math.min(a, b));
   }
@@ -74,7 +72,7 @@ export function createOutlook({ preview, lookAtLedger }: OutlookDeps): Outlook {
   ): Promise<ReadonlySet<number>> {
     if (!knownAs) return new Set();
     const strict = items.filter(({ item }) => item.strict === true);
-    const found = await preview.areRecorded(strict.map(({ index }) => knownAs(index)));
+    const found = await dryRun.areRecorded(strict.map(({ index }) => knownAs(index)));
     return new Set(strict.filter((_, i) => found[i]).map(({ index }) => index));
   }
 
@@ -86,21 +84,14 @@ export function createOutlook({ preview, lookAtLedger }: OutlookDeps): Outlook {
       const judged: Judged = { entries, warnings: new Map(), places: new Map() };
       if (!wantsPlaces && (await isSurelyInTime(items))) return judged;
 
-      const [snapshot, view, recorded] = await Promise.all([
-        preview.read(
-          items.map(({ item }) => item),
-          nowMs,
-          caller,
-        ),
-        lookAtLedger(),
-        recordedBefore(items, knownAs),
-      ]);
+      const [view, recorded] = await Promise.all([lookAtLedger(), recordedBefore(items, knownAs)]);
       const startMsAt = forecastOf(view);
       const lateStart = ({ item }: Indexed, position: number | undefined) => {
         const startMs = position === undefined ? undefined : startMsAt(position, item.priority);
         return startMs !== undefined && startMs > deadlineOf(item) ? startMs : undefined;
       };
-      const places = placeInOrder(snapshot.candidates, snapshot, (i, position) => {
+      const asked = items.map(({ item }) => item);
+      const places = await dryRun.place(asked, { nowMs, caller }, (i, position) => {
         const indexed = items[i];
         if (indexed?.item.strict !== true || recorded.has(indexed.index)) return false;
         return lateStart(indexed, position) !== undefined;

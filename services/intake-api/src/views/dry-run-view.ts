@@ -2,7 +2,7 @@ import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
 import type { DryRunItem } from '@diq/contracts/item-answer.ts';
 import type { DeadlineWarning } from '@diq/contracts/request-document.ts';
 import { tooManyJoined } from '@diq/queue/admission/accept-requests.ts';
-import type { Place } from '@diq/queue/simulation/positions.ts';
+import type { Place } from '@diq/queue/admission/dry-run.ts';
 import { isoTime } from '../estimates/iso-time.ts';
 import type { StartMsAt } from '../estimates/deadline-check.ts';
 

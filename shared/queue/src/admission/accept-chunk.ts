@@ -73,6 +73,8 @@ const placed = z
   }));
 const reply = z.array(z.string());
 const partsPerRequest = 5;
+/** Requests per script: about 5 ms of Redis' time, so that a large batch does not keep others waiting. */
+export const chunkSize = 250;
 
 /** A request arrives later than the last of the queue's priorities tells. Accepting it would turn the order upside down. */
 export class OrderScaleError extends RangeError {
@@ -126,25 +128,62 @@ export interface Chunk {
   bounds?: BacklogBounds | undefined;
 }
 
-/** @throws OrderScaleError  @throws BacklogFullError  @throws StorageFullError */
-export type AcceptChunk = (chunk: Chunk) => Promise<Placement[]>;
+/** The open task of a machine as a dry run leaves it; what else the script knows of it goes back to the script. */
+const openTask = z.looseObject({ state: z.string() });
+const openTasks = z.record(z.string(), openTask);
 
-/** Records some hundred requests with their tasks in one script; see `lua/accept.lua`. */
+/** What the chunks of a dry run have come to so far. */
+export interface DryRunState {
+  /** As the script left it; `undefined` before the first chunk. */
+  order: string | undefined;
+  /** By machine. */
+  open: Map<string, z.output<typeof openTask>>;
+}
+
+/** Records some hundred requests with their tasks in one script, or only says where they would be placed; see `lua/accept.lua`. */
 export function createAcceptChunk(
   redis: Redis,
   keySpace: string,
   { order, reuseWindowMs, maxJoined, maxJoinedOfCaller, retentionMs }: AcceptRules,
-): AcceptChunk {
+) {
   const keys = movingKeys(keySpace);
   const orderRules = JSON.stringify(order);
 
-  return async ({ requests, batchId = '', nowMs, caller = '', bounds }) => {
+  async function run({ requests, batchId = '', nowMs, caller = '', bounds }: Chunk, before: string[]) {
     const about = [keySpace, retentionMs, batchId, nowMs, orderRules, reuseWindowMs, maxJoined];
     const most = [bounds?.requests ?? '', bounds?.tasks ?? ''];
     const ofCaller = [caller, bounds?.ofCaller ?? '', maxJoinedOfCaller, bounds?.bytesOfCaller ?? ''];
-    const args = [...about, ...most, ...ofCaller, ...requests.flatMap(argumentsOf)];
+    const args = [...about, ...most, ...ofCaller, ...before, ...requests.flatMap(argumentsOf)];
     const parts = reply.parse(await script(redis, keys, args).catch(refuse));
-    return requests.map((_, i) => placed.parse(parts.slice(partsPerRequest * i, partsPerRequest * (i + 1))));
+    const placements = requests.map((_, i) =>
+      placed.parse(parts.slice(partsPerRequest * i, partsPerRequest * (i + 1))),
+    );
+    return { placements, left: parts.slice(partsPerRequest * requests.length) };
+  }
+
+  return {
+    /** @throws OrderScaleError  @throws BacklogFullError  @throws StorageFullError */
+    async accept(chunk: Chunk): Promise<Placement[]> {
+      return (await run(chunk, ['', '{}'])).placements;
+    },
+    /**
+     * Writes nothing. `state` is of the chunks before and takes this one in.
+     *
+     * @throws OrderScaleError
+     */
+    async dryRun(chunk: Chunk, state: DryRunState): Promise<Placement[]> {
+      const open = chunk.requests.flatMap(({ machineId }) => {
+        const task = state.open.get(machineId);
+        return task ? [[machineId, task] as const] : [];
+      });
+      const before = [state.order ?? 'none', JSON.stringify(Object.fromEntries(open))];
+      const { placements, left } = await run(chunk, before);
+      const [order, opened = ''] = left;
+      state.order = order;
+      for (const [machineId, task] of Object.entries(openTasks.parse(JSON.parse(opened))))
+        state.open.set(machineId, task);
+      return placements;
+    },
   };
 }
 

@@ -245,7 +245,11 @@ describe('request intake', () => {
       bytes: 1_800,
     }));
     const send = (batchId = '') =>
-      createAcceptChunk(store.redis, keySpace, rules)({ requests: chunk, batchId, nowMs: arrivedAtMs });
+      createAcceptChunk(store.redis, keySpace, rules).accept({
+        requests: chunk,
+        batchId,
+        nowMs: arrivedAtMs,
+      });
 
     it('answers a chunk that is sent twice the same way, and changes nothing', async () => {
       const first = await send('batch-1');

@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
 import type { ItemError } from '@diq/contracts/item-answer.ts';
 import type { TraceContext } from '@diq/contracts/trace-context.ts';
-import { createAcceptChunk } from './accept-chunk.ts';
+import { chunkSize, createAcceptChunk } from './accept-chunk.ts';
 import type { AcceptRules, NewRequest, Placement } from './accept-chunk.ts';
 import type { BacklogBounds } from './backlog-reservation.ts';
 import { openBatch, refuseInBatch, sealBatch, storedRefusal } from '../batches/batch-record.ts';
@@ -99,9 +99,6 @@ export const defaultMaxJoined = 5_000;
 /** So that no caller alone keeps others from a call. */
 export const defaultMaxJoinedOfCaller = 1_000;
 
-/** Requests per script: about 5 ms of Redis' time, so that a large batch does not keep others waiting. */
-const chunkSize = 250;
-
 export function createRequestIntake({
   redis,
   keySpace,
@@ -113,7 +110,7 @@ export function createRequestIntake({
   maxJoinedOfCaller = defaultMaxJoinedOfCaller,
 }: RequestIntakeOptions): RequestIntake {
   const rules: AcceptRules = { order, reuseWindowMs, maxJoined, maxJoinedOfCaller, retentionMs };
-  const acceptChunk = createAcceptChunk(redis, keySpace, rules);
+  const chunks = createAcceptChunk(redis, keySpace, rules);
   const repositionJobs = createJobRepositioning(redis, keySpace, jobs);
 
   async function place(
@@ -124,7 +121,7 @@ export function createRequestIntake({
     let adding = Promise.resolve();
     for (let i = 0; i < requests.length; i += chunkSize) {
       const chunk = requests.slice(i, i + chunkSize);
-      const placed = await acceptChunk({ ...about, requests: chunk });
+      const placed = await chunks.accept({ ...about, requests: chunk });
       placements.push(...placed);
       // In order, one chunk after the other, while Redis records the next ones.
       adding = adding.then(() => jobs.add(jobsFor(placed)));
@@ -139,7 +136,7 @@ export function createRequestIntake({
   return {
     async acceptOne(item, nowMs, ids = freshIds(), caller, trace, bounds) {
       const request = newRequest(item, nowMs, { ids, index: 0, caller, trace });
-      const placed = await acceptChunk({ requests: [request], nowMs, caller, bounds });
+      const placed = await chunks.accept({ requests: [request], nowMs, caller, bounds });
       const answer = accepted(request, placed[0]);
       if (!answer) {
         await repositionJobs(placed.filter(isPromoted));
@@ -181,7 +178,7 @@ function isRejected(entry: BatchEntry): entry is RejectedItem {
   return 'rejected' in entry;
 }
 
-function newRequest(
+export function newRequest(
   item: InvestigationItem,
   nowMs: number,
   about: { ids: RequestIds; index: number; caller: string | undefined; trace: TraceContext | undefined },

@@ -90,5 +90,5 @@ async function openUnsealedBatch(store: SuiteStore): Promise<void> {
     maxJoinedOfCaller: 1_000,
     retentionMs,
   };
-  await createAcceptChunk(store.redis, keySpace, rules)(chunk);
+  await createAcceptChunk(store.redis, keySpace, rules).accept(chunk);
 }

@@ -8,6 +8,8 @@
 --       room was kept before (see reserve-backlog.lua)   9 most tasks waiting, or ''   10 who asked, or ''
 --       11 most requests of one caller queued, or '' where there is no bound   12 how many of one caller may join a task
 --       13 most bytes stored of one caller, or ''
+--       14 '' to record them; in a dry run what the chunks before it came to, 'none' for the first: the order
+--       15 likewise JSON of the open tasks of these machines, else '{}'
 --       then for each request:
 --       request id, machine id, JSON of the request, id for a new task, its class, its flow (order.lua),
 --       'not after' ms or '', source or '', callback or '', 1 if it is to share no earlier investigation, the bytes that count
@@ -20,69 +22,47 @@
 --          error BACKLOG_FULL <requests queued> <tasks waiting> <requests queued of the caller> when there is no room; then nothing is recorded
 --          error STORAGE_FULL <bytes stored of the caller, with those that room is kept for> likewise
 --          error ORDER_SCALE when the time is off the scale of the priorities; then nothing is recorded
--- Writes   request, task, the machine's open task, indexes and counts. A request id that is known already is
---          left as it is and answered the same way, because a client may send a script twice.
-local batch_id, arrived_at, reuse_for, most_joined = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[6]), tonumber(ARGV[7])
-local most_requests, most_tasks, caller = tonumber(ARGV[8]), tonumber(ARGV[9]), ARGV[10]
+--          In a dry run two more: what it has come to so far, the order and the open tasks by machine, JSON
+-- Writes   nothing in a dry run, and nothing before each request has its place. Else request, task, the machine's open
+--          task, indexes and counts. A request id that is known already is left as it is and answered the same way,
+--          because a client may send a script twice.
+local batch_id, arrived_at, rules, reuse_for = ARGV[3], tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[6])
+local most_joined, most_requests, most_tasks, caller = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9]), ARGV[10]
 local most_of_caller, most_joined_of_caller, most_bytes = tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13])
+local is_dry_run, order_before, open_before = ARGV[14] ~= '', ARGV[14], ARGV[15]
 -- Of the first request; each has eleven arguments.
-local first_argument, arguments = 14, 11
+local first_argument, arguments = 16, 11
 
--- A task waits as long as its most patient request: without a deadline on one of them it has none.
-local function extend_deadline(task_key, not_after)
-  local present = redis.call('HGET', task_key, 'notAfter')
-  if not present then
-    return
-  elseif not_after == '' then
-    redis.call('HDEL', task_key, 'notAfter')
-  elseif tonumber(not_after) > tonumber(present) then
-    redis.call('HSET', task_key, 'notAfter', not_after)
-  end
-end
-
--- What a request shares with those that wait already: its status, and where their task stands.
-local function join(task_id, request_id, not_after)
-  local task_key = space .. ':task:' .. task_id
-  local state, first, sent_at, why, calls = unpack(
-    redis.call('HMGET', task_key, 'state', 'first', 'sentAt', 'error', 'calls'))
-  redis.call('ZADD', task_key .. ':joined', arrived_at, request_id)
-  if caller ~= '' then
-    redis.call('HINCRBY', task_key, joined_by(caller), 1)
-  end
-  extend_deadline(task_key, not_after)
-  local shared = { 'with', first }
-  if calls then
-    shared[3], shared[4] = 'attempts', calls
-  end
-  if state == 'in_flight' or state == 'reconciling' then
-    shared[#shared + 1] = 'dispatchedAt'
-    shared[#shared + 1] = sent_at
-    if why then
-      shared[#shared + 1] = 'error'
-      shared[#shared + 1] = why
-    end
-    if state == 'reconciling' then
-      count('', 'reconciling', 1)
-    end
-    return 'dispatching', shared
-  end
-  return 'queued', shared
-end
-
--- What is read and written of all these requests at once: that is most of what recording them costs.
---   open     machine -> its open task, read or opened just now
---   recent   machine -> JSON of the investigation that was started last on it
---   known    whether one of the requests may be recorded already
---   and what is not written yet: members of indexes with their scores, fields with their values, bytes of the caller
-local open, recent_starts, is_any_known, bytes_added = {}, {}, false, 0
+-- What is read of all these requests at once, and what is not written yet. Nothing is written before all have their places:
+-- then a dry run stops.
+--   open      machine -> its open task, read or opened just now, with its requests that joined just now
+--   tasks     those that were read or opened just now, by id
+--   recent    machine -> JSON of the investigation that was started last on it
+--   known     whether one of the requests may be recorded already
+--   recorded  the new requests: key and fields, and what `change_status` needs where one is started already
+--   added     members of indexes with their scores, fields with their values
+local open, tasks, recent_starts, is_any_known, recorded, bytes_added = {}, {}, {}, false, {}, 0
 local added = { waiting = {}, machines = {}, by_machine = {}, by_source = {}, listed = {}, deadlines = {} }
 
--- What is corrupt, or gone, cannot be joined: its machine gets a task of its own, and nobody is refused for it.
-local function can_be_joined(task_id)
-  local state, first, class, tag, rank = unpack(
-    redis.call('HMGET', space .. ':task:' .. task_id, 'state', 'first', 'class', 'tag', 'priority'))
-  return (state == 'waiting' or state == 'in_flight' or state == 'reconciling')
-    and first and urgency[class] and tonumber(tag) and tonumber(rank) and true or false
+local function append(list, first, second)
+  list[#list + 1], list[#list + 2] = first, second
+end
+
+-- Returns  an open task; nil for one that is corrupt, or gone: it cannot be joined. Its machine gets a task of its own, and
+--          no request is refused for it
+local function read_task(task_id)
+  local task_key = space .. ':task:' .. task_id
+  local state, first, class, tag, rank, not_after, is_promoted, sent_at, why, calls, of_caller = unpack(
+    redis.call('HMGET', task_key, 'state', 'first', 'class', 'tag', 'priority', 'notAfter', 'promoted', 'sentAt',
+      'error', 'calls', joined_by(caller)))
+  tag, rank = tonumber(tag), tonumber(rank)
+  if (state ~= 'waiting' and state ~= 'in_flight' and state ~= 'reconciling') or not first or not urgency[class]
+    or not tag or not rank then
+    return nil
+  end
+  return { id = task_id, state = state, first = first, class = class, tag = tag, rank = rank,
+    not_after = tonumber(not_after), promoted = is_promoted and true or nil, sent_at = sent_at or nil, error = why or nil,
+    calls = calls or nil, joined = redis.call('ZCARD', task_key .. ':joined'), of_caller = tonumber(of_caller) or 0 }
 end
 
 local function read_ahead()
@@ -92,36 +72,64 @@ local function read_ahead()
     recents[#recents + 1] = space .. ':machine:' .. ARGV[i + 1] .. ':recent'
     requests[#requests + 1] = space .. ':request:' .. ARGV[i]
   end
-  local tasks = redis.call('HMGET', machines_key, unpack(machines))
+  local found = redis.call('HMGET', machines_key, unpack(machines))
   local starts = reuse_for > 0 and redis.call('MGET', unpack(recents)) or {}
   for i, machine in ipairs(machines) do
     recent_starts[machine] = starts[i] or nil
-    if tasks[i] and open[machine] == nil then
-      open[machine] = can_be_joined(tasks[i]) and tasks[i] or nil
+    if found[i] and not open[machine] then
+      open[machine] = read_task(found[i])
     end
+  end
+  for _, task in pairs(open) do
+    task.came, tasks[task.id] = {}, task
   end
   is_any_known = redis.call('EXISTS', unpack(requests)) > 0
 end
 
-local function write_added()
-  local function write(command, key, list)
-    if #list > 0 then
-      redis.call(command, key, unpack(list))
-    end
-  end
-  write('ZADD', waiting_key, added.waiting)
-  write('HSET', machines_key, added.machines)
-  write('ZADD', deadlines_key, added.deadlines)
-  write('ZADD', index_machine, added.by_machine)
-  write('ZADD', index_source, added.by_source)
-  for status, list in pairs(added.listed) do
-    write('ZADD', index_listed .. status, list)
-  end
-  add_to(stored_key, caller, bytes_added)
+-- The investigation of this machine that was started recently enough to be shared, nil for none.
+local function recent_of(machine_id)
+  local json = recent_starts[machine_id]
+  local recent = json and cjson.decode(json)
+  return recent and now - tonumber(recent.startedAt) < reuse_for and recent or nil
 end
 
-local function append(list, first, second)
-  list[#list + 1], list[#list + 2] = first, second
+local function open_task(task_id, machine_id, request_id, class, flow, not_after)
+  local tag = next_tag(class, flow, arrived_at)
+  take_turn(class, flow, tag, arrived_at)
+  local task = { id = task_id, state = 'waiting', first = request_id, class = class, tag = tag,
+    rank = rank_of(class, tag), not_after = tonumber(not_after), joined = 0, of_caller = 0, came = {}, is_new = true }
+  append(added.machines, machine_id, task_id)
+  append(added.waiting, arrived_at, task_id)
+  add_waiting(class, 1)
+  open[machine_id], tasks[task_id] = task, task
+  return task
+end
+
+-- What a request shares with those that wait already: its status, and where their task stands.
+local function join(task, request_id, not_after)
+  task.joined, task.of_caller = task.joined + 1, task.of_caller + (caller ~= '' and 1 or 0)
+  append(task.came, arrived_at, request_id)
+  -- A task waits as long as its most patient request: without a deadline on one of them it has none.
+  if task.not_after and (not_after == '' or tonumber(not_after) > task.not_after) then
+    task.not_after, task.is_deadline_changed = tonumber(not_after), true
+  end
+  local shared = { 'with', task.first }
+  if task.calls then
+    append(shared, 'attempts', task.calls)
+  end
+  if task.state == 'waiting' then
+    return 'queued', shared
+  end
+  if task.sent_at then
+    append(shared, 'dispatchedAt', task.sent_at)
+  end
+  if task.error then
+    append(shared, 'error', task.error)
+  end
+  if task.state == 'reconciling' then
+    count('', 'reconciling', 1)
+  end
+  return 'dispatching', shared
 end
 
 -- See indexes.lua.
@@ -136,69 +144,9 @@ local function index_new(id, status, machine, source, has_joined)
   end
 end
 
--- The investigation of this machine that was started recently enough to be shared, nil for none.
-local function recent_of(machine_id)
-  local json = recent_starts[machine_id]
-  local recent = json and cjson.decode(json)
-  return recent and now - tonumber(recent.startedAt) < reuse_for and recent or nil
-end
-
-local function open_task(task_id, machine_id, request_id, class, flow, not_after)
-  local task_key = space .. ':task:' .. task_id
-  local tag = next_tag(class, flow, arrived_at)
-  take_turn(class, flow, tag, arrived_at)
-  local rank = rank_of(class, tag)
-  local fields = { 'state', 'waiting', 'machine', machine_id, 'first', request_id,
-    'class', class, 'tag', tag, 'priority', rank, 'createdAt', arrived_at }
-  if not_after ~= '' then
-    append(fields, 'notAfter', not_after)
-  end
-  redis.call('HSET', task_key, unpack(fields))
-  append(added.machines, machine_id, task_id)
-  append(added.waiting, arrived_at, task_id)
-  add_waiting(class, 1)
-  open[machine_id] = task_id
-  return rank
-end
-
--- Whether as many have joined as may, of all callers or of this one.
-local function is_joined_by_many(task_id)
-  local task_key = space .. ':task:' .. task_id
-  if redis.call('ZCARD', task_key .. ':joined') >= most_joined then
-    return true
-  end
-  local joined = caller ~= '' and redis.call('HGET', task_key, joined_by(caller))
-  return joined and tonumber(joined) >= most_joined_of_caller
-end
-
--- Returns  whether it was recorded; the rank of its task if it opened one, or has promoted one without joining it; the
---          id of the latter
-local function record(request_id, machine_id, doc, new_task, class, flow, not_after, source, callback, is_forced,
-    bytes)
-  local request_key = space .. ':request:' .. request_id
-  local task_id, rank = open[machine_id], nil
-  local recent = not task_id and is_forced ~= '1' and recent_of(machine_id)
-  local status, shared = 'queued', {}
-  if task_id then
-    local promoted_to, is_promoted = promote(task_id, class, flow, arrived_at)
-    if is_promoted then
-      redis.call('HSET', space .. ':task:' .. task_id, 'promoted', 1)
-    end
-    if is_joined_by_many(task_id) then
-      return false, is_promoted and promoted_to or nil, task_id
-    end
-    status, shared = join(task_id, request_id, not_after)
-  elseif recent then
-    task_id, status = recent.task, 'started'
-    shared = { 'with', recent.request, 'investigationId', recent.investigation, 'reused', 1 }
-    if recent.attached then
-      shared[#shared + 1] = 'attached'
-      shared[#shared + 1] = 1
-    end
-  else
-    task_id = new_task
-    rank = open_task(task_id, machine_id, request_id, class, flow, not_after)
-  end
+-- A request that is new, with what it shares.
+local function record(request, task_id, status, shared)
+  local request_id, machine_id, doc, _, _, _, not_after, source, callback, _, bytes = unpack(request)
   local fields = { 'status', status, 'task', task_id, unpack(shared) }
   for name, value in pairs({ batch = batch_id, notAfter = not_after, callback = callback }) do
     if value ~= '' then
@@ -213,7 +161,8 @@ local function record(request_id, machine_id, doc, new_task, class, flow, not_af
     append(fields, 'b', bytes)
   end
   add_doc(fields, doc)
-  redis.call('HSET', request_key, unpack(fields))
+  recorded[#recorded + 1] = { id = request_id, fields = fields, status = status, machine = machine_id,
+    callback = callback ~= '' and callback or nil }
   if status == 'queued' and not_after ~= '' then
     append(added.deadlines, not_after, request_id)
   end
@@ -223,39 +172,54 @@ local function record(request_id, machine_id, doc, new_task, class, flow, not_af
     count(batch_id, status, 1)
   end
   index_new(request_id, status, machine_id, source, #shared > 0)
-  if status == 'started' then
-    change_status(request_id, status, status, machine_id, nil, callback ~= '' and callback or nil)
-  end
-  return true, rank
 end
 
+-- Of a request that was recorded before.
 local function answer_for(request_id)
   local task_id, with, reused, investigation = unpack(
     redis.call('HMGET', space .. ':request:' .. request_id, 'task', 'with', 'reused', 'investigationId'))
   if reused then
     return { task_id, with, '0', 'reused', investigation }
   end
-  local rank, promoted = unpack(redis.call('HMGET', space .. ':task:' .. task_id, 'priority', 'promoted'))
+  local task = tasks[task_id] or {}
+  local rank, promoted = task.rank and tostring(task.rank), task.promoted
+  if not rank then
+    rank, promoted = unpack(redis.call('HMGET', space .. ':task:' .. task_id, 'priority', 'promoted'))
+  end
   return { task_id, with or '', rank, promoted and 'promoted' or with and 'joined' or 'new', '' }
 end
 
-local function accept(request_id, ...)
+local function accept(request)
+  local request_id, machine_id, _, new_task, class, flow, not_after, _, _, is_forced = unpack(request)
   if is_any_known and redis.call('HEXISTS', space .. ':request:' .. request_id, 'task') == 1 then
     return answer_for(request_id)
   end
-  local is_recorded, rank, promoted = record(request_id, ...)
-  if not is_recorded then
-    return { rank and promoted or '', '', tostring(rank or 0), 'full', '' }
-  elseif rank then
-    local _, _, _, new_task = request_id, ...
-    return { new_task, '', tostring(rank), 'new', '' }
+  local task = open[machine_id]
+  local recent = not task and is_forced ~= '1' and recent_of(machine_id)
+  if recent then
+    local shared = { 'with', recent.request, 'investigationId', recent.investigation, 'reused', 1 }
+    if recent.attached then
+      append(shared, 'attached', 1)
+    end
+    record(request, recent.task, 'started', shared)
+    return { recent.task, recent.request, '0', 'reused', recent.investigation }
+  elseif not task then
+    task = open_task(new_task, machine_id, request_id, class, flow, not_after)
+    record(request, new_task, 'queued', {})
+    return { new_task, '', tostring(task.rank), 'new', '' }
   end
-  return answer_for(request_id)
+  local is_promoted = promote(task, class, flow, arrived_at)
+  task.promoted = task.promoted or is_promoted or nil
+  if task.joined >= most_joined or (caller ~= '' and task.of_caller >= most_joined_of_caller) then
+    return { is_promoted and task.id or '', '', tostring(is_promoted and task.rank or 0), 'full', '' }
+  end
+  record(request, task.id, join(task, request_id, not_after))
+  return { task.id, task.first, tostring(task.rank), task.promoted and 'promoted' or 'joined', '' }
 end
 
 -- Why there is no room, nil where there is. What was recorded before is answered as it was, however full it is by now.
 local function no_room()
-  local requests, tasks, of_caller, reserved_bytes =
+  local requests, waiting, of_caller, reserved_bytes =
     backlog_now(counts_key, waiting_key, callers_key, space .. ':reservations', caller, now)
   local size, bytes = (#ARGV - first_argument + 1) / arguments, 0
   for i = first_argument + arguments - 1, #ARGV, arguments do
@@ -264,28 +228,94 @@ local function no_room()
   local stored = most_bytes and stored_now(caller, now) + reserved_bytes
   if is_any_known then
     return nil
-  elseif not fits_backlog(size, requests, tasks, of_caller, most_requests, most_tasks, most_of_caller) then
-    return string.format('BACKLOG_FULL %d %d %d', requests, tasks, of_caller)
+  elseif not fits_backlog(size, requests, waiting, of_caller, most_requests, most_tasks, most_of_caller) then
+    return string.format('BACKLOG_FULL %d %d %d', requests, waiting, of_caller)
   elseif most_bytes and stored + bytes > most_bytes then
     return string.format('STORAGE_FULL %.0f', stored)
   end
 end
 
+local function write_task(machine_id, task)
+  local task_key, came = space .. ':task:' .. task.id, #task.came / 2
+  local fields = (task.is_new or task.is_changed) and { place_of(task) } or {}
+  if task.is_new then
+    append(fields, 'state', 'waiting')
+    append(fields, 'machine', machine_id)
+    append(fields, 'first', task.first)
+    append(fields, 'createdAt', arrived_at)
+  end
+  if task.promoted then
+    append(fields, 'promoted', 1)
+  end
+  if task.not_after and (task.is_new or task.is_deadline_changed) then
+    append(fields, 'notAfter', string.format('%.0f', task.not_after))
+  elseif task.is_deadline_changed then
+    redis.call('HDEL', task_key, 'notAfter')
+  end
+  if #fields > 0 then
+    redis.call('HSET', task_key, unpack(fields))
+  end
+  note_whose_turn(task_key, task)
+  if came > 0 then
+    redis.call('ZADD', task_key .. ':joined', unpack(task.came))
+  end
+  if came > 0 and caller ~= '' then
+    redis.call('HINCRBY', task_key, joined_by(caller), came)
+  end
+end
+
+local function write_added()
+  local function write(command, key, list)
+    if #list > 0 then
+      redis.call(command, key, unpack(list))
+    end
+  end
+  write_order(rules, arrived_at)
+  for machine_id, task in pairs(open) do
+    write_task(machine_id, task)
+  end
+  for _, request in ipairs(recorded) do
+    redis.call('HSET', space .. ':request:' .. request.id, unpack(request.fields))
+  end
+  write('ZADD', waiting_key, added.waiting)
+  write('HSET', machines_key, added.machines)
+  write('ZADD', deadlines_key, added.deadlines)
+  write('ZADD', index_machine, added.by_machine)
+  write('ZADD', index_source, added.by_source)
+  for status, list in pairs(added.listed) do
+    write('ZADD', index_listed .. status, list)
+  end
+  add_to(stored_key, caller, bytes_added)
+  for _, request in ipairs(recorded) do
+    if request.status == 'started' then
+      change_status(request.id, 'started', 'started', request.machine, nil, request.callback)
+    end
+  end
+  write_counts()
+end
+
+if is_dry_run then
+  open = cjson.decode(open_before)
+end
 read_ahead()
 local refusal = most_requests and no_room()
 if refusal then
   return redis.error_reply(refusal)
 end
-if not open_order(ARGV[5], arrived_at) then
+if order_before ~= '' and order_before ~= 'none' then
+  continue_order(rules, order_before)
+elseif not open_order(rules, arrived_at) then
   return redis.error_reply('ORDER_SCALE the time of arrival is beyond the last priority of the queue')
 end
 local replies = {}
 for i = first_argument, #ARGV, arguments do
-  for _, part in ipairs(accept(unpack(ARGV, i, i + arguments - 1))) do
+  for _, part in ipairs(accept({ unpack(ARGV, i, i + arguments - 1) })) do
     replies[#replies + 1] = part
   end
 end
-write_added()
-write_order(arrived_at)
-write_counts()
+if is_dry_run then
+  append(replies, order_so_far(), cjson.encode(open))
+else
+  write_added()
+end
 return replies

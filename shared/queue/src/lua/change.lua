@@ -48,7 +48,9 @@ local function class_in(its_doc)
 end
 
 local task_key = space .. ':task:' .. task_id
-local first, class = unpack(redis.call('HMGET', task_key, 'first', 'class'))
+local first, state, class, tag, rank = unpack(
+  redis.call('HMGET', task_key, 'first', 'state', 'class', 'tag', 'priority'))
+local task = { state = state, class = class, tag = tonumber(tag), rank = tonumber(rank) }
 local requests = redis.call('ZRANGE', task_key .. ':joined', 0, -1)
 requests[#requests + 1] = first or nil
 
@@ -73,18 +75,21 @@ end
 if not best or not urgency[class or ''] then
   -- No order to keep.
 elseif urgency[best] < urgency[class] then
-  promote(task_id, best, flow, arrived_at)
+  promote(task, best, flow, arrived_at)
+  redis.call('HSET', task_key, place_of(task))
+  note_whose_turn(task_key, task)
 elseif urgency[best] > urgency[class] then
   -- As if it had come in this class from the first. One that was moved to the head stays there.
   local new_tag = next_tag(best, flow, arrived_at)
   take_turn(best, flow, new_tag, arrived_at)
   add_waiting(class, -1)
   add_waiting(best, 1)
-  redis.call('HSET', task_key, 'class', best, 'tag', new_tag)
-  note_whose_turn(task_key, flow)
+  task.class, task.tag, task.flow = best, new_tag, flow
   if redis.call('HEXISTS', task_key, 'head') == 0 then
-    redis.call('HSET', task_key, 'priority', rank_of(best, new_tag))
+    task.rank = rank_of(best, new_tag)
   end
+  redis.call('HSET', task_key, place_of(task))
+  note_whose_turn(task_key, task)
   -- It may be the last of its batches now: which one is, is read again (batch-tail.ts).
   for _, id in ipairs(requests) do
     local batch_id = redis.call('HGET', space .. ':request:' .. id, 'batch')
@@ -94,7 +99,7 @@ elseif urgency[best] > urgency[class] then
   end
 end
 redis.call('HSET', task_key, 'promoted', 1)
-write_order(arrived_at)
+write_order(ARGV[9], arrived_at)
 redis.call('HINCRBY', request_key, 'changes', 1)
 count_entry(request_id, #ARGV[10])
 audit(space .. ':audit', ARGV[10], ARGV[12])

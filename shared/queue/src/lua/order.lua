@@ -26,24 +26,30 @@ local urgency = { critical = 1, high = 2, medium = 3, low = 4 }
 local highest_rank = 2097151
 local day = 24 * 3600000
 
-local order, epoch
+-- The rules, and where the scale of the ranks begins; whether it begins anew, which is not written.
+local order, epoch, is_new_epoch
 
 -- By class what a script has read of its line and not yet written: some hundred requests ask for little more than the
--- first. A script that gives places calls `write_order` once at its end.
+-- first. A script that gives places calls `write_order` once at its end; until then nothing is written.
 --   waiting, begun   as they are by now
---   added            to `waiting`, not written
+--   added            to `waiting`
+--   is_new           what Redis has of its turns is over
 --   callers          those that were asked for, each with
 --     floor          no tag that it gets is less
 --     last           the greatest turn of its sources
 --     turns          of its sources that were asked for
---     taken          sources whose turns are not written
+--     taken          sources that have used up a turn
 --     takes          how many were used up
+--     old, new       turns that were used up, and those that took their places; ascending
 local lines = {}
 
 local function line_of(class)
   local line = lines[class]
   if not line then
-    local waiting, begun = unpack(redis.call('HMGET', order_key, 'waiting:' .. class, 'begun:' .. class))
+    local waiting, begun
+    if not is_new_epoch then
+      waiting, begun = unpack(redis.call('HMGET', order_key, 'waiting:' .. class, 'begun:' .. class))
+    end
     line = { waiting = tonumber(waiting) or 0, begun = tonumber(begun), callers = {}, added = 0 }
     lines[class] = line
   end
@@ -60,20 +66,24 @@ end
 --
 -- Returns  whether a request that arrives now has a place on the scale
 local function open_order(json, arrived_at)
-  local known_epoch, known_rules = unpack(redis.call('HMGET', order_key, 'epoch', 'rules'))
-  order, epoch = cjson.decode(json), tonumber(known_epoch)
-  local is_empty = redis.call('ZCARD', waiting_key) == 0 and redis.call('ZCARD', in_flight_key) == 0
-    and redis.call('ZCARD', reconciling_key) == 0
-  if not epoch or is_empty then
+  order, epoch = cjson.decode(json), tonumber((redis.call('HGET', order_key, 'epoch')))
+  is_new_epoch = not epoch or (redis.call('ZCARD', waiting_key) == 0 and redis.call('ZCARD', in_flight_key) == 0
+    and redis.call('ZCARD', reconciling_key) == 0)
+  if is_new_epoch then
     epoch = arrived_at - order.headStartMs.critical - order.longestLagMs - day
-    -- Set before it is emptied: a full Redis refuses a script with the first command that could take memory.
-    redis.call('HSET', order_key, 'epoch', epoch)
-    redis.call('DEL', order_key)
-    redis.call('HSET', order_key, 'epoch', epoch, 'rules', json)
-  elseif known_rules ~= json then
-    redis.call('HSET', order_key, 'rules', json)
   end
   return (arrived_at - epoch) / order.stepMs <= highest_rank
+end
+
+-- What was given to whom and is not written, JSON: for the next of several scripts that write nothing.
+local function order_so_far()
+  return cjson.encode({ epoch = epoch, isNew = is_new_epoch, lines = lines })
+end
+
+-- Goes on from there instead of from what Redis has.
+local function continue_order(json, so_far)
+  local known = cjson.decode(so_far)
+  order, epoch, is_new_epoch, lines = cjson.decode(json), known.epoch, known.isNew, known.lines
 end
 
 local function rank_of(class, tag)
@@ -98,12 +108,7 @@ end
 -- Who has been served owes nothing once nothing waits.
 local function begin_anew(class, arrived_at)
   local line = line_of(class)
-  for _, caller in ipairs(redis.call('ZRANGE', turns_key_of(class), 0, -1)) do
-    redis.call('DEL', turns_key_of(class, caller))
-  end
-  redis.call('DEL', turns_key_of(class))
-  redis.call('HSET', order_key, 'begun:' .. class, arrived_at)
-  line.begun, line.callers = arrived_at, {}
+  line.begun, line.callers, line.is_new = arrived_at, {}, true
 end
 
 -- Returns  caller and source
@@ -112,48 +117,50 @@ local function parts_of(flow)
   return string.sub(flow, 1, at - 1), string.sub(flow, at + 1)
 end
 
--- A task uses the turns of whoever asked for its first request, unless it has another caller's place.
-local function note_whose_turn(task_key, flow)
-  local name = parts_of(flow)
-  redis.call('HSET', task_key, 'turnOf', name)
-  redis.call('HDEL', task_key, 'passed', 'steppedTo')
-end
-
 -- What is known of a flow's caller in this line, and the flow's source.
 local function caller_of(class, flow, arrived_at)
   local name, source = parts_of(flow)
   local line = line_of(class)
   local caller = line.callers[name]
   if not caller then
-    local key = turns_key_of(class, name)
-    local turn = tonumber(redis.call('ZSCORE', turns_key_of(class), name) or 0)
-    caller = { key = key, turns = {}, taken = {}, takes = 0,
-      floor = math.max(line.begun or arrived_at, arrived_at - lag_of(class), turn),
-      last = tonumber(redis.call('ZRANGE', key, 0, 0, 'REV', 'WITHSCORES')[2] or 0) }
+    local turn = not line.is_new and redis.call('ZSCORE', turns_key_of(class), name)
+    local last = not line.is_new and redis.call('ZRANGE', turns_key_of(class, name), 0, 0, 'REV', 'WITHSCORES')[2]
+    caller = { turns = {}, taken = {}, takes = 0, old = {}, new = {}, last = tonumber(last or 0),
+      floor = math.max(line.begun or arrived_at, arrived_at - lag_of(class), tonumber(turn or 0)) }
     line.callers[name] = caller
   end
-  caller.turns[source] = caller.turns[source] or tonumber(redis.call('ZSCORE', caller.key, source) or 0)
+  if not caller.turns[source] then
+    local turn = not line.is_new and redis.call('ZSCORE', turns_key_of(class, name), source)
+    caller.turns[source] = tonumber(turn or 0)
+  end
   return caller, source
 end
 
-local function write_taken(caller)
-  local turns = {}
-  for source in pairs(caller.taken) do
-    turns[#turns + 1], turns[#turns + 2] = caller.turns[source], source
+-- Where the first number of an ascending list stands that is greater than this one.
+local function place_behind(list, number)
+  local low, high = 1, #list + 1
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    if list[middle] > number then
+      high = middle
+    else
+      low = middle + 1
+    end
   end
-  if #turns > 0 then
-    redis.call('ZADD', caller.key, unpack(turns))
-  end
-  caller.taken = {}
+  return low
 end
 
 -- How many sources of a caller have a turn behind this one. Only where it is not the last, anything is asked for it.
-local function count_behind(caller, turn)
+local function count_behind(class, flow, caller, turn)
   if turn >= caller.last then
     return 0
   end
-  write_taken(caller)
-  return redis.call('ZCOUNT', caller.key, '(' .. string.format('%.0f', turn), '+inf')
+  local stored = lines[class].is_new and 0
+    or redis.call('ZCOUNT', turns_key_of(class, (parts_of(flow))), '(' .. string.format('%.0f', turn), '+inf')
+  local function behind(list)
+    return #list + 1 - place_behind(list, turn)
+  end
+  return stored - behind(caller.old) + behind(caller.new)
 end
 
 -- Where a task of this class and flow would stand in its line.
@@ -167,9 +174,9 @@ local function next_tag(class, flow, arrived_at)
   local caller, source = caller_of(class, flow, arrived_at)
   local turn = caller.turns[source]
   if turn > caller.floor then
-    return turn + count_behind(caller, turn) * order.intervalMs
+    return turn + count_behind(class, flow, caller, turn) * order.intervalMs
   end
-  local others = count_behind(caller, caller.floor)
+  local others = count_behind(class, flow, caller, caller.floor)
   -- A step before what the others have placed at the same turn: they have had theirs.
   return others == 0 and caller.floor or caller.floor + others * order.intervalMs - order.stepMs
 end
@@ -180,24 +187,46 @@ local function take_turn(class, flow, tag, arrived_at)
     return
   end
   local caller, source = caller_of(class, flow, arrived_at)
-  caller.turns[source] = tag + order.intervalMs
-  caller.last = math.max(caller.last, tag + order.intervalMs)
+  local present, fresh = caller.turns[source], tag + order.intervalMs
+  if caller.taken[source] then
+    table.remove(caller.new, place_behind(caller.new, present) - 1)
+  elseif present > 0 then
+    table.insert(caller.old, place_behind(caller.old, present), present)
+  end
+  table.insert(caller.new, place_behind(caller.new, fresh), fresh)
+  caller.turns[source], caller.last = fresh, math.max(caller.last, fresh)
   caller.taken[source], caller.takes = true, caller.takes + 1
 end
 
 -- Writes the turns of one caller. Those that the line has passed go, a few for each that was used up.
 local function write_turns(class, name, caller, arrived_at)
-  write_taken(caller)
+  local key, turns = turns_key_of(class, name), {}
+  for source in pairs(caller.taken) do
+    turns[#turns + 1], turns[#turns + 2] = caller.turns[source], source
+  end
+  redis.call('ZADD', key, unpack(turns))
   redis.call('ZADD', turns_key_of(class), 'NX', 0, name)
-  local passed = redis.call('ZCOUNT', caller.key, '-inf', arrived_at - order.longestLagMs)
+  local passed = redis.call('ZCOUNT', key, '-inf', arrived_at - order.longestLagMs)
   if passed > 0 then
-    redis.call('ZREMRANGEBYRANK', caller.key, 0, math.min(4 * caller.takes, passed) - 1)
+    redis.call('ZREMRANGEBYRANK', key, 0, math.min(4 * caller.takes, passed) - 1)
   end
 end
 
--- Writes what was given to whom.
-local function write_order(arrived_at)
+-- Writes what was given to whom. What could take memory comes first: a full Redis refuses the whole script with that.
+local function write_order(json, arrived_at)
+  redis.call('HSET', order_key, 'epoch', epoch, 'rules', json)
+  if is_new_epoch then
+    redis.call('DEL', order_key)
+    redis.call('HSET', order_key, 'epoch', epoch, 'rules', json)
+  end
   for class, line in pairs(lines) do
+    if line.is_new then
+      for _, caller in ipairs(redis.call('ZRANGE', turns_key_of(class), 0, -1)) do
+        redis.call('DEL', turns_key_of(class, caller))
+      end
+      redis.call('DEL', turns_key_of(class))
+      redis.call('HSET', order_key, 'begun:' .. class, line.begun)
+    end
     if line.added ~= 0 then
       redis.call('HINCRBY', order_key, 'waiting:' .. class, line.added)
     end
@@ -212,29 +241,41 @@ end
 -- Moves a task up to where a fresh one of this class and flow would stand, if that is before its place, and makes
 -- it of this class if that is the more urgent one. It never moves back.
 --
--- Returns  its rank, whether it moved
-local function promote(task_id, class, flow, arrived_at)
-  local task_key = space .. ':task:' .. task_id
-  local state, old_class, old_tag, old_rank = unpack(
-    redis.call('HMGET', task_key, 'state', 'class', 'tag', 'priority'))
+-- task     what the script has read of it: state, class, tag, rank. They are changed here, `flow` is set where its place is
+--          another flow's now, and `is_changed` where there is something to write
+-- Returns  whether its rank changed
+local function promote(task, class, flow, arrived_at)
   local fresh = next_tag(class, flow, arrived_at)
-  local place = math.min(fresh - order.headStartMs[class], old_tag - order.headStartMs[old_class])
-  local is_before = place < old_tag - order.headStartMs[old_class]
-  if is_before then
+  local old_class, old_place = task.class, task.tag - order.headStartMs[task.class]
+  local place = math.min(fresh - order.headStartMs[class], old_place)
+  if place < old_place then
     take_turn(class, flow, fresh, arrived_at)
+    task.flow = flow
   end
-  local new_class = urgency[class] < urgency[old_class] and class or old_class
-  local new_tag = place + order.headStartMs[new_class]
-  local rank = math.min(tonumber(old_rank), rank_of(new_class, new_tag))
-  if new_class ~= old_class or new_tag ~= tonumber(old_tag) then
-    redis.call('HSET', task_key, 'class', new_class, 'tag', new_tag, 'priority', rank)
+  if urgency[class] < urgency[old_class] then
+    task.class = class
+    if task.state == 'waiting' then
+      add_waiting(old_class, -1)
+      add_waiting(class, 1)
+    end
   end
-  if is_before and order.intervalMs > 0 then
-    note_whose_turn(task_key, flow)
+  local new_tag = place + order.headStartMs[task.class]
+  local rank = math.min(task.rank, rank_of(task.class, new_tag))
+  local has_moved = rank < task.rank
+  task.is_changed = task.is_changed or task.class ~= old_class or new_tag ~= task.tag
+  task.tag, task.rank = new_tag, rank
+  return has_moved
+end
+
+-- Returns  the fields of a task that say where it stands, with their values
+local function place_of(task)
+  return 'class', task.class, 'tag', task.tag, 'priority', task.rank
+end
+
+-- A task uses the turns of whoever asked for its first request, unless it has another caller's place.
+local function note_whose_turn(task_key, task)
+  if task.flow and order.intervalMs > 0 then
+    redis.call('HSET', task_key, 'turnOf', (parts_of(task.flow)))
+    redis.call('HDEL', task_key, 'passed', 'steppedTo')
   end
-  if new_class ~= old_class and state == 'waiting' then
-    add_waiting(old_class, -1)
-    add_waiting(new_class, 1)
-  end
-  return rank, rank < tonumber(old_rank)
 end

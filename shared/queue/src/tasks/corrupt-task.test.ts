@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
+import { createDryRun } from '../admission/dry-run.ts';
 import { createBulkCancel } from '../requests/bulk-cancel.ts';
 import { createAuditLog } from '../operations/audit-log.ts';
-import { createRequestPreview } from '../simulation/simulate-admission.ts';
 import { storeKeys } from '../store-keys.ts';
 import { arrivedAtMs, item, keySpace, machine, retentionMs } from '../test-support/test-store.ts';
 import { useTestStore } from '../test-support/use-test-store.ts';
@@ -28,14 +28,12 @@ describe('a task that is corrupt or gone', () => {
   ];
 
   for (const [fault, damage] of faults) {
-    it(`refuses nobody who asks for its machine: they get another, also in a batch and a preview (it ${fault})`, async () => {
+    it(`refuses nobody who asks for its machine: they get another, also in a batch and a dry run (it ${fault})`, async () => {
       const { taskId } = await accept();
       await damage(keys.task(taskId));
-      const preview = await createRequestPreview(store.redis, keySpace, store.jobs).read(
-        [item()],
-        arrivedAtMs,
-      );
-      assert.equal(preview.open.size, 0);
+      const dryRun = createDryRun(store.redis, keySpace, store.jobs);
+      const [place] = await dryRun.place([item()], { nowMs: arrivedAtMs, caller: undefined });
+      assert.equal(place?.kind, 'own');
       const { accepted } = await store.intake.acceptBatch(
         [item({ machineId: machine(2) }), item(), item()],
         arrivedAtMs,
