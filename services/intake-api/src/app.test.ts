@@ -9,6 +9,7 @@ import { expectProblem } from './test-support/expect-problem.ts';
 import { useIntake } from './test-support/intake-under-test.ts';
 import type { IntakeUnderTest } from './test-support/intake-under-test.ts';
 import { item, redisAway, unknownId } from './test-support/items.ts';
+import { openRequest } from './test-support/raw-request.ts';
 import { beginCall } from './test-support/worker-moves.ts';
 
 const uuidPattern = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -130,6 +131,22 @@ describe('a key', () => {
       { Authorization: `Bearer ${keys.reader}`, 'X-API-Key': keys.reader },
     ]) {
       await intake.anonymously().get('/v1/quota').set(headers).expect(200);
+    }
+  });
+
+  it('is never one of two that differ, in one header or in both', async () => {
+    const [one, other] = [keys.reader, keys.operator];
+    for (const [status, headers] of [
+      [401, { authorization: `Bearer ${one}`, Authorization: `Bearer ${other}` }],
+      [401, { Authorization: `Bearer ${one}`, authorization: 'Basic cHJveHk6cHJveHk=' }],
+      [401, { 'X-API-Key': one, 'x-api-key': other }],
+      [401, { 'X-API-Key': one, 'x-api-key': one, Authorization: `Bearer ${other}` }],
+      [200, { authorization: `Bearer ${one}`, Authorization: `Bearer ${one}`, 'X-API-Key': one }],
+      [200, { 'X-API-Key': one, 'x-api-key': one, Authorization: 'Basic cHJveHk6cHJveHk=' }],
+    ] as [number, Record<string, string>][]) {
+      const asked = await openRequest(intake.url, 'GET /v1/quota', headers);
+      assert.equal((await asked.answered).status, status, JSON.stringify(headers));
+      asked.close();
     }
   });
 

@@ -25,10 +25,17 @@ export function authenticate(
 ): RequestHandler {
   return async (request, response, next) => {
     const token = onlyLooks(request) ? sessionToken(request) : undefined;
-    response.locals['caller'] =
-      sessions && token !== undefined
-        ? await callerOfSession(sessions, token)
-        : await identifyCredential(identify, failed, response, presentedCredential(request));
+    if (sessions && token !== undefined) {
+      response.locals['caller'] = await callerOfSession(sessions, token);
+      response.locals['isSignedIn'] = async () => (await sessions.find(token)) !== undefined;
+    } else {
+      response.locals['caller'] = await identifyCredential(
+        identify,
+        failed,
+        response,
+        presentedCredential(request),
+      );
+    }
     next();
   };
 }
@@ -117,9 +124,14 @@ export function callerOf(response: Response): Caller | undefined {
   return response.locals['caller'] as Caller | undefined;
 }
 
+/** For an answer that goes on: whether the session goes on by which the caller was let in; `undefined` without one. */
+export function isSignedInOf(response: Response): (() => Promise<boolean>) | undefined {
+  return response.locals['isSignedIn'] as (() => Promise<boolean>) | undefined;
+}
+
 function presentedCredential(request: Request): string {
-  const authorization = request.get('Authorization');
-  const apiKey = request.get('X-API-Key')?.trim();
+  const authorization = onlyOne(request, 'Authorization');
+  const apiKey = onlyOne(request, 'X-API-Key');
   if (authorization === undefined && apiKey === undefined) {
     throw unauthenticated('Send a key as `Authorization: Bearer <key>` or `X-API-Key: <key>`.');
   }
@@ -132,6 +144,14 @@ function presentedCredential(request: Request): string {
     throw unauthenticated('Authorization and X-API-Key carry different credentials; send one.');
   }
   return bearer;
+}
+
+/** The header's value. Node keeps one of two, or joins them: which was meant is not known here. */
+function onlyOne(request: Request, name: string): string | undefined {
+  const values = new Set(request.headersDistinct[name.toLowerCase()]?.map((value) => value.trim()));
+  if (values.size > 1)
+    throw unauthenticated(`${name} is sent more than once, with different values; send one.`);
+  return values.values().next().value;
 }
 
 function unauthenticated(detail: string, error?: string): ProblemError {

@@ -185,6 +185,26 @@ describe('the feed of the state', () => {
     feed.close();
   });
 
+  it('ends a listener that has signed out, and none of whom that cannot be asked', async () => {
+    const { feed } = feedOf(() => documentOf(1), { signedInCheckMs: 2 });
+    let [isSignedIn, asked] = [true, 0];
+    const [signedOut, unknown, withKey] = [listener(), listener(), listener()];
+    const over = new Promise<void>((resolve) => {
+      signedOut.end = resolve;
+    });
+    await feed.listen(unknown, 'unknown', () => {
+      asked += 1;
+      return Promise.reject(new Error('away'));
+    });
+    await feed.listen(withKey, 'key');
+    await feed.listen(signedOut, 'reader', () => Promise.resolve(isSignedIn));
+    isSignedIn = false;
+    await over;
+    assert.ok(asked > 0);
+    assert.deepEqual([unknown.isOver, withKey.isOver], [false, false]);
+    feed.close();
+  });
+
   it('ends all listeners when it closes, and takes no more', async () => {
     const { feed } = feedOf(() => documentOf(1));
     const one = listener();

@@ -16,9 +16,14 @@ export interface StateFeed {
   fail(): void;
   /**
    * Sends the present state, then each change. Returns how to stop it, or `full` where too many listen already, and
-   * `full-for-caller` where too many of this caller do. Rejects while the state cannot be read.
+   * `full-for-caller` where too many of this caller do. Rejects while the state cannot be read. `isSignedIn` is asked again
+   * and again: once it is false the listener is ended.
    */
-  listen(listener: Listener, caller: string): Promise<(() => void) | 'full' | 'full-for-caller'>;
+  listen(
+    listener: Listener,
+    caller: string,
+    isSignedIn?: () => Promise<boolean>,
+  ): Promise<(() => void) | 'full' | 'full-for-caller'>;
   /** Ends all listeners, which may come again with what they have for a credential. */
   endAll(): void;
   /** Ends all listeners, and takes no more. */
@@ -28,6 +33,12 @@ export interface StateFeed {
 /** An event and no comment, which browsers keep from a page: only what is heard tells a live connection from a dead one. */
 const heartbeatEvent = 'event: heartbeat\ndata: {}\n\n';
 
+interface Listening {
+  readonly sinceMs: number;
+  readonly caller: string;
+  readonly isSignedIn: (() => Promise<boolean>) | undefined;
+}
+
 interface StateFeedOptions {
   readState: () => Promise<QueueState>;
   readDocument: (state: QueueState) => Promise<StateDocument>;
@@ -35,6 +46,8 @@ interface StateFeedOptions {
   /** The least time between two events. */
   minIntervalMs?: number;
   heartbeatMs?: number;
+  /** Between two looks at whether those who listen are still signed in. */
+  signedInCheckMs?: number;
   /** A listener is ended after this, so that its credential is looked at again when it comes back. */
   maxAgeMs?: number;
   maxListeners?: number;
@@ -44,11 +57,11 @@ interface StateFeedOptions {
 
 export function createStateFeed(options: StateFeedOptions): StateFeed {
   const { minIntervalMs = 1_000, heartbeatMs = 15_000, maxAgeMs = 300_000, maxListeners = 200 } = options;
-  const { maxListenersOfCaller = 20 } = options;
-  const listeners = new Map<Listener, { sinceMs: number; caller: string }>();
+  const { maxListenersOfCaller = 20, signedInCheckMs = 3_000 } = options;
+  const listeners = new Map<Listener, Listening>();
   let last: { text: string; fingerprint: string; readAtMs: number } | undefined;
   let reading: Promise<void> | undefined;
-  let heartbeat: NodeJS.Timeout | undefined;
+  let timers: NodeJS.Timeout[] = [];
   let isClosed = false;
 
   /** Never two at a time: who asks meanwhile waits for the one under way. */
@@ -85,8 +98,18 @@ export function createStateFeed(options: StateFeedOptions): StateFeed {
   function drop(listener: Listener, end: () => void = () => {}): void {
     if (listeners.delete(listener)) end();
     if (listeners.size > 0) return;
-    clearInterval(heartbeat);
-    heartbeat = undefined;
+    timers.forEach(clearInterval);
+    timers = [];
+  }
+
+  /** While that cannot be asked, the state cannot be read either. */
+  async function endSignedOut(listener: Listener, isSignedIn: () => Promise<boolean>): Promise<void> {
+    if (!(await isSignedIn().catch(() => true))) drop(listener, () => listener.end());
+  }
+
+  function checkSignedIn(): void {
+    for (const [listener, { isSignedIn }] of listeners)
+      if (isSignedIn) void endSignedOut(listener, isSignedIn);
   }
 
   function fail(): void {
@@ -116,15 +139,16 @@ export function createStateFeed(options: StateFeedOptions): StateFeed {
       });
     },
     fail,
-    async listen(listener, caller) {
+    async listen(listener, caller, isSignedIn) {
       const refused = whyFull(caller);
       if (refused) return refused;
       if (!last || performance.now() - last.readAtMs > 2 * minIntervalMs) await read(undefined);
       // Others may have come meanwhile.
       const refusedNow = whyFull(caller);
       if (refusedNow) return refusedNow;
-      listeners.set(listener, { sinceMs: performance.now(), caller });
-      heartbeat ??= setInterval(beat, heartbeatMs);
+      listeners.set(listener, { sinceMs: performance.now(), caller, isSignedIn });
+      if (timers.length === 0)
+        timers = [setInterval(beat, heartbeatMs), setInterval(checkSignedIn, signedInCheckMs)];
       if (last) listener.send(last.text);
       return () => drop(listener);
     },

@@ -1,6 +1,6 @@
 import type { RequestHandler, Response } from 'express';
 import type { AppParts } from '../../dependencies.ts';
-import { callerOf } from '../../auth/authenticate.ts';
+import { callerOf, isSignedInOf } from '../../auth/authenticate.ts';
 import { ProblemError } from '../../http/problem-error.ts';
 import type { Listener } from '../../live-state/state-feed.ts';
 
@@ -14,7 +14,7 @@ const maxUnreadBytes = 256 * 1_024;
 export function watchState({ stateFeed }: Pick<AppParts, 'stateFeed'>): RequestHandler {
   return async (request, response) => {
     const listener = listenerFor(response);
-    const stop = await stateFeed.listen(listener, callerOf(response)?.name ?? '');
+    const stop = await stateFeed.listen(listener, callerOf(response)?.name ?? '', isSignedInOf(response));
     if (typeof stop === 'string') {
       const whose =
         stop === 'full' ? 'Too many event streams are open.' : 'Too many of your event streams are open.';
