@@ -8,8 +8,8 @@ import {
   readSettings,
   SettingsError,
   trimEnv,
+  type Env,
 } from '@diq/runtime/settings/read-settings.ts';
-import type { Env } from '@diq/runtime/settings/read-settings.ts';
 import { redisUrl } from '@diq/redis/connection.ts';
 import { coldStartModes } from './maintenance/bootstrap-ledger.ts';
 import type { Credential } from './defender/auth/load-credential.ts';

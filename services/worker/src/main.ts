@@ -4,11 +4,9 @@ import { createOpsApp } from '@diq/runtime/http-server/ops-app.ts';
 import { runService } from '@diq/runtime/processes/run-service.ts';
 import { openTracing } from '@diq/runtime/tracing/open-tracing.ts';
 import { credentialFileIn, readWorkerConfig } from './config.ts';
-import { credentialFaults } from './defender/auth/check-credential.ts';
-import { watchCertificate } from './defender/watch-certificate.ts';
+import { credentialFaults, watchCertificate } from './defender/auth/check-credential.ts';
 import { createWorkerMetrics } from './observability/metrics.ts';
-import { openWorker } from './bootstrap/open-worker.ts';
-import type { OpenWorker } from './bootstrap/open-worker.ts';
+import { openWorker, type OpenWorker } from './bootstrap/open-worker.ts';
 
 /** The queue was looked at with success this recently, or the worker is not ready. */
 const readyWithinMs = 5_000;

@@ -3,7 +3,7 @@ import type { CallbackState } from '@diq/contracts/callback-state.ts';
 import { createNameResolver } from '@diq/runtime/dns/name-resolver.ts';
 import type { ResolveName } from '@diq/runtime/dns/name-resolver.ts';
 import { AddressRefusedError, createGuardedConnector } from './guarded-connection.ts';
-import { parseRetryAfterMs } from './parse-retry-after.ts';
+import { parseRetryAfter } from '@diq/runtime/http-server/retry-after.ts';
 
 /** What one attempt came to. `given-up`: we stopped it ourselves, and it says nothing about the receiver. */
 export type PostOutcome =
@@ -66,7 +66,8 @@ export function createPostCallback(options: PostCallbackOptions): PostCallback {
         signal: stop.signal,
       });
       await response.body.dump({ limit: maxBodyBytes, signal: stop.signal }).catch(() => undefined);
-      const retryAfterMs = parseRetryAfterMs(response.headers['retry-after'], Date.now());
+      const clock = { responseDate: response.headers['date'], nowMs: Date.now() };
+      const retryAfterMs = parseRetryAfter(response.headers['retry-after'], clock);
       return { kind: 'answered', status: response.statusCode, retryAfterMs };
     } catch (error) {
       if (error instanceof AddressRefusedError) return { kind: 'no-answer', error: 'address_not_allowed' };

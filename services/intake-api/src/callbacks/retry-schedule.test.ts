@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { parseRetryAfterMs } from './parse-retry-after.ts';
 import { nextDelayMs, standardSchedule } from './retry-schedule.ts';
 
 const hourMs = 3_600_000;
@@ -32,19 +31,5 @@ describe('the schedule of attempts', () => {
     assert.equal(wait(90_000), 90_000);
     assert.equal(wait(1e9), 6 * hourMs);
     assert.equal(wait(6 * hourMs, 23 * hourMs), hourMs);
-  });
-});
-
-describe('Retry-After', () => {
-  const nowMs = Date.parse('2026-01-24T12:00:00Z');
-
-  it('is read as seconds and as a date', () => {
-    assert.equal(parseRetryAfterMs('120', nowMs), 120_000);
-    assert.equal(parseRetryAfterMs('Sat, 24 Jan 2026 12:00:30 GMT', nowMs), 30_000);
-  });
-
-  it('is left alone when it says nothing that can be used', () => {
-    for (const text of [undefined, '', '-5', '1.5', 'soon', 'Sat, 24 Jan 2026 11:59:00 GMT', '9'.repeat(20)])
-      assert.equal(parseRetryAfterMs(text, nowMs), undefined);
   });
 });

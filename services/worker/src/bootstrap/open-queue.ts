@@ -1,21 +1,18 @@
-import type { KeySpaceOwner } from '@diq/contracts/key-space.ts';
-import { keySpace as keySpaceOf } from '@diq/contracts/key-space.ts';
+import { keySpace as keySpaceOf, type KeySpaceOwner } from '@diq/contracts/key-space.ts';
 import { createTaskStore } from '@diq/queue/tasks/task-store.ts';
 import { createTurnPassing } from '@diq/queue/scheduling/pass-turns.ts';
 import { createRequestLog } from '@diq/queue/requests/transition-log.ts';
 import { createJobQueue } from '@diq/queue/scheduling/job-queue.ts';
 import { createWriteProbe } from '@diq/queue/operations/write-probe.ts';
-import { createLedger } from '@diq/quota/ledger/ledger.ts';
-import type { LedgerSettings } from '@diq/quota/ledger/ledger.ts';
+import { createLedger, type LedgerSettings } from '@diq/quota/ledger/ledger.ts';
 import { createPermitLimiter } from '@diq/quota/limiter/permit-limiter.ts';
 import type { Lifecycle } from '@diq/runtime/processes/lifecycle.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 import { within } from '@diq/runtime/async/with-timeout.ts';
-import type { WorkerRedis } from './open-redis.ts';
+import { untilRedisServes, type WorkerRedis } from './open-redis.ts';
 import { createMoveLog } from '../observability/transition-log.ts';
 import { createOutageLog } from '../observability/outage-log.ts';
 import { createJobClaimer } from '../scheduling/job-claimer.ts';
-import { untilRedisServes } from './until-redis-serves.ts';
 
 export interface OpenQueueOptions {
   redis: WorkerRedis;

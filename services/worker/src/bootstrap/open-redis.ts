@@ -6,6 +6,10 @@ import {
   openLedgerConnection,
   waitUntilReady,
 } from '@diq/redis/connection.ts';
+import { setTimeout as wait } from 'node:timers/promises';
+import { describeRedisTrouble } from '@diq/redis/describe-unavailable.ts';
+import { isRedisTrouble } from '@diq/redis/is-unavailable.ts';
+import type { Redis } from 'ioredis';
 
 export type WorkerRedis = Awaited<ReturnType<typeof openRedis>>;
 
@@ -27,10 +31,7 @@ export async function openRedis(url: string, logger: Logger, lifecycle: Lifecycl
   return redis;
 }
 
-async function untilReady(
-  connection: Parameters<typeof waitUntilReady>[0],
-  { closing }: Lifecycle,
-): Promise<void> {
+async function untilReady(connection: Redis, { closing }: Lifecycle): Promise<void> {
   while (!closing.aborted) {
     const isReady = await waitUntilReady(connection, 1_000).then(
       () => true,
@@ -39,4 +40,67 @@ async function untilReady(
     if (isReady) return;
   }
   throw new Error('stopped before Redis could be reached');
+}
+
+/** From one attempt to the next. */
+const pauseMs = 1_000;
+/** The same reason is logged again after this long, so that a recent log always holds it. */
+const remindMs = 60_000;
+
+/**
+ * Retries `open` while Redis answers but cannot serve (during a failover, without permissions, as part of a cluster), as
+ * a worker also waits for a Redis that is away. Other errors are thrown.
+ *
+ * @throws Error also when the process is stopped meanwhile
+ */
+export async function untilRedisServes<T>(
+  open: () => Promise<T>,
+  {
+    logger,
+    lifecycle: { closing },
+  }: { logger: Pick<Logger, 'warn' | 'info'>; lifecycle: Pick<Lifecycle, 'closing'> },
+): Promise<T> {
+  let said = '';
+  let saidAtMs = 0;
+  for (;;) {
+    try {
+      const opened = await open();
+      if (said !== '') logger.info('Redis serves again, the start goes on');
+      return opened;
+    } catch (error) {
+      if (!isRedisTrouble(error) || closing.aborted) throw error;
+      const redis = describeRedisTrouble(error);
+      if (redis !== said || performance.now() - saidAtMs > remindMs) {
+        [said, saidAtMs] = [redis, performance.now()];
+        logger.warn({ redis, err: error }, 'waiting for Redis to serve before anything is called');
+      }
+    }
+    await wait(pauseMs, undefined, { signal: closing }).catch(() => undefined);
+  }
+}
+
+/** The settings with which Redis keeps accepted requests and spent permits. */
+const wanted = {
+  appendonly: { value: 'yes', risk: 'a restart of Redis loses every request and the record of calls made' },
+  appendfsync: { value: 'always', risk: 'a crash of its machine loses what was accepted just before' },
+  'maxmemory-policy': {
+    value: 'noeviction',
+    risk: 'Redis drops requests and records when memory runs short',
+  },
+} as const;
+
+/** Warns about settings with which Redis can lose data. Never fails: the operator decides. */
+export async function checkRedis(redis: Redis, logger: Pick<Logger, 'warn' | 'info'>): Promise<void> {
+  try {
+    // The launcher's embedded Redis keeps nothing; the launcher prints that at its start.
+    if (/^os:wasi/m.test(await redis.info('server'))) return;
+    for (const [setting, { value, risk }] of Object.entries(wanted)) {
+      const [, found] = await redis.config('GET', setting);
+      if (found === undefined) logger.info({ setting }, 'Redis does not report this durability setting');
+      else if (found !== value) logger.warn({ setting, found, expected: value }, `Redis: ${risk}`);
+    }
+  } catch (error) {
+    // Managed services forbid CONFIG.
+    logger.info({ err: error }, 'Redis forbids reading its durability settings');
+  }
 }

@@ -3,24 +3,20 @@ import type { Logger } from '@diq/runtime/logging/logger.ts';
 import type { Tracing } from '@diq/runtime/tracing/tracing.ts';
 import { within } from '@diq/runtime/async/with-timeout.ts';
 import type { WorkerConfig } from '../config.ts';
-import { checkRedis } from './check-redis-durability.ts';
+import { checkRedis, openRedis, untilRedisServes } from './open-redis.ts';
 import { openLedger } from '../maintenance/bootstrap-ledger.ts';
 import { createReadStarted } from '../maintenance/list-recent-starts.ts';
 import { createTaskSteps } from '../execution/task-steps.ts';
-import { startPollLoop } from '../scheduling/poll-loop.ts';
-import type { PollLoop } from '../scheduling/poll-loop.ts';
+import { startPollLoop, type PollLoop } from '../scheduling/poll-loop.ts';
 import type { WorkerMetrics } from '../observability/metrics.ts';
 import { longestReadMs, openDefender } from './open-defender.ts';
 import { openQueue } from './open-queue.ts';
-import { openRedis } from './open-redis.ts';
 import { createOutageLog } from '../observability/outage-log.ts';
 import { firstQueryInMs as firstQueryInMsOf } from '../reconciliation/resolution-policy.ts';
 import { criticalReserve } from '../scheduling/reserved-slots.ts';
-import { createRestore } from '../execution/restore-call.ts';
-import { createProcessJob } from '../execution/process-job.ts';
-import { createSetAside } from '../execution/defer-refused-task.ts';
+import { createRestore } from '../execution/finish-call.ts';
+import { createProcessJob, createSetAside } from '../execution/process-job.ts';
 import { startMaintenance } from '../maintenance/maintenance.ts';
-import { untilRedisServes } from './until-redis-serves.ts';
 
 export interface WorkerParts {
   config: WorkerConfig;

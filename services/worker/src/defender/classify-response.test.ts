@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { callOutcomes, classifyResponse, type CallOutcomeKind } from './classify-response.ts';
-import { initiateInvestigation } from './operations/initiate-investigation.ts';
+import { operations } from './operations.ts';
 import type { Answer } from './read-answer.ts';
 
-const { readInvestigationId } = initiateInvestigation;
+const { readInvestigationId } = operations.initiateInvestigation;
 const context = { readInvestigationId, tokenRenewed: false, nowMs: Date.UTC(2026, 10, 20) };
 
 function classify(answer: Partial<Answer> & { status: number }, more: Partial<typeof context> = {}) {

@@ -1,7 +1,13 @@
-import { isAlreadyRunning, isRequestCode, isUnknownMachine, saysRetired } from './error-codes.ts';
+import {
+  isAlreadyRunning,
+  isRequestCode,
+  isUnknownMachine,
+  saysRetired,
+  readErrorDetails,
+  type ErrorDetails,
+} from './read-error-details.ts';
 import type { Answer } from './read-answer.ts';
-import { readErrorDetails, type ErrorDetails } from './read-error-details.ts';
-import { parseRetryAfter } from './retry-after.ts';
+import { parseRetryAfter } from '@diq/runtime/http-server/retry-after.ts';
 
 /**
  * Every way a call can end; also the label values of `diq_defender_calls_total{outcome}`.

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { deflateSync, gzipSync } from 'node:zlib';
 import type { Socket } from 'node:net';
 import { createDefenderClient, type CallOutcome, type StartCall } from './defender-client.ts';
-import { initiateInvestigation } from './operations/initiate-investigation.ts';
+import { operations } from './operations.ts';
 import { httpAnswer, openScriptedServer, type ScriptedServer } from './test-support/scripted-server.ts';
 
 const machineId = 'fb9ab6be3965095a09c057be7c90f0a2';
@@ -24,7 +24,7 @@ describe('a call that Defender answers', () => {
     const client = createDefenderClient({
       baseUrl: server.url,
       callTimeoutMs: 5_000,
-      profile: initiateInvestigation,
+      profile: operations.initiateInvestigation,
     });
     const outcome = await client.start({ machineId, comment: 'Überprüfen "now"', token, ...more });
     assert.ok(outcome.durationMs > 0);

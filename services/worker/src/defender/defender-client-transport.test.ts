@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { createDefenderClient, type DefenderClientOptions, type StartCall } from './defender-client.ts';
-import { initiateInvestigation } from './operations/initiate-investigation.ts';
+import { operations } from './operations.ts';
 import { makeCertificate, type TestCertificate } from './test-support/certificate.ts';
 import { httpAnswer, openScriptedServer, type ScriptedServer } from './test-support/scripted-server.ts';
 
@@ -11,7 +11,12 @@ const silent = () => undefined;
 const answerStarted = (socket: Socket) => void socket.end(httpAnswer(200, '{"value":1}'));
 
 function clientFor(baseUrl: string, more: Partial<DefenderClientOptions> = {}) {
-  return createDefenderClient({ baseUrl, callTimeoutMs: 5_000, profile: initiateInvestigation, ...more });
+  return createDefenderClient({
+    baseUrl,
+    callTimeoutMs: 5_000,
+    profile: operations.initiateInvestigation,
+    ...more,
+  });
 }
 
 /** The outcome without its duration, checked to hold no token. */

@@ -1,8 +1,8 @@
 import { Client } from 'undici';
 import { wireBytesFor } from '@diq/runtime/http-client/bounded-connection.ts';
 import { classifyResponse, type AnswerVerdict } from './classify-response.ts';
-import type { OperationProfile } from './operations/operation-profile.ts';
-import { parseBaseUrl } from './parse-base-url.ts';
+import type { OperationProfile } from './operations.ts';
+import { parseBaseUrl } from './address.ts';
 import { maxAnswerBytes, readAnswer } from './read-answer.ts';
 import {
   codeOf,
@@ -40,12 +40,7 @@ export interface StartCall {
   readonly tracestate?: string | undefined;
 }
 
-export interface DefenderClient {
-  /** Makes one call, once, following no redirect and repeating nothing. Never rejects. */
-  start(call: StartCall): Promise<CallOutcome>;
-  /** Gives up the calls under way and waits for their outcomes; later calls end as `not_sent`, reason `shutdown`. */
-  close(): Promise<void>;
-}
+export type DefenderClient = ReturnType<typeof createDefenderClient>;
 
 export interface DefenderClientOptions {
   /** https, or http on a loopback address; anything else throws RangeError. */
@@ -62,7 +57,7 @@ export interface DefenderClientOptions {
 type StopReason = 'timeout' | 'shutdown';
 
 /** The only part of the system that talks to the Defender API. */
-export function createDefenderClient(options: DefenderClientOptions): DefenderClient {
+export function createDefenderClient(options: DefenderClientOptions) {
   const base = parseBaseUrl(options.baseUrl);
   const underWay = new Map<AbortController, Promise<CallOutcome>>();
   let closed = false;
@@ -84,12 +79,14 @@ export function createDefenderClient(options: DefenderClientOptions): DefenderCl
   }
 
   return {
-    start(call) {
+    /** Makes one call, once, following no redirect and repeating nothing. Never rejects. */
+    start(call: StartCall): Promise<CallOutcome> {
       const stop = new AbortController();
       const outcome = run(call, stop);
       underWay.set(stop, outcome);
       return outcome;
     },
+    /** Gives up the calls under way and waits for their outcomes; later calls end as `not_sent`, reason `shutdown`. */
     async close() {
       closed = true;
       const ending = [...underWay.values()];

@@ -10,10 +10,9 @@ import {
   type OddRow,
   type Row,
 } from './defender-records.ts';
-import { machineActionPath } from './operations/operation-profile.ts';
-import { parseBaseUrl, type BaseUrl } from './parse-base-url.ts';
+import { machineActionPath, parseBaseUrl, type BaseUrl } from './address.ts';
 import { readAnswer, type Answer, type BodyFault } from './read-answer.ts';
-import { parseRetryAfter } from './retry-after.ts';
+import { parseRetryAfter } from '@diq/runtime/http-server/retry-after.ts';
 
 export type { Alert, Investigation, OddRow } from './defender-records.ts';
 
@@ -57,22 +56,7 @@ export const lists = ['alerts', 'investigations'] as const;
 
 export type ListName = (typeof lists)[number];
 
-/** Reads what Defender knows, on the host that calls go to: hosts are replicas of each other and lag. */
-export interface DefenderReader {
-  /** Investigations started since then, compared by whole seconds as Defender does; also those without a start. */
-  listInvestigations(
-    token: string,
-    query: { readonly startedSinceMs: number; readonly machineId?: string },
-  ): Promise<Reading<Rows<Investigation>>>;
-  /** @param id an investigation's id, or the id of the alert that triggered it */
-  findInvestigation(token: string, id: string): Promise<Reading<Investigation>>;
-  listAlerts(
-    token: string,
-    query: { readonly machineId: string; readonly createdSinceMs: number },
-  ): Promise<Reading<Rows<Alert>>>;
-  /** Gives up the reads under way; they and all later ones are `unreadable`, reason `closed`. */
-  close(): Promise<void>;
-}
+export type DefenderReader = ReturnType<typeof createDefenderReader>;
 
 export interface DefenderReaderOptions {
   /** https, or http on a loopback address; anything else throws RangeError. */
@@ -97,8 +81,11 @@ const maxListBytes = 48 * 1024 * 1024;
 const maxListRows = 250_000;
 const secondMs = 1_000;
 
-/** Asks Defender, never tells it anything. No read rejects. Rows come one by one: 200,000 of them are a list like any other. */
-export function createDefenderReader(options: DefenderReaderOptions): DefenderReader {
+/**
+ * Reads what Defender knows, and changes nothing there, on the host that calls go to: hosts are replicas of each other and
+ * lag. No read rejects. Rows come one by one: 200,000 of them are a list like any other.
+ */
+export function createDefenderReader(options: DefenderReaderOptions) {
   const base = parseBaseUrl(options.baseUrl);
   const { ca } = options.connect ?? {};
   const connect = buildConnector({
@@ -124,7 +111,11 @@ export function createDefenderReader(options: DefenderReaderOptions): DefenderRe
   };
 
   return {
-    async listInvestigations(token, { startedSinceMs, machineId }) {
+    /** Investigations started since then, compared by whole seconds as Defender does; also those without a start. */
+    async listInvestigations(
+      token: string,
+      { startedSinceMs, machineId }: { startedSinceMs: number; machineId?: string },
+    ): Promise<Reading<Rows<Investigation>>> {
       const sinceMs = Math.floor(startedSinceMs / secondMs) * secondMs;
       const since = `startTime ge ${new Date(sinceMs).toISOString().replace('.000Z', 'Z')}`;
       const filter = machineId === undefined ? since : `machineId eq ${quoted(machineId)} and ${since}`;
@@ -138,13 +129,17 @@ export function createDefenderReader(options: DefenderReaderOptions): DefenderRe
         keepOdd: (one) => isSince(one.atMs, sinceMs) && isOf(one, machineId),
       });
     },
-    async findInvestigation(token, id) {
+    /** @param id an investigation's id, or the id of the alert that triggered it */
+    async findInvestigation(token: string, id: string): Promise<Reading<Investigation>> {
       const page = await get(`${base.pathPrefix}/api/investigations/${encodeURIComponent(id)}`, token);
       if (page.kind !== 'read') return page;
       const row = readInvestigation(page.value.body);
       return row.kind === 'record' ? { kind: 'read', value: row.record } : unreadable('unexpected-answer');
     },
-    async listAlerts(token, { machineId, createdSinceMs }) {
+    async listAlerts(
+      token: string,
+      { machineId, createdSinceMs }: { machineId: string; createdSinceMs: number },
+    ): Promise<Reading<Rows<Alert>>> {
       return readList({
         list: 'alerts',
         path: base.pathPrefix + machineActionPath(machineId, 'alerts'),
@@ -154,6 +149,7 @@ export function createDefenderReader(options: DefenderReaderOptions): DefenderRe
         keepOdd: (one) => isSince(one.atMs, createdSinceMs) && isOf(one, machineId),
       });
     },
+    /** Gives up the reads under way; they and all later ones are `unreadable`, reason `closed`. */
     async close() {
       closing.abort();
       await pool.destroy();
@@ -212,14 +208,8 @@ async function readPages<T>(get: Get, base: BaseUrl, list: List<T>): Promise<Pag
   return ended(unreadable('too-many-pages'));
 }
 
-interface Access {
-  readonly pool: Pool;
-  readonly options: DefenderReaderOptions;
-  readonly closing: AbortSignal;
-}
-
 async function getPage(
-  { pool, options, closing }: Access,
+  { pool, options, closing }: { pool: Pool; options: DefenderReaderOptions; closing: AbortSignal },
   path: string,
   token: string,
 ): Promise<Reading<Answer>> {

@@ -3,7 +3,7 @@ import { countSystemLookups } from '@diq/testing/system-lookups.ts';
 import { createDefenderClient } from './defender-client.ts';
 import { createDefenderReader } from './defender-reader.ts';
 import { createMsalNetworkClient } from './auth/msal-network-client.ts';
-import { initiateInvestigation } from './operations/initiate-investigation.ts';
+import { operations } from './operations.ts';
 import { makeCertificate } from './test-support/certificate.ts';
 import { httpAnswer, openScriptedServer, type ScriptedServer } from './test-support/scripted-server.ts';
 import { openTokenEndpoint } from './test-support/token-endpoint.ts';
@@ -23,7 +23,11 @@ describe("the name of a server is not looked up in the system's pool, which the 
 
   it('for a call to Defender', async () => {
     const baseUrl = await serve('{"value":1}');
-    const client = createDefenderClient({ baseUrl, callTimeoutMs: 5_000, profile: initiateInvestigation });
+    const client = createDefenderClient({
+      baseUrl,
+      callTimeoutMs: 5_000,
+      profile: operations.initiateInvestigation,
+    });
     const lookups = await countSystemLookups(async () => {
       const { kind } = await client.start({ machineId, comment: 'why', token: 'token' });
       assert.equal(kind, 'started');

@@ -24,24 +24,7 @@ export interface NotSent {
   readonly code?: string;
 }
 
-export interface SingleUseConnection {
-  /** For undici's `connect` option. Connects once; asked again, it fails. */
-  readonly connector: buildConnector.connector;
-  /** True from the moment undici was given an open connection: the request may have left. Stays true. */
-  handedOver(): boolean;
-  /** Why the connection was never handed over; undefined while connecting and after handing over. */
-  notSent(): NotSent | undefined;
-  /** Ends the connection at once with a TCP reset, so that nothing still buffered arrives later. */
-  reset(reason: NotSentReason): void;
-}
-
-export interface SingleUseConnectionOptions {
-  readonly ca?: string | undefined;
-  /** Asked in the same turn of the event loop in which the request would be written; false or a throw stops it. */
-  readonly mayStillSend: () => boolean;
-  /** Of all that the server may send; a connection that brings more is cut. */
-  readonly maxBytes: number;
-}
+export type SingleUseConnection = ReturnType<typeof createSingleUseConnection>;
 
 /** One for all calls: those that follow one that was given up join its lookup. */
 const lookup = lookupBy(createNameResolver());
@@ -52,8 +35,19 @@ const lookup = lookupBy(createNameResolver());
  * undici writes a request synchronously inside the connector's success callback, and never before. So an error up
  * to that callback (DNS, TCP, TLS, our own veto) proves that nothing was sent, and anything after it proves
  * nothing. A kept-alive connection would have no such border, therefore each call has a connection of its own.
+ *
+ * @param mayStillSend asked in the same turn of the event loop in which the request would be written; false or a throw stops it
+ * @param maxBytes of all that the server may send; a connection that brings more is cut
  */
-export function createSingleUseConnection(options: SingleUseConnectionOptions): SingleUseConnection {
+export function createSingleUseConnection({
+  ca,
+  mayStillSend,
+  maxBytes,
+}: {
+  ca?: string | undefined;
+  mayStillSend: () => boolean;
+  maxBytes: number;
+}) {
   const cancelConnecting = new AbortController();
   let state: 'unused' | 'connecting' | 'handed-over' | 'not-sent' = 'unused';
   let notSent: NotSent | undefined;
@@ -66,7 +60,7 @@ export function createSingleUseConnection(options: SingleUseConnectionOptions): 
   }
 
   function offer(socket: Socket, callback: buildConnector.Callback): void {
-    if (state === 'connecting' && !isTrue(options.mayStillSend)) refuse('send-deadline-passed');
+    if (state === 'connecting' && !isTrue(mayStillSend)) refuse('send-deadline-passed');
     if (state !== 'connecting') {
       socket.destroy();
       callback(new Error('the call was given up before it was sent'), null);
@@ -74,7 +68,7 @@ export function createSingleUseConnection(options: SingleUseConnectionOptions): 
     }
     state = 'handed-over';
     callback(null, socket);
-    cutAfter(options.maxBytes, socket);
+    cutAfter(maxBytes, socket);
   }
 
   // No timeout of their own: the call has one clock, which covers connecting, headers and body.
@@ -83,7 +77,7 @@ export function createSingleUseConnection(options: SingleUseConnectionOptions): 
   const startTls = buildConnector({
     timeout: 0,
     rejectUnauthorized: true,
-    ...(options.ca !== undefined && { ca: options.ca }),
+    ...(ca !== undefined && { ca }),
   });
 
   function connector(target: buildConnector.Options, callback: buildConnector.Callback): void {
@@ -117,10 +111,14 @@ export function createSingleUseConnection(options: SingleUseConnectionOptions): 
   }
 
   return {
+    /** For undici's `connect` option. Connects once; asked again, it fails. */
     connector,
+    /** True from the moment undici was given an open connection: the request may have left. Stays true. */
     handedOver: () => state === 'handed-over',
+    /** Why the connection was never handed over; undefined while connecting and after handing over. */
     notSent: () => notSent,
-    reset(reason) {
+    /** Ends the connection at once with a TCP reset, so that nothing still buffered arrives later. */
+    reset(reason: NotSentReason) {
       refuse(reason);
       if (tcp === undefined) cancelConnecting.abort();
       else tcp.resetAndDestroy();

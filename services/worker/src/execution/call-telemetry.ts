@@ -2,26 +2,12 @@ import type { SpendReply } from '@diq/quota/ledger/replies.ts';
 import type { Task } from '@diq/queue/tasks/task-store.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 import type { Span, Tracing } from '@diq/runtime/tracing/tracing.ts';
-import { aboutTask } from '../observability/transition-log.ts';
+import { aboutTask, type MoveLog } from '../observability/transition-log.ts';
 import type { CallOutcome } from '../defender/defender-client.ts';
 import type { WorkerMetrics } from '../observability/metrics.ts';
-import type { MoveLog } from '../observability/transition-log.ts';
 import type { Call } from './execute-task.ts';
 
 /** Records calls in metrics and log. */
-export interface CallObserver {
-  granted(callId: string, task: Task, reply: Extract<SpendReply, { kind: 'granted' }>): void;
-  ended(call: Call, outcome: CallOutcome): void;
-  /** The call was not made; nothing is recorded. */
-  dropped(callId: string): void;
-}
-
-/** Measured when the permit of a call was spent. */
-interface AtSpending {
-  lagSeconds: number;
-  waitSeconds: number;
-}
-
 export function createCallObserver({
   metrics,
   logger,
@@ -30,18 +16,23 @@ export function createCallObserver({
   metrics: WorkerMetrics;
   logger: Logger;
   moveLog?: MoveLog;
-}): CallObserver {
-  const underWay = new Map<string, AtSpending>();
+}) {
+  /** By call: measured when its permit was spent. */
+  const underWay = new Map<string, { lagSeconds: number; waitSeconds: number }>();
 
   return {
-    granted(callId, { createdAtMs }, { spentAtMs, freeSinceMs }) {
+    granted(
+      callId: string,
+      { createdAtMs }: Task,
+      { spentAtMs, freeSinceMs }: Extract<SpendReply, { kind: 'granted' }>,
+    ) {
       const secondsSince = (timeMs: number) => Math.max(0, spentAtMs - timeMs) / 1_000;
       underWay.set(callId, {
         lagSeconds: secondsSince(Math.max(freeSinceMs, createdAtMs)),
         waitSeconds: secondsSince(createdAtMs),
       });
     },
-    ended({ callId, task }, outcome) {
+    ended({ callId, task }: Call, outcome: CallOutcome) {
       const spent = underWay.get(callId);
       underWay.delete(callId);
       moveLog?.callEnded(callId, outcome.kind);
@@ -54,29 +45,21 @@ export function createCallObserver({
       }
       logger.info({ callId, ...aboutTask(task), outcome }, 'call ended');
     },
-    dropped: (callId) => void underWay.delete(callId),
+    /** The call was not made; nothing is recorded. */
+    dropped: (callId: string) => void underWay.delete(callId),
   };
 }
 
-/** The spans of a task on its way through the worker; by call, since a task may need several. */
-export interface CallTraces {
-  /** The permit is spent: the wait is over and the task begins. */
-  granted(callId: string, task: Task): void;
-  /** The call is made; the span's context belongs into its headers. */
-  calling(callId: string, task: Task): Span;
-  /** The outcome is stored; with an error: the call was not made, or its outcome not stored. */
-  over(callId: string, error?: string): void;
-}
-
 /**
- * A task belongs to the trace of its first request; the traces of requests that joined it are linked. The
- * wait in the queue is recorded when it ends.
+ * The spans of a task on its way through the worker; by call, since a task may need several. A task belongs to the trace of
+ * its first request; the traces of requests that joined it are linked. The wait in the queue is recorded when it ends.
  */
-export function createCallTraces(tracing: Tracing): CallTraces {
+export function createCallTraces(tracing: Tracing) {
   const underWay = new Map<string, Span>();
 
   return {
-    granted(callId, task) {
+    /** The permit is spent: the wait is over and the task begins. */
+    granted(callId: string, task: Task) {
       const attributes = attributesOf(callId, task);
       const parent = task.trace;
       const about = { parent, links: task.joinedTraces, attributes };
@@ -84,12 +67,14 @@ export function createCallTraces(tracing: Tracing): CallTraces {
       tracing.start('wait in queue', { ...about, kind: 'internal', startMs }).end();
       underWay.set(callId, tracing.start('task', { ...about, kind: 'consumer' }));
     },
-    calling(callId, task) {
+    /** The call is made; the span's context belongs into its headers. */
+    calling(callId: string, task: Task): Span {
       const parent = underWay.get(callId)?.context ?? task.trace;
       const attributes = { ...attributesOf(callId, task), 'http.request.method': 'POST' };
       return tracing.start('call Defender', { kind: 'client', parent, attributes });
     },
-    over(callId, error) {
+    /** The outcome is stored; with an error: the call was not made, or its outcome not stored. */
+    over(callId: string, error?: string) {
       underWay.get(callId)?.end({ error });
       underWay.delete(callId);
     },

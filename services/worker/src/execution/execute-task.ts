@@ -3,8 +3,7 @@ import type { Verdict } from '@diq/quota/ledger/ledger.ts';
 import type { SpendReply } from '@diq/quota/ledger/replies.ts';
 import type { CallOutcome } from '../defender/defender-client.ts';
 import type { TokenResult } from '../defender/auth/token-provider.ts';
-import { policyFor, requestsBy } from './outcome-policy.ts';
-import type { OutcomePolicy } from './outcome-policy.ts';
+import { policyFor, requestsBy, type OutcomePolicy } from './outcome-policy.ts';
 
 /** What happens to the job: completed, released to its place in the order, or moved behind all others for now. */
 export type JobFate = 'done' | 'back' | 'aside';
@@ -17,20 +16,7 @@ export interface Call {
   sendBy: SendDeadline;
 }
 
-/** Limits the time between spending a permit and using it. */
-export interface SendDeadline {
-  /** Too late to begin: connecting and answering need the time that is left. */
-  mayBegin(): boolean;
-  /** Too late for a single byte: the ledger counts the call as over. */
-  mayStillSend(): boolean;
-}
-
-export interface SendDeadlineOptions {
-  /** From the spending of a permit until its call must have begun. */
-  beginWithinMs: number;
-  /** From the spending of a permit until its call is over, as the ledger counts it. */
-  permitTimeoutMs: number;
-}
+export type SendDeadline = ReturnType<typeof startSendDeadline>;
 
 /** The steps of a task, in order; `task-steps.ts` implements them on the real ledger, store and Defender. */
 export interface TaskSteps {
@@ -136,10 +122,23 @@ async function isBegun(call: Call, steps: TaskSteps): Promise<boolean> {
  * Keeps a process that was frozen after it took a permit from using it late. Two clocks, because either can miss time:
  * the monotonic one may stand still while the machine sleeps, the wall clock can be set back.
  */
-export function startSendDeadline({ beginWithinMs, permitTimeoutMs }: SendDeadlineOptions): SendDeadline {
+export function startSendDeadline({
+  beginWithinMs,
+  permitTimeoutMs,
+}: {
+  /** From the spending of a permit until its call must have begun. */
+  beginWithinMs: number;
+  /** From the spending of a permit until its call is over, as the ledger counts it. */
+  permitTimeoutMs: number;
+}) {
   const monotonicMs = performance.now();
   const wallMs = Date.now();
   const isWithin = (limitMs: number) =>
     performance.now() - monotonicMs < limitMs && Date.now() - wallMs < limitMs;
-  return { mayBegin: () => isWithin(beginWithinMs), mayStillSend: () => isWithin(permitTimeoutMs) };
+  return {
+    /** After that, connecting and answering lack the time that they need. */
+    mayBegin: () => isWithin(beginWithinMs),
+    /** After that, not a single byte: the ledger counts the call as over. */
+    mayStillSend: () => isWithin(permitTimeoutMs),
+  };
 }

@@ -3,10 +3,10 @@ import type { Logger } from '@diq/runtime/logging/logger.ts';
 import type { TaskStore } from '@diq/queue/tasks/task-store.ts';
 import type { Permit } from '@diq/quota/limiter/permit-limiter.ts';
 import { readTask, unreadable } from './dead-letter.ts';
-import { executeTask } from './execute-task.ts';
-import type { TaskSteps, JobFate } from './execute-task.ts';
-import type { SetAside } from './defer-refused-task.ts';
+import { executeTask, type TaskSteps, type JobFate } from './execute-task.ts';
 import type { ClaimedJob } from '../scheduling/job-claimer.ts';
+import type { JobQueue } from '@diq/queue/scheduling/job-queue.ts';
+import type { Ledger } from '@diq/quota/ledger/ledger.ts';
 
 export interface ProcessJobOptions {
   tasks: TaskStore;
@@ -89,5 +89,40 @@ function releaseOnce(permit: Permit): Permit {
     spent: () => permit.spent(),
     release: once(() => permit.release()),
     keepForOneWindow: once(() => permit.keepForOneWindow()),
+  };
+}
+
+export type SetAside = ReturnType<typeof createSetAside>;
+
+/** BullMQ's last. */
+const lastRank = 2_097_151;
+
+/** Moves jobs of refused calls behind all others, to see whether those are refused too. */
+export function createSetAside({
+  ledger,
+  tasks,
+  jobs,
+}: {
+  ledger: Pick<Ledger, 'asideOver' | 'isAside' | 'forgetAside'>;
+  tasks: Pick<TaskStore, 'ranksOf'>;
+  jobs: Pick<JobQueue, 'setRanks'>;
+}) {
+  // Their own places are stored with the tasks, which nothing here changes.
+  const restore = async (ids: readonly string[]) => jobs.setRanks(await tasks.ranksOf(ids));
+
+  return {
+    /** Moves a job behind all others, in order of arrival there. The ledger's record of it is written before. */
+    async put(taskId: string) {
+      await jobs.setRanks([{ taskId, rank: lastRank }]);
+      // Another call may have been answered well between the record and this.
+      if (!(await ledger.isAside(taskId))) await restore([taskId]);
+    },
+    /** Moves jobs back to their places after enough others were answered well. Safe to repeat, by any worker. */
+    async takeBack() {
+      const ids = await ledger.asideOver();
+      if (ids.length === 0) return;
+      await restore(ids);
+      await ledger.forgetAside(ids);
+    },
   };
 }

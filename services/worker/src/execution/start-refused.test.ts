@@ -4,8 +4,7 @@ import { Redis } from 'ioredis';
 import { request } from 'undici';
 import { findFreePort } from '@diq/runtime/processes/free-port.ts';
 import type { ServiceProcess } from '@diq/runtime/processes/spawn-service.ts';
-import { requireRedisServer, startRedisServer } from '@diq/testing/redis-process.ts';
-import type { RedisServer } from '@diq/testing/redis-process.ts';
+import { requireRedisServer, startRedisServer, type RedisServer } from '@diq/testing/redis-process.ts';
 import { startWorker, allOutput, forgetOutput, stopAll } from '@diq/testing/service-process.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 

@@ -1,27 +1,20 @@
 import { uuidv7 } from 'uuidv7';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
-import { noTracing } from '@diq/runtime/tracing/tracing.ts';
-import type { Tracing } from '@diq/runtime/tracing/tracing.ts';
-import { deadlineError } from '@diq/queue/tasks/task-store.ts';
-import type { Task, TaskStore } from '@diq/queue/tasks/task-store.ts';
+import { noTracing, type Tracing } from '@diq/runtime/tracing/tracing.ts';
+import { deadlineError, type Task, type TaskStore } from '@diq/queue/tasks/task-store.ts';
 import type { JobQueue } from '@diq/queue/scheduling/job-queue.ts';
 import type { Ledger } from '@diq/quota/ledger/ledger.ts';
 import type { SpendReply } from '@diq/quota/ledger/replies.ts';
-import { aboutTask } from '../observability/transition-log.ts';
+import { aboutTask, type MoveLog } from '../observability/transition-log.ts';
 import { createCallObserver, createCallTraces, endWithOutcome } from './call-telemetry.ts';
-import type { CallObserver, CallTraces } from './call-telemetry.ts';
-import { createCallTokens } from './call-tokens.ts';
-import type { CallTokens } from './call-tokens.ts';
 import type { CallOutcome, DefenderClient } from '../defender/defender-client.ts';
 import type { TokenProvider, TokenResult } from '../defender/auth/token-provider.ts';
 import type { WorkerMetrics } from '../observability/metrics.ts';
-import type { MoveLog } from '../observability/transition-log.ts';
 import { createOutageLog } from '../observability/outage-log.ts';
 import { persistently } from '@diq/runtime/async/retry-until-aborted.ts';
 import { recordOutcome } from './record-outcome.ts';
-import { startSendDeadline } from './execute-task.ts';
-import type { JobFate, TaskSteps } from './execute-task.ts';
-import { restoreCall } from './restore-call.ts';
+import { startSendDeadline, type JobFate, type TaskSteps } from './execute-task.ts';
+import { restoreCall } from './finish-call.ts';
 import { createSetHold } from './suspension-policy.ts';
 
 export interface TaskStepsOptions {
@@ -65,7 +58,9 @@ export function createTaskSteps(options: TaskStepsOptions): TaskSteps {
     newCallId: uuidv7,
     startSendDeadline: () => startSendDeadline(options),
     getToken: (task) => callTokens.tokenFor(task.id),
-    holdWithoutToken: (token) => hold('no_token', waitBeforeToken(token), { code: token.code }),
+    holdWithoutToken: ({ code, retryAfterMs = 0 }) =>
+      // Growing also where the authority asks for no wait, or it would be asked without a pause.
+      hold('no_token', retryAfterMs > 0 ? retryAfterMs : undefined, { code }),
 
     async spend(callId, task) {
       const reply = await ledger.spend({ callId, taskId: task.id, machineId: task.machineId });
@@ -92,7 +87,24 @@ export function createTaskSteps(options: TaskStepsOptions): TaskSteps {
       });
     },
 
-    call: createCall(options, { observer, traces, callTokens }),
+    async call(call, token) {
+      const span = traces.calling(call.callId, call.task);
+      const outcome = call.sendBy.mayBegin()
+        ? await options.defender.start({
+            machineId: call.task.machineId,
+            comment: call.task.comment,
+            token,
+            tokenRenewed: token === callTokens.unproven(),
+            signal: options.abandonCalls,
+            mayStillSend: () => call.sendBy.mayStillSend(),
+            ...span.context,
+          })
+        : tooLate;
+      endWithOutcome(span, outcome);
+      observer.ended(call, outcome);
+      await callTokens.after(outcome, token);
+      return outcome;
+    },
     async record(call, outcome, policy) {
       try {
         const record = () => recordOutcome(call, outcome, policy, { ...options, hold });
@@ -109,38 +121,6 @@ export function createTaskSteps(options: TaskStepsOptions): TaskSteps {
       logger.info(aboutTask(task), 'expired while waiting');
     },
   };
-}
-
-/** Makes the call, unless it is too late for it. */
-function createCall(
-  { defender, abandonCalls }: TaskStepsOptions,
-  { observer, traces, callTokens }: { observer: CallObserver; traces: CallTraces; callTokens: CallTokens },
-): TaskSteps['call'] {
-  return async (call, token) => {
-    const span = traces.calling(call.callId, call.task);
-    const outcome = call.sendBy.mayBegin()
-      ? await defender.start({
-          machineId: call.task.machineId,
-          comment: call.task.comment,
-          token,
-          tokenRenewed: token === callTokens.unproven(),
-          signal: abandonCalls,
-          mayStillSend: () => call.sendBy.mayStillSend(),
-          ...span.context,
-        })
-      : tooLate;
-    endWithOutcome(span, outcome);
-    observer.ended(call, outcome);
-    await callTokens.after(outcome, token);
-    return outcome;
-  };
-}
-
-/** `undefined` for a growing wait: also where the authority asks for none, or it would be asked without a pause. */
-function waitBeforeToken({
-  retryAfterMs = 0,
-}: Extract<TokenResult, { kind: 'unavailable' }>): number | undefined {
-  return retryAfterMs > 0 ? retryAfterMs : undefined;
 }
 
 /** Decides about the job when the ledger refuses the call. */
@@ -173,4 +153,34 @@ async function followRefusal(
     await ledger.giveBack(call.callId);
   }
   return 'done';
+}
+
+/** With which token a call is made, and what its answer says of the token. */
+function createCallTokens(tokens: TokenProvider, ledger: Pick<Ledger, 'wasRefused'>) {
+  let unproven: string | undefined;
+
+  return {
+    /** A new one for a task that was refused before: then the token is not at fault if it is refused again. */
+    async tokenFor(taskId: string): Promise<TokenResult> {
+      const [atHand, wasRefused] = await Promise.all([tokens.get(), ledger.wasRefused(taskId)]);
+      if (atHand.kind === 'unavailable' || !wasRefused || atHand.token === unproven) return atHand;
+      const renewed = await tokens.renew();
+      if (renewed.kind === 'token' && renewed.token !== atHand.token) unproven = renewed.token;
+      return renewed;
+    },
+    /** A token that was obtained because of a refusal and that Defender has not accepted yet. */
+    unproven: () => unproven,
+    /** A token that was rejected is renewed for the next call; so is one that may lack what was granted since. */
+    async after(outcome: CallOutcome, token: string): Promise<void> {
+      const { kind } = outcome;
+      if (kind === 'token_rejected' || (kind === 'not_allowed' && outcome.reason === 'token_rejected')) {
+        const renewed = await tokens.renewAfterRejection(token);
+        unproven = renewed.kind === 'token' ? renewed.token : undefined;
+      } else if (kind === 'not_allowed') {
+        await tokens.renew();
+      } else if (kind !== 'not_sent' && token === unproven) {
+        unproven = undefined;
+      }
+    },
+  };
 }

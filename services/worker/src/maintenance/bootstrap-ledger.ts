@@ -1,10 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Ledger } from '@diq/quota/ledger/ledger.ts';
+import type { Ledger, RebuildFailure } from '@diq/quota/ledger/ledger.ts';
 import type { ColdStartHold, LedgerCall, LedgerSnapshot } from '@diq/quota/ledger/replies.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
-import { rebuildFailureOf } from './bootstrap-failure.ts';
-import { countsSinceMs, knownStarts } from './list-recent-starts.ts';
-import type { StartedReading } from './list-recent-starts.ts';
+import { countsSinceMs, knownStarts, type StartedReading } from './list-recent-starts.ts';
 
 /** What a worker does when the ledger is empty at its start. */
 export const coldStartModes = ['reconstruct', 'open', 'wait'] as const;
@@ -22,13 +20,7 @@ export interface OpenLedgerOptions {
   settleMs?: number;
 }
 
-/** The ledger in a worker's hands. */
-export interface OpenLedger {
-  /** A snapshot; opens the ledger again when it was lost. */
-  snapshot(): Promise<LedgerSnapshot>;
-  /** Ends the trying. A read under way ends with its reader. */
-  close(): void;
-}
+export type OpenLedger = Awaited<ReturnType<typeof openLedger>>;
 
 /** Workers that live add what they called within a second, and what just left appears in Defender's list. */
 const usualSettleMs = 2_000;
@@ -40,7 +32,7 @@ const override =
 /**
  * Opens the ledger. While it is empty, or its cold start is not over, the queue is on hold; the mode says how that ends. Any number of workers may try at the same time: the first that can ends it for all.
  */
-export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger> {
+export async function openLedger(options: OpenLedgerOptions) {
   const { ledger, mode, logger } = options;
   const closing = new AbortController();
   const { coldStart } = await ledger.open();
@@ -48,7 +40,8 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger
   if (mode === 'open') await rebuilding;
 
   return {
-    async snapshot() {
+    /** A snapshot; opens the ledger again when it was lost. */
+    async snapshot(): Promise<LedgerSnapshot> {
       const view = await ledger.snapshot();
       if (!view.isLost) return view;
       const opened = await ledger.open();
@@ -72,6 +65,7 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger
       }
       return await ledger.snapshot();
     },
+    /** Ends the trying. A read under way ends with its reader. */
     close: () => closing.abort(),
   };
 }
@@ -116,8 +110,9 @@ async function rebuildOnce({ ledger, readStarted, logger }: OpenLedgerOptions): 
   if (view.isLost || !view.holdsOn.includes('cold_start')) return 'over';
   const reading = await readStarted(countsSinceMs(view.nowMs, view.windowMs));
   if (reading.kind === 'unreadable') {
-    const failure = rebuildFailureOf(reading);
-    if (failure) await ledger.noteRebuildFailure(failure);
+    const { reason, httpStatus, code } = reading;
+    // Otherwise the worker itself gave up.
+    if (reason !== 'closed') await ledger.noteRebuildFailure({ cause: causes[reason], httpStatus, code });
     return reading;
   }
   const starts = knownStarts(reading.value, { nowMs: view.nowMs, limit: view.quotaLimit });
@@ -138,3 +133,22 @@ async function pause(ms: number, closing: AbortSignal): Promise<void> {
 function isoOf(timeMs: number): string {
   return new Date(timeMs).toISOString();
 }
+
+type Unreadable = Extract<StartedReading, { kind: 'unreadable' }>;
+
+/** Calls would meet the same: they share token, address and network with the reading. */
+const causes: Readonly<Record<Exclude<Unreadable['reason'], 'closed'>, RebuildFailure['cause']>> = {
+  'no-token': 'no_token',
+  'token-rejected': 'not_allowed',
+  'not-allowed': 'not_allowed',
+  throttled: 'throttled',
+  'server-error': 'failing',
+  timeout: 'failing',
+  'too-many-pages': 'failing',
+  connection: 'unreachable',
+  'not-found': 'endpoint_unusable',
+  'unexpected-answer': 'endpoint_unusable',
+  'unknown-coding': 'endpoint_unusable',
+  'too-long': 'endpoint_unusable',
+  'foreign-link': 'endpoint_unusable',
+};

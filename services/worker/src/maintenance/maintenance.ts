@@ -1,14 +1,14 @@
 import type { Lifecycle } from '@diq/runtime/processes/lifecycle.ts';
-import { afterCalm } from '@diq/runtime/async/delay-after-failure.ts';
-import { expireDue } from './expire-deadlines.ts';
+import { afterCalm, repeat } from '@diq/runtime/async/run-periodically.ts';
 import { createOutageLog } from '../observability/outage-log.ts';
-import { createReconciler } from '../reconciliation/reconciler.ts';
-import type { ReconcilerOptions } from '../reconciliation/reconciler.ts';
+import { createReconciler, type ReconcilerOptions } from '../reconciliation/reconciler.ts';
 import { rescueAbandonedCalls } from './rescue-abandoned-calls.ts';
 import type { FinishCallOptions } from '../execution/finish-call.ts';
-import { repeat } from '@diq/runtime/async/run-periodically.ts';
-import type { SetAside } from '../execution/defer-refused-task.ts';
+import type { SetAside } from '../execution/process-job.ts';
 import { createMissingJobCheck } from './requeue-missing-jobs.ts';
+import type { TaskStore } from '@diq/queue/tasks/task-store.ts';
+import type { JobQueue } from '@diq/queue/scheduling/job-queue.ts';
+import type { Logger } from '@diq/runtime/logging/logger.ts';
 
 export type MaintenanceOptions = FinishCallOptions &
   ReconcilerOptions & { lifecycle: Lifecycle; aside: SetAside };
@@ -25,34 +25,57 @@ const longestBetweenQueriesMs = 1_000;
 /** Starts the periodic work beside the calls: for abandoned calls, deadlines, missing jobs and lost answers. */
 export function startMaintenance(options: MaintenanceOptions): void {
   const { lifecycle, logger, firstQueryInMs } = options;
+  const every = (pauseMs: number, what: string, act: () => Promise<unknown>, calmMs = 0) => {
+    const outages = createOutageLog(logger, what);
+    return repeat(pauseMs, afterCalm(calmMs, outages.watched(act)), outages.failed);
+  };
 
-  const recovery = createOutageLog(logger, 'rescuing abandoned calls');
-  const recover = afterCalm(
-    afterOutageMs,
-    recovery.watched(() => rescueAbandonedCalls(options)),
+  const recover = () => rescueAbandonedCalls(options);
+  lifecycle.onClose('recovery', every(recoverEveryMs, 'rescuing abandoned calls', recover, afterOutageMs));
+  lifecycle.onClose(
+    'deadlines',
+    every(expireEveryMs, 'expiring deadlines', () => expireDue(options)),
   );
-  lifecycle.onClose('recovery', repeat(recoverEveryMs, recover, recovery.failed));
-
-  const expiring = createOutageLog(logger, 'expiring deadlines');
-  const expire = expiring.watched(() => expireDue(options));
-  lifecycle.onClose('deadlines', repeat(expireEveryMs, expire, expiring.failed));
-
   // Any worker does this after a good answer; here for a worker that ended in between.
-  const restoring = createOutageLog(logger, 'moving refused tasks back to their places');
-  const takeBack = restoring.watched(() => options.aside.takeBack());
-  lifecycle.onClose('set aside', repeat(takeBackEveryMs, takeBack, restoring.failed));
+  const takeBack = () => options.aside.takeBack();
+  lifecycle.onClose(
+    'set aside',
+    every(takeBackEveryMs, 'moving refused tasks back to their places', takeBack),
+  );
+  const requeueMissingJobs = createMissingJobCheck(options);
+  lifecycle.onClose('job check', every(checkJobsEveryMs, 'the search for missing jobs', requeueMissingJobs));
 
-  const checking = createOutageLog(logger, 'the search for missing jobs');
-  const requeueMissingJobs = checking.watched(createMissingJobCheck(options));
-  lifecycle.onClose('job check', repeat(checkJobsEveryMs, requeueMissingJobs, checking.failed));
-
-  const reconciling = createOutageLog(logger, 'reconciling unresolved outcomes');
   const reconciler = createReconciler(options);
   const betweenQueriesMs = Math.min(firstQueryInMs, longestBetweenQueriesMs);
-  const queryDue = reconciling.watched(() => reconciler.queryDue());
-  const stopReconciling = repeat(betweenQueriesMs, queryDue, reconciling.failed);
+  const queryDue = () => reconciler.queryDue();
+  const stopReconciling = every(betweenQueriesMs, 'reconciling unresolved outcomes', queryDue);
   lifecycle.onClose('reconciler', async () => {
     await reconciler.close();
     await stopReconciling();
   });
+}
+
+/**
+ * Ends every queued request whose own deadline was reached, in bounded steps. A job that is not taken out, because
+ * this process ends in between or another worker holds it, finds nothing to do.
+ *
+ * @returns how many requests expired
+ */
+export async function expireDue({
+  tasks,
+  jobs,
+  logger,
+}: {
+  tasks: Pick<TaskStore, 'expireDue'>;
+  jobs: Pick<JobQueue, 'removeAll'>;
+  logger: Pick<Logger, 'info'>;
+}): Promise<number> {
+  let expired = 0;
+  for (;;) {
+    const { requestIds, ended } = await tasks.expireDue();
+    await jobs.removeAll(ended);
+    if (requestIds.length === 0) return expired;
+    logger.info({ requests: requestIds.length, tasks: ended.length }, 'expired while waiting');
+    expired += requestIds.length;
+  }
 }

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { createTaskStore } from '@diq/queue/tasks/task-store.ts';
 import { storeKeys } from '@diq/queue/store-keys.ts';
-import { createJobQueue } from '@diq/queue/scheduling/job-queue.ts';
-import type { JobQueue } from '@diq/queue/scheduling/job-queue.ts';
+import { createJobQueue, type JobQueue } from '@diq/queue/scheduling/job-queue.ts';
 import { closeRedis, openProducerConnection, waitUntilReady } from '@diq/redis/connection.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { captureLog } from '../test-support/capture-log.ts';

@@ -1,6 +1,5 @@
 import { endUnreadable, readTask } from '../execution/dead-letter.ts';
-import { finishCall } from '../execution/finish-call.ts';
-import type { FinishCallOptions } from '../execution/finish-call.ts';
+import { finishCall, type FinishCallOptions } from '../execution/finish-call.ts';
 import { aboutTask } from '../observability/transition-log.ts';
 
 /** Tasks per round; there are hardly ever more calls in flight than the quota allows. */

@@ -2,26 +2,22 @@ import { traceIdOf } from '@diq/contracts/trace-context.ts';
 import type { MovedRequests, Task } from '@diq/queue/tasks/task-store.ts';
 import type { RequestLog } from '@diq/queue/requests/transition-log.ts';
 
-/** The log of requests, with the outcome of the call that moved them. */
-export interface MoveLog {
-  callEnded(callId: string, outcome: string): void;
-  moved(move: MovedRequests): void;
-}
+export type MoveLog = ReturnType<typeof createMoveLog>;
 
 /** Calls that ended and have not moved their requests yet; there are hardly ever more than the quota allows. */
 const mostOutcomes = 1_000;
 
-/** Adds the outcome of a call to the log lines of the requests that it moves. */
-export function createMoveLog(log: Pick<RequestLog, 'moved'>): MoveLog {
+/** The log of requests: adds the outcome of a call to the lines of the requests that it moves. */
+export function createMoveLog(log: Pick<RequestLog, 'moved'>) {
   const outcomes = new Map<string, string>();
 
   return {
-    callEnded(callId, outcome) {
+    callEnded(callId: string, outcome: string) {
       outcomes.set(callId, outcome);
       const [oldest] = outcomes.keys();
       if (outcomes.size > mostOutcomes && oldest !== undefined) outcomes.delete(oldest);
     },
-    moved(move) {
+    moved(move: MovedRequests) {
       const outcome = outcomes.get(move.callId ?? '');
       outcomes.delete(move.callId ?? '');
       log.moved(outcome === undefined ? move : { ...move, outcome });

@@ -7,8 +7,13 @@ import type {
   Rows,
 } from '../defender/defender-reader.ts';
 import type { TokenProvider } from '../defender/auth/token-provider.ts';
-import { clockSlackMs, manualStartTitle, matchInvestigation } from './match-investigation.ts';
-import type { UnresolvedCall, Finding } from './match-investigation.ts';
+import {
+  clockSlackMs,
+  manualStartTitle,
+  matchInvestigation,
+  type UnresolvedCall,
+  type Finding,
+} from './match-investigation.ts';
 
 /** What a look gave, or why it was none. */
 export type LookedUp =
@@ -112,20 +117,22 @@ export interface Paced {
   readonly retryAfterMs: number;
 }
 
-export interface ReadPace {
-  /** Makes the read, unless too many were made lately or Defender asked to be left alone. */
-  ask<T>(read: () => Promise<Reading<T>>): Promise<Reading<T> | Paced>;
-}
+export type ReadPace = ReturnType<typeof createReadPace>;
 
-export interface ReadPaceOptions {
-  readonly reads: number;
-  readonly perMs: number;
-  /** A clock that only moves forward. */
-  readonly nowMs?: () => number;
-}
-
-/** Defender allows 100 reads a minute and 1500 an hour to all workers together, and to everybody else. */
-export function createReadPace({ reads, perMs, nowMs = () => performance.now() }: ReadPaceOptions): ReadPace {
+/**
+ * Defender allows 100 reads a minute and 1500 an hour to all workers together, and to every other program.
+ *
+ * @param nowMs a clock that only moves forward
+ */
+export function createReadPace({
+  reads,
+  perMs,
+  nowMs = () => performance.now(),
+}: {
+  reads: number;
+  perMs: number;
+  nowMs?: () => number;
+}) {
   const madeAtMs: number[] = [];
   let pausedUntilMs = 0;
 
@@ -138,7 +145,8 @@ export function createReadPace({ reads, perMs, nowMs = () => performance.now() }
   }
 
   return {
-    async ask(read) {
+    /** Makes the read, unless too many were made lately or Defender asked to be left alone. */
+    async ask<T>(read: () => Promise<Reading<T>>): Promise<Reading<T> | Paced> {
       const retryAfterMs = waitMs();
       if (retryAfterMs > 0) return { kind: 'unreadable', reason: 'paced', retryAfterMs };
       madeAtMs.push(nowMs());

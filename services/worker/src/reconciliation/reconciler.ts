@@ -8,9 +8,7 @@ import { aboutTask } from '../observability/transition-log.ts';
 import { endUnreadable, readTask } from '../execution/dead-letter.ts';
 import type { ReconciliationOutcome, WorkerMetrics } from '../observability/metrics.ts';
 import { createReadPace, lookUp } from './query-defender.ts';
-import type { LookedUp } from './query-defender.ts';
-import { nextStep } from './resolution-policy.ts';
-import type { ReconcileRules, Step } from './resolution-policy.ts';
+import { nextStep, type ReconcileRules, type Step } from './resolution-policy.ts';
 
 export interface ReconcilerOptions {
   ledger: Pick<Ledger, 'allowRepeat'>;
@@ -30,12 +28,7 @@ export interface ReconcilerOptions {
   lookTimeoutMs: number;
 }
 
-export interface Reconciler {
-  /** Queries Defender for every call whose next query is due. Any number of workers may do this at the same time. */
-  queryDue(): Promise<void>;
-  /** Ends the query under way. */
-  close(): Promise<void>;
-}
+export type Reconciler = ReturnType<typeof createReconciler>;
 
 /** A call whose outcome is being looked up, with all that the search needs. */
 type Unresolved = Task & { callId: string; sentAtMs: number; unresolved: UnresolvedOutcome };
@@ -44,7 +37,7 @@ type Unresolved = Task & { callId: string; sentAtMs: number; unresolved: Unresol
 const readsPerMinute = 30;
 
 /** Asks Defender what became of calls whose answer was lost, until it shows them or the grace is over. */
-export function createReconciler(options: ReconcilerOptions): Reconciler {
+export function createReconciler(options: ReconcilerOptions) {
   const { tasks, tokens, reader, logger, clientId, permitTimeoutMs, rules } = options;
   const pace = createReadPace({ reads: readsPerMinute, perMs: 60_000 });
   let isClosed = false;
@@ -67,13 +60,15 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     };
     const found = await lookUp(call, { reader, tokens, pace });
     logger.debug({ ...aboutTask(task), callId: task.callId, found }, 'looked up in Defender');
-    const step = nextStep({ unresolved, calls, unresolvedSinceMs, nowMs, ...whatOf(found) }, rules);
+    const { finding, retryAfterMs } = { finding: undefined, retryAfterMs: undefined, ...found };
+    const step = nextStep({ unresolved, calls, unresolvedSinceMs, nowMs, finding, retryAfterMs }, rules);
     const moved = await take(step, task, options);
     if (moved && step.kind !== 'reschedule-query') report(step, task, options);
   }
 
   return {
-    async queryDue() {
+    /** Queries Defender for every call whose next query is due. Any number of workers may do this at the same time. */
+    async queryDue(): Promise<void> {
       while (!isClosed) {
         const { id, nowMs } = await tasks.takeDue(options.lookTimeoutMs);
         if (id === undefined) return;
@@ -85,6 +80,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
         }
       }
     },
+    /** Ends the query under way. */
     async close() {
       isClosed = true;
       await reader.close();
@@ -99,12 +95,6 @@ function isUnresolved(task: Task): task is Unresolved {
     task.sentAtMs !== undefined &&
     task.unresolved !== undefined
   );
-}
-
-function whatOf(found: LookedUp) {
-  return found.kind === 'looked'
-    ? { finding: found.finding }
-    : { finding: undefined, retryAfterMs: found.retryAfterMs };
 }
 
 /** @returns false when the task is in other hands by now */

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { Worker } from 'bullmq';
-import type { Job } from 'bullmq';
+import { Worker, type Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { jobPayload } from '@diq/contracts/job-payload.ts';
 import { queueName } from '@diq/queue/store-keys.ts';
@@ -17,12 +16,7 @@ export interface ClaimedJob {
   release(): Promise<void>;
 }
 
-/** The queue as a worker sees it: claim the job that is next, one at a time, without waiting for one. */
-export interface JobClaimer {
-  claim(): Promise<ClaimedJob | undefined>;
-  /** A job still in hand is renewed no more and goes back to the queue after its lock. */
-  close(): Promise<void>;
-}
+export type JobClaimer = Awaited<ReturnType<typeof createJobClaimer>>;
 
 export interface JobClaimerOptions {
   /** Waits for Redis to come back; see `openBlockingConnection`. */
@@ -44,7 +38,7 @@ const renewalsPerLock = 3;
  * BullMQ's worker with its own loop left out: a job is claimed only when the permit for it is in hand, so nothing
  * waits in "active", and what is claimed is what is most urgent at that moment.
  */
-export async function createJobClaimer(options: JobClaimerOptions): Promise<JobClaimer> {
+export async function createJobClaimer(options: JobClaimerOptions) {
   const { redis, keySpace, lockMs } = options;
   const onError = (error: unknown) => options.onError(error);
   runScriptsWhenFull(redis);
@@ -67,7 +61,8 @@ export async function createJobClaimer(options: JobClaimerOptions): Promise<JobC
   const renewals = new Set<NodeJS.Timeout>();
 
   return {
-    async claim() {
+    /** The job that is next, if there is any; never waits for one. */
+    async claim(): Promise<ClaimedJob | undefined> {
       await options.passTurns();
       const token = randomUUID();
       const job = await worker.getNextJob(token, { block: false });
@@ -82,6 +77,7 @@ export async function createJobClaimer(options: JobClaimerOptions): Promise<JobC
       };
       return claimedJobOf(job, token, endRenewal, onError);
     },
+    /** A job still in hand is renewed no more and goes back to the queue after its lock. */
     async close() {
       for (const renewal of renewals) clearInterval(renewal);
       // Its own goodbyes wait for Redis, however long; the connection is dropped next.

@@ -2,7 +2,6 @@ import { freeSlots, nextSlotAtMs } from '@diq/quota/forecast.ts';
 import type { LedgerSnapshot } from '@diq/quota/ledger/replies.ts';
 import type { Permit } from '@diq/quota/limiter/permit-limiter.ts';
 import { within } from '@diq/runtime/async/with-timeout.ts';
-import { createProgressWatch } from './idle-detector.ts';
 import type { ClaimedJob } from './job-claimer.ts';
 
 export interface PollLoopOptions {
@@ -26,14 +25,7 @@ export interface PollLoopOptions {
   onError(error: unknown): void;
 }
 
-export interface PollLoop {
-  /** Claims nothing more and resolves when all claimed jobs are processed. */
-  stop(): Promise<void>;
-  /** Local time of the last successful poll. */
-  lastTurnAtMs(): number;
-  /** For how long, in ms, a call could have been made and nothing was claimed. */
-  stalledForMs(): number;
-}
+export type PollLoop = ReturnType<typeof startPollLoop>;
 
 /** Between two polls while nothing is ready: how late a request can be noticed. */
 const idleMs = 100;
@@ -55,11 +47,12 @@ const quickTries = 12;
  * Claims a job whenever a slot is free, work is ready and no hold is on, and only then: permit first, job second.
  * So the next call is chosen at the last moment, and waiting jobs hold no permit.
  */
-export function startPollLoop(options: PollLoopOptions): PollLoop {
+export function startPollLoop(options: PollLoopOptions) {
   const inFlight = new Set<Promise<void>>();
   const alarm = createAlarm();
   const progress = createProgressWatch((seconds) => options.onIdle?.(seconds));
   const { reserveForCritical: reserve = 0, isCriticalNext = async () => true } = options;
+  const { isCritical = async () => true } = options;
   let lastTurnAtMs = Date.now();
   let disagreements = 0;
   let stopping = false;
@@ -90,9 +83,10 @@ export function startPollLoop(options: PollLoopOptions): PollLoop {
   }
 
   async function claimWith(permit: Permit, isKept: boolean): Promise<boolean> {
-    const job = stopping ? undefined : await claimOrRelease(options, permit);
+    const job = stopping ? undefined : await orRelease(() => options.claim(), permit);
     // Another worker may have claimed the critical one that was next.
-    const isEntitled = !isKept || (job !== undefined && (await isCriticalOrRelease(options, job, permit)));
+    const isEntitled =
+      !isKept || (job !== undefined && (await orRelease(() => isCritical(job), permit, job)));
     if (!job || hasStopped || !isEntitled) {
       permit.release();
       await job?.release();
@@ -109,24 +103,24 @@ export function startPollLoop(options: PollLoopOptions): PollLoop {
 
   async function run(): Promise<void> {
     while (!stopping) {
-      const waitMs = await turn().then(
-        (ms) => {
-          options.onTurn?.();
-          return ms;
-        },
-        (error: unknown) => {
-          options.onError(error);
-          return afterErrorMs;
-        },
-      );
+      let waitMs = afterErrorMs;
+      try {
+        waitMs = await turn();
+        options.onTurn?.();
+      } catch (error) {
+        options.onError(error);
+      }
       if (waitMs > 0 && !stopping) await alarm.wait(waitMs);
     }
   }
 
   const running = run();
   return {
+    /** Local time of the last successful poll. */
     lastTurnAtMs: () => lastTurnAtMs,
+    /** For how long, in ms, a call could have been made and nothing was claimed. */
     stalledForMs: () => progress.stalledForMs(),
+    /** Claims nothing more and resolves when all claimed jobs are processed. */
     async stop() {
       stopping = true;
       alarm.ring();
@@ -146,25 +140,13 @@ function untilNextCall(view: LedgerSnapshot): number {
   return waitMs > 0 ? waitMs + 1 : 0;
 }
 
-async function claimOrRelease({ claim }: PollLoopOptions, permit: Permit): Promise<ClaimedJob | undefined> {
+/** What `act` brings; where it fails, the permit and the job go back. */
+async function orRelease<T>(act: () => Promise<T>, permit: Permit, job?: ClaimedJob): Promise<T> {
   try {
-    return await claim();
+    return await act();
   } catch (error) {
     permit.release();
-    throw error;
-  }
-}
-
-async function isCriticalOrRelease(
-  { isCritical = async () => true }: PollLoopOptions,
-  job: ClaimedJob,
-  permit: Permit,
-): Promise<boolean> {
-  try {
-    return await isCritical(job);
-  } catch (error) {
-    permit.release();
-    await job.release();
+    await job?.release();
     throw error;
   }
 }
@@ -179,18 +161,46 @@ function createAlarm() {
       wake?.();
     },
     async wait(ms: number): Promise<void> {
-      if (!hasRung) await new Promise<void>((resolve) => waitOrWake(ms, resolve));
+      if (!hasRung) {
+        await new Promise<void>((resolve) => {
+          const timer = setTimeout(resolve, ms);
+          wake = () => {
+            clearTimeout(timer);
+            resolve();
+          };
+        });
+      }
       hasRung = false;
     },
   };
+}
 
-  function waitOrWake(ms: number, resolve: () => void): void {
-    const timer = setTimeout(done, ms);
-    wake = done;
-    function done() {
-      clearTimeout(timer);
-      wake = undefined;
-      resolve();
-    }
-  }
+/**
+ * Watches whether free slots are used.
+ *
+ * @param onIdle gets the time between two polls at both of which a call could have been made, in seconds
+ */
+export function createProgressWatch(
+  onIdle: (seconds: number) => void,
+  nowMs: () => number = () => performance.now(),
+) {
+  let stalledSinceMs: number | undefined;
+  let lastIdleLookMs: number | undefined;
+
+  return {
+    /** Reports one poll: whether work was ready, a slot free and no hold on. `false` also when that is unknown. */
+    saw(couldCall: boolean) {
+      const seenAtMs = nowMs();
+      if (couldCall && lastIdleLookMs !== undefined) onIdle((seenAtMs - lastIdleLookMs) / 1_000);
+      lastIdleLookMs = couldCall ? seenAtMs : undefined;
+      stalledSinceMs = couldCall ? (stalledSinceMs ?? seenAtMs) : undefined;
+    },
+    /** A job was claimed. */
+    moved() {
+      lastIdleLookMs = undefined;
+      stalledSinceMs = undefined;
+    },
+    /** For how long, by the latest poll, calls could have been made and nothing was claimed. In ms. */
+    stalledForMs: () => (stalledSinceMs === undefined ? 0 : nowMs() - stalledSinceMs),
+  };
 }

@@ -11,7 +11,7 @@ import {
   waitUntilReady,
 } from '@diq/redis/connection.ts';
 import { createDefenderClient } from '../defender/defender-client.ts';
-import { initiateInvestigation } from '../defender/operations/initiate-investigation.ts';
+import { operations } from '../defender/operations.ts';
 import type { TokenProvider, TokenRequestOutcome } from '../defender/auth/token-provider.ts';
 import { createTaskSteps } from '../execution/task-steps.ts';
 import { startPollLoop, type PollLoop } from '../scheduling/poll-loop.ts';
@@ -24,8 +24,7 @@ import {
 import { createReconciler, type Reconciler } from '../reconciliation/reconciler.ts';
 import { rescueAbandonedCalls } from '../maintenance/rescue-abandoned-calls.ts';
 import type { TaskSteps } from '../execution/execute-task.ts';
-import { createProcessJob } from '../execution/process-job.ts';
-import { createSetAside } from '../execution/defer-refused-task.ts';
+import { createProcessJob, createSetAside } from '../execution/process-job.ts';
 import { createMissingJobCheck } from '../maintenance/requeue-missing-jobs.ts';
 import { createJobClaimer, type ClaimedJob, type JobClaimer } from '../scheduling/job-claimer.ts';
 import { captureLog } from './capture-log.ts';
@@ -223,7 +222,7 @@ function openDefender(options: TestWorkerOptions & { callTimeoutMs: number }, me
   const address = { baseUrl: defenderUrl, ...(ca !== undefined && { connect: { ca } }) };
   return {
     tokens: options.createTokens((outcome) => metrics.tokenRequests.inc({ outcome })),
-    defender: createDefenderClient({ ...address, callTimeoutMs, profile: initiateInvestigation }),
+    defender: createDefenderClient({ ...address, callTimeoutMs, profile: operations.initiateInvestigation }),
     // On a busy machine too, Defender cannot be read only where the test says so.
     reader: createDefenderReader({ ...address, timeoutMs: 10_000 }),
   };

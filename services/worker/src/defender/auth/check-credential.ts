@@ -1,5 +1,12 @@
-import { CredentialError, loadCredential } from './load-credential.ts';
-import type { Credential, CredentialErrorCode } from './load-credential.ts';
+import {
+  CredentialError,
+  loadCredential,
+  certificateExpiresAtMs,
+  type Credential,
+  type CredentialErrorCode,
+} from './load-credential.ts';
+import type { Logger } from '@diq/runtime/logging/logger.ts';
+import { repeat } from '@diq/runtime/async/run-periodically.ts';
 
 const settingOf = {
   secret: 'AZURE_CLIENT_SECRET',
@@ -36,4 +43,33 @@ export async function credentialFaults(credential: Credential | undefined): Prom
     if (!(error instanceof CredentialError)) throw error;
     return [`${settingOf[credential.kind]}: ${faultOf[error.code]}`];
   }
+}
+
+const dayMs = 24 * 3_600_000;
+/** Time enough to have another one issued and uploaded. */
+const warnBeforeMs = 30 * dayMs;
+
+/**
+ * Warns at the start, and then every day, of a certificate that expires soon. The file is read each time, so that one which
+ * was replaced warns no more; one that cannot be used is told by the requests for a token.
+ *
+ * @returns what ends it
+ */
+export function watchCertificate(
+  credential: Credential,
+  logger: Pick<Logger, 'warn'>,
+  everyMs = dayMs,
+): () => Promise<void> {
+  if (credential.kind !== 'certificate') return async () => undefined;
+  const snapshot = async (): Promise<void> => {
+    const expiresAtMs = (await certificateExpiresAtMs(credential)) ?? Infinity;
+    const leftMs = expiresAtMs - Date.now();
+    if (leftMs > warnBeforeMs) return;
+    const expiresAt = new Date(expiresAtMs).toISOString();
+    logger.warn(
+      { expiresAt, daysLeft: Math.floor(leftMs / dayMs) },
+      'the certificate for Entra ID expires soon',
+    );
+  };
+  return repeat(everyMs, snapshot, () => undefined);
 }

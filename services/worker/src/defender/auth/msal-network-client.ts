@@ -3,7 +3,7 @@ import { Agent, buildConnector, type Dispatcher } from 'undici';
 import { bounded, wireBytesFor } from '@diq/runtime/http-client/bounded-connection.ts';
 import { createNameResolver, lookupBy } from '@diq/runtime/dns/name-resolver.ts';
 import { readAnswer, type BodyFault } from '../read-answer.ts';
-import { parseRetryAfter } from '../retry-after.ts';
+import { parseRetryAfter } from '@diq/runtime/http-server/retry-after.ts';
 import { codeOf } from '../single-use-connection.ts';
 
 /** Longest answer taken in; tokens with many roles stay under 20 KiB. */
@@ -40,9 +40,7 @@ export class TokenNetworkError extends Error {
  * msal's network in place of its own, which never gives up waiting for the answer to a POST. Each request has a
  * connection of its own: there is about one an hour.
  */
-export function createMsalNetworkClient(
-  options: MsalNetworkClientOptions,
-): INetworkModule & { close(): Promise<void> } {
+export function createMsalNetworkClient(options: MsalNetworkClientOptions) {
   const { origin } = new URL(options.authorityHost);
   const connect = buildConnector({
     timeout: options.requestTimeoutMs,
@@ -81,12 +79,12 @@ export function createMsalNetworkClient(
   }
 
   const { requestTimeoutMs } = options;
-  return {
+  const network: INetworkModule = {
     sendGetRequestAsync: (url, request, timeoutMs) =>
       send('GET', url, request, Math.min(timeoutMs ?? requestTimeoutMs, requestTimeoutMs)),
     sendPostRequestAsync: (url, request) => send('POST', url, request, requestTimeoutMs),
-    close: () => agent.destroy(),
   };
+  return { ...network, close: () => agent.destroy() };
 }
 
 async function exchange(agent: Agent, request: Dispatcher.RequestOptions): Promise<NetworkResponse<unknown>> {

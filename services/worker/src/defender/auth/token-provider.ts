@@ -24,16 +24,7 @@ export type TokenResult =
       readonly retryAfterMs?: number;
     };
 
-export interface TokenProvider {
-  /** A token with some time left. Concurrent callers share one request. Never rejects. */
-  get(): Promise<TokenResult>;
-  /** Called after Defender answered 401: another token than `rejectedToken`, which is never given out again. */
-  renewAfterRejection(rejectedToken: string): Promise<TokenResult>;
-  /** A newer token if one can be had, else the one at hand: what an administrator changed shows in new ones alone. */
-  renew(): Promise<TokenResult>;
-  /** Ends connections under way. */
-  close(): Promise<void>;
-}
+export type TokenProvider = ReturnType<typeof createTokenProvider>;
 
 export interface TokenProviderOptions {
   readonly tenantId: string;
@@ -70,7 +61,7 @@ interface Held {
 type Unavailable = Extract<TokenResult, { kind: 'unavailable' }>;
 
 /** Entra ID's tokens for this application. Asks only when it must and survives the authority's outages. */
-export function createTokenProvider(options: TokenProviderOptions): TokenProvider {
+export function createTokenProvider(options: TokenProviderOptions) {
   const { now = Date.now, requestTimeoutMs = 10_000 } = options;
   const authorityHost = parseAuthorityHost(options.authorityHost);
   const ownNetwork = createMsalNetworkClient({ authorityHost, requestTimeoutMs });
@@ -123,14 +114,18 @@ export function createTokenProvider(options: TokenProviderOptions): TokenProvide
   }
 
   return {
+    /** A token with some time left. Concurrent callers share one request. Never rejects. */
     get,
+    /** A newer token if one can be had, else the one at hand: what an administrator changed shows in new ones alone. */
     renew: async () => (pause?.asked === true && now() < pause.untilMs ? get() : renewOnce()),
-    renewAfterRejection(rejectedToken) {
+    /** After Defender answered 401: another token than `rejectedToken`, which is never given out again. */
+    async renewAfterRejection(rejectedToken: string) {
       remember(rejected, rejectedToken);
       if (held?.token === rejectedToken) held = undefined;
       return get();
     },
-    close: async () => ownNetwork?.close(),
+    /** Ends connections under way. */
+    close: () => ownNetwork.close(),
   };
 }
 

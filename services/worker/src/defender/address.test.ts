@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { parseBaseUrl } from './parse-base-url.ts';
+import { parseBaseUrl } from './address.ts';
 
 describe('base URL of the Defender API', () => {
   it('is an https address, with or without a path', () => {

@@ -4,9 +4,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { mock } from 'node:test';
-import { credentialFaults } from './auth/check-credential.ts';
-import { makeCertificate } from './test-support/certificate.ts';
-import { watchCertificate } from './watch-certificate.ts';
+import { credentialFaults, watchCertificate } from './check-credential.ts';
+import { makeCertificate } from '../test-support/certificate.ts';
 
 const dayMs = 24 * 3_600_000;
 const inDays = (days: number) => new Date(Date.now() + days * dayMs);

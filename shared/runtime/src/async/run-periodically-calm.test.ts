@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { afterCalm } from './delay-after-failure.ts';
+import { afterCalm } from './run-periodically.ts';
 
 describe('after calm', () => {
   let nowMs = 0;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { Redis } from 'ioredis';
 import { requireRedisServer, startRedisServer, type RedisServer } from '@diq/testing/redis-process.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
-import { checkRedis } from './check-redis-durability.ts';
+import { checkRedis } from './open-redis.ts';
 import { captureLog } from '../test-support/capture-log.ts';
 
 async function linesOn(redis: Redis): Promise<Record<string, unknown>[]> {

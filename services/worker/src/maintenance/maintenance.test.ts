@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { expireDue } from './expire-deadlines.ts';
+import { expireDue } from './maintenance.ts';
 
 describe('ending requests whose deadline was reached', () => {
   it('goes on until none is left, and takes out the jobs of the tasks that ended', async () => {

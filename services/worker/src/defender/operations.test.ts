@@ -1,36 +1,32 @@
 import assert from 'node:assert/strict';
-import { operationNames } from '@diq/contracts/operations.ts';
-import { findOperation } from './find-operation.ts';
+import { operationNames, operationQuotas } from '@diq/contracts/operations.ts';
+import { operations } from './operations.ts';
 
 describe('operation profiles', () => {
-  it('are found by their name', () => {
-    for (const name of operationNames) assert.equal(findOperation(name).name, name);
-  });
-
   it('describe InitiateInvestigation as documented: path, body, 5 per hour', () => {
-    const { path, body, quota } = findOperation('initiateInvestigation');
+    const { path, body } = operations.initiateInvestigation;
     assert.equal(path('fb9ab6be'), '/api/machines/fb9ab6be/InitiateInvestigation');
     assert.deepEqual(body('why'), { Comment: 'why' });
-    assert.deepEqual(quota, { limit: 5, windowMs: 3_600_000 });
+    assert.deepEqual(operationQuotas.initiateInvestigation, { limit: 5, windowMs: 3_600_000 });
   });
 
   it('describe startInvestigation as documented: path, body, 50 per hour', () => {
-    const { path, body, quota } = findOperation('startInvestigation');
+    const { path, body } = operations.startInvestigation;
     assert.equal(path('fb9ab6be'), '/api/machines/fb9ab6be/startInvestigation');
     assert.deepEqual(body('why'), { Comment: 'why' });
-    assert.deepEqual(quota, { limit: 50, windowMs: 3_600_000 });
+    assert.deepEqual(operationQuotas.startInvestigation, { limit: 50, windowMs: 3_600_000 });
   });
 
   it('keep the machine id inside its path segment', () => {
     for (const name of operationNames) {
-      const { path } = findOperation(name);
+      const { path } = operations[name];
       assert.match(path('a/../b?c#d e'), /^\/api\/machines\/a%2F\.\.%2Fb%3Fc%23d%20e\/\w+$/);
       for (const id of ['', '.', '..']) assert.throws(() => path(id), RangeError);
     }
   });
 
   it('read the id as a string, and none where it is not certain', () => {
-    const { readInvestigationId } = findOperation('initiateInvestigation');
+    const { readInvestigationId } = operations.initiateInvestigation;
     assert.equal(readInvestigationId({ value: 5146 }), '5146');
     assert.equal(
       readInvestigationId({ value: 'da637205548921456173_375980286' }),
@@ -46,7 +42,7 @@ describe('operation profiles', () => {
   });
 
   it('read the id of an Investigation object where the operation answers with one', () => {
-    const { readInvestigationId } = findOperation('startInvestigation');
+    const { readInvestigationId } = operations.startInvestigation;
     const recorded = { id: 'da637205548921456173_375980286', startTime: null, state: 'PendingApproval' };
     assert.equal(readInvestigationId(recorded), recorded.id);
     assert.equal(readInvestigationId({ value: 5146 }), undefined);
