@@ -14,6 +14,14 @@ const walls: readonly [where: string, imports: readonly string[]][] = [
   ],
   ['services/worker/src', ['@diq/intake-api/config.ts', '../../../shared/testing/src/wait-for.ts']],
   ['services/defender-simulator/src', ['@diq/contracts/status.ts', '../../worker/src/config.ts']],
+  [
+    'services/defender-simulator/src/entra',
+    ['../defender/quota.ts', '../control/control-routes.ts', '../simulator.ts', '@diq/contracts/status.ts'],
+  ],
+  [
+    'services/defender-simulator/src/defender',
+    ['../entra/entra-errors.ts', '../control/control-routes.ts', '@diq/runtime/logging/logger.ts'],
+  ],
   ['shared/quota/src', ['@diq/testing/wait-for.ts', '@diq/worker/config.ts', '@diq/queue/store-keys.ts']],
   ['shared/queue/src', ['@diq/quota/ledger/ledger.ts', '@diq/intake-api/main.ts']],
   ['shared/queue/src/operations', ['@diq/quota/forecast.ts']],
@@ -79,6 +87,7 @@ const walls: readonly [where: string, imports: readonly string[]][] = [
 const allowed = [
   'services/intake-api/src/open-intake.ts',
   'services/intake-api/src/submission/admission-control.ts',
+  'services/defender-simulator/src/control/control-routes.ts',
   'services/worker/src/bootstrap/open-worker.ts',
   'services/worker/src/maintenance/maintenance.ts',
   'services/worker/src/reconciliation/reconciler.ts',

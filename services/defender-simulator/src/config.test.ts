@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-
-import { environmentNames, readSettings, withDefaults } from './config.ts';
-import { durationMs } from './duration.ts';
+import { environmentNames, readSettings, withDefaults, durationMs } from './config.ts';
 
 const credentials = {
   SIMULATOR_TENANT_ID: 'tenant',

@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict';
-
-import { retiredForms, unusableForms } from './absent-endpoint.ts';
-
+import { retiredForms, unusableForms } from './defender/absent-endpoint.ts';
 import {
   machineId,
-  type OpenSimulator,
   openSimulator,
   tokenForm,
   tokenPath,
+  type OpenSimulator,
 } from '../test/open-simulator.ts';
 
 const otherMachineId = 'a69a22debe5f274d8765ea3c368d00762e057b30';

@@ -1,11 +1,10 @@
 import type { Request, Response } from 'express';
-
-import { retiredReply, unusableReply } from './absent-endpoint.ts';
+import { retiredReply, unusableReply } from './defender/absent-endpoint.ts';
 import type { ArrivalStatus } from './arrival-log.ts';
 import type { Connections } from './connections.ts';
 import type { FaultAction } from './fault-plan.ts';
 import type { Holds } from './holds.ts';
-import { type Reply, sendReply } from './reply.ts';
+import { sendReply, type Reply } from './reply.ts';
 
 /** How an endpoint answers one request. */
 export interface Answer {

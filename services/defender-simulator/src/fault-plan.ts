@@ -1,7 +1,6 @@
 import { z } from 'zod';
-
-import { retiredForms, unusableForms } from './absent-endpoint.ts';
-import { entraErrorCodes } from './entra-errors.ts';
+import { retiredForms, unusableForms } from './defender/absent-endpoint.ts';
+import { entraErrorCodes } from './entra/entra-errors.ts';
 
 const madeFlag = z.boolean().default(false);
 

@@ -1,5 +1,4 @@
 import { deflateSync } from 'node:zlib';
-
 import type { Request, Response } from 'express';
 
 /** An answer before it is sent. */
@@ -20,4 +19,9 @@ export function sendReply(req: Request, res: Response, reply: Reply): void {
   res.writeHead(reply.status, headers);
   if (bytes.length > 0) res.write(bytes);
   res.end();
+}
+
+/** The origin under which this client reached the server, so that links in answers work for it. */
+export function requestOrigin(req: Request): string {
+  return `https://${req.get('host') ?? 'localhost'}`;
 }

@@ -3,23 +3,26 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-
-import { createApp } from './app.ts';
 import { createArrivalLog } from './arrival-log.ts';
-import { createCallLog } from './call-log.ts';
+import { createCallLog } from './defender/call-log.ts';
 import { serverCertificate } from './certificate.ts';
-import { type Clock, systemClock } from './clock.ts';
-import { type SimulatorOptions, type SimulatorSettings, withDefaults } from './config.ts';
+import { systemClock, type Clock } from './clock.ts';
+import { withDefaults, type SimulatorOptions, type SimulatorSettings } from './config.ts';
 import { createConnections } from './connections.ts';
-import { createDeliver } from './deliver.ts';
-import type { TokenRequestDetails } from './entra.ts';
+import { createDeliver, type Deliver } from './deliver.ts';
+import { createEntraRoutes, type TokenRequestDetails, type EntraDeps } from './entra/entra-routes.ts';
 import { createFaultPlan } from './fault-plan.ts';
 import { createHolds } from './holds.ts';
-import { createInvestigations } from './investigations.ts';
-import { readMachines } from './machines.ts';
-import { createQuota } from './quota.ts';
-import type { ReadDetails } from './read-routes.ts';
+import { createInvestigations } from './defender/investigations.ts';
+import { readMachines } from './defender/machines.ts';
+import { createQuota } from './defender/quota.ts';
+import { createReadRoutes, type ReadDetails } from './defender/read-routes.ts';
 import { createTokens } from './tokens.ts';
+import express, { type Express, type NextFunction, type Request, type Response } from 'express';
+import { createControlRoutes, type ControlDeps } from './control/control-routes.ts';
+import { errorReply } from './defender/defender-reply.ts';
+import { sendReply } from './reply.ts';
+import { createStartRoutes } from './defender/start-routes.ts';
 
 export type { SimulatorOptions } from './config.ts';
 
@@ -95,4 +98,35 @@ async function readClientCertificate(file: string | undefined): Promise<X509Cert
 function originHost({ host }: SimulatorSettings): string {
   if (host === '::1') return '[::1]';
   return host === '0.0.0.0' || host === '::' ? 'localhost' : host;
+}
+
+interface AppDeps extends ControlDeps {
+  deliver: Deliver;
+  clientCertificate: EntraDeps['clientCertificate'];
+}
+
+/** Both services and the control routes on one server: their paths do not meet. */
+function createApp(deps: AppDeps): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+
+  app.use('/control', createControlRoutes(deps));
+
+  const starts = createStartRoutes({ ...deps, log: deps.calls });
+  const reads = createReadRoutes({ ...deps, log: deps.reads });
+  // The pinned version first: below /api it would be taken for a resource.
+  app.use(['/api/v1.0', '/api'], starts, reads);
+  app.use('/api', (req, res) => {
+    sendReply(req, res, errorReply(404, 'NotFound', `No resource matches ${req.method} ${req.path}`));
+  });
+
+  app.use(createEntraRoutes({ ...deps, log: deps.tokenRequests }));
+  app.use((error: Error & { status?: number }, req: Request, res: Response, next: NextFunction) => {
+    if (res.headersSent) return next(error);
+    const refused = error.status !== undefined && error.status < 500;
+    const [status, code] = refused ? ([400, 'BadRequest'] as const) : ([500, 'InternalServerError'] as const);
+    sendReply(req, res, errorReply(status, code, error.message));
+  });
+  return app;
 }

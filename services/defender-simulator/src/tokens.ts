@@ -1,5 +1,4 @@
-import { randomBytes, randomUUID } from 'node:crypto';
-
+import { randomBytes, randomUUID, createHash, timingSafeEqual } from 'node:crypto';
 import type { Clock } from './clock.ts';
 
 export interface TokenHolder {
@@ -71,4 +70,13 @@ function tokenText({ tenantId, clientId }: TokenHolder, nowS: number, lifetimeS:
 
 function encode(part: object): string {
   return Buffer.from(JSON.stringify(part)).toString('base64url');
+}
+
+/** Compares two secrets in a time that tells nothing about them. */
+export function sameSecret(one: string, other: string): boolean {
+  return timingSafeEqual(digest(one), digest(other));
+}
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
 }

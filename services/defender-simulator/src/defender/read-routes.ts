@@ -1,15 +1,14 @@
 import express, { type Request, type Response, type Router } from 'express';
-
-import type { ArrivalLog } from './arrival-log.ts';
-import type { Clock } from './clock.ts';
-import type { SimulatorSettings } from './config.ts';
+import type { ArrivalLog } from '../arrival-log.ts';
+import type { Clock } from '../clock.ts';
+import type { SimulatorSettings } from '../config.ts';
 import { errorReply, quotaMessage, usualReply } from './defender-reply.ts';
-import type { Deliver } from './deliver.ts';
-import type { FaultPlan } from './fault-plan.ts';
+import type { Deliver } from '../deliver.ts';
+import type { FaultPlan } from '../fault-plan.ts';
 import { createQuota, type Quota } from './quota.ts';
 import { createReadings, type Reading, type ReadingDeps } from './readings.ts';
-import { type Reply, sendReply } from './reply.ts';
-import type { Tokens } from './tokens.ts';
+import { sendReply, type Reply } from '../reply.ts';
+import type { Tokens } from '../tokens.ts';
 
 export interface ReadDetails {
   /** Name of the route: `listInvestigations`, `getInvestigation`, … */

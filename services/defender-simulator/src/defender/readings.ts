@@ -1,13 +1,11 @@
 import type { Request } from 'express';
-
-import type { SimulatorSettings } from './config.ts';
+import type { SimulatorSettings } from '../config.ts';
 import { errorReply, odataReply } from './defender-reply.ts';
 import type { Investigations } from './investigations.ts';
 import type { Machines } from './machines.ts';
 import type { FieldKind, Row } from './odata-filter.ts';
 import { readPage } from './odata-page.ts';
-import type { Reply } from './reply.ts';
-import { requestOrigin } from './request-origin.ts';
+import { requestOrigin, type Reply } from '../reply.ts';
 
 export interface ReadingDeps {
   settings: SimulatorSettings;

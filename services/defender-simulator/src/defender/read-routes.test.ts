@@ -2,17 +2,16 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-
 import {
   clientId,
   machineId,
-  type OpenSimulator,
   openSimulator,
-  type Received,
   stoppedClock,
-} from '../test/open-simulator.ts';
-import { isoOfTicks } from './dotnet-ticks.ts';
-import type { SimulatorOptions } from './simulator.ts';
+  type OpenSimulator,
+  type Received,
+} from '../../test/open-simulator.ts';
+import { isoOfTicks } from './investigations.ts';
+import type { SimulatorOptions } from '../simulator.ts';
 
 const otherMachineId = 'a69a22debe5f274d8765ea3c368d00762e057b30';
 

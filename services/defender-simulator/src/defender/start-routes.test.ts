@@ -8,8 +8,8 @@ import {
   type Received,
   type SendOptions,
   stoppedClock,
-} from '../test/open-simulator.ts';
-import type { SimulatorOptions } from './simulator.ts';
+} from '../../test/open-simulator.ts';
+import type { SimulatorOptions } from '../simulator.ts';
 
 const path = `/api/machines/${machineId}/InitiateInvestigation`;
 const guid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;

@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict';
-
 import * as fc from 'fast-check';
-
 import { createQuota } from './quota.ts';
-import { rollingMaximum } from './rolling-maximum.ts';
+import { rollingMaximum } from './call-log.ts';
 
 describe('the quota', () => {
   it('frees a rolling slot exactly one window after the call that took it', () => {

@@ -14,7 +14,7 @@ import {
   type OpenSimulator,
   openSimulator,
   tenantId,
-} from '../test/open-simulator.ts';
+} from '../../test/open-simulator.ts';
 
 const run = promisify(execFile);
 
@@ -37,7 +37,7 @@ describe('Entra ID as MSAL sees it, trusting it through NODE_EXTRA_CA_CERTS', ()
       clientCertificateFile,
       federatedAssertion: 'the federated assertion',
     });
-    const child = new URL('../test/msal-client.ts', import.meta.url).pathname;
+    const child = new URL('../../test/msal-client.ts', import.meta.url).pathname;
     const values = [simulator.origin, tenantId, clientId, clientSecret, keyFile, thumbprint];
     const { stdout } = await run(process.execPath, [...process.execArgv, child, ...values], {
       env: { ...process.env, NODE_EXTRA_CA_CERTS: caFile },

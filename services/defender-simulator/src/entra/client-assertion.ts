@@ -1,7 +1,5 @@
 import { constants, createHash, verify, type X509Certificate } from 'node:crypto';
-
 import { z } from 'zod';
-
 import type { EntraErrorCode } from './entra-errors.ts';
 
 export interface AssertionRules {

@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
 import { constants, createHash, sign, X509Certificate } from 'node:crypto';
-
 import { generate } from 'selfsigned';
-
 import { judgeAssertion } from './client-assertion.ts';
 
 const nowS = 1_800_000_000;

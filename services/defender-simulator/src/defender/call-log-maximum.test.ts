@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
-
 import * as fc from 'fast-check';
-
-import { rollingMaximum } from './rolling-maximum.ts';
+import { rollingMaximum } from './call-log.ts';
 
 describe('the judgement over any rolling window', () => {
   it('sees a burst across the edge of two fixed windows', () => {

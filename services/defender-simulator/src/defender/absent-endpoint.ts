@@ -1,5 +1,5 @@
 import { errorReply } from './defender-reply.ts';
-import type { Reply } from './reply.ts';
+import type { Reply } from '../reply.ts';
 
 /** Ways in which Defender might say that the call is no longer offered. None is published; all are conceivable. */
 export const retiredForms = ['gone', 'not-found', 'disabled', 'bad-request'] as const;

@@ -8,7 +8,7 @@ import {
   tenantId,
   tokenForm,
   tokenPath,
-} from '../test/open-simulator.ts';
+} from '../../test/open-simulator.ts';
 
 describe('Entra ID', () => {
   const clock = stoppedClock('2026-11-01T10:00:00.250Z');

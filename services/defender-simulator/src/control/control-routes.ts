@@ -1,19 +1,17 @@
 import express, { type NextFunction, type Request, type Response, type Router } from 'express';
 import { z } from 'zod';
-
-import type { Arrival, ArrivalLog } from './arrival-log.ts';
-import type { CallLog } from './call-log.ts';
-import type { Clock } from './clock.ts';
-import type { SimulatorSettings } from './config.ts';
-import type { TokenRequestDetails } from './entra.ts';
-import { type FaultPlan, faultSchema } from './fault-plan.ts';
-import type { Holds } from './holds.ts';
-import type { Investigations } from './investigations.ts';
-import type { Machines } from './machines.ts';
-import type { Quota } from './quota.ts';
-import type { ReadDetails } from './read-routes.ts';
-import { sameSecret } from './same-secret.ts';
-import type { Tokens } from './tokens.ts';
+import type { Arrival, ArrivalLog } from '../arrival-log.ts';
+import type { CallLog } from '../defender/call-log.ts';
+import type { Clock } from '../clock.ts';
+import type { SimulatorSettings } from '../config.ts';
+import type { TokenRequestDetails } from '../entra/entra-routes.ts';
+import { faultSchema, type FaultPlan } from '../fault-plan.ts';
+import type { Holds } from '../holds.ts';
+import type { Investigations } from '../defender/investigations.ts';
+import type { Machines } from '../defender/machines.ts';
+import type { Quota } from '../defender/quota.ts';
+import type { ReadDetails } from '../defender/read-routes.ts';
+import { sameSecret, type Tokens } from '../tokens.ts';
 
 export interface ControlDeps {
   clock: Clock;

@@ -1,6 +1,5 @@
-import { type Arrival, type ArrivalLog, createArrivalLog } from './arrival-log.ts';
-import type { Clock } from './clock.ts';
-import { rollingMaximum } from './rolling-maximum.ts';
+import { createArrivalLog, type Arrival, type ArrivalLog } from '../arrival-log.ts';
+import type { Clock } from '../clock.ts';
 
 export interface CallDetails {
   operation: string;
@@ -65,4 +64,20 @@ function byMachine(calls: readonly StartCall[]): Record<string, string[]> {
     if (investigationId !== undefined) (found[machineId] ??= []).push(investigationId);
   }
   return found;
+}
+
+/**
+ * The greatest number of calls that lie in any one stretch of `windowMs`.
+ * The stretch is half open: calls exactly one window apart never lie in the same one.
+ *
+ * @param timesMs when the calls came, ascending
+ */
+export function rollingMaximum(timesMs: readonly number[], windowMs: number): number {
+  let oldest = 0;
+  let greatest = 0;
+  timesMs.forEach((atMs, index) => {
+    while (atMs - (timesMs[oldest] ?? atMs) >= windowMs) oldest += 1;
+    greatest = Math.max(greatest, index - oldest + 1);
+  });
+  return greatest;
 }

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-
-import { isoOfTicks, ticksOf } from './dotnet-ticks.ts';
+import { isoOfTicks, ticksOf } from './investigations.ts';
 
 describe('.NET ticks', () => {
   it('read the creation time out of a recorded alert id', () => {

@@ -1,4 +1,4 @@
-import { type FieldKind, readFilter, type Row } from './odata-filter.ts';
+import { readFilter, type FieldKind, type Row } from './odata-filter.ts';
 
 export interface PageRules {
   /** What `$filter` may name. */

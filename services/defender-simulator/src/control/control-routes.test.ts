@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 
-import { machineId, type OpenSimulator, openSimulator } from '../test/open-simulator.ts';
+import { machineId, type OpenSimulator, openSimulator } from '../../test/open-simulator.ts';
 
 describe('the control routes', () => {
   let simulator: OpenSimulator;

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-
-import { type FieldKind, readFilter, type Row } from './odata-filter.ts';
+import { readFilter, type FieldKind, type Row } from './odata-filter.ts';
 
 const fields: Record<string, FieldKind> = {
   machineId: 'text',

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-
 import { readPage, type PageReading } from './odata-page.ts';
 
 const rows = ['a', 'b', 'a', 'b', 'a', 'b', 'a'].map((state, index) => ({ index, state }));

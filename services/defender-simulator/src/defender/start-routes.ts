@@ -1,19 +1,15 @@
 import express, { type Request, type Response, type Router } from 'express';
-
 import type { CallLog, StartCall } from './call-log.ts';
-import type { Clock } from './clock.ts';
-import type { SimulatorSettings } from './config.ts';
+import type { Clock } from '../clock.ts';
+import type { SimulatorSettings } from '../config.ts';
 import { errorReply, odataReply, quotaMessage, usualReply } from './defender-reply.ts';
-import type { Deliver } from './deliver.ts';
-import type { FaultAction, FaultPlan } from './fault-plan.ts';
+import type { Deliver } from '../deliver.ts';
+import type { FaultAction, FaultPlan } from '../fault-plan.ts';
 import type { Investigation, Investigations } from './investigations.ts';
-import { readJson } from './json-body.ts';
 import type { Machines } from './machines.ts';
 import type { Quota } from './quota.ts';
-import { type Reply, sendReply } from './reply.ts';
-import { requestOrigin } from './request-origin.ts';
-import { commentOf } from './start-body.ts';
-import type { TokenHolder, Tokens } from './tokens.ts';
+import { sendReply, requestOrigin, type Reply } from '../reply.ts';
+import type { TokenHolder, Tokens } from '../tokens.ts';
 
 export interface StartDeps {
   clock: Clock;
@@ -145,4 +141,50 @@ function throttled(deps: StartDeps, call: StartCall, retryAfterMs: number): Repl
 
 function unauthorised(reason: string): Reply {
   return errorReply(401, 'Unauthorized', `Unauthorized request - reason of failure: ${reason}`);
+}
+
+type CommentReading = { kind: 'comment'; text: string } | { kind: 'invalid'; code: string; message: string };
+
+/** Takes the mandatory `Comment` out of the body of a start call; the key counts in exactly this spelling. */
+function commentOf(body: JsonBody): CommentReading {
+  if (body.kind !== 'json' || !isObject(body.value)) return incorrect;
+  const { Comment: comment, ...rest } = body.value;
+  if (comment === undefined || comment === null || comment === '') return missing;
+  if (typeof comment !== 'string' || Object.keys(rest).length > 0) return incorrect;
+  return { kind: 'comment', text: comment };
+}
+
+const incorrect: CommentReading = {
+  kind: 'invalid',
+  code: 'InvalidRequestBody',
+  message: 'Request body is incorrect',
+};
+
+const missing: CommentReading = {
+  kind: 'invalid',
+  code: 'MissingRequiredParameter',
+  message: 'Required parameter Comment is missing',
+};
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** `invalid`: no JSON at all; `aborted`: the client left before the end of its body. */
+type JsonBody =
+  { kind: 'json'; value: unknown } | { kind: 'wrong-type' } | { kind: 'invalid' } | { kind: 'aborted' };
+
+const parse = express.json({ type: () => true, strict: false });
+
+/** Reads a body that has to be declared as application/json. */
+function readJson(req: Request, res: Response): Promise<JsonBody> {
+  const declared = /^application\/json *(?:;|$)/i.test(req.get('content-type') ?? '');
+  return new Promise((resolve) => {
+    parse(req, res, (error?: unknown) => {
+      if (error !== undefined) {
+        const aborted = error instanceof Error && 'type' in error && error.type === 'request.aborted';
+        resolve({ kind: aborted ? 'aborted' : declared ? 'invalid' : 'wrong-type' });
+      } else resolve(declared ? { kind: 'json', value: req.body } : { kind: 'wrong-type' });
+    });
+  });
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 
-import type { Reply } from './reply.ts';
+import type { Reply } from '../reply.ts';
 
 /** A success with the recorded headers: the context first, then the members of the body. */
 export function odataReply(status: number, context: string, members: object): Reply {

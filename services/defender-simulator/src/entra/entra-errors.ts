@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 
-import type { Reply } from './reply.ts';
+import type { Reply } from '../reply.ts';
 
 export interface EntraErrorKind {
   httpStatus: number;

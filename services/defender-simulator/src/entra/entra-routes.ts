@@ -1,18 +1,14 @@
 import type { X509Certificate } from 'node:crypto';
-
 import express, { type Request, type Response, type Router } from 'express';
-
-import type { ArrivalLog } from './arrival-log.ts';
+import type { ArrivalLog } from '../arrival-log.ts';
 import { judgeAssertion } from './client-assertion.ts';
-import type { Clock } from './clock.ts';
-import type { SimulatorSettings } from './config.ts';
-import type { Deliver } from './deliver.ts';
-import { type EntraErrorCode, entraErrorReply } from './entra-errors.ts';
-import type { FaultPlan } from './fault-plan.ts';
-import type { Reply } from './reply.ts';
-import { requestOrigin } from './request-origin.ts';
-import { sameSecret } from './same-secret.ts';
-import type { Tokens } from './tokens.ts';
+import type { Clock } from '../clock.ts';
+import type { SimulatorSettings } from '../config.ts';
+import type { Deliver } from '../deliver.ts';
+import { entraErrorReply, type EntraErrorCode } from './entra-errors.ts';
+import type { FaultPlan } from '../fault-plan.ts';
+import { requestOrigin, type Reply } from '../reply.ts';
+import { sameSecret, type Tokens } from '../tokens.ts';
 
 export interface TokenRequestDetails {
   tenant: string;
