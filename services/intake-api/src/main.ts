@@ -1,5 +1,5 @@
 import { runService } from '@diq/runtime/processes/run-service.ts';
-import { openTracing } from '@diq/runtime/tracing/open-tracing.ts';
+import { openTracing } from '@diq/runtime/tracing/tracing.ts';
 import { readIntakeSettings } from './config/config.ts';
 import { openIntake } from './open-intake.ts';
 

@@ -1,6 +1,6 @@
 import { createLifecycle, type Lifecycle } from '@diq/runtime/processes/lifecycle.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
-import { watchParent } from '@diq/runtime/processes/parent-watch.ts';
+import { watchParent } from '@diq/runtime/processes/run-service.ts';
 import type { Env } from '@diq/runtime/settings/read-settings.ts';
 
 /** Something that starts other processes, runs for a while, and leaves none of them behind. */

@@ -1,8 +1,8 @@
 import { describeRedisTrouble } from '@diq/redis/describe-unavailable.ts';
 import { listen } from '@diq/runtime/http-server/http-server.ts';
-import { createOpsApp } from '@diq/runtime/http-server/ops-app.ts';
+import { createOpsApp } from '@diq/runtime/http-server/ops-routes.ts';
 import { runService } from '@diq/runtime/processes/run-service.ts';
-import { openTracing } from '@diq/runtime/tracing/open-tracing.ts';
+import { openTracing } from '@diq/runtime/tracing/tracing.ts';
 import { credentialFileIn, readWorkerConfig } from './config.ts';
 import { credentialFaults, watchCertificate } from './defender/auth/check-credential.ts';
 import { createWorkerMetrics } from './observability/metrics.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseUrl } from '@diq/runtime/settings/parse-url.ts';
+import { parseUrl } from '@diq/runtime/settings/setting-kinds.ts';
 
 /** Where a Redis server is and how to get in. */
 export interface RedisAddress {

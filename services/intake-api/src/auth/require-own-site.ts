@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { hostname as machineName } from 'node:os';
 import type { Request, RequestHandler } from 'express';
 import { z } from 'zod';
-import { parseUrl } from '@diq/runtime/settings/parse-url.ts';
+import { parseUrl } from '@diq/runtime/settings/setting-kinds.ts';
 import { ProblemError } from '../http/problem-error.ts';
 
 /** A setting that lists the names under which browsers and proxies reach the service: `host` or `host:port`. */

@@ -1,5 +1,5 @@
 import { maxCallbackUrlLength } from '@diq/contracts/callback-state.ts';
-import { parseUrl } from '@diq/runtime/settings/parse-url.ts';
+import { parseUrl } from '@diq/runtime/settings/setting-kinds.ts';
 import { receiverOf } from '../config/allowed-hosts.ts';
 import type { CallbackSettings } from '../config/callback-settings.ts';
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseUrl } from '@diq/runtime/settings/parse-url.ts';
+import { parseUrl } from '@diq/runtime/settings/setting-kinds.ts';
 import { readSettings, SettingsError, trimEnv } from '@diq/runtime/settings/read-settings.ts';
 import { allowedHosts, receiverOf } from '../config/allowed-hosts.ts';
 import { callbackSecrets } from '../config/callback-secrets.ts';

@@ -1,6 +1,6 @@
 import { getPublicSuffix } from 'tldts';
 import { z } from 'zod';
-import { parseUrl } from '@diq/runtime/settings/parse-url.ts';
+import { parseUrl } from '@diq/runtime/settings/setting-kinds.ts';
 
 /** A host that may be called, or part of one; `port` is `''` for the default one of the URL's scheme. */
 export interface AllowedHost {

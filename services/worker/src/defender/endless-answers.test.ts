@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { createMsalNetworkClient } from './auth/msal-network-client.ts';
 import { createDefenderClient } from './defender-client.ts';
 import { createDefenderReader } from './defender-reader.ts';
-import { initiateInvestigation } from './operations/initiate-investigation.ts';
+import { operations } from './operations.ts';
 import { makeCertificate, type TestCertificate } from './test-support/certificate.ts';
 import { openScriptedServer, type ScriptedServer } from './test-support/scripted-server.ts';
 
@@ -42,7 +42,7 @@ describe('an answer without end is cut, long before its time is up:', () => {
         const client = createDefenderClient({
           baseUrl: await serve(begin, more, secure ? certificate : undefined),
           callTimeoutMs: longMs,
-          profile: initiateInvestigation,
+          profile: operations.initiateInvestigation,
           ...(secure && { connect: { ca: certificate.cert } }),
         });
         const { durationMs, ...outcome } = await client.start({

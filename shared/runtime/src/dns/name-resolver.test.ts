@@ -2,10 +2,8 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openDnsServer } from '@diq/testing/dns-server.ts';
-import type { DnsAnswer, DnsServer } from '@diq/testing/dns-server.ts';
-import { createNameResolver, lookupBy } from './name-resolver.ts';
-import type { NameResolverOptions } from './name-resolver.ts';
+import { openDnsServer, type DnsAnswer, type DnsServer } from '@diq/testing/dns-server.ts';
+import { createNameResolver, lookupBy, type NameResolverOptions } from './name-resolver.ts';
 
 describe('a name', () => {
   let folder: string;

@@ -1,8 +1,8 @@
-import type { Response, Router } from 'express';
+import type { Response, Router, Express, RequestHandler } from 'express';
 import type { Registry } from 'prom-client';
 import { version } from '../build-info.ts';
-import { opsPaths } from './request-target.ts';
-import { createStrictRouter } from './strict-app.ts';
+import { opsPaths, isCanonical, pathOfTarget } from './request-target.ts';
+import { createStrictRouter, createStrictApp } from './strict-app.ts';
 import { within } from '../async/with-timeout.ts';
 
 /** What a service can say about its own state: each check by name, in a few words without secrets. */
@@ -90,3 +90,27 @@ function sendReport(response: Response, report: HealthReport): void {
     .status(report.ok ? 200 : 503)
     .json({ status: report.ok ? 'ok' : 'unavailable', version, checks: report.checks });
 }
+
+/** The operations routes alone, for a service that has no others. */
+export function createOpsApp(options: OpsRouterOptions): Express {
+  const ops = createOpsRouter(options);
+  const app = createStrictApp();
+  app.use((request, response, next) =>
+    isCanonical(request.originalUrl) ? ops(request, response, next) : next(),
+  );
+  app.use(notFound);
+  return app;
+}
+
+const notFound: RequestHandler = (request, response) => {
+  response
+    .status(404)
+    .set('Cache-Control', 'no-store')
+    .type('application/problem+json')
+    .json({
+      type: 'about:blank',
+      title: 'Not Found',
+      status: 404,
+      instance: pathOfTarget(request.originalUrl),
+    });
+};

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { createLogger, redactUrl, type Logger } from './logger.ts';
-import { secretKeys } from './redact.ts';
+import { createLogger, redactUrl, secretKeys, type Logger } from './logger.ts';
 
 const secret = 'S3CRET-value-0123456789';
 

@@ -1,7 +1,6 @@
 import { destination, pino, stdTimeFunctions, type DestinationStream, type Logger } from 'pino';
-import { describeError, redacted, redactRecord, redactText, secretKeys } from './redact.ts';
+import { parseUrl } from '../settings/setting-kinds.ts';
 
-export { redactUrl } from './redact.ts';
 export type { Logger } from 'pino';
 
 /** How much is logged, by whom, and where to. */
@@ -50,4 +49,143 @@ function escapeUnseen(line: string): string {
 function secretPaths(): string[] {
   const keys = secretKeys.flatMap((key) => [...new Set([key, key.toLowerCase()])]);
   return [...new Set(keys)].flatMap((key) => [`["${key}"]`, `*["${key}"]`, `*.*["${key}"]`]);
+}
+
+/** What stands in the place of a secret. */
+const redacted = '[redacted]';
+
+/** Keys whose values never reach a log, compared without regard to case, `-` and `_`. */
+export const secretKeys: readonly string[] = [
+  'authorization',
+  'proxy-authorization',
+  'cookie',
+  'set-cookie',
+  'x-api-key',
+  'apiKey',
+  'api_key',
+  'client_secret',
+  'clientSecret',
+  'client_assertion',
+  'clientAssertion',
+  'access_token',
+  'accessToken',
+  'refresh_token',
+  'refreshToken',
+  'id_token',
+  'idToken',
+  'assertion',
+  'token',
+  'secret',
+  'password',
+  'passwd',
+  'privateKey',
+  'private_key',
+  'AZURE_CLIENT_SECRET',
+  'INTAKE_API_KEYS',
+  'CALLBACK_SECRET',
+  'OTEL_EXPORTER_OTLP_HEADERS',
+];
+
+/** A Redis (or any other) URL without the user name and password in it. What is no URL comes back as `[redacted]`. */
+export function redactUrl(url: string): string {
+  const parsed = parseUrl(url);
+  if (!parsed) return redacted;
+  if (parsed.username || parsed.password) {
+    parsed.username = 'redacted';
+    parsed.password = '';
+  }
+  return parsed.href;
+}
+
+/**
+ * Text without the credentials that can be told by their form: in a URL, after `Bearer`, in a body, a JWT.
+ *
+ * Callers choose the text, so each expression has to be linear: a run of characters is tried from its beginning alone
+ * (the lookbehinds), and a JWT's other two parts are looked for before the place at which it begins.
+ */
+export function redactText(text: string): string {
+  return (
+    text
+      .replace(/(:\/\/)[^\s/?#"'<>]*@/g, `$1${redacted}@`)
+      .replace(/(Bearer)\s+[\w.~+/=-]{8,}/gi, `$1 ${redacted}`)
+      .replace(
+        /(client_secret|client_assertion|access_token|refresh_token|id_token|password)=[^&\s"'\\]+/gi,
+        `$1=${redacted}`,
+      )
+      // The same as JSON, also where the JSON is itself inside a JSON string.
+      .replace(
+        /((?<!\\)\\*"(?:client_secret|client_assertion|access_token|refresh_token|id_token|password)\\*"\s*:\s*\\*")[^"\\]+/gi,
+        `$1${redacted}`,
+      )
+      .replace(/(?<![\w-])(?=[\w-]+\.[\w-]+\.)([\w-]*?)eyJ[\w-]{8,}\.[\w-]+\.[\w-]*/g, `$1${redacted}`)
+  );
+}
+
+/**
+ * A copy of a log record fit to be written: secrets taken out at every depth, errors reduced to what `describeError`
+ * keeps. Objects of a class pass as they are; the logger's own paths deal with those.
+ */
+function redactRecord(record: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(
+    // The error under `err` is left to its serializer, which would otherwise see a copy that is none.
+    Object.entries(record).map(([key, value]) => [key, key === 'err' ? value : redactEntry(key, value, 0)]),
+  );
+}
+
+/**
+ * The fields of an error that may be logged: type, message, stack, codes, and the same of its cause. All else is
+ * dropped, since libraries hang requests with their headers, configurations and failed commands with their
+ * arguments on errors.
+ */
+function describeError(error: unknown, depth = 0): Record<string, unknown> {
+  if (!(error instanceof Error)) return { message: redactText(String(error)) };
+  const fields: Record<string, unknown> = {
+    type: error.name === 'Error' ? error.constructor.name : error.name,
+    message: redactText(error.message),
+    stack: redactText(error.stack ?? ''),
+  };
+  for (const key of ['code', 'errorCode', 'errorNo', 'status', 'statusCode', 'syscall', 'kind']) {
+    const value: unknown = Reflect.get(error, key);
+    if (typeof value === 'number') fields[key] = value;
+    else if (typeof value === 'string') fields[key] = redactText(value);
+  }
+  const command = commandName(error);
+  if (command) fields['command'] = command;
+  if (depth < maxCauses && error.cause !== undefined) fields['cause'] = describeError(error.cause, depth + 1);
+  if (depth < maxCauses && error instanceof AggregateError) {
+    fields['errors'] = error.errors.slice(0, maxCauses).map((inner) => describeError(inner, depth + 1));
+  }
+  return fields;
+}
+
+const maxCauses = 5;
+const maxDepth = 8;
+const comparable = (key: string): string => key.toLowerCase().replaceAll(/[-_]/g, '');
+const comparableSecretKeys: ReadonlySet<string> = new Set(secretKeys.map(comparable));
+
+function redactEntry(key: string, value: unknown, depth: number): unknown {
+  if (comparableSecretKeys.has(comparable(key)) && value !== undefined && value !== null) return redacted;
+  return redactValue(value, depth);
+}
+
+function redactValue(value: unknown, depth: number): unknown {
+  if (typeof value === 'string') return redactText(value);
+  if (typeof value !== 'object' || value === null) return value;
+  if (value instanceof Error) return describeError(value);
+  // Also ends the walk through an object that contains itself.
+  if (depth >= maxDepth) return '[too deep]';
+  if (Array.isArray(value)) return value.map((item) => redactValue(item, depth + 1));
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [key, redactEntry(key, inner, depth + 1)]),
+  );
+}
+
+// ioredis: `error.command = { name, args }`; the arguments may hold what callers wrote.
+function commandName(error: Error): string | undefined {
+  const command: unknown = Reflect.get(error, 'command');
+  if (typeof command !== 'object' || command === null) return undefined;
+  const name: unknown = Reflect.get(command, 'name');
+  return typeof name === 'string' ? name : undefined;
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { redactText } from './redact.ts';
+import { redactText } from './logger.ts';
 
 const jwt = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl';
 

@@ -1,4 +1,4 @@
-import type { Env } from '../settings/secret-file.ts';
+import type { Env } from '../settings/read-settings.ts';
 import { spawnService } from './spawn-service.ts';
 
 /** A Valkey in a process of its own, reachable on this machine only. */

@@ -1,8 +1,12 @@
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
 import { createLogger, type Logger } from '../logging/logger.ts';
-import { watchParent } from './parent-watch.ts';
-import { unusedProxySettings } from '../settings/insecure-node.ts';
-import { logLevel, SettingsError, trimEnv, type Env } from '../settings/read-settings.ts';
+import {
+  unusedProxySettings,
+  logLevel,
+  SettingsError,
+  trimEnv,
+  type Env,
+} from '../settings/read-settings.ts';
 
 /** What a started service tells about itself: at least the port it answers on. */
 export type ServiceReady = Readonly<{ port: number; [detail: string]: string | number }>;
@@ -106,4 +110,26 @@ function listenForEnd({ env, logger, stop, exit, repeatedSignalMs }: EndListener
   process.on('unhandledRejection', (error) => fail(error, 'unhandled rejection'));
   process.on('uncaughtException', (error) => fail(error, 'uncaught exception'));
   watchParent(env, () => void stop('parent is gone', 0));
+}
+
+/** Often enough that a restart by a supervisor finds the ports free, rare enough to cost nothing. */
+const checkEveryMs = 250;
+
+/**
+ * Calls `onGone` once when the process that started this one has ended without passing a signal on:
+ *
+ * - A parent with an IPC channel, killed: the channel closes.
+ * - npm, ended by SIGTERM: it ends the shell between it and this process, and the shell passes nothing on. Only under npm
+ *   is a new parent taken for that; a process sent to the background outlives the shell that started it.
+ */
+export function watchParent(env: Env, onGone: () => void): void {
+  if (process.connected) process.on('disconnect', onGone);
+  if (env['npm_lifecycle_event'] === undefined) return;
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    onGone();
+  }, checkEveryMs);
+  timer.unref();
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import type { Env } from '../settings/secret-file.ts';
+import type { Env } from '../settings/read-settings.ts';
 
 /** How a process ended. */
 export interface ServiceExit {

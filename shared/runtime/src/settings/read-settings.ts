@@ -1,7 +1,5 @@
 import type { z } from 'zod';
-import { insecureNodeFaults } from './insecure-node.ts';
-import { withSecretFiles, type Env } from './secret-file.ts';
-import { trimEnv } from './trim-env.ts';
+import { readFileSync } from 'node:fs';
 
 export {
   duration,
@@ -14,8 +12,6 @@ export {
   wholeNumber,
 } from './setting-kinds.ts';
 export type { DurationBounds } from './setting-kinds.ts';
-export type { Env } from './secret-file.ts';
-export { trimEnv } from './trim-env.ts';
 
 /** The environment does not hold usable settings. The message lists every fault, one per line. */
 export class SettingsError extends Error {
@@ -115,4 +111,90 @@ function withoutSecrets(text: string, values: readonly string[]): string {
   return values
     .filter((value) => value.length >= shortestSecret)
     .reduce((safe, value) => safe.replaceAll(value, '[redacted]'), text);
+}
+
+/** Environment variables by name, as `process.env` has them. */
+export type Env = Readonly<Record<string, string | undefined>>;
+
+/** The environment with file-borne secrets filled in, and what was wrong with them, one line for each fault. */
+interface EnvWithSecrets {
+  readonly env: Env;
+  readonly faults: readonly string[];
+}
+
+/**
+ * Containers hand secrets over as files: where `NAME_FILE` is set for one of the `names`, its trimmed content becomes
+ * the value of `NAME`. A name set both ways, and a file that is empty or cannot be read, is a fault. An empty
+ * variable counts as unset.
+ */
+export function withSecretFiles(env: Env, names: readonly string[]): EnvWithSecrets {
+  const filled: Record<string, string | undefined> = { ...env };
+  const faults: string[] = [];
+  for (const name of names) {
+    const path = env[`${name}_FILE`];
+    if (!path) continue;
+    if (env[name]) {
+      faults.push(`${name}: set twice (expected ${name} or ${name}_FILE, not both)`);
+      continue;
+    }
+    const content = readSecret(path);
+    if (content.kind === 'secret') filled[name] = content.text;
+    else faults.push(`${name}_FILE: ${content.why} (expected the path of a file that holds ${name})`);
+  }
+  return { env: filled, faults };
+}
+
+type Secret =
+  { readonly kind: 'secret'; readonly text: string } | { readonly kind: 'none'; readonly why: string };
+
+function readSecret(path: string): Secret {
+  try {
+    const text = readFileSync(path, 'utf8').trim();
+    return text === '' ? { kind: 'none', why: 'the file is empty' } : { kind: 'secret', text };
+  } catch (error) {
+    // Only the code: someone may have put the secret itself where a path belongs.
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+    return { kind: 'none', why: `the file cannot be read, ${code}` };
+  }
+}
+
+/**
+ * The environment as it was meant: without the blanks and line ends around a value that come along from files, pipes and
+ * YAML. What held nothing else counts as unset, like an empty value.
+ */
+export function trimEnv(env: Env): Env {
+  return Object.fromEntries(Object.entries(env).map(([name, value]) => [name, value?.trim() || undefined]));
+}
+
+/** Switches of Node itself that give away what goes over TLS, or let it go to anybody. */
+const flags: readonly (readonly [flag: string, what: string])[] = [
+  ['--tls-keylog', 'writes down the keys of TLS connections'],
+  ['--insecure-http-parser', 'takes malformed HTTP for well-formed'],
+];
+
+/**
+ * What is wrong with the settings that Node itself reads: a service that holds credentials does not start with them,
+ * however they came in. One line for each fault.
+ */
+export function insecureNodeFaults(env: Env, execArgv: readonly string[] = process.execArgv): string[] {
+  const faults: string[] = [];
+  if (env['NODE_TLS_REJECT_UNAUTHORIZED']?.trim() === '0') {
+    faults.push(
+      'NODE_TLS_REJECT_UNAUTHORIZED: turns off the check of certificates, so that anybody could take the tokens (expected unset; an authority of your own is trusted by NODE_EXTRA_CA_CERTS)',
+    );
+  }
+  const options = (env['NODE_OPTIONS'] ?? '').split(/[\s"]+/);
+  for (const [flag, what] of flags) {
+    const isSet = (option: string): boolean => option === flag || option.startsWith(`${flag}=`);
+    if (options.some(isSet)) faults.push(`NODE_OPTIONS: ${flag} ${what} (expected without it)`);
+    else if (execArgv.some(isSet)) faults.push(`node ${flag}: ${what} (expected without it)`);
+  }
+  return faults;
+}
+
+const proxySettings = ['HTTPS_PROXY', 'https_proxy', 'ALL_PROXY', 'all_proxy'];
+
+/** Names of the proxy settings that are set. They are not used. */
+export function unusedProxySettings(env: Env): string[] {
+  return proxySettings.filter((name) => (env[name] ?? '') !== '');
 }

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { parseUrl } from './parse-url.ts';
 
 // Each kind turns the text of one environment variable into a value. A refusal says what is expected and never
 // repeats the text itself: the reader of the message may not be the one who may see the value.
@@ -102,4 +101,9 @@ function writeDuration(valueMs: number): string {
   const unit =
     ['d', 'h', 'm', 's'].find((unit) => valueMs > 0 && valueMs % (unitMs[unit] ?? 1) === 0) ?? 'ms';
   return `${valueMs / (unitMs[unit] ?? 1)}${unit}`;
+}
+
+/** The URL that `text` is, or undefined when it is none. (`URL.parse` is missing in some versions we run on.) */
+export function parseUrl(text: string): URL | undefined {
+  return URL.canParse(text) ? new URL(text) : undefined;
 }

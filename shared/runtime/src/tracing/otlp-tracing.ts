@@ -6,19 +6,17 @@ import {
   SpanKind,
   SpanStatusCode,
   trace,
+  type SpanContext,
 } from '@opentelemetry/api';
-import type { SpanContext } from '@opentelemetry/api';
 import {
   defaultResource,
   detectResources,
   envDetector,
   resourceFromAttributes,
 } from '@opentelemetry/resources';
-import { BasicTracerProvider, BatchSpanProcessor } from '@opentelemetry/sdk-trace-base';
-import type { SpanExporter } from '@opentelemetry/sdk-trace-base';
+import { BasicTracerProvider, BatchSpanProcessor, type SpanExporter } from '@opentelemetry/sdk-trace-base';
 import { clip } from '@diq/contracts/text.ts';
-import { traceIdOf } from '@diq/contracts/trace-context.ts';
-import type { TraceContext } from '@diq/contracts/trace-context.ts';
+import { traceIdOf, type TraceContext } from '@diq/contracts/trace-context.ts';
 import type { Logger } from '../logging/logger.ts';
 import type { Span, SpanOptions, Tracing } from './tracing.ts';
 import { within } from '../async/with-timeout.ts';

@@ -1,7 +1,6 @@
 import type { Request, RequestHandler } from 'express';
-import { parseTraceContext } from '@diq/contracts/trace-context.ts';
-import type { TraceContext } from '@diq/contracts/trace-context.ts';
-import { redactText } from '@diq/runtime/logging/redact.ts';
+import { parseTraceContext, type TraceContext } from '@diq/contracts/trace-context.ts';
+import { redactText } from '@diq/runtime/logging/logger.ts';
 import type { Tracing } from '@diq/runtime/tracing/tracing.ts';
 import { isProbe } from './access-log.ts';
 import { routeOf } from './http-metrics.ts';

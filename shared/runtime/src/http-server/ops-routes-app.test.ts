@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
-import { request as send } from 'node:http';
-import type { IncomingMessage } from 'node:http';
+import { request as send, type IncomingMessage } from 'node:http';
 import { json } from 'node:stream/consumers';
 import { Registry } from 'prom-client';
 import { listen, type HttpServer } from './http-server.ts';
-import { createOpsApp } from './ops-app.ts';
+import { createOpsApp } from './ops-routes.ts';
 
 describe('a port with nothing but operations routes', () => {
   let server: HttpServer | undefined;

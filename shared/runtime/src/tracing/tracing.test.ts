@@ -3,8 +3,7 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { createLogger } from '../logging/logger.ts';
-import { openTracing } from './open-tracing.ts';
-import { noTracing } from './tracing.ts';
+import { openTracing, noTracing } from './tracing.ts';
 
 const run = promisify(execFile);
 const parent = { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', tracestate: 'a=1' };
@@ -13,7 +12,7 @@ const parent = { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203
 async function loadedWith(env: Record<string, string>): Promise<string[]> {
   const script = `
     import { createRequire } from 'node:module';
-    import { openTracing } from ${JSON.stringify(new URL('./open-tracing.ts', import.meta.url).href)};
+    import { openTracing } from ${JSON.stringify(new URL('./tracing.ts', import.meta.url).href)};
     import { createLogger } from ${JSON.stringify(new URL('../logging/logger.ts', import.meta.url).href)};
     const logger = createLogger({ level: 'silent', service: 'test' });
     const tracing = await openTracing(process.env, 'test', logger);

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { z } from 'zod';
-import { insecureNodeFaults, unusedProxySettings } from './insecure-node.ts';
-import { readSettings } from './read-settings.ts';
+import { insecureNodeFaults, unusedProxySettings, readSettings } from './read-settings.ts';
 
 describe('what Node itself is told', () => {
   it('may not turn off the check of certificates', () => {

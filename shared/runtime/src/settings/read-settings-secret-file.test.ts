@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { withSecretFiles } from './secret-file.ts';
+import { withSecretFiles } from './read-settings.ts';
 
 describe('withSecretFiles', () => {
   let dir: string;
