@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { errorCatalogue } from '@diq/contracts/error-catalogue.ts';
 import { investigationItem } from '@diq/contracts/investigation-item.ts';
-import { operations } from '@diq/intake-api/routes/operations.ts';
+import { definitions } from '@diq/intake-api/routes/index.ts';
 import { keys } from '@diq/intake-api/test-support/credentials.ts';
 import { useIntake } from '@diq/intake-api/test-support/intake-under-test.ts';
 import { makeCall } from '@diq/intake-api/test-support/worker-moves.ts';
@@ -76,7 +76,7 @@ describe('docs/api.md', () => {
     const documented = Object.fromEntries(
       rows.map(([, call = '', scope, whose = '']) => [call, [scope, /admin/.test(whose)]]),
     );
-    const offered = operations.flatMap(({ method, path, scope, isOwnOnly = false }) =>
+    const offered = definitions.flatMap(({ method, path, scope, isOwnOnly = false }) =>
       scope ? [[`${method.toUpperCase()} ${path.replace(':id', '{id}')}`, [scope, isOwnOnly]]] : [],
     );
     assert.deepEqual(documented, Object.fromEntries(offered));
@@ -84,11 +84,11 @@ describe('docs/api.md', () => {
 
   it('calls every operation under /v1 that is there for programs, with curl', () => {
     const called = readCurlExamples(page).map(({ command }) => command.replaceAll('\\\n', ' '));
-    const isCalled = ({ method, path }: (typeof operations)[number]) => {
+    const isCalled = ({ method, path }: (typeof definitions)[number]) => {
       const target = new RegExp(`\\$INTAKE${path.replace(':id', String.raw`\$\w+`)}[?"]`);
       return called.some((command) => target.test(command) && methodOf(command) === method);
     };
-    const missing = operations.filter(({ scope, id }) => scope && id !== 'watchState');
+    const missing = definitions.filter(({ scope, id }) => scope && id !== 'watchState');
     assert.deepEqual(
       missing.filter((operation) => !isCalled(operation)).map(({ id }) => id),
       [],

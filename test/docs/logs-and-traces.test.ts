@@ -49,8 +49,8 @@ describe('docs/logs-and-traces.md', () => {
   it('names lines that are written', () => {
     const sources = [
       'shared/queue/src/requests/transition-log.ts',
-      'services/intake-api/src/routes/submit-batch/handler.ts',
-      'services/intake-api/src/routes/submit-investigation/handler.ts',
+      'services/intake-api/src/routes/submit-batch.ts',
+      'services/intake-api/src/routes/submit-investigation.ts',
       'services/intake-api/src/http/middleware/access-log.ts',
       'shared/runtime/src/http-server/http-connections.ts',
       'services/worker/src/execution/call-telemetry.ts',

@@ -46,10 +46,7 @@ const walls: readonly [where: string, imports: readonly string[]][] = [
   ],
   ['services/worker/src/defender/auth', ['../../observability/metrics.ts', '@diq/intake-api/main.ts']],
 
-  [
-    'services/intake-api/src/routes',
-    ['../openapi/openapi-document.ts', '../status-page/serve-page.ts', '../app.ts'],
-  ],
+  ['services/intake-api/src/routes', ['../open-intake.ts', '../status-page/page-files.ts', '../app.ts']],
   [
     'services/intake-api/src/submission',
     ['../routes/index.ts', '../views/request-view.ts', '@diq/worker/config.ts'],

@@ -1,45 +1,64 @@
-import type { Express } from 'express';
+import type { Express, RequestHandler } from 'express';
 import helmet from 'helmet';
 import { createOpsRouter } from '@diq/runtime/http-server/ops-routes.ts';
-import { opsPaths } from '@diq/runtime/http-server/request-target.ts';
 import { createStrictApp } from '@diq/runtime/http-server/strict-app.ts';
-import { createApiRoutes } from './routes/api-routes.ts';
-import type { AppParts } from './dependencies.ts';
+import { authenticate, letEverybodyIn } from './auth/authenticate.ts';
+import { createOwnSite } from './auth/require-own-site.ts';
+import type { Dependencies } from './dependencies.ts';
+import { createRouter } from './http/define-route.ts';
+import type { Route } from './http/define-route.ts';
 import { logAccess } from './http/middleware/access-log.ts';
+import { guardData } from './http/middleware/guard-data.ts';
 import { observeRequests } from './http/middleware/http-metrics.ts';
-import { methodNotAllowed } from './http/middleware/method-not-allowed.ts';
-import { answerWithProblem, routeNotFound } from './http/middleware/problem-response.ts';
-import { assignHttpRequestId } from './http/request-context.ts';
+import { answerWithProblem, noStore, routeNotFound } from './http/middleware/problem-response.ts';
 import { requireCanonicalPath } from './http/middleware/require-canonical-path.ts';
 import { traceRequests } from './http/middleware/trace-requests.ts';
-import { createOpenApiRoutes } from './openapi/openapi-routes.ts';
-import { createRunbookRoutes } from './runbook/runbook-routes.ts';
 import { createReadyCheck } from './http/ready-check.ts';
-import { createStatusRoutes } from './status-page/status-routes.ts';
+import { beginContext } from './http/request-context.ts';
+import { apiRoutes, documentRoutes, operationsRoutes, sessionRoutes } from './routes/index.ts';
+import { createPageRoutes } from './status-page/page-files.ts';
+import { idempotent } from './submission/idempotency.ts';
 
 /** Middleware and routes in the order in which a request meets them: what is asked for most, first. */
-export function createApp(parts: AppParts): Express {
+export function createApp(deps: Dependencies): Express {
   const app = createStrictApp();
-  app.set('trust proxy', [...parts.trustedProxies]);
+  app.set('trust proxy', [...deps.trustedProxies]);
+  const shared = { bodyBudget: deps.bodyBudget, once: idempotent(deps.idempotency, deps.closing) };
+  const serve = (routes: readonly Route<Dependencies>[]) => createRouter(routes, deps, shared);
+  const ownSite = createOwnSite(deps.hostNames);
 
-  app.use(assignHttpRequestId);
-  app.use(logAccess(parts.logger));
-  app.use(traceRequests(parts.tracing));
-  app.use(observeRequests(parts.metrics.observeRequest));
+  app.use(beginContext(deps.logger));
+  app.use(logAccess(deps.logger));
+  app.use(traceRequests(deps.tracing));
+  app.use(observeRequests(deps.metrics.observeRequest));
   app.use(requireCanonicalPath);
-  app.use(createApiRoutes(parts));
+  app.use('/v1', ...whoMayAsk(deps, ownSite));
+  app.use(serve(apiRoutes));
 
   app.use(helmet());
 
-  app.use(createOpsRouter({ registry: parts.metrics.registry, ready: createReadyCheck(parts) }));
-  for (const path of opsPaths) app.route(path).all(methodNotAllowed('GET'));
-
-  app.use(createOpenApiRoutes());
-  app.use(createRunbookRoutes());
-
-  app.use(createStatusRoutes(parts));
+  app.use(createOpsRouter({ registry: deps.metrics.registry, ready: createReadyCheck(deps) }));
+  app.use(serve([...operationsRoutes, ...documentRoutes, ...createPageRoutes()]));
+  app.route('/session').all(noStore, ownSite.requireOwnHost);
+  app.use(serve(sessionRoutes));
 
   app.use(routeNotFound);
   app.use(answerWithProblem);
   return app;
+}
+
+/** In front of all routes of the API: who is let in, and how often. */
+function whoMayAsk(
+  { identify, failedCredentials, sessions, limitRate }: Dependencies,
+  { requireOwnHost, refuseForeignPages }: ReturnType<typeof createOwnSite>,
+): RequestHandler[] {
+  return [
+    guardData,
+    noStore,
+    // Who has no credential cannot be told from a page whose name leads here.
+    ...(identify ? [] : [requireOwnHost]),
+    refuseForeignPages,
+    identify ? authenticate(identify, failedCredentials, sessions) : letEverybodyIn,
+    ...(limitRate ? [limitRate] : []),
+  ];
 }

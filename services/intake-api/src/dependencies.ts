@@ -19,7 +19,7 @@ import type { SessionStore } from './auth/session-store.ts';
 import type { StateFeed } from './live-state/state-feed.ts';
 
 /** What the routes are made of. */
-export interface AppParts {
+export interface Dependencies {
   logger: Logger;
   metrics: IntakeMetrics;
   tracing: Tracing;

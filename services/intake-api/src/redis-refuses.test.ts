@@ -4,7 +4,7 @@ import { startRefusingProxy } from '@diq/testing/refusing-proxy.ts';
 import type { RefusingProxy } from '@diq/testing/refusing-proxy.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
-import type { AppParts } from './dependencies.ts';
+import type { Dependencies } from './dependencies.ts';
 import { createApp } from './app.ts';
 import { createMetrics } from './observability/metrics.ts';
 import { keys } from './test-support/credentials.ts';
@@ -129,4 +129,4 @@ const emptyParts = {
   metrics: createMetrics(),
   closing: new AbortController().signal,
   trustedProxies: [],
-} as unknown as AppParts;
+} as unknown as Dependencies;

@@ -1,6 +1,6 @@
 import type { Request, RequestHandler, Response } from 'express';
 import { nameOfAnybody, scopes } from './api-keys.ts';
-import type { Caller, Scope } from './api-keys.ts';
+import type { Caller } from './api-keys.ts';
 import { KeysUnreachable } from './entra-tokens.ts';
 import { clientAddress } from '../http/client-address.ts';
 import type { FailedCredentials, Trial } from './brute-force-guard.ts';
@@ -9,7 +9,8 @@ import type { Identity } from './identity.ts';
 import { ProblemError } from '../http/problem-error.ts';
 import { sessionToken } from './session-cookie.ts';
 import type { SessionStore } from './session-store.ts';
-import { logOf } from '../http/http-request-log.ts';
+import { contextOf } from '../http/request-context.ts';
+import { challenge } from '../http/require-scope.ts';
 
 /** Entra ID is seldom away for longer than a moment. */
 const keysRetryAfterSeconds = 5;
@@ -25,16 +26,12 @@ export function authenticate(
 ): RequestHandler {
   return async (request, response, next) => {
     const token = onlyLooks(request) ? sessionToken(request) : undefined;
+    const context = contextOf(response);
     if (sessions && token !== undefined) {
-      response.locals['caller'] = await callerOfSession(sessions, token);
-      response.locals['isSignedIn'] = async () => (await sessions.find(token)) !== undefined;
+      context.identified = await callerOfSession(sessions, token);
+      context.isSignedIn = async () => (await sessions.find(token)) !== undefined;
     } else {
-      response.locals['caller'] = await identifyCredential(
-        identify,
-        failed,
-        response,
-        presentedCredential(request),
-      );
+      context.identified = await identifyCredential(identify, failed, response, presentedCredential(request));
     }
     next();
   };
@@ -79,7 +76,7 @@ async function identifyOrRefuse(
   } catch (error) {
     trial.undecided();
     if (!(error instanceof KeysUnreachable)) throw error;
-    logOf(response).warn({ err: error }, 'token cannot be verified');
+    contextOf(response).log.warn({ err: error }, 'token cannot be verified');
     throw new ProblemError('identity_unavailable', {
       detail: 'The signing keys of the tokens cannot be read at the moment. API keys are still accepted.',
       headers: { 'Retry-After': String(keysRetryAfterSeconds) },
@@ -97,37 +94,9 @@ function tooManyFailures(refuseForMs: number): ProblemError {
 /** For INTAKE_AUTH=off: every caller has every scope. */
 export const letEverybodyIn: RequestHandler = (_request, response, next) => {
   const caller: Caller = { name: nameOfAnybody, scopes: new Set(scopes) };
-  response.locals['caller'] = caller;
+  contextOf(response).identified = caller;
   next();
 };
-
-/** Refuses a caller whose credential does not include the scope. */
-export function requireScope(scope: Scope): RequestHandler {
-  return (_request, response, next) => {
-    if (!callerOf(response)?.scopes.has(scope)) {
-      throw new ProblemError('forbidden', {
-        detail: `The credential lacks the scope '${scope}'.`,
-        headers: insufficientScope(scope),
-      });
-    }
-    next();
-  };
-}
-
-/** The header that says which scope would do. */
-export function insufficientScope(scope: Scope): Record<string, string> {
-  return { 'WWW-Authenticate': challenge(`error="insufficient_scope", scope="${scope}"`) };
-}
-
-/** Who is calling; `undefined` before that was found out. */
-export function callerOf(response: Response): Caller | undefined {
-  return response.locals['caller'] as Caller | undefined;
-}
-
-/** For an answer that goes on: whether the session goes on by which the caller was let in; `undefined` without one. */
-export function isSignedInOf(response: Response): (() => Promise<boolean>) | undefined {
-  return response.locals['isSignedIn'] as (() => Promise<boolean>) | undefined;
-}
 
 function presentedCredential(request: Request): string {
   const authorization = onlyOne(request, 'Authorization');
@@ -156,8 +125,4 @@ function onlyOne(request: Request, name: string): string | undefined {
 
 function unauthenticated(detail: string, error?: string): ProblemError {
   return new ProblemError('unauthenticated', { detail, headers: { 'WWW-Authenticate': challenge(error) } });
-}
-
-function challenge(error?: string): string {
-  return `Bearer realm="investigations"${error === undefined ? '' : `, ${error}`}`;
 }

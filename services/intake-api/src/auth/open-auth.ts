@@ -3,7 +3,7 @@ import type { Logger } from '@diq/runtime/logging/logger.ts';
 import { closeRedis, openProducerConnection } from '@diq/redis/connection.ts';
 import { createKeyRing } from './api-keys.ts';
 import type { ApiKey } from './api-keys.ts';
-import type { AppParts } from '../dependencies.ts';
+import type { Dependencies } from '../dependencies.ts';
 import type { IntakeSettings } from '../config/config.ts';
 import { createTokenCheck } from './entra-tokens.ts';
 import type { EntraTokensDeps } from './entra-tokens.ts';
@@ -26,7 +26,10 @@ export interface OpenGuardsOptions {
 /** A count is not worth waiting for: a request goes uncounted rather than late. */
 const countTimeoutMs = 100;
 
-type Guards = Pick<AppParts, 'identify' | 'failedCredentials' | 'trustedProxies' | 'hostNames' | 'limitRate'>;
+type Guards = Pick<
+  Dependencies,
+  'identify' | 'failedCredentials' | 'trustedProxies' | 'hostNames' | 'limitRate'
+>;
 
 /** The API keys of the moment, and when they become others. */
 interface KnownKeys {
@@ -82,7 +85,7 @@ function openIdentity(
   };
 }
 
-function openRateLimit({ settings, logger, lifecycle }: OpenGuardsOptions): AppParts['limitRate'] {
+function openRateLimit({ settings, logger, lifecycle }: OpenGuardsOptions): Dependencies['limitRate'] {
   if (settings.maxRequestsPerMinute === 0) return undefined;
   const redis = openProducerConnection({
     settings: { url: settings.redisUrl },

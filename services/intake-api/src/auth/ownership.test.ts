@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createLogger } from '@diq/runtime/logging/logger.ts';
 import type { ErrorCode } from '@diq/contracts/error-catalogue.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
-import type { AppParts } from '../dependencies.ts';
+import type { Dependencies } from '../dependencies.ts';
 import { createApp } from '../app.ts';
 import { createMetrics } from '../observability/metrics.ts';
 import type { keys } from '../test-support/credentials.ts';
@@ -182,4 +182,4 @@ const emptyParts = {
   metrics: createMetrics(),
   closing: new AbortController().signal,
   trustedProxies: [],
-} as unknown as AppParts;
+} as unknown as Dependencies;

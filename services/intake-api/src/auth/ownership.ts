@@ -1,25 +1,16 @@
-import type { Response } from 'express';
-import type { Caller } from './api-keys.ts';
 import { goneOrUnknown } from '../http/find-or-404.ts';
-import { callerOf, insufficientScope } from './authenticate.ts';
 import { ProblemError } from '../http/problem-error.ts';
-
-/** The caller that was identified in front of this route. */
-export function identifiedCaller(response: Response): Caller {
-  const caller = callerOf(response);
-  if (!caller) throw new Error('nobody was identified in front of this route');
-  return caller;
-}
+import type { RequestContext } from '../http/request-context.ts';
+import { insufficientScope } from '../http/require-scope.ts';
 
 /** Whether the caller may see what anybody asked for. */
-export function mayRead(response: Response): boolean {
-  return identifiedCaller(response).scopes.has('read');
+export function mayRead({ caller }: RequestContext): boolean {
+  return caller.scopes.has('read');
 }
 
 /** The caller whose requests alone this one may change and cancel; `undefined` for `admin`, which may all. */
-export function ownerActedFor(response: Response): string | undefined {
-  const { name, scopes } = identifiedCaller(response);
-  return scopes.has('admin') ? undefined : name;
+export function ownerActedFor({ caller }: RequestContext): string | undefined {
+  return caller.scopes.has('admin') ? undefined : caller.name;
 }
 
 /**
@@ -29,13 +20,13 @@ export function ownerActedFor(response: Response): string | undefined {
  * @throws ProblemError 403 or 404
  */
 export function refuseUnlessOwn(
-  response: Response,
+  context: RequestContext,
   owner: string | undefined,
   notFound: 'request_not_found' | 'batch_not_found',
 ): void {
-  const own = ownerActedFor(response);
+  const own = ownerActedFor(context);
   if (own === undefined || own === owner) return;
-  if (!mayRead(response)) throw new ProblemError(notFound, { detail: goneOrUnknown });
+  if (!mayRead(context)) throw new ProblemError(notFound, { detail: goneOrUnknown });
   throw new ProblemError('not_owner', {
     detail: "Another caller asked for it; only that one and the scope 'admin' may change or cancel it.",
     headers: insufficientScope('admin'),

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { hostname } from 'node:os';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
-import { operations } from '../routes/operations.ts';
+import { definitions } from '../routes/index.ts';
 import { hostNames } from './require-own-site.ts';
 import { keys } from '../test-support/credentials.ts';
 import { expectProblem } from '../test-support/expect-problem.ts';
@@ -9,7 +9,7 @@ import { useIntake } from '../test-support/intake-under-test.ts';
 import type { IntakeUnderTest } from '../test-support/intake-under-test.ts';
 import { item, unknownId } from '../test-support/items.ts';
 
-const routes = operations.filter(({ scope }) => scope !== undefined);
+const routes = definitions.filter(({ scope }) => scope !== undefined);
 const changes = routes.filter(({ method }) => method !== 'get');
 
 describe('a page of another site', () => {

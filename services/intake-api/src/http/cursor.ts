@@ -19,13 +19,15 @@ export function writePosition(position: string): string {
   return Buffer.from(`behind ${position}`).toString('base64url');
 }
 
+export const notFromLink = 'must be taken from a nextLink';
+
 /** The position in a cursor of this kind; anything that `writePosition` did not write is a fault. */
 export function positionCursor(read: ReadPosition) {
   return z.string({ error: 'must be given once' }).transform((text, context) => {
     const written = /^behind (.+)$/s.exec(Buffer.from(text, 'base64url').toString())?.[1] ?? '';
     const position = read(written);
     if (position !== undefined && writePosition(written) === text) return position;
-    context.addIssue({ code: 'custom', message: 'must be taken from a nextLink' });
+    context.addIssue({ code: 'custom', message: notFromLink });
     return z.NEVER;
   });
 }

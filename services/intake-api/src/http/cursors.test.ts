@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
-import { operations } from '../routes/operations.ts';
+import { definitions } from '../routes/index.ts';
 import { writePosition } from './cursor.ts';
-import { writeCursor } from '../routes/list-batch-items/cursor.ts';
 import { useIntake } from '../test-support/intake-under-test.ts';
 import { item } from '../test-support/items.ts';
 
-const withCursor = operations.filter(({ query }) => query !== undefined && 'cursor' in query.shape);
+const withCursor = definitions.filter(({ query }) => query !== undefined && 'cursor' in query.shape);
 
 describe('a cursor', () => {
   const intake = useIntake(useEmbeddedRedis());
@@ -41,7 +40,7 @@ describe('a cursor', () => {
     fc.base64String(),
     position.map(writePosition),
     position.map((text) => Buffer.from(`offset ${text}`).toString('base64url')),
-    fc.integer().map(writeCursor),
+    fc.integer().map((place) => writePosition(String(place))),
   );
   for (const path of [
     '/v1/audit',

@@ -22,6 +22,9 @@ export const reason = filledLineOf(500).describe(
   'For the audit record. One line, without control characters.',
 );
 
+/** A query or body that says why, and nothing else. */
+export const onlyReason = z.strictObject({ reason: reason.optional() });
+
 /** How many values a page has at most. */
 export function pageLimit(most: number) {
   const expected = `must be a whole number from 1 to ${most}`;

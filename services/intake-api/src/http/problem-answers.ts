@@ -1,9 +1,9 @@
 import { errorCatalogue } from '@diq/contracts/error-catalogue.ts';
 import type { ErrorCode } from '@diq/contracts/error-catalogue.ts';
-import type { DocumentedOperation, HeaderUse } from './route-definition.ts';
+import type { HeaderUse, RouteDefinition } from './define-route.ts';
 
 /** Every code that an operation can answer with, in the order of the catalogue. */
-export function problemsOf(operation: DocumentedOperation): ErrorCode[] {
+export function problemsOf(operation: RouteDefinition): ErrorCode[] {
   const { method, scope, path, query, body, isIdempotent, isOwnOnly, problems = [] } = operation;
   const codes = new Set<ErrorCode>([
     ...problems,
@@ -39,7 +39,7 @@ const ofEveryBody: ErrorCode[] = [
 const ofEveryKey: ErrorCode[] = ['invalid_request', 'idempotency_in_flight', 'idempotency_key_reused'];
 
 /** One answer for each status, with the codes that it can have. */
-export function problemAnswers(operation: DocumentedOperation) {
+export function problemAnswers(operation: RouteDefinition) {
   const byStatus = new Map<number, ErrorCode[]>();
   for (const code of problemsOf(operation)) {
     const { status } = errorCatalogue[code];

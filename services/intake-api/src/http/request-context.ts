@@ -1,17 +1,116 @@
 import { randomUUID } from 'node:crypto';
 import type { RequestHandler, Response } from 'express';
+import { traceIdOf } from '@diq/contracts/trace-context.ts';
+import type { TraceContext } from '@diq/contracts/trace-context.ts';
+import { freshIds } from '@diq/queue/admission/request-ids.ts';
+import type { RequestIds } from '@diq/queue/admission/request-ids.ts';
+import type { Actor } from '@diq/queue/operations/audit-log.ts';
+import type { Logger } from '@diq/runtime/logging/logger.ts';
+import type { Caller } from '../auth/api-keys.ts';
+
+type About = Readonly<Record<string, unknown>>;
+
+/** What a POST is recorded under. A repeat with the same Idempotency-Key gets the time and the ids of the first. */
+export interface Submission {
+  nowMs: number;
+  ids: RequestIds;
+  /** Some of it may have been recorded before. */
+  isRepeat: boolean;
+}
+
+/** What is known of one HTTP request. It is made first of all; each step that finds something out adds it. */
+export class RequestContext {
+  readonly httpRequestId: string;
+  /** Who is calling; `undefined` before that was found out, and where no credential is needed. */
+  identified: Caller | undefined;
+  /** For an answer that goes on: whether the session goes on by which the caller was let in; `undefined` without one. */
+  isSignedIn: (() => Promise<boolean>) | undefined;
+  /** The trace that the request belongs to, and the step of it that this service is. */
+  trace: TraceContext | undefined;
+  /** How long an answer without an end lasts is no duration of a request. */
+  isStream = false;
+  readonly log: RequestLog;
+  #submission: Submission | undefined;
+
+  constructor(httpRequestId: string, logger: Logger) {
+    this.httpRequestId = httpRequestId;
+    this.log = new RequestLog(this, logger);
+  }
+
+  /** Who is calling. @throws where the route needs no credential */
+  get caller(): Caller {
+    if (!this.identified) throw new Error('no caller was identified in front of this route');
+    return this.identified;
+  }
+
+  /** Who acts, by the name of the credential, and why. */
+  actor(reason: string | undefined): Actor {
+    return { name: this.caller.name, reason };
+  }
+
+  /** What an Idempotency-Key stands for, or a new one. */
+  get submission(): Submission {
+    return (this.#submission ??= { nowMs: Date.now(), ids: freshIds(), isRepeat: false });
+  }
+
+  set submission(submission: Submission) {
+    this.#submission = submission;
+  }
+}
+
+/**
+ * The log of one request: its lines carry the request's id, and its trace's where there is one. No child of the logger:
+ * making one costs as much as all else that is done for a short answer.
+ */
+export class RequestLog {
+  readonly #context: RequestContext;
+  readonly #logger: Logger;
+
+  constructor(context: RequestContext, logger: Logger) {
+    this.#context = context;
+    this.#logger = logger;
+  }
+
+  get isDebugging(): boolean {
+    return this.#logger.isLevelEnabled('debug');
+  }
+
+  debug(about: About, message: string): void {
+    this.write('debug', about, message);
+  }
+
+  info(about: About, message: string): void {
+    this.write('info', about, message);
+  }
+
+  warn(about: About, message: string): void {
+    this.write('warn', about, message);
+  }
+
+  error(about: About, message: string): void {
+    this.write('error', about, message);
+  }
+
+  write(level: 'debug' | 'info' | 'warn' | 'error', about: About, message: string): void {
+    if (!this.#logger.isLevelEnabled(level)) return;
+    const { httpRequestId, trace } = this.#context;
+    this.#logger[level]({ httpRequestId, traceId: trace && traceIdOf(trace), ...about }, message);
+  }
+}
 
 const acceptablePattern = /^[A-Za-z0-9._-]{1,128}$/;
 
-/** Uses the caller's `X-Request-Id` if it is safe in a log line, otherwise generates one; the response returns it. */
-export const assignHttpRequestId: RequestHandler = (request, response, next) => {
-  const offered = request.get('X-Request-Id');
-  const id = offered !== undefined && acceptablePattern.test(offered) ? offered : randomUUID();
-  response.locals['httpRequestId'] = id;
-  response.set('X-Request-Id', id);
-  next();
-};
+/** Begins a context. Its id is the caller's `X-Request-Id` if it is safe in a log line, else a new one; the response returns it. */
+export function beginContext(logger: Logger): RequestHandler {
+  return (request, response, next) => {
+    const offered = request.get('X-Request-Id');
+    const id = offered !== undefined && acceptablePattern.test(offered) ? offered : randomUUID();
+    response.locals['context'] = new RequestContext(id, logger);
+    response.set('X-Request-Id', id);
+    next();
+  };
+}
 
-export function httpRequestIdOf(response: Response): string | undefined {
-  return response.locals['httpRequestId'] as string | undefined;
+export function contextOf(response: Response): RequestContext {
+  return response.locals['context'] as RequestContext;
 }

@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { createLogger } from '@diq/runtime/logging/logger.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
-import type { AppParts } from '../dependencies.ts';
+import type { Dependencies } from '../dependencies.ts';
 import { createApp } from '../app.ts';
 import { createMetrics } from '../observability/metrics.ts';
 import { keys } from '../test-support/credentials.ts';
@@ -35,7 +35,7 @@ const emptyParts = {
   metrics: createMetrics(),
   closing: new AbortController().signal,
   trustedProxies: [],
-} as unknown as AppParts;
+} as unknown as Dependencies;
 
 interface Asked {
   method?: string;

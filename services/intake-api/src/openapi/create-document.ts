@@ -3,19 +3,14 @@ import type { oas31, ZodOpenApiOperationObject, ZodOpenApiPathsObject } from 'zo
 import { z } from 'zod';
 import { problemDocument } from '@diq/contracts/problem-document.ts';
 import { about, securitySchemes } from './about.ts';
-import { headers, tags } from '../http/route-definition.ts';
-import type {
-  DocumentedAnswer,
-  DocumentedOperation,
-  HeaderName,
-  HeaderUse,
-} from '../http/route-definition.ts';
+import { headers, tags } from '../http/define-route.ts';
+import type { DocumentedAnswer, HeaderName, HeaderUse, RouteDefinition } from '../http/define-route.ts';
 import { problemAnswers } from '../http/problem-answers.ts';
 
-/** The OpenAPI 3.1 document of these operations. */
-export function createOpenApiDocument(operations: readonly DocumentedOperation[]): oas31.OpenAPIObject {
+/** The OpenAPI 3.1 document of these routes. */
+export function createOpenApiDocument(definitions: readonly RouteDefinition[]): oas31.OpenAPIObject {
   const paths: ZodOpenApiPathsObject = {};
-  for (const operation of operations) {
+  for (const operation of definitions) {
     const path = templateOf(operation.path);
     paths[path] = { ...paths[path], [operation.method]: describeOperation(operation) };
   }
@@ -45,7 +40,7 @@ export function templateOf(path: string): string {
   return path.replaceAll(/:(\w+)/g, '{$1}');
 }
 
-function describeOperation(operation: DocumentedOperation): ZodOpenApiOperationObject {
+function describeOperation(operation: RouteDefinition): ZodOpenApiOperationObject {
   const { tag, id, summary, scope, body } = operation;
   const description = descriptionOf(operation);
   return {
@@ -67,7 +62,7 @@ function describeOperation(operation: DocumentedOperation): ZodOpenApiOperationO
   };
 }
 
-function descriptionOf({ description, isOwnOnly }: DocumentedOperation): string | undefined {
+function descriptionOf({ description, isOwnOnly }: RouteDefinition): string | undefined {
   const own = 'Touches what its caller asked for; with the scope `admin` also what others did.';
   return isOwnOnly ? [description, own].filter((text) => text !== undefined).join(' ') : description;
 }
@@ -86,7 +81,7 @@ const httpRequestId = z
     'The id of the HTTP request, returned and logged as `httpRequestId`; letters, digits, `.`, `_` and `-`, at most 128.',
   );
 
-function parametersOf({ path, query, isIdempotent }: DocumentedOperation) {
+function parametersOf({ path, query, isIdempotent }: RouteDefinition) {
   const ids = [...path.matchAll(/:(\w+)/g)].map(([, name = '']) => [name, z.string()] as const);
   return {
     ...(ids.length === 0 ? {} : { path: z.object(Object.fromEntries(ids)) }),
@@ -98,7 +93,7 @@ function parametersOf({ path, query, isIdempotent }: DocumentedOperation) {
   };
 }
 
-function answersOf(operation: DocumentedOperation): ZodOpenApiOperationObject['responses'] {
+function answersOf(operation: RouteDefinition): ZodOpenApiOperationObject['responses'] {
   const limits: HeaderUse[] = operation.scope ? ['RateLimit?', 'RateLimit-Policy?'] : [];
   const answers = Object.entries(operation.answers).map(([status, answer]) => [
     status,

@@ -4,8 +4,8 @@ import { keys } from '../test-support/credentials.ts';
 import { useIntake } from '../test-support/intake-under-test.ts';
 import { item, machineId, redisAway, unknownId } from '../test-support/items.ts';
 import { beginCall, makeCall } from '../test-support/worker-moves.ts';
-import type { DocumentedOperation } from '../http/route-definition.ts';
-import { operations } from '../routes/operations.ts';
+import type { RouteDefinition } from '../http/define-route.ts';
+import { definitions } from '../routes/index.ts';
 import { problemAnswers } from '../http/problem-answers.ts';
 
 /** What a test of its own holds to the document, since it takes more than a request. */
@@ -37,7 +37,7 @@ describe('every documented answer is given', () => {
     const { body } = await intake.post('/v1/investigations', item(number)).expect(202);
     return { id: (body as { id: string }).id, number };
   }
-  async function idFor({ path }: DocumentedOperation, status: number): Promise<string> {
+  async function idFor({ path }: RouteDefinition, status: number): Promise<string> {
     if (status === 404) return unknownId;
     if (path.startsWith('/v1/batches')) {
       const { body } = await intake.post('/v1/batches', { requests: [item(++numbers)] }).expect(202);
@@ -51,7 +51,7 @@ describe('every documented answer is given', () => {
   }
 
   /** A body that is accepted. */
-  function bodyFor({ id }: DocumentedOperation): object {
+  function bodyFor({ id }: RouteDefinition): object {
     const bodies: Record<string, object> = {
       submitInvestigation: item(++numbers),
       submitBatch: { requests: [item(++numbers), { machineId: 'no' }] },
@@ -64,7 +64,7 @@ describe('every documented answer is given', () => {
   }
 
   /** Asks so that this status is due. */
-  async function provoke(operation: DocumentedOperation, status: number) {
+  async function provoke(operation: RouteDefinition, status: number) {
     const { method, body, scope } = operation;
     const at = status === 503 ? alone : status === 429 ? limited : intake;
     const id = operation.path.includes(':id') && at === intake ? await idFor(operation, status) : unknownId;
@@ -80,14 +80,14 @@ describe('every documented answer is given', () => {
     return asked.send(bodyFor(operation));
   }
 
-  async function reuseKey(operation: DocumentedOperation) {
+  async function reuseKey(operation: RouteDefinition) {
     const post = () =>
       intake.post(operation.path, bodyFor(operation)).set('Idempotency-Key', `key of ${operation.id}`);
     await post().expect(202);
     return post();
   }
 
-  for (const operation of operations) {
+  for (const operation of definitions) {
     const name = `${operation.method.toUpperCase()} ${operation.path}`;
     const statuses = [
       ...Object.keys(operation.answers).map(Number),
@@ -107,7 +107,7 @@ function keyWithout(scope: 'submit' | 'read' | 'admin'): string {
   return { submit: keys.reader, read: keys.submitter, admin: keys.playbook }[scope];
 }
 
-function queryFor({ id, query }: DocumentedOperation, status: number): Record<string, string> {
+function queryFor({ id, query }: RouteDefinition, status: number): Record<string, string> {
   if (status === 200) return id.startsWith('submit') ? { dryRun: 'true' } : {};
   return query ? Object.fromEntries(Object.keys(query.shape).map((name) => [name, ''])) : {};
 }

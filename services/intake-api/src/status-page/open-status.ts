@@ -5,7 +5,7 @@ import { createLedgerHistory } from '@diq/quota/ledger/history.ts';
 import type { Lifecycle } from '@diq/runtime/processes/lifecycle.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 import type { ApiKey } from '../auth/api-keys.ts';
-import type { AppParts } from '../dependencies.ts';
+import type { Dependencies } from '../dependencies.ts';
 import type { IntakeSettings } from '../config/config.ts';
 import { createSessionStore } from '../auth/session-store.ts';
 import { createReadStateDocument } from '../live-state/read-state-document.ts';
@@ -17,14 +17,14 @@ interface OpenStatusOptions {
   /** The API keys of the moment. */
   keys: () => readonly ApiKey[];
   onKeysChanged: (tell: () => void) => void;
-  actions: Pick<AppParts['actions'], 'pause'>;
-  readState: AppParts['readState'];
+  actions: Pick<Dependencies['actions'], 'pause'>;
+  readState: Dependencies['readState'];
   logger: Logger;
   lifecycle: Lifecycle;
 }
 
 /** Opens what the status page is fed by. It ends with the first sign of closing: listeners keep the HTTP server open. */
-export function openStatus(options: OpenStatusOptions): Pick<AppParts, 'sessions' | 'stateFeed'> {
+export function openStatus(options: OpenStatusOptions): Pick<Dependencies, 'sessions' | 'stateFeed'> {
   const { settings, redis, actions, logger, lifecycle } = options;
   const { keySpace, operation, retentionMs } = settings;
   const queue = createQueueSampling(redis, keySpace);

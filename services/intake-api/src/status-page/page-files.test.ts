@@ -3,7 +3,6 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { version } from '@diq/runtime/build-info.ts';
 import { useIntake } from '../test-support/intake-under-test.ts';
 import { redisAway } from '../test-support/items.ts';
-import { itRefusesOtherMethods } from '../test-support/refusals.ts';
 
 const browser = new URL('./browser/', import.meta.url);
 
@@ -53,6 +52,4 @@ describe('the status page', () => {
     assert.equal(text, readFileSync(published, 'utf8'));
     assert.doesNotMatch(text, /^import /m);
   });
-
-  itRefusesOtherMethods(intake, '/', 'GET, HEAD');
 });

@@ -1,12 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
-import type { Router } from 'express';
-import { createStrictRouter } from '@diq/runtime/http-server/strict-app.ts';
-import type { RequestHandler } from 'express';
 import { version } from '@diq/runtime/build-info.ts';
-import { methodNotAllowed } from '../http/middleware/method-not-allowed.ts';
-import { serveContent } from '../http/serve-content.ts';
+import { defineContent } from '../http/define-route.ts';
+import type { Route } from '../http/define-route.ts';
 
 /** Nothing from elsewhere, nothing inline; what the template library makes HTML of goes through its own policy. */
 const policy = [
@@ -45,46 +42,35 @@ const files = [
 ] as const;
 
 /** The page at `/`, and its parts under `/status-page/`: for people, without a credential; the data needs one. */
-export function createPageFiles(): Router {
-  const router = createStrictRouter();
+export function createPageRoutes(): Route<unknown>[] {
   const browser = new URL('./browser/', import.meta.url);
-  router
-    .route('/')
-    .get(servePage(new URL('index.html', browser)))
-    .all(methodNotAllowed('GET'));
-  for (const name of files) {
-    const type = name.slice(name.lastIndexOf('.') + 1) as keyof typeof types;
-    router
-      .route(`/status-page/${name}`)
-      .get(serve(new URL(name, browser), type))
-      .all(methodNotAllowed('GET'));
-  }
+  const page = readFileSync(new URL('index.html', browser), 'utf8').replace('{{version}}', version);
   // The library's one file as it is published; Node itself would be given another build.
   const library = new URL(
     '../lit-html.js',
     pathToFileURL(createRequire(import.meta.url).resolve('lit-html')),
   );
-  router.route('/status-page/lit-html.js').get(serve(library, 'js')).all(methodNotAllowed('GET'));
-  return router;
-}
-
-function servePage(file: URL): RequestHandler {
-  return send(readFileSync(file, 'utf8').replace('{{version}}', version), 'html');
+  return [
+    serve('/', page, 'html'),
+    ...files.map((name) => {
+      const type = name.slice(name.lastIndexOf('.') + 1) as keyof typeof types;
+      return serve(`/status-page/${name}`, readFileSync(new URL(name, browser)), type);
+    }),
+    serve('/status-page/lit-html.js', readFileSync(library), 'js'),
+  ];
 }
 
 /** Read once: they are few and small. */
-function serve(file: URL, type: keyof typeof types): RequestHandler {
-  return send(readFileSync(file), type);
-}
-
-function send(content: string | Buffer, type: keyof typeof types): RequestHandler {
-  return serveContent(content, {
-    'Content-Type': types[type],
-    'Content-Security-Policy': policy,
-    // For browsers that do not know frame-ancestors.
-    'X-Frame-Options': 'DENY',
-    'Referrer-Policy': 'no-referrer',
-    // A new version of the service is a new page.
-    'Cache-Control': 'no-cache',
+function serve(path: string, content: string | Buffer, type: keyof typeof types): Route<unknown> {
+  return defineContent(path, content, {
+    headers: {
+      'Content-Type': types[type],
+      'Content-Security-Policy': policy,
+      // For browsers that do not know frame-ancestors.
+      'X-Frame-Options': 'DENY',
+      'Referrer-Policy': 'no-referrer',
+      // A new version of the service is a new page.
+      'Cache-Control': 'no-cache',
+    },
   });
 }

@@ -9,8 +9,8 @@ import { createIdempotencyStore } from '@diq/queue/admission/idempotency-store.t
 import { createLogger } from '@diq/runtime/logging/logger.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
-import { attemptOf } from './submission-context.ts';
 import { createBodyBudget } from '../http/body-budget.ts';
+import { beginContext, contextOf } from '../http/request-context.ts';
 import { ProblemError } from '../http/problem-error.ts';
 import { logAccess } from '../http/middleware/access-log.ts';
 import { letEverybodyIn } from '../auth/authenticate.ts';
@@ -24,10 +24,11 @@ describe('the handler behind an Idempotency-Key', () => {
   const redis = useEmbeddedRedis();
   beforeEach(() => redis.flush());
 
+  const logger = createLogger({ level: 'silent', service: 'test' });
   function appWith(handler: RequestHandler) {
     const store = createIdempotencyStore(redis.client, 'test:{queue}', { leaseMs, keepMs: 60_000 });
     return express()
-      .use(logAccess(createLogger({ level: 'silent', service: 'test' })))
+      .use(beginContext(logger), logAccess(logger))
       .use(letEverybodyIn)
       .post(
         '/',
@@ -60,7 +61,7 @@ describe('the handler behind an Idempotency-Key', () => {
   it('is called again after it failed, with the time and the ids of the first time', async () => {
     const attempts: unknown[] = [];
     const app = appWith((_request, response) => {
-      const { nowMs, ids } = attemptOf(response);
+      const { nowMs, ids } = contextOf(response).submission;
       attempts.push([nowMs, ids.batch, ids.request(7), ids.task(7)]);
       if (attempts.length < 3) throw new Error('broke off');
       response.status(202).json({ attempts: attempts.length });
@@ -77,7 +78,7 @@ describe('the handler behind an Idempotency-Key', () => {
     it(`keeps the ids of an attempt that broke off although the next one was refused (${refusal})`, async () => {
       const seen: string[] = [];
       const app = appWith((_request, response) => {
-        seen.push(attemptOf(response).ids.request(0));
+        seen.push(contextOf(response).submission.ids.request(0));
         if (seen.length === 1) throw new Error('broke off, a part of it is recorded');
         if (seen.length === 2) throw new ProblemError(refusal);
         response.status(202).json({});
@@ -141,7 +142,7 @@ describe('the handler behind an Idempotency-Key', () => {
   it('finds an answer that is too large to be kept missing, and is called again under the same ids', async () => {
     const seen: string[] = [];
     const app = appWith((_request, response) => {
-      seen.push(attemptOf(response).ids.batch);
+      seen.push(contextOf(response).submission.ids.batch);
       const large = randomBytes(3 * 1_024 * 1_024).toString('base64');
       response.status(202).json({ large });
     });

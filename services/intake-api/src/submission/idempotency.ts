@@ -9,14 +9,12 @@ import type {
   IdempotentAttempt,
 } from '@diq/queue/admission/idempotency-store.ts';
 import { derivedIds } from '@diq/queue/admission/request-ids.ts';
-import { setAttempt } from './submission-context.ts';
 import { ProblemError } from '../http/problem-error.ts';
 import { mayRead } from '../auth/ownership.ts';
 import { forCaller } from './receipt.ts';
 import { packAnswer, unpackAnswer } from './stored-response.ts';
-import { callerOf } from '../auth/authenticate.ts';
 import { routeOf } from '../http/middleware/http-metrics.ts';
-import { logOf } from '../http/http-request-log.ts';
+import { contextOf } from '../http/request-context.ts';
 import { bodyDigest } from '../http/middleware/require-json.ts';
 
 export const idempotencyTimes = {
@@ -45,10 +43,11 @@ export function idempotent(store: IdempotencyStore, closing: AbortSignal): Reque
     const key = presentedKey(request);
     // A dry run records nothing that could be doubled, and the real one may follow under the same key.
     if (key === undefined || isDryRun(request)) return next();
-    const caller = callerOf(response)?.name ?? '';
+    const context = contextOf(response);
+    const caller = context.caller.name;
     const attempt = store.attempt(digestOf([caller, canonicalRouteOf(request), key]), caller);
-    const context = { attempt, leaseMs: store.times.leaseMs, closing };
-    const state = await claim(request, context);
+    const attempted = { attempt, leaseMs: store.times.leaseMs, closing };
+    const state = await claim(request, attempted);
     switch (state.kind) {
       case 'reused':
         throw new ProblemError('idempotency_key_reused', {
@@ -63,16 +62,14 @@ export function idempotent(store: IdempotencyStore, closing: AbortSignal): Reque
         const { status, headers, body } = await unpackAnswer(state.answer);
         response.status(status).set(headers).set('Idempotent-Replayed', 'true');
         // The caller may have lost the scope `read` since.
-        const told = mayRead(response)
-          ? body
-          : JSON.stringify(forCaller(response, JSON.parse(body) as object));
+        const told = mayRead(context) ? body : JSON.stringify(forCaller(context, JSON.parse(body) as object));
         response.type('application/json').send(told);
         return undefined;
       }
       case 'claimed': {
         const { atMs, seed, isRepeat } = state;
-        setAttempt(response, { nowMs: atMs, ids: derivedIds(seed, atMs), isRepeat });
-        keepAnswer(response, { ...context, isRepeat });
+        context.submission = { nowMs: atMs, ids: derivedIds(seed, atMs), isRepeat };
+        keepAnswer(response, { ...attempted, isRepeat });
         return next();
       }
       default:
@@ -147,14 +144,16 @@ function keepAnswer(response: Response, claimed: Claimed): void {
   const renewal = setInterval(() => {
     claimed.attempt
       .renew()
-      .catch((error: unknown) => logOf(response).debug({ err: error }, 'idempotency lease not renewed'));
+      .catch((error: unknown) =>
+        contextOf(response).log.debug({ err: error }, 'idempotency lease not renewed'),
+      );
   }, claimed.leaseMs / 3);
   const send = response.json.bind(response);
   response.json = (body: unknown) => {
     response.json = send;
     clearInterval(renewal);
     deliver(response, JSON.stringify(body), claimed).catch((error: unknown) => {
-      logOf(response).error({ err: error }, 'response could not be sent');
+      contextOf(response).log.error({ err: error }, 'response could not be sent');
     });
     return response;
   };
@@ -164,7 +163,7 @@ async function deliver(response: Response, body: string, claimed: Claimed): Prom
   try {
     await conclude(response, body, claimed);
   } catch (error) {
-    logOf(response).warn({ err: error }, 'response for an idempotency key could not be stored');
+    contextOf(response).log.warn({ err: error }, 'response for an idempotency key could not be stored');
     await releaseSoon(claimed);
   }
   // That of a problem is set.

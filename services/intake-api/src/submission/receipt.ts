@@ -1,8 +1,8 @@
-import type { Response } from 'express';
 import { z } from 'zod';
 import { itemError } from '@diq/contracts/item-answer.ts';
 import { requestStatuses } from '@diq/contracts/status.ts';
 import { mayRead } from '../auth/ownership.ts';
+import type { RequestContext } from '../http/request-context.ts';
 
 const index = z.int().nonnegative().describe('Where the item stood in `requests`, from 0.');
 const count = z.int().nonnegative();
@@ -49,6 +49,6 @@ const receipt = z.union([batchReceipt, batchDryRunReceipt, requestReceipt, reque
  * The answer to a POST, PATCH or DELETE as its caller may see it. Without the scope `read` it is a receipt: id and
  * status. Whose request it shares a call with, and where it stands among those of others, is left out.
  */
-export function forCaller(response: Response, answer: object): object {
-  return mayRead(response) ? answer : receipt.parse(answer);
+export function forCaller(context: RequestContext, answer: object): object {
+  return mayRead(context) ? answer : receipt.parse(answer);
 }

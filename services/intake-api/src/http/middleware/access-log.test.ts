@@ -4,15 +4,15 @@ import request from 'supertest';
 import { createLogger } from '@diq/runtime/logging/logger.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { logAccess } from './access-log.ts';
-import { assignHttpRequestId } from '../request-context.ts';
+import { beginContext } from '../request-context.ts';
 
 function loggedApp() {
   const lines: Record<string, unknown>[] = [];
   const destination = {
     write: (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>),
   };
-  const log = logAccess(createLogger({ level: 'info', service: 'test', destination }));
-  return { app: express().use(assignHttpRequestId, log), lines };
+  const logger = createLogger({ level: 'info', service: 'test', destination });
+  return { app: express().use(beginContext(logger), logAccess(logger)), lines };
 }
 
 describe('an answer that is written to after its end', () => {

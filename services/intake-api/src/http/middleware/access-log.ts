@@ -3,15 +3,14 @@ import { clip } from '@diq/contracts/text.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 import { isCanonical, opsPaths, pathOfTarget } from '@diq/runtime/http-server/request-target.ts';
 import { clientAddress } from '../client-address.ts';
-import { callerOf } from '../../auth/authenticate.ts';
 import { routeOf } from './http-metrics.ts';
-import { giveLog, logOf } from '../http-request-log.ts';
+import { contextOf } from '../request-context.ts';
 
 /** Long enough for every route there is; what is longer is nonsense. */
 const maxPathLength = 200;
 
 /**
- * One line per HTTP request, without headers, query and body; and a log of its own for each, see `logOf`.
+ * One line per HTTP request, without headers, query and body.
  * Probes and scrapes, which come every few seconds, are told only at debug.
  */
 export function logAccess(logger: Logger): RequestHandler {
@@ -19,14 +18,14 @@ export function logAccess(logger: Logger): RequestHandler {
     const startedAtMs = performance.now();
     // Gone with the connection by the time of the line.
     const client = clientAddress(request);
-    giveLog(response, logger);
+    const { log } = contextOf(response);
     // Without a listener, an answer that cannot be written would end the process.
-    response.on('error', (error) => logOf(response).warn({ err: error }, 'response could not be sent'));
+    response.on('error', (error) => log.warn({ err: error }, 'response could not be sent'));
     response.once('close', () => {
       const level = isProbe(request) ? 'debug' : 'info';
       if (!logger.isLevelEnabled(level)) return;
       const durationMs = Math.round(performance.now() - startedAtMs);
-      logOf(response)[level](accessLine(request, response, { durationMs, client }), 'request answered');
+      log[level](accessLine(request, response, { durationMs, client }), 'request answered');
     });
     next();
   };
@@ -37,7 +36,7 @@ function accessLine(
   response: Response,
   { durationMs, client }: { durationMs: number; client: string },
 ): Record<string, unknown> {
-  const caller = callerOf(response);
+  const caller = contextOf(response).identified;
   return {
     method: request.method,
     path: clip(pathOf(request), maxPathLength),

@@ -1,4 +1,5 @@
 import type { Request, RequestHandler } from 'express';
+import { contextOf } from '../request-context.ts';
 
 /** A finished request, with labels of which there is a limited number. */
 export interface ObservedRequest {
@@ -23,7 +24,7 @@ export function observeRequests(observe: (request: ObservedRequest) => void): Re
   return (request, response, next) => {
     const startedAtMs = performance.now();
     response.once('finish', () => {
-      if (response.locals['isStream'] === true) return;
+      if (contextOf(response).isStream) return;
       observe({
         method: knownMethods.has(request.method) ? request.method : 'other',
         route: routeOf(request),

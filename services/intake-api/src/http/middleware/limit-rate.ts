@@ -3,7 +3,7 @@ import { rateLimit } from 'express-rate-limit';
 import type { Store } from 'express-rate-limit';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 import { ProblemError } from '../problem-error.ts';
-import { callerOf } from '../../auth/authenticate.ts';
+import { contextOf } from '../request-context.ts';
 
 interface LimitRateOptions {
   /** Requests of one caller within one minute. */
@@ -26,7 +26,7 @@ export function limitRate({ perMinute, store, logger }: LimitRateOptions): Reque
     limit: perMinute,
     standardHeaders: 'draft-8',
     legacyHeaders: false,
-    keyGenerator: (_request, response) => callerOf(response)?.name ?? '',
+    keyGenerator: (_request, response) => contextOf(response).identified?.name ?? '',
     store,
     passOnStoreError: true,
     logger: { error: logSkipped, warn: logSkipped },

@@ -5,10 +5,8 @@ import { TooManyJoinedError } from '@diq/queue/admission/accept-requests.ts';
 import { isRedisTrouble } from '@diq/redis/is-unavailable.ts';
 import { ProblemError } from '../problem-error.ts';
 import { retryAfterSeconds } from '../retry-after.ts';
-import { callerOf } from '../../auth/authenticate.ts';
 import { pathOf } from './access-log.ts';
-import { httpRequestIdOf } from '../request-context.ts';
-import { logOf } from '../http-request-log.ts';
+import { contextOf } from '../request-context.ts';
 
 /** Long enough for a restart or a failover to go on, short enough to be back soon after it. */
 const redisRetryAfterSeconds = 5;
@@ -20,14 +18,15 @@ export const answerWithProblem: ErrorRequestHandler = (error: unknown, request, 
     return;
   }
   const problem = toProblem(error);
+  const { httpRequestId, identified, log } = contextOf(response);
   if (problem.code === 'internal_error' || error instanceof OrderScaleError)
-    logOf(response).error({ err: error }, 'request failed');
+    log.error({ err: error }, 'request failed');
   if (problem.code === 'redis_unavailable') {
-    logOf(response).warn({ reason: error instanceof Error ? error.message : '' }, 'redis unavailable');
+    log.warn({ reason: error instanceof Error ? error.message : '' }, 'redis unavailable');
   }
   if (problem.code === 'storage_full') {
-    const about = { caller: callerOf(response)?.name, reason: problem.detail };
-    logOf(response).warn(about, 'storage limit of a caller reached');
+    const about = { caller: identified?.name, reason: problem.detail };
+    log.warn(about, 'storage limit of a caller reached');
   }
   const { status, title } = errorCatalogue[problem.code];
   response
@@ -41,9 +40,15 @@ export const answerWithProblem: ErrorRequestHandler = (error: unknown, request, 
       detail: problem.detail,
       instance: pathOf(request),
       code: problem.code,
-      httpRequestId: httpRequestIdOf(response),
+      httpRequestId,
       errors: problem.errors,
     });
+};
+
+/** Every answer is about one moment and one caller: no cache may keep it. */
+export const noStore: RequestHandler = (_request, response, next) => {
+  response.set('Cache-Control', 'no-store');
+  next();
 };
 
 /** Behind all routes. */

@@ -4,10 +4,12 @@ import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { listen } from '@diq/runtime/http-server/http-server.ts';
 import type { HttpServer } from '@diq/runtime/http-server/http-server.ts';
+import { createLogger } from '@diq/runtime/logging/logger.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import express from 'express';
 import type { ErrorRequestHandler } from 'express';
 import { ProblemError } from '../problem-error.ts';
+import { beginContext, contextOf } from '../request-context.ts';
 import { createBodyBudget } from '../body-budget.ts';
 import { batchBodyLimitBytes, requireJson } from './require-json.ts';
 
@@ -22,8 +24,9 @@ describe('a body whose answer is not read', () => {
   const sockets: Socket[] = [];
   before(async () => {
     const app = express();
+    app.use(beginContext(createLogger({ level: 'silent', service: 'test' })));
     app.use((request, response, next) => {
-      response.locals['caller'] = { name: request.get('X-Caller'), scopes: new Set() };
+      contextOf(response).identified = { name: request.get('X-Caller') ?? '', scopes: new Set() };
       next();
     });
     const budget = createBodyBudget({ processBytes: 26 * megabyte, callerBytes: 24 * megabyte });

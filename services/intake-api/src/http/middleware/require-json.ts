@@ -8,7 +8,7 @@ import { readBytes, takeForValues } from '../read-bytes.ts';
 import { readJson } from '../read-json.ts';
 import { describeFaults } from '../describe-faults.ts';
 import { ProblemError } from '../problem-error.ts';
-import { callerOf } from '../../auth/authenticate.ts';
+import { contextOf } from '../request-context.ts';
 
 /**
  * One item, with every character of its texts written as escapes, as clients do that send ASCII only: 12 bytes for each of
@@ -89,7 +89,7 @@ function readBody(
 ): RequestHandler {
   return async (request, response, next) => {
     const stop = new AbortController();
-    const share = budget.open(callerOf(response)?.name ?? '', () => stop.abort());
+    const share = budget.open(contextOf(response).identified?.name ?? '', () => stop.abort());
     shareUntilSent(request, response, share);
     const bytes = await readBytes(request, limitBytes, { share, stop: stop.signal });
     share.arrived();

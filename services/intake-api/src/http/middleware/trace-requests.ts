@@ -2,6 +2,7 @@ import type { Request, RequestHandler } from 'express';
 import { parseTraceContext, type TraceContext } from '@diq/contracts/trace-context.ts';
 import { redactText } from '@diq/runtime/logging/logger.ts';
 import type { Tracing } from '@diq/runtime/tracing/tracing.ts';
+import { contextOf } from '../request-context.ts';
 import { isProbe } from './access-log.ts';
 import { routeOf } from './http-metrics.ts';
 
@@ -22,7 +23,7 @@ export function traceRequests(tracing: Tracing): RequestHandler {
       parent,
       attributes: { 'http.request.method': method },
     });
-    response.locals['trace'] = span.context;
+    contextOf(response).trace = span.context;
     response.once('close', () => {
       const { statusCode } = response;
       const route = routeOf(request);

@@ -1,0 +1,234 @@
+import type { Request, RequestHandler, Response, Router } from 'express';
+import type { z } from 'zod';
+import type { ErrorCode } from '@diq/contracts/error-catalogue.ts';
+import { createStrictRouter } from '@diq/runtime/http-server/strict-app.ts';
+import type { Scope } from '../auth/api-keys.ts';
+import type { BodyBudget } from './body-budget.ts';
+import { optionalJson, requireJson, singleBodyLimitBytes } from './middleware/require-json.ts';
+import { parseOrRefuse } from './parse-or-400.ts';
+import { ProblemError } from './problem-error.ts';
+import { contextOf } from './request-context.ts';
+import type { RequestContext } from './request-context.ts';
+import { requireScope } from './require-scope.ts';
+
+/** Sections of the OpenAPI document, in the order in which they are shown. */
+export const tags = ['Requests', 'Batches', 'Quota and queue', 'Operations'] as const;
+
+/**
+ * What a route promises, with the very schemas that it validates by. What follows from the fields, such as the problems
+ * of everything that takes a body, is added by `problemsOf` and need not be listed.
+ */
+export interface RouteDefinition {
+  method: 'get' | 'post' | 'patch' | 'delete';
+  /** As Express has it. */
+  path: string;
+  /** A name for generated clients. */
+  id: string;
+  tag: (typeof tags)[number];
+  summary: string;
+  description?: string;
+  /** None where no credential is needed. */
+  scope?: Scope;
+  /** Whether it touches only what its caller asked for; with the scope `admin` also what others did. */
+  isOwnOnly?: true;
+  query?: z.ZodObject;
+  body?: DocumentedBody;
+  /** Whether an `Idempotency-Key` has its effect. */
+  isIdempotent?: true;
+  answers: Readonly<Record<number, DocumentedAnswer>>;
+  /** Beside those that follow. */
+  problems?: readonly ErrorCode[];
+}
+
+interface BodyRule<Schema extends z.ZodType = z.ZodType> {
+  schema: Schema;
+  /** No body is an empty one. */
+  isOptional?: true;
+  /** Default: that of one item. */
+  limitBytes?: number;
+  /** The handler validates `request.body` by itself, part by part. */
+  isReadByHandler?: true;
+}
+
+type DocumentedBody = BodyRule & { example: object };
+
+export interface DocumentedAnswer {
+  description: string;
+  schema: z.ZodType;
+  /** Default `application/json`. */
+  mediaType?: string;
+  headers?: readonly HeaderUse[];
+}
+
+/** The name of a header, with a question mark where it is not always there. */
+export type HeaderUse = HeaderName | `${HeaderName}?`;
+
+export type HeaderName = keyof typeof headers;
+
+/** Every header that is documented. */
+export const headers = {
+  'X-Request-Id': 'Of this HTTP request: the one it was sent with, or a new one. It leads to the log.',
+  RateLimit: "What is left of the caller's requests per minute. Absent where the operators set no limit.",
+  'RateLimit-Policy': "The limit on the caller's requests. Absent where the operators set none.",
+  'Retry-After': 'Seconds to wait before asking again.',
+  Location:
+    'Where to ask on, in the form that answers 202 until the request has ended; of a batch, the batch.',
+  'Operation-Location': 'Where to ask on, in the form that always answers 200.',
+  'Idempotent-Replayed': '`true` when this is the first answer given again.',
+  'WWW-Authenticate': 'How to authenticate, or what the credential lacks.',
+  'Accept-Encoding': 'Compressions that are read, where the one of the body is not.',
+} as const;
+
+/** One HTTP request as a handler gets it. Query and body are valid. */
+export interface RouteCall<Query = never, Body = never> {
+  /** The `:id` of the path, as it was sent. */
+  id: unknown;
+  query: Query;
+  body: Body;
+  context: RequestContext;
+  request: Request;
+  response: Response;
+}
+
+/** What is done for a request, and by what. */
+interface Served<Deps, Query extends z.ZodObject, Body extends z.ZodType> {
+  method: RouteDefinition['method'];
+  path: string;
+  scope?: Scope;
+  /** What stands in front of everything else. */
+  guards?: (deps: Deps) => RequestHandler[];
+  query?: Query;
+  body?: BodyRule<Body>;
+  isIdempotent?: true;
+  handle: (call: RouteCall<z.output<Query>, z.output<Body>>, deps: Deps) => void | Promise<void>;
+}
+
+/** A route, to be served by what has the `Deps` of its handler. */
+export interface Route<in Deps> {
+  readonly method: RouteDefinition['method'];
+  readonly path: string;
+  /** Absent: only browsers ask for it, and the OpenAPI document does not name it. */
+  readonly definition?: RouteDefinition;
+  /** What a request passes, in this order. None: it is served elsewhere, and only other methods are refused here. */
+  readonly steps: (deps: Deps, shared: SharedSteps) => RequestHandler[];
+}
+
+/** What routes have in common. */
+interface SharedSteps {
+  bodyBudget: BodyBudget;
+  /** What an `Idempotency-Key` brings about. */
+  once: RequestHandler;
+}
+
+/** Declares a route: what is checked, what is documented and what is done follow from this alone. */
+export function defineRoute<Deps, Query extends z.ZodObject = never, Body extends z.ZodType = never>({
+  guards,
+  handle,
+  ...definition
+}: Omit<RouteDefinition, 'query' | 'body'> &
+  Served<Deps, Query, Body> & { body?: { example: object } }): Route<Deps> {
+  const served = { ...definition, handle, ...(guards && { guards }) };
+  return { ...defineBrowserRoute<Deps, Query, Body>(served), definition };
+}
+
+/** Declares a route that the OpenAPI document does not name. */
+export function defineBrowserRoute<Deps, Query extends z.ZodObject = never, Body extends z.ZodType = never>(
+  route: Served<Deps, Query, Body>,
+): Route<Deps> {
+  const { method, path, scope, guards, body, isIdempotent } = route;
+  return {
+    method,
+    path,
+    steps: (deps, { bodyBudget, once }) => [
+      ...(guards?.(deps) ?? []),
+      ...(scope ? [scopeStep(scope)] : []),
+      ...(body ? bodySteps(body, bodyBudget) : []),
+      ...(isIdempotent ? [once] : []),
+      handlerStep(route, deps),
+    ],
+  };
+}
+
+/** A route that answers with the same bytes in memory each time: no file is opened and nothing is copied for it. */
+export function defineContent(
+  path: string,
+  content: string | Buffer,
+  {
+    headers: sent,
+    guards = [],
+    definition,
+  }: {
+    headers: Readonly<{ 'Content-Type': string; [name: string]: string }>;
+    guards?: RequestHandler[];
+    definition?: RouteDefinition;
+  },
+): Route<unknown> {
+  const bytes = Buffer.from(content);
+  const send: RequestHandler = (_request, response) => void response.set(sent).send(bytes);
+  return { method: 'get', path, steps: () => [...guards, send], ...(definition && { definition }) };
+}
+
+function scopeStep(scope: Scope): RequestHandler {
+  return (_request, response, next) => {
+    requireScope(contextOf(response), scope);
+    next();
+  };
+}
+
+function bodySteps({ isOptional, limitBytes = singleBodyLimitBytes }: BodyRule, budget: BodyBudget) {
+  return isOptional ? optionalJson(limitBytes, budget) : requireJson(limitBytes, budget);
+}
+
+function handlerStep<Deps, Query extends z.ZodObject, Body extends z.ZodType>(
+  { query, body, handle }: Served<Deps, Query, Body>,
+  deps: Deps,
+): RequestHandler {
+  const bodySchema = body?.isReadByHandler ? undefined : body?.schema;
+  return (request, response) => {
+    const asked = {
+      query: (query && parseOrRefuse(query, request.query, 'the query')) as z.output<Query>,
+      body: (bodySchema && parseOrRefuse(bodySchema, request.body, 'the body')) as z.output<Body>,
+    };
+    return handle(
+      { ...asked, id: request.params['id'], context: contextOf(response), request, response },
+      deps,
+    );
+  };
+}
+
+/** Serves routes. A method that a path does not have is answered 405 with those that it has. */
+export function createRouter<Deps>(routes: readonly Route<Deps>[], deps: Deps, shared: SharedSteps): Router {
+  const router = createStrictRouter();
+  const paths = [...new Set(routes.map(({ path }) => path))];
+  // `/v1/investigations/cancel` is no id: what is spelt out stands before what has a parameter.
+  for (const path of paths.toSorted((one, other) => hasParameter(one) - hasParameter(other))) {
+    const ofPath = routes.filter((route) => route.path === path);
+    const registered = router.route(path);
+    for (const { method, steps } of ofPath) {
+      const handlers = steps(deps, shared);
+      if (handlers.length > 0) registered[method](...handlers);
+    }
+    registered.all(refuseOtherMethods(ofPath.map(({ method }) => method)));
+  }
+  return router;
+}
+
+function hasParameter(path: string): number {
+  return Number(path.includes(':'));
+}
+
+const allowNames = { get: 'GET, HEAD', post: 'POST', patch: 'PATCH', delete: 'DELETE' } as const;
+
+/** Express answers HEAD wherever there is a GET. */
+function refuseOtherMethods(offered: readonly RouteDefinition['method'][]): RequestHandler {
+  const methods = (Object.keys(allowNames) as RouteDefinition['method'][]).filter((one) =>
+    offered.includes(one),
+  );
+  const allowed = methods.map((method) => allowNames[method]).join(', ');
+  return (request) => {
+    throw new ProblemError('method_not_allowed', {
+      detail: `The route offers ${allowed}, not ${request.method}.`,
+      headers: { Allow: allowed },
+    });
+  };
+}

@@ -1,9 +1,0 @@
-import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
-import { useIntake } from '../../test-support/intake-under-test.ts';
-import { unknownId } from '../../test-support/items.ts';
-import { itRefusesStrangers } from '../../test-support/refusals.ts';
-
-describe('GET /v1/batches/{id} without a credential', () => {
-  const intake = useIntake(useEmbeddedRedis());
-  itRefusesStrangers(intake, { method: 'get', path: `/v1/batches/${unknownId}` });
-});

@@ -1,0 +1,96 @@
+import { z } from 'zod';
+import { operationNames } from '@diq/contracts/operations.ts';
+import { holdReasons } from '@diq/quota/ledger/hold-reasons.ts';
+import type { Dependencies } from '../dependencies.ts';
+import { defineRoute } from '../http/define-route.ts';
+import { holdActions } from '../views/hold-view.ts';
+import { workerStates } from '../live-state/worker-watch.ts';
+import { describeQuota } from '../views/quota-view.ts';
+import { pause } from './pause-queue.ts';
+
+const time = z.iso.datetime();
+
+const slot = z.strictObject({
+  at: time.nullable().describe('When the permit was spent.'),
+  machineId: z.string().nullable(),
+  outcome: z.string().describe('`in_flight` until the call was answered.'),
+  freeAt: time.nullable().describe('When the slot is free again.'),
+});
+
+const quota = z
+  .strictObject({
+    operation: z.enum(operationNames),
+    limit: z.int().nonnegative(),
+    windowSeconds: z.number().positive(),
+    used: z.int().nonnegative(),
+    remaining: z.int().nonnegative(),
+    nextSlotAt: time.nullable().describe('When the next call may be made; null while nobody can say.'),
+    hold: z
+      .strictObject({
+        until: time
+          .nullable()
+          .describe(
+            'At the least; null for a hold that an operator has to end, or that ends as soon as its cause does.',
+          ),
+        reason: z.enum(holdReasons),
+        action: z
+          .enum(holdActions)
+          .describe(
+            '`required`: nothing goes on until somebody acts. `check`: it may pass by itself. `none`: it ends by itself.',
+          ),
+        detail: z.string().describe('What to check, and what Defender answered last.'),
+        runbook: z.string().describe('Where the documentation says what to do.'),
+      })
+      .nullable()
+      .describe('Why no call may be made now, although a slot may be free.'),
+    pause: pause.nullable().describe('By an operator.'),
+    workers: z.strictObject({
+      state: z
+        .enum(workerStates)
+        .describe(
+          '`absent`: no worker is alive. `stalled`: alive, but for 30 s nothing is called although slots are free, work waits and no hold is on.',
+        ),
+      alive: z.int().nonnegative().describe('Workers that showed a sign of life within 10 s.'),
+      lastSeenAt: time
+        .nullable()
+        .describe('The last sign of life of any worker; null if there never was one.'),
+    }),
+    slots: z.array(slot).describe('Those in use.'),
+    queue: z.strictObject({
+      queued: z.int().nonnegative().describe('Requests that wait for their call.'),
+      dispatching: z.int().nonnegative().describe('Requests whose call is under way.'),
+      lookingUp: z
+        .int()
+        .nonnegative()
+        .describe(
+          'Requests whose call was made and whose lost answer is being looked up in Defender. Their status is `dispatching` too; they are not counted there.',
+        ),
+      oldestWaitSeconds: z.number().nonnegative(),
+      expectedDrainAt: time
+        .nullable()
+        .describe('When the last that waits starts; null if none waits or nobody can say.'),
+      startNotBefore: time
+        .nullable()
+        .describe(
+          'While a hold of unknown length is on or no worker is alive: no call starts before. Null otherwise.',
+        ),
+    }),
+  })
+  .meta({ id: 'Quota', description: 'What may be called, what is in the way, and how much there is to do.' });
+
+export const getQuota = defineRoute({
+  method: 'get',
+  path: '/v1/quota',
+  id: 'getQuota',
+  tag: 'Quota and queue',
+  summary: 'Ask what may be called and how much waits',
+  scope: 'read',
+  answers: { 200: { description: 'At this moment.', schema: quota } },
+  async handle(
+    { response },
+    { readState, operation, actions }: Pick<Dependencies, 'readState' | 'operation' | 'actions'>,
+  ) {
+    const [state, pause] = await Promise.all([readState(), actions.pause.find()]);
+    response.json(describeQuota(state, pause, operation));
+  },
+});

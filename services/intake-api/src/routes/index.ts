@@ -1,0 +1,66 @@
+import type { Dependencies } from '../dependencies.ts';
+import type { Route, RouteDefinition } from '../http/define-route.ts';
+import { cancelBatch } from './cancel-batch.ts';
+import { cancelInvestigation } from './cancel-investigation.ts';
+import { cancelInvestigations } from './cancel-investigations.ts';
+import { changeInvestigation } from './change-investigation.ts';
+import { getBatch } from './get-batch.ts';
+import { getInvestigationResult } from './get-investigation-result.ts';
+import { getInvestigation } from './get-investigation.ts';
+import { getQuota } from './get-quota.ts';
+import { listAudit } from './list-audit.ts';
+import { listBatchItems } from './list-batch-items.ts';
+import { listInvestigations } from './list-investigations.ts';
+import { moveToHead } from './move-to-head.ts';
+import { operationsRoutes } from './operations-routes.ts';
+import { createOpenApiRoutes } from './openapi.ts';
+import { pauseQueue } from './pause-queue.ts';
+import { purgeInvestigations } from './purge-investigations.ts';
+import { resumeQueue } from './resume-queue.ts';
+import { retryInvestigation } from './retry-investigation.ts';
+import { runbookRoutes } from './runbook.ts';
+import { getSession, signIn, signOut } from './session.ts';
+import { submitBatch } from './submit-batch.ts';
+import { submitInvestigation } from './submit-investigation.ts';
+import { watchState } from './watch-state.ts';
+
+/** The API, in the order in which it is shown. */
+export const apiRoutes: readonly Route<Dependencies>[] = [
+  submitInvestigation,
+  listInvestigations,
+  getInvestigation,
+  getInvestigationResult,
+  changeInvestigation,
+  cancelInvestigation,
+  cancelInvestigations,
+  purgeInvestigations,
+  moveToHead,
+  retryInvestigation,
+  submitBatch,
+  getBatch,
+  listBatchItems,
+  cancelBatch,
+  getQuota,
+  watchState,
+  pauseQueue,
+  resumeQueue,
+  listAudit,
+];
+
+/** How people sign in to the status page. Its data are those of the API. */
+export const sessionRoutes: readonly Route<Dependencies>[] = [getSession, signIn, signOut];
+
+/** What is there to be read, in no need of a credential. */
+export const documentRoutes: readonly Route<unknown>[] = [
+  ...createOpenApiRoutes(() => definitions),
+  ...runbookRoutes,
+];
+
+export { operationsRoutes };
+
+/** What the OpenAPI document names, in the order in which it is shown. */
+export const definitions: readonly RouteDefinition[] = [
+  ...apiRoutes,
+  ...operationsRoutes,
+  ...documentRoutes,
+].flatMap(({ definition }) => definition ?? []);

@@ -1,0 +1,46 @@
+import { z } from 'zod';
+import { auditEntry } from '@diq/queue/operations/audit-log.ts';
+import type { RecordedEntry } from '@diq/queue/operations/audit-log.ts';
+import type { Dependencies } from '../dependencies.ts';
+import { positionCursor, streamPosition, writePosition } from '../http/cursor.ts';
+import { defineRoute } from '../http/define-route.ts';
+import { pageLimit } from '../http/parse-or-400.ts';
+
+const recorded = auditEntry.extend({ id: z.string(), at: z.iso.datetime() }).meta({
+  id: 'AuditEntry',
+  description: 'Who did what, when and why; what it was done to stands in further fields.',
+});
+
+export const listAudit = defineRoute({
+  method: 'get',
+  path: '/v1/audit',
+  id: 'listAudit',
+  tag: 'Quota and queue',
+  summary: 'Read who cancelled, changed, moved, retried, paused and resumed what',
+  scope: 'admin',
+  query: z.strictObject({
+    limit: pageLimit(500),
+    cursor: positionCursor(streamPosition).optional(),
+  }),
+  answers: {
+    200: {
+      description: 'A page, newest first.',
+      schema: z.strictObject({
+        value: z.array(recorded),
+        nextLink: z.string().optional().describe('Path and query of the next page; absent on the last.'),
+      }),
+    },
+  },
+  async handle({ query: { limit, cursor }, response }, { actions }: Pick<Dependencies, 'actions'>) {
+    const { entries, hasMore } = await actions.audit.page(limit, cursor);
+    const last = entries.at(-1);
+    response.json({
+      value: entries.map(describeEntry),
+      ...(hasMore && last ? { nextLink: `/v1/audit?limit=${limit}&cursor=${writePosition(last.id)}` } : {}),
+    });
+  },
+});
+
+function describeEntry({ id, atMs, entry }: RecordedEntry) {
+  return { id, at: new Date(atMs).toISOString(), ...entry };
+}

@@ -1,0 +1,84 @@
+import { z } from 'zod';
+import { itemError } from '@diq/contracts/item-answer.ts';
+import { requestError } from '@diq/contracts/request-document.ts';
+import { requestStatuses } from '@diq/contracts/status.ts';
+import type { BatchItem } from '@diq/queue/requests/request-reader.ts';
+import type { Dependencies } from '../dependencies.ts';
+import { batchPosition, positionCursor, writePosition } from '../http/cursor.ts';
+import { defineRoute } from '../http/define-route.ts';
+import { findBatchOrRefuse } from '../http/find-or-404.ts';
+import { pageLimit } from '../http/parse-or-400.ts';
+import { withMessage } from '../submission/item-refusal.ts';
+
+const index = z.int().nonnegative().describe('Where the item stood in `requests`, from 0.');
+
+const batchItem = z
+  .discriminatedUnion('status', [
+    z.strictObject({
+      index,
+      id: z.string(),
+      machineId: z.string(),
+      status: z.enum(requestStatuses),
+      coalescedWith: z.string().optional(),
+      investigationId: z.string().optional(),
+      error: requestError.optional(),
+    }),
+    z.strictObject({
+      index,
+      machineId: z.string().optional(),
+      status: z.literal('rejected'),
+      error: itemError,
+    }),
+    z.strictObject({
+      index,
+      id: z.string(),
+      status: z.literal('gone').describe('It ended longer ago than is kept.'),
+    }),
+  ])
+  .meta({ id: 'BatchEntry', description: 'Where one item of a batch stands.' });
+
+export const listBatchItems = defineRoute({
+  method: 'get',
+  path: '/v1/batches/:id/items',
+  id: 'listBatchItems',
+  tag: 'Batches',
+  summary: 'Read the items of a batch, in input order',
+  scope: 'read',
+  query: z.strictObject({
+    limit: pageLimit(1_000),
+    cursor: positionCursor(batchPosition).optional(),
+  }),
+  answers: {
+    200: {
+      description: 'A page.',
+      schema: z.strictObject({
+        value: z.array(batchItem),
+        nextLink: z.string().optional().describe('Path and query of the next page; absent on the last.'),
+      }),
+    },
+  },
+  problems: ['batch_not_found'],
+  async handle({ id, query: { limit, cursor = '-1' }, response }, { reader }: Pick<Dependencies, 'reader'>) {
+    const batch = await findBatchOrRefuse(reader, id);
+    const items = await reader.batchItems(batch.id, Number(cursor) + 1, limit);
+    const last = Number(cursor) + limit;
+    const hasMore = items.length > 0 && last + 1 < batch.counts.total;
+    response.json({
+      value: items.map(describeItem),
+      ...(hasMore
+        ? { nextLink: `/v1/batches/${batch.id}/items?limit=${limit}&cursor=${writePosition(String(last))}` }
+        : {}),
+    });
+  },
+});
+
+function describeItem(item: BatchItem): Record<string, unknown> {
+  const { index } = item;
+  if ('rejected' in item) {
+    return { ...item.rejected, error: withMessage(item.rejected.error), index, status: 'rejected' };
+  }
+  // Settled and past its retention, while others of the batch still wait.
+  if ('gone' in item) return { index, id: item.gone, status: 'gone' };
+  const { id, machineId, status, coalescedWith, investigationId, error } = item.request.document;
+  return { index, id, machineId, status, coalescedWith, investigationId, error };
+}

@@ -1,0 +1,77 @@
+import { z } from 'zod';
+import { sourceText } from '@diq/contracts/investigation-item.ts';
+import { machineId } from '@diq/contracts/machine-id.ts';
+import { requestDocument } from '@diq/contracts/request-document.ts';
+import { requestStatuses } from '@diq/contracts/status.ts';
+import type { Dependencies } from '../dependencies.ts';
+import {
+  batchPosition,
+  notFromLink,
+  positionCursor,
+  requestPosition,
+  writePosition,
+} from '../http/cursor.ts';
+import { defineRoute } from '../http/define-route.ts';
+import { pageLimit } from '../http/parse-or-400.ts';
+import { batchId } from '../http/public-id.ts';
+
+const query = z
+  .strictObject({
+    status: z.enum(requestStatuses, { error: `must be one of ${requestStatuses.join(', ')}` }).optional(),
+    machineId: machineId.optional(),
+    batchId: batchId.optional(),
+    source: z.string({ error: 'must be given once' }).pipe(sourceText).optional(),
+    limit: pageLimit(500),
+    cursor: positionCursor((text) => requestPosition(text) ?? batchPosition(text)).optional(),
+  })
+  // Within a batch requests are found by their place, everywhere else by their id.
+  .refine(
+    ({ batchId: batch, machineId: machine, cursor }) => {
+      const read = batch !== undefined && machine === undefined ? batchPosition : requestPosition;
+      return cursor === undefined || read(cursor) !== undefined;
+    },
+    { path: ['cursor'], message: notFromLink },
+  );
+
+/**
+ * Pages do not shift with new arrivals. A page looks at a bounded number of requests, so with several filters it may be
+ * short, or empty, and still lead on.
+ */
+export const listInvestigations = defineRoute({
+  method: 'get',
+  path: '/v1/investigations',
+  id: 'listInvestigations',
+  tag: 'Requests',
+  summary: 'List requests, newest first',
+  description:
+    'New arrivals do not shift pages. With several filters a page may be short, or empty, and still have a `nextLink`: follow it until there is none.',
+  scope: 'read',
+  query,
+  answers: {
+    200: {
+      description: 'A page.',
+      schema: z.strictObject({
+        value: z.array(requestDocument),
+        nextLink: z.string().optional().describe('Path and query of the next page; absent on the last.'),
+      }),
+    },
+  },
+  async handle({ query, response }, { actions }: Pick<Dependencies, 'actions'>) {
+    const { limit, cursor, status, ...filter } = query;
+    const wanted = { ...filter, ...(status === undefined ? {} : { status: [status] }) };
+    const { requests, next } = await actions.list.page(wanted, limit, cursor);
+    response.json({
+      value: requests.map(({ document }) => document),
+      ...(next === undefined ? {} : { nextLink: linkBehind(next, { ...filter, status, limit }) }),
+    });
+  },
+});
+
+function linkBehind(position: string, asked: Record<string, string | number | undefined>): string {
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(asked)) {
+    if (value !== undefined) parameters.set(name, String(value));
+  }
+  parameters.set('cursor', writePosition(position));
+  return `/v1/investigations?${parameters.toString()}`;
+}

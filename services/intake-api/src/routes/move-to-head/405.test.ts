@@ -1,9 +1,0 @@
-import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
-import { useIntake } from '../../test-support/intake-under-test.ts';
-import { unknownId } from '../../test-support/items.ts';
-import { itRefusesOtherMethods } from '../../test-support/refusals.ts';
-
-describe('POST /v1/investigations/{id}/move-to-head with another method', () => {
-  const intake = useIntake(useEmbeddedRedis());
-  itRefusesOtherMethods(intake, `/v1/investigations/${unknownId}/move-to-head`, 'POST');
-});

@@ -1,0 +1,67 @@
+import { z } from 'zod';
+import type { Dependencies } from '../dependencies.ts';
+import { defineRoute } from '../http/define-route.ts';
+import { reason } from '../http/parse-or-400.ts';
+import { batchId } from '../http/public-id.ts';
+import { bulkCancelBudgetMs as budgetMs } from './cancel-investigations.ts';
+
+/** Names of callers are no longer than that of any application or key. */
+const maxCallerLength = 256;
+
+const filter = z
+  .strictObject({
+    batchId: batchId.optional(),
+    caller: z
+      .string({ error: 'must be a string' })
+      .min(1, 'must not be empty')
+      .max(maxCallerLength, `must have at most ${maxCallerLength} characters`)
+      .optional(),
+    endedBefore: z.iso
+      .datetime({ offset: true, error: 'must be an ISO 8601 time with a zone, such as 2026-11-30T08:00:00Z' })
+      .optional(),
+    reason: reason.optional(),
+  })
+  .refine(
+    ({ batchId, caller, endedBefore }) => (batchId ?? caller ?? endedBefore) !== undefined,
+    'must name at least one of batchId, caller and endedBefore',
+  )
+  .refine(
+    ({ batchId, caller, endedBefore }) => batchId === undefined || (caller ?? endedBefore) === undefined,
+    'must name batchId alone, without caller and endedBefore',
+  );
+
+const purged = z
+  .strictObject({
+    requests: z.int().nonnegative().describe('Deleted.'),
+    batches: z.int().nonnegative().describe('Complete ones that were deleted with them.'),
+    remaining: z
+      .boolean()
+      .describe('The time was up before all were looked at: the same request again goes on.'),
+  })
+  .meta({ id: 'Purged' });
+
+/**
+ * Deletes what has ended before its retention is over, and makes room in Redis also when that is full. What is open
+ * stays. With `remaining: true` the time was up first: the same request again goes on.
+ */
+export const purgeInvestigations = defineRoute({
+  method: 'post',
+  path: '/v1/investigations/purge',
+  id: 'purgeInvestigations',
+  tag: 'Requests',
+  summary: 'Delete what has ended, before its retention is over',
+  description:
+    'Of one batch, or of all that is kept what ended before a time, is of one caller, or both. What is open stays. It works while Redis is full. Repeat it while `remaining` is true.',
+  scope: 'admin',
+  body: { schema: filter, example: { endedBefore: '2026-11-01T00:00:00Z', reason: 'Redis is full' } },
+  answers: { 200: { description: 'How much was deleted.', schema: purged } },
+  async handle(
+    { body: { reason: why, batchId, ...filter }, context, response },
+    { actions, closing }: Pick<Dependencies, 'actions' | 'closing'>,
+  ) {
+    const what = batchId === undefined ? filter : { batchId };
+    const done = await actions.purge.purge(what, context.actor(why), { budgetMs, closing });
+    context.log.info({ filter: what, ...done }, 'requests purged');
+    response.json(done);
+  },
+});

@@ -1,8 +1,0 @@
-import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
-import { useIntake } from '../../test-support/intake-under-test.ts';
-import { itRefusesTheScopeOf } from '../../test-support/refusals.ts';
-
-describe('POST /v1/queue/resume without the scope', () => {
-  const intake = useIntake(useEmbeddedRedis());
-  itRefusesTheScopeOf(intake, 'playbook', { method: 'post', path: '/v1/queue/resume' });
-});

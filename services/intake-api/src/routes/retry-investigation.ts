@@ -1,0 +1,85 @@
+import { investigationItem } from '@diq/contracts/investigation-item.ts';
+import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
+import { requestDocument } from '@diq/contracts/request-document.ts';
+import { entryOf } from '@diq/queue/operations/audit-log.ts';
+import type { StoredRequest } from '@diq/queue/requests/stored-request.ts';
+import type { Dependencies } from '../dependencies.ts';
+import { defineRoute } from '../http/define-route.ts';
+import { findRequestOrRefuse } from '../http/find-or-404.ts';
+import { onlyReason } from '../http/parse-or-400.ts';
+import { ProblemError } from '../http/problem-error.ts';
+import { retryAfterSeconds } from '../http/retry-after.ts';
+
+/** While the new request waits, a second retry joins it. */
+export const retryInvestigation = defineRoute({
+  method: 'post',
+  path: '/v1/investigations/:id/retry',
+  id: 'retryInvestigation',
+  tag: 'Requests',
+  summary: 'Ask again for what failed or is unknown',
+  description: 'Ends are final: this makes a new request that says the same, with `retryOf`.',
+  scope: 'admin',
+  body: { schema: onlyReason, isOptional: true, example: { reason: 'The machine is back' } },
+  answers: {
+    202: {
+      description: 'The new request.',
+      schema: requestDocument,
+      headers: ['Location', 'Operation-Location', 'Retry-After'],
+    },
+  },
+  problems: [
+    'request_not_found',
+    'nothing_to_retry',
+    'deadline_passed',
+    'too_many_joined',
+    'storage_full',
+    'backlog_full',
+    'redis_full',
+  ],
+  async handle(
+    { id: given, body, context, response },
+    {
+      reader,
+      intake,
+      actions,
+      describeRequest,
+    }: Pick<Dependencies, 'reader' | 'intake' | 'actions' | 'describeRequest'>,
+  ) {
+    const stored = await findRequestOrRefuse(reader, given);
+    const { nowMs } = context.submission;
+    const item = itemToRetry(stored, nowMs);
+    const actor = context.actor(body.reason);
+    // It stays with the one who asked first.
+    const owner = stored.caller ?? actor.name;
+    const { id } = await intake.acceptOne(item, nowMs, undefined, owner, context.trace);
+    const { id: retryOf, machineId, correlation } = stored.document;
+    await actions.audit.record(entryOf('retry', actor, { requestId: retryOf, retriedBy: id }));
+    context.log.info({ requestId: id, retryOf, machineId, correlation, to: 'queued' }, 'request accepted');
+
+    const { document, startsInMs } = await describeRequest(await findRequestOrRefuse(reader, id));
+    response
+      .status(202)
+      .location(`/v1/investigations/${id}/result`)
+      .set('Operation-Location', `/v1/investigations/${id}`)
+      .set('Retry-After', retryAfterSeconds(startsInMs))
+      .json(document);
+  },
+});
+
+/** What was asked, to be asked again. An earlier investigation that was just started will not do for an operator. */
+function itemToRetry({ document, callback }: StoredRequest, nowMs: number): InvestigationItem {
+  const { id, status, notAfter, machineId, comment, priority, source, correlation } = document;
+  if (status !== 'failed' && status !== 'unknown') {
+    throw new ProblemError('nothing_to_retry', {
+      detail: `The request is '${status}'; only one that is 'failed' or 'unknown' can be retried.`,
+    });
+  }
+  if (notAfter !== undefined && Date.parse(notAfter) <= nowMs) {
+    throw new ProblemError('deadline_passed', {
+      detail: `The request was not to be started after ${notAfter}. Submit a new one with another deadline.`,
+    });
+  }
+  const asked = { machineId, comment, priority, source, correlation, notAfter, callbackUrl: callback?.url };
+  const item = investigationItem.parse(JSON.parse(JSON.stringify({ ...asked, force: true })));
+  return Object.assign(item, { retryOf: id });
+}

@@ -1,9 +1,0 @@
-import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
-import { useIntake } from '../../test-support/intake-under-test.ts';
-import { unknownId } from '../../test-support/items.ts';
-import { itRefusesTheScopeOf } from '../../test-support/refusals.ts';
-
-describe('POST /v1/investigations/{id}/retry without the scope', () => {
-  const intake = useIntake(useEmbeddedRedis());
-  itRefusesTheScopeOf(intake, 'playbook', { method: 'post', path: `/v1/investigations/${unknownId}/retry` });
-});

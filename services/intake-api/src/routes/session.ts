@@ -1,0 +1,88 @@
+import type { Request, RequestHandler, Response } from 'express';
+import { z } from 'zod';
+import { identifyCredential } from '../auth/authenticate.ts';
+import { createOwnSite } from '../auth/require-own-site.ts';
+import { clearSessionCookie, sessionToken, setSessionCookie } from '../auth/session-cookie.ts';
+import type { Dependencies } from '../dependencies.ts';
+import { defineBrowserRoute } from '../http/define-route.ts';
+import { ProblemError } from '../http/problem-error.ts';
+import { requireScope } from '../http/require-scope.ts';
+
+const path = '/session';
+const signInBodyLimitBytes = 4 * 1_024;
+const ownOriginOnly = ({ hostNames }: Pick<Dependencies, 'hostNames'>) => [
+  createOwnSite(hostNames).requireOwnOrigin,
+];
+
+/** Whether the browser is signed in, as whom and until when. Never 401: a page asks before it shows a form. */
+export const getSession = defineBrowserRoute({
+  method: 'get',
+  path,
+  async handle({ request, response }, { sessions }: Pick<Dependencies, 'sessions'>) {
+    if (!sessions) {
+      response.json({ signInNeeded: false, caller: null, endsAt: null });
+      return;
+    }
+    const token = sessionToken(request);
+    const session = token === undefined ? undefined : await sessions.find(token);
+    response.json({
+      signInNeeded: !session?.caller.scopes.has('read'),
+      caller: session?.caller.name ?? null,
+      endsAt: session ? new Date(session.endsAtMs).toISOString() : null,
+    });
+  },
+});
+
+const credential = z.strictObject({
+  // Longer ones are no key.
+  apiKey: z.string({ error: 'must be a string' }).min(1, 'must not be empty').max(512, 'must be an API key'),
+});
+
+/** Gives the browser a session for an API key that may read. Wrong keys count with those of all other routes. */
+export const signIn = defineBrowserRoute({
+  method: 'post',
+  path,
+  guards: ownOriginOnly,
+  body: { schema: credential, limitBytes: signInBodyLimitBytes },
+  async handle(
+    { body: { apiKey }, context, request, response },
+    {
+      identify,
+      failedCredentials,
+      limitRate,
+      sessions,
+    }: Pick<Dependencies, 'identify' | 'failedCredentials' | 'limitRate' | 'sessions' | 'hostNames'>,
+  ) {
+    if (identify)
+      context.identified = await identifyCredential(identify, failedCredentials, response, apiKey);
+    if (limitRate) await passed(limitRate, request, response);
+    if (identify) requireScope(context, 'read');
+    // Without INTAKE_AUTH there is nothing to sign in to.
+    const opened = sessions && (await sessions.open(apiKey));
+    if (sessions && !opened) {
+      throw new ProblemError('unauthenticated', { detail: 'A session is given for an API key only.' });
+    }
+    if (opened) setSessionCookie(request, response, opened.token, opened.endsAtMs - Date.now());
+    response.status(204).end();
+  },
+});
+
+/** Ends the session, here and in the browser. Without one there is nothing to do. */
+export const signOut = defineBrowserRoute({
+  method: 'delete',
+  path,
+  guards: ownOriginOnly,
+  async handle({ request, response }, { sessions }: Pick<Dependencies, 'sessions' | 'hostNames'>) {
+    const token = sessionToken(request);
+    if (token !== undefined) await sessions?.close(token);
+    clearSessionCookie(request, response);
+    response.status(204).end();
+  },
+});
+
+/** Rejects with what the handler refuses the request for. */
+function passed(handler: RequestHandler, request: Request, response: Response): Promise<void> {
+  return new Promise((resolve, reject) => {
+    void handler(request, response, (error?: unknown) => (error === undefined ? resolve() : reject(error)));
+  });
+}

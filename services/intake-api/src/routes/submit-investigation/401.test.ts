@@ -1,9 +1,0 @@
-import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
-import { useIntake } from '../../test-support/intake-under-test.ts';
-import { item } from '../../test-support/items.ts';
-import { itRefusesStrangers } from '../../test-support/refusals.ts';
-
-describe('POST /v1/investigations without a credential', () => {
-  const intake = useIntake(useEmbeddedRedis());
-  itRefusesStrangers(intake, { method: 'post', path: '/v1/investigations', body: item(1) });
-});

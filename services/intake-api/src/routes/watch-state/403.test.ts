@@ -1,8 +1,0 @@
-import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
-import { useIntake } from '../../test-support/intake-under-test.ts';
-import { itRefusesTheScopeOf } from '../../test-support/refusals.ts';
-
-describe('GET /v1/events without the scope', () => {
-  const intake = useIntake(useEmbeddedRedis());
-  itRefusesTheScopeOf(intake, 'submitter', { method: 'get', path: '/v1/events' });
-});
