@@ -159,6 +159,7 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
   const server = await listen(app, {
     logger,
     port: settings.port,
+    portSetting: 'INTAKE_PORT',
     ...(settings.host === undefined ? {} : { host: settings.host }),
   });
   lifecycle.onClose('http server', () => server.close());

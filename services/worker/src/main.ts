@@ -46,6 +46,7 @@ await runService({
     const server = await listen(app, {
       logger,
       port: config.port,
+      portSetting: 'WORKER_PORT',
       ...(config.host && { host: config.host }),
     });
     lifecycle.onClose('operations routes', () => server.close());

@@ -92,8 +92,8 @@ describe('a worker that finds the ledger empty', () => {
     const refused = { kind: 'token-refused', error: 'AADSTS7000215' };
     await simulator.addFault({ target: 'token', times: null, action: refused });
     const worker = await start('reconstruct');
-    const { reason, code } = await warned(worker);
-    assert.deepEqual([reason, code], ['no-token', 'AADSTS7000215']);
+    const { reason, code, override } = await warned(worker);
+    assert.deepEqual([reason, code, override], ['no-token', 'AADSTS7000215', undefined]);
     const { hold, holdsOn, isEndUnknown } = await worker.snapshot();
     assert.deepEqual([hold?.reason, hold?.cause, hold?.code], ['cold_start', 'no_token', 'AADSTS7000215']);
     assert.deepEqual([holdsOn, isEndUnknown], [['cold_start', 'no_token'], true]);

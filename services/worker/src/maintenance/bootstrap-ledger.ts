@@ -90,7 +90,15 @@ async function endColdStart(
     const waitMs = Math.min(Math.max(retryMs, attempt.retryAfterMs ?? 0), longestRetryMs);
     const { reason, httpStatus, code } = attempt;
     logger.warn(
-      { reason, httpStatus, code, until: isoOf(untilMs), nextTryInMs: waitMs, override },
+      {
+        reason,
+        httpStatus,
+        code,
+        until: isoOf(untilMs),
+        nextTryInMs: waitMs,
+        // No mode of the start helps without a token: then no call can be made either.
+        override: reason === 'no-token' ? undefined : override,
+      },
       'waiting to read from Defender what was started within the last window',
     );
     await pause(waitMs, closing);

@@ -28,12 +28,16 @@ describe('listen', () => {
     await assert.rejects(ask(server.port), { code: 'ECONNREFUSED' });
   });
 
-  it('rejects with the system error when the port is taken', async () => {
+  it('names the setting and the reason when the port or the address cannot be used', async () => {
     const server = await listen(() => undefined, { port: 0, host });
-    await assert.rejects(
-      listen(() => undefined, { port: server.port, host }),
-      { code: 'EADDRINUSE' },
-    );
+    const again = (host: string) =>
+      listen(() => undefined, { port: server.port, portSetting: 'INTAKE_PORT', host });
+    await assert.rejects(again(host), {
+      message: `INTAKE_PORT ${server.port}: the port is in use by another process`,
+    });
+    await assert.rejects(again('192.0.2.1'), {
+      message: `INTAKE_PORT ${server.port}: the address is not one of this machine`,
+    });
     await server.close();
   });
 

@@ -12,6 +12,8 @@ const megabyte = 1_024 * 1_024;
 export interface ListenOptions extends Partial<ConnectionLimits> {
   /** 0 lets the system choose. */
   readonly port: number;
+  /** The setting of the port, named in the error when it cannot be used. */
+  readonly portSetting?: string;
   /** Default: every address of the machine. */
   readonly host?: string;
   /** A whole request must have arrived by then. Default 30 s. */
@@ -36,7 +38,8 @@ export interface HttpServer {
 /**
  * Serves `app`, an Express app that is mounted in no other, or any other listener.
  *
- * @throws the system's error (`code` EADDRINUSE, EACCES, …) when the port cannot be had.
+ * @throws an error that names the setting and the reason when the port or the address cannot be used; its `cause` is the
+ * system's error (`code` EADDRINUSE, EACCES, …).
  */
 export async function listen(app: RequestListener, options: ListenOptions): Promise<HttpServer> {
   const {
@@ -66,7 +69,10 @@ export async function listen(app: RequestListener, options: ListenOptions): Prom
   );
   server.on('clientError', answerUnreadable);
   server.listen({ port: options.port, ...(options.host === undefined ? {} : { host: options.host }) });
-  await once(server, 'listening');
+  await once(server, 'listening').catch((error: NodeJS.ErrnoException) => {
+    const reason = reasons[error.code ?? ''] ?? error.message;
+    throw new Error(`${options.portSetting ?? 'port'} ${options.port}: ${reason}`, { cause: error });
+  });
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('not listening on a TCP port');
 
@@ -76,6 +82,12 @@ export async function listen(app: RequestListener, options: ListenOptions): Prom
     close: () => (closed ??= closeServer(server, connections, options.closeGraceMs ?? 5_000)),
   };
 }
+
+const reasons: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'the port is in use by another process',
+  EACCES: 'this user may not listen on the port',
+  EADDRNOTAVAIL: 'the address is not one of this machine',
+};
 
 function isExpress(app: RequestListener): app is Express {
   return 'request' in app && 'response' in app;

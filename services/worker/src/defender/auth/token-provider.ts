@@ -97,7 +97,7 @@ export function createTokenProvider(options: TokenProviderOptions) {
     const failure = failureOf(answer);
     options.onRequest?.(failure.permanent ? 'rejected' : 'failed');
     const { code, permanent, retryAfterMs } = failure;
-    options.logger?.warn({ code, permanent, retryAfterMs }, 'no token could be obtained');
+    options.logger?.warn({ code, authorityHost, permanent, retryAfterMs }, 'no token could be obtained');
     const asked = retryAfterMs !== undefined;
     pause = { untilMs: now() + (retryAfterMs ?? renewalPauseMs), failure, asked };
     return withoutNewToken(failure);
