@@ -45,6 +45,22 @@ describe('a JSON body', () => {
     assert.equal(read(`{"a:b":"${'":'.replace('"', String.raw`\"`).repeat(9_000)}"}`).kind, 'read');
   });
 
+  it('is not made into values where its objects have too many different names, and may have the same ones as often as it likes', () => {
+    /** So many objects of four names, beside one that all have: of their own, or those of the object before last. */
+    const kindOf = (objects: number, own: boolean) =>
+      read(
+        JSON.stringify(
+          Array.from({ length: objects }, (_, i) => ({
+            all: 1,
+            ...Object.fromEntries([1, 2, 3, 4].map((n) => [`${n} of ${own ? i : i % 2}`, 1])),
+          })),
+        ),
+      ).kind;
+    assert.equal(kindOf(9_999, true), 'read');
+    assert.equal(kindOf(10_000, true), 'too-many-names');
+    assert.equal(kindOf(20_000, false), 'read');
+  });
+
   it('may begin with a byte order mark', () => {
     assert.deepEqual(valueOf('\uFEFF{"a":1}'), { a: 1 });
     assert.equal(read('\uFEFF\uFEFF{}').kind, 'malformed');

@@ -5,7 +5,7 @@ import type { Request, RequestHandler, Response } from 'express';
 import { maxBatchItems } from '@diq/contracts/investigation-batch.ts';
 import type { BodyBudget, BodyShare } from '../body-budget.ts';
 import { readBytes, takeForValues } from '../read-bytes.ts';
-import { readJson } from '../read-json.ts';
+import { maxDifferentNames, readJson } from '../read-json.ts';
 import { describeFaults } from '../describe-faults.ts';
 import { ProblemError } from '../problem-error.ts';
 import { contextOf } from '../request-context.ts';
@@ -145,7 +145,7 @@ function readOrRefuse(bytes: Buffer, maxValues: number, share: BodyShare): unkno
       });
     case 'too-many-names':
       throw new ProblemError('invalid_request', {
-        detail: 'The objects of the body have more fields than those of any request do.',
+        detail: `The objects of the body have more fields than those of any request do, or more than ${maxDifferentNames} different names.`,
       });
     case 'doubled': {
       const { faults } = reading;
