@@ -2,10 +2,9 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { keySpace } from '@diq/contracts/key-space.ts';
+import { keySpace } from '@diq/contracts/operations.ts';
 import type { startSimulator } from '@diq/testing/service-process.ts';
-import { createSimulatorControl } from '../../test/end-to-end/support/simulator-control.ts';
-import type { SimulatorControl } from '../../test/end-to-end/support/simulator-control.ts';
+import { createSimulatorControl, type SimulatorControl } from '../../test/end-to-end/support/simulator-control.ts';
 
 /** A simulated Defender, and the settings with which a worker calls it. */
 export interface BenchDefender {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { errorCatalogue } from '@diq/contracts/error-catalogue.ts';
+import { errorCatalogue } from '@diq/intake-api/http/error-catalogue.ts';
 import { investigationItem } from '@diq/contracts/investigation-item.ts';
 import { definitions } from '@diq/intake-api/routes/index.ts';
 import { keys } from '@diq/intake-api/test-support/credentials.ts';

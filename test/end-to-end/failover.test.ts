@@ -1,14 +1,10 @@
 import assert from 'node:assert/strict';
-import { keySpace as keySpaceOf } from '@diq/contracts/key-space.ts';
-import { startLaggingReplica } from '@diq/testing/lagging-replica.ts';
-import type { LaggingReplica } from '@diq/testing/lagging-replica.ts';
-import { requireRedisServer, startRedisServer } from '@diq/testing/redis-process.ts';
-import type { RedisServer } from '@diq/testing/redis-process.ts';
-import { startTcpProxy } from '@diq/testing/tcp-proxy.ts';
-import type { TcpProxy } from '@diq/testing/tcp-proxy.ts';
+import { keySpace as keySpaceOf } from '@diq/contracts/operations.ts';
+import { startLaggingReplica, type LaggingReplica } from '@diq/testing/lagging-replica.ts';
+import { requireRedisServer, startRedisServer, type RedisServer } from '@diq/testing/redis-process.ts';
+import { startTcpProxy, type TcpProxy } from '@diq/testing/tcp-proxy.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
-import { machineIds, startStack } from './support/stack.ts';
-import type { Stack } from './support/stack.ts';
+import { machineIds, startStack, type Stack } from './support/stack.ts';
 import { mostInAnyWindow } from './support/simulator-control.ts';
 
 const limit = 12;

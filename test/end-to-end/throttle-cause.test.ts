@@ -1,19 +1,11 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { keySpace } from '@diq/contracts/key-space.ts';
+import { keySpace } from '@diq/contracts/operations.ts';
 import { useIntake } from '@diq/intake-api/test-support/intake-under-test.ts';
 import { item } from '@diq/intake-api/test-support/items.ts';
-import {
-  answerInTurn,
-  answerStarted,
-  answerStatus,
-  openDefender,
-} from '@diq/worker/test-support/defender.ts';
-import type { Answer, DefenderServer } from '@diq/worker/test-support/defender.ts';
-import { openEntra } from '@diq/worker/test-support/open-entra.ts';
-import type { Entra } from '@diq/worker/test-support/open-entra.ts';
-import { openTestWorker } from '@diq/worker/test-support/open-test-worker.ts';
-import type { TestWorker } from '@diq/worker/test-support/open-test-worker.ts';
+import { answerInTurn, answerStarted, answerStatus, openDefender, type Answer, type DefenderServer } from '@diq/worker/test-support/defender.ts';
+import { openEntra, type Entra } from '@diq/worker/test-support/open-entra.ts';
+import { openTestWorker, type TestWorker } from '@diq/worker/test-support/open-test-worker.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 
 const statingQuotaOf = (calls: number) =>

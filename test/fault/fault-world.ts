@@ -4,20 +4,15 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
-import { keySpace as keySpaceOf } from '@diq/contracts/key-space.ts';
-import { startRedisServer } from '@diq/testing/redis-process.ts';
-import type { RedisServer } from '@diq/testing/redis-process.ts';
+import { keySpace as keySpaceOf } from '@diq/contracts/operations.ts';
+import { startRedisServer, type RedisServer } from '@diq/testing/redis-process.ts';
 import { startIntake, startSimulator, startWorker, stopAll } from '@diq/testing/service-process.ts';
-import { startTcpProxy } from '@diq/testing/tcp-proxy.ts';
-import type { TcpProxy } from '@diq/testing/tcp-proxy.ts';
-import { createSimulatorControl } from '../end-to-end/support/simulator-control.ts';
-import type { SimulatorControl } from '../end-to-end/support/simulator-control.ts';
-import { startFleet } from './fleet.ts';
-import type { Fleet } from './fleet.ts';
+import { startTcpProxy, type TcpProxy } from '@diq/testing/tcp-proxy.ts';
+import { createSimulatorControl, type SimulatorControl } from '../end-to-end/support/simulator-control.ts';
+import { startFleet, type Fleet } from './fleet.ts';
 import type { Lag } from './lag.ts';
 import { findLastingPort } from './lasting-port.ts';
-import { openSimulatorLog } from './simulator-log.ts';
-import type { SimulatorLog } from './simulator-log.ts';
+import { openSimulatorLog, type SimulatorLog } from './simulator-log.ts';
 
 export interface FaultWorldOptions {
   limit: number;

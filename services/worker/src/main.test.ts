@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
-import { keySpace } from '@diq/contracts/key-space.ts';
+import { keySpace } from '@diq/contracts/operations.ts';
 import { createLedger } from '@diq/quota/ledger/ledger.ts';
 import { version } from '@diq/runtime/build-info.ts';
 import { findFreePort } from '@diq/runtime/processes/free-port.ts';

@@ -1,11 +1,15 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import { clip } from './text.ts';
 
-/** One thing wrong with an input: which field, and why. `path` is `''` for the input as a whole. */
-export interface FieldFault {
-  path: string;
-  message: string;
-}
+/** One thing wrong with an input. */
+export const fieldFault = z.strictObject({
+  path: z
+    .string()
+    .describe('The field as a caller writes it, such as `requests[3].comment`; empty for the whole.'),
+  message: z.string(),
+});
+
+export type FieldFault = z.output<typeof fieldFault>;
 
 const maxFaults = 20;
 const maxNameLength = 65;

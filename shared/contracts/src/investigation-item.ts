@@ -1,9 +1,21 @@
 import { z } from 'zod';
 import { callbackUrlText } from './callback-state.ts';
 import { commentText } from './comment.ts';
-import { machineId } from './machine-id.ts';
 import { priorities } from './priority.ts';
 import { filledLineOf, lineOf, nameOf } from './text.ts';
+import { countFaults, fieldFaults, type FieldFault } from './field-fault.ts';
+
+/**
+ * A Defender machine id: 40 hexadecimal characters today, 32 in the API's first generation.
+ * Case carries no meaning; it is stored in lower case, so that two spellings meet in one task.
+ */
+export const machineId = z
+  .string({ error: 'must be a string' })
+  .regex(
+    /^(?:[0-9A-Fa-f]{40}|[0-9A-Fa-f]{32})$/,
+    'must be a Defender machine id: 32 or 40 hexadecimal characters (a host name or an IP address is not one)',
+  )
+  .toLowerCase();
 
 const maxCorrelationEntries = 20;
 
@@ -91,3 +103,46 @@ export type InvestigationItem = z.output<typeof investigationItem>;
 
 /** Fields that every item of a batch takes over unless it has its own. */
 export const itemDefaults = z.strictObject(shareable).partial();
+
+export const maxBatchItems = 10_000;
+
+/**
+ * The envelope of a bulk request. Items are only counted here and validated one by one afterwards, so that a bad item
+ * rejects itself and not the batch.
+ */
+export const investigationBatch = z.strictObject({
+  requests: z
+    .array(z.unknown(), { error: 'must be an array of items' })
+    .min(1, 'must have at least 1 item')
+    .max(maxBatchItems, `must have at most ${maxBatchItems} items`),
+  defaults: itemDefaults.optional(),
+  /** Who is told when the whole batch is complete. */
+  callbackUrl: callbackUrlText.optional(),
+});
+
+export type InvestigationBatch = z.output<typeof investigationBatch>;
+
+/** `faultCount`: how many faults there are, of which the first ones are named. */
+export type ParsedItem =
+  { ok: true; item: InvestigationItem } | { ok: false; faults: FieldFault[]; faultCount: number };
+
+/** Validates one item against the item schema, the batch's defaults filled in where the item says nothing. */
+export function parseItem(
+  input: unknown,
+  nowMs: number,
+  defaults?: InvestigationBatch['defaults'],
+): ParsedItem {
+  const parsed = investigationItem.safeParse(withDefaults(input, defaults), { reportInput: true });
+  if (!parsed.success) {
+    return { ok: false, faults: fieldFaults(parsed.error), faultCount: countFaults(parsed.error) };
+  }
+  if (parsed.data.notAfter !== undefined && Date.parse(parsed.data.notAfter) <= nowMs) {
+    return { ok: false, faults: [{ path: 'notAfter', message: 'must lie in the future' }], faultCount: 1 };
+  }
+  return { ok: true, item: parsed.data };
+}
+
+function withDefaults(input: unknown, defaults: InvestigationBatch['defaults']): unknown {
+  const isObject = typeof input === 'object' && input !== null && !Array.isArray(input);
+  return defaults && isObject ? { ...defaults, ...input } : input;
+}

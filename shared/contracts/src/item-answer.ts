@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { fieldFault } from './problem-document.ts';
+import { fieldFault } from './field-fault.ts';
 import { deadlineWarning } from './request-document.ts';
 
 const index = z.int().nonnegative().describe('Where the item stood in `requests`, from 0.');

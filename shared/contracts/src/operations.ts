@@ -14,3 +14,17 @@ export const operationQuotas: Readonly<Record<OperationName, Quota>> = {
   initiateInvestigation: { limit: 5, windowMs: 3_600_000 },
   startInvestigation: { limit: 50, windowMs: 3_600_000 },
 };
+
+export interface KeySpaceOwner {
+  tenantId: string;
+  operation: OperationName;
+}
+
+/**
+ * The prefix of every key that queue, limiter, ledger and requests of one quota have in Redis.
+ * The braces are a hash tag: in Redis Cluster all these keys share a slot, so one script may touch several of them,
+ * and another tenant or operation is another tag beside it.
+ */
+export function keySpace({ tenantId, operation }: KeySpaceOwner): string {
+  return `diq:{${tenantId.toLowerCase()}/${operation}}`;
+}

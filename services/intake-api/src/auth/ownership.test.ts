@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createLogger } from '@diq/runtime/logging/logger.ts';
-import type { ErrorCode } from '@diq/contracts/error-catalogue.ts';
+import type { ErrorCode } from '../http/error-catalogue.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { createApp } from '../app.ts';

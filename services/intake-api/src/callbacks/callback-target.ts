@@ -1,5 +1,4 @@
-import { callbackPayload, callbackPayloadVersion } from '@diq/contracts/callback-payload.ts';
-import type { CallbackPayload } from '@diq/contracts/callback-payload.ts';
+import { z } from 'zod';
 
 /** Whose callback it is. */
 export type CallbackTarget = Pick<CallbackPayload, 'kind' | 'id'>;
@@ -27,3 +26,17 @@ export function targetOfPayload(data: unknown): CallbackTarget {
   const { kind, id } = callbackPayload.parse(data);
   return { kind, id };
 }
+
+const callbackPayloadVersion = 1;
+
+/**
+ * What the queue of callbacks carries: whose news is due, and nothing secret. URL and content are read at the moment of
+ * delivery. `v` rises with every change that an older process would misread.
+ */
+const callbackPayload = z.strictObject({
+  v: z.literal(callbackPayloadVersion),
+  kind: z.enum(['request', 'batch']),
+  id: z.string(),
+});
+
+type CallbackPayload = z.output<typeof callbackPayload>;

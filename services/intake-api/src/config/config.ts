@@ -1,23 +1,12 @@
 import { z } from 'zod';
-import { keySpace } from '@diq/contracts/key-space.ts';
-import { maxBatchItems } from '@diq/contracts/investigation-batch.ts';
-import type { OperationName } from '@diq/contracts/operations.ts';
+import { keySpace, type OperationName } from '@diq/contracts/operations.ts';
+import { maxBatchItems } from '@diq/contracts/investigation-item.ts';
 import type { LedgerSettings } from '@diq/quota/ledger/ledger.ts';
 import type { OrderRules } from '@diq/queue/scheduling/order.ts';
 import { quotaOf, quotaSettings, reserveOf } from '@diq/quota/quota-settings.ts';
-import {
-  duration,
-  flag,
-  logLevel,
-  port,
-  positiveInt,
-  readSettings,
-  trimEnv,
-} from '@diq/runtime/settings/read-settings.ts';
-import type { Env } from '@diq/runtime/settings/read-settings.ts';
+import { duration, flag, logLevel, port, positiveInt, readSettings, trimEnv, type Env } from '@diq/runtime/settings/read-settings.ts';
 import { redisUrl } from '@diq/redis/connection.ts';
-import { authSettings, authShape } from './auth-settings.ts';
-import type { AuthSettings } from './auth-settings.ts';
+import { authSettings, authShape, type AuthSettings } from './auth-settings.ts';
 import type { BackPressureSettings } from '../submission/admission-control.ts';
 import { allowedHosts } from './allowed-hosts.ts';
 import { callbackSecrets } from './callback-secrets.ts';

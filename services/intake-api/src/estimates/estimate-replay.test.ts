@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { keySpace } from '@diq/contracts/key-space.ts';
+import { keySpace } from '@diq/contracts/operations.ts';
 import { priorities } from '@diq/contracts/priority.ts';
 import type { RequestDocument } from '@diq/contracts/request-document.ts';
 import { ledgerKeys } from '@diq/quota/ledger/ledger-keys.ts';

@@ -1,5 +1,4 @@
-import { errorCatalogue } from '@diq/contracts/error-catalogue.ts';
-import type { ErrorCode } from '@diq/contracts/error-catalogue.ts';
+import { errorCatalogue, type ErrorCode } from './error-catalogue.ts';
 import type { HeaderUse, RouteDefinition } from './define-route.ts';
 
 /** Every code that an operation can answer with, in the order of the catalogue. */

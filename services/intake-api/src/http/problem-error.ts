@@ -1,4 +1,4 @@
-import type { ErrorCode } from '@diq/contracts/error-catalogue.ts';
+import type { ErrorCode } from './error-catalogue.ts';
 import type { FieldFault } from '@diq/contracts/field-fault.ts';
 
 interface ProblemDetails {

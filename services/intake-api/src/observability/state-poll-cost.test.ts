@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import { keySpace as keySpaceOf } from '@diq/contracts/key-space.ts';
+import { keySpace as keySpaceOf } from '@diq/contracts/operations.ts';
 import { createRequestReader } from '@diq/queue/requests/request-reader.ts';
 import { storeKeys } from '@diq/queue/store-keys.ts';
 import { createLedger } from '@diq/quota/ledger/ledger.ts';

@@ -1,10 +1,20 @@
-import { createDocument } from 'zod-openapi';
-import type { oas31, ZodOpenApiOperationObject, ZodOpenApiPathsObject } from 'zod-openapi';
+import {
+  createDocument,
+  type oas31,
+  type ZodOpenApiOperationObject,
+  type ZodOpenApiPathsObject,
+} from 'zod-openapi';
 import { z } from 'zod';
-import { problemDocument } from '@diq/contracts/problem-document.ts';
+import { problemDocument } from '../http/problem-document.ts';
 import { about, securitySchemes } from './about.ts';
-import { headers, tags } from '../http/define-route.ts';
-import type { DocumentedAnswer, HeaderName, HeaderUse, RouteDefinition } from '../http/define-route.ts';
+import {
+  headers,
+  tags,
+  type DocumentedAnswer,
+  type HeaderName,
+  type HeaderUse,
+  type RouteDefinition,
+} from '../http/define-route.ts';
 import { problemAnswers } from '../http/problem-answers.ts';
 
 /** The OpenAPI 3.1 document of these routes. */

@@ -1,4 +1,4 @@
-import { batchDocument as schema } from '@diq/contracts/batch-document.ts';
+import { batchDocument as schema } from '../views/batch-document.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { defineRoute } from '../http/define-route.ts';
 import { findBatchOrRefuse } from '../http/find-or-404.ts';

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
-import type { BatchDocument } from '@diq/contracts/batch-document.ts';
-import { requestDocument } from '@diq/contracts/request-document.ts';
-import type { RequestDocument } from '@diq/contracts/request-document.ts';
+import type { BatchDocument } from '../views/batch-document.ts';
+import { requestDocument, type RequestDocument } from '@diq/contracts/request-document.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { useIntake } from '../test-support/intake-under-test.ts';
 import { item, machineId } from '../test-support/items.ts';

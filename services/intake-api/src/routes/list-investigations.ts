@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { sourceText } from '@diq/contracts/investigation-item.ts';
-import { machineId } from '@diq/contracts/machine-id.ts';
+import { sourceText, machineId } from '@diq/contracts/investigation-item.ts';
 import { requestDocument } from '@diq/contracts/request-document.ts';
 import { requestStatuses } from '@diq/contracts/status.ts';
 import type { Dependencies } from '../dependencies.ts';

@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
-import { maxBatchItems } from '@diq/contracts/investigation-batch.ts';
+import { maxBatchItems } from '@diq/contracts/investigation-item.ts';
 import type { BatchDryRun, ItemAnswer } from '@diq/contracts/item-answer.ts';
 import { closeRedis, openProducerConnection, waitUntilReady } from '@diq/redis/connection.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
-import { openReceiver } from '../callbacks/test-support/receiver.ts';
-import type { Receiver } from '../callbacks/test-support/receiver.ts';
+import { openReceiver, type Receiver } from '../callbacks/test-support/receiver.ts';
 import { batchBodyLimitBytes } from '../http/middleware/require-json.ts';
 import { callbackEnvironment } from '../test-support/callback-environment.ts';
 import { keys } from '../test-support/credentials.ts';

@@ -1,13 +1,14 @@
 import type { Request } from 'express';
 import { z } from 'zod';
-import { investigationBatch, maxBatchItems } from '@diq/contracts/investigation-batch.ts';
-import { investigationItem } from '@diq/contracts/investigation-item.ts';
-import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
-import { batchAnswer, batchDryRun } from '@diq/contracts/item-answer.ts';
-import type { ItemAnswer } from '@diq/contracts/item-answer.ts';
+import {
+  investigationBatch,
+  maxBatchItems,
+  investigationItem,
+  type InvestigationItem,
+} from '@diq/contracts/investigation-item.ts';
+import { batchAnswer, batchDryRun, type ItemAnswer } from '@diq/contracts/item-answer.ts';
 import type { DeadlineWarning } from '@diq/contracts/request-document.ts';
-import { tooManyJoined } from '@diq/queue/admission/accept-requests.ts';
-import type { AcceptedRequest } from '@diq/queue/admission/accept-requests.ts';
+import { tooManyJoined, type AcceptedRequest } from '@diq/queue/admission/accept-requests.ts';
 import type { CallbackRule } from '../callbacks/callback-rule.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { drainedAtMs } from '../estimates/queue-state.ts';
@@ -20,8 +21,7 @@ import type { RequestLog } from '../http/request-context.ts';
 import { retryAfterSeconds } from '../http/retry-after.ts';
 import type { DoorOutcomes } from '../observability/metrics.ts';
 import { checkBatchCallback } from '../submission/check-callback.ts';
-import { boundRefusals, isRefused } from '../submission/item-refusal.ts';
-import type { RefusedItem } from '../submission/item-refusal.ts';
+import { boundRefusals, isRefused, type RefusedItem } from '../submission/item-refusal.ts';
 import { dryRunQuery } from '../submission/read-dry-run.ts';
 import { batchDryRunReceipt, batchReceipt, forCaller } from '../submission/receipt.ts';
 import { sortItems } from '../submission/validate-items.ts';

@@ -1,5 +1,4 @@
-import type { InvestigationBatch } from '@diq/contracts/investigation-batch.ts';
-import type { ParsedItem } from '@diq/contracts/parse-item.ts';
+import type { InvestigationBatch, ParsedItem } from '@diq/contracts/investigation-item.ts';
 import { ProblemError } from '../http/problem-error.ts';
 import { describeFaults } from '../http/describe-faults.ts';
 import type { CallbackRule } from '../callbacks/callback-rule.ts';

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import express from 'express';
-import type { RequestHandler } from 'express';
+import express, { type RequestHandler } from 'express';
 import request from 'supertest';
-import { errorCatalogue } from '@diq/contracts/error-catalogue.ts';
+import { errorCatalogue } from '../http/error-catalogue.ts';
 import { createIdempotencyStore } from '@diq/queue/admission/idempotency-store.ts';
 import { createLogger } from '@diq/runtime/logging/logger.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { itemError } from '@diq/contracts/item-answer.ts';
-import { parseItem } from '@diq/contracts/parse-item.ts';
-import { boundRefusals, refuseItem, withMessage } from './item-refusal.ts';
-import type { RefusedItem } from './item-refusal.ts';
+import { parseItem } from '@diq/contracts/investigation-item.ts';
+import { boundRefusals, refuseItem, withMessage, type RefusedItem } from './item-refusal.ts';
 import { item } from '../test-support/items.ts';
 
 const nowMs = Date.parse('2026-01-24T12:00:00Z');

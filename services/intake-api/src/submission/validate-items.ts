@@ -1,11 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { InvestigationBatch } from '@diq/contracts/investigation-batch.ts';
-import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
-import { parseItem } from '@diq/contracts/parse-item.ts';
+import { parseItem, type InvestigationBatch, type InvestigationItem } from '@diq/contracts/investigation-item.ts';
 import type { CallbackRule } from '../callbacks/callback-rule.ts';
 import { checkCallback } from './check-callback.ts';
-import { refuseItem } from './item-refusal.ts';
-import type { RefusedItem } from './item-refusal.ts';
+import { refuseItem, type RefusedItem } from './item-refusal.ts';
 
 /** Items validated in one go, some 3 ms: other requests get their turn in between. */
 const chunkSize = 250;

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Response } from 'supertest';
 import { z } from 'zod';
-import { errorCatalogue } from '@diq/contracts/error-catalogue.ts';
-import type { ErrorCode } from '@diq/contracts/error-catalogue.ts';
+import { errorCatalogue, type ErrorCode } from '../http/error-catalogue.ts';
 
 const problemDocument = z.strictObject({
   type: z.string(),

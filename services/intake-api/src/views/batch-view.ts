@@ -1,4 +1,4 @@
-import type { BatchDocument } from '@diq/contracts/batch-document.ts';
+import type { BatchDocument } from './batch-document.ts';
 import type { StoredBatch } from '@diq/queue/requests/request-reader.ts';
 import type { Completion } from '../estimates/batch-completion.ts';
 import { isoTime } from '../estimates/iso-time.ts';

@@ -1,4 +1,4 @@
-import { keySpace as keySpaceOf, type KeySpaceOwner } from '@diq/contracts/key-space.ts';
+import { keySpace as keySpaceOf, type KeySpaceOwner } from '@diq/contracts/operations.ts';
 import { createTaskStore } from '@diq/queue/tasks/task-store.ts';
 import { createTurnPassing } from '@diq/queue/scheduling/pass-turns.ts';
 import { createRequestLog } from '@diq/queue/requests/transition-log.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { parseItem } from '@diq/contracts/parse-item.ts';
+import { parseItem } from '@diq/contracts/investigation-item.ts';
 import { priorities } from '@diq/contracts/priority.ts';
 import { requestDocument } from '@diq/contracts/request-document.ts';
 import { requestStatuses } from '@diq/contracts/status.ts';

@@ -1,5 +1,5 @@
 import type { ErrorRequestHandler, RequestHandler } from 'express';
-import { errorCatalogue } from '@diq/contracts/error-catalogue.ts';
+import { errorCatalogue } from '../error-catalogue.ts';
 import { OrderScaleError } from '@diq/queue/admission/accept-chunk.ts';
 import { TooManyJoinedError } from '@diq/queue/admission/accept-requests.ts';
 import { isRedisTrouble } from '@diq/redis/is-unavailable.ts';

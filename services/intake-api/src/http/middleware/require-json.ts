@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { MIMEType } from 'node:util';
 import type { Request, RequestHandler, Response } from 'express';
-import { maxBatchItems } from '@diq/contracts/investigation-batch.ts';
+import { maxBatchItems } from '@diq/contracts/investigation-item.ts';
 import type { BodyBudget, BodyShare } from '../body-budget.ts';
 import { readBytes, takeForValues } from '../read-bytes.ts';
 import { maxDifferentNames, readJson } from '../read-json.ts';

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { maxCommentLength } from './comment.ts';
-import { itemDefaults } from './investigation-item.ts';
-import { parseItem } from './parse-item.ts';
+import { itemDefaults, parseItem } from './investigation-item.ts';
 import { priorities } from './priority.ts';
 
 const nowMs = Date.parse('2026-11-24T12:00:00Z');

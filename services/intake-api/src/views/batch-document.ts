@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { callbackState } from './callback-state.ts';
-import { requestStatuses } from './status.ts';
+import { callbackState } from '@diq/contracts/callback-state.ts';
+import { requestStatuses } from '@diq/contracts/status.ts';
 
 const count = z.int().nonnegative();
 const countOf = Object.fromEntries(requestStatuses.map((status) => [status, count])) as Record<

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
-import { fieldFaults } from './field-fault.ts';
-import type { FieldFault } from './field-fault.ts';
-import { investigationBatch, maxBatchItems } from './investigation-batch.ts';
+import { fieldFaults, type FieldFault } from './field-fault.ts';
+import { investigationBatch, maxBatchItems } from './investigation-item.ts';
 
 const itemsOf = (length: number) => ({ requests: Array.from({ length }, () => ({})) });
 

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { keySpace } from './key-space.ts';
-import { operationNames, operationQuotas } from './operations.ts';
+import { keySpace, operationNames, operationQuotas } from './operations.ts';
 
 const tenantId = '7D2F0E60-97A1-4A36-9B7C-5C2A5C0E4E11';
 

@@ -1,14 +1,6 @@
 import { z } from 'zod';
-import { errorCatalogue } from './error-catalogue.ts';
-import type { ErrorCode } from './error-catalogue.ts';
-import type { FieldFault } from './field-fault.ts';
-
-export const fieldFault = z.strictObject({
-  path: z
-    .string()
-    .describe('The field as a caller writes it, such as `requests[3].comment`; empty for the whole.'),
-  message: z.string(),
-}) satisfies z.ZodType<FieldFault>;
+import { errorCatalogue, type ErrorCode } from './error-catalogue.ts';
+import { fieldFault } from '@diq/contracts/field-fault.ts';
 
 const codes = Object.keys(errorCatalogue) as ErrorCode[];
 
