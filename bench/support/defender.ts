@@ -4,7 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { keySpace } from '@diq/contracts/operations.ts';
 import type { startSimulator } from '@diq/testing/service-process.ts';
-import { createSimulatorControl, type SimulatorControl } from '../../test/end-to-end/support/simulator-control.ts';
+import {
+  createSimulatorControl,
+  type SimulatorControl,
+} from '../../test/end-to-end/support/simulator-control.ts';
 
 /** A simulated Defender, and the settings with which a worker calls it. */
 export interface BenchDefender {

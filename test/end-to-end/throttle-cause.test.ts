@@ -3,7 +3,14 @@ import { randomUUID } from 'node:crypto';
 import { keySpace } from '@diq/contracts/operations.ts';
 import { useIntake } from '@diq/intake-api/test-support/intake-under-test.ts';
 import { item } from '@diq/intake-api/test-support/items.ts';
-import { answerInTurn, answerStarted, answerStatus, openDefender, type Answer, type DefenderServer } from '@diq/worker/test-support/defender.ts';
+import {
+  answerInTurn,
+  answerStarted,
+  answerStatus,
+  openDefender,
+  type Answer,
+  type DefenderServer,
+} from '@diq/worker/test-support/defender.ts';
 import { openEntra, type Entra } from '@diq/worker/test-support/open-entra.ts';
 import { openTestWorker, type TestWorker } from '@diq/worker/test-support/open-test-worker.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';

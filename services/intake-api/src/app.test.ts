@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
 import { version } from '@diq/runtime/build-info.ts';
 import { requestStatuses } from '@diq/contracts/status.ts';
-import { holdReasons } from '@diq/quota/ledger/hold-reasons.ts';
+import { holdReasons } from '@diq/quota/ledger/answers-and-holds.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { keys } from './test-support/credentials.ts';
 import { expectProblem } from './test-support/expect-problem.ts';
-import { useIntake } from './test-support/intake-under-test.ts';
-import type { IntakeUnderTest } from './test-support/intake-under-test.ts';
+import { useIntake, type IntakeUnderTest } from './test-support/intake-under-test.ts';
 import { item, redisAway, unknownId } from './test-support/items.ts';
 import { openRequest } from './test-support/raw-request.ts';
 import { beginCall } from './test-support/worker-moves.ts';

@@ -1,6 +1,10 @@
 import { z } from 'zod';
-import { operationNames, operationQuotas } from '@diq/contracts/operations.ts';
-import type { OperationName, Quota } from '@diq/contracts/operations.ts';
+import {
+  operationNames,
+  operationQuotas,
+  type OperationName,
+  type Quota,
+} from '@diq/contracts/operations.ts';
 import { duration, positiveInt, SettingsError, wholeNumber } from '@diq/runtime/settings/read-settings.ts';
 
 const second = 1_000;

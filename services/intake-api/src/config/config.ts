@@ -4,7 +4,16 @@ import { maxBatchItems } from '@diq/contracts/investigation-item.ts';
 import type { LedgerSettings } from '@diq/quota/ledger/ledger.ts';
 import type { OrderRules } from '@diq/queue/scheduling/order.ts';
 import { quotaOf, quotaSettings, reserveOf } from '@diq/quota/quota-settings.ts';
-import { duration, flag, logLevel, port, positiveInt, readSettings, trimEnv, type Env } from '@diq/runtime/settings/read-settings.ts';
+import {
+  duration,
+  flag,
+  logLevel,
+  port,
+  positiveInt,
+  readSettings,
+  trimEnv,
+  type Env,
+} from '@diq/runtime/settings/read-settings.ts';
 import { redisUrl } from '@diq/redis/connection.ts';
 import { authSettings, authShape, type AuthSettings } from './auth-settings.ts';
 import type { BackPressureSettings } from '../submission/admission-control.ts';

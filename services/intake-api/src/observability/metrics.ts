@@ -2,11 +2,10 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import { priorities } from '@diq/contracts/priority.ts';
 import { requestStatuses } from '@diq/contracts/status.ts';
 import { freeSlots, nextSlotAtMs } from '@diq/quota/forecast.ts';
-import { holdReasons } from '@diq/quota/ledger/hold-reasons.ts';
+import { holdReasons } from '@diq/quota/ledger/answers-and-holds.ts';
 import { registerBuildInfo } from '@diq/runtime/build-info.ts';
 import type { ObservedRequest } from '../http/middleware/http-metrics.ts';
-import { beingCalled, drainedAtMs, oldestWaitSeconds } from '../estimates/queue-state.ts';
-import type { QueueState } from '../estimates/queue-state.ts';
+import { beingCalled, drainedAtMs, oldestWaitSeconds, type QueueState } from '../estimates/queue-state.ts';
 import { countSlots, slotOutcomes } from './slot-outcomes.ts';
 
 /** What becomes of a request at the door: it got a task of its own, joined one, or was refused. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { operationNames } from '@diq/contracts/operations.ts';
-import { holdReasons } from '@diq/quota/ledger/hold-reasons.ts';
+import { holdReasons } from '@diq/quota/ledger/answers-and-holds.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { defineRoute } from '../http/define-route.ts';
 import { holdActions } from '../views/hold-view.ts';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { holdReasons } from '@diq/quota/ledger/hold-reasons.ts';
+import { holdReasons } from '@diq/quota/ledger/answers-and-holds.ts';
 import { describeHold } from '../views/hold-view.ts';
 import { expectProblem } from '../test-support/expect-problem.ts';
 import { useIntake } from '../test-support/intake-under-test.ts';

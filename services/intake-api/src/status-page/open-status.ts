@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { createNewestFailures } from '@diq/queue/operations/recent-failures.ts';
 import { createQueueSampling } from '@diq/queue/operations/sample-queue.ts';
-import { createLedgerHistory } from '@diq/quota/ledger/history.ts';
+import { createLedgerHistory } from '@diq/quota/ledger/ledger-keys.ts';
 import type { Lifecycle } from '@diq/runtime/processes/lifecycle.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 import type { ApiKey } from '../auth/api-keys.ts';

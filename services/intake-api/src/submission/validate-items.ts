@@ -1,5 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { parseItem, type InvestigationBatch, type InvestigationItem } from '@diq/contracts/investigation-item.ts';
+import {
+  parseItem,
+  type InvestigationBatch,
+  type InvestigationItem,
+} from '@diq/contracts/investigation-item.ts';
 import type { CallbackRule } from '../callbacks/callback-rule.ts';
 import { checkCallback } from './check-callback.ts';
 import { refuseItem, type RefusedItem } from './item-refusal.ts';

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { throttleCauses } from '@diq/quota/ledger/answer.ts';
-import { holdReasons } from '@diq/quota/ledger/hold-reasons.ts';
+import { throttleCauses, holdReasons } from '@diq/quota/ledger/answers-and-holds.ts';
 import { describeHold } from './hold-view.ts';
 
 const runbook = readFileSync(new URL('../../../../docs/runbook.md', import.meta.url), 'utf8');

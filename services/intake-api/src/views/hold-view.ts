@@ -1,5 +1,4 @@
-import { holdReasons } from '@diq/quota/ledger/hold-reasons.ts';
-import type { ThrottleCause } from '@diq/quota/ledger/answer.ts';
+import { holdReasons, type ThrottleCause } from '@diq/quota/ledger/answers-and-holds.ts';
 import type { Hold } from '@diq/quota/ledger/replies.ts';
 import { isoTime } from '../estimates/iso-time.ts';
 

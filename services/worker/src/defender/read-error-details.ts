@@ -1,4 +1,4 @@
-import type { StatedQuota } from '@diq/quota/ledger/answer.ts';
+import type { StatedQuota } from '@diq/quota/ledger/answers-and-holds.ts';
 import { clip } from '@diq/contracts/text.ts';
 import type { Answer } from './read-answer.ts';
 import type { HeaderValue } from '@diq/runtime/http-server/retry-after.ts';

@@ -1,4 +1,4 @@
-import type { HoldReason } from '@diq/quota/ledger/hold-reasons.ts';
+import type { HoldReason } from '@diq/quota/ledger/answers-and-holds.ts';
 import type { RefusalRule, Verdict } from '@diq/quota/ledger/ledger.ts';
 import type { RequestError } from '@diq/contracts/request-document.ts';
 import type { UnresolvedOutcome, Settlement } from '@diq/queue/tasks/task-store.ts';

@@ -1,5 +1,5 @@
 import type { TaskStore, Moved } from '@diq/queue/tasks/task-store.ts';
-import type { ThrottleCause } from '@diq/quota/ledger/answer.ts';
+import type { ThrottleCause } from '@diq/quota/ledger/answers-and-holds.ts';
 import type { Answer, HoldDetails, Ledger, Recorded, Verdict } from '@diq/quota/ledger/ledger.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 import { aboutTask } from '../observability/transition-log.ts';

@@ -1,4 +1,4 @@
-import type { HoldGrowth, HoldReason } from '@diq/quota/ledger/hold-reasons.ts';
+import type { HoldGrowth, HoldReason } from '@diq/quota/ledger/answers-and-holds.ts';
 import type { HoldDetails, Ledger } from '@diq/quota/ledger/ledger.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { throttleCauses } from '@diq/quota/ledger/answer.ts';
+import { throttleCauses } from '@diq/quota/ledger/answers-and-holds.ts';
 import { callOutcomes } from '../defender/classify-response.ts';
 import { lists } from '../defender/defender-reader.ts';
 import { tokenRequestOutcomes } from '../defender/auth/token-provider.ts';

@@ -1,5 +1,5 @@
 import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
-import { throttleCauses } from '@diq/quota/ledger/answer.ts';
+import { throttleCauses } from '@diq/quota/ledger/answers-and-holds.ts';
 import { registerBuildInfo } from '@diq/runtime/build-info.ts';
 import { callOutcomes } from '../defender/classify-response.ts';
 import { lists } from '../defender/defender-reader.ts';

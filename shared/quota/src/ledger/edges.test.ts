@@ -101,7 +101,7 @@ describe('ledger at the edge of a millisecond', () => {
     await answer(t);
     await spend(t + 26 * windowMs - 1, 2);
     assert.deepEqual((await redis.client.hkeys(keys.intents)).toSorted(), ['task-1', 'task-2']);
-    await at(t + 26 * windowMs, 'give-back', 'call-2');
+    await at(t + 26 * windowMs, 'give-back', 'call-2', 'unsent');
     await spend(t + 26 * windowMs, 3);
     assert.deepEqual(await redis.client.hkeys(keys.intents), ['task-3']);
     assert.deepEqual(await redis.client.hkeys(keys.entries), ['call-3']);
@@ -112,13 +112,13 @@ describe('ledger at the edge of a millisecond', () => {
     await spend(t);
     await answer(t);
     assert.equal((await spend(t + 25 * windowMs, 2, 1))[0], 'spent');
-    await at(t, 'allow-repeat', 'call-1');
+    await at(t, 'give-back', 'call-1', 'repeat');
     assert.equal((await spend(t + 25 * windowMs, 2, 1))[0], 'granted');
   });
 
   it('does not let a call be repeated that is still in flight', async () => {
     await spend(t);
-    assert.equal(Number(await at(t, 'allow-repeat', 'call-1')), 0);
+    assert.equal(Number(await at(t, 'give-back', 'call-1', 'repeat')), 0);
     assert.equal((await spend(t + windowMs + timeoutMs, 2, 1))[0], 'spent');
   });
 
@@ -133,7 +133,7 @@ describe('ledger at the edge of a millisecond', () => {
     await redis.client.hset(keys.generation, 'handoverAt', t);
     await spend(t + 3_000);
     assert.equal((await spend(t + 3_000, 2, 1))[3], 1);
-    await at(t + 3_000, 'give-back', 'call-1');
+    await at(t + 3_000, 'give-back', 'call-1', 'unsent');
     await spend(t + 3_001);
     assert.equal((await spend(t + 3_001, 2, 1))[3], 0);
   });

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { ledgerKeys } from './ledger-keys.ts';
-import { createLedger } from './ledger.ts';
-import type { HandoverTimes, Ledger } from './ledger.ts';
+import { createLedger, type HandoverTimes, type Ledger } from './ledger.ts';
 import { goBackTo, rememberState } from '../test-support/go-back.ts';
 import { call, keySpace, started, usual, useLedger } from '../test-support/use-ledger.ts';
 

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
-import { createLedgerHistory } from './history.ts';
-import { ledgerKeys } from './ledger-keys.ts';
+import { createLedgerHistory, ledgerKeys } from './ledger-keys.ts';
 import { call, hourMs, keySpace, started, useLedger } from '../test-support/use-ledger.ts';
 
 const keys = ledgerKeys(keySpace);

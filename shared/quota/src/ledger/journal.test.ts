@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { createJournal } from './journal.ts';
-import type { RecordedCall } from './journal.ts';
+import { createJournal, type RecordedCall } from './journal.ts';
 
 const windowMs = 1_000;
 const record = (n: number, outcome = 'started'): RecordedCall => {

@@ -1,4 +1,4 @@
-import type { Answer } from './answer.ts';
+import type { Answer } from './answers-and-holds.ts';
 import type { LedgerCall } from './replies.ts';
 
 /** A call as the ledger records it, with the text of the record. */
@@ -32,32 +32,15 @@ interface Sighting {
   inUse: readonly RecordedCall[];
 }
 
+const inFlight = 'in_flight';
+
 /**
  * The calls that this process made or read in the ledger, with their outcomes, in case Redis loses them. It reaches as far
  * back as the ledger itself does, and its length is bounded: the oldest calls are dropped first.
+ *
+ * @param most how many calls are kept
  */
-export interface Journal {
-  spent(call: SpentCall): void;
-  /** `countsFromMs` is when the answer came, or the call must have been given up. The first answer stands. */
-  answered(callId: string, answer: Answer, countsFromMs: number): void;
-  /** The call was never sent. */
-  forget(callId: string): void;
-  /** Drops the calls that the ledger drops. */
-  forgetBefore(timeMs: number): void;
-  /** The newest calls that this process made, at most so many. */
-  newestOwn(most: number): RecordedCall[];
-  /** Whether the ledger lacks a call that this process made, or an outcome that this process knows. */
-  isAheadOf(sighting: Sighting): boolean;
-  /** Takes over the calls of the ledger, and drops calls of other processes whose permits were given back. */
-  saw(sighting: Sighting): void;
-  find(callId: string): RecordedCall | undefined;
-  all(): readonly RecordedCall[];
-}
-
-const inFlight = 'in_flight';
-
-/** @param most how many calls are kept */
-export function createJournal(most: number): Journal {
+export function createJournal(most: number) {
   const known = new Map<string, KnownCall>();
 
   function keep(call: KnownCall): void {
@@ -71,12 +54,13 @@ export function createJournal(most: number): Journal {
   }
 
   return {
-    spent(call) {
+    spent(call: SpentCall) {
       const record = { ...call, outcome: inFlight };
       const countsFromMs = call.spentAt + call.callTimeoutMs;
       keep({ call: record, json: JSON.stringify(record), countsFromMs, isOwn: true });
     },
-    answered(callId, answer, countsFromMs) {
+    /** `countsFromMs` is when the answer came, or the call must have been given up. The first answer stands. */
+    answered(callId: string, answer: Answer, countsFromMs: number) {
       const found = known.get(callId);
       if (found?.call.outcome !== inFlight) return;
       const { outcome, facts, mayRepeat } = answer;
@@ -89,12 +73,17 @@ export function createJournal(most: number): Journal {
       };
       known.set(callId, { ...found, call: record, json: JSON.stringify(record), countsFromMs });
     },
-    forget: (callId) => void known.delete(callId),
-    forgetBefore(timeMs) {
+    /** The call was never sent. */
+    forget: (callId: string) => void known.delete(callId),
+    /** Drops the calls that the ledger drops. */
+    forgetBefore(timeMs: number) {
       for (const [callId, { countsFromMs }] of known) if (countsFromMs < timeMs) known.delete(callId);
     },
-    newestOwn: (atMost) => [...known.values()].filter((one) => one.isOwn).slice(-atMost),
-    isAheadOf(sighting) {
+    /** The newest calls that this process made, at most so many. */
+    newestOwn: (atMost: number): RecordedCall[] =>
+      [...known.values()].filter((one) => one.isOwn).slice(-atMost),
+    /** Whether the ledger lacks a call that this process made, or an outcome that this process knows. */
+    isAheadOf(sighting: Sighting): boolean {
       const inUse = new Map(sighting.inUse.map(({ call }) => [call.callId, call]));
       return [...known.values()].some((own) => {
         const seen = inUse.get(own.call.callId);
@@ -102,7 +91,8 @@ export function createJournal(most: number): Journal {
         return own.isOwn && countsWithin(own, sighting);
       });
     },
-    saw(sighting) {
+    /** Takes over the calls of the ledger, and drops calls of other processes whose permits were given back. */
+    saw(sighting: Sighting) {
       const inUse = new Set(sighting.inUse.map(({ call }) => call.callId));
       for (const [callId, one] of known) {
         if (!one.isOwn && countsWithin(one, sighting) && !inUse.has(callId)) known.delete(callId);
@@ -112,8 +102,8 @@ export function createJournal(most: number): Journal {
         if (present?.json !== seen.json) keep({ ...seen, isOwn: present?.isOwn ?? false });
       }
     },
-    find: (callId) => known.get(callId),
-    all: () => [...known.values()],
+    find: (callId: string): RecordedCall | undefined => known.get(callId),
+    all: (): readonly RecordedCall[] => [...known.values()],
   };
 }
 

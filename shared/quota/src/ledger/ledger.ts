@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { ReplyError } from 'ioredis';
-import type { Redis } from 'ioredis';
+import { ReplyError, type Redis } from 'ioredis';
 import type { Quota } from '@diq/contracts/operations.ts';
-import { ledgerKeys, ledgerScriptKeys } from './ledger-keys.ts';
+import { createRefusedTasks, ledgerKeys, ledgerScriptKeys } from './ledger-keys.ts';
 import {
   answerReply,
   handOverReply,
@@ -12,17 +11,31 @@ import {
   parseCall,
   rebuildReply,
   spendReply,
+  type LedgerCall,
+  type LedgerSnapshot,
+  type Opened,
+  type SpendReply,
 } from './replies.ts';
-import type { LedgerCall, LedgerSnapshot, Opened, RebuildReply, SpendReply } from './replies.ts';
-import { isSetByOpening } from './hold-reasons.ts';
-import type { HoldGrowth, HoldReason } from './hold-reasons.ts';
+import {
+  isSetByOpening,
+  type HoldGrowth,
+  type HoldReason,
+  type Answer,
+  type HoldDetails,
+  type RebuildFailure,
+  type Recorded,
+} from './answers-and-holds.ts';
 import { callArgs, createJournal } from './journal.ts';
-import type { Answer, HoldDetails, RebuildFailure, Recorded } from './answer.ts';
-import { createRefusedTasks } from './refused-tasks.ts';
-import type { RefusedTasks } from './refused-tasks.ts';
 import { loadScript, whenFull } from '@diq/redis/script.ts';
 
-export type { Answer, HoldDetails, RebuildFailure, Recorded, RefusalRule, Verdict } from './answer.ts';
+export type {
+  Answer,
+  HoldDetails,
+  RebuildFailure,
+  Recorded,
+  RefusalRule,
+  Verdict,
+} from './answers-and-holds.ts';
 
 /** A call of the last window that Defender's list shows. */
 export interface KnownStart {
@@ -35,46 +48,7 @@ export interface KnownStart {
   facts: Answer['facts'];
 }
 
-/**
- * The record of permits spent, and the interlock in front of every call. All times are milliseconds of Redis' own
- * clock. A rejected promise means that the ledger could not be asked: then no call is made.
- *
- * A reader need not open it. A process that spends opens it first, and again whenever `snapshot` or `spend` finds it lost.
- */
-export interface Ledger extends RefusedTasks {
-  /**
-   * Hands over the calls that this process remembers. Begins a new generation with a hold `cold_start` if the ledger is empty; a
-   * handover with a hold `failover` if it may be an older state of itself, until all workers have opened it again.
-   */
-  open(): Promise<Opened>;
-  /** Ends the hold `cold_start` with the calls of the last window, as Defender lists them. */
-  rebuild(starts: readonly KnownStart[]): Promise<RebuildReply>;
-  /** Records why Defender's list cannot be read, as the cause of the hold `cold_start` while it is on; the last one stands. */
-  noteRebuildFailure(failure: RebuildFailure): Promise<void>;
-  /** Ends the hold `cold_start` because the operator declares that no call was made within the last window. */
-  endColdStart(): Promise<RebuildReply>;
-  /** Spends a permit and records the intent to call, in one step, or returns why not. Safe to repeat with the same id. */
-  spend(call: { callId: string; taskId: string; machineId: string }): Promise<SpendReply>;
-  /** Records what became of a call; `undefined` when the ledger no longer knows it. The first record stands. */
-  recordAnswer(callId: string, answer: Answer): Promise<Recorded | undefined>;
-  /** Allows another call after this one, which is over: Defender's records do not show it. */
-  allowRepeat(callId: string): Promise<void>;
-  /** Gives back the permit of a call that provably never left. */
-  giveBack(callId: string): Promise<boolean>;
-  /** Forbids calls for this long from now; a longer hold for the same reason stays. */
-  hold(reason: HoldReason, forMs: number, details?: HoldDetails): Promise<{ untilMs: number; nowMs: number }>;
-  /** A hold that doubles with each one in a row, until a call is answered well. */
-  holdGrowing(
-    reason: HoldReason,
-    length: HoldGrowth,
-    details?: HoldDetails,
-  ): Promise<{ untilMs: number; nowMs: number }>;
-  snapshot(): Promise<LedgerSnapshot>;
-  /** Records that this worker was stopped in order and writes no further signs of life. */
-  leave(): Promise<void>;
-  /** The record of one call, or `undefined`. */
-  findCall(callId: string): Promise<LedgerCall | undefined>;
-}
+export type Ledger = ReturnType<typeof createLedger>;
 
 /**
  * The quota as this process knows it. Where processes disagree, or did within the longest of their windows, the
@@ -110,23 +84,27 @@ const scriptFile = (name: string) => new URL(`./lua/${name}.lua`, import.meta.ur
 const ledgerScript = (name: string) => loadScript(whenFull, scriptFile('ledger'), scriptFile(name));
 const openScript = ledgerScript('open');
 const rebuildScript = ledgerScript('rebuild');
-const rebuildFailureScript = ledgerScript('note-rebuild-failure');
 const spendScript = ledgerScript('spend');
 const answerScript = loadScript(
   whenFull,
   ...['ledger', 'judge-refusal', 'throttle-cause', 'record-answer'].map(scriptFile),
 );
 const giveBackScript = ledgerScript('give-back');
-const allowRepeatScript = ledgerScript('allow-repeat');
 const handOverScript = ledgerScript('hand-over');
 const snapshotScript = loadScript(scriptFile('ledger'), scriptFile('snapshot'));
 /** Writes a sign of life, which a full Redis takes as well. */
 const signScript = ledgerScript('snapshot');
-const leaveScript = ledgerScript('leave');
 const holdScript = loadScript(whenFull, scriptFile('hold'));
 
-/** `redis` must fail at once when Redis is away: no offline queue, no retries. */
-export function createLedger(redis: Redis, keySpace: string, settings: LedgerSettings): Ledger {
+/**
+ * The record of permits spent, and the interlock in front of every call. All times are milliseconds of Redis' own
+ * clock. A rejected promise means that the ledger could not be asked: then no call is made.
+ *
+ * A reader need not open it. A process that spends opens it first, and again whenever `snapshot` or `spend` finds it lost.
+ *
+ * @param redis must fail at once when Redis is away: no offline queue, no retries
+ */
+export function createLedger(redis: Redis, keySpace: string, settings: LedgerSettings) {
   const keys = ledgerKeys(keySpace);
   const { limit, callTimeoutMs } = settings;
   const scriptKeys = ledgerScriptKeys(keySpace);
@@ -179,13 +157,17 @@ export function createLedger(redis: Redis, keySpace: string, settings: LedgerSet
 
   /** A Redis that takes no writes can still be read: without the sign. */
   const snapshotWithSign = () =>
-    ask(signScript, 1).catch((error: unknown) => {
-      if (error instanceof ReplyError) return ask(snapshotScript, 0);
+    ask(signScript, 'alive').catch((error: unknown) => {
+      if (error instanceof ReplyError) return ask(snapshotScript, '');
       throw error;
     });
 
   return {
-    async open() {
+    /**
+     * Hands over the calls that this process remembers. Begins a new generation with a hold `cold_start` if the ledger is empty;
+     * a handover with a hold `failover` if it may be an older state of itself, until all workers have opened it again.
+     */
+    async open(): Promise<Opened> {
       if (known.generation !== '') await handOver();
       const ids = [randomUUID(), randomUUID()];
       const times = [atLeastMs, atMostMs, deadAfterMs];
@@ -197,13 +179,17 @@ export function createLedger(redis: Redis, keySpace: string, settings: LedgerSet
       restored.clear();
       return { ...found, restored: calls };
     },
-    rebuild: async (starts) =>
+    /** Ends the hold `cold_start` with the calls of the last window, as Defender lists them. */
+    rebuild: async (starts: readonly KnownStart[]) =>
       rebuildReply.parse(await ask(rebuildScript, 'rebuilt', ...callArgs(starts.map(recordOfStart)))),
-    async noteRebuildFailure(failure) {
-      await ask(rebuildFailureScript, JSON.stringify({ ...failure, isOpen: true }));
+    /** Records why Defender's list cannot be read, as the cause of the hold `cold_start` while it is on; the last one stands. */
+    async noteRebuildFailure(failure: RebuildFailure) {
+      await ask(rebuildScript, 'failed', JSON.stringify({ ...failure, isOpen: true }));
     },
+    /** Ends the hold `cold_start` because the operator declares that no call was made within the last window. */
     endColdStart: async () => rebuildReply.parse(await ask(rebuildScript, 'declared')),
-    async spend(call) {
+    /** Spends a permit and records the intent to call, in one step, or returns why not. Safe to repeat with the same id. */
+    async spend(call: { callId: string; taskId: string; machineId: string }): Promise<SpendReply> {
       const { callId, taskId, machineId } = call;
       const own = journal
         .newestOwn(Math.min(limit, checkedAtMost))
@@ -217,7 +203,8 @@ export function createLedger(redis: Redis, keySpace: string, settings: LedgerSet
       }
       return reply;
     },
-    async recordAnswer(callId, answer) {
+    /** Records what became of a call; `undefined` when the ledger no longer knows it. The first record stands. */
+    async recordAnswer(callId: string, answer: Answer): Promise<Recorded | undefined> {
       const { outcome, facts, mayRepeat, shows = '', factsIfOwn = facts, statedQuota: stated } = answer;
       const own = journal.find(callId);
       const about = [callId, outcome, JSON.stringify(facts), mayRepeat ? 1 : 0];
@@ -230,22 +217,26 @@ export function createLedger(redis: Redis, keySpace: string, settings: LedgerSet
       sawChanges(changes);
       return recorded;
     },
-    async allowRepeat(callId) {
-      await ask(allowRepeatScript, callId);
+    /** Allows another call after this one, which is over: Defender's records do not show it. */
+    async allowRepeat(callId: string) {
+      await ask(giveBackScript, callId, 'repeat');
     },
-    async giveBack(callId) {
+    /** Gives back the permit of a call that provably never left. */
+    async giveBack(callId: string) {
       // Before the script runs: a handover that is sent after this must not bring the call back.
       journal.forget(callId);
-      return (await ask(giveBackScript, callId)) === 1;
+      return (await ask(giveBackScript, callId, 'unsent')) === 1;
     },
-    hold: (reason, forMs, details) =>
+    /** Forbids calls for this long from now; a longer hold for the same reason stays. */
+    hold: (reason: HoldReason, forMs: number, details?: HoldDetails) =>
       setHold(reason, 'for', forMs, forMs, JSON.stringify({ ...details, isOpen: false })),
-    holdGrowing: (reason, { firstMs, longestMs }, details) =>
+    /** A hold that doubles with each one in a row, until a call is answered well. */
+    holdGrowing: (reason: HoldReason, { firstMs, longestMs }: HoldGrowth, details?: HoldDetails) =>
       setHold(reason, 'growing', firstMs, longestMs, JSON.stringify({ ...details, isOpen: true })),
     ...createRefusedTasks(redis, keys),
-    async snapshot() {
+    async snapshot(): Promise<LedgerSnapshot> {
       const isSignDue = known.generation !== '' && !hasLeft && performance.now() >= nextSignAtMs;
-      const found = snapshotReply.parse(await (isSignDue ? snapshotWithSign() : ask(snapshotScript, 0)));
+      const found = snapshotReply.parse(await (isSignDue ? snapshotWithSign() : ask(snapshotScript, '')));
       const { view } = found;
       if (known.generation === '') return { ...view, isLost: false };
       const sighting = { ...view, inUse: found.records };
@@ -253,15 +244,18 @@ export function createLedger(redis: Redis, keySpace: string, settings: LedgerSet
       if (!found.isKnown || journal.isAheadOf(sighting)) return { ...view, isLost: true };
       journal.saw(sighting);
       sawChanges(found.changes);
-      known.holds = new Map(found.holds.filter(isHandedOver).map(({ reason, untilMs }) => [reason, untilMs]));
+      const handedOver = found.holds.filter(({ reason }) => !isSetByOpening(reason));
+      known.holds = new Map(handedOver.map(({ reason, untilMs }) => [reason, untilMs]));
       if (isSignDue) nextSignAtMs = performance.now() + signOfLifeEveryMs;
       return { ...view, isLost: false };
     },
+    /** Records that this worker was stopped in order and writes no further signs of life. */
     async leave() {
       hasLeft = true;
-      if (known.generation !== '') await ask(leaveScript);
+      if (known.generation !== '') await ask(signScript, 'left');
     },
-    async findCall(callId) {
+    /** The record of one call, or `undefined`. */
+    async findCall(callId: string): Promise<LedgerCall | undefined> {
       const json = await redis.hget(keys.entries, callId);
       return json === null ? undefined : parseCall(json);
     },
@@ -271,8 +265,4 @@ export function createLedger(redis: Redis, keySpace: string, settings: LedgerSet
 function recordOfStart({ callId, machineId, startedAtMs, countsFromMs, facts }: KnownStart) {
   const call = { callId, taskId: '', machineId, spentAt: startedAtMs, outcome: 'started', facts };
   return { call, json: JSON.stringify({ ...call, callTimeoutMs: 0 }), countsFromMs };
-}
-
-function isHandedOver({ reason }: { reason: string }): boolean {
-  return !isSetByOpening(reason);
 }

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
-import { createLedger } from './ledger.ts';
-import type { KnownStart } from './ledger.ts';
+import { createLedger, type KnownStart } from './ledger.ts';
 import { ledgerKeys } from './ledger-keys.ts';
 import { call, hourMs, keySpace, started, usual, useLedger } from '../test-support/use-ledger.ts';
 

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { throttleCauses } from './answer.ts';
-import type { ThrottleCause } from './answer.ts';
+import { throttleCauses, type ThrottleCause } from './answers-and-holds.ts';
 
 const ms = z.number();
 
@@ -208,14 +207,9 @@ const holdDetails = z.object({
 function detailsIn(json: string): Omit<Hold, 'reason' | 'untilMs'> {
   if (json === '') return {};
   try {
-    const { isOpen, httpStatus, code, cause, throttleCause } = holdDetails.parse(JSON.parse(json));
-    return {
-      ...(isOpen ? { isOpen } : {}),
-      ...(httpStatus === undefined ? {} : { httpStatus }),
-      ...(code === undefined ? {} : { code }),
-      ...(cause === undefined ? {} : { cause }),
-      ...(throttleCause === undefined ? {} : { throttleCause }),
-    };
+    const { isOpen, ...facts } = holdDetails.parse(JSON.parse(json));
+    // Parsed from JSON, which has no undefined.
+    return { ...(isOpen && { isOpen }), ...(facts as Omit<Hold, 'reason' | 'untilMs' | 'isOpen'>) };
   } catch {
     return {};
   }

@@ -1,14 +1,11 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { connect, createServer } from 'node:net';
-import type { AddressInfo, Socket } from 'node:net';
-import { requireRedisServer, startRedisServer } from '@diq/testing/redis-process.ts';
-import type { RedisServer } from '@diq/testing/redis-process.ts';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { requireRedisServer, startRedisServer, type RedisServer } from '@diq/testing/redis-process.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { useLedgerConnections } from '../test-support/ledger-connections.ts';
-import { createPermitLimiter } from './permit-limiter.ts';
-import type { Permit, PermitLimiter } from './permit-limiter.ts';
+import { createPermitLimiter, type Permit, type PermitLimiter } from './permit-limiter.ts';
 import { usePermitLimiters } from '../test-support/permit-limiters.ts';
 
 describe('permit limiter without Redis', () => {

@@ -23,18 +23,7 @@ export interface Permit {
   release(): void;
 }
 
-/**
- * Bottleneck as a rolling window: a permit is a Bottleneck job that runs for one whole window, and `limit` of them may
- * run at a time in all processes together. The lease stands in Redis with an expiry, so a process that dies frees
- * nothing early that it may have called with, and keeps nothing from others that it has not. It schedules; the ledger
- * decides (a permit from here is only the right to ask the ledger).
- */
-export interface PermitLimiter {
-  /** A permit, or `undefined` when all are out. Never waits for one. Rejects when Redis cannot be asked. */
-  tryAcquire(): Promise<Permit | undefined>;
-  /** Permits that are out stay out until their lease is over. */
-  close(): Promise<void>;
-}
+export type PermitLimiter = Awaited<ReturnType<typeof createPermitLimiter>>;
 
 export interface PermitLimiterOptions extends LedgerSettings {
   /** Must fail at once when Redis is away. The limiter opens two of its own like it, and closes them. */
@@ -51,7 +40,13 @@ const afterLedgerMs = 3;
 const answerWithinMs = 1_000;
 const extendLease = loadScript(whenFull, new URL('./lua/extend-lease.lua', import.meta.url));
 
-export async function createPermitLimiter(options: PermitLimiterOptions): Promise<PermitLimiter> {
+/**
+ * Bottleneck as a rolling window: a permit is a Bottleneck job that runs for one whole window, and `limit` of them may
+ * run at a time in all processes together. The lease stands in Redis with an expiry, so a process that dies frees
+ * nothing early that it may have called with, and keeps nothing from others that it has not. It schedules; the ledger
+ * decides (a permit from here is only the right to ask the ledger).
+ */
+export async function createPermitLimiter(options: PermitLimiterOptions) {
   const { redis, windowMs, callTimeoutMs, unspentLeaseMs = 3_000 } = options;
   let isClosed = false;
   const onError = (error: unknown) => {
@@ -96,7 +91,9 @@ export async function createPermitLimiter(options: PermitLimiterOptions): Promis
   }
 
   return {
+    /** A permit, or `undefined` when all are out. Never waits for one. Rejects when Redis cannot be asked. */
     tryAcquire: () => acquireWithin(answerWithinMs, lease, onError),
+    /** Permits that are out stay out until their lease is over. */
     async close() {
       isClosed = true;
       for (const timer of timers) clearTimeout(timer);
@@ -106,17 +103,13 @@ export async function createPermitLimiter(options: PermitLimiterOptions): Promis
   };
 }
 
-function ownConnection(redis: Redis): Redis {
-  const client = goByServerClock(redis.duplicate());
-  runScriptsWhenFull(client);
-  return client;
-}
-
 async function openBottleneck(
   { redis, keySpace, limit }: PermitLimiterOptions,
   onError: (error: unknown) => void,
 ) {
-  const connection = new Bottleneck.IORedisConnection({ client: ownConnection(redis) });
+  const client = goByServerClock(redis.duplicate());
+  runScriptsWhenFull(client);
+  const connection = new Bottleneck.IORedisConnection({ client });
   connection.on('error', onError);
   repairAfterStateLoss(connection);
   resubscribeAtReconnect(connection, onError);

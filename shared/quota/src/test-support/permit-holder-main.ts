@@ -1,6 +1,5 @@
 import { Redis } from 'ioredis';
-import { createPermitLimiter } from '../limiter/permit-limiter.ts';
-import type { PermitLimiterOptions } from '../limiter/permit-limiter.ts';
+import { createPermitLimiter, type PermitLimiterOptions } from '../limiter/permit-limiter.ts';
 
 // A process that takes all permits it gets, keeps the first for one window, has the second spent and the others neither,
 // and says how many it took and when. On a message to close, it closes what it opened and does nothing more: whether it then ends shows whether anything was left running.

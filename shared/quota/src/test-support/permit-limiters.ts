@@ -1,5 +1,4 @@
-import { createPermitLimiter } from '../limiter/permit-limiter.ts';
-import type { PermitLimiter } from '../limiter/permit-limiter.ts';
+import { createPermitLimiter, type PermitLimiter } from '../limiter/permit-limiter.ts';
 import { useLedgerConnections } from './ledger-connections.ts';
 
 export interface TestLimiters {

@@ -2,8 +2,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { ledgerKeys } from '../ledger/ledger-keys.ts';
-import { createLedger } from '../ledger/ledger.ts';
-import type { Ledger, LedgerSettings } from '../ledger/ledger.ts';
+import { createLedger, type Ledger, type LedgerSettings } from '../ledger/ledger.ts';
 import type { SpendReply } from '../ledger/replies.ts';
 import { useLedgerConnections } from './ledger-connections.ts';
 

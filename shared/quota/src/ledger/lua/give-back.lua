@@ -1,20 +1,27 @@
--- Gives back the permit of a call that provably never left. Only a call that is still in flight can be given back:
--- a call with an outcome was sent.
+-- Lets the task of a call be called again. 'unsent' gives back the permit of a call that provably never left: only of one
+-- that is still in flight, since a call with an outcome was sent. 'repeat' is for a call that is over and that Defender's
+-- records do not show: its permit stays spent.
 --
 -- KEYS  see ledger.lua
--- ARGV  8 call id
+-- ARGV  8 call id   9 'unsent' or 'repeat'
 --
--- Returns  1 when it was given back, 0 when there was nothing to give back
-local call_id = ARGV[8]
+-- Returns  1, or 0 when the ledger does not know the call, or knows it as one of the other kind
+local call_id, is_unsent = ARGV[8], ARGV[9] == 'unsent'
 
 local entry = parse_entry(redis.call('HGET', entries, call_id))
-if not entry or entry.outcome ~= 'in_flight' then
+if not entry or (entry.outcome == 'in_flight') ~= is_unsent then
   return 0
 end
-redis.call('ZREM', calls, call_id)
-redis.call('HDEL', entries, call_id)
-if redis.call('HGET', intents, entry.taskId) == call_id then
-  redis.call('HDEL', intents, entry.taskId)
+if is_unsent then
+  redis.call('ZREM', calls, call_id)
+  redis.call('HDEL', entries, call_id)
+  if redis.call('HGET', intents, entry.taskId) == call_id then
+    redis.call('HDEL', intents, entry.taskId)
+  end
+else
+  entry.mayRepeat = true
+  redis.call('HSET', entries, call_id, cjson.encode(entry))
+  stand_for_task(call_id, entry)
 end
 count_change()
 return 1

@@ -1,18 +1,24 @@
--- Ends the hold `cold_start`, and adds the calls of the last window that Defender lists.
+-- Ends the hold `cold_start`, and adds the calls of the last window that Defender lists; or records why they cannot be read.
 --
 -- KEYS  see ledger.lua
 -- ARGV  8 'rebuilt' or 'declared' (by the operator: there were none)   9 … calls (ledger.lua)
+--       8 'failed'   9 JSON of the facts of the hold: cause, httpStatus, code, isOpen (its end is not known)
 --
 -- Returns  'ended'     calls are no longer held for this reason
---          'kept'       a living worker saw the ledger vanish: Defender's list may lack calls
+--          'kept'       a living worker saw the ledger vanish, so that Defender's list may lack calls; or 'failed' was noted
 --          'over'       no such hold is on: another worker was quicker, or it has ended
 --          'lost'       this is not the ledger that the caller knows
--- Writes   only when it ends the hold. The hold ends now instead of never having been: tasks waited until now.
+-- Writes   when it ends the hold: it ends now instead of never having been, since tasks waited until now.
+--          'failed': details of the hold, which end with it (here, open.lua). No streak begins: no call met this.
 if not knows_generation() then
   return 'lost'
 end
 if tonumber(redis.call('HGET', holds, 'cold_start') or '0') <= now then
   return 'over'
+end
+if ARGV[8] == 'failed' then
+  redis.call('HSET', holds .. ':details', 'cold_start', ARGV[9])
+  return 'kept'
 end
 if ARGV[8] == 'rebuilt' and redis.call('HGET', generation, 'lossSeen') == '1' then
   return 'kept'

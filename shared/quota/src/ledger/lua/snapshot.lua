@@ -2,7 +2,8 @@
 --
 -- KEYS  see ledger.lua
 -- ARGV  see ledger.lua; a reader's settings apply if no worker has declared any
---       8 1 for a sign of life
+--       8 'alive' for a sign of life, 'left' for the last one of a worker that was stopped in order: what it called counts as
+--         before, and a handover waits for it as for any other, since it may have made calls that are missing
 --
 -- Returns  {now, limit now, limit by the settings, window ms, {reason, until, ...} of the holds that are on,
 --           {free at, entry JSON, ...} of the permits in use, until when the limit is lower than the settings' or 0,
@@ -31,8 +32,10 @@ end
 local now_limit = math.min(limit, estimate_in_force() or limit)
 local lower_until = now_limit < limit and tonumber(redis.call('HGET', estimate, 'until')) or 0
 local is_known = is_as_known()
-if is_known and ARGV[8] == '1' then
+if is_known and ARGV[8] == 'alive' then
   show_life(ARGV[5])
+elseif ARGV[8] == 'left' and redis.call('HEXISTS', workers, ARGV[7]) == 1 then
+  show_life(ARGV[5] .. '/left')
 end
 local changes = tonumber(redis.call('HGET', generation, 'changes')) or 0
 local in_doubt = is_in_doubt()
