@@ -26,7 +26,7 @@ export async function keepStripped(filenames) {
     const text = await readFile(filename, 'utf8');
     const name = nameFor(text);
     if (left.delete(name)) continue;
-    // Whole or not at all, for whoever reads it meanwhile.
+    // Whole or not at all, for processes that read it meanwhile.
     await writeFile(`${folder}${name}.new`, await stripNow(text, filename));
     await rename(`${folder}${name}.new`, folder + name);
   }

@@ -46,7 +46,7 @@ describe('scripted faults', () => {
       assert.deepEqual([gateway.text, gateway.headers['content-type']], ['<html>', 'text/html']);
     });
 
-    it('makes the investigation nevertheless, if so told, and says so in the log', async () => {
+    it('makes the investigation nevertheless, if the fault says so, and logs it', async () => {
       await script({ kind: 'status', status: 503, made: true });
       assert.equal((await simulator.start(token)).status, 503);
       const [call] = await calls();

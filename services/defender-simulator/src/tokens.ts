@@ -72,7 +72,7 @@ function encode(part: object): string {
   return Buffer.from(JSON.stringify(part)).toString('base64url');
 }
 
-/** Compares two secrets in a time that tells nothing about them. */
+/** Compares two secrets in a time that reveals nothing about them. */
 export function sameSecret(one: string, other: string): boolean {
   return timingSafeEqual(digest(one), digest(other));
 }

@@ -7,7 +7,7 @@ import type { Env } from '@diq/runtime/settings/read-settings.ts';
 export interface RunToEndOptions {
   readonly env: Env;
   readonly logger: Logger;
-  /** Opens, telling `lifecycle` how each part closes, and runs. Resolves with the exit code. */
+  /** Opens, registers with `lifecycle` how each part closes, and runs. Resolves with the exit code. */
   readonly run: (lifecycle: Lifecycle) => Promise<number>;
   /** Exit code when a signal came first. */
   readonly signalExitCode: (signalNumber: number) => number;

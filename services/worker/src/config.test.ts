@@ -19,7 +19,10 @@ function faultsOf(env: Env): readonly string[] {
     readWorkerConfig(env);
   } catch (error) {
     assert.ok(error instanceof SettingsError, String(error));
-    assert.ok(!error.message.includes(secret) && !error.message.includes(redisPassword), 'a secret was told');
+    assert.ok(
+      !error.message.includes(secret) && !error.message.includes(redisPassword),
+      'a secret is in the message',
+    );
     return error.faults;
   }
   return assert.fail('these settings were accepted');
@@ -85,7 +88,7 @@ describe('the worker configuration', () => {
       ]);
   });
 
-  it('tells what is wrong with the credential together with all other faults', () => {
+  it('reports what is wrong with the credential together with all other faults', () => {
     assert.throws(
       () => readWorkerConfig({ ...complete, WORKER_PORT: 'x' }, ['AZURE_CLIENT_CERTIFICATE_PATH: expired']),
       /WORKER_PORT: [^]*AZURE_CLIENT_CERTIFICATE_PATH: expired/,
@@ -135,7 +138,7 @@ describe('the worker configuration', () => {
     );
   });
 
-  it('tells every fault at once', () => {
+  it('reports every fault at once', () => {
     assert.deepEqual(faulty({}), [
       'REDIS_URL',
       'AZURE_TENANT_ID',

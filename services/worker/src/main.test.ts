@@ -35,7 +35,7 @@ describe('the worker as a process', () => {
     await rm(folder, { recursive: true });
   });
 
-  it('ends with all faults at once: its settings, its certificate, and how Node is told to check those of others', async () => {
+  it('ends with all faults at once: its settings, its certificate, and the check of certificates by Node', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'diq-worker-main-'));
     const path = join(folder, 'certificate.pem');
     const { key, cert } = await makeCertificate('worker', { to: new Date('2020-01-01T00:00:00Z') });
@@ -70,7 +70,7 @@ describe('the worker as a process', () => {
         ...identity,
         REDIS_URL: redis.url,
         AZURE_CLIENT_SECRET: secret,
-        // Nobody is there: nothing is to be called.
+        // No server is there: no call is to be made.
         DEFENDER_BASE_URL: `http://127.0.0.1:${await findFreePort()}`,
         QUOTA_COLD_START: 'open',
         HTTPS_PROXY: 'http://user:proxy-password@proxy.example:3128',
@@ -90,7 +90,7 @@ describe('the worker as a process', () => {
       assert.equal((await worker.stop()).code, 0);
     });
 
-    it('warns at its start that this Redis does not keep what it is told', async () => {
+    it('warns at its start that this Redis is not durable', async () => {
       const worker = await start();
       assert.match(worker.output(), /"level":"warn".*"setting":"appendonly","found":"no","expected":"yes"/);
       assert.equal((await worker.stop()).code, 0);

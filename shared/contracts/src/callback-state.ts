@@ -6,11 +6,11 @@ export const callbackStates = ['pending', 'retrying', 'delivered', 'gone', 'fail
 
 /**
  * Why an attempt brought no answer: the URL is not allowed by the present settings, its name leads to an address that
- * is not allowed, nobody could be reached there, or no answer came in time.
+ * is not allowed, no server could be reached there, or no answer came in time.
  */
 export const callbackErrors = ['not_allowed', 'address_not_allowed', 'unreachable', 'timeout'] as const;
 
-/** What became of a callback, as told with its request or batch. */
+/** What became of a callback, as its request or batch shows it. */
 export const callbackState = z
   .strictObject({
     url: z

@@ -30,7 +30,7 @@ export function inOneDirection(text: string): string {
 
 /**
  * The comment as Defender gets it. Lines that begin with `---` stand there between the comments of several requests, so a
- * comment's own of that look are quoted: no comment can be taken for several, or for somebody else's.
+ * comment's own of that look are quoted: no comment can be taken for several, or for another caller's.
  */
 export function sentComment(comment: string): string {
   return comment.replace(separatorLike, '> ');

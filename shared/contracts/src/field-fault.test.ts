@@ -47,7 +47,7 @@ describe('fieldFaults', () => {
     assert.equal(faultsOf(shape, { requests: Array.from({ length: 500 }, () => ({})) }).length, 20);
   });
 
-  it('counts all faults, those that are not told too', () => {
+  it('counts all faults, those that are not named too', () => {
     const unknown = Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`k${i}`, 1]));
     const { error } = shape.safeParse({ ...unknown, requests: 'x' });
     assert.equal(error && countFaults(error), 501);

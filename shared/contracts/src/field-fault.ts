@@ -19,7 +19,7 @@ export function fieldFaults(error: z.ZodError): FieldFault[] {
   return error.issues.flatMap(faultsOfIssue).slice(0, maxFaults);
 }
 
-/** How many faults there are, told or not. */
+/** How many faults there are, named or not. */
 export function countFaults(error: z.ZodError): number {
   return error.issues.reduce(
     (sum, issue) => sum + (issue.code === 'unrecognized_keys' ? issue.keys.length : 1),
@@ -40,7 +40,7 @@ function faultsOfIssue(issue: z.core.$ZodIssue): FieldFault[] {
 function reasonOf(issue: z.core.$ZodIssue): string {
   // The issue says only that the key is invalid; why stands inside.
   if (issue.code === 'invalid_key') return issue.issues[0]?.message ?? issue.message;
-  // Parsed without `reportInput` an issue has no input at all: then nothing tells a missing field from a wrong one.
+  // Parsed without `reportInput` an issue has no input at all: then a missing field looks like a wrong one.
   const isMissing = issue.code === 'invalid_type' && 'input' in issue && issue.input === undefined;
   return isMissing ? 'is required' : issue.message;
 }

@@ -80,7 +80,7 @@ const shareable = {
     .boolean({ error: 'must be true or false' })
     .describe('Not satisfied with an investigation of the machine that was started just before.'),
   callbackUrl: callbackUrlText.describe(
-    'Who is told when the request has ended. Only hosts that the operators allow.',
+    'Called when the request has ended. Only hosts that the operators allow.',
   ),
 };
 
@@ -116,7 +116,7 @@ export const investigationBatch = z.strictObject({
     .min(1, 'must have at least 1 item')
     .max(maxBatchItems, `must have at most ${maxBatchItems} items`),
   defaults: itemDefaults.optional(),
-  /** Who is told when the whole batch is complete. */
+  /** Called when the whole batch is complete. */
   callbackUrl: callbackUrlText.optional(),
 });
 

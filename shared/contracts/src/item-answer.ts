@@ -18,7 +18,7 @@ export const itemError = z
       .array(fieldFault)
       .max(1)
       .describe(
-        'The first fault. Empty where no field is at fault, or so much was refused that it is not told.',
+        'The first fault. Empty where no field is at fault, or so much was refused that it is not named.',
       ),
     furtherFaults: z.int().positive().optional().describe('Faults besides the first.'),
     expectedStartAt: time.optional().describe('Where it would have started too late.'),
@@ -68,7 +68,7 @@ const refusalsWithoutFault = z
   .positive()
   .optional()
   .describe(
-    'Refused items whose fault is not told, because so many were refused: all behind the last that is.',
+    'Refused items whose fault is not named, because so many were refused: all behind the last that is.',
   );
 
 /** The answer to a batch that was accepted. */
@@ -101,7 +101,7 @@ const foreseen = {
   },
 };
 
-/** What would become of one item. One that would join another of the same POST tells its index: ids there are none. */
+/** What would become of one item. One that would join another of the same POST has the other's index, since there are no ids. */
 export const dryRunItem = z
   .union([
     z.strictObject({ index, ...foreseen.accepted }),
@@ -120,7 +120,7 @@ export const batchDryRun = z
     counts,
     refusalsWithoutFault,
     items: z.array(dryRunItem),
-    expectedCompletionAt: time.nullable().describe('null while nobody can say.'),
+    expectedCompletionAt: time.nullable().describe('null while it cannot be estimated.'),
   })
   .meta({ id: 'BatchDryRun', description: 'What would become of a batch; nothing was recorded.' });
 

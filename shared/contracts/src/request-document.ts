@@ -19,7 +19,7 @@ export const requestError = z
 
 export type RequestError = z.output<typeof requestError>;
 
-/** Told when a request is accepted whose `notAfter` would pass before its call, by the estimate of that moment. */
+/** Part of the answer when a request is accepted whose `notAfter` would pass before its call, by the estimate of that moment. */
 export const deadlineWarning = z
   .strictObject({
     code: z.literal('deadline_unlikely'),
@@ -59,7 +59,7 @@ export const requestDocument = z
     startNotBefore: time
       .optional()
       .describe(
-        'While a hold of unknown length is on, in place of `expectedStartAt`: nothing starts before this time, and nobody can say when after it. Only while queued.',
+        'While a hold of unknown length is on, in place of `expectedStartAt`: nothing starts before this time, and when after it is unknown. Only while queued.',
       ),
     position: z.int().positive().optional().describe('1 is next. Only while queued.'),
     warning: deadlineWarning.optional().describe('Only in the answer that accepts the request.'),

@@ -130,7 +130,7 @@ describe('connections to Redis', () => {
     assert.equal(await answer, 'PONG');
   });
 
-  it('carry their name, so that they can be told apart on the server', async () => {
+  it('carry their name, so that the server shows which is which', async () => {
     const redis = openFailFast(openProducerConnection, 'intake-producer');
     await waitUntilReady(redis, 2_000);
     assert.match(String(await redis.client('LIST')), /name=intake-producer/);

@@ -121,7 +121,7 @@ function connect(options: ConnectionOptions, behaviour: Behaviour): Redis {
 
 function failFast(commandTimeoutMs = 1_500): Behaviour {
   // No retries: with even one, a command in flight when the connection breaks is sent a second time, and one that
-  // timed out can still be carried out after its caller was told that it failed.
+  // timed out can still be carried out after its caller got an error.
   return { maxRetriesPerRequest: 0, enableOfflineQueue: false, commandTimeout: commandTimeoutMs };
 }
 

@@ -40,7 +40,7 @@ describe('trouble with Redis', () => {
     new Error('job not added', { cause: named('ReplyError', 'CLUSTERDOWN The cluster is down') }),
   ];
   for (const error of troubles) {
-    it(`is told by: ${error.message}`, () => {
+    it(`is recognised by: ${error.message}`, () => {
       assert.equal(isRedisTrouble(error), true);
     });
   }
@@ -73,7 +73,7 @@ describe('trouble with Redis', () => {
     undefined,
   ];
   for (const fault of faults) {
-    it(`is not told by: ${fault instanceof Error ? fault.message : `the value ${String(fault)}`}`, () => {
+    it(`is not recognised by: ${fault instanceof Error ? fault.message : `the value ${String(fault)}`}`, () => {
       assert.equal(isRedisTrouble(fault), false);
     });
   }

@@ -13,7 +13,7 @@ export const version = manifest.version;
 export function registerBuildInfo(registry: Registry): void {
   const gauge = new Gauge({
     name: 'diq_build_info',
-    help: 'Always 1; its labels tell which version runs on which Node.js.',
+    help: 'Always 1; its labels say which version runs on which Node.js.',
     labelNames: ['version', 'node'] as const,
     registers: [registry],
   });

@@ -26,8 +26,7 @@ await runService({
     });
     lifecycle.onClose('http', () => server.close());
     if (settings.SAMPLE_MODE === 'hangs') lifecycle.onClose('stuck', () => new Promise(() => undefined));
-    if (settings.SAMPLE_MODE === 'rejects')
-      setImmediate(() => void Promise.reject(new Error('nobody listens')));
+    if (settings.SAMPLE_MODE === 'rejects') setImmediate(() => void Promise.reject(new Error('no handler')));
     if (settings.SAMPLE_MODE === 'never-ready') await new Promise(() => undefined);
     return { port: server.port, colour: 'green' };
   },

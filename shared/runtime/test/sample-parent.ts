@@ -1,4 +1,4 @@
-// Starts the sample service, tells its own parent the pid, and is then there to be killed.
+// Starts the sample service, sends its own parent the pid, and is then there to be killed.
 import { spawnService } from '../src/processes/spawn-service.ts';
 
 const sample = await spawnService({

@@ -16,7 +16,7 @@ describe('the control routes', () => {
     assert.equal(await status('the-key', '/control/calls'), 200);
   });
 
-  it('tell once so many calls are decided, or that they did not come in time', async () => {
+  it('answer once so many calls are decided, or that they did not come in time', async () => {
     simulator = await openSimulator();
     const token = await simulator.token();
     const waiting = simulator.control('/calls?wait=2');
@@ -79,7 +79,7 @@ describe('the control routes', () => {
     assert.equal((await simulator.control('/nothing')).status, 404);
   });
 
-  it('spend at most the free slots as somebody else', async () => {
+  it('spend at most the free slots as another application', async () => {
     simulator = await openSimulator({ limit: 3 });
     const { json } = await simulator.control('/quota/use', { calls: 10 });
     assert.equal(json.used, 3);

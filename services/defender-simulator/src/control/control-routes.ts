@@ -137,7 +137,7 @@ function addWorldRoutes(router: Router, deps: ControlDeps): void {
   });
 }
 
-/** With a key: whoever knows it. Without: whoever is on this machine. */
+/** With a key: callers that send it. Without: callers on this machine. */
 function guard({ controlKey }: SimulatorSettings) {
   return (req: Request, res: Response, next: NextFunction): void => {
     if (controlKey === undefined) {

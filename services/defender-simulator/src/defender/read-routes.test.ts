@@ -127,7 +127,7 @@ describe('reading from Defender', () => {
     assert.deepEqual(await visible(read), [1, 1, 1, 200]);
   });
 
-  it('shows what somebody else started, at once and with their name', async () => {
+  it('shows what another application started, at once and with their name', async () => {
     await open({ replicationDelayMs: 3000 });
     const order = { machineId, startTime: '2026-10-31T08:00:00Z', actor: 'Jane', state: 'PendingApproval' };
     const { status, json } = await simulator.control('/investigations', order);

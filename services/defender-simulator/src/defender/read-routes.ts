@@ -96,7 +96,7 @@ function takeRead(quotas: readonly ReadQuota[], atMs: number): Reply | undefined
   return undefined;
 }
 
-/** The machine that a read is about, as far as its address tells. */
+/** The machine that a read is about, as far as its address names one. */
 function machineOf(name: string, id: string, req: Request): string | undefined {
   if (name === 'getMachine' || name === 'listMachineAlerts') return id;
   const filter = req.query['$filter'];

@@ -237,7 +237,7 @@ describe('the call that starts an investigation', () => {
       assert.deepEqual(await statuses(1), [429]);
     });
 
-    it('counts what somebody else spends', async () => {
+    it('counts what another application spends', async () => {
       await open({ limit: 3 });
       assert.equal((await simulator.control('/quota/use', { calls: 2 })).json.used, 2);
       assert.deepEqual(await statuses(2), [200, 429]);

@@ -39,7 +39,7 @@ describe('a client assertion signed with a certificate', () => {
   it('is refused when signed with another key', () => assert.equal(judge({}, otherKey), 'AADSTS700027'));
   it('is refused when it names another certificate', () =>
     assert.equal(judge({}, privateKey, 'AAAA'), 'AADSTS700027'));
-  it('is refused when made out to somebody else', () =>
+  it('is refused when made out to another application', () =>
     assert.equal(judge({ aud: 'https://x' }), 'AADSTS700023'));
   it('is refused from another issuer', () => assert.equal(judge({ iss: 'other' }), 'AADSTS700021'));
   it('is refused for another subject', () => assert.equal(judge({ sub: 'other' }), 'AADSTS700021'));

@@ -44,7 +44,7 @@ const stopTimeoutMs = 11_000;
 export async function startDemoStack(options: DemoStackOptions): Promise<DemoStack> {
   const { lifecycle, onLine, onLost } = options;
   lifecycle.closing.throwIfAborted();
-  // At once: a signal that came in between would end the process before anybody is to remove it.
+  // At once: a signal that came in between would end the process before its handler is there.
   const folder = mkdtempSync(join(tmpdir(), 'defender-demo-'));
   lifecycle.onClose('temporary folder', () => rm(folder, { recursive: true, force: true }));
   const open = async (name: ServiceName, env: Env) => {

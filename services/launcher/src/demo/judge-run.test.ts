@@ -91,7 +91,7 @@ describe('the judgement of a run', () => {
     const inTheEnd = good.inTheEnd.map(({ index, status }) => ({ index, status }));
     assert.ok(faultsOf({ inTheEnd }).includes('item 5 started without an investigation id'));
     assert.deepEqual(faultsOf(endingAs(4, { investigationId: '5146' })), [
-      'item 5 tells investigation 5146, which Defender did not start for its machine',
+      'item 5 has investigation 5146, which Defender did not start for its machine',
     ]);
   });
 });

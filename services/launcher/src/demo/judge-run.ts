@@ -53,7 +53,7 @@ function judgeItem(run: FinishedRun, expected: ExpectedOutcome, index: number): 
   return judgeStarted(run, expected, end).flatMap(wrong);
 }
 
-/** A started item tells the id that Defender gave its machine, which is the one its companions tell too. */
+/** A started item has the id that Defender gave its machine, which its companions have too. */
 function judgeStarted(
   run: FinishedRun,
   expected: Exclude<ExpectedOutcome, { kind: 'rejected' }>,
@@ -61,13 +61,13 @@ function judgeStarted(
 ): string[] {
   if (investigationId === undefined) return ['started without an investigation id'];
   if (!investigationsOf(run, expected.machineId).includes(investigationId)) {
-    return [`tells investigation ${investigationId}, which Defender did not start for its machine`];
+    return [`has investigation ${investigationId}, which Defender did not start for its machine`];
   }
   if (expected.with === undefined) return [];
   const companion = run.inTheEnd.find((item) => item.index === expected.with)?.investigationId;
   if (companion === investigationId) return [];
   return [
-    `tells investigation ${investigationId}, item ${expected.with + 1} for the same machine ${companion}`,
+    `has investigation ${investigationId}, item ${expected.with + 1} for the same machine ${companion}`,
   ];
 }
 

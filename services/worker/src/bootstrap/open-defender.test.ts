@@ -15,9 +15,9 @@ describe('the report of rows that cannot be read', () => {
     nowMs = 60_000;
     report('alerts', { odd: 3, read: 5 });
     assert.deepEqual(await countByLabel(oddRows), { alerts: 103, investigations: 1 });
-    const told = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+    const entries = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
     assert.deepEqual(
-      told.map(({ list, unreadable, read }) => [list, unreadable, read]),
+      entries.map(({ list, unreadable, read }) => [list, unreadable, read]),
       [
         ['alerts', 2, 5],
         ['investigations', 1, 0],

@@ -11,7 +11,7 @@ async function linesOn(redis: Redis): Promise<Record<string, unknown>[]> {
   return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
 }
 
-describe('the look at how Redis keeps what it is told', () => {
+describe('the check of the durability of Redis', () => {
   describe('in a server of its own', () => {
     let server: RedisServer;
     let redis: Redis;
@@ -61,7 +61,7 @@ describe('the look at how Redis keeps what it is told', () => {
   describe('in the embedded one', () => {
     const embedded = useEmbeddedRedis();
 
-    it('says nothing: whoever started it was told that it keeps nothing', async () => {
+    it('logs nothing: the launcher has printed that it keeps nothing', async () => {
       assert.deepEqual(await linesOn(embedded.client), []);
     });
   });

@@ -73,7 +73,7 @@ export interface ClassifyContext {
  * Only Defender's own error document with a documented code speaks of the one request. Whatever else refuses a call
  * (a redirect, a gateway's page, an unknown code, a status that only a wrong address gives) would refuse the next one
  * as well. 408, 421, 425 and 499 are written by intermediaries that gave up on a request they may have forwarded, so
- * they count as server errors; 1xx never ends an answer, so it tells nothing.
+ * they count as server errors; 1xx never ends an answer, so it says nothing.
  */
 export function classifyResponse(answer: Answer, context: ClassifyContext): AnswerVerdict {
   const details = readErrorDetails(answer);

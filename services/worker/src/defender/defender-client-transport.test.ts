@@ -143,7 +143,7 @@ describe('a call on a connection that fails', () => {
     assert.deepEqual(await verdict(client), expected);
   });
 
-  it('was not sent when it cannot be told whether it may still be sent', async () => {
+  it('was not sent when it is unknown whether it may still be sent', async () => {
     const server = await serve(answerStarted);
     const expected = { kind: 'not_sent', reason: 'send-deadline-passed' };
     assert.deepEqual(await verdict(clientFor(server.url), { mayStillSend: throwing }), expected);

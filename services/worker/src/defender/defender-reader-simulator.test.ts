@@ -32,7 +32,9 @@ describe('the reader of what Defender knows, in front of the simulator', () => {
     const ids = [];
     for (const at of [3, 2, 1]) {
       const startTime = new Date(Date.now() - at * hourMs).toISOString();
-      ids.unshift((await simulator.addInvestigation({ machineId, startTime, actor: 'somebody' })).id);
+      ids.unshift(
+        (await simulator.addInvestigation({ machineId, startTime, actor: 'someone@contoso.example' })).id,
+      );
     }
     await simulator.addInvestigation({ machineId: newMachineId() });
 
@@ -65,7 +67,7 @@ describe('the reader of what Defender knows, in front of the simulator', () => {
     assert.deepEqual(recordsOf(await reader.listAlerts(token, later)), []);
   });
 
-  it('is told of a rejected token', async () => {
+  it('reports a rejected token', async () => {
     const answer = await reader.listInvestigations('not-a-token', { startedSinceMs: 0 });
     assert.deepEqual(answer, { kind: 'unreadable', reason: 'token-rejected', httpStatus: 401 });
   });

@@ -206,7 +206,7 @@ describe('the reader of what Defender knows', () => {
     });
   });
 
-  it('tells what Defender does not know from what cannot be read', async () => {
+  it('distinguishes what Defender does not know from what cannot be read', async () => {
     body({ error: { code: 'ResourceNotFound' } }, 404);
     assert.deepEqual(await find(), { kind: 'not-found' });
     for (const [status, reason] of [
@@ -250,12 +250,12 @@ describe('the reader of what Defender knows', () => {
   });
 
   it('passes over rows that cannot be read, says how many, and keeps all others', async () => {
-    const told: unknown[] = [];
+    const seen: unknown[] = [];
     await reader.close();
     reader = createDefenderReader({
       baseUrl: server.url,
       timeoutMs: 2_000,
-      onOddRows: (listName, counts) => told.push([listName, { ...counts }]),
+      onOddRows: (listName, counts) => seen.push([listName, { ...counts }]),
     });
     const oddTime = '2020-03-18T00:00:00';
     body({ value: [null, 7, 'x', [], { id: '' }, ...recorded.value, { startTime: oddTime, machineId: 7 }] });
@@ -276,7 +276,7 @@ describe('the reader of what Defender knows', () => {
     assert.equal(shown.value.odd[0]?.title, manualStart.title);
     body({ value: recorded.value });
     await list();
-    assert.deepEqual(told, [
+    assert.deepEqual(seen, [
       ['investigations', { odd: 6, read: 2 }],
       ['alerts', { odd: 2, read: 1 }],
     ]);
@@ -353,7 +353,7 @@ describe('the reader of what Defender knows', () => {
     assert.equal((await list()).kind, 'unreadable');
   });
 
-  it('waits no longer than told, for the head and for the body', async () => {
+  it('waits no longer than its timeout, for the head and for the body', async () => {
     await reader.close();
     reader = createDefenderReader({ baseUrl: server.url, timeoutMs: 100 });
     answer = () => undefined;
@@ -362,7 +362,7 @@ describe('the reader of what Defender knows', () => {
     assert.deepEqual(await find(), { kind: 'unreadable', reason: 'timeout' });
   });
 
-  it('says when nobody listens, and when the connection breaks', async () => {
+  it('reports a refused connection, and one that breaks', async () => {
     answer = (socket) => void socket.resetAndDestroy();
     assert.deepEqual(await find(), { kind: 'unreadable', reason: 'connection' });
     const gone = createDefenderReader({ baseUrl: 'http://127.0.0.1:1', timeoutMs: 1_000 });

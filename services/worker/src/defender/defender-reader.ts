@@ -198,7 +198,7 @@ async function readPages<T>(get: Get, base: BaseUrl, list: List<T>): Promise<Pag
       if (row.kind === 'odd' && list.keepOdd(row.odd)) odd.push(row.odd);
     }
     if (content.nextLink === undefined) return ended({ kind: 'read', value: { records, odd } });
-    // The token goes along: to nobody but the host it was meant for.
+    // The token goes along, and only to the host that it was meant for.
     const url = URL.canParse(content.nextLink, base.origin)
       ? new URL(content.nextLink, base.origin)
       : undefined;
@@ -266,7 +266,7 @@ function unreadable(reason: ReadFailure): Unreadable {
   return { kind: 'unreadable', reason };
 }
 
-/** What tells no time may be as late as can be. */
+/** A record without a time may be of any time. */
 function isSince(atMs: number | undefined, sinceMs: number): boolean {
   return atMs === undefined || atMs >= sinceMs;
 }

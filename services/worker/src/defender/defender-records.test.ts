@@ -20,7 +20,7 @@ const alert = {
   title: 'Automated investigation started manually',
   machineId: investigation.machineId,
   investigationId: 6,
-  description: 'somebody initiated an Automated investigation',
+  description: 'a person initiated an Automated investigation',
   detectionSource: 'AutomatedInvestigation',
   evidence: [],
 };
@@ -86,14 +86,14 @@ describe('a row of a list', () => {
     }
   });
 
-  it('is an alert only with a time, since nothing else tells which call it belongs to', () => {
+  it('is an alert only with a time, since nothing else says which call it belongs to', () => {
     const readable = new Set<unknown>(['9999-12-31T23:59:59.9999999Z']);
     for (const alertCreationTime of oddValues) {
       assert.equal(isAlert({ ...alert, alertCreationTime }), readable.has(alertCreationTime));
     }
   });
 
-  it('tells what can be told of it when it cannot be read', () => {
+  it('shows its readable members when the row cannot be read', () => {
     const atMs = Date.parse(time);
     const { machineId, title } = alert;
     const odd = { ...investigation, id: null };
@@ -175,7 +175,7 @@ describe('a time of Defender', () => {
       assert.equal(read(odd), undefined, String(odd));
   });
 
-  it('is the same whoever writes it', () => {
+  it('is the same in every notation', () => {
     const from = new Date(Date.UTC(2000, 0));
     const to = new Date(Date.UTC(2200, 0));
     fc.assert(
@@ -188,7 +188,7 @@ describe('a time of Defender', () => {
 });
 
 describe('a page of a list', () => {
-  it('is the last one when no link is told', () => {
+  it('is the last one when it has no link', () => {
     for (const nextLink of [null, undefined, '', ' ']) {
       assert.deepEqual(readPage({ value: [], '@odata.nextLink': nextLink }), {
         rows: [],

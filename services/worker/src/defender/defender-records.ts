@@ -40,7 +40,7 @@ export interface Page {
   readonly nextLink: string | undefined;
 }
 
-/** Only a missing id makes a row unreadable: what else is odd about it counts as not told. */
+/** Only a missing id makes a row unreadable: any other odd member counts as missing. */
 export function readInvestigation(row: unknown): Row<Investigation> {
   const id = readOpaqueId(row, 'id');
   const startTimeMs = readTimeMs(row, 'startTime');
@@ -96,7 +96,7 @@ function readText(row: unknown, name: string): string | undefined {
 }
 
 /**
- * To the second at least: what is told by the minute or the day could be a later moment. A time without a zone is in UTC,
+ * To the second at least: a time given by the minute or the day could be a later moment. A time without a zone is in UTC,
  * as all of Defender's are.
  */
 const timePattern = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?\s?(Z|[+-]\d\d(?::?\d\d)?)?$/i;

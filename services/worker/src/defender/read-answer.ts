@@ -98,7 +98,7 @@ const unpackBy: Readonly<Record<string, Unpack>> = {
   deflate,
   br: (bytes, limit) => brotliDecompressSync(bytes, limit),
 };
-/** More codings on top of each other than anybody applies; each may cost as much as the body is allowed to be long. */
+/** More codings than are ever applied on top of each other; each may cost as much as the body is allowed to be long. */
 const maxCodings = 4;
 
 /**

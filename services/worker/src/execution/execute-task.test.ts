@@ -29,16 +29,16 @@ const fails = () => Promise.reject(trouble);
 
 interface Story {
   /** The steps in the order in which they were begun, the permit's end last. */
-  told: string[];
+  events: string[];
   fate: JobFate | undefined;
   error: unknown;
-  /** What had been done when the permit was told that a call may follow. */
+  /** What had been done when the permit was marked as spent. */
   spentAfter: string[] | undefined;
 }
 
 /** Runs one task with steps that only say that they were asked. */
 async function run(own: Partial<TaskSteps> = {}, task: Task = waiting): Promise<Story> {
-  const told: string[] = [];
+  const events: string[] = [];
   const steps: TaskSteps = {
     newCallId: () => 'call-1',
     startSendDeadline: () => ({ mayBegin: () => true, mayStillSend: () => true }),
@@ -53,27 +53,27 @@ async function run(own: Partial<TaskSteps> = {}, task: Task = waiting): Promise<
     expire: async () => undefined,
     ...own,
   };
-  const story: Story = { told, fate: undefined, error: undefined, spentAfter: undefined };
+  const story: Story = { events, fate: undefined, error: undefined, spentAfter: undefined };
   const permit = {
     spent: () => {
-      story.spentAfter = [...told];
+      story.spentAfter = [...events];
     },
-    keepForOneWindow: () => told.push('keep permit'),
-    release: () => told.push('release permit'),
+    keepForOneWindow: () => events.push('keep permit'),
+    release: () => events.push('release permit'),
   };
   try {
-    story.fate = await executeTask(task, permit, telling(steps, told), nowMs);
+    story.fate = await executeTask(task, permit, recording(steps, events), nowMs);
   } catch (error) {
     story.error = error;
   }
   return story;
 }
 
-function telling(steps: TaskSteps, told: string[]): TaskSteps {
+function recording(steps: TaskSteps, events: string[]): TaskSteps {
   const say =
     <A extends unknown[], R>(name: string, act: (...args: A) => R) =>
     (...args: A): R => {
-      told.push(name);
+      events.push(name);
       return act(...args);
     };
   return {
@@ -96,8 +96,8 @@ const untilCalled = [...untilSpent, 'begin', 'call'];
 
 describe('one task', () => {
   it('goes token, deadline, intent, last gate, call, record, in this order', async () => {
-    const { told, fate } = await run();
-    assert.deepEqual(told, [...untilCalled, 'record', 'keep permit']);
+    const { events, fate } = await run();
+    assert.deepEqual(events, [...untilCalled, 'record', 'keep permit']);
     assert.equal(fate, 'done');
   });
 
@@ -125,72 +125,72 @@ describe('one task', () => {
   });
 
   it('spends nothing while there is no token, and everybody waits', async () => {
-    const { told, fate } = await run({
+    const { events, fate } = await run({
       getToken: async () => ({ kind: 'unavailable', permanent: false, code: 'http_503' }),
     });
-    assert.deepEqual(told, ['token', 'hold', 'release permit']);
+    assert.deepEqual(events, ['token', 'hold', 'release permit']);
     assert.equal(fate, 'back');
   });
 
   it('is not called when the ledger refuses, and its job goes where the refusal says', async () => {
     for (const said of ['back', 'done'] as const) {
-      const { told, fate } = await run({
+      const { events, fate } = await run({
         spend: async () => ({ kind: 'full', nextSlotAtMs: nowMs + 1, nowMs, by: 'quota' }),
         onRefusal: async () => said,
       });
-      assert.deepEqual(told, [...untilSpent, 'refusal', 'release permit']);
+      assert.deepEqual(events, [...untilSpent, 'refusal', 'release permit']);
       assert.equal(fate, said);
     }
   });
 
   it('is not called when the last gate stays shut: intent and permit are given back', async () => {
-    const { told, fate } = await run({ begin: async () => false });
-    assert.deepEqual(told, [...untilSpent, 'begin', 'give back', 'release permit']);
+    const { events, fate } = await run({ begin: async () => false });
+    assert.deepEqual(events, [...untilSpent, 'begin', 'give back', 'release permit']);
     assert.equal(fate, 'done');
   });
 
   it('is not called when the last gate cannot be asked: intent and permit are given back', async () => {
-    const { told, error } = await run({ begin: fails });
-    assert.deepEqual(told, [...untilSpent, 'begin', 'give back', 'release permit']);
+    const { events, error } = await run({ begin: fails });
+    assert.deepEqual(events, [...untilSpent, 'begin', 'give back', 'release permit']);
     assert.equal(error, trouble);
   });
 
   it('is not called when the reply of the ledger is lost: what may be recorded is given back', async () => {
     for (const giveBackUnused of [async () => undefined, fails]) {
-      const { told, error } = await run({ spend: fails, giveBackUnused });
-      assert.deepEqual(told, [...untilSpent, 'give back', 'release permit']);
+      const { events, error } = await run({ spend: fails, giveBackUnused });
+      assert.deepEqual(events, [...untilSpent, 'give back', 'release permit']);
       assert.equal(error, trouble);
     }
   });
 
   it('has nothing to do when it is in other hands or settled', async () => {
     for (const state of ['in_flight', 'settled'] as const) {
-      const { told, fate } = await run({}, { ...waiting, state });
-      assert.deepEqual(told, ['release permit']);
+      const { events, fate } = await run({}, { ...waiting, state });
+      assert.deepEqual(events, ['release permit']);
       assert.equal(fate, 'done');
     }
   });
 
   it('expires without a call at the very time after which it must not start', async () => {
     for (const notAfterMs of [nowMs - 1, nowMs]) {
-      const { told, fate } = await run({}, { ...waiting, notAfterMs });
-      assert.deepEqual(told, ['expire', 'release permit']);
+      const { events, fate } = await run({}, { ...waiting, notAfterMs });
+      assert.deepEqual(events, ['expire', 'release permit']);
       assert.equal(fate, 'done');
     }
-    const { told } = await run({}, { ...waiting, notAfterMs: nowMs + 1 });
-    assert.deepEqual(told, [...untilCalled, 'record', 'keep permit']);
+    const { events } = await run({}, { ...waiting, notAfterMs: nowMs + 1 });
+    assert.deepEqual(events, [...untilCalled, 'record', 'keep permit']);
   });
 
   describe('its permit', () => {
     it('is kept by a call that reached Defender, even if the job goes back', async () => {
-      const { told, fate } = await run({ call: async () => throttled });
-      assert.equal(told.at(-1), 'keep permit');
+      const { events, fate } = await run({ call: async () => throttled });
+      assert.equal(events.at(-1), 'keep permit');
       assert.equal(fate, 'back');
     });
 
     it('is released after a call that never left', async () => {
-      const { told, fate } = await run({ call: async () => notSent });
-      assert.deepEqual(told, [...untilCalled, 'record', 'release permit']);
+      const { events, fate } = await run({ call: async () => notSent });
+      assert.deepEqual(events, [...untilCalled, 'record', 'release permit']);
       assert.equal(fate, 'back');
     });
 
@@ -208,10 +208,10 @@ describe('one task', () => {
           ...(step === 'onRefusal' && { spend: full }),
         };
         const task = step === 'expire' ? { ...waiting, notAfterMs: 1 } : waiting;
-        const { told, error } = await run({ ...lead, [step]: fails }, task);
+        const { events, error } = await run({ ...lead, [step]: fails }, task);
         assert.equal(error, trouble, step);
         assert.deepEqual(
-          told.filter((step) => step === 'call' || step.endsWith('permit')),
+          events.filter((step) => step === 'call' || step.endsWith('permit')),
           ['release permit'],
           step,
         );
@@ -219,31 +219,31 @@ describe('one task', () => {
     });
 
     it('is released even if giving back fails', async () => {
-      const { told, error } = await run({ begin: async () => false, giveBackUnused: fails });
-      assert.equal(told.at(-1), 'release permit');
+      const { events, error } = await run({ begin: async () => false, giveBackUnused: fails });
+      assert.equal(events.at(-1), 'release permit');
       assert.equal(error, trouble);
     });
 
     it('is kept when the outcome of a call that left cannot be recorded', async () => {
-      const { told, error } = await run({ record: fails });
+      const { events, error } = await run({ record: fails });
       assert.deepEqual(
-        told.filter((step) => step.endsWith('permit')),
+        events.filter((step) => step.endsWith('permit')),
         ['keep permit'],
       );
       assert.equal(error, trouble);
     });
 
     it('is released when the outcome of a call that never left cannot be recorded', async () => {
-      const { told } = await run({ call: async () => notSent, record: fails });
+      const { events } = await run({ call: async () => notSent, record: fails });
       assert.deepEqual(
-        told.filter((step) => step.endsWith('permit')),
+        events.filter((step) => step.endsWith('permit')),
         ['release permit'],
       );
     });
 
     it('is kept when the call itself breaks down: it may have left', async () => {
-      const { told, error } = await run({ call: fails });
-      assert.deepEqual(told, [...untilCalled, 'keep permit']);
+      const { events, error } = await run({ call: fails });
+      assert.deepEqual(events, [...untilCalled, 'keep permit']);
       assert.equal(error, trouble);
     });
   });

@@ -132,7 +132,7 @@ describe('a call that Redis has forgotten, after a failover to a replica that la
     assert.equal((await requestOf(taskId)).status, 'started');
   });
 
-  it('is looked up where its worker is gone and another one has seen it: nobody knows whether it left', async () => {
+  it('is looked up where its worker is gone and another one has seen it: it is unknown whether it left', async () => {
     const timeouts = { callTimeoutMs: 150, permitTimeoutMs: 250 };
     for (const point of ['before', 'afterSpending'] as const) {
       const [dead, other] = [await suite.openWorker(timeouts), await suite.openWorker(timeouts)];
@@ -165,7 +165,7 @@ describe('a call that Redis has forgotten, after a failover to a replica that la
     assert.equal((await suite.bench.read(requestId)).status, 'started');
   });
 
-  it('is told in the log where its request is lost as well', async () => {
+  it('is logged where its request is lost as well', async () => {
     const worker = await suite.openWorker();
     const goBack = await rememberState();
     const { taskId } = await suite.bench.accept();

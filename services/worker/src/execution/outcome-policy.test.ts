@@ -55,7 +55,7 @@ function unresolvedIn({ requests }: OutcomePolicy) {
   return requests.unresolved;
 }
 
-/** What the requests are told, for good or for now. */
+/** The error that the requests show, for good or for now. */
 function toldBy({ requests }: OutcomePolicy) {
   if (requests.kind === 'give-back') return undefined;
   return requests.kind === 'settle' ? requests.settlement.error : requests.unresolved.error;

@@ -121,7 +121,7 @@ describe('a claimed job', () => {
     const { taskId } = await suite.bench.accept();
     await worker.tasks.endWaiting(taskId, { status: 'cancelled', attempts: 0 });
     assert.equal(await worker.serveNext(), 'released');
-    await worker.jobs.add([{ taskId: 'nobody-knows', rank: 1 }]);
+    await worker.jobs.add([{ taskId: 'no-such-task', rank: 1 }]);
     assert.equal(await worker.serveNext(), 'released');
     assert.equal(await worker.jobs.countAll(), 0);
     assert.equal(await worker.used(), 0);
@@ -141,7 +141,7 @@ describe('a claimed job', () => {
     assert.equal((await suite.bench.read(requestId)).status, 'cancelled');
   });
 
-  it('goes back with its permit when the ledger cannot be asked: nobody calls', async () => {
+  it('goes back with its permit when the ledger cannot be asked: no call is made', async () => {
     const worker = await suite.openWorker();
     const { requestId, taskId } = await suite.bench.accept();
     await suite.bench.redis.set(`${suite.bench.keySpace}:ledger:intents`, 'not what it should be');

@@ -102,7 +102,7 @@ async function start(url: string, user: string | undefined, port: number): Promi
     AZURE_TENANT_ID: randomUUID(),
     AZURE_CLIENT_ID: randomUUID(),
     AZURE_CLIENT_SECRET: 'the-secret-of-the-application',
-    // Nobody is there: nothing is to be called.
+    // No server is there: no call is to be made.
     DEFENDER_BASE_URL: `http://127.0.0.1:${await findFreePort()}`,
     QUOTA_COLD_START: 'open',
   });

@@ -63,7 +63,7 @@ describe('a call that is refused', () => {
     });
   }
 
-  it("for three machines costs three slots each, and they stand in nobody's way", async () => {
+  it('for three machines costs three slots each, and they delay no other machine', async () => {
     const worker = await suite.openWorker(quick);
     const bad = await acceptMany(3);
     const others = await acceptMany(40);

@@ -69,7 +69,7 @@ describe('a task and its token', () => {
     assert.equal((await suite.bench.read(requestId)).status, 'started');
   });
 
-  it('spends nothing while Entra ID refuses, and nobody asks again for a while', async () => {
+  it('spends nothing while Entra ID refuses, and no worker asks again for a while', async () => {
     suite.entra.endpoint.reply = () => denied(401, 'invalid_client', 7_000_215);
     const worker = await suite.openWorker();
     const { requestId, taskId } = await suite.bench.accept();

@@ -186,7 +186,7 @@ describe('a task on real ledger, store and sockets', () => {
       }
     });
 
-    it('is looked up without a hold when the worker itself is told to stop', async () => {
+    it('is looked up without a hold when the worker itself is stopped', async () => {
       const arrived = new Promise<void>((resolve) => (suite.defender.answer = () => resolve()));
       const worker = await suite.openWorker();
       const { requestId } = await suite.bench.accept();
@@ -200,7 +200,7 @@ describe('a task on real ledger, store and sockets', () => {
     });
   });
 
-  it('goes back untouched when the worker is told to stop before the call left', async () => {
+  it('goes back untouched when the worker is stopped before the call left', async () => {
     const worker = await suite.openWorker();
     worker.abandonCalls.abort();
     const { requestId, taskId } = await suite.bench.accept();
@@ -278,10 +278,10 @@ describe('a task on real ledger, store and sockets', () => {
     await suite.bench.accept();
     await worker.serveNext();
     const stored = await everythingIn(suite.bench.redis, suite.bench.keySpace);
-    const told = [...worker.logLines, ...stored, await worker.metrics.registry.metrics()].join('\n');
-    assert.match(told, /BadRequest/);
-    assert.doesNotMatch(told, /secret-token/);
-    assert.ok(!told.includes(clientSecret));
+    const written = [...worker.logLines, ...stored, await worker.metrics.registry.metrics()].join('\n');
+    assert.match(written, /BadRequest/);
+    assert.doesNotMatch(written, /secret-token/);
+    assert.ok(!written.includes(clientSecret));
   });
 });
 

@@ -16,7 +16,7 @@ const listIsAway = {
   action: { kind: 'status', status: 503 },
 };
 
-/** Where nobody listens any more. */
+/** An address without a server. */
 async function closedOrigin(): Promise<string> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -132,7 +132,7 @@ describe('a worker that finds the ledger empty', () => {
     });
   }
 
-  it('tells of the next empty ledger nothing that kept the last one on hold', async () => {
+  it('records nothing of the last hold for the next empty ledger', async () => {
     await simulator.addFault(listIsAway);
     const worker = await start('reconstruct');
     await warned(worker);
@@ -153,22 +153,22 @@ describe('a worker that finds the ledger empty', () => {
     assert.equal(await holdOf(first), undefined);
   });
 
-  it('is overridden by a start that is told that nothing was called', async () => {
+  it('is overridden by QUOTA_COLD_START=open', async () => {
     await simulator.addFault(listIsAway);
     await start('reconstruct');
-    const told = await start('open');
-    assert.equal(await holdOf(told), undefined);
-    assert.equal((await told.ledger.spend(call(1))).kind, 'granted');
+    const opened = await start('open');
+    assert.equal(await holdOf(opened), undefined);
+    assert.equal((await opened.ledger.spend(call(1))).kind, 'granted');
   });
 
-  it('told to open calls at once and reads nothing', async () => {
+  it('in mode "open" calls at once and reads nothing', async () => {
     const before = await reads();
     const worker = await start('open');
     assert.equal((await worker.ledger.spend(call(1))).kind, 'granted');
     assert.equal(await reads(), before);
   });
 
-  it('told to wait does so for one window and one call timeout, and reads nothing', async () => {
+  it('in mode "wait" holds for one window and one call timeout, and reads nothing', async () => {
     const before = await reads();
     const worker = await start('wait');
     const { hold, nowMs } = await worker.snapshot();
@@ -194,7 +194,7 @@ describe('a worker whose ledger is lost while it runs', () => {
   const call = { callId: 'call-1', taskId: 'd-1', machineId: 'm-1' };
 
   for (const mode of ['reconstruct', 'wait', 'open'] as const) {
-    it(`told to ${mode}, holds for one whole window: what was called may stand in no list`, async () => {
+    it(`in mode "${mode}", holds for one whole window: what was called may stand in no list`, async () => {
       const worker = await start(mode);
       await worker.ledger.endColdStart();
       await worker.ledger.spend(call);

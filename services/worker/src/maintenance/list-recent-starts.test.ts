@@ -18,7 +18,7 @@ const rowsOf = (...records: Investigation[]) => ({ records, odd: [] });
 const idsOf = (starts: ReturnType<typeof knownStarts>) => starts.map(({ callId }) => callId);
 
 describe('what Defender lists, as calls of the ledger', () => {
-  it('counts from the end of the second that was told, and a slack for the difference of clocks', () => {
+  it('counts from the end of the second that Defender shows, and a slack for the difference of clocks', () => {
     const [start] = knownStarts(rowsOf(investigation(1, nowMs - 5_000)), { nowMs, limit: 5 });
     assert.deepEqual(start, {
       callId: 'investigation-1',
@@ -34,7 +34,7 @@ describe('what Defender lists, as calls of the ledger', () => {
     assert.equal((edge?.countsFromMs ?? 0) + hourMs, nowMs);
   });
 
-  it('counts from now what tells no start: it was only just begun', () => {
+  it('counts from now an investigation without a start: it was only just begun', () => {
     const [start] = knownStarts(rowsOf(investigation(1)), { nowMs, limit: 5 });
     assert.equal(start?.startedAtMs, nowMs);
   });

@@ -25,7 +25,7 @@ const usualSettleMs = 5_000;
  * Adds the jobs that waiting tasks lack: an intake died before it added them, or the queue dropped them. A round costs
  * the same, however many tasks wait.
  *
- * Two numbers tell that some are missing: fewer jobs than tasks that have waited for a while. Then these are
+ * Two numbers show that some are missing: fewer jobs than tasks that have waited for a while. Then these are
  * searched, the youngest first, where an intake that died has left them, until as many were found as are missing. One
  * job too many can hide one that is missing, so otherwise a small page is compared at each look. Either way only what is
  * missing at two looks is restored.

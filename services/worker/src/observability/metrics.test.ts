@@ -54,7 +54,7 @@ describe('the metrics of the worker', () => {
   it('are counted apart by each worker, also within one process', async () => {
     const [one, other] = [createWorkerMetrics(), createWorkerMetrics()];
     one.interlockRefusals.inc();
-    const told = await other.registry.getSingleMetricAsString('diq_quota_interlock_refusals_total');
-    assert.match(told, /^diq_quota_interlock_refusals_total 0$/m);
+    const written = await other.registry.getSingleMetricAsString('diq_quota_interlock_refusals_total');
+    assert.match(written, /^diq_quota_interlock_refusals_total 0$/m);
   });
 });

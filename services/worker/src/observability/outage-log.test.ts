@@ -4,12 +4,12 @@ import { captureLog } from '../test-support/capture-log.ts';
 
 describe('the log of an outage', () => {
   let nowMs: number;
-  let told: () => { level: string; msg: string; failures: number; outageMs?: number }[];
+  let events: () => { level: string; msg: string; failures: number; outageMs?: number }[];
   let outage: OutageLog;
   beforeEach(() => {
     nowMs = 1_000;
     const { logger, lines } = captureLog();
-    told = () => lines.map((line) => JSON.parse(line));
+    events = () => lines.map((line) => JSON.parse(line));
     outage = createOutageLog(logger, 'the queue', () => nowMs);
   });
   const failFor = (seconds: number, message = 'Redis is away') => {
@@ -23,31 +23,31 @@ describe('the log of an outage', () => {
     failFor(3_600);
     outage.worked();
     outage.worked();
-    const [began, ended, ...more] = told();
+    const [began, ended, ...more] = events();
     assert.deepEqual([began?.level, ended?.level, more.length], ['warn', 'info', 0]);
     assert.deepEqual([ended?.failures, ended?.outageMs], [7_200, 3_600_000]);
   });
 
-  it('tells another cause in the midst of it, once each and a few at most', () => {
+  it('logs another cause in the midst of it, once each and a few at most', () => {
     failFor(10);
     failFor(10, 'WRONGTYPE');
     failFor(10);
-    assert.equal(told().length, 2);
+    assert.equal(events().length, 2);
     for (let n = 0; n < 50; n += 1) outage.failed(new Error(`cause ${n}`));
-    assert.equal(told().length, 5);
+    assert.equal(events().length, 5);
   });
 
-  it('begins anew after its end, or after a minute without a failure where nobody tells of the end', () => {
+  it('begins anew after its end, or after a minute without a failure where no success is noted', () => {
     failFor(1);
     outage.worked();
     failFor(1);
-    assert.equal(told().length, 3);
+    assert.equal(events().length, 3);
     nowMs += 59_000;
     failFor(1);
-    assert.equal(told().length, 3);
+    assert.equal(events().length, 3);
     nowMs += 61_000;
     failFor(1);
-    assert.equal(told().length, 4);
+    assert.equal(events().length, 4);
   });
 
   it('ends with what it watches, and lets its failures through', async () => {
@@ -56,7 +56,7 @@ describe('the log of an outage', () => {
     outage.failed(trouble);
     assert.equal(await outage.watched(async () => 'done')(), 'done');
     assert.deepEqual(
-      told().map(({ level }) => level),
+      events().map(({ level }) => level),
       ['warn', 'info'],
     );
   });

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { createMoveLog } from './transition-log.ts';
 
 describe('the lines of requests that a call moves', () => {
-  it('tell its outcome, once and only theirs', () => {
-    const told: unknown[] = [];
-    const log = createMoveLog({ moved: (move) => told.push(move) });
+  it('show its outcome, once and only theirs', () => {
+    const events: unknown[] = [];
+    const log = createMoveLog({ moved: (move) => events.push(move) });
     const begun = { requestIds: ['1'], from: 'queued', status: 'dispatching', callId: 'a' } as const;
     const settled = { requestIds: ['1'], from: 'dispatching', status: 'started', callId: 'a' } as const;
     const expired = { requestIds: ['2'], from: 'queued', status: 'expired' } as const;
@@ -13,18 +13,18 @@ describe('the lines of requests that a call moves', () => {
     log.moved(expired);
     log.moved(settled);
     log.moved(settled);
-    assert.deepEqual(told, [begun, expired, { ...settled, outcome: 'started' }, settled]);
+    assert.deepEqual(events, [begun, expired, { ...settled, outcome: 'started' }, settled]);
   });
 
   it('do not keep outcomes that nothing came of', () => {
-    const told: { callId?: string; outcome?: string }[] = [];
-    const log = createMoveLog({ moved: (move) => told.push(move) });
+    const events: { callId?: string; outcome?: string }[] = [];
+    const log = createMoveLog({ moved: (move) => events.push(move) });
     for (let i = 0; i <= 1_000; i++) log.callEnded(`call-${i}`, 'timeout');
     for (const callId of ['call-0', 'call-1']) {
       log.moved({ requestIds: ['1'], from: 'dispatching', status: 'dispatching', callId });
     }
     assert.deepEqual(
-      told.map(({ outcome }) => outcome),
+      events.map(({ outcome }) => outcome),
       [undefined, 'timeout'],
     );
   });

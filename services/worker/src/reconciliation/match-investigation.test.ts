@@ -18,7 +18,7 @@ const text = (actor: string) => `${actor} initiated an Automated investigation o
 const own = text(clientId);
 const person = text('Jane Doe(jane@contoso.com)');
 const otherApp = text('99999999-bbbb-cccc-dddd-eeeeeeeeeeee');
-const anybody = text('Investigation Queue');
+const anyActor = text('Investigation Queue');
 
 let number = 0;
 function alert(fields: Partial<Alert> = {}): Alert {
@@ -61,8 +61,8 @@ describe('what Defender shows of a machine whose call got no answer', () => {
   });
 
   describe('is our own', () => {
-    it('where the one alert of a manual start in that time names us, or a name that can be anybody', () => {
-      for (const description of [own, own.toUpperCase(), anybody, '']) {
+    it('where the one alert of a manual start in that time names us, or a name that any actor can have', () => {
+      for (const description of [own, own.toUpperCase(), anyActor, '']) {
         const one = alert({ description });
         assert.deepEqual(weigh([one]), traceOf('own', one), description);
       }
@@ -70,12 +70,12 @@ describe('what Defender shows of a machine whose call got no answer', () => {
 
     it('where several were raised and one names us', () => {
       const ours = alert();
-      const others = [person, otherApp, anybody].map((description) => alert({ description }));
+      const others = [person, otherApp, anyActor].map((description) => alert({ description }));
       assert.deepEqual(weigh([...others, ours]), traceOf('own', ours));
     });
 
-    it('where the others name somebody else and one can be anybody', () => {
-      const ours = alert({ description: anybody });
+    it('where the others name other actors and one names none', () => {
+      const ours = alert({ description: anyActor });
       assert.deepEqual(weigh([alert({ description: person }), ours]), traceOf('own', ours));
     });
 
@@ -90,7 +90,7 @@ describe('what Defender shows of a machine whose call got no answer', () => {
       }
     });
 
-    it('also before Defender has linked alert and investigation, which the investigation itself may tell', () => {
+    it('also before Defender has linked alert and investigation, which the investigation itself may show', () => {
       const one = alert({ investigationId: undefined });
       assert.deepEqual(weigh([one]), traceOf('own', one));
       const triggered = investigation({ triggeringAlertId: one.id });
@@ -99,8 +99,8 @@ describe('what Defender shows of a machine whose call got no answer', () => {
   });
 
   describe('covers the machine without proof that it is ours', () => {
-    it('where several alerts cannot be told apart: the first after the call', () => {
-      for (const description of [own, anybody]) {
+    it('where several alerts look the same: the first after the call', () => {
+      for (const description of [own, anyActor]) {
         const [before, first, second] = [-1, 1, 2].map((ms) =>
           alert({ description, createdAtMs: sentAtMs + ms }),
         ) as [Alert, Alert, Alert];
@@ -109,7 +109,7 @@ describe('what Defender shows of a machine whose call got no answer', () => {
       }
     });
 
-    it('where others were told of it before the call was made, however well it fits', () => {
+    it('where it was reported to others before the call was made, however well it fits', () => {
       const theirs = alert({ createdAtMs: sentAtMs - 1_000 });
       const unlinked = { ...theirs, investigationId: undefined };
       const triggered = investigation({ id: theirs.investigationId ?? '', triggeringAlertId: theirs.id });
@@ -149,13 +149,13 @@ describe('what Defender shows of a machine whose call got no answer', () => {
       }
     });
 
-    it('by one in a state that nobody knows yet', () => {
+    it('by one in an unfamiliar state', () => {
       const odd = investigation({ startTimeMs: undefined, state: 'Hibernating' });
       assert.deepEqual(weigh([], [odd]), covering(odd));
     });
   });
 
-  it('is what runs, whoever started it, where the call was refused because something runs', () => {
+  it('is what runs, whatever started it, where the call was refused because something runs', () => {
     const old = investigation({ startTimeMs: sentAtMs - 3_600_000 });
     const newer = investigation({ startTimeMs: sentAtMs - 1_000_000 });
     assert.deepEqual(weigh([alert()], [old, newer], running), covering(newer));
@@ -165,7 +165,7 @@ describe('what Defender shows of a machine whose call got no answer', () => {
   it('does not depend on the order in which it is shown', () => {
     const anAlert = fc
       .record({
-        description: fc.constantFrom(own, person, otherApp, anybody),
+        description: fc.constantFrom(own, person, otherApp, anyActor),
         at: fc.integer({ min: -10_000, max: 60_000 }),
       })
       .map(({ description, at }) => alert({ description, createdAtMs: sentAtMs + at }));
@@ -187,7 +187,7 @@ describe('what Defender shows of a machine whose call got no answer', () => {
         (alerts, investigations) => {
           const finding = weigh(alerts, investigations);
           assert.deepEqual(weigh(alerts.toReversed(), investigations.toReversed()), finding);
-          // Never called our own what names somebody else.
+          // Never called our own what names another actor.
           if (finding.kind !== 'own') return;
           const source = alerts.find(({ id }) => id === finding.alertId);
           assert.ok(source && source.description !== person && source.description !== otherApp);

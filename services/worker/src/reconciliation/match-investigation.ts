@@ -85,7 +85,7 @@ function earliestMs({ sentAtMs }: UnresolvedCall): number {
 
 /**
  * Whom the alert names. Its text has no fixed form: an address with an @ is a person, an id that is not ours is another
- * application, and a bare name can be anybody's, our own application's too.
+ * application, and a bare name can be any actor's, our own application's too.
  */
 function actorOf({ description }: Alert, { clientId }: UnresolvedCall): 'us' | 'another' | 'unclear' {
   const text = description.toLowerCase();

@@ -234,7 +234,7 @@ describe('a call without a readable answer', () => {
       assert.equal(await suite.simulator.callsFor(lost.machineId), 3);
     });
 
-    it('is attached to the one that the request before it was told of, and never takes that for its own', async () => {
+    it('is attached to the one that was reported to the request before it, and never takes that for its own', async () => {
       const machineId = newMachineId();
       const before = await suite.lose({ kind: 'reset', when: 'after' }, twoLooks, 1, machineId);
       const { investigationId } = await suite.untilOver(before);
@@ -251,7 +251,7 @@ describe('a call without a readable answer', () => {
       assert.ok((await suite.ageOf(lost)) >= 900 + graceMs);
     });
 
-    it('is attached to the investigation that somebody else started meanwhile', async () => {
+    it('is attached to the investigation that another application started meanwhile', async () => {
       const lost = await suite.lose(silent, twoLooks);
       const { machineId } = lost;
       const { id } = await suite.simulator.addInvestigation({ machineId, actor: 'SOC(soc@contoso.com)' });

@@ -70,7 +70,7 @@ describe('what follows from a look in Defender', () => {
     assert.deepEqual([outcome, investigationId], ['found', 'da1']);
   });
 
-  it('is another look while only somebody else shows: ours may be about to, and has the better claim', () => {
+  it('is another query while only that of another actor shows: ours may be about to, and has the better claim', () => {
     assert.equal(step({ afterMs: graceMs - 1, finding: covering }).kind, 'reschedule-query');
     assert.deepEqual(settlement({ afterMs: graceMs, finding: covering }), {
       outcome: 'attached',
@@ -84,15 +84,15 @@ describe('what follows from a look in Defender', () => {
   it('is the investigation that runs, at once, where the call was refused because of it', () => {
     assert.equal(settlement({ afterMs: 1, finding: covering, cause: 'running' }).outcome, 'attached');
     assert.equal(step({ afterMs: graceMs - 1, finding: nothing, cause: 'running' }).kind, 'reschedule-query');
-    const { status, error: told } = settlement({ afterMs: graceMs, finding: nothing, cause: 'running' });
-    assert.deepEqual([status, told?.code], ['failed', 'call_timeout']);
+    const { status, error: reported } = settlement({ afterMs: graceMs, finding: nothing, cause: 'running' });
+    assert.deepEqual([status, reported?.code], ['failed', 'call_timeout']);
   });
 
   describe('without a trace at the end of the grace', () => {
     it('is unknown after a lost answer, with its code, what was done, and the tracking id', () => {
-      const { outcome, status, error: told } = settlement({ afterMs: graceMs, finding: nothing });
+      const { outcome, status, error: reported } = settlement({ afterMs: graceMs, finding: nothing });
       assert.deepEqual([outcome, status], ['unknown', 'unknown']);
-      assert.deepEqual(told, {
+      assert.deepEqual(reported, {
         ...error,
         message: 'No answer. Defender shows no investigation of it. It was called once.',
       });
@@ -138,9 +138,9 @@ describe('what follows from a look in Defender', () => {
 
     it('is unknown after ten times the grace, and no call is made again for want of evidence', () => {
       for (const cause of ['lost', 'failed'] as const) {
-        const { outcome, error: told } = settlement({ afterMs: 10 * graceMs, finding: undefined, cause });
+        const { outcome, error: reported } = settlement({ afterMs: 10 * graceMs, finding: undefined, cause });
         assert.equal(outcome, 'unknown');
-        assert.match(told?.message ?? '', /Defender could not be asked/);
+        assert.match(reported?.message ?? '', /Defender could not be asked/);
       }
       const asked = { afterMs: 10 * graceMs, finding: undefined, onUnknown: 'retry' } as const;
       assert.equal(step(asked).kind, 'call-again', 'unless that is wanted');

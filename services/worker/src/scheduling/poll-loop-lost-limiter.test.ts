@@ -32,7 +32,7 @@ describe('claim loops whose limiter forgets everything', () => {
     await waitFor(() => arrivedAtMs.length === count, { what: 'all calls', intervalMs: 5 });
 
     const spans = arrivedAtMs.slice(limit).map((atMs, i) => atMs - arrivedAtMs[i]!);
-    // What is measured here is when the test's Defender was told, some milliseconds after the call arrived.
+    // What is measured here is when the test's Defender recorded the call, some milliseconds after the call arrived.
     assert.ok(Math.min(...spans) > windowMs - 20, `${limit + 1} calls in ${Math.min(...spans)} ms`);
     assert.ok(Math.max(...spans) < 2 * windowMs, `a window of ${Math.max(...spans)} ms`);
   });

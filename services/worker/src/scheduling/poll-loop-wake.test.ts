@@ -39,16 +39,16 @@ describe('claim loop, waking and stopping', () => {
   it('goes on looking while it may take nothing more in hand, so that slow calls are no standstill', async () => {
     suite.hurryWaits();
     let isAway = false;
-    const { told, errors, options } = loopWorld();
+    const { events, errors, options } = loopWorld();
     const loop = suite.start({
       ...options,
       snapshot: async () => (isAway ? Promise.reject(new Error('Redis is away')) : view()),
     });
-    await waitFor(() => told.includes('claim'), { what: 'the claim', intervalMs: 1 });
+    await waitFor(() => events.includes('claim'), { what: 'the claim', intervalMs: 1 });
     const claimedAtMs = Date.now();
     await waitFor(() => loop.lastTurnAtMs() > claimedAtMs + 20, { what: 'further turns', intervalMs: 1 });
     assert.equal(loop.stalledForMs(), 0);
-    assert.deepEqual(told, ['acquire', 'claim']);
+    assert.deepEqual(events, ['acquire', 'claim']);
     isAway = true;
     await waitFor(() => errors.length > 0, { what: 'a turn without success', intervalMs: 1 });
     const lastMs = loop.lastTurnAtMs();
@@ -56,9 +56,9 @@ describe('claim loop, waking and stopping', () => {
     assert.equal(loop.lastTurnAtMs(), lastMs, 'and sees that they cannot be asked');
   });
 
-  it('does not wait for a claim that hangs when it is told to stop, and puts back what it still brings', async () => {
+  it('does not wait for a claim that hangs when it is stopped, and releases the job that it still brings', async () => {
     const claiming = deferred<ClaimedJob>();
-    const { told, options } = loopWorld();
+    const { events, options } = loopWorld();
     let isClaiming = false;
     const loop = suite.start({
       ...options,
@@ -73,13 +73,13 @@ describe('claim loop, waking and stopping', () => {
     const release = deferred();
     claiming.resolve({ ...jobNamed('late'), release: async () => release.resolve() });
     await release.promise;
-    assert.deepEqual(told, ['acquire', 'release']);
+    assert.deepEqual(events, ['acquire', 'release']);
   });
 
   it('says how long a free slot has gone unused while work was ready, until one is used', async () => {
     const permits: (Permit | undefined)[] = [];
     let idleSeconds = 0;
-    const { told, options } = loopWorld();
+    const { events, options } = loopWorld();
     const loop = suite.start({
       ...options,
       tryAcquire: async () => permits.shift(),
@@ -93,7 +93,7 @@ describe('claim loop, waking and stopping', () => {
     });
     assert.ok(idleSeconds * 1_000 <= loop.stalledForMs() + 1);
     permits.push({ spent() {}, release() {}, keepForOneWindow() {} });
-    await waitFor(() => told.includes('claim'), { what: 'a claim', intervalMs: 1 });
+    await waitFor(() => events.includes('claim'), { what: 'a claim', intervalMs: 1 });
     await waitFor(() => loop.stalledForMs() === 0, { what: 'the standstill to be over', intervalMs: 1 });
   });
 
@@ -148,21 +148,21 @@ describe('claim loop, waking and stopping', () => {
 
   it('stops only when all that it drew has been seen through, and claims nothing more', async () => {
     const served = deferred();
-    const { told, options } = loopWorld();
+    const { events, options } = loopWorld();
     const loop = suite.start({ ...options, serve: () => served.promise });
-    await waitFor(() => told.includes('claim'), { what: 'the claim', intervalMs: 1 });
+    await waitFor(() => events.includes('claim'), { what: 'the claim', intervalMs: 1 });
     let hasStopped = false;
     const stopping = loop.stop().then(() => (hasStopped = true));
     for (let turn = 0; turn < 5; turn += 1) await new Promise(setImmediate);
     assert.equal(hasStopped, false);
     served.resolve();
     await stopping;
-    assert.deepEqual(told, ['acquire', 'claim']);
+    assert.deepEqual(events, ['acquire', 'claim']);
   });
 
-  it('gives a permit back that comes when it has been told to stop', async () => {
+  it('gives a permit back that comes when it has been stopped', async () => {
     const acquiring = deferred();
-    const { told, options } = loopWorld();
+    const { events, options } = loopWorld();
     let asked = false;
     const loop = suite.start({
       ...options,
@@ -176,7 +176,7 @@ describe('claim loop, waking and stopping', () => {
     const stopping = loop.stop();
     acquiring.resolve();
     await stopping;
-    assert.deepEqual(told, ['acquire', 'release']);
+    assert.deepEqual(events, ['acquire', 'release']);
   });
 
   it('stops at once out of a wait', async () => {

@@ -15,7 +15,7 @@ describe('claim loop', () => {
 
   it('takes the permit first and the job second, and hands both on', async () => {
     const served = deferred<string>();
-    const { told, options } = loopWorld({
+    const { events, options } = loopWorld({
       serve: async (job, permit) => {
         permit.keepForOneWindow();
         served.resolve(job.taskId);
@@ -24,23 +24,23 @@ describe('claim loop', () => {
     });
     suite.start(options);
     assert.equal(await served.promise, 'job-1');
-    assert.deepEqual(told, ['acquire', 'claim', 'keep']);
+    assert.deepEqual(events, ['acquire', 'claim', 'keep']);
   });
 
   it('claims nothing while no slot is free, a hold is on, or nothing is ready', async () => {
     const waits = suite.hurryWaits();
     const looks: string[][] = [];
-    const { told, options } = loopWorld();
+    const { events, options } = loopWorld();
     const views = inTurn(view({ freeInMs: 300 }), view({ heldForMs: 500 }), view(), view());
     suite.start({
       ...options,
       snapshot: () => {
-        looks.push([...told]);
+        looks.push([...events]);
         return views();
       },
       countReady: inTurn(1, 1, 0, 1),
     });
-    await waitFor(() => told.includes('claim'), { what: 'the claim', intervalMs: 1 });
+    await waitFor(() => events.includes('claim'), { what: 'the claim', intervalMs: 1 });
     assert.deepEqual(looks.slice(0, 4), [[], [], [], []]);
     // To the millisecond after the slot opens or the hold ends; and a short time while nothing is ready.
     assert.deepEqual(waits.slice(0, 3), [301, 501, 100]);
@@ -48,16 +48,16 @@ describe('claim loop', () => {
 
   it('looks again within a second, however long slot or hold still take', async () => {
     const waits = suite.hurryWaits();
-    const { told, options } = loopWorld({
+    const { events, options } = loopWorld({
       snapshot: inTurn(view({ freeInMs: hourMs }), view({ heldForMs: hourMs }), view()),
     });
     suite.start(options);
-    await waitFor(() => told.includes('claim'), { what: 'the claim', intervalMs: 1 });
+    await waitFor(() => events.includes('claim'), { what: 'the claim', intervalMs: 1 });
     assert.deepEqual(waits.slice(0, 2), [1_000, 1_000]);
   });
 
   it('holds no job beyond those it may serve at a time: whatever waits, waits in the queue', async () => {
-    const { told, options } = loopWorld({ maxInFlight: 2 });
+    const { events, options } = loopWorld({ maxInFlight: 2 });
     const both = deferred();
     let inHand = 0;
     suite.start({
@@ -71,16 +71,16 @@ describe('claim loop', () => {
     await both.promise;
     // Any further claim would have been made by the turns that follow.
     for (let turn = 0; turn < 5; turn += 1) await new Promise(setImmediate);
-    assert.equal(told.filter((step) => step === 'claim').length, 2);
+    assert.equal(events.filter((step) => step === 'claim').length, 2);
   });
 
   it('gives the permit back when another worker was quicker to the job', async () => {
     const waits = suite.hurryWaits();
-    const { told, options } = loopWorld({ claim: inTurn(undefined, jobNamed('late')) });
+    const { events, options } = loopWorld({ claim: inTurn(undefined, jobNamed('late')) });
     const served = deferred();
     suite.start({ ...options, serve: async () => served.resolve(), countReady: inTurn(1, 1, 0) });
     await served.promise;
-    assert.deepEqual(told, ['acquire', 'release', 'acquire']);
+    assert.deepEqual(events, ['acquire', 'release', 'acquire']);
     assert.equal(waits[0], 100);
   });
 
@@ -88,12 +88,12 @@ describe('claim loop', () => {
     const waits = suite.hurryWaits();
     const trouble = new Error('Redis is away');
     let claims = 0;
-    const { told, errors, options } = loopWorld();
+    const { events, errors, options } = loopWorld();
     const served = deferred();
     const claim = async () => (claims++ === 0 ? Promise.reject(trouble) : jobNamed('later'));
     suite.start({ ...options, claim, serve: async () => served.resolve(), countReady: inTurn(1, 1, 0) });
     await served.promise;
-    assert.deepEqual(told, ['acquire', 'release', 'acquire']);
+    assert.deepEqual(events, ['acquire', 'release', 'acquire']);
     assert.deepEqual(errors, [trouble]);
     assert.equal(waits[0], 500);
   });
@@ -122,16 +122,16 @@ describe('claim loop', () => {
   it('claims nothing while ledger or queue cannot be asked, says so, and goes on when they can', async () => {
     const waits = suite.hurryWaits();
     const trouble = new Error('Connection is closed.');
-    const { told, errors, options } = loopWorld();
+    const { events, errors, options } = loopWorld();
     const [ledgerIsAway, queueIsAway] = [inTurn(true, false), inTurn(false, true, false)];
     suite.start({
       ...options,
       snapshot: async () => ((await ledgerIsAway()) ? Promise.reject(trouble) : view()),
       countReady: async () => ((await queueIsAway()) ? Promise.reject(trouble) : 1),
     });
-    await waitFor(() => told.includes('claim'), { what: 'the claim', intervalMs: 1 });
+    await waitFor(() => events.includes('claim'), { what: 'the claim', intervalMs: 1 });
     assert.deepEqual(errors, [trouble, trouble]);
-    assert.deepEqual(told, ['acquire', 'claim']);
+    assert.deepEqual(events, ['acquire', 'claim']);
     assert.deepEqual(waits.slice(0, 2), [500, 500]);
   });
 });

@@ -13,17 +13,17 @@ function reserveWith(reserveForCritical: number, next: Priority | undefined, cla
       jobs: {
         next: async () => (next === undefined ? undefined : 'next'),
         nextOnes: async () => ['next'],
-        setRanks: async () => assert.fail('nobody is to be moved'),
+        setRanks: async () => assert.fail('no job is to be moved'),
       },
       tasks: { classOf: async (id) => (id === 'next' ? next : claimed), firstOf: async () => undefined },
     },
   );
 }
 
-/** Tells what it was given and never ends, so that the loop stands still. */
-function standStill(tell: (taskId: string) => void) {
+/** Reports the job that it was given and never ends, so that the loop stands still. */
+function standStill(report: (taskId: string) => void) {
   return ({ taskId }: { taskId: string }) => {
-    tell(taskId);
+    report(taskId);
     return new Promise<void>(() => undefined);
   };
 }
@@ -31,22 +31,22 @@ function standStill(tell: (taskId: string) => void) {
 describe('slots kept for critical requests', () => {
   const { start } = usePollLoops();
 
-  it('stay free while nobody critical is next, and count neither as idle nor as a standstill', async () => {
+  it('stay free while no critical request is next, and count neither as idle nor as a standstill', async () => {
     const turns = deferred();
     let left = 3;
     const idle: number[] = [];
-    const { told, options } = loopWorld(reserveWith(1, 'high'));
+    const { events, options } = loopWorld(reserveWith(1, 'high'));
     const loop = start({
       ...options,
       onIdle: (seconds) => idle.push(seconds),
       onTurn: () => --left === 0 && turns.resolve(),
     });
     await turns.promise;
-    assert.deepEqual(told, []);
+    assert.deepEqual(events, []);
     assert.deepEqual([idle, loop.stalledForMs()], [[], 0]);
   });
 
-  it('go to whoever is critical', async () => {
+  it('go to critical requests', async () => {
     const served = deferred<string>();
     const { options } = loopWorld(reserveWith(1, 'critical'));
     start({ ...options, serve: standStill((id) => served.resolve(id)) });
@@ -55,14 +55,14 @@ describe('slots kept for critical requests', () => {
 
   it('are given back, with the job, when another worker drew the critical one', async () => {
     const back = deferred<string>();
-    const { told, options } = loopWorld(reserveWith(1, 'critical', 'high'));
+    const { events, options } = loopWorld(reserveWith(1, 'critical', 'high'));
     const claim = async () => ({ ...jobNamed('ordinary'), release: async () => back.resolve('ordinary') });
     start({ ...options, claim, serve: async () => assert.fail('not to be served') });
     assert.equal(await back.promise, 'ordinary');
-    assert.ok(told.includes('release'));
+    assert.ok(events.includes('release'));
   });
 
-  it('are none of the others: those go to anybody', async () => {
+  it('are none of the others: those go to any request', async () => {
     const served = deferred();
     const { options } = loopWorld(reserveWith(1, 'low'));
     const two = { ...view(), limit: 2, quotaLimit: 2 };

@@ -16,7 +16,7 @@ export interface DefenderServer {
   readonly url: string;
   /** Machines called, in order of arrival. */
   readonly calls: string[];
-  /** What the next calls get. Starts an investigation unless told otherwise. */
+  /** What the next calls get. Starts an investigation by default. */
   answer: Answer;
   close(): Promise<void>;
 }

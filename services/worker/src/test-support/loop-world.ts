@@ -30,24 +30,24 @@ export function deferred<T = void>() {
   return { promise, resolve };
 }
 
-/** A queue and a limiter in which there is always something, and which tell what they were asked. */
+/** A queue and a limiter in which there is always something, and which record each call. */
 export function loopWorld(own: Partial<PollLoopOptions> = {}) {
-  const told: string[] = [];
+  const events: string[] = [];
   const errors: unknown[] = [];
   let jobs = 0;
   const options: PollLoopOptions = {
     snapshot: async () => view(),
     countReady: async () => 1,
     tryAcquire: async () => {
-      told.push('acquire');
+      events.push('acquire');
       return {
         spent: () => undefined,
-        release: () => told.push('release'),
-        keepForOneWindow: () => told.push('keep'),
+        release: () => events.push('release'),
+        keepForOneWindow: () => events.push('keep'),
       };
     },
     claim: async () => {
-      told.push('claim');
+      events.push('claim');
       return jobNamed(`job-${++jobs}`);
     },
     // Never ends by itself, so that the loop stands still once it has claimed.
@@ -56,7 +56,7 @@ export function loopWorld(own: Partial<PollLoopOptions> = {}) {
     onError: (error) => errors.push(error),
     ...own,
   };
-  return { told, errors, options };
+  return { events, errors, options };
 }
 
 /** Gives these one after the other, the last one for ever. */

@@ -29,7 +29,7 @@ import { createMissingJobCheck } from '../maintenance/requeue-missing-jobs.ts';
 import { createJobClaimer, type ClaimedJob, type JobClaimer } from '../scheduling/job-claimer.ts';
 import { captureLog } from './capture-log.ts';
 
-/** The window of a test worker that is not told another. */
+/** The window of a test worker by default. */
 export const testWindowMs = 60_000;
 
 /** The application as which test workers call. */
@@ -249,7 +249,7 @@ async function openLoop(parts: Awaited<ReturnType<typeof openParts>>) {
   };
 }
 
-/** With a permit that only tells what was done to it. */
+/** With a permit that only records what was done to it. */
 async function serveOnce(
   job: ClaimedJob,
   processJob: ReturnType<typeof createProcessJob>,

@@ -31,13 +31,13 @@ export interface SimulatorSuite {
   addFault(fault: object): Promise<void>;
   clearFaults(): Promise<void>;
   revokeTokens(): Promise<void>;
-  /** An investigation that somebody else starts. */
+  /** An investigation that another application starts. */
   addInvestigation(order: object): Promise<{ id: string }>;
   /** The one of this machine, whether readers can see it yet or not. */
   investigationOf(machineId: string): Promise<string | undefined>;
-  /** Spends so many slots of Defender's quota as somebody else. */
+  /** Spends so many slots of Defender's quota as another application. */
   useQuota(calls: number): Promise<void>;
-  /** Spends what is left of it as somebody else. */
+  /** Spends what is left of it as another application. */
   fillQuota(): Promise<void>;
   /** As after a window without calls. */
   resetQuota(): Promise<void>;

@@ -17,7 +17,7 @@ describe('a cached reading', () => {
     await waitFor(async () => (await read()) > 1, { what: 'a second reading', intervalMs: 2 });
   });
 
-  it('tells its failure to all who waited for it and is tried again by the next', async () => {
+  it('fails for all callers that waited for it and is tried again by the next', async () => {
     let taken = 0;
     const read = cachedReading(async () => {
       taken += 1;

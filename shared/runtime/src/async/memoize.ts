@@ -1,6 +1,6 @@
 /**
- * A reading that is taken at most once per `maxAgeMs` and never twice at a time, however many ask. A failure is told
- * to everyone who waited for that reading and not kept.
+ * A reading that is taken at most once per `maxAgeMs` and never twice at a time, however many ask. A failure
+ * reaches every caller that waited for that reading, and is not kept.
  */
 export function cachedReading<T>(read: () => Promise<T>, maxAgeMs: number): () => Promise<T> {
   let current: Promise<T> | undefined;

@@ -29,7 +29,7 @@ describe('persistently', () => {
     assert.ok(second - first >= 49 && third - second >= 99 && fourth - third >= 199, triedAtMs.join(' '));
   });
 
-  it('tries once more and then throws the last error when it is told to give up in a wait', async () => {
+  it('tries once more and then throws the last error when it is aborted in a wait', async () => {
     const giveUp = new AbortController();
     const onFailure = () => giveUp.abort();
     let tries = 0;

@@ -71,7 +71,7 @@ describe('a name', () => {
     assert.equal((await resolve('hook'))[0]?.address, '192.0.2.7');
   });
 
-  it('that does not exist is not found, and one that no server can tell of may be asked for again', async () => {
+  it('that does not exist is not found, and one of which no server knows may be asked for again', async () => {
     const resolve = await resolverFor({ 'broken.example': 'servfail', 'empty.example': [] });
     await assert.rejects(resolve('none.example'), { name: 'NameError', code: 'ENOTFOUND' });
     await assert.rejects(resolve('empty.example'), { name: 'NameError', code: 'ENOTFOUND' });
@@ -108,9 +108,9 @@ describe('a name', () => {
 
   it('is resolved in either way in which a socket asks', async () => {
     const lookup = lookupBy(await resolverFor({ 'soar.example': ['192.0.2.7', '192.0.2.8'] }));
-    const told = (options: { all?: boolean }) =>
+    const lookUp = (options: { all?: boolean }) =>
       new Promise((resolve) => lookup('soar.example', options, (...said) => resolve(said)));
-    assert.deepEqual(await told({}), [null, '192.0.2.7', 4]);
-    assert.equal(((await told({ all: true })) as [null, unknown[]])[1].length, 2);
+    assert.deepEqual(await lookUp({}), [null, '192.0.2.7', 4]);
+    assert.equal(((await lookUp({ all: true })) as [null, unknown[]])[1].length, 2);
   });
 });

@@ -57,7 +57,7 @@ function problemOf(status: number, detail: string): { title: string; problem: st
 }
 
 /**
- * Node keeps the response that a socket carries on the socket; what it does itself, where nobody listens, is the same.
+ * Node keeps the response that a socket carries on the socket; what it does itself without a listener is the same.
  * Where its request arrived wholly, what cannot be read stands behind that one.
  */
 function isAnswering(socket: Duplex): boolean {

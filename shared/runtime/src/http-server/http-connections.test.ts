@@ -26,7 +26,7 @@ describe('connections of a server', () => {
     server = await listen(app, { port: 0, host, closeGraceMs: 0, logger, ...unbound, ...options });
   }
 
-  /** A client that reads nothing, before it is told to. */
+  /** A client that reads nothing until the test lets it. */
   async function open(text = '', localAddress = host): Promise<Socket> {
     const socket = connect({ port: server?.port ?? 0, host, localAddress }).pause();
     sockets.push(socket);
@@ -52,7 +52,7 @@ describe('connections of a server', () => {
   function recorder() {
     const arrived: { request: IncomingMessage; response: ServerResponse; closes: number }[] = [];
     const waiters: (() => void)[] = [];
-    const told = () => waiters.splice(0).forEach((resolve) => resolve());
+    const notify = () => waiters.splice(0).forEach((resolve) => resolve());
     return {
       arrived,
       app(request: IncomingMessage, response: ServerResponse) {
@@ -60,9 +60,9 @@ describe('connections of a server', () => {
         arrived.push(entry);
         response.on('close', () => {
           entry.closes += 1;
-          told();
+          notify();
         });
-        told();
+        notify();
       },
       async until(isSo: () => boolean): Promise<void> {
         while (!isSo()) await new Promise<void>((resolve) => waiters.push(resolve));
@@ -119,7 +119,7 @@ describe('connections of a server', () => {
       });
     }
 
-    it('tell those that reached the app of their end once each, when the client leaves without reading', async () => {
+    it('end each of those that reached the app once, when the client leaves without reading', async () => {
       const { app, arrived, until } = recorder();
       await serve((request, response) => {
         app(request, response);
@@ -162,7 +162,7 @@ describe('connections of a server', () => {
       assert.equal(arrived.length, 1);
     });
 
-    it('answer the one under way when the server closes, and tell the client to send the others elsewhere', async () => {
+    it('answer the one under way when the server closes, and ask the client to send the others elsewhere', async () => {
       const { app, arrived, until } = recorder();
       await serve(app, { closeGraceMs: neverMs });
       const answers = readAll(await open(get().repeat(3)));
@@ -174,7 +174,7 @@ describe('connections of a server', () => {
       assert.equal(arrived.length, 1);
     });
 
-    it('are told to be sent elsewhere by the answer behind one that had begun when the server closed', async () => {
+    it('are sent elsewhere, as the answer says behind one that had begun when the server closed', async () => {
       const { app, arrived, until } = recorder();
       await serve(
         (request, response) => {

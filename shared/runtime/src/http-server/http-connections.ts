@@ -36,7 +36,7 @@ const boundUnreadEveryMs = 1_000;
 /**
  * Gives requests to `app`, one at a time for each connection: those that a client sent behind it (pipelining) wait, 16 at
  * most, or the connection ends. So a connection takes up one answer, however many it asks for, and as that one is always
- * on its socket, Node tells it of the socket's end; it does not tell those that stand behind another.
+ * on its socket, Node reports the socket's end to it; not so to those that stand behind another.
  */
 export function serveConnections(
   server: Server,
@@ -128,7 +128,7 @@ export function serveConnections(
   server.setTimeout(unreadTimeoutMs, (socket) => {
     if (!connections.get(socket)?.answering) drop(socket);
     else if (socket.writableLength > 0) dropWarning(socket, 'answer_not_read');
-    // Otherwise the app takes its time, or an event stream has nothing to tell.
+    // Otherwise the app takes its time, or an event stream has nothing to send.
   });
   return {
     endAfterAnswers() {

@@ -1,6 +1,6 @@
 import express, { Router, type Express } from 'express';
 
-/** An Express app whose routes have one spelling each, and that tells nothing of what it is made with. */
+/** An Express app whose routes have one spelling each, and that does not reveal what it is made with. */
 export function createStrictApp(): Express {
   const app = express();
   app.enable('case sensitive routing');

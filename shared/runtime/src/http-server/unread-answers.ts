@@ -95,7 +95,7 @@ function larger(one: OfAddress | undefined, other: OfAddress): OfAddress {
 }
 
 /**
- * Of what is written, what the system has not yet taken for the client. Nothing public tells of it: `writableLength` stays
+ * Of what is written, what the system has not yet taken for the client. Nothing public shows it: `writableLength` stays
  * the same until the whole of an answer is taken.
  */
 function bytesLeft(socket: Socket): number {

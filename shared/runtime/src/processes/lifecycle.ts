@@ -44,7 +44,7 @@ export function createLifecycle({ logger, deadlineMs }: LifecycleOptions): Lifec
   }
 
   async function closeWithin(reason: string): Promise<'clean' | 'timed-out'> {
-    // Nothing opened, nothing to tell: a service that refused its settings says only that.
+    // Nothing opened, nothing to log: a service that refused its settings says only that.
     const anything = steps.length > 0;
     if (anything) logger.info({ reason }, 'closing');
     let timer: NodeJS.Timeout | undefined;

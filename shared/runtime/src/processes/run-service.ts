@@ -8,7 +8,7 @@ import {
   type Env,
 } from '../settings/read-settings.ts';
 
-/** What a started service tells about itself: at least the port it answers on. */
+/** What a started service announces: at least the port it answers on. */
 export type ServiceReady = Readonly<{ port: number; [detail: string]: string | number }>;
 
 /** What a service gets to start with. */
@@ -24,7 +24,7 @@ export interface RunServiceOptions {
   readonly env: Env;
   /** Ends the process: `(code) => process.exit(code)`. */
   readonly exit: (code: number) => void;
-  /** Opens everything, telling `lifecycle` how each part closes. Resolves when the service answers. */
+  /** Opens everything and registers with `lifecycle` how each part closes. Resolves when the service answers. */
   readonly start: (context: ServiceContext) => Promise<ServiceReady>;
   /** How long closing may take in all. Default 10 s. */
   readonly stopDeadlineMs?: number;
@@ -39,10 +39,10 @@ export interface RunServiceOptions {
 export const settingsExitCode = 78;
 
 /**
- * Runs a service until it is told to stop. SIGTERM, SIGINT and the end of its parent (`watchParent`) close it in order
+ * Runs a service until it is stopped. SIGTERM, SIGINT and the end of its parent (`watchParent`) close it in order
  * (exit code 0, or 1 if the deadline passed); a second signal ends it at once (128 + its number).
  * Unusable settings are printed plainly (78); any other failure, at start or later, is logged (1). When it is ready
- * it logs `ready` and tells a parent with an IPC channel `{ kind: 'ready', service, ...ready }`.
+ * it logs `ready` and sends a parent with an IPC channel `{ kind: 'ready', service, ...ready }`.
  *
  * LOG_LEVEL applies from the first line; an unknown level is left for the service's own settings to refuse.
  */
@@ -66,7 +66,7 @@ export async function runService(options: RunServiceOptions): Promise<void> {
 
   try {
     const ready = await start({ env, logger, lifecycle });
-    // Told to stop while it was still starting: never announced, already closing.
+    // Stopped while it was still starting: never announced, already closing.
     if (lifecycle.closing.aborted) return;
     logger.info(ready, 'ready');
     process.send?.({ kind: 'ready', service: name, ...ready });

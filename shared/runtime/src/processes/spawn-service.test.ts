@@ -117,7 +117,7 @@ describe('a service in a process of its own', () => {
   it('logs an unhandled rejection as fatal, closes and exits with 1', async () => {
     const service = await startWith({ SAMPLE_MODE: 'rejects' });
     assert.deepEqual(await service.exited, { code: 1, signal: null });
-    assert.match(service.output(), /"level":"fatal".*nobody listens/);
+    assert.match(service.output(), /"level":"fatal".*no handler/);
     assert.match(service.output(), /"msg":"closed"/);
   });
 

@@ -11,7 +11,7 @@ export interface ServiceExit {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** What a service announced: where it answers, and whatever else it has to tell. */
+/** What a service announced: where it answers, and further details. */
 export type ServiceAnnouncement = Readonly<{
   port: number;
   service: string;
@@ -29,7 +29,7 @@ export interface SpawnServiceOptions {
   readonly onLine?: (line: string, stream: 'stdout' | 'stderr') => void;
   /** Default 60 s; `Infinity` for a service that may wait for others before it is ready. */
   readonly readyTimeoutMs?: number;
-  /** Aborted, it is told to end (SIGTERM) although it is not ready yet. */
+  /** Aborted, it is ended by SIGTERM although it is not ready yet. */
   readonly signal?: AbortSignal;
   /** Further options for Node itself. */
   readonly nodeArgs?: readonly string[];

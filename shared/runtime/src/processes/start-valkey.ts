@@ -54,7 +54,7 @@ function answerAtOnce(valkey: ValkeyServer): void {
   });
 }
 
-// `start()` resolves before the port is bound, and only prints it when that fails: whoever asked for PING then would
+// `start()` resolves before the port is bound, and only prints it when that fails: a PING would then
 // be answered by the port's other owner. The sockets themselves know, but the package keeps them private.
 function listenersOf(valkey: ValkeyServer): Server[] {
   const records: unknown = Reflect.get(valkey, 'listeners');

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { z } from 'zod';
 import { insecureNodeFaults, unusedProxySettings, readSettings } from './read-settings.ts';
 
-describe('what Node itself is told', () => {
+describe('the options of Node itself', () => {
   it('may not turn off the check of certificates', () => {
     for (const value of ['0', ' 0\n']) {
       const [fault = '', ...others] = insecureNodeFaults({ NODE_TLS_REJECT_UNAUTHORIZED: value }, []);
@@ -30,7 +30,7 @@ describe('what Node itself is told', () => {
     assert.deepEqual(insecureNodeFaults({ NODE_TLS_REJECT_UNAUTHORIZED: '' }, []), []);
   });
 
-  it('is told with the faults of all other settings', () => {
+  it('are reported with the faults of all other settings', () => {
     assert.throws(
       () => readSettings(z.object({ PORT: z.string() }), { NODE_TLS_REJECT_UNAUTHORIZED: '0' }),
       /^SettingsError: NODE_TLS_REJECT_UNAUTHORIZED: .*\nPORT: not set/,

@@ -75,7 +75,7 @@ describe('readSettings', () => {
     assert.match(faultsOf(() => readSettings(schema, { WORKERS: '4', HOST: '' }))[0] ?? '', /^HOST: not set/);
   });
 
-  it('tells all faults at once, each with its name, what is wrong and what is expected', () => {
+  it('reports all faults at once, each with its name, what is wrong and what is expected', () => {
     assert.deepEqual(
       faultsOf(() =>
         readSettings(schema, { HTTP_PORT: '70000', WORKERS: 'many', WAIT: '3 weeks', MODE: 'maybe' }),
@@ -142,7 +142,7 @@ describe('readSettings', () => {
     assert.doesNotMatch(faults.join(), /hunter2/);
   });
 
-  it('tells the fault of a secret file together with the others, and only once', () => {
+  it('reports the fault of a secret file together with the others, and only once', () => {
     const secret = z.object({ KEY: z.string(), WORKERS: positiveInt() });
     const faults = faultsOf(() => readSettings(secret, { KEY_FILE: '/nowhere/key' }, { secrets: ['KEY'] }));
     assert.equal(faults.length, 2);
@@ -161,7 +161,7 @@ describe('kinds of settings', () => {
     refuses(duration(), ['-1s', '1w', '1h30m', 's', '0.5ms', '1e3', 'Infinity', '99999999999d']);
   });
 
-  it('holds durations to their bounds, which are inclusive and told in readable units', () => {
+  it('holds durations to their bounds, which are inclusive and named in readable units', () => {
     const bounded = duration({ minMs: 1_000, maxMs: 3_600_000 });
     assert.equal(accepts(bounded, '1s'), 1_000);
     assert.equal(accepts(bounded, '1h'), 3_600_000);

@@ -166,7 +166,7 @@ export function trimEnv(env: Env): Env {
   return Object.fromEntries(Object.entries(env).map(([name, value]) => [name, value?.trim() || undefined]));
 }
 
-/** Switches of Node itself that give away what goes over TLS, or let it go to anybody. */
+/** Switches of Node itself that give away what goes over TLS, or let it go to any server. */
 const flags: readonly (readonly [flag: string, what: string])[] = [
   ['--tls-keylog', 'writes down the keys of TLS connections'],
   ['--insecure-http-parser', 'takes malformed HTTP for well-formed'],
@@ -180,7 +180,7 @@ export function insecureNodeFaults(env: Env, execArgv: readonly string[] = proce
   const faults: string[] = [];
   if (env['NODE_TLS_REJECT_UNAUTHORIZED']?.trim() === '0') {
     faults.push(
-      'NODE_TLS_REJECT_UNAUTHORIZED: turns off the check of certificates, so that anybody could take the tokens (expected unset; an authority of your own is trusted by NODE_EXTRA_CA_CERTS)',
+      'NODE_TLS_REJECT_UNAUTHORIZED: turns off the check of certificates, so that any server could take the tokens (expected unset; an authority of your own is trusted by NODE_EXTRA_CA_CERTS)',
     );
   }
   const options = (env['NODE_OPTIONS'] ?? '').split(/[\s"]+/);

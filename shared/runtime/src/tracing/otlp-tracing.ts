@@ -28,7 +28,7 @@ export interface OtlpTracingOptions {
 }
 
 const flushWithinMs = 1_000;
-/** A collector that is away is told of this often. */
+/** A collector that is away is logged this often. */
 const complainEveryMs = 60_000;
 
 const kinds = {

@@ -8,7 +8,7 @@ import { openTracing, noTracing } from './tracing.ts';
 const run = promisify(execFile);
 const parent = { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', tracestate: 'a=1' };
 
-/** Opens traces in a process of its own and tells what that process has loaded of OpenTelemetry by then. */
+/** Opens traces in a process of its own and reports what that process has loaded of OpenTelemetry by then. */
 async function loadedWith(env: Record<string, string>): Promise<string[]> {
   const script = `
     import { createRequire } from 'node:module';

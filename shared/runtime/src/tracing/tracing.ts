@@ -19,7 +19,7 @@ export interface SpanOptions {
 
 /** One step of a trace, from `start` until it is ended. */
 export interface Span {
-  /** What is passed on to whoever carries on; `undefined` outside of every trace. */
+  /** What is passed on to the next step; `undefined` outside of every trace. */
   readonly context: TraceContext | undefined;
   set(attributes: SpanAttributes): void;
   /**

@@ -51,7 +51,7 @@ const warnBeforeMs = 30 * dayMs;
 
 /**
  * Warns at the start, and then every day, of a certificate that expires soon. The file is read each time, so that one which
- * was replaced warns no more; one that cannot be used is told by the requests for a token.
+ * was replaced warns no more; one that cannot be used shows in the requests for a token.
  *
  * @returns what ends it
  */

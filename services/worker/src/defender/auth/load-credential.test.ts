@@ -99,7 +99,7 @@ describe('credentials in files', () => {
     assert.deepEqual(sent, ['platform-token-1', 'platform-token-2']);
   });
 
-  it('names what is wrong with a file and asks nobody', async () => {
+  it('names what is wrong with a file and sends no request', async () => {
     const elliptic = await generate([{ name: 'commonName', value: 'x' }], {
       keyType: 'ec',
       algorithm: 'sha256',

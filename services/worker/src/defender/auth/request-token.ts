@@ -30,7 +30,7 @@ export type TokenAnswer =
 
 /** Tokens with many roles stay under 20 KiB. */
 const maxTokenLength = 32 * 1024;
-/** Entra ID's longest; a longer life is a mistake, and would keep a token that nobody accepts any more. */
+/** Entra ID's longest; a longer life is a mistake, and would keep a token that is no longer accepted. */
 const longestLifeMs = 24 * 3_600_000;
 
 /** msal carries the metadata of this host in itself; any other has to be vouched for by configuration. */
@@ -104,7 +104,7 @@ interface Seen {
   retryAfterMs: number | undefined;
 }
 
-/** Keeps what the last exchange looked like, which msal's errors no longer tell. */
+/** Keeps what the last exchange looked like, which msal's errors do not carry. */
 function observe(inner: INetworkModule): INetworkModule & { readonly seen: Seen } {
   const seen: Seen = { status: undefined, networkCode: undefined, retryAfterMs: undefined };
   async function watch<T extends { status: number; headers: Record<string, string> }>(

@@ -219,7 +219,7 @@ describe('token provider', () => {
     assert.equal(await tokenOf(tokens.get()), 'later');
   });
 
-  it('replaces a rejected token once, whoever reports it and how often', async () => {
+  it('replaces a rejected token once, however many calls report it', async () => {
     const tokens = provider();
     await tokens.get();
     const renewals = Array.from({ length: 5 }, () => tokenOf(tokens.renewAfterRejection('token-1')));
@@ -350,7 +350,7 @@ describe('token provider', () => {
     assert.equal(stranger.posts.length, 0);
   });
 
-  it('needs an administrator for settings that cannot work, and asks nobody', async () => {
+  it('needs an administrator for settings that cannot work, and sends no request', async () => {
     const credential = { kind: 'secret', secret: '' } as const;
     assert.equal(await tokenOf(provider({ credential }).get()), 'invalid_client_credential');
     const result = await provider({ tenantId: 'common' }).get();
