@@ -39,7 +39,7 @@ export async function runToEnd(options: RunToEndOptions): Promise<void> {
   );
   const { reason, code } = await Promise.race([ending, finished]);
   const result = await lifecycle.close(reason);
-  exit(result === 'timed-out' && code === 0 ? 1 : code);
+  exit(result === 'timed_out' && code === 0 ? 1 : code);
 }
 
 interface Ending {

@@ -116,9 +116,9 @@ describe('meaning of an answer', () => {
 
   it('is the same page by page: one where the answer to a start should be is no answer of Defender', () => {
     const verdict = classify({ status: 200, ...page });
-    assert.deepEqual(verdict, { kind: 'unknown', reason: 'unreadable-answer', isForeign: true, status: 200 });
+    assert.deepEqual(verdict, { kind: 'unknown', reason: 'unreadable_answer', isForeign: true, status: 200 });
     const cutOff = classify({ status: 200, headers: { 'content-type': 'application/json; charset=utf-8' } });
-    assert.deepEqual(cutOff, { kind: 'unknown', reason: 'unreadable-answer', status: 200 });
+    assert.deepEqual(cutOff, { kind: 'unknown', reason: 'unreadable_answer', status: 200 });
   });
 
   it('is that another answers, where a success is no document of the form that Defender has', () => {
@@ -141,8 +141,8 @@ describe('meaning of an answer', () => {
       assert.deepEqual([verdict.kind, 'isForeign' in verdict], ['unknown', false], JSON.stringify(body));
       assert.ok('isForeign' in classify({ status: 202, body }), 'Defender documents 200 and 201');
     }
-    assert.ok('isForeign' in classify({ status: 200, bodyFault: 'not-json' }), 'nothing at all');
-    assert.equal('isForeign' in classify({ status: 200, bodyFault: 'cut-off' }), false);
+    assert.ok('isForeign' in classify({ status: 200, bodyFault: 'not_json' }), 'nothing at all');
+    assert.equal('isForeign' in classify({ status: 200, bodyFault: 'cut_off' }), false);
   });
 
   it('is that the call is no longer offered, in whatever form that is said', () => {

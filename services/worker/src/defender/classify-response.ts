@@ -48,7 +48,7 @@ export type AnswerVerdict = ErrorDetails &
   (
     | { readonly kind: 'started'; readonly investigationId: string }
     /** `isForeign`: no answer of Defender's kind, such as the page or the document of a gateway or of another site. */
-    | { readonly kind: 'unknown'; readonly reason: 'unreadable-answer'; readonly isForeign?: true }
+    | { readonly kind: 'unknown'; readonly reason: 'unreadable_answer'; readonly isForeign?: true }
     | { readonly kind: 'already_running' }
     | { readonly kind: 'machine_not_found' }
     | { readonly kind: 'refused' }
@@ -96,7 +96,7 @@ function successOf(answer: Answer, { readInvestigationId }: ClassifyContext): Ba
   if (investigationId !== undefined) return { kind: 'started', investigationId };
   // A 2xx says that Defender accepted the call; that its id got lost does not undo that.
   const isForeign = !documentedSuccess.has(answer.status) || !mayBeDefenders(answer);
-  return { kind: 'unknown', reason: 'unreadable-answer', ...(isForeign && { isForeign }) };
+  return { kind: 'unknown', reason: 'unreadable_answer', ...(isForeign && { isForeign }) };
 }
 
 /** Whatever else accepts a call and names no investigation is not Defender. */
@@ -112,7 +112,7 @@ function mayBeDefenders({ headers, body, bodyFault }: Answer): boolean {
     return isObject && ['@odata.context', 'value', 'id'].some((member) => Object.hasOwn(body, member));
   }
   const [type = ''] = [headers['content-type'] ?? []].flat();
-  return type === '' ? bodyFault !== 'not-json' : /\bjson\b/i.test(type);
+  return type === '' ? bodyFault !== 'not_json' : /\bjson\b/i.test(type);
 }
 
 function clientErrorOf(answer: Answer, details: ErrorDetails, context: ClassifyContext): Bare<AnswerVerdict> {

@@ -130,7 +130,7 @@ describe('a call that Defender answers', () => {
     const cut = `HTTP/1.1 200 OK\r\nmise-correlation-id: m-1\r\ncontent-length: 90\r\n\r\n{"@odata.context":"h`;
     assert.deepEqual(await call(cut), {
       kind: 'unknown',
-      reason: 'unreadable-answer',
+      reason: 'unreadable_answer',
       status: 200,
       defenderTarget: 'm-1',
     });

@@ -72,7 +72,7 @@ describe('a call on a connection that fails', () => {
   it('was not sent when the port is closed', async () => {
     const server = await openScriptedServer(silent);
     await server.close();
-    const expected = { kind: 'not_sent', reason: 'connection-refused', code: 'ECONNREFUSED' };
+    const expected = { kind: 'not_sent', reason: 'connection_refused', code: 'ECONNREFUSED' };
     assert.deepEqual(await verdict(clientFor(server.url)), expected);
   });
 
@@ -80,7 +80,7 @@ describe('a call on a connection that fails', () => {
     // Accepts the connection and never answers the TLS greeting.
     const server = await serve(silent);
     const client = clientFor(server.url.replace('http:', 'https:'), { callTimeoutMs: 60 });
-    assert.deepEqual(await verdict(client), { kind: 'not_sent', reason: 'connect-timeout' });
+    assert.deepEqual(await verdict(client), { kind: 'not_sent', reason: 'connect_timeout' });
     assert.doesNotMatch(server.conversations[0]?.received ?? '', /POST/);
   });
 
@@ -100,7 +100,7 @@ describe('a call on a connection that fails', () => {
         asked += 1;
         return false;
       };
-      const expected = { kind: 'not_sent', reason: 'send-deadline-passed' };
+      const expected = { kind: 'not_sent', reason: 'send_deadline_passed' };
       assert.deepEqual(await verdict(client(5_000), { mayStillSend }), expected);
       assert.equal(asked, 1);
       await server.firstClosed;
@@ -145,7 +145,7 @@ describe('a call on a connection that fails', () => {
 
   it('was not sent when it is unknown whether it may still be sent', async () => {
     const server = await serve(answerStarted);
-    const expected = { kind: 'not_sent', reason: 'send-deadline-passed' };
+    const expected = { kind: 'not_sent', reason: 'send_deadline_passed' };
     assert.deepEqual(await verdict(clientFor(server.url), { mayStillSend: throwing }), expected);
     await server.firstClosed;
     assert.equal(server.conversations[0]?.received, '');
@@ -156,11 +156,11 @@ describe('a call on a connection that fails', () => {
     const client = clientFor(server.url);
     assert.deepEqual(await verdict(client, { token: `${token}\n` }), {
       kind: 'not_sent',
-      reason: 'invalid-request',
+      reason: 'invalid_request',
     });
-    const invalid = { kind: 'not_sent', reason: 'invalid-request' };
+    const invalid = { kind: 'not_sent', reason: 'invalid_request' };
     assert.deepEqual(await verdict(client, { machineId: '..' }), invalid);
-    assert.deepEqual(await verdict(client, { token: '' }), { kind: 'not_sent', reason: 'no-token' });
+    assert.deepEqual(await verdict(client, { token: '' }), { kind: 'not_sent', reason: 'no_token' });
     assert.equal(server.conversations.length, 0);
   });
 

@@ -31,7 +31,7 @@ export interface StartCall {
   readonly signal?: AbortSignal;
   /**
    * Asked immediately before the request may be written; on false nothing is written and the outcome is `not_sent`
-   * with reason `send-deadline-passed`. Keeps a process that stood still after taking its permit from using it late.
+   * with reason `send_deadline_passed`. Keeps a process that stood still after taking its permit from using it late.
    */
   readonly mayStillSend?: () => boolean;
   /** W3C trace context to pass on; left out when it is malformed. */
@@ -103,7 +103,7 @@ async function exchange(
   stop: AbortSignal,
 ): Promise<AnswerVerdict | TransportVerdict> {
   if (stop.aborted) return { kind: 'not_sent', reason: 'shutdown' };
-  if (call.token === '') return { kind: 'not_sent', reason: 'no-token' };
+  if (call.token === '') return { kind: 'not_sent', reason: 'no_token' };
   const connection = createSingleUseConnection({
     ca: connect?.ca,
     mayStillSend: call.mayStillSend ?? (() => true),
@@ -117,7 +117,7 @@ async function exchange(
     bodyTimeout: 0,
   });
   const giveUp = () => {
-    connection.reset(stop.reason === 'timeout' ? 'connect-timeout' : 'shutdown');
+    connection.reset(stop.reason === 'timeout' ? 'connect_timeout' : 'shutdown');
     void client.destroy(new Error('the call was given up'));
   };
   stop.addEventListener('abort', giveUp, { once: true });
@@ -159,7 +159,7 @@ function headersOf({ token, traceparent, tracestate }: StartCall): Record<string
 function withoutAnswer(connection: SingleUseConnection, stop: AbortSignal, error: unknown): TransportVerdict {
   // An error before any connecting means that undici or the profile refused to build the request.
   if (!connection.handedOver()) {
-    return { kind: 'not_sent', ...(connection.notSent() ?? { reason: 'invalid-request' }) };
+    return { kind: 'not_sent', ...(connection.notSent() ?? { reason: 'invalid_request' }) };
   }
   if (stop.aborted) {
     return stop.reason === 'timeout' ? { kind: 'timeout' } : { kind: 'connection_lost', reason: 'shutdown' };

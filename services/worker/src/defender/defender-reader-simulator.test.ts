@@ -52,7 +52,7 @@ describe('the reader of what Defender knows, in front of the simulator', () => {
     assert.equal(newest.machineId, machineId);
     assert.deepEqual(valueOf(await reader.findInvestigation(token, newest.id)), newest);
     assert.deepEqual(valueOf(await reader.findInvestigation(token, newest.triggeringAlertId)), newest);
-    assert.deepEqual(await reader.findInvestigation(token, '1'), { kind: 'not-found' });
+    assert.deepEqual(await reader.findInvestigation(token, '1'), { kind: 'not_found' });
   });
 
   it('finds the alert of a start by hand, with its investigation and its actor', async () => {
@@ -69,7 +69,7 @@ describe('the reader of what Defender knows, in front of the simulator', () => {
 
   it('reports a rejected token', async () => {
     const answer = await reader.listInvestigations('not-a-token', { startedSinceMs: 0 });
-    assert.deepEqual(answer, { kind: 'unreadable', reason: 'token-rejected', httpStatus: 401 });
+    assert.deepEqual(answer, { kind: 'unreadable', reason: 'token_rejected', httpStatus: 401 });
   });
 });
 

@@ -183,7 +183,7 @@ describe('the reader of what Defender knows', () => {
       const other = await openScriptedServer((socket) => void socket.end(httpAnswer(200, page('3'))));
       for (const link of [`${other.url}/api/investigations`, 'http://[', 'javascript:0']) {
         answer = (socket) => void socket.end(httpAnswer(200, page('1', link)));
-        assert.deepEqual(await ids(), { kind: 'unreadable', reason: 'foreign-link' }, link);
+        assert.deepEqual(await ids(), { kind: 'unreadable', reason: 'foreign_link' }, link);
       }
       assert.equal(other.conversations.length, 0);
       await other.close();
@@ -191,7 +191,7 @@ describe('the reader of what Defender knows', () => {
 
     it('that never end are given up, and what was read of them is not taken for the whole', async () => {
       answer = (socket) => void socket.end(httpAnswer(200, page('1', `${server.url}/api/investigations`)));
-      assert.deepEqual(await ids(), { kind: 'unreadable', reason: 'too-many-pages' });
+      assert.deepEqual(await ids(), { kind: 'unreadable', reason: 'too_many_pages' });
       assert.equal(server.conversations.length, 10);
     });
 
@@ -202,21 +202,21 @@ describe('the reader of what Defender knows', () => {
             ? httpAnswer(500)
             : httpAnswer(200, page('1', '/api/investigations?$skip=1')),
         );
-      assert.deepEqual(await ids(), { kind: 'unreadable', reason: 'server-error', httpStatus: 500 });
+      assert.deepEqual(await ids(), { kind: 'unreadable', reason: 'server_error', httpStatus: 500 });
     });
   });
 
   it('distinguishes what Defender does not know from what cannot be read', async () => {
     body({ error: { code: 'ResourceNotFound' } }, 404);
-    assert.deepEqual(await find(), { kind: 'not-found' });
+    assert.deepEqual(await find(), { kind: 'not_found' });
     for (const [status, reason] of [
-      [401, 'token-rejected'],
-      [403, 'not-allowed'],
-      [407, 'not-allowed'],
-      [400, 'unexpected-answer'],
-      [204, 'unexpected-answer'],
-      [500, 'server-error'],
-      [503, 'server-error'],
+      [401, 'token_rejected'],
+      [403, 'not_allowed'],
+      [407, 'not_allowed'],
+      [400, 'unexpected_answer'],
+      [204, 'unexpected_answer'],
+      [500, 'server_error'],
+      [503, 'server_error'],
     ] as const) {
       body({}, status);
       assert.deepEqual(await find(), { kind: 'unreadable', reason, httpStatus: status });
@@ -231,7 +231,7 @@ describe('the reader of what Defender knows', () => {
 
   it('follows no redirect', async () => {
     body({}, 302, { location: `${server.url}/api/investigations` });
-    assert.deepEqual(await list(), { kind: 'unreadable', reason: 'unexpected-answer', httpStatus: 302 });
+    assert.deepEqual(await list(), { kind: 'unreadable', reason: 'unexpected_answer', httpStatus: 302 });
     assert.equal(server.conversations.length, 1);
   });
 
@@ -241,7 +241,7 @@ describe('the reader of what Defender knows', () => {
       body(odd);
       assert.deepEqual(
         await list(),
-        { kind: 'unreadable', reason: 'unexpected-answer' },
+        { kind: 'unreadable', reason: 'unexpected_answer' },
         JSON.stringify(odd),
       );
     }
@@ -299,7 +299,7 @@ describe('the reader of what Defender knows', () => {
     reader = createDefenderReader({ baseUrl: server.url, timeoutMs: 15_000 });
     for (const text of ['['.repeat(1024 * 1024), `{"value":[${'{},'.repeat(4 * 1024 * 1024)}{}]}`]) {
       answer = (socket) => void socket.end(httpAnswer(200, text));
-      assert.deepEqual(await list(), { kind: 'unreadable', reason: 'too-long' });
+      assert.deepEqual(await list(), { kind: 'unreadable', reason: 'too_long' });
     }
   });
 
@@ -310,7 +310,7 @@ describe('the reader of what Defender knows', () => {
     const objects = Array.from({ length: 500 }, (_, i) => `{${names.slice(40 * i, 40 * (i + 1)).join(',')}}`);
     for (const rows of [`{${names.join(',')}}`, objects.join(',')]) {
       answer = (socket) => void socket.end(httpAnswer(200, `{"value":[${rows}]}`));
-      assert.deepEqual(await list(), { kind: 'unreadable', reason: 'too-long' });
+      assert.deepEqual(await list(), { kind: 'unreadable', reason: 'too_long' });
     }
   });
 
@@ -326,7 +326,7 @@ describe('the reader of what Defender knows', () => {
         const next = pages < 5 ? `,"@odata.nextLink":"/api/investigations?page=${pages}"` : '';
         socket.end(httpAnswer(200, `{"value":[${rows}0]${next}}`));
       };
-      assert.deepEqual(await list(), { kind: 'unreadable', reason: 'too-long' });
+      assert.deepEqual(await list(), { kind: 'unreadable', reason: 'too_long' });
       assert.ok(pages < 5);
     }
   });
@@ -340,7 +340,7 @@ describe('the reader of what Defender knows', () => {
 
   it('says when an answer is packed in an unknown way', async () => {
     body(recorded, 200, { 'content-encoding': 'zpaq' });
-    assert.deepEqual(await list(), { kind: 'unreadable', reason: 'unknown-coding' });
+    assert.deepEqual(await list(), { kind: 'unreadable', reason: 'unknown_coding' });
   });
 
   it('takes in no more than it has room for', async () => {

@@ -18,15 +18,15 @@ export type { Alert, Investigation, OddRow } from './defender-records.ts';
 
 /** Why Defender's books could not be read. Never free text, never a secret. */
 export type ReadFailure =
-  | 'token-rejected'
-  | 'not-allowed'
+  | 'token_rejected'
+  | 'not_allowed'
   | 'throttled'
-  | 'server-error'
-  | 'unexpected-answer'
-  | 'unknown-coding'
-  | 'too-long'
-  | 'too-many-pages'
-  | 'foreign-link'
+  | 'server_error'
+  | 'unexpected_answer'
+  | 'unknown_coding'
+  | 'too_long'
+  | 'too_many_pages'
+  | 'foreign_link'
   | 'timeout'
   | 'connection'
   | 'closed';
@@ -40,9 +40,9 @@ export interface Unreadable {
   readonly retryAfterMs?: number;
 }
 
-/** What a read gave. Only `read` and `not-found` are statements of Defender's. */
+/** What a read gave. Only `read` and `not_found` are statements of Defender's. */
 export type Reading<T> =
-  { readonly kind: 'read'; readonly value: T } | { readonly kind: 'not-found' } | Unreadable;
+  { readonly kind: 'read'; readonly value: T } | { readonly kind: 'not_found' } | Unreadable;
 
 /** A list as far as its rows can be read: one that is odd spoils none beside it. */
 export interface Rows<T> {
@@ -134,7 +134,7 @@ export function createDefenderReader(options: DefenderReaderOptions) {
       const page = await get(`${base.pathPrefix}/api/investigations/${encodeURIComponent(id)}`, token);
       if (page.kind !== 'read') return page;
       const row = readInvestigation(page.value.body);
-      return row.kind === 'record' ? { kind: 'read', value: row.record } : unreadable('unexpected-answer');
+      return row.kind === 'record' ? { kind: 'read', value: row.record } : unreadable('unexpected_answer');
     },
     async listAlerts(
       token: string,
@@ -187,10 +187,10 @@ async function readPages<T>(get: Get, base: BaseUrl, list: List<T>): Promise<Pag
     const answer = await get(next, list.token);
     if (answer.kind !== 'read') return ended(answer);
     const content = readPage(answer.value.body);
-    if (content === undefined) return ended(unreadable('unexpected-answer'));
+    if (content === undefined) return ended(unreadable('unexpected_answer'));
     bytes += answer.value.bodyBytes ?? 0;
     rows += content.rows.length;
-    if (bytes > maxListBytes || rows > maxListRows) return ended(unreadable('too-long'));
+    if (bytes > maxListBytes || rows > maxListRows) return ended(unreadable('too_long'));
     for (const one of content.rows) {
       const row = list.read(one);
       counts[row.kind === 'odd' ? 'odd' : 'read'] += 1;
@@ -202,10 +202,10 @@ async function readPages<T>(get: Get, base: BaseUrl, list: List<T>): Promise<Pag
     const url = URL.canParse(content.nextLink, base.origin)
       ? new URL(content.nextLink, base.origin)
       : undefined;
-    if (url?.origin !== base.origin) return ended(unreadable('foreign-link'));
+    if (url?.origin !== base.origin) return ended(unreadable('foreign_link'));
     next = url.pathname + url.search;
   }
-  return ended(unreadable('too-many-pages'));
+  return ended(unreadable('too_many_pages'));
 }
 
 async function getPage(
@@ -246,20 +246,20 @@ function verdictOn(answer: Answer, nowMs: number): Reading<Answer> {
     const { bodyFault } = answer;
     return bodyFault === undefined ? { kind: 'read', value: answer } : unreadable(failureOf[bodyFault]);
   }
-  if (status === 404) return { kind: 'not-found' };
+  if (status === 404) return { kind: 'not_found' };
   const met = { httpStatus: status };
-  if (status === 401) return { ...unreadable('token-rejected'), ...met };
-  if (status === 403 || status === 407) return { ...unreadable('not-allowed'), ...met };
+  if (status === 401) return { ...unreadable('token_rejected'), ...met };
+  if (status === 403 || status === 407) return { ...unreadable('not_allowed'), ...met };
   if (status === 429) return { ...unreadable('throttled'), ...met, ...later };
-  if (status >= 500 || status === 408) return { ...unreadable('server-error'), ...met, ...later };
-  return { ...unreadable('unexpected-answer'), ...met };
+  if (status >= 500 || status === 408) return { ...unreadable('server_error'), ...met, ...later };
+  return { ...unreadable('unexpected_answer'), ...met };
 }
 
 const failureOf = {
-  'cut-off': 'connection',
-  'too-long': 'too-long',
-  'unknown-coding': 'unknown-coding',
-  'not-json': 'unexpected-answer',
+  cut_off: 'connection',
+  too_long: 'too_long',
+  unknown_coding: 'unknown_coding',
+  not_json: 'unexpected_answer',
 } as const satisfies Record<BodyFault, ReadFailure>;
 
 function unreadable(reason: ReadFailure): Unreadable {

@@ -54,16 +54,16 @@ describe('the reader of answers', () => {
   it('says why there is no body, and keeps the status', async () => {
     const bomb = Buffer.alloc(1024 * 1024, ' ');
     for (const [body, coding, bodyFault] of [
-      [plain, 'zstd', 'unknown-coding'],
-      [plain, 'toString', 'unknown-coding'],
-      [plain, 'identity,identity,identity,identity,identity', 'unknown-coding'],
-      [gzipSync(plain).subarray(0, -9), 'gzip', 'cut-off'],
-      [plain, 'br', 'cut-off'],
-      [gzipSync(bomb), 'gzip', 'too-long'],
-      [brotliCompressSync(bomb), 'br', 'too-long'],
-      [deflateSync(bomb), 'deflate', 'too-long'],
-      [Buffer.from('<html>'), '', 'not-json'],
-      [Buffer.alloc(0), '', 'not-json'],
+      [plain, 'zstd', 'unknown_coding'],
+      [plain, 'toString', 'unknown_coding'],
+      [plain, 'identity,identity,identity,identity,identity', 'unknown_coding'],
+      [gzipSync(plain).subarray(0, -9), 'gzip', 'cut_off'],
+      [plain, 'br', 'cut_off'],
+      [gzipSync(bomb), 'gzip', 'too_long'],
+      [brotliCompressSync(bomb), 'br', 'too_long'],
+      [deflateSync(bomb), 'deflate', 'too_long'],
+      [Buffer.from('<html>'), '', 'not_json'],
+      [Buffer.alloc(0), '', 'not_json'],
     ] as const) {
       const { status, body: read_, bodyFault: fault } = await read(body, coding);
       assert.deepEqual([status, read_, fault], [200, undefined, bodyFault], coding);

@@ -3,8 +3,8 @@ import type { Dispatcher } from 'undici';
 import type { HeaderValue } from '@diq/runtime/http-server/retry-after.ts';
 import { codeOf } from './single-use-connection.ts';
 
-/** Why a body says nothing. `cut-off`: it broke off, did not end in time or cannot be unpacked. */
-export type BodyFault = 'cut-off' | 'too-long' | 'unknown-coding' | 'not-json';
+/** Why a body says nothing. `cut_off`: it broke off, did not end in time or cannot be unpacked. */
+export type BodyFault = 'cut_off' | 'too_long' | 'unknown_coding' | 'not_json';
 
 /** What the server said, as far as it could be read. */
 export interface Answer {
@@ -59,13 +59,13 @@ async function readBody(
   const packed = await bytesOf(response.body);
   const codings = [response.headers['content-encoding'] ?? []].flat().join();
   const bytes = unpack(packed, codings, maxBytes);
-  if (!isModestJson(bytes)) return { body: undefined, bodyFault: 'too-long' };
+  if (!isModestJson(bytes)) return { body: undefined, bodyFault: 'too_long' };
   // A mark of byte order is no JSON, but a reader may pass over it (RFC 8259, 8.1); gateways in a row add one each.
   const text = bytes.toString('utf8').replace(/^\uFEFF+/, '');
   try {
     return { body: JSON.parse(redact(text)) as unknown, bodyBytes: bytes.length };
   } catch {
-    return { body: undefined, bodyFault: 'not-json' };
+    return { body: undefined, bodyFault: 'not_json' };
   }
 }
 
@@ -85,7 +85,7 @@ async function bytesOf(body: AsyncIterable<Uint8Array>): Promise<Buffer> {
 function faultOf(error: unknown): ReadBody {
   const code = codeOf(error);
   const isTooLong = code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE' || code === 'ERR_BUFFER_TOO_LARGE';
-  const bodyFault = error instanceof UnknownCoding ? 'unknown-coding' : isTooLong ? 'too-long' : 'cut-off';
+  const bodyFault = error instanceof UnknownCoding ? 'unknown_coding' : isTooLong ? 'too_long' : 'cut_off';
   return { body: undefined, bodyFault };
 }
 

@@ -6,14 +6,14 @@ import { createNameResolver, lookupBy } from '@diq/runtime/dns/name-resolver.ts'
 /** Where the request can still be stopped, and what stopped it. */
 export const notSentReasons = [
   'dns',
-  'connection-refused',
-  'connect-timeout',
+  'connection_refused',
+  'connect_timeout',
   'tls',
   'network',
-  'send-deadline-passed',
+  'send_deadline_passed',
   'shutdown',
-  'invalid-request',
-  'no-token',
+  'invalid_request',
+  'no_token',
 ] as const;
 
 export type NotSentReason = (typeof notSentReasons)[number];
@@ -49,24 +49,24 @@ export function createSingleUseConnection({
   maxBytes: number;
 }) {
   const cancelConnecting = new AbortController();
-  let state: 'unused' | 'connecting' | 'handed-over' | 'not-sent' = 'unused';
+  let state: 'unused' | 'connecting' | 'handed_over' | 'not_sent' = 'unused';
   let notSent: NotSent | undefined;
   let tcp: Socket | undefined;
 
   function refuse(reason: NotSentReason, code?: string): void {
-    if (state === 'handed-over' || state === 'not-sent') return;
-    state = 'not-sent';
+    if (state === 'handed_over' || state === 'not_sent') return;
+    state = 'not_sent';
     notSent = { reason, ...(code !== undefined && { code }) };
   }
 
   function offer(socket: Socket, callback: buildConnector.Callback): void {
-    if (state === 'connecting' && !isTrue(mayStillSend)) refuse('send-deadline-passed');
+    if (state === 'connecting' && !isTrue(mayStillSend)) refuse('send_deadline_passed');
     if (state !== 'connecting') {
       socket.destroy();
       callback(new Error('the call was given up before it was sent'), null);
       return;
     }
-    state = 'handed-over';
+    state = 'handed_over';
     callback(null, socket);
     cutAfter(maxBytes, socket);
   }
@@ -114,7 +114,7 @@ export function createSingleUseConnection({
     /** For undici's `connect` option. Connects once; asked again, it fails. */
     connector,
     /** True from the moment undici was given an open connection: the request may have left. Stays true. */
-    handedOver: () => state === 'handed-over',
+    handedOver: () => state === 'handed_over',
     /** Why the connection was never handed over; undefined while connecting and after handing over. */
     notSent: () => notSent,
     /** Ends the connection at once with a TCP reset, so that nothing still buffered arrives later. */
@@ -137,8 +137,8 @@ function isTrue(ask: () => boolean): boolean {
 function tcpReason(error: Error): NotSentReason {
   const code = codeOf(error) ?? '';
   if (code === 'ENOTFOUND' || code.startsWith('EAI_')) return 'dns';
-  if (code === 'ECONNREFUSED') return 'connection-refused';
-  return code === 'ETIMEDOUT' ? 'connect-timeout' : 'network';
+  if (code === 'ECONNREFUSED') return 'connection_refused';
+  return code === 'ETIMEDOUT' ? 'connect_timeout' : 'network';
 }
 
 /** The error's code when it looks like one. Messages are not used: they are made for people and may quote anything. */

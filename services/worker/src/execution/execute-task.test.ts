@@ -21,7 +21,7 @@ const waiting: Task = {
 };
 const started: CallOutcome = { kind: 'started', investigationId: '5146', status: 200, durationMs: 1 };
 const throttled: CallOutcome = { kind: 'throttled', retryAfterMs: 1_000, status: 429, durationMs: 1 };
-const notSent: CallOutcome = { kind: 'not_sent', reason: 'connection-refused', durationMs: 1 };
+const notSent: CallOutcome = { kind: 'not_sent', reason: 'connection_refused', durationMs: 1 };
 const trouble = new Error('Redis is away');
 const noToken = async () => ({ kind: 'unavailable' as const, permanent: true, code: 'x' });
 const full = async () => ({ kind: 'full' as const, nextSlotAtMs: nowMs, nowMs, by: 'quota' as const });

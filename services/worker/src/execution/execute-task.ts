@@ -88,7 +88,7 @@ export async function executeTask(
     const policy = policyFor(outcome);
     spent = policy.permit === 'spent';
     const verdict = await steps.record(call, outcome, policy);
-    if (requestsBy(verdict, policy).kind !== 'give-back') return 'done';
+    if (requestsBy(verdict, policy).kind !== 'give_back') return 'done';
     return verdict === 'aside' ? 'aside' : 'back';
   } finally {
     if (spent) permit.keepForOneWindow();

@@ -33,7 +33,7 @@ const recordedRequests = z.union([
       attempts: z.number(),
     }),
   }),
-  z.object({ kind: z.literal('give-back') }),
+  z.object({ kind: z.literal('give_back') }),
   z.object({
     kind: z.literal('reconcile'),
     unresolved: z.object({ cause: z.enum(unresolvedCauses), error: requestError }),
@@ -47,7 +47,7 @@ export async function finishCall(id: string, callId: string, options: FinishCall
   const { moved } = await moveRequests(tasks, { id, callId }, requests, firstQueryInMs);
   logger.info({ taskId: id, callId, requests, moved }, 'outcome of a call stored from the ledger');
   if (!moved) return;
-  if (requests.kind === 'give-back') await jobs.add(await tasks.ranksOf([id]));
+  if (requests.kind === 'give_back') await jobs.add(await tasks.ranksOf([id]));
   else await jobs.remove(id);
 }
 

@@ -11,8 +11,8 @@ const said = { errorCode: 'SomeCode', errorMessage: 'In its own words.', defende
 const samples: Readonly<Record<CallOutcomeKind, readonly CallOutcome[]>> = {
   started: [{ kind: 'started', investigationId: '5146', status: 200, durationMs }],
   unknown: [
-    { kind: 'unknown', reason: 'unreadable-answer', status: 200, durationMs },
-    { kind: 'unknown', reason: 'unreadable-answer', isForeign: true, status: 200, durationMs },
+    { kind: 'unknown', reason: 'unreadable_answer', status: 200, durationMs },
+    { kind: 'unknown', reason: 'unreadable_answer', isForeign: true, status: 200, durationMs },
   ],
   already_running: [{ kind: 'already_running', status: 400, ...said, durationMs }],
   machine_not_found: [{ kind: 'machine_not_found', status: 404, ...said, durationMs }],
@@ -57,7 +57,7 @@ function unresolvedIn({ requests }: OutcomePolicy) {
 
 /** The error that the requests show, for good or for now. */
 function toldBy({ requests }: OutcomePolicy) {
-  if (requests.kind === 'give-back') return undefined;
+  if (requests.kind === 'give_back') return undefined;
   return requests.kind === 'settle' ? requests.settlement.error : requests.unresolved.error;
 }
 
@@ -155,13 +155,13 @@ describe('what follows from the outcome of a call', () => {
     });
 
     it('go back to their place, with nothing said of an attempt, when the call did not count as one', () => {
-      const givenBack = all.filter((outcome) => policyFor(outcome).requests.kind === 'give-back');
+      const givenBack = all.filter((outcome) => policyFor(outcome).requests.kind === 'give_back');
       assert.deepEqual(
         [...new Set(givenBack.map(({ kind }) => kind))],
         ['not_allowed', 'token_rejected', 'throttled', 'endpoint_unusable', 'retired', 'not_sent'],
       );
       for (const outcome of givenBack) {
-        assert.deepEqual(policyFor(outcome).requests, { kind: 'give-back' }, outcome.kind);
+        assert.deepEqual(policyFor(outcome).requests, { kind: 'give_back' }, outcome.kind);
       }
     });
 
@@ -201,14 +201,14 @@ describe('what follows from the outcome of a call', () => {
         }
       }
       const unreachable = { reason: 'unreachable', length: 'growing' };
-      for (const reason of ['dns', 'connection-refused', 'connect-timeout', 'tls', 'network'] as const) {
+      for (const reason of ['dns', 'connection_refused', 'connect_timeout', 'tls', 'network'] as const) {
         assert.deepEqual(notSent(reason).hold, unreachable, reason);
       }
     });
 
     it('is set by what keeps a call from being sent at all, which is never the request itself', () => {
-      assert.deepEqual(notSent('invalid-request').hold, { reason: 'endpoint_unusable', length: 'growing' });
-      assert.deepEqual(notSent('no-token').hold, { reason: 'no_token', length: 'growing' });
+      assert.deepEqual(notSent('invalid_request').hold, { reason: 'endpoint_unusable', length: 'growing' });
+      assert.deepEqual(notSent('no_token').hold, { reason: 'no_token', length: 'growing' });
     });
 
     it("is set by another's answer where Defender's should be", () => {
@@ -234,7 +234,7 @@ describe('what follows from the outcome of a call', () => {
     it('is not set by our own stop, nor by a send deadline of ours: Defender did nothing wrong', () => {
       assert.equal(policyFor(samples['connection_lost'][1]!).hold, undefined);
       assert.equal(notSent('shutdown').hold, undefined);
-      assert.equal(notSent('send-deadline-passed').hold, undefined);
+      assert.equal(notSent('send_deadline_passed').hold, undefined);
     });
   });
 

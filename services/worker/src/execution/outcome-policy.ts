@@ -11,12 +11,12 @@ export type HoldLength = { forMs: number } | 'growing';
 /** What an outcome means for the requests of the task, for its permit, and for all other calls. */
 export interface OutcomePolicy {
   /**
-   * `settle` is final; `give-back` returns the task to its place with its attempts untouched; `reconcile` looks
+   * `settle` is final; `give_back` returns the task to its place with its attempts untouched; `reconcile` looks
    * up in Defender's lists what the call started.
    */
   requests:
     | { kind: 'settle'; settlement: Settlement }
-    | { kind: 'give-back' }
+    | { kind: 'give_back' }
     | { kind: 'reconcile'; unresolved: UnresolvedOutcome };
   /** `spent` unless the call provably never left. */
   permit: 'spent' | 'unspent';
@@ -109,7 +109,7 @@ function lookedUp(unresolved: UnresolvedOutcome, hold?: OutcomePolicy['hold']): 
 }
 
 function waits(permit: OutcomePolicy['permit'], hold?: OutcomePolicy['hold']): OutcomePolicy {
-  return { requests: { kind: 'give-back' }, permit, ...(hold && { hold }) };
+  return { requests: { kind: 'give_back' }, permit, ...(hold && { hold }) };
 }
 
 /** All tasks wait, and none is failed, unless it turns out that this request alone is refused. */
@@ -125,9 +125,9 @@ function refused(
 
 /** What stopped this call stops every other one: they share token, settings, address and network. */
 function holdUnsent(reason: NotSentReason): OutcomePolicy['hold'] {
-  if (reason === 'send-deadline-passed' || reason === 'shutdown') return undefined;
-  if (reason === 'no-token') return heldGrowing('no_token');
-  return heldGrowing(reason === 'invalid-request' ? 'endpoint_unusable' : 'unreachable');
+  if (reason === 'send_deadline_passed' || reason === 'shutdown') return undefined;
+  if (reason === 'no_token') return heldGrowing('no_token');
+  return heldGrowing(reason === 'invalid_request' ? 'endpoint_unusable' : 'unreachable');
 }
 
 /** "Again at once" is no length: each try costs a permit, and nothing would slow them down. */

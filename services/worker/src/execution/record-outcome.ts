@@ -80,7 +80,7 @@ export function moveRequests(
   firstQueryInMs: number,
 ): Promise<Moved> {
   if (requests.kind === 'settle') return tasks.settle(id, callId, requests.settlement);
-  if (requests.kind === 'give-back') return tasks.giveBack(id, callId);
+  if (requests.kind === 'give_back') return tasks.giveBack(id, callId);
   return tasks.reconcile(id, callId, requests.unresolved, firstQueryInMs);
 }
 
@@ -89,7 +89,7 @@ function answerOf(outcome: CallOutcome, { requests, refusal }: OutcomePolicy): A
   return {
     outcome: outcome.kind,
     facts: factsOf(requests, outcome),
-    mayRepeat: requests.kind === 'give-back',
+    mayRepeat: requests.kind === 'give_back',
     ...(isWorking.has(outcome.kind) && { shows: 'good' }),
     ...(outcome.kind === 'token_rejected' && { shows: 'unresolved' }),
     ...(refusal && { shows: refusal.rule, factsIfOwn: factsOf(refusal.ifOwn, outcome) }),

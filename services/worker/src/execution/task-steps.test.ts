@@ -221,7 +221,7 @@ describe('a task on real ledger, store and sockets', () => {
     await worker.steps.begin(call);
     await waitFor(() => !call.sendBy.mayStillSend(), { what: 'the deadline', intervalMs: 5 });
     const outcome = await worker.steps.call(call, 'token');
-    assert.ok(outcome.kind === 'not_sent' && outcome.reason === 'send-deadline-passed');
+    assert.ok(outcome.kind === 'not_sent' && outcome.reason === 'send_deadline_passed');
     assert.deepEqual(suite.defender.calls, []);
   });
 

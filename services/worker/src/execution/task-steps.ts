@@ -41,7 +41,7 @@ export interface TaskStepsOptions {
 }
 
 /** The process stood still between taking its permit and using it. */
-const tooLate: CallOutcome = { kind: 'not_sent', reason: 'send-deadline-passed', durationMs: 0 };
+const tooLate: CallOutcome = { kind: 'not_sent', reason: 'send_deadline_passed', durationMs: 0 };
 
 /** The steps of a task on the real ledger, store, token provider and Defender. */
 export function createTaskSteps(options: TaskStepsOptions): TaskSteps {
@@ -80,7 +80,7 @@ export function createTaskSteps(options: TaskStepsOptions): TaskSteps {
     },
     giveBackUnused: ({ callId, task }) => {
       observer.dropped(callId);
-      traces.over(callId, 'not-called');
+      traces.over(callId, 'not_called');
       return untilStored(async () => {
         await tasks.giveBack(task.id, callId);
         await ledger.giveBack(callId);
@@ -112,7 +112,7 @@ export function createTaskSteps(options: TaskStepsOptions): TaskSteps {
         traces.over(call.callId);
         return verdict;
       } finally {
-        traces.over(call.callId, 'not-stored');
+        traces.over(call.callId, 'not_stored');
       }
     },
 

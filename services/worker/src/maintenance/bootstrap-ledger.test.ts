@@ -67,7 +67,7 @@ describe('a worker that finds the ledger empty', () => {
     const view = await worker.snapshot();
     assert.equal(view.hold?.reason, 'cold_start');
     assert.ok(view.hold.untilMs > view.nowMs + holdMs - 10_000);
-    assert.deepEqual([warning['level'], warning['reason']], ['warn', 'server-error']);
+    assert.deepEqual([warning['level'], warning['reason']], ['warn', 'server_error']);
     assert.equal(warning['until'], new Date(view.hold.untilMs).toISOString());
     assert.match(String(warning['override']), /QUOTA_COLD_START=open/);
     assert.equal((await worker.ledger.spend(call(1))).kind, 'held');
@@ -93,7 +93,7 @@ describe('a worker that finds the ledger empty', () => {
     await simulator.addFault({ target: 'token', times: null, action: refused });
     const worker = await start('reconstruct');
     const { reason, code, override } = await warned(worker);
-    assert.deepEqual([reason, code, override], ['no-token', 'AADSTS7000215', undefined]);
+    assert.deepEqual([reason, code, override], ['no_token', 'AADSTS7000215', undefined]);
     const { hold, holdsOn, isEndUnknown } = await worker.snapshot();
     assert.deepEqual([hold?.reason, hold?.cause, hold?.code], ['cold_start', 'no_token', 'AADSTS7000215']);
     assert.deepEqual([holdsOn, isEndUnknown], [['cold_start', 'no_token'], true]);

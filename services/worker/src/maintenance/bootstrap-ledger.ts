@@ -97,7 +97,7 @@ async function endColdStart(
         until: isoOf(untilMs),
         nextTryInMs: waitMs,
         // No mode of the start helps without a token: then no call can be made either.
-        override: reason === 'no-token' ? undefined : override,
+        override: reason === 'no_token' ? undefined : override,
       },
       'waiting to read from Defender what was started within the last window',
     );
@@ -146,17 +146,17 @@ type Unreadable = Extract<StartedReading, { kind: 'unreadable' }>;
 
 /** Calls would meet the same: they share token, address and network with the reading. */
 const causes: Readonly<Record<Exclude<Unreadable['reason'], 'closed'>, RebuildFailure['cause']>> = {
-  'no-token': 'no_token',
-  'token-rejected': 'not_allowed',
-  'not-allowed': 'not_allowed',
+  no_token: 'no_token',
+  token_rejected: 'not_allowed',
+  not_allowed: 'not_allowed',
   throttled: 'throttled',
-  'server-error': 'failing',
+  server_error: 'failing',
   timeout: 'failing',
-  'too-many-pages': 'failing',
+  too_many_pages: 'failing',
   connection: 'unreachable',
-  'not-found': 'endpoint_unusable',
-  'unexpected-answer': 'endpoint_unusable',
-  'unknown-coding': 'endpoint_unusable',
-  'too-long': 'endpoint_unusable',
-  'foreign-link': 'endpoint_unusable',
+  not_found: 'endpoint_unusable',
+  unexpected_answer: 'endpoint_unusable',
+  unknown_coding: 'endpoint_unusable',
+  too_long: 'endpoint_unusable',
+  foreign_link: 'endpoint_unusable',
 };

@@ -82,7 +82,7 @@ describe('what Defender lists, as calls of the ledger', () => {
       renewAfterRejection: async (token: string) => void rejected.push(token),
     } as unknown as TokenProvider;
     const reader = {
-      listInvestigations: async () => ({ kind: 'unreadable', reason: 'token-rejected' }) as const,
+      listInvestigations: async () => ({ kind: 'unreadable', reason: 'token_rejected' }) as const,
     };
     const reading = await createReadStarted(reader, tokens)(0);
     assert.deepEqual([reading.kind, rejected], ['unreadable', ['token-1']]);

@@ -12,7 +12,7 @@ export type StartedReading =
   | { kind: 'read'; value: Rows<Investigation> }
   | {
       kind: 'unreadable';
-      reason: ReadFailure | 'not-found' | 'no-token';
+      reason: ReadFailure | 'not_found' | 'no_token';
       retryAfterMs?: number | undefined;
       httpStatus?: number | undefined;
       /** For a missing token. */
@@ -24,11 +24,11 @@ export function createReadStarted(reader: Pick<DefenderReader, 'listInvestigatio
   return async (startedSinceMs: number): Promise<StartedReading> => {
     const got = await tokens.get();
     if (got.kind === 'unavailable') {
-      return { kind: 'unreadable', reason: 'no-token', retryAfterMs: got.retryAfterMs, code: got.code };
+      return { kind: 'unreadable', reason: 'no_token', retryAfterMs: got.retryAfterMs, code: got.code };
     }
     const reading = await reader.listInvestigations(got.token, { startedSinceMs });
-    if (reading.kind === 'not-found') return { kind: 'unreadable', reason: 'not-found', httpStatus: 404 };
-    if (reading.kind === 'unreadable' && reading.reason === 'token-rejected') {
+    if (reading.kind === 'not_found') return { kind: 'unreadable', reason: 'not_found', httpStatus: 404 };
+    if (reading.kind === 'unreadable' && reading.reason === 'token_rejected') {
       await tokens.renewAfterRejection(got.token);
     }
     return reading;

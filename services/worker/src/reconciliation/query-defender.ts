@@ -48,13 +48,13 @@ export async function lookUp(
   const token = await deps.tokens.get();
   if (token.kind === 'unavailable') {
     const later = token.retryAfterMs === undefined ? {} : { retryAfterMs: token.retryAfterMs };
-    return { kind: 'unreadable', reason: 'no-token', ...later };
+    return { kind: 'unreadable', reason: 'no_token', ...later };
   }
   try {
     return { kind: 'looked', finding: await find(call, token.token, deps) };
   } catch (error) {
     if (!(error instanceof NotReadable)) throw error;
-    if (error.why.reason === 'token-rejected') await deps.tokens.renewAfterRejection(token.token);
+    if (error.why.reason === 'token_rejected') await deps.tokens.renewAfterRejection(token.token);
     return error.why;
   }
 }
@@ -92,12 +92,12 @@ async function find(
   const { alertId = '' } = finding;
   const triggered = await pace.ask(() => reader.findInvestigation(token, alertId));
   // The alert is as good: an answer of another form must not hide what was found.
-  if (triggered.kind === 'unreadable' && triggered.reason === 'unexpected-answer') return finding;
+  if (triggered.kind === 'unreadable' && triggered.reason === 'unexpected_answer') return finding;
   return { ...finding, investigationId: readOrThrow(triggered)?.id };
 }
 
 const none = { records: [], odd: [] };
-const oddRows = { kind: 'unreadable', reason: 'odd-rows' } as const;
+const oddRows = { kind: 'unreadable', reason: 'odd_rows' } as const;
 
 /** An alert that is known to be of another kind can have no time and no id, for all we care. */
 function mayBeOurs({ title }: OddRow): boolean {

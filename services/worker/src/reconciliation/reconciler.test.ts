@@ -299,7 +299,7 @@ describe('a call without a readable answer', () => {
       await suite.simulator.revokeTokens();
       const heir = await suite.openWorker(patient);
       await suite.lookUntil({ ...tokenless, worker: heir }, async () =>
-        heir.logLines.some((line) => line.includes('no-token')),
+        heir.logLines.some((line) => line.includes('no_token')),
       );
       assert.deepEqual(await suite.readsOf(tokenless.machineId), []);
     });

@@ -63,7 +63,7 @@ export function createReconciler(options: ReconcilerOptions) {
     const { finding, retryAfterMs } = { finding: undefined, retryAfterMs: undefined, ...found };
     const step = nextStep({ unresolved, calls, unresolvedSinceMs, nowMs, finding, retryAfterMs }, rules);
     const moved = await take(step, task, options);
-    if (moved && step.kind !== 'reschedule-query') report(step, task, options);
+    if (moved && step.kind !== 'reschedule_query') report(step, task, options);
   }
 
   return {
@@ -103,7 +103,7 @@ async function take(
   { id, callId, rank }: Unresolved,
   { ledger, tasks, jobs }: ReconcilerOptions,
 ): Promise<boolean> {
-  if (step.kind === 'reschedule-query') return tasks.rescheduleQuery(id, callId, step.atMs);
+  if (step.kind === 'reschedule_query') return tasks.rescheduleQuery(id, callId, step.atMs);
   if (step.kind === 'settle') return (await tasks.settle(id, callId, step.settlement)).moved;
   // First: a task whose call the ledger does not allow again would wait for ever.
   await ledger.allowRepeat(callId);
@@ -113,7 +113,7 @@ async function take(
 }
 
 function report(
-  step: Exclude<Step, { kind: 'reschedule-query' }>,
+  step: Exclude<Step, { kind: 'reschedule_query' }>,
   task: Unresolved,
   { metrics, logger }: ReconcilerOptions,
 ): void {

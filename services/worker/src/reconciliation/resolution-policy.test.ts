@@ -50,7 +50,7 @@ function settlement(at: At) {
 
 function waitMs(at: At): number {
   const taken = step(at);
-  assert.ok(taken.kind === 'reschedule-query', JSON.stringify(taken));
+  assert.ok(taken.kind === 'reschedule_query', JSON.stringify(taken));
   return taken.atMs - unresolvedSinceMs - at.afterMs;
 }
 
@@ -65,13 +65,13 @@ describe('what follows from a look in Defender', () => {
   });
 
   it('is another look while ours has no id yet, and in the end its alert, by which Defender finds it too', () => {
-    assert.equal(step({ afterMs: minuteMs, finding: ownUnlinked }).kind, 'reschedule-query');
+    assert.equal(step({ afterMs: minuteMs, finding: ownUnlinked }).kind, 'reschedule_query');
     const { outcome, investigationId } = settlement({ afterMs: graceMs, finding: ownUnlinked });
     assert.deepEqual([outcome, investigationId], ['found', 'da1']);
   });
 
   it('is another query while only that of another actor shows: ours may be about to, and has the better claim', () => {
-    assert.equal(step({ afterMs: graceMs - 1, finding: covering }).kind, 'reschedule-query');
+    assert.equal(step({ afterMs: graceMs - 1, finding: covering }).kind, 'reschedule_query');
     assert.deepEqual(settlement({ afterMs: graceMs, finding: covering }), {
       outcome: 'attached',
       status: 'started',
@@ -83,7 +83,7 @@ describe('what follows from a look in Defender', () => {
 
   it('is the investigation that runs, at once, where the call was refused because of it', () => {
     assert.equal(settlement({ afterMs: 1, finding: covering, cause: 'running' }).outcome, 'attached');
-    assert.equal(step({ afterMs: graceMs - 1, finding: nothing, cause: 'running' }).kind, 'reschedule-query');
+    assert.equal(step({ afterMs: graceMs - 1, finding: nothing, cause: 'running' }).kind, 'reschedule_query');
     const { status, error: reported } = settlement({ afterMs: graceMs, finding: nothing, cause: 'running' });
     assert.deepEqual([status, reported?.code], ['failed', 'call_timeout']);
   });
@@ -101,7 +101,7 @@ describe('what follows from a look in Defender', () => {
     it('is another call after an answered error, however often that was met by all calls', () => {
       for (const calls of [1, maxCalls, 100]) {
         assert.deepEqual(step({ afterMs: graceMs, finding: nothing, cause: 'failed', calls }), {
-          kind: 'call-again',
+          kind: 'call_again',
         });
       }
     });
@@ -123,7 +123,7 @@ describe('what follows from a look in Defender', () => {
 
     it('is another call after a lost answer only where that is wanted, within the same bound', () => {
       const at = { afterMs: graceMs, finding: nothing, onUnknown: 'retry' } as const;
-      assert.equal(step({ ...at, calls: maxCalls - 1 }).kind, 'call-again');
+      assert.equal(step({ ...at, calls: maxCalls - 1 }).kind, 'call_again');
       assert.equal(settlement({ ...at, calls: maxCalls }).outcome, 'unknown');
     });
   });
@@ -131,7 +131,7 @@ describe('what follows from a look in Defender', () => {
   describe('that could not be read', () => {
     it('is another look, also after the grace: it ends with a look that could', () => {
       for (const afterMs of [1, graceMs, 10 * graceMs - 1]) {
-        assert.equal(step({ afterMs, finding: undefined }).kind, 'reschedule-query');
+        assert.equal(step({ afterMs, finding: undefined }).kind, 'reschedule_query');
       }
       assert.equal(settlement({ afterMs: 2 * graceMs, finding: nothing }).outcome, 'unknown');
     });
@@ -143,7 +143,7 @@ describe('what follows from a look in Defender', () => {
         assert.match(reported?.message ?? '', /Defender could not be asked/);
       }
       const asked = { afterMs: 10 * graceMs, finding: undefined, onUnknown: 'retry' } as const;
-      assert.equal(step(asked).kind, 'call-again', 'unless that is wanted');
+      assert.equal(step(asked).kind, 'call_again', 'unless that is wanted');
     });
 
     it('waits as long as Defender asks, but not beyond the end of all looking', () => {
@@ -183,10 +183,10 @@ describe('what follows from a look in Defender', () => {
       fc.assert(
         fc.property(anything, ({ retryAfterMs: later, ...at }) => {
           const taken = step({ ...at, ...(later !== undefined && { retryAfterMs: later }) });
-          if (at.afterMs >= 10 * graceMs) assert.notEqual(taken.kind, 'reschedule-query');
-          if (taken.kind === 'reschedule-query') assert.ok(taken.atMs > unresolvedSinceMs + at.afterMs);
+          if (at.afterMs >= 10 * graceMs) assert.notEqual(taken.kind, 'reschedule_query');
+          if (taken.kind === 'reschedule_query') assert.ok(taken.atMs > unresolvedSinceMs + at.afterMs);
           // A call is repeated only after Defender was read and showed nothing.
-          if (taken.kind === 'call-again') {
+          if (taken.kind === 'call_again') {
             assert.equal(at.finding?.kind, 'nothing');
             assert.ok(at.cause === 'failed' && at.afterMs >= graceMs);
           }

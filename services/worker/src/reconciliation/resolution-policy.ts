@@ -25,9 +25,9 @@ export interface Query {
 }
 
 export type Step =
-  | { readonly kind: 'reschedule-query'; readonly atMs: number }
+  | { readonly kind: 'reschedule_query'; readonly atMs: number }
   /** A call of its own, with a permit of its own. */
-  | { readonly kind: 'call-again' }
+  | { readonly kind: 'call_again' }
   | {
       readonly kind: 'settle';
       readonly outcome: Exclude<ReconciliationOutcome, 'retried'>;
@@ -59,7 +59,7 @@ export function nextStep(query: Query, rules: ReconcileRules): Step {
   if (finding?.kind === 'covering' && unresolved.cause === 'running')
     return started('attached', idOf(finding));
   const isOver = elapsedMs >= rules.graceMs * (finding === undefined ? graceStretch : 1);
-  if (!isOver) return { kind: 'reschedule-query', atMs: nextQueryAtMs(query, rules) };
+  if (!isOver) return { kind: 'reschedule_query', atMs: nextQueryAtMs(query, rules) };
   if (finding === undefined || finding.kind === 'nothing') return withoutTrace(query, rules);
   return started(finding.kind === 'own' ? 'found' : 'attached', idOf(finding));
 }
@@ -100,9 +100,9 @@ function withoutTrace({ unresolved, calls, finding }: Query, { onUnknown }: Reco
   const { cause } = unresolved;
   if (cause === 'running') return ended('failed', unresolved, 'Defender shows none of this machine.');
   // An error that Defender answers to all calls is not this one's, however often it meets it.
-  if (cause === 'failed' && wasRead) return { kind: 'call-again' };
+  if (cause === 'failed' && wasRead) return { kind: 'call_again' };
   const isItsOwn = cause === 'failed_alone' && wasRead;
-  if (onUnknown === 'retry' && !isItsOwn && calls < maxCalls) return { kind: 'call-again' };
+  if (onUnknown === 'retry' && !isItsOwn && calls < maxCalls) return { kind: 'call_again' };
   const shows = wasRead ? 'Defender shows no investigation of it' : 'Defender could not be asked';
   const times = calls === 1 ? 'It was called once' : `It was called ${calls} times`;
   return ended(isItsOwn ? 'failed' : 'unknown', unresolved, `${shows}. ${times}.`);

@@ -46,7 +46,7 @@ describe('a lifecycle', () => {
   it('gives up at the deadline and names the step that hangs', async () => {
     const { lifecycle, lines } = setUp(20);
     lifecycle.onClose('http', () => new Promise(() => undefined));
-    assert.equal(await lifecycle.close('test'), 'timed-out');
+    assert.equal(await lifecycle.close('test'), 'timed_out');
     assert.equal(lines.at(-1)?.step, 'http');
   });
 

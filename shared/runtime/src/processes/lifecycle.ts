@@ -9,9 +9,9 @@ export interface Lifecycle {
   onClose(name: string, fn: () => unknown): void;
   /**
    * Closes everything, last opened first, one at a time; a step that fails is logged and does not keep the others
-   * from closing. `timed-out` when the deadline came first. Asked again, gives the same answer.
+   * from closing. `timed_out` when the deadline came first. Asked again, gives the same answer.
    */
-  close(reason: string): Promise<'clean' | 'timed-out'>;
+  close(reason: string): Promise<'clean' | 'timed_out'>;
   /** Aborted as soon as closing begins. */
   readonly closing: AbortSignal;
 }
@@ -26,7 +26,7 @@ export interface LifecycleOptions {
 export function createLifecycle({ logger, deadlineMs }: LifecycleOptions): Lifecycle {
   const steps: { name: string; fn: () => unknown }[] = [];
   const abort = new AbortController();
-  let closed: Promise<'clean' | 'timed-out'> | undefined;
+  let closed: Promise<'clean' | 'timed_out'> | undefined;
   let drained = false;
   let current = '';
 
@@ -43,18 +43,18 @@ export function createLifecycle({ logger, deadlineMs }: LifecycleOptions): Lifec
     return 'clean';
   }
 
-  async function closeWithin(reason: string): Promise<'clean' | 'timed-out'> {
+  async function closeWithin(reason: string): Promise<'clean' | 'timed_out'> {
     // Nothing opened, nothing to log: a service that refused its settings says only that.
     const anything = steps.length > 0;
     if (anything) logger.info({ reason }, 'closing');
     let timer: NodeJS.Timeout | undefined;
-    const deadline = new Promise<'timed-out'>((resolve) => {
-      timer = setTimeout(resolve, deadlineMs, 'timed-out');
+    const deadline = new Promise<'timed_out'>((resolve) => {
+      timer = setTimeout(resolve, deadlineMs, 'timed_out');
     });
     const result = await Promise.race([drain(), deadline]);
     clearTimeout(timer);
     if (result === 'clean' && anything) logger.info('closed');
-    if (result === 'timed-out') {
+    if (result === 'timed_out') {
       logger.error({ step: current, left: steps.map((step) => step.name), deadlineMs }, 'closing timed out');
     }
     return result;

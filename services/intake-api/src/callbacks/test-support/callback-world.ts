@@ -47,7 +47,7 @@ export interface CallbackWorld {
   stateOf(requestId: string): Promise<CallbackState | undefined>;
   metric(name: string): Promise<Record<string, number>>;
   /** Stops delivering; the store stays. */
-  stopDelivering(): Promise<'clean' | 'timed-out'>;
+  stopDelivering(): Promise<'clean' | 'timed_out'>;
   close(): Promise<void>;
 }
 

@@ -93,7 +93,7 @@ async function exchange(agent: Agent, request: Dispatcher.RequestOptions): Promi
   if (typeof body !== 'object' || body === null) {
     const clock = { responseDate: headers['date'], nowMs: Date.now() };
     const retryAfterMs = parseRetryAfter(headers['retry-after'], clock);
-    throw new TokenNetworkError(codeOfFault[bodyFault ?? 'not-json'], { status, retryAfterMs });
+    throw new TokenNetworkError(codeOfFault[bodyFault ?? 'not_json'], { status, retryAfterMs });
   }
   const flat = Object.fromEntries(
     Object.entries(headers).map(([name, value]) => [name, [value ?? []].flat().join(', ')]),
@@ -103,10 +103,10 @@ async function exchange(agent: Agent, request: Dispatcher.RequestOptions): Promi
 
 /** What stands in log, metrics and hold. */
 const codeOfFault: Readonly<Record<BodyFault, string>> = {
-  'cut-off': 'unreadable_answer',
-  'too-long': 'answer_too_long',
-  'unknown-coding': unknownCodingCode,
-  'not-json': 'unreadable_answer',
+  cut_off: 'unreadable_answer',
+  too_long: 'answer_too_long',
+  unknown_coding: unknownCodingCode,
+  not_json: 'unreadable_answer',
 };
 
 /** undici looks at a signal only once it is connected, so the clock also races the request. */

@@ -102,7 +102,7 @@ describe('token provider', () => {
     assert.equal(await tokenOf(tokens.get()), 'token-1');
     laterMs = minutesMs(56);
     assert.equal(await tokenOf(tokens.get()), 'token-1');
-    assert.deepEqual(outcomes, ['acquired', 'failed', 'served-stale']);
+    assert.deepEqual(outcomes, ['acquired', 'failed', 'served_stale']);
   });
 
   it('takes over no token without a lifetime, whatever stands in its place', async () => {
@@ -181,9 +181,9 @@ describe('token provider', () => {
     assert.deepEqual(outcomes, [
       'acquired',
       'failed',
-      'served-stale',
-      'served-stale',
-      'served-stale',
+      'served_stale',
+      'served_stale',
+      'served_stale',
       'failed',
     ]);
   });

@@ -5,10 +5,10 @@ import { requestToken, type TokenAnswer } from './request-token.ts';
 
 /**
  * Label values of `diq_token_requests_total{outcome}`. Each request to the authority counts as exactly one of
- * acquired, rejected (an administrator has to act) and failed (it may pass by itself); served-stale counts in
+ * acquired, rejected (an administrator has to act) and failed (it may pass by itself); served_stale counts in
  * addition each time the token at hand was given out because a newer one could not be had.
  */
-export const tokenRequestOutcomes = ['acquired', 'served-stale', 'rejected', 'failed'] as const;
+export const tokenRequestOutcomes = ['acquired', 'served_stale', 'rejected', 'failed'] as const;
 
 export type TokenRequestOutcome = (typeof tokenRequestOutcomes)[number];
 
@@ -106,7 +106,7 @@ export function createTokenProvider(options: TokenProviderOptions) {
   function withoutNewToken(failure: Unavailable): TokenResult {
     const nowMs = now();
     if (hasTimeLeft(held, nowMs)) {
-      options.onRequest?.('served-stale');
+      options.onRequest?.('served_stale');
       return resultOf(held);
     }
     if (pause === undefined || !pause.asked) return failure;
