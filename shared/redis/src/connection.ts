@@ -1,6 +1,7 @@
 import { Redis, type RedisOptions } from 'ioredis';
 import { describeRedisTrouble } from './describe-unavailable.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
+import { sendTogether } from './ioredis-send-together.ts';
 import { parseRedisUrl } from './redis-url.ts';
 
 export { parseRedisUrl, redisUrl, type RedisAddress } from './redis-url.ts';
@@ -123,26 +124,6 @@ function failFast(commandTimeoutMs = 1_500): Behaviour {
   // No retries: with even one, a command in flight when the connection breaks is sent a second time, and one that
   // timed out can still be carried out after its caller got an error.
   return { maxRetriesPerRequest: 0, enableOfflineQueue: false, commandTimeout: commandTimeoutMs };
-}
-
-/**
- * What is written to the socket in one turn of the event loop goes out as one piece. With many callers at a time that is
- * fewer system calls here, and in Redis fewer writes to its file: what it reads as one piece it makes safe as one.
- */
-function sendTogether(stream: Redis['stream']): void {
-  const write = stream.write.bind(stream) as (...args: unknown[]) => boolean;
-  let isHeld = false;
-  stream.write = (...args: unknown[]) => {
-    if (!isHeld) {
-      isHeld = true;
-      stream.cork();
-      setImmediate(() => {
-        isHeld = false;
-        stream.uncork();
-      });
-    }
-    return write(...args);
-  };
 }
 
 // An outage brings an error at each attempt to connect; the log gets one line for its start and one for its end.

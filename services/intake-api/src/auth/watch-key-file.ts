@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { repeat } from '@diq/runtime/async/run-periodically.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 import { apiKeys } from './api-keys.ts';
 import type { ApiKey } from './api-keys.ts';
@@ -32,8 +33,6 @@ export function watchKeyFile(options: KeyFileWatchOptions): KeyFileWatch {
   let present = digestOf(options.keys);
   let seen: string | undefined;
   let isClosed = false;
-  let timer: NodeJS.Timeout | undefined;
-  let reading: Promise<void> = Promise.resolve();
 
   async function look(): Promise<void> {
     const content = await readContent(path);
@@ -41,7 +40,6 @@ export function watchKeyFile(options: KeyFileWatchOptions): KeyFileWatch {
       seen = content.state;
       take(content.kind === 'text' ? parse(content.text) : { faults: [content.why] });
     }
-    if (!isClosed) schedule();
   }
 
   function take(parsed: Parsed): void {
@@ -59,18 +57,12 @@ export function watchKeyFile(options: KeyFileWatchOptions): KeyFileWatch {
     logger.info({ keys: parsed.keys.length }, 'API keys changed');
   }
 
-  function schedule(): void {
-    timer = setTimeout(() => {
-      reading = look();
-    }, intervalMs);
-  }
-
-  schedule();
+  const fail = (error: unknown) => logger.error({ err: error }, 'INTAKE_API_KEYS_FILE could not be read');
+  const stop = repeat(intervalMs, look, fail);
   return {
-    async close() {
+    close() {
       isClosed = true;
-      clearTimeout(timer);
-      await reading;
+      return stop();
     },
   };
 }

@@ -1,3 +1,4 @@
+import { repeat } from '@diq/runtime/async/run-periodically.ts';
 import type { CallbackMetrics } from './callback-metrics.ts';
 import type { CallbackQueue } from './callback-queue.ts';
 import type { CallbackStore } from './callback-store.ts';
@@ -29,8 +30,6 @@ export function startCallbackMover(options: CallbackMoverOptions): CallbackMover
   const { store, queue, metrics, intervalMs, takenForMs, onFailure } = options;
   let isFailing = false;
   let isClosed = false;
-  let timer: NodeJS.Timeout | undefined;
-  let moving = move();
 
   async function moveChunk(): Promise<boolean> {
     const taken = await store.takeDue(chunkSize, takenForMs);
@@ -49,17 +48,13 @@ export function startCallbackMover(options: CallbackMoverOptions): CallbackMover
       if (!isFailing) onFailure(error);
       isFailing = true;
     }
-    if (isClosed) return;
-    timer = setTimeout(() => {
-      moving = move();
-    }, intervalMs);
   }
 
+  const stop = repeat(intervalMs, move, onFailure);
   return {
-    async close() {
+    close() {
       isClosed = true;
-      clearTimeout(timer);
-      await moving;
+      return stop();
     },
   };
 }

@@ -1,3 +1,4 @@
+import { repeat } from '@diq/runtime/async/run-periodically.ts';
 import { isSlotIdle } from '../estimates/queue-state.ts';
 import type { QueueState } from '../estimates/queue-state.ts';
 import type { IntakeMetrics } from './metrics.ts';
@@ -31,9 +32,6 @@ export function startStatePoll({
 }: StatePollOptions): StatePoll {
   let previous: QueueState | undefined;
   let isFailing = false;
-  let isClosed = false;
-  let timer: NodeJS.Timeout | undefined;
-  let reading = poll();
 
   async function poll(): Promise<void> {
     try {
@@ -50,19 +48,9 @@ export function startStatePoll({
       if (!isFailing) onFailure(error);
       isFailing = true;
     }
-    if (isClosed) return;
-    timer = setTimeout(() => {
-      reading = poll();
-    }, intervalMs);
   }
 
-  return {
-    async close() {
-      isClosed = true;
-      clearTimeout(timer);
-      await reading;
-    },
-  };
+  return { close: repeat(intervalMs, poll, onFailure) };
 }
 
 /** Time between two readings if a slot was idle at both, else 0: what cannot be shown is not counted. */

@@ -4,6 +4,7 @@ import type { Redis } from 'ioredis';
 import { jobPayload } from '@diq/contracts/job-payload.ts';
 import { queueName } from '@diq/queue/store-keys.ts';
 import { runScriptsWhenFull } from '@diq/redis/script.ts';
+import { claimCorruptJobs } from './bullmq-corrupt-jobs.ts';
 import { within } from '@diq/runtime/async/with-timeout.ts';
 
 /** A job claimed from the queue: held by this worker alone until it is completed or released. */
@@ -84,24 +85,6 @@ export async function createJobClaimer(options: JobClaimerOptions) {
       await within(worker.close(), answerWithinMs).catch(onError);
     },
   };
-}
-
-/**
- * BullMQ parses a job's data while it claims it. Where that is no JSON it throws, when the job is claimed already
- * and no worker knows its id: it would come back after its lock for ever and never be processed.
- */
-function claimCorruptJobs(worker: Worker): void {
-  const original = worker['createJob'].bind(worker);
-  worker['createJob'] = (raw, id) => original({ ...raw, data: isJson(raw.data) ? raw.data : 'null' }, id);
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function claimedJobOf(

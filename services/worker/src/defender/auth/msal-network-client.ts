@@ -1,6 +1,7 @@
 import type { INetworkModule, NetworkRequestOptions, NetworkResponse } from '@azure/msal-node';
 import { Agent, buildConnector, type Dispatcher } from 'undici';
 import { bounded, wireBytesFor } from '@diq/runtime/http-client/bounded-connection.ts';
+import { TimeoutError, within } from '@diq/runtime/async/with-timeout.ts';
 import { createNameResolver, lookupBy } from '@diq/runtime/dns/name-resolver.ts';
 import { readAnswer, type BodyFault } from '../read-answer.ts';
 import { parseRetryAfter } from '@diq/runtime/http-server/retry-after.ts';
@@ -112,20 +113,13 @@ const codeOfFault: Readonly<Record<BodyFault, string>> = {
 /** undici looks at a signal only once it is connected, so the clock also races the request. */
 async function withinTime<T>(timeoutMs: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const stop = new AbortController();
-  let timer: NodeJS.Timeout | undefined;
-  const tooLate = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => {
-      reject(new TokenNetworkError('timeout'));
-      stop.abort();
-    }, timeoutMs);
-  });
   try {
-    return await Promise.race([work(stop.signal), tooLate]);
+    return await within(work(stop.signal), timeoutMs);
   } catch (error) {
-    throw error instanceof TokenNetworkError
-      ? error
-      : new TokenNetworkError(codeOf(error) ?? 'network_error');
+    if (error instanceof TokenNetworkError) throw error;
+    const isLate = error instanceof TimeoutError;
+    throw new TokenNetworkError(isLate ? 'timeout' : (codeOf(error) ?? 'network_error'));
   } finally {
-    clearTimeout(timer);
+    stop.abort();
   }
 }
