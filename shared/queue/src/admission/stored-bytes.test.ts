@@ -69,8 +69,8 @@ describe('the bytes that are stored of a caller', () => {
   /** What intake and worker do, with everything kept for so long after its end. */
   function open(retentionMs = hourMs) {
     const options = { redis: store.redis, keySpace, jobs: store.jobs, retentionMs };
-    const audit = createAuditLog(store.redis, keySpace, hourMs);
-    const actions = { ...options, audit, order: defaultOrderRules, auditKeptMs: hourMs };
+    const audit = createAuditLog(store.redis, keySpace, retentionMs);
+    const actions = { ...options, audit, order: defaultOrderRules, auditKeptMs: retentionMs };
     return {
       intake: createRequestIntake({ ...options, reuseWindowMs: hourMs, maxJoined: 3 }),
       tasks: createTaskStore(store.redis, keySpace, retentionMs),
@@ -81,7 +81,11 @@ describe('the bytes that are stored of a caller', () => {
       purge: (filter: PurgeFilter) => createPurge(actions).purge(filter, anna, { budgetMs: 5_000 }),
     };
   }
-  const counted = () => redis.client.hgetall(keys.stored);
+  /** Of those whose requests they are; anna only acts on them. */
+  async function counted() {
+    const { [anna.name]: _, ...ofCallers } = await redis.client.hgetall(keys.stored);
+    return ofCallers;
+  }
   /** Takes back what has gone, as every POST does. */
   const snapshot = (caller: string, bytesOfCaller = 1) => {
     const bounds = { requests: 10, tasks: undefined, bytesOfCaller };
@@ -108,16 +112,30 @@ describe('the bytes that are stored of a caller', () => {
     }
     const asCounted = (of: Map<string, number>) =>
       Object.fromEntries([...of].map(([name, sum]) => [name, String(sum)]));
-    return { stored: asCounted(sums), going: asCounted(going) };
+    return { stored: asCounted(sums), going: asCounted(going), entries: await countedEntries() };
+  }
+  /** What the audit log holds of those who only act on requests. */
+  async function countedEntries(): Promise<number> {
+    let sum = 0;
+    for (const [, [, entry = '']] of await redis.client.xrange(keys.audit, '-', '+')) {
+      const bytes = Buffer.byteLength(entry);
+      const { action } = JSON.parse(entry) as { action: string };
+      if (action === 'cancel' || action === 'change') sum += bytes;
+      // With the one that tells what was done.
+      if (action === 'cancel_many') sum += 2 * bytes + 80;
+    }
+    return sum;
   }
   /** The same as it was counted. */
   async function countedToo() {
     const going: Record<string, string> = {};
     for (const time of await redis.client.zrange(`${keys.stored}:times`, 0, '-1')) {
       const ofTime = await redis.client.hgetall(`${keys.stored}:${time}`);
-      for (const [caller, bytes] of Object.entries(ofTime)) going[`${time} ${caller}`] = bytes;
+      for (const [caller, bytes] of Object.entries(ofTime))
+        if (caller !== anna.name) going[`${time} ${caller}`] = bytes;
     }
-    return { stored: await counted(), going };
+    const entries = Number(await redis.client.hget(keys.stored, anna.name));
+    return { stored: await counted(), going, entries };
   }
 
   it('are what is counted, whatever is accepted, repeated, changed, called, ended, forgotten and deleted', async () => {
@@ -272,7 +290,7 @@ describe('the bytes that are stored of a caller', () => {
     const { accepted, batchId } = await intake.acceptBatch([item(), refused], arrivedAtMs, undefined, 'soar');
     await actions.cancel(accepted[0]!.id, anna);
     await purge({ batchId });
-    assert.deepEqual(await redis.client.keys(`${keySpace}:stored`), []);
+    assert.deepEqual(await counted(), {});
   });
 
   it('are none any more once all of it has gone by itself, and what waits stays', async () => {
@@ -319,7 +337,8 @@ describe('the bytes that are stored of a caller', () => {
       await redis.client.zadd(`${keys.stored}:times`, time, String(time));
     }
     await snapshot('portal');
-    assert.deepEqual(await countedToo(), { stored: { soar: '40' }, going: { [`${later} soar`]: '20' } });
+    const { stored, going } = await countedToo();
+    assert.deepEqual({ stored, going }, { stored: { soar: '40' }, going: { [`${later} soar`]: '20' } });
   });
 
   it('are those of an Idempotency-Key once, however often it is claimed, and more with its answer', async () => {

@@ -4,20 +4,20 @@
 -- Behind indexes.lua, stored-bytes.lua, detach.lua and audit.lua.
 -- KEYS  see detach.lua
 -- ARGV  3 the entry for the record, '' once an earlier chunk has left it   4 ms for which entries are kept
---       5 the bytes that count for it and for the entry at the end   6 … request ids
+--       5 who acts   6 the bytes that count for it: those of the entry and of the one at the end   7 … request ids
 --
 -- Returns  {{ids of the cancelled}, {tasks that ended with them: their jobs can go}, {ids of those in task}}
--- Writes   the bytes of the entries on the first of the cancelled too
 local cancelled, ended, dispatching = {}, {}, {}
 local entry = ARGV[3]
-for i = 6, #ARGV do
-  if entry ~= '' and count_entry(ARGV[i], ARGV[5]) then
-    audit(space .. ':audit', entry, ARGV[4])
-    entry = ''
-  end
+for i = 7, #ARGV do
   local is_detached, found, has_ended = detach(ARGV[i], 'cancelled', {})
   if is_detached then
     cancelled[#cancelled + 1] = ARGV[i]
+    if entry ~= '' then
+      audit(space .. ':audit', entry, ARGV[4])
+      count_entry(ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[4]), now)
+      entry = ''
+    end
   elseif found == 'dispatching' then
     dispatching[#dispatching + 1] = ARGV[i]
   end

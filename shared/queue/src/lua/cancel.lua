@@ -2,16 +2,15 @@
 --
 -- Behind indexes.lua, stored-bytes.lua, detach.lua and audit.lua.
 -- KEYS  see detach.lua
--- ARGV  3 request id   4 the entry for the record   5 ms for which entries are kept
+-- ARGV  3 request id   4 the entry for the record   5 who acts, for whom it counts   6 ms for which entries are kept
 --
 -- Returns  {'cancelled_now', task id, 1 if the task ended with it: its job can go}
 --          {present status or 'missing', '', 0}: nothing is written
--- Writes   the bytes of the entry on the request too
-count_entry(ARGV[3], #ARGV[4])
 local is_detached, found, has_ended = detach(ARGV[3], 'cancelled', {})
 if not is_detached then
   return { found, '', 0 }
 end
 write_counts()
-audit(space .. ':audit', ARGV[4], ARGV[5])
+audit(space .. ':audit', ARGV[4], ARGV[6])
+count_entry(ARGV[5], #ARGV[4], tonumber(ARGV[6]), now)
 return { 'cancelled_now', found, has_ended and 1 or 0 }

@@ -5,13 +5,14 @@
 -- KEYS  see detach.lua
 -- ARGV  3 request id   4 JSON of what it asked, as the caller of this script knows it   5 the same, changed
 --       6 'not after' ms or ''   7 its flow (order.lua)   8 its time of arrival, ms   9 JSON of the order's rules
---       10 the entry for the record   11 how often a request may be changed   12 ms for which entries are kept
+--       10 the entry for the record   11 how often a request may be changed   12 who acts, for whom the entry counts
+--       13 ms for which entries are kept
 --
 -- Returns  {'changed', task id, the task's priority}
 --          {'outdated', '', 0}: somebody else changed it; nothing is written
 --          {'worn', '', 0}: it was changed so often; nothing is written
 --          {present status or 'missing', '', 0}: it is not queued; nothing is written
--- Writes   'promoted' on the task too, until its job has followed; 'changes' and the bytes of the entry on the request
+-- Writes   'promoted' on the task too, until its job has followed; 'changes' on the request
 local request_id, known, changed, not_after = ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local flow, arrived_at = ARGV[7], tonumber(ARGV[8])
 
@@ -101,6 +102,6 @@ end
 redis.call('HSET', task_key, 'promoted', 1)
 write_order(ARGV[9], arrived_at)
 redis.call('HINCRBY', request_key, 'changes', 1)
-count_entry(request_id, #ARGV[10])
-audit(space .. ':audit', ARGV[10], ARGV[12])
+audit(space .. ':audit', ARGV[10], ARGV[13])
+count_entry(ARGV[12], #ARGV[10], tonumber(ARGV[13]), now)
 return { 'changed', task_id, tonumber(redis.call('HGET', task_key, 'priority')) or highest_rank }

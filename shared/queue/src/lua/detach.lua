@@ -135,16 +135,6 @@ local function machine_in(doc)
   return is_json and type(asked) == 'table' and type(asked.machineId) == 'string' and asked.machineId or ''
 end
 
--- What the audit log keeps of an action outlives the request: its bytes count with those of the request, as long as that
--- is queued. Stands before what ends the request.
-local function count_entry(request_id, bytes)
-  local request_key = space .. ':request:' .. request_id
-  if redis.call('HGET', request_key, 'status') == 'queued' then
-    counts_more(request_key, caller_of_request(request_key), bytes)
-    return true
-  end
-end
-
 -- Takes a queued request out of its task and ends it with this status. The next one that joined takes the first
 -- one's place; with the last one the task ends, and its job has nothing left to do.
 --

@@ -7,7 +7,7 @@
 --
 -- What is counted has in its record how much it counts, `b`, and once it is to go by itself, until when, `countedUntil`: so
 -- what is taken back is what was added. A request that counts as much as most do has no `b`, and what has no caller never
--- counts. What goes by itself is taken back some time after it went, with all that goes in the same 48th of the time for
+-- counts. Entries of the audit log have no record: that they go by themselves is known from the first. What goes by itself is taken back some time after it went, with all that goes in the same 48th of the time for
 -- which it is kept.
 local stored_key
 local spans_kept = 48
@@ -32,15 +32,6 @@ local function counted(record_key)
   return tonumber(bytes) or (caller and doc and usual_bytes) or nil, time or nil
 end
 
--- A record of this caller that counts, and stays for now, counts so much more.
-local function counts_more(record_key, caller, by)
-  local bytes = counted(record_key)
-  if bytes then
-    redis.call('HSET', record_key, 'b', bytes + by)
-    add_to(stored_key, caller, by)
-  end
-end
-
 -- A record stays until somebody ends or deletes it.
 local function stays(record_key, caller)
   local bytes, time = counted(record_key)
@@ -48,6 +39,25 @@ local function stays(record_key, caller)
     add_to(stored_key .. ':' .. time, caller, -bytes)
     redis.call('HDEL', record_key, 'countedUntil')
   end
+end
+
+-- So much of what counts goes by itself in so many ms from now.
+--
+-- Returns  the time under which it is kept until it is taken back
+local function add_going(caller, bytes, kept, now)
+  local span = math.max(1, math.ceil(kept / spans_kept))
+  local time = string.format('%.0f', math.ceil((now + kept) / span) * span)
+  if redis.call('HINCRBY', stored_key .. ':' .. time, caller, bytes) == bytes then
+    redis.call('ZADD', stored_key .. ':times', time, time)
+  end
+  return time
+end
+
+-- What a caller leaves in the audit log counts for as long as the log keeps it, whatever becomes of the request that it was
+-- done to.
+local function count_entry(caller, bytes, kept, now)
+  add_to(stored_key, caller, bytes)
+  add_going(caller, bytes, kept, now)
 end
 
 -- A record goes by itself in so many ms from now; or later than was said before.
@@ -58,12 +68,7 @@ local function goes_in(record_key, caller, kept, now)
   elseif earlier then
     add_to(stored_key .. ':' .. earlier, caller, -bytes)
   end
-  local span = math.max(1, math.ceil(kept / spans_kept))
-  local time = string.format('%.0f', math.ceil((now + kept) / span) * span)
-  if redis.call('HINCRBY', stored_key .. ':' .. time, caller, bytes) == bytes then
-    redis.call('ZADD', stored_key .. ':times', time, time)
-  end
-  redis.call('HSET', record_key, 'countedUntil', time)
+  redis.call('HSET', record_key, 'countedUntil', add_going(caller, bytes, kept, now))
 end
 
 -- A record is about to be deleted.

@@ -65,10 +65,10 @@ export function createBulkCancel({
   retentionMs,
   onMoved,
 }: BulkCancelOptions): BulkCancel {
-  /** `entry`: for the audit log, '' once it stands there. */
-  async function cancelChunk(requestIds: readonly string[], entry: string) {
+  /** `entry`: of the actor for the audit log, '' once it stands there. */
+  async function cancelChunk(requestIds: readonly string[], actor: Actor, entry: string) {
     const countedBytes = 2 * Buffer.byteLength(entry) + bytesOfDone;
-    const args = [keySpace, retentionMs, entry, audit.keptMs, countedBytes, ...requestIds];
+    const args = [keySpace, retentionMs, entry, audit.keptMs, actor.name, countedBytes, ...requestIds];
     const [cancelled, ended, dispatching] = reply.parse(await script(redis, movingKeys(keySpace), args));
     if (cancelled.length > 0) onMoved?.({ requestIds: cancelled, from: 'queued', status: 'cancelled' });
     // A job that stays because Redis went away finds nothing to do.
@@ -95,6 +95,7 @@ export function createBulkCancel({
         if (fitting.length > 0) {
           const { cancelled, dispatching } = await cancelChunk(
             fitting.map(({ id }) => id),
+            actor,
             entry,
           );
           if (cancelled.length > 0) entry = '';

@@ -86,7 +86,7 @@ export function createRequestActions(options: RequestActionsOptions): RequestAct
   return {
     async cancel(id, actor) {
       const entry = JSON.stringify(entryOf('cancel', actor, { requestId: id }));
-      const { kind, taskId, number: hasEnded } = await ask(cancelScript, id, entry);
+      const { kind, taskId, number: hasEnded } = await ask(cancelScript, id, entry, actor.name);
       if (kind !== 'cancelled_now') return refusalOf(kind);
       onMoved?.({ requestIds: [id], from: 'queued', status: 'cancelled', taskId });
       if (hasEnded === 1) await jobs.remove(taskId);
@@ -116,6 +116,7 @@ export function createRequestActions(options: RequestActionsOptions): RequestAct
           JSON.stringify(order),
           entry,
           maxChanges,
+          actor.name,
         ];
         const { kind, taskId, number: rank } = await ask(changeScript, ...args);
         if (kind === 'outdated') continue;
