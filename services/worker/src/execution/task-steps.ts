@@ -1,8 +1,6 @@
 import { uuidv7 } from 'uuidv7';
-import type { Logger } from '@diq/runtime/logging/logger.ts';
 import { noTracing, type Tracing } from '@diq/runtime/tracing/tracing.ts';
-import { deadlineError, type Task, type TaskStore } from '@diq/queue/tasks/task-store.ts';
-import type { JobQueue } from '@diq/queue/scheduling/job-queue.ts';
+import { deadlineError, type Task } from '@diq/queue/tasks/task-store.ts';
 import type { Ledger } from '@diq/quota/ledger/ledger.ts';
 import type { SpendReply } from '@diq/quota/ledger/replies.ts';
 import { aboutTask, type MoveLog } from '../observability/transition-log.ts';
@@ -14,26 +12,18 @@ import { createOutageLog } from '../observability/outage-log.ts';
 import { persistently } from '@diq/runtime/async/retry-until-aborted.ts';
 import { recordOutcome } from './record-outcome.ts';
 import { startSendDeadline, type JobFate, type TaskSteps } from './execute-task.ts';
-import { restoreCall } from './finish-call.ts';
+import { restoreCall, type FinishCallOptions } from './finish-call.ts';
 import { createSetHold } from './suspension-policy.ts';
 
-export interface TaskStepsOptions {
-  ledger: Ledger;
-  tasks: TaskStore;
-  jobs: JobQueue;
+export interface TaskStepsOptions extends FinishCallOptions {
   tokens: TokenProvider;
   defender: DefenderClient;
   metrics: WorkerMetrics;
-  logger: Logger;
   moveLog?: MoveLog;
   tracing?: Tracing;
   windowMs: number;
-  /** How long after its permit was spent a call can at most be under way, as the ledger counts it. */
-  permitTimeoutMs: number;
-  /** How long after that a call must have begun. */
+  /** How long after its permit was spent a call must have begun. */
   beginWithinMs: number;
-  /** From the loss of an answer until Defender is asked for the first time what became of the call. */
-  firstQueryInMs: number;
   /** Gives up calls in flight. */
   abandonCalls: AbortSignal;
   /** Gives up storing outcomes: the process is about to end. */

@@ -1,28 +1,25 @@
-import type { Logger } from '@diq/runtime/logging/logger.ts';
-import type { Task, TaskStore, UnresolvedOutcome } from '@diq/queue/tasks/task-store.ts';
-import type { JobQueue } from '@diq/queue/scheduling/job-queue.ts';
+import type { Task, UnresolvedOutcome } from '@diq/queue/tasks/task-store.ts';
 import type { Ledger } from '@diq/quota/ledger/ledger.ts';
 import type { DefenderReader } from '../defender/defender-reader.ts';
 import type { TokenProvider } from '../defender/auth/token-provider.ts';
 import { aboutTask } from '../observability/transition-log.ts';
 import { endUnreadable, readTask } from '../execution/dead-letter.ts';
+import type { FinishCallOptions } from '../execution/finish-call.ts';
 import type { ReconciliationOutcome, WorkerMetrics } from '../observability/metrics.ts';
 import { createReadPace, lookUp } from './query-defender.ts';
 import { nextStep, type ReconcileRules, type Step } from './resolution-policy.ts';
 
-export interface ReconcilerOptions {
+export interface ReconcilerOptions extends Pick<
+  FinishCallOptions,
+  'tasks' | 'jobs' | 'logger' | 'permitTimeoutMs'
+> {
   ledger: Pick<Ledger, 'allowRepeat'>;
-  tasks: TaskStore;
-  jobs: JobQueue;
   tokens: TokenProvider;
   /** Closed with the reconciler. */
   reader: DefenderReader;
   metrics: Pick<WorkerMetrics, 'reconciliations'>;
-  logger: Logger;
   /** The application that calls. */
   clientId: string;
-  /** How long after its permit was spent a call can at most be under way. */
-  permitTimeoutMs: number;
   rules: ReconcileRules;
   /** For how long one look keeps other workers from the same call; longer than its reads take. */
   lookTimeoutMs: number;

@@ -13,11 +13,7 @@ export interface ConnectionLimits extends UnreadLimits {
   readonly logger?: Pick<Logger, 'warn'> | undefined;
 }
 
-/** The connections of one server. */
-export interface Connections {
-  /** Has each connection end after the answer that is under way, so that clients send further requests elsewhere. */
-  endAfterAnswers(): void;
-}
+export type Connections = ReturnType<typeof serveConnections>;
 
 interface Connection {
   /** Of the request that is with the app, until it is sent or its socket is closed. */
@@ -38,11 +34,7 @@ const boundUnreadEveryMs = 1_000;
  * most, or the connection ends. So a connection takes up one answer, however many it asks for, and as that one is always
  * on its socket, Node reports the socket's end to it; not so to those that stand behind another.
  */
-export function serveConnections(
-  server: Server,
-  app: RequestListener,
-  limits: ConnectionLimits,
-): Connections {
+export function serveConnections(server: Server, app: RequestListener, limits: ConnectionLimits) {
   const { logger, maxConnections, unreadTimeoutMs } = limits;
   /** That which was idle longest comes first. */
   const connections = new Map<Socket, Connection>();
@@ -131,7 +123,8 @@ export function serveConnections(
     // Otherwise the app takes its time, or an event stream has nothing to send.
   });
   return {
-    endAfterAnswers() {
+    /** Has each connection end after the answer that is under way, so that clients send further requests elsewhere. */
+    endAfterAnswers(): void {
       for (const { answering } of connections.values()) if (answering) endConnectionAfter(answering);
     },
   };

@@ -1,17 +1,13 @@
 import type { Env } from '../settings/read-settings.ts';
 import { spawnService } from './spawn-service.ts';
 
-/** A Valkey in a process of its own, reachable on this machine only. */
-export interface EmbeddedRedis {
-  readonly url: string;
-  stop(): Promise<void>;
-}
+export type EmbeddedRedis = Awaited<ReturnType<typeof startEmbeddedRedis>>;
 
 /**
- * Starts Valkey, compiled to WebAssembly, with nothing to install. It keeps nothing on disk and serves one client's
+ * Starts Valkey, compiled to WebAssembly, in a process of its own with nothing to install, reachable on this machine only. It keeps nothing on disk and serves one client's
  * work at a time slowly: for demonstrations and tests, never for production.
  */
-export async function startEmbeddedRedis(options: { readonly env?: Env } = {}): Promise<EmbeddedRedis> {
+export async function startEmbeddedRedis(options: { readonly env?: Env } = {}) {
   const service = await spawnService({
     entry: new URL('./embedded-redis-main.ts', import.meta.url),
     env: { LOG_LEVEL: 'warn', ...options.env },

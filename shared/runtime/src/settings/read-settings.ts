@@ -116,18 +116,12 @@ function withoutSecrets(text: string, values: readonly string[]): string {
 /** Environment variables by name, as `process.env` has them. */
 export type Env = Readonly<Record<string, string | undefined>>;
 
-/** The environment with file-borne secrets filled in, and what was wrong with them, one line for each fault. */
-interface EnvWithSecrets {
-  readonly env: Env;
-  readonly faults: readonly string[];
-}
-
 /**
  * Containers hand secrets over as files: where `NAME_FILE` is set for one of the `names`, its trimmed content becomes
  * the value of `NAME`. A name set both ways, and a file that is empty or cannot be read, is a fault. An empty
  * variable counts as unset.
  */
-export function withSecretFiles(env: Env, names: readonly string[]): EnvWithSecrets {
+export function withSecretFiles(env: Env, names: readonly string[]) {
   const filled: Record<string, string | undefined> = { ...env };
   const faults: string[] = [];
   for (const name of names) {

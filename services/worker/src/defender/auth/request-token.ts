@@ -43,6 +43,11 @@ const builtInHost = 'login.microsoftonline.com';
  */
 export async function requestToken(request: TokenRequest): Promise<TokenAnswer> {
   const wire = observe(request.networkClient);
+  const failed = (failure: TokenFailure): TokenAnswer => ({
+    kind: 'failure',
+    ...failure,
+    retryAfterMs: wire.seen.retryAfterMs,
+  });
   try {
     const { host } = new URL(request.authorityHost);
     const application = new ConfidentialClientApplication({
@@ -61,18 +66,10 @@ export async function requestToken(request: TokenRequest): Promise<TokenAnswer> 
     const expiresAtMs = result?.expiresOn?.getTime() ?? Number.NaN;
     // msal takes an answer that names no token, no lifetime and no error for a success, and rounds its clock to seconds.
     if (result === null || result.accessToken === '' || !(expiresAtMs > Date.now() + 1_000)) {
-      const code = answerCode(wire.seen.status) ?? 'unreadable_answer';
-      return { kind: 'failure', permanent: false, code, retryAfterMs: wire.seen.retryAfterMs };
+      return failed({ permanent: false, code: answerCode(wire.seen.status) ?? 'unreadable_answer' });
     }
     // Taken over it would make every call impossible, for as long as it is kept.
-    if (!isSendable(result.accessToken)) {
-      return {
-        kind: 'failure',
-        permanent: false,
-        code: 'unreadable_token',
-        retryAfterMs: wire.seen.retryAfterMs,
-      };
-    }
+    if (!isSendable(result.accessToken)) return failed({ permanent: false, code: 'unreadable_token' });
     return {
       kind: 'token',
       token: result.accessToken,
@@ -80,11 +77,7 @@ export async function requestToken(request: TokenRequest): Promise<TokenAnswer> 
       refreshAtMs: inFuture(result.refreshOn?.getTime()),
     };
   } catch (error) {
-    return {
-      kind: 'failure',
-      ...classifyTokenFailure(error, wire.seen),
-      retryAfterMs: wire.seen.retryAfterMs,
-    };
+    return failed(classifyTokenFailure(error, wire.seen));
   }
 }
 
