@@ -1,7 +1,7 @@
 """Cortex XSOAR automation: submits machines of an incident to the Defender Investigation Queue.
 
 Arguments: intake (URL), key (API key from the credentials store), machines (list of Defender machine ids), comment,
-priority (optional), step (optional: tells repeated steps of one playbook apart).
+priority (optional), step (optional: distinguishes repeated steps of one playbook).
 
 Repeating it is safe: the idempotency key is made of the incident, the step and what is asked, so the same task gets the
 first answer again, and a task with other machines is a request of its own.

@@ -31,7 +31,7 @@ describe('npm start', function () {
   this.timeout(90_000);
   after(killRuns);
 
-  it('tells the faults in the settings of both services at once and ends with 78', async () => {
+  it('reports the faults in the settings of both services at once and ends with 78', async () => {
     const run = runCommand('start', { WORKER_PORT: 'many' });
     assert.equal(await run.exited, 78);
     assert.match(run.stderr(), /intake-api cannot start[^]*^ {2}INTAKE_API_KEYS: not set/m);

@@ -118,7 +118,7 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  it('lets .env set what .env.example tells of traces, and a certificate authority, for intake and worker', () => {
+  it('lets .env set what .env.example lists for traces, and a certificate authority, for intake and worker', () => {
     const documented = [...readText('.env.example').matchAll(/^# (OTEL_[A-Z_]+)=/gm)].map(
       ([, name = '']) => name,
     );

@@ -236,7 +236,7 @@ describe('deploy/kubernetes', () => {
     assert.equal(allowed, `${batchBodyLimitBytes / 1_024 / 1_024}m`);
   });
 
-  it('gets its rules as docs/deploy.md tells: what the commands print keeps to the schema of the operator', () => {
+  it('gets its rules by the steps of docs/deploy.md: what the commands print keeps to the schema of the operator', () => {
     const [, commands = ''] = /```sh\n( +for rules in [^]*? done) \|/.exec(readText('docs/deploy.md')) ?? [];
     const text = execFileSync('sh', ['-c', commands], { cwd: root, encoding: 'utf8' });
     const made = parseAllDocuments(text)

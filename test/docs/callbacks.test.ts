@@ -63,7 +63,7 @@ print(json.dumps([is_genuine(${JSON.stringify(secret)}, one["headers"], one["bod
 
 describe('docs/callbacks.md', () => {
   for (const [language, command, argumentsFor] of runs) {
-    it(`has ${language} that tells genuine callbacks from others`, function () {
+    it(`has ${language} that recognises genuine callbacks`, function () {
       if (spawnSync(command, ['--version']).status !== 0) skipBecause(this, `no ${command} on the PATH`);
       const cases = signedNow();
       const { stdout, stderr } = spawnSync(command, argumentsFor(snippet(language)), {

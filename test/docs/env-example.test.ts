@@ -68,7 +68,7 @@ describe('.env.example', () => {
     );
   });
 
-  it('tells the defaults that apply, and leaves open exactly what has none', () => {
+  it('lists the defaults that apply, and leaves open exactly what has none', () => {
     const filledIn = {
       REDIS_URL: 'redis://localhost:6379',
       AZURE_TENANT_ID: '11111111-2222-3333-4444-555555555555',

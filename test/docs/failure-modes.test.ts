@@ -24,7 +24,7 @@ describe('docs/failure-modes.md', () => {
     });
   }
 
-  it('tells the figures of a run of at least thirty minutes, with its seed', () => {
+  it('has the figures of a run of at least thirty minutes, with its seed', () => {
     const [, result = ''] = page.split('## The long run');
     const [, minutes] = /(\d+) minutes/.exec(result) ?? [];
     assert.ok(Number(minutes) >= 30, result);

@@ -66,7 +66,7 @@ describe('docs/logs-and-traces.md', () => {
     }
   });
 
-  it('names the spans of the worker and what they tell', () => {
+  it('names the spans of the worker and their attributes', () => {
     const spans: string[] = [];
     const attributes = new Set<string>();
     const tracing: Pick<Tracing, 'start'> = {

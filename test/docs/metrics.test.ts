@@ -96,7 +96,7 @@ describe('docs/metrics.md', () => {
   for (const service of ['intake', 'worker'] as const) {
     it(`says of each metric of the ${service} word for word what the code says, and of no other`, async () => {
       const described = (await everything())[service];
-      const heading = `What the ${service} tells`;
+      const heading = `Metrics of the ${service}`;
       assert.deepEqual(byName(rowsUnder(heading)), byName(described.map(rowOf)));
     });
   }

@@ -57,7 +57,7 @@ describe('Redis full, while work waits', function () {
     assert.match(await admin.info('memory'), /^maxmemory:1\r?$/m);
   });
 
-  it('a worker that starts then serves what waits, and new work is taken as soon as there is room', async () => {
+  it('a worker that starts then serves the waiting tasks, and new work is taken as soon as there is room', async () => {
     assert.ok(redis && stack && admin);
     const { api } = stack;
     await admin.config('SET', 'maxmemory', '0');

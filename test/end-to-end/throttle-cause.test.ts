@@ -42,7 +42,7 @@ const causes: readonly [cause: string, answers: readonly Answer[], detail: RegEx
   ],
 ];
 
-describe('the cause of a 429, from what Defender answers the worker to what the intake tells', () => {
+describe('the cause of a 429, from the answer of Defender to the answers of the intake', () => {
   const redis = useEmbeddedRedis();
   let entra: Entra;
   let defender: DefenderServer;

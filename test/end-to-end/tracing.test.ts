@@ -162,7 +162,7 @@ describe('a trace, with a collector', function () {
     assert.ok(said('worker').includes('call ended'));
   });
 
-  it('is sent with the headers that the settings give, and nothing else tells them', () => {
+  it('is sent with the headers that the settings give, and they appear nowhere else', () => {
     assert.ok(collector.headers.length > 0);
     for (const headers of collector.headers) {
       assert.deepEqual([headers['x-api-key'], headers['url']], [key, '/v1/traces']);

@@ -47,7 +47,7 @@ export interface Evidence {
   readonly calls: readonly WireCall[];
   readonly investigations: readonly MadeInvestigation[];
   readonly acknowledged: readonly AcknowledgedRequest[];
-  /** By request id, as the API tells it at the end; a request it does not know is missing. */
+  /** By request id, as the API shows it at the end; a request it does not know is missing. */
   readonly documents: ReadonlyMap<string, RequestState>;
   /** Every request that stands in Redis at the end, also those whose callers received no answer. */
   readonly recorded: readonly RequestState[];

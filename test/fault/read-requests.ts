@@ -17,7 +17,7 @@ const asked = z.object({ machineId: z.string(), comment: z.string() });
 
 const atOnce = 16;
 
-/** What the API tells of these requests; one that it does not know is left out. */
+/** What the API shows of these requests; one that it does not know is left out. */
 export async function readDocuments(
   world: FaultWorld,
   ids: readonly string[],

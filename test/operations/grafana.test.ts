@@ -63,7 +63,7 @@ describe('what Grafana is provisioned with', () => {
     for (const { expr } of rules) assert.doesNotMatch(expr, /\b(rate|increase|delta)\(/);
   });
 
-  it('shows what waits by priority', async () => {
+  it('shows waiting tasks by priority', async () => {
     assert.ok((await dashboardQueries()).includes('diq:tasks_waiting:count'));
   });
 

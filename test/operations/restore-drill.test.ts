@@ -17,7 +17,7 @@ const limit = 2;
 const windowMs = 8_000;
 const callTimeoutMs = 1_000;
 
-describe('the restore drill: Redis copied to another directory and port, as the runbook tells', function () {
+describe('the restore drill: Redis copied to another directory and port, by the steps of the runbook', function () {
   this.timeout(120_000);
   const machines = machineIds(5);
   let servers: RedisServer[];

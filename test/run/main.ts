@@ -35,7 +35,7 @@ function typescriptIn(folder: string): string[] {
     .map((path) => root + path);
 }
 
-/** The lines by which `reporter.mjs` tells of a test that failed or was stopped, as they come. */
+/** The lines by which `reporter.mjs` reports a test that failed or was stopped, as they come. */
 function verdictsIn({ stdout }: Command): readonly string[] {
   const verdicts: string[] = [];
   const input = new PassThrough();

@@ -4,7 +4,7 @@ import Mocha from 'mocha';
 const { EVENT_TEST_BEGIN, EVENT_TEST_END, EVENT_TEST_FAIL } = Mocha.Runner.constants;
 
 /**
- * Mocha's own reporter, which in addition tells of each failure at once, in a line that `main.ts` collects; and, when the
+ * Mocha's own reporter, which in addition reports each failure at once, in a line that `main.ts` collects; and, when the
  * run is stopped, of the test that was under way.
  */
 export default class Reporter extends Mocha.reporters.Spec {

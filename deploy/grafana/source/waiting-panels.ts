@@ -26,7 +26,7 @@ export function waitingFigures() {
     figure(
       {
         title: 'Time to drain',
-        description: 'Until what waits now will have started.',
+        description: 'Until the tasks that wait now will have started.',
         unit: 's',
         lines: [{ expr: 'diq:drain:seconds', legend: 'time to drain' }],
       },

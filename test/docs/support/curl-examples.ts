@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers';
 
 /** A call as a page shows it, with what the page says of the answer. */
 export interface CurlExample {
-  /** The first line, to tell it from others. */
+  /** The first line, by which it is recognised. */
   name: string;
   command: string;
   /** From "Answers `202`"; 2xx where the page does not say. */

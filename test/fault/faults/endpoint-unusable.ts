@@ -6,7 +6,7 @@ export const endpointUnusable: Fault = {
   name: 'endpoint-unusable',
   breaks: ['defender'],
   async run(world, random) {
-    // Forms whose status alone tells the judge that the call was not let in.
+    // Forms whose status alone shows the judge that the call was not let in.
     const action = random.pick([
       { kind: 'unusable', form: 'redirect' },
       { kind: 'unusable', form: 'page-403' },

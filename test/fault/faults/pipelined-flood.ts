@@ -44,7 +44,7 @@ async function floodAndLook(
   throw new Error(`${service} after a flood: /livez ${status}, ${Math.round(grownMb)} MB more in memory`);
 }
 
-/** Resident memory in MB; 0 where the system does not tell. */
+/** Resident memory in MB; 0 where the system does not say. */
 async function memoryOf(pid: number | undefined): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
   return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? 0) / 1_024;

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 
 /**
- * Does what a section of the runbook tells, step by step, in its order. A step is known by its bold words.
+ * Follows a section of the runbook, step by step, in its order. A step is known by its bold words.
  *
  * @throws Error for a step that the section has and `actions` has not, or the other way round: page and drill are to
  *   be changed together.

@@ -47,7 +47,7 @@ export type Reading<T> =
 /** A list as far as its rows can be read: one that is odd spoils none beside it. */
 export interface Rows<T> {
   readonly records: readonly T[];
-  /** May be of what was asked for. */
+  /** May match the query. */
   readonly odd: readonly OddRow[];
 }
 

@@ -31,7 +31,7 @@ describe('a claimed job', () => {
     assert.equal((await suite.bench.read(other.requestId)).status, 'started');
   });
 
-  it('fails its task visibly when what was asked cannot be read, and the others go on', async () => {
+  it('fails its task visibly when its request cannot be read, and the others go on', async () => {
     const worker = await suite.openWorker();
     for (const doc of ['{"from":"the future"}', '{"machineId":']) {
       const unreadable = await suite.bench.accept();
@@ -48,7 +48,7 @@ describe('a claimed job', () => {
     assert.equal(await worker.jobs.countAll(), 0);
   });
 
-  it('takes a task that is gone out of what waits, and the others go on', async () => {
+  it('takes a task that is gone out of the queue, and the others go on', async () => {
     const worker = await suite.openWorker();
     const { redis, keys } = suite.bench;
     const [gone, other] = [await suite.bench.accept(), await suite.bench.accept()];
