@@ -7,6 +7,7 @@ import type { Dependencies } from '../dependencies.ts';
 import { batchPosition, positionCursor, writePosition } from '../http/cursor.ts';
 import { defineRoute } from '../http/define-route.ts';
 import { findBatchOrRefuse } from '../http/find-or-404.ts';
+import { inTurn } from '../http/page-turns.ts';
 import { pageLimit } from '../http/parse-or-400.ts';
 import { withMessage } from '../submission/item-refusal.ts';
 
@@ -58,16 +59,21 @@ export const listBatchItems = defineRoute({
     },
   },
   problems: ['batch_not_found'],
-  async handle({ id, query: { limit, cursor = '-1' }, response }, { reader }: Pick<Dependencies, 'reader'>) {
+  async handle(
+    { id, query: { limit, cursor = '-1' }, context, response },
+    { reader }: Pick<Dependencies, 'reader'>,
+  ) {
     const batch = await findBatchOrRefuse(reader, id);
-    const items = await reader.batchItems(batch.id, Number(cursor) + 1, limit);
-    const last = Number(cursor) + limit;
-    const hasMore = items.length > 0 && last + 1 < batch.counts.total;
-    response.json({
-      value: items.map(describeItem),
-      ...(hasMore
-        ? { nextLink: `/v1/batches/${batch.id}/items?limit=${limit}&cursor=${writePosition(String(last))}` }
-        : {}),
+    await inTurn(context.caller.name, response, async () => {
+      const items = await reader.batchItems(batch.id, Number(cursor) + 1, limit);
+      const last = Number(cursor) + limit;
+      const hasMore = items.length > 0 && last + 1 < batch.counts.total;
+      response.json({
+        value: items.map(describeItem),
+        ...(hasMore
+          ? { nextLink: `/v1/batches/${batch.id}/items?limit=${limit}&cursor=${writePosition(String(last))}` }
+          : {}),
+      });
     });
   },
 });

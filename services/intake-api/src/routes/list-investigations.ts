@@ -11,6 +11,7 @@ import {
   writePosition,
 } from '../http/cursor.ts';
 import { defineRoute } from '../http/define-route.ts';
+import { inTurn } from '../http/page-turns.ts';
 import { pageLimit } from '../http/parse-or-400.ts';
 import { batchId } from '../http/public-id.ts';
 
@@ -33,8 +34,8 @@ const query = z
   );
 
 /**
- * Pages do not shift with new arrivals. A page looks at a bounded number of requests, so with several filters it may be
- * short, or empty, and still lead on.
+ * Pages do not shift with new arrivals. A page looks at a bounded number of requests and has a bounded size, so with several
+ * filters, or large requests, it may be short, or empty, and still lead on.
  */
 export const listInvestigations = defineRoute({
   method: 'get',
@@ -43,7 +44,7 @@ export const listInvestigations = defineRoute({
   tag: 'Requests',
   summary: 'List requests, newest first',
   description:
-    'New arrivals do not shift pages. With several filters a page may be short, or empty, and still have a `nextLink`: follow it until there is none.',
+    'New arrivals do not shift pages. With several filters, or large requests, a page may be short, or empty, and still have a `nextLink`: follow it until there is none.',
   scope: 'read',
   query,
   answers: {
@@ -55,13 +56,15 @@ export const listInvestigations = defineRoute({
       }),
     },
   },
-  async handle({ query, response }, { actions }: Pick<Dependencies, 'actions'>) {
+  async handle({ query, context, response }, { actions }: Pick<Dependencies, 'actions'>) {
     const { limit, cursor, status, ...filter } = query;
     const wanted = { ...filter, ...(status === undefined ? {} : { status: [status] }) };
-    const { requests, next } = await actions.list.page(wanted, limit, cursor);
-    response.json({
-      value: requests.map(({ document }) => document),
-      ...(next === undefined ? {} : { nextLink: linkBehind(next, { ...filter, status, limit }) }),
+    await inTurn(context.caller.name, response, async () => {
+      const { requests, next } = await actions.list.page(wanted, limit, cursor);
+      response.json({
+        value: requests.map(({ document }) => document),
+        ...(next === undefined ? {} : { nextLink: linkBehind(next, { ...filter, status, limit }) }),
+      });
     });
   },
 });

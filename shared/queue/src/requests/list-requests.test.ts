@@ -50,6 +50,22 @@ describe('list of requests', () => {
     return found;
   }
 
+  it('ends a page early where its requests are large, and leads on to the others', async () => {
+    const correlation = Object.fromEntries(
+      Array.from({ length: 20 }, (_, n) => [String(n).padEnd(64, 'k'), 'v'.repeat(256)]),
+    );
+    const items = Array.from({ length: 300 }, (_, n) =>
+      item({ machineId: machine(1 + n), comment: 'x'.repeat(4_000), correlation }),
+    );
+    const { accepted } = await store.intake.acceptBatch(items, arrivedAtMs);
+    const found = await pages({}, 500);
+    assert.ok(
+      found.length === 2 && (found[0] ?? []).length > 200,
+      `pages of ${found.map((page) => page.length).join()}`,
+    );
+    assert.deepEqual(found.flat(), accepted.map((one) => one?.id).toReversed());
+  });
+
   /** Beside a reading of all requests there are. */
   it('finds for every filter exactly what fits, newest first, whatever became of the requests', async () => {
     await fc.assert(

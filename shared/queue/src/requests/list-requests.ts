@@ -14,12 +14,17 @@ export interface RequestPage {
 }
 
 export interface RequestList {
-  /** At most `limit` requests that fit, newest first, behind a position that an earlier page ended with. */
+  /**
+   * At most `limit` requests that fit, newest first, behind a position that an earlier page ended with. The page ends early
+   * where its requests are large.
+   */
   page(filter: RequestFilter, limit: number, position?: string): Promise<RequestPage>;
 }
 
 /** Requests looked at for one page, whether they fit or not: so that no filter makes a page slow. */
 const lookAtMost = 2_000;
+/** Characters of a page: 500 requests with a comment of 4,000 each have room, of the largest possible ones some 130. */
+const maxPageCharacters = 2_500_000;
 
 const hashReply = z.record(z.string(), z.string());
 
@@ -31,15 +36,21 @@ export function createRequestList(redis: Redis, keySpace: string): RequestList {
       let next = position;
       // Where the index says it all, no more is read than is asked for.
       const readAtOnce = Math.min(500, Math.max(limit, isExact(filter) ? 1 : 250));
+      let characters = 0;
       for (let lookedAt = 0; lookedAt < lookAtMost;) {
         // One more than is read tells whether there is more.
         const met = await walk.more(next, readAtOnce + 1);
         const looked = met.slice(0, readAtOnce);
-        for (const [i, found] of (await readMet(redis, keySpace, looked)).entries()) {
+        let i = 0;
+        for await (const { found, size } of readMet(redis, keySpace, looked)) {
           next = looked[i]?.position;
-          if (found && fits(found, filter)) requests.push(found);
-          if (requests.length < limit) continue;
-          return { requests, next: i + 1 < met.length ? next : undefined };
+          i += 1;
+          if (found && fits(found, filter)) {
+            requests.push(found);
+            characters += size;
+          }
+          if (requests.length < limit && characters < maxPageCharacters) continue;
+          return { requests, next: i < met.length ? next : undefined };
         }
         if (met.length <= readAtOnce) return { requests, next: undefined };
         lookedAt += looked.length;
@@ -56,23 +67,46 @@ export async function readFitting(
   met: readonly Met[],
   filter: RequestFilter,
 ): Promise<Met[]> {
-  const read = await readMet(redis, keySpace, met);
-  return met.filter((_, i) => {
-    const found = read[i];
-    return found !== undefined && fits(found, filter);
-  });
+  const fitting: Met[] = [];
+  let i = 0;
+  for await (const { found } of readMet(redis, keySpace, met)) {
+    const one = met[i];
+    if (one && found && fits(found, filter)) fitting.push(one);
+    i += 1;
+  }
+  return fitting;
 }
 
-async function readMet(
+/** In their order, with how many characters their records have. */
+async function* readMet(
   redis: Redis,
   keySpace: string,
   met: readonly Met[],
-): Promise<(StoredRequest | undefined)[]> {
+): AsyncGenerator<{ found: StoredRequest | undefined; size: number }> {
+  const ids = met.map(({ id }) => id);
+  for await (const [id, hash] of readRequestHashes(redis, keySpace, ids)) {
+    const size = Object.values(hash).reduce((sum, value) => sum + value.length, 0);
+    yield { found: parseStoredRequest(id, hash), size };
+  }
+}
+
+/** Of the largest requests they come to 2 MB, behind which the commands of others wait on the connection. */
+const readTogether = 50;
+
+/** The records of requests, `{}` for one that is gone. */
+export async function* readRequestHashes(
+  redis: Redis,
+  keySpace: string,
+  ids: readonly string[],
+): AsyncGenerator<readonly [id: string, hash: Record<string, string>]> {
   const keys = storeKeys(keySpace);
-  const pipeline = redis.pipeline();
-  for (const { id } of met) pipeline.hgetall(keys.request(id));
-  const replies = await repliesOf(pipeline);
-  return met.map(({ id }, i) => parseStoredRequest(id, hashReply.parse(replies[i])));
+  for (let from = 0; from < ids.length; from += readTogether) {
+    const some = ids.slice(from, from + readTogether);
+    const pipeline = redis.pipeline();
+    for (const id of some) pipeline.hgetall(keys.request(id));
+    const replies = await repliesOf(pipeline);
+    for (const [i, id] of some.entries()) yield [id, hashReply.parse(replies[i])];
+  }
 }
 
 /** Whether a request is one that the filter asks for. */

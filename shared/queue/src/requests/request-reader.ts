@@ -8,6 +8,7 @@ import { requestStatuses } from '@diq/contracts/status.ts';
 import type { RequestStatus } from '@diq/contracts/status.ts';
 import { loadScript } from '@diq/redis/script.ts';
 import { storeKeys } from '../store-keys.ts';
+import { readRequestHashes } from './list-requests.ts';
 import { parseStoredCallback } from './stored-callback.ts';
 import type { StoredCallback } from './stored-callback.ts';
 import { parseStoredRequest } from './stored-request.ts';
@@ -65,7 +66,6 @@ const zeroCounts = Object.fromEntries(requestStatuses.map((status) => [status, 0
 
 const findPlacedScript = loadScript(new URL('../lua/find-placed.lua', import.meta.url));
 const placedReply = z.tuple([z.array(z.string()), z.number()]);
-const hashReply = z.record(z.string(), z.string());
 const batchTail = z.array(z.string());
 const rejectedEntry = z.object({
   rejected: z.object({ machineId: z.string().optional(), error: storedItemError }),
@@ -91,10 +91,10 @@ export function createRequestReader(redis: Redis, keySpace: string): RequestRead
     async batchItems(id, offset, limit) {
       const entries = await redis.lrange(keys.batchItems(id), offset, offset + limit - 1);
       const ids = entries.filter((entry) => !entry.startsWith('{'));
-      const pipeline = redis.pipeline();
-      for (const requestId of ids) pipeline.hgetall(keys.request(requestId));
-      const hashes = new Map((await repliesOf(pipeline)).map((reply, i) => [ids[i], hashReply.parse(reply)]));
-      return entries.map((entry, i) => toItem(entry, offset + i, hashes.get(entry)));
+      const requests = new Map<string, StoredRequest | undefined>();
+      for await (const [requestId, hash] of readRequestHashes(redis, keySpace, ids))
+        requests.set(requestId, parseStoredRequest(requestId, hash));
+      return entries.map((entry, i) => toItem(entry, offset + i, requests));
     },
     countWaitingOf: async (priority) => Number((await redis.hget(keys.order, `waiting:${priority}`)) ?? 0),
     async backlog() {
@@ -152,11 +152,15 @@ function parseBatch(id: string, hash: Record<string, string>): StoredBatch {
   };
 }
 
-function toItem(entry: string, index: number, hash: Record<string, string> | undefined): BatchItem {
-  if (hash === undefined) {
+function toItem(
+  entry: string,
+  index: number,
+  requests: ReadonlyMap<string, StoredRequest | undefined>,
+): BatchItem {
+  if (!requests.has(entry)) {
     const { machineId, error } = rejectedEntry.parse(JSON.parse(entry)).rejected;
     return { index, rejected: machineId === undefined ? { error } : { machineId, error } };
   }
-  const request = parseStoredRequest(entry, hash);
+  const request = requests.get(entry);
   return request ? { index, request } : { index, gone: entry };
 }
