@@ -12,8 +12,24 @@ import { fileURLToPath } from 'node:url';
 const folder = fileURLToPath(new URL('../../node_modules/.cache/stripped-types/', import.meta.url));
 const isKept = existsSync(folder);
 
+/**
+ * Loads TypeScript by taking its types away, and keeps nothing of it: a cache in a folder that other users of the machine can
+ * write to would have their code run by the services.
+ *
+ * @type {import('node:module').LoadHook}
+ */
+export async function load(url, context, nextLoad) {
+  if (!url.endsWith('.ts')) return nextLoad(url, context);
+  const filename = fileURLToPath(url);
+  return {
+    format: 'module',
+    source: await strip(await readFile(filename, 'utf8'), filename),
+    shortCircuit: true,
+  };
+}
+
 /** The text without its types; lines and columns stay where they are. */
-export async function strip(text, filename) {
+async function strip(text, filename) {
   return (await readKept(text)) ?? (await stripNow(text, filename));
 }
 

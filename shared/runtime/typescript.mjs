@@ -4,4 +4,4 @@
 // away by the same library as newer ones have built in; lines and columns stay where they are.
 import { register } from 'node:module';
 
-if (!process.features.typescript) register('./strip-types.mjs', import.meta.url);
+if (!process.features.typescript) register('./stripped-code.mjs', import.meta.url);

@@ -1,4 +1,4 @@
-import { describeRedisTrouble } from '@diq/redis/describe-unavailable.ts';
+import { describeRedisTrouble } from '@diq/redis/is-unavailable.ts';
 import { listen } from '@diq/runtime/http-server/http-server.ts';
 import { createOpsApp } from '@diq/runtime/http-server/ops-routes.ts';
 import { runService } from '@diq/runtime/processes/run-service.ts';

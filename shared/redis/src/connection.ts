@@ -1,5 +1,5 @@
 import { Redis, type RedisOptions } from 'ioredis';
-import { describeRedisTrouble } from './describe-unavailable.ts';
+import { describeRedisTrouble } from './is-unavailable.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 import { sendTogether } from './ioredis-send-together.ts';
 import { parseRedisUrl } from './redis-url.ts';

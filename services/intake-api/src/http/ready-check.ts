@@ -1,4 +1,4 @@
-import { describeRedisTrouble } from '@diq/redis/describe-unavailable.ts';
+import { describeRedisTrouble } from '@diq/redis/is-unavailable.ts';
 import type { HealthReport } from '@diq/runtime/http-server/ops-routes.ts';
 import { isoTime } from '../estimates/iso-time.ts';
 import type { WorkerReport } from '../live-state/worker-watch.ts';

@@ -7,8 +7,7 @@ import {
   waitUntilReady,
 } from '@diq/redis/connection.ts';
 import { setTimeout as wait } from 'node:timers/promises';
-import { describeRedisTrouble } from '@diq/redis/describe-unavailable.ts';
-import { isRedisTrouble } from '@diq/redis/is-unavailable.ts';
+import { describeRedisTrouble, isRedisTrouble } from '@diq/redis/is-unavailable.ts';
 import type { Redis } from 'ioredis';
 
 export type WorkerRedis = Awaited<ReturnType<typeof openRedis>>;
