@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { createServer } from 'node:http';
 import { readdirSync } from 'node:fs';
 import { once } from 'node:events';
 import { promisify } from 'node:util';
-import { execFile } from 'node:child_process';
 import type { AddressInfo } from 'node:net';
 import { readText, root } from './support/read-deploy.ts';
 

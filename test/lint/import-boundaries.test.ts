@@ -46,37 +46,75 @@ const walls: readonly [where: string, imports: readonly string[]][] = [
   ],
   ['services/worker/src/defender/auth', ['../../observability/metrics.ts', '@diq/intake-api/main.ts']],
 
-  ['services/intake-api/src/routes', ['../open-intake.ts', '../status-page/page-files.ts', '../app.ts']],
   [
-    'services/intake-api/src/submission',
-    ['../routes/index.ts', '../views/request-view.ts', '@diq/worker/config.ts'],
+    'services/intake-api/src/status-page',
+    ['../routes/index.ts', '../submission/validate-items.ts', '../app.ts'],
   ],
   [
-    'services/intake-api/src/estimates',
-    ['../routes/index.ts', '../views/request-view.ts', '../http/cursor.ts'],
+    'services/intake-api/src/routes',
+    ['../open-intake.ts', '../status-page/page-files.ts', '../app.ts', '../config/config.ts'],
+  ],
+  ['services/intake-api/src/openapi', ['../routes/index.ts', '../auth/authenticate.ts']],
+  [
+    'services/intake-api/src/live-state',
+    ['../routes/index.ts', '../submission/validate-items.ts', '../http/cursor.ts', '../auth/api-keys.ts'],
+  ],
+  [
+    'services/intake-api/src/callbacks',
+    ['../submission/validate-items.ts', '../estimates/queue-state.ts', '../http/cursor.ts'],
+  ],
+  [
+    'services/intake-api/src/submission',
+    [
+      '../routes/index.ts',
+      '../views/request-view.ts',
+      '../observability/metrics.ts',
+      '../dependencies.ts',
+      '@diq/worker/config.ts',
+    ],
+  ],
+  [
+    'services/intake-api/src/observability',
+    ['../routes/index.ts', '../views/request-view.ts', '../live-state/state-feed.ts'],
   ],
   [
     'services/intake-api/src/views',
-    ['../routes/index.ts', '../submission/validate-items.ts', '../auth/api-keys.ts'],
+    ['../submission/validate-items.ts', '../live-state/state-feed.ts', '../auth/api-keys.ts'],
   ],
   [
-    'services/intake-api/src/live-state',
-    ['../routes/index.ts', '../status-page/serve-page.ts', '../http/cursor.ts'],
+    'services/intake-api/src/estimates',
+    [
+      '../submission/item-refusal.ts',
+      '../live-state/state-feed.ts',
+      '../views/request-view.ts',
+      '../http/cursor.ts',
+    ],
   ],
-  ['services/intake-api/src/observability', ['../routes/index.ts', '../views/request-view.ts']],
-  ['services/intake-api/src/callbacks', ['../submission/validate-items.ts', '../http/cursor.ts']],
-  [
-    'services/intake-api/src/http',
-    ['../routes/index.ts', '../submission/validate-items.ts', '../views/request-view.ts'],
-  ],
-  ['services/intake-api/src/http/middleware', ['../../routes/index.ts', '../../observability/metrics.ts']],
   [
     'services/intake-api/src/auth',
-    ['../routes/index.ts', '../submission/validate-items.ts', '../estimates/iso-time.ts'],
+    ['../submission/validate-items.ts', '../estimates/queue-state.ts', '../dependencies.ts'],
+  ],
+  [
+    'services/intake-api/src/http',
+    [
+      '../auth/api-keys.ts',
+      '../estimates/queue-state.ts',
+      '../live-state/state-feed.ts',
+      '../submission/validate-items.ts',
+    ],
+  ],
+  [
+    'services/intake-api/src/http/middleware',
+    ['../../auth/authenticate.ts', '../../observability/metrics.ts'],
   ],
   [
     'services/intake-api/src/config',
-    ['../routes/index.ts', '../views/request-view.ts', '@diq/testing/wait-for.ts'],
+    [
+      '../auth/api-keys.ts',
+      '../http/problem-error.ts',
+      '../submission/admission-control.ts',
+      '@diq/testing/wait-for.ts',
+    ],
   ],
 ];
 

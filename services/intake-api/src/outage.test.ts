@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict';
-import { requireRedisServer, startRedisServer } from '@diq/testing/redis-process.ts';
-import type { RedisServer } from '@diq/testing/redis-process.ts';
+import { requireRedisServer, startRedisServer, type RedisServer } from '@diq/testing/redis-process.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { findFreePort } from '@diq/runtime/processes/free-port.ts';
 import { expectProblem } from './test-support/expect-problem.ts';
-import { useIntake } from './test-support/intake-under-test.ts';
-import type { IntakeUnderTest } from './test-support/intake-under-test.ts';
+import { useIntake, type IntakeUnderTest } from './test-support/intake-under-test.ts';
 import { item, unknownId } from './test-support/items.ts';
 
 /** Every route that needs Redis answers 503 within 2 s, all asked at the same time. */

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { createLogger } from '@diq/runtime/logging/logger.ts';
-import { startRefusingProxy } from '@diq/testing/refusing-proxy.ts';
-import type { RefusingProxy } from '@diq/testing/refusing-proxy.ts';
+import { startRefusingProxy, type RefusingProxy } from '@diq/testing/refusing-proxy.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import type { Dependencies } from './dependencies.ts';

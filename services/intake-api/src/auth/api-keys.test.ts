@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { apiKeys, createKeyRing } from './api-keys.ts';
+import { createKeyRing } from './api-keys.ts';
+import { apiKeys } from '../config/api-keys.ts';
 import { sha256 } from '../test-support/credentials.ts';
 
 function faultsOf(text: string): string[] {

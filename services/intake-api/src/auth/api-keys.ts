@@ -1,21 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { z } from 'zod';
-
-/** What a caller may do. `admin` includes the other two. */
-export const scopes = ['submit', 'read', 'admin'] as const;
-
-export type Scope = (typeof scopes)[number];
-
-/** Who is calling, as told by the credential. */
-export interface Caller {
-  name: string;
-  scopes: ReadonlySet<Scope>;
-}
-
-/** A key that lets a caller in. Only its SHA-256 is known here, so that reading the settings gives no key away. */
-export interface ApiKey extends Caller {
-  sha256: Buffer;
-}
+import type { ApiKey, Caller } from '../config/api-keys.ts';
 
 /** Tells whose key it is; `undefined` when it is nobody's. */
 export type LookUpKey = (credential: string) => Caller | undefined;
@@ -36,98 +20,8 @@ export function createKeyRing(keys: readonly ApiKey[]): LookUpKey {
   };
 }
 
-/**
- * A setting that holds API keys as `name:scopes:sha256hex`, separated by commas or line ends; `#` begins a comment. While a
- * key is being replaced its entry holds both hashes, joined by `+`: requests belong to the name.
- * Faults name the entry by number, and by its name where that cannot be a misplaced secret; never the hash.
- */
-export function apiKeys() {
-  return z.string().transform((text, context): ApiKey[] => {
-    const entries = text
-      .split('\n')
-      .flatMap((line) => line.replace(/#.*/, '').split(','))
-      .map((entry) => entry.trim())
-      .filter((entry) => entry !== '');
-    if (entries.length === 0)
-      context.addIssue({ code: 'custom', message: 'holds no key (expected at least one)' });
-    const parsed = entries.map(parseEntry);
-    const faults = [...parsed.flatMap((entry) => entry.faults), ...duplicates(parsed)];
-    for (const message of faults) context.addIssue({ code: 'custom', message });
-    return faults.length > 0 ? z.NEVER : parsed.flatMap(({ keys }) => keys);
-  });
-}
+/** Who presents a credential. `why` is for the caller, and repeats nothing of the credential. */
+export type Identity = { kind: 'known'; caller: Caller } | { kind: 'unknown'; why: string };
 
-interface ParsedEntry {
-  label: string;
-  faults: string[];
-  /** Of one name. */
-  keys: ApiKey[];
-}
-
-/** The one that is valid and, while it is being replaced, the other. */
-const maxHashes = 2;
-
-/** Who everybody is where no credential is needed. What was asked then is no key's. */
-export const nameOfAnybody = 'anybody';
-
-const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
-/** A name like this may well be a hash or a key that stands in the wrong place. */
-const secretLookingPattern = /[A-Za-z0-9_-]{24}/;
-
-function parseEntry(entry: string, index: number): ParsedEntry {
-  const parts = entry.split(':').map((part) => part.trim());
-  const [name = '', scopeList = '', hashList = ''] = parts;
-  const isTellable = parts.length > 1 && namePattern.test(name) && !secretLookingPattern.test(name);
-  const label = isTellable ? `entry ${index + 1} (${name})` : `entry ${index + 1}`;
-  if (parts.length !== 3) {
-    const fault = `${label} has ${parts.length} of 3 parts (expected name:scopes:sha256hex)`;
-    return { label, faults: [fault], keys: [] };
-  }
-  const faults: string[] = [];
-  if (!namePattern.test(name)) {
-    faults.push(`${label} has an unusable name (expected up to 64 letters, digits, '.', '_' or '-')`);
-  }
-  if (name === nameOfAnybody) {
-    faults.push(`${label} has the name that all callers have without INTAKE_AUTH (expected another)`);
-  }
-  const granted = scopeList.split('+').filter(isScope);
-  if (granted.length !== scopeList.split('+').length) {
-    faults.push(`${label} has an unknown scope (expected ${scopes.join(', ')}, joined by +)`);
-  }
-  const hashes = hashList.split('+').map((hash) => hash.trim());
-  if (hashes.length > maxHashes || !hashes.every((hash) => /^[0-9a-f]{64}$/i.test(hash))) {
-    faults.push(
-      `${label} has an unusable hash (expected the key's SHA-256 as 64 hexadecimal characters, or two joined by +)`,
-    );
-  }
-  if (faults.length > 0) return { label, faults, keys: [] };
-  const all = granted.includes('admin') ? scopes : granted;
-  const held = new Set(all);
-  return {
-    label,
-    faults,
-    keys: hashes.map((hash) => ({ name, scopes: held, sha256: Buffer.from(hash, 'hex') })),
-  };
-}
-
-function duplicates(entries: readonly ParsedEntry[]): string[] {
-  const nameOf = ({ keys }: ParsedEntry) => keys[0]?.name;
-  return entries.flatMap(({ label, keys }, i) => {
-    const earlier = entries.slice(0, i);
-    const isSame = (key: ApiKey) => keys.some(({ sha256 }) => sha256.equals(key.sha256));
-    const [one, two] = keys;
-    return [
-      ...(one && two?.sha256.equals(one.sha256) ? [`${label} has the same key twice (expected two)`] : []),
-      ...earlier
-        .filter((other) => one !== undefined && nameOf(other) === one.name)
-        .map((other) => `${label} has the name of ${other.label} (expected a name of its own)`),
-      ...earlier
-        .filter((other) => other.keys.some(isSame))
-        .map((other) => `${label} has the same key as ${other.label} (expected a key of its own)`),
-    ];
-  });
-}
-
-function isScope(text: string): text is Scope {
-  return (scopes as readonly string[]).includes(text);
-}
+/** Rejects where it cannot be found out at the moment. */
+export type IdentifyCaller = (credential: string) => Promise<Identity>;

@@ -1,16 +1,12 @@
 import type { Request, RequestHandler, Response } from 'express';
-import { nameOfAnybody, scopes } from './api-keys.ts';
-import type { Caller } from './api-keys.ts';
+import { nameOfAnybody, scopes, type Caller } from '../config/api-keys.ts';
 import { KeysUnreachable } from './entra-tokens.ts';
-import { clientAddress } from '../http/client-address.ts';
+import { challenge, clientAddress, contextOf } from '../http/request-context.ts';
 import type { FailedCredentials, Trial } from './brute-force-guard.ts';
-import type { IdentifyCaller } from './identify-caller.ts';
-import type { Identity } from './identity.ts';
+import type { IdentifyCaller, Identity } from './api-keys.ts';
 import { ProblemError } from '../http/problem-error.ts';
 import { sessionToken } from './session-cookie.ts';
 import type { SessionStore } from './session-store.ts';
-import { contextOf } from '../http/request-context.ts';
-import { challenge } from '../http/require-scope.ts';
 
 /** Entra ID is seldom away for longer than a moment. */
 const keysRetryAfterSeconds = 5;

@@ -2,8 +2,7 @@ import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { createServer, type AddressInfo } from 'node:net';
 import { inspect } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { generateKeyPair } from 'jose';
@@ -14,8 +13,7 @@ import { createTokenCheck, KeysUnreachable } from './entra-tokens.ts';
 import { keys } from '../test-support/credentials.ts';
 import { expectProblem } from '../test-support/expect-problem.ts';
 import { useIntake } from '../test-support/intake-under-test.ts';
-import { useIssuer } from '../test-support/issuer-under-test.ts';
-import type { TokenPlan } from '../test-support/issuer-under-test.ts';
+import { useIssuer, type TokenPlan } from '../test-support/issuer-under-test.ts';
 import { item } from '../test-support/items.ts';
 
 /** Short, so that a test may see what comes after it. */

@@ -1,20 +1,19 @@
-import { createRemoteJWKSet, customFetch, errors, jwtVerify } from 'jose';
-import type { FetchImplementation, JWTPayload, JWTVerifyGetKey } from 'jose';
+import {
+  createRemoteJWKSet,
+  customFetch,
+  errors,
+  jwtVerify,
+  type FetchImplementation,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+} from 'jose';
 import { Agent, buildConnector, fetch as undiciFetch } from 'undici';
 import { z } from 'zod';
 import { bounded, wireBytesFor } from '@diq/runtime/http-client/bounded-connection.ts';
 import { createNameResolver, lookupBy } from '@diq/runtime/dns/name-resolver.ts';
-import { scopes } from './api-keys.ts';
-import type { Scope } from './api-keys.ts';
-import type { Identity } from './identity.ts';
-
-/** Whose tokens are accepted, and for whom they must have been issued. */
-export interface EntraSettings {
-  tenantId: string;
-  /** The application's client id or its `api://` identifier, as they stand in `aud`. */
-  audiences: readonly string[];
-  authorityHost: string;
-}
+import { scopes, type Scope } from '../config/api-keys.ts';
+import type { EntraSettings } from '../config/auth-settings.ts';
+import type { Identity } from './api-keys.ts';
 
 export interface EntraTokensDeps {
   /** Default: one whose lookups of names end in time, whoever has given up waiting for them. */

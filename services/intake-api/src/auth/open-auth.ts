@@ -1,17 +1,13 @@
+import type { RequestHandler } from 'express';
 import type { Lifecycle } from '@diq/runtime/processes/lifecycle.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 import { closeRedis, openProducerConnection } from '@diq/redis/connection.ts';
-import { createKeyRing } from './api-keys.ts';
-import type { ApiKey } from './api-keys.ts';
-import type { Dependencies } from '../dependencies.ts';
+import { createKeyRing, type IdentifyCaller, type LookUpKey } from './api-keys.ts';
+import type { ApiKey } from '../config/api-keys.ts';
 import type { IntakeSettings } from '../config/config.ts';
-import { createTokenCheck } from './entra-tokens.ts';
-import type { EntraTokensDeps } from './entra-tokens.ts';
+import { createTokenCheck, looksLikeToken, type CheckToken, type EntraTokensDeps } from './entra-tokens.ts';
 import { createFailedCredentials } from './brute-force-guard.ts';
-import { createIdentifyCaller } from './identify-caller.ts';
-import type { IdentifyCaller } from './identify-caller.ts';
-import { limitRate, rateWindowMs } from '../http/middleware/limit-rate.ts';
-import { createRateStore } from '../http/rate-limit-store.ts';
+import { createRateStore, limitRate, rateWindowMs } from '../http/middleware/limit-rate.ts';
 import { watchKeyFile } from './watch-key-file.ts';
 
 export interface OpenGuardsOptions {
@@ -26,11 +22,6 @@ export interface OpenGuardsOptions {
 /** A count is not worth waiting for: a request goes uncounted rather than late. */
 const countTimeoutMs = 100;
 
-type Guards = Pick<
-  Dependencies,
-  'identify' | 'failedCredentials' | 'trustedProxies' | 'hostNames' | 'limitRate'
->;
-
 /** The API keys of the moment, and when they become others. */
 interface KnownKeys {
   keys: () => readonly ApiKey[];
@@ -38,7 +29,7 @@ interface KnownKeys {
 }
 
 /** Opens what decides who is let in and how often, saying how each part closes. */
-export function openGuards(options: OpenGuardsOptions): { guards: Guards } & KnownKeys {
+export function openGuards(options: OpenGuardsOptions) {
   const { settings, logger } = options;
   if (settings.auth.kind === 'off')
     logger.warn('INTAKE_AUTH=off: every client that reaches the port has every scope');
@@ -85,7 +76,7 @@ function openIdentity(
   };
 }
 
-function openRateLimit({ settings, logger, lifecycle }: OpenGuardsOptions): Dependencies['limitRate'] {
+function openRateLimit({ settings, logger, lifecycle }: OpenGuardsOptions): RequestHandler | undefined {
   if (settings.maxRequestsPerMinute === 0) return undefined;
   const redis = openProducerConnection({
     settings: { url: settings.redisUrl },
@@ -96,4 +87,14 @@ function openRateLimit({ settings, logger, lifecycle }: OpenGuardsOptions): Depe
   lifecycle.onClose('redis for the rate limit', () => closeRedis(redis));
   const store = createRateStore(redis, settings.keySpace, rateWindowMs);
   return limitRate({ perMinute: settings.maxRequestsPerMinute, store, logger });
+}
+
+/** By API key, and by token of an Entra tenant where one is accepted. */
+function createIdentifyCaller(lookUpKey: LookUpKey, checkToken?: CheckToken): IdentifyCaller {
+  return async (credential) => {
+    const caller = lookUpKey(credential);
+    if (caller) return { kind: 'known', caller };
+    if (checkToken && looksLikeToken(credential)) return await checkToken(credential);
+    return { kind: 'unknown', why: 'The credential is not known here.' };
+  };
 }

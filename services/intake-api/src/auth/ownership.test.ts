@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createLogger } from '@diq/runtime/logging/logger.ts';
-import type { ErrorCode } from '../http/error-catalogue.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
+import type { ErrorCode } from '../http/error-catalogue.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { createApp } from '../app.ts';
 import { createMetrics } from '../observability/metrics.ts';

@@ -1,7 +1,6 @@
 import { goneOrUnknown } from '../http/find-or-404.ts';
 import { ProblemError } from '../http/problem-error.ts';
-import type { RequestContext } from '../http/request-context.ts';
-import { insufficientScope } from '../http/require-scope.ts';
+import { insufficientScope, type RequestContext } from '../http/request-context.ts';
 
 /** Whether the caller may see what anybody asked for. */
 export function mayRead({ caller }: RequestContext): boolean {

@@ -2,11 +2,10 @@ import assert from 'node:assert/strict';
 import { hostname } from 'node:os';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { definitions } from '../routes/index.ts';
-import { hostNames } from './require-own-site.ts';
+import { hostNames } from '../config/auth-settings.ts';
 import { keys } from '../test-support/credentials.ts';
 import { expectProblem } from '../test-support/expect-problem.ts';
-import { useIntake } from '../test-support/intake-under-test.ts';
-import type { IntakeUnderTest } from '../test-support/intake-under-test.ts';
+import { useIntake, type IntakeUnderTest } from '../test-support/intake-under-test.ts';
 import { item, unknownId } from '../test-support/items.ts';
 
 const routes = definitions.filter(({ scope }) => scope !== undefined);

@@ -1,23 +1,8 @@
 import { isIP } from 'node:net';
 import { hostname as machineName } from 'node:os';
 import type { Request, RequestHandler } from 'express';
-import { z } from 'zod';
 import { parseUrl } from '@diq/runtime/settings/setting-kinds.ts';
 import { ProblemError } from '../http/problem-error.ts';
-
-/** A setting that lists the names under which browsers and proxies reach the service: `host` or `host:port`. */
-export function hostNames() {
-  return z.string().transform((text, context): string[] => {
-    const entries = text.split(',').map((entry) => entry.trim());
-    return entries.flatMap((entry, i) => {
-      const host = /[\s/?#@*\\]/.test(entry) ? undefined : parseUrl(`https://${entry}`)?.host;
-      if (host !== undefined) return [host];
-      const message = `entry ${i + 1} is not usable (expected host or host:port, without scheme and path)`;
-      context.addIssue({ code: 'custom', message });
-      return [];
-    });
-  });
-}
 
 /** Keeps pages of other sites from making a browser act here. Programs name no origin and are not concerned. */
 export interface OwnSite {

@@ -2,7 +2,7 @@ import { createHash, createHmac, randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { storeKeys } from '@diq/queue/store-keys.ts';
 import { loadScript } from '@diq/redis/script.ts';
-import type { ApiKey, Caller } from './api-keys.ts';
+import type { ApiKey, Caller } from '../config/api-keys.ts';
 
 /** Who is signed in to the status page, and until when. */
 export interface Session {

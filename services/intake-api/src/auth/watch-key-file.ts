@@ -2,8 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { repeat } from '@diq/runtime/async/run-periodically.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
-import { apiKeys } from './api-keys.ts';
-import type { ApiKey } from './api-keys.ts';
+import { apiKeys, type ApiKey } from '../config/api-keys.ts';
 
 /** Reads the file of API keys again and again, so that keys come and go without a restart. */
 export interface KeyFileWatch {

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { createAttemptSlots } from './attempt-slots.ts';
-import type { ReleaseSlot, TakeSlot } from './attempt-slots.ts';
+import { createAttemptSlots, type ReleaseSlot, type TakeSlot } from './attempt-slots.ts';
 
 describe('slots for attempts', () => {
   let takeSlot: TakeSlot;

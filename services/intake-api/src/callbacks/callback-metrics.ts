@@ -1,5 +1,4 @@
-import { Counter, Gauge } from 'prom-client';
-import type { Registry } from 'prom-client';
+import { Counter, Gauge, type Registry } from 'prom-client';
 
 /**
  * How an attempt ended: `retried` will be tried again; `failed` was the last one; `gone` was answered 410; `refused` was

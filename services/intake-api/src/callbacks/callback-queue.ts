@@ -1,8 +1,7 @@
 import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { callbackQueueName } from '@diq/queue/store-keys.ts';
-import { nameOfTarget, payloadOf } from './callback-target.ts';
-import type { CallbackTarget } from './callback-target.ts';
+import { nameOfTarget, payloadOf, type CallbackTarget } from './callback-target.ts';
 
 /** The BullMQ queue of callbacks. One job for each target, however often it is added. */
 export interface CallbackQueue {

@@ -1,7 +1,7 @@
 import { maxCallbackUrlLength } from '@diq/contracts/callback-state.ts';
 import { parseUrl } from '@diq/runtime/settings/setting-kinds.ts';
 import { receiverOf } from '../config/allowed-hosts.ts';
-import type { CallbackSettings } from '../config/callback-settings.ts';
+import type { CallbackSettings } from '../config/config.ts';
 
 /** Tells why a URL may not be called, continuing a sentence that begins with the field's name; else `undefined`. */
 export type CallbackRule = (url: string) => string | undefined;

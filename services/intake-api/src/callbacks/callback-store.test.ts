@@ -5,8 +5,7 @@ import { storeKeys } from '@diq/queue/store-keys.ts';
 import { redisNowMs, untilRedisIsPast } from '@diq/testing/redis-clock.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
-import { createCallbackStore } from './callback-store.ts';
-import type { CallbackStore } from './callback-store.ts';
+import { createCallbackStore, type CallbackStore } from './callback-store.ts';
 
 const keySpace = 'test:{callbacks}';
 const keys = storeKeys(keySpace);

@@ -1,6 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import { DelayedError, Worker } from 'bullmq';
-import type { Job } from 'bullmq';
+import { DelayedError, Worker, type Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { callbackQueueName } from '@diq/queue/store-keys.ts';
 import { runScriptsWhenFull } from '@diq/redis/script.ts';

@@ -4,11 +4,9 @@ import type { TakeSlot } from './attempt-slots.ts';
 import type { CallbackMetrics } from './callback-metrics.ts';
 import type { CallbackRule } from './callback-rule.ts';
 import type { CallbackNews, CallbackStore } from './callback-store.ts';
-import { nameOfTarget } from './callback-target.ts';
-import type { CallbackTarget } from './callback-target.ts';
+import { nameOfTarget, type CallbackTarget } from './callback-target.ts';
 import type { PostCallback, PostOutcome } from './post-callback.ts';
-import { nextDelayMs } from './retry-schedule.ts';
-import type { RetrySchedule } from './retry-schedule.ts';
+import { nextDelayMs, type RetrySchedule } from './retry-schedule.ts';
 import type { SignCallback } from './sign-callback.ts';
 
 /** A callback that is due. */

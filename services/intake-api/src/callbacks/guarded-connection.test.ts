@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
-import type { AddressInfo, Socket } from 'node:net';
-import { createServer as createTlsServer } from 'node:tls';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { TLSSocket } from 'node:tls';
 import { generate } from 'selfsigned';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import type { ResolveName } from '@diq/runtime/dns/name-resolver.ts';
-import { AddressRefusedError, createGuardedConnector } from './guarded-connection.ts';
-import type { GuardedConnectionOptions } from './guarded-connection.ts';
+import {
+  AddressRefusedError,
+  createGuardedConnector,
+  type GuardedConnectionOptions,
+} from './guarded-connection.ts';
 
 /** A resolver that gives this address to every name. */
 const resolveTo =

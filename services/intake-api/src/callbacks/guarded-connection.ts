@@ -1,8 +1,7 @@
 import { isIP } from 'node:net';
 import { buildConnector } from 'undici';
 import { cutAfter } from '@diq/runtime/http-client/bounded-connection.ts';
-import { lookupBy } from '@diq/runtime/dns/name-resolver.ts';
-import type { ResolveName } from '@diq/runtime/dns/name-resolver.ts';
+import { lookupBy, type ResolveName } from '@diq/runtime/dns/name-resolver.ts';
 
 /** The name leads to an address that may not be called. The error does not name it: callers would learn our network. */
 export class AddressRefusedError extends Error {

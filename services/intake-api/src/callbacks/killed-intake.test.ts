@@ -1,15 +1,12 @@
 import assert from 'node:assert/strict';
 import { Webhook } from 'standardwebhooks';
-import { spawnService } from '@diq/runtime/processes/spawn-service.ts';
-import type { ServiceProcess } from '@diq/runtime/processes/spawn-service.ts';
+import { spawnService, type ServiceProcess } from '@diq/runtime/processes/spawn-service.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { keySpace } from '@diq/queue/test-support/test-store.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { createCallbackStore } from './callback-store.ts';
-import { openCallbackWorld, secretFor } from './test-support/callback-world.ts';
-import type { CallbackWorld } from './test-support/callback-world.ts';
-import { openReceiver } from './test-support/receiver.ts';
-import type { Receiver } from './test-support/receiver.ts';
+import { openCallbackWorld, secretFor, type CallbackWorld } from './test-support/callback-world.ts';
+import { openReceiver, type Receiver } from './test-support/receiver.ts';
 
 const quickTakeover = { lockMs: 300, takenForMs: 100 };
 

@@ -5,10 +5,8 @@ import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { arrivedAtMs, item, machine } from '@diq/queue/test-support/test-store.ts';
 import { createCallbackQueue } from './callback-queue.ts';
-import { openCallbackWorld, secretFor, started } from './test-support/callback-world.ts';
-import type { CallbackWorld } from './test-support/callback-world.ts';
-import { openReceiver } from './test-support/receiver.ts';
-import type { Arrival, Receiver } from './test-support/receiver.ts';
+import { openCallbackWorld, secretFor, started, type CallbackWorld } from './test-support/callback-world.ts';
+import { openReceiver, type Arrival, type Receiver } from './test-support/receiver.ts';
 
 type WorldOptions = Omit<Parameters<typeof openCallbackWorld>[0], 'url' | 'ports'>;
 type Said = Parameters<typeof openReceiver>[0];

@@ -1,16 +1,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { createServer, type AddressInfo } from 'node:net';
 import { generate } from 'selfsigned';
-import { NameError } from '@diq/runtime/dns/name-resolver.ts';
-import type { ResolveName } from '@diq/runtime/dns/name-resolver.ts';
+import { NameError, type ResolveName } from '@diq/runtime/dns/name-resolver.ts';
 import { isMetadataAddress } from './is-metadata-address.ts';
 import { isPublicAddress } from './is-public-address.ts';
-import { createPostCallback } from './post-callback.ts';
-import type { PostCallbackOptions } from './post-callback.ts';
-import { openReceiver } from './test-support/receiver.ts';
-import type { Receiver } from './test-support/receiver.ts';
+import { createPostCallback, type PostCallbackOptions } from './post-callback.ts';
+import { openReceiver, type Receiver } from './test-support/receiver.ts';
 
 const never = new AbortController().signal;
 

@@ -1,9 +1,8 @@
 import { Client } from 'undici';
 import type { CallbackState } from '@diq/contracts/callback-state.ts';
-import { createNameResolver } from '@diq/runtime/dns/name-resolver.ts';
-import type { ResolveName } from '@diq/runtime/dns/name-resolver.ts';
-import { AddressRefusedError, createGuardedConnector } from './guarded-connection.ts';
+import { createNameResolver, type ResolveName } from '@diq/runtime/dns/name-resolver.ts';
 import { parseRetryAfter } from '@diq/runtime/http-server/retry-after.ts';
+import { AddressRefusedError, createGuardedConnector } from './guarded-connection.ts';
 
 /** What one attempt came to. `given-up`: we stopped it ourselves, and it says nothing about the receiver. */
 export type PostOutcome =

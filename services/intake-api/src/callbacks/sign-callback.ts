@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import { Webhook } from 'standardwebhooks';
 import { receiverOf } from '../config/allowed-hosts.ts';
 import { secretPrefix } from '../config/callback-secrets.ts';
-import type { CallbackSettings } from '../config/callback-settings.ts';
+import type { CallbackSettings } from '../config/config.ts';
 
 /** What a receiver needs to tell that a callback is ours and fresh. */
 export interface SignedHeaders {

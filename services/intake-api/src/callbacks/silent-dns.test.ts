@@ -1,16 +1,12 @@
 import assert from 'node:assert/strict';
-import { createNameResolver } from '@diq/runtime/dns/name-resolver.ts';
-import type { ResolveName } from '@diq/runtime/dns/name-resolver.ts';
-import { openDnsServer } from '@diq/testing/dns-server.ts';
-import type { DnsServer } from '@diq/testing/dns-server.ts';
-import { requireRedisServer, startRedisServer } from '@diq/testing/redis-process.ts';
-import type { RedisServer } from '@diq/testing/redis-process.ts';
+import { createNameResolver, type ResolveName } from '@diq/runtime/dns/name-resolver.ts';
+import { openDnsServer, type DnsServer } from '@diq/testing/dns-server.ts';
+import { requireRedisServer, startRedisServer, type RedisServer } from '@diq/testing/redis-process.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { callbackEnvironment } from '../test-support/callback-environment.ts';
 import { useIntake } from '../test-support/intake-under-test.ts';
 import { item } from '../test-support/items.ts';
-import { openReceiver } from './test-support/receiver.ts';
-import type { Receiver } from './test-support/receiver.ts';
+import { openReceiver, type Receiver } from './test-support/receiver.ts';
 
 const silentHosts = ['quiet.example', 'mute.example', 'dumb.example', 'still.example'];
 

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { SettingsError } from '@diq/runtime/settings/read-settings.ts';
-import type { Env } from '@diq/runtime/settings/read-settings.ts';
+import { SettingsError, type Env } from '@diq/runtime/settings/read-settings.ts';
 import { readIntakeSettings } from './config.ts';
 import { keySetting } from '../test-support/credentials.ts';
 

@@ -1,10 +1,16 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
-import { httpsUrl, wholeNumber } from '@diq/runtime/settings/read-settings.ts';
-import type { Env } from '@diq/runtime/settings/read-settings.ts';
-import { apiKeys } from '../auth/api-keys.ts';
-import type { ApiKey } from '../auth/api-keys.ts';
-import type { EntraSettings } from '../auth/entra-tokens.ts';
-import { trustedProxies } from '../http/trusted-proxies.ts';
+import { parseUrl } from '@diq/runtime/settings/setting-kinds.ts';
+import { httpsUrl, wholeNumber, type Env } from '@diq/runtime/settings/read-settings.ts';
+import { apiKeys, type ApiKey } from './api-keys.ts';
+
+/** Whose tokens are accepted, and for whom they must have been issued. */
+export interface EntraSettings {
+  tenantId: string;
+  /** The application's client id or its `api://` identifier, as they stand in `aud`. */
+  audiences: readonly string[];
+  authorityHost: string;
+}
 
 /** Who may call; `off` lets everybody in. */
 export type AuthSettings =
@@ -78,5 +84,53 @@ function audiences() {
       message: 'not a list of audiences (expected client ids or api:// identifiers, separated by commas)',
     });
     return z.NEVER;
+  });
+}
+
+/** Names for networks that Express knows: 127.0.0.0/8 and ::1; 169.254.0.0/16 and fe80::/10; 10/8, 172.16/12, 192.168/16, fc00::/7. */
+const networkNames = ['loopback', 'linklocal', 'uniquelocal'];
+
+/**
+ * Addresses and networks whose `X-Forwarded-*` headers are believed. Not how many proxies there are: who reaches the
+ * port without them would then be believed too.
+ */
+export function trustedProxies() {
+  return z.string().transform((text, context): string[] => {
+    const entries = text
+      .split(',')
+      .map((entry) => entry.trim())
+      .filter((entry) => entry !== '');
+    const wrong = entries.find((entry) => !isNetwork(entry));
+    if (wrong === undefined) return entries;
+    context.addIssue({
+      code: 'custom',
+      message: /^\d+$/.test(wrong)
+        ? 'a number of proxies is not taken: list their addresses or networks, such as 10.0.0.0/8 or uniquelocal'
+        : `not a list of addresses, networks (10.0.0.0/8) and ${networkNames.join(', ')}, separated by commas`,
+    });
+    return z.NEVER;
+  });
+}
+
+function isNetwork(entry: string): boolean {
+  if (networkNames.includes(entry)) return true;
+  const [address = '', bits, ...rest] = entry.split('/');
+  const version = isIP(address);
+  if (version === 0 || rest.length > 0) return false;
+  if (bits === undefined) return true;
+  return /^\d{1,3}$/.test(bits) && Number(bits) >= 1 && Number(bits) <= (version === 4 ? 32 : 128);
+}
+
+/** A setting that lists the names under which browsers and proxies reach the service: `host` or `host:port`. */
+export function hostNames() {
+  return z.string().transform((text, context): string[] => {
+    const entries = text.split(',').map((entry) => entry.trim());
+    return entries.flatMap((entry, i) => {
+      const host = /[\s/?#@*\\]/.test(entry) ? undefined : parseUrl(`https://${entry}`)?.host;
+      if (host !== undefined) return [host];
+      const message = `entry ${i + 1} is not usable (expected host or host:port, without scheme and path)`;
+      context.addIssue({ code: 'custom', message });
+      return [];
+    });
   });
 }

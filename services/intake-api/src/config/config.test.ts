@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
-import { defaultOrderRules } from '@diq/queue/scheduling/order.ts';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { SettingsError } from '@diq/runtime/settings/read-settings.ts';
-import type { Env } from '@diq/runtime/settings/read-settings.ts';
+import { defaultOrderRules } from '@diq/queue/scheduling/order.ts';
+import { SettingsError, type Env } from '@diq/runtime/settings/read-settings.ts';
 import { readIntakeSettings } from './config.ts';
 import { keySetting, sha256 } from '../test-support/credentials.ts';
 

@@ -15,12 +15,9 @@ import {
   type Env,
 } from '@diq/runtime/settings/read-settings.ts';
 import { redisUrl } from '@diq/redis/connection.ts';
-import { authSettings, authShape, type AuthSettings } from './auth-settings.ts';
-import type { BackPressureSettings } from '../submission/admission-control.ts';
-import { allowedHosts } from './allowed-hosts.ts';
+import { authSettings, authShape, hostNames, type AuthSettings } from './auth-settings.ts';
+import { allowedHosts, type AllowedHost } from './allowed-hosts.ts';
 import { callbackSecrets } from './callback-secrets.ts';
-import type { CallbackSettings } from './callback-settings.ts';
-import { hostNames } from '../auth/require-own-site.ts';
 import { orderRulesOf, orderShape } from './priority-settings.ts';
 
 /** The settings of the intake API, checked. */
@@ -53,6 +50,20 @@ export interface IntakeSettings {
   backPressure: BackPressureSettings;
   /** `undefined`: nobody may ask for a callback. */
   callbacks: CallbackSettings | undefined;
+}
+
+/** What decides whether new work is accepted. */
+export interface BackPressureSettings {
+  /** Requests that may be queued. */
+  maxBacklog: number;
+  /** Of them, requests of one caller: so that it cannot keep all others out. */
+  maxBacklogOfCaller: number;
+  /** Of Redis' `maxmemory`, from which on nothing new is accepted. */
+  maxMemoryShare: number;
+  /** Of `maxmemory`, how much may be stored of one caller; `undefined`: what there is room for. */
+  maxMemoryShareOfCaller: number | undefined;
+  /** Time within which everything that is accepted is expected to be started; `undefined`: any. */
+  maxDrainMs: number | undefined;
 }
 
 /** @throws SettingsError with every fault at once. */
@@ -149,4 +160,17 @@ function schemaFor(env: Env) {
     AUDIT_RETENTION: duration({ minMs: 1_000 }).prefault('90d'),
     LOG_LEVEL: logLevel().default('info'),
   });
+}
+
+/** What governs callbacks. There are none without it. */
+export interface CallbackSettings {
+  allowedHosts: readonly AllowedHost[];
+  /** `whsec_…`; a receiver's own are derived from them, and each of those signs. */
+  secrets: readonly string[];
+  /** Calls to one host, over all intakes. */
+  maxPerMinute: number;
+  /** Plain http too. */
+  allowHttp: boolean;
+  /** Also loopback, link-local and private addresses. */
+  allowPrivate: boolean;
 }

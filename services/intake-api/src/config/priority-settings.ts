@@ -1,8 +1,7 @@
 import type { z } from 'zod';
 import { priorities } from '@diq/contracts/priority.ts';
 import type { Quota } from '@diq/contracts/operations.ts';
-import { defaultHeadStartMs, orderRules } from '@diq/queue/scheduling/order.ts';
-import type { OrderRules } from '@diq/queue/scheduling/order.ts';
+import { defaultHeadStartMs, orderRules, type OrderRules } from '@diq/queue/scheduling/order.ts';
 import { duration, flag, SettingsError } from '@diq/runtime/settings/read-settings.ts';
 
 const yearMs = 365 * 24 * 3_600_000;

@@ -1,6 +1,6 @@
 import { createForecast, nextSlotAtMs } from '@diq/quota/forecast.ts';
 import type { LedgerSnapshot } from '@diq/quota/ledger/replies.ts';
-import { isoTime } from './iso-time.ts';
+import { cachedReading } from '@diq/runtime/async/memoize.ts';
 
 /** When the call at this place in the order (1 is next) is expected to start; `undefined` while nobody can say. */
 export function forecastStartMs(view: LedgerSnapshot, position: number): number | undefined {
@@ -29,4 +29,48 @@ export function byQuotaAlone(view: LedgerSnapshot): LedgerSnapshot {
 
 function isStartUnknown({ isEndUnknown, workers }: LedgerSnapshot): boolean {
   return isEndUnknown === true || workers?.alive === 0;
+}
+
+/** The last instant that a four-digit year can express. */
+const latestMs = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+
+/** ISO 8601 in UTC; `undefined` for a time so far off that it means "nobody knows", as during a pause without end. */
+export function isoTime(timeMs: number): string | undefined {
+  return timeMs <= latestMs ? new Date(timeMs).toISOString() : undefined;
+}
+
+export interface LedgerReading {
+  /** The ledger as it is, with the slots that are kept for critical requests. */
+  snapshot(): Promise<LedgerSnapshot>;
+  /** The same, a little old at most, but told with the time that it is now: what is expected is never in the past. */
+  snapshotOrRecall(): Promise<LedgerSnapshot>;
+}
+
+interface LedgerReadingOptions {
+  snapshot: () => Promise<LedgerSnapshot>;
+  countCriticalWaiting: () => Promise<number>;
+  reserveForCritical: number;
+  maxAgeMs: number;
+}
+
+export function createLedgerReading(options: LedgerReadingOptions): LedgerReading {
+  const { reserveForCritical: slots, maxAgeMs } = options;
+  const recall = cachedReading(
+    async () => ({ view: await snapshot(), readAtMs: performance.now() }),
+    maxAgeMs,
+  );
+
+  async function snapshot(): Promise<LedgerSnapshot> {
+    if (slots === 0) return options.snapshot();
+    const [view, criticalWaiting] = await Promise.all([options.snapshot(), options.countCriticalWaiting()]);
+    return { ...view, reserve: { slots, criticalWaiting } };
+  }
+
+  return {
+    snapshot,
+    async snapshotOrRecall() {
+      const { view, readAtMs } = await recall();
+      return { ...view, nowMs: view.nowMs + Math.floor(performance.now() - readAtMs) };
+    },
+  };
 }

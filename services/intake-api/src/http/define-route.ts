@@ -1,14 +1,13 @@
 import type { Request, RequestHandler, Response, Router } from 'express';
 import type { z } from 'zod';
-import type { ErrorCode } from './error-catalogue.ts';
 import { createStrictRouter } from '@diq/runtime/http-server/strict-app.ts';
-import type { Scope } from '../auth/api-keys.ts';
+import type { ErrorCode } from './error-catalogue.ts';
+import type { Scope } from '../config/api-keys.ts';
 import type { BodyBudget } from './body-budget.ts';
 import { optionalJson, requireJson, singleBodyLimitBytes } from './middleware/require-json.ts';
 import { parseOrRefuse } from './parse-or-400.ts';
 import { ProblemError } from './problem-error.ts';
-import { contextOf, type RequestContext } from './request-context.ts';
-import { requireScope } from './require-scope.ts';
+import { contextOf, requireScope, type RequestContext } from './request-context.ts';
 
 /** Sections of the OpenAPI document, in the order in which they are shown. */
 export const tags = ['Requests', 'Batches', 'Quota and queue', 'Operations'] as const;

@@ -1,7 +1,9 @@
 import type { RequestReader, StoredBatch } from '@diq/queue/requests/request-reader.ts';
 import type { PlacedRequest } from '@diq/queue/requests/stored-request.ts';
+import { maxChanges, type ActionAnswer } from '@diq/queue/requests/request-actions.ts';
+import type { RequestStatus } from '@diq/contracts/status.ts';
 import { ProblemError } from './problem-error.ts';
-import { readPublicId } from './public-id.ts';
+import { readPublicId } from './cursor.ts';
 
 /** @throws ProblemError 404 for an id that names no request, or one whose retention is over. */
 export async function findRequestOrRefuse(
@@ -27,3 +29,20 @@ export async function findBatchOrRefuse(
 
 export const goneOrUnknown =
   'The id is not known here, or what it named was completed longer ago than is kept.';
+
+const calledStatuses: ReadonlySet<RequestStatus> = new Set(['dispatching', 'started', 'failed', 'unknown']);
+
+/** @throws ProblemError unless it was done: 404 for an unknown request, 409 for one that is past being queued or was changed too often. */
+export function refuseUnlessDone(answer: ActionAnswer): asserts answer is { kind: 'done' } {
+  if (answer.kind === 'done') return;
+  if (answer.kind === 'missing') throw new ProblemError('request_not_found', { detail: goneOrUnknown });
+  if (answer.kind === 'changed-too-often') {
+    throw new ProblemError('changed_too_often', {
+      detail: `A request can be changed ${maxChanges} times. Cancel it, and ask anew.`,
+    });
+  }
+  const { status } = answer;
+  throw new ProblemError(calledStatuses.has(status) ? 'already_dispatched' : 'already_ended', {
+    detail: `The request is '${status}'; only one that is 'queued' can be cancelled, changed or moved.`,
+  });
+}

@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import type { ZodOpenApiOverrideMetaContext } from 'zod-openapi';
-import { fieldFaults } from '@diq/contracts/field-fault.ts';
+import { fieldFaults, type FieldFault } from '@diq/contracts/field-fault.ts';
 import { filledLineOf } from '@diq/contracts/text.ts';
-import { describeFaults } from './describe-faults.ts';
 import { ProblemError } from './problem-error.ts';
 
 /** @throws ProblemError 400 that names every field at fault. */
@@ -46,4 +45,25 @@ export function pageLimit(most: number) {
       },
     })
     .describe('How many values a page has at most.');
+}
+
+/** Faults told in a sentence; the complete list stands beside it. */
+const maxTold = 3;
+
+/**
+ * One readable sentence that names the fields and what is wrong with them. `whole` stands for the input itself, `count`
+ * is the number of all faults where these are only the first.
+ */
+export function describeFaults(
+  faults: readonly FieldFault[],
+  whole: string,
+  count: number = faults.length,
+): string {
+  const told = faults.slice(0, maxTold).map(({ path, message }) => {
+    const subject = path === '' ? whole : path;
+    // Our own messages continue the sentence; those of the validator begin one.
+    return /^[a-z]/.test(message) ? `${subject} ${message}` : `${subject}: ${message}`;
+  });
+  const left = count - told.length;
+  return `${told.join('; ')}${left > 0 ? `; and ${left} more` : ''}.`;
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { errorCatalogue, type ErrorCode } from './error-catalogue.ts';
 import { fieldFault } from '@diq/contracts/field-fault.ts';
+import { errorCatalogue, type ErrorCode } from './error-catalogue.ts';
 
 const codes = Object.keys(errorCatalogue) as ErrorCode[];
 

@@ -1,5 +1,5 @@
-import type { ErrorCode } from './error-catalogue.ts';
 import type { FieldFault } from '@diq/contracts/field-fault.ts';
+import type { ErrorCode } from './error-catalogue.ts';
 
 interface ProblemDetails {
   /** One sentence about this occurrence, for people. */

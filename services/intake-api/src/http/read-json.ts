@@ -1,6 +1,5 @@
 import { isAscii, isUtf8 } from 'node:buffer';
-import { writePath } from '@diq/contracts/field-fault.ts';
-import type { FieldFault } from '@diq/contracts/field-fault.ts';
+import { writePath, type FieldFault } from '@diq/contracts/field-fault.ts';
 
 /** What a JSON text holds; or why it may not be taken for anything. */
 export type JsonReading =

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import type { RequestHandler, Response } from 'express';
-import { traceIdOf } from '@diq/contracts/trace-context.ts';
-import type { TraceContext } from '@diq/contracts/trace-context.ts';
-import { freshIds } from '@diq/queue/admission/request-ids.ts';
-import type { RequestIds } from '@diq/queue/admission/request-ids.ts';
+import { isIP } from 'node:net';
+import type { Request, RequestHandler, Response } from 'express';
+import { traceIdOf, type TraceContext } from '@diq/contracts/trace-context.ts';
+import { freshIds, type RequestIds } from '@diq/queue/admission/request-ids.ts';
 import type { Actor } from '@diq/queue/operations/audit-log.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
-import type { Caller } from '../auth/api-keys.ts';
+import type { Caller, Scope } from '../config/api-keys.ts';
+import { ProblemError } from './problem-error.ts';
 
 type About = Readonly<Record<string, unknown>>;
 
@@ -113,4 +113,39 @@ export function beginContext(logger: Logger): RequestHandler {
 
 export function contextOf(response: Response): RequestContext {
   return response.locals['context'] as RequestContext;
+}
+
+/** `1.2.3.4:443` and `[2001:db8::1]:443`, as some load balancers write it. */
+const withPort = /^(?:\[([\da-f:.]+)\]|([\d.]+))(?::\d{1,5})?$/i;
+
+/**
+ * The address that a request came from: that of the connection, or what the proxies said that are trusted
+ * (INTAKE_TRUSTED_PROXIES). What they passed on is the caller's own word, so it counts only where it is an address.
+ * `''` once the connection is gone.
+ */
+export function clientAddress(request: Request): string {
+  const told = request.ip ?? '';
+  if (isIP(told) !== 0) return told;
+  const [, six, four] = withPort.exec(told.slice(0, 64)) ?? [];
+  const address = six ?? four ?? '';
+  return isIP(address) !== 0 ? address : (request.socket.remoteAddress ?? '');
+}
+
+/** @throws ProblemError 403 for a caller whose credential does not include the scope. */
+export function requireScope(context: RequestContext, scope: Scope): void {
+  if (context.identified?.scopes.has(scope)) return;
+  throw new ProblemError('forbidden', {
+    detail: `The credential lacks the scope '${scope}'.`,
+    headers: insufficientScope(scope),
+  });
+}
+
+/** The header that says which scope would do. */
+export function insufficientScope(scope: Scope): Record<string, string> {
+  return { 'WWW-Authenticate': challenge(`error="insufficient_scope", scope="${scope}"`) };
+}
+
+/** The value of `WWW-Authenticate`. */
+export function challenge(error?: string): string {
+  return `Bearer realm="investigations"${error === undefined ? '' : `, ${error}`}`;
 }

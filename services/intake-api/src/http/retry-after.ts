@@ -1,5 +1,4 @@
-import { isTerminal } from '@diq/contracts/status.ts';
-import type { RequestStatus } from '@diq/contracts/status.ts';
+import { isTerminal, type RequestStatus } from '@diq/contracts/status.ts';
 
 /** Below this, polling would cost more than it tells. */
 const shortestSeconds = 5;

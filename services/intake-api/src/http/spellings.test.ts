@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { request as send } from 'node:http';
-import type { IncomingMessage } from 'node:http';
+import { request as send, type IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { createLogger } from '@diq/runtime/logging/logger.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';

@@ -1,5 +1,4 @@
-import { priorities } from '@diq/contracts/priority.ts';
-import type { Priority } from '@diq/contracts/priority.ts';
+import { priorities, type Priority } from '@diq/contracts/priority.ts';
 import type { QueuedRequest, QueueSample } from '@diq/queue/operations/sample-queue.ts';
 
 /** What waits, by class and by source. Times are those at which the requests arrived. */

@@ -5,7 +5,6 @@ import type { LedgerCall } from '@diq/quota/ledger/replies.ts';
 import { describeQuota } from '../views/quota-view.ts';
 import type { QueueState } from '../estimates/queue-state.ts';
 import { callWindows, shownSinceMs } from './call-windows.ts';
-import { describeFailure } from './describe-failure.ts';
 import { describeWaiting } from './describe-waiting.ts';
 
 /** What `GET /v1/events` tells: the answer of `GET /v1/quota`, and what lies behind it. */
@@ -75,5 +74,20 @@ function whenChanged<T, Args extends unknown[]>(
     const value = await read(...args);
     last = { state, value, readAtMs };
     return value;
+  };
+}
+
+/** A request that ended badly, without what callers wrote into it beside its source. */
+export function describeFailure({ document, endedAtMs }: Failure) {
+  const { id, machineId, status, source, priority, createdAt, error } = document;
+  return {
+    id,
+    machineId,
+    status,
+    priority,
+    source: source ?? null,
+    createdAt,
+    endedAt: endedAtMs === undefined ? null : new Date(endedAtMs).toISOString(),
+    error: error ? { code: error.code, message: error.message } : null,
   };
 }

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { createStateFeed } from './state-feed.ts';
-import type { Listener } from './state-feed.ts';
+import { createStateFeed, type Listener } from './state-feed.ts';
 import type { QueueState } from '../estimates/queue-state.ts';
 import type { StateDocument } from './read-state-document.ts';
 

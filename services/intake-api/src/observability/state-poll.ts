@@ -1,6 +1,5 @@
 import { repeat } from '@diq/runtime/async/run-periodically.ts';
-import { isSlotIdle } from '../estimates/queue-state.ts';
-import type { QueueState } from '../estimates/queue-state.ts';
+import { isSlotIdle, type QueueState } from '../estimates/queue-state.ts';
 import type { IntakeMetrics } from './metrics.ts';
 
 /** Reads queue and quota at regular times, so that a scrape need not. */

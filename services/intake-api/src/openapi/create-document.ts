@@ -5,8 +5,8 @@ import {
   type ZodOpenApiPathsObject,
 } from 'zod-openapi';
 import { z } from 'zod';
+import { version } from '@diq/runtime/build-info.ts';
 import { problemDocument } from '../http/problem-document.ts';
-import { about, securitySchemes } from './about.ts';
 import {
   headers,
   tags,
@@ -15,7 +15,7 @@ import {
   type HeaderUse,
   type RouteDefinition,
 } from '../http/define-route.ts';
-import { problemAnswers } from '../http/problem-answers.ts';
+import { problemAnswers } from './problem-answers.ts';
 
 /** The OpenAPI 3.1 document of these routes. */
 export function createOpenApiDocument(definitions: readonly RouteDefinition[]): oas31.OpenAPIObject {
@@ -145,3 +145,27 @@ function describeHeaders(uses: readonly HeaderUse[]) {
     }),
   );
 }
+
+/** What the document says of the whole API. */
+export const about: oas31.InfoObject = {
+  title: 'Defender Investigation Queue',
+  version,
+  description: [
+    'Takes requests to investigate machines, starts them in Microsoft Defender within its quota, and tells where each stands.',
+    'Errors are problem documents (RFC 9457) with a stable `code`. A method that a path does not offer is answered 405 ' +
+      '`method_not_allowed` with `Allow`, any other path 404 `route_not_found`. What cannot be read as an HTTP request is ' +
+      'answered 400, 408, 413 or 431 and the end of the connection.',
+    'Times are ISO 8601 in UTC. Poll by `Retry-After`.',
+  ].join('\n\n'),
+  license: { name: 'MIT', identifier: 'MIT' },
+};
+
+/** How callers show who they are; each scope is asked for by the operations that name it. */
+export const securitySchemes: Record<string, oas31.SecuritySchemeObject> = {
+  bearer: {
+    type: 'http',
+    scheme: 'bearer',
+    description: 'An API key, or an access token of Entra ID where the operators accept these.',
+  },
+  apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key', description: 'An API key.' },
+};

@@ -2,13 +2,12 @@ import assert from 'node:assert/strict';
 import type { Test } from 'supertest';
 import { opsPaths } from '@diq/runtime/http-server/request-target.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
-import type { Scope } from '../auth/api-keys.ts';
+import type { Scope } from '../config/api-keys.ts';
 import type { RouteDefinition } from '../http/define-route.ts';
 import { createPageRoutes } from '../status-page/page-files.ts';
 import { keys } from '../test-support/credentials.ts';
 import { expectProblem } from '../test-support/expect-problem.ts';
-import { useIntake } from '../test-support/intake-under-test.ts';
-import type { IntakeUnderTest } from '../test-support/intake-under-test.ts';
+import { useIntake, type IntakeUnderTest } from '../test-support/intake-under-test.ts';
 import { redisAway, unknownId } from '../test-support/items.ts';
 import { apiRoutes, definitions, documentRoutes, operationsRoutes, sessionRoutes } from './index.ts';
 

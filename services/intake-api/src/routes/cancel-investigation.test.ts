@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { requestDocument } from '@diq/contracts/request-document.ts';
-import type { RequestDocument } from '@diq/contracts/request-document.ts';
+import { requestDocument, type RequestDocument } from '@diq/contracts/request-document.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { expectProblem } from '../test-support/expect-problem.ts';
 import { useIntake } from '../test-support/intake-under-test.ts';

@@ -2,9 +2,8 @@ import { z } from 'zod';
 import { requestDocument } from '@diq/contracts/request-document.ts';
 import { refuseUnlessOwn } from '../auth/ownership.ts';
 import type { Dependencies } from '../dependencies.ts';
-import { refuseUnlessDone } from '../http/action-conflict.ts';
+import { findRequestOrRefuse, refuseUnlessDone } from '../http/find-or-404.ts';
 import { defineRoute } from '../http/define-route.ts';
-import { findRequestOrRefuse } from '../http/find-or-404.ts';
 import { onlyReason } from '../http/parse-or-400.ts';
 import { forCaller, requestReceipt } from '../submission/receipt.ts';
 

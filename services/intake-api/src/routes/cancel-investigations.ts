@@ -4,7 +4,7 @@ import { ownerActedFor } from '../auth/ownership.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { defineRoute } from '../http/define-route.ts';
 import { reason } from '../http/parse-or-400.ts';
-import { batchId } from '../http/public-id.ts';
+import { batchId } from '../http/cursor.ts';
 
 /** Below the usual time-outs of clients and proxies; who has more to cancel asks again. */
 export const bulkCancelBudgetMs = 10_000;

@@ -3,9 +3,8 @@ import { itemDefaults } from '@diq/contracts/investigation-item.ts';
 import { requestDocument } from '@diq/contracts/request-document.ts';
 import { refuseUnlessOwn } from '../auth/ownership.ts';
 import type { Dependencies } from '../dependencies.ts';
-import { refuseUnlessDone } from '../http/action-conflict.ts';
+import { findRequestOrRefuse, refuseUnlessDone } from '../http/find-or-404.ts';
 import { defineRoute } from '../http/define-route.ts';
-import { findRequestOrRefuse } from '../http/find-or-404.ts';
 import { reason } from '../http/parse-or-400.ts';
 import { forCaller, requestReceipt } from '../submission/receipt.ts';
 

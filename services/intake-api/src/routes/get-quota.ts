@@ -4,7 +4,7 @@ import { holdReasons } from '@diq/quota/ledger/answers-and-holds.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { defineRoute } from '../http/define-route.ts';
 import { holdActions } from '../views/hold-view.ts';
-import { workerStates } from '../live-state/worker-watch.ts';
+import { workerStates } from '../estimates/queue-state.ts';
 import { describeQuota } from '../views/quota-view.ts';
 import { pause } from './pause-queue.ts';
 

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { auditEntry } from '@diq/queue/operations/audit-log.ts';
-import type { RecordedEntry } from '@diq/queue/operations/audit-log.ts';
+import { auditEntry, type RecordedEntry } from '@diq/queue/operations/audit-log.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { positionCursor, streamPosition, writePosition } from '../http/cursor.ts';
 import { defineRoute } from '../http/define-route.ts';

@@ -4,6 +4,7 @@ import { requestDocument } from '@diq/contracts/request-document.ts';
 import { requestStatuses } from '@diq/contracts/status.ts';
 import type { Dependencies } from '../dependencies.ts';
 import {
+  batchId,
   batchPosition,
   notFromLink,
   positionCursor,
@@ -13,7 +14,6 @@ import {
 import { defineRoute } from '../http/define-route.ts';
 import { inTurn } from '../http/page-turns.ts';
 import { pageLimit } from '../http/parse-or-400.ts';
-import { batchId } from '../http/public-id.ts';
 
 const query = z
   .strictObject({

@@ -1,8 +1,7 @@
 import { requestDocument } from '@diq/contracts/request-document.ts';
 import type { Dependencies } from '../dependencies.ts';
-import { refuseUnlessDone } from '../http/action-conflict.ts';
+import { findRequestOrRefuse, refuseUnlessDone } from '../http/find-or-404.ts';
 import { defineRoute } from '../http/define-route.ts';
-import { findRequestOrRefuse } from '../http/find-or-404.ts';
 import { onlyReason } from '../http/parse-or-400.ts';
 
 /** Its machine goes next, whatever else waits. */

@@ -2,8 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { contentSecurityPolicy } from 'helmet';
 import { z } from 'zod';
-import { defineContent, defineRoute } from '../http/define-route.ts';
-import type { Route, RouteDefinition } from '../http/define-route.ts';
+import { defineContent, defineRoute, type Route, type RouteDefinition } from '../http/define-route.ts';
 import { createOpenApiDocument } from '../openapi/create-document.ts';
 
 const scriptPath = '/docs/openapi-explorer.min.js';

@@ -3,7 +3,7 @@ import { itemDefaults } from '@diq/contracts/investigation-item.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { defineRoute } from '../http/define-route.ts';
 import { reason } from '../http/parse-or-400.ts';
-import { describePause } from '../views/pause-view.ts';
+import { describePause } from '../views/quota-view.ts';
 
 /** A pause as operators see it. */
 export const pause = z

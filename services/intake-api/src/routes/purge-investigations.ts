@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Dependencies } from '../dependencies.ts';
 import { defineRoute } from '../http/define-route.ts';
 import { reason } from '../http/parse-or-400.ts';
-import { batchId } from '../http/public-id.ts';
+import { batchId } from '../http/cursor.ts';
 import { bulkCancelBudgetMs as budgetMs } from './cancel-investigations.ts';
 
 /** Names of callers are no longer than that of any application or key. */

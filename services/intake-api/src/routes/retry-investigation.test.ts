@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { requestDocument } from '@diq/contracts/request-document.ts';
-import type { RequestDocument } from '@diq/contracts/request-document.ts';
+import { requestDocument, type RequestDocument } from '@diq/contracts/request-document.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { expectProblem } from '../test-support/expect-problem.ts';

@@ -1,5 +1,4 @@
-import { investigationItem } from '@diq/contracts/investigation-item.ts';
-import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
+import { investigationItem, type InvestigationItem } from '@diq/contracts/investigation-item.ts';
 import { requestDocument } from '@diq/contracts/request-document.ts';
 import { entryOf } from '@diq/queue/operations/audit-log.ts';
 import type { StoredRequest } from '@diq/queue/requests/stored-request.ts';

@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { contentSecurityPolicy } from 'helmet';
 import { Marked } from 'marked';
-import { defineContent } from '../http/define-route.ts';
-import type { Route } from '../http/define-route.ts';
+import { defineContent, type Route } from '../http/define-route.ts';
 
 const file = new URL('../../../../docs/runbook.md', import.meta.url);
 

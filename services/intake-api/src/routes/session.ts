@@ -6,7 +6,7 @@ import { clearSessionCookie, sessionToken, setSessionCookie } from '../auth/sess
 import type { Dependencies } from '../dependencies.ts';
 import { defineBrowserRoute } from '../http/define-route.ts';
 import { ProblemError } from '../http/problem-error.ts';
-import { requireScope } from '../http/require-scope.ts';
+import { requireScope } from '../http/request-context.ts';
 
 const path = '/session';
 const signInBodyLimitBytes = 4 * 1_024;

@@ -13,19 +13,16 @@ import type { CallbackRule } from '../callbacks/callback-rule.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { drainedAtMs } from '../estimates/queue-state.ts';
 import { defineRoute } from '../http/define-route.ts';
-import { describeFaults } from '../http/describe-faults.ts';
+import { describeFaults, parseOrRefuse } from '../http/parse-or-400.ts';
 import { batchBodyLimitBytes } from '../http/middleware/require-json.ts';
-import { parseOrRefuse } from '../http/parse-or-400.ts';
 import { ProblemError } from '../http/problem-error.ts';
 import type { RequestLog } from '../http/request-context.ts';
 import { retryAfterSeconds } from '../http/retry-after.ts';
 import type { DoorOutcomes } from '../observability/metrics.ts';
-import { checkBatchCallback } from '../submission/check-callback.ts';
+import { checkBatchCallback, dryRunQuery, sortItems } from '../submission/validate-items.ts';
 import { boundRefusals, isRefused, type RefusedItem } from '../submission/item-refusal.ts';
-import { dryRunQuery } from '../submission/read-dry-run.ts';
 import { batchDryRunReceipt, batchReceipt, forCaller } from '../submission/receipt.ts';
-import { sortItems } from '../submission/validate-items.ts';
-import { dryRunAnswer } from './batch-dry-run.ts';
+import { dryRunAnswer } from '../submission/dry-run.ts';
 
 type Entry = InvestigationItem | RefusedItem;
 

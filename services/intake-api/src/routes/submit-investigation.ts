@@ -6,17 +6,16 @@ import type { AcceptedRequest } from '@diq/queue/admission/accept-requests.ts';
 import { describeCallback } from '@diq/queue/requests/stored-callback.ts';
 import { isRedisTrouble } from '@diq/redis/is-unavailable.ts';
 import type { Dependencies } from '../dependencies.ts';
-import type { Judged } from '../estimates/deadline-check.ts';
+import type { Judged } from '../submission/deadline-check.ts';
 import { defineRoute } from '../http/define-route.ts';
-import { describeFaults } from '../http/describe-faults.ts';
+import { describeFaults } from '../http/parse-or-400.ts';
 import { ProblemError } from '../http/problem-error.ts';
 import type { Submission } from '../http/request-context.ts';
 import { retryAfterSeconds } from '../http/retry-after.ts';
-import { checkCallback } from '../submission/check-callback.ts';
+import { checkCallback, dryRunQuery } from '../submission/validate-items.ts';
 import { isRefused, type RefusedItem } from '../submission/item-refusal.ts';
-import { dryRunQuery } from '../submission/read-dry-run.ts';
 import { forCaller, requestDryRunReceipt, requestReceipt } from '../submission/receipt.ts';
-import { describeItem } from '../views/dry-run-view.ts';
+import { describeItem } from '../submission/dry-run.ts';
 import type { DescribedRequest } from '../views/request-view.ts';
 
 type Needs = Pick<

@@ -15,8 +15,7 @@ import { keys } from '../test-support/credentials.ts';
 import { expectProblem } from '../test-support/expect-problem.ts';
 import { useIntake } from '../test-support/intake-under-test.ts';
 import { item, machineId } from '../test-support/items.ts';
-import { listenToEvents } from '../test-support/listen-to-events.ts';
-import type { EventReader } from '../test-support/listen-to-events.ts';
+import { listenToEvents, type EventReader } from '../test-support/listen-to-events.ts';
 import { makeCall } from '../test-support/worker-moves.ts';
 import { watchState } from './watch-state.ts';
 

@@ -5,22 +5,10 @@ import { freshIds } from '@diq/queue/admission/request-ids.ts';
 import { postedBytes, requestBytes } from '@diq/queue/admission/stored-bytes.ts';
 import type { LedgerSnapshot } from '@diq/quota/ledger/replies.ts';
 import { byQuotaAlone, forecastStartMs } from '../estimates/forecast-start.ts';
-import type { MemoryGuard } from '../memory-guard.ts';
+import type { BackPressureSettings } from '../config/config.ts';
+import type { MemoryGuard } from './memory-guard.ts';
 import { ProblemError } from '../http/problem-error.ts';
 import { retryAfterSeconds } from '../http/retry-after.ts';
-
-export interface BackPressureSettings {
-  /** Requests that may be queued. */
-  maxBacklog: number;
-  /** Of them, requests of one caller: so that it cannot keep all others out. */
-  maxBacklogOfCaller: number;
-  /** Of Redis' `maxmemory`, from which on nothing new is accepted. */
-  maxMemoryShare: number;
-  /** Of `maxmemory`, how much may be stored of one caller; `undefined`: what there is room for. */
-  maxMemoryShareOfCaller: number | undefined;
-  /** Time within which everything that is accepted is expected to be started; `undefined`: any. */
-  maxDrainMs: number | undefined;
-}
 
 interface BackPressureDeps {
   settings: BackPressureSettings;

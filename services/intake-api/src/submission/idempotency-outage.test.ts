@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { startCuttingProxy } from '@diq/testing/cutting-proxy.ts';
-import type { CuttingProxy } from '@diq/testing/cutting-proxy.ts';
+import { startCuttingProxy, type CuttingProxy } from '@diq/testing/cutting-proxy.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
+import type { ItemAnswer } from '@diq/contracts/item-answer.ts';
 import { useIntake } from '../test-support/intake-under-test.ts';
 import { item, machineId } from '../test-support/items.ts';
 import { postOnce } from '../test-support/replays.ts';
-import type { ItemAnswer } from '@diq/contracts/item-answer.ts';
 
 interface Reply {
   id: string;

@@ -3,7 +3,7 @@ import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
 import type { ItemError, StoredItemError } from '@diq/contracts/item-answer.ts';
 import { wholeCharacters } from '@diq/contracts/text.ts';
 import { tooManyJoined } from '@diq/queue/admission/accept-requests.ts';
-import { describeFaults } from '../http/describe-faults.ts';
+import { describeFaults } from '../http/parse-or-400.ts';
 
 /** An item of a batch that is refused. It is answered, and kept for as long as its batch. */
 export interface RefusedItem {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createLogger } from '@diq/runtime/logging/logger.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
-import { createMemoryGuard } from '../memory-guard.ts';
+import { createMemoryGuard } from './memory-guard.ts';
 import { ProblemError } from '../http/problem-error.ts';
 import { expectProblem } from '../test-support/expect-problem.ts';
 import { useIntakeOnRedisServer } from '../test-support/intake-on-redis-server.ts';

@@ -1,9 +1,7 @@
 import { Redis } from 'ioredis';
 import type { Env } from '@diq/runtime/settings/read-settings.ts';
-import { requireRedisServer, startRedisServer } from '@diq/testing/redis-process.ts';
-import type { RedisServer } from '@diq/testing/redis-process.ts';
-import { useIntake } from './intake-under-test.ts';
-import type { IntakeUnderTest } from './intake-under-test.ts';
+import { requireRedisServer, startRedisServer, type RedisServer } from '@diq/testing/redis-process.ts';
+import { useIntake, type IntakeUnderTest } from './intake-under-test.ts';
 
 /** A redis-server of the suite's own, which can be made to refuse, and an intake on it. */
 export interface OnRedisServer {

@@ -1,18 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import request from 'supertest';
-import { createTaskStore } from '@diq/queue/tasks/task-store.ts';
-import type { TaskStore } from '@diq/queue/tasks/task-store.ts';
-import type { JobQueue } from '@diq/queue/scheduling/job-queue.ts';
-import { createLedger } from '@diq/quota/ledger/ledger.ts';
-import type { Ledger } from '@diq/quota/ledger/ledger.ts';
-import { createLifecycle } from '@diq/runtime/processes/lifecycle.ts';
-import type { Lifecycle } from '@diq/runtime/processes/lifecycle.ts';
+import { createTaskStore, type TaskStore } from '@diq/queue/tasks/task-store.ts';
+import { createJobQueue, type JobQueue } from '@diq/queue/scheduling/job-queue.ts';
+import { createLedger, type Ledger } from '@diq/quota/ledger/ledger.ts';
+import { createLifecycle, type Lifecycle } from '@diq/runtime/processes/lifecycle.ts';
 import { createLogger } from '@diq/runtime/logging/logger.ts';
 import type { Env } from '@diq/runtime/settings/read-settings.ts';
 import { closeRedis, openProducerConnection, waitUntilReady } from '@diq/redis/connection.ts';
 import { readIntakeSettings } from '../config/config.ts';
 import { openIntake } from '../open-intake.ts';
-import { createJobQueue } from '@diq/queue/scheduling/job-queue.ts';
 import { keys, keySetting } from './credentials.ts';
 import { expectDocumented } from './expect-documented.ts';
 

@@ -1,9 +1,7 @@
 import { once } from 'node:events';
-import { createServer } from 'node:https';
-import type { Server } from 'node:https';
+import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { exportJWK, exportSPKI, generateKeyPair, SignJWT } from 'jose';
-import type { FetchImplementation, JWK } from 'jose';
+import { exportJWK, exportSPKI, generateKeyPair, SignJWT, type FetchImplementation, type JWK } from 'jose';
 import { generate } from 'selfsigned';
 import { Agent, fetch } from 'undici';
 

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import type { keys } from './credentials.ts';
-import { keys as known } from './credentials.ts';
+import { keys as known, type keys } from './credentials.ts';
 import type { IntakeUnderTest } from './intake-under-test.ts';
 
 /** Signs in as a page of the service would, and returns what the browser sends from then on. */

@@ -1,8 +1,8 @@
-import type { BatchDocument } from './batch-document.ts';
 import type { StoredBatch } from '@diq/queue/requests/request-reader.ts';
-import type { Completion } from '../estimates/batch-completion.ts';
-import { isoTime } from '../estimates/iso-time.ts';
 import { describeCallback } from '@diq/queue/requests/stored-callback.ts';
+import type { BatchDocument } from './batch-document.ts';
+import type { Completion } from '../estimates/batch-completion.ts';
+import { isoTime } from '../estimates/forecast-start.ts';
 
 /** A batch as it is told. */
 export function batchDocument(batch: StoredBatch, completion: Completion | undefined): BatchDocument {

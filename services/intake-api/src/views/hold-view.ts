@@ -1,6 +1,6 @@
 import { holdReasons, type ThrottleCause } from '@diq/quota/ledger/answers-and-holds.ts';
 import type { Hold } from '@diq/quota/ledger/replies.ts';
-import { isoTime } from '../estimates/iso-time.ts';
+import { isoTime } from '../estimates/forecast-start.ts';
 
 type Reason = (typeof holdReasons)[number];
 

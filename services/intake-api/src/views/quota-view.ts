@@ -2,12 +2,14 @@ import type { Pause } from '@diq/queue/operations/queue-pause.ts';
 import { freeSlots, nextSlotAtMs } from '@diq/quota/forecast.ts';
 import type { SlotInUse } from '@diq/quota/ledger/replies.ts';
 import { describeHold } from './hold-view.ts';
-import { describePause } from './pause-view.ts';
-import { startNotBeforeMs } from '../estimates/forecast-start.ts';
-import { isoTime } from '../estimates/iso-time.ts';
-import { beingCalled, drainedAtMs, oldestWaitSeconds } from '../estimates/queue-state.ts';
-import type { QueueState } from '../estimates/queue-state.ts';
-import type { WorkerReport } from '../live-state/worker-watch.ts';
+import { isoTime, startNotBeforeMs } from '../estimates/forecast-start.ts';
+import {
+  beingCalled,
+  drainedAtMs,
+  oldestWaitSeconds,
+  type QueueState,
+  type WorkerReport,
+} from '../estimates/queue-state.ts';
 
 /** Quota and queue as callers are told of them. Times are of Redis' clock. */
 export function describeQuota(state: QueueState, pause: Pause | undefined, operation: string) {
@@ -57,4 +59,11 @@ function describeQueue(state: QueueState) {
     expectedDrainAt: drainMs === undefined ? null : (isoTime(drainMs) ?? null),
     startNotBefore: boundMs === undefined ? null : (isoTime(boundMs) ?? null),
   };
+}
+
+/** A pause as callers are told of it; `until` is null for one that lasts until the queue is resumed. */
+export function describePause(pause: Pause | undefined) {
+  if (!pause) return null;
+  const { by, reason, sinceMs, untilMs } = pause;
+  return { by, reason, since: isoTime(sinceMs), until: isoTime(untilMs) ?? null };
 }

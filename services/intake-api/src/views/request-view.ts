@@ -1,8 +1,7 @@
 import type { RequestDocument } from '@diq/contracts/request-document.ts';
 import type { PlacedRequest } from '@diq/queue/requests/stored-request.ts';
 import type { LedgerSnapshot } from '@diq/quota/ledger/replies.ts';
-import { forecastStartMs, startNotBeforeMs } from '../estimates/forecast-start.ts';
-import { isoTime } from '../estimates/iso-time.ts';
+import { forecastStartMs, isoTime, startNotBeforeMs } from '../estimates/forecast-start.ts';
 
 /** A request as it is told, and in how long its call is expected; `undefined` where nobody can say or none will come. */
 export interface DescribedRequest {

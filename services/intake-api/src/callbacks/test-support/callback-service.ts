@@ -1,8 +1,8 @@
+import { Registry } from 'prom-client';
 import { createRequestReader } from '@diq/queue/requests/request-reader.ts';
 import { keySpace } from '@diq/queue/test-support/test-store.ts';
 import { closeRedis, openProducerConnection } from '@diq/redis/connection.ts';
 import { runService } from '@diq/runtime/processes/run-service.ts';
-import { Registry } from 'prom-client';
 import { openCallbacks } from '../open-callbacks.ts';
 import { quickTiming, settings } from './callback-world.ts';
 

@@ -3,13 +3,18 @@ import { Registry } from 'prom-client';
 import type { CallbackState } from '@diq/contracts/callback-state.ts';
 import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
 import type { Settlement } from '@diq/queue/tasks/task-store.ts';
-import { arrivedAtMs, item, keySpace, machine, openTestStore } from '@diq/queue/test-support/test-store.ts';
-import type { TestStore } from '@diq/queue/test-support/test-store.ts';
+import {
+  arrivedAtMs,
+  item,
+  keySpace,
+  machine,
+  openTestStore,
+  type TestStore,
+} from '@diq/queue/test-support/test-store.ts';
 import { createLifecycle } from '@diq/runtime/processes/lifecycle.ts';
 import { createLogger } from '@diq/runtime/logging/logger.ts';
-import type { CallbackSettings } from '../../config/callback-settings.ts';
-import { openCallbacks } from '../open-callbacks.ts';
-import type { CallbackTiming, OpenCallbacksOptions } from '../open-callbacks.ts';
+import type { CallbackSettings } from '../../config/config.ts';
+import { openCallbacks, type CallbackTiming, type OpenCallbacksOptions } from '../open-callbacks.ts';
 import { secretOfReceiver } from '../sign-callback.ts';
 
 export const secret = `whsec_${Buffer.from('a key of twenty-four byte').toString('base64')}`;

@@ -2,9 +2,8 @@ import type { Request, RequestHandler, Response } from 'express';
 import { clip } from '@diq/contracts/text.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 import { isCanonical, opsPaths, pathOfTarget } from '@diq/runtime/http-server/request-target.ts';
-import { clientAddress } from '../client-address.ts';
+import { clientAddress, contextOf } from '../request-context.ts';
 import { routeOf } from './http-metrics.ts';
-import { contextOf } from '../request-context.ts';
 
 /** Long enough for every route there is; what is longer is nonsense. */
 const maxPathLength = 200;

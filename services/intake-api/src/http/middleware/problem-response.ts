@@ -1,8 +1,8 @@
 import type { ErrorRequestHandler, RequestHandler } from 'express';
-import { errorCatalogue } from '../error-catalogue.ts';
 import { OrderScaleError } from '@diq/queue/admission/accept-chunk.ts';
 import { TooManyJoinedError } from '@diq/queue/admission/accept-requests.ts';
 import { isRedisTrouble } from '@diq/redis/is-unavailable.ts';
+import { errorCatalogue } from '../error-catalogue.ts';
 import { ProblemError } from '../problem-error.ts';
 import { retryAfterSeconds } from '../retry-after.ts';
 import { pathOf } from './access-log.ts';

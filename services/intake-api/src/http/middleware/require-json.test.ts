@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { connect } from 'node:net';
-import type { Socket } from 'node:net';
-import { listen } from '@diq/runtime/http-server/http-server.ts';
-import type { HttpServer } from '@diq/runtime/http-server/http-server.ts';
-import { createLogger } from '@diq/runtime/logging/logger.ts';
-import { waitFor } from '@diq/testing/wait-for.ts';
+import { connect, type Socket } from 'node:net';
 import express from 'express';
 import type { ErrorRequestHandler } from 'express';
+import { listen, type HttpServer } from '@diq/runtime/http-server/http-server.ts';
+import { createLogger } from '@diq/runtime/logging/logger.ts';
+import { waitFor } from '@diq/testing/wait-for.ts';
 import { ProblemError } from '../problem-error.ts';
 import { beginContext, contextOf } from '../request-context.ts';
 import { createBodyBudget } from '../body-budget.ts';

@@ -6,7 +6,7 @@ import { maxBatchItems } from '@diq/contracts/investigation-item.ts';
 import type { BodyBudget, BodyShare } from '../body-budget.ts';
 import { readBytes, takeForValues } from '../read-bytes.ts';
 import { maxDifferentNames, readJson } from '../read-json.ts';
-import { describeFaults } from '../describe-faults.ts';
+import { describeFaults } from '../parse-or-400.ts';
 import { ProblemError } from '../problem-error.ts';
 import { contextOf } from '../request-context.ts';
 

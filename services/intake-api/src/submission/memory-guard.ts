@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { usualBytes as bytesPerRequest } from '@diq/queue/admission/stored-bytes.ts';
 import { isRedisTrouble } from '@diq/redis/is-unavailable.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
-import { ProblemError } from './http/problem-error.ts';
-import { retryAfterSeconds } from './http/retry-after.ts';
+import { ProblemError } from '../http/problem-error.ts';
+import { retryAfterSeconds } from '../http/retry-after.ts';
 
 /**
  * Refuses new work while Redis is nearly full, so that there is room for what follows from what was accepted: calls,

@@ -3,10 +3,8 @@ import type { Priority } from '@diq/contracts/priority.ts';
 import type { DeadlineWarning } from '@diq/contracts/request-document.ts';
 import type { DryRun, Place } from '@diq/queue/admission/dry-run.ts';
 import type { LedgerSnapshot } from '@diq/quota/ledger/replies.ts';
-import { startForecast } from './forecast-start.ts';
-import { isoTime } from './iso-time.ts';
-import { isRefused, withMessage } from '../submission/item-refusal.ts';
-import type { RefusedItem } from '../submission/item-refusal.ts';
+import { isoTime, startForecast } from '../estimates/forecast-start.ts';
+import { isRefused, withMessage, type RefusedItem } from './item-refusal.ts';
 
 type Entry = InvestigationItem | RefusedItem;
 

@@ -1,5 +1,5 @@
-import { errorCatalogue, type ErrorCode } from './error-catalogue.ts';
-import type { HeaderUse, RouteDefinition } from './define-route.ts';
+import { errorCatalogue, type ErrorCode } from '../http/error-catalogue.ts';
+import type { HeaderUse, RouteDefinition } from '../http/define-route.ts';
 
 /** Every code that an operation can answer with, in the order of the catalogue. */
 export function problemsOf(operation: RouteDefinition): ErrorCode[] {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { LedgerSnapshot } from '@diq/quota/ledger/replies.ts';
-import { createLedgerReading } from './cached-ledger.ts';
+import { createLedgerReading, isoTime } from './forecast-start.ts';
 
 const view: LedgerSnapshot = {
   nowMs: 1_000,
@@ -45,5 +45,17 @@ describe('a reading of the ledger', () => {
   it('tells the slots that are kept, and how many may use them, only where some are kept', async () => {
     assert.deepEqual((await reading(2).snapshot()).reserve, { slots: 2, criticalWaiting: 7 });
     assert.equal((await reading().snapshot()).reserve, undefined);
+  });
+});
+
+describe('a time in answers', () => {
+  it('is ISO 8601 in UTC', () => {
+    assert.equal(isoTime(Date.UTC(2026, 10, 30, 8)), '2026-11-30T08:00:00.000Z');
+  });
+
+  it('is left out when its year has more than four digits', () => {
+    assert.equal(isoTime(Date.UTC(9999, 11, 31, 23, 59, 59, 999)), '9999-12-31T23:59:59.999Z');
+    assert.equal(isoTime(Date.UTC(10_000, 0, 1)), undefined);
+    assert.equal(isoTime(Number.MAX_SAFE_INTEGER), undefined);
   });
 });

@@ -1,7 +1,7 @@
 import { describeRedisTrouble } from '@diq/redis/is-unavailable.ts';
 import type { HealthReport } from '@diq/runtime/http-server/ops-routes.ts';
-import { isoTime } from '../estimates/iso-time.ts';
-import type { WorkerReport } from '../live-state/worker-watch.ts';
+import { isoTime } from '../estimates/forecast-start.ts';
+import type { WorkerReport } from '../estimates/queue-state.ts';
 
 interface ReadyCheckDeps {
   /** Rejects while Redis takes no writes. */

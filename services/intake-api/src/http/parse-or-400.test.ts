@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describeFaults } from './describe-faults.ts';
+import { describeFaults } from './parse-or-400.ts';
 
 describe('faults in words', () => {
   it('are one sentence that names each field and what is wrong with it', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describeQuota } from '../views/quota-view.ts';
-import { createWorkerWatch } from './worker-watch.ts';
+import { createWorkerWatch } from './queue-state.ts';
 
 interface Situation {
   alive?: number;

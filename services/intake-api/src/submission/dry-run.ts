@@ -1,0 +1,78 @@
+import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
+import type { BatchDryRun, DryRunItem } from '@diq/contracts/item-answer.ts';
+import type { DeadlineWarning } from '@diq/contracts/request-document.ts';
+import { tooManyJoined } from '@diq/queue/admission/accept-requests.ts';
+import type { Place } from '@diq/queue/admission/dry-run.ts';
+import { isoTime } from '../estimates/forecast-start.ts';
+import type { Judged, StartMsAt } from './deadline-check.ts';
+import { isRefused } from './item-refusal.ts';
+
+/** What a batch would be answered and when its calls would start, by the places that its items would get. */
+export function dryRunAnswer(
+  { entries, places, warnings }: Judged,
+  startMsAt: StartMsAt,
+  withoutFault: number,
+): BatchDryRun {
+  const items = entries.map((entry, index): DryRunItem => {
+    if (isRefused(entry)) return { ...entry.rejected, status: 'rejected' };
+    return describeItem(entry, index, { place: places.get(index), warning: warnings.get(index), startMsAt });
+  });
+  const counts: BatchDryRun['counts'] = { accepted: 0, coalesced: 0, rejected: 0 };
+  for (const { status } of items) counts[status] += 1;
+  const completionMs = completesAtMs(entries, places, startMsAt);
+  return {
+    dryRun: true,
+    counts,
+    ...(withoutFault > 0 ? { refusalsWithoutFault: withoutFault } : {}),
+    items,
+    expectedCompletionAt: completionMs === undefined ? null : (isoTime(completionMs) ?? null),
+  };
+}
+
+/** When the last of them starts; `undefined` while nobody can say of one. */
+function completesAtMs(
+  entries: Judged['entries'],
+  places: Judged['places'],
+  startMsAt: StartMsAt,
+): number | undefined {
+  const startsMs = entries.flatMap((entry, index) => {
+    const position = places.get(index)?.position;
+    return isRefused(entry) || position === undefined ? [] : [startMsAt(position, entry.priority)];
+  });
+  // All joined calls that are under way, or share what was started before.
+  if (startsMs.length === 0) return startMsAt(1, 'critical');
+  return startsMs.reduce((last, ms) =>
+    last === undefined || ms === undefined ? undefined : Math.max(last, ms),
+  );
+}
+
+export interface ItemOutlook {
+  place: Place | undefined;
+  warning: DeadlineWarning | undefined;
+  startMsAt: StartMsAt;
+}
+
+/** What would become of one item that is not refused. */
+export function describeItem(
+  { machineId, priority }: InvestigationItem,
+  index: number,
+  { place, warning, startMsAt }: ItemOutlook,
+): DryRunItem {
+  const position = place?.position;
+  const startMs = position === undefined ? undefined : startMsAt(position, priority);
+  const expectedStartAt = startMs === undefined ? undefined : isoTime(startMs);
+  const expected = {
+    ...(position === undefined ? {} : { position }),
+    ...(expectedStartAt === undefined ? {} : { expectedStartAt }),
+    ...(warning === undefined ? {} : { warning }),
+  };
+  if (place?.kind === 'full') return { index, machineId, status: 'rejected', error: tooManyJoined };
+  if (place?.kind === 'reused') {
+    const { with: coalescedWith, investigationId } = place;
+    return { index, machineId, status: 'coalesced', coalescedWith, investigationId };
+  }
+  if (place?.kind !== 'joins') return { index, machineId, status: 'accepted', ...expected };
+  return 'index' in place.joins
+    ? { index, machineId, status: 'coalesced', coalescedWithIndex: place.joins.index, ...expected }
+    : { index, machineId, status: 'coalesced', coalescedWith: place.joins.first, ...expected };
+}
