@@ -6,7 +6,7 @@ import { item, machineId, redisAway, unknownId } from '../test-support/items.ts'
 import { beginCall, makeCall } from '../test-support/worker-moves.ts';
 import type { RouteDefinition } from '../http/define-route.ts';
 import { definitions } from '../routes/index.ts';
-import { problemAnswers } from './problem-answers.ts';
+import { problemAnswers } from './create-document.ts';
 
 /** What a test of its own holds to the document, since it takes more than a request. */
 const heldElsewhere = [
