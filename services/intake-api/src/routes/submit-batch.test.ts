@@ -109,7 +109,8 @@ describe('POST /v1/batches?dryRun=true', () => {
     });
     await waitUntilReady(connection, 5_000);
     const dump = async () => {
-      const names = (await connection.keys('*')).toSorted();
+      // The sign of life of a worker is renewed meanwhile.
+      const names = (await connection.keys('*')).filter((name) => !name.endsWith(':workers')).toSorted();
       const contents = await Promise.all(names.map((name) => connection.dumpBuffer(name)));
       return names.map((name, i) => [name, contents[i]?.toString('hex')]);
     };
