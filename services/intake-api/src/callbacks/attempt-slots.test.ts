@@ -4,7 +4,7 @@ import { createAttemptSlots, type ReleaseSlot, type TakeSlot } from './attempt-s
 describe('slots for attempts', () => {
   let takeSlot: TakeSlot;
   beforeEach(() => {
-    takeSlot = createAttemptSlots({ maxPerHost: 3, maxAtSilent: 2 });
+    takeSlot = createAttemptSlots({ maxPerHost: 3, maxAtSilent: 2, maxPerCaller: 9 });
   });
   const take = (host: string): ReleaseSlot => {
     const release = takeSlot(host);
@@ -42,5 +42,14 @@ describe('slots for attempts', () => {
     for (let n = 0; n < 3; n += 1) take('well');
     a(false);
     take('c');
+  });
+
+  it('are so many for a caller, at whatever hosts, and no fewer for others', () => {
+    takeSlot = createAttemptSlots({ maxPerHost: 3, maxAtSilent: 2, maxPerCaller: 4 });
+    const [first] = ['a', 'b', 'c', 'd'].map((host) => takeSlot(host, 'one'));
+    assert.equal(takeSlot('e', 'one'), undefined);
+    assert.ok(takeSlot('e', 'other'));
+    first?.(true);
+    assert.ok(takeSlot('e', 'one'));
   });
 });

@@ -63,7 +63,7 @@ export function createDeliverCallback(deps: DeliverCallbackDeps): DeliverCallbac
   ): Promise<PostOutcome | { turnInMs: number }> {
     const { host } = new URL(news.url);
     // Taken before it waits for Redis, or all that are begun together would find it free.
-    const release = deps.takeSlot(host);
+    const release = deps.takeSlot(host, news.caller);
     let isAnswered: boolean | undefined;
     try {
       const busyMs = release ? 0 : deps.busyMs;

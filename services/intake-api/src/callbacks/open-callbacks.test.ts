@@ -261,6 +261,26 @@ describe('callbacks', () => {
     await fast.close();
   });
 
+  it('to many hosts that take long keep none of another caller waiting', async () => {
+    const timing = { closeGraceMs: 20, busyMs: 20 };
+    await open({ answer: () => 'hold' });
+    const slow = await Promise.all([1, 2, 3].map(() => openReceiver({ answer: () => 'hold' })));
+    const fast = await openReceiver();
+    await world.close();
+    const all = [receiver, ...slow];
+    const ports = [...all, fast].map(({ port }) => port);
+    world = await openCallbackWorld({ url: redis.url, ports, timing });
+    for (let n = 0; n < 5; n += 1)
+      for (const one of all) await world.endRequest({ callbackUrl: one.url() }, started, 'slow');
+    for (const one of all) await one.next();
+    const startedAtMs = performance.now();
+    await world.endRequest({ callbackUrl: fast.url() }, started, 'other');
+    await fast.next();
+    assert.ok(performance.now() - startedAtMs < 2_000);
+    await world.stopDelivering();
+    await Promise.all([fast, ...slow].map((one) => one.close()));
+  });
+
   it('to a host that gets few in a time are all made, however many wait for their turn', async () => {
     await open(undefined, { settings: { maxPerMinute: 2 }, timing: { rateWindowMs: 100, busyMs: 10 } });
     // More than there are slots for attempts at one host.

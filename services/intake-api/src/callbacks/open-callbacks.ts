@@ -57,10 +57,11 @@ const standardTiming: CallbackTiming = {
   busyMs: 1_000,
 };
 
-/** Attempts of one process at the same time, at one host, and at hosts that do not answer. */
+/** Attempts of one process at the same time, at one host, at hosts that do not answer, and on behalf of one caller. */
 const concurrency = 20;
 const maxPerHost = 5;
 const maxAtSilent = 10;
+const maxPerCaller = 10;
 
 /**
  * Opens the delivery of callbacks, if they are set up: due → job → attempt. Says how each part closes, and returns which
@@ -88,7 +89,7 @@ export function openCallbacks(options: OpenCallbacksOptions): CallbackRule {
     schedule: timing.schedule,
     metrics,
     logger,
-    takeSlot: createAttemptSlots({ maxPerHost, maxAtSilent }),
+    takeSlot: createAttemptSlots({ maxPerHost, maxAtSilent, maxPerCaller }),
     busyMs: timing.busyMs,
   });
   const onError = (error: Error) => logger.debug({ err: error }, 'callback queue error');

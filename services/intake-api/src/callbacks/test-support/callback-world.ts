@@ -44,7 +44,7 @@ export interface CallbackWorld {
   store: TestStore;
   log: readonly Record<string, unknown>[];
   /** Accepts a request for a machine of its own and ends it; returns its id. */
-  endRequest(fields?: Partial<InvestigationItem>, settlement?: Settlement): Promise<string>;
+  endRequest(fields?: Partial<InvestigationItem>, settlement?: Settlement, caller?: string): Promise<string>;
   /** Accepts a request that is not ended; returns its id. */
   accept(fields?: Partial<InvestigationItem>): Promise<string>;
   end(requestId: string, settlement?: Settlement): Promise<void>;
@@ -71,9 +71,10 @@ export async function openCallbackWorld(options: WorldOptions): Promise<Callback
   const store = await openTestStore(options.url);
   const delivering = startDelivering(store, options);
 
-  async function accept(fields: Partial<InvestigationItem> = {}): Promise<string> {
+  async function accept(fields: Partial<InvestigationItem> = {}, caller?: string): Promise<string> {
     machines += 1;
-    return (await store.intake.acceptOne(item({ machineId: machine(machines), ...fields }), arrivedAtMs)).id;
+    const asked = item({ machineId: machine(machines), ...fields });
+    return (await store.intake.acceptOne(asked, arrivedAtMs, undefined, caller)).id;
   }
   async function end(requestId: string, settlement: Settlement = started): Promise<void> {
     const { id } = await store.taskOf(requestId);
@@ -85,8 +86,8 @@ export async function openCallbackWorld(options: WorldOptions): Promise<Callback
     log: delivering.log,
     accept,
     end,
-    async endRequest(fields, settlement) {
-      const id = await accept(fields);
+    async endRequest(fields, settlement, caller) {
+      const id = await accept(fields, caller);
       await end(id, settlement);
       return id;
     },
