@@ -21,7 +21,7 @@ export function storeKeys(keySpace: string) {
     reconciling: `${keySpace}:reconciling`,
     /** Sorted set: request id → its own deadline (ms), while it is queued. */
     deadlines: `${keySpace}:deadlines`,
-    /** Hash: how far the line of each class is, how many tasks of it wait, and where the ranks begin. */
+    /** Hash: how far the line of each class is, how many tasks of it wait, and where the job priorities begin. */
     order: `${keySpace}:order`,
     /** Sorted set: caller → the tag that its next task of this class is claimed with at the earliest. */
     turns: (priority: string) => `${keySpace}:turns:${priority}`,

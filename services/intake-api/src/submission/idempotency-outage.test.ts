@@ -50,7 +50,7 @@ describe('a POST repeated with its Idempotency-Key after Redis was cut off in th
   /** Asked again while the connection that was cut comes back. */
   async function tasksOf(machines: ReadonlySet<string>): Promise<string[]> {
     const tasks = await waitFor(
-      async () => intake.tasks.ranksOf(await intake.tasks.waitingPage(0, 100_000)),
+      async () => intake.tasks.jobPrioritiesOf(await intake.tasks.waitingPage(0, 100_000)),
       { what: 'the connection to come back' },
     );
     return tasks.filter((one) => machines.has(one.machineId)).map((one) => one.taskId);

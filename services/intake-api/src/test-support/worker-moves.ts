@@ -6,7 +6,7 @@ import type { IntakeUnderTest } from './intake-under-test.ts';
 /** The task that waits for this machine. */
 export async function taskFor(intake: IntakeUnderTest, machineId: string): Promise<string> {
   const waiting = await intake.tasks.waitingPage(0, 1_000);
-  const found = (await intake.tasks.ranksOf(waiting)).find((task) => task.machineId === machineId);
+  const found = (await intake.tasks.jobPrioritiesOf(waiting)).find((task) => task.machineId === machineId);
   assert.ok(found, `no task waits for ${machineId}`);
   return found.taskId;
 }

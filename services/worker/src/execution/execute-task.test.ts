@@ -10,7 +10,7 @@ const waiting: Task = {
   machineId: 'fb9ab6be3965095a09c057be7c90f0a2',
   comment: 'why',
   createdAtMs: 1,
-  rank: 5,
+  jobPriority: 5,
   priority: 'medium',
   notAfterMs: undefined,
   callId: undefined,

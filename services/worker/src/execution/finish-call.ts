@@ -47,7 +47,7 @@ export async function finishCall(id: string, callId: string, options: FinishCall
   const { moved } = await moveRequests(tasks, { id, callId }, requests, firstQueryInMs);
   logger.info({ taskId: id, callId, requests, moved }, 'outcome of a call stored from the ledger');
   if (!moved) return;
-  if (requests.kind === 'give_back') await jobs.add(await tasks.ranksOf([id]));
+  if (requests.kind === 'give_back') await jobs.add(await tasks.jobPrioritiesOf([id]));
   else await jobs.remove(id);
 }
 

@@ -66,7 +66,7 @@ describe('a claimed job', () => {
     for (const [field, value] of [
       ['state', 'from the future'],
       ['createdAt', 'yesterday'],
-      ['priority', 'x'],
+      ['jobPriority', 'x'],
       ['machine', undefined],
     ] as const) {
       const corrupt = await suite.bench.accept();
@@ -121,7 +121,7 @@ describe('a claimed job', () => {
     const { taskId } = await suite.bench.accept();
     await worker.tasks.endWaiting(taskId, { status: 'cancelled', attempts: 0 });
     assert.equal(await worker.serveNext(), 'released');
-    await worker.jobs.add([{ taskId: 'no-such-task', rank: 1 }]);
+    await worker.jobs.add([{ taskId: 'no-such-task', jobPriority: 1 }]);
     assert.equal(await worker.serveNext(), 'released');
     assert.equal(await worker.jobs.countAll(), 0);
     assert.equal(await worker.used(), 0);

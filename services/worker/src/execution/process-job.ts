@@ -95,7 +95,7 @@ function releaseOnce(permit: Permit): Permit {
 export type SetAside = ReturnType<typeof createSetAside>;
 
 /** BullMQ's last. */
-const lastRank = 2_097_151;
+const lastJobPriority = 2_097_151;
 
 /** Moves jobs of refused calls behind all others, to see whether those are refused too. */
 export function createSetAside({
@@ -104,16 +104,16 @@ export function createSetAside({
   jobs,
 }: {
   ledger: Pick<Ledger, 'asideOver' | 'isAside' | 'forgetAside'>;
-  tasks: Pick<TaskStore, 'ranksOf'>;
-  jobs: Pick<JobQueue, 'setRanks'>;
+  tasks: Pick<TaskStore, 'jobPrioritiesOf'>;
+  jobs: Pick<JobQueue, 'setJobPriorities'>;
 }) {
   // Their own places are stored with the tasks, which nothing here changes.
-  const restore = async (ids: readonly string[]) => jobs.setRanks(await tasks.ranksOf(ids));
+  const restore = async (ids: readonly string[]) => jobs.setJobPriorities(await tasks.jobPrioritiesOf(ids));
 
   return {
     /** Moves a job behind all others, in order of arrival there. The ledger's record of it is written before. */
     async put(taskId: string) {
-      await jobs.setRanks([{ taskId, rank: lastRank }]);
+      await jobs.setJobPriorities([{ taskId, jobPriority: lastJobPriority }]);
       // Another call may have been answered well between the record and this.
       if (!(await ledger.isAside(taskId))) await restore([taskId]);
     },

@@ -42,7 +42,7 @@ describe('job check while 100,000 tasks wait', function () {
       for (let n = first; n < Math.min(to, first + 5_000); n += 1) {
         const id = idOf(n);
         pipeline.zadd(keys.waiting, atMs, id);
-        pipeline.hset(keys.task(id), 'machine', `machine-${n}`, 'priority', 5, 'state', 'waiting');
+        pipeline.hset(keys.task(id), 'machine', `machine-${n}`, 'jobPriority', 5, 'state', 'waiting');
         if (withJobs) pipeline.zadd(keys.jobOrder, n, id).hset(`${keys.jobs}${id}`, 'name', 'x');
       }
       await pipeline.exec();

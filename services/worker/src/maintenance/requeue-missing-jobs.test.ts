@@ -42,7 +42,7 @@ describe('job check', () => {
     await loseJob(first.taskId);
     await worker.requeueMissingJobs();
     const task = await worker.find(first.taskId);
-    await worker.jobs.add([{ taskId: task.id, rank: task.rank }]);
+    await worker.jobs.add([{ taskId: task.id, jobPriority: task.jobPriority }]);
     await worker.requeueMissingJobs();
     // Missing anew: that look was the first again.
     await loseJob(first.taskId);
@@ -53,7 +53,7 @@ describe('job check', () => {
   it('finds one that is missing behind one too many, page by page', async () => {
     const worker = await suite.openWorker();
     const accepted = [await suite.bench.accept(), await suite.bench.accept(), await suite.bench.accept()];
-    await worker.jobs.add([{ taskId: 'of-none', rank: 1 }]);
+    await worker.jobs.add([{ taskId: 'of-none', jobPriority: 1 }]);
     const last = accepted[2]!.taskId;
     await loseJob(last);
     const check = createMissingJobCheck({ ...worker, logger: captureLog().logger, pageSize: 1, settleMs: 0 });

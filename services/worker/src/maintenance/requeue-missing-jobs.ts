@@ -3,7 +3,7 @@ import type { TaskStore } from '@diq/queue/tasks/task-store.ts';
 import type { JobQueue } from '@diq/queue/scheduling/job-queue.ts';
 
 export interface MissingJobCheckOptions {
-  tasks: Pick<TaskStore, 'countWaiting' | 'waitingPage' | 'ranksOf'>;
+  tasks: Pick<TaskStore, 'countWaiting' | 'waitingPage' | 'jobPrioritiesOf'>;
   jobs: Pick<JobQueue, 'countAll' | 'have' | 'add'>;
   logger: Pick<Logger, 'warn'>;
   /** Tasks compared by id in one round while no job is known to be missing. */
@@ -44,7 +44,7 @@ export function createMissingJobCheck(options: MissingJobCheckOptions): () => Pr
 
   async function restore(ids: readonly string[]): Promise<void> {
     // A task that was called or ended meanwhile needs no job; an extra job would find nothing to do.
-    const missing = await tasks.ranksOf(ids);
+    const missing = await tasks.jobPrioritiesOf(ids);
     if (missing.length === 0) return;
     await jobs.add(missing);
     logger.warn({ restored: missing.length }, 'missing jobs restored');

@@ -97,7 +97,7 @@ function isUnresolved(task: Task): task is Unresolved {
 /** @returns false when the task is in other hands by now */
 async function take(
   step: Step,
-  { id, callId, rank }: Unresolved,
+  { id, callId, jobPriority }: Unresolved,
   { ledger, tasks, jobs }: ReconcilerOptions,
 ): Promise<boolean> {
   if (step.kind === 'reschedule_query') return tasks.rescheduleQuery(id, callId, step.atMs);
@@ -105,7 +105,7 @@ async function take(
   // First: a task whose call the ledger does not allow again would wait for ever.
   await ledger.allowRepeat(callId);
   const { moved } = await tasks.giveBack(id, callId);
-  if (moved) await jobs.add([{ taskId: id, rank }]);
+  if (moved) await jobs.add([{ taskId: id, jobPriority }]);
   return moved;
 }
 

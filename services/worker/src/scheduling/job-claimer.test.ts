@@ -48,7 +48,7 @@ describe('job claimer', () => {
     assert.deepEqual(left, []);
   });
 
-  it('puts a job back to the front of its rank, as if it had never been claimed', async () => {
+  it('puts a job back to the front of its job priority, as if it had never been claimed', async () => {
     const worker = await suite.openWorker();
     const first = await suite.bench.accept();
     const second = await suite.bench.accept();

@@ -13,7 +13,7 @@ export interface ClaimedJob {
   /** False for a payload this worker does not understand: another version's, or a corrupt one. */
   isReadable: boolean;
   complete(): Promise<void>;
-  /** Back to the front of its rank; uses up no attempt. */
+  /** Back to the front of its job priority; uses up no attempt. */
   release(): Promise<void>;
 }
 

@@ -13,7 +13,7 @@ function reserveWith(reserveForCritical: number, next: Priority | undefined, cla
       jobs: {
         next: async () => (next === undefined ? undefined : 'next'),
         nextOnes: async () => ['next'],
-        setRanks: async () => assert.fail('no job is to be moved'),
+        setJobPriorities: async () => assert.fail('no job is to be moved'),
       },
       tasks: { classOf: async (id) => (id === 'next' ? next : claimed), firstOf: async () => undefined },
     },
@@ -88,7 +88,7 @@ describe('a slot kept for critical requests, on the queue', () => {
       await bench.accept({ priority: 'low' }),
       await bench.accept({ priority: 'high' }),
     ];
-    await worker.jobs.setRanks([{ taskId: moved.taskId, rank: 900 }]);
+    await worker.jobs.setJobPriorities([{ taskId: moved.taskId, jobPriority: 900 }]);
     const { isCriticalNext, isCritical } = criticalReserve({ reserveForCritical: 1 }, worker);
     assert.equal(await isCriticalNext(), false);
     assert.deepEqual(await worker.jobs.nextOnes(9), [moved.taskId, other.taskId]);

@@ -5,7 +5,7 @@ import type { PollLoopOptions } from './poll-loop.ts';
 /** How many of the next jobs are searched for a critical one. Critical jobs are at the head, except as described below. */
 const lookedAt = 250;
 /** Ahead of all others, see `lua/move-to-head.lua`. */
-const firstRank = 1;
+const firstJobPriority = 1;
 
 /**
  * The slots that are kept for critical requests, and how the poll loop decides which request may use one. Another request can be
@@ -18,7 +18,7 @@ export function criticalReserve(
     jobs,
     tasks,
   }: {
-    jobs: Pick<JobQueue, 'next' | 'nextOnes' | 'setRanks'>;
+    jobs: Pick<JobQueue, 'next' | 'nextOnes' | 'setJobPriorities'>;
     tasks: Pick<TaskStore, 'classOf' | 'firstOf'>;
   },
 ): Required<Pick<PollLoopOptions, 'reserveForCritical' | 'isCriticalNext' | 'isCritical'>> {
@@ -31,7 +31,7 @@ export function criticalReserve(
       if (await isCritical(next)) return true;
       const taskId = await tasks.firstOf('critical', () => jobs.nextOnes(lookedAt));
       if (taskId === undefined) return false;
-      await jobs.setRanks([{ taskId, rank: firstRank }]);
+      await jobs.setJobPriorities([{ taskId, jobPriority: firstJobPriority }]);
       return (await jobs.next()) === taskId;
     },
     isCritical: ({ taskId }) => isCritical(taskId),

@@ -45,14 +45,14 @@ export interface Placement {
   /**
    * `promoted`: joined, and the task has a better place than its job. `reused`: it has no task that waits, but
    * an investigation that was started before. `full`: too many have joined already, or
-   * too many of its caller, and it was not recorded; with a rank, it has promoted the task all the same.
+   * too many of its caller, and it was not recorded; with a job priority, it has promoted the task all the same.
    */
   outcome: (typeof outcomes)[number];
   taskId: string;
   /** The request that it shares its investigation with: the first of the task, if there was one already. */
   joined: string | undefined;
   /** The task's; 0 where none waits. */
-  rank: number;
+  jobPriority: number;
   investigationId: string | undefined;
 }
 
@@ -64,11 +64,11 @@ const script = loadScript(
 const text = z.string().transform((given) => (given === '' ? undefined : given));
 const placed = z
   .tuple([z.string(), text, z.coerce.number(), z.enum(outcomes), text])
-  .transform(([taskId, joined, rank, outcome, investigationId]): Placement => ({
+  .transform(([taskId, joined, jobPriority, outcome, investigationId]): Placement => ({
     outcome,
     taskId,
     joined,
-    rank,
+    jobPriority,
     investigationId,
   }));
 const reply = z.array(z.string());

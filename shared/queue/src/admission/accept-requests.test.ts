@@ -19,7 +19,7 @@ const rules = {
 };
 const minuteMs = 60_000;
 /** Of a request that finds an empty queue: the scale begins two days before what the longest head start leads to. */
-const firstRank = (priority: Priority) =>
+const firstJobPriority = (priority: Priority) =>
   (2 * 24 * 60 * minuteMs + defaultHeadStartMs.critical - defaultHeadStartMs[priority]) / minuteMs;
 
 const noJobs: Partial<JobQueue> = {
@@ -51,7 +51,7 @@ describe('request intake', () => {
         machineId: machine(1),
         comment: 'beacon seen',
         createdAtMs: arrivedAtMs,
-        rank: firstRank('high'),
+        jobPriority: firstJobPriority('high'),
         priority: 'high',
         notAfterMs: undefined,
         callId: undefined,

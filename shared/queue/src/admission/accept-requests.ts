@@ -170,8 +170,8 @@ export function createRequestIntake({
   };
 }
 
-function isPromoted({ outcome, rank }: Placement): boolean {
-  return outcome === 'promoted' || (outcome === 'full' && rank > 0);
+function isPromoted({ outcome, jobPriority }: Placement): boolean {
+  return outcome === 'promoted' || (outcome === 'full' && jobPriority > 0);
 }
 
 function isRejected(entry: BatchEntry): entry is RejectedItem {
@@ -227,9 +227,9 @@ function accepted(request: NewRequest, placement: Placement | undefined): Accept
 /** One job per task. A joined task gets its job again: if an earlier attempt failed to, this repairs it. */
 function jobsFor(placements: readonly Placement[]): Job[] {
   const byTask = new Map<string, Job>();
-  for (const { outcome, taskId, rank } of placements) {
+  for (const { outcome, taskId, jobPriority } of placements) {
     if (outcome === 'reused' || outcome === 'full') continue;
-    byTask.set(taskId, { taskId, rank });
+    byTask.set(taskId, { taskId, jobPriority });
   }
   return [...byTask.values()];
 }

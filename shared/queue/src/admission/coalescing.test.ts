@@ -36,7 +36,7 @@ describe('requests for one machine', () => {
       assert.equal(task.priority, 'critical');
       const asked = item({ machineId: machine(3), priority: 'critical' });
       const fresh = await store.intake.acceptOne(asked, arrivedAtMs, undefined, 'somebody else');
-      assert.equal((await store.taskOf(fresh.id)).rank, task.rank);
+      assert.equal((await store.taskOf(fresh.id)).jobPriority, task.jobPriority);
     });
 
     it('lets the request that was there keep its own priority', async () => {
@@ -45,8 +45,8 @@ describe('requests for one machine', () => {
     });
 
     it('is followed by the job at the next join, where the one who recorded it died before', async () => {
-      const setRanks = () => Promise.reject(new Error('died'));
-      const dying = intakeWith({ jobs: { ...store.jobs, setRanks } });
+      const setJobPriorities = () => Promise.reject(new Error('died'));
+      const dying = intakeWith({ jobs: { ...store.jobs, setJobPriorities } });
       await assert.rejects(accept({ priority: 'critical' }, dying), /died/);
       assert.equal(await placeOf(waiting), 2);
       await accept({ priority: 'low' });
@@ -62,23 +62,23 @@ describe('requests for one machine', () => {
     });
 
     it('takes it along also while it is called, in case it comes back', async () => {
-      const { id, rank } = await store.taskOf(waiting);
+      const { id, jobPriority } = await store.taskOf(waiting);
       await store.tasks.begin(id, 'call-1');
       await accept({ priority: 'critical' });
       await store.tasks.giveBack(id, 'call-1');
       const after = await store.taskOf(waiting);
       assert.equal(after.priority, 'critical');
-      assert.ok(after.rank < rank);
+      assert.ok(after.jobPriority < jobPriority);
       assert.equal(await redis.client.hget(keys.order, 'waiting:critical'), '1');
     });
   });
 
   it('stay where they are when a less urgent one joins', async () => {
     const { id } = await accept({ priority: 'high' });
-    const { rank } = await store.taskOf(id);
+    const { jobPriority } = await store.taskOf(id);
     await accept({ priority: 'low' });
     const after = await store.taskOf(id);
-    assert.deepEqual([after.rank, after.priority], [rank, 'high']);
+    assert.deepEqual([after.jobPriority, after.priority], [jobPriority, 'high']);
   });
 
   it('go at the turn of the source that would be first, though another asked first', async () => {

@@ -154,7 +154,7 @@ describe('dry run of requests that are to be accepted', () => {
         from,
       );
     const many = await commandsOf(() => foresee(items, arrivedAtMs + 1));
-    // One for each rank that occurs, and as many for each item: what waits does not count.
+    // One for each job priority that occurs, and as many for each item: what waits does not count.
     assert.equal(many, few);
     assert.ok(many < 10 * items.length, `${many} commands`);
   });

@@ -76,18 +76,23 @@ export function createDryRun(
       );
     const opened = new Set(requests.map(({ newTaskId }) => newTaskId));
     const [waiting, claimed] = [new Set<string>(), new Set<string>()];
-    placements.forEach(({ taskId, outcome, rank }, i) => {
-      if (outcome === 'reused' || rank === 0 || opened.has(taskId)) return;
+    placements.forEach(({ taskId, outcome, jobPriority }, i) => {
+      if (outcome === 'reused' || jobPriority === 0 || opened.has(taskId)) return;
       const { state: taskState } = state.open.get(requests[i]?.machineId ?? '') ?? {};
       (taskState === 'waiting' ? waiting : claimed).add(taskId);
     });
-    const ranks = [...new Set(placements.flatMap(({ rank }) => (rank > 0 ? [rank] : [])))];
-    const [positions, ahead] = await Promise.all([jobs.positions([...waiting]), jobs.countUpTo(ranks)]);
+    const jobPriorities = [
+      ...new Set(placements.flatMap(({ jobPriority }) => (jobPriority > 0 ? [jobPriority] : []))),
+    ];
+    const [positions, ahead] = await Promise.all([
+      jobs.positions([...waiting]),
+      jobs.countUpTo(jobPriorities),
+    ]);
     const joined = new Map([
       ...[...claimed].map((taskId) => [taskId, undefined] as const),
       ...[...waiting].map((taskId, i) => [taskId, positions[i]] as const),
     ]);
-    const aheadOf = new Map(ranks.map((rank, i) => [rank, ahead[i] ?? 0]));
+    const aheadOf = new Map(jobPriorities.map((jobPriority, i) => [jobPriority, ahead[i] ?? 0]));
     return { placements, ...stand(placements, joined, aheadOf, isRefused) };
   }
 
@@ -138,11 +143,11 @@ function placeOf(
 }
 
 /**
- * Where tasks stand in BullMQ's order, by rank and then as they come, when the placed requests are added. Jobs of promoted
- * tasks follow when all are added, so behind them within a rank.
+ * Where tasks stand in BullMQ's order, by job priority and then as they come, when the placed requests are added. Jobs of promoted
+ * tasks follow when all are added, so behind them within a job priority.
  *
  * @param joined the present places of the tasks that were open before
- * @param ahead by rank, how many jobs of this or a more urgent rank wait
+ * @param ahead by job priority, how many jobs of this or a more urgent job priority wait
  */
 function stand(
   placements: readonly Placement[],
@@ -152,41 +157,41 @@ function stand(
 ) {
   const positions = new Map<string, number | undefined>();
   const refused = new Map<number, number | undefined>();
-  /** Ranks of new tasks and of promoted ones, ascending as they come; former places of the latter, sorted. */
+  /** Job priorities of new tasks and of promoted ones, ascending as they come; former places of the latter, sorted. */
   const added: number[] = [];
   const promotedTo: number[] = [];
   const promotedFrom: number[] = [];
 
-  function positionFor({ taskId, rank }: Placement, former: number | undefined, isPromoted: boolean) {
+  function positionFor({ taskId, jobPriority }: Placement, former: number | undefined, isPromoted: boolean) {
     if (positions.has(taskId)) return positions.get(taskId);
     if (joined.has(taskId) && former === undefined) return undefined;
     if (former !== undefined && !isPromoted) {
-      const came = countBelow(added, rank) + countBelow(promotedTo, rank);
+      const came = countBelow(added, jobPriority) + countBelow(promotedTo, jobPriority);
       return former + came - countBelow(promotedFrom, former);
     }
-    const before = ahead.get(rank) ?? 0;
+    const before = ahead.get(jobPriority) ?? 0;
     const cameFromBehind = promotedFrom.length - countBelow(promotedFrom, before + 1);
     return before + added.length + cameFromBehind + 1;
   }
 
   const byUrgency = placements
     .map((placement, index) => ({ placement, index }))
-    .filter(({ placement }) => placement.rank > 0)
+    .filter(({ placement }) => placement.jobPriority > 0)
     .toSorted(
       ({ placement: a, index: i }, { placement: b, index: j }) =>
-        a.rank - b.rank || promotes(a) - promotes(b) || i - j,
+        a.jobPriority - b.jobPriority || promotes(a) - promotes(b) || i - j,
     );
   for (const { placement, index } of byUrgency) {
-    const { taskId, rank, outcome } = placement;
+    const { taskId, jobPriority, outcome } = placement;
     const former = joined.get(taskId);
     const isPromoted = former !== undefined && promotes(placement) === 1;
     const position = positionFor(placement, former, isPromoted);
     if (outcome !== 'full' && isRefused(index, position)) refused.set(index, position);
     else if (!positions.has(taskId)) {
       positions.set(taskId, position);
-      if (!joined.has(taskId)) added.push(rank);
+      if (!joined.has(taskId)) added.push(jobPriority);
       else if (isPromoted && former !== undefined) {
-        promotedTo.push(rank);
+        promotedTo.push(jobPriority);
         promotedFrom.splice(countBelow(promotedFrom, former), 0, former);
       }
     }
@@ -194,7 +199,7 @@ function stand(
   return { positions, refused };
 }
 
-/** 1 for one whose task has a better place than its job, else 0. One that is full has a rank only then. */
+/** 1 for one whose task has a better place than its job, else 0. One that is full has a job priority only then. */
 function promotes({ outcome }: Placement): number {
   return Number(outcome === 'promoted' || outcome === 'full');
 }

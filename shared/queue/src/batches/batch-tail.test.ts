@@ -68,7 +68,7 @@ describe('the last place that a batch has in the order', () => {
     assert.equal(await lastPosition(batchId), 32);
   });
 
-  it('is that of what it added where all that it joined has the same rank', async () => {
+  it('is that of what it added where all that it joined has the same job priority', async () => {
     const numbers = Array.from({ length: batchTailSize }, (_, i) => i + 1);
     const sourced = (n: number) => item({ machineId: machine(n), source: `s${n}` });
     await store.intake.acceptBatch(numbers.map(sourced), arrivedAtMs);

@@ -23,12 +23,12 @@ export interface BatchTailReader {
 
 /** The tail of a batch that was accepted just now. */
 export function tailOf(requests: readonly NewRequest[], placements: readonly Placement[]): string[] {
-  // Of equal rank, what was there before goes before what was added, which goes by its index.
+  // Of equal job priority, what was there before goes before what was added, which goes by its index.
   const keyOf = (index: number) => {
     const placement = placements[index];
     if (placement?.outcome === 'full') return -1;
     const isAdded = placement !== undefined && placement.joined === undefined;
-    return (placement?.rank ?? 0) * 2 + (isAdded ? 1 : 0);
+    return (placement?.jobPriority ?? 0) * 2 + (isAdded ? 1 : 0);
   };
   return greatest(requests.map(({ id }, index) => ({ id, key: keyOf(index) })));
 }

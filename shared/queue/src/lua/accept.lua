@@ -15,10 +15,10 @@
 --       'not after' ms or '', source or '', callback or '', 1 if it is to share no earlier investigation, the bytes that count
 --       for it
 --
--- Returns  per request: task id; id of the request that it shares an investigation with, or ''; the task's
+-- Returns  per request: task id; id of the request that it shares an investigation with, or ''; the task's job
 --          priority; what became of it: new, joined, promoted (the task has a better place than its job), reused,
 --          full (too many joined, or too many of the caller: nothing is recorded, but the task is promoted by a more urgent
---          one all the same: then with its id and priority); the investigation it was told of, or ''
+--          one all the same: then with its id and job priority); the investigation it was told of, or ''
 --          error BACKLOG_FULL <requests queued> <tasks waiting> <requests queued of the caller> when there is no room; then nothing is recorded
 --          error STORAGE_FULL <bytes stored of the caller, with those that room is kept for> likewise
 --          error ORDER_SCALE when the time is off the scale of the priorities; then nothing is recorded
@@ -52,15 +52,15 @@ end
 --          no request is refused for it
 local function read_task(task_id)
   local task_key = space .. ':task:' .. task_id
-  local state, first, class, tag, rank, not_after, is_promoted, sent_at, why, calls, of_caller = unpack(
-    redis.call('HMGET', task_key, 'state', 'first', 'class', 'tag', 'priority', 'notAfter', 'promoted', 'sentAt',
+  local state, first, class, tag, job_priority, not_after, is_promoted, sent_at, why, calls, of_caller = unpack(
+    redis.call('HMGET', task_key, 'state', 'first', 'class', 'tag', 'jobPriority', 'notAfter', 'promoted', 'sentAt',
       'error', 'calls', joined_by(caller)))
-  tag, rank = tonumber(tag), tonumber(rank)
+  tag, job_priority = tonumber(tag), tonumber(job_priority)
   if (state ~= 'waiting' and state ~= 'in_flight' and state ~= 'reconciling') or not first or not urgency[class]
-    or not tag or not rank then
+    or not tag or not job_priority then
     return nil
   end
-  return { id = task_id, state = state, first = first, class = class, tag = tag, rank = rank,
+  return { id = task_id, state = state, first = first, class = class, tag = tag, job_priority = job_priority,
     not_after = tonumber(not_after), promoted = is_promoted and true or nil, sent_at = sent_at or nil, error = why or nil,
     calls = calls or nil, joined = redis.call('ZCARD', task_key .. ':joined'), of_caller = tonumber(of_caller) or 0 }
 end
@@ -97,7 +97,7 @@ local function open_task(task_id, machine_id, request_id, class, flow, not_after
   local tag = next_tag(class, flow, arrived_at)
   take_turn(class, flow, tag, arrived_at)
   local task = { id = task_id, state = 'waiting', first = request_id, class = class, tag = tag,
-    rank = rank_of(class, tag), not_after = tonumber(not_after), joined = 0, of_caller = 0, came = {}, is_new = true }
+    job_priority = job_priority_of(class, tag), not_after = tonumber(not_after), joined = 0, of_caller = 0, came = {}, is_new = true }
   append(added.machines, machine_id, task_id)
   append(added.waiting, arrived_at, task_id)
   add_waiting(class, 1)
@@ -182,11 +182,11 @@ local function answer_for(request_id)
     return { task_id, with, '0', 'reused', investigation }
   end
   local task = tasks[task_id] or {}
-  local rank, promoted = task.rank and tostring(task.rank), task.promoted
-  if not rank then
-    rank, promoted = unpack(redis.call('HMGET', space .. ':task:' .. task_id, 'priority', 'promoted'))
+  local job_priority, promoted = task.job_priority and tostring(task.job_priority), task.promoted
+  if not job_priority then
+    job_priority, promoted = unpack(redis.call('HMGET', space .. ':task:' .. task_id, 'jobPriority', 'promoted'))
   end
-  return { task_id, with or '', rank, promoted and 'promoted' or with and 'joined' or 'new', '' }
+  return { task_id, with or '', job_priority, promoted and 'promoted' or with and 'joined' or 'new', '' }
 end
 
 local function accept(request)
@@ -206,15 +206,15 @@ local function accept(request)
   elseif not task then
     task = open_task(new_task, machine_id, request_id, class, flow, not_after)
     record(request, new_task, 'queued', {})
-    return { new_task, '', tostring(task.rank), 'new', '' }
+    return { new_task, '', tostring(task.job_priority), 'new', '' }
   end
   local is_promoted = promote(task, class, flow, arrived_at)
   task.promoted = task.promoted or is_promoted or nil
   if task.joined >= most_joined or (caller ~= '' and task.of_caller >= most_joined_of_caller) then
-    return { is_promoted and task.id or '', '', tostring(is_promoted and task.rank or 0), 'full', '' }
+    return { is_promoted and task.id or '', '', tostring(is_promoted and task.job_priority or 0), 'full', '' }
   end
   record(request, task.id, join(task, request_id, not_after))
-  return { task.id, task.first, tostring(task.rank), task.promoted and 'promoted' or 'joined', '' }
+  return { task.id, task.first, tostring(task.job_priority), task.promoted and 'promoted' or 'joined', '' }
 end
 
 -- Why there is no room, nil where there is. What was recorded before is answered as it was, however full it is by now.

@@ -8,7 +8,7 @@
 --       10 the entry for the record   11 how often a request may be changed   12 who acts, for whom the entry counts
 --       13 ms for which entries are kept
 --
--- Returns  {'changed', task id, the task's priority}
+-- Returns  {'changed', task id, the task's job priority}
 --          {'outdated', '', 0}: somebody else changed it; nothing is written
 --          {'worn', '', 0}: it was changed so often; nothing is written
 --          {present status or 'missing', '', 0}: it is not queued; nothing is written
@@ -49,9 +49,9 @@ local function class_in(its_doc)
 end
 
 local task_key = space .. ':task:' .. task_id
-local first, state, class, tag, rank = unpack(
-  redis.call('HMGET', task_key, 'first', 'state', 'class', 'tag', 'priority'))
-local task = { state = state, class = class, tag = tonumber(tag), rank = tonumber(rank) }
+local first, state, class, tag, job_priority = unpack(
+  redis.call('HMGET', task_key, 'first', 'state', 'class', 'tag', 'jobPriority'))
+local task = { state = state, class = class, tag = tonumber(tag), job_priority = tonumber(job_priority) }
 local requests = redis.call('ZRANGE', task_key .. ':joined', 0, -1)
 requests[#requests + 1] = first or nil
 
@@ -87,7 +87,7 @@ elseif urgency[best] > urgency[class] then
   add_waiting(best, 1)
   task.class, task.tag, task.flow = best, new_tag, flow
   if redis.call('HEXISTS', task_key, 'head') == 0 then
-    task.rank = rank_of(best, new_tag)
+    task.job_priority = job_priority_of(best, new_tag)
   end
   redis.call('HSET', task_key, place_of(task))
   note_whose_turn(task_key, task)
@@ -104,4 +104,4 @@ write_order(ARGV[9], arrived_at)
 redis.call('HINCRBY', request_key, 'changes', 1)
 audit(space .. ':audit', ARGV[10], ARGV[13])
 count_entry(ARGV[12], #ARGV[10], tonumber(ARGV[13]), now)
-return { 'changed', task_id, tonumber(redis.call('HGET', task_key, 'priority')) or highest_rank }
+return { 'changed', task_id, tonumber(redis.call('HGET', task_key, 'jobPriority')) or highest_job_priority }

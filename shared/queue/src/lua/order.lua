@@ -1,7 +1,7 @@
 -- Who goes before whom. It stands behind detach.lua, in front of the scripts that give a task its place.
 --
--- A task has a class and a tag, a time in ms. Its rank, BullMQ's priority number, is the tag less the class's head
--- start, in steps since an epoch; the lowest goes first, and within one rank the first that came.
+-- A task has a class and a tag, a time in ms. Its job priority, BullMQ's priority number, is the tag less the class's head
+-- start, in steps since an epoch; the lowest goes first, and within one job priority the first that came.
 --
 -- Without turns the tag is the arrival. With turns (start-time fair queueing, callers first and sources within each) it is
 -- the greatest of
@@ -23,10 +23,10 @@
 -- Turns are empty while nothing of the class waits.
 local classes = { 'critical', 'high', 'medium', 'low' }
 local urgency = { critical = 1, high = 2, medium = 3, low = 4 }
-local highest_rank = 2097151
+local highest_job_priority = 2097151
 local day = 24 * 3600000
 
--- The rules, and where the scale of the ranks begins; whether it begins anew, which is not written.
+-- The rules, and where the scale of the job priorities begins; whether it begins anew, which is not written.
 local order, epoch, is_new_epoch
 
 -- By class what a script has read of its line and not yet written: some hundred requests ask for little more than the
@@ -61,7 +61,7 @@ local function add_waiting(class, by)
   line.waiting, line.added = line.waiting + by, line.added + by
 end
 
--- Reads the rules, JSON of `OrderRules` in order.ts, for requests that arrive at this time. The scale of the ranks begins
+-- Reads the rules, JSON of `OrderRules` in order.ts, for requests that arrive at this time. The scale of the job priorities begins
 -- anew whenever nothing is open, so that it never ends for a queue that is empty now and then.
 --
 -- Returns  whether a request that arrives now has a place on the scale
@@ -72,7 +72,7 @@ local function open_order(json, arrived_at)
   if is_new_epoch then
     epoch = arrived_at - order.headStartMs.critical - order.longestLagMs - day
   end
-  return (arrived_at - epoch) / order.stepMs <= highest_rank
+  return (arrived_at - epoch) / order.stepMs <= highest_job_priority
 end
 
 -- What was given to whom and is not written, JSON: for the next of several scripts that write nothing.
@@ -86,9 +86,9 @@ local function continue_order(json, so_far)
   order, epoch, is_new_epoch, lines = cjson.decode(json), known.epoch, known.isNew, known.lines
 end
 
-local function rank_of(class, tag)
-  local rank = math.floor((tag - order.headStartMs[class] - epoch) / order.stepMs)
-  return math.max(1, math.min(highest_rank, rank))
+local function job_priority_of(class, tag)
+  local job_priority = math.floor((tag - order.headStartMs[class] - epoch) / order.stepMs)
+  return math.max(1, math.min(highest_job_priority, job_priority))
 end
 
 -- How far behind its arrival a tag of this class may lie.
@@ -241,9 +241,9 @@ end
 -- Moves a task up to where a fresh one of this class and flow would stand, if that is before its place, and makes
 -- it of this class if that is the more urgent one. It never moves back.
 --
--- task     what the script has read of it: state, class, tag, rank. They are changed here, `flow` is set where its place is
+-- task     what the script has read of it: state, class, tag, job priority. They are changed here, `flow` is set where its place is
 --          another flow's now, and `is_changed` where there is something to write
--- Returns  whether its rank changed
+-- Returns  whether its job priority changed
 local function promote(task, class, flow, arrived_at)
   local fresh = next_tag(class, flow, arrived_at)
   local old_class, old_place = task.class, task.tag - order.headStartMs[task.class]
@@ -260,16 +260,16 @@ local function promote(task, class, flow, arrived_at)
     end
   end
   local new_tag = place + order.headStartMs[task.class]
-  local rank = math.min(task.rank, rank_of(task.class, new_tag))
-  local has_moved = rank < task.rank
+  local job_priority = math.min(task.job_priority, job_priority_of(task.class, new_tag))
+  local has_moved = job_priority < task.job_priority
   task.is_changed = task.is_changed or task.class ~= old_class or new_tag ~= task.tag
-  task.tag, task.rank = new_tag, rank
+  task.tag, task.job_priority = new_tag, job_priority
   return has_moved
 end
 
 -- Returns  the fields of a task that say where it stands, with their values
 local function place_of(task)
-  return 'class', task.class, 'tag', task.tag, 'priority', task.rank
+  return 'class', task.class, 'tag', task.tag, 'jobPriority', task.job_priority
 end
 
 -- A task uses the turns of whoever asked for its first request, unless it has another caller's place.

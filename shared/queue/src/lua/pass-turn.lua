@@ -6,9 +6,9 @@
 -- KEYS  see detach.lua; 8 BullMQ's sorted set of jobs in the order
 -- ARGV  3 jobs looked at, at most
 --
--- Returns  tasks that step back, each followed by its new rank: their jobs are to follow, and then it is asked
+-- Returns  tasks that step back, each followed by its new job priority: their jobs are to follow, and then it is asked
 --          again. None when what is next may be claimed
--- Writes   tag, priority, 'steppedTo' and 'promoted' of those that step back; of the one that may be claimed that it has used its caller's
+-- Writes   tag, jobPriority, 'steppedTo' and 'promoted' of those that step back; of the one that may be claimed that it has used its caller's
 --          turn, and when that has the next one. Asked again for the same it changes nothing
 local job_order, most = KEYS[8], tonumber(ARGV[3])
 
@@ -48,8 +48,8 @@ for _, task_id in ipairs(redis.call('ZRANGE', job_order, 0, most - 1)) do
   end
   -- Before all that have this turn by their own tag: a source's are claimed in its order.
   tag = turn - 2 * order.stepMs
-  local rank = rank_of(class, tag)
-  redis.call('HSET', task_key, 'tag', tag, 'priority', rank, 'steppedTo', turn, 'promoted', 1)
-  moved[#moved + 1], moved[#moved + 2] = task_id, rank
+  local job_priority = job_priority_of(class, tag)
+  redis.call('HSET', task_key, 'tag', tag, 'jobPriority', job_priority, 'steppedTo', turn, 'promoted', 1)
+  moved[#moved + 1], moved[#moved + 2] = task_id, job_priority
 end
 return moved

@@ -155,7 +155,7 @@ describe('actions on a request', () => {
       assert.equal((await store.request(second)).document.priority, 'critical');
       await actions.change(second, { priority: 'low' }, anna);
       assert.deepEqual(await inOrder(first, second), [first, second]);
-      assert.equal((await store.taskOf(second)).rank > (await store.taskOf(first)).rank, true);
+      assert.equal((await store.taskOf(second)).jobPriority > (await store.taskOf(first)).jobPriority, true);
     });
 
     it('is made so often and no more: each leaves an entry', async () => {
@@ -171,11 +171,11 @@ describe('actions on a request', () => {
 
     it('leaves a task where its most urgent request has it', async () => {
       const [joined, urgent] = [await submit(), await submit({ priority: 'critical' })];
-      const { rank } = await store.taskOf(joined);
+      const { jobPriority } = await store.taskOf(joined);
       await actions.change(joined, { priority: 'low' }, anna);
-      assert.equal((await store.taskOf(joined)).rank, rank);
+      assert.equal((await store.taskOf(joined)).jobPriority, jobPriority);
       await actions.change(urgent, { priority: 'low' }, anna);
-      assert.ok((await store.taskOf(joined)).rank > rank);
+      assert.ok((await store.taskOf(joined)).jobPriority > jobPriority);
     });
 
     it('sets a deadline, changes it and takes it away, and nothing else of what was asked', async () => {

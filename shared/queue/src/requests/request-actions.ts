@@ -44,7 +44,7 @@ export interface RequestActions {
 export interface RequestActionsOptions {
   redis: Redis;
   keySpace: string;
-  jobs: Pick<JobQueue, 'remove' | 'setRanks'>;
+  jobs: Pick<JobQueue, 'remove' | 'setJobPriorities'>;
   order: OrderRules;
   retentionMs: number;
   /** How long entries of the record are kept. */
@@ -118,19 +118,19 @@ export function createRequestActions(options: RequestActionsOptions): RequestAct
           maxChanges,
           actor.name,
         ];
-        const { kind, taskId, number: rank } = await ask(changeScript, ...args);
+        const { kind, taskId, number: jobPriority } = await ask(changeScript, ...args);
         if (kind === 'outdated') continue;
         if (kind === 'worn') return { kind: 'changed-too-often' };
         if (kind !== 'changed') return refusalOf(kind);
-        await repositionJobs([{ taskId, rank }]);
+        await repositionJobs([{ taskId, jobPriority }]);
         return { kind: 'done' };
       }
     },
     async moveToHead(id, actor) {
       const entry = JSON.stringify(entryOf('move_to_head', actor, { requestId: id }));
-      const { kind, taskId, number: rank } = await ask(headScript, id, entry);
+      const { kind, taskId, number: jobPriority } = await ask(headScript, id, entry);
       if (kind !== 'moved') return refusalOf(kind);
-      await repositionJobs([{ taskId, rank }]);
+      await repositionJobs([{ taskId, jobPriority }]);
       return { kind: 'done' };
     },
   };

@@ -39,9 +39,9 @@ describe('what a request asked, as it is stored', () => {
     assert.equal(await store.redis.object('ENCODING', key(id)), 'listpack');
   });
 
-  it('and so does its job, with the greatest rank', async () => {
+  it('and so does its job, with the greatest job priority', async () => {
     const job = { taskId: (await store.intake.acceptOne(item(), arrivedAtMs)).id.slice(0, 19) };
-    await store.jobs.add([{ ...job, rank: 2_097_151 }]);
+    await store.jobs.add([{ ...job, jobPriority: 2_097_151 }]);
     const [name = ''] = await store.redis.keys(`${keySpace}:queue:${job.taskId}`);
     assert.equal(await store.redis.object('ENCODING', name), 'listpack');
   });

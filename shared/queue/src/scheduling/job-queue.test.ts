@@ -13,9 +13,9 @@ import { useTestStore } from '../test-support/use-test-store.ts';
 const minuteMs = 60_000;
 const token = 'claimer';
 const line = emptyLine(defaultOrderRules, arrivedAtMs);
-const orderRank = (nowMs: number, priority: Priority) =>
-  nextPlace(line, defaultOrderRules, { priority, flow: '', nowMs }).rank;
-const job = (taskId: string, rank = 1) => ({ taskId, rank });
+const orderJobPriority = (nowMs: number, priority: Priority) =>
+  nextPlace(line, defaultOrderRules, { priority, flow: '', nowMs }).jobPriority;
+const job = (taskId: string, jobPriority = 1) => ({ taskId, jobPriority });
 
 describe('job queue', () => {
   const redis = useEmbeddedRedis();
@@ -38,7 +38,7 @@ describe('job queue', () => {
   }
 
   describe('the order', () => {
-    it('is by rank, and first come first served within a rank', async () => {
+    it('is by job priority, and first come first served within a job priority', async () => {
       await store.jobs.add([job('c', 7), job('a', 3), job('d', 7), job('e', 2_097_151)]);
       await store.jobs.add([job('b', 3), job('first', 1)]);
       assert.deepEqual(await claimAll(), ['first', 'a', 'b', 'c', 'd', 'e']);
@@ -47,10 +47,10 @@ describe('job queue', () => {
     it('puts the more urgent first, and before it what has waited for longer than the head start', async () => {
       const soon = arrivedAtMs + 5 * 60 * minuteMs;
       await store.jobs.add([
-        job('low', orderRank(soon, 'low')),
-        job('medium', orderRank(soon, 'medium')),
-        job('critical', orderRank(soon, 'critical')),
-        job('low, five hours older', orderRank(arrivedAtMs, 'low')),
+        job('low', orderJobPriority(soon, 'low')),
+        job('medium', orderJobPriority(soon, 'medium')),
+        job('critical', orderJobPriority(soon, 'critical')),
+        job('low, five hours older', orderJobPriority(arrivedAtMs, 'low')),
       ]);
       assert.deepEqual(await claimAll(), ['critical', 'low, five hours older', 'medium', 'low']);
     });
@@ -62,7 +62,7 @@ describe('job queue', () => {
       assert.deepEqual(await claimAll(), ['urgent', 'b']);
     });
 
-    it('keeps the place of a job that is put back: in front of its rank', async () => {
+    it('keeps the place of a job that is put back: in front of its job priority', async () => {
       await store.jobs.add([job('before', 3), job('a', 5), job('b', 5)]);
       assert.equal((await claim())?.id, 'before');
       for (let time = 0; time < 3; time += 1) {

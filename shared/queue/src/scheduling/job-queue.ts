@@ -10,7 +10,7 @@ import { queueName } from '../store-keys.ts';
 /** What the order of the queue depends on; the rest stands in the task. */
 export interface Job {
   taskId: string;
-  rank: number;
+  jobPriority: number;
 }
 
 /**
@@ -28,12 +28,12 @@ export interface JobQueue {
   countAll(): Promise<number>;
   /** 1 is claimed next; `undefined` for one that is not waiting in the order. One answer per id. */
   positions(taskIds: readonly string[]): Promise<(number | undefined)[]>;
-  /** For each of these ranks, how many jobs that wait are of this rank or a more urgent one. */
-  countUpTo(ranks: readonly number[]): Promise<number[]>;
+  /** For each of these job priorities, how many jobs that wait are of this job priority or a more urgent one. */
+  countUpTo(jobPriorities: readonly number[]): Promise<number[]>;
   /** Which of these tasks have a job, waiting or claimed. */
   have(taskIds: readonly string[]): Promise<boolean[]>;
   /** Gives jobs another place. One that was claimed goes back to that place, one that is gone stays gone. */
-  setRanks(jobs: readonly Pick<Job, 'taskId' | 'rank'>[]): Promise<void>;
+  setJobPriorities(jobs: readonly Pick<Job, 'taskId' | 'jobPriority'>[]): Promise<void>;
   /** The task whose job is claimed next. */
   next(): Promise<string | undefined>;
   /** Those whose jobs are claimed next, at most so many. */
@@ -51,8 +51,8 @@ const chunkSize = 250;
 const removeScript = loadScript(new URL('../lua/remove-jobs.lua', import.meta.url));
 const idsReply = z.array(z.string());
 
-/** BullMQ's score of a job is its rank times this, and its turn within the rank. */
-const scoresPerRank = 2 ** 32;
+/** BullMQ's score of a job is its job priority times this, and its turn within the job priority. */
+const scoresPerJobPriority = 2 ** 32;
 
 export function createJobQueue(redis: Redis, keySpace: string, onError: (error: Error) => void): JobQueue {
   // BullMQ asks the server for its version when a queue is made; if that fails, the queue refuses everything for good.
@@ -70,10 +70,10 @@ export function createJobQueue(redis: Redis, keySpace: string, onError: (error: 
   // Whoever adds is told.
   adding.catch(() => {});
 
-  async function setRank(taskId: string, rank: number): Promise<void> {
+  async function setJobPriority(taskId: string, jobPriority: number): Promise<void> {
     const job = await queue.getJob(taskId);
     // It can go between the two.
-    await job?.changePriority({ priority: rank }).catch((error: unknown) => {
+    await job?.changePriority({ priority: jobPriority }).catch((error: unknown) => {
       if (!(error instanceof Error && error.message.includes('Missing key'))) throw error;
     });
   }
@@ -111,9 +111,10 @@ export function createJobQueue(redis: Redis, keySpace: string, onError: (error: 
       const replies = await repliesOf(pipeline);
       return replies.map((rank) => (typeof rank === 'number' ? rank + 1 : undefined));
     },
-    async countUpTo(ranks) {
+    async countUpTo(jobPriorities) {
       const pipeline = redis.pipeline();
-      for (const rank of ranks) pipeline.zcount(prioritizedKey, '-inf', `(${(rank + 1) * scoresPerRank}`);
+      for (const jobPriority of jobPriorities)
+        pipeline.zcount(prioritizedKey, '-inf', `(${(jobPriority + 1) * scoresPerJobPriority}`);
       return (await repliesOf(pipeline)).map(Number);
     },
     async have(taskIds) {
@@ -121,10 +122,10 @@ export function createJobQueue(redis: Redis, keySpace: string, onError: (error: 
       for (const id of taskIds) pipeline.exists(queue.toKey(id));
       return (await repliesOf(pipeline)).map((found) => found === 1);
     },
-    async setRanks(changed) {
+    async setJobPriorities(changed) {
       for (let i = 0; i < changed.length; i += chunkSize) {
         const chunk = changed.slice(i, i + chunkSize);
-        await Promise.all(chunk.map(({ taskId, rank }) => setRank(taskId, rank)));
+        await Promise.all(chunk.map(({ taskId, jobPriority }) => setJobPriority(taskId, jobPriority)));
       }
     },
     async next() {
@@ -158,9 +159,9 @@ async function addInTransactions(queue: Queue<JobPayload>): Promise<void> {
   client.pipeline = () => client.multi();
 }
 
-function toJob({ taskId, rank }: Job) {
+function toJob({ taskId, jobPriority }: Job) {
   const data: JobPayload = { v: jobPayloadVersion };
-  return { name: 'task', data, opts: { jobId: taskId, priority: rank } };
+  return { name: 'task', data, opts: { jobId: taskId, priority: jobPriority } };
 }
 
 /** A pipeline's replies; the first error of any command is thrown. */

@@ -80,7 +80,7 @@ describe('the order in Redis', () => {
               const expected = line.arrive(priority, flowOf(source, caller), nowMs);
               const taskId = await arrive({ priority, source }, nowMs, caller);
               numbers.set(expected.number, taskId);
-              assert.equal((await store.tasks.find(taskId))?.rank, expected.rank);
+              assert.equal((await store.tasks.find(taskId))?.jobPriority, expected.jobPriority);
             }
           }
         }
@@ -209,16 +209,16 @@ describe('the order in Redis', () => {
 
     it('begins anew when the queue was empty', async () => {
       const first = await arrive({});
-      const { rank } = (await store.tasks.find(first))!;
+      const { jobPriority } = (await store.tasks.find(first))!;
       await begin();
       const later = await arrive({}, arrivedAtMs + 40 * yearMs);
-      assert.equal((await store.tasks.find(later))?.rank, rank);
+      assert.equal((await store.tasks.find(later))?.jobPriority, jobPriority);
     });
 
     it('puts what lies beyond its ends at its ends', async () => {
       await arrive({});
       const early = await arrive({ priority: 'critical' }, arrivedAtMs - yearMs);
-      assert.equal((await store.tasks.find(early))?.rank, 1);
+      assert.equal((await store.tasks.find(early))?.jobPriority, 1);
       assert.equal(await store.jobs.next(), early);
     });
   });

@@ -126,11 +126,12 @@ describe('the order', () => {
       fc.property(arrivals, (given) => {
         const line = createLine(defaultOrderRules, startMs);
         const nowMs = arriveAll(line, given, { servedEach: 3 });
-        const ranks = priorities.map((priority) => line.arrive(priority, `new ${priority}`, nowMs));
-        for (const [i, lessUrgent] of ranks.entries()) {
-          const moreUrgent = ranks[i - 1];
+        const jobPriorities = priorities.map((priority) => line.arrive(priority, `new ${priority}`, nowMs));
+        for (const [i, lessUrgent] of jobPriorities.entries()) {
+          const moreUrgent = jobPriorities[i - 1];
           // Where its own line has come further than the present, it waits for those in it.
-          if (moreUrgent && moreUrgent.tagMs <= nowMs) assert.ok(moreUrgent.rank < lessUrgent.rank);
+          if (moreUrgent && moreUrgent.tagMs <= nowMs)
+            assert.ok(moreUrgent.jobPriority < lessUrgent.jobPriority);
         }
       }),
     );

@@ -19,7 +19,7 @@ export interface OrderRules {
   headStartMs: HeadStarts;
   /** How far apart the turns of one caller are; 0: no turns, first come first served within a class. */
   intervalMs: number;
-  /** Ranks are so far apart. */
+  /** Job priorities are so far apart. */
   stepMs: number;
   /** For how long a caller that is new can at most go before those that wait. */
   longestLagMs: number;

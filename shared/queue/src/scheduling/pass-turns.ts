@@ -24,7 +24,7 @@ const reply = z.array(z.union([z.string(), z.number()]));
  * Sees to it that the job that is next has the turn of its caller, so that a caller gets one turn for each interval,
  * however many sources it names. To be called before a job is claimed. See `lua/pass-turn.lua`.
  */
-export function createTurnPassing(redis: Redis, keySpace: string, jobs: Pick<JobQueue, 'setRanks'>) {
+export function createTurnPassing(redis: Redis, keySpace: string, jobs: Pick<JobQueue, 'setJobPriorities'>) {
   const keys = [...movingKeys(keySpace), storeKeys(keySpace).jobOrder];
   const repositionJobs = createJobRepositioning(redis, keySpace, jobs);
 
@@ -34,7 +34,7 @@ export function createTurnPassing(redis: Redis, keySpace: string, jobs: Pick<Job
       if (moved.length === 0) return;
       const steppedBack = [];
       for (let i = 0; i < moved.length; i += 2) {
-        steppedBack.push({ taskId: String(moved[i]), rank: Number(moved[i + 1]) });
+        steppedBack.push({ taskId: String(moved[i]), jobPriority: Number(moved[i + 1]) });
       }
       await repositionJobs(steppedBack);
     }

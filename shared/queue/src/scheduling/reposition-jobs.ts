@@ -6,32 +6,38 @@ import type { JobQueue } from './job-queue.ts';
 
 interface Promoted {
   taskId: string;
-  rank: number;
+  jobPriority: number;
 }
 
-const rankReply = z.array(z.coerce.number());
+const jobPriorityReply = z.array(z.coerce.number());
 
 /**
  * Moves the jobs of tasks that were given a better place. The task is marked as promoted until its job has
  * followed: if this process ends in between, whoever joins next does it.
  */
-export function createJobRepositioning(redis: Redis, keySpace: string, jobs: Pick<JobQueue, 'setRanks'>) {
+export function createJobRepositioning(
+  redis: Redis,
+  keySpace: string,
+  jobs: Pick<JobQueue, 'setJobPriorities'>,
+) {
   const keys = storeKeys(keySpace);
 
-  async function ranksNow(promoted: readonly Promoted[]): Promise<Promoted[]> {
+  async function jobPrioritiesNow(promoted: readonly Promoted[]): Promise<Promoted[]> {
     const pipeline = redis.pipeline();
-    for (const { taskId } of promoted) pipeline.hget(keys.task(taskId), 'priority');
-    const ranks = rankReply.parse(await repliesOf(pipeline));
-    return promoted.map(({ taskId }, i) => ({ taskId, rank: ranks[i] ?? 0 }));
+    for (const { taskId } of promoted) pipeline.hget(keys.task(taskId), 'jobPriority');
+    const jobPriorities = jobPriorityReply.parse(await repliesOf(pipeline));
+    return promoted.map(({ taskId }, i) => ({ taskId, jobPriority: jobPriorities[i] ?? 0 }));
   }
 
   return async (placed: readonly Promoted[]): Promise<void> => {
     const promoted = [...new Map(placed.map((one) => [one.taskId, one])).values()];
     // Somebody else may promote the same task further at this moment, and set its job before us.
     for (let behind = promoted; behind.length > 0;) {
-      await jobs.setRanks(behind);
-      const present = await ranksNow(behind);
-      behind = present.filter(({ rank }, i) => rank > 0 && rank !== behind[i]?.rank);
+      await jobs.setJobPriorities(behind);
+      const present = await jobPrioritiesNow(behind);
+      behind = present.filter(
+        ({ jobPriority }, i) => jobPriority > 0 && jobPriority !== behind[i]?.jobPriority,
+      );
     }
     if (promoted.length === 0) return;
     const pipeline = redis.pipeline();

@@ -37,7 +37,7 @@ export interface Task {
   comment: string;
   /** When its first request arrived. */
   createdAtMs: number;
-  rank: number;
+  jobPriority: number;
   /** The most urgent class of its requests. */
   priority: Priority;
   /** No call after this time; only when every request has a deadline. */
@@ -60,7 +60,7 @@ const storedTask = z.object({
   state: z.enum(taskStates),
   machine: z.string(),
   first: z.string(),
-  priority: z.coerce.number(),
+  jobPriority: z.coerce.number(),
   class: z.enum(priorities),
   createdAt: z.coerce.number(),
   notAfter: z.coerce.number().optional(),
@@ -132,7 +132,7 @@ function toTask(id: string, stored: z.output<typeof storedTask>, content: Conten
     machineId: stored.machine,
     ...content,
     createdAtMs: stored.createdAt,
-    rank: stored.priority,
+    jobPriority: stored.jobPriority,
     priority: stored.class,
     notAfterMs: stored.notAfter,
     callId: stored.call === '' ? undefined : stored.call,

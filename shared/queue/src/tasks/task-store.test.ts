@@ -196,9 +196,9 @@ describe('task store', () => {
     });
 
     it('give the order of many tasks at once, and leave out unknown ones', async () => {
-      const found = await store.tasks.ranksOf(['nowhere', id]);
-      const { rank } = (await store.tasks.find(id))!;
-      assert.deepEqual(found, [{ taskId: id, machineId: machine(1), rank }]);
+      const found = await store.tasks.jobPrioritiesOf(['nowhere', id]);
+      const { jobPriority } = (await store.tasks.find(id))!;
+      assert.deepEqual(found, [{ taskId: id, machineId: machine(1), jobPriority }]);
     });
   });
 

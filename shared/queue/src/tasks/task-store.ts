@@ -91,7 +91,9 @@ export interface TaskStore {
   countWaiting(minAgeMs?: number): Promise<number>;
   waitingPage(offset: number, limit: number): Promise<string[]>;
   /** Tasks by id, for many at once; unknown ones are left out. */
-  ranksOf(ids: readonly string[]): Promise<{ taskId: string; machineId: string; rank: number }[]>;
+  jobPrioritiesOf(
+    ids: readonly string[],
+  ): Promise<{ taskId: string; machineId: string; jobPriority: number }[]>;
 }
 
 const scriptFile = (name: string) => new URL(`../lua/${name}.lua`, import.meta.url);
@@ -222,14 +224,14 @@ export function createTaskStore(
       return redis.zcount(keys.waiting, '-inf', Number(seconds) * 1_000 - minAgeMs);
     },
     waitingPage: (offset, limit) => redis.zrange(keys.waiting, offset, String(offset + limit - 1)),
-    async ranksOf(ids) {
+    async jobPrioritiesOf(ids) {
       const pipeline = redis.pipeline();
-      for (const id of ids) pipeline.hmget(keys.task(id), 'machine', 'priority');
+      for (const id of ids) pipeline.hmget(keys.task(id), 'machine', 'jobPriority');
       const rows = z
         .array(z.tuple([z.string().nullable(), z.string().nullable()]))
         .parse(await repliesOf(pipeline));
-      return rows.flatMap(([machineId, rank], i) =>
-        machineId === null ? [] : [{ taskId: ids[i] ?? '', machineId, rank: Number(rank) }],
+      return rows.flatMap(([machineId, jobPriority], i) =>
+        machineId === null ? [] : [{ taskId: ids[i] ?? '', machineId, jobPriority: Number(jobPriority) }],
       );
     },
   };

@@ -29,10 +29,10 @@ export interface OrderLine {
 /** A place in the order: a time in ms, and the priority number that BullMQ gets for it. */
 export interface Place {
   tagMs: number;
-  rank: number;
+  jobPriority: number;
 }
 
-const highestRank = 2_097_151;
+const highestJobPriority = 2_097_151;
 const dayMs = 24 * 3_600_000;
 
 /** The order of an empty queue, for requests that arrive at this time. */
@@ -75,7 +75,7 @@ export function nextPlace(line: OrderLine, rules: OrderRules, { priority, flow, 
     if (turnMs > floorMs) tagMs = turnMs + others * intervalMs;
     else tagMs = others === 0 ? floorMs : floorMs + others * intervalMs - stepMs;
   }
-  return { tagMs, rank: rankOf(line, rules, priority, tagMs) };
+  return { tagMs, jobPriority: jobPriorityOf(line, rules, priority, tagMs) };
 }
 
 function floorIn(
@@ -122,9 +122,9 @@ export function lagOf({ headStartMs, longestLagMs, stepMs }: OrderRules, priorit
   return Math.max(0, Math.min(longestLagMs, gapMs));
 }
 
-function rankOf({ epochMs }: OrderLine, rules: OrderRules, priority: Priority, tagMs: number): number {
-  const rank = Math.floor((tagMs - rules.headStartMs[priority] - epochMs) / rules.stepMs);
-  return Math.max(1, Math.min(highestRank, rank));
+function jobPriorityOf({ epochMs }: OrderLine, rules: OrderRules, priority: Priority, tagMs: number): number {
+  const jobPriority = Math.floor((tagMs - rules.headStartMs[priority] - epochMs) / rules.stepMs);
+  return Math.max(1, Math.min(highestJobPriority, jobPriority));
 }
 
 /** A task in its place. */
@@ -140,18 +140,18 @@ export interface Waiting extends Place {
   steppedToMs: number | undefined;
 }
 
-/** A whole queue by these rules: lowest rank first, within a rank first come first served. */
+/** A whole queue by these rules: lowest job priority first, within a job priority first come first served. */
 export function createLine(rules: OrderRules, nowMs: number) {
   const line = emptyLine(rules, nowMs);
   const waiting: Waiting[] = [];
   let number = 0;
 
-  /** Behind all of its rank: binary search for the first of a greater one. */
+  /** Behind all of its job priority: binary search for the first of a greater one. */
   function insert(one: Waiting): void {
     let [low, high] = [0, waiting.length];
     while (low < high) {
       const middle = (low + high) >> 1;
-      if ((waiting[middle]?.rank ?? 0) <= one.rank) low = middle + 1;
+      if ((waiting[middle]?.jobPriority ?? 0) <= one.jobPriority) low = middle + 1;
       else high = middle;
     }
     waiting.splice(low, 0, one);
@@ -170,7 +170,7 @@ export function createLine(rules: OrderRules, nowMs: number) {
       waiting.shift();
       first.steppedToMs = caller.nextMs;
       first.tagMs = caller.nextMs - 2 * rules.stepMs;
-      first.rank = rankOf(line, rules, first.priority, first.tagMs);
+      first.jobPriority = jobPriorityOf(line, rules, first.priority, first.tagMs);
       insert(first);
     }
   }
