@@ -52,15 +52,15 @@ end
 --          no request is refused for it
 local function read_task(task_id)
   local task_key = space .. ':task:' .. task_id
-  local state, first, class, tag, job_priority, not_after, is_promoted, sent_at, why, calls, of_caller = unpack(
-    redis.call('HMGET', task_key, 'state', 'first', 'class', 'tag', 'jobPriority', 'notAfter', 'promoted', 'sentAt',
+  local state, first, priority, tag, job_priority, not_after, is_promoted, sent_at, why, calls, of_caller = unpack(
+    redis.call('HMGET', task_key, 'state', 'first', 'priority', 'tag', 'jobPriority', 'notAfter', 'promoted', 'sentAt',
       'error', 'calls', joined_by(caller)))
   tag, job_priority = tonumber(tag), tonumber(job_priority)
-  if (state ~= 'waiting' and state ~= 'in_flight' and state ~= 'reconciling') or not first or not urgency[class]
+  if (state ~= 'waiting' and state ~= 'in_flight' and state ~= 'reconciling') or not first or not urgency[priority]
     or not tag or not job_priority then
     return nil
   end
-  return { id = task_id, state = state, first = first, class = class, tag = tag, job_priority = job_priority,
+  return { id = task_id, state = state, first = first, priority = priority, tag = tag, job_priority = job_priority,
     not_after = tonumber(not_after), promoted = is_promoted and true or nil, sent_at = sent_at or nil, error = why or nil,
     calls = calls or nil, joined = redis.call('ZCARD', task_key .. ':joined'), of_caller = tonumber(of_caller) or 0 }
 end
@@ -93,14 +93,14 @@ local function recent_of(machine_id)
   return recent and now - tonumber(recent.startedAt) < reuse_for and recent or nil
 end
 
-local function open_task(task_id, machine_id, request_id, class, flow, not_after)
-  local tag = next_tag(class, flow, arrived_at)
-  take_turn(class, flow, tag, arrived_at)
-  local task = { id = task_id, state = 'waiting', first = request_id, class = class, tag = tag,
-    job_priority = job_priority_of(class, tag), not_after = tonumber(not_after), joined = 0, of_caller = 0, came = {}, is_new = true }
+local function open_task(task_id, machine_id, request_id, priority, flow, not_after)
+  local tag = next_tag(priority, flow, arrived_at)
+  take_turn(priority, flow, tag, arrived_at)
+  local task = { id = task_id, state = 'waiting', first = request_id, priority = priority, tag = tag,
+    job_priority = job_priority_of(priority, tag), not_after = tonumber(not_after), joined = 0, of_caller = 0, came = {}, is_new = true }
   append(added.machines, machine_id, task_id)
   append(added.waiting, arrived_at, task_id)
-  add_waiting(class, 1)
+  add_waiting(priority, 1)
   open[machine_id], tasks[task_id] = task, task
   return task
 end
@@ -190,7 +190,7 @@ local function answer_for(request_id)
 end
 
 local function accept(request)
-  local request_id, machine_id, _, new_task, class, flow, not_after, _, _, is_forced = unpack(request)
+  local request_id, machine_id, _, new_task, priority, flow, not_after, _, _, is_forced = unpack(request)
   if is_any_known and redis.call('HEXISTS', space .. ':request:' .. request_id, 'task') == 1 then
     return answer_for(request_id)
   end
@@ -204,11 +204,11 @@ local function accept(request)
     record(request, recent.task, 'started', shared)
     return { recent.task, recent.request, '0', 'reused', recent.investigation }
   elseif not task then
-    task = open_task(new_task, machine_id, request_id, class, flow, not_after)
+    task = open_task(new_task, machine_id, request_id, priority, flow, not_after)
     record(request, new_task, 'queued', {})
     return { new_task, '', tostring(task.job_priority), 'new', '' }
   end
-  local is_promoted = promote(task, class, flow, arrived_at)
+  local is_promoted = promote(task, priority, flow, arrived_at)
   task.promoted = task.promoted or is_promoted or nil
   if task.joined >= most_joined or (caller ~= '' and task.of_caller >= most_joined_of_caller) then
     return { is_promoted and task.id or '', '', tostring(is_promoted and task.job_priority or 0), 'full', '' }

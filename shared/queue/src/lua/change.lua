@@ -41,17 +41,17 @@ end
 
 -- cjson does not read every JSON that JavaScript writes: half a character in a comment is enough. Of the text before it,
 -- where the priority stands, nothing is lost; quotes in a caller's own words are escaped, so they are not taken for it.
-local function class_in(its_doc)
+local function priority_in(its_doc)
   local is_json, asked = pcall(cjson.decode, its_doc)
-  local its_class = is_json and type(asked) == 'table' and asked.priority
+  local its_priority = is_json and type(asked) == 'table' and asked.priority
     or its_doc and string.match(its_doc, '"priority":"(%a+)"')
-  return urgency[its_class or ''] and its_class or nil
+  return urgency[its_priority or ''] and its_priority or nil
 end
 
 local task_key = space .. ':task:' .. task_id
-local first, state, class, tag, job_priority = unpack(
-  redis.call('HMGET', task_key, 'first', 'state', 'class', 'tag', 'jobPriority'))
-local task = { state = state, class = class, tag = tonumber(tag), job_priority = tonumber(job_priority) }
+local first, state, priority, tag, job_priority = unpack(
+  redis.call('HMGET', task_key, 'first', 'state', 'priority', 'tag', 'jobPriority'))
+local task = { state = state, priority = priority, tag = tonumber(tag), job_priority = tonumber(job_priority) }
 local requests = redis.call('ZRANGE', task_key .. ':joined', 0, -1)
 requests[#requests + 1] = first or nil
 
@@ -61,9 +61,9 @@ local best, latest = nil, 0
 for _, id in ipairs(requests) do
   local its_key = space .. ':request:' .. id
   local deadline = redis.call('HGET', its_key, 'notAfter')
-  local its_class = class_in(doc_of(its_key))
-  if its_class and (not best or urgency[its_class] < urgency[best]) then
-    best = its_class
+  local its_priority = priority_in(doc_of(its_key))
+  if its_priority and (not best or urgency[its_priority] < urgency[best]) then
+    best = its_priority
   end
   latest = latest and deadline and math.max(latest, tonumber(deadline)) or nil
 end
@@ -73,19 +73,19 @@ else
   redis.call('HDEL', task_key, 'notAfter')
 end
 
-if not best or not urgency[class or ''] then
+if not best or not urgency[priority or ''] then
   -- No order to keep.
-elseif urgency[best] < urgency[class] then
+elseif urgency[best] < urgency[priority] then
   promote(task, best, flow, arrived_at)
   redis.call('HSET', task_key, place_of(task))
   note_whose_turn(task_key, task)
-elseif urgency[best] > urgency[class] then
+elseif urgency[best] > urgency[priority] then
   -- As if it had come in this class from the first. One that was moved to the head stays there.
   local new_tag = next_tag(best, flow, arrived_at)
   take_turn(best, flow, new_tag, arrived_at)
-  add_waiting(class, -1)
+  add_waiting(priority, -1)
   add_waiting(best, 1)
-  task.class, task.tag, task.flow = best, new_tag, flow
+  task.priority, task.tag, task.flow = best, new_tag, flow
   if redis.call('HEXISTS', task_key, 'head') == 0 then
     task.job_priority = job_priority_of(best, new_tag)
   end

@@ -112,9 +112,9 @@ local function write_counts()
 end
 
 -- The number of tasks of a class that wait, see order.lua.
-local function count_waiting(class, by)
-  if class then
-    redis.call('HINCRBY', order_key, 'waiting:' .. class, by)
+local function count_waiting(priority, by)
+  if priority then
+    redis.call('HINCRBY', order_key, 'waiting:' .. priority, by)
   end
 end
 
@@ -154,7 +154,7 @@ local function detach(request_id, status, fields)
   -- Its task may be corrupt or gone: one such request must not keep all others from being cancelled or expiring.
   task_id = task_id or ''
   local task_key = space .. ':task:' .. task_id
-  local first, machine, class = unpack(redis.call('HMGET', task_key, 'first', 'machine', 'class'))
+  local first, machine, priority = unpack(redis.call('HMGET', task_key, 'first', 'machine', 'priority'))
   machine = machine or machine_in(doc_of(request_key))
   change_status(request_id, old_status, status, machine, batch_id, callback)
   redis.call('ZREM', deadlines_key, request_id)
@@ -176,7 +176,7 @@ local function detach(request_id, status, fields)
     return true, task_id, false
   end
   redis.call('ZREM', waiting_key, task_id)
-  count_waiting(class, -1)
+  count_waiting(priority, -1)
   close_task(task_id, machine, '')
   return true, task_id, true
 end

@@ -27,8 +27,8 @@ local began_at = tonumber(ARGV[13])
 local reported_for, recent_for = 60000, 24 * 3600000
 
 local task_key = space .. ':task:' .. task_id
-local state, owner, machine, created, calls, class, tag, sent_at = unpack(redis.call('HMGET', task_key,
-  'state', 'call', 'machine', 'createdAt', 'calls', 'class', 'tag', 'sentAt'))
+local state, owner, machine, created, calls, priority, tag, sent_at = unpack(redis.call('HMGET', task_key,
+  'state', 'call', 'machine', 'createdAt', 'calls', 'priority', 'tag', 'sentAt'))
 state, owner, calls = state or 'missing', owner or '', tonumber(calls) or 0
 -- What is corrupt, or gone, must be able to end, and to let go of its machine. Without a readable state it is where the
 -- indexes have it.
@@ -129,7 +129,7 @@ if calls > 0 then
 end
 redis.call('ZREM', ({ waiting = waiting_key, in_flight = in_flight_key, reconciling = reconciling_key })[state], task_id)
 if state == 'waiting' then
-  count_waiting(class, -1)
+  count_waiting(priority, -1)
 elseif state == 'reconciling' then
   redis.call('HDEL', task_key, 'cause', 'error', 'unresolvedSince')
   -- An older worker, which did not count these requests, may have begun the look-up.
@@ -160,13 +160,13 @@ if to == 'in_flight' then
   redis.call('HSET', task_key, 'sentAt', ARGV[13] ~= '' and ARGV[13] or now)
   redis.call('ZADD', in_flight_key, began_at or now, task_id)
   -- The line of a class is as far as the greatest tag of what was begun of it, see order.lua.
-  if tag and tonumber(tag) > (tonumber(redis.call('HGET', order_key, 'begun:' .. class)) or 0) then
-    redis.call('HSET', order_key, 'begun:' .. class, tag)
+  if tag and tonumber(tag) > (tonumber(redis.call('HGET', order_key, 'begun:' .. priority)) or 0) then
+    redis.call('HSET', order_key, 'begun:' .. priority, tag)
   end
 elseif to == 'waiting' then
   redis.call('HSET', task_key, 'call', '')
   redis.call('ZADD', waiting_key, created, task_id)
-  count_waiting(class, 1)
+  count_waiting(priority, 1)
 else
   -- Kept with the task too: a request that joins now gets the same reason.
   redis.call('HSET', task_key, 'cause', cause, 'error', given.error, 'unresolvedSince', now)

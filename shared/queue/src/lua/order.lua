@@ -21,7 +21,7 @@
 -- turns:<class>            sorted set: caller -> tag that its next task is claimed with at the earliest
 -- turns:<class>:<caller>   sorted set: source -> tag that its next task gets at the earliest
 -- Turns are empty while nothing of the class waits.
-local classes = { 'critical', 'high', 'medium', 'low' }
+local priorities = { 'critical', 'high', 'medium', 'low' }
 local urgency = { critical = 1, high = 2, medium = 3, low = 4 }
 local highest_job_priority = 2097151
 local day = 24 * 3600000
@@ -43,21 +43,21 @@ local order, epoch, is_new_epoch
 --     old, new       turns that were used up, and those that took their places; ascending
 local lines = {}
 
-local function line_of(class)
-  local line = lines[class]
+local function line_of(priority)
+  local line = lines[priority]
   if not line then
     local waiting, begun
     if not is_new_epoch then
-      waiting, begun = unpack(redis.call('HMGET', order_key, 'waiting:' .. class, 'begun:' .. class))
+      waiting, begun = unpack(redis.call('HMGET', order_key, 'waiting:' .. priority, 'begun:' .. priority))
     end
     line = { waiting = tonumber(waiting) or 0, begun = tonumber(begun), callers = {}, added = 0 }
-    lines[class] = line
+    lines[priority] = line
   end
   return line
 end
 
-local function add_waiting(class, by)
-  local line = line_of(class)
+local function add_waiting(priority, by)
+  local line = line_of(priority)
   line.waiting, line.added = line.waiting + by, line.added + by
 end
 
@@ -86,28 +86,28 @@ local function continue_order(json, so_far)
   order, epoch, is_new_epoch, lines = cjson.decode(json), known.epoch, known.isNew, known.lines
 end
 
-local function job_priority_of(class, tag)
-  local job_priority = math.floor((tag - order.headStartMs[class] - epoch) / order.stepMs)
+local function job_priority_of(priority, tag)
+  local job_priority = math.floor((tag - order.headStartMs[priority] - epoch) / order.stepMs)
   return math.max(1, math.min(highest_job_priority, job_priority))
 end
 
 -- How far behind its arrival a tag of this class may lie.
-local function lag_of(class)
-  local more_urgent = classes[urgency[class] - 1]
+local function lag_of(priority)
+  local more_urgent = priorities[urgency[priority] - 1]
   if not more_urgent then
     return order.longestLagMs
   end
-  local gap = order.headStartMs[more_urgent] - order.headStartMs[class] - order.stepMs
+  local gap = order.headStartMs[more_urgent] - order.headStartMs[priority] - order.stepMs
   return math.max(0, math.min(order.longestLagMs, gap))
 end
 
-local function turns_key_of(class, caller)
-  return space .. ':turns:' .. class .. (caller and ':' .. caller or '')
+local function turns_key_of(priority, caller)
+  return space .. ':turns:' .. priority .. (caller and ':' .. caller or '')
 end
 
 -- Who has been served owes nothing once nothing waits.
-local function begin_anew(class, arrived_at)
-  local line = line_of(class)
+local function begin_anew(priority, arrived_at)
+  local line = line_of(priority)
   line.begun, line.callers, line.is_new = arrived_at, {}, true
 end
 
@@ -118,19 +118,19 @@ local function parts_of(flow)
 end
 
 -- What is known of a flow's caller in this line, and the flow's source.
-local function caller_of(class, flow, arrived_at)
+local function caller_of(priority, flow, arrived_at)
   local name, source = parts_of(flow)
-  local line = line_of(class)
+  local line = line_of(priority)
   local caller = line.callers[name]
   if not caller then
-    local turn = not line.is_new and redis.call('ZSCORE', turns_key_of(class), name)
-    local last = not line.is_new and redis.call('ZRANGE', turns_key_of(class, name), 0, 0, 'REV', 'WITHSCORES')[2]
+    local turn = not line.is_new and redis.call('ZSCORE', turns_key_of(priority), name)
+    local last = not line.is_new and redis.call('ZRANGE', turns_key_of(priority, name), 0, 0, 'REV', 'WITHSCORES')[2]
     caller = { turns = {}, taken = {}, takes = 0, old = {}, new = {}, last = tonumber(last or 0),
-      floor = math.max(line.begun or arrived_at, arrived_at - lag_of(class), tonumber(turn or 0)) }
+      floor = math.max(line.begun or arrived_at, arrived_at - lag_of(priority), tonumber(turn or 0)) }
     line.callers[name] = caller
   end
   if not caller.turns[source] then
-    local turn = not line.is_new and redis.call('ZSCORE', turns_key_of(class, name), source)
+    local turn = not line.is_new and redis.call('ZSCORE', turns_key_of(priority, name), source)
     caller.turns[source] = tonumber(turn or 0)
   end
   return caller, source
@@ -151,12 +151,12 @@ local function place_behind(list, number)
 end
 
 -- How many sources of a caller have a turn behind this one. Only where it is not the last, anything is asked for it.
-local function count_behind(class, flow, caller, turn)
+local function count_behind(priority, flow, caller, turn)
   if turn >= caller.last then
     return 0
   end
-  local stored = lines[class].is_new and 0
-    or redis.call('ZCOUNT', turns_key_of(class, (parts_of(flow))), '(' .. string.format('%.0f', turn), '+inf')
+  local stored = lines[priority].is_new and 0
+    or redis.call('ZCOUNT', turns_key_of(priority, (parts_of(flow))), '(' .. string.format('%.0f', turn), '+inf')
   local function behind(list)
     return #list + 1 - place_behind(list, turn)
   end
@@ -164,29 +164,29 @@ local function count_behind(class, flow, caller, turn)
 end
 
 -- Where a task of this class and flow would stand in its line.
-local function next_tag(class, flow, arrived_at)
+local function next_tag(priority, flow, arrived_at)
   if order.intervalMs == 0 then
     return arrived_at
   end
-  if line_of(class).waiting <= 0 then
-    begin_anew(class, arrived_at)
+  if line_of(priority).waiting <= 0 then
+    begin_anew(priority, arrived_at)
   end
-  local caller, source = caller_of(class, flow, arrived_at)
+  local caller, source = caller_of(priority, flow, arrived_at)
   local turn = caller.turns[source]
   if turn > caller.floor then
-    return turn + count_behind(class, flow, caller, turn) * order.intervalMs
+    return turn + count_behind(priority, flow, caller, turn) * order.intervalMs
   end
-  local others = count_behind(class, flow, caller, caller.floor)
+  local others = count_behind(priority, flow, caller, caller.floor)
   -- A step before what the others have placed at the same turn: they have had theirs.
   return others == 0 and caller.floor or caller.floor + others * order.intervalMs - order.stepMs
 end
 
 -- Uses up a turn.
-local function take_turn(class, flow, tag, arrived_at)
+local function take_turn(priority, flow, tag, arrived_at)
   if order.intervalMs == 0 then
     return
   end
-  local caller, source = caller_of(class, flow, arrived_at)
+  local caller, source = caller_of(priority, flow, arrived_at)
   local present, fresh = caller.turns[source], tag + order.intervalMs
   if caller.taken[source] then
     table.remove(caller.new, place_behind(caller.new, present) - 1)
@@ -199,13 +199,13 @@ local function take_turn(class, flow, tag, arrived_at)
 end
 
 -- Writes the turns of one caller. Those that the line has passed go, a few for each that was used up.
-local function write_turns(class, name, caller, arrived_at)
-  local key, turns = turns_key_of(class, name), {}
+local function write_turns(priority, name, caller, arrived_at)
+  local key, turns = turns_key_of(priority, name), {}
   for source in pairs(caller.taken) do
     turns[#turns + 1], turns[#turns + 2] = caller.turns[source], source
   end
   redis.call('ZADD', key, unpack(turns))
-  redis.call('ZADD', turns_key_of(class), 'NX', 0, name)
+  redis.call('ZADD', turns_key_of(priority), 'NX', 0, name)
   local passed = redis.call('ZCOUNT', key, '-inf', arrived_at - order.longestLagMs)
   if passed > 0 then
     redis.call('ZREMRANGEBYRANK', key, 0, math.min(4 * caller.takes, passed) - 1)
@@ -219,20 +219,20 @@ local function write_order(json, arrived_at)
     redis.call('DEL', order_key)
     redis.call('HSET', order_key, 'epoch', epoch, 'rules', json)
   end
-  for class, line in pairs(lines) do
+  for priority, line in pairs(lines) do
     if line.is_new then
-      for _, caller in ipairs(redis.call('ZRANGE', turns_key_of(class), 0, -1)) do
-        redis.call('DEL', turns_key_of(class, caller))
+      for _, caller in ipairs(redis.call('ZRANGE', turns_key_of(priority), 0, -1)) do
+        redis.call('DEL', turns_key_of(priority, caller))
       end
-      redis.call('DEL', turns_key_of(class))
-      redis.call('HSET', order_key, 'begun:' .. class, line.begun)
+      redis.call('DEL', turns_key_of(priority))
+      redis.call('HSET', order_key, 'begun:' .. priority, line.begun)
     end
     if line.added ~= 0 then
-      redis.call('HINCRBY', order_key, 'waiting:' .. class, line.added)
+      redis.call('HINCRBY', order_key, 'waiting:' .. priority, line.added)
     end
     for name, caller in pairs(line.callers) do
       if caller.takes > 0 then
-        write_turns(class, name, caller, arrived_at)
+        write_turns(priority, name, caller, arrived_at)
       end
     end
   end
@@ -244,32 +244,32 @@ end
 -- task     what the script has read of it: state, class, tag, job priority. They are changed here, `flow` is set where its place is
 --          another flow's now, and `is_changed` where there is something to write
 -- Returns  whether its job priority changed
-local function promote(task, class, flow, arrived_at)
-  local fresh = next_tag(class, flow, arrived_at)
-  local old_class, old_place = task.class, task.tag - order.headStartMs[task.class]
-  local place = math.min(fresh - order.headStartMs[class], old_place)
+local function promote(task, priority, flow, arrived_at)
+  local fresh = next_tag(priority, flow, arrived_at)
+  local old_priority, old_place = task.priority, task.tag - order.headStartMs[task.priority]
+  local place = math.min(fresh - order.headStartMs[priority], old_place)
   if place < old_place then
-    take_turn(class, flow, fresh, arrived_at)
+    take_turn(priority, flow, fresh, arrived_at)
     task.flow = flow
   end
-  if urgency[class] < urgency[old_class] then
-    task.class = class
+  if urgency[priority] < urgency[old_priority] then
+    task.priority = priority
     if task.state == 'waiting' then
-      add_waiting(old_class, -1)
-      add_waiting(class, 1)
+      add_waiting(old_priority, -1)
+      add_waiting(priority, 1)
     end
   end
-  local new_tag = place + order.headStartMs[task.class]
-  local job_priority = math.min(task.job_priority, job_priority_of(task.class, new_tag))
+  local new_tag = place + order.headStartMs[task.priority]
+  local job_priority = math.min(task.job_priority, job_priority_of(task.priority, new_tag))
   local has_moved = job_priority < task.job_priority
-  task.is_changed = task.is_changed or task.class ~= old_class or new_tag ~= task.tag
+  task.is_changed = task.is_changed or task.priority ~= old_priority or new_tag ~= task.tag
   task.tag, task.job_priority = new_tag, job_priority
   return has_moved
 end
 
 -- Returns  the fields of a task that say where it stands, with their values
 local function place_of(task)
-  return 'class', task.class, 'tag', task.tag, 'jobPriority', task.job_priority
+  return 'priority', task.priority, 'tag', task.tag, 'jobPriority', task.job_priority
 end
 
 -- A task uses the turns of whoever asked for its first request, unless it has another caller's place.

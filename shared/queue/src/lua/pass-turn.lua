@@ -24,31 +24,31 @@ end
 -- Returns  its class, tag and caller, the tag that its caller's turn has, whether it has that turn; nil for one that is claimed as it stands:
 --          by an operator's word, because it has its turn already, or because it is corrupt or has ended
 local function read(task_id)
-  local state, class, tag, turn_of, first, head, has_passed, stepped_to = unpack(redis.call('HMGET',
-    space .. ':task:' .. task_id, 'state', 'class', 'tag', 'turnOf', 'first', 'head', 'passed', 'steppedTo'))
+  local state, priority, tag, turn_of, first, head, has_passed, stepped_to = unpack(redis.call('HMGET',
+    space .. ':task:' .. task_id, 'state', 'priority', 'tag', 'turnOf', 'first', 'head', 'passed', 'steppedTo'))
   tag = tonumber(tag)
-  if state ~= 'waiting' or not first or not tag or not urgency[class] or head or has_passed then
+  if state ~= 'waiting' or not first or not tag or not urgency[priority] or head or has_passed then
     return nil
   end
   local caller = turn_of or caller_of_request(space .. ':request:' .. first)
-  local turn = tonumber(redis.call('ZSCORE', turns_key_of(class), caller) or 0)
-  return class, tag, caller, turn, tonumber(stepped_to) == turn or tag >= turn - order.stepMs
+  local turn = tonumber(redis.call('ZSCORE', turns_key_of(priority), caller) or 0)
+  return priority, tag, caller, turn, tonumber(stepped_to) == turn or tag >= turn - order.stepMs
 end
 
 local moved = {}
 for _, task_id in ipairs(redis.call('ZRANGE', job_order, 0, most - 1)) do
-  local class, tag, caller, turn, has_turn = read(task_id)
+  local priority, tag, caller, turn, has_turn = read(task_id)
   local task_key = space .. ':task:' .. task_id
-  if not class or has_turn then
-    if class and #moved == 0 then
-      redis.call('ZADD', turns_key_of(class), math.max(tag, turn) + order.intervalMs, caller)
+  if not priority or has_turn then
+    if priority and #moved == 0 then
+      redis.call('ZADD', turns_key_of(priority), math.max(tag, turn) + order.intervalMs, caller)
       redis.call('HSET', task_key, 'passed', 1)
     end
     break
   end
   -- Before all that have this turn by their own tag: a source's are claimed in its order.
   tag = turn - 2 * order.stepMs
-  local job_priority = job_priority_of(class, tag)
+  local job_priority = job_priority_of(priority, tag)
   redis.call('HSET', task_key, 'tag', tag, 'jobPriority', job_priority, 'steppedTo', turn, 'promoted', 1)
   moved[#moved + 1], moved[#moved + 2] = task_id, job_priority
 end

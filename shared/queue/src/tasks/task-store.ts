@@ -176,14 +176,14 @@ export function createTaskStore(
   return {
     find: findTask(redis, keySpace),
     async classOf(id) {
-      const found = await redis.hget(keys.task(id), 'class');
+      const found = await redis.hget(keys.task(id), 'priority');
       return priorities.find((priority) => priority === found);
     },
     async firstOf(priority, readIds) {
       if (Number((await redis.hget(keys.order, `waiting:${priority}`)) ?? 0) <= 0) return undefined;
       const ids = await readIds();
       const pipeline = redis.pipeline();
-      for (const id of ids) pipeline.hget(keys.task(id), 'class');
+      for (const id of ids) pipeline.hget(keys.task(id), 'priority');
       const classes = ids.length > 0 ? await repliesOf(pipeline) : [];
       return ids.find((_, i) => classes[i] === priority);
     },
