@@ -21,12 +21,12 @@ export function storeKeys(keySpace: string) {
     reconciling: `${keySpace}:reconciling`,
     /** Sorted set: request id → its own deadline (ms), while it is queued. */
     deadlines: `${keySpace}:deadlines`,
-    /** Hash: how far the line of each class is, how many tasks of it wait, and where the job priorities begin. */
+    /** Hash: the virtual time of each class, how many tasks of it wait, and where the job priorities begin. */
     order: `${keySpace}:order`,
-    /** Sorted set: caller → the tag that its next task of this class is claimed with at the earliest. */
-    turns: (priority: string) => `${keySpace}:turns:${priority}`,
-    /** Sorted set: source of this caller → the tag that its next task of this class gets at the earliest. */
-    sourceTurns: (priority: string, caller: string) => `${keySpace}:turns:${priority}:${caller}`,
+    /** Sorted set: caller → the virtual start at which its next task of this class is claimed at the earliest. */
+    nextStarts: (priority: string) => `${keySpace}:starts:${priority}`,
+    /** Sorted set: source of this caller → the virtual start that its next task of this class gets at the earliest. */
+    sourceNextStarts: (priority: string, caller: string) => `${keySpace}:starts:${priority}:${caller}`,
     /** List: ids of requests, and `batch:<id>`, whose callback is due. */
     callbacksDue: `${keySpace}:callbacks:due`,
     /** String: JSON of the investigation that was started last on this machine, for a day. */
@@ -73,7 +73,7 @@ export function storeKeys(keySpace: string) {
     /** Sorted set: the calls made to a host within the last minute → their time (ms). */
     callbackCalls: (host: string) => `${keySpace}:callbacks:calls:${host}`,
     /** Sorted set: callback → time (ms) of its turn with a host that was called too often at the moment. */
-    callbackTurns: (host: string) => `${keySpace}:callbacks:turns:${host}`,
+    callbackTurns: (host: string) => `${keySpace}:callbacks:starts:${host}`,
     /** Hash: `last:`, `next:` and `called:<caller>` → times (ms) of the callbacks of a caller with this host. */
     callbackCallers: (host: string) => `${keySpace}:callbacks:callers:${host}`,
   } as const;

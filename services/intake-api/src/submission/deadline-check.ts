@@ -36,7 +36,7 @@ export type StartMsAt = (position: number, priority: Priority) => number | undef
 
 export interface JudgeOptions {
   nowMs: number;
-  /** Whose turns are used by items that name no source. */
+  /** The caller that items are charged to; see `flowOf`. */
   caller: string | undefined;
   knownAs?: ((index: number) => string) | undefined;
   wantsPlaces?: boolean;

@@ -1,6 +1,6 @@
 import { keySpace as keySpaceOf, type KeySpaceOwner } from '@diq/contracts/operations.ts';
 import { createTaskStore } from '@diq/queue/tasks/task-store.ts';
-import { createTurnPassing } from '@diq/queue/scheduling/pass-turns.ts';
+import { createFlowCharging } from '@diq/queue/scheduling/charge-flows.ts';
 import { createRequestLog } from '@diq/queue/requests/transition-log.ts';
 import { createJobQueue } from '@diq/queue/scheduling/job-queue.ts';
 import { createWriteProbe } from '@diq/queue/operations/write-probe.ts';
@@ -48,7 +48,7 @@ export async function openQueue({ redis, owner, quota, retentionMs, logger, life
     keySpace,
     // Long enough that no call outlives its job's lock, even if the lock is never renewed.
     lockMs: 2 * quota.callTimeoutMs,
-    passTurns: createTurnPassing(redis.ledger, keySpace, jobs),
+    chargeFlows: createFlowCharging(redis.ledger, keySpace, jobs),
     onError: queueOutage.failed,
   });
   lifecycle.onClose('job claimer', () => claimer.close());

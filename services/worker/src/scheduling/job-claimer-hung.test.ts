@@ -16,9 +16,9 @@ describe('job claimer on a Redis that hangs', () => {
     const { logger } = captureLog();
     const redis = openBlockingConnection({ settings: { url: server.url }, name: 'test', logger });
     const onError = () => undefined;
-    const passTurns = async () => undefined;
+    const chargeFlows = async () => undefined;
     const about = { redis, keySpace: 'test:{hung}', lockMs: 10_000 };
-    const claimer = await createJobClaimer({ ...about, passTurns, onError });
+    const claimer = await createJobClaimer({ ...about, chargeFlows, onError });
     assert.equal(await claimer.claim(), undefined);
     await server.kill('SIGSTOP');
     const claiming = claimer.claim().catch(onError);

@@ -25,8 +25,8 @@ export interface JobClaimerOptions {
   keySpace: string;
   /** After this long without a sign of life of the worker that claimed it, a job goes back to the queue. */
   lockMs: number;
-  /** Passes the turn between callers, so that the next job is of the caller whose turn it is; see `createTurnPassing`. */
-  passTurns(): Promise<void>;
+  /** Charges the caller of the next job, or puts another one first; see `createFlowCharging`. */
+  chargeFlows(): Promise<void>;
   onError(error: unknown): void;
 }
 
@@ -64,7 +64,7 @@ export async function createJobClaimer(options: JobClaimerOptions) {
   return {
     /** The job that is next, if there is any; never waits for one. */
     async claim(): Promise<ClaimedJob | undefined> {
-      await options.passTurns();
+      await options.chargeFlows();
       const token = randomUUID();
       const job = await worker.getNextJob(token, { block: false });
       if (!job) return undefined;

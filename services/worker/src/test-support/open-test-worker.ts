@@ -1,5 +1,5 @@
 import { createTaskStore, type Task, type TaskStore } from '@diq/queue/tasks/task-store.ts';
-import { createTurnPassing } from '@diq/queue/scheduling/pass-turns.ts';
+import { createFlowCharging } from '@diq/queue/scheduling/charge-flows.ts';
 import { createJobQueue, type JobQueue } from '@diq/queue/scheduling/job-queue.ts';
 import { createPermitLimiter } from '@diq/quota/limiter/permit-limiter.ts';
 import { createLedger, type Ledger } from '@diq/quota/ledger/ledger.ts';
@@ -141,8 +141,8 @@ async function openParts(options: TestWorkerOptions & WorkerPlace) {
   await ledger.endColdStart();
   const tasks = createTaskStore(redis.ledger, keySpace, 3_600_000);
   const jobs = createJobQueue(redis.ledger, keySpace, onError);
-  const passTurns = createTurnPassing(redis.ledger, keySpace, jobs);
-  const claimer = await createJobClaimer({ redis: redis.queue, keySpace, lockMs, passTurns, onError });
+  const chargeFlows = createFlowCharging(redis.ledger, keySpace, jobs);
+  const claimer = await createJobClaimer({ redis: redis.queue, keySpace, lockMs, chargeFlows, onError });
   const metrics = createWorkerMetrics();
   const { tokens, defender, reader } = openDefender({ ...options, callTimeoutMs }, metrics);
   const rules = options.reconcile ?? { graceMs: 1_000, onUnknown: 'fail' };

@@ -14,7 +14,7 @@ export interface NewRequest {
   /** JSON of what the caller asked; it never changes. */
   doc: string;
   priority: Priority;
-  /** Whose turns it uses, see `flowOf`. */
+  /** The flow that it is charged to, see `flowOf`. */
   flow: string;
   notAfterMs: number | undefined;
   source?: string | undefined;

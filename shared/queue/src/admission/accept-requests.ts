@@ -55,7 +55,7 @@ export interface RequestIntake {
   /**
    * Records one request. Resolves when Redis has acknowledged request, task and job. Recorded again with the same
    * ids it is completed, not doubled, and answered the same way; without `ids` it gets new ones. It belongs to its
-   * `caller`, whose turns it uses where it names no source. `trace` is kept with it and passed on with its call. Without `bounds` it is recorded
+   * `caller`; without a source it is charged to the caller alone. `trace` is kept with it and passed on with its call. Without `bounds` it is recorded
    * however many wait.
    *
    * @throws TooManyJoinedError

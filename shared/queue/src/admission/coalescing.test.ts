@@ -81,7 +81,7 @@ describe('requests for one machine', () => {
     assert.deepEqual([after.jobPriority, after.priority], [jobPriority, 'high']);
   });
 
-  it('go at the turn of the source that would be first, though another asked first', async () => {
+  it('start with the source that would be first, though another asked first', async () => {
     for (let n = 10; n < 20; n += 1) await accept({ machineId: machine(n), source: 'bulk' });
     const { id } = await accept({ source: 'bulk' });
     assert.equal(await placeOf(id), 11);

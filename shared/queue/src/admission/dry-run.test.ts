@@ -64,7 +64,7 @@ describe('dry run of requests that are to be accepted', () => {
     }
   });
 
-  it('begins where the line of a class is when tasks were begun meanwhile', async () => {
+  it('begins at the virtual time of a class when tasks were begun meanwhile', async () => {
     const items = (first: number, source: string) =>
       Array.from({ length: 6 }, (_, i) => item({ machineId: machine(first + i), source }));
     await intake.acceptBatch([...items(1, 'a'), ...items(11, 'b')], arrivedAtMs, undefined, 'caller');

@@ -106,7 +106,7 @@ export function createDryRun(
       let tried = await tryOut(all, about, isRefused);
       const { refused } = tried;
       const indexes = [...all.keys()].filter((index) => !refused.has(index));
-      // Who is refused has used no turn when the others are accepted.
+      // What is refused is charged to no flow when the others are accepted.
       if (refused.size > 0) {
         const others = indexes.flatMap((index) => all[index] ?? []);
         tried = await tryOut(others, about, () => false);

@@ -52,15 +52,15 @@ end
 --          no request is refused for it
 local function read_task(task_id)
   local task_key = space .. ':task:' .. task_id
-  local state, first, priority, tag, job_priority, not_after, is_promoted, sent_at, why, calls, of_caller = unpack(
-    redis.call('HMGET', task_key, 'state', 'first', 'priority', 'tag', 'jobPriority', 'notAfter', 'promoted', 'sentAt',
+  local state, first, priority, virtual_start, job_priority, not_after, is_promoted, sent_at, why, calls, of_caller = unpack(
+    redis.call('HMGET', task_key, 'state', 'first', 'priority', 'virtualStart', 'jobPriority', 'notAfter', 'promoted', 'sentAt',
       'error', 'calls', joined_by(caller)))
-  tag, job_priority = tonumber(tag), tonumber(job_priority)
+  virtual_start, job_priority = tonumber(virtual_start), tonumber(job_priority)
   if (state ~= 'waiting' and state ~= 'in_flight' and state ~= 'reconciling') or not first or not urgency[priority]
-    or not tag or not job_priority then
+    or not virtual_start or not job_priority then
     return nil
   end
-  return { id = task_id, state = state, first = first, priority = priority, tag = tag, job_priority = job_priority,
+  return { id = task_id, state = state, first = first, priority = priority, virtual_start = virtual_start, job_priority = job_priority,
     not_after = tonumber(not_after), promoted = is_promoted and true or nil, sent_at = sent_at or nil, error = why or nil,
     calls = calls or nil, joined = redis.call('ZCARD', task_key .. ':joined'), of_caller = tonumber(of_caller) or 0 }
 end
@@ -94,10 +94,10 @@ local function recent_of(machine_id)
 end
 
 local function open_task(task_id, machine_id, request_id, priority, flow, not_after)
-  local tag = next_tag(priority, flow, arrived_at)
-  take_turn(priority, flow, tag, arrived_at)
-  local task = { id = task_id, state = 'waiting', first = request_id, priority = priority, tag = tag,
-    job_priority = job_priority_of(priority, tag), not_after = tonumber(not_after), joined = 0, of_caller = 0, came = {}, is_new = true }
+  local virtual_start = next_virtual_start(priority, flow, arrived_at)
+  charge_flow(priority, flow, virtual_start, arrived_at)
+  local task = { id = task_id, state = 'waiting', first = request_id, priority = priority, virtual_start = virtual_start,
+    job_priority = job_priority_of(priority, virtual_start), not_after = tonumber(not_after), joined = 0, of_caller = 0, came = {}, is_new = true }
   append(added.machines, machine_id, task_id)
   append(added.waiting, arrived_at, task_id)
   add_waiting(priority, 1)
@@ -255,7 +255,7 @@ local function write_task(machine_id, task)
   if #fields > 0 then
     redis.call('HSET', task_key, unpack(fields))
   end
-  note_whose_turn(task_key, task)
+  note_flow(task_key, task)
   if came > 0 then
     redis.call('ZADD', task_key .. ':joined', unpack(task.came))
   end

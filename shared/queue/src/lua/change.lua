@@ -49,9 +49,9 @@ local function priority_in(its_doc)
 end
 
 local task_key = space .. ':task:' .. task_id
-local first, state, priority, tag, job_priority = unpack(
-  redis.call('HMGET', task_key, 'first', 'state', 'priority', 'tag', 'jobPriority'))
-local task = { state = state, priority = priority, tag = tonumber(tag), job_priority = tonumber(job_priority) }
+local first, state, priority, virtual_start, job_priority = unpack(
+  redis.call('HMGET', task_key, 'first', 'state', 'priority', 'virtualStart', 'jobPriority'))
+local task = { state = state, priority = priority, virtual_start = tonumber(virtual_start), job_priority = tonumber(job_priority) }
 local requests = redis.call('ZRANGE', task_key .. ':joined', 0, -1)
 requests[#requests + 1] = first or nil
 
@@ -78,19 +78,19 @@ if not best or not urgency[priority or ''] then
 elseif urgency[best] < urgency[priority] then
   promote(task, best, flow, arrived_at)
   redis.call('HSET', task_key, place_of(task))
-  note_whose_turn(task_key, task)
+  note_flow(task_key, task)
 elseif urgency[best] > urgency[priority] then
   -- As if it had come in this class from the first. One that was moved to the head stays there.
-  local new_tag = next_tag(best, flow, arrived_at)
-  take_turn(best, flow, new_tag, arrived_at)
+  local new_virtual_start = next_virtual_start(best, flow, arrived_at)
+  charge_flow(best, flow, new_virtual_start, arrived_at)
   add_waiting(priority, -1)
   add_waiting(best, 1)
-  task.priority, task.tag, task.flow = best, new_tag, flow
+  task.priority, task.virtual_start, task.flow = best, new_virtual_start, flow
   if redis.call('HEXISTS', task_key, 'head') == 0 then
-    task.job_priority = job_priority_of(best, new_tag)
+    task.job_priority = job_priority_of(best, new_virtual_start)
   end
   redis.call('HSET', task_key, place_of(task))
-  note_whose_turn(task_key, task)
+  note_flow(task_key, task)
   -- It may be the last of its batches now: which one is, is read again (batch-tail.ts).
   for _, id in ipairs(requests) do
     local batch_id = redis.call('HGET', space .. ':request:' .. id, 'batch')

@@ -15,7 +15,7 @@ for _, request_id in ipairs(redis.call('ZRANGEBYSCORE', deadlines_key, '-inf', n
       ended[#ended + 1] = task_id
     end
   else
-    -- Not waiting, against all rules of this index: it must not keep the others from their turn.
+    -- Not waiting, against all rules of this index: it must not hold up the others.
     redis.call('ZREM', deadlines_key, request_id)
   end
 end

@@ -27,8 +27,8 @@ local began_at = tonumber(ARGV[13])
 local reported_for, recent_for = 60000, 24 * 3600000
 
 local task_key = space .. ':task:' .. task_id
-local state, owner, machine, created, calls, priority, tag, sent_at = unpack(redis.call('HMGET', task_key,
-  'state', 'call', 'machine', 'createdAt', 'calls', 'priority', 'tag', 'sentAt'))
+local state, owner, machine, created, calls, priority, virtual_start, sent_at = unpack(redis.call('HMGET', task_key,
+  'state', 'call', 'machine', 'createdAt', 'calls', 'priority', 'virtualStart', 'sentAt'))
 state, owner, calls = state or 'missing', owner or '', tonumber(calls) or 0
 -- What is corrupt, or gone, must be able to end, and to let go of its machine. Without a readable state it is where the
 -- indexes have it.
@@ -159,9 +159,9 @@ redis.call('HSET', task_key, 'state', to, 'call', call_id)
 if to == 'in_flight' then
   redis.call('HSET', task_key, 'sentAt', ARGV[13] ~= '' and ARGV[13] or now)
   redis.call('ZADD', in_flight_key, began_at or now, task_id)
-  -- The line of a class is as far as the greatest tag of what was begun of it, see order.lua.
-  if tag and tonumber(tag) > (tonumber(redis.call('HGET', order_key, 'begun:' .. priority)) or 0) then
-    redis.call('HSET', order_key, 'begun:' .. priority, tag)
+  -- The virtual time of a class is the greatest virtual start of what was begun of it, see order.lua.
+  if virtual_start and tonumber(virtual_start) > (tonumber(redis.call('HGET', order_key, 'virtualTime:' .. priority)) or 0) then
+    redis.call('HSET', order_key, 'virtualTime:' .. priority, virtual_start)
   end
 elseif to == 'waiting' then
   redis.call('HSET', task_key, 'call', '')

@@ -103,15 +103,15 @@ export function createRequestActions(options: RequestActionsOptions): RequestAct
         );
         const known = joinDoc(parts);
         if (known === null) return { kind: 'missing' };
-        // It keeps to the turns of whoever asked for it, not of whoever changes it.
+        // It stays charged to the caller who asked for it, not to the one who changes it.
         const whose = caller ? caller + (caller1 ?? '') : actor.name;
-        const { doc, notAfterMs, turn, arrivedAtMs } = changed(known, change, whose);
+        const { doc, notAfterMs, flow, arrivedAtMs } = changed(known, change, whose);
         const args = [
           id,
           known,
           doc,
           notAfterMs ?? '',
-          turn,
+          flow,
           arrivedAtMs,
           JSON.stringify(order),
           entry,
@@ -146,7 +146,7 @@ function changed(known: string, { priority, notAfter }: RequestChange, caller: s
       ...(deadline === undefined ? {} : { notAfter: deadline }),
     }),
     notAfterMs: deadline === undefined ? undefined : Date.parse(deadline),
-    turn: flowOf(asked.source, caller),
+    flow: flowOf(asked.source, caller),
     arrivedAtMs: asked.at,
   };
 }

@@ -5,14 +5,14 @@ import type { Priority } from '@diq/contracts/priority.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { defaultOrderRules } from './order.ts';
-import { emptyLine, nextPlace } from '../test-support/order-model.ts';
+import { emptyOrder, nextPlace } from '../test-support/order-model.ts';
 import { queueName } from '../store-keys.ts';
 import { arrivedAtMs, keySpace, openTestStore } from '../test-support/test-store.ts';
 import { useTestStore } from '../test-support/use-test-store.ts';
 
 const minuteMs = 60_000;
 const token = 'claimer';
-const line = emptyLine(defaultOrderRules, arrivedAtMs);
+const line = emptyOrder(defaultOrderRules, arrivedAtMs);
 const orderJobPriority = (nowMs: number, priority: Priority) =>
   nextPlace(line, defaultOrderRules, { priority, flow: '', nowMs }).jobPriority;
 const job = (taskId: string, jobPriority = 1) => ({ taskId, jobPriority });

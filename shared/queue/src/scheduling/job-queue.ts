@@ -51,7 +51,7 @@ const chunkSize = 250;
 const removeScript = loadScript(new URL('../lua/remove-jobs.lua', import.meta.url));
 const idsReply = z.array(z.string());
 
-/** BullMQ's score of a job is its job priority times this, and its turn within the job priority. */
+/** BullMQ's score of a job is its job priority times this, and its number among those of the same. */
 const scoresPerJobPriority = 2 ** 32;
 
 export function createJobQueue(redis: Redis, keySpace: string, onError: (error: Error) => void): JobQueue {

@@ -4,9 +4,9 @@ import { priorities } from '@diq/contracts/priority.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { createRequestIntake } from '../admission/accept-requests.ts';
 import { defaultHeadStartMs, defaultOrderRules, flowOf, orderRules } from './order.ts';
-import { createTurnPassing } from './pass-turns.ts';
+import { createFlowCharging } from './charge-flows.ts';
 import { storeKeys } from '../store-keys.ts';
-import { createLine } from '../test-support/order-model.ts';
+import { createOrderModel } from '../test-support/order-model.ts';
 import { arrivedAtMs, item, keySpace, machine, retentionMs } from '../test-support/test-store.ts';
 import { useTestStore } from '../test-support/use-test-store.ts';
 
@@ -50,7 +50,7 @@ describe('the order in Redis', () => {
 
   /** What a worker does with the job that is next. */
   async function begin(): Promise<string | undefined> {
-    await createTurnPassing(store.redis, keySpace, store.jobs)();
+    await createFlowCharging(store.redis, keySpace, store.jobs)();
     const next = await store.jobs.next();
     if (next === undefined) return undefined;
     await store.jobs.remove(next);
@@ -64,7 +64,7 @@ describe('the order in Redis', () => {
     await fc.assert(
       fc.asyncProperty(steps, async (given) => {
         await redis.flush();
-        let line = createLine(defaultOrderRules, arrivedAtMs);
+        let line = createOrderModel(defaultOrderRules, arrivedAtMs);
         const numbers = new Map<number, string>();
         let nowMs = arrivedAtMs;
         for (const step of given) {
@@ -73,7 +73,8 @@ describe('the order in Redis', () => {
             assert.equal(await begin(), next && numbers.get(next.number));
           } else {
             nowMs += step.pauseMs;
-            if ((await redis.client.zcard(keys.waiting)) === 0) line = createLine(defaultOrderRules, nowMs);
+            if ((await redis.client.zcard(keys.waiting)) === 0)
+              line = createOrderModel(defaultOrderRules, nowMs);
             const { priority, caller } = step;
             const source = step.source === 0 ? undefined : `source-${step.source}`;
             for (let i = 0; i < step.count; i += 1) {
@@ -89,7 +90,7 @@ describe('the order in Redis', () => {
     );
   });
 
-  it('gives a source with 3 machines its turns among those of one with 500', async () => {
+  it('starts 3 machines of one source among those of one with 500', async () => {
     const bulk = Array.from({ length: 500 }, () => item({ machineId: machine(machines++), source: 'bulk' }));
     await store.intake.acceptBatch(bulk, arrivedAtMs);
     for (let i = 0; i < 10; i += 1) await begin();
@@ -103,7 +104,7 @@ describe('the order in Redis', () => {
     );
   });
 
-  it('claims a caller one turn for each interval, however many sources it names, also within one batch', async () => {
+  it('claims one job of a caller for each interval, however many sources it names, also within one batch', async () => {
     const many = Array.from({ length: 40 }, (_, i) =>
       item({ machineId: machine(machines++), ...(i < 20 ? {} : { source: `new-${i}` }) }),
     );
@@ -116,45 +117,45 @@ describe('the order in Redis', () => {
     assert.equal(begun.filter((id) => id !== undefined && ofFew.includes(id)).length, 10);
   });
 
-  it('gives what comes back its turn again, and takes no second one for it', async () => {
+  it('charges what comes back no second time', async () => {
     await arrive({}, arrivedAtMs, 'one');
     await arrive({}, arrivedAtMs, 'one');
     const [first = ''] = await store.jobs.nextOnes(1);
-    const pass = createTurnPassing(store.redis, keySpace, store.jobs);
+    const pass = createFlowCharging(store.redis, keySpace, store.jobs);
     await pass();
     await store.tasks.begin(first, 'call');
     await store.tasks.giveBack(first, 'call');
-    const turn = await redis.client.zscore(keys.turns('medium'), 'one');
+    const nextStart = await redis.client.zscore(keys.nextStarts('medium'), 'one');
     await pass();
     assert.equal(await store.jobs.next(), first);
-    assert.equal(await redis.client.zscore(keys.turns('medium'), 'one'), turn);
+    assert.equal(await redis.client.zscore(keys.nextStarts('medium'), 'one'), nextStart);
   });
 
-  it('takes the turn of the caller who has promoted a task, and else of the one who asked first', async () => {
+  it('charges the caller who has promoted a task, and else the one who asked first', async () => {
     const shared = machine(machines++);
     await arrive({ machineId: shared, priority: 'low' }, arrivedAtMs, 'patient');
     await arrive({ machineId: shared, priority: 'high' }, arrivedAtMs, 'urgent');
     await arrive({ priority: 'low' }, arrivedAtMs, 'third');
     await begin();
     await begin();
-    const turnOf = async (priority: string, caller: string) =>
-      Number(await redis.client.zscore(keys.turns(priority), caller));
-    assert.ok((await turnOf('high', 'urgent')) > arrivedAtMs);
-    assert.ok((await turnOf('low', 'third')) > arrivedAtMs);
-    assert.equal(await turnOf('low', 'patient'), 0);
+    const nextStartOf = async (priority: string, caller: string) =>
+      Number(await redis.client.zscore(keys.nextStarts(priority), caller));
+    assert.ok((await nextStartOf('high', 'urgent')) > arrivedAtMs);
+    assert.ok((await nextStartOf('low', 'third')) > arrivedAtMs);
+    assert.equal(await nextStartOf('low', 'patient'), 0);
   });
 
-  it('leaves nothing of its turns when nothing waits', async () => {
+  it('leaves no next starts when nothing waits', async () => {
     for (const caller of ['one', 'other']) await arrive({ source: 'soar' }, arrivedAtMs, caller);
     await begin();
     await begin();
     await arrive({}, arrivedAtMs + minuteMs, 'third');
-    assert.deepEqual(await redis.client.zrange(keys.turns('medium'), 0, '-1'), ['third']);
-    const left = await redis.client.keys(`${keySpace}:turns:*`);
-    assert.deepEqual(left.toSorted(), [keys.turns('medium'), keys.sourceTurns('medium', 'third')]);
+    assert.deepEqual(await redis.client.zrange(keys.nextStarts('medium'), 0, '-1'), ['third']);
+    const left = await redis.client.keys(`${keySpace}:starts:*`);
+    assert.deepEqual(left.toSorted(), [keys.nextStarts('medium'), keys.sourceNextStarts('medium', 'third')]);
   });
 
-  it('lets callers take turns that name no source', async () => {
+  it('starts callers by turns that name no source', async () => {
     for (let i = 0; i < 5; i += 1) {
       await store.intake.acceptOne(item({ machineId: machine(machines++) }), arrivedAtMs, undefined, 'one');
     }
@@ -182,7 +183,7 @@ describe('the order in Redis', () => {
     const few = item({ machineId: machine(machines++), source: 'few' });
     const { id } = await intake.acceptOne(few, arrivedAtMs + minuteMs);
     assert.deepEqual(await store.jobs.positions([(await store.request(id)).taskId]), [21]);
-    assert.equal(await redis.client.exists(keys.turns('medium')), 0);
+    assert.equal(await redis.client.exists(keys.nextStarts('medium')), 0);
   });
 
   it('lets a critical arrival go next', async () => {
@@ -191,11 +192,11 @@ describe('the order in Redis', () => {
     assert.equal(await store.jobs.next(), urgent);
   });
 
-  it('keeps nothing of sources whose turns have passed', async () => {
+  it('keeps nothing of sources whose next starts have passed', async () => {
     await arrive({ source: 'stays' });
     for (let i = 0; i < 12; i += 1) await arrive({ source: `source-${i}` });
     for (let i = 0; i < 6; i += 1) await arrive({ source: 'late' }, arrivedAtMs + 48 * hourMs + i);
-    assert.deepEqual(await redis.client.zrange(keys.sourceTurns('medium', ''), 0, '-1'), ['late']);
+    assert.deepEqual(await redis.client.zrange(keys.sourceNextStarts('medium', ''), 0, '-1'), ['late']);
   });
 
   describe('its scale', () => {

@@ -4,7 +4,7 @@ import { priorities } from '@diq/contracts/priority.ts';
 import type { Priority } from '@diq/contracts/priority.ts';
 import { defaultHeadStartMs, defaultOrderRules, flowOf, orderRules, partsOfFlow } from './order.ts';
 import type { OrderRules } from './order.ts';
-import { createLine, lagOf } from '../test-support/order-model.ts';
+import { createOrderModel, lagOf } from '../test-support/order-model.ts';
 import type { Waiting } from '../test-support/order-model.ts';
 
 // The order's rules beside themselves alone, for runs of weeks; that the scripts follow them is order-in-redis.test.ts.
@@ -27,18 +27,18 @@ const arrivals = fc.array(
 );
 
 describe('the order', () => {
-  it('has head starts of 30 days, 24 hours, 4 hours and none, and turns as far apart as slots', () => {
+  it('has head starts of 30 days, 24 hours, 4 hours and none, and starts as far apart as slots', () => {
     const headStartMs = { critical: 30 * dayMs, high: dayMs, medium: 4 * hourMs, low: 0 };
     assert.deepEqual(defaultHeadStartMs, headStartMs);
     assert.deepEqual(defaultOrderRules, {
       headStartMs,
       intervalMs: slotMs,
       stepMs: minuteMs,
-      longestLagMs: dayMs,
+      maxLagMs: dayMs,
     });
   });
 
-  it('has turns no closer than its scale can tell, and none when sources need not be fair', () => {
+  it('has starts no closer than its scale can tell, and none when sources need not be fair', () => {
     const settings = { headStartMs: defaultHeadStartMs, limit: 5, windowMs: 10_000 };
     assert.equal(orderRules({ ...settings, fairSources: true }).intervalMs, minuteMs);
     assert.equal(orderRules({ ...settings, fairSources: false }).intervalMs, 0);
@@ -78,7 +78,7 @@ describe('the order', () => {
     // Shorter than the default, so that the bound is reached within a test's time; the rule is the same.
     const headStartMs = { critical: 12 * hourMs, high: 6 * hourMs, medium: 2 * hourMs, low: 0 };
     const rules = orderRules({ headStartMs, fairSources: true, limit: 5, windowMs: hourMs });
-    const line = createLine(rules, startMs);
+    const line = createOrderModel(rules, startMs);
     const low = line.arrive('low', 'patient', startMs);
     let sources = 0;
     let waitedMs = 0;
@@ -95,7 +95,7 @@ describe('the order', () => {
   });
 
   it('begins a low request in bounded time, though low ones of ever new sources come faster than slots', () => {
-    const line = createLine(defaultOrderRules, startMs);
+    const line = createOrderModel(defaultOrderRules, startMs);
     for (let i = 0; i < 50; i += 1) line.arrive('low', 'bulk', startMs);
     const last = line.arrive('low', 'bulk', startMs);
     let waitedMs = 0;
@@ -103,14 +103,14 @@ describe('the order', () => {
       for (let i = 0; i < 2; i += 1) line.arrive('low', `new-${sources++}`, startMs + waitedMs);
       assert.ok(waitedMs < 10 * dayMs, 'it starves');
     }
-    const passMs = last.tagMs - startMs + lagOf(defaultOrderRules, 'low') + defaultOrderRules.stepMs;
+    const passMs = last.virtualStartMs - startMs + lagOf(defaultOrderRules, 'low') + defaultOrderRules.stepMs;
     assert.ok(waitedMs <= (2 * Math.ceil(passMs / slotMs) + 52) * slotMs, `${waitedMs / hourMs} h`);
   });
 
   it('gives the next slot to a critical arrival, whatever waits', () => {
     fc.assert(
       fc.property(arrivals, (given) => {
-        const line = createLine(defaultOrderRules, startMs);
+        const line = createOrderModel(defaultOrderRules, startMs);
         const nowMs = arriveAll(
           line,
           given.filter(({ priority }) => priority !== 'critical'),
@@ -124,13 +124,13 @@ describe('the order', () => {
   it('keeps those of one arrival time in the order of their classes, newcomers too', () => {
     fc.assert(
       fc.property(arrivals, (given) => {
-        const line = createLine(defaultOrderRules, startMs);
+        const line = createOrderModel(defaultOrderRules, startMs);
         const nowMs = arriveAll(line, given, { servedEach: 3 });
         const jobPriorities = priorities.map((priority) => line.arrive(priority, `new ${priority}`, nowMs));
         for (const [i, lessUrgent] of jobPriorities.entries()) {
           const moreUrgent = jobPriorities[i - 1];
-          // Where its own line has come further than the present, it waits for those in it.
-          if (moreUrgent && moreUrgent.tagMs <= nowMs)
+          // Where the virtual time of its own class is ahead of the present, it waits for those in it.
+          if (moreUrgent && moreUrgent.virtualStartMs <= nowMs)
             assert.ok(moreUrgent.jobPriority < lessUrgent.jobPriority);
         }
       }),
@@ -142,8 +142,8 @@ describe('the order', () => {
     // Among the first few, what was placed before it came goes twice as often.
     ['source of a caller', flowOf('bulk', 'one'), flowOf('few', 'one'), 9],
   ] as const) {
-    it(`gives a ${what} with 3 machines its turns among those of one with 500`, () => {
-      const line = createLine(defaultOrderRules, startMs);
+    it(`gives a ${what} with 3 machines starts among those of one with 500`, () => {
+      const line = createOrderModel(defaultOrderRules, startMs);
       for (let i = 0; i < 500; i += 1) line.arrive('medium', bulk, startMs);
       for (let i = 0; i < 25; i += 1) line.begin();
       const late = Array.from({ length: 3 }, () => line.arrive('medium', few, startMs + 5 * hourMs));
@@ -167,14 +167,14 @@ describe('the order', () => {
     const beginMany = (line: Line, count: number) => Array.from({ length: count }, () => line.begin());
 
     it('gives nothing to one that names a source for each request', () => {
-      const line = createLine(defaultOrderRules, startMs);
+      const line = createOrderModel(defaultOrderRules, startMs);
       for (let i = 0; i < 10; i += 1) line.arrive('critical', flowOf('soar', 'a'), startMs);
       for (let i = 0; i < 50; i += 1) line.arrive('critical', flowOf(`new-${i}`, 'b'), startMs);
       assert.deepEqual(countByCaller(beginMany(line, 20)), { a: 10, b: 10 });
     });
 
     it('gives nothing to one that names further sources behind many that it placed', () => {
-      const line = createLine(defaultOrderRules, startMs);
+      const line = createOrderModel(defaultOrderRules, startMs);
       for (let i = 0; i < 60; i += 1) line.arrive('medium', flowOf('bulk', 'b'), startMs);
       for (let i = 0; i < 60; i += 1) line.arrive('medium', flowOf('more', 'b'), startMs);
       for (let i = 0; i < 60; i += 1) line.arrive('medium', flowOf(`new-${i}`, 'b'), startMs);
@@ -183,7 +183,7 @@ describe('the order', () => {
     });
 
     it('gives nothing to one that comes with a new source each time, one request after the other', () => {
-      const line = createLine(defaultOrderRules, startMs);
+      const line = createOrderModel(defaultOrderRules, startMs);
       for (let i = 0; i < 50; i += 1) line.arrive('medium', flowOf('soar', 'a'), startMs);
       const begun: (Waiting | undefined)[] = [];
       for (let i = 0; i < 60; i += 1) {
@@ -196,7 +196,7 @@ describe('the order', () => {
 
     it('takes nothing from one whose source another names as its own', () => {
       const placesOfA = (namedByB: string) => {
-        const line = createLine(defaultOrderRules, startMs);
+        const line = createOrderModel(defaultOrderRules, startMs);
         for (let i = 0; i < 30; i += 1) line.arrive('medium', flowOf(namedByB, 'b'), startMs);
         for (let i = 0; i < 10; i += 1) line.arrive('medium', flowOf('soar', 'a'), startMs);
         return beginMany(line, 40).map((one) => one?.flow === flowOf('soar', 'a'));
@@ -204,7 +204,7 @@ describe('the order', () => {
       assert.deepEqual(placesOfA('soar'), placesOfA('of its own'));
     });
 
-    it('gives each caller that has some waiting its turn, whatever they name and however they come', () => {
+    it('starts each caller that has some waiting, whatever they name and however they come', () => {
       const one = fc.record({
         priority: fc.constantFrom<Priority>('high', 'medium'),
         caller: fc.constantFrom('a', 'b', 'c'),
@@ -214,7 +214,7 @@ describe('the order', () => {
       });
       fc.assert(
         fc.property(fc.array(one, { minLength: 3, maxLength: 25 }), (given) => {
-          const line = createLine(defaultOrderRules, startMs);
+          const line = createOrderModel(defaultOrderRules, startMs);
           const watch = watchTurns();
           for (const { priority, caller, source, count, served } of given) {
             for (let i = 0; i < count; i += 1) {
@@ -230,7 +230,7 @@ describe('the order', () => {
     });
   });
 
-  it('serves one source first come first served within a class, and everybody so without turns', () => {
+  it('serves one source first come first served within a class, and everything without fair queueing', () => {
     fc.assert(
       fc.property(arrivals, aPriority, fc.boolean(), (given, priority, fairSources) => {
         const quota = { limit: 5, windowMs: hourMs };
@@ -247,8 +247,8 @@ describe('the order', () => {
 });
 
 /**
- * Holds what was begun against the turns of the callers: as long as two of them have some of a class waiting, neither gets
- * ahead of the other by more than the turn that it may have had just before; and a flow is served in its order.
+ * Holds what was begun against what each caller is due: as long as two of them have some of a class waiting, neither gets
+ * ahead of the other by more than the start that it may have had just before; and a flow is served in its order.
  */
 function watchTurns() {
   const waiting = new Map<string, Waiting[]>();
@@ -303,7 +303,7 @@ function watchTurns() {
   };
 }
 
-type Line = ReturnType<typeof createLine>;
+type Line = ReturnType<typeof createOrderModel>;
 interface Arrival {
   priority: Priority;
   source: number;
@@ -323,7 +323,7 @@ function arriveAll(line: Line, given: readonly Arrival[], { servedEach = 0 } = {
 
 /** Serves them at five an hour, from the first to the last. @returns them in the order in which they were begun */
 function replay(rules: OrderRules, given: readonly Arrival[]): Waiting[] {
-  const line = createLine(rules, startMs);
+  const line = createOrderModel(rules, startMs);
   const begun: Waiting[] = [];
   let [nowMs, slotAtMs] = [startMs, startMs];
   const serveUntil = (untilMs: number) => {
@@ -346,7 +346,7 @@ function replay(rules: OrderRules, given: readonly Arrival[]): Waiting[] {
 function assertMayPass(rules: OrderRules, first: Waiting, second: Waiting): void {
   const { headStartMs, stepMs } = rules;
   const lastMs =
-    second.tagMs -
+    second.virtualStartMs -
     headStartMs[second.priority] +
     headStartMs[first.priority] +
     lagOf(rules, first.priority) +

@@ -17,32 +17,32 @@ export const defaultHeadStartMs: HeadStarts = {
 /** What the scripts go by that give a task its place; see `lua/order.lua`. */
 export interface OrderRules {
   headStartMs: HeadStarts;
-  /** How far apart the turns of one caller are; 0: no turns, first come first served within a class. */
+  /** How far apart the starts of one flow are; 0: no fair queueing, first come first served within a class. */
   intervalMs: number;
   /** Job priorities are so far apart. */
   stepMs: number;
   /** For how long a caller that is new can at most go before those that wait. */
-  longestLagMs: number;
+  maxLagMs: number;
 }
 
 export interface OrderSettings {
   headStartMs: HeadStarts;
-  /** Whether callers take turns within a class, and sources within a caller. */
+  /** Fair queueing: between the callers of a class, and between the sources of a caller. */
   fairSources: boolean;
   limit: number;
   windowMs: number;
 }
 
 /**
- * Fine enough for turns, and BullMQ's 2,097,151 priorities last for almost four years without an empty queue: with every
+ * Fine enough for fair queueing, and BullMQ's 2,097,151 priorities last for almost four years without an empty queue: with every
  * moment at which nothing is open the scale begins anew.
  */
 const stepMs = minuteMs;
 
-/** A caller's turns are as far apart as slots are: alone in the queue it is neither favoured nor put off. */
+/** A caller's starts are as far apart as slots are: alone in the queue it is neither favoured nor put off. */
 export function orderRules({ headStartMs, fairSources, limit, windowMs }: OrderSettings): OrderRules {
   const intervalMs = fairSources ? Math.max(stepMs, Math.floor(windowMs / limit)) : 0;
-  return { headStartMs, intervalMs, stepMs, longestLagMs: dayMs };
+  return { headStartMs, intervalMs, stepMs, maxLagMs: dayMs };
 }
 
 export const defaultOrderRules = orderRules({
@@ -53,7 +53,7 @@ export const defaultOrderRules = orderRules({
 });
 
 /**
- * Whose turns a request uses: those of its caller first, and among that caller's those of its source. A name is a source
+ * The flow that a request is charged to: its caller, and among that caller's sources its own. A name is a source
  * of its caller alone. Callers' names hold no NUL.
  */
 export function flowOf(source: string | undefined, caller: string | undefined): string {

@@ -23,7 +23,7 @@ describe('a task that is corrupt or gone', () => {
   const faults: [string, (key: string) => Promise<unknown>][] = [
     ['is gone', (key) => store.redis.del(key)],
     ['has no first request', (key) => store.redis.hdel(key, 'first')],
-    ['has no place', (key) => store.redis.hdel(key, 'priority', 'tag', 'jobPriority')],
+    ['has no place', (key) => store.redis.hdel(key, 'priority', 'virtualStart', 'jobPriority')],
     ['is settled although its machine leads to it', (key) => store.redis.hset(key, 'state', 'settled')],
   ];
 

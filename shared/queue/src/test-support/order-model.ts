@@ -3,32 +3,31 @@ import type { Priority } from '@diq/contracts/priority.ts';
 import { partsOfFlow } from '../scheduling/order.ts';
 import type { OrderRules } from '../scheduling/order.ts';
 
-/** One caller in the line of a class. */
-interface CallerLine {
-  /** The tag that its next task is claimed with at the earliest. */
-  nextMs: number;
-  /** Source → the tag that its next task gets at the earliest. */
-  turns: Map<string, number>;
+/** One caller in a class. */
+interface CallerState {
+  /** The virtual start at which its next task is claimed at the earliest. */
+  nextStartMs: number;
+  /** Source → the virtual start that its next task gets at the earliest. */
+  starts: Map<string, number>;
 }
 
-/** Where the line of a class is. */
-export interface ClassLine {
+export interface ClassState {
   /** Tasks of it that wait. */
   waiting: number;
-  /** The greatest tag of a task begun so far. */
-  begunMs: number | undefined;
-  callers: Map<string, CallerLine>;
+  /** The greatest virtual start of a task begun so far. */
+  virtualTimeMs: number | undefined;
+  callers: Map<string, CallerState>;
 }
 
 /** What `lua/order.lua` keeps in Redis. */
-export interface OrderLine {
+export interface OrderState {
   epochMs: number;
-  classes: Record<Priority, ClassLine>;
+  classes: Record<Priority, ClassState>;
 }
 
 /** A place in the order: a time in ms, and the priority number that BullMQ gets for it. */
 export interface Place {
-  tagMs: number;
+  virtualStartMs: number;
   jobPriority: number;
 }
 
@@ -36,11 +35,11 @@ const highestJobPriority = 2_097_151;
 const dayMs = 24 * 3_600_000;
 
 /** The order of an empty queue, for requests that arrive at this time. */
-export function emptyLine(rules: OrderRules, nowMs: number): OrderLine {
-  const classLine = (): ClassLine => ({ waiting: 0, begunMs: undefined, callers: new Map() });
+export function emptyOrder(rules: OrderRules, nowMs: number): OrderState {
+  const classState = (): ClassState => ({ waiting: 0, virtualTimeMs: undefined, callers: new Map() });
   return {
-    epochMs: nowMs - rules.headStartMs.critical - rules.longestLagMs - dayMs,
-    classes: { critical: classLine(), high: classLine(), medium: classLine(), low: classLine() },
+    epochMs: nowMs - rules.headStartMs.critical - rules.maxLagMs - dayMs,
+    classes: { critical: classState(), high: classState(), medium: classState(), low: classState() },
   };
 }
 
@@ -51,79 +50,84 @@ interface Arriving {
   nowMs: number;
 }
 
-function callerIn(ofClass: ClassLine, flow: string): { caller: CallerLine; source: string } {
+function callerIn(ofClass: ClassState, flow: string): { caller: CallerState; source: string } {
   const [name, source] = partsOfFlow(flow);
-  const caller = ofClass.callers.get(name) ?? { nextMs: 0, turns: new Map<string, number>() };
+  const caller = ofClass.callers.get(name) ?? { nextStartMs: 0, starts: new Map<string, number>() };
   ofClass.callers.set(name, caller);
   return { caller, source };
 }
 
-function turnsBehind({ turns }: CallerLine, turnMs: number): number {
-  return [...turns.values()].filter((other) => other > turnMs).length;
+function startsBehind({ starts }: CallerState, startMs: number): number {
+  return [...starts.values()].filter((other) => other > startMs).length;
 }
 
-/** Where a fresh task of this class and flow would stand; the same reckoning as `next_tag` in `lua/order.lua`. */
-export function nextPlace(line: OrderLine, rules: OrderRules, { priority, flow, nowMs }: Arriving): Place {
-  const ofClass = line.classes[priority];
+/** Where a fresh task of this class and flow would stand; the same reckoning as `next_virtual_start` in `lua/order.lua`. */
+export function nextPlace(order: OrderState, rules: OrderRules, { priority, flow, nowMs }: Arriving): Place {
+  const ofClass = order.classes[priority];
   const { intervalMs, stepMs } = rules;
-  let tagMs = nowMs;
+  let virtualStartMs = nowMs;
   if (intervalMs > 0 && ofClass.waiting > 0) {
     const { caller, source } = callerIn(ofClass, flow);
     const floorMs = floorIn(ofClass, caller, rules, { priority, nowMs });
-    const turnMs = caller.turns.get(source) ?? 0;
-    const others = turnsBehind(caller, Math.max(turnMs, floorMs));
-    if (turnMs > floorMs) tagMs = turnMs + others * intervalMs;
-    else tagMs = others === 0 ? floorMs : floorMs + others * intervalMs - stepMs;
+    const startMs = caller.starts.get(source) ?? 0;
+    const others = startsBehind(caller, Math.max(startMs, floorMs));
+    if (startMs > floorMs) virtualStartMs = startMs + others * intervalMs;
+    else virtualStartMs = others === 0 ? floorMs : floorMs + others * intervalMs - stepMs;
   }
-  return { tagMs, jobPriority: jobPriorityOf(line, rules, priority, tagMs) };
+  return { virtualStartMs, jobPriority: jobPriorityOf(order, rules, priority, virtualStartMs) };
 }
 
 function floorIn(
-  { begunMs }: ClassLine,
-  { nextMs }: CallerLine,
+  { virtualTimeMs }: ClassState,
+  { nextStartMs }: CallerState,
   rules: OrderRules,
   { priority, nowMs }: Pick<Arriving, 'priority' | 'nowMs'>,
 ): number {
-  return Math.max(begunMs ?? nowMs, nowMs - lagOf(rules, priority), nextMs);
+  return Math.max(virtualTimeMs ?? nowMs, nowMs - lagOf(rules, priority), nextStartMs);
 }
 
 /** Adds a task at this place to those that wait. */
 export function takePlace(
-  line: OrderLine,
+  order: OrderState,
   rules: OrderRules,
-  { priority, flow, nowMs, tagMs }: Arriving & { tagMs: number },
+  { priority, flow, nowMs, virtualStartMs }: Arriving & { virtualStartMs: number },
 ): void {
-  const ofClass = line.classes[priority];
+  const ofClass = order.classes[priority];
   if (ofClass.waiting <= 0) {
     ofClass.callers.clear();
-    ofClass.begunMs = nowMs;
+    ofClass.virtualTimeMs = nowMs;
   }
   ofClass.waiting += 1;
   if (rules.intervalMs === 0) return;
   const { caller, source } = callerIn(ofClass, flow);
-  caller.turns.set(source, tagMs + rules.intervalMs);
+  caller.starts.set(source, virtualStartMs + rules.intervalMs);
 }
 
-/** A task is begun: its line has come as far as its tag. */
+/** A task is begun: the virtual time of its class has come as far as its virtual start. */
 export function beginPlace(
-  line: OrderLine,
-  { priority, tagMs }: { priority: Priority; tagMs: number },
+  order: OrderState,
+  { priority, virtualStartMs }: { priority: Priority; virtualStartMs: number },
 ): void {
-  const ofClass = line.classes[priority];
+  const ofClass = order.classes[priority];
   ofClass.waiting -= 1;
-  ofClass.begunMs = Math.max(ofClass.begunMs ?? tagMs, tagMs);
+  ofClass.virtualTimeMs = Math.max(ofClass.virtualTimeMs ?? virtualStartMs, virtualStartMs);
 }
 
-/** How far behind its arrival a tag of this class may lie: a newcomer stays behind the next class's. */
-export function lagOf({ headStartMs, longestLagMs, stepMs }: OrderRules, priority: Priority): number {
+/** How far behind its arrival a virtual start of this class may lie: a newcomer stays behind the next class's. */
+export function lagOf({ headStartMs, maxLagMs, stepMs }: OrderRules, priority: Priority): number {
   const moreUrgent = priorities[priorities.indexOf(priority) - 1];
-  if (moreUrgent === undefined) return longestLagMs;
+  if (moreUrgent === undefined) return maxLagMs;
   const gapMs = headStartMs[moreUrgent] - headStartMs[priority] - stepMs;
-  return Math.max(0, Math.min(longestLagMs, gapMs));
+  return Math.max(0, Math.min(maxLagMs, gapMs));
 }
 
-function jobPriorityOf({ epochMs }: OrderLine, rules: OrderRules, priority: Priority, tagMs: number): number {
-  const jobPriority = Math.floor((tagMs - rules.headStartMs[priority] - epochMs) / rules.stepMs);
+function jobPriorityOf(
+  { epochMs }: OrderState,
+  rules: OrderRules,
+  priority: Priority,
+  virtualStartMs: number,
+): number {
+  const jobPriority = Math.floor((virtualStartMs - rules.headStartMs[priority] - epochMs) / rules.stepMs);
   return Math.max(1, Math.min(highestJobPriority, jobPriority));
 }
 
@@ -134,15 +138,15 @@ export interface Waiting extends Place {
   arrivedAtMs: number;
   /** Counts the arrivals. */
   number: number;
-  /** It has had its caller's turn, and keeps it. */
-  hasPassed: boolean;
-  /** The turn of its caller to which it stepped back. */
-  steppedToMs: number | undefined;
+  /** Its caller is charged for it. */
+  isCharged: boolean;
+  /** The next start of its caller to which it was deferred. */
+  deferredToMs: number | undefined;
 }
 
 /** A whole queue by these rules: lowest job priority first, within a job priority first come first served. */
-export function createLine(rules: OrderRules, nowMs: number) {
-  const line = emptyLine(rules, nowMs);
+export function createOrderModel(rules: OrderRules, nowMs: number) {
+  const order = emptyOrder(rules, nowMs);
   const waiting: Waiting[] = [];
   let number = 0;
 
@@ -157,20 +161,23 @@ export function createLine(rules: OrderRules, nowMs: number) {
     waiting.splice(low, 0, one);
   }
 
-  /** The same as `lua/pass-turn.lua`: who is next has its caller's turn, or steps back to it. */
-  function passTurns(): void {
+  /** The same as `lua/charge-flow.lua`: the next one is charged to its caller, or deferred. */
+  function chargeFlows(): void {
     if (rules.intervalMs === 0) return;
-    for (let first = waiting[0]; first && !first.hasPassed; first = waiting[0]) {
-      const { caller } = callerIn(line.classes[first.priority], first.flow);
-      if (first.steppedToMs === caller.nextMs || first.tagMs >= caller.nextMs - rules.stepMs) {
-        caller.nextMs = Math.max(first.tagMs, caller.nextMs) + rules.intervalMs;
-        first.hasPassed = true;
+    for (let first = waiting[0]; first && !first.isCharged; first = waiting[0]) {
+      const { caller } = callerIn(order.classes[first.priority], first.flow);
+      if (
+        first.deferredToMs === caller.nextStartMs ||
+        first.virtualStartMs >= caller.nextStartMs - rules.stepMs
+      ) {
+        caller.nextStartMs = Math.max(first.virtualStartMs, caller.nextStartMs) + rules.intervalMs;
+        first.isCharged = true;
         return;
       }
       waiting.shift();
-      first.steppedToMs = caller.nextMs;
-      first.tagMs = caller.nextMs - 2 * rules.stepMs;
-      first.jobPriority = jobPriorityOf(line, rules, first.priority, first.tagMs);
+      first.deferredToMs = caller.nextStartMs;
+      first.virtualStartMs = caller.nextStartMs - 2 * rules.stepMs;
+      first.jobPriority = jobPriorityOf(order, rules, first.priority, first.virtualStartMs);
       insert(first);
     }
   }
@@ -178,17 +185,17 @@ export function createLine(rules: OrderRules, nowMs: number) {
   return {
     arrive(priority: Priority, flow: string, arrivedAtMs: number): Waiting {
       const arriving = { priority, flow, nowMs: arrivedAtMs };
-      const place = nextPlace(line, rules, arriving);
-      takePlace(line, rules, { ...arriving, tagMs: place.tagMs });
-      const about = { priority, flow, arrivedAtMs, hasPassed: false, steppedToMs: undefined };
+      const place = nextPlace(order, rules, arriving);
+      takePlace(order, rules, { ...arriving, virtualStartMs: place.virtualStartMs });
+      const about = { priority, flow, arrivedAtMs, isCharged: false, deferredToMs: undefined };
       const arrived = { ...place, ...about, number: number++ };
       insert(arrived);
       return arrived;
     },
     begin(): Waiting | undefined {
-      passTurns();
+      chargeFlows();
       const next = waiting.shift();
-      if (next) beginPlace(line, next);
+      if (next) beginPlace(order, next);
       return next;
     },
   };

@@ -8,7 +8,7 @@ import type { JobQueue } from './job-queue.ts';
 /** Jobs looked at by one script. */
 const chunkSize = 100;
 /**
- * Jobs that step back before one claim, at most; then whoever is next is claimed. A caller has two at the same turn only
+ * Jobs deferred before one claim, at most; then the next one is claimed as it stands. A caller has two at the same start only
  * where it named a further source after it had placed many.
  */
 const mostPerClaim = 2_000;
@@ -16,15 +16,15 @@ const mostPerClaim = 2_000;
 const scriptFile = (name: string) => new URL(`../lua/${name}.lua`, import.meta.url);
 const script = loadScript(
   whenFull,
-  ...['indexes', 'stored-bytes', 'detach', 'order', 'pass-turn'].map(scriptFile),
+  ...['indexes', 'stored-bytes', 'detach', 'order', 'charge-flow'].map(scriptFile),
 );
 const reply = z.array(z.union([z.string(), z.number()]));
 
 /**
- * Sees to it that the job that is next has the turn of its caller, so that a caller gets one turn for each interval,
- * however many sources it names. To be called before a job is claimed. See `lua/pass-turn.lua`.
+ * Charges the caller of the next job, so that a caller gets one call for each interval, however many sources it names. To
+ * be called before a job is claimed. See `lua/charge-flow.lua`.
  */
-export function createTurnPassing(redis: Redis, keySpace: string, jobs: Pick<JobQueue, 'setJobPriorities'>) {
+export function createFlowCharging(redis: Redis, keySpace: string, jobs: Pick<JobQueue, 'setJobPriorities'>) {
   const keys = [...movingKeys(keySpace), storeKeys(keySpace).jobOrder];
   const repositionJobs = createJobRepositioning(redis, keySpace, jobs);
 
@@ -32,11 +32,11 @@ export function createTurnPassing(redis: Redis, keySpace: string, jobs: Pick<Job
     for (let looked = 0; looked < mostPerClaim; looked += chunkSize) {
       const moved = reply.parse(await script(redis, keys, [keySpace, 0, chunkSize]));
       if (moved.length === 0) return;
-      const steppedBack = [];
+      const deferred = [];
       for (let i = 0; i < moved.length; i += 2) {
-        steppedBack.push({ taskId: String(moved[i]), jobPriority: Number(moved[i + 1]) });
+        deferred.push({ taskId: String(moved[i]), jobPriority: Number(moved[i + 1]) });
       }
-      await repositionJobs(steppedBack);
+      await repositionJobs(deferred);
     }
   };
 }
