@@ -230,6 +230,20 @@ describe('callbacks', () => {
     assert.equal(receiver.arrivals.length, 2);
   });
 
+  it('are delivered while Redis is full too', async () => {
+    await open();
+    const id = await world.accept({ callbackUrl: receiver.url() });
+    const { redis: client } = world.store;
+    await client.config('SET', 'maxmemory', '1');
+    try {
+      await world.end(id);
+      await receiver.next();
+      await untilState(id, 'delivered');
+    } finally {
+      await client.config('SET', 'maxmemory', '0');
+    }
+  });
+
   it('tell news again of a request that was opened and ended again', async () => {
     await open();
     const id = await world.endRequest({ callbackUrl: receiver.url() }, { status: 'failed', attempts: 1 });
