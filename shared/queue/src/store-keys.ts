@@ -73,7 +73,7 @@ export function storeKeys(keySpace: string) {
     /** Sorted set: the calls made to a host within the last minute → their time (ms). */
     callbackCalls: (host: string) => `${keySpace}:callbacks:calls:${host}`,
     /** Sorted set: callback → time (ms) of its turn with a host that was called too often at the moment. */
-    callbackTurns: (host: string) => `${keySpace}:callbacks:starts:${host}`,
+    callbackTurns: (host: string) => `${keySpace}:callbacks:turns:${host}`,
     /** Hash: `last:`, `next:` and `called:<caller>` → times (ms) of the callbacks of a caller with this host. */
     callbackCallers: (host: string) => `${keySpace}:callbacks:callers:${host}`,
   } as const;
