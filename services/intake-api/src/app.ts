@@ -53,7 +53,7 @@ function whoMayAsk(
   return [
     guardData,
     noStore,
-    // Who has no credential cannot be told from a page whose name leads here.
+    // Without credentials, callers cannot be distinguished from a page of a foreign name that leads here.
     ...(identify ? [] : [requireOwnHost]),
     refuseForeignPages,
     identify ? authenticate(identify, failedCredentials, sessions) : letEverybodyIn,

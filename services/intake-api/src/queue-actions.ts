@@ -26,7 +26,7 @@ interface QueueActionsOptions {
   order: OrderRules;
   retentionMs: number;
   auditRetentionMs: number;
-  /** Told of the requests that were cancelled. */
+  /** Called with the requests that were cancelled. */
   onMoved?: (move: MovedRequests) => void;
 }
 

@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { ApiKey, Caller } from '../config/api-keys.ts';
 
-/** Tells whose key it is; `undefined` when it is nobody's. */
+/** The caller of a key; `undefined` for an unknown key. */
 export type LookUpKey = (credential: string) => Caller | undefined;
 
 /** Longer ones are refused unread. */

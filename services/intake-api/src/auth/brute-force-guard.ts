@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { ipKeyGenerator } from 'express-rate-limit';
 
-/** Notes who presents wrong credentials, so that nobody can try many of them. In the memory of this process. */
+/** Counts wrong credentials by address, so that no client can try many of them. In the memory of this process. */
 export interface FailedCredentials {
   /**
    * Counts a credential that is about to be looked at as a wrong one, until it turns out otherwise: many that come at

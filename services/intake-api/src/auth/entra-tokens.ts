@@ -16,13 +16,13 @@ import type { EntraSettings } from '../config/auth-settings.ts';
 import type { Identity } from './api-keys.ts';
 
 export interface EntraTokensDeps {
-  /** Default: one whose lookups of names end in time, whoever has given up waiting for them. */
+  /** Default: one whose lookups of names end in time, also when their caller has given up. */
   fetch?: FetchImplementation;
   /** The least time between two readings of the keys on behalf of an unknown one. Default 30 s. */
   cooldownMs?: number;
 }
 
-/** Tells whose token it is. Rejects with `KeysUnreachable` where nobody can say. */
+/** The caller of a token. Rejects with `KeysUnreachable` while the signing keys cannot be read. */
 export type CheckToken = (token: string) => Promise<Identity>;
 
 /** The tenant's signing keys are not known and could not be read: the token may be good. */

@@ -25,7 +25,7 @@ const countTimeoutMs = 100;
 /** The API keys of the moment, and when they become others. */
 interface KnownKeys {
   keys: () => readonly ApiKey[];
-  onKeysChanged: (tell: () => void) => void;
+  onKeysChanged: (listener: () => void) => void;
 }
 
 /** Opens what decides who is let in and how often, saying how each part closes. */
@@ -53,7 +53,7 @@ function openIdentity(
 ): { identify: IdentifyCaller } & KnownKeys {
   let present: readonly ApiKey[] = keys;
   let ring = createKeyRing(keys);
-  const told: (() => void)[] = [];
+  const listeners: (() => void)[] = [];
   if (keysFile !== undefined) {
     const watch = watchKeyFile({
       path: keysFile,
@@ -61,7 +61,7 @@ function openIdentity(
       onChange(changed) {
         present = changed;
         ring = createKeyRing(changed);
-        for (const tell of told) tell();
+        for (const listener of listeners) listener();
       },
       logger,
       intervalMs: keyFileIntervalMs,
@@ -72,7 +72,7 @@ function openIdentity(
   return {
     identify: createIdentifyCaller((credential) => ring(credential), checkToken),
     keys: () => present,
-    onKeysChanged: (tell) => void told.push(tell),
+    onKeysChanged: (listener) => void listeners.push(listener),
   };
 }
 

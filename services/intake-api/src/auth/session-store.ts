@@ -81,7 +81,7 @@ export function createSessionStore({
   };
 }
 
-/** Another key of the same name gives another digest; and whoever reads Redis cannot make a token of it. */
+/** Another key of the same name gives another digest; and a reader of Redis cannot make a token of it. */
 function memberOf(secret: string, { sha256 }: ApiKey): string {
   return createHmac('sha256', sha256).update(secret).digest('base64url');
 }

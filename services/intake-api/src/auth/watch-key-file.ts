@@ -13,7 +13,7 @@ interface KeyFileWatchOptions {
   path: string;
   /** As they were read at the start. */
   keys: readonly ApiKey[];
-  /** Told of keys that differ from those told before. */
+  /** Called with keys that differ from the last ones. */
   onChange: (keys: readonly ApiKey[]) => void;
   logger: Pick<Logger, 'info' | 'error'>;
   intervalMs: number;

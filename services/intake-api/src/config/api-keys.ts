@@ -5,7 +5,7 @@ export const scopes = ['submit', 'read', 'admin'] as const;
 
 export type Scope = (typeof scopes)[number];
 
-/** Who is calling, as told by the credential. */
+/** The caller that a credential identifies. */
 export interface Caller {
   name: string;
   scopes: ReadonlySet<Scope>;

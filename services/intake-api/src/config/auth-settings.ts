@@ -28,7 +28,7 @@ const guidPattern = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /**
  * The settings of who may call. What is mandatory depends on what is set: keys, unless there is Entra ID or
- * INTAKE_AUTH=off is written out, since nobody gets an open service by leaving something out; and of the tenant and the
+ * INTAKE_AUTH=off is written out, since no service is open because a setting was left out; and of the tenant and the
  * audience both or none.
  */
 export function authShape(env: Env) {

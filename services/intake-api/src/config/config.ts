@@ -35,7 +35,7 @@ export interface IntakeSettings {
   maxRequestsPerMinute: number;
   operation: OperationName;
   keySpace: string;
-  /** What is told of the quota until a worker has written its own settings. */
+  /** The quota that is reported until a worker has written its own settings. */
   ledger: LedgerSettings;
   /** How long settled requests and completed batches can be read. */
   retentionMs: number;
@@ -48,7 +48,7 @@ export interface IntakeSettings {
   /** An investigation that was started less than this ago is shared; 0: none is. */
   reuseWindowMs: number;
   backPressure: BackPressureSettings;
-  /** `undefined`: nobody may ask for a callback. */
+  /** `undefined`: callbacks are refused. */
   callbacks: CallbackSettings | undefined;
 }
 

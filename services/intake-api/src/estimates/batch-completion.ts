@@ -5,7 +5,7 @@ import { forecastStartMs, startNotBeforeMs } from './forecast-start.ts';
 
 /**
  * When the last of a batch's calls is expected to start, in ms, or before when none starts where that is all that can be
- * said, and in how long; `undefined` where nobody can say either.
+ * said, and in how long; `undefined` where that is unknown.
  */
 export type ForecastCompletion = (batch: StoredBatch) => Promise<Completion | undefined>;
 

@@ -2,12 +2,12 @@ import { createForecast, nextSlotAtMs } from '@diq/quota/forecast.ts';
 import type { LedgerSnapshot } from '@diq/quota/ledger/replies.ts';
 import { cachedReading } from '@diq/runtime/async/memoize.ts';
 
-/** When the call at this place in the order (1 is next) is expected to start; `undefined` while nobody can say. */
+/** When the call at this place in the order (1 is next) is expected to start; `undefined` while that is unknown. */
 export function forecastStartMs(view: LedgerSnapshot, position: number): number | undefined {
   return startForecast(view)(position);
 }
 
-/** The same for many places by one view. Of a hold whose end nobody knows, or while no worker is alive, no time follows. */
+/** The same for many places by one view. A hold without a known end, or no worker alive, gives no time. */
 export function startForecast(view: LedgerSnapshot): (position: number) => number | undefined {
   const isEndKnown = view.hold === undefined || isoTime(view.hold.untilMs) !== undefined;
   return isEndKnown && !isStartUnknown(view) ? createForecast(view) : () => undefined;
@@ -34,7 +34,7 @@ function isStartUnknown({ isEndUnknown, workers }: LedgerSnapshot): boolean {
 /** The last instant that a four-digit year can express. */
 const latestMs = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 
-/** ISO 8601 in UTC; `undefined` for a time so far off that it means "nobody knows", as during a pause without end. */
+/** ISO 8601 in UTC; `undefined` for a time so far off that it means "unknown", as during a pause without end. */
 export function isoTime(timeMs: number): string | undefined {
   return timeMs <= latestMs ? new Date(timeMs).toISOString() : undefined;
 }
@@ -42,7 +42,7 @@ export function isoTime(timeMs: number): string | undefined {
 export interface LedgerReading {
   /** The ledger as it is, with the slots that are kept for critical requests. */
   snapshot(): Promise<LedgerSnapshot>;
-  /** The same, a little old at most, but told with the time that it is now: what is expected is never in the past. */
+  /** The same, a little old at most, but with the present time: an expected start is never in the past. */
   snapshotOrRecall(): Promise<LedgerSnapshot>;
 }
 

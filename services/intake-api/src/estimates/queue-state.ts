@@ -14,7 +14,7 @@ export interface QueueState {
 }
 
 /**
- * When the last of the tasks that wait now starts: at once when none waits, and `undefined` while nobody can say.
+ * When the last of the tasks that wait now starts: at once when none waits, and `undefined` while that is unknown.
  */
 export function drainedAtMs({ view, backlog }: Pick<QueueState, 'view' | 'backlog'>): number | undefined {
   return backlog.waitingTasks === 0 ? view.nowMs : forecastStartMs(view, backlog.waitingTasks);
@@ -27,7 +27,7 @@ export function beingCalled({ counts, lookingUp }: Backlog): number {
 
 /** For how long the longest-waiting task has waited; 0 when none waits. */
 export function oldestWaitSeconds({ view, backlog }: Pick<QueueState, 'view' | 'backlog'>): number {
-  // Arrival is told by the clock of the intake that took it, which may be a little ahead of Redis'.
+  // Arrival is a time of the clock of the intake that took it, which may be a little ahead of Redis'.
   return Math.max(0, view.nowMs - (backlog.oldestSinceMs ?? view.nowMs)) / 1_000;
 }
 

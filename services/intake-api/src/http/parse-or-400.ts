@@ -47,8 +47,8 @@ export function pageLimit(most: number) {
     .describe('How many values a page has at most.');
 }
 
-/** Faults told in a sentence; the complete list stands beside it. */
-const maxTold = 3;
+/** Faults in one sentence; the complete list stands beside it. */
+const maxNamed = 3;
 
 /**
  * One readable sentence that names the fields and what is wrong with them. `whole` stands for the input itself, `count`
@@ -59,11 +59,11 @@ export function describeFaults(
   whole: string,
   count: number = faults.length,
 ): string {
-  const told = faults.slice(0, maxTold).map(({ path, message }) => {
+  const named = faults.slice(0, maxNamed).map(({ path, message }) => {
     const subject = path === '' ? whole : path;
     // Our own messages continue the sentence; those of the validator begin one.
     return /^[a-z]/.test(message) ? `${subject} ${message}` : `${subject}: ${message}`;
   });
-  const left = count - told.length;
-  return `${told.join('; ')}${left > 0 ? `; and ${left} more` : ''}.`;
+  const left = count - named.length;
+  return `${named.join('; ')}${left > 0 ? `; and ${left} more` : ''}.`;
 }

@@ -183,7 +183,7 @@ interface Level {
   at: string | number;
 }
 
-/** The first names that stand in an object again, each told once; of a JSON text that is well-formed. */
+/** The first names that stand in an object again, each listed once; of a JSON text that is well-formed. */
 function findDoubled(text: Buffer): FieldFault[] {
   const doubled: string[] = [];
   const levels: Level[] = [];

@@ -124,9 +124,9 @@ const withPort = /^(?:\[([\da-f:.]+)\]|([\d.]+))(?::\d{1,5})?$/i;
  * `''` once the connection is gone.
  */
 export function clientAddress(request: Request): string {
-  const told = request.ip ?? '';
-  if (isIP(told) !== 0) return told;
-  const [, six, four] = withPort.exec(told.slice(0, 64)) ?? [];
+  const given = request.ip ?? '';
+  if (isIP(given) !== 0) return given;
+  const [, six, four] = withPort.exec(given.slice(0, 64)) ?? [];
   const address = six ?? four ?? '';
   return isIP(address) !== 0 ? address : (request.socket.remoteAddress ?? '');
 }

@@ -1,7 +1,7 @@
 import type { QueueState } from '../estimates/queue-state.ts';
 import type { StateDocument } from './read-state-document.ts';
 
-/** Somebody who is told. Neither method throws. */
+/** A listener. Neither method throws. */
 export interface Listener {
   send(text: string): void;
   /** It is over: the listener may come again. */
@@ -75,7 +75,7 @@ export function createStateFeed(options: StateFeedOptions): StateFeed {
     const fingerprint = fingerprintOf(document);
     const isNew = fingerprint !== last?.fingerprint;
     last = {
-      // What changes with time alone is told as it is now.
+      // Values that change with time alone are sent as of now.
       text: `event: state\ndata: ${JSON.stringify(document)}\n\n`,
       fingerprint,
       readAtMs,
@@ -133,7 +133,7 @@ export function createStateFeed(options: StateFeedOptions): StateFeed {
       if (listeners.size === 0 || reading) return;
       if (last && performance.now() - last.readAtMs < minIntervalMs) return;
       read(state).catch((error: unknown) => {
-        // Those who listen would take what they were told last for the state.
+        // Listeners would take the last document for the state.
         fail();
         options.onError(error);
       });

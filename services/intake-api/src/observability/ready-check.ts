@@ -13,7 +13,7 @@ interface ReadyCheckDeps {
   closing: AbortSignal;
 }
 
-/** Ready while Redis takes writes and nobody has told the service to stop: one that can only read accepts nothing. */
+/** Ready while Redis takes writes and the service is not stopping: one that can only read accepts nothing. */
 export function createReadyCheck({
   probeWrite,
   describeMemory,

@@ -24,7 +24,7 @@ const quota = z
     windowSeconds: z.number().positive(),
     used: z.int().nonnegative(),
     remaining: z.int().nonnegative(),
-    nextSlotAt: time.nullable().describe('When the next call may be made; null while nobody can say.'),
+    nextSlotAt: time.nullable().describe('When the next call may be made; null while that is unknown.'),
     hold: z
       .strictObject({
         until: time
@@ -36,7 +36,7 @@ const quota = z
         action: z
           .enum(holdActions)
           .describe(
-            '`required`: nothing goes on until somebody acts. `check`: it may pass by itself. `none`: it ends by itself.',
+            '`required`: nothing goes on until an operator acts. `check`: it may pass by itself. `none`: it ends by itself.',
           ),
         detail: z.string().describe('What to check, and what Defender answered last.'),
         runbook: z.string().describe('Where the documentation says what to do.'),
@@ -68,7 +68,7 @@ const quota = z
       oldestWaitSeconds: z.number().nonnegative(),
       expectedDrainAt: time
         .nullable()
-        .describe('When the last that waits starts; null if none waits or nobody can say.'),
+        .describe('When the last waiting call starts; null if none waits or that is unknown.'),
       startNotBefore: time
         .nullable()
         .describe(

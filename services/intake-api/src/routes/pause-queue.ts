@@ -30,7 +30,7 @@ export const pauseQueue = defineRoute({
   tag: 'Quota and queue',
   summary: 'Make no calls for a time',
   description:
-    'Nobody calls Defender until the queue is resumed, or until `until`. Requests are accepted as before.',
+    'No calls to Defender until the queue is resumed, or until `until`. Requests are accepted as before.',
   scope: 'admin',
   body: {
     schema: wantedPause,

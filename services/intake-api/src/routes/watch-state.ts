@@ -17,7 +17,7 @@ export const watchState = defineRoute({
   path: '/v1/events',
   id: 'watchState',
   tag: 'Quota and queue',
-  summary: 'Be told when the state changes',
+  summary: 'Stream the changes of the state',
   description:
     'Server-sent events, at most one per second. For pages; programs ask `GET /v1/quota` at intervals.',
   scope: 'read',

@@ -16,7 +16,7 @@ interface OpenStatusOptions {
   redis: Redis;
   /** The API keys of the moment. */
   keys: () => readonly ApiKey[];
-  onKeysChanged: (tell: () => void) => void;
+  onKeysChanged: (listener: () => void) => void;
   actions: Pick<Dependencies['actions'], 'pause'>;
   readState: Dependencies['readState'];
   logger: Logger;

@@ -31,7 +31,7 @@ export interface Outlook {
   startForecast(): Promise<StartMsAt>;
 }
 
-/** When a new request at this place is expected to start, in ms; `undefined` while nobody can say. */
+/** When a new request at this place is expected to start, in ms; `undefined` while that is unknown. */
 export type StartMsAt = (position: number, priority: Priority) => number | undefined;
 
 export interface JudgeOptions {
@@ -54,7 +54,7 @@ interface Indexed {
 }
 
 export function createOutlook({ dryRun, lookAtLedger }: OutlookDeps): Outlook {
-  /** Whether even the last place of all would be in time for the first of these deadlines, or nobody can say. */
+  /** Whether even the last place of all would be in time for the first of these deadlines, or that is unknown. */
   async function isSurelyInTime(items: readonly Indexed[]): Promise<boolean> {
     const deadlines = items.flatMap(({ item }) => (item.notAfter === undefined ? [] : [deadlineOf(item)]));
     if (deadlines.length === 0) return true;

@@ -29,7 +29,7 @@ export function dryRunAnswer(
   };
 }
 
-/** When the last of them starts; `undefined` while nobody can say of one. */
+/** When the last of them starts; `undefined` while that is unknown of one. */
 function completesAtMs(
   entries: Judged['entries'],
   places: Judged['places'],

@@ -63,8 +63,10 @@ export function idempotent(store: IdempotencyStore, closing: AbortSignal): Reque
         const { status, headers, body } = await unpackAnswer(state.answer);
         response.status(status).set(headers).set('Idempotent-Replayed', 'true');
         // The caller may have lost the scope `read` since.
-        const told = mayRead(context) ? body : JSON.stringify(forCaller(context, JSON.parse(body) as object));
-        response.type('application/json').send(told);
+        const answer = mayRead(context)
+          ? body
+          : JSON.stringify(forCaller(context, JSON.parse(body) as object));
+        response.type('application/json').send(answer);
         return undefined;
       }
       case 'claimed': {

@@ -18,8 +18,8 @@ const maxPathBytes = 96;
 const maxReasonBytes = 160;
 /** A machine id is echoed so that a caller finds its item again; anything longer is none. */
 const maxEchoedBytes = 64;
-/** Bytes of the refusals of one batch whose faults are told, some two thousand of them: they tend to share one mistake. */
-const maxToldBytes = 512 * 1_024;
+/** Bytes of the refusals of one batch whose faults are given, some two thousand of them: they tend to share one mistake. */
+const maxFaultBytes = 512 * 1_024;
 
 /** What is answered for an item with these faults, of which there are `faultCount`. */
 export function refuseItem(
@@ -49,11 +49,11 @@ export function withMessage(error: StoredItemError): ItemError {
 function messageOf({ code, errors, furtherFaults = 0 }: StoredItemError): string {
   if (code === 'too_many_joined') return tooManyJoined.message;
   if (errors.length > 0) return describeFaults(errors, 'the item', errors.length + furtherFaults);
-  return 'The item was refused. Its fault is not told, because so many of its batch were refused.';
+  return 'The item was refused. Its fault is left out, because so many of its batch were refused.';
 }
 
 /**
- * The same entries, but for refusals behind the last whose fault can be told within the bound of a batch: of those only
+ * The same entries, but for refusals behind the last whose fault fits into the bound of a batch: of those only
  * the code is left. Tells how many they are.
  */
 export function boundRefusals(entries: readonly (InvestigationItem | RefusedItem)[]): {
@@ -65,7 +65,7 @@ export function boundRefusals(entries: readonly (InvestigationItem | RefusedItem
   const bounded = entries.map((entry) => {
     if (!isRefused(entry)) return entry;
     bytes += Buffer.byteLength(JSON.stringify(entry));
-    if (bytes <= maxToldBytes) return entry;
+    if (bytes <= maxFaultBytes) return entry;
     withoutFault += 1;
     const { index, error } = entry.rejected;
     return { rejected: { index, error: withMessage({ code: error.code, errors: [] }) } };

@@ -7,7 +7,7 @@ import type { RequestContext } from '../http/request-context.ts';
 const index = z.int().nonnegative().describe('Where the item stood in `requests`, from 0.');
 const count = z.int().nonnegative();
 const counts = z.object({ accepted: count, coalesced: count, rejected: count });
-const refusalsWithoutFault = count.optional().describe('Of these only the code is told.');
+const refusalsWithoutFault = count.optional().describe('Of these only the code is given.');
 const placed = z.enum(['accepted', 'coalesced']);
 const refusal = { status: z.literal('rejected'), error: itemError };
 const dryRun = z.literal(true);

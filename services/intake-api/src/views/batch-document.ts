@@ -8,7 +8,7 @@ const countOf = Object.fromEntries(requestStatuses.map((status) => [status, coun
   typeof count
 >;
 
-/** A batch as it is told: how many of its items there are in each status. */
+/** A batch as callers get it: how many of its items there are in each status. */
 export const batchDocument = z
   .strictObject({
     id: z.string(),
@@ -18,7 +18,7 @@ export const batchDocument = z
     expectedCompletionAt: z.iso
       .datetime()
       .nullable()
-      .describe('When its last call is expected to start; null when completed, or while nobody can say.'),
+      .describe('When its last call is expected to start; null when completed, or while that is unknown.'),
     startNotBefore: z.iso
       .datetime()
       .optional()

@@ -4,7 +4,7 @@ import type { BatchDocument } from './batch-document.ts';
 import type { Completion } from '../estimates/batch-completion.ts';
 import { isoTime } from '../estimates/forecast-start.ts';
 
-/** A batch as it is told. */
+/** A batch as callers get it. */
 export function batchDocument(batch: StoredBatch, completion: Completion | undefined): BatchDocument {
   const { total, queued, dispatching, started, failed, cancelled, expired, unknown, rejected } = batch.counts;
   return {

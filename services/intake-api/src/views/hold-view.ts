@@ -93,7 +93,7 @@ const entraAwayAdvice = {
     'Entra ID cannot be reached, or answers with errors. Check name resolution, firewall, proxy and certificates.',
 } as const;
 
-/** A hold as callers are told of it: why, until when at the least, what was met last, and what to check. */
+/** A hold as callers get it: why, until when at the least, what was met last, and what to check. */
 export function describeHold(hold: Hold) {
   const { untilMs, httpStatus, code, cause, throttleCause } = hold;
   const shown = cause ?? hold.reason;

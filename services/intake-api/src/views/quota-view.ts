@@ -11,7 +11,7 @@ import {
   type WorkerReport,
 } from '../estimates/queue-state.ts';
 
-/** Quota and queue as callers are told of them. Times are of Redis' clock. */
+/** Quota and queue as callers get them. Times are of Redis' clock. */
 export function describeQuota(state: QueueState, pause: Pause | undefined, operation: string) {
   const { limit, windowMs, slotsInUse, hold } = state.view;
   return {
@@ -61,7 +61,7 @@ function describeQueue(state: QueueState) {
   };
 }
 
-/** A pause as callers are told of it; `until` is null for one that lasts until the queue is resumed. */
+/** A pause as callers get it; `until` is null for one that lasts until the queue is resumed. */
 export function describePause(pause: Pause | undefined) {
   if (!pause) return null;
   const { by, reason, sinceMs, untilMs } = pause;

@@ -3,7 +3,7 @@ import type { PlacedRequest } from '@diq/queue/requests/stored-request.ts';
 import type { LedgerSnapshot } from '@diq/quota/ledger/replies.ts';
 import { forecastStartMs, isoTime, startNotBeforeMs } from '../estimates/forecast-start.ts';
 
-/** A request as it is told, and in how long its call is expected; `undefined` where nobody can say or none will come. */
+/** A request as callers get it, and in how long its call is expected; `undefined` where that is unknown or none will come. */
 export interface DescribedRequest {
   document: RequestDocument;
   startsInMs: number | undefined;
@@ -43,7 +43,7 @@ function timeAs(name: 'expectedStartAt' | 'startNotBefore', timeMs: number | und
   return time === undefined ? {} : { [name]: time };
 }
 
-/** Arrival is told by the clock of the intake that took it, which may be a little ahead of Redis'. */
+/** Arrival is a time of the clock of the intake that took it, which may be a little ahead of Redis'. */
 function notBefore(arrivedAtMs: number, startAtMs: number | undefined): number | undefined {
   return startAtMs === undefined ? undefined : Math.max(startAtMs, arrivedAtMs);
 }

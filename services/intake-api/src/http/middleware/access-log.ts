@@ -10,7 +10,7 @@ const maxPathLength = 200;
 
 /**
  * One line per HTTP request, without headers, query and body.
- * Probes and scrapes, which come every few seconds, are told only at debug.
+ * Probes and scrapes, which come every few seconds, are logged at debug only.
  */
 export function logAccess(logger: Logger): RequestHandler {
   return (request, response, next) => {

@@ -4,8 +4,8 @@ import { isCanonical } from '@diq/runtime/http-server/request-target.ts';
 import { ProblemError } from '../problem-error.ts';
 
 /**
- * Of helmet's headers those that mean something for data: nobody may take them for a page, frame them or read them from
- * another site, and whoever came by HTTPS once comes by it again. The others are about pages.
+ * Of helmet's headers those that mean something for data: no site may take them for a page, frame them or read them from
+ * another site, and a browser that came by HTTPS once comes by it again. The others are about pages.
  */
 export const guardData = helmet({
   contentSecurityPolicy: {

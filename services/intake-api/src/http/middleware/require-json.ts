@@ -19,7 +19,7 @@ export const singleBodyLimitBytes = 160 * 1_024;
 /** 10,000 items of 6.5 KB on average: a comment of 4,000 plain characters each, with room for everything else. */
 export const batchBodyLimitBytes = 64 * 1_024 * 1_024;
 
-/** A valid item has 30: more, so that what is wrong with an item is told for that item. */
+/** A valid item has 30: more, so that a faulty item is refused by itself. */
 const maxValuesOfItem = 40;
 
 /** A client that reads has taken an answer of 2 MB by then. */
