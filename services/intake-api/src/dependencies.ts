@@ -12,7 +12,7 @@ import type { ForecastCompletion } from './estimates/batch-completion.ts';
 import type { DescribeRequest } from './views/request-view.ts';
 import type { QueueActions } from './queue-actions.ts';
 import type { IntakeMetrics } from './observability/metrics.ts';
-import type { Outlook } from './submission/deadline-check.ts';
+import type { DeadlineCheck } from './submission/deadline-check.ts';
 import type { QueueState, WorkerReport } from './estimates/queue-state.ts';
 import type { SessionStore } from './auth/session-store.ts';
 import type { StateFeed } from './live-state/state-feed.ts';
@@ -46,7 +46,7 @@ export interface Dependencies {
   workerReport: () => WorkerReport | undefined;
   describeRequest: DescribeRequest;
   forecastCompletion: ForecastCompletion;
-  outlook: Outlook;
+  deadlineCheck: DeadlineCheck;
   /** Which URLs may be called back. */
   callbackRule: CallbackRule;
   operation: string;

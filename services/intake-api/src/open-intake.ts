@@ -25,7 +25,7 @@ import { createMemoryGuard } from './submission/memory-guard.ts';
 import { createMetrics } from './observability/metrics.ts';
 import { idempotencyTimes } from './submission/idempotency.ts';
 import { openGuards, type OpenGuardsOptions } from './auth/open-auth.ts';
-import { createOutlook } from './submission/deadline-check.ts';
+import { createDeadlineCheck } from './submission/deadline-check.ts';
 import { createWorkerWatch, type QueueState } from './estimates/queue-state.ts';
 import { createLedgerReading } from './estimates/forecast-start.ts';
 import { startStatePoll } from './observability/state-poll.ts';
@@ -176,7 +176,7 @@ function createEstimates(
       tail: createBatchTailReader(redis, keySpace, jobs),
       ...deps,
     }),
-    outlook: createOutlook({
+    deadlineCheck: createDeadlineCheck({
       dryRun: createDryRun(redis, keySpace, jobs, deps.settings),
       ...deps,
     }),

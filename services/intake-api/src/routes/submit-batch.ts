@@ -80,16 +80,16 @@ export const submitBatch = defineRoute({
       intake,
       metrics,
       readState,
-      outlook,
+      deadlineCheck,
       callbackRule,
-    }: Pick<Dependencies, 'intake' | 'metrics' | 'readState' | 'outlook' | 'callbackRule'>,
+    }: Pick<Dependencies, 'intake' | 'metrics' | 'readState' | 'deadlineCheck' | 'callbackRule'>,
   ) {
     const isDryRun = query.dryRun === 'true';
     const { nowMs, ids, isRepeat } = context.submission;
     const { sorted, callbackUrl } = await readBatch(request, nowMs, callbackRule);
     const caller = context.caller.name;
     const knownAs = isRepeat ? ids.request : undefined;
-    const judged = await outlook.judge(sorted, { nowMs, caller, knownAs, wantsPlaces: isDryRun });
+    const judged = await deadlineCheck.judge(sorted, { nowMs, caller, knownAs, wantsPlaces: isDryRun });
     const { warnings } = judged;
     const { entries, withoutFault } = boundRefusals(judged.entries);
     if (entries.every(isRefused)) {
@@ -97,7 +97,7 @@ export const submitBatch = defineRoute({
       throw noAcceptableItem(entries);
     }
     if (isDryRun) {
-      const startMsAt = await outlook.startForecast();
+      const startMsAt = await deadlineCheck.startForecast();
       response.json(forCaller(context, dryRunAnswer({ ...judged, entries }, startMsAt, withoutFault)));
       return;
     }

@@ -20,7 +20,7 @@ import type { DescribedRequest } from '../views/request-view.ts';
 
 type Needs = Pick<
   Dependencies,
-  'intake' | 'reader' | 'describeRequest' | 'metrics' | 'outlook' | 'callbackRule'
+  'intake' | 'reader' | 'describeRequest' | 'metrics' | 'deadlineCheck' | 'callbackRule'
 >;
 
 /**
@@ -72,7 +72,7 @@ export const submitInvestigation = defineRoute({
     const caller = context.caller.name;
     const knownAs = isRepeat ? ids.request : undefined;
     const options = { nowMs, caller, knownAs, wantsPlaces: isDryRun };
-    const judged = await needs.outlook.judge([parsed.item], options);
+    const judged = await needs.deadlineCheck.judge([parsed.item], options);
     const [item] = judged.entries;
     if (!item || isRefused(item)) {
       countOutcomes({ accepted: 0, coalesced: 0, rejected: 1 });
@@ -111,8 +111,8 @@ function tooLate(item: RefusedItem | undefined): ProblemError {
 }
 
 /** What would become of the request, under the names that a batch's dry run has for it. */
-async function dryRunAnswer({ outlook }: Needs, item: InvestigationItem, { places, warnings }: Judged) {
-  const startMsAt = await outlook.startForecast();
+async function dryRunAnswer({ deadlineCheck }: Needs, item: InvestigationItem, { places, warnings }: Judged) {
+  const startMsAt = await deadlineCheck.startForecast();
   const about = { place: places.get(0), warning: warnings.get(0), startMsAt };
   const { index: _, ...answer } = describeItem(item, 0, about);
   return { dryRun: true, ...answer };

@@ -18,7 +18,7 @@ export interface Judged {
   places: Map<number, Place>;
 }
 
-export interface Outlook {
+export interface DeadlineCheck {
   /**
    * Holds the deadlines of items against the present estimate. An item that is `strict` and would be too late is refused;
    * `strict` has had its effect then and is taken off. Without deadlines nothing is read, unless all places are wanted.
@@ -42,7 +42,7 @@ export interface JudgeOptions {
   wantsPlaces?: boolean;
 }
 
-interface OutlookDeps {
+interface DeadlineCheckDeps {
   dryRun: DryRun;
   lookAtLedger: () => Promise<LedgerSnapshot>;
 }
@@ -53,7 +53,7 @@ interface Indexed {
   item: InvestigationItem;
 }
 
-export function createOutlook({ dryRun, lookAtLedger }: OutlookDeps): Outlook {
+export function createDeadlineCheck({ dryRun, lookAtLedger }: DeadlineCheckDeps): DeadlineCheck {
   /** Whether even the last place of all would be in time for the first of these deadlines, or that is unknown. */
   async function isSurelyInTime(items: readonly Indexed[]): Promise<boolean> {
     const deadlines = items.flatMap(({ item }) => (item.notAfter === undefined ? [] : [deadlineOf(item)]));
