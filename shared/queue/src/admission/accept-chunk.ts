@@ -18,7 +18,7 @@ export interface NewRequest {
   flow: string;
   notAfterMs: number | undefined;
   source?: string | undefined;
-  /** Where its caller wants to be told of its end. */
+  /** The callback URL for its end. */
   callback?: string | undefined;
   /** It is to share no investigation that was started before. */
   force?: boolean | undefined;

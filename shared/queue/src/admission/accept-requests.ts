@@ -35,7 +35,7 @@ export class TooManyJoinedError extends Error {
   }
 }
 
-/** What an item of a batch is told that was refused for this. */
+/** The error of an item of a batch that was refused for this. */
 export const tooManyJoined: ItemError = {
   code: 'too_many_joined',
   message:
@@ -125,7 +125,7 @@ export function createRequestIntake({
       placements.push(...placed);
       // In order, one chunk after the other, while Redis records the next ones.
       adding = adding.then(() => jobs.add(jobsFor(placed)));
-      // Awaited below; until then a failure is nobody's yet.
+      // Awaited below; until then a failure has no other handler.
       adding.catch(() => {});
     }
     await adding;

@@ -35,7 +35,7 @@ describe('requests for one machine', () => {
       const task = await store.taskOf(waiting);
       assert.equal(task.priority, 'critical');
       const asked = item({ machineId: machine(3), priority: 'critical' });
-      const fresh = await store.intake.acceptOne(asked, arrivedAtMs, undefined, 'somebody else');
+      const fresh = await store.intake.acceptOne(asked, arrivedAtMs, undefined, 'another caller');
       assert.equal((await store.taskOf(fresh.id)).jobPriority, task.jobPriority);
     });
 
@@ -113,7 +113,7 @@ describe('requests for one machine', () => {
       await callFor(first, { investigationId: '5146' });
     });
 
-    it('are told of it at once: no task, no job, no slot', async () => {
+    it('end with it at once: no task, no job, no slot', async () => {
       const again = await accept({ comment: 'me too' }, sharing);
       assert.deepEqual(again, { id: again.id, coalescedWith: first, investigationId: '5146' });
       const { document } = await store.request(again.id);
@@ -134,7 +134,7 @@ describe('requests for one machine', () => {
       assert.deepEqual([batch?.isComplete, batch?.counts.started, batch?.counts.queued], [true, 2, 0]);
     });
 
-    it('are told the same when they are recorded twice', async () => {
+    it('end with the same when they are recorded twice', async () => {
       const ids = { batch: 'b', request: () => 'request-1', task: () => 'task-1' };
       const once = await sharing.acceptOne(item(), arrivedAtMs, ids);
       const before = await store.dump();
@@ -163,7 +163,7 @@ describe('requests for one machine', () => {
       assert.equal((await accept({}, intakeWith({ reuseWindowMs: 0 }))).coalescedWith, undefined);
     });
 
-    it('are told where it is not provably the one that was asked for', async () => {
+    it('say so where it is not provably the one that was asked for', async () => {
       const other = await accept({ machineId: machine(2) });
       await callFor(other.id, { investigationId: '7', attached: true });
       const { id } = await accept({ machineId: machine(2) }, sharing);
@@ -207,7 +207,7 @@ describe('requests for one machine', () => {
     const by = (caller: string, fields: Parameters<typeof item>[0] = {}) =>
       intakeWith({ maxJoinedOfCaller: 2 }).acceptOne(item(fields), arrivedAtMs, undefined, caller);
 
-    it('are refused, and keep nobody else from joining', async () => {
+    it('are refused, and keep no other caller from joining', async () => {
       for (let i = 0; i < 3; i += 1) await by('many', { priority: 'low' });
       const before = await store.dump();
       await assert.rejects(by('many', { priority: 'low' }), TooManyJoinedError);
@@ -254,11 +254,11 @@ describe('requests for one machine', () => {
 
   async function callFor(
     requestId: string,
-    told: { investigationId: string; attached?: boolean },
+    result: { investigationId: string; attached?: boolean },
   ): Promise<void> {
     const { id } = await store.taskOf(requestId);
     await store.jobs.remove(id);
     await store.tasks.begin(id, 'call-1');
-    await store.tasks.settle(id, 'call-1', { status: 'started', attempts: 1, ...told });
+    await store.tasks.settle(id, 'call-1', { status: 'started', attempts: 1, ...result });
   }
 });

@@ -68,7 +68,7 @@ describe('an idempotency key', () => {
     assert.deepEqual([taken.seed, taken.isRepeat], [seed, true]);
   });
 
-  it('gives its answer to whoever asks, byte for byte, and stands for one request only', async () => {
+  it('gives its answer to every repeat, byte for byte, and stands for one request only', async () => {
     const store = open();
     const attempt = store.attempt('key');
     await attempt.claim('digest', atMs);

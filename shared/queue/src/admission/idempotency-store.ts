@@ -9,7 +9,7 @@ export type IdempotencyState =
   | {
       /** The attempt is to carry out the request. Its right to do so ends by itself unless it is renewed. */
       kind: 'claimed';
-      /** Of the first attempt: whoever repeats it records the same, under ids derived from them. */
+      /** Of the first attempt: a repeat records the same, under ids derived from them. */
       seed: string;
       atMs: number;
       /** An earlier attempt broke off, and what it recorded is to be completed. */
@@ -83,7 +83,7 @@ export function createIdempotencyStore(
         if (kind === 'claimed') return { kind, seed, atMs: Number(at), isRepeat: repeated === 1 };
         if (kind !== 'answered') return { kind };
         const answer = await redis.hgetBuffer(key, 'answer');
-        // Its time was over just now: as if nobody had asked before.
+        // It expired just now: as if the key were new.
         return answer ? { kind, answer } : await claim(digest, nowMs);
       }
       return {

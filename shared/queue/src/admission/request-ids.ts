@@ -9,7 +9,7 @@ export interface RequestIds {
   task(index: number): string;
 }
 
-/** Ids that nobody had before; made when they are first asked for, in that order, and then the same. */
+/** New ids; made when they are first asked for, in that order, and then the same. */
 export function freshIds(): RequestIds {
   let batch: string | undefined;
   const requests: string[] = [];

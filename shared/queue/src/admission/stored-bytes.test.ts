@@ -418,7 +418,7 @@ describe('the bytes that are stored of a caller', () => {
       await post(1, 'portal');
     });
 
-    it('that keeps nobody from completing what was begun', async () => {
+    it('that keeps no caller from completing what was begun', async () => {
       const ids = freshIds();
       const { intake } = open();
       const again = () =>

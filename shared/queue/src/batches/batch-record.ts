@@ -19,7 +19,7 @@ interface NewBatch {
   retentionMs: number;
   /** Who asked, by the name of the credential. */
   caller?: string | undefined;
-  /** Where its caller wants to be told that it is complete. */
+  /** The callback URL for its completion. */
   callbackUrl?: string | undefined;
 }
 
@@ -33,7 +33,7 @@ const pushSize = 1_000;
 
 /**
  * Opens a batch before its requests are recorded. Until it is sealed it cannot complete, and it goes away by itself if
- * it is never sealed: then nobody was told of it. Opened again with the same items it stays as it is.
+ * it is never sealed: then no caller has its id. Opened again with the same items it stays as it is.
  */
 export async function openBatch(redis: Redis, keySpace: string, batch: NewBatch): Promise<void> {
   const keys = storeKeys(keySpace);
@@ -59,7 +59,7 @@ export async function sealBatch(
   await sealScript(redis, [keys.batch(batchId), keys.batchItems(batchId), keys.stored], args);
 }
 
-/** Keeps with an open batch what the store refused after all. Told again it changes nothing. */
+/** Keeps with an open batch what the store refused after all. Repeated it changes nothing. */
 export async function refuseInBatch(
   redis: Redis,
   keySpace: string,

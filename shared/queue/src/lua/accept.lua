@@ -1,5 +1,5 @@
 -- Records accepted requests, each with a task: the one that is open for its machine, or a new one. Where an
--- investigation of its machine was started only just now, the request is told of that one and gets no task.
+-- investigation of its machine was started only just now, the request ends with that one and gets no task.
 -- This record is the acceptance. The queue's job for a task is added afterwards and can be added again from it.
 --
 -- KEYS  see detach.lua, which it stands behind, and order.lua
@@ -18,7 +18,7 @@
 -- Returns  per request: task id; id of the request that it shares an investigation with, or ''; the task's job
 --          priority; what became of it: new, joined, promoted (the task has a better place than its job), reused,
 --          full (too many joined, or too many of the caller: nothing is recorded, but the task is promoted by a more urgent
---          one all the same: then with its id and job priority); the investigation it was told of, or ''
+--          one all the same: then with its id and job priority); the investigation it ended with, or ''
 --          error BACKLOG_FULL <requests queued> <tasks waiting> <requests queued of the caller> when there is no room; then nothing is recorded
 --          error STORAGE_FULL <bytes stored of the caller, with those that room is kept for> likewise
 --          error ORDER_SCALE when the time is off the scale of the priorities; then nothing is recorded

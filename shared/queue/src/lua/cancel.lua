@@ -1,4 +1,4 @@
--- Cancels one request that is queued. Against the beginning of its call it is won by whoever's script runs first.
+-- Cancels one request that is queued. Against the beginning of its call, the script that runs first wins.
 --
 -- Behind indexes.lua, stored-bytes.lua, detach.lua and audit.lua.
 -- KEYS  see detach.lua

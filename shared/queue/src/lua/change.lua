@@ -9,7 +9,7 @@
 --       13 ms for which entries are kept
 --
 -- Returns  {'changed', task id, the task's job priority}
---          {'outdated', '', 0}: somebody else changed it; nothing is written
+--          {'outdated', '', 0}: it was changed meanwhile; nothing is written
 --          {'worn', '', 0}: it was changed so often; nothing is written
 --          {present status or 'missing', '', 0}: it is not queued; nothing is written
 -- Writes   'promoted' on the task too, until its job has followed; 'changes' on the request

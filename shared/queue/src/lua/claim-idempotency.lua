@@ -1,4 +1,4 @@
--- Takes an Idempotency-Key for one attempt at carrying out its request, unless it was answered or somebody is at it.
+-- Takes an Idempotency-Key for one attempt at carrying out its request, unless it was answered or another attempt is at it.
 --
 -- Behind stored-bytes.lua.
 -- KEYS  1 idempotency record   2 stored             (see store-keys.ts)
@@ -8,7 +8,7 @@
 --
 -- Returns  {'claimed', seed, time, 1 when an earlier attempt broke off else 0}
 --          {'answered'} | {'reused'}: the key stands for another request | {'in-flight', ms until the lease ends}
--- Writes   seed and time of the first attempt stay: whoever repeats it records under the same ids. Sent twice by one
+-- Writes   seed and time of the first attempt stay: a repeat records under the same ids. Sent twice by one
 --          attempt it answers the same.
 local key = KEYS[1]
 local digest, attempt, lease, keep, seed, at, caller, bytes = unpack(ARGV)

@@ -118,7 +118,7 @@ local function count_waiting(priority, by)
   end
 end
 
--- A task that nobody waits for any more, or whose outcome is stored: its machine is free for a new one.
+-- A task without requests, or whose outcome is stored: its machine is free for a new one.
 local function close_task(task_id, machine, call_id)
   local task_key = space .. ':task:' .. task_id
   redis.call('HSET', task_key, 'state', 'settled', 'call', call_id)

@@ -1,14 +1,14 @@
 -- Ends queued requests whose own deadline was reached, whatever others wait for the same task.
 --
 -- KEYS  see detach.lua
--- ARGV  3 how many at most   4 JSON of the error that they are told
+-- ARGV  3 how many at most   4 JSON of the error that they end with
 --
 -- Returns  {{ids of the requests}, {ids of the tasks that ended with them: their jobs can go}}
-local limit, told = tonumber(ARGV[3]), ARGV[4]
+local limit, reason = tonumber(ARGV[3]), ARGV[4]
 
 local expired, ended = {}, {}
 for _, request_id in ipairs(redis.call('ZRANGEBYSCORE', deadlines_key, '-inf', now, 'LIMIT', 0, limit)) do
-  local is_detached, task_id, has_ended = detach(request_id, 'expired', { 'error', told })
+  local is_detached, task_id, has_ended = detach(request_id, 'expired', { 'error', reason })
   if is_detached then
     expired[#expired + 1] = request_id
     if has_ended then

@@ -16,7 +16,7 @@
 -- Writes   all or nothing. Begun, looked up or settled again with the same call id it changes nothing and returns
 --          {1, {}, {}}: a client may send a script twice. A move out of 'in_flight' or 'reconciling' is refused to any call
 --          but the one that began it. The reason for which it is looked up stands in its requests for as long as it is.
---          A call begins for nobody whose deadline has passed; where that is everybody, the task ends without it. One
+--          A call begins without the requests whose deadline has passed; where none is left, the task ends without it. One
 --          that was begun before was begun in time.
 --          An investigation that was reported to requests is remembered with its machine for a minute, in machine:<id>:reported:
 --          a later call for the machine cannot have made it. One that was started is also kept for a day, in

@@ -1,7 +1,7 @@
 -- Sets or ends the operators' hold `paused`; behind audit.lua. Other holds stay as they are.
 --
 -- KEYS  1 holds (hold.lua)   2 pause   3 audit       (see store-keys.ts)
--- ARGV  1 time (ms) until which nobody may call; '' ends the pause
+-- ARGV  1 time (ms) until which no call may be made; '' ends the pause
 --       2 JSON of who paused and why, kept with the hold
 --       3 the entry for the record   4 ms for which entries are kept
 --

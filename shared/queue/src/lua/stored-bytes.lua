@@ -32,7 +32,7 @@ local function counted(record_key)
   return tonumber(bytes) or (caller and doc and usual_bytes) or nil, time or nil
 end
 
--- A record stays until somebody ends or deletes it.
+-- A record stays until it is ended or deleted.
 local function stays(record_key, caller)
   local bytes, time = counted(record_key)
   if bytes and time then

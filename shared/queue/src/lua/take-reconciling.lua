@@ -1,5 +1,5 @@
 -- Takes the task whose next look in Defender is due for the longest, for one worker alone: its time is put ahead, so
--- that nobody else takes it meanwhile, and it comes back by itself if that worker dies.
+-- that no other worker takes it meanwhile, and it comes back by itself if that worker dies.
 --
 -- KEYS  1 reconciling                               (see store-keys.ts)
 -- ARGV  1 key space   2 ms for which it is taken

@@ -86,7 +86,7 @@ export function createPurge({ redis, keySpace, audit, retentionMs }: PurgeOption
   return {
     async purge(filter, actor, { budgetMs, closing }) {
       const endMs = performance.now() + budgetMs;
-      // Before anything is done, so that there is an entry even if nobody lives to write the numbers.
+      // Before anything is done, so that there is an entry even if this process dies before it writes the numbers.
       await audit.record(entryOf('purge', actor, { filter }));
       const nextChunk = await chooseChunks(filter);
       const caller = 'batchId' in filter ? undefined : filter.caller;

@@ -15,7 +15,7 @@ export interface Pause {
   untilMs: number;
 }
 
-/** The operators' hold: while it is on nobody calls. Whatever else forbids to call is left alone. */
+/** The operators' hold: while it is on no call is made. Other holds are left alone. */
 export interface QueuePause {
   /** Sets it, or sets it anew. Without an end it lasts until it is ended. */
   pause(actor: Actor, untilMs?: number): Promise<void>;

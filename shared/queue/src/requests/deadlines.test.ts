@@ -34,7 +34,7 @@ describe('deadlines of requests that wait', () => {
     assert.notEqual((await store.taskOf(await accept())).id, taskId, 'its machine is free again');
   });
 
-  it('end nobody else who waits for the same call: the next one is the first then', async () => {
+  it('end no other request of the same call: the next one is the first then', async () => {
     const overdue = await accept({ notAfter: past, comment: 'too late' });
     const [patient, other] = [await accept({ comment: 'no hurry' }), await accept({ notAfter: soon })];
     assert.deepEqual(await store.tasks.expireDue(), { requestIds: [overdue], ended: [] });
@@ -106,7 +106,7 @@ describe('deadlines of requests that wait', () => {
     assert.equal((await store.tasks.expireDue()).requestIds.length, 0);
   });
 
-  it('are kept also behind more entries that nobody waits for than one step looks at', async () => {
+  it('are kept also behind more entries of requests that are gone than one step looks at', async () => {
     const id = await accept({ notAfter: past });
     const stale = Array.from({ length: 251 }, (_, n) => [n, `gone-${n}`]).flat();
     await redis.client.zadd(keys.deadlines, ...stale);

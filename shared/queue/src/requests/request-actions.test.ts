@@ -110,11 +110,11 @@ describe('actions on a request', () => {
       await store.tasks.begin(task.id, 'call-1');
       const before = await store.dump();
       assert.deepEqual(await actions.cancel(id, anna), { kind: 'not-queued', status: 'dispatching' });
-      assert.deepEqual(await actions.cancel('nobody', anna), { kind: 'missing' });
+      assert.deepEqual(await actions.cancel('no-such-request', anna), { kind: 'missing' });
       assert.deepEqual(await store.dump(), before);
     });
 
-    it('and the beginning of its call have one winner, whoever comes first, and both are told the same', async () => {
+    it('and the beginning of its call have one winner, in either order, and both report the same', async () => {
       const settings = { url: redis.url };
       const other = openProducerConnection({ settings, name: 'worker', logger: { info() {}, warn() {} } });
       await waitUntilReady(other, 5_000);
@@ -270,7 +270,7 @@ describe('actions on a request', () => {
     );
   });
 
-  it('leave an entry each, told by whom and why; what was refused leaves none', async () => {
+  it('leave an entry each, with by whom and why; what was refused leaves none', async () => {
     const id = await submit();
     await actions.change(id, { priority: 'high' }, { name: 'playbook' });
     await actions.moveToHead(id, anna);

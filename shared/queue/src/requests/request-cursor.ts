@@ -36,7 +36,7 @@ export interface RequestWalk {
 }
 
 /**
- * The walk that meets every request of a filter and the fewest others. Whoever walks looks at each request itself: an
+ * The walk that meets every request of a filter and the fewest others. The caller of the walk looks at each request itself: an
  * index may hold one that fits no longer, or whose retention has just ended.
  */
 export async function chooseWalk(

@@ -18,7 +18,7 @@ describe('request reader', () => {
   describe('a request with its place', () => {
     const find = async (id: string) => (await store.reader.findPlaced(id))?.position;
 
-    it('is told as without it, for as long as it is queued with a place in the order', async () => {
+    it('is given as without it, for as long as it is queued with a place in the order', async () => {
       await store.intake.acceptOne(item({ priority: 'high' }), arrivedAtMs);
       const { id } = await store.intake.acceptOne(item({ machineId: machine(2) }), arrivedAtMs);
       assert.deepEqual(await store.reader.findPlaced(id), { ...(await store.request(id)), position: 2 });

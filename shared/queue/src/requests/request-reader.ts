@@ -23,7 +23,7 @@ export interface StoredBatch {
   tail: readonly string[];
   /** Who posted it; `undefined` for one that was recorded before callers were. */
   caller?: string;
-  /** Who is told when it is complete. */
+  /** The receiver of the callback when it is complete. */
   callback?: StoredCallback;
   counts: Record<RequestStatus | 'total' | 'rejected', number>;
 }

@@ -26,7 +26,7 @@ export interface StoredCallback {
   delivery: DeliveryRecord | undefined;
 }
 
-/** Reads the fields `callback` and `delivery` of a request's or batch's hash; `undefined` when nobody is to be called. */
+/** Reads the fields `callback` and `delivery` of a request's or batch's hash; `undefined` without a callback URL. */
 export function parseStoredCallback(
   hash: Readonly<Record<string, string>>,
   about: string,

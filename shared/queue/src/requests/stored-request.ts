@@ -48,7 +48,7 @@ export interface StoredRequest {
   taskId: string;
   /** Who asked, by the name of the credential; `undefined` for one that was recorded before callers were. */
   caller?: string;
-  /** Who is told of its outcome. */
+  /** The receiver of the callback with its outcome. */
   callback?: StoredCallback;
   /** The trace of the call that posted it; not for the public document. */
   trace?: TraceContext;

@@ -84,7 +84,7 @@ describe('the log of requests', () => {
     assert.doesNotMatch(JSON.stringify(lines), /house/);
   });
 
-  it('is written without the records when Redis is away, and fails nobody', async () => {
+  it('is written without the records when Redis is away, and fails no request', async () => {
     const away = { pipeline: () => store.redis.pipeline([['nonsense']]) };
     const log = createRequestLog(away, keySpace, logger);
     log.moved({ requestIds: ['a', 'b'], from: 'queued', status: 'expired', errorCode: 'deadline_reached' });

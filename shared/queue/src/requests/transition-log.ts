@@ -15,10 +15,10 @@ export interface RequestLogSink {
 export interface RequestLog {
   /**
    * One line for each of the requests, soon: what the line tells of a request beside its ids is read from its record
-   * first. Nobody waits for it and nothing fails by it; without Redis the lines are shorter.
+   * first. Nothing waits for it or fails by it; without Redis the lines are shorter.
    */
   moved(move: MovedRequests & { outcome?: string }): void;
-  /** Resolves when everything told so far is written; later moves are written as they come, with their ids alone. */
+  /** Resolves when everything reported so far is written; later moves are written as they come, with their ids alone. */
   close(): Promise<void>;
 }
 

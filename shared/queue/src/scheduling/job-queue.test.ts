@@ -117,14 +117,14 @@ describe('job queue', () => {
     assert.deepEqual(await store.jobs.have([]), []);
   });
 
-  it('takes out a job that waits, leaves one that somebody holds, and minds no unknown one', async () => {
+  it('takes out a job that waits, leaves one that a worker holds, and minds no unknown one', async () => {
     await store.jobs.add([job('held'), job('waits')]);
     await claim();
     for (const id of ['held', 'waits', 'nowhere']) await store.jobs.remove(id);
     assert.deepEqual(await store.jobs.have(['held', 'waits']), [true, false]);
   });
 
-  it('takes out hundreds at once, with all that is theirs, and leaves those that somebody holds', async () => {
+  it('takes out hundreds at once, with all that is theirs, and leaves those that a worker holds', async () => {
     const ids = Array.from({ length: 600 }, (_, i) => `job-${i}`);
     await store.jobs.add([job('held', 1), ...ids.map((id) => job(id, 2)), job('stays', 3)]);
     await claim();
@@ -137,7 +137,7 @@ describe('job queue', () => {
 
   it('takes out also a job that left the order without being claimed: one of a worker that died', async () => {
     await store.jobs.add([job('came-back', 1), job('stays', 2)]);
-    // Where BullMQ puts what nobody renews the lock of.
+    // Where BullMQ puts a job whose lock is not renewed.
     await redis.client.zrem(`${keySpace}:queue:prioritized`, 'came-back');
     await redis.client.rpush(`${keySpace}:queue:wait`, 'came-back');
     await store.jobs.removeAll(['came-back']);

@@ -38,7 +38,7 @@ export interface JobQueue {
   next(): Promise<string | undefined>;
   /** Those whose jobs are claimed next, at most so many. */
   nextOnes(limit: number): Promise<string[]>;
-  /** Takes out a job that has nothing left to do. One that somebody holds stays. */
+  /** Takes out a job that has nothing left to do. One that a worker holds stays. */
   remove(taskId: string): Promise<void>;
   /** The same for some hundred at once. */
   removeAll(taskIds: readonly string[]): Promise<void>;
@@ -67,7 +67,7 @@ export function createJobQueue(redis: Redis, keySpace: string, onError: (error: 
   queue.on('error', onError);
   const prioritizedKey = queue.toKey('prioritized');
   const adding = addInTransactions(queue);
-  // Whoever adds is told.
+  // The caller of `add` gets the error.
   adding.catch(() => {});
 
   async function setJobPriority(taskId: string, jobPriority: number): Promise<void> {
@@ -89,7 +89,7 @@ export function createJobQueue(redis: Redis, keySpace: string, onError: (error: 
       const { name, data, opts } = toJob(job);
       const added = queue.add(name, data, opts);
       // BullMQ's command is on its way by then, so this one comes to Redis behind it, and both are one round trip. The
-      // job is what counts: should its place not be told, it can be asked for.
+      // job is what counts: should its place be missing, it can be read later.
       const place = afterwards()
         .then(() => redis.zrank(prioritizedKey, job.taskId))
         .catch(() => null);

@@ -62,7 +62,7 @@ describe('the order', () => {
     assert.deepEqual(partsOfFlow(flowOf('a\0b', 'one')), ['one', 'a\0b']);
   });
 
-  it('lets nobody pass one that waits who arrives later than its lag and head start allow', () => {
+  it('lets no request pass a waiting one if it arrives later than its lag and head start allow', () => {
     fc.assert(
       fc.property(arrivals, (given) => {
         const begun = replay(defaultOrderRules, given);
@@ -83,7 +83,7 @@ describe('the order', () => {
     let sources = 0;
     let waitedMs = 0;
     for (; ; waitedMs += slotMs) {
-      // Two for each slot, of a source that nobody saw before.
+      // Two for each slot, of a new source.
       for (let i = 0; i < 2; i += 1) line.arrive('critical', `new-${sources++}`, startMs + waitedMs);
       if (line.begin() === low) break;
       assert.ok(waitedMs < 30 * dayMs, 'it starves');

@@ -4,7 +4,7 @@ const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
 const dayMs = 24 * hourMs;
 
-/** How much longer than it did a request of each class counts as having waited: urgent first, and nobody starves. */
+/** How much longer than it did a request of each class counts as having waited: urgent first, and none starves. */
 export type HeadStarts = Readonly<Record<Priority, number>>;
 
 export const defaultHeadStartMs: HeadStarts = {

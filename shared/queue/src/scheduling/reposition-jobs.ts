@@ -13,7 +13,7 @@ const jobPriorityReply = z.array(z.coerce.number());
 
 /**
  * Moves the jobs of tasks that were given a better place. The task is marked as promoted until its job has
- * followed: if this process ends in between, whoever joins next does it.
+ * followed: if this process ends in between, the next request that joins does it.
  */
 export function createJobRepositioning(
   redis: Redis,
@@ -31,7 +31,7 @@ export function createJobRepositioning(
 
   return async (placed: readonly Promoted[]): Promise<void> => {
     const promoted = [...new Map(placed.map((one) => [one.taskId, one])).values()];
-    // Somebody else may promote the same task further at this moment, and set its job before us.
+    // Another process may promote the same task further at this moment, and set its job before us.
     for (let behind = promoted; behind.length > 0;) {
       await jobs.setJobPriorities(behind);
       const present = await jobPrioritiesNow(behind);

@@ -28,7 +28,7 @@ describe('a task that is corrupt or gone', () => {
   ];
 
   for (const [fault, damage] of faults) {
-    it(`refuses nobody who asks for its machine: they get another, also in a batch and a dry run (it ${fault})`, async () => {
+    it(`refuses no request for its machine: it gets another task, also in a batch and a dry run (it ${fault})`, async () => {
       const { taskId } = await accept();
       await damage(keys.task(taskId));
       const dryRun = createDryRun(store.redis, keySpace, store.jobs);

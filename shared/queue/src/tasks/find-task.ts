@@ -18,13 +18,13 @@ export type TaskState = (typeof taskStates)[number];
 
 /**
  * Why it is not known what a call came to: its answer was `lost`, it `failed` by an answer that leaves open what was
- * done, again and again while others do not (`failed_alone`), or an investigation is `running` already that nobody named.
+ * done, again and again while others do not (`failed_alone`), or an investigation is `running` already that Defender did not name.
  */
 export const unresolvedCauses = ['lost', 'failed', 'failed_alone', 'running'] as const;
 
 export interface UnresolvedOutcome {
   cause: (typeof unresolvedCauses)[number];
-  /** What the requests are told while Defender is being asked. */
+  /** The error of the requests while Defender is being asked. */
   error: RequestError;
 }
 

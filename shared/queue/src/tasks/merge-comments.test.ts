@@ -17,7 +17,7 @@ describe('the comment of a call', () => {
     assert.equal(joinComments([{ comment: alarms }, { comment: alarms, caller: 'b' }], 0), alarms);
   });
 
-  it('carries those of all requesters, the first one first, told apart by caller and source', () => {
+  it('carries those of all requesters, the first one first, each with its caller and source', () => {
     const text = joinComments(
       [
         { comment: 'beacon seen', caller: 'soar' },

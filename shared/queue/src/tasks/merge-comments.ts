@@ -10,12 +10,12 @@ export interface Remark {
   source?: string | undefined;
 }
 
-/** Requests whose comments are read for one call; of the others only the number is told. */
+/** Requests whose comments are read for one call; of the others only the number is given. */
 export const maxRemarks = 10;
 
 /** Defender publishes no bound for a comment. What one request may have passes, so the joined ones have as much. */
 const longest = maxCommentLength;
-/** Less of a comment than this tells nobody anything. */
+/** Less of a comment than this has no use. */
 const shortestPart = 20;
 const cut = '… (cut)';
 
@@ -32,19 +32,19 @@ export function joinComments([first, ...others]: readonly [Remark, ...Remark[]],
   const different = others.filter(({ comment }) => !said.has(comment) && said.add(comment));
   let text = sentComment(first.comment);
   if (different.length === 0 && uncounted === 0) return text;
-  let untold = uncounted;
+  let omitted = uncounted;
   for (const [i, remark] of different.entries()) {
     // What stands at the end, should this be the last that fits.
     const closing = closingFor(uncounted + different.length - i - 1);
     const part = headed(remark);
     const room = longest - countCharacters(text) - closing.length;
     if (room < Math.min(shortestPart, countCharacters(part))) {
-      untold += different.length - i;
+      omitted += different.length - i;
       break;
     }
     text += clip(part, room, cut);
   }
-  const closing = closingFor(untold);
+  const closing = closingFor(omitted);
   return `${clip(text, longest - closing.length, cut)}${closing}`;
 }
 
@@ -59,6 +59,6 @@ function quoted(source: string): string {
   return JSON.stringify(inOneDirection(source).replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]/gu, '\uFFFD'));
 }
 
-function closingFor(untold: number): string {
-  return untold === 0 ? '' : `\n--- and ${untold} more`;
+function closingFor(omitted: number): string {
+  return omitted === 0 ? '' : `\n--- and ${omitted} more`;
 }

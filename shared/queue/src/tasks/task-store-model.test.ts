@@ -38,7 +38,7 @@ interface ModelTask {
   calls: number;
   call: string | undefined;
   priority: Priority;
-  /** Those it serves: whoever expired has left. */
+  /** Those it serves: expired ones have left. */
   requests: ModelRequest[];
 }
 

@@ -68,7 +68,7 @@ describe('task store, a call that is looked up in Defender', () => {
     await twice(() => store.tasks.settle(id, 'call-1', started));
   });
 
-  it('lets further requests of the machine join, told the same', async () => {
+  it('lets further requests of the machine join, with the same error', async () => {
     await reconcile();
     const late = await store.intake.acceptOne(item(), arrivedAtMs);
     const { document, taskId } = await store.request(late.id);
@@ -101,7 +101,7 @@ describe('task store, a call that is looked up in Defender', () => {
       assert.ok((await redis.client.pttl(keys.task(id))) > 0, 'its retention has begun');
     });
 
-    it('leaves what was told with its machine, for a minute and for no other machine', async () => {
+    it('leaves the investigation id with its machine, for a minute and for no other machine', async () => {
       const { machineId } = (await store.tasks.find(id))!;
       assert.deepEqual(await store.tasks.reportedOf(machineId), []);
       await reconcile();

@@ -230,7 +230,7 @@ describe('task store', () => {
       );
       const unlimited = [];
       for (const name of left) if ((await redis.client.pttl(name)) < 0) unlimited.push(name);
-      // What is told of all requests together, and bounded in other ways: by statuses, classes, or with every end.
+      // Keys of all requests together, bounded in other ways: by statuses, classes, or with every end.
       const ofAll = /:(counts|order|starts:medium:?|listed:(started|cancelled)|listed-by:machine|ended)$/;
       assert.deepEqual(
         unlimited.filter((name) => !ofAll.test(name)),

@@ -13,7 +13,7 @@ import { repliesOf } from '../scheduling/job-queue.ts';
 export { unresolvedCauses } from './find-task.ts';
 export type { Task, TaskState, UnresolvedOutcome } from './find-task.ts';
 
-/** What the requests of a task are told when it is settled. */
+/** The end of the requests of a task when it is settled. */
 export interface Settlement {
   status: TerminalStatus;
   investigationId?: string;
@@ -42,7 +42,7 @@ export interface MovedRequests {
   errorCode?: string;
 }
 
-/** What a request is told whose own deadline came before its call. */
+/** The error of a request whose own deadline came before its call. */
 export const deadlineError: RequestError = {
   code: 'deadline_reached',
   message: 'The time after which it must not be started was reached.',
@@ -85,7 +85,7 @@ export interface TaskStore {
   takeDue(forMs: number): Promise<{ id: string | undefined; nowMs: number }>;
   /** When Defender is asked next, on Redis' clock; false when this call is not looked up any more. */
   rescheduleQuery(id: string, callId: string, atMs: number): Promise<boolean>;
-  /** Investigations of the machine that requests were told of within the last minute. */
+  /** Investigations of the machine that requests were given within the last minute. */
   reportedOf(machineId: string): Promise<string[]>;
   /** How many tasks wait for their call, for so long at least, and a page of them, oldest first. */
   countWaiting(minAgeMs?: number): Promise<number>;
@@ -142,7 +142,7 @@ const deadlineReached = JSON.stringify(deadlineError);
 const expiredPerScript = 250;
 const expiry = { from: 'queued', status: 'expired', errorCode: deadlineError.code } as const;
 
-/** `onMoved` is told of every request that a move or an expiry gave another status. */
+/** `onMoved` is called for every request that a move or an expiry gave another status. */
 export function createTaskStore(
   redis: Redis,
   keySpace: string,
