@@ -28,7 +28,7 @@ describe('POST /v1/investigations/cancel with a faulty body', () => {
   const intake = useIntake(useEmbeddedRedis());
 
   const faults: [name: string, body: object, path: string][] = [
-    ['no filter: nobody cancels everything by a slip', {}, ''],
+    ['no filter: a slip must not cancel everything', {}, ''],
     ['a reason alone', { reason: 'drill' }, ''],
     ['a misspelt filter', { source: 'a', batchid: 'x' }, 'batchid'],
     ['something that is no batch', { batchId: '*' }, 'batchId'],

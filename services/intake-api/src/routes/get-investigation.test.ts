@@ -123,7 +123,7 @@ describe('GET /v1/investigations/{id} while slots are kept for critical requests
   });
 });
 
-describe('GET /v1/investigations/{id} and its batch while nobody knows how long a hold lasts', () => {
+describe('GET /v1/investigations/{id} and its batch while it is unknown how long a hold lasts', () => {
   const intake = useIntake(useEmbeddedRedis());
 
   it('tell no time but the one before which nothing starts', async () => {

@@ -18,7 +18,7 @@ describe('GET /v1/quota', () => {
 
   const get = async () => (await intake.get('/v1/quota').expect(200)).body as Quota;
 
-  it('tells a quota nobody has used, and that nothing waits', async () => {
+  it('shows an unused quota and an empty queue', async () => {
     const { nextSlotAt, workers, ...rest } = await get();
     const { state, alive } = workers as Record<string, unknown>;
     assert.deepEqual([state, alive], ['active', 1]);
@@ -115,7 +115,7 @@ describe('GET /v1/quota', () => {
   });
 });
 
-describe('GET /v1/quota while nobody knows how long a hold lasts', () => {
+describe('GET /v1/quota while it is unknown how long a hold lasts', () => {
   const intake = useIntake(useEmbeddedRedis());
 
   it('tells of a hold of unknown length what was answered, and no time but the one before which nothing starts', async () => {

@@ -21,7 +21,7 @@ describe('POST /v1/queue/pause', () => {
   it('forbids every call, and tells who did it and why in quota and metrics', async () => {
     const answer = await pause({ reason: 'maintenance' });
     assert.equal((await spend()).kind, 'held');
-    const { hold, pause: told } = await quota();
+    const { hold, pause: shown } = await quota();
     assert.deepEqual(hold, {
       until: null,
       reason: 'paused',
@@ -29,8 +29,8 @@ describe('POST /v1/queue/pause', () => {
       detail: 'An operator paused the queue, and can resume it.',
       runbook: 'docs/runbook.md#queuepausedtoolong',
     });
-    assert.deepEqual(told, answer.pause);
-    assert.deepEqual([told?.by, told?.reason, told?.until], ['operator', 'maintenance', null]);
+    assert.deepEqual(shown, answer.pause);
+    assert.deepEqual([shown?.by, shown?.reason, shown?.until], ['operator', 'maintenance', null]);
     await waitFor(
       async () =>
         (await intake.anonymously().get('/metrics')).text.includes('diq_hold_active{reason="paused"} 1'),

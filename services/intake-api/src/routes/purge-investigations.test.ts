@@ -17,7 +17,11 @@ describe('POST /v1/investigations/purge', () => {
     };
     const purge = async (filter: object) =>
       (await intake.as('operator', 'post', '/v1/investigations/purge', filter).expect(200)).body as object;
-    assert.deepEqual(await purge({ caller: 'nobody' }), { requests: 0, batches: 0, remaining: false });
+    assert.deepEqual(await purge({ caller: 'unknown-caller' }), {
+      requests: 0,
+      batches: 0,
+      remaining: false,
+    });
     const done = await purge({ caller: 'submitter', endedBefore: '2999-01-01T00:00:00Z', reason: 'drill' });
     assert.deepEqual(done, { requests: 2, batches: 1, remaining: false });
     await intake.get(`/v1/batches/${id}`).expect(404);
@@ -32,7 +36,7 @@ describe('POST /v1/investigations/purge with a faulty body', () => {
   const intake = useIntake(useEmbeddedRedis());
 
   const faults: [name: string, body: object, path: string][] = [
-    ['no filter: nobody deletes everything by a slip', {}, ''],
+    ['no filter: a slip must not delete everything', {}, ''],
     ['a reason alone', { reason: 'drill' }, ''],
     ['a misspelt filter', { caller: 'a', endedbefore: '2026-01-01T00:00:00Z' }, 'endedbefore'],
     ['something that is no batch', { batchId: '*' }, 'batchId'],

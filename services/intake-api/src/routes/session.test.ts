@@ -31,7 +31,7 @@ describe('GET /session', () => {
     assert.ok(Math.abs(Date.parse(endsAt) - Date.now() - 8 * 3_600_000) < 60_000);
   });
 
-  it('tells that nobody needs to sign in where everybody is let in', async () => {
+  it('says that no sign-in is needed where every caller is let in', async () => {
     const { body } = await open.anonymously().get('/session').expect(200);
     assert.deepEqual(body, { signInNeeded: false, caller: null, endsAt: null });
   });
@@ -238,7 +238,7 @@ describe('POST /session that must not be', () => {
     ['from a page without an origin', { Origin: 'null' }],
     ['that names no origin', {}],
     [
-      'that names a host which no trusted proxy told',
+      'that names a host which no trusted proxy gave',
       { Origin: 'https://a.example', 'X-Forwarded-Host': 'a.example' },
     ],
   ];
@@ -285,7 +285,7 @@ describe('POST /session with many wrong keys', () => {
 describe('POST /session while Redis is away', () => {
   const intake = useIntake(redisAway);
 
-  it('answers 503, and gives no session that nobody would know', async () => {
+  it('answers 503, and gives no session that is not stored', async () => {
     const response = await intake
       .anonymously()
       .post('/session')

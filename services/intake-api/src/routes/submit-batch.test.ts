@@ -158,9 +158,9 @@ describe('POST /v1/batches?dryRun=true', () => {
 });
 
 /** The same time, but for what passed between the two questions. */
-function assertClose(told: unknown, later: unknown): void {
-  const difference = Date.parse(String(later)) - Date.parse(String(told));
-  assert.ok(Math.abs(difference) < 5_000, `${String(told)} and ${String(later)}`);
+function assertClose(earlier: unknown, later: unknown): void {
+  const difference = Date.parse(String(later)) - Date.parse(String(earlier));
+  assert.ok(Math.abs(difference) < 5_000, `${String(earlier)} and ${String(later)}`);
 }
 
 describe('POST /v1/batches with callbacks', () => {
@@ -299,8 +299,8 @@ describe('POST /v1/batches with deadlines', () => {
       const rejected = items[2];
       assert.ok(rejected?.status === 'rejected' && rejected.error.code === 'deadline_unreachable');
       assert.equal(rejected.machineId, machineId(3));
-      const told = 'expectedStartAt' in rejected.error ? rejected.error.expectedStartAt : undefined;
-      assert.ok(Math.abs(Date.parse(told ?? '') - Date.now() - hourMs) < 5_000);
+      const expected = 'expectedStartAt' in rejected.error ? rejected.error.expectedStartAt : undefined;
+      assert.ok(Math.abs(Date.parse(expected ?? '') - Date.now() - hourMs) < 5_000);
       assert.match(rejected.error.message, /^notAfter cannot be met: by the present estimate .*Z\.$/);
       const kept = (await intake.get(`/v1/batches/${id}/items`).expect(200)).body as { value: ItemAnswer[] };
       assert.deepEqual(kept.value[2], rejected);
@@ -375,7 +375,7 @@ describe('POST /v1/batches with deadlines', () => {
 
   describe('while a hold has no end', () => {
     const intake = useIntake(redis, env);
-    it('neither warns nor rejects: nobody can say', async () => {
+    it('neither warns nor rejects: the start is unknown', async () => {
       await intake.ledger.hold('paused', Number.MAX_SAFE_INTEGER / 2);
       const requests = [item(1, { notAfter: inHours(0.1), strict: true })];
       const { items } = (await intake.post('/v1/batches', { requests }).expect(202)).body as Reply;
@@ -409,9 +409,9 @@ describe('POST /v1/batches with one good item and 9,999 bad ones', () => {
 
     const { id, counts, refusalsWithoutFault = 0, items } = response.body as ManyRefused;
     assert.equal(counts['rejected'], 9_999);
-    const untold = items.filter(({ error }) => error?.errors.length === 0);
+    const withoutFault = items.filter(({ error }) => error?.errors.length === 0);
     assert.ok(refusalsWithoutFault > 0);
-    assert.equal(untold.length, refusalsWithoutFault);
+    assert.equal(withoutFault.length, refusalsWithoutFault);
     const page = async (cursor: string) =>
       (await intake.get(`/v1/batches/${id}/items?limit=1000${cursor}`).expect(200)).body as {
         value: ManyRefused['items'];
@@ -877,7 +877,7 @@ for (const how of ['announced', 'packed'] as const) {
   });
 }
 
-describe('POST /v1/batches by somebody who may not', () => {
+describe('POST /v1/batches by a caller without the scope', () => {
   const intake = useIntake(useEmbeddedRedis());
 
   for (const [name, key, status] of [

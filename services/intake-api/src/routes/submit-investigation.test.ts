@@ -78,8 +78,8 @@ describe('POST /v1/investigations with a callback', () => {
     );
     await waitFor(
       async () => {
-        const told = (await intake.get(`/v1/investigations/${id}`)).body as { callback: { state: string } };
-        return told.callback.state === 'delivered';
+        const read = (await intake.get(`/v1/investigations/${id}`)).body as { callback: { state: string } };
+        return read.callback.state === 'delivered';
       },
       { what: 'the delivery in the document' },
     );
@@ -94,7 +94,7 @@ describe('POST /v1/investigations repeated after its first answer was lost on th
   const redis = useEmbeddedRedis();
   const intake = useIntake(redis);
 
-  it('tells what became of the request meanwhile, not what is told of a new one', async () => {
+  it('gives the present state of the request, not that of a new one', async () => {
     const key = randomUUID();
     const first = await postOnce(intake, '/v1/investigations', item(1), key).expect(202);
     const [record = ''] = await redis.client.keys('*:idempotency:*');

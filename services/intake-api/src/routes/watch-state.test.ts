@@ -98,7 +98,7 @@ describe('GET /v1/events', () => {
     assert.equal(status, 200);
   });
 
-  it('is no duration in the metrics: somebody who listens for hours waits for nothing', async () => {
+  it('is no duration in the metrics: a listener of hours waits for nothing', async () => {
     const reader = await openStream();
     await stateOf(reader);
     await reader.close();
@@ -118,7 +118,7 @@ async function closeAll(): Promise<void> {
 }
 
 describe('GET /v1/events while as many listen as may', () => {
-  // Nobody is told apart: any of them may be anybody's.
+  // Callers have no names there: any of them may be any caller's.
   const intake = useIntake(useEmbeddedRedis(), { INTAKE_AUTH: 'off' });
   after(closeAll);
 
@@ -193,14 +193,14 @@ describe('a listener that does not read', () => {
   });
 });
 
-describe('somebody who listens while the intake is stopped', () => {
+describe('a listener while the intake is stopped', () => {
   let reader: EventReader | undefined;
   let log: readonly Record<string, unknown>[] = [];
 
   describe('and was listening', () => {
     const intake = useIntake(useEmbeddedRedis());
 
-    it('is told the state', async () => {
+    it('gets the state', async () => {
       reader = await listenToEvents(intake.url, { 'X-API-Key': keys.reader });
       await reader.next('state');
       log = intake.log;
