@@ -172,6 +172,8 @@ describe('ledger after a failover to an older state of itself', () => {
         await granted(workers[0]!, call(1));
         await workers[0]!.recordAnswer('call-1', { outcome: 'server_error', facts: {} });
         await workers[1]!.allowRepeat('call-1');
+        // Calls are in order by the millisecond, and a real one takes longer than that.
+        await suite.untilPast((await workers[1]!.snapshot()).nowMs + 1);
         await granted(workers[1]!, call(2, 1));
       });
       for (const index of order) await workers[index]!.open();
