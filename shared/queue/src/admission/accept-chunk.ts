@@ -38,7 +38,7 @@ export interface AcceptRules {
   retentionMs: number;
 }
 
-const outcomes = ['new', 'joined', 'promoted', 'reused', 'full'] as const;
+const outcomes = ['new', 'joined', 'promoted', 'reused', 'full', 'deleted'] as const;
 
 /** Where a request was placed. */
 export interface Placement {
@@ -46,6 +46,7 @@ export interface Placement {
    * `promoted`: joined, and the task has a better place than its job. `reused`: it has no task that waits, but
    * an investigation that was started before. `full`: too many have joined already, or
    * too many of its caller, and it was not recorded; with a job priority, it has promoted the task all the same.
+   * `deleted`: its batch was accepted before, and it was deleted since.
    */
   outcome: (typeof outcomes)[number];
   taskId: string;

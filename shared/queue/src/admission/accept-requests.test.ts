@@ -8,6 +8,9 @@ import { defaultHeadStartMs, defaultOrderRules } from '../scheduling/order.ts';
 import { storeKeys } from '../store-keys.ts';
 import { arrivedAtMs, item, keySpace, machine, retentionMs } from '../test-support/test-store.ts';
 import { useTestStore } from '../test-support/use-test-store.ts';
+import { createAuditLog } from '../operations/audit-log.ts';
+import { createPurge } from '../operations/purge.ts';
+import { freshIds } from './request-ids.ts';
 import type { JobQueue } from '../scheduling/job-queue.ts';
 
 const rules = {
@@ -272,6 +275,22 @@ describe('request intake', () => {
       await store.tasks.settle('task-0', 'call-1', { status: 'started', attempts: 1 });
       const before = await store.dump();
       assert.deepEqual(await send(), first);
+      assert.deepEqual(await store.dump(), before);
+    });
+
+    it('answers a repeated batch the same way, and accepts nothing anew that was deleted since', async () => {
+      const ids = freshIds();
+      const post = () =>
+        store.intake.acceptBatch([item(), item({ machineId: machine(2) })], arrivedAtMs, ids);
+      const first = await post();
+      const { taskId } = await store.request(first.accepted[0]!.id);
+      await store.tasks.endWaiting(taskId, { status: 'cancelled', attempts: 0 });
+      const actions = { redis: store.redis, keySpace, retentionMs };
+      const audit = createAuditLog(store.redis, keySpace, retentionMs);
+      const purge = createPurge({ ...actions, audit });
+      await purge.purge({ batchId: first.batchId }, { name: 'anna' }, { budgetMs: 5_000 });
+      const before = await store.dump();
+      assert.deepEqual(await post(), first);
       assert.deepEqual(await store.dump(), before);
     });
 

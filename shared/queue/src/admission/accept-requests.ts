@@ -228,7 +228,7 @@ function accepted(request: NewRequest, placement: Placement | undefined): Accept
 function jobsFor(placements: readonly Placement[]): Job[] {
   const byTask = new Map<string, Job>();
   for (const { outcome, taskId, jobPriority } of placements) {
-    if (outcome === 'reused' || outcome === 'full') continue;
+    if (outcome === 'reused' || outcome === 'full' || outcome === 'deleted') continue;
     byTask.set(taskId, { taskId, jobPriority });
   }
   return [...byTask.values()];

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { createAcceptChunk } from '../admission/accept-chunk.ts';
 import { defaultOrderRules } from '../scheduling/order.ts';
-import { openBatch, sealBatch } from './batch-record.ts';
+import { openBatch, refuseInBatch, sealBatch } from './batch-record.ts';
 import { storeKeys } from '../store-keys.ts';
 import { arrivedAtMs, item, keySpace, machine, retentionMs } from '../test-support/test-store.ts';
 import { useTestStore } from '../test-support/use-test-store.ts';
@@ -42,6 +42,19 @@ describe('batch record', () => {
     await sealBatch(store.redis, keySpace, { batchId: 'batch-9', retentionMs });
     assert.equal((await store.reader.findBatch('batch-9'))?.isComplete, true);
     assert.ok(await redis.client.hget(keys.batch('batch-9'), 'completedAt'));
+  });
+
+  it('takes no refusal once it is sealed, and sealed again it stays as it is, complete or gone', async () => {
+    const { batchId, accepted } = await store.intake.acceptBatch([item()], arrivedAtMs);
+    await settleFirst(accepted[0]!.id);
+    const completed = await store.dump();
+    const error = { code: 'too_many_joined' as const, errors: [] };
+    await refuseInBatch(store.redis, keySpace, batchId, [{ rejected: { index: 0, error } }]);
+    await sealBatch(store.redis, keySpace, { batchId, retentionMs: 5 });
+    assert.deepEqual(await store.dump(), completed);
+    await redis.client.del(keys.batch(batchId), keys.batchItems(batchId));
+    await sealBatch(store.redis, keySpace, { batchId, retentionMs });
+    assert.equal(await redis.client.exists(keys.batch(batchId)), 0);
   });
 
   it('goes away by itself when it is never sealed, and does not come back with its requests', async () => {

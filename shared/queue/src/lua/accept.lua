@@ -18,7 +18,8 @@
 -- Returns  per request: task id; id of the request that it shares an investigation with, or ''; the task's job
 --          priority; what became of it: new, joined, promoted (the task has a better place than its job), reused,
 --          full (too many joined, or too many of the caller: nothing is recorded, but the task is promoted by a more urgent
---          one all the same: then with its id and job priority); the investigation it ended with, or ''
+--          one all the same: then with its id and job priority), deleted (since its batch was accepted); the investigation
+--          it ended with, or ''
 --          error BACKLOG_FULL <requests queued> <tasks waiting> <requests queued of the caller> when there is no room; then nothing is recorded
 --          error STORAGE_FULL <bytes stored of the caller, with those that room is kept for> likewise
 --          error ORDER_SCALE when the time is off the scale of the priorities; then nothing is recorded
@@ -32,6 +33,9 @@ local most_of_caller, most_joined_of_caller, most_bytes = tonumber(ARGV[11]), to
 local is_dry_run, order_before, open_before = ARGV[14] ~= '', ARGV[14], ARGV[15]
 -- Of the first request; each has eleven arguments.
 local first_argument, arguments = 16, 11
+-- A batch that was accepted before. What is missing of it was deleted since, and is not accepted anew by a repeat.
+local batch_size, is_accepting = unpack(redis.call('HMGET', space .. ':batch:' .. batch_id, 'total', 'accepting'))
+local is_sealed = batch_size and not is_accepting
 
 -- What is read of all these requests at once, and what is not written yet. Nothing is written before all have their places:
 -- then a dry run stops.
@@ -193,6 +197,8 @@ local function accept(request)
   local request_id, machine_id, _, new_task, priority, flow, not_after, _, _, is_forced = unpack(request)
   if is_any_known and redis.call('HEXISTS', space .. ':request:' .. request_id, 'task') == 1 then
     return answer_for(request_id)
+  elseif is_sealed then
+    return { '', '', '0', 'deleted', '' }
   end
   local task = open[machine_id]
   local recent = not task and is_forced ~= '1' and recent_of(machine_id)

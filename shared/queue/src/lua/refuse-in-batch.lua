@@ -4,10 +4,15 @@
 -- KEYS  1 batch   2 items of the batch   3 stored   (see store-keys.ts)
 -- ARGV  for each: index of the item, JSON of the refusal
 --
+-- Returns  1; 0 when the batch was sealed already, or is gone
 -- Writes   only where the item is none yet: a client may send a script twice
 local batch_key, items_key = KEYS[1], KEYS[2]
 stored_key = KEYS[3]
 
+local accepting, caller = unpack(redis.call('HMGET', batch_key, 'accepting', 'caller'))
+if not accepting then
+  return 0
+end
 local more_bytes = 0
 
 for i = 1, #ARGV, 2 do
@@ -21,7 +26,6 @@ end
 -- The batch is not sealed, so it goes by itself as yet.
 local bytes, time = counted(batch_key)
 if bytes and more_bytes > 0 then
-  local caller = redis.call('HGET', batch_key, 'caller')
   count_bytes(batch_key, caller, more_bytes)
   add_to(stored_key .. ':' .. time, caller, more_bytes)
 end

@@ -1,14 +1,16 @@
--- Closes a batch for further requests. What was recorded until now is the whole of it.
+-- Closes a batch for further requests. What was recorded until now is the whole of it. Closed again it stays as it is.
 --
 -- Behind stored-bytes.lua.
 -- KEYS  1 batch   2 items of the batch   3 stored   (see store-keys.ts)
 -- ARGV  1 retention of a completed batch, in ms   2 JSON array: its requests that come last in the order
 --
--- Returns  1 when the batch is complete already, else 0
+-- Returns  1 when this completed the batch, else 0
 local batch_key, items_key = KEYS[1], KEYS[2]
 stored_key = KEYS[3]
 
-redis.call('HDEL', batch_key, 'accepting')
+if redis.call('HDEL', batch_key, 'accepting') == 0 then
+  return 0
+end
 redis.call('HSET', batch_key, 'tail', ARGV[2])
 local queued, dispatching, caller = unpack(redis.call('HMGET', batch_key, 'queued', 'dispatching', 'caller'))
 if (tonumber(queued) or 0) == 0 and (tonumber(dispatching) or 0) == 0 then
