@@ -107,6 +107,8 @@ function connect(options: ConnectionOptions, behaviour: Behaviour): Redis {
     // For a server that hangs and never closes its side.
     disconnectTimeout: 500,
     keepAlive: 10_000,
+    // A server that loads its data is asked again this soon, not when it expects to be done.
+    maxLoadingRetryTime: 1_000,
     // Quick at first, for a restart; never above 2 s, so that an idle worker is back soon after a long outage.
     retryStrategy: (attempt) => Math.min(100 * 2 ** Math.min(attempt - 1, 10), 2_000),
     // After a failover the old primary still answers, but refuses writes: find the new one. 1 = reconnect without

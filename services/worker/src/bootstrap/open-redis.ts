@@ -26,25 +26,32 @@ export async function openRedis(url: string, logger: Logger, lifecycle: Lifecycl
   const connections = Object.values(redis);
   // Together: one that hangs takes its time to be dropped, and three must not take three times as long.
   lifecycle.onClose('redis', () => Promise.all(connections.map(closeRedis)));
-  for (const connection of connections) await untilReady(connection, lifecycle);
+  for (const connection of connections) await untilReady(connection, logger, lifecycle);
   return redis;
-}
-
-async function untilReady(connection: Redis, { closing }: Lifecycle): Promise<void> {
-  while (!closing.aborted) {
-    const isReady = await waitUntilReady(connection, 1_000).then(
-      () => true,
-      () => false,
-    );
-    if (isReady) return;
-  }
-  throw new Error('stopped before Redis could be reached');
 }
 
 /** From one attempt to the next. */
 const pauseMs = 1_000;
 /** The same reason is logged again after this long, so that a recent log always holds it. */
 const remindMs = 60_000;
+
+async function untilReady(connection: Redis, logger: Logger, { closing }: Lifecycle): Promise<void> {
+  let saidAtMs = -Infinity;
+  while (!closing.aborted) {
+    const isReady = await waitUntilReady(connection, 1_000).then(
+      () => true,
+      () => false,
+    );
+    if (isReady) return;
+    // A connection that is lost or refused says so itself; one to a server that loads stands, and is just not ready.
+    if (connection.status === 'connect' && performance.now() - saidAtMs > remindMs) {
+      saidAtMs = performance.now();
+      const facts = { connection: connection.options.connectionName, redis: 'loads its data, or hangs' };
+      logger.warn(facts, 'waiting for Redis to serve before anything is called');
+    }
+  }
+  throw new Error('stopped before Redis could be reached');
+}
 
 /**
  * Retries `open` while Redis answers but cannot serve (during a failover, without permissions, as part of a cluster), as

@@ -47,7 +47,41 @@ const states: Record<string, State> = {
     refuse: (admin) => admin.call('ACL', 'SETUSER', 'worker', 'on', '>other', '~*', '&*', '+@all'),
     heal: (admin) => admin.call('ACL', 'SETUSER', 'worker', '>pass'),
   },
+  'is busy with a script': {
+    says: /is busy with a script/,
+    args: ['--lua-time-limit', '1'],
+    async refuse(admin) {
+      const busy = admin.duplicate();
+      busy.eval('while true do end', 0).catch(() => busy.disconnect());
+      await untilAnswered(admin, /^BUSY /);
+    },
+    heal: (admin) => admin.script('KILL'),
+  },
+  'is loading its data': {
+    says: /loads its data/,
+    // A millisecond for each of many keys, and commands are answered meanwhile.
+    args: ['--key-load-delay', '1000', '--loading-process-events-interval-bytes', '1024'],
+    async refuse(admin) {
+      await admin.call('DEBUG', 'POPULATE', '100000');
+      const loading = admin.duplicate();
+      void loading
+        .call('DEBUG', 'RELOAD')
+        .catch(() => undefined)
+        .finally(() => loading.disconnect());
+      await untilAnswered(admin, /^LOADING /);
+    },
+    heal: (admin) => admin.config('SET', 'key-load-delay', '0'),
+  },
 };
+
+async function untilAnswered(admin: Redis, refusal: RegExp): Promise<void> {
+  const isRefused = () =>
+    admin.get('any').then(
+      () => false,
+      (error: Error) => refusal.test(error.message),
+    );
+  await waitFor(isRefused, { what: String(refusal) });
+}
 
 describe('a worker that is started while Redis answers and does not serve', function () {
   this.timeout(40_000);
@@ -80,6 +114,14 @@ describe('a worker that is started while Redis answers and does not serve', func
       assert.equal((await worker.stop()).code, 0);
     });
   }
+
+  it('does not wait for room where Redis is full: what is accepted is to be called', async () => {
+    server = await startRedisServer({ args: ['--maxmemory', '1'] });
+    const port = await findFreePort();
+    const worker = await start(server.url, undefined, port);
+    assert.equal((await request(`http://127.0.0.1:${port}/readyz`)).statusCode, 200);
+    assert.equal((await worker.stop()).code, 0);
+  });
 
   it('is not ready any more when Redis takes no writes later, and says why', async () => {
     server = await startRedisServer();
