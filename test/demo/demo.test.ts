@@ -4,7 +4,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { skipBecause } from '@diq/testing/skip-because.ts';
+import { lackTool } from '@diq/testing/require-tools.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import {
   childrenOf,
@@ -129,7 +129,7 @@ describe('npm run demo', function () {
   });
 
   it('fails with the reason in one line when a service dies, showing what that wrote last', async function () {
-    if (!hasProc) skipBecause(this, 'no /proc');
+    if (!hasProc) lackTool(this, '/proc', 'no /proc');
     const demo = runDemo('30s');
     const children = await childrenOfRunning(demo);
     const worker = await findByCommand(children, 'services/worker');

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { findFreePort } from '@diq/runtime/processes/free-port.ts';
-import { skipBecause } from '@diq/testing/skip-because.ts';
+import { lackTool } from '@diq/testing/require-tools.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import {
   childrenOf,
@@ -46,7 +46,7 @@ describe('npm start', function () {
     });
 
     it("keeps Defender's credentials from the intake and the API keys from the worker", async function () {
-      if (!hasProc) skipBecause(this, 'no /proc');
+      if (!hasProc) lackTool(this, '/proc', 'no /proc');
       const { children } = started;
       const environmentOf = async (service: string) =>
         readFile(`/proc/${await findByCommand(children, service)}/environ`, 'utf8');
@@ -99,7 +99,7 @@ describe('npm start', function () {
   });
 
   it('does not wait for Redis when one service ends meanwhile', async function () {
-    if (!hasProc) skipBecause(this, 'no /proc');
+    if (!hasProc) lackTool(this, '/proc', 'no /proc');
     const run = runCommand('start', {
       ...complete,
       REDIS_URL: `redis://127.0.0.1:${await findFreePort()}`,
@@ -111,7 +111,7 @@ describe('npm start', function () {
   });
 
   it('stops the others and fails with the reason when one service dies', async function () {
-    if (!hasProc) skipBecause(this, 'no /proc');
+    if (!hasProc) lackTool(this, '/proc', 'no /proc');
     const { run, children } = await startComplete();
     process.kill(await findByCommand(children, 'services/worker'), 'SIGKILL');
     assert.equal(await run.exited, 1);
@@ -131,7 +131,7 @@ describe('npm start', function () {
 describe('a service that npm started', function () {
   this.timeout(90_000);
   before(function () {
-    if (!hasProc) skipBecause(this, 'no /proc');
+    if (!hasProc) lackTool(this, '/proc', 'no /proc');
   });
   after(killRuns);
 

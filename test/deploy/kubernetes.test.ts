@@ -4,7 +4,7 @@ import { BlockList, isIPv6 } from 'node:net';
 import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import { batchBodyLimitBytes } from '@diq/intake-api/http/middleware/require-json.ts';
-import { skipBecause } from '@diq/testing/skip-because.ts';
+import { requireTools } from '@diq/testing/require-tools.ts';
 import { readText, readYaml, root, settingNames } from './support/read-deploy.ts';
 import { renderOverlay, type Resource } from './support/render-overlay.ts';
 import { schemaFault, unknownFields } from './support/schema-faults.ts';
@@ -142,7 +142,7 @@ describe('deploy/kubernetes', () => {
   }).timeout(60_000);
 
   it('is what kustomize makes of it', function () {
-    if (spawnSync('kubectl', ['version', '--client']).error) skipBecause(this, 'no kubectl on the PATH');
+    requireTools('kubectl').call(this);
     const text = execFileSync('kubectl', ['kustomize', overlay], { cwd: root, encoding: 'utf8' });
     const made = parseAllDocuments(text).map((it) => it.toJS() as Resource);
     const byName = (list: readonly Resource[]) =>

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { settingsExitCode } from '@diq/runtime/processes/run-service.ts';
-import { skipBecause } from '@diq/testing/skip-because.ts';
+import { requireTools } from '@diq/testing/require-tools.ts';
 
 const file = new URL('../../deploy/systemd/defender-investigation-queue.service', import.meta.url);
 const unit = readFileSync(file, 'utf8');
@@ -22,8 +22,8 @@ describe('the systemd unit', () => {
   });
 
   it('is one that systemd takes', function () {
+    requireTools('systemd-analyze').call(this);
     const run = spawnSync('systemd-analyze', ['verify', fileURLToPath(file)], { encoding: 'utf8' });
-    if (run.error) skipBecause(this, 'no systemd-analyze on the PATH');
     // Node may be installed elsewhere on the machine that tests.
     const complaints = (run.stdout + run.stderr)
       .split('\n')

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { errorCatalogue } from '@diq/intake-api/http/error-catalogue.ts';
 import { investigationItem } from '@diq/contracts/investigation-item.ts';
@@ -7,7 +6,7 @@ import { definitions } from '@diq/intake-api/routes/index.ts';
 import { keys } from '@diq/intake-api/test-support/credentials.ts';
 import { useIntake } from '@diq/intake-api/test-support/intake-under-test.ts';
 import { makeCall } from '@diq/intake-api/test-support/worker-moves.ts';
-import { skipBecause } from '@diq/testing/skip-because.ts';
+import { requireTools } from '@diq/testing/require-tools.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { readCurlExamples, runCurl } from './support/curl-examples.ts';
 import { assertSameShape } from './support/same-shape.ts';
@@ -27,10 +26,7 @@ for (const [name, text] of Object.entries(pages)) {
     /** Of the request that was made last. */
     let machineId = '';
 
-    before('look for curl', function () {
-      if (spawnSync('curl', ['--version']).status === 0) return;
-      skipBecause(this, 'no curl on the PATH');
-    });
+    before('look for curl', requireTools('curl'));
 
     for (const { name: call, command, status, shown } of readCurlExamples(text)) {
       it(`bring what is shown: ${call}`, async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { skipBecause } from '@diq/testing/skip-because.ts';
+import { requireTools } from '@diq/testing/require-tools.ts';
 import { Webhook } from 'standardwebhooks';
 
 const page = readFileSync(new URL('../../docs/callbacks.md', import.meta.url), 'utf8');
@@ -64,7 +64,7 @@ print(json.dumps([is_genuine(${JSON.stringify(secret)}, one["headers"], one["bod
 describe('docs/callbacks.md', () => {
   for (const [language, command, argumentsFor] of runs) {
     it(`has ${language} that recognises genuine callbacks`, function () {
-      if (spawnSync(command, ['--version']).status !== 0) skipBecause(this, `no ${command} on the PATH`);
+      requireTools(command).call(this);
       const cases = signedNow();
       const { stdout, stderr } = spawnSync(command, argumentsFor(snippet(language)), {
         input: JSON.stringify(cases),

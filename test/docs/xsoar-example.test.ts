@@ -8,7 +8,7 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { keys } from '@diq/intake-api/test-support/credentials.ts';
 import { useIntake } from '@diq/intake-api/test-support/intake-under-test.ts';
-import { skipBecause } from '@diq/testing/skip-because.ts';
+import { lackTool } from '@diq/testing/require-tools.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 
 const python = '/usr/bin/python3';
@@ -27,9 +27,7 @@ describe('the XSOAR automation in examples', function () {
 
   before('look for python3 with requests', function () {
     if (spawnSync(python, ['-c', 'import requests']).status === 0) return;
-    if (process.env['REQUIRE_PYTHON'] === '1')
-      throw new Error(`${python} with the package requests is missing`);
-    skipBecause(this, `no ${python} with the package requests`);
+    lackTool(this, 'python3', `no ${python} with the package requests`);
   });
   before('start a proxy', async () => {
     proxy = createServer((incoming, outgoing) => {

@@ -7,7 +7,7 @@ import { startAlertReceiver } from './support/alert-receiver.ts';
 import { dashboardQueries, metricsInAlerts } from './support/queries.ts';
 import { startMonitoring } from './support/monitoring.ts';
 import type { Monitoring } from './support/monitoring.ts';
-import { requirePrograms } from './support/require-program.ts';
+import { requireTools } from '@diq/testing/require-tools.ts';
 
 describe('a real Prometheus and Alertmanager on our configuration', function () {
   this.timeout(90_000);
@@ -16,7 +16,7 @@ describe('a real Prometheus and Alertmanager on our configuration', function () 
   let monitoring: Monitoring | undefined;
   let receiver: Awaited<ReturnType<typeof startAlertReceiver>> | undefined;
 
-  before(requirePrograms('prometheus', 'prometheus-alertmanager'));
+  before(requireTools('prometheus', 'prometheus-alertmanager'));
   before(async () => {
     stack = await startStack({ redisUrl: redis.url, limit: 5, windowMs: 4_000, workers: 2 });
     receiver = await startAlertReceiver();

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { metricsInAlerts, readRules } from './support/queries.ts';
-import { requirePrograms } from './support/require-program.ts';
+import { requireTools } from '@diq/testing/require-tools.ts';
 import { shortened } from './support/shortened-rules.ts';
 
 const run = promisify(execFile);
@@ -17,7 +17,7 @@ describe("Prometheus' rules", function () {
   this.timeout(180_000);
 
   describe('for promtool', () => {
-    before(requirePrograms('promtool'));
+    before(requireTools('promtool'));
 
     it('are valid', async () => {
       await run('promtool', ['check', 'rules', 'rules.yml', 'alerts.yml'], { cwd });

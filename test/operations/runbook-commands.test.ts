@@ -7,7 +7,7 @@ import { startIntake, stopAll } from '@diq/testing/service-process.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { createApiClient } from '../end-to-end/support/api-client.ts';
 import { machineIds } from '../end-to-end/support/stack.ts';
-import { requirePrograms } from './support/require-program.ts';
+import { requireTools } from '@diq/testing/require-tools.ts';
 
 const run = promisify(execFile);
 const page = readFileSync(new URL('../../docs/runbook.md', import.meta.url), 'utf8');
@@ -28,7 +28,7 @@ describe('the commands of the runbook that ask the service', function () {
   let id = '';
   let batchId = '';
 
-  before(requirePrograms('bash', 'curl'));
+  before(requireTools('bash', 'curl'));
   before('start an intake that has one request', async () => {
     const sha256 = createHash('sha256').update(key).digest('hex');
     const intake = await startIntake({

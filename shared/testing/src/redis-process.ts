@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { findFreePort } from '@diq/runtime/processes/free-port.ts';
-import { skipBecause } from './skip-because.ts';
+import { lackTool } from './require-tools.ts';
 
 /** Where a private Redis lives, and whether it keeps its data on disk. */
 export interface RedisServerOptions {
@@ -82,13 +82,12 @@ export async function startRedisServer(options: RedisServerOptions = {}): Promis
 
 /**
  * For `before(requireRedisServer)`: skips, saying why in the titles, where there is no redis-server; throws instead
- * when REQUIRE_REDIS_SERVER=1.
+ * when REQUIRE_TOOLS=1, or REQUIRE_REDIS_SERVER=1 for this one alone.
  */
 export const requireRedisServer = function (this: Mocha.Context): void {
   if (isRedisServerInstalled()) return;
-  const reason = 'redis-server not on the PATH';
-  if (process.env['REQUIRE_REDIS_SERVER'] === '1') throw new Error(reason);
-  skipBecause(this, reason);
+  if (process.env['REQUIRE_REDIS_SERVER'] === '1') throw new Error('no redis-server on the PATH');
+  lackTool(this, 'redis-server');
 };
 
 /** Whether a redis-server can be started here. */

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { chromium } from 'playwright-core';
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
-import { skipBecause } from '@diq/testing/skip-because.ts';
+import { lackTool } from '@diq/testing/require-tools.ts';
 
 /** A page in a browser of its own profile, and what went wrong in it. */
 export interface WatchedPage {
@@ -34,7 +34,7 @@ let shared: Promise<Browser> | undefined;
 
 /**
  * Call inside a `describe`. All suites of a run share one browser; each page has a profile of its own. Without Debian's
- * chromium its tests are skipped, which the titles say; with REQUIRE_CHROMIUM=1 they fail instead.
+ * chromium its tests are skipped, which the titles say; with REQUIRE_TOOLS=1 they fail instead.
  */
 export function useBrowser(): SuiteBrowser {
   let browser: Browser | undefined;
@@ -46,9 +46,7 @@ export function useBrowser(): SuiteBrowser {
       browser = await shared;
       return;
     }
-    const reason = `no ${executablePath}`;
-    if (process.env['REQUIRE_CHROMIUM'] === '1') throw new Error(reason);
-    skipBecause(this, reason);
+    lackTool(this, 'chromium', `no ${executablePath}`);
   });
   after('close the pages', async () => {
     await Promise.all(contexts.map((context) => context.close()));
