@@ -23,10 +23,13 @@ describe('a scrape of intake and worker', function () {
     stack = await startStack({ redisUrl: redis.url, limit, windowMs: 300_000, workers: 1 });
     const requests = machines.map((machineId) => ({ machineId, comment: 'scraped', source }));
     await stack.api.call('POST', '/v1/batches', { requests });
-    await waitFor(async () => (await value('intake', 'diq_requests{status="started"}')) === limit, {
-      what: 'the calls of one window to be shown',
-      timeoutMs: 20_000,
-    });
+    await waitFor(
+      async () => (await value('intake', 'diq_requests_ended_total{status="started"}')) === limit,
+      {
+        what: 'the calls of one window to be shown',
+        timeoutMs: 20_000,
+      },
+    );
   });
   after(async () => {
     await stack?.stop();
@@ -55,8 +58,13 @@ describe('a scrape of intake and worker', function () {
       timeoutMs: 15_000,
     });
     assert.equal(await value('intake', 'diq_quota_used'), limit);
-    assert.equal(await value('intake', 'diq_requests{status="queued"}'), machines.length - limit);
+    assert.equal(await value('intake', 'diq_requests_open{status="queued"}'), machines.length - limit);
     assert.equal(await value('worker', 'diq_defender_calls_total{outcome="started"}'), limit);
+    await countsWhatEnded();
+  }
+
+  async function countsWhatEnded(): Promise<void> {
+    assert.equal(await value('intake', 'diq_requests_ended_total{status="started"}'), limit);
   }
 
   it('finds no machine, source or investigation in it', async () => {
@@ -82,5 +90,6 @@ describe('a scrape of intake and worker', function () {
     await showsLastValuesWithTheirAge();
     await redis?.restart();
     await waitFor(async () => (await ageSeconds()) < 3, { what: 'a new reading', timeoutMs: 15_000 });
+    await countsWhatEnded();
   });
 });

@@ -26,7 +26,7 @@ export function createDashboard() {
     figures(...waitingFigures()),
     pictures(waiting.byStatus, waiting.byPriority),
     pictures(waiting.oldestAndDrain, waiting.untilCall),
-    pictures(door.outcomes, door.refused),
+    pictures(door.outcomes, door.ended, door.refused),
   );
   const quota = quotaPanels();
   addRow(

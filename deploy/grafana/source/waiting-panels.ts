@@ -10,7 +10,7 @@ export function waitingFigures() {
         title: 'Requests waiting',
         description: 'Accepted and not started yet.',
         unit: 'short',
-        lines: [{ expr: 'diq:requests:count{status="queued"}', legend: 'waiting' }],
+        lines: [{ expr: 'diq:requests_open:count{status="queued"}', legend: 'waiting' }],
       },
       'neutral',
     ),
@@ -39,7 +39,7 @@ export function waitingFigures() {
         unit: 'short',
         lines: [
           {
-            expr: 'round(sum(delta(diq:requests_read:count{status=~"failed|unknown|expired"}[24h])))',
+            expr: rise('diq:requests_ended:count{status=~"failed|unknown|expired"}', { over: '24h' }),
             legend: 'ended badly',
           },
         ],
@@ -56,7 +56,7 @@ export function waitingPanels() {
       title: 'Open requests',
       description: 'Those that wait, those that are being called, and those whose lost answer is looked up.',
       unit: 'short',
-      lines: [{ expr: 'diq:requests:count{status=~"queued|dispatching|looking_up"}', legend: '{{status}}' }],
+      lines: [{ expr: 'diq:requests_open:count', legend: '{{status}}' }],
     }),
     byPriority: stack({
       title: 'Calls waiting, by priority',
@@ -85,7 +85,7 @@ export function waitingPanels() {
   };
 }
 
-/** What comes in. */
+/** What comes in, and what ended. */
 export function doorPanels() {
   return {
     outcomes: stack({
@@ -93,6 +93,13 @@ export function doorPanels() {
       description: 'By outcome. The answer to a rejected item says why.',
       unit: 'short',
       lines: [{ expr: rise('diq_requests_total', { over: '5m', by: 'outcome' }), legend: '{{outcome}}' }],
+    }),
+    ended: stack({
+      title: 'Requests ended within 5 minutes',
+      description:
+        'By status. More than the quota gives where several share a call, are cancelled or expire.',
+      unit: 'short',
+      lines: [{ expr: rise('diq:requests_ended:count', { over: '5m', by: 'status' }), legend: '{{status}}' }],
     }),
     refused: curve({
       title: 'Submissions refused within 5 minutes',

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { version } from '@diq/runtime/build-info.ts';
-import { requestStatuses } from '@diq/contracts/status.ts';
 import { holdReasons } from '@diq/quota/ledger/answers-and-holds.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { keys } from './test-support/credentials.ts';
 import { expectProblem } from './test-support/expect-problem.ts';
+import { endStatuses, openStatuses } from './observability/metrics.ts';
 import { useIntake, type IntakeUnderTest } from './test-support/intake-under-test.ts';
 import { item, redisAway, unknownId } from './test-support/items.ts';
 import { openRequest } from './test-support/raw-request.ts';
@@ -179,7 +179,8 @@ describe('the probes and metrics of the intake', () => {
     const text = await scrape();
     const series = [
       ...['accepted', 'coalesced', 'rejected'].map((outcome) => `diq_requests_total{outcome="${outcome}"} 0`),
-      ...requestStatuses.map((status) => `diq_requests{status="${status}"} 0`),
+      ...openStatuses.map((status) => `diq_requests_open{status="${status}"} 0`),
+      ...endStatuses.map((status) => `diq_requests_ended_total{status="${status}"} 0`),
       ...holdReasons.map((reason) => `diq_hold_active{reason="${reason}"} 0`),
       'diq_queue_oldest_wait_seconds 0',
       'diq_quota_used 0',
@@ -220,8 +221,8 @@ describe('the probes and metrics of the intake', () => {
       },
       { what: 'the hold to show' },
     );
-    assert.match(text, /diq_requests\{status="queued"\} 2\n/);
-    assert.match(text, /diq_requests\{status="dispatching"\} 2\n/);
+    assert.match(text, /diq_requests_open\{status="queued"\} 2\n/);
+    assert.match(text, /diq_requests_open\{status="dispatching"\} 2\n/);
     assert.match(text, /diq_quota_limit 3\n/);
     assert.match(text, /diq_quota_used 1\n/);
     assert.match(text, /diq_quota_remaining 2\n/);

@@ -7,7 +7,7 @@ export const callbackQueueName = 'callbacks';
 /** The keys of requests, batches and tasks in one key space. The Lua files build the same names. */
 export function storeKeys(keySpace: string) {
   return {
-    /** Hash: status → number of requests that have it now. */
+    /** Hash: status → how many open requests have it, or how many requests ever ended in it: deleting them lowers nothing. */
     counts: `${keySpace}:counts`,
     /** Hash: caller → number of its requests that are queued. */
     callerCounts: `${keySpace}:counts:callers`,

@@ -1,6 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { priorities } from '@diq/contracts/priority.ts';
-import { requestStatuses } from '@diq/contracts/status.ts';
+import { isTerminal, requestStatuses } from '@diq/contracts/status.ts';
 import { freeSlots, nextSlotAtMs } from '@diq/quota/forecast.ts';
 import { holdReasons } from '@diq/quota/ledger/answers-and-holds.ts';
 import { registerBuildInfo } from '@diq/runtime/build-info.ts';
@@ -11,8 +11,11 @@ import { beingCalled, drainedAtMs, oldestWaitSeconds, type QueueState } from '..
 /** What becomes of a request at the door: it got a task of its own, joined one, or was refused. */
 export const doorOutcomes = ['accepted', 'coalesced', 'rejected'] as const;
 
-/** Each request is counted in one of them: `looking_up` is apart from `dispatching`. */
-const shownStatuses = [...requestStatuses, 'looking_up'] as const;
+/** Each open request is counted in one of them: `looking_up` is apart from `dispatching`. */
+export const openStatuses = ['queued', 'dispatching', 'looking_up'] as const;
+
+/** A request ends in one of them, once. */
+export const endStatuses = requestStatuses.filter(isTerminal);
 
 /** How many requests ended which way at the door. */
 export type DoorOutcomes = Record<(typeof doorOutcomes)[number], number>;
@@ -80,13 +83,20 @@ export function createMetrics(): IntakeMetrics {
 
 function createStateGauges(registers: Registry[]) {
   const gauge = (name: string, help: string) => new Gauge({ name, help, registers });
-  const requests = new Gauge({
-    name: 'diq_requests',
-    help: 'Requests by status, with those of status dispatching whose lost answer is looked up apart; those that ended are counted on after they are forgotten. "queued" rising: more is asked for than the quota gives.',
+  const open = new Gauge({
+    name: 'diq_requests_open',
+    help: 'Requests that have not ended, by status, with those of status dispatching whose lost answer is looked up apart. "queued" rising: more is asked for than the quota gives.',
     labelNames: ['status'] as const,
     registers,
   });
-  for (const status of shownStatuses) requests.set({ status }, 0);
+  for (const status of openStatuses) open.set({ status }, 0);
+  const ended = new Counter({
+    name: 'diq_requests_ended_total',
+    help: 'Requests that ended, by status, as counted in Redis: all intakes show the same number, so take the greatest, not the sum; 0 until the first reading. Deleting requests lowers nothing. "failed" or "unknown" rising: see which, and why.',
+    labelNames: ['status'] as const,
+    registers,
+  });
+  for (const status of endStatuses) ended.inc({ status }, 0);
   const waiting = new Gauge({
     name: 'diq_tasks_waiting',
     help: 'Calls still to make, by priority; requests for one machine share one. Rising for days: the quota is too small for what is asked.',
@@ -151,8 +161,14 @@ function createStateGauges(registers: Registry[]) {
     show(state: QueueState) {
       const { view, backlog } = state;
       readAtMs = performance.now();
-      const shown = { ...backlog.counts, dispatching: beingCalled(backlog), looking_up: backlog.lookingUp };
-      for (const status of shownStatuses) requests.set({ status }, shown[status]);
+      const shown = {
+        queued: backlog.counts.queued,
+        dispatching: beingCalled(backlog),
+        looking_up: backlog.lookingUp,
+      };
+      for (const status of openStatuses) open.set({ status }, shown[status]);
+      ended.reset();
+      for (const status of endStatuses) ended.inc({ status }, backlog.counts[status]);
       for (const priority of priorities) waiting.set({ priority }, backlog.waitingByPriority[priority]);
       for (const reason of holdReasons) holdActive.set({ reason }, view.holdsOn.includes(reason) ? 1 : 0);
       oldestWait.set(oldestWaitSeconds(state));

@@ -155,7 +155,7 @@ describe('GET /v1/quota while a lost answer is looked up', () => {
     const inMetrics = async () => {
       const { text } = await intake.anonymously().get('/metrics');
       const of = (status: string) =>
-        Number(new RegExp(`^diq_requests\\{status="${status}"\\} (\\d+)$`, 'm').exec(text)?.[1]);
+        Number(new RegExp(`^diq_requests_open\\{status="${status}"\\} (\\d+)$`, 'm').exec(text)?.[1]);
       return [of('queued'), of('dispatching'), of('looking_up')].join();
     };
     await waitFor(async () => (await inMetrics()) === '1,1,3', { what: 'the metrics' });

@@ -14,7 +14,8 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
 local is_open = { queued = true, dispatching = true }
 
--- By batch id, '' for all requests: status -> by how much its number changes.
+-- By batch id, '' for all requests: status -> by how much its number changes. All requests end through these counts, once
+-- each, and none that ended is taken out of them: what is counted under '' for a status that is an end never falls.
 local changes = { [''] = {} }
 
 local function count(batch_id, status, by)
