@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { BlockList, isIPv6 } from 'node:net';
 import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
