@@ -31,19 +31,19 @@ export function withBackPressure(intake: RequestIntake, deps: BackPressureDeps):
 
   return {
     async acceptOne(item, nowMs, ids, caller, trace) {
-      deps.memory.admit(requestBytes(item));
+      const bytes = requestBytes(item, trace);
+      deps.memory.admit(bytes);
       const bounds = await boundsNow(deps);
       try {
         return await intake.acceptOne(item, nowMs, ids, caller, trace, bounds);
       } catch (error) {
-        if (error instanceof StorageFullError)
-          throw storageFull(error.storedBytes, requestBytes(item), bounds);
+        if (error instanceof StorageFullError) throw storageFull(error.storedBytes, bytes, bounds);
         throw error instanceof BacklogFullError ? await refusal(error, 1, bounds) : error;
       }
     },
     async acceptBatch(entries, nowMs, ids = freshIds(), caller, callbackUrl, trace) {
       const size = entries.filter((entry) => !('rejected' in entry)).length;
-      const bytes = postedBytes(entries, callbackUrl);
+      const bytes = postedBytes(entries, callbackUrl, trace);
       deps.memory.admit(bytes);
       const bounds = await boundsNow(deps);
       const room = await deps.room.keep(size, bounds, ids.batch, caller, bytes);

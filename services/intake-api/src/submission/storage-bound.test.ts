@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { expectProblem } from '../test-support/expect-problem.ts';
+import { callbackEnvironment } from '../test-support/callback-environment.ts';
 import { useIntakeOnRedisServer } from '../test-support/intake-on-redis-server.ts';
 import { item } from '../test-support/items.ts';
 
@@ -77,4 +78,54 @@ describe('a caller of whom as much is stored as may (INTAKE_MAX_MEMORY_PERCENT_P
       [202, 429],
     );
   });
+});
+
+describe('what counts for a caller', () => {
+  const suite = useIntakeOnRedisServer(callbackEnvironment(1));
+  const { intake } = suite;
+  const machines = 400;
+  const tracing = {
+    traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+    tracestate: `one=${'x'.repeat(250)},other=${'x'.repeat(240)}`,
+  };
+  // Nothing listens there: the job of a callback stays for its next attempt.
+  const callback = { callbackUrl: 'http://127.0.0.1:1/ended' };
+
+  const usedBytes = async () => {
+    const info = await suite.admin.info('memory');
+    const valueOf = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1]);
+    return valueOf('used_memory') - valueOf('mem_not_counted_for_evict');
+  };
+  async function countedBytes() {
+    const [key = ''] = (await suite.admin.keys('*')).filter((name) => name.endsWith(':stored'));
+    return Number(await suite.admin.hget(key, 'playbook'));
+  }
+  const countJobs = async () => (await suite.admin.keys('*:callbacks:request-*')).length;
+  async function postAndCancel(requests: object[], headers: Record<string, string> = {}) {
+    const { body } = await intake.post('/v1/batches', { requests }).set(headers).expect(202);
+    await intake.as('playbook', 'delete', `/v1/batches/${(body as { id: string }).id}`).expect(200);
+  }
+  before('let Redis have what it needs once: scripts, indexes', () =>
+    postAndCancel(Array.from({ length: machines }, (_, i) => item(9_000 + i))),
+  );
+
+  // Callbacks last: their jobs stay.
+  for (const [n, { name, fields, headers }] of [
+    { name: 'with a comment of a line', fields: {}, headers: {} },
+    { name: 'with a source of its own', fields: { source: 's'.repeat(99) }, headers: {} },
+    { name: 'with a large comment', fields: { comment: 'x'.repeat(3_900) }, headers: {} },
+    { name: 'with the state of a trace', fields: {}, headers: tracing },
+    { name: 'with a callback that is not taken', fields: callback, headers: tracing },
+  ].entries())
+    it(`is about what Redis needs: an ended request ${name}`, async () => {
+      const requests = Array.from({ length: machines }, (_, i) =>
+        item(n * machines + i, { comment: 'x'.repeat(100), ...fields }),
+      );
+      const before = { used: await usedBytes(), counted: await countedBytes() };
+      await postAndCancel(requests, headers);
+      if ('callbackUrl' in fields)
+        await waitFor(async () => (await countJobs()) === machines, { what: 'the jobs of all callbacks' });
+      const ratio = ((await usedBytes()) - before.used) / ((await countedBytes()) - before.counted);
+      assert.ok(ratio > 0.6 && ratio < 1.3, `${ratio.toFixed(2)} times what is counted`);
+    });
 });

@@ -197,7 +197,7 @@ export function newRequest(
     source: item.source,
     callback: callbackUrl,
     force,
-    bytes: requestBytes(item),
+    bytes: requestBytes(item, trace),
   };
 }
 

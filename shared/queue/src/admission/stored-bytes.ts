@@ -1,4 +1,5 @@
 import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
+import type { TraceContext } from '@diq/contracts/trace-context.ts';
 
 /** A request with a comment of a few lines: request, task, job and indexes. See docs/performance.md. */
 export const usualBytes = 1_900;
@@ -14,19 +15,21 @@ const idBytes = 36;
 const bytesPerBatch = 700;
 /** What is kept of a refused item, so that a batch can be read back. */
 const bytesPerRefusal = 400;
+/** The job of a callback. A receiver that does not answer keeps it for a day. */
+const bytesPerCallback = 1_500;
 
 /** What Redis needs for a request, roughly; it counts as much as long as it is kept, whatever becomes of it. */
-export function requestBytes({
-  comment,
-  correlation = {},
-  source = '',
-  callbackUrl = '',
-}: InvestigationItem): number {
+export function requestBytes(
+  { comment, correlation = {}, source = '', callbackUrl = '' }: InvestigationItem,
+  { tracestate = '' }: Partial<TraceContext> = {},
+): number {
+  const ofCallback = callbackUrl === '' ? 0 : bytesPerCallback;
   // The source stands in two indexes as well.
-  const texts = [comment, ...Object.entries(correlation).flat(), source, source, source, callbackUrl];
+  const sources = [source, source, source];
+  const texts = [comment, ...Object.entries(correlation).flat(), ...sources, callbackUrl, tracestate];
   const text = texts.reduce((sum, one) => sum + jsonBytes(one), 0);
-  if (text <= usualTextBytes) return usualBytes;
-  return text + (text <= shortTextBytes ? bytesBesideText : bytesBesideLongText);
+  if (text <= usualTextBytes) return usualBytes + ofCallback;
+  return text + (text <= shortTextBytes ? bytesBesideText : bytesBesideLongText) + ofCallback;
 }
 
 /**
@@ -53,17 +56,22 @@ export function batchBytes({
   callbackUrl?: string | undefined;
 }): number {
   const listed = items.reduce((sum, item) => sum + bytesPerElement + Buffer.byteLength(item), 0);
-  return bytesPerBatch + Buffer.byteLength(callbackUrl) + listed;
+  return bytesBesideItems(callbackUrl) + listed;
+}
+
+function bytesBesideItems(callbackUrl: string): number {
+  return bytesPerBatch + (callbackUrl === '' ? 0 : bytesPerCallback + Buffer.byteLength(callbackUrl));
 }
 
 /** What a batch of these entries will count with its requests, before it is written out. */
 export function postedBytes(
   entries: readonly (InvestigationItem | { rejected: unknown })[],
   callbackUrl = '',
+  trace?: TraceContext,
 ): number {
   return entries.reduce(
     (sum, entry) =>
-      sum + bytesPerElement + ('rejected' in entry ? bytesPerRefusal : idBytes + requestBytes(entry)),
-    bytesPerBatch + Buffer.byteLength(callbackUrl),
+      sum + bytesPerElement + ('rejected' in entry ? bytesPerRefusal : idBytes + requestBytes(entry, trace)),
+    bytesBesideItems(callbackUrl),
   );
 }
