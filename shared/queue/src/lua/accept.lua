@@ -56,9 +56,9 @@ end
 --          no request is refused for it
 local function read_task(task_id)
   local task_key = space .. ':task:' .. task_id
-  local state, first, priority, virtual_start, job_priority, not_after, is_promoted, sent_at, why, calls, of_caller = unpack(
-    redis.call('HMGET', task_key, 'state', 'first', 'priority', 'virtualStart', 'jobPriority', 'notAfter', 'promoted', 'sentAt',
-      'error', 'calls', joined_by(caller)))
+  local state, first, priority, virtual_start, job_priority, not_after, is_promoted, sent_at, why, calls, flow_caller, of_caller =
+    unpack(redis.call('HMGET', task_key, 'state', 'first', 'priority', 'virtualStart', 'jobPriority', 'notAfter', 'promoted',
+      'sentAt', 'error', 'calls', 'flowCaller', joined_by(caller)))
   virtual_start, job_priority = tonumber(virtual_start), tonumber(job_priority)
   if (state ~= 'waiting' and state ~= 'in_flight' and state ~= 'reconciling') or not first or not urgency[priority]
     or not virtual_start or not job_priority then
@@ -66,7 +66,7 @@ local function read_task(task_id)
   end
   return { id = task_id, state = state, first = first, priority = priority, virtual_start = virtual_start, job_priority = job_priority,
     not_after = tonumber(not_after), promoted = is_promoted and true or nil, sent_at = sent_at or nil, error = why or nil,
-    calls = calls or nil, joined = redis.call('ZCARD', task_key .. ':joined'), of_caller = tonumber(of_caller) or 0 }
+    calls = calls or nil, flow_caller = flow_caller or nil, joined = redis.call('ZCARD', task_key .. ':joined'), of_caller = tonumber(of_caller) or 0 }
 end
 
 local function read_ahead()
@@ -101,7 +101,8 @@ local function open_task(task_id, machine_id, request_id, priority, flow, not_af
   local virtual_start = next_virtual_start(priority, flow, arrived_at)
   charge_flow(priority, flow, virtual_start, arrived_at)
   local task = { id = task_id, state = 'waiting', first = request_id, priority = priority, virtual_start = virtual_start,
-    job_priority = job_priority_of(priority, virtual_start), not_after = tonumber(not_after), joined = 0, of_caller = 0, came = {}, is_new = true }
+    job_priority = job_priority_of(priority, virtual_start), not_after = tonumber(not_after), flow_caller = caller, joined = 0, of_caller = 0,
+    came = {}, is_new = true }
   append(added.machines, machine_id, task_id)
   append(added.waiting, arrived_at, task_id)
   add_waiting(priority, 1)

@@ -1,5 +1,6 @@
 -- Changes priority or deadline of one request that is queued, and with it the place of its task: that goes by the
--- most urgent of its requests, and waits as long as the most patient.
+-- most urgent of its requests, and waits as long as the most patient. A request that is lowered takes none of the others
+-- along: they keep the place that they have by themselves.
 --
 -- Behind indexes.lua, stored-bytes.lua, detach.lua, order.lua and audit.lua.
 -- KEYS  see detach.lua
@@ -49,21 +50,27 @@ local function priority_in(its_doc)
 end
 
 local task_key = space .. ':task:' .. task_id
-local first, state, priority, virtual_start, job_priority = unpack(
-  redis.call('HMGET', task_key, 'first', 'state', 'priority', 'virtualStart', 'jobPriority'))
-local task = { state = state, priority = priority, virtual_start = tonumber(virtual_start), job_priority = tonumber(job_priority) }
+local first, state, priority, virtual_start, job_priority, flow_caller = unpack(
+  redis.call('HMGET', task_key, 'first', 'state', 'priority', 'virtualStart', 'jobPriority', 'flowCaller'))
+local task = { state = state, first = first or '', priority = priority, virtual_start = tonumber(virtual_start),
+  job_priority = tonumber(job_priority), flow_caller = flow_caller or nil }
 local requests = redis.call('ZRANGE', task_key .. ':joined', 0, -1)
-requests[#requests + 1] = first or nil
+if first then
+  table.insert(requests, 1, first)
+end
 
 -- The most urgent class and the latest deadline, nil where one of the requests has none. What is corrupt, or gone, counts
 -- for nothing here: the worker ends it.
-local best, latest = nil, 0
+local best, latest, of_class = nil, 0, { critical = {}, high = {}, medium = {}, low = {} }
 for _, id in ipairs(requests) do
   local its_key = space .. ':request:' .. id
   local deadline = redis.call('HGET', its_key, 'notAfter')
   local its_priority = priority_in(doc_of(its_key))
   if its_priority and (not best or urgency[its_priority] < urgency[best]) then
     best = its_priority
+  end
+  if its_priority then
+    table.insert(of_class[its_priority], id)
   end
   latest = latest and deadline and math.max(latest, tonumber(deadline)) or nil
 end
@@ -73,6 +80,47 @@ else
   redis.call('HDEL', task_key, 'notAfter')
 end
 
+-- A flow and time of arrival by which a place in this class can be reckoned for a request of the task; nil for none.
+local function flow_and_arrival(id)
+  if id == request_id then
+    return flow, arrived_at
+  end
+  local its_key = space .. ':request:' .. id
+  local its_doc = doc_of(its_key)
+  local is_json, asked = pcall(cjson.decode, its_doc)
+  if is_json and type(asked) == 'table' and tonumber(asked.at) then
+    return caller_of_request(its_key) .. '\0' .. source_in(its_doc), tonumber(asked.at)
+  end
+end
+
+-- Where the task stands in a class that is less urgent than its own: where it stood when it left that class, or where one of
+-- the requests that want it would stand had it come in this class from the first, whichever goes before.
+--
+-- Returns  its virtual start, and the caller whose place that is
+local function place_in(class)
+  local start, caller = string.match(redis.call('HGET', task_key, 'left:' .. class) or '', '^(%d+):(.*)$')
+  local place, of_flow, of_arrival = tonumber(start), nil, nil
+  local is_tried = {}
+  for _, id in ipairs(of_class[class]) do
+    local its_flow, its_arrival = flow_and_arrival(id)
+    if its_flow and not is_tried[its_flow] then
+      is_tried[its_flow] = true
+      local fresh = next_virtual_start(class, its_flow, its_arrival)
+      if not place or fresh < place then
+        place, of_flow, of_arrival = fresh, its_flow, its_arrival
+      end
+    end
+  end
+  if not place then
+    place, of_flow, of_arrival = next_virtual_start(class, flow, arrived_at), flow, arrived_at
+  end
+  if of_flow then
+    charge_flow(class, of_flow, place, of_arrival)
+    caller = parts_of(of_flow)
+  end
+  return place, caller
+end
+
 if not best or not urgency[priority or ''] then
   -- No order to keep.
 elseif urgency[best] < urgency[priority] then
@@ -80,12 +128,11 @@ elseif urgency[best] < urgency[priority] then
   redis.call('HSET', task_key, place_of(task))
   note_flow(task_key, task)
 elseif urgency[best] > urgency[priority] then
-  -- As if it had come in this class from the first. One that was moved to the head stays there.
-  local new_virtual_start = next_virtual_start(best, flow, arrived_at)
-  charge_flow(best, flow, new_virtual_start, arrived_at)
+  -- One that was moved to the head stays there.
+  local new_virtual_start, whose = place_in(best)
   add_waiting(priority, -1)
   add_waiting(best, 1)
-  task.priority, task.virtual_start, task.flow = best, new_virtual_start, flow
+  task.priority, task.virtual_start, task.flow = best, new_virtual_start, whose .. '\0'
   if redis.call('HEXISTS', task_key, 'head') == 0 then
     task.job_priority = job_priority_of(best, new_virtual_start)
   end

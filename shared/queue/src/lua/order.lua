@@ -241,16 +241,23 @@ end
 -- Moves a task up to where a fresh one of this class and flow would stand, if that is before its place, and makes
 -- it of this class if that is the more urgent one. It never moves back.
 --
--- task     what the script has read of it: state, priority, virtual_start, job_priority. They are changed here, `flow` is
---          set where its place is another flow's now, and `is_changed` where there is something to write
+-- task     what the script has read of it: state, first, priority, virtual_start, job_priority, flow_caller. They are changed
+--          here, `flow` is set where its place is another flow's now, `left` where it leaves a class, and `is_changed`
+--          where there is something to write
 -- Returns  whether its job priority changed
 local function promote(task, priority, flow, arrived_at)
   local fresh = next_virtual_start(priority, flow, arrived_at)
   local old_priority, old_place = task.priority, task.virtual_start - order.headStartMs[task.priority]
   local place = math.min(fresh - order.headStartMs[priority], old_place)
+  if urgency[priority] < urgency[old_priority] then
+    -- Its place in a class that it leaves, and whose that is: where change.lua puts it again.
+    local whose = task.flow_caller or caller_of_request(space .. ':request:' .. task.first)
+    task.left = task.left or {}
+    task.left['left:' .. old_priority] = string.format('%.0f:%s', task.virtual_start, whose)
+  end
   if place < old_place then
     charge_flow(priority, flow, fresh, arrived_at)
-    task.flow = flow
+    task.flow, task.flow_caller = flow, (parts_of(flow))
   end
   if urgency[priority] < urgency[old_priority] then
     task.priority = priority
@@ -267,9 +274,13 @@ local function promote(task, priority, flow, arrived_at)
   return has_moved
 end
 
--- Returns  the fields of a task that say where it stands, with their values
+-- Returns  the fields of a task that say where it stands and stood, with their values
 local function place_of(task)
-  return 'priority', task.priority, 'virtualStart', task.virtual_start, 'jobPriority', task.job_priority
+  local fields = { 'priority', task.priority, 'virtualStart', task.virtual_start, 'jobPriority', task.job_priority }
+  for field, left in pairs(task.left or {}) do
+    fields[#fields + 1], fields[#fields + 2] = field, left
+  end
+  return unpack(fields)
 end
 
 -- A task is charged to the caller of its first request, unless it has another caller's place.

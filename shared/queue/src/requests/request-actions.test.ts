@@ -178,6 +178,47 @@ describe('actions on a request', () => {
       assert.ok((await store.taskOf(joined)).jobPriority > jobPriority);
     });
 
+    describe('of a request that shares a call with that of another caller', () => {
+      let machines = 100;
+      const ask = async (caller: string, machineId: string, priority?: 'critical' | 'high' | 'low') => {
+        const asked = item({ machineId, ...(priority && { priority }) });
+        return (await store.intake.acceptOne(asked, arrivedAtMs, undefined, caller)).id;
+      };
+      const askForMany = async (caller: string) => {
+        const many = Array.from({ length: 20 }, () => item({ machineId: machine((machines += 1)) }));
+        await store.intake.acceptBatch(many, arrivedAtMs, undefined, caller);
+      };
+
+      it('leaves that where it stood, whatever it is raised to, lowered to and cancelled', async () => {
+        const other = await ask('other', machine(1));
+        for (const caller of ['many', 'other']) await askForMany(caller);
+        const { jobPriority } = await store.taskOf(other);
+        for (const first of ['critical', 'high'] as const) {
+          const joined = await ask('many', machine(1), first);
+          assert.ok((await store.taskOf(other)).jobPriority < jobPriority);
+          for (const priority of ['low', 'critical', 'medium'] as const)
+            await actions.change(joined, { priority }, anna);
+          await actions.cancel(joined, anna);
+          const after = await store.taskOf(other);
+          assert.deepEqual([after.jobPriority, after.priority], [jobPriority, 'medium']);
+          // Behind the first of the many, which has the same place.
+          assert.ok(((await positionOf(other)) ?? 99) <= 2);
+        }
+        const { taskId } = await store.request(other);
+        assert.equal(await store.redis.hget(storeKeys(keySpace).task(taskId), 'flowCaller'), 'other');
+      });
+
+      it('puts that where it would stand by itself, and not behind what the one who changes has queued', async () => {
+        await askForMany('many');
+        const urgent = await ask('many', machine(1), 'high');
+        const other = await ask('other', machine(1));
+        await actions.change(urgent, { priority: 'low' }, anna);
+        const alone = await ask('third', machine(2));
+        assert.equal((await store.taskOf(other)).jobPriority, (await store.taskOf(alone)).jobPriority);
+        assert.ok(((await positionOf(other)) ?? 99) <= 2);
+      });
+    });
+
     it('sets a deadline, changes it and takes it away, and nothing else of what was asked', async () => {
       const id = await submit({ comment: 'a/b "c" ü', correlation: {}, source: 'soar' });
       const { document } = await store.request(id);
