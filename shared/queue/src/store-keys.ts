@@ -11,7 +11,7 @@ export function storeKeys(keySpace: string) {
     counts: `${keySpace}:counts`,
     /** Hash: caller → number of its requests that are queued. */
     callerCounts: `${keySpace}:counts:callers`,
-    /** Hash: caller → bytes that are stored of it; see `lua/stored-bytes.lua`. */
+    /** Hash: caller → bytes that are stored of it; see `lua/lib/stored-bytes.lua`. */
     stored: `${keySpace}:stored`,
     /** Sorted set: task id → time (ms) of its first request, while it waits for its call. */
     waiting: `${keySpace}:waiting`,
@@ -79,7 +79,7 @@ export function storeKeys(keySpace: string) {
   } as const;
 }
 
-/** KEYS of the scripts behind `lua/detach.lua`, in its order. */
+/** KEYS of the scripts behind `lua/lib/request-status.lua`, in its order. */
 export function movingKeys(keySpace: string): string[] {
   const keys = storeKeys(keySpace);
   const { counts, waiting, inFlight, reconciling, deadlines, order, callbacksDue } = keys;

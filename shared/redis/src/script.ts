@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 
 export type Script = (
@@ -8,15 +8,33 @@ export type Script = (
   args: readonly (string | number | Buffer)[],
 ) => Promise<unknown>;
 
-/** In front of a script's other files: it runs also while Redis is full. */
-export const whenFull = new URL('./lua/when-full.lua', import.meta.url);
+const ownFile = (name: string) => new URL(`./lua/${name}`, import.meta.url);
 
 /**
- * A Lua script out of files, put together in this order, run by its digest; where the server does not know it (fresh,
- * or after SCRIPT FLUSH) it is sent whole, once.
+ * A script in front of which stand the files that it names in its first line, `-- include lib/detach.lua, now.lua`, and
+ * what these include: each once, from beside the file that names it or from `lua/` here.
  */
-export function loadScript(...files: URL[]): Script {
-  const lua = files.map((file) => readFileSync(file, 'utf8')).join('\n');
+export function readScript(file: URL, included = new Set<string>()): string {
+  if (included.has(file.href)) return '';
+  included.add(file.href);
+  const lua = readFileSync(file, 'utf8');
+  const [, names = ''] = /^-- include (.+)\n/.exec(lua) ?? [];
+  const includes = names.split(', ').filter((name) => name !== '');
+  const parts = includes.map((name) => {
+    const beside = new URL(name, file);
+    return readScript(existsSync(beside) ? beside : ownFile(name), included);
+  });
+  return [...parts.filter((part) => part !== ''), lua].join('\n');
+}
+
+/**
+ * A Lua script with the files that it includes, run by its digest; where the server does not know it (fresh, or after
+ * SCRIPT FLUSH) it is sent whole, once.
+ *
+ * @param options.whenFull it runs also while Redis is full: it records an outcome, or only frees
+ */
+export function loadScript(file: URL, { whenFull = false } = {}): Script {
+  const lua = (whenFull ? `${fullPrelude()}\n` : '') + readScript(file);
   const sha1 = createHash('sha1').update(lua).digest('hex');
   return async (redis, keys, args) => {
     try {
@@ -27,6 +45,8 @@ export function loadScript(...files: URL[]): Script {
     }
   };
 }
+
+const fullPrelude = () => readFileSync(ownFile('when-full.lua'), 'utf8');
 
 /** BullMQ's scripts that only read: a server that takes no writes can still be asked. */
 const readingScripts = /^(?:get|is|paginate)/;
@@ -39,7 +59,7 @@ const readingScripts = /^(?:get|is|paginate)/;
  */
 export function runScriptsWhenFull(redis: Redis): void {
   const define = redis.defineCommand.bind(redis);
-  const prelude = readFileSync(whenFull, 'utf8');
+  const prelude = fullPrelude();
   redis.defineCommand = (name, definition) => {
     const lua = readingScripts.test(name) ? definition.lua : `${prelude}\n${definition.lua}`;
     define(name, { ...definition, lua });

@@ -4,7 +4,7 @@ import { isTerminal } from '@diq/contracts/status.ts';
 import type { RequestReader } from '@diq/queue/requests/request-reader.ts';
 import { storeKeys } from '@diq/queue/store-keys.ts';
 import type { DeliveryRecord, StoredCallback } from '@diq/queue/requests/stored-callback.ts';
-import { loadScript, whenFull } from '@diq/redis/script.ts';
+import { loadScript } from '@diq/redis/script.ts';
 import { batchDocument } from '../views/batch-view.ts';
 import type { CallbackTarget } from './callback-target.ts';
 
@@ -57,7 +57,7 @@ const script = (name: string) => loadScript(new URL(`./lua/${name}.lua`, import.
 const takeDueScript = script('take-due');
 const endMoveScript = script('end-move');
 const takeTurnScript = script('take-turn');
-const recordScript = loadScript(whenFull, new URL('./lua/record-delivery.lua', import.meta.url));
+const recordScript = loadScript(new URL('./lua/record-delivery.lua', import.meta.url), { whenFull: true });
 
 const taken = z.tuple([z.number()]).rest(z.string());
 

@@ -57,10 +57,7 @@ export interface Placement {
   investigationId: string | undefined;
 }
 
-const scriptFile = (name: string) => new URL(`../lua/${name}.lua`, import.meta.url);
-const script = loadScript(
-  ...['indexes', 'stored-bytes', 'detach', 'order', 'backlog', 'accept'].map(scriptFile),
-);
+const script = loadScript(new URL('../lua/accept.lua', import.meta.url));
 
 const text = z.string().transform((given) => (given === '' ? undefined : given));
 const placed = z

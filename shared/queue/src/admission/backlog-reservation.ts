@@ -34,11 +34,7 @@ export interface BacklogRoom {
 /** Longer than recording the largest batch takes; after that the intake is taken for dead. */
 const giveUpAfterMs = 60_000;
 
-const script = loadScript(
-  new URL('../lua/stored-bytes.lua', import.meta.url),
-  new URL('../lua/backlog.lua', import.meta.url),
-  new URL('../lua/reserve-backlog.lua', import.meta.url),
-);
+const script = loadScript(new URL('../lua/reserve-backlog.lua', import.meta.url));
 const reply = z.tuple([z.enum(['kept', 'full', 'storage-full']), z.number(), z.number(), z.number()]);
 
 /** Room in the backlog, kept in Redis for all intakes together. See `lua/reserve-backlog.lua`. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
-import { loadScript, whenFull } from '@diq/redis/script.ts';
+import { loadScript } from '@diq/redis/script.ts';
 import { storeKeys } from '../store-keys.ts';
 
 /** What became of a key. */
@@ -47,8 +47,8 @@ export interface IdempotencyTimes {
 }
 
 const scriptFile = (name: string) => new URL(`../lua/${name}.lua`, import.meta.url);
-const claimScript = loadScript(...['stored-bytes', 'claim-idempotency'].map(scriptFile));
-const endScript = loadScript(whenFull, ...['stored-bytes', 'end-idempotency'].map(scriptFile));
+const claimScript = loadScript(scriptFile('claim-idempotency'));
+const endScript = loadScript(scriptFile('end-idempotency'), { whenFull: true });
 
 /** Without its answer: what Redis needs for the record, roughly. */
 const recordBytes = 500;

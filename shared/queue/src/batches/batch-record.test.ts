@@ -44,6 +44,20 @@ describe('batch record', () => {
     assert.ok(await redis.client.hget(keys.batch('batch-9'), 'completedAt'));
   });
 
+  it('that is complete when it is sealed has its callback due, as one that is completed later', async () => {
+    const rejected = { rejected: { index: 0, error: { code: 'invalid_item' as const, errors: [] } } };
+    const url = 'https://soar.example/done';
+    const [atOnce, later] = [
+      await store.intake.acceptBatch([rejected], arrivedAtMs, undefined, undefined, url),
+      await store.intake.acceptBatch([item()], arrivedAtMs, undefined, undefined, url),
+    ];
+    await settleFirst(later.accepted[0]!.id);
+    assert.deepEqual(await redis.client.lrange(keys.callbacksDue, 0, '-1'), [
+      `batch:${atOnce.batchId}`,
+      `batch:${later.batchId}`,
+    ]);
+  });
+
   it('takes no refusal once it is sealed, and sealed again it stays as it is, complete or gone', async () => {
     const { batchId, accepted } = await store.intake.acceptBatch([item()], arrivedAtMs);
     await settleFirst(accepted[0]!.id);

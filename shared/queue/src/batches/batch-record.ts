@@ -24,9 +24,9 @@ interface NewBatch {
 }
 
 const scriptFile = (name: string) => new URL(`../lua/${name}.lua`, import.meta.url);
-const openScript = loadScript(...['stored-bytes', 'open-batch'].map(scriptFile));
-const refuseScript = loadScript(...['stored-bytes', 'refuse-in-batch'].map(scriptFile));
-const sealScript = loadScript(...['stored-bytes', 'seal-batch'].map(scriptFile));
+const openScript = loadScript(scriptFile('open-batch'));
+const refuseScript = loadScript(scriptFile('refuse-in-batch'));
+const sealScript = loadScript(scriptFile('seal-batch'));
 
 /** List elements per script. */
 const pushSize = 1_000;
@@ -55,8 +55,8 @@ export async function sealBatch(
   { batchId, retentionMs, tail = [] }: { batchId: string; retentionMs: number; tail?: readonly string[] },
 ): Promise<void> {
   const keys = storeKeys(keySpace);
-  const args = [retentionMs, JSON.stringify(tail)];
-  await sealScript(redis, [keys.batch(batchId), keys.batchItems(batchId), keys.stored], args);
+  const batchKeys = [keys.batch(batchId), keys.batchItems(batchId), keys.stored, keys.callbacksDue];
+  await sealScript(redis, batchKeys, [batchId, retentionMs, JSON.stringify(tail)]);
 }
 
 /** Keeps with an open batch what the store refused after all. Repeated it changes nothing. */

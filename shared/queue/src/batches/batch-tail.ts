@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
-import { loadScript, whenFull } from '@diq/redis/script.ts';
+import { loadScript } from '@diq/redis/script.ts';
 import type { NewRequest, Placement } from '../admission/accept-chunk.ts';
 import { storeKeys } from '../store-keys.ts';
 import { repliesOf } from '../scheduling/job-queue.ts';
@@ -33,7 +33,7 @@ export function tailOf(requests: readonly NewRequest[], placements: readonly Pla
   return greatest(requests.map(({ id }, index) => ({ id, key: keyOf(index) })));
 }
 
-const script = loadScript(whenFull, new URL('../lua/keep-tail.lua', import.meta.url));
+const script = loadScript(new URL('../lua/keep-tail.lua', import.meta.url), { whenFull: true });
 const requestReply = z.tuple([z.string().nullable(), z.string().nullable()]);
 /** Items read in one go. */
 const pageSize = 1_000;

@@ -1,8 +1,10 @@
+-- include lib/order.lua, lib/backlog.lua
+--
 -- Records accepted requests, each with a task: the one that is open for its machine, or a new one. Where an
 -- investigation of its machine was started only just now, the request ends with that one and gets no task.
 -- This record is the acceptance. The queue's job for a task is added afterwards and can be added again from it.
 --
--- KEYS  see detach.lua, which it stands behind, and order.lua
+-- KEYS  see lib/request-status.lua and lib/order.lua
 -- ARGV  3 batch id or ''   4 time of arrival, ms   5 JSON of the order's rules   6 how long ago an investigation may have
 --       been started to be shared, in ms; 0 for never   7 how many may join a task   8 most requests queued, '' where
 --       room was kept before (see reserve-backlog.lua)   9 most tasks waiting, or ''   10 who asked, or ''
@@ -227,12 +229,12 @@ end
 -- Why there is no room, nil where there is. What was recorded before is answered as it was, however full it is by now.
 local function no_room()
   local requests, waiting, of_caller, reserved_bytes =
-    backlog_now(counts_key, waiting_key, callers_key, space .. ':reservations', caller, now)
+    backlog_now(counts_key, waiting_key, callers_key, space .. ':reservations', caller)
   local size, bytes = (#ARGV - first_argument + 1) / arguments, 0
   for i = first_argument + arguments - 1, #ARGV, arguments do
     bytes = bytes + ARGV[i]
   end
-  local stored = most_bytes and stored_now(caller, now) + reserved_bytes
+  local stored = most_bytes and stored_now(caller) + reserved_bytes
   if is_any_known then
     return nil
   elseif not fits_backlog(size, requests, waiting, of_caller, most_requests, most_tasks, most_of_caller) then

@@ -1,8 +1,9 @@
+-- include lib/detach.lua, lib/audit.lua
+--
 -- Cancels those of some hundred requests that are queued. The audit log gets its entry with the first of them, and none
 -- where none is queued; what was done in all chunks is recorded by the caller at the end.
 --
--- Behind indexes.lua, stored-bytes.lua, detach.lua and audit.lua.
--- KEYS  see detach.lua
+-- KEYS  see lib/request-status.lua
 -- ARGV  3 the entry for the record, '' once an earlier chunk has left it   4 ms for which entries are kept
 --       5 who acts   6 the bytes that count for it: those of the entry and of the one at the end   7 … request ids
 --
@@ -15,7 +16,7 @@ for i = 7, #ARGV do
     cancelled[#cancelled + 1] = ARGV[i]
     if entry ~= '' then
       audit(space .. ':audit', entry, ARGV[4])
-      count_entry(ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[4]), now)
+      count_entry(ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[4]))
       entry = ''
     end
   elseif found == 'dispatching' then

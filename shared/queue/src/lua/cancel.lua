@@ -1,7 +1,8 @@
+-- include lib/detach.lua, lib/audit.lua
+--
 -- Cancels one request that is queued. Against the beginning of its call, the script that runs first wins.
 --
--- Behind indexes.lua, stored-bytes.lua, detach.lua and audit.lua.
--- KEYS  see detach.lua
+-- KEYS  see lib/request-status.lua
 -- ARGV  3 request id   4 the entry for the record   5 who acts, for whom it counts   6 ms for which entries are kept
 --
 -- Returns  {'cancelled_now', task id, 1 if the task ended with it: its job can go}
@@ -12,5 +13,5 @@ if not is_detached then
 end
 write_counts()
 audit(space .. ':audit', ARGV[4], ARGV[6])
-count_entry(ARGV[5], #ARGV[4], tonumber(ARGV[6]), now)
+count_entry(ARGV[5], #ARGV[4], tonumber(ARGV[6]))
 return { 'cancelled_now', found, has_ended and 1 or 0 }

@@ -1,9 +1,10 @@
+-- include lib/order.lua, lib/audit.lua
+--
 -- Changes priority or deadline of one request that is queued, and with it the place of its task: that goes by the
 -- most urgent of its requests, and waits as long as the most patient. A request that is lowered takes none of the others
 -- along: they keep the place that they have by themselves.
 --
--- Behind indexes.lua, stored-bytes.lua, detach.lua, order.lua and audit.lua.
--- KEYS  see detach.lua
+-- KEYS  see lib/request-status.lua
 -- ARGV  3 request id   4 JSON of what it asked, as the caller of this script knows it   5 the same, changed
 --       6 'not after' ms or ''   7 its flow (order.lua)   8 its time of arrival, ms   9 JSON of the order's rules
 --       10 the entry for the record   11 how often a request may be changed   12 who acts, for whom the entry counts
@@ -150,5 +151,5 @@ redis.call('HSET', task_key, 'promoted', 1)
 write_order(ARGV[9], arrived_at)
 redis.call('HINCRBY', request_key, 'changes', 1)
 audit(space .. ':audit', ARGV[10], ARGV[13])
-count_entry(ARGV[12], #ARGV[10], tonumber(ARGV[13]), now)
+count_entry(ARGV[12], #ARGV[10], tonumber(ARGV[13]))
 return { 'changed', task_id, tonumber(redis.call('HGET', task_key, 'jobPriority')) or highest_job_priority }

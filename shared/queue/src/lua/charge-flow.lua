@@ -1,9 +1,10 @@
+-- include lib/order.lua
+--
 -- Charges the caller of the job that is claimed next. What a caller's sources have placed before the caller's next start is
 -- deferred to it, in its order: a caller gets one call for each interval, however many sources it names. To be run before a
 -- job is claimed.
 --
--- Behind indexes.lua, detach.lua and order.lua.
--- KEYS  see detach.lua; 8 BullMQ's sorted set of jobs in the order
+-- KEYS  see lib/request-status.lua; 8 BullMQ's sorted set of jobs in the order
 -- ARGV  3 jobs looked at, at most
 --
 -- Returns  tasks that are deferred, each followed by its new job priority: their jobs are to follow, and then it is asked

@@ -1,6 +1,7 @@
+-- include lib/stored-bytes.lua
+--
 -- Takes an Idempotency-Key for one attempt at carrying out its request, unless it was answered or another attempt is at it.
 --
--- Behind stored-bytes.lua.
 -- KEYS  1 idempotency record   2 stored             (see store-keys.ts)
 -- ARGV  1 digest of the request   2 name of the attempt   3 lease, ms: an attempt that is not renewed is taken for dead
 --       4 ms for which the record is kept   5 seed for the ids of what it records   6 time ms
@@ -14,8 +15,6 @@ local key = KEYS[1]
 local digest, attempt, lease, keep, seed, at, caller, bytes = unpack(ARGV)
 stored_key = KEYS[2]
 
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local known, answer, owner, leased_until, first_seed, first_at = unpack(
   redis.call('HMGET', key, 'digest', 'answer', 'owner', 'until', 'seed', 'at'))
 if known and known ~= digest then
@@ -31,5 +30,5 @@ redis.call('PEXPIRE', key, keep)
 if not known and caller ~= '' then
   count_bytes(key, caller, bytes)
 end
-goes_in(key, caller, tonumber(keep), now)
+goes_in(key, caller, tonumber(keep))
 return { 'claimed', first_seed or seed, first_at or at, (first_seed and first_seed ~= seed) and 1 or 0 }

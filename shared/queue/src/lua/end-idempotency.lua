@@ -1,6 +1,7 @@
+-- include lib/stored-bytes.lua
+--
 -- What an attempt does with the Idempotency-Key that it has taken.
 --
--- Behind stored-bytes.lua.
 -- KEYS  1 idempotency record   2 stored             (see store-keys.ts)
 -- ARGV  1 name of the attempt   2 renew | answer | release | forget
 --       3 lease, ms (renew); ms for which the answer is kept (answer)   4 the answer (answer)
@@ -10,9 +11,6 @@
 --          kept all the same: the attempts of one key record the same and are answered alike.
 local key, attempt, verb, caller = KEYS[1], ARGV[1], ARGV[2], ARGV[5]
 stored_key = KEYS[2]
-
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
 local owner, answer = unpack(redis.call('HMGET', key, 'owner', 'answer'))
 if verb == 'answer' then
@@ -26,7 +24,7 @@ if verb == 'answer' then
     -- Before it counts more: what it is kept under is taken back as it stands.
     stays(key, caller)
     count_bytes(key, caller, #ARGV[4])
-    goes_in(key, caller, tonumber(ARGV[3]), now)
+    goes_in(key, caller, tonumber(ARGV[3]))
   end
   return 1
 elseif owner ~= attempt then

@@ -1,6 +1,8 @@
+-- include lib/detach.lua
+--
 -- Ends queued requests whose own deadline was reached, whatever others wait for the same task.
 --
--- KEYS  see detach.lua
+-- KEYS  see lib/request-status.lua
 -- ARGV  3 how many at most   4 JSON of the error that they end with
 --
 -- Returns  {{ids of the requests}, {ids of the tasks that ended with them: their jobs can go}}

@@ -1,6 +1,8 @@
+-- include lib/detach.lua
+--
 -- Moves a task and every request that it serves, in one step: begun, given back, looked up, settled.
 --
--- KEYS  see detach.lua
+-- KEYS  see lib/request-status.lua
 -- ARGV  3 task id   4 call id or '' when no call is concerned
 --       5 states it may be in, separated by |: waiting, in_flight, reconciling
 --       6 state it gets: waiting | in_flight | reconciling | settled

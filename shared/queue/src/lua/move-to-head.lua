@@ -1,7 +1,8 @@
+-- include lib/detach.lua, lib/audit.lua
+--
 -- Puts the task of a request that is queued before all others, also before those that were put there earlier.
 --
--- Behind indexes.lua, detach.lua and audit.lua.
--- KEYS  see detach.lua
+-- KEYS  see lib/request-status.lua
 -- ARGV  3 request id   4 the entry for the record   5 ms for which entries are kept
 --
 -- Returns  {'moved', task id, its job priority}, or {present status or 'missing', '', 0}: then nothing is written

@@ -1,7 +1,8 @@
+-- include lib/stored-bytes.lua
+--
 -- Writes a batch's record and the next part of its list of items. Written again, in part or whole, by an attempt that
 -- repeats one which broke off, it changes nothing: a part goes in only where the list ends.
 --
--- Behind stored-bytes.lua.
 -- KEYS  1 batch   2 items of the batch   3 stored   (see store-keys.ts)
 -- ARGV  1 created at, ms   2 items in all   3 rejected ones   4 ms after which an unsealed batch goes away
 --       5 who asked, or ''   6 the bytes that count for record and list
@@ -31,6 +32,5 @@ if redis.call('LLEN', items_key) == offset then
 end
 redis.call('PEXPIRE', batch_key, retention)
 redis.call('PEXPIRE', items_key, retention)
-local clock = redis.call('TIME')
-goes_in(batch_key, caller, tonumber(retention), clock[1] * 1000 + math.floor(clock[2] / 1000))
+goes_in(batch_key, caller, tonumber(retention))
 return 1

@@ -1,4 +1,6 @@
--- Sets or ends the operators' hold `paused`; behind audit.lua. Other holds stay as they are.
+-- include lib/audit.lua
+--
+-- Sets or ends the operators' hold `paused`. Other holds stay as they are.
 --
 -- KEYS  1 holds (hold.lua)   2 pause   3 audit       (see store-keys.ts)
 -- ARGV  1 time (ms) until which no call may be made; '' ends the pause
@@ -11,8 +13,6 @@
 local holds, pause = KEYS[1], KEYS[2]
 local ends, detail = ARGV[1], ARGV[2]
 
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local was_on = (tonumber(redis.call('HGET', holds, 'paused') or '0') > now) and 1 or 0
 if ends == '' then
   redis.call('HDEL', holds, 'paused')

@@ -1,6 +1,7 @@
+-- include lib/stored-bytes.lua
+--
 -- Deletes a batch that is complete, with its list of items.
 --
--- Behind stored-bytes.lua.
 -- KEYS  1 batch   2 items of the batch   3 stored   (see store-keys.ts)
 -- ARGV  1 time (ms) by which it must have been complete, or ''
 --

@@ -1,8 +1,9 @@
+-- include lib/detach.lua
+--
 -- Deletes requests that have ended, before their retention is over: with their tasks and what indexes hold of them.
 -- It only frees, so it runs on a full server.
 --
--- Behind indexes.lua and detach.lua.
--- KEYS  see detach.lua
+-- KEYS  see lib/request-status.lua
 -- ARGV  3 of this caller alone, or ''   4 … ids of requests, or members of the index `ended`
 --
 -- Returns  {how many were deleted, how many stay: open, or another caller's}, then the batches of those that were deleted

@@ -1,4 +1,6 @@
--- Adds one entry to the record; behind audit.lua.
+-- include lib/audit.lua
+--
+-- Adds one entry to the audit log.
 --
 -- KEYS  1 audit                                      (see store-keys.ts)
 -- ARGV  1 the entry as JSON   2 ms for which entries are kept

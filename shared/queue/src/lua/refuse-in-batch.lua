@@ -1,6 +1,7 @@
+-- include lib/stored-bytes.lua
+--
 -- Puts refusals in the place of requests that were not recorded, in a batch that is not sealed yet.
 --
--- Behind stored-bytes.lua.
 -- KEYS  1 batch   2 items of the batch   3 stored   (see store-keys.ts)
 -- ARGV  for each: index of the item, JSON of the refusal
 --

@@ -1,3 +1,5 @@
+-- include lib/stored-bytes.lua, lib/backlog.lua
+--
 -- Keeps room in the backlog for the requests of one POST while they are being recorded, or refuses it as a whole. What
 -- several intakes take in at the same time is seen by all of them, so that together they do not pass the bound either.
 -- Until its room is given back, what a POST has recorded so far counts twice: near the bound a POST may be refused that
@@ -19,13 +21,11 @@ local most_requests, most_tasks, most_of_caller = tonumber(ARGV[4]), tonumber(AR
 local caller, bytes, most_bytes = ARGV[7], tonumber(ARGV[8]), tonumber(ARGV[9])
 stored_key = KEYS[6]
 
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 redis.call('ZREMRANGEBYSCORE', reservations_key, '-inf', now)
 local requests, tasks, of_caller, reserved_bytes =
-  backlog_now(counts_key, waiting_key, KEYS[5], reservations_key, caller, now)
+  backlog_now(counts_key, waiting_key, KEYS[5], reservations_key, caller)
 local fits = fits_backlog(size, requests, tasks, of_caller, most_requests, most_tasks, most_of_caller)
-local stored = most_bytes and stored_now(caller, now) + reserved_bytes or 0
+local stored = most_bytes and stored_now(caller) + reserved_bytes or 0
 local is_new = redis.call('EXISTS', batch_key) == 0
 if is_new and not fits then
   return { 'full', requests, tasks, of_caller }

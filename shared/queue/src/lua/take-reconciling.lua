@@ -1,3 +1,5 @@
+-- include now.lua
+--
 -- Takes the task whose next look in Defender is due for the longest, for one worker alone: its time is put ahead, so
 -- that no other worker takes it meanwhile, and it comes back by itself if that worker dies.
 --
@@ -8,8 +10,6 @@
 -- Writes   its next time; what is in the index without being looked up leaves it
 local reconciling_key, space, taken_for = KEYS[1], ARGV[1], tonumber(ARGV[2])
 
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 while true do
   local due = redis.call('ZRANGEBYSCORE', reconciling_key, '-inf', now, 'LIMIT', 0, 1)[1]
   if not due then

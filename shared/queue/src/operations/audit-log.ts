@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
-import { loadScript, whenFull } from '@diq/redis/script.ts';
+import { loadScript } from '@diq/redis/script.ts';
 import { storeKeys } from '../store-keys.ts';
 
 /** What leaves an entry. A closed list, so that it can be searched for. */
@@ -48,12 +48,7 @@ export interface AuditLog {
   page(limit: number, before?: string): Promise<{ entries: RecordedEntry[]; hasMore: boolean }>;
 }
 
-export const auditScriptFile = new URL('../lua/audit.lua', import.meta.url);
-const recordScript = loadScript(
-  whenFull,
-  auditScriptFile,
-  new URL('../lua/record-audit.lua', import.meta.url),
-);
+const recordScript = loadScript(new URL('../lua/record-audit.lua', import.meta.url), { whenFull: true });
 
 /** @param keptMs how long entries can be read */
 export function createAuditLog(redis: Redis, keySpace: string, keptMs: number): AuditLog {

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
-import { loadScript, whenFull } from '@diq/redis/script.ts';
+import { loadScript } from '@diq/redis/script.ts';
 import { entryOf } from './audit-log.ts';
 import type { Actor, AuditLog } from './audit-log.ts';
 import { chooseWalk } from '../requests/request-cursor.ts';
@@ -39,8 +39,8 @@ interface PurgeOptions {
 const chunkSize = 250;
 
 const scriptFile = (name: string) => new URL(`../lua/${name}.lua`, import.meta.url);
-const purgeScript = loadScript(whenFull, ...['indexes', 'stored-bytes', 'detach', 'purge'].map(scriptFile));
-const purgeBatchScript = loadScript(whenFull, ...['stored-bytes', 'purge-batch'].map(scriptFile));
+const purgeScript = loadScript(scriptFile('purge'), { whenFull: true });
+const purgeBatchScript = loadScript(scriptFile('purge-batch'), { whenFull: true });
 const reply = z.tuple([z.number(), z.number()]).rest(z.string());
 
 /** What an operator deletes before its retention is over. What is open stays, whatever is asked. */

@@ -1,8 +1,8 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { ledgerKeys } from '@diq/quota/ledger/ledger-keys.ts';
-import { loadScript, whenFull } from '@diq/redis/script.ts';
-import { auditScriptFile, entryOf } from './audit-log.ts';
+import { loadScript } from '@diq/redis/script.ts';
+import { entryOf } from './audit-log.ts';
 import type { Actor } from './audit-log.ts';
 import { storeKeys } from '../store-keys.ts';
 
@@ -28,7 +28,7 @@ export interface QueuePause {
 /** Some 250,000 years after 1970: a whole number to Redis and Lua, and still a time to JavaScript. */
 const withoutEndMs = 8_000_000_000_000_000;
 
-const script = loadScript(whenFull, auditScriptFile, new URL('../lua/pause.lua', import.meta.url));
+const script = loadScript(new URL('../lua/pause.lua', import.meta.url), { whenFull: true });
 const reply = z.tuple([z.number(), z.number()]);
 const detail = z.object({ by: z.string(), reason: z.string().optional() });
 const stored = z.object({ detail: z.string(), since: z.coerce.number(), until: z.coerce.number() });

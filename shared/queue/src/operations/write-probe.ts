@@ -1,9 +1,9 @@
 import type { Redis } from 'ioredis';
-import { loadScript, whenFull } from '@diq/redis/script.ts';
+import { loadScript } from '@diq/redis/script.ts';
 import { storeKeys } from '../store-keys.ts';
 
 const keptMs = 60_000;
-const script = loadScript(whenFull, new URL('../lua/probe-write.lua', import.meta.url));
+const script = loadScript(new URL('../lua/probe-write.lua', import.meta.url), { whenFull: true });
 
 /**
  * Resolves when Redis has taken a write, of one key that is always the same; rejects with its reply. With `evenFull` it is

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
-import { loadScript, whenFull } from '@diq/redis/script.ts';
-import { auditScriptFile, entryOf } from '../operations/audit-log.ts';
+import { loadScript } from '@diq/redis/script.ts';
+import { entryOf } from '../operations/audit-log.ts';
 import type { Actor, AuditLog } from '../operations/audit-log.ts';
 import type { MovedRequests } from '../tasks/task-store.ts';
 import { isExact, readFitting } from './list-requests.ts';
@@ -44,13 +44,7 @@ export interface BulkCancelOptions {
 /** Requests per script: some 5 ms of Redis' time. */
 const chunkSize = 250;
 
-const scriptFile = (name: string) => new URL(`../lua/${name}.lua`, import.meta.url);
-const script = loadScript(
-  whenFull,
-  ...['indexes', 'stored-bytes', 'detach'].map(scriptFile),
-  auditScriptFile,
-  scriptFile('cancel-many'),
-);
+const script = loadScript(new URL('../lua/cancel-many.lua', import.meta.url), { whenFull: true });
 /** By which the entry of what was done is longer than that of what is to be done. */
 const bytesOfDone = 80;
 

@@ -3,8 +3,8 @@ import { z } from 'zod';
 import type { Priority } from '@diq/contracts/priority.ts';
 import { requestStatuses } from '@diq/contracts/status.ts';
 import type { RequestStatus } from '@diq/contracts/status.ts';
-import { loadScript, whenFull } from '@diq/redis/script.ts';
-import { auditScriptFile, entryOf } from '../operations/audit-log.ts';
+import { loadScript } from '@diq/redis/script.ts';
+import { entryOf } from '../operations/audit-log.ts';
 import type { Actor } from '../operations/audit-log.ts';
 import type { MovedRequests } from '../tasks/task-store.ts';
 import { createJobRepositioning } from '../scheduling/reposition-jobs.ts';
@@ -52,18 +52,10 @@ export interface RequestActionsOptions {
   onMoved?: ((move: MovedRequests) => void) | undefined;
 }
 
-const scriptFile = (name: string) => new URL(`../lua/${name}.lua`, import.meta.url);
-const actionScript = (...names: string[]) =>
-  loadScript(
-    whenFull,
-    scriptFile('indexes'),
-    scriptFile('stored-bytes'),
-    scriptFile('detach'),
-    auditScriptFile,
-    ...names.map(scriptFile),
-  );
+const actionScript = (name: string) =>
+  loadScript(new URL(`../lua/${name}.lua`, import.meta.url), { whenFull: true });
 const cancelScript = actionScript('cancel');
-const changeScript = actionScript('order', 'change');
+const changeScript = actionScript('change');
 const headScript = actionScript('move-to-head');
 const reply = z.tuple([
   z.enum(['cancelled_now', 'changed', 'moved', 'outdated', 'worn', 'missing', ...requestStatuses]),

@@ -69,7 +69,7 @@ function walkPrefix(redis: Redis, key: string, prefix: string, behind: string): 
   };
 }
 
-/** The first request of an open task is found through the task; see `lua/indexes.lua`. */
+/** The first request of an open task is found through the task; see `lua/lib/indexes.lua`. */
 function walkMachine(redis: Redis, keySpace: string, machineId: string): RequestWalk {
   const keys = storeKeys(keySpace);
   const listed = walkPrefix(redis, keys.byMachine, `${machineId}:`, `${machineId};`);

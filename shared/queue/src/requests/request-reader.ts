@@ -145,7 +145,7 @@ function parseBatch(id: string, hash: Record<string, string>): StoredBatch {
     id,
     tail: batchTail.parse(JSON.parse(hash['tail'] ?? '[]')),
     createdAtMs: number('createdAt'),
-    isComplete: hash['accepting'] === undefined && counts.queued === 0 && counts.dispatching === 0,
+    isComplete: hash['completedAt'] !== undefined,
     ...(hash['caller'] === undefined ? {} : { caller: hash['caller'] }),
     ...(callback === undefined ? {} : { callback }),
     counts,

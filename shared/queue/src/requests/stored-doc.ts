@@ -1,6 +1,6 @@
 /**
  * The fields of a request's hash that hold, one after the other, the JSON of what was asked: in parts that Redis stores
- * compactly, see `lua/indexes.lua`.
+ * compactly, see `lua/lib/indexes.lua`.
  */
 export const docFields = ['doc', 'doc1', 'doc2', 'doc3', 'doc4', 'doc5', 'doc6', 'doc7'] as const;
 

@@ -21,7 +21,7 @@ const storedRequest = z.object({
   attached: z.string().optional(),
   error: z.string().optional(),
   attempts: z.coerce.number().default(0),
-  // In two parts where it is longer than Redis stores compactly, see `lua/indexes.lua`.
+  // In two parts where it is longer than Redis stores compactly, see `lua/lib/indexes.lua`.
   caller: z.string().optional(),
   caller1: z.string().optional(),
 });

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
-import { loadScript, whenFull } from '@diq/redis/script.ts';
+import { loadScript } from '@diq/redis/script.ts';
 import { createJobRepositioning } from './reposition-jobs.ts';
 import { movingKeys, storeKeys } from '../store-keys.ts';
 import type { JobQueue } from './job-queue.ts';
@@ -13,11 +13,7 @@ const chunkSize = 100;
  */
 const mostPerClaim = 2_000;
 
-const scriptFile = (name: string) => new URL(`../lua/${name}.lua`, import.meta.url);
-const script = loadScript(
-  whenFull,
-  ...['indexes', 'stored-bytes', 'detach', 'order', 'charge-flow'].map(scriptFile),
-);
+const script = loadScript(new URL('../lua/charge-flow.lua', import.meta.url), { whenFull: true });
 const reply = z.array(z.union([z.string(), z.number()]));
 
 /**

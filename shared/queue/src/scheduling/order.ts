@@ -14,7 +14,7 @@ export const defaultHeadStartMs: HeadStarts = {
   low: 0,
 };
 
-/** What the scripts go by that give a task its place; see `lua/order.lua`. */
+/** What the scripts go by that give a task its place; see `lua/lib/order.lua`. */
 export interface OrderRules {
   headStartMs: HeadStarts;
   /** How far apart the starts of one flow are; 0: no fair queueing, first come first served within a class. */

@@ -7,14 +7,12 @@ import type { RequestError } from '@diq/contracts/request-document.ts';
 import type { TraceContext } from '@diq/contracts/trace-context.ts';
 import { joinComments, maxRemarks } from './merge-comments.ts';
 import type { Remark } from './merge-comments.ts';
+import { taskStates } from './task-states.ts';
+import type { TaskState } from './task-states.ts';
 import { storeKeys } from '../store-keys.ts';
 import { parseStoredRequest } from '../requests/stored-request.ts';
 import type { StoredRequest } from '../requests/stored-request.ts';
 import { repliesOf } from '../scheduling/job-queue.ts';
-
-export const taskStates = ['waiting', 'in_flight', 'reconciling', 'settled'] as const;
-
-export type TaskState = (typeof taskStates)[number];
 
 /**
  * Why it is not known what a call came to: its answer was `lost`, it `failed` by an answer that leaves open what was

@@ -4,14 +4,16 @@ import { priorities } from '@diq/contracts/priority.ts';
 import type { Priority } from '@diq/contracts/priority.ts';
 import type { RequestError } from '@diq/contracts/request-document.ts';
 import type { RequestStatus, TerminalStatus } from '@diq/contracts/status.ts';
-import { loadScript, whenFull } from '@diq/redis/script.ts';
-import { taskStates, findTask } from './find-task.ts';
-import type { Task, TaskState, UnresolvedOutcome } from './find-task.ts';
+import { loadScript } from '@diq/redis/script.ts';
+import { findTask } from './find-task.ts';
+import type { Task, UnresolvedOutcome } from './find-task.ts';
+import { taskMoves, taskStates } from './task-states.ts';
+import type { TaskMove, TaskState } from './task-states.ts';
 import { movingKeys, storeKeys } from '../store-keys.ts';
 import { repliesOf } from '../scheduling/job-queue.ts';
 
 export { unresolvedCauses } from './find-task.ts';
-export type { Task, TaskState, UnresolvedOutcome } from './find-task.ts';
+export type { Task, UnresolvedOutcome } from './find-task.ts';
 
 /** The end of the requests of a task when it is settled. */
 export interface Settlement {
@@ -96,19 +98,12 @@ export interface TaskStore {
   ): Promise<{ taskId: string; machineId: string; jobPriority: number }[]>;
 }
 
-const scriptFile = (name: string) => new URL(`../lua/${name}.lua`, import.meta.url);
-const movingScript = (name: string) =>
-  loadScript(
-    whenFull,
-    scriptFile('indexes'),
-    scriptFile('stored-bytes'),
-    scriptFile('detach'),
-    scriptFile(name),
-  );
-const moveScript = movingScript('move-task');
-const expireScript = movingScript('expire');
-const takeScript = loadScript(whenFull, scriptFile('take-reconciling'));
-const rescheduleQueryScript = loadScript(whenFull, scriptFile('reschedule-query'));
+const taskScript = (name: string) =>
+  loadScript(new URL(`../lua/${name}.lua`, import.meta.url), { whenFull: true });
+const moveScript = taskScript('move-task');
+const expireScript = taskScript('expire');
+const takeScript = taskScript('take-reconciling');
+const rescheduleQueryScript = taskScript('reschedule-query');
 const ids = z.array(z.string());
 const moveReply = z.union([
   z
@@ -127,7 +122,7 @@ const expireReply = z.tuple([ids, ids]).transform(([requestIds, ended]) => ({ re
 const takeReply = z.tuple([z.string(), z.number()]);
 
 /** What a move brings along. */
-interface Move {
+interface MoveContent {
   /** For each of the requests. */
   fields?: Record<string, string | number>;
   /** Calls that it counts. */
@@ -137,7 +132,6 @@ interface Move {
   beganAtMs?: number;
 }
 
-const inHand = 'in_flight|reconciling';
 const deadlineReached = JSON.stringify(deadlineError);
 const expiredPerScript = 250;
 const expiry = { from: 'queued', status: 'expired', errorCode: deadlineError.code } as const;
@@ -153,19 +147,18 @@ export function createTaskStore(
   const moveKeys = movingKeys(keySpace);
 
   async function move(
+    { from, to, requests: status }: Required<TaskMove>,
     id: string,
     callId: string,
-    from: TaskState | typeof inHand,
-    to: TaskState,
-    status: RequestStatus,
-    { fields = {}, calls = 0, cause, firstQueryInMs = 0, beganAtMs }: Move = {},
+    { fields = {}, calls = 0, cause, firstQueryInMs = 0, beganAtMs }: MoveContent = {},
   ) {
     const about = [JSON.stringify(fields), calls, cause ?? '', firstQueryInMs];
     const times = [deadlineReached, beganAtMs ?? ''];
-    const args = [keySpace, retentionMs, id, callId, from, to, status, ...about, ...times];
+    const args = [keySpace, retentionMs, id, callId, from.join('|'), to, status, ...about, ...times];
     const { answer, served, expired } = moveReply.parse(await moveScript(redis, moveKeys, args));
     tell({ ...expiry, requestIds: expired, taskId: id });
-    tell({ requestIds: served, from: openStatus(from), status, taskId: id, ...factsOf(callId, fields) });
+    const before = from[0] === 'waiting' ? 'queued' : 'dispatching';
+    tell({ requestIds: served, from: before, status, taskId: id, ...factsOf(callId, fields) });
     return answer;
   }
 
@@ -188,21 +181,20 @@ export function createTaskStore(
       return ids.find((_, i) => classes[i] === priority);
     },
     callOf: async (id) => (await redis.hget(keys.task(id), 'call')) ?? undefined,
-    begin: (id, callId) => move(id, callId, 'waiting', 'in_flight', 'dispatching'),
-    resume: (id, callId, beganAtMs) =>
-      move(id, callId, 'waiting', 'in_flight', 'dispatching', { beganAtMs: Math.ceil(beganAtMs) }),
-    giveBack: (id, callId) => move(id, callId, inHand, 'waiting', 'queued'),
+    begin: (id, callId) => move(taskMoves.begin, id, callId),
+    resume: (id, callId, beganAtMs) => move(taskMoves.begin, id, callId, { beganAtMs: Math.ceil(beganAtMs) }),
+    giveBack: (id, callId) => move(taskMoves.giveBack, id, callId),
     reconcile: (id, callId, { cause, error }, firstQueryInMs) =>
-      move(id, callId, 'in_flight', 'reconciling', 'dispatching', {
+      move(taskMoves.reconcile, id, callId, {
         fields: { error: JSON.stringify(error) },
         calls: 1,
         cause,
         firstQueryInMs,
       }),
     settle: (id, callId, settlement) =>
-      move(id, callId, inHand, 'settled', settlement.status, contentOf(settlement)),
+      move({ ...taskMoves.settle, requests: settlement.status }, id, callId, contentOf(settlement)),
     endWaiting: (id, settlement) =>
-      move(id, '', 'waiting', 'settled', settlement.status, contentOf(settlement)),
+      move({ ...taskMoves.endWaiting, requests: settlement.status }, id, '', contentOf(settlement)),
     async expireDue() {
       const args = [keySpace, retentionMs, expiredPerScript, deadlineReached];
       const expired = expireReply.parse(await expireScript(redis, moveKeys, args));
@@ -237,11 +229,6 @@ export function createTaskStore(
   };
 }
 
-/** The status that open requests of a task in this state have. */
-function openStatus(state: TaskState | typeof inHand): RequestStatus {
-  return state === 'waiting' ? 'queued' : 'dispatching';
-}
-
 function factsOf(callId: string, { investigationId, error }: Record<string, string | number>) {
   return {
     ...(callId === '' ? {} : { callId }),
@@ -252,7 +239,7 @@ function factsOf(callId: string, { investigationId, error }: Record<string, stri
 
 const errorCode = z.object({ code: z.string() });
 
-function contentOf({ investigationId, attached, error, attempts }: Settlement): Move {
+function contentOf({ investigationId, attached, error, attempts }: Settlement): MoveContent {
   return {
     calls: attempts,
     fields: {

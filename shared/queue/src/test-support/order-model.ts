@@ -19,7 +19,7 @@ export interface ClassState {
   callers: Map<string, CallerState>;
 }
 
-/** What `lua/order.lua` keeps in Redis. */
+/** What `lua/lib/order.lua` keeps in Redis. */
 export interface OrderState {
   epochMs: number;
   classes: Record<Priority, ClassState>;
@@ -61,7 +61,7 @@ function startsBehind({ starts }: CallerState, startMs: number): number {
   return [...starts.values()].filter((other) => other > startMs).length;
 }
 
-/** Where a fresh task of this class and flow would stand; the same reckoning as `next_virtual_start` in `lua/order.lua`. */
+/** Where a fresh task of this class and flow would stand; the same reckoning as `next_virtual_start` in `lua/lib/order.lua`. */
 export function nextPlace(order: OrderState, rules: OrderRules, { priority, flow, nowMs }: Arriving): Place {
   const ofClass = order.classes[priority];
   const { intervalMs, stepMs } = rules;

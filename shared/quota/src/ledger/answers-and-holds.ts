@@ -28,7 +28,7 @@ export const throttleCauses = ['own', 'external', 'unclear'] as const;
 
 export type ThrottleCause = (typeof throttleCauses)[number];
 
-/** When a refusal is the fault of the request and not of the path that all calls take; see lua/judge-refusal.lua. */
+/** When a refusal is the fault of the request and not of the path that all calls take; see lua/lib/judge-refusal.lua. */
 export interface RefusalRule {
   sort: 'refused' | 'throttled';
   count: number;

@@ -107,7 +107,7 @@ export function createJournal(most: number) {
   };
 }
 
-/** Calls as the scripts take them, see lua/ledger.lua. */
+/** Calls as the scripts take them, see lua/lib/ledger.lua. */
 export function callArgs(calls: readonly RecordedCall[]): (string | number)[] {
   return calls.flatMap(({ call, json, countsFromMs }) => [call.callId, Math.ceil(countsFromMs), json]);
 }

@@ -19,7 +19,7 @@ export function ledgerKeys(keySpace: string) {
   } as const;
 }
 
-/** KEYS of the scripts behind lua/ledger.lua, in its order. */
+/** KEYS of the scripts behind lua/lib/ledger.lua, in its order. */
 export function ledgerScriptKeys(keySpace: string): string[] {
   const keys = ledgerKeys(keySpace);
   const { calls, entries, intents, holds, generation, settings, estimate, workers, ...refusals } = keys;
@@ -51,7 +51,7 @@ export function createLedgerHistory(redis: Redis, keySpace: string) {
   };
 }
 
-/** What the ledger remembers of tasks whose calls were refused; see lua/judge-refusal.lua. */
+/** What the ledger remembers of tasks whose calls were refused; see lua/lib/judge-refusal.lua. */
 export function createRefusedTasks(
   redis: Redis,
   keys: Pick<ReturnType<typeof ledgerKeys>, 'answers' | 'aside'>,

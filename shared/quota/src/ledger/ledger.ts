@@ -26,7 +26,7 @@ import {
   type Recorded,
 } from './answers-and-holds.ts';
 import { callArgs, createJournal } from './journal.ts';
-import { loadScript, whenFull } from '@diq/redis/script.ts';
+import { loadScript } from '@diq/redis/script.ts';
 
 export type {
   Answer,
@@ -81,20 +81,17 @@ const checkedAtMost = 100;
 const perScript = 250;
 
 const scriptFile = (name: string) => new URL(`./lua/${name}.lua`, import.meta.url);
-const ledgerScript = (name: string) => loadScript(whenFull, scriptFile('ledger'), scriptFile(name));
+const ledgerScript = (name: string) => loadScript(scriptFile(name), { whenFull: true });
 const openScript = ledgerScript('open');
 const rebuildScript = ledgerScript('rebuild');
 const spendScript = ledgerScript('spend');
-const answerScript = loadScript(
-  whenFull,
-  ...['ledger', 'judge-refusal', 'throttle-cause', 'record-answer'].map(scriptFile),
-);
+const answerScript = ledgerScript('record-answer');
 const giveBackScript = ledgerScript('give-back');
 const handOverScript = ledgerScript('hand-over');
-const snapshotScript = loadScript(scriptFile('ledger'), scriptFile('snapshot'));
+const snapshotScript = loadScript(scriptFile('snapshot'));
 /** Writes a sign of life, which a full Redis takes as well. */
 const signScript = ledgerScript('snapshot');
-const holdScript = loadScript(whenFull, scriptFile('hold'));
+const holdScript = ledgerScript('hold');
 
 /**
  * The record of permits spent, and the interlock in front of every call. All times are milliseconds of Redis' own

@@ -168,7 +168,7 @@ export interface WorkersSeen {
 /** A worker writes a sign of life about every five seconds. */
 const silentAfterMs = 10_000;
 
-/** `signs` as they stand in the ledger, see lua/ledger.lua. */
+/** `signs` as they stand in the ledger, see lua/lib/ledger.lua. */
 function workersIn(signs: readonly string[], nowMs: number): WorkersSeen {
   const seen = signs.flatMap((sign) => {
     const [, at, left] = /^(\d+)\/[^/]*(\/left)?$/.exec(sign) ?? [];

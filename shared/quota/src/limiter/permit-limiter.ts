@@ -11,7 +11,7 @@ import {
   resubscribeAtReconnect,
 } from './bottleneck-repair.ts';
 import type { LedgerSettings } from '../ledger/ledger.ts';
-import { loadScript, runScriptsWhenFull, whenFull } from '@diq/redis/script.ts';
+import { loadScript, runScriptsWhenFull } from '@diq/redis/script.ts';
 
 /** The right to make one call, in this process' hands. Exactly one of `keepForOneWindow` and `release` is called, once. */
 export interface Permit {
@@ -38,7 +38,7 @@ export interface PermitLimiterOptions extends LedgerSettings {
 const afterLedgerMs = 3;
 /** How long Bottleneck may take over an answer that takes it one round trip. */
 const answerWithinMs = 1_000;
-const extendLease = loadScript(whenFull, new URL('./lua/extend-lease.lua', import.meta.url));
+const extendLease = loadScript(new URL('./lua/extend-lease.lua', import.meta.url), { whenFull: true });
 
 /**
  * Bottleneck as a rolling window: a permit is a Bottleneck job that runs for one whole window, and `limit` of them may

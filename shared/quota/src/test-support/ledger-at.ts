@@ -1,9 +1,8 @@
-import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
+import { readScript } from '@diq/redis/script.ts';
 import { ledgerKeys, ledgerScriptKeys } from '../ledger/ledger-keys.ts';
 import { keySpace } from './use-ledger.ts';
 
-const luaOf = (name: string) => readFileSync(new URL(`../ledger/lua/${name}.lua`, import.meta.url), 'utf8');
 const clock = "redis.call('TIME')";
 const keys = ledgerKeys(keySpace);
 const scriptKeys = ledgerScriptKeys(keySpace);
@@ -20,10 +19,7 @@ export async function ledgerAt(redis: Redis, limit = 1, windowMs = 100) {
   return async (atMs: number, name: string, ...args: (string | number)[]): Promise<unknown[]> => {
     const micros = Math.round(atMs * 1_000);
     const time = `{ '${Math.floor(micros / 1_000_000)}', '${micros % 1_000_000}' }`;
-    const lua = ['ledger', 'judge-refusal', 'throttle-cause', name]
-      .map(luaOf)
-      .join('\n')
-      .replaceAll(clock, time);
+    const lua = readScript(new URL(`../ledger/lua/${name}.lua`, import.meta.url)).replaceAll(clock, time);
     const argv = [known.id, limit, windowMs, 10, known.handover, 0, 'process', ...args];
     const reply = await redis.eval(lua, scriptKeys.length, ...scriptKeys, ...argv);
     return reply as unknown[];

@@ -1,3 +1,5 @@
+-- include now.lua
+--
 -- Takes callbacks that are due, for one intake alone, which makes jobs of them. If it dies, another one takes them again
 -- when its time is up: making a job twice makes one.
 --
@@ -9,8 +11,6 @@
 local due_key, moving_key = KEYS[1], KEYS[2]
 local limit, taken_for = tonumber(ARGV[1]), tonumber(ARGV[2])
 
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local taken = { now + taken_for }
 local function take(entry)
   redis.call('ZADD', moving_key, now + taken_for, entry)

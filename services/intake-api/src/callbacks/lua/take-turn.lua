@@ -1,3 +1,5 @@
+-- include now.lua
+--
 -- Lets a callback call its host, or tells when its turn is: never more than the limit in any rolling window, and the callers
 -- whose callbacks wait take turns. Each that must wait gets a turn of its own, so that thousands do not all come back at
 -- once: those of one caller one after the other, whatever others have. Two of different callers can have the same turn;
@@ -14,8 +16,6 @@ local callback, limit, window, busy = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[
 local caller = ARGV[5]
 local interval = math.ceil(window / limit)
 
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 redis.call('ZREMRANGEBYSCORE', calls_key, '-inf', now - window)
 -- A turn that was not used: its callback has nothing to deliver any more, or comes late and gets another.
 redis.call('ZREMRANGEBYSCORE', turns_key, '-inf', now - window)

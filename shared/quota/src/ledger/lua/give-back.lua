@@ -1,3 +1,5 @@
+-- include lib/ledger.lua
+--
 -- Lets the task of a call be called again. 'unsent' gives back the permit of a call that provably never left: only of one
 -- that is still in flight, since a call with an outcome was sent. 'repeat' is for a call that is over and that Defender's
 -- records do not show: its permit stays spent.

@@ -1,3 +1,5 @@
+-- include lib/ledger.lua
+--
 -- Adds what the caller remembers and the ledger may have lost. A worker does so before it opens a ledger that is not as
 -- it knew it; whether that is the same ledger does not matter: each of these calls was made.
 --

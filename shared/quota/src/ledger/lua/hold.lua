@@ -1,3 +1,5 @@
+-- include now.lua
+--
 -- Forbids every call until a time, for a reason. Holds for different reasons stand side by side; the latest end counts.
 --
 -- KEYS  1 holds     hash: reason -> time (ms) until which no call is granted
@@ -14,8 +16,6 @@
 local holds, streaks, details = KEYS[1], KEYS[2], KEYS[3]
 local reason, mode, length, longest = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local present = tonumber(redis.call('HGET', holds, reason) or '0')
 
 if mode == 'growing' and present > now then

@@ -1,3 +1,5 @@
+-- include lib/ledger.lua
+--
 -- Ends the hold `cold_start`, and adds the calls of the last window that Defender lists; or records why they cannot be read.
 --
 -- KEYS  see ledger.lua

@@ -1,3 +1,5 @@
+-- include lib/judge-refusal.lua, lib/throttle-cause.lua
+--
 -- Records what became of a call that may have reached Defender, and from when its permit counts.
 --
 -- A permit is free again one window after the answer, because only then every arrival at Defender that belongs to it

@@ -1,3 +1,5 @@
+-- include lib/ledger.lua
+--
 -- Reads the ledger in one step, for quota, forecast, metrics and the worker's next decision.
 --
 -- KEYS  see ledger.lua

@@ -1,3 +1,5 @@
+-- include lib/ledger.lua
+--
 -- Spends one permit, or returns why not. The interlock: whatever the scheduler in front of it believes, no call is made
 -- that this script has not granted. Everything is decided in one step on this server's clock.
 --

@@ -1,3 +1,5 @@
+-- include now.lua
+--
 -- Sets when the lease of a permit ends if its process does not end it before, on this server's clock.
 --
 -- KEYS  1 leases    Bottleneck's sorted set: job -> time (ms) at which it is taken for lost
@@ -5,6 +7,5 @@
 --
 -- Returns  1 when the lease was changed, 0 when it had ended
 -- Writes   the end of a lease that is there.
-local clock = redis.call('TIME')
-local ends = clock[1] * 1000 + math.floor(clock[2] / 1000) + tonumber(ARGV[2])
+local ends = now + tonumber(ARGV[2])
 return redis.call('ZADD', KEYS[1], 'XX', 'CH', string.format('%.0f', ends), ARGV[1])

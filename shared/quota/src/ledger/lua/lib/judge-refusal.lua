@@ -1,5 +1,6 @@
--- Whose fault a refusal is: that of the one request that met it, or of the path that all calls take. It stands behind
--- ledger.lua, in front of record-answer.lua.
+-- include ledger.lua
+--
+-- Whose fault a refusal is: that of the one request that met it, or of the path that all calls take.
 --
 -- A refusal counts against its task when the path has shown itself to be well meanwhile: other calls were answered
 -- well between its last refusal and this one; or no other call was made in between, and others were answered well since

@@ -1,4 +1,6 @@
--- What all scripts of the ledger share; it stands in front of each of them.
+-- include now.lua
+--
+-- What all scripts of the ledger share.
 --
 -- KEYS  1 calls      sorted set: call id -> time (ms) from which its window counts: the answer, or the moment at which
 --                    the call must have been given up. Its permit is free again one window after that
@@ -22,8 +24,6 @@ local calls, entries, intents, holds, generation, settings, estimate, workers, s
 local own_quota = ARGV[2] .. '/' .. ARGV[3] .. '/' .. ARGV[4]
 
 -- What is compared is rounded down and what is recorded is rounded up, so that rounding never shortens a window.
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local now_up = clock[1] * 1000 + math.ceil(clock[2] / 1000)
 
 local function as_text(ms)

@@ -1,5 +1,7 @@
--- The record of who did what to queue and requests; it stands in front of the scripts that act for a caller, so that
--- nothing is done without its entry and no entry tells of what was not done.
+-- include now.lua
+--
+-- The log of who did what to queue and requests. The scripts that act for a caller write it, so that nothing is done
+-- without its entry, and there is no entry of what was not done.
 --
 -- KEYS  the stream's name is passed by the script       (audit, see store-keys.ts)
 --
@@ -9,6 +11,6 @@ local function audit(key, entry, kept_ms)
   if entry == '' then
     return
   end
-  local oldest = redis.call('TIME')[1] * 1000 - tonumber(kept_ms)
+  local oldest = now - tonumber(kept_ms)
   redis.call('XADD', key, 'MINID', '~', string.format('%.0f', math.max(0, oldest)), '*', 'entry', entry)
 end

@@ -1,4 +1,6 @@
--- Whose calls a 429 follows. It stands behind ledger.lua, in front of record-answer.lua.
+-- include ledger.lua
+--
+-- Whose calls a 429 follows.
 --
 -- The quota that Defender keeps is known from what it says in the 429, else from what it once took: so many calls, all
 -- accepted within one window, are within its quota (`proven`). A call answered 429 as 'external' counts for nothing here

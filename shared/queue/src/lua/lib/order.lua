@@ -1,4 +1,6 @@
--- The order of the tasks; it stands behind detach.lua, in front of the scripts that give a task its place.
+-- include detach.lua
+--
+-- The order of the tasks, for the scripts that give a task its place.
 --
 -- A task has a class (`priority`) and a virtual start, a time in ms. Its job priority, the number by which BullMQ sorts, is
 -- the virtual start less the class's head start, in steps since an epoch; the lowest goes first, and within one job priority

@@ -1,5 +1,6 @@
--- How many bytes are stored of each caller; it stands in front of the scripts that store something of a caller, end it or
--- delete it, each of which sets `stored_key`.
+-- include now.lua
+--
+-- How many bytes are stored of each caller. A script that stores something of a caller, ends it or deletes it sets `stored_key`.
 --
 --   stored           caller -> bytes
 --   stored:<time>    caller -> bytes of it that Redis will have deleted by then (ms)
@@ -44,7 +45,7 @@ end
 -- So much of what counts goes by itself in so many ms from now.
 --
 -- Returns  the time under which it is kept until it is taken back
-local function add_going(caller, bytes, kept, now)
+local function add_going(caller, bytes, kept)
   local span = math.max(1, math.ceil(kept / spans_kept))
   local time = string.format('%.0f', math.ceil((now + kept) / span) * span)
   if redis.call('HINCRBY', stored_key .. ':' .. time, caller, bytes) == bytes then
@@ -55,20 +56,20 @@ end
 
 -- What a caller leaves in the audit log counts for as long as the log keeps it, whatever becomes of the request that it was
 -- done to.
-local function count_entry(caller, bytes, kept, now)
+local function count_entry(caller, bytes, kept)
   add_to(stored_key, caller, bytes)
-  add_going(caller, bytes, kept, now)
+  add_going(caller, bytes, kept)
 end
 
 -- A record goes by itself in so many ms from now; or later than was said before.
-local function goes_in(record_key, caller, kept, now)
+local function goes_in(record_key, caller, kept)
   local bytes, earlier = counted(record_key)
   if not bytes then
     return
   elseif earlier then
     add_to(stored_key .. ':' .. earlier, caller, -bytes)
   end
-  redis.call('HSET', record_key, 'countedUntil', add_going(caller, bytes, kept, now))
+  redis.call('HSET', record_key, 'countedUntil', add_going(caller, bytes, kept))
 end
 
 -- A record is about to be deleted.
@@ -78,7 +79,7 @@ local function uncount(record_key, caller)
 end
 
 -- Returns  how many bytes are stored of a caller, without what has gone by itself
-local function stored_now(caller, now)
+local function stored_now(caller)
   for _, time in ipairs(redis.call('ZRANGE', stored_key .. ':times', '-inf', string.format('%.0f', now), 'BYSCORE')) do
     local gone_key = stored_key .. ':' .. time
     local gone = redis.call('HGETALL', gone_key)

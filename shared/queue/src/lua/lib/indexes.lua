@@ -1,6 +1,8 @@
--- Where requests are found by status, machine and source, oldest to newest; it stands in front of the scripts that add or
--- move requests. ARGV 1 of those scripts is the key space. Members are ordered by their bytes, since every score is 0, and
--- a request's id begins with its time.
+-- include now.lua
+--
+-- Where requests are found by status, machine and source, oldest to newest, for the scripts that add or move requests.
+-- ARGV 1 of them is the key space. Members are ordered by their bytes, since every score is 0, and a request's id begins
+-- with its time.
 --
 --   listed:<status>      <id>               every request
 --   listed-by:machine    <machine>:<id>     all but the first request of an open task, which `machines` leads to:
@@ -12,7 +14,7 @@
 --
 -- index_move(id, from, to)                             one that got another status and is open
 -- index_end(id, from, to, machine, source, goes_at)    one that ended; '' for no source
--- forget_ended(now)                                    takes out requests that are gone, a bounded number; called with
+-- forget_ended()                                       takes out requests that are gone, a bounded number; called with
 --                                                      every end, so that they go as fast as they come
 local index_listed = ARGV[1] .. ':listed:'
 local index_machine, index_source, index_ended =
@@ -29,7 +31,7 @@ local function index_end(id, from, to, machine, source, goes_at)
   redis.call('ZADD', index_ended, string.format('%.0f', goes_at), table.concat({ id, to, machine, source }, ':'))
 end
 
-local function forget_ended(now)
+local function forget_ended()
   local gone = redis.call('ZRANGE', index_ended, '-inf', string.format('%.0f', now), 'BYSCORE', 'LIMIT', 0, 4)
   for _, member in ipairs(gone) do
     local id, status, machine, source = string.match(member, '^(.-):(.-):(.-):(.*)$')

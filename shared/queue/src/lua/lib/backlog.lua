@@ -1,10 +1,12 @@
--- How much waits; it stands in front of the scripts that hold a POST against the bounds of the backlog.
+-- include now.lua
+--
+-- How much waits, for the scripts that hold a POST against the bounds of the backlog.
 --
 -- KEYS of the scripts are passed on, see store-keys.ts. A reservation is <caller>\0<name>:<bytes>:<requests>.
 --
 -- Returns  requests queued, tasks waiting, requests queued of the caller; all with the room that is kept for POSTs
 --          which are being recorded; and the bytes of the caller's that room is kept for
-local function backlog_now(counts_key, waiting_key, callers_key, reservations_key, caller, now)
+local function backlog_now(counts_key, waiting_key, callers_key, reservations_key, caller)
   local reserved, of_caller, bytes_of_caller, prefix = 0, 0, 0, caller .. '\0'
   for _, member in ipairs(redis.call('ZRANGE', reservations_key, '(' .. now, '+inf', 'BYSCORE')) do
     local size = tonumber(string.match(member, ':(%d+)$'))

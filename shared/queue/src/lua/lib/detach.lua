@@ -1,0 +1,76 @@
+-- include request-status.lua
+--
+-- Takes requests out of their tasks, and ends the tasks that have none left.
+--
+-- KEYS  see request-status.lua
+-- ARGV  see request-status.lua
+
+-- The number of tasks of a class that wait, see order.lua.
+local function count_waiting(priority, by)
+  if priority then
+    redis.call('HINCRBY', order_key, 'waiting:' .. priority, by)
+  end
+end
+
+-- A task without requests, or whose outcome is stored: its machine is free for a new one.
+local function close_task(task_id, machine, call_id)
+  local task_key = space .. ':task:' .. task_id
+  redis.call('HSET', task_key, 'state', 'settled', 'call', call_id)
+  if redis.call('HGET', machines_key, machine) == task_id then
+    redis.call('HDEL', machines_key, machine)
+  end
+  redis.call('PEXPIRE', task_key, retention)
+  redis.call('PEXPIRE', task_key .. ':joined', retention)
+end
+
+-- The machine that a request asked for, '' where that cannot be read.
+local function machine_in(doc)
+  local is_json, asked = pcall(cjson.decode, doc)
+  return is_json and type(asked) == 'table' and type(asked.machineId) == 'string' and asked.machineId or ''
+end
+
+-- Takes a queued request out of its task and ends it with this status. The next one that joined takes the first
+-- one's place; with the last one the task ends, and its job has nothing left to do.
+--
+-- fields   {name, value, …} to set on the request, {} for none
+-- Returns  true, task id, whether the task ended
+--          false, present status or 'missing': a request that is not queued stays as it is
+local function detach(request_id, status, fields)
+  local request_key = space .. ':request:' .. request_id
+  local old_status, task_id, batch_id, callback = unpack(
+    redis.call('HMGET', request_key, 'status', 'task', 'batch', 'callback'))
+  if old_status ~= 'queued' then
+    return false, old_status or 'missing'
+  end
+  if #fields > 0 then
+    redis.call('HSET', request_key, unpack(fields))
+  end
+  -- Its task may be corrupt or gone: one such request must not keep all others from being cancelled or expiring.
+  task_id = task_id or ''
+  local task_key = space .. ':task:' .. task_id
+  local first, machine, priority = unpack(redis.call('HMGET', task_key, 'first', 'machine', 'priority'))
+  machine = machine or machine_in(doc_of(request_key))
+  change_status(request_id, old_status, status, machine, batch_id, callback)
+  redis.call('ZREM', deadlines_key, request_id)
+  if redis.call('HEXISTS', request_key, 'with') == 1 then
+    local field = joined_by(caller_of_request(request_key))
+    if redis.call('HEXISTS', task_key, field) == 1 and redis.call('HINCRBY', task_key, field, -1) <= 0 then
+      redis.call('HDEL', task_key, field)
+    end
+  end
+  if first ~= request_id then
+    redis.call('ZREM', task_key .. ':joined', request_id)
+    if first or redis.call('ZCARD', task_key .. ':joined') > 0 then
+      return true, task_id, false
+    end
+  end
+  local next_one = redis.call('ZPOPMIN', task_key .. ':joined')[1]
+  if next_one then
+    redis.call('HSET', task_key, 'first', next_one)
+    return true, task_id, false
+  end
+  redis.call('ZREM', waiting_key, task_id)
+  count_waiting(priority, -1)
+  close_task(task_id, machine, '')
+  return true, task_id, true
+end
