@@ -27,7 +27,7 @@ export interface Dependencies {
   failedCredentials: FailedCredentials;
   /** Proxies in front of the service, whose `X-Forwarded-For` tells a caller's address. */
   trustedProxies: readonly string[];
-  /** Under which browsers and proxies reach the service, see `own-site.ts`. */
+  /** Under which browsers and proxies reach the service, see `require-own-site.ts`. */
   hostNames: readonly string[];
   /** `undefined`: callers may come as often as they like. */
   limitRate: RequestHandler | undefined;

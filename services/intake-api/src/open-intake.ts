@@ -7,12 +7,11 @@ import { createRequestReader } from '@diq/queue/requests/request-reader.ts';
 import { createWriteProbe } from '@diq/queue/operations/write-probe.ts';
 import { createRequestLog } from '@diq/queue/requests/transition-log.ts';
 import { createLedger } from '@diq/quota/ledger/ledger.ts';
-import type { LedgerSnapshot } from '@diq/quota/ledger/replies.ts';
 import { listen } from '@diq/runtime/http-server/http-server.ts';
 import { noTracing, type Tracing } from '@diq/runtime/tracing/tracing.ts';
 import { within } from '@diq/runtime/async/with-timeout.ts';
 import { closeRedis, openProducerConnection, waitUntilReady } from '@diq/redis/connection.ts';
-import { createJobQueue, type JobQueue } from '@diq/queue/scheduling/job-queue.ts';
+import { createJobQueue } from '@diq/queue/scheduling/job-queue.ts';
 import { createApp } from './app.ts';
 import { withBackPressure } from './submission/admission-control.ts';
 import { createBodyBudget } from './http/body-budget.ts';
@@ -73,7 +72,10 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
     logger.warn('Redis is unavailable, starting without it'),
   );
 
-  const readings = createReadings(redis, settings, { ...options, ledgerMaxAgeMs });
+  const { reader, lookAtLedger, readState, workerReport } = createReadings(redis, settings, {
+    ...options,
+    ledgerMaxAgeMs,
+  });
   const metrics = createMetrics();
   const {
     maxBacklog,
@@ -88,13 +90,13 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
     keys,
     onKeysChanged,
     actions,
-    readState: readings.readState,
+    readState,
     logger,
     lifecycle,
   });
-  const poll = startStatePoll({
+  const stopPoll = startStatePoll({
     async readState() {
-      const [state] = await Promise.all([readings.readState(), memory.refresh()]);
+      const [state] = await Promise.all([readState(), memory.refresh()]);
       metrics.showMemory(memory.usedShare());
       return state;
     },
@@ -107,12 +109,12 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
     },
     onRecovery: () => logger.info('queue and quota can be read again'),
   });
-  lifecycle.onClose('state poll', () => poll.close());
+  lifecycle.onClose('state poll', stopPoll);
 
   const callbackRule = openCallbacks({
     settings,
     redis,
-    reader: readings.reader,
+    reader,
     registry: metrics.registry,
     logger,
     lifecycle,
@@ -133,19 +135,17 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
         settings: settings.backPressure,
         room: createBacklogRoom(redis, keySpace),
         memory,
-        lookAtLedger: readings.lookAtLedger,
+        lookAtLedger,
       }),
       tracing,
     ),
-    reader: readings.reader,
-    readState: readings.readState,
-    workerReport: readings.workerReport,
+    reader,
+    readState,
+    workerReport,
     actions,
-    ...createEstimates(redis, keySpace, {
-      jobs,
-      lookAtLedger: readings.lookAtLedger,
-      settings,
-    }),
+    describeRequest: createDescribeRequest(lookAtLedger),
+    forecastCompletion: createForecastCompletion(createBatchTailReader(redis, keySpace, jobs), lookAtLedger),
+    deadlineCheck: createDeadlineCheck(createDryRun(redis, keySpace, jobs, settings), lookAtLedger),
     operation: settings.operation,
     probeWrite: createWriteProbe(redis, keySpace, { evenFull: false }),
     describeMemory: memory.describe,
@@ -161,31 +161,9 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
   return { port: server.port };
 }
 
-type Redis = ReturnType<typeof openProducerConnection>;
-
-/** Everything that says when something is to be expected. */
-function createEstimates(
-  redis: Redis,
-  keySpace: string,
-  deps: { jobs: JobQueue; lookAtLedger: () => Promise<LedgerSnapshot>; settings: IntakeSettings },
-) {
-  const { jobs } = deps;
-  return {
-    describeRequest: createDescribeRequest(deps),
-    forecastCompletion: createForecastCompletion({
-      tail: createBatchTailReader(redis, keySpace, jobs),
-      ...deps,
-    }),
-    deadlineCheck: createDeadlineCheck({
-      dryRun: createDryRun(redis, keySpace, jobs, deps.settings),
-      ...deps,
-    }),
-  };
-}
-
 /** What is read of requests, queue and quota. */
 function createReadings(
-  redis: Redis,
+  redis: ReturnType<typeof openProducerConnection>,
   { keySpace, ledger: ledgerSettings, reserveForCritical }: IntakeSettings,
   { ledgerMaxAgeMs, workerClockMs }: { ledgerMaxAgeMs: number; workerClockMs?: () => number },
 ) {

@@ -5,7 +5,7 @@ import type { RequestReader } from '@diq/queue/requests/request-reader.ts';
 import { storeKeys } from '@diq/queue/store-keys.ts';
 import type { DeliveryRecord, StoredCallback } from '@diq/queue/requests/stored-callback.ts';
 import { loadScript } from '@diq/redis/script.ts';
-import { batchDocument } from '../views/batch-view.ts';
+import { describeBatch } from '../views/batch-view.ts';
 import type { CallbackTarget } from './callback-target.ts';
 
 /** What there is to tell, and to whom. */
@@ -106,6 +106,6 @@ async function newsOfRequest(reader: Reader, id: string): Promise<CallbackNews |
 async function newsOfBatch(reader: Reader, id: string): Promise<CallbackNews | undefined> {
   const batch = await reader.findBatch(id);
   if (!batch?.callback || !batch.isComplete) return undefined;
-  const { callback: _, ...data } = batchDocument(batch, undefined);
+  const { callback: _, ...data } = describeBatch(batch, undefined);
   return { ...batch.callback, type: 'batch.completed', data, caller: batch.caller };
 }

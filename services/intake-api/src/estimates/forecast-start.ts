@@ -35,31 +35,23 @@ function isStartUnknown({ isEndUnknown, workers }: LedgerSnapshot): boolean {
 const latestMs = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 
 /** ISO 8601 in UTC; `undefined` for a time so far off that it means "unknown", as during a pause without end. */
-export function isoTime(timeMs: number): string | undefined {
-  return timeMs <= latestMs ? new Date(timeMs).toISOString() : undefined;
+export function isoTime(timeMs: number | undefined): string | undefined {
+  return timeMs !== undefined && timeMs <= latestMs ? new Date(timeMs).toISOString() : undefined;
 }
 
-export interface LedgerReading {
-  /** The ledger as it is, with the slots that are kept for critical requests. */
-  snapshot(): Promise<LedgerSnapshot>;
-  /** The same, a little old at most, but with the present time: an expected start is never in the past. */
-  snapshotOrRecall(): Promise<LedgerSnapshot>;
-}
-
-interface LedgerReadingOptions {
+export function createLedgerReading(options: {
   snapshot: () => Promise<LedgerSnapshot>;
   countCriticalWaiting: () => Promise<number>;
   reserveForCritical: number;
   maxAgeMs: number;
-}
-
-export function createLedgerReading(options: LedgerReadingOptions): LedgerReading {
+}) {
   const { reserveForCritical: slots, maxAgeMs } = options;
   const recall = cachedReading(
     async () => ({ view: await snapshot(), readAtMs: performance.now() }),
     maxAgeMs,
   );
 
+  /** The ledger as it is, with the slots that are kept for critical requests. */
   async function snapshot(): Promise<LedgerSnapshot> {
     if (slots === 0) return options.snapshot();
     const [view, criticalWaiting] = await Promise.all([options.snapshot(), options.countCriticalWaiting()]);
@@ -68,7 +60,8 @@ export function createLedgerReading(options: LedgerReadingOptions): LedgerReadin
 
   return {
     snapshot,
-    async snapshotOrRecall() {
+    /** The same, a little old at most, but with the present time: an expected start is never in the past. */
+    async snapshotOrRecall(): Promise<LedgerSnapshot> {
       const { view, readAtMs } = await recall();
       return { ...view, nowMs: view.nowMs + Math.floor(performance.now() - readAtMs) };
     },

@@ -13,9 +13,7 @@ export interface QueueState {
   workers: WorkerReport;
 }
 
-/**
- * When the last of the tasks that wait now starts: at once when none waits, and `undefined` while that is unknown.
- */
+/** When the last of the tasks that wait now starts: at once when none waits, and `undefined` while that is unknown. */
 export function drainedAtMs({ view, backlog }: Pick<QueueState, 'view' | 'backlog'>): number | undefined {
   return backlog.waitingTasks === 0 ? view.nowMs : forecastStartMs(view, backlog.waitingTasks);
 }
@@ -54,26 +52,23 @@ export interface WorkerReport {
   lastSeenAtMs?: number;
 }
 
-/** Keeps over the readings of this process since when nothing is called that could be. */
-export interface WorkerWatch {
-  /** A reading of queue and quota. */
-  saw(state: Omit<QueueState, 'workers'>): WorkerReport;
-  /** As of the last reading; `undefined` where that is too old to tell. */
-  lastReport(): WorkerReport | undefined;
-}
-
 /** A worker looks every second; a slow Redis or a restart of a worker is no standstill yet. */
 const stalledAfterMs = 30_000;
 /** What was true between two readings further apart than these is not known. */
 const maxGapMs = 10_000;
 
-/** @param clockMs a clock that only runs forward */
-export function createWorkerWatch(clockMs: () => number = () => performance.now()): WorkerWatch {
+/**
+ * Keeps over the readings of this process since when nothing is called that could be.
+ *
+ * @param clockMs a clock that only runs forward
+ */
+export function createWorkerWatch(clockMs: () => number = () => performance.now()) {
   let last: { atMs: number; report: WorkerReport } | undefined;
   let idle: { sinceMs: number; newestCallMs: number } | undefined;
 
   return {
-    saw(state) {
+    /** A reading of queue and quota. */
+    saw(state: Omit<QueueState, 'workers'>): WorkerReport {
       const atMs = clockMs();
       const newestCallMs = newestCallOf(state.view);
       if (!isSlotIdle(state)) idle = undefined;
@@ -89,6 +84,7 @@ export function createWorkerWatch(clockMs: () => number = () => performance.now(
       last = { atMs, report };
       return report;
     },
+    /** As of the last reading; `undefined` where that is too old to tell. */
     lastReport: () => (last && clockMs() - last.atMs <= maxGapMs ? last.report : undefined),
   };
 }

@@ -32,6 +32,14 @@ export function writePosition(position: string): string {
   return Buffer.from(`behind ${position}`).toString('base64url');
 }
 
+/** The answer of a list: some of its values. */
+export function pageOf(value: z.ZodType) {
+  return z.strictObject({
+    value: z.array(value),
+    nextLink: z.string().optional().describe('Path and query of the next page; absent on the last.'),
+  });
+}
+
 export const notFromLink = 'must be taken from a nextLink';
 
 /** The position in a cursor of this kind; anything that `writePosition` did not write is a fault. */

@@ -10,7 +10,12 @@ import { describeWaiting } from './describe-waiting.ts';
 /** What `GET /v1/events` tells: the answer of `GET /v1/quota`, and what lies behind it. */
 export type StateDocument = Awaited<ReturnType<ReturnType<typeof createReadStateDocument>>>;
 
-interface ReadStateDocumentDeps {
+const maxFailures = 10;
+/** More calls than these in 24 windows: the oldest ones are left out. */
+const maxCalls = 2_000;
+
+/** Reads what a reading of queue and quota does not tell, each part only when that reading says that it changed. */
+export function createReadStateDocument(deps: {
   operation: string;
   findPause: () => Promise<Pause | undefined>;
   sampleQueue: () => Promise<QueueSample>;
@@ -18,14 +23,7 @@ interface ReadStateDocumentDeps {
   callsSince: (fromMs: number, limit: number) => Promise<LedgerCall[]>;
   /** The least time between two estimates: each looks at other requests. */
   estimateIntervalMs?: number;
-}
-
-const maxFailures = 10;
-/** More calls than these in 24 windows: the oldest ones are left out. */
-const maxCalls = 2_000;
-
-/** Reads what a reading of queue and quota does not tell, each part only when that reading says that it changed. */
-export function createReadStateDocument(deps: ReadStateDocumentDeps) {
+}) {
   const { operation, estimateIntervalMs = 5_000 } = deps;
   const sample = whenChanged(
     () => deps.sampleQueue(),
@@ -78,7 +76,7 @@ function whenChanged<T, Args extends unknown[]>(
 }
 
 /** A request that ended badly, without what callers wrote into it beside its source. */
-export function describeFailure({ document, endedAtMs }: Failure) {
+function describeFailure({ document, endedAtMs }: Failure) {
   const { id, machineId, status, source, priority, createdAt, error } = document;
   return {
     id,

@@ -9,26 +9,7 @@ export interface Listener {
 }
 
 /** Tells any number of listeners what changed, out of one reading per process. Texts are server-sent events. */
-export interface StateFeed {
-  /** A reading of queue and quota. */
-  show(state: QueueState): void;
-  /** Queue and quota cannot be read. */
-  fail(): void;
-  /**
-   * Sends the present state, then each change. Returns how to stop it, or `full` where too many listen already, and
-   * `full-for-caller` where too many of this caller do. Rejects while the state cannot be read. `isSignedIn` is asked again
-   * and again: once it is false the listener is ended.
-   */
-  listen(
-    listener: Listener,
-    caller: string,
-    isSignedIn?: () => Promise<boolean>,
-  ): Promise<(() => void) | 'full' | 'full-for-caller'>;
-  /** Ends all listeners, which may come again with what they have for a credential. */
-  endAll(): void;
-  /** Ends all listeners, and takes no more. */
-  close(): void;
-}
+export type StateFeed = ReturnType<typeof createStateFeed>;
 
 /** An event and no comment, which browsers keep from a page: only what is heard tells a live connection from a dead one. */
 const heartbeatEvent = 'event: heartbeat\ndata: {}\n\n';
@@ -39,7 +20,7 @@ interface Listening {
   readonly isSignedIn: (() => Promise<boolean>) | undefined;
 }
 
-interface StateFeedOptions {
+export function createStateFeed(options: {
   readState: () => Promise<QueueState>;
   readDocument: (state: QueueState) => Promise<StateDocument>;
   onError: (error: unknown) => void;
@@ -53,9 +34,7 @@ interface StateFeedOptions {
   maxListeners?: number;
   /** Of them, those of one caller: so that it keeps no other from listening. */
   maxListenersOfCaller?: number;
-}
-
-export function createStateFeed(options: StateFeedOptions): StateFeed {
+}) {
   const { minIntervalMs = 1_000, heartbeatMs = 15_000, maxAgeMs = 300_000, maxListeners = 200 } = options;
   const { maxListenersOfCaller = 20, signedInCheckMs = 3_000 } = options;
   const listeners = new Map<Listener, Listening>();
@@ -112,6 +91,7 @@ export function createStateFeed(options: StateFeedOptions): StateFeed {
       if (isSignedIn) void endSignedOut(listener, isSignedIn);
   }
 
+  /** Queue and quota cannot be read. */
   function fail(): void {
     if (!last) return;
     last = undefined;
@@ -124,12 +104,14 @@ export function createStateFeed(options: StateFeedOptions): StateFeed {
     return own.length >= maxListenersOfCaller ? 'full-for-caller' : undefined;
   }
 
+  /** Ends all listeners, which may come again with what they have for a credential. */
   function endAll(): void {
     for (const listener of listeners.keys()) drop(listener, () => listener.end());
   }
 
   return {
-    show(state) {
+    /** A reading of queue and quota. */
+    show(state: QueueState): void {
       if (listeners.size === 0 || reading) return;
       if (last && performance.now() - last.readAtMs < minIntervalMs) return;
       read(state).catch((error: unknown) => {
@@ -139,7 +121,16 @@ export function createStateFeed(options: StateFeedOptions): StateFeed {
       });
     },
     fail,
-    async listen(listener, caller, isSignedIn) {
+    /**
+     * Sends the present state, then each change. Returns how to stop it, or `full` where too many listen already, and
+     * `full-for-caller` where too many of this caller do. Rejects while the state cannot be read. `isSignedIn` is asked again
+     * and again: once it is false the listener is ended.
+     */
+    async listen(
+      listener: Listener,
+      caller: string,
+      isSignedIn?: () => Promise<boolean>,
+    ): Promise<(() => void) | 'full' | 'full-for-caller'> {
       const refused = whyFull(caller);
       if (refused) return refused;
       if (!last || performance.now() - last.readAtMs > 2 * minIntervalMs) await read(undefined);
@@ -153,7 +144,8 @@ export function createStateFeed(options: StateFeedOptions): StateFeed {
       return () => drop(listener);
     },
     endAll,
-    close() {
+    /** Ends all listeners, and takes no more. */
+    close(): void {
       isClosed = true;
       endAll();
     },

@@ -20,19 +20,10 @@ export const endStatuses = requestStatuses.filter(isTerminal);
 /** How many requests ended which way at the door. */
 export type DoorOutcomes = Record<(typeof doorOutcomes)[number], number>;
 
-/** The series of this process, in a registry of its own. A scrape reads memory only. */
-export interface IntakeMetrics {
-  registry: Registry;
-  countOutcomes(outcomes: DoorOutcomes): void;
-  observeRequest(request: ObservedRequest): void;
-  /** A reading of queue and quota. */
-  showState(state: QueueState): void;
-  addSlotIdleSeconds(seconds: number): void;
-  /** Of Redis' `maxmemory`, 0 to 1. */
-  showMemory(usedShare: number): void;
-}
+export type IntakeMetrics = ReturnType<typeof createMetrics>;
 
-export function createMetrics(): IntakeMetrics {
+/** The series of this process, in a registry of its own. A scrape reads memory only. */
+export function createMetrics() {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   registerBuildInfo(registry);
@@ -67,17 +58,17 @@ export function createMetrics(): IntakeMetrics {
     help: "Share of Redis' maxmemory in use; 0 where it has none or does not tell. Risen to INTAKE_MAX_MEMORY_PERCENT: new work is refused.",
     registers,
   });
-  const state = createStateGauges(registers);
 
   return {
     registry,
-    countOutcomes(outcomes) {
+    countOutcomes(outcomes: DoorOutcomes): void {
       for (const outcome of doorOutcomes) requestsTotal.inc({ outcome }, outcomes[outcome]);
     },
-    observeRequest: ({ seconds, ...labels }) => requestDuration.observe(labels, seconds),
-    showState: (reading) => state.show(reading),
-    addSlotIdleSeconds: (seconds) => slotIdle.inc(seconds),
-    showMemory: (usedShare) => memory.set(usedShare),
+    observeRequest: ({ seconds, ...labels }: ObservedRequest) => requestDuration.observe(labels, seconds),
+    showState: createStateGauges(registers),
+    addSlotIdleSeconds: (seconds: number) => slotIdle.inc(seconds),
+    /** Of Redis' `maxmemory`, 0 to 1. */
+    showMemory: (usedShare: number) => memory.set(usedShare),
   };
 }
 
@@ -157,30 +148,29 @@ function createStateGauges(registers: Registry[]) {
     },
   }).set(0);
 
-  return {
-    show(state: QueueState) {
-      const { view, backlog } = state;
-      readAtMs = performance.now();
-      const shown = {
-        queued: backlog.counts.queued,
-        dispatching: beingCalled(backlog),
-        looking_up: backlog.lookingUp,
-      };
-      for (const status of openStatuses) open.set({ status }, shown[status]);
-      ended.reset();
-      for (const status of endStatuses) ended.inc({ status }, backlog.counts[status]);
-      for (const priority of priorities) waiting.set({ priority }, backlog.waitingByPriority[priority]);
-      for (const reason of holdReasons) holdActive.set({ reason }, view.holdsOn.includes(reason) ? 1 : 0);
-      oldestWait.set(oldestWaitSeconds(state));
-      drain.set(((drainedAtMs(state) ?? Number.POSITIVE_INFINITY) - view.nowMs) / 1_000);
-      limit.set(view.limit);
-      used.set(view.slotsInUse.length);
-      const inUse = countSlots(view.slotsInUse);
-      for (const outcome of slotOutcomes) slots.set({ outcome }, inUse[outcome]);
-      remaining.set(freeSlots(view));
-      workers.set(state.workers.alive);
-      nextSlot.set((nextSlotAtMs(view) - view.nowMs) / 1_000);
-    },
+  /** Shows a reading of queue and quota. */
+  return (state: QueueState): void => {
+    const { view, backlog } = state;
+    readAtMs = performance.now();
+    const shown = {
+      queued: backlog.counts.queued,
+      dispatching: beingCalled(backlog),
+      looking_up: backlog.lookingUp,
+    };
+    for (const status of openStatuses) open.set({ status }, shown[status]);
+    ended.reset();
+    for (const status of endStatuses) ended.inc({ status }, backlog.counts[status]);
+    for (const priority of priorities) waiting.set({ priority }, backlog.waitingByPriority[priority]);
+    for (const reason of holdReasons) holdActive.set({ reason }, view.holdsOn.includes(reason) ? 1 : 0);
+    oldestWait.set(oldestWaitSeconds(state));
+    drain.set(((drainedAtMs(state) ?? Number.POSITIVE_INFINITY) - view.nowMs) / 1_000);
+    limit.set(view.limit);
+    used.set(view.slotsInUse.length);
+    const inUse = countSlots(view.slotsInUse);
+    for (const outcome of slotOutcomes) slots.set({ outcome }, inUse[outcome]);
+    remaining.set(freeSlots(view));
+    workers.set(state.workers.alive);
+    nextSlot.set((nextSlotAtMs(view) - view.nowMs) / 1_000);
   };
 }
 

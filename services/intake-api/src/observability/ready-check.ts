@@ -3,7 +3,13 @@ import type { HealthReport } from '@diq/runtime/http-server/ops-routes.ts';
 import { isoTime } from '../estimates/forecast-start.ts';
 import type { WorkerReport } from '../estimates/queue-state.ts';
 
-interface ReadyCheckDeps {
+/** Ready while Redis takes writes and the service is not stopping: one that can only read accepts nothing. */
+export function createReadyCheck({
+  probeWrite,
+  describeMemory,
+  workerReport,
+  closing,
+}: {
   /** Rejects while Redis takes no writes. */
   probeWrite: () => Promise<void>;
   /** Why new work is refused, where it is for want of memory. */
@@ -11,16 +17,8 @@ interface ReadyCheckDeps {
   /** Who calls; `undefined` where that is not known. */
   workerReport: () => WorkerReport | undefined;
   closing: AbortSignal;
-}
-
-/** Ready while Redis takes writes and the service is not stopping: one that can only read accepts nothing. */
-export function createReadyCheck({
-  probeWrite,
-  describeMemory,
-  workerReport,
-  closing,
-}: ReadyCheckDeps): () => Promise<HealthReport> {
-  return async () => {
+}) {
+  return async (): Promise<HealthReport> => {
     if (closing.aborted) return { ok: false, checks: { service: 'is being stopped' } };
     try {
       await probeWrite();

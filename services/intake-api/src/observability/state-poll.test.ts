@@ -75,7 +75,7 @@ describe('the poll of queue and quota', () => {
     const reports: string[] = [];
     const progress = new EventEmitter();
     let idleSeconds = 0;
-    const poll = startStatePoll({
+    const stop = startStatePoll({
       async readState() {
         const reading = readings.shift();
         if (reading === undefined) {
@@ -91,7 +91,7 @@ describe('the poll of queue and quota', () => {
       onRecovery: () => reports.push('back'),
     });
     await once(progress, 'all read');
-    await poll.close();
+    await stop();
     assert.equal(idleSeconds, 1.5);
     assert.deepEqual(reports, ['lost', 'back', 'lost']);
   });
@@ -102,7 +102,7 @@ describe('the poll of queue and quota', () => {
     for (const isUnderWay of [true, false]) {
       let taken = 0;
       let finish!: (state: QueueState) => void;
-      const poll = startStatePoll({
+      const stop = startStatePoll({
         readState: () => {
           taken += 1;
           return new Promise((resolve) => (finish = resolve));
@@ -124,7 +124,7 @@ describe('the poll of queue and quota', () => {
         finish(stateAt(2));
         await new Promise(setImmediate);
       }
-      const closing = poll.close();
+      const closing = stop();
       finish(stateAt(2));
       await closing;
       mock.timers.tick(10 * intervalMs);

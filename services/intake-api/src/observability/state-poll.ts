@@ -2,13 +2,20 @@ import { repeat } from '@diq/runtime/async/run-periodically.ts';
 import { isSlotIdle, type QueueState } from '../estimates/queue-state.ts';
 import type { IntakeMetrics } from './metrics.ts';
 
-/** Reads queue and quota at regular times, so that a scrape need not. */
-export interface StatePoll {
-  /** Ends it; resolves when a reading under way is over. */
-  close(): Promise<void>;
-}
-
-interface StatePollOptions {
+/**
+ * Reads queue and quota at regular times, so that a scrape need not. Begins at once with a first reading. Readings never
+ * overlap.
+ *
+ * @returns what ends it; resolves when a reading under way is over
+ */
+export function startStatePoll({
+  readState,
+  metrics,
+  onState = () => {},
+  intervalMs,
+  onFailure,
+  onRecovery,
+}: {
   readState: () => Promise<QueueState>;
   metrics: Pick<IntakeMetrics, 'showState' | 'addSlotIdleSeconds'>;
   /** Called with each reading. */
@@ -18,17 +25,7 @@ interface StatePollOptions {
   /** Called at the first failure after a success, and at the first success after that. */
   onFailure: (error: unknown) => void;
   onRecovery: () => void;
-}
-
-/** Begins at once with a first reading. Readings never overlap. */
-export function startStatePoll({
-  readState,
-  metrics,
-  onState = () => {},
-  intervalMs,
-  onFailure,
-  onRecovery,
-}: StatePollOptions): StatePoll {
+}): () => Promise<void> {
   let previous: QueueState | undefined;
   let isFailing = false;
 
@@ -49,7 +46,7 @@ export function startStatePoll({
     }
   }
 
-  return { close: repeat(intervalMs, poll, onFailure) };
+  return repeat(intervalMs, poll, onFailure);
 }
 
 /** Time between two readings if a slot was idle at both, else 0: what cannot be shown is not counted. */

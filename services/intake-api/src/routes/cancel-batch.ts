@@ -23,10 +23,7 @@ export const cancelBatch = defineRoute({
     },
   },
   problems: ['batch_not_found'],
-  async handle(
-    { id: given, query, context, response },
-    { reader, actions, closing }: Pick<Dependencies, 'reader' | 'actions' | 'closing'>,
-  ) {
+  async handle({ id: given, query, context, response }, { reader, actions, closing }: Dependencies) {
     const { id, caller } = await findBatchOrRefuse(reader, given);
     refuseUnlessOwn(context, caller, 'batch_not_found');
     const actor = context.actor(query.reason);

@@ -25,10 +25,7 @@ export const cancelInvestigation = defineRoute({
     },
   },
   problems: ['request_not_found', 'already_dispatched', 'already_ended'],
-  async handle(
-    { id, query, context, response },
-    { reader, actions }: Pick<Dependencies, 'reader' | 'actions'>,
-  ) {
+  async handle({ id, query, context, response }, { reader, actions }: Dependencies) {
     const { document, caller } = await findRequestOrRefuse(reader, id);
     refuseUnlessOwn(context, caller, 'request_not_found');
     const answer = await actions.requests.cancel(document.id, context.actor(query.reason));

@@ -9,13 +9,16 @@ import { batchId } from '../http/cursor.ts';
 /** Below the usual time-outs of clients and proxies; who has more to cancel asks again. */
 export const bulkCancelBudgetMs = 10_000;
 
+/** Of what looks at many requests. */
+export const remaining = z
+  .boolean()
+  .describe('The time was up before all were looked at: the same request again goes on.');
+
 export const cancelled = z
   .strictObject({
     cancelled: z.int().nonnegative(),
     alreadyDispatched: z.int().nonnegative().describe('Fitted, and their call was made or being made.'),
-    remaining: z
-      .boolean()
-      .describe('The time was up before all were looked at: the same request again goes on.'),
+    remaining,
   })
   .meta({ id: 'Cancelled' });
 
@@ -46,7 +49,7 @@ export const cancelInvestigations = defineRoute({
   isOwnOnly: true,
   body: { schema: filter, example: { source: 'phishing-playbook', reason: 'False alarm' } },
   answers: { 200: { description: 'How many were cancelled.', schema: cancelled } },
-  async handle({ body, context, response }, { actions, closing }: Pick<Dependencies, 'actions' | 'closing'>) {
+  async handle({ body, context, response }, { actions, closing }: Dependencies) {
     const { reason: why, ...filter } = body;
     const caller = ownerActedFor(context);
     const own = caller === undefined ? filter : { ...filter, caller };

@@ -40,10 +40,7 @@ export const changeInvestigation = defineRoute({
     200: { description: 'The changed request.', schema: z.union([requestDocument, requestReceipt]) },
   },
   problems: ['request_not_found', 'already_dispatched', 'already_ended', 'changed_too_often'],
-  async handle(
-    { id: given, body, context, response },
-    { reader, actions, describeRequest }: Pick<Dependencies, 'reader' | 'actions' | 'describeRequest'>,
-  ) {
+  async handle({ id: given, body, context, response }, { reader, actions, describeRequest }: Dependencies) {
     const { reason: why, ...wanted } = body;
     const { document, caller } = await findRequestOrRefuse(reader, given);
     refuseUnlessOwn(context, caller, 'request_not_found');

@@ -1,9 +1,8 @@
-import { batchDocument as schema } from '../views/batch-document.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { defineRoute } from '../http/define-route.ts';
 import { findBatchOrRefuse } from '../http/find-or-404.ts';
 import { retryAfterSeconds } from '../http/retry-after.ts';
-import { batchDocument } from '../views/batch-view.ts';
+import { batchDocument, describeBatch } from '../views/batch-view.ts';
 
 /**
  * `expectedCompletionAt` is when the last of its calls is expected to start by the present state; `null` when completed,
@@ -19,18 +18,15 @@ export const getBatch = defineRoute({
   answers: {
     200: {
       description: 'The batch; with `Retry-After` until it is completed.',
-      schema,
+      schema: batchDocument,
       headers: ['Retry-After?'],
     },
   },
   problems: ['batch_not_found'],
-  async handle(
-    { id, response },
-    { reader, forecastCompletion }: Pick<Dependencies, 'reader' | 'forecastCompletion'>,
-  ) {
+  async handle({ id, response }, { reader, forecastCompletion }: Dependencies) {
     const batch = await findBatchOrRefuse(reader, id);
     const expected = await forecastCompletion(batch);
     if (!batch.isComplete) response.set('Retry-After', retryAfterSeconds(expected?.inMs));
-    response.json(batchDocument(batch, expected));
+    response.json(describeBatch(batch, expected));
   },
 });

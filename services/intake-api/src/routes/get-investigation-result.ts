@@ -22,10 +22,7 @@ export const getInvestigationResult = defineRoute({
     },
   },
   problems: ['request_not_found'],
-  async handle(
-    { id, response },
-    { reader, describeRequest }: Pick<Dependencies, 'reader' | 'describeRequest'>,
-  ) {
+  async handle({ id, response }, { reader, describeRequest }: Dependencies) {
     const { document, startsInMs } = await describeRequest(await findRequestOrRefuse(reader, id));
     const pollAfter = pollAfterSeconds(document.status, startsInMs);
     if (pollAfter !== undefined) {

@@ -19,10 +19,7 @@ export const getInvestigation = defineRoute({
     },
   },
   problems: ['request_not_found'],
-  async handle(
-    { id, response },
-    { reader, describeRequest }: Pick<Dependencies, 'reader' | 'describeRequest'>,
-  ) {
+  async handle({ id, response }, { reader, describeRequest }: Dependencies) {
     const { document, startsInMs } = await describeRequest(await findRequestOrRefuse(reader, id));
     const pollAfter = pollAfterSeconds(document.status, startsInMs);
     if (pollAfter !== undefined) response.set('Retry-After', pollAfter);

@@ -86,10 +86,7 @@ export const getQuota = defineRoute({
   summary: 'Ask what may be called and how much waits',
   scope: 'read',
   answers: { 200: { description: 'At this moment.', schema: quota } },
-  async handle(
-    { response },
-    { readState, operation, actions }: Pick<Dependencies, 'readState' | 'operation' | 'actions'>,
-  ) {
+  async handle({ response }, { readState, operation, actions }: Dependencies) {
     const [state, pause] = await Promise.all([readState(), actions.pause.find()]);
     response.json(describeQuota(state, pause, operation));
   },

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { auditEntry, type RecordedEntry } from '@diq/queue/operations/audit-log.ts';
 import type { Dependencies } from '../dependencies.ts';
-import { positionCursor, streamPosition, writePosition } from '../http/cursor.ts';
+import { pageOf, positionCursor, streamPosition, writePosition } from '../http/cursor.ts';
 import { defineRoute } from '../http/define-route.ts';
 import { pageLimit } from '../http/parse-or-400.ts';
 
@@ -21,16 +21,8 @@ export const listAudit = defineRoute({
     limit: pageLimit(500),
     cursor: positionCursor(streamPosition).optional(),
   }),
-  answers: {
-    200: {
-      description: 'A page, newest first.',
-      schema: z.strictObject({
-        value: z.array(recorded),
-        nextLink: z.string().optional().describe('Path and query of the next page; absent on the last.'),
-      }),
-    },
-  },
-  async handle({ query: { limit, cursor }, response }, { actions }: Pick<Dependencies, 'actions'>) {
+  answers: { 200: { description: 'A page, newest first.', schema: pageOf(recorded) } },
+  async handle({ query: { limit, cursor }, response }, { actions }: Dependencies) {
     const { entries, hasMore } = await actions.audit.page(limit, cursor);
     const last = entries.at(-1);
     response.json({

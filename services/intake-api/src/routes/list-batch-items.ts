@@ -4,7 +4,7 @@ import { requestError } from '@diq/contracts/request-document.ts';
 import { requestStatuses } from '@diq/contracts/status.ts';
 import type { BatchItem } from '@diq/queue/requests/request-reader.ts';
 import type { Dependencies } from '../dependencies.ts';
-import { batchPosition, positionCursor, writePosition } from '../http/cursor.ts';
+import { batchPosition, pageOf, positionCursor, writePosition } from '../http/cursor.ts';
 import { defineRoute } from '../http/define-route.ts';
 import { findBatchOrRefuse } from '../http/find-or-404.ts';
 import { inTurn } from '../http/page-turns.ts';
@@ -49,20 +49,9 @@ export const listBatchItems = defineRoute({
     limit: pageLimit(1_000),
     cursor: positionCursor(batchPosition).optional(),
   }),
-  answers: {
-    200: {
-      description: 'A page.',
-      schema: z.strictObject({
-        value: z.array(batchItem),
-        nextLink: z.string().optional().describe('Path and query of the next page; absent on the last.'),
-      }),
-    },
-  },
+  answers: { 200: { description: 'A page.', schema: pageOf(batchItem) } },
   problems: ['batch_not_found'],
-  async handle(
-    { id, query: { limit, cursor = '-1' }, context, response },
-    { reader }: Pick<Dependencies, 'reader'>,
-  ) {
+  async handle({ id, query: { limit, cursor = '-1' }, context, response }, { reader }: Dependencies) {
     const batch = await findBatchOrRefuse(reader, id);
     await inTurn(context.caller.name, response, async () => {
       const items = await reader.batchItems(batch.id, Number(cursor) + 1, limit);

@@ -7,6 +7,7 @@ import {
   batchId,
   batchPosition,
   notFromLink,
+  pageOf,
   positionCursor,
   requestPosition,
   writePosition,
@@ -47,16 +48,8 @@ export const listInvestigations = defineRoute({
     'New arrivals do not shift pages. With several filters, or large requests, a page may be short, or empty, and still have a `nextLink`: follow it until there is none.',
   scope: 'read',
   query,
-  answers: {
-    200: {
-      description: 'A page.',
-      schema: z.strictObject({
-        value: z.array(requestDocument),
-        nextLink: z.string().optional().describe('Path and query of the next page; absent on the last.'),
-      }),
-    },
-  },
-  async handle({ query, context, response }, { actions }: Pick<Dependencies, 'actions'>) {
+  answers: { 200: { description: 'A page.', schema: pageOf(requestDocument) } },
+  async handle({ query, context, response }, { actions }: Dependencies) {
     const { limit, cursor, status, ...filter } = query;
     const wanted = { ...filter, ...(status === undefined ? {} : { status: [status] }) };
     await inTurn(context.caller.name, response, async () => {

@@ -15,10 +15,7 @@ export const moveToHead = defineRoute({
   body: { schema: onlyReason, isOptional: true, example: { reason: 'The CISO waits for it' } },
   answers: { 200: { description: 'The request, at its new place.', schema: requestDocument } },
   problems: ['request_not_found', 'already_dispatched', 'already_ended'],
-  async handle(
-    { id: given, body, context, response },
-    { reader, actions, describeRequest }: Pick<Dependencies, 'reader' | 'actions' | 'describeRequest'>,
-  ) {
+  async handle({ id: given, body, context, response }, { reader, actions, describeRequest }: Dependencies) {
     const { id } = (await findRequestOrRefuse(reader, given)).document;
     refuseUnlessDone(await actions.requests.moveToHead(id, context.actor(body.reason)));
     context.log.info({ requestId: id }, 'request moved to the head');

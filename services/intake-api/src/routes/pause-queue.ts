@@ -39,10 +39,7 @@ export const pauseQueue = defineRoute({
   answers: {
     200: { description: 'The pause.', schema: z.strictObject({ pause: pause.nullable() }) },
   },
-  async handle(
-    { body: { reason: why, until }, context, response },
-    { actions }: Pick<Dependencies, 'actions'>,
-  ) {
+  async handle({ body: { reason: why, until }, context, response }, { actions }: Dependencies) {
     const actor = context.actor(why);
     await actions.pause.pause(actor, until === undefined ? undefined : Date.parse(until));
     context.log.warn({ by: actor.name, until: until ?? null, reason: why }, 'queue paused');

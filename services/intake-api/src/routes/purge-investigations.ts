@@ -3,7 +3,7 @@ import type { Dependencies } from '../dependencies.ts';
 import { defineRoute } from '../http/define-route.ts';
 import { reason } from '../http/parse-or-400.ts';
 import { batchId } from '../http/cursor.ts';
-import { bulkCancelBudgetMs as budgetMs } from './cancel-investigations.ts';
+import { bulkCancelBudgetMs as budgetMs, remaining } from './cancel-investigations.ts';
 
 /** Names of callers are no longer than that of any application or key. */
 const maxCallerLength = 256;
@@ -34,9 +34,7 @@ const purged = z
   .strictObject({
     requests: z.int().nonnegative().describe('Deleted.'),
     batches: z.int().nonnegative().describe('Complete ones that were deleted with them.'),
-    remaining: z
-      .boolean()
-      .describe('The time was up before all were looked at: the same request again goes on.'),
+    remaining,
   })
   .meta({ id: 'Purged' });
 
@@ -57,7 +55,7 @@ export const purgeInvestigations = defineRoute({
   answers: { 200: { description: 'How much was deleted.', schema: purged } },
   async handle(
     { body: { reason: why, batchId, ...filter }, context, response },
-    { actions, closing }: Pick<Dependencies, 'actions' | 'closing'>,
+    { actions, closing }: Dependencies,
   ) {
     const what = batchId === undefined ? filter : { batchId };
     const done = await actions.purge.purge(what, context.actor(why), { budgetMs, closing });

@@ -18,7 +18,7 @@ export const resumeQueue = defineRoute({
       schema: z.strictObject({ pause: z.null(), wasPaused: z.boolean() }),
     },
   },
-  async handle({ body: { reason: why }, context, response }, { actions }: Pick<Dependencies, 'actions'>) {
+  async handle({ body: { reason: why }, context, response }, { actions }: Dependencies) {
     const actor = context.actor(why);
     const wasPaused = await actions.pause.resume(actor);
     context.log.warn({ by: actor.name, wasPaused, reason: why }, 'queue resumed');

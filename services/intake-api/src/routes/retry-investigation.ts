@@ -37,12 +37,7 @@ export const retryInvestigation = defineRoute({
   ],
   async handle(
     { id: given, body, context, response },
-    {
-      reader,
-      intake,
-      actions,
-      describeRequest,
-    }: Pick<Dependencies, 'reader' | 'intake' | 'actions' | 'describeRequest'>,
+    { reader, intake, actions, describeRequest }: Dependencies,
   ) {
     const stored = await findRequestOrRefuse(reader, given);
     const { nowMs } = context.submission;

@@ -10,15 +10,13 @@ import { requireScope } from '../http/request-context.ts';
 
 const path = '/session';
 const signInBodyLimitBytes = 4 * 1_024;
-const ownOriginOnly = ({ hostNames }: Pick<Dependencies, 'hostNames'>) => [
-  createOwnSite(hostNames).requireOwnOrigin,
-];
+const ownOriginOnly = ({ hostNames }: Dependencies) => [createOwnSite(hostNames).requireOwnOrigin];
 
 /** Whether the browser is signed in, as whom and until when. Never 401: a page asks before it shows a form. */
 export const getSession = defineBrowserRoute({
   method: 'get',
   path,
-  async handle({ request, response }, { sessions }: Pick<Dependencies, 'sessions'>) {
+  async handle({ request, response }, { sessions }: Dependencies) {
     if (!sessions) {
       response.json({ signInNeeded: false, caller: null, endsAt: null });
       return;
@@ -46,12 +44,7 @@ export const signIn = defineBrowserRoute({
   body: { schema: credential, limitBytes: signInBodyLimitBytes },
   async handle(
     { body: { apiKey }, context, request, response },
-    {
-      identify,
-      failedCredentials,
-      limitRate,
-      sessions,
-    }: Pick<Dependencies, 'identify' | 'failedCredentials' | 'limitRate' | 'sessions' | 'hostNames'>,
+    { identify, failedCredentials, limitRate, sessions }: Dependencies,
   ) {
     if (identify)
       context.identified = await identifyCredential(identify, failedCredentials, response, apiKey);
@@ -72,7 +65,7 @@ export const signOut = defineBrowserRoute({
   method: 'delete',
   path,
   guards: ownOriginOnly,
-  async handle({ request, response }, { sessions }: Pick<Dependencies, 'sessions' | 'hostNames'>) {
+  async handle({ request, response }, { sessions }: Dependencies) {
     const token = sessionToken(request);
     if (token !== undefined) await sessions?.close(token);
     clearSessionCookie(request, response);

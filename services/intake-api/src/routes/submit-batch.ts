@@ -76,13 +76,7 @@ export const submitBatch = defineRoute({
   problems: ['no_acceptable_item', 'storage_full', 'backlog_full', 'redis_full'],
   async handle(
     { query, context, request, response },
-    {
-      intake,
-      metrics,
-      readState,
-      deadlineCheck,
-      callbackRule,
-    }: Pick<Dependencies, 'intake' | 'metrics' | 'readState' | 'deadlineCheck' | 'callbackRule'>,
+    { intake, metrics, readState, deadlineCheck, callbackRule }: Dependencies,
   ) {
     const isDryRun = query.dryRun === 'true';
     const { nowMs, ids, isRepeat } = context.submission;
@@ -127,7 +121,7 @@ export const submitBatch = defineRoute({
       .status(202)
       .location(`/v1/batches/${batchId}`)
       .set('Operation-Location', `/v1/batches/${batchId}`)
-      .set('Retry-After', retryAfterSeconds(await drainsInMs({ readState })))
+      .set('Retry-After', retryAfterSeconds(await drainsInMs(readState)))
       .json(forCaller(context, answer));
   },
 });
@@ -197,7 +191,7 @@ function logItems(
 }
 
 /** The batch is safe by now: a time that is unknown does not make it fail. */
-async function drainsInMs({ readState }: Pick<Dependencies, 'readState'>): Promise<number | undefined> {
+async function drainsInMs(readState: Dependencies['readState']): Promise<number | undefined> {
   try {
     const state = await readState();
     const atMs = drainedAtMs(state);

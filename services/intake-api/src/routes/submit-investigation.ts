@@ -18,11 +18,6 @@ import { forCaller, requestDryRunReceipt, requestReceipt } from '../submission/r
 import { describeItem } from '../submission/dry-run.ts';
 import type { DescribedRequest } from '../views/request-view.ts';
 
-type Needs = Pick<
-  Dependencies,
-  'intake' | 'reader' | 'describeRequest' | 'metrics' | 'deadlineCheck' | 'callbackRule'
->;
-
 /**
  * Answers 202 once Redis has acknowledged the request, also when it joined one that waits for the same machine.
  * `Location` leads to the form that answers 202 until it is done.
@@ -55,10 +50,10 @@ export const submitInvestigation = defineRoute({
     },
   },
   problems: ['deadline_unreachable', 'too_many_joined', 'storage_full', 'backlog_full', 'redis_full'],
-  async handle({ query, context, request, response }, needs: Needs) {
+  async handle({ query, context, request, response }, needs: Dependencies) {
     const isDryRun = query.dryRun === 'true';
     const { nowMs, ids, isRepeat } = context.submission;
-    const countOutcomes: Needs['metrics']['countOutcomes'] = (outcomes) => {
+    const countOutcomes: Dependencies['metrics']['countOutcomes'] = (outcomes) => {
       if (!isDryRun) needs.metrics.countOutcomes(outcomes);
     };
     const parsed = checkCallback(parseItem(request.body, nowMs), needs.callbackRule);
@@ -111,7 +106,11 @@ function tooLate(item: RefusedItem | undefined): ProblemError {
 }
 
 /** What would become of the request, under the names that a batch's dry run has for it. */
-async function dryRunAnswer({ deadlineCheck }: Needs, item: InvestigationItem, { places, warnings }: Judged) {
+async function dryRunAnswer(
+  { deadlineCheck }: Dependencies,
+  item: InvestigationItem,
+  { places, warnings }: Judged,
+) {
   const startMsAt = await deadlineCheck.startForecast();
   const about = { place: places.get(0), warning: warnings.get(0), startMsAt };
   const { index: _, ...answer } = describeItem(item, 0, about);
@@ -124,7 +123,7 @@ async function dryRunAnswer({ deadlineCheck }: Needs, item: InvestigationItem, {
  * The request is safe by now: should Redis go away at this moment, the answer comes without its place in the order.
  */
 async function describeAccepted(
-  { reader, describeRequest }: Needs,
+  { reader, describeRequest }: Dependencies,
   accepted: AcceptedRequest,
   item: InvestigationItem,
   { nowMs, isRepeat }: Submission,

@@ -18,33 +18,21 @@ export interface Judged {
   places: Map<number, Place>;
 }
 
-export interface DeadlineCheck {
-  /**
-   * Holds the deadlines of items against the present estimate. An item that is `strict` and would be too late is refused;
-   * `strict` has had its effect then and is taken off. Without deadlines nothing is read, unless all places are wanted.
-   *
-   * `knownAs` gives the request id that an item was recorded under if an attempt at this POST was made before: what that
-   * recorded is not refused, whatever became of it since.
-   */
-  judge(entries: readonly Entry[], options: JudgeOptions): Promise<Judged>;
-  /** When calls are expected by the ledger as it is. */
-  startForecast(): Promise<StartMsAt>;
-}
+export type DeadlineCheck = ReturnType<typeof createDeadlineCheck>;
 
 /** When a new request at this place is expected to start, in ms; `undefined` while that is unknown. */
 export type StartMsAt = (position: number, priority: Priority) => number | undefined;
 
-export interface JudgeOptions {
+interface JudgeOptions {
   nowMs: number;
   /** The caller that items are charged to; see `flowOf`. */
   caller: string | undefined;
+  /**
+   * The request id that an item was recorded under if an attempt at this POST was made before: what that recorded is not
+   * refused, whatever became of it since.
+   */
   knownAs?: ((index: number) => string) | undefined;
   wantsPlaces?: boolean;
-}
-
-interface DeadlineCheckDeps {
-  dryRun: DryRun;
-  lookAtLedger: () => Promise<LedgerSnapshot>;
 }
 
 /** An item with its index in the entries. */
@@ -53,7 +41,7 @@ interface Indexed {
   item: InvestigationItem;
 }
 
-export function createDeadlineCheck({ dryRun, lookAtLedger }: DeadlineCheckDeps): DeadlineCheck {
+export function createDeadlineCheck(dryRun: DryRun, lookAtLedger: () => Promise<LedgerSnapshot>) {
   /** Whether even the last place of all would be in time for the first of these deadlines, or that is unknown. */
   async function isSurelyInTime(items: readonly Indexed[]): Promise<boolean> {
     const deadlines = items.flatMap(({ item }) => (item.notAfter === undefined ? [] : [deadlineOf(item)]));
@@ -75,8 +63,13 @@ export function createDeadlineCheck({ dryRun, lookAtLedger }: DeadlineCheckDeps)
   }
 
   return {
+    /** When calls are expected by the ledger as it is. */
     startForecast: async () => forecastOf(await lookAtLedger()),
-    async judge(given, { nowMs, caller, knownAs, wantsPlaces = false }) {
+    /**
+     * Holds the deadlines of items against the present estimate. An item that is `strict` and would be too late is refused;
+     * `strict` has had its effect then and is taken off. Without deadlines nothing is read, unless all places are wanted.
+     */
+    async judge(given: readonly Entry[], { nowMs, caller, knownAs, wantsPlaces = false }: JudgeOptions) {
       const items = given.flatMap((entry, index) => (isRefused(entry) ? [] : [{ index, item: entry }]));
       const entries = given.map((entry) => (isRefused(entry) ? entry : withoutStrict(entry)));
       const judged: Judged = { entries, warnings: new Map(), places: new Map() };
@@ -99,7 +92,7 @@ export function createDeadlineCheck({ dryRun, lookAtLedger }: DeadlineCheckDeps)
         if (!place) continue;
         judged.places.set(indexed.index, place);
         const startMs = lateStart(indexed, place.position);
-        const expectedStartAt = startMs === undefined ? undefined : isoTime(startMs);
+        const expectedStartAt = isoTime(startMs);
         if (place.kind === 'refused') judged.entries[indexed.index] = refused(indexed, expectedStartAt);
         else if (expectedStartAt !== undefined)
           judged.warnings.set(indexed.index, warningFor(indexed.item, expectedStartAt));

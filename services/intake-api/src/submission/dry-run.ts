@@ -19,13 +19,12 @@ export function dryRunAnswer(
   });
   const counts: BatchDryRun['counts'] = { accepted: 0, coalesced: 0, rejected: 0 };
   for (const { status } of items) counts[status] += 1;
-  const completionMs = completesAtMs(entries, places, startMsAt);
   return {
     dryRun: true,
     counts,
     ...(withoutFault > 0 ? { refusalsWithoutFault: withoutFault } : {}),
     items,
-    expectedCompletionAt: completionMs === undefined ? null : (isoTime(completionMs) ?? null),
+    expectedCompletionAt: isoTime(completesAtMs(entries, places, startMsAt)) ?? null,
   };
 }
 
@@ -60,7 +59,7 @@ export function describeItem(
 ): DryRunItem {
   const position = place?.position;
   const startMs = position === undefined ? undefined : startMsAt(position, priority);
-  const expectedStartAt = startMs === undefined ? undefined : isoTime(startMs);
+  const expectedStartAt = isoTime(startMs);
   const expected = {
     ...(position === undefined ? {} : { position }),
     ...(expectedStartAt === undefined ? {} : { expectedStartAt }),

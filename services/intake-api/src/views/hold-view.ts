@@ -110,7 +110,7 @@ export function describeHold(hold: Hold) {
   );
   return {
     // It ends as soon as its cause does, and not before.
-    until: cause === undefined ? (isoTime(untilMs) ?? null) : null,
+    until: isoTime(cause === undefined ? untilMs : undefined) ?? null,
     reason: shown,
     action,
     detail: met.length === 0 ? detail : `${detail} Last answer: ${met.join(', ')}.`,

@@ -30,14 +30,13 @@ export function describeQuota(state: QueueState, pause: Pause | undefined, opera
 }
 
 function describeWorkers({ state, alive, lastSeenAtMs }: WorkerReport) {
-  const lastSeenAt = lastSeenAtMs === undefined ? null : (isoTime(lastSeenAtMs) ?? null);
-  return { state, alive, lastSeenAt };
+  return { state, alive, lastSeenAt: isoTime(lastSeenAtMs) ?? null };
 }
 
 /** `at` is when the permit was spent, `freeAt` when it comes back. */
 function describeSlot({ freeAtMs, call }: SlotInUse) {
   return {
-    at: call ? (isoTime(call.spentAt) ?? null) : null,
+    at: isoTime(call?.spentAt) ?? null,
     machineId: call?.machineId ?? null,
     // The call's record is gone; its permit counts all the same.
     outcome: call?.outcome ?? 'unknown',
@@ -47,17 +46,15 @@ function describeSlot({ freeAtMs, call }: SlotInUse) {
 
 function describeQueue(state: QueueState) {
   const { counts, lookingUp, waitingTasks } = state.backlog;
-  const boundMs = startNotBeforeMs(state.view);
   // Of workers that stand still no time follows.
   const isKnown = waitingTasks > 0 && state.workers.state !== 'stalled';
-  const drainMs = isKnown ? drainedAtMs(state) : undefined;
   return {
     queued: counts.queued,
     dispatching: beingCalled(state.backlog),
     lookingUp,
     oldestWaitSeconds: oldestWaitSeconds(state),
-    expectedDrainAt: drainMs === undefined ? null : (isoTime(drainMs) ?? null),
-    startNotBefore: boundMs === undefined ? null : (isoTime(boundMs) ?? null),
+    expectedDrainAt: isoTime(isKnown ? drainedAtMs(state) : undefined) ?? null,
+    startNotBefore: isoTime(startNotBeforeMs(state.view)) ?? null,
   };
 }
 

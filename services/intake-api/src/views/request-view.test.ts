@@ -27,7 +27,7 @@ const stored: StoredRequest = {
   },
 };
 
-const describeRequest = createDescribeRequest({ lookAtLedger });
+const describeRequest = createDescribeRequest(lookAtLedger);
 
 describe('a queued request without a place', () => {
   it('has no expected time either', async () => {

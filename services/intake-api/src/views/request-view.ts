@@ -9,17 +9,13 @@ export interface DescribedRequest {
   startsInMs: number | undefined;
 }
 
-export type DescribeRequest = (
-  placed: Pick<PlacedRequest, 'document' | 'position'>,
-) => Promise<DescribedRequest>;
+type Placed = Pick<PlacedRequest, 'document' | 'position'>;
 
-interface DescribeRequestDeps {
-  lookAtLedger: () => Promise<LedgerSnapshot>;
-}
+export type DescribeRequest = ReturnType<typeof createDescribeRequest>;
 
 /** Adds its place in the order and the expected time of its call to a request that is queued. */
-export function createDescribeRequest({ lookAtLedger }: DescribeRequestDeps): DescribeRequest {
-  return async ({ document, position }) => {
+export function createDescribeRequest(lookAtLedger: () => Promise<LedgerSnapshot>) {
+  return async ({ document, position }: Placed): Promise<DescribedRequest> => {
     if (document.status !== 'queued' || position === undefined) return { document, startsInMs: undefined };
     const view = await lookAtLedger();
     const arrivedAtMs = Date.parse(document.createdAt);
@@ -39,7 +35,7 @@ export function createDescribeRequest({ lookAtLedger }: DescribeRequestDeps): De
 }
 
 function timeAs(name: 'expectedStartAt' | 'startNotBefore', timeMs: number | undefined) {
-  const time = timeMs === undefined ? undefined : isoTime(timeMs);
+  const time = isoTime(timeMs);
   return time === undefined ? {} : { [name]: time };
 }
 
