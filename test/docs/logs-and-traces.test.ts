@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 import { createRequestLog } from '@diq/queue/requests/transition-log.ts';
-import { docFields } from '@diq/queue/requests/stored-doc.ts';
+import { docFields } from '@diq/queue/requests/stored-request.ts';
 import { createCallTraces, endWithOutcome } from '@diq/worker/execution/call-telemetry.ts';
 import type { Span, Tracing } from '@diq/runtime/tracing/tracing.ts';
 import type { Task } from '@diq/queue/tasks/task-store.ts';

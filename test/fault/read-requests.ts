@@ -1,6 +1,6 @@
 import { request } from 'undici';
 import { z } from 'zod';
-import { docOf } from '@diq/queue/requests/stored-doc.ts';
+import { docOf } from '@diq/queue/requests/stored-request.ts';
 import type { FaultWorld } from './fault-world.ts';
 import type { RequestState } from './judge.ts';
 

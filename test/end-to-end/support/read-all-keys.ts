@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { docOf } from '@diq/queue/requests/stored-doc.ts';
+import { docOf } from '@diq/queue/requests/stored-request.ts';
 
 /** Everything that stands in Redis, as text: names of keys and all their contents. */
 export async function readAllKeys(redis: Redis): Promise<string> {

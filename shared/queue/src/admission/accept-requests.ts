@@ -12,7 +12,7 @@ import { freshIds } from './request-ids.ts';
 import { defaultOrderRules, flowOf } from '../scheduling/order.ts';
 import type { RequestIds } from './request-ids.ts';
 import { requestBytes } from './stored-bytes.ts';
-import { createJobRepositioning } from '../scheduling/reposition-jobs.ts';
+import { createJobRepositioning } from '../scheduling/job-queue.ts';
 import type { Job, JobQueue } from '../scheduling/job-queue.ts';
 
 export type BatchEntry = InvestigationItem | RejectedItem;
@@ -51,41 +51,6 @@ export interface AcceptedBatch {
   tooManyJoined: number[];
 }
 
-export interface RequestIntake {
-  /**
-   * Records one request. Resolves when Redis has acknowledged request, task and job. Recorded again with the same
-   * ids it is completed, not doubled, and answered the same way; without `ids` it gets new ones. It belongs to its
-   * `caller`; without a source it is charged to the caller alone. `trace` is kept with it and passed on with its call. Without `bounds` it is recorded
-   * however many wait.
-   *
-   * @throws TooManyJoinedError
-   * @throws BacklogFullError
-   * @throws StorageFullError
-   */
-  acceptOne(
-    item: InvestigationItem,
-    nowMs: number,
-    ids?: RequestIds,
-    caller?: string,
-    trace?: TraceContext,
-    bounds?: BacklogBounds,
-  ): Promise<AcceptedRequest>;
-  /**
-   * Records a batch, in pipelines. Resolves when Redis has acknowledged all of it, with one answer per entry:
-   * `undefined` for a rejected one. If it rejects, part of the batch may be recorded: repeated with the same time and
-   * `ids` it is completed; repeated with others, what is recorded is joined and no call is doubled. `callbackUrl` is
-   * called when the whole batch is complete.
-   */
-  acceptBatch(
-    entries: readonly BatchEntry[],
-    nowMs: number,
-    ids?: RequestIds,
-    caller?: string,
-    callbackUrl?: string,
-    trace?: TraceContext,
-  ): Promise<AcceptedBatch>;
-}
-
 /** `retentionMs`: how long settled requests and completed batches can be read. */
 export interface RequestIntakeOptions
   extends Pick<AcceptRules, 'retentionMs'>, Partial<Omit<AcceptRules, 'retentionMs'>> {
@@ -99,6 +64,8 @@ export const defaultMaxJoined = 5_000;
 /** So that no caller alone keeps others from a call. */
 export const defaultMaxJoinedOfCaller = 1_000;
 
+export type RequestIntake = ReturnType<typeof createRequestIntake>;
+
 export function createRequestIntake({
   redis,
   keySpace,
@@ -108,7 +75,7 @@ export function createRequestIntake({
   reuseWindowMs = 0,
   maxJoined = defaultMaxJoined,
   maxJoinedOfCaller = defaultMaxJoinedOfCaller,
-}: RequestIntakeOptions): RequestIntake {
+}: RequestIntakeOptions) {
   const rules: AcceptRules = { order, reuseWindowMs, maxJoined, maxJoinedOfCaller, retentionMs };
   const chunks = createAcceptChunk(redis, keySpace, rules);
   const repositionJobs = createJobRepositioning(redis, keySpace, jobs);
@@ -134,7 +101,24 @@ export function createRequestIntake({
   }
 
   return {
-    async acceptOne(item, nowMs, ids = freshIds(), caller, trace, bounds) {
+    /**
+     * Records one request. Resolves when Redis has acknowledged request, task and job. Recorded again with the same
+     * ids it is completed, not doubled, and answered the same way; without `ids` it gets new ones. It belongs to its
+     * `caller`; without a source it is charged to the caller alone. `trace` is kept with it and passed on with its call. Without `bounds` it is recorded
+     * however many wait.
+     *
+     * @throws TooManyJoinedError
+     * @throws BacklogFullError
+     * @throws StorageFullError
+     */
+    async acceptOne(
+      item: InvestigationItem,
+      nowMs: number,
+      ids: RequestIds = freshIds(),
+      caller?: string,
+      trace?: TraceContext,
+      bounds?: BacklogBounds,
+    ): Promise<AcceptedRequest> {
       const request = newRequest(item, nowMs, { ids, index: 0, caller, trace });
       const placed = await chunks.accept({ requests: [request], nowMs, caller, bounds });
       const answer = accepted(request, placed[0]);
@@ -147,7 +131,20 @@ export function createRequestIntake({
       await repositionJobs(placed.filter(isPromoted));
       return position === undefined || 'coalescedWith' in answer ? answer : { ...answer, position };
     },
-    async acceptBatch(entries, nowMs, ids = freshIds(), caller, callbackUrl, trace) {
+    /**
+     * Records a batch, in pipelines. Resolves when Redis has acknowledged all of it, with one answer per entry:
+     * `undefined` for a rejected one. If it rejects, part of the batch may be recorded: repeated with the same time and
+     * `ids` it is completed; repeated with others, what is recorded is joined and no call is doubled. `callbackUrl` is
+     * called when the whole batch is complete.
+     */
+    async acceptBatch(
+      entries: readonly BatchEntry[],
+      nowMs: number,
+      ids: RequestIds = freshIds(),
+      caller?: string,
+      callbackUrl?: string,
+      trace?: TraceContext,
+    ): Promise<AcceptedBatch> {
       const batchId = ids.batch;
       const requests = entries.map((entry, index) =>
         isRejected(entry) ? undefined : newRequest(entry, nowMs, { ids, index, caller, trace }),

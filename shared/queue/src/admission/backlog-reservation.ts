@@ -23,26 +23,30 @@ export type Room =
   /** Bytes of the caller, with those that room is kept for at this moment. */
   | { kind: 'storage-full'; storedBytes: number };
 
-export interface BacklogRoom {
-  /**
-   * Keeps room for so many requests of a caller, and so many bytes. `batchId` is what they are recorded under: a batch that
-   * was begun before is let through, so that it can be completed.
-   */
-  keep(size: number, bounds: BacklogBounds, batchId: string, caller?: string, bytes?: number): Promise<Room>;
-}
-
 /** Longer than recording the largest batch takes; after that the intake is taken for dead. */
 const giveUpAfterMs = 60_000;
 
 const script = loadScript(new URL('../lua/reserve-backlog.lua', import.meta.url));
 const reply = z.tuple([z.enum(['kept', 'full', 'storage-full']), z.number(), z.number(), z.number()]);
 
+export type BacklogRoom = ReturnType<typeof createBacklogRoom>;
+
 /** Room in the backlog, kept in Redis for all intakes together. See `lua/reserve-backlog.lua`. */
-export function createBacklogRoom(redis: Redis, keySpace: string): BacklogRoom {
+export function createBacklogRoom(redis: Redis, keySpace: string) {
   const keys = storeKeys(keySpace);
 
   return {
-    async keep(size, bounds, batchId, caller = '', bytes = 0) {
+    /**
+     * Keeps room for so many requests of a caller, and so many bytes. `batchId` is what they are recorded under: a batch that
+     * was begun before is let through, so that it can be completed.
+     */
+    async keep(
+      size: number,
+      bounds: BacklogBounds,
+      batchId: string,
+      caller: string = '',
+      bytes: number = 0,
+    ): Promise<Room> {
       const name = randomUUID();
       const [kind, first, tasks, ofCaller] = reply.parse(
         await script(

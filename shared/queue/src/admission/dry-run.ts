@@ -27,25 +27,9 @@ export type Place =
  */
 export type IsRefused = (index: number, position: number | undefined) => boolean;
 
-export interface DryRun {
-  /**
-   * Where each item would stand if all were accepted now, with those before it in the same POST counted. Writes nothing,
-   * and may be out of date by the time they are accepted.
-   *
-   * @throws OrderScaleError
-   */
-  place(
-    items: readonly InvestigationItem[],
-    about: { nowMs: number; caller: string | undefined },
-    isRefused?: IsRefused,
-  ): Promise<Place[]>;
-  /** How many jobs wait: with those that are added, no place can be behind that. */
-  countWaiting(): Promise<number>;
-  /** Whether a request is recorded under each of these ids. */
-  areRecorded(requestIds: readonly string[]): Promise<boolean[]>;
-}
-
 type DryRunRules = Partial<Pick<AcceptRules, 'order' | 'reuseWindowMs' | 'maxJoined' | 'maxJoinedOfCaller'>>;
+
+export type DryRun = ReturnType<typeof createDryRun>;
 
 /** By the script that accepts requests, which stops before it writes. */
 export function createDryRun(
@@ -58,7 +42,7 @@ export function createDryRun(
     maxJoined = defaultMaxJoined,
     maxJoinedOfCaller = defaultMaxJoinedOfCaller,
   }: DryRunRules = {},
-): DryRun {
+) {
   const rules = { order, reuseWindowMs, maxJoined, maxJoinedOfCaller, retentionMs: 0 };
   const chunks = createAcceptChunk(redis, keySpace, rules);
   const keys = storeKeys(keySpace);
@@ -97,7 +81,17 @@ export function createDryRun(
   }
 
   return {
-    async place(items, about, isRefused = () => false) {
+    /**
+     * Where each item would stand if all were accepted now, with those before it in the same POST counted. Writes nothing,
+     * and may be out of date by the time they are accepted.
+     *
+     * @throws OrderScaleError
+     */
+    async place(
+      items: readonly InvestigationItem[],
+      about: { nowMs: number; caller: string | undefined },
+      isRefused: IsRefused = () => false,
+    ): Promise<Place[]> {
       const ids = freshIds();
       const all = items.map((item, index) => ({
         ...newRequest(item, about.nowMs, { ids, index, caller: about.caller, trace: undefined }),
@@ -119,8 +113,10 @@ export function createDryRun(
       });
       return places;
     },
-    countWaiting: () => jobs.countReady(),
-    async areRecorded(requestIds) {
+    /** How many jobs wait: with those that are added, no place can be behind that. */
+    countWaiting: (): Promise<number> => jobs.countReady(),
+    /** Whether a request is recorded under each of these ids. */
+    async areRecorded(requestIds: readonly string[]): Promise<boolean[]> {
       const pipeline = redis.pipeline();
       for (const id of requestIds) pipeline.exists(keys.request(id));
       return (await repliesOf(pipeline)).map((found) => found === 1);

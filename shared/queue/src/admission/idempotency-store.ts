@@ -33,12 +33,6 @@ export interface IdempotentAttempt {
   forget(): Promise<void>;
 }
 
-export interface IdempotencyStore {
-  readonly times: IdempotencyTimes;
-  /** `name` is a digest of the key and of what it is limited to; its record counts among what is stored of `caller`. */
-  attempt(name: string, caller?: string): IdempotentAttempt;
-}
-
 export interface IdempotencyTimes {
   /** After so long without renewal an attempt is taken for dead. */
   leaseMs: number;
@@ -59,18 +53,17 @@ const claimReply = z.union([
   z.tuple([z.enum(['answered', 'reused'])]),
 ]);
 
+export type IdempotencyStore = ReturnType<typeof createIdempotencyStore>;
+
 /** What callers sent with an Idempotency-Key and what they were answered. See `lua/claim-idempotency.lua`. */
-export function createIdempotencyStore(
-  redis: Redis,
-  keySpace: string,
-  times: IdempotencyTimes,
-): IdempotencyStore {
+export function createIdempotencyStore(redis: Redis, keySpace: string, times: IdempotencyTimes) {
   const { leaseMs, keepMs } = times;
   const keys = storeKeys(keySpace);
 
   return {
     times,
-    attempt(name, caller = '') {
+    /** `name` is a digest of the key and of what it is limited to; its record counts among what is stored of `caller`. */
+    attempt(name: string, caller: string = ''): IdempotentAttempt {
       const key = keys.idempotency(name);
       const bothKeys = [key, keys.stored];
       const attempt = randomUUID();

@@ -12,15 +12,6 @@ import type { JobQueue } from '../scheduling/job-queue.ts';
  */
 export const batchTailSize = 16;
 
-export interface BatchTailReader {
-  /**
-   * The place in the order of the batch's last task that waits; 1 for one that was claimed, `undefined` when none has
-   * a place. Costs the same for every size of batch, but where all of the tail are gone and others wait: then the batch
-   * is read once and gets a new tail.
-   */
-  lastPosition(batch: { id: string; tail: readonly string[] }): Promise<number | undefined>;
-}
-
 /** The tail of a batch that was accepted just now. */
 export function tailOf(requests: readonly NewRequest[], placements: readonly Placement[]): string[] {
   // Of equal job priority, what was there before goes before what was added, which goes by its index.
@@ -38,11 +29,13 @@ const requestReply = z.tuple([z.string().nullable(), z.string().nullable()]);
 /** Items read in one go. */
 const pageSize = 1_000;
 
+export type BatchTailReader = ReturnType<typeof createBatchTailReader>;
+
 export function createBatchTailReader(
   redis: Redis,
   keySpace: string,
   jobs: Pick<JobQueue, 'positions' | 'have'>,
-): BatchTailReader {
+) {
   const keys = storeKeys(keySpace);
   const readings = new Map<string, Promise<string[]>>();
 
@@ -81,7 +74,12 @@ export function createBatchTailReader(
   }
 
   return {
-    async lastPosition({ id, tail }) {
+    /**
+     * The place in the order of the batch's last task that waits; 1 for one that was claimed, `undefined` when none has
+     * a place. Costs the same for every size of batch, but where all of the tail are gone and others wait: then the batch
+     * is read once and gets a new tail.
+     */
+    async lastPosition({ id, tail }: { id: string; tail: readonly string[] }): Promise<number | undefined> {
       let waiting = await waitingOf(tail);
       if (waiting.length === 0) waiting = await waitingOf(await newTail(id));
       const taskIds = waiting.map(({ taskId }) => taskId);

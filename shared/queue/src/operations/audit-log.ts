@@ -39,26 +39,22 @@ export interface RecordedEntry {
   entry: AuditEntry;
 }
 
-export interface AuditLog {
-  /** For what is done elsewhere; an action's own script records its entry itself. */
-  record(entry: AuditEntry): Promise<void>;
-  /** How long entries can be read, in ms. */
-  readonly keptMs: number;
-  /** At most `limit` entries, newest first, older than the entry `before`; none that is older than is kept. */
-  page(limit: number, before?: string): Promise<{ entries: RecordedEntry[]; hasMore: boolean }>;
-}
-
 const recordScript = loadScript(new URL('../lua/record-audit.lua', import.meta.url), { whenFull: true });
 
+export type AuditLog = ReturnType<typeof createAuditLog>;
+
 /** @param keptMs how long entries can be read */
-export function createAuditLog(redis: Redis, keySpace: string, keptMs: number): AuditLog {
+export function createAuditLog(redis: Redis, keySpace: string, keptMs: number) {
   const { audit } = storeKeys(keySpace);
   return {
+    /** How long entries can be read, in ms. */
     keptMs,
-    async record(entry) {
+    /** For what is done elsewhere; an action's own script records its entry itself. */
+    async record(entry: AuditEntry): Promise<void> {
       await recordScript(redis, [audit], [JSON.stringify(entry), keptMs]);
     },
-    async page(limit, before) {
+    /** At most `limit` entries, newest first, older than the entry `before`; none that is older than is kept. */
+    async page(limit: number, before?: string): Promise<{ entries: RecordedEntry[]; hasMore: boolean }> {
       const [seconds] = await redis.time();
       const oldest = String(Math.max(0, Number(seconds) * 1_000 - keptMs));
       const newest = before === undefined ? '+' : `(${before}`;

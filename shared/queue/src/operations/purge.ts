@@ -19,15 +19,6 @@ export interface Purged {
   remaining: boolean;
 }
 
-export interface Purge {
-  /** Deletes what has ended and fits, for at most about `budgetMs`, and no longer than until `closing` is aborted. */
-  purge(
-    filter: PurgeFilter,
-    actor: Actor,
-    bounds: { budgetMs: number; closing?: AbortSignal },
-  ): Promise<Purged>;
-}
-
 interface PurgeOptions {
   redis: Redis;
   keySpace: string;
@@ -43,8 +34,10 @@ const purgeScript = loadScript(scriptFile('purge'), { whenFull: true });
 const purgeBatchScript = loadScript(scriptFile('purge-batch'), { whenFull: true });
 const reply = z.tuple([z.number(), z.number()]).rest(z.string());
 
+export type Purge = ReturnType<typeof createPurge>;
+
 /** What an operator deletes before its retention is over. What is open stays, whatever is asked. */
-export function createPurge({ redis, keySpace, audit, retentionMs }: PurgeOptions): Purge {
+export function createPurge({ redis, keySpace, audit, retentionMs }: PurgeOptions) {
   const keys = storeKeys(keySpace);
 
   /** Those that ended first come first; `kept` of them stay and are passed over. */
@@ -84,7 +77,12 @@ export function createPurge({ redis, keySpace, audit, retentionMs }: PurgeOption
   }
 
   return {
-    async purge(filter, actor, { budgetMs, closing }) {
+    /** Deletes what has ended and fits, for at most about `budgetMs`, and no longer than until `closing` is aborted. */
+    async purge(
+      filter: PurgeFilter,
+      actor: Actor,
+      { budgetMs, closing }: { budgetMs: number; closing?: AbortSignal },
+    ): Promise<Purged> {
       const endMs = performance.now() + budgetMs;
       // Before anything is done, so that there is an entry even if this process dies before it writes the numbers.
       await audit.record(entryOf('purge', actor, { filter }));

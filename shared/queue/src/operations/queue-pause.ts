@@ -15,16 +15,6 @@ export interface Pause {
   untilMs: number;
 }
 
-/** The operators' hold: while it is on no call is made. Other holds are left alone. */
-export interface QueuePause {
-  /** Sets it, or sets it anew. Without an end it lasts until it is ended. */
-  pause(actor: Actor, untilMs?: number): Promise<void>;
-  /** @returns whether it was on */
-  resume(actor: Actor): Promise<boolean>;
-  /** The pause that is on, if one is. */
-  find(): Promise<Pause | undefined>;
-}
-
 /** Some 250,000 years after 1970: a whole number to Redis and Lua, and still a time to JavaScript. */
 const withoutEndMs = 8_000_000_000_000_000;
 
@@ -33,25 +23,31 @@ const reply = z.tuple([z.number(), z.number()]);
 const detail = z.object({ by: z.string(), reason: z.string().optional() });
 const stored = z.object({ detail: z.string(), since: z.coerce.number(), until: z.coerce.number() });
 
-export function createQueuePause(redis: Redis, keySpace: string, auditKeptMs: number): QueuePause {
+/** The operators' hold: while it is on no call is made. Other holds are left alone. */
+export type QueuePause = ReturnType<typeof createQueuePause>;
+
+export function createQueuePause(redis: Redis, keySpace: string, auditKeptMs: number) {
   const { pause: key, audit } = storeKeys(keySpace);
   const { holds } = ledgerKeys(keySpace);
   const keys = [holds, key, audit];
 
   return {
-    async pause(actor, untilMs = withoutEndMs) {
+    /** Sets it, or sets it anew. Without an end it lasts until it is ended. */
+    async pause(actor: Actor, untilMs: number = withoutEndMs): Promise<void> {
       const { name, reason } = actor;
       const hasEnd = untilMs !== withoutEndMs;
       const entry = entryOf('pause', actor, hasEnd ? { until: new Date(untilMs).toISOString() } : {});
       const args = [untilMs, JSON.stringify({ by: name, reason }), JSON.stringify(entry), auditKeptMs];
       await script(redis, keys, args);
     },
-    async resume(actor) {
+    /** @returns whether it was on */
+    async resume(actor: Actor): Promise<boolean> {
       const args = ['', '', JSON.stringify(entryOf('resume', actor)), auditKeptMs];
       const [wasOn] = reply.parse(await script(redis, keys, args));
       return wasOn === 1;
     },
-    async find() {
+    /** The pause that is on, if one is. */
+    async find(): Promise<Pause | undefined> {
       const [hash, [seconds, microseconds]] = await Promise.all([redis.hgetall(key), redis.time()]);
       if (hash['detail'] === undefined) return undefined;
       const { since, until, ...found } = stored.parse(hash);

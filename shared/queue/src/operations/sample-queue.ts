@@ -2,8 +2,7 @@ import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import type { Priority } from '@diq/contracts/priority.ts';
 import { storeKeys } from '../store-keys.ts';
-import { docFields, joinDoc } from '../requests/stored-doc.ts';
-import { askedFor } from '../requests/stored-request.ts';
+import { askedFor, docFields, joinDoc } from '../requests/stored-request.ts';
 import { repliesOf } from '../scheduling/job-queue.ts';
 
 /** What a queued request says of itself, as far as it is counted by. */
@@ -26,18 +25,15 @@ export interface QueueSample {
   oldest: QueuedRequest[];
 }
 
-export interface QueueSampling {
-  /** Reads at most twice `size` requests, however many are queued. */
-  sample(): Promise<QueueSample>;
-}
-
 /** Not strict: the rest is not looked at. */
 const counted = z.object(askedFor.pick({ source: true, priority: true, at: true }).shape);
 
 const docReply = z.array(z.string().nullable());
 
+export type QueueSampling = ReturnType<typeof createQueueSampling>;
+
 /** `size`: up to so many requests are read one and all, of more so many at random and the oldest ones. */
-export function createQueueSampling(redis: Redis, keySpace: string, size = 250): QueueSampling {
+export function createQueueSampling(redis: Redis, keySpace: string, size = 250) {
   const keys = storeKeys(keySpace);
   const queuedKey = keys.listed('queued');
 
@@ -49,7 +45,8 @@ export function createQueueSampling(redis: Redis, keySpace: string, size = 250):
   }
 
   return {
-    async sample() {
+    /** Reads at most twice `size` requests, however many are queued. */
+    async sample(): Promise<QueueSample> {
       // One more than are read tells whether there are more.
       const [queued, oldestIds] = await Promise.all([
         redis.zcard(queuedKey),

@@ -20,18 +20,6 @@ export interface BulkCancelled {
   remaining: boolean;
 }
 
-export interface BulkCancel {
-  /**
-   * Cancels what is queued, fits and was there when it began; newest first, in chunks, for at most about `budgetMs`, and
-   * no longer than until `closing` is aborted.
-   */
-  cancel(
-    filter: CancelFilter,
-    actor: Actor,
-    bounds: { budgetMs: number; closing?: AbortSignal },
-  ): Promise<BulkCancelled>;
-}
-
 export interface BulkCancelOptions {
   redis: Redis;
   keySpace: string;
@@ -51,14 +39,9 @@ const bytesOfDone = 80;
 const ids = z.array(z.string());
 const reply = z.tuple([ids, ids, ids]);
 
-export function createBulkCancel({
-  redis,
-  keySpace,
-  jobs,
-  audit,
-  retentionMs,
-  onMoved,
-}: BulkCancelOptions): BulkCancel {
+export type BulkCancel = ReturnType<typeof createBulkCancel>;
+
+export function createBulkCancel({ redis, keySpace, jobs, audit, retentionMs, onMoved }: BulkCancelOptions) {
   /** `entry`: of the actor for the audit log, '' once it stands there. */
   async function cancelChunk(requestIds: readonly string[], actor: Actor, entry: string) {
     const countedBytes = 2 * Buffer.byteLength(entry) + bytesOfDone;
@@ -71,7 +54,15 @@ export function createBulkCancel({
   }
 
   return {
-    async cancel(filter, actor, { budgetMs, closing }) {
+    /**
+     * Cancels what is queued, fits and was there when it began; newest first, in chunks, for at most about `budgetMs`, and
+     * no longer than until `closing` is aborted.
+     */
+    async cancel(
+      filter: CancelFilter,
+      actor: Actor,
+      { budgetMs, closing }: { budgetMs: number; closing?: AbortSignal },
+    ): Promise<BulkCancelled> {
       const endMs = performance.now() + budgetMs;
       const open = { ...filter, status: ['queued', 'dispatching'] } as const;
       const walk = await chooseWalk(redis, keySpace, open);

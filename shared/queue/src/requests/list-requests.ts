@@ -13,14 +13,6 @@ export interface RequestPage {
   next: string | undefined;
 }
 
-export interface RequestList {
-  /**
-   * At most `limit` requests that fit, newest first, behind a position that an earlier page ended with. The page ends early
-   * where its requests are large.
-   */
-  page(filter: RequestFilter, limit: number, position?: string): Promise<RequestPage>;
-}
-
 /** Requests looked at for one page, whether they fit or not: so that no filter makes a page slow. */
 const lookAtMost = 2_000;
 /** Characters of a page: 500 requests with a comment of 4,000 each have room, of the largest possible ones some 130. */
@@ -28,9 +20,15 @@ const maxPageCharacters = 2_500_000;
 
 const hashReply = z.record(z.string(), z.string());
 
-export function createRequestList(redis: Redis, keySpace: string): RequestList {
+export type RequestList = ReturnType<typeof createRequestList>;
+
+export function createRequestList(redis: Redis, keySpace: string) {
   return {
-    async page(filter, limit, position) {
+    /**
+     * At most `limit` requests that fit, newest first, behind a position that an earlier page ended with. The page ends early
+     * where its requests are large.
+     */
+    async page(filter: RequestFilter, limit: number, position?: string): Promise<RequestPage> {
       const walk = await chooseWalk(redis, keySpace, filter);
       const requests: StoredRequest[] = [];
       let next = position;

@@ -7,12 +7,11 @@ import { loadScript } from '@diq/redis/script.ts';
 import { entryOf } from '../operations/audit-log.ts';
 import type { Actor } from '../operations/audit-log.ts';
 import type { MovedRequests } from '../tasks/task-store.ts';
-import { createJobRepositioning } from '../scheduling/reposition-jobs.ts';
+import { createJobRepositioning } from '../scheduling/job-queue.ts';
 import { flowOf } from '../scheduling/order.ts';
 import type { OrderRules } from '../scheduling/order.ts';
 import { movingKeys, storeKeys } from '../store-keys.ts';
-import { docFields, joinDoc } from './stored-doc.ts';
-import { askedFor } from './stored-request.ts';
+import { askedFor, docFields, joinDoc } from './stored-request.ts';
 import type { JobQueue } from '../scheduling/job-queue.ts';
 
 /** Done, or what the request is instead of queued. */
@@ -32,14 +31,6 @@ export interface RequestChange {
 /** What can be done to one request while it is queued. Each is one script, and leaves its entry in the record. */
 /** Each change leaves an entry in the record, which is kept for long. */
 export const maxChanges = 20;
-
-export interface RequestActions {
-  /** Takes it out of its task; with the last request the task and its job go. */
-  cancel(id: string, actor: Actor): Promise<ActionAnswer>;
-  change(id: string, change: RequestChange, actor: Actor): Promise<ActionAnswer>;
-  /** Its task goes next, before all that were moved to the head earlier. */
-  moveToHead(id: string, actor: Actor): Promise<ActionAnswer>;
-}
 
 export interface RequestActionsOptions {
   redis: Redis;
@@ -63,7 +54,9 @@ const reply = z.tuple([
   z.number(),
 ]);
 
-export function createRequestActions(options: RequestActionsOptions): RequestActions {
+export type RequestActions = ReturnType<typeof createRequestActions>;
+
+export function createRequestActions(options: RequestActionsOptions) {
   const { redis, keySpace, jobs, order, retentionMs, auditKeptMs, onMoved } = options;
   const keys = storeKeys(keySpace);
   const repositionJobs = createJobRepositioning(redis, keySpace, jobs);
@@ -76,7 +69,8 @@ export function createRequestActions(options: RequestActionsOptions): RequestAct
   }
 
   return {
-    async cancel(id, actor) {
+    /** Takes it out of its task; with the last request the task and its job go. */
+    async cancel(id: string, actor: Actor): Promise<ActionAnswer> {
       const entry = JSON.stringify(entryOf('cancel', actor, { requestId: id }));
       const { kind, taskId, number: hasEnded } = await ask(cancelScript, id, entry, actor.name);
       if (kind !== 'cancelled_now') return refusalOf(kind);
@@ -84,7 +78,7 @@ export function createRequestActions(options: RequestActionsOptions): RequestAct
       if (hasEnded === 1) await jobs.remove(taskId);
       return { kind: 'done' };
     },
-    async change(id, change, actor) {
+    async change(id: string, change: RequestChange, actor: Actor): Promise<ActionAnswer> {
       const entry = JSON.stringify(entryOf('change', actor, { requestId: id, change }));
       for (;;) {
         const [caller, caller1, ...parts] = await redis.hmget(
@@ -118,7 +112,8 @@ export function createRequestActions(options: RequestActionsOptions): RequestAct
         return { kind: 'done' };
       }
     },
-    async moveToHead(id, actor) {
+    /** Its task goes next, before all that were moved to the head earlier. */
+    async moveToHead(id: string, actor: Actor): Promise<ActionAnswer> {
       const entry = JSON.stringify(entryOf('move_to_head', actor, { requestId: id }));
       const { kind, taskId, number: jobPriority } = await ask(headScript, id, entry);
       if (kind !== 'moved') return refusalOf(kind);

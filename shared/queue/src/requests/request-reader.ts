@@ -48,17 +48,6 @@ export interface Backlog {
   oldestSinceMs: number | undefined;
 }
 
-export interface RequestReader {
-  findRequest(id: string): Promise<StoredRequest | undefined>;
-  findPlaced(id: string): Promise<PlacedRequest | undefined>;
-  findBatch(id: string): Promise<StoredBatch | undefined>;
-  /** At most `limit` entries from `offset`; empty past the end. */
-  batchItems(id: string, offset: number, limit: number): Promise<BatchItem[]>;
-  backlog(): Promise<Backlog>;
-  /** Tasks of this class that wait for their call. */
-  countWaitingOf(priority: Priority): Promise<number>;
-}
-
 const zeroCounts = Object.fromEntries(requestStatuses.map((status) => [status, 0])) as Record<
   RequestStatus,
   number
@@ -71,24 +60,27 @@ const rejectedEntry = z.object({
   rejected: z.object({ machineId: z.string().optional(), error: storedItemError }),
 });
 
-export function createRequestReader(redis: Redis, keySpace: string): RequestReader {
+export type RequestReader = ReturnType<typeof createRequestReader>;
+
+export function createRequestReader(redis: Redis, keySpace: string) {
   const keys = storeKeys(keySpace);
 
   return {
-    async findRequest(id) {
+    async findRequest(id: string): Promise<StoredRequest | undefined> {
       return parseStoredRequest(id, await redis.hgetall(keys.request(id)));
     },
-    async findPlaced(id) {
+    async findPlaced(id: string): Promise<PlacedRequest | undefined> {
       const found = await findPlacedScript(redis, [keys.request(id), keys.jobOrder], [keys.jobs]);
       const [fields, place] = placedReply.parse(found);
       const stored = parseStoredRequest(id, hashOf(fields));
       return stored && { ...stored, position: place === 0 ? undefined : place };
     },
-    async findBatch(id) {
+    async findBatch(id: string): Promise<StoredBatch | undefined> {
       const hash = await redis.hgetall(keys.batch(id));
       return hash['createdAt'] === undefined ? undefined : parseBatch(id, hash);
     },
-    async batchItems(id, offset, limit) {
+    /** At most `limit` entries from `offset`; empty past the end. */
+    async batchItems(id: string, offset: number, limit: number): Promise<BatchItem[]> {
       const entries = await redis.lrange(keys.batchItems(id), offset, offset + limit - 1);
       const ids = entries.filter((entry) => !entry.startsWith('{'));
       const requests = new Map<string, StoredRequest | undefined>();
@@ -96,8 +88,10 @@ export function createRequestReader(redis: Redis, keySpace: string): RequestRead
         requests.set(requestId, parseStoredRequest(requestId, hash));
       return entries.map((entry, i) => toItem(entry, offset + i, requests));
     },
-    countWaitingOf: async (priority) => Number((await redis.hget(keys.order, `waiting:${priority}`)) ?? 0),
-    async backlog() {
+    /** Tasks of this class that wait for their call. */
+    countWaitingOf: async (priority: Priority): Promise<number> =>
+      Number((await redis.hget(keys.order, `waiting:${priority}`)) ?? 0),
+    async backlog(): Promise<Backlog> {
       const pipeline = redis.pipeline();
       pipeline.hgetall(keys.counts);
       pipeline.zcard(keys.waiting);

@@ -3,23 +3,13 @@ import { z } from 'zod';
 import { traceContext, traceIdOf } from '@diq/contracts/trace-context.ts';
 import type { MovedRequests } from '../tasks/task-store.ts';
 import { storeKeys } from '../store-keys.ts';
-import { docFields, joinDoc } from './stored-doc.ts';
+import { docFields, joinDoc } from './stored-request.ts';
 import { repliesOf } from '../scheduling/job-queue.ts';
 
 /** Where the lines go: a pino logger. */
 export interface RequestLogSink {
   info(fields: object, message: string): void;
   isLevelEnabled(level: string): boolean;
-}
-
-export interface RequestLog {
-  /**
-   * One line for each of the requests, soon: what the line tells of a request beside its ids is read from its record
-   * first. Nothing waits for it or fails by it; without Redis the lines are shorter.
-   */
-  moved(move: MovedRequests & { outcome?: string }): void;
-  /** Resolves when everything reported so far is written; later moves are written as they come, with their ids alone. */
-  close(): Promise<void>;
 }
 
 /** Requests per pipeline: some two milliseconds of Redis' time. */
@@ -35,12 +25,10 @@ const about = z.object({
 const field = z.string().nullable();
 const record = z.tuple([field, field], field);
 
+export type RequestLog = ReturnType<typeof createRequestLog>;
+
 /** Tells the log of every change of a request's status, whichever script made it. */
-export function createRequestLog(
-  redis: Pick<Redis, 'pipeline'>,
-  keySpace: string,
-  logger: RequestLogSink,
-): RequestLog {
+export function createRequestLog(redis: Pick<Redis, 'pipeline'>, keySpace: string, logger: RequestLogSink) {
   const keys = storeKeys(keySpace);
   let waiting = 0;
   let isClosed = false;
@@ -72,7 +60,11 @@ export function createRequestLog(
   }
 
   return {
-    moved(move) {
+    /**
+     * One line for each of the requests, soon: what the line tells of a request beside its ids is read from its record
+     * first. Nothing waits for it or fails by it; without Redis the lines are shorter.
+     */
+    moved(move: MovedRequests & { outcome?: string }): void {
       if (!logger.isLevelEnabled('info')) return;
       const { length } = move.requestIds;
       if (isClosed || waiting + length > maxWaiting) {
@@ -82,7 +74,8 @@ export function createRequestLog(
       waiting += length;
       last = last.then(() => write(move)).finally(() => (waiting -= length));
     },
-    close() {
+    /** Resolves when everything reported so far is written; later moves are written as they come, with their ids alone. */
+    close(): Promise<void> {
       isClosed = true;
       return last;
     },

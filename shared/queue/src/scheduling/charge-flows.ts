@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { loadScript } from '@diq/redis/script.ts';
-import { createJobRepositioning } from './reposition-jobs.ts';
+import { createJobRepositioning } from './job-queue.ts';
 import { movingKeys, storeKeys } from '../store-keys.ts';
 import type { JobQueue } from './job-queue.ts';
 

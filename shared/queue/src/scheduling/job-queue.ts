@@ -5,44 +5,12 @@ import { z } from 'zod';
 import { jobPayloadVersion } from '@diq/contracts/job-payload.ts';
 import type { JobPayload } from '@diq/contracts/job-payload.ts';
 import { loadScript, runScriptsWhenFull } from '@diq/redis/script.ts';
-import { queueName } from '../store-keys.ts';
+import { queueName, storeKeys } from '../store-keys.ts';
 
 /** What the order of the queue depends on; the rest stands in the task. */
 export interface Job {
   taskId: string;
   jobPriority: number;
-}
-
-/**
- * The BullMQ queue. A job is: a task's place in the order, whose id is the task's. What is to be
- * done stands in the task, so a job that is lost is added again, and one too many finds nothing to do.
- */
-export interface JobQueue {
-  /** Adds jobs, many in transactions; one that is in the queue already stays as it is. */
-  add(jobs: readonly Job[]): Promise<void>;
-  /** Adds one in the same way and tells its position; `undefined` where that is to be asked for. */
-  addOne(job: Job): Promise<number | undefined>;
-  /** Jobs that can be claimed now. */
-  countReady(): Promise<number>;
-  /** Jobs in the queue, claimed ones included. */
-  countAll(): Promise<number>;
-  /** 1 is claimed next; `undefined` for one that is not waiting in the order. One answer per id. */
-  positions(taskIds: readonly string[]): Promise<(number | undefined)[]>;
-  /** For each of these job priorities, how many jobs that wait are of this job priority or a more urgent one. */
-  countUpTo(jobPriorities: readonly number[]): Promise<number[]>;
-  /** Which of these tasks have a job, waiting or claimed. */
-  have(taskIds: readonly string[]): Promise<boolean[]>;
-  /** Gives jobs another place. One that was claimed goes back to that place, one that is gone stays gone. */
-  setJobPriorities(jobs: readonly Pick<Job, 'taskId' | 'jobPriority'>[]): Promise<void>;
-  /** The task whose job is claimed next. */
-  next(): Promise<string | undefined>;
-  /** Those whose jobs are claimed next, at most so many. */
-  nextOnes(limit: number): Promise<string[]>;
-  /** Takes out a job that has nothing left to do. One that a worker holds stays. */
-  remove(taskId: string): Promise<void>;
-  /** The same for some hundred at once. */
-  removeAll(taskIds: readonly string[]): Promise<void>;
-  close(): Promise<void>;
 }
 
 /** Jobs per transaction, some 4 ms of Redis' time: other commands get in between. */
@@ -54,7 +22,13 @@ const idsReply = z.array(z.string());
 /** BullMQ's score of a job is its job priority times this, and its number among those of the same. */
 const scoresPerJobPriority = 2 ** 32;
 
-export function createJobQueue(redis: Redis, keySpace: string, onError: (error: Error) => void): JobQueue {
+/**
+ * The BullMQ queue. A job is: a task's place in the order, whose id is the task's. What is to be
+ * done stands in the task, so a job that is lost is added again, and one too many finds nothing to do.
+ */
+export type JobQueue = ReturnType<typeof createJobQueue>;
+
+export function createJobQueue(redis: Redis, keySpace: string, onError: (error: Error) => void) {
   // BullMQ asks the server for its version when a queue is made; if that fails, the queue refuses everything for good.
   Object.assign(redis.options, { skipVersionCheck: true });
   runScriptsWhenFull(redis);
@@ -79,13 +53,15 @@ export function createJobQueue(redis: Redis, keySpace: string, onError: (error: 
   }
 
   return {
-    async add(jobs) {
+    /** Adds jobs, many in transactions; one that is in the queue already stays as it is. */
+    async add(jobs: readonly Job[]): Promise<void> {
       await adding;
       for (let i = 0; i < jobs.length; i += chunkSize) {
         await queue.addBulk(jobs.slice(i, i + chunkSize).map(toJob));
       }
     },
-    async addOne(job) {
+    /** Adds one in the same way and tells its position; `undefined` where that is to be asked for. */
+    async addOne(job: Job): Promise<number | undefined> {
       const { name, data, opts } = toJob(job);
       const added = queue.add(name, data, opts);
       // BullMQ's command is on its way by then, so this one comes to Redis behind it, and both are one round trip. The
@@ -97,46 +73,56 @@ export function createJobQueue(redis: Redis, keySpace: string, onError: (error: 
       const rank = await place;
       return rank === null ? undefined : rank + 1;
     },
-    async countReady() {
+    /** Jobs that can be claimed now. */
+    async countReady(): Promise<number> {
       const counts = await queue.getJobCounts('prioritized', 'waiting');
       return (counts['prioritized'] ?? 0) + (counts['waiting'] ?? 0);
     },
-    async countAll() {
+    /** Jobs in the queue, claimed ones included. */
+    async countAll(): Promise<number> {
       const counts = await queue.getJobCounts('prioritized', 'waiting', 'active', 'delayed');
       return Object.values(counts).reduce((sum, count) => sum + count, 0);
     },
-    async positions(taskIds) {
+    /** 1 is claimed next; `undefined` for one that is not waiting in the order. One answer per id. */
+    async positions(taskIds: readonly string[]): Promise<(number | undefined)[]> {
       const pipeline = redis.pipeline();
       for (const id of taskIds) pipeline.zrank(prioritizedKey, id);
       const replies = await repliesOf(pipeline);
       return replies.map((rank) => (typeof rank === 'number' ? rank + 1 : undefined));
     },
-    async countUpTo(jobPriorities) {
+    /** For each of these job priorities, how many jobs that wait are of this job priority or a more urgent one. */
+    async countUpTo(jobPriorities: readonly number[]): Promise<number[]> {
       const pipeline = redis.pipeline();
       for (const jobPriority of jobPriorities)
         pipeline.zcount(prioritizedKey, '-inf', `(${(jobPriority + 1) * scoresPerJobPriority}`);
       return (await repliesOf(pipeline)).map(Number);
     },
-    async have(taskIds) {
+    /** Which of these tasks have a job, waiting or claimed. */
+    async have(taskIds: readonly string[]): Promise<boolean[]> {
       const pipeline = redis.pipeline();
       for (const id of taskIds) pipeline.exists(queue.toKey(id));
       return (await repliesOf(pipeline)).map((found) => found === 1);
     },
-    async setJobPriorities(changed) {
+    /** Gives jobs another place. One that was claimed goes back to that place, one that is gone stays gone. */
+    async setJobPriorities(changed: readonly Pick<Job, 'taskId' | 'jobPriority'>[]): Promise<void> {
       for (let i = 0; i < changed.length; i += chunkSize) {
         const chunk = changed.slice(i, i + chunkSize);
         await Promise.all(chunk.map(({ taskId, jobPriority }) => setJobPriority(taskId, jobPriority)));
       }
     },
-    async next() {
+    /** The task whose job is claimed next. */
+    async next(): Promise<string | undefined> {
       const [first] = await redis.zrange(prioritizedKey, 0, '0');
       return first;
     },
-    nextOnes: (limit) => redis.zrange(prioritizedKey, 0, String(limit - 1)),
-    async remove(taskId) {
+    /** Those whose jobs are claimed next, at most so many. */
+    nextOnes: (limit: number): Promise<string[]> => redis.zrange(prioritizedKey, 0, String(limit - 1)),
+    /** Takes out a job that has nothing left to do. One that a worker holds stays. */
+    async remove(taskId: string): Promise<void> {
       await queue.remove(taskId);
     },
-    async removeAll(taskIds) {
+    /** The same for some hundred at once. */
+    async removeAll(taskIds: readonly string[]): Promise<void> {
       for (let i = 0; i < taskIds.length; i += chunkSize) {
         const ids = taskIds.slice(i, i + chunkSize);
         const keys = [prioritizedKey, ...ids.map((id) => queue.toKey(id))];
@@ -144,7 +130,7 @@ export function createJobQueue(redis: Redis, keySpace: string, onError: (error: 
         await Promise.all(left.map((id) => queue.remove(id)));
       }
     },
-    close: () => queue.close(),
+    close: (): Promise<void> => queue.close(),
   };
 }
 
@@ -171,4 +157,41 @@ export async function repliesOf(pipeline: ReturnType<Redis['pipeline']>): Promis
     if (error) throw error;
     return reply;
   });
+}
+
+const jobPriorityReply = z.array(z.coerce.number());
+
+/**
+ * Moves the jobs of tasks that were given a better place. The task is marked as promoted until its job has
+ * followed: if this process ends in between, the next request that joins does it.
+ */
+export function createJobRepositioning(
+  redis: Redis,
+  keySpace: string,
+  jobs: Pick<JobQueue, 'setJobPriorities'>,
+) {
+  const keys = storeKeys(keySpace);
+
+  async function jobPrioritiesNow(promoted: readonly Job[]): Promise<Job[]> {
+    const pipeline = redis.pipeline();
+    for (const { taskId } of promoted) pipeline.hget(keys.task(taskId), 'jobPriority');
+    const jobPriorities = jobPriorityReply.parse(await repliesOf(pipeline));
+    return promoted.map(({ taskId }, i) => ({ taskId, jobPriority: jobPriorities[i] ?? 0 }));
+  }
+
+  return async (placed: readonly Job[]): Promise<void> => {
+    const promoted = [...new Map(placed.map((one) => [one.taskId, one])).values()];
+    // Another process may promote the same task further at this moment, and set its job before us.
+    for (let behind = promoted; behind.length > 0;) {
+      await jobs.setJobPriorities(behind);
+      const present = await jobPrioritiesNow(behind);
+      behind = present.filter(
+        ({ jobPriority }, i) => jobPriority > 0 && jobPriority !== behind[i]?.jobPriority,
+      );
+    }
+    if (promoted.length === 0) return;
+    const pipeline = redis.pipeline();
+    for (const { taskId } of promoted) pipeline.hdel(keys.task(taskId), 'promoted');
+    await repliesOf(pipeline);
+  };
 }

@@ -6,7 +6,7 @@ import type { RequestError } from '@diq/contracts/request-document.ts';
 import type { RequestStatus, TerminalStatus } from '@diq/contracts/status.ts';
 import { loadScript } from '@diq/redis/script.ts';
 import { findTask } from './find-task.ts';
-import type { Task, UnresolvedOutcome } from './find-task.ts';
+import type { UnresolvedOutcome } from './find-task.ts';
 import { taskMoves, taskStates } from './task-states.ts';
 import type { TaskMove, TaskState } from './task-states.ts';
 import { movingKeys, storeKeys } from '../store-keys.ts';
@@ -50,54 +50,6 @@ export const deadlineError: RequestError = {
   message: 'The time after which it must not be started was reached.',
 };
 
-/** The tasks' own state. Every move is one script: task, requests, batches, indexes and counts together. */
-export interface TaskStore {
-  find(id: string): Promise<Task | undefined>;
-  /** The most urgent class of its requests; `undefined` for an unknown task. */
-  classOf(id: string): Promise<Priority | undefined>;
-  /** The first of these tasks that is of this class; nothing is read while none of it waits. */
-  firstOf(priority: Priority, ids: () => Promise<readonly string[]>): Promise<string | undefined>;
-  /** The call in whose hands it is, also where the task cannot be read otherwise. */
-  callOf(id: string): Promise<string | undefined>;
-  /** The last gate before a call: from here on the task is in the hands of this call alone. */
-  begin(id: string, callId: string): Promise<Moved>;
-  /** Into the hands of a call that began it before, which Redis has lost. `spentAtMs` is when its permit was spent. */
-  resume(id: string, callId: string, spentAtMs: number): Promise<Moved>;
-  /** Back to its place: the call never left, was throttled or not allowed, or was looked up and is to be made again. */
-  giveBack(id: string, callId: string): Promise<Moved>;
-  /** What the call came to is to be looked up in Defender, for the first time after so many ms. */
-  reconcile(
-    id: string,
-    callId: string,
-    unresolved: UnresolvedOutcome,
-    firstQueryInMs: number,
-  ): Promise<Moved>;
-  /** Stores the outcome of the call that began it, also while it is being looked up. */
-  settle(id: string, callId: string, settlement: Settlement): Promise<Moved>;
-  /** Ends a task that still waits, without a call. */
-  endWaiting(id: string, settlement: Settlement): Promise<Moved>;
-  /**
-   * Ends up to 250 queued requests whose own deadline was reached. Tells which, and the tasks that ended with them,
-   * whose jobs can be taken out.
-   */
-  expireDue(): Promise<{ requestIds: string[]; ended: string[] }>;
-  /** Tasks whose call began before this time and has no stored outcome, oldest first. */
-  inFlightSince(beforeMs: number, limit: number): Promise<string[]>;
-  /** The task whose next look is due for the longest, for the caller alone for so long. Time of Redis' clock. */
-  takeDue(forMs: number): Promise<{ id: string | undefined; nowMs: number }>;
-  /** When Defender is asked next, on Redis' clock; false when this call is not looked up any more. */
-  rescheduleQuery(id: string, callId: string, atMs: number): Promise<boolean>;
-  /** Investigations of the machine that requests were given within the last minute. */
-  reportedOf(machineId: string): Promise<string[]>;
-  /** How many tasks wait for their call, for so long at least, and a page of them, oldest first. */
-  countWaiting(minAgeMs?: number): Promise<number>;
-  waitingPage(offset: number, limit: number): Promise<string[]>;
-  /** Tasks by id, for many at once; unknown ones are left out. */
-  jobPrioritiesOf(
-    ids: readonly string[],
-  ): Promise<{ taskId: string; machineId: string; jobPriority: number }[]>;
-}
-
 const taskScript = (name: string) =>
   loadScript(new URL(`../lua/${name}.lua`, import.meta.url), { whenFull: true });
 const moveScript = taskScript('move-task');
@@ -136,13 +88,16 @@ const deadlineReached = JSON.stringify(deadlineError);
 const expiredPerScript = 250;
 const expiry = { from: 'queued', status: 'expired', errorCode: deadlineError.code } as const;
 
+/** The tasks' own state. Every move is one script: task, requests, batches, indexes and counts together. */
+export type TaskStore = ReturnType<typeof createTaskStore>;
+
 /** `onMoved` is called for every request that a move or an expiry gave another status. */
 export function createTaskStore(
   redis: Redis,
   keySpace: string,
   retentionMs: number,
   onMoved: (move: MovedRequests) => void = () => {},
-): TaskStore {
+) {
   const keys = storeKeys(keySpace);
   const moveKeys = movingKeys(keySpace);
 
@@ -168,11 +123,16 @@ export function createTaskStore(
 
   return {
     find: findTask(redis, keySpace),
-    async classOf(id) {
+    /** The most urgent class of its requests; `undefined` for an unknown task. */
+    async classOf(id: string): Promise<Priority | undefined> {
       const found = await redis.hget(keys.task(id), 'priority');
       return priorities.find((priority) => priority === found);
     },
-    async firstOf(priority, readIds) {
+    /** The first of these tasks that is of this class; nothing is read while none of it waits. */
+    async firstOf(
+      priority: Priority,
+      readIds: () => Promise<readonly string[]>,
+    ): Promise<string | undefined> {
       if (Number((await redis.hget(keys.order, `waiting:${priority}`)) ?? 0) <= 0) return undefined;
       const ids = await readIds();
       const pipeline = redis.pipeline();
@@ -180,43 +140,70 @@ export function createTaskStore(
       const classes = ids.length > 0 ? await repliesOf(pipeline) : [];
       return ids.find((_, i) => classes[i] === priority);
     },
-    callOf: async (id) => (await redis.hget(keys.task(id), 'call')) ?? undefined,
-    begin: (id, callId) => move(taskMoves.begin, id, callId),
-    resume: (id, callId, beganAtMs) => move(taskMoves.begin, id, callId, { beganAtMs: Math.ceil(beganAtMs) }),
-    giveBack: (id, callId) => move(taskMoves.giveBack, id, callId),
-    reconcile: (id, callId, { cause, error }, firstQueryInMs) =>
+    /** The call in whose hands it is, also where the task cannot be read otherwise. */
+    callOf: async (id: string): Promise<string | undefined> =>
+      (await redis.hget(keys.task(id), 'call')) ?? undefined,
+    /** The last gate before a call: from here on the task is in the hands of this call alone. */
+    begin: (id: string, callId: string): Promise<Moved> => move(taskMoves.begin, id, callId),
+    /** Into the hands of a call that began it before, which Redis has lost. `beganAtMs` is when its permit was spent. */
+    resume: (id: string, callId: string, beganAtMs: number): Promise<Moved> =>
+      move(taskMoves.begin, id, callId, { beganAtMs: Math.ceil(beganAtMs) }),
+    /** Back to its place: the call never left, was throttled or not allowed, or was looked up and is to be made again. */
+    giveBack: (id: string, callId: string): Promise<Moved> => move(taskMoves.giveBack, id, callId),
+    /** What the call came to is to be looked up in Defender, for the first time after so many ms. */
+    reconcile: (
+      id: string,
+      callId: string,
+      { cause, error }: UnresolvedOutcome,
+      firstQueryInMs: number,
+    ): Promise<Moved> =>
       move(taskMoves.reconcile, id, callId, {
         fields: { error: JSON.stringify(error) },
         calls: 1,
         cause,
         firstQueryInMs,
       }),
-    settle: (id, callId, settlement) =>
+    /** Stores the outcome of the call that began it, also while it is being looked up. */
+    settle: (id: string, callId: string, settlement: Settlement): Promise<Moved> =>
       move({ ...taskMoves.settle, requests: settlement.status }, id, callId, contentOf(settlement)),
-    endWaiting: (id, settlement) =>
+    /** Ends a task that still waits, without a call. */
+    endWaiting: (id: string, settlement: Settlement): Promise<Moved> =>
       move({ ...taskMoves.endWaiting, requests: settlement.status }, id, '', contentOf(settlement)),
-    async expireDue() {
+    /**
+     * Ends up to 250 queued requests whose own deadline was reached. Tells which, and the tasks that ended with them,
+     * whose jobs can be taken out.
+     */
+    async expireDue(): Promise<{ requestIds: string[]; ended: string[] }> {
       const args = [keySpace, retentionMs, expiredPerScript, deadlineReached];
       const expired = expireReply.parse(await expireScript(redis, moveKeys, args));
       tell({ ...expiry, requestIds: expired.requestIds });
       return expired;
     },
-    async takeDue(forMs) {
+    /** The task whose next look is due for the longest, for the caller alone for so long. Time of Redis' clock. */
+    async takeDue(forMs: number): Promise<{ id: string | undefined; nowMs: number }> {
       const [id, nowMs] = takeReply.parse(await takeScript(redis, [keys.reconciling], [keySpace, forMs]));
       return { id: id === '' ? undefined : id, nowMs };
     },
-    rescheduleQuery: async (id, callId, atMs) =>
+    /** When Defender is asked next, on Redis' clock; false when this call is not looked up any more. */
+    rescheduleQuery: async (id: string, callId: string, atMs: number): Promise<boolean> =>
       (await rescheduleQueryScript(redis, [keys.reconciling], [keySpace, id, callId, Math.ceil(atMs)])) === 1,
-    reportedOf: (machineId) => redis.smembers(keys.machineReported(machineId)),
-    inFlightSince: (beforeMs, limit) =>
+    /** Investigations of the machine that requests were given within the last minute. */
+    reportedOf: (machineId: string): Promise<string[]> => redis.smembers(keys.machineReported(machineId)),
+    /** Tasks whose call began before this time and has no stored outcome, oldest first. */
+    inFlightSince: (beforeMs: number, limit: number): Promise<string[]> =>
       redis.zrangebyscore(keys.inFlight, '-inf', `(${beforeMs}`, 'LIMIT', 0, limit),
-    async countWaiting(minAgeMs = 0) {
+    /** How many tasks wait for their call, for so long at least, and a page of them, oldest first. */
+    async countWaiting(minAgeMs: number = 0): Promise<number> {
       if (minAgeMs === 0) return redis.zcard(keys.waiting);
       const [seconds] = await redis.time();
       return redis.zcount(keys.waiting, '-inf', Number(seconds) * 1_000 - minAgeMs);
     },
-    waitingPage: (offset, limit) => redis.zrange(keys.waiting, offset, String(offset + limit - 1)),
-    async jobPrioritiesOf(ids) {
+    waitingPage: (offset: number, limit: number): Promise<string[]> =>
+      redis.zrange(keys.waiting, offset, String(offset + limit - 1)),
+    /** Tasks by id, for many at once; unknown ones are left out. */
+    async jobPrioritiesOf(
+      ids: readonly string[],
+    ): Promise<{ taskId: string; machineId: string; jobPriority: number }[]> {
       const pipeline = redis.pipeline();
       for (const id of ids) pipeline.hmget(keys.task(id), 'machine', 'jobPriority');
       const rows = z
