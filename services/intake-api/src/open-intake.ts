@@ -10,7 +10,7 @@ import { createLedger } from '@diq/quota/ledger/ledger.ts';
 import { listen } from '@diq/runtime/http-server/http-server.ts';
 import { noTracing, type Tracing } from '@diq/runtime/tracing/tracing.ts';
 import { within } from '@diq/runtime/async/with-timeout.ts';
-import { closeRedis, openProducerConnection, waitUntilReady } from '@diq/redis/connection.ts';
+import { closeRedis, openFailFastConnection, waitUntilReady } from '@diq/redis/connection.ts';
 import { createJobQueue } from '@diq/queue/scheduling/job-queue.ts';
 import { createApp } from './app.ts';
 import { withBackPressure } from './submission/admission-control.ts';
@@ -61,7 +61,7 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
   const { keySpace } = settings;
   const { guards, keys, onKeysChanged } = openGuards(options);
 
-  const redis = openProducerConnection({ settings: { url: settings.redisUrl }, name: 'diq-intake', logger });
+  const redis = openFailFastConnection({ url: settings.redisUrl, name: 'diq-intake', logger });
   lifecycle.onClose('redis', () => closeRedis(redis));
   // The connection logs its own troubles; the queue repeats them.
   const jobs = createJobQueue(redis, keySpace, (error) => logger.debug({ err: error }, 'queue error'));
@@ -163,7 +163,7 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
 
 /** What is read of requests, queue and quota. */
 function createReadings(
-  redis: ReturnType<typeof openProducerConnection>,
+  redis: ReturnType<typeof openFailFastConnection>,
   { keySpace, ledger: ledgerSettings, reserveForCritical }: IntakeSettings,
   { ledgerMaxAgeMs, workerClockMs }: { ledgerMaxAgeMs: number; workerClockMs?: () => number },
 ) {

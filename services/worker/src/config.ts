@@ -10,7 +10,7 @@ import {
   trimEnv,
   type Env,
 } from '@diq/runtime/settings/read-settings.ts';
-import { redisUrl } from '@diq/redis/connection.ts';
+import { redisUrl } from '@diq/redis/redis-url.ts';
 import { coldStartModes } from './maintenance/bootstrap-ledger.ts';
 import type { Credential } from './defender/auth/load-credential.ts';
 

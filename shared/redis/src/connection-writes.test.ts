@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
-import { closeRedis, openProducerConnection, waitUntilReady } from './connection.ts';
+import { closeRedis, openFailFastConnection, waitUntilReady } from './connection.ts';
 
 describe('commands given in one turn of the event loop', () => {
   const embedded = useEmbeddedRedis();
@@ -21,8 +21,8 @@ describe('commands given in one turn of the event loop', () => {
     }).listen(0, '127.0.0.1');
     await once(relay, 'listening');
     const url = `redis://127.0.0.1:${(relay.address() as AddressInfo).port}`;
-    const redis = openProducerConnection({
-      settings: { url },
+    const redis = openFailFastConnection({
+      url,
       name: 'writes',
       logger: { info() {}, warn() {} },
     });

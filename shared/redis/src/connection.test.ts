@@ -1,13 +1,7 @@
 import assert from 'node:assert/strict';
 import { findFreePort } from '@diq/runtime/processes/free-port.ts';
 import { createLogger } from '@diq/runtime/logging/logger.ts';
-import {
-  closeRedis,
-  openBlockingConnection,
-  openLedgerConnection,
-  openProducerConnection,
-  waitUntilReady,
-} from './connection.ts';
+import { closeRedis, openBlockingConnection, openFailFastConnection, waitUntilReady } from './connection.ts';
 import { requireRedisServer, startRedisServer, type RedisServer } from '@diq/testing/redis-process.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import type { Redis } from 'ioredis';
@@ -31,17 +25,13 @@ describe('connections to Redis', () => {
   let server: RedisServer;
   const open: Redis[] = [];
 
-  function openFailFast(
-    openConnection: typeof openProducerConnection,
-    name: string,
-    url = server.url,
-  ): Redis {
-    const redis = openConnection({ settings: { url }, name, logger });
+  function openFailFast(name = 'fail-fast', url = server.url): Redis {
+    const redis = openFailFastConnection({ url, name, logger });
     open.push(redis);
     return redis;
   }
   function openBlocking(url = server.url): Redis {
-    const redis = openBlockingConnection({ settings: { url }, name: 'blocking', logger });
+    const redis = openBlockingConnection({ url, name: 'blocking', logger });
     open.push(redis);
     return redis;
   }
@@ -65,59 +55,52 @@ describe('connections to Redis', () => {
     await server?.stop();
   });
 
-  for (const [kind, openConnection] of [
-    ['producer', openProducerConnection],
-    ['ledger', openLedgerConnection],
-  ] as const) {
-    describe(`a ${kind} connection`, () => {
-      it('fails its commands within 2 s while Redis is away, and works again by itself', async () => {
-        const redis = openFailFast(openConnection, kind);
-        await waitUntilReady(redis, 2_000);
-        await server.kill();
-        const { result, tookMs } = await timed(redis.incr('n'));
+  describe('of the kind that fails fast', () => {
+    it('fails its commands within 2 s while Redis is away, and works again by itself', async () => {
+      const redis = openFailFast();
+      await waitUntilReady(redis, 2_000);
+      await server.kill();
+      const { result, tookMs } = await timed(redis.incr('n'));
+      assert.equal(result.status, 'rejected');
+      assert.ok(tookMs < 2_000, `${tookMs} ms`);
+      await server.restart();
+      await waitUntilReady(redis, 3_000);
+      assert.equal(await redis.incr('n'), 1, 'the command that failed was carried out later');
+      assert.deepEqual(messagesOf('fail-fast'), ['redis lost', 'redis back']);
+    });
+
+    it('fails its commands within 2 s when Redis hangs', async () => {
+      const redis = openFailFast();
+      await waitUntilReady(redis, 2_000);
+      await server.kill('SIGSTOP');
+      try {
+        const { result, tookMs } = await timed(redis.get('n'));
         assert.equal(result.status, 'rejected');
         assert.ok(tookMs < 2_000, `${tookMs} ms`);
-        await server.restart();
-        await waitUntilReady(redis, 3_000);
-        assert.equal(await redis.incr('n'), 1, 'the command that failed was carried out later');
-        assert.deepEqual(messagesOf(kind), ['redis lost', 'redis back']);
-      });
-
-      it('fails its commands within 2 s when Redis hangs', async () => {
-        const redis = openFailFast(openConnection, kind);
-        await waitUntilReady(redis, 2_000);
-        await server.kill('SIGSTOP');
-        try {
-          const { result, tookMs } = await timed(redis.get('n'));
-          assert.equal(result.status, 'rejected');
-          assert.ok(tookMs < 2_000, `${tookMs} ms`);
-        } finally {
-          await server.kill('SIGCONT');
-        }
-      });
-
-      it('rejects a command in flight when the connection breaks, and never sends it again', async () => {
-        const redis = openFailFast(openConnection, kind);
-        await waitUntilReady(redis, 2_000);
-        await server.kill('SIGSTOP');
-        const { result, tookMs } = await timed(
-          Promise.all([redis.incr('sent-once'), server.kill('SIGKILL')]),
-        );
-        assert.equal(result.status, 'rejected');
-        assert.ok(tookMs < 1_000, `${tookMs} ms`);
-        await server.restart();
-        await waitUntilReady(redis, 3_000);
-        assert.equal(await redis.get('sent-once'), null);
-      });
-
-      it('does not throw when Redis is away at start, and logs the outage once', async () => {
-        const redis = openFailFast(openConnection, kind, `redis://127.0.0.1:${await findFreePort()}`);
-        for (let attempt = 0; attempt < 3; attempt += 1) await reconnectingOf(redis);
-        await assert.rejects(redis.ping());
-        assert.deepEqual(messagesOf(kind), ['redis lost']);
-      });
+      } finally {
+        await server.kill('SIGCONT');
+      }
     });
-  }
+
+    it('rejects a command in flight when the connection breaks, and never sends it again', async () => {
+      const redis = openFailFast();
+      await waitUntilReady(redis, 2_000);
+      await server.kill('SIGSTOP');
+      const { result, tookMs } = await timed(Promise.all([redis.incr('sent-once'), server.kill('SIGKILL')]));
+      assert.equal(result.status, 'rejected');
+      assert.ok(tookMs < 1_000, `${tookMs} ms`);
+      await server.restart();
+      await waitUntilReady(redis, 3_000);
+      assert.equal(await redis.get('sent-once'), null);
+    });
+
+    it('does not throw when Redis is away at start, and logs the outage once', async () => {
+      const redis = openFailFast('fail-fast', `redis://127.0.0.1:${await findFreePort()}`);
+      for (let attempt = 0; attempt < 3; attempt += 1) await reconnectingOf(redis);
+      await assert.rejects(redis.ping());
+      assert.deepEqual(messagesOf('fail-fast'), ['redis lost']);
+    });
+  });
 
   it('of the blocking kind keeps its commands until Redis is back', async () => {
     const redis = openBlocking();
@@ -131,13 +114,13 @@ describe('connections to Redis', () => {
   });
 
   it('carry their name, so that the server shows which is which', async () => {
-    const redis = openFailFast(openProducerConnection, 'intake-producer');
+    const redis = openFailFast('intake-producer');
     await waitUntilReady(redis, 2_000);
     assert.match(String(await redis.client('LIST')), /name=intake-producer/);
   });
 
   it('look for the new primary when the old one refuses writes', async () => {
-    const redis = openFailFast(openProducerConnection, 'readonly');
+    const redis = openFailFast('readonly');
     await waitUntilReady(redis, 2_000);
     await redis.call('REPLICAOF', '127.0.0.1', String(await findFreePort()));
     const reconnecting = reconnectingOf(redis);
@@ -149,7 +132,7 @@ describe('connections to Redis', () => {
 
   it('are reported as not ready after the time one would wait', async () => {
     const url = `redis://127.0.0.1:${await findFreePort()}`;
-    const redis = openFailFast(openProducerConnection, 'nowhere', url);
+    const redis = openFailFast('nowhere', url);
     await assert.rejects(waitUntilReady(redis, 50), /not ready within 50 ms \(nowhere\)/);
     const waiting = waitUntilReady(redis, 5_000);
     await Promise.all([assert.rejects(waiting, /closed before it was ready/), closeRedis(redis)]);

@@ -4,46 +4,38 @@ import type { Logger } from '@diq/runtime/logging/logger.ts';
 import { sendTogether } from './ioredis-send-together.ts';
 import { parseRedisUrl } from './redis-url.ts';
 
-export { parseRedisUrl, redisUrl, type RedisAddress } from './redis-url.ts';
-
-/** Where Redis is. One node by URL for now; Sentinel and Cluster would be further members of this union. */
-export interface RedisSettings {
-  readonly url: string;
-}
-
 /** One connection to be opened. */
 export interface ConnectionOptions {
-  readonly settings: RedisSettings;
+  /** One node, see `redis-url.ts`. */
+  readonly url: string;
   /** Seen in `CLIENT LIST` and in the log. */
   readonly name: string;
   readonly logger: Pick<Logger, 'info' | 'warn'>;
 }
 
-/** A connection whose commands give up by themselves. */
-export interface BoundedConnectionOptions extends ConnectionOptions {
-  /** After this long without a reply a command fails; whether it was carried out is then not known. Default 1500 ms. */
-  readonly commandTimeoutMs?: number;
-}
-
 /**
- * For those who put work in and must answer soon: while Redis is away, every command fails within the command
- * timeout, and mostly at once. Nothing is queued or sent again behind the caller's back.
+ * For those who must answer soon, and for the limiter and the ledger, whose scripts spend permits: a command is sent at
+ * most once, fails at once when the connection is lost, and never runs late out of a queue.
+ *
+ * @param options.commandTimeoutMs after this long without a reply a command fails; whether it was carried out is then not
+ * known. Default 1500 ms
  */
-export function openProducerConnection(options: BoundedConnectionOptions): Redis {
-  return connect(options, failFast(options.commandTimeoutMs));
+export function openFailFastConnection(
+  options: ConnectionOptions & { readonly commandTimeoutMs?: number },
+): Redis {
+  // No retries: with even one, a command in flight when the connection breaks is sent a second time, and one that
+  // timed out can still be carried out after its caller got an error.
+  const { commandTimeoutMs = 1_500 } = options;
+  return connect(options, {
+    maxRetriesPerRequest: 0,
+    enableOfflineQueue: false,
+    commandTimeout: commandTimeoutMs,
+  });
 }
 
 /** For BullMQ workers, which wait in blocking commands: commands wait for Redis to come back, however long. */
 export function openBlockingConnection(options: ConnectionOptions): Redis {
   return connect(options, { maxRetriesPerRequest: null });
-}
-
-/**
- * For the limiter and the ledger, whose scripts spend permits: a command is sent at most once, fails at once when the
- * connection is lost, and never runs late out of a queue.
- */
-export function openLedgerConnection(options: BoundedConnectionOptions): Redis {
-  return connect(options, failFast(options.commandTimeoutMs));
 }
 
 /**
@@ -97,7 +89,7 @@ type Behaviour = Omit<RedisOptions, 'replyMapping'>;
 
 // The one place that decides how a connection is made out of the settings.
 function connect(options: ConnectionOptions, behaviour: Behaviour): Redis {
-  const { tls, ...address } = parseRedisUrl(options.settings.url);
+  const { tls, ...address } = parseRedisUrl(options.url);
   const redisOptions: Behaviour = {
     ...address,
     // No switch of Node's own turns the check of certificates off.
@@ -120,12 +112,6 @@ function connect(options: ConnectionOptions, behaviour: Behaviour): Redis {
   redis.on('connect', () => sendTogether(redis.stream));
   logStateChanges(redis, options);
   return redis;
-}
-
-function failFast(commandTimeoutMs = 1_500): Behaviour {
-  // No retries: with even one, a command in flight when the connection breaks is sent a second time, and one that
-  // timed out can still be carried out after its caller got an error.
-  return { maxRetriesPerRequest: 0, enableOfflineQueue: false, commandTimeout: commandTimeoutMs };
 }
 
 // An outage brings an error at each attempt to connect; the log gets one line for its start and one for its end.

@@ -1,23 +1,12 @@
 import { z } from 'zod';
 import { parseUrl } from '@diq/runtime/settings/setting-kinds.ts';
 
-/** Where a Redis server is and how to get in. */
-export interface RedisAddress {
-  readonly host: string;
-  readonly port: number;
-  readonly db: number;
-  readonly username?: string;
-  readonly password?: string;
-  /** True for `rediss://`. */
-  readonly tls: boolean;
-}
-
 /**
  * Takes a `redis://` or `rediss://` URL apart.
  *
  * @throws TypeError saying what is wrong and expected; it never repeats the URL, which may hold a password.
  */
-export function parseRedisUrl(url: string): RedisAddress {
+export function parseRedisUrl(url: string) {
   const parsed = parseUrl(url.trim());
   if (!parsed || (parsed.protocol !== 'redis:' && parsed.protocol !== 'rediss:') || parsed.hostname === '') {
     throw new TypeError('not a Redis address (expected redis://host:6379 or rediss://host:6379)');
@@ -34,11 +23,12 @@ export function parseRedisUrl(url: string): RedisAddress {
     db: Number(database[1] ?? 0),
     ...(parsed.username === '' ? {} : { username: decode(parsed.username) }),
     ...(parsed.password === '' ? {} : { password: decode(parsed.password) }),
+    /** True for `rediss://`. */
     tls: parsed.protocol === 'rediss:',
   };
 }
 
-/** A setting that holds a Redis URL; list it among the secrets. Returned as written, to be opened by `redis.ts`. */
+/** A setting that holds a Redis URL; list it among the secrets. Returned as written, to be opened by `connection.ts`. */
 export function redisUrl() {
   return z.string().transform((text, context) => {
     try {

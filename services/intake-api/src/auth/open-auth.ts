@@ -1,7 +1,7 @@
 import type { RequestHandler } from 'express';
 import type { Lifecycle } from '@diq/runtime/processes/lifecycle.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
-import { closeRedis, openProducerConnection } from '@diq/redis/connection.ts';
+import { closeRedis, openFailFastConnection } from '@diq/redis/connection.ts';
 import { createKeyRing, type IdentifyCaller, type LookUpKey } from './api-keys.ts';
 import type { ApiKey } from '../config/api-keys.ts';
 import type { IntakeSettings } from '../config/config.ts';
@@ -78,8 +78,8 @@ function openIdentity(
 
 function openRateLimit({ settings, logger, lifecycle }: OpenGuardsOptions): RequestHandler | undefined {
   if (settings.maxRequestsPerMinute === 0) return undefined;
-  const redis = openProducerConnection({
-    settings: { url: settings.redisUrl },
+  const redis = openFailFastConnection({
+    url: settings.redisUrl,
     name: 'diq-intake-limits',
     logger,
     commandTimeoutMs: countTimeoutMs,

@@ -121,7 +121,7 @@ function openWorker(
   { deliver, timing: { lockMs, closeGraceMs }, onError }: WorkerParts,
 ): void {
   const name = 'diq-intake-callbacks';
-  const blocking = openBlockingConnection({ settings: { url: redisUrl }, name, logger });
+  const blocking = openBlockingConnection({ url: redisUrl, name, logger });
   lifecycle.onClose('callback connection', () => closeRedis(blocking));
   const parts = { redis: blocking, keySpace, deliver, concurrency, lockMs, closeGraceMs, onError };
   const worker = startCallbackWorker({

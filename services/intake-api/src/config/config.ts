@@ -14,7 +14,7 @@ import {
   trimEnv,
   type Env,
 } from '@diq/runtime/settings/read-settings.ts';
-import { redisUrl } from '@diq/redis/connection.ts';
+import { redisUrl } from '@diq/redis/redis-url.ts';
 import { authSettings, authShape, hostNames, type AuthSettings } from './auth-settings.ts';
 import { allowedHosts, type AllowedHost } from './allowed-hosts.ts';
 import { callbackSecrets } from './callback-secrets.ts';

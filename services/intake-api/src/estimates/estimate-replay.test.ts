@@ -32,7 +32,7 @@ describe('expectedStartAt, held against what happens when nothing changes', () =
 
   before(async () => {
     connection = openBlockingConnection({
-      settings: { url: redis.url },
+      url: redis.url,
       name: 'replay',
       logger: { info() {}, warn() {} },
     });

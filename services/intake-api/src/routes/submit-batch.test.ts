@@ -3,7 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { maxBatchItems } from '@diq/contracts/investigation-item.ts';
 import type { BatchDryRun, ItemAnswer } from '@diq/contracts/item-answer.ts';
-import { closeRedis, openProducerConnection, waitUntilReady } from '@diq/redis/connection.ts';
+import { closeRedis, openFailFastConnection, waitUntilReady } from '@diq/redis/connection.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { openReceiver, type Receiver } from '../callbacks/test-support/receiver.ts';
@@ -102,8 +102,8 @@ describe('POST /v1/batches?dryRun=true', () => {
   });
 
   it('changes nothing in Redis', async () => {
-    const connection = openProducerConnection({
-      settings: { url: redis.url },
+    const connection = openFailFastConnection({
+      url: redis.url,
       name: 'dump',
       logger: { info() {}, warn() {} },
     });

@@ -6,7 +6,7 @@ import { createLedger, type Ledger } from '@diq/quota/ledger/ledger.ts';
 import { createLifecycle, type Lifecycle } from '@diq/runtime/processes/lifecycle.ts';
 import { createLogger } from '@diq/runtime/logging/logger.ts';
 import type { Env } from '@diq/runtime/settings/read-settings.ts';
-import { closeRedis, openProducerConnection, waitUntilReady } from '@diq/redis/connection.ts';
+import { closeRedis, openFailFastConnection, waitUntilReady } from '@diq/redis/connection.ts';
 import { readIntakeSettings } from '../config/config.ts';
 import { openIntake } from '../open-intake.ts';
 import { keys, keySetting } from './credentials.ts';
@@ -140,7 +140,7 @@ async function open({ url, isAway = false }: RedisForIntake, env: Env, context: 
   const waitForRedisMs = isAway ? 0 : 5_000;
   const intervals = { waitForRedisMs, ledgerMaxAgeMs: 0, pollIntervalMs: 20 };
   const { port } = await openIntake({ settings, ...intervals, ...context });
-  const redis = openProducerConnection({ settings: { url }, name: 'test', logger: context.logger });
+  const redis = openFailFastConnection({ url, name: 'test', logger: context.logger });
   context.lifecycle.onClose('connection of the test', () => closeRedis(redis));
   const jobs = createJobQueue(redis, keySpace, () => {});
   context.lifecycle.onClose('queue of the test', () => jobs.close());

@@ -3,7 +3,7 @@ import type { Logger } from '@diq/runtime/logging/logger.ts';
 import {
   closeRedis,
   openBlockingConnection,
-  openLedgerConnection,
+  openFailFastConnection,
   waitUntilReady,
 } from '@diq/redis/connection.ts';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -17,11 +17,10 @@ export type WorkerRedis = Awaited<ReturnType<typeof openRedis>>;
  * ledger have connections of their own: a slow command of one must not delay the other.
  */
 export async function openRedis(url: string, logger: Logger, lifecycle: Lifecycle) {
-  const settings = { url };
   const redis = {
-    ledger: openLedgerConnection({ settings, name: 'diq-worker-ledger', logger }),
-    limiter: openLedgerConnection({ settings, name: 'diq-worker-limiter', logger }),
-    queue: openBlockingConnection({ settings, name: 'diq-worker-queue', logger }),
+    ledger: openFailFastConnection({ url, name: 'diq-worker-ledger', logger }),
+    limiter: openFailFastConnection({ url, name: 'diq-worker-limiter', logger }),
+    queue: openBlockingConnection({ url, name: 'diq-worker-queue', logger }),
   };
   const connections = Object.values(redis);
   // Together: one that hangs takes its time to be dropped, and three must not take three times as long.

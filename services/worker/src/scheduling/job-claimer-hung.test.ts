@@ -14,7 +14,7 @@ describe('job claimer on a Redis that hangs', () => {
 
   it('closes in little more than a second, whatever it would still say to Redis', async () => {
     const { logger } = captureLog();
-    const redis = openBlockingConnection({ settings: { url: server.url }, name: 'test', logger });
+    const redis = openBlockingConnection({ url: server.url, name: 'test', logger });
     const onError = () => undefined;
     const chargeFlows = async () => undefined;
     const about = { redis, keySpace: 'test:{hung}', lockMs: 10_000 };

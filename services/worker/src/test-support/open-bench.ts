@@ -6,7 +6,7 @@ import { createRequestIntake } from '@diq/queue/admission/accept-requests.ts';
 import { createRequestReader } from '@diq/queue/requests/request-reader.ts';
 import { queueName, storeKeys } from '@diq/queue/store-keys.ts';
 import { createJobQueue } from '@diq/queue/scheduling/job-queue.ts';
-import { closeRedis, openLedgerConnection, waitUntilReady } from '@diq/redis/connection.ts';
+import { closeRedis, openFailFastConnection, waitUntilReady } from '@diq/redis/connection.ts';
 import { openTestWorker, type TestWorker, type TestWorkerOptions } from './open-test-worker.ts';
 import { captureLog } from './capture-log.ts';
 
@@ -39,7 +39,7 @@ export async function openBench(url: string): Promise<Bench> {
   const keySpace = `diq:{${randomUUID()}/initiateInvestigation}`;
   const keys = storeKeys(keySpace);
   const { logger } = captureLog();
-  const redis = openLedgerConnection({ settings: { url }, name: 'bench', logger });
+  const redis = openFailFastConnection({ url, name: 'bench', logger });
   await waitUntilReady(redis, 2_000);
   const jobs = createJobQueue(redis, keySpace, () => undefined);
   const intake = createRequestIntake({ redis, keySpace, jobs, retentionMs: 3_600_000 });

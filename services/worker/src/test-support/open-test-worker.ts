@@ -7,7 +7,7 @@ import type { Logger } from '@diq/runtime/logging/logger.ts';
 import {
   closeRedis,
   openBlockingConnection,
-  openLedgerConnection,
+  openFailFastConnection,
   waitUntilReady,
 } from '@diq/redis/connection.ts';
 import { createDefenderClient } from '../defender/defender-client.ts';
@@ -207,11 +207,10 @@ async function openParts(options: TestWorkerOptions & WorkerPlace) {
 }
 
 async function openRedis(url: string, logger: Logger) {
-  const settings = { url };
   const redis = {
-    ledger: openLedgerConnection({ settings, name: 'test-ledger', logger }),
-    limiter: openLedgerConnection({ settings, name: 'test-limiter', logger }),
-    queue: openBlockingConnection({ settings, name: 'test-queue', logger }),
+    ledger: openFailFastConnection({ url, name: 'test-ledger', logger }),
+    limiter: openFailFastConnection({ url, name: 'test-limiter', logger }),
+    queue: openBlockingConnection({ url, name: 'test-queue', logger }),
   };
   await Promise.all(Object.values(redis).map((connection) => waitUntilReady(connection, 2_000)));
   return redis;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { closeRedis, openProducerConnection, waitUntilReady } from '@diq/redis/connection.ts';
+import { closeRedis, openFailFastConnection, waitUntilReady } from '@diq/redis/connection.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { createAuditLog } from '../operations/audit-log.ts';
 import { createTaskStore } from '../tasks/task-store.ts';
@@ -115,8 +115,11 @@ describe('actions on a request', () => {
     });
 
     it('and the beginning of its call have one winner, in either order, and both report the same', async () => {
-      const settings = { url: redis.url };
-      const other = openProducerConnection({ settings, name: 'worker', logger: { info() {}, warn() {} } });
+      const other = openFailFastConnection({
+        url: redis.url,
+        name: 'worker',
+        logger: { info() {}, warn() {} },
+      });
       await waitUntilReady(other, 5_000);
       const worker = createTaskStore(other, keySpace, retentionMs);
       const winners = { cancel: 0, call: 0 };

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { closeRedis, openProducerConnection, waitUntilReady } from '@diq/redis/connection.ts';
+import { closeRedis, openFailFastConnection, waitUntilReady } from '@diq/redis/connection.ts';
 import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
 import type { Redis } from 'ioredis';
 import { createRequestIntake } from '../admission/accept-requests.ts';
@@ -44,8 +44,8 @@ export function item(fields: Partial<InvestigationItem> = {}): InvestigationItem
 }
 
 export async function openTestStore(url: string): Promise<TestStore> {
-  const redis = openProducerConnection({
-    settings: { url },
+  const redis = openFailFastConnection({
+    url,
     name: 'test-store',
     logger: { info() {}, warn() {} },
   });

@@ -1,4 +1,4 @@
-import { closeRedis, openLedgerConnection, waitUntilReady } from '@diq/redis/connection.ts';
+import { closeRedis, openFailFastConnection, waitUntilReady } from '@diq/redis/connection.ts';
 import type { Redis } from 'ioredis';
 
 /** Connections as a worker has them for limiter and ledger, closed after each test. */
@@ -16,7 +16,7 @@ export function useLedgerConnections(): LedgerConnections {
   });
   return {
     async open(url) {
-      const redis = openLedgerConnection({ settings: { url }, name: 'test-ledger', logger: silent });
+      const redis = openFailFastConnection({ url, name: 'test-ledger', logger: silent });
       opened.push(redis);
       await waitUntilReady(redis, 5_000);
       return redis;

@@ -1,7 +1,7 @@
 import { Registry } from 'prom-client';
 import { createRequestReader } from '@diq/queue/requests/request-reader.ts';
 import { keySpace } from '@diq/queue/test-support/test-store.ts';
-import { closeRedis, openProducerConnection } from '@diq/redis/connection.ts';
+import { closeRedis, openFailFastConnection } from '@diq/redis/connection.ts';
 import { runService } from '@diq/runtime/processes/run-service.ts';
 import { openCallbacks } from '../open-callbacks.ts';
 import { quickTiming, settings } from './callback-world.ts';
@@ -14,7 +14,7 @@ await runService({
   exit: (code) => process.exit(code),
   start({ env, logger, lifecycle }) {
     const redisUrl = env['REDIS_URL'] ?? '';
-    const redis = openProducerConnection({ settings: { url: redisUrl }, name: 'test', logger });
+    const redis = openFailFastConnection({ url: redisUrl, name: 'test', logger });
     lifecycle.onClose('redis', () => closeRedis(redis));
     const host = { hostname: '127.0.0.1', port: env['RECEIVER_PORT'] ?? '', isWildcard: false, path: '' };
     openCallbacks({
