@@ -47,7 +47,9 @@ describe('a Redis that is full', () => {
 
   const fill = () => admin.config('SET', 'maxmemory', '1');
   const accept = async (number: number, fields: Parameters<typeof item>[0] = {}) => {
-    const { id } = await store.intake.acceptOne(item({ machineId: machine(number), ...fields }), arrivedAtMs);
+    const { id } = await store.intake.acceptOne(item({ machineId: machine(number), ...fields }), {
+      nowMs: arrivedAtMs,
+    });
     return { id, taskId: (await store.request(id)).taskId };
   };
   const statusOf = async (id: string) => (await store.request(id)).document.status;
@@ -59,9 +61,9 @@ describe('a Redis that is full', () => {
 
   it('takes no new work, also while nothing waits, and says that it is in trouble', async () => {
     await fill();
-    const one = store.intake.acceptOne(item(), arrivedAtMs);
+    const one = store.intake.acceptOne(item(), { nowMs: arrivedAtMs });
     await assert.rejects(one, isRedisTrouble);
-    await assert.rejects(store.intake.acceptBatch([item()], arrivedAtMs), isRedisTrouble);
+    await assert.rejects(store.intake.acceptBatch([item()], { nowMs: arrivedAtMs }), isRedisTrouble);
     assert.equal(await store.tasks.countWaiting(), 0);
   });
 

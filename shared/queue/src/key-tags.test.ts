@@ -29,9 +29,7 @@ describe('keys in Redis', () => {
         item(),
         { rejected: { index: 2, error: { code: 'invalid_item', errors: [] } } },
       ],
-      arrivedAtMs,
-      undefined,
-      'soar',
+      { nowMs: arrivedAtMs, caller: 'soar' },
     );
     await createIdempotencyStore(store.redis, keySpace, { leaseMs: 1, keepMs: 60_000 })
       .attempt('key', 'soar')

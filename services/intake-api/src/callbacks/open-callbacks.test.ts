@@ -97,8 +97,10 @@ describe('callbacks', () => {
     await open();
     const id = await world.accept({ callbackUrl: receiver.url('/a') });
     const { machineId } = (await world.store.request(id)).document;
-    await world.store.intake.acceptOne(item({ machineId, callbackUrl: receiver.url('/b') }), arrivedAtMs);
-    await world.store.intake.acceptOne(item({ machineId }), arrivedAtMs);
+    await world.store.intake.acceptOne(item({ machineId, callbackUrl: receiver.url('/b') }), {
+      nowMs: arrivedAtMs,
+    });
+    await world.store.intake.acceptOne(item({ machineId }), { nowMs: arrivedAtMs });
     await world.end(id);
     const received = [await receiver.next(), await receiver.next()];
     assert.deepEqual(received.map(({ path }) => path).toSorted(), ['/a', '/b']);
@@ -111,10 +113,7 @@ describe('callbacks', () => {
     const rejected = { rejected: { index: 2, error: { code: 'invalid_item' as const, errors: [] } } };
     const { batchId, accepted } = await world.store.intake.acceptBatch(
       [item({ machineId: machine(901) }), item({ machineId: machine(902) }), rejected],
-      arrivedAtMs,
-      undefined,
-      undefined,
-      receiver.url('/batch'),
+      { nowMs: arrivedAtMs, callbackUrl: receiver.url('/batch') },
     );
     await world.end(accepted[0]!.id);
     assert.equal((await world.store.reader.findBatch(batchId))?.callback?.delivery, undefined);

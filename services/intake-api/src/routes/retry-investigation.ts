@@ -45,7 +45,7 @@ export const retryInvestigation = defineRoute({
     const actor = context.actor(body.reason);
     // It stays with the one who asked first.
     const owner = stored.caller ?? actor.name;
-    const { id } = await intake.acceptOne(item, nowMs, undefined, owner, context.trace);
+    const { id } = await intake.acceptOne(item, { nowMs, caller: owner, trace: context.trace });
     const { id: retryOf, machineId, correlation } = stored.document;
     await actions.audit.record(entryOf('retry', actor, { requestId: retryOf, retriedBy: id }));
     context.log.info({ requestId: id, retryOf, machineId, correlation, to: 'queued' }, 'request accepted');

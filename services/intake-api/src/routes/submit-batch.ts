@@ -95,14 +95,13 @@ export const submitBatch = defineRoute({
       response.json(forCaller(context, dryRunAnswer({ ...judged, entries }, startMsAt, withoutFault)));
       return;
     }
-    const { batchId, accepted } = await intake.acceptBatch(
-      entries,
+    const { batchId, accepted } = await intake.acceptBatch(entries, {
       nowMs,
       ids,
       caller,
       callbackUrl,
-      context.trace,
-    );
+      trace: context.trace,
+    });
     const items = entries.map((entry, index) =>
       answerFor(index, entry, { accepted: accepted[index], warning: warnings.get(index) }),
     );

@@ -77,7 +77,7 @@ export const submitInvestigation = defineRoute({
       response.json(forCaller(context, await dryRunAnswer(needs, item, judged)));
       return;
     }
-    const accepted = await needs.intake.acceptOne(item, nowMs, ids, caller, context.trace);
+    const accepted = await needs.intake.acceptOne(item, { nowMs, ids, caller, trace: context.trace });
     const { id, coalescedWith } = accepted;
     const coalesced = coalescedWith === undefined ? 0 : 1;
     countOutcomes({ accepted: 1 - coalesced, coalesced, rejected: 0 });

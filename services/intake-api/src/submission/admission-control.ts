@@ -30,18 +30,19 @@ export function withBackPressure(intake: RequestIntake, deps: BackPressureDeps):
     backlogFull(full, size, { bounds, view: await deps.lookAtLedger() });
 
   return {
-    async acceptOne(item, nowMs, ids, caller, trace) {
-      const bytes = requestBytes(item, trace);
+    async acceptOne(item, submission) {
+      const bytes = requestBytes(item, submission.trace);
       deps.memory.admit(bytes);
       const bounds = await boundsNow(deps);
       try {
-        return await intake.acceptOne(item, nowMs, ids, caller, trace, bounds);
+        return await intake.acceptOne(item, { ...submission, bounds });
       } catch (error) {
         if (error instanceof StorageFullError) throw storageFull(error.storedBytes, bytes, bounds);
         throw error instanceof BacklogFullError ? await refusal(error, 1, bounds) : error;
       }
     },
-    async acceptBatch(entries, nowMs, ids = freshIds(), caller, callbackUrl, trace) {
+    async acceptBatch(entries, submission) {
+      const { ids = freshIds(), caller, callbackUrl, trace } = submission;
       const size = entries.filter((entry) => !('rejected' in entry)).length;
       const bytes = postedBytes(entries, callbackUrl, trace);
       deps.memory.admit(bytes);
@@ -50,7 +51,7 @@ export function withBackPressure(intake: RequestIntake, deps: BackPressureDeps):
       if (room.kind === 'full') throw await refusal(room, size, bounds);
       if (room.kind === 'storage-full') throw storageFull(room.storedBytes, bytes, bounds);
       try {
-        return await intake.acceptBatch(entries, nowMs, ids, caller, callbackUrl, trace);
+        return await intake.acceptBatch(entries, { ...submission, ids });
       } finally {
         // Goes out ahead of whatever follows on this connection; lost, the room is given up by itself.
         room.giveBack().catch(() => undefined);

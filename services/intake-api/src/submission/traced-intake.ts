@@ -1,17 +1,16 @@
-import type { RequestIntake } from '@diq/queue/admission/accept-requests.ts';
-import type { TraceContext } from '@diq/contracts/trace-context.ts';
+import type { RequestIntake, Submission } from '@diq/queue/admission/accept-requests.ts';
 import type { SpanAttributes, Tracing } from '@diq/runtime/tracing/tracing.ts';
 
 /** The same intake, with a span for each acceptance. Its context is what the requests keep. */
 export function withTraces(intake: RequestIntake, tracing: Tracing): RequestIntake {
-  async function traced<T>(
-    trace: TraceContext | undefined,
+  async function traced<S extends Submission, T>(
+    submission: S,
     attributes: SpanAttributes,
-    accept: (trace: TraceContext | undefined) => Promise<T>,
+    accept: (own: S) => Promise<T>,
   ): Promise<T> {
-    const span = tracing.start('accept', { kind: 'internal', parent: trace, attributes });
+    const span = tracing.start('accept', { kind: 'internal', parent: submission.trace, attributes });
     try {
-      const accepted = await accept(span.context);
+      const accepted = await accept({ ...submission, trace: span.context });
       span.end();
       return accepted;
     } catch (error) {
@@ -21,13 +20,17 @@ export function withTraces(intake: RequestIntake, tracing: Tracing): RequestInta
   }
 
   return {
-    acceptOne: (item, nowMs, ids, caller, trace) =>
-      traced(trace, { 'diq.machine.id': item.machineId, 'diq.request.id': ids?.request(0) }, (own) =>
-        intake.acceptOne(item, nowMs, ids, caller, own),
+    acceptOne: (item, submission) =>
+      traced(
+        submission,
+        { 'diq.machine.id': item.machineId, 'diq.request.id': submission.ids?.request(0) },
+        (own) => intake.acceptOne(item, own),
       ),
-    acceptBatch: (entries, nowMs, ids, caller, callbackUrl, trace) =>
-      traced(trace, { 'diq.batch.id': ids?.batch, 'diq.batch.items': entries.length }, (own) =>
-        intake.acceptBatch(entries, nowMs, ids, caller, callbackUrl, own),
+    acceptBatch: (entries, submission) =>
+      traced(
+        submission,
+        { 'diq.batch.id': submission.ids?.batch, 'diq.batch.items': entries.length },
+        (own) => intake.acceptBatch(entries, own),
       ),
   };
 }

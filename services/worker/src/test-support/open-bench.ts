@@ -52,7 +52,7 @@ export async function openBench(url: string): Promise<Bench> {
     redis,
     async accept(item = {}, caller) {
       const whole = { machineId: newMachineId(), comment: 'why', priority: 'medium' as const, ...item };
-      const { id } = await intake.acceptOne(whole, Date.now(), undefined, caller);
+      const { id } = await intake.acceptOne(whole, { nowMs: Date.now(), caller });
       return { requestId: id, taskId: (await reader.findRequest(id))?.taskId ?? '' };
     },
     async read(requestId) {

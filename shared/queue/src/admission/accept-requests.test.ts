@@ -34,7 +34,7 @@ describe('request intake', () => {
   const store = useTestStore(redis);
 
   const acceptOne = (fields: Parameters<typeof item>[0] = {}, nowMs = arrivedAtMs) =>
-    store.intake.acceptOne(item(fields), nowMs);
+    store.intake.acceptOne(item(fields), { nowMs });
 
   describe('accepting one request', () => {
     it('records request, task and job before it answers', async () => {
@@ -78,13 +78,11 @@ describe('request intake', () => {
 
     for (const caller of ['soar', `entra:${'a'.repeat(36)}/${'b'.repeat(36)}`]) {
       it(`keeps with each request and batch who asked, '${caller}'`, async () => {
-        const { id } = await store.intake.acceptOne(item(), arrivedAtMs, undefined, caller);
-        const { batchId, accepted } = await store.intake.acceptBatch(
-          [item()],
-          arrivedAtMs,
-          undefined,
+        const { id } = await store.intake.acceptOne(item(), { nowMs: arrivedAtMs, caller });
+        const { batchId, accepted } = await store.intake.acceptBatch([item()], {
+          nowMs: arrivedAtMs,
           caller,
-        );
+        });
         assert.equal((await store.request(id)).caller, caller);
         assert.equal((await store.reader.findPlaced(accepted[0]!.id))?.caller, caller);
         assert.equal((await store.reader.findBatch(batchId))?.caller, caller);
@@ -157,8 +155,8 @@ describe('request intake', () => {
 
     it('joins within one batch, and across batches', async () => {
       const items = [item(), item({ machineId: machine(2) }), item()];
-      const one = await store.intake.acceptBatch(items, arrivedAtMs);
-      const other = await store.intake.acceptBatch(items, arrivedAtMs);
+      const one = await store.intake.acceptBatch(items, { nowMs: arrivedAtMs });
+      const other = await store.intake.acceptBatch(items, { nowMs: arrivedAtMs });
       const [first, second, third] = one.accepted;
       assert.equal(first?.coalescedWith, undefined);
       assert.equal(second?.coalescedWith, undefined);
@@ -202,7 +200,7 @@ describe('request intake', () => {
     it('answers in input order, and undefined for a rejected item', async () => {
       const { batchId, accepted } = await store.intake.acceptBatch(
         [item(), rejected, item({ machineId: machine(2) })],
-        arrivedAtMs,
+        { nowMs: arrivedAtMs },
       );
       assert.equal(accepted[1], undefined);
       const [first, , third] = accepted;
@@ -217,7 +215,7 @@ describe('request intake', () => {
 
     it('records more requests than one script takes, each with its own answer', async () => {
       const items = Array.from({ length: 700 }, (_, i) => item({ machineId: machine(i % 600) }));
-      const { batchId, accepted } = await store.intake.acceptBatch(items, arrivedAtMs);
+      const { batchId, accepted } = await store.intake.acceptBatch(items, { nowMs: arrivedAtMs });
       assert.equal(new Set(accepted.map((one) => one?.id)).size, 700);
       assert.equal(await store.jobs.countReady(), 600);
       for (const i of [0, 249, 250, 599]) {
@@ -228,7 +226,7 @@ describe('request intake', () => {
     });
 
     it('is complete at once when it holds rejected items only', async () => {
-      const { batchId } = await store.intake.acceptBatch([rejected], arrivedAtMs);
+      const { batchId } = await store.intake.acceptBatch([rejected], { nowMs: arrivedAtMs });
       assert.equal((await store.reader.findBatch(batchId))?.isComplete, true);
     });
   });
@@ -281,7 +279,7 @@ describe('request intake', () => {
     it('answers a repeated batch the same way, and accepts nothing anew that was deleted since', async () => {
       const ids = freshIds();
       const post = () =>
-        store.intake.acceptBatch([item(), item({ machineId: machine(2) })], arrivedAtMs, ids);
+        store.intake.acceptBatch([item(), item({ machineId: machine(2) })], { nowMs: arrivedAtMs, ids });
       const first = await post();
       const { taskId } = await store.request(first.accepted[0]!.id);
       await store.tasks.endWaiting(taskId, { status: 'cancelled', attempts: 0 });
@@ -301,9 +299,12 @@ describe('request intake', () => {
         retentionMs,
         jobs: { ...store.jobs, ...noJobs },
       });
-      await assert.rejects(dying.acceptBatch([item(), item({ machineId: machine(2) })], arrivedAtMs), /died/);
+      await assert.rejects(
+        dying.acceptBatch([item(), item({ machineId: machine(2) })], { nowMs: arrivedAtMs }),
+        /died/,
+      );
       assert.equal(await store.jobs.countReady(), 0);
-      await store.intake.acceptBatch([item(), item({ machineId: machine(2) })], arrivedAtMs);
+      await store.intake.acceptBatch([item(), item({ machineId: machine(2) })], { nowMs: arrivedAtMs });
       assert.equal(await store.jobs.countReady(), 2);
       assert.equal((await store.reader.backlog()).waitingTasks, 2);
     });

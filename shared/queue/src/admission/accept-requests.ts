@@ -43,6 +43,18 @@ export const tooManyJoined: ItemError = {
   errors: [],
 };
 
+/** What is recorded with all requests of one POST. */
+export interface Submission {
+  /** When it arrived. */
+  nowMs: number;
+  /** Those that it records under, the same for each attempt at one POST; without them it gets new ones. */
+  ids?: RequestIds | undefined;
+  /** Who asked, by the name of the credential. A request without a source is charged to its caller alone. */
+  caller?: string | undefined;
+  /** Kept with each request and passed on with its call. */
+  trace?: TraceContext | undefined;
+}
+
 export interface AcceptedBatch {
   batchId: string;
   /** One answer per entry: `undefined` for one that was rejected, before or now. */
@@ -103,9 +115,7 @@ export function createRequestIntake({
   return {
     /**
      * Records one request. Resolves when Redis has acknowledged request, task and job. Recorded again with the same
-     * ids it is completed, not doubled, and answered the same way; without `ids` it gets new ones. It belongs to its
-     * `caller`; without a source it is charged to the caller alone. `trace` is kept with it and passed on with its call. Without `bounds` it is recorded
-     * however many wait.
+     * ids it is completed, not doubled, and answered the same way. Without `bounds` it is recorded however many wait.
      *
      * @throws TooManyJoinedError
      * @throws BacklogFullError
@@ -113,12 +123,9 @@ export function createRequestIntake({
      */
     async acceptOne(
       item: InvestigationItem,
-      nowMs: number,
-      ids: RequestIds = freshIds(),
-      caller?: string,
-      trace?: TraceContext,
-      bounds?: BacklogBounds,
+      submission: Submission & { bounds?: BacklogBounds | undefined },
     ): Promise<AcceptedRequest> {
+      const { nowMs, ids = freshIds(), caller, trace, bounds } = submission;
       const request = newRequest(item, nowMs, { ids, index: 0, caller, trace });
       const placed = await chunks.accept({ requests: [request], nowMs, caller, bounds });
       const answer = accepted(request, placed[0]);
@@ -139,12 +146,9 @@ export function createRequestIntake({
      */
     async acceptBatch(
       entries: readonly BatchEntry[],
-      nowMs: number,
-      ids: RequestIds = freshIds(),
-      caller?: string,
-      callbackUrl?: string,
-      trace?: TraceContext,
+      submission: Submission & { callbackUrl?: string | undefined },
     ): Promise<AcceptedBatch> {
+      const { nowMs, ids = freshIds(), caller, callbackUrl, trace } = submission;
       const batchId = ids.batch;
       const requests = entries.map((entry, index) =>
         isRejected(entry) ? undefined : newRequest(entry, nowMs, { ids, index, caller, trace }),

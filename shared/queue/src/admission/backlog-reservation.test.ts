@@ -25,7 +25,7 @@ describe('room in the backlog', () => {
   }
 
   it('is kept up to the bound, and counts what waits and what room is kept for', async () => {
-    await store.intake.acceptBatch(items(3), arrivedAtMs);
+    await store.intake.acceptBatch(items(3), { nowMs: arrivedAtMs });
     kept(await keep(2, { requests: 6 }));
     assert.deepEqual(await keep(2, { requests: 6 }), {
       kind: 'full',
@@ -51,7 +51,7 @@ describe('room in the backlog', () => {
   });
 
   it('has a bound of tasks, which many requests for one machine share', async () => {
-    await store.intake.acceptBatch([...items(2), ...items(2)], arrivedAtMs);
+    await store.intake.acceptBatch([...items(2), ...items(2)], { nowMs: arrivedAtMs });
     assert.deepEqual(await keep(2, { requests: 9, tasks: 3 }), {
       kind: 'full',
       requests: 4,
@@ -63,7 +63,7 @@ describe('room in the backlog', () => {
 
   it('is kept for what was begun before, however full it is', async () => {
     const ids = freshIds();
-    await store.intake.acceptBatch(items(3), arrivedAtMs, ids);
+    await store.intake.acceptBatch(items(3), { nowMs: arrivedAtMs, ids });
     assert.equal((await keep(3, { requests: 3 })).kind, 'full');
     kept(await keep(3, { requests: 3 }, ids.batch));
     const room = createBacklogRoom(store.redis, keySpace);
@@ -74,11 +74,15 @@ describe('room in the backlog', () => {
 
   it('is looked for by the script that records one request: none is recorded above the bound', async () => {
     const acceptOne = (bounds: { requests: number; tasks?: number }, ids = freshIds()) =>
-      store.intake.acceptOne(item({ machineId: machine(9) }), arrivedAtMs, ids, undefined, undefined, {
-        tasks: undefined,
-        ...bounds,
+      store.intake.acceptOne(item({ machineId: machine(9) }), {
+        nowMs: arrivedAtMs,
+        ids,
+        bounds: {
+          tasks: undefined,
+          ...bounds,
+        },
       });
-    await store.intake.acceptBatch(items(2), arrivedAtMs);
+    await store.intake.acceptBatch(items(2), { nowMs: arrivedAtMs });
     kept(await keep(2, { requests: 9 }));
     const before = await store.dump();
     const full = { name: 'BacklogFullError', requests: 4, tasks: 4 };
@@ -99,28 +103,40 @@ describe('room in the backlog', () => {
     const bounds = { requests: 20, ofCaller: 5 };
 
     it('has a bound of its own, which counts what it has queued and what is being recorded for it', async () => {
-      await store.intake.acceptBatch(items(3), arrivedAtMs, freshIds(), 'many');
+      await store.intake.acceptBatch(items(3), { nowMs: arrivedAtMs, ids: freshIds(), caller: 'many' });
       kept(await keep(2, bounds, undefined, 'many'));
       const full = { kind: 'full', requests: 5, tasks: 5, ofCaller: 5 };
       assert.deepEqual(await keep(1, bounds, undefined, 'many'), full);
       kept(await keep(5, bounds, undefined, 'other'));
       const one = item({ machineId: machine(9) });
       const room = { ...bounds, tasks: undefined };
-      await assert.rejects(store.intake.acceptOne(one, arrivedAtMs, freshIds(), 'many', undefined, room), {
-        name: 'BacklogFullError',
-        ofCaller: 5,
+      await assert.rejects(
+        store.intake.acceptOne(one, { nowMs: arrivedAtMs, ids: freshIds(), caller: 'many', bounds: room }),
+        {
+          name: 'BacklogFullError',
+          ofCaller: 5,
+        },
+      );
+      await store.intake.acceptOne(one, {
+        nowMs: arrivedAtMs,
+        ids: freshIds(),
+        caller: 'third',
+        bounds: room,
       });
-      await store.intake.acceptOne(one, arrivedAtMs, freshIds(), 'third', undefined, room);
     });
 
     it('is counted exactly, whatever ends, is given back, is recorded twice or shares a call', async () => {
       const counts = () => redis.client.hgetall(`${keySpace}:counts:callers`);
       const ids = freshIds();
       for (let time = 0; time < 2; time += 1) {
-        await store.intake.acceptBatch([...items(3), ...items(1)], arrivedAtMs, ids, 'many');
+        await store.intake.acceptBatch([...items(3), ...items(1)], {
+          nowMs: arrivedAtMs,
+          ids,
+          caller: 'many',
+        });
       }
       const long = 'a name that is longer than one part of what is kept of it '.repeat(2);
-      await store.intake.acceptOne(item(), arrivedAtMs, freshIds(), long);
+      await store.intake.acceptOne(item(), { nowMs: arrivedAtMs, ids: freshIds(), caller: long });
       assert.deepEqual(await counts(), { many: '4', [long]: '1' });
       const [first = '', second = '', third = ''] = await store.jobs.nextOnes(3);
       await store.tasks.begin(first, 'call');

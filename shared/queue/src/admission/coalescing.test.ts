@@ -18,7 +18,7 @@ describe('requests for one machine', () => {
   const intakeWith = (options: Partial<RequestIntakeOptions>): RequestIntake =>
     createRequestIntake({ redis: store.redis, keySpace, jobs: store.jobs, retentionMs, ...options });
   const accept = (fields: Parameters<typeof item>[0] = {}, intake = store.intake) =>
-    intake.acceptOne(item(fields), arrivedAtMs);
+    intake.acceptOne(item(fields), { nowMs: arrivedAtMs });
   const placeOf = async (id: string) => (await store.jobs.positions([(await store.taskOf(id)).id]))[0];
 
   describe('a joiner that is more urgent', () => {
@@ -35,7 +35,7 @@ describe('requests for one machine', () => {
       const task = await store.taskOf(waiting);
       assert.equal(task.priority, 'critical');
       const asked = item({ machineId: machine(3), priority: 'critical' });
-      const fresh = await store.intake.acceptOne(asked, arrivedAtMs, undefined, 'another caller');
+      const fresh = await store.intake.acceptOne(asked, { nowMs: arrivedAtMs, caller: 'another caller' });
       assert.equal((await store.taskOf(fresh.id)).jobPriority, task.jobPriority);
     });
 
@@ -125,7 +125,7 @@ describe('requests for one machine', () => {
     });
 
     it('complete a batch that holds nothing else', async () => {
-      const { batchId, accepted } = await sharing.acceptBatch([item(), item()], arrivedAtMs);
+      const { batchId, accepted } = await sharing.acceptBatch([item(), item()], { nowMs: arrivedAtMs });
       assert.deepEqual(
         accepted.map((one) => one?.investigationId),
         ['5146', '5146'],
@@ -136,9 +136,9 @@ describe('requests for one machine', () => {
 
     it('end with the same when they are recorded twice', async () => {
       const ids = { batch: 'b', request: () => 'request-1', task: () => 'task-1' };
-      const once = await sharing.acceptOne(item(), arrivedAtMs, ids);
+      const once = await sharing.acceptOne(item(), { nowMs: arrivedAtMs, ids });
       const before = await store.dump();
-      assert.deepEqual(await sharing.acceptOne(item(), arrivedAtMs, ids), once);
+      assert.deepEqual(await sharing.acceptOne(item(), { nowMs: arrivedAtMs, ids }), once);
       assert.deepEqual(await store.dump(), before);
     });
 
@@ -192,7 +192,7 @@ describe('requests for one machine', () => {
     it('are refused one by one in a batch, which keeps the refusals', async () => {
       const narrow = intakeWith({ maxJoined: 1 });
       const items = [item(), item(), item(), item({ machineId: machine(2) })];
-      const { batchId, accepted, tooManyJoined } = await narrow.acceptBatch(items, arrivedAtMs);
+      const { batchId, accepted, tooManyJoined } = await narrow.acceptBatch(items, { nowMs: arrivedAtMs });
       assert.deepEqual(tooManyJoined, [2]);
       assert.equal(accepted[2], undefined);
       const batch = await store.reader.findBatch(batchId);
@@ -205,7 +205,7 @@ describe('requests for one machine', () => {
 
   describe('of one caller that are more than it may join to one call', () => {
     const by = (caller: string, fields: Parameters<typeof item>[0] = {}) =>
-      intakeWith({ maxJoinedOfCaller: 2 }).acceptOne(item(fields), arrivedAtMs, undefined, caller);
+      intakeWith({ maxJoinedOfCaller: 2 }).acceptOne(item(fields), { nowMs: arrivedAtMs, caller });
 
     it('are refused, and keep no other caller from joining', async () => {
       for (let i = 0; i < 3; i += 1) await by('many', { priority: 'low' });

@@ -33,7 +33,7 @@ describe('dry run of requests that are to be accepted', () => {
   /** Accepts the items; for each, what was foreseen and what came. */
   async function compare(items: readonly InvestigationItem[], nowMs: number) {
     const places = await foresee(items, nowMs);
-    const { accepted } = await intake.acceptBatch(items, nowMs, undefined, 'caller');
+    const { accepted } = await intake.acceptBatch(items, { nowMs, caller: 'caller' });
     const came = await Promise.all(
       accepted.map(async (answer) => {
         if (!answer || 'refused' in answer) return { kind: 'full', with: undefined, position: undefined };
@@ -67,7 +67,7 @@ describe('dry run of requests that are to be accepted', () => {
   it('begins at the virtual time of a class when tasks were begun meanwhile', async () => {
     const items = (first: number, source: string) =>
       Array.from({ length: 6 }, (_, i) => item({ machineId: machine(first + i), source }));
-    await intake.acceptBatch([...items(1, 'a'), ...items(11, 'b')], arrivedAtMs, undefined, 'caller');
+    await intake.acceptBatch([...items(1, 'a'), ...items(11, 'b')], { nowMs: arrivedAtMs, caller: 'caller' });
     for (const id of (await store.tasks.waitingPage(0, 3)).slice(0, 3)) {
       await store.jobs.remove(id);
       await store.tasks.begin(id, `call-${id}`);
@@ -77,7 +77,7 @@ describe('dry run of requests that are to be accepted', () => {
   });
 
   it('knows an investigation that was started a while ago, and that too many wait for a machine', async () => {
-    const { id } = (await intake.acceptOne(item(), arrivedAtMs)) as { id: string };
+    const { id } = (await intake.acceptOne(item(), { nowMs: arrivedAtMs })) as { id: string };
     const { taskId } = await store.request(id);
     await store.tasks.begin(taskId, 'call');
     await store.tasks.settle(taskId, 'call', {
@@ -105,13 +105,13 @@ describe('dry run of requests that are to be accepted', () => {
   });
 
   it('goes on over chunks as the real one does: same machines, sources and promoted tasks in all of them', async () => {
-    await intake.acceptBatch(mixed(300, 1, 400), arrivedAtMs, undefined, 'caller');
+    await intake.acceptBatch(mixed(300, 1, 400), { nowMs: arrivedAtMs, caller: 'caller' });
     const { foreseen, came } = await compare(mixed(700, 13, 500), arrivedAtMs + hourMs);
     assert.deepEqual(foreseen, came);
   });
 
   it('gives those that are left the places that they get without those that are refused', async () => {
-    await intake.acceptBatch(mixed(40, 3, 60), arrivedAtMs, undefined, 'caller');
+    await intake.acceptBatch(mixed(40, 3, 60), { nowMs: arrivedAtMs, caller: 'caller' });
     const items = mixed(60, 5, 80);
     const nowMs = arrivedAtMs + hourMs;
     const places = await dryRun.place(items, { nowMs, caller: 'caller' }, (index) => index % 3 === 0);
@@ -128,7 +128,7 @@ describe('dry run of requests that are to be accepted', () => {
   });
 
   it('writes nothing', async () => {
-    await intake.acceptBatch(mixed(40, 1, 60), arrivedAtMs, undefined, 'caller');
+    await intake.acceptBatch(mixed(40, 1, 60), { nowMs: arrivedAtMs, caller: 'caller' });
     const before = await dumpAll();
     await foresee(mixed(600, 7, 300), arrivedAtMs + 1);
     assert.deepEqual(await dumpAll(), before);
@@ -139,7 +139,7 @@ describe('dry run of requests that are to be accepted', () => {
 
   it('costs as many commands with 100,000 waiting as with a few', async () => {
     const items = mixed(600, 7, 300);
-    await intake.acceptBatch([item({ machineId: machine(9_999) })], arrivedAtMs, undefined, 'caller');
+    await intake.acceptBatch([item({ machineId: machine(9_999) })], { nowMs: arrivedAtMs, caller: 'caller' });
     const few = await commandsOf(() => foresee(items, arrivedAtMs + 1));
     for (let from = 1; from <= 100_000; from += 5_000)
       await store.redis.eval(

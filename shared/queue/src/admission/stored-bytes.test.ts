@@ -165,7 +165,11 @@ describe('the bytes that are stored of a caller', () => {
           const items = machines.map((n) =>
             item({ machineId: machine(n), source: caller.slice(0, 9), comment: 'x'.repeat(140 * n) }),
           );
-          const { accepted } = await parts.intake.acceptBatch([...items, refused], arrivedAtMs, ids, caller);
+          const { accepted } = await parts.intake.acceptBatch([...items, refused], {
+            nowMs: arrivedAtMs,
+            ids,
+            caller,
+          });
           requests.push(...accepted.flatMap((answer) => (answer ? [answer.id] : [])));
         };
         async function take(given: Step): Promise<void> {
@@ -174,7 +178,10 @@ describe('the bytes that are stored of a caller', () => {
             case 'acceptLate': {
               const late = given.do === 'acceptLate' ? { notAfter: past } : {};
               const asked = item({ machineId: machine(given.machine), ...late });
-              const accepting = parts.intake.acceptOne(asked, arrivedAtMs, undefined, callers[given.caller]);
+              const accepting = parts.intake.acceptOne(asked, {
+                nowMs: arrivedAtMs,
+                caller: callers[given.caller],
+              });
               const accepted = await accepting.catch(() => undefined);
               if (accepted) requests.push(accepted.id);
               return;
@@ -296,7 +303,10 @@ describe('the bytes that are stored of a caller', () => {
 
   it('are none any more once all of it was deleted', async () => {
     const { intake, actions, purge } = open();
-    const { accepted, batchId } = await intake.acceptBatch([item(), refused], arrivedAtMs, undefined, 'soar');
+    const { accepted, batchId } = await intake.acceptBatch([item(), refused], {
+      nowMs: arrivedAtMs,
+      caller: 'soar',
+    });
     await actions.cancel(accepted[0]!.id, anna);
     await purge({ batchId });
     assert.deepEqual(await counted(), {});
@@ -304,18 +314,14 @@ describe('the bytes that are stored of a caller', () => {
 
   it('are none any more once all of it has gone by itself, and what waits stays', async () => {
     const { intake, actions, idempotency } = open(200);
-    const { accepted } = await intake.acceptBatch(
-      [item(), item({ machineId: machine(2) })],
-      arrivedAtMs,
-      undefined,
-      'soar',
-    );
-    const { accepted: waiting, batchId } = await intake.acceptBatch(
-      [item({ machineId: machine(3) })],
-      arrivedAtMs,
-      undefined,
-      'portal',
-    );
+    const { accepted } = await intake.acceptBatch([item(), item({ machineId: machine(2) })], {
+      nowMs: arrivedAtMs,
+      caller: 'soar',
+    });
+    const { accepted: waiting, batchId } = await intake.acceptBatch([item({ machineId: machine(3) })], {
+      nowMs: arrivedAtMs,
+      caller: 'portal',
+    });
     const { portal } = await counted();
     await idempotency.attempt('key', 'soar').claim('digest', arrivedAtMs);
     for (const answer of accepted) await actions.cancel(answer!.id, anna);
@@ -368,8 +374,8 @@ describe('the bytes that are stored of a caller', () => {
   it('of an earlier version, which kept no caller, are not counted, and take nothing from those that are', async () => {
     const { intake, actions, purge } = open();
     const [old, counting] = [
-      await intake.acceptBatch([item()], arrivedAtMs),
-      await intake.acceptBatch([item({ machineId: machine(2) })], arrivedAtMs, undefined, 'soar'),
+      await intake.acceptBatch([item()], { nowMs: arrivedAtMs }),
+      await intake.acceptBatch([item({ machineId: machine(2) })], { nowMs: arrivedAtMs, caller: 'soar' }),
     ];
     const before = await counted();
     await actions.cancel(old.accepted[0]!.id, anna);
@@ -384,14 +390,12 @@ describe('the bytes that are stored of a caller', () => {
   describe('have a bound', () => {
     const bounds = { requests: 100, tasks: undefined, bytesOfCaller: 2 * requestBytes(item()) };
     const post = (n: number, caller: string) =>
-      open().intake.acceptOne(
-        item({ machineId: machine(n) }),
-        arrivedAtMs,
-        freshIds(),
+      open().intake.acceptOne(item({ machineId: machine(n) }), {
+        nowMs: arrivedAtMs,
+        ids: freshIds(),
         caller,
-        undefined,
         bounds,
-      );
+      });
 
     it('above which nothing of the caller is recorded, and everything of others', async () => {
       await post(1, 'soar');
@@ -431,7 +435,12 @@ describe('the bytes that are stored of a caller', () => {
       const ids = freshIds();
       const { intake } = open();
       const again = () =>
-        intake.acceptOne(item(), arrivedAtMs, ids, 'soar', undefined, { ...bounds, bytesOfCaller: 1_900 });
+        intake.acceptOne(item(), {
+          nowMs: arrivedAtMs,
+          ids,
+          caller: 'soar',
+          bounds: { ...bounds, bytesOfCaller: 1_900 },
+        });
       assert.equal((await again()).id, (await again()).id);
     });
   });

@@ -17,10 +17,9 @@ describe('batch record', () => {
   const store = useTestStore(redis);
 
   it('is complete with the last of its requests', async () => {
-    const { batchId, accepted } = await store.intake.acceptBatch(
-      [item(), item({ machineId: machine(3) })],
-      arrivedAtMs,
-    );
+    const { batchId, accepted } = await store.intake.acceptBatch([item(), item({ machineId: machine(3) })], {
+      nowMs: arrivedAtMs,
+    });
     await settleFirst(accepted[0]!.id);
     assert.equal((await store.reader.findBatch(batchId))?.isComplete, false);
     assert.equal(await redis.client.pttl(keys.batch(batchId)), -1);
@@ -48,8 +47,8 @@ describe('batch record', () => {
     const rejected = { rejected: { index: 0, error: { code: 'invalid_item' as const, errors: [] } } };
     const url = 'https://soar.example/done';
     const [atOnce, later] = [
-      await store.intake.acceptBatch([rejected], arrivedAtMs, undefined, undefined, url),
-      await store.intake.acceptBatch([item()], arrivedAtMs, undefined, undefined, url),
+      await store.intake.acceptBatch([rejected], { nowMs: arrivedAtMs, callbackUrl: url }),
+      await store.intake.acceptBatch([item()], { nowMs: arrivedAtMs, callbackUrl: url }),
     ];
     await settleFirst(later.accepted[0]!.id);
     assert.deepEqual(await redis.client.lrange(keys.callbacksDue, 0, '-1'), [
@@ -59,7 +58,7 @@ describe('batch record', () => {
   });
 
   it('takes no refusal once it is sealed, and sealed again it stays as it is, complete or gone', async () => {
-    const { batchId, accepted } = await store.intake.acceptBatch([item()], arrivedAtMs);
+    const { batchId, accepted } = await store.intake.acceptBatch([item()], { nowMs: arrivedAtMs });
     await settleFirst(accepted[0]!.id);
     const completed = await store.dump();
     const error = { code: 'too_many_joined' as const, errors: [] };

@@ -25,7 +25,7 @@ describe('the last place that a batch has in the order', () => {
     atMs = arrivedAtMs,
   ) {
     const items = numbers.map((n) => item({ machineId: machine(n), ...fields }));
-    const { batchId, accepted } = await store.intake.acceptBatch(items, atMs);
+    const { batchId, accepted } = await store.intake.acceptBatch(items, { nowMs: atMs });
     const ids = accepted.map((answer) => (answer && 'id' in answer ? answer.id : ''));
     return { batchId, ids };
   }
@@ -64,15 +64,17 @@ describe('the last place that a batch has in the order', () => {
     const items = [30, 101, 102].map((n) =>
       item({ machineId: machine(n), priority: n < 100 ? 'low' : 'high' }),
     );
-    const { batchId } = await store.intake.acceptBatch(items, arrivedAtMs + 1);
+    const { batchId } = await store.intake.acceptBatch(items, { nowMs: arrivedAtMs + 1 });
     assert.equal(await lastPosition(batchId), 32);
   });
 
   it('is that of what it added where all that it joined has the same job priority', async () => {
     const numbers = Array.from({ length: batchTailSize }, (_, i) => i + 1);
     const sourced = (n: number) => item({ machineId: machine(n), source: `s${n}` });
-    await store.intake.acceptBatch(numbers.map(sourced), arrivedAtMs);
-    const { batchId } = await store.intake.acceptBatch([101, ...numbers].map(sourced), arrivedAtMs);
+    await store.intake.acceptBatch(numbers.map(sourced), { nowMs: arrivedAtMs });
+    const { batchId } = await store.intake.acceptBatch([101, ...numbers].map(sourced), {
+      nowMs: arrivedAtMs,
+    });
     assert.equal(await lastPosition(batchId), batchTailSize + 1);
   });
 
@@ -129,7 +131,7 @@ describe('the last place that a batch has in the order', () => {
       }),
     );
     await submit([1, 2, 3, 4, 5], { source: 's1' }, arrivedAtMs - hourMs);
-    const { batchId, accepted } = await store.intake.acceptBatch(items, arrivedAtMs);
+    const { batchId, accepted } = await store.intake.acceptBatch(items, { nowMs: arrivedAtMs });
     await submit([201, 202, 203], { source: 's9' }, arrivedAtMs + hourMs);
     const ids = accepted.map((answer) => (answer && 'id' in answer ? answer.id : ''));
     assert.equal(await lastPosition(batchId), await trueLast(ids));

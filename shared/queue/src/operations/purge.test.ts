@@ -25,7 +25,7 @@ describe('deleting what has ended', () => {
     const entries = Array.from({ length: count }, () =>
       item({ machineId: machine((machines += 1)), source: `of ${caller}` }),
     );
-    return store.intake.acceptBatch([...entries, refused], arrivedAtMs, undefined, caller);
+    return store.intake.acceptBatch([...entries, refused], { nowMs: arrivedAtMs, caller });
   }
   /** Ends all that waits of a batch. */
   async function end({ accepted }: Awaited<ReturnType<typeof accept>>): Promise<void> {
@@ -89,9 +89,12 @@ describe('deleting what has ended', () => {
   it('leaves what another caller shares whole, its task too, until that is deleted as well', async () => {
     const shared = item({ machineId: machine((machines += 1)) });
     const [first, second, third] = [
-      await store.intake.acceptOne(shared, arrivedAtMs, undefined, 'first'),
-      await store.intake.acceptOne({ ...shared, comment: 'second' }, arrivedAtMs, undefined, 'second'),
-      await store.intake.acceptOne({ ...shared, comment: 'third' }, arrivedAtMs, undefined, 'third'),
+      await store.intake.acceptOne(shared, { nowMs: arrivedAtMs, caller: 'first' }),
+      await store.intake.acceptOne(
+        { ...shared, comment: 'second' },
+        { nowMs: arrivedAtMs, caller: 'second' },
+      ),
+      await store.intake.acceptOne({ ...shared, comment: 'third' }, { nowMs: arrivedAtMs, caller: 'third' }),
     ];
     const { id } = await store.taskOf(first.id);
     await store.tasks.begin(id, 'call');

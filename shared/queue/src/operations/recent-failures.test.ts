@@ -14,7 +14,9 @@ describe('the newest failures', () => {
 
   async function accept(count: number): Promise<string[]> {
     const items = Array.from({ length: count }, (_, i) => item({ machineId: machine(i + 1) }));
-    return (await store.intake.acceptBatch(items, arrivedAtMs)).accepted.flatMap((one) => one?.id ?? []);
+    return (await store.intake.acceptBatch(items, { nowMs: arrivedAtMs })).accepted.flatMap(
+      (one) => one?.id ?? [],
+    );
   }
 
   async function end(id: string, status: TerminalStatus): Promise<void> {

@@ -12,7 +12,7 @@ describe('a sample of the queue', () => {
     const items = Array.from({ length: to - from + 1 }, (_, i) =>
       item({ machineId: machine(from + i), ...(source === undefined ? {} : { source }) }),
     );
-    const { accepted } = await store.intake.acceptBatch(items, arrivedAtMs + from);
+    const { accepted } = await store.intake.acceptBatch(items, { nowMs: arrivedAtMs + from });
     return accepted.flatMap((one) => one?.id ?? []);
   }
 

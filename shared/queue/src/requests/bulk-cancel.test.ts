@@ -23,7 +23,8 @@ describe('bulk cancel', () => {
     }).cancel(filter, anna, { budgetMs });
   const items = (count: number, source: string, first = 1) =>
     Array.from({ length: count }, (_, n) => item({ machineId: machine(first + n), source }));
-  const accept = (entries: ReturnType<typeof items>) => store.intake.acceptBatch(entries, arrivedAtMs);
+  const accept = (entries: ReturnType<typeof items>) =>
+    store.intake.acceptBatch(entries, { nowMs: arrivedAtMs });
 
   it('cancels what is queued and fits, over several chunks, and leaves everything else', async () => {
     const { batchId } = await accept(items(600, 'soar'));
@@ -101,7 +102,10 @@ describe('bulk cancel', () => {
 
   it('leaves entries whose bytes count for the one who cancels, once for all that is cancelled', async () => {
     const counted = async (who: string) => Number(await store.redis.hget(`${keySpace}:stored`, who));
-    const { batchId } = await store.intake.acceptBatch(items(600, 'a'), arrivedAtMs, undefined, 'soar');
+    const { batchId } = await store.intake.acceptBatch(items(600, 'a'), {
+      nowMs: arrivedAtMs,
+      caller: 'soar',
+    });
     const before = await counted('soar');
     assert.equal((await cancel({ batchId })).cancelled, 600);
     const entries = await store.redis.xrange(`${keySpace}:audit`, '-', '+');

@@ -15,7 +15,7 @@ describe('deadlines of requests that wait', () => {
   const store = useTestStore(redis);
 
   const accept = async (fields: Parameters<typeof item>[0] = {}) =>
-    (await store.intake.acceptOne(item(fields), arrivedAtMs)).id;
+    (await store.intake.acceptOne(item(fields), { nowMs: arrivedAtMs })).id;
   const statusOf = async (id: string) => (await store.request(id)).document.status;
 
   it('end the request, and its task with it, without a call', async () => {
@@ -45,7 +45,7 @@ describe('deadlines of requests that wait', () => {
     const task = await store.taskOf(patient);
     assert.match(task.comment, /^no hurry/);
     assert.doesNotMatch(task.comment, /too late/);
-    const joined = await store.intake.acceptOne(item(), arrivedAtMs);
+    const joined = await store.intake.acceptOne(item(), { nowMs: arrivedAtMs });
     assert.equal(joined.coalescedWith, patient);
     await store.tasks.begin(task.id, 'call-1');
     await store.tasks.settle(task.id, 'call-1', {
@@ -91,7 +91,7 @@ describe('deadlines of requests that wait', () => {
 
   it('complete a batch with the last of its requests', async () => {
     const items = [item({ notAfter: past }), item({ notAfter: past, machineId: machine(2) })];
-    const { batchId } = await store.intake.acceptBatch(items, arrivedAtMs);
+    const { batchId } = await store.intake.acceptBatch(items, { nowMs: arrivedAtMs });
     assert.equal((await store.reader.findBatch(batchId))?.isComplete, false);
     await store.tasks.expireDue();
     const batch = await store.reader.findBatch(batchId);
@@ -100,7 +100,7 @@ describe('deadlines of requests that wait', () => {
 
   it('are kept in bounded steps', async () => {
     const items = Array.from({ length: 300 }, (_, n) => item({ machineId: machine(n), notAfter: past }));
-    await store.intake.acceptBatch(items, arrivedAtMs);
+    await store.intake.acceptBatch(items, { nowMs: arrivedAtMs });
     assert.equal((await store.tasks.expireDue()).requestIds.length, 250);
     assert.equal((await store.tasks.expireDue()).requestIds.length, 50);
     assert.equal((await store.tasks.expireDue()).requestIds.length, 0);

@@ -57,7 +57,7 @@ describe('list of requests', () => {
     const items = Array.from({ length: 300 }, (_, n) =>
       item({ machineId: machine(1 + n), comment: 'x'.repeat(4_000), correlation }),
     );
-    const { accepted } = await store.intake.acceptBatch(items, arrivedAtMs);
+    const { accepted } = await store.intake.acceptBatch(items, { nowMs: arrivedAtMs });
     const found = await pages({}, 500);
     assert.ok(
       found.length === 2 && (found[0] ?? []).length > 200,
@@ -115,7 +115,7 @@ describe('list of requests', () => {
 
   it('goes on behind a page as if nothing had come or moved since', async () => {
     const submit = async (n: number) =>
-      (await store.intake.acceptOne(item({ machineId: machine(n) }), arrivedAtMs)).id;
+      (await store.intake.acceptOne(item({ machineId: machine(n) }), { nowMs: arrivedAtMs })).id;
     const ids = [await submit(1), await submit(2), await submit(3), await submit(4)];
     const first = await list().page({}, 2);
     assert.deepEqual(
@@ -139,7 +139,7 @@ describe('list of requests', () => {
     const many = Array.from({ length: 2_010 }, (_, n) =>
       item({ machineId: machine(n + 1), source: n === 0 ? 'rare' : 'soar' }),
     );
-    const { batchId } = await store.intake.acceptBatch(many, arrivedAtMs);
+    const { batchId } = await store.intake.acceptBatch(many, { nowMs: arrivedAtMs });
     const found = await pages({ batchId, source: 'rare' }, 10);
     assert.deepEqual(
       found.map((page) => page.length),
@@ -159,7 +159,8 @@ describe('list of requests', () => {
       auditKeptMs: 1_000,
     });
     const submit = async (n: number) =>
-      (await store.intake.acceptOne(item({ machineId: machine(n), source: 'soar' }), arrivedAtMs)).id;
+      (await store.intake.acceptOne(item({ machineId: machine(n), source: 'soar' }), { nowMs: arrivedAtMs }))
+        .id;
     const gone = [await submit(1), await submit(2), await submit(3)];
     for (const id of gone) await actions.cancel(id, { name: 'anna' });
     await waitFor(async () => (await store.reader.findRequest(gone[2]!)) === undefined, {
@@ -202,10 +203,12 @@ async function play(store: SuiteStore, steps: readonly Step[]) {
       const wanted = item({ machineId: machine(one.machine), ...(source === undefined ? {} : { source }) });
       if (one.batch) {
         const refused = { rejected: { index: 1, error: { code: 'invalid_item' as const, errors: [] } } };
-        const { batchId, accepted } = await store.intake.acceptBatch([wanted, refused, wanted], arrivedAtMs);
+        const { batchId, accepted } = await store.intake.acceptBatch([wanted, refused, wanted], {
+          nowMs: arrivedAtMs,
+        });
         batches.push(batchId);
         ids.push(...accepted.flatMap((answer) => answer?.id ?? []));
-      } else ids.push((await store.intake.acceptOne(wanted, arrivedAtMs)).id);
+      } else ids.push((await store.intake.acceptOne(wanted, { nowMs: arrivedAtMs })).id);
       continue;
     }
     const id = ids[one.one % Math.max(1, ids.length)];

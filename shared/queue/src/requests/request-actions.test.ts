@@ -24,7 +24,7 @@ describe('actions on a request', () => {
   });
 
   const submit = async (fields: Parameters<typeof item>[0] = {}, atMs = arrivedAtMs) =>
-    (await store.intake.acceptOne(item(fields), atMs)).id;
+    (await store.intake.acceptOne(item(fields), { nowMs: atMs })).id;
   const statusOf = async (id: string) => (await store.request(id)).document.status;
   const positionOf = async (id: string) =>
     (await store.jobs.positions([(await store.request(id)).taskId]))[0];
@@ -97,7 +97,7 @@ describe('actions on a request', () => {
     });
 
     it('completes a batch whose last open request it is', async () => {
-      const { batchId, accepted } = await store.intake.acceptBatch([item()], arrivedAtMs);
+      const { batchId, accepted } = await store.intake.acceptBatch([item()], { nowMs: arrivedAtMs });
       await actions.cancel(accepted[0]!.id, anna);
       const batch = await store.reader.findBatch(batchId);
       assert.equal(batch?.isComplete, true);
@@ -162,7 +162,7 @@ describe('actions on a request', () => {
     });
 
     it('is made so often and no more: each leaves an entry', async () => {
-      const { id } = await store.intake.acceptOne(item(), arrivedAtMs, undefined, 'soar');
+      const { id } = await store.intake.acceptOne(item(), { nowMs: arrivedAtMs, caller: 'soar' });
       for (let times = 0; times < maxChanges; times += 1)
         assert.deepEqual(await actions.change(id, { priority: 'high' }, anna), { kind: 'done' });
       const left = await store.redis.xlen(`${keySpace}:audit`);
@@ -185,11 +185,11 @@ describe('actions on a request', () => {
       let machines = 100;
       const ask = async (caller: string, machineId: string, priority?: 'critical' | 'high' | 'low') => {
         const asked = item({ machineId, ...(priority && { priority }) });
-        return (await store.intake.acceptOne(asked, arrivedAtMs, undefined, caller)).id;
+        return (await store.intake.acceptOne(asked, { nowMs: arrivedAtMs, caller })).id;
       };
       const askForMany = async (caller: string) => {
         const many = Array.from({ length: 20 }, () => item({ machineId: machine((machines += 1)) }));
-        await store.intake.acceptBatch(many, arrivedAtMs, undefined, caller);
+        await store.intake.acceptBatch(many, { nowMs: arrivedAtMs, caller });
       };
 
       it('leaves that where it stood, whatever it is raised to, lowered to and cancelled', async () => {
@@ -292,7 +292,7 @@ describe('actions on a request', () => {
   });
 
   it('leave an entry whose bytes count for the one who acts, for as long as it is kept, whatever becomes of the request', async () => {
-    const { id } = await store.intake.acceptOne(item(), arrivedAtMs, undefined, 'soar');
+    const { id } = await store.intake.acceptOne(item(), { nowMs: arrivedAtMs, caller: 'soar' });
     const countedOf = async (who: string) => Number(await store.redis.hget(`${keySpace}:stored`, who));
     const before = await countedOf('soar');
     await actions.change(id, { priority: 'high' }, anna);

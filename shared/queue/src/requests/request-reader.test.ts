@@ -19,8 +19,8 @@ describe('request reader', () => {
     const find = async (id: string) => (await store.reader.findPlaced(id))?.position;
 
     it('is given as without it, for as long as it is queued with a place in the order', async () => {
-      await store.intake.acceptOne(item({ priority: 'high' }), arrivedAtMs);
-      const { id } = await store.intake.acceptOne(item({ machineId: machine(2) }), arrivedAtMs);
+      await store.intake.acceptOne(item({ priority: 'high' }), { nowMs: arrivedAtMs });
+      const { id } = await store.intake.acceptOne(item({ machineId: machine(2) }), { nowMs: arrivedAtMs });
       assert.deepEqual(await store.reader.findPlaced(id), { ...(await store.request(id)), position: 2 });
       const { id: taskId } = await store.taskOf(id);
       await store.tasks.begin(taskId, 'call-1');
@@ -29,7 +29,7 @@ describe('request reader', () => {
     });
 
     it('is next when a worker has claimed its job, and has none while that is missing', async () => {
-      const { id } = await store.intake.acceptOne(item(), arrivedAtMs);
+      const { id } = await store.intake.acceptOne(item(), { nowMs: arrivedAtMs });
       const { jobOrder } = storeKeys(keySpace);
       const { id: taskId } = await store.taskOf(id);
       await store.redis.zrem(jobOrder, taskId);
@@ -53,7 +53,7 @@ describe('request reader', () => {
     ];
 
     it('come in input order, as they are now, the refused ones among them', async () => {
-      const { batchId, accepted } = await store.intake.acceptBatch(entries, arrivedAtMs);
+      const { batchId, accepted } = await store.intake.acceptBatch(entries, { nowMs: arrivedAtMs });
       const first = await store.taskOf(accepted[0]!.id);
       await store.tasks.begin(first.id, 'call-1');
       const found = await store.reader.batchItems(batchId, 0, 10);
@@ -68,7 +68,7 @@ describe('request reader', () => {
 
     it('come in pages, numbered through, and end', async () => {
       const items = Array.from({ length: 5 }, (_, i) => item({ machineId: machine(i) }));
-      const { batchId, accepted } = await store.intake.acceptBatch(items, arrivedAtMs);
+      const { batchId, accepted } = await store.intake.acceptBatch(items, { nowMs: arrivedAtMs });
       const ids = async (offset: number) =>
         (await store.reader.batchItems(batchId, offset, 2)).map((one) => [
           one.index,
@@ -83,7 +83,7 @@ describe('request reader', () => {
     });
 
     it('say of a request that is gone that it is gone', async () => {
-      const { batchId, accepted } = await store.intake.acceptBatch(entries, arrivedAtMs);
+      const { batchId, accepted } = await store.intake.acceptBatch(entries, { nowMs: arrivedAtMs });
       await redis.client.del(storeKeys(keySpace).request(accepted[0]!.id));
       const [first] = await store.reader.batchItems(batchId, 0, 1);
       assert.deepEqual(first, { index: 0, gone: accepted[0]!.id });
@@ -108,7 +108,7 @@ describe('request reader', () => {
           item({ priority: 'high' }),
           item({ machineId: machine(2), priority: 'low' }),
         ],
-        arrivedAtMs,
+        { nowMs: arrivedAtMs },
       );
       const { waitingByPriority } = await store.reader.backlog();
       assert.deepEqual(waitingByPriority, { critical: 0, high: 1, medium: 0, low: 1 });
@@ -116,7 +116,7 @@ describe('request reader', () => {
 
     it('counts requests whose answer is looked up anew after look-ups that were begun without being counted', async () => {
       const unresolved = { cause: 'lost', error: { code: 'call_timeout', message: 'why' } } as const;
-      const accepted = await store.intake.acceptOne(item(), arrivedAtMs);
+      const accepted = await store.intake.acceptOne(item(), { nowMs: arrivedAtMs });
       const { id } = await store.taskOf(accepted.id);
       await store.tasks.begin(id, 'call-1');
       await store.tasks.reconcile(id, 'call-1', unresolved, 1_000);
@@ -129,12 +129,11 @@ describe('request reader', () => {
     });
 
     it('knows since when the longest-waiting task waits, whatever its priority', async () => {
-      await store.intake.acceptOne(
-        item({ machineId: machine(2), priority: 'critical' }),
-        arrivedAtMs + 5_000,
-      );
-      const old = await store.intake.acceptOne(item({ priority: 'low' }), arrivedAtMs);
-      await store.intake.acceptOne(item(), arrivedAtMs + 9_000);
+      await store.intake.acceptOne(item({ machineId: machine(2), priority: 'critical' }), {
+        nowMs: arrivedAtMs + 5_000,
+      });
+      const old = await store.intake.acceptOne(item({ priority: 'low' }), { nowMs: arrivedAtMs });
+      await store.intake.acceptOne(item(), { nowMs: arrivedAtMs + 9_000 });
       const backlog = await store.reader.backlog();
       assert.deepEqual([backlog.oldestSinceMs, backlog.waitingTasks], [arrivedAtMs, 2]);
       await store.tasks.begin((await store.taskOf(old.id)).id, 'call-1');

@@ -21,7 +21,7 @@ describe('what a request asked, as it is stored', () => {
     comments.push('x'.repeat(4_000), 'ü'.repeat(200), '€'.repeat(140), '😀'.repeat(100));
     for (let length = 280; length < 420; length += 1) comments.push('x'.repeat(length));
     const items = comments.map((comment, i) => item({ machineId: machine(i), comment }));
-    const { accepted } = await store.intake.acceptBatch(items, arrivedAtMs);
+    const { accepted } = await store.intake.acceptBatch(items, { nowMs: arrivedAtMs });
     for (const [i, answer] of accepted.entries()) {
       const { document } = await store.request(answer?.id ?? '');
       assert.equal(document.comment, comments[i]);
@@ -34,13 +34,13 @@ describe('what a request asked, as it is stored', () => {
         machineId: machine(9_999),
         comment: 'INC-4711: suspicious logon — München, 2 h ago '.repeat(4),
       }),
-      arrivedAtMs,
+      { nowMs: arrivedAtMs },
     );
     assert.equal(await store.redis.object('ENCODING', key(id)), 'listpack');
   });
 
   it('and so does its job, with the greatest job priority', async () => {
-    const job = { taskId: (await store.intake.acceptOne(item(), arrivedAtMs)).id.slice(0, 19) };
+    const job = { taskId: (await store.intake.acceptOne(item(), { nowMs: arrivedAtMs })).id.slice(0, 19) };
     await store.jobs.add([{ ...job, jobPriority: 2_097_151 }]);
     const [name = ''] = await store.redis.keys(`${keySpace}:queue:${job.taskId}`);
     assert.equal(await store.redis.object('ENCODING', name), 'listpack');

@@ -33,14 +33,11 @@ describe('the log of requests', () => {
   it('has a line for every change of every request, with what it was about and what came of the call', async () => {
     const correlation = { incident: 'INC-7' };
     const entries = [item({ correlation }), item()];
-    const { batchId, accepted } = await store.intake.acceptBatch(
-      entries,
-      arrivedAtMs,
-      undefined,
-      'soar',
-      undefined,
+    const { batchId, accepted } = await store.intake.acceptBatch(entries, {
+      nowMs: arrivedAtMs,
+      caller: 'soar',
       trace,
-    );
+    });
     const [first, joined] = accepted.map((one) => one?.id);
     const log = createRequestLog(store.redis, keySpace, logger);
     const tasks = createTaskStore(store.redis, keySpace, retentionMs, log.moved);
@@ -76,7 +73,9 @@ describe('the log of requests', () => {
   });
 
   it('never tells what a request says', async () => {
-    const { id } = await store.intake.acceptOne(item({ comment: 'the secret of the house' }), arrivedAtMs);
+    const { id } = await store.intake.acceptOne(item({ comment: 'the secret of the house' }), {
+      nowMs: arrivedAtMs,
+    });
     const log = createRequestLog(store.redis, keySpace, logger);
     log.moved({ requestIds: [id], from: 'queued', status: 'cancelled' });
     await log.close();

@@ -44,7 +44,7 @@ describe('the order in Redis', () => {
     caller?: string,
   ): Promise<string> {
     const asked = item({ machineId: machine(machines++), ...fields });
-    const { id } = await store.intake.acceptOne(asked, nowMs, undefined, caller);
+    const { id } = await store.intake.acceptOne(asked, { nowMs, caller });
     return (await store.request(id)).taskId;
   }
 
@@ -92,7 +92,7 @@ describe('the order in Redis', () => {
 
   it('starts 3 machines of one source among those of one with 500', async () => {
     const bulk = Array.from({ length: 500 }, () => item({ machineId: machine(machines++), source: 'bulk' }));
-    await store.intake.acceptBatch(bulk, arrivedAtMs);
+    await store.intake.acceptBatch(bulk, { nowMs: arrivedAtMs });
     for (let i = 0; i < 10; i += 1) await begin();
     const few = [];
     for (let i = 0; i < 3; i += 1) few.push(await arrive({ source: 'few' }, arrivedAtMs + 2 * hourMs));
@@ -109,8 +109,8 @@ describe('the order in Redis', () => {
       item({ machineId: machine(machines++), ...(i < 20 ? {} : { source: `new-${i}` }) }),
     );
     const few = Array.from({ length: 10 }, () => item({ machineId: machine(machines++) }));
-    await store.intake.acceptBatch(many, arrivedAtMs, undefined, 'many');
-    const { accepted } = await store.intake.acceptBatch(few, arrivedAtMs, undefined, 'few');
+    await store.intake.acceptBatch(many, { nowMs: arrivedAtMs, caller: 'many' });
+    const { accepted } = await store.intake.acceptBatch(few, { nowMs: arrivedAtMs, caller: 'few' });
     const ofFew = await Promise.all(accepted.map(async (one) => (await store.request(one!.id)).taskId));
     const begun = [];
     for (let i = 0; i < 20; i += 1) begun.push(await begin());
@@ -157,10 +157,13 @@ describe('the order in Redis', () => {
 
   it('starts callers by turns that name no source', async () => {
     for (let i = 0; i < 5; i += 1) {
-      await store.intake.acceptOne(item({ machineId: machine(machines++) }), arrivedAtMs, undefined, 'one');
+      await store.intake.acceptOne(item({ machineId: machine(machines++) }), {
+        nowMs: arrivedAtMs,
+        caller: 'one',
+      });
     }
     const other = item({ machineId: machine(machines++) });
-    const { id } = await store.intake.acceptOne(other, arrivedAtMs, undefined, 'other');
+    const { id } = await store.intake.acceptOne(other, { nowMs: arrivedAtMs, caller: 'other' });
     assert.deepEqual(await store.jobs.positions([(await store.request(id)).taskId]), [2]);
   });
 
@@ -179,9 +182,9 @@ describe('the order in Redis', () => {
       order,
     });
     const bulk = Array.from({ length: 20 }, () => item({ machineId: machine(machines++), source: 'bulk' }));
-    await intake.acceptBatch(bulk, arrivedAtMs);
+    await intake.acceptBatch(bulk, { nowMs: arrivedAtMs });
     const few = item({ machineId: machine(machines++), source: 'few' });
-    const { id } = await intake.acceptOne(few, arrivedAtMs + minuteMs);
+    const { id } = await intake.acceptOne(few, { nowMs: arrivedAtMs + minuteMs });
     assert.deepEqual(await store.jobs.positions([(await store.request(id)).taskId]), [21]);
     assert.equal(await redis.client.exists(keys.nextStarts('medium')), 0);
   });

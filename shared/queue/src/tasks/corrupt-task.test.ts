@@ -16,7 +16,7 @@ describe('a task that is corrupt or gone', () => {
   const store = useTestStore(redis);
 
   const accept = async (fields: Parameters<typeof item>[0] = {}) => {
-    const { id } = await store.intake.acceptOne(item(fields), arrivedAtMs);
+    const { id } = await store.intake.acceptOne(item(fields), { nowMs: arrivedAtMs });
     return { id, taskId: (await store.request(id)).taskId };
   };
   const statusOf = async (id: string) => (await store.request(id)).document.status;
@@ -34,10 +34,9 @@ describe('a task that is corrupt or gone', () => {
       const dryRun = createDryRun(store.redis, keySpace, store.jobs);
       const [place] = await dryRun.place([item()], { nowMs: arrivedAtMs, caller: undefined });
       assert.equal(place?.kind, 'own');
-      const { accepted } = await store.intake.acceptBatch(
-        [item({ machineId: machine(2) }), item(), item()],
-        arrivedAtMs,
-      );
+      const { accepted } = await store.intake.acceptBatch([item({ machineId: machine(2) }), item(), item()], {
+        nowMs: arrivedAtMs,
+      });
       const [other, own, joined] = accepted.map((one) => one ?? assert.fail());
       assert.deepEqual([other?.coalescedWith, own?.coalescedWith], [undefined, undefined]);
       assert.equal(joined?.coalescedWith, own?.id);
@@ -82,7 +81,7 @@ describe('a task that is corrupt or gone', () => {
     const own = await accept();
     assert.notEqual(own.taskId, corrupt.taskId);
     assert.deepEqual(await store.tasks.endWaiting(corrupt.taskId, unknown), { moved: true });
-    const joined = await store.intake.acceptOne(item(), arrivedAtMs);
+    const joined = await store.intake.acceptOne(item(), { nowMs: arrivedAtMs });
     assert.equal(joined.coalescedWith, own.id);
   });
 

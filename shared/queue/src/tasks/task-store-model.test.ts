@@ -209,7 +209,7 @@ function createModel(store: TestStore, redis: SuiteRedis) {
       if (one.do === 'acceptOne') {
         const { id, coalescedWith } = await store.intake.acceptOne(
           item({ machineId: machine(one.machine), priority: one.priority, ...deadlineOf(one.deadline) }),
-          arrivedAtMs,
+          { nowMs: arrivedAtMs },
         );
         await recorded(id, one.machine, { ...one, coalescedWith });
       } else if (one.do === 'acceptBatch') {
@@ -217,7 +217,9 @@ function createModel(store: TestStore, redis: SuiteRedis) {
         const refusals = Array.from({ length: one.rejected }, (_, index) => ({
           rejected: { index, error: { code: 'invalid_item' as const, errors: [] } },
         }));
-        const { batchId, accepted } = await store.intake.acceptBatch([...refusals, ...items], arrivedAtMs);
+        const { batchId, accepted } = await store.intake.acceptBatch([...refusals, ...items], {
+          nowMs: arrivedAtMs,
+        });
         batches.set(batchId, { total: refusals.length + items.length, rejected: refusals.length });
         for (const [i, n] of one.machines.entries()) {
           const { id, coalescedWith } = accepted[one.rejected + i]!;

@@ -23,7 +23,7 @@ describe('task store, a call that is looked up in Defender', () => {
 
   /** Two requests of a batch on one task, whose call `call-1` has begun. */
   beforeEach(async () => {
-    const batch = await store.intake.acceptBatch([item(), item()], arrivedAtMs);
+    const batch = await store.intake.acceptBatch([item(), item()], { nowMs: arrivedAtMs });
     ({ batchId } = batch);
     requestIds = batch.accepted.map((accepted) => accepted?.id ?? '');
     ({ id } = await store.taskOf(requestIds[0]!));
@@ -70,7 +70,7 @@ describe('task store, a call that is looked up in Defender', () => {
 
   it('lets further requests of the machine join, with the same error', async () => {
     await reconcile();
-    const late = await store.intake.acceptOne(item(), arrivedAtMs);
+    const late = await store.intake.acceptOne(item(), { nowMs: arrivedAtMs });
     const { document, taskId } = await store.request(late.id);
     const [first] = await documents();
     assert.equal(taskId, id);
@@ -132,7 +132,7 @@ describe('task store, a call that is looked up in Defender', () => {
     it('waits at its old place, with nothing left of the doubt but the count of its calls', async () => {
       const other = await newTask();
       await reconcile();
-      const late = await store.intake.acceptOne(item(), arrivedAtMs);
+      const late = await store.intake.acceptOne(item(), { nowMs: arrivedAtMs });
       assert.deepEqual(await store.tasks.giveBack(id, 'call-1'), { moved: true });
       for (const { status, error, dispatchedAt, attempts } of [
         ...(await documents()),
@@ -222,7 +222,9 @@ describe('task store, a call that is looked up in Defender', () => {
 
   /** Another one that waits. */
   async function newTask(): Promise<string> {
-    const { id: requestId } = await store.intake.acceptOne(item({ machineId: machine(2) }), arrivedAtMs + 1);
+    const { id: requestId } = await store.intake.acceptOne(item({ machineId: machine(2) }), {
+      nowMs: arrivedAtMs + 1,
+    });
     return (await store.taskOf(requestId)).id;
   }
 

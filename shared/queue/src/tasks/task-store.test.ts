@@ -21,8 +21,8 @@ describe('task store', () => {
   let requestIds: string[];
   let id: string;
   beforeEach(async () => {
-    const batch = await store.intake.acceptBatch([item(), item(), item()], arrivedAtMs);
-    await store.intake.acceptOne(item({ machineId: machine(2) }), arrivedAtMs + 1_000);
+    const batch = await store.intake.acceptBatch([item(), item(), item()], { nowMs: arrivedAtMs });
+    await store.intake.acceptOne(item({ machineId: machine(2) }), { nowMs: arrivedAtMs + 1_000 });
     batchId = batch.batchId;
     requestIds = batch.accepted.map((accepted) => accepted?.id ?? '');
     ({ id } = await store.taskOf(requestIds[0]!));
@@ -95,7 +95,7 @@ describe('task store', () => {
 
     it('takes along a request that joined meanwhile', async () => {
       await begin();
-      const late = await store.intake.acceptOne(item(), arrivedAtMs);
+      const late = await store.intake.acceptOne(item(), { nowMs: arrivedAtMs });
       await giveBack();
       const { document } = await store.request(late.id);
       assert.deepEqual([document.status, document.dispatchedAt], ['queued', undefined]);
@@ -105,7 +105,7 @@ describe('task store', () => {
   describe('settle', () => {
     it('tells every request what came of it', async () => {
       await begin();
-      const late = await store.intake.acceptOne(item(), arrivedAtMs);
+      const late = await store.intake.acceptOne(item(), { nowMs: arrivedAtMs });
       assert.deepEqual(await settle(), { moved: true });
       for (const { document } of [...(await requests()), await store.request(late.id)]) {
         assert.deepEqual(

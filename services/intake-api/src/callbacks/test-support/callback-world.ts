@@ -74,7 +74,7 @@ export async function openCallbackWorld(options: WorldOptions): Promise<Callback
   async function accept(fields: Partial<InvestigationItem> = {}, caller?: string): Promise<string> {
     machines += 1;
     const asked = item({ machineId: machine(machines), ...fields });
-    return (await store.intake.acceptOne(asked, arrivedAtMs, undefined, caller)).id;
+    return (await store.intake.acceptOne(asked, { nowMs: arrivedAtMs, caller })).id;
   }
   async function end(requestId: string, settlement: Settlement = started): Promise<void> {
     const { id } = await store.taskOf(requestId);
