@@ -45,16 +45,23 @@ describe('the check of the durability of Redis', () => {
       }
     });
 
-    it('says no more than that it may not ask, where CONFIG is forbidden or the connection is gone', async () => {
+    it('asks for two of them without CONFIG, and names in one line what it could not check', async () => {
       await redis.acl('SETUSER', 'worker', 'on', '>password', '~*', '+@all', '-config');
       const restricted = new Redis(server.url, { username: 'worker', password: 'password' });
+      await redis.config('SET', 'appendonly', 'no');
       const lines = await linesOn(restricted);
+      await redis.config('SET', 'appendonly', 'yes');
       restricted.disconnect();
       lines.push(...(await linesOn(restricted)));
       assert.deepEqual(
-        lines.map(({ level, msg }) => [level, msg]),
-        Array.from({ length: 2 }, () => ['info', 'Redis forbids reading its durability settings']),
+        lines.map(({ level, setting, settings }) => [level, setting ?? settings]),
+        [
+          ['warn', 'appendonly'],
+          ['info', ['appendfsync']],
+          ['info', ['appendonly', 'appendfsync', 'maxmemory-policy']],
+        ],
       );
+      assert.equal(lines.at(-1)?.['msg'], 'durability settings of Redis that could not be checked');
     });
   });
 

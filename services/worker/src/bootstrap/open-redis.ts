@@ -94,18 +94,32 @@ const wanted = {
   },
 } as const;
 
-/** Warns about settings with which Redis can lose data. Never fails: the operator decides. */
+/**
+ * Warns about settings with which Redis can lose data. Never fails: the operator decides. What INFO shows is read there,
+ * because CONFIG is for administrators: the worker's own user may not ask it, and managed services forbid it.
+ */
 export async function checkRedis(redis: Redis, logger: Pick<Logger, 'warn' | 'info'>): Promise<void> {
+  const unchecked = new Set(Object.keys(wanted));
+  const check = (setting: keyof typeof wanted, found: string | undefined) => {
+    if (found === undefined) return;
+    unchecked.delete(setting);
+    const { value, risk } = wanted[setting];
+    if (found !== value) logger.warn({ setting, found, expected: value }, `Redis: ${risk}`);
+  };
+  let err: unknown;
   try {
+    const info = await redis.info();
     // The launcher's embedded Redis keeps nothing; the launcher prints that at its start.
-    if (/^os:wasi/m.test(await redis.info('server'))) return;
-    for (const [setting, { value, risk }] of Object.entries(wanted)) {
-      const [, found] = await redis.config('GET', setting);
-      if (found === undefined) logger.info({ setting }, 'Redis does not report this durability setting');
-      else if (found !== value) logger.warn({ setting, found, expected: value }, `Redis: ${risk}`);
-    }
+    if (/^os:wasi/m.test(info)) return;
+    const shown = (name: string) => new RegExp(`^${name}:(\\S+)`, 'm').exec(info)?.[1];
+    const isAppendOnly = shown('aof_enabled');
+    check('appendonly', isAppendOnly && (isAppendOnly === '1' ? 'yes' : 'no'));
+    check('maxmemory-policy', shown('maxmemory_policy'));
+    const [, found] = await redis.config('GET', 'appendfsync');
+    check('appendfsync', found);
   } catch (error) {
-    // Managed services forbid CONFIG.
-    logger.info({ err: error }, 'Redis forbids reading its durability settings');
+    err = error;
   }
+  if (unchecked.size > 0)
+    logger.info({ settings: [...unchecked], err }, 'durability settings of Redis that could not be checked');
 }
