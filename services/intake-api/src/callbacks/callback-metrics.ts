@@ -6,15 +6,10 @@ import { Counter, Gauge, type Registry } from 'prom-client';
  */
 export const callbackOutcomes = ['delivered', 'retried', 'failed', 'gone', 'refused'] as const;
 
-export type CallbackOutcome = (typeof callbackOutcomes)[number];
-
-export interface CallbackMetrics {
-  countAttempt(outcome: CallbackOutcome): void;
-  showPending(number: number): void;
-}
+export type CallbackMetrics = ReturnType<typeof createCallbackMetrics>;
 
 /** Series exist from the start, also where callbacks are not set up. */
-export function createCallbackMetrics(registry: Registry): CallbackMetrics {
+export function createCallbackMetrics(registry: Registry) {
   const registers = [registry];
   const total = new Counter({
     name: 'diq_callbacks_total',
@@ -29,7 +24,7 @@ export function createCallbackMetrics(registry: Registry): CallbackMetrics {
     registers,
   });
   return {
-    countAttempt: (outcome) => total.inc({ outcome }),
-    showPending: (number) => pending.set(number),
+    countAttempt: (outcome: (typeof callbackOutcomes)[number]) => total.inc({ outcome }),
+    showPending: (number: number) => pending.set(number),
   };
 }

@@ -1,32 +1,28 @@
 import { repeat } from '@diq/runtime/async/run-periodically.ts';
 import type { CallbackMetrics } from './callback-metrics.ts';
-import type { CallbackQueue } from './callback-queue.ts';
+import type { CallbackQueue, CallbackTarget } from './callback-queue.ts';
 import type { CallbackStore } from './callback-store.ts';
-import { targetOfEntry } from './callback-target.ts';
 
-/** Makes jobs of callbacks that are due, at regular times. Safe beside those of other intakes. */
-export interface CallbackMover {
-  /** Ends it; resolves when a move under way is over. */
-  close(): Promise<void>;
-}
+/** Entries per move: about 5 ms of Redis' time. */
+const chunkSize = 250;
 
-interface CallbackMoverOptions {
-  store: Pick<CallbackStore, 'takeDue' | 'endMove' | 'countDue'>;
-  queue: Pick<CallbackQueue, 'add' | 'countPending'>;
-  metrics: Pick<CallbackMetrics, 'showPending'>;
+/**
+ * Makes jobs of callbacks that are due, at regular times. Begins at once. Moves never overlap, and are safe beside those of
+ * other intakes.
+ *
+ * @returns what ends it; resolves when a move under way is over
+ */
+export function startCallbackMover(options: {
+  store: CallbackStore;
+  queue: CallbackQueue;
+  metrics: CallbackMetrics;
   /** From the end of a move to the next. */
   intervalMs: number;
   /** After this long another intake takes over what one has taken and not moved. */
   takenForMs: number;
   /** Called at the first failure after a success. */
   onFailure: (error: unknown) => void;
-}
-
-/** Entries per move: about 5 ms of Redis' time. */
-const chunkSize = 250;
-
-/** Begins at once. Moves never overlap. */
-export function startCallbackMover(options: CallbackMoverOptions): CallbackMover {
+}): () => Promise<void> {
   const { store, queue, metrics, intervalMs, takenForMs, onFailure } = options;
   let isFailing = false;
   let isClosed = false;
@@ -51,10 +47,17 @@ export function startCallbackMover(options: CallbackMoverOptions): CallbackMover
   }
 
   const stop = repeat(intervalMs, move, onFailure);
-  return {
-    close() {
-      isClosed = true;
-      return stop();
-    },
+  return () => {
+    isClosed = true;
+    return stop();
   };
+}
+
+const batchPrefix = 'batch:';
+
+/** Reads an entry of the list of what is due: a request id, or `batch:<id>`. */
+function targetOfEntry(entry: string): CallbackTarget {
+  return entry.startsWith(batchPrefix)
+    ? { kind: 'batch', id: entry.slice(batchPrefix.length) }
+    : { kind: 'request', id: entry };
 }

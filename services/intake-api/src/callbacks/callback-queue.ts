@@ -1,14 +1,30 @@
 import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { z } from 'zod';
 import { callbackQueueName } from '@diq/queue/store-keys.ts';
-import { nameOfTarget, payloadOf, type CallbackTarget } from './callback-target.ts';
 
-/** The BullMQ queue of callbacks. One job for each target, however often it is added. */
-export interface CallbackQueue {
-  add(targets: readonly CallbackTarget[]): Promise<void>;
-  /** Jobs that are not done: ready, delayed or active. */
-  countPending(): Promise<number>;
-  close(): Promise<void>;
+/** Whose callback it is. */
+export type CallbackTarget = Omit<z.output<typeof callbackPayload>, 'v'>;
+
+/**
+ * What the queue of callbacks carries: whose news is due, and nothing secret. URL and content are read at the moment of
+ * delivery. `v` rises with every change that an older process would misread.
+ */
+const callbackPayload = z.strictObject({
+  v: z.literal(1),
+  kind: z.enum(['request', 'batch']),
+  id: z.string(),
+});
+
+/** @throws ZodError for a payload of another version. */
+export function targetOfPayload(data: unknown): CallbackTarget {
+  const { kind, id } = callbackPayload.parse(data);
+  return { kind, id };
+}
+
+/** One name for each target, fit for a BullMQ job id, in which no ':' may stand. */
+export function nameOfTarget({ kind, id }: CallbackTarget): string {
+  return `${kind}-${id}`;
 }
 
 /** After an attempt that could not even be recorded, as when Redis is away; failures of receivers have a plan of their own. */
@@ -16,11 +32,10 @@ const troubleDelayMs = 30_000;
 /** For 24 hours. */
 const troubleAttempts = (24 * 3_600_000) / troubleDelayMs;
 
-export function createCallbackQueue(
-  redis: Redis,
-  keySpace: string,
-  onError: (error: Error) => void,
-): CallbackQueue {
+export type CallbackQueue = ReturnType<typeof createCallbackQueue>;
+
+/** The BullMQ queue of callbacks. One job for each target, however often it is added. */
+export function createCallbackQueue(redis: Redis, keySpace: string, onError: (error: Error) => void) {
   // As for the queue of jobs: asked for its version while Redis is away, a queue would refuse everything for good.
   Object.assign(redis.options, { skipVersionCheck: true });
   const queue = new Queue(callbackQueueName, {
@@ -32,11 +47,11 @@ export function createCallbackQueue(
   queue.on('error', onError);
 
   return {
-    async add(targets) {
+    async add(targets: readonly CallbackTarget[]): Promise<void> {
       await queue.addBulk(
         targets.map((target) => ({
           name: 'callback',
-          data: payloadOf(target),
+          data: { v: 1, ...target } satisfies z.input<typeof callbackPayload>,
           opts: {
             jobId: nameOfTarget(target),
             attempts: troubleAttempts,
@@ -48,7 +63,8 @@ export function createCallbackQueue(
         })),
       );
     },
-    async countPending() {
+    /** Jobs that are not done: ready, delayed or active. */
+    async countPending(): Promise<number> {
       const counts = await queue.getJobCounts('waiting', 'delayed', 'active', 'prioritized');
       return Object.values(counts).reduce((sum, count) => sum + count, 0);
     },

@@ -8,7 +8,7 @@ import { secretOfReceiver } from './sign-callback.ts';
 const schema = z.object({ CALLBACK_ALLOWED_HOSTS: allowedHosts(), CALLBACK_SECRET: callbackSecrets() });
 
 /** What a command ends with: its exit code, and the lines for standard output or, where it failed, standard error. */
-export interface CommandResult {
+interface CommandResult {
   code: 0 | 64 | 78;
   lines: readonly string[];
 }

@@ -6,7 +6,7 @@ import { storeKeys } from '@diq/queue/store-keys.ts';
 import type { DeliveryRecord, StoredCallback } from '@diq/queue/requests/stored-callback.ts';
 import { loadScript } from '@diq/redis/script.ts';
 import { describeBatch } from '../views/batch-view.ts';
-import type { CallbackTarget } from './callback-target.ts';
+import type { CallbackTarget } from './callback-queue.ts';
 
 /** What there is to tell, and to whom. */
 export interface CallbackNews extends StoredCallback {
@@ -17,40 +17,10 @@ export interface CallbackNews extends StoredCallback {
   caller?: string | undefined;
 }
 
-export interface TakenCallbacks {
+interface TakenCallbacks {
   entries: readonly string[];
   /** Tells `endMove` that they are still the ones that were taken. */
   untilMs: number;
-}
-
-/** Callbacks in Redis: what is due, what there is to tell, what became of it, and how often a host was called. */
-export interface CallbackStore {
-  /** Entries of the list of what is due, for the caller alone for so long. */
-  takeDue(limit: number, forMs: number): Promise<TakenCallbacks>;
-  endMove(taken: TakenCallbacks): Promise<void>;
-  /** Entries that have no job yet. */
-  countDue(): Promise<number>;
-  /** `undefined` when there is nothing to deliver: not ended, gone, or without a callback URL. */
-  findNews(target: CallbackTarget): Promise<CallbackNews | undefined>;
-  record(target: CallbackTarget, delivery: DeliveryRecord): Promise<void>;
-  /**
-   * 0: the host may be called now, once, and this counts. Else the ms until this callback's turn. With `busyMs` it waits
-   * so long even if it could go now. Callers take turns.
-   */
-  takeTurn(host: string, callback: string, busyMs: number, caller?: string): Promise<number>;
-}
-
-export interface CallbackStoreOptions {
-  redis: Redis;
-  keySpace: string;
-  reader: Pick<RequestReader, 'findRequest' | 'findBatch'>;
-  rate: HostRate;
-}
-
-/** Calls to one host in any rolling window, over all intakes. */
-export interface HostRate {
-  limit: number;
-  windowMs: number;
 }
 
 const script = (name: string) => loadScript(new URL(`./lua/${name}.lua`, import.meta.url));
@@ -61,31 +31,49 @@ const recordScript = loadScript(new URL('./lua/record-delivery.lua', import.meta
 
 const taken = z.tuple([z.number()]).rest(z.string());
 
-export function createCallbackStore({ redis, keySpace, reader, rate }: CallbackStoreOptions): CallbackStore {
+export type CallbackStore = ReturnType<typeof createCallbackStore>;
+
+/** Callbacks in Redis: what is due, what there is to tell, what became of it, and how often a host was called. */
+export function createCallbackStore(options: {
+  redis: Redis;
+  keySpace: string;
+  reader: Reader;
+  /** Calls to one host in any rolling window, over all intakes. */
+  rate: { limit: number; windowMs: number };
+}) {
+  const { redis, keySpace, reader, rate } = options;
   const keys = storeKeys(keySpace);
 
   return {
-    async takeDue(limit, forMs) {
+    /** Entries of the list of what is due, for the caller alone for so long. */
+    async takeDue(limit: number, forMs: number): Promise<TakenCallbacks> {
       const dueKeys = [keys.callbacksDue, keys.callbacksMoving];
       const [untilMs, ...entries] = taken.parse(await takeDueScript(redis, dueKeys, [limit, forMs]));
       return { entries, untilMs };
     },
-    async endMove({ entries, untilMs }) {
+    async endMove({ entries, untilMs }: TakenCallbacks): Promise<void> {
       await endMoveScript(redis, [keys.callbacksMoving], [untilMs, ...entries]);
     },
-    async countDue() {
+    /** Entries that have no job yet. */
+    async countDue(): Promise<number> {
       const [due, moving] = await Promise.all([
         redis.llen(keys.callbacksDue),
         redis.zcard(keys.callbacksMoving),
       ]);
       return due + moving;
     },
-    findNews: ({ kind, id }) => (kind === 'request' ? newsOfRequest(reader, id) : newsOfBatch(reader, id)),
-    async record({ kind, id }, delivery) {
+    /** `undefined` when there is nothing to deliver: not ended, gone, or without a callback URL. */
+    findNews: ({ kind, id }: CallbackTarget) =>
+      kind === 'request' ? newsOfRequest(reader, id) : newsOfBatch(reader, id),
+    async record({ kind, id }: CallbackTarget, delivery: DeliveryRecord): Promise<void> {
       const key = kind === 'request' ? keys.request(id) : keys.batch(id);
       await recordScript(redis, [key], [JSON.stringify(delivery)]);
     },
-    async takeTurn(host, callback, busyMs, caller = '') {
+    /**
+     * 0: the host may be called now, once, and this counts. Else the ms until this callback's turn. With `busyMs` it waits
+     * so long even if it could go now. Callers take turns.
+     */
+    async takeTurn(host: string, callback: string, busyMs: number, caller = ''): Promise<number> {
       const hostKeys = [keys.callbackCalls(host), keys.callbackTurns(host), keys.callbackCallers(host)];
       const about = [callback, rate.limit, rate.windowMs, busyMs, caller];
       return z.number().parse(await takeTurnScript(redis, hostKeys, about));
@@ -93,7 +81,7 @@ export function createCallbackStore({ redis, keySpace, reader, rate }: CallbackS
   };
 }
 
-type Reader = CallbackStoreOptions['reader'];
+type Reader = Pick<RequestReader, 'findRequest' | 'findBatch'>;
 
 async function newsOfRequest(reader: Reader, id: string): Promise<CallbackNews | undefined> {
   const stored = await reader.findRequest(id);

@@ -4,16 +4,18 @@ import type { Redis } from 'ioredis';
 import { callbackQueueName } from '@diq/queue/store-keys.ts';
 import { runScriptsWhenFull } from '@diq/redis/script.ts';
 import { within } from '@diq/runtime/async/with-timeout.ts';
-import { targetOfPayload } from './callback-target.ts';
+import { targetOfPayload } from './callback-queue.ts';
 import type { DeliverCallback } from './deliver-callback.ts';
 
-/** BullMQ's part in delivering: jobs one by one, or put back for later. */
-export interface CallbackWorker {
-  /** Takes no more jobs; attempts under way may end within the grace and are handed back after it. */
-  close(): Promise<void>;
-}
+/** What is left to do after the grace: hand back some jobs. */
+const handBackMs = 1_500;
 
-export interface CallbackWorkerOptions {
+/**
+ * BullMQ's part in delivering: jobs one by one, or put back for later.
+ *
+ * @returns what ends it: no more jobs are taken; attempts under way may end within the grace and are handed back after it
+ */
+export function startCallbackWorker(options: {
   /** Waits for Redis to come back; see `openBlockingConnection`. */
   redis: Redis;
   keySpace: string;
@@ -25,12 +27,7 @@ export interface CallbackWorkerOptions {
   onError: (error: Error) => void;
   /** Called for an attempt that could not even be made or recorded; BullMQ repeats it. */
   onTrouble: (error: Error, jobId: string | undefined) => void;
-}
-
-/** What is left to do after the grace: hand back some jobs. */
-const handBackMs = 1_500;
-
-export function startCallbackWorker(options: CallbackWorkerOptions): CallbackWorker {
+}): () => Promise<void> {
   const { redis, keySpace, deliver, concurrency, lockMs, closeGraceMs, onError, onTrouble } = options;
   const closing = new AbortController();
   // One listener for each attempt under way.
@@ -60,23 +57,21 @@ export function startCallbackWorker(options: CallbackWorkerOptions): CallbackWor
   worker.on('error', onError);
   worker.on('failed', (job, error) => onTrouble(error, job?.id));
 
-  return {
-    async close() {
-      if (redis.status !== 'ready') {
-        // Nothing can be handed back, and BullMQ would wait for Redis for ever: attempts end, and what was under way
-        // goes back to the queue by itself when its lock has run out.
-        closing.abort();
-        return await worker.close(true);
-      }
-      const grace = setTimeout(() => closing.abort(), closeGraceMs);
-      try {
-        await within(worker.close(), closeGraceMs + handBackMs);
-      } catch {
-        // Redis went away meanwhile, with the same outcome.
-        closing.abort();
-      } finally {
-        clearTimeout(grace);
-      }
-    },
+  return async () => {
+    if (redis.status !== 'ready') {
+      // Nothing can be handed back, and BullMQ would wait for Redis for ever: attempts end, and what was under way
+      // goes back to the queue by itself when its lock has run out.
+      closing.abort();
+      return await worker.close(true);
+    }
+    const grace = setTimeout(() => closing.abort(), closeGraceMs);
+    try {
+      await within(worker.close(), closeGraceMs + handBackMs);
+    } catch {
+      // Redis went away meanwhile, with the same outcome.
+      closing.abort();
+    } finally {
+      clearTimeout(grace);
+    }
   };
 }

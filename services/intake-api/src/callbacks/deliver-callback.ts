@@ -2,15 +2,15 @@ import type { DeliveryRecord } from '@diq/queue/requests/stored-callback.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 import type { TakeSlot } from './attempt-slots.ts';
 import type { CallbackMetrics } from './callback-metrics.ts';
+import { nameOfTarget, type CallbackTarget } from './callback-queue.ts';
 import type { CallbackRule } from './callback-rule.ts';
 import type { CallbackNews, CallbackStore } from './callback-store.ts';
-import { nameOfTarget, type CallbackTarget } from './callback-target.ts';
 import type { PostCallback, PostOutcome } from './post-callback.ts';
 import { nextDelayMs, type RetrySchedule } from './retry-schedule.ts';
 import type { SignCallback } from './sign-callback.ts';
 
 /** A callback that is due. */
-export interface DueCallback {
+interface DueCallback {
   target: CallbackTarget;
   /** Since when. */
   dueAtMs: number;
@@ -19,41 +19,40 @@ export interface DueCallback {
 }
 
 /** What comes next: nothing any more, or another look after a while. */
-export type DeliveryStep = { kind: 'done' } | { kind: 'later'; delayMs: number };
+type DeliveryStep = { kind: 'done' } | { kind: 'later'; delayMs: number };
 
-/** Makes at most one attempt and stores what became of it. Rejects when Redis cannot be asked. */
-export type DeliverCallback = (due: DueCallback) => Promise<DeliveryStep>;
+export type DeliverCallback = ReturnType<typeof createDeliverCallback>;
 
-export interface DeliverCallbackDeps {
-  store: Pick<CallbackStore, 'findNews' | 'takeTurn' | 'record'>;
+interface DeliverCallbackDeps {
+  store: CallbackStore;
   rule: CallbackRule;
   sign: SignCallback;
   post: PostCallback;
   schedule: RetrySchedule;
-  metrics: Pick<CallbackMetrics, 'countAttempt'>;
-  logger: Pick<Logger, 'info' | 'warn'>;
+  metrics: CallbackMetrics;
+  logger: Logger;
   /** Attempts that this process makes at the same time: a slow host must not take all hands. */
   takeSlot: TakeSlot;
   /** How soon a callback looks again that has none. */
   busyMs: number;
-  now?: () => number;
-  random?: () => number;
 }
 
 type Made = Exclude<PostOutcome, { kind: 'given-up' }> | { kind: 'no-answer'; error: 'not_allowed' };
 
-export function createDeliverCallback(deps: DeliverCallbackDeps): DeliverCallback {
-  const { store, rule, now = Date.now, random = Math.random } = deps;
+export function createDeliverCallback(deps: DeliverCallbackDeps) {
+  const { store, rule, schedule } = deps;
 
-  async function attempt(news: CallbackNews, due: DueCallback): Promise<PostOutcome> {
+  async function attempt(news: CallbackNews, { target, dueAtMs, signal }: DueCallback): Promise<PostOutcome> {
+    const url = new URL(news.url);
     const body = JSON.stringify({
       type: news.type,
-      timestamp: new Date(due.dueAtMs).toISOString(),
+      timestamp: new Date(dueAtMs).toISOString(),
       data: news.data,
     });
-    const url = new URL(news.url);
-    const headers = deps.sign(url, { id: messageId(due.target, news), atMs: now(), body });
-    return await deps.post({ url, headers: { ...headers }, body, signal: due.signal });
+    // It stays the same over retries and crashes, and is another one for other news of the same request.
+    const id = `${nameOfTarget(target)}-${news.about}`;
+    const headers = deps.sign(url, { id, atMs: Date.now(), body });
+    return await deps.post({ url, headers, body, signal });
   }
 
   /** The attempt, once it is its turn; else how long to wait. */
@@ -78,15 +77,17 @@ export function createDeliverCallback(deps: DeliverCallbackDeps): DeliverCallbac
   }
 
   async function settle(news: CallbackNews, { target }: DueCallback, made: Made): Promise<DeliveryStep> {
-    const { delivery, delayMs } = judge(news, made, deps.schedule, { nowMs: now(), random });
+    const { delivery, delayMs } = judge(news, made, schedule);
     await store.record(target, delivery);
     report(deps, { target, news, made, delivery });
     return delayMs === undefined ? { kind: 'done' } : { kind: 'later', delayMs };
   }
 
-  return async (due) => {
+  /** Makes at most one attempt and stores what became of it. Rejects when Redis cannot be asked. */
+  return async (due: DueCallback): Promise<DeliveryStep> => {
     const news = await store.findNews(due.target);
-    if (!news || isFinal(news.delivery)) return { kind: 'done' };
+    const isFinal = news?.delivery !== undefined && news.delivery.state !== 'retrying';
+    if (!news || isFinal) return { kind: 'done' };
     if (rule(news.url) !== undefined) return settle(news, due, { kind: 'no-answer', error: 'not_allowed' });
 
     const outcome = await attemptInTurn(news, due);
@@ -95,38 +96,20 @@ export function createDeliverCallback(deps: DeliverCallbackDeps): DeliverCallbac
   };
 }
 
-/** Stays the same over retries and crashes, and is another one for other news of the same request. */
-function messageId(target: CallbackTarget, { about }: CallbackNews): string {
-  return `${nameOfTarget(target)}-${about}`;
-}
-
-function isFinal(delivery: DeliveryRecord | undefined): boolean {
-  return delivery !== undefined && delivery.state !== 'retrying';
-}
-
 /** What is stored of an attempt, and after how long there is another one. */
 function judge(
   { about, delivery: before }: CallbackNews,
   made: Made,
   schedule: RetrySchedule,
-  { nowMs, random }: { nowMs: number; random: () => number },
 ): { delivery: DeliveryRecord; delayMs: number | undefined } {
+  const nowMs = Date.now();
   const firstAttemptAtMs = before?.firstAttemptAtMs ?? nowMs;
   const attempts = (before?.attempts ?? 0) + 1;
-  const status = made.kind === 'answered' ? made.status : undefined;
+  const { status, retryAfterMs } =
+    made.kind === 'answered' ? made : { status: undefined, retryAfterMs: undefined };
   const isDelivered = status !== undefined && status >= 200 && status < 300;
-  const delayMs =
-    isDelivered || status === 410
-      ? undefined
-      : nextDelayMs(
-          schedule,
-          {
-            attempts,
-            elapsedMs: nowMs - firstAttemptAtMs,
-            retryAfterMs: made.kind === 'answered' ? made.retryAfterMs : undefined,
-          },
-          random,
-        );
+  const failed = { attempts, elapsedMs: nowMs - firstAttemptAtMs, retryAfterMs };
+  const delayMs = isDelivered || status === 410 ? undefined : nextDelayMs(schedule, failed, Math.random);
   const final = isDelivered ? 'delivered' : status === 410 ? 'gone' : 'failed';
   const delivery: DeliveryRecord = {
     about,
@@ -139,15 +122,12 @@ function judge(
   return { delivery, delayMs };
 }
 
-interface Report {
-  target: CallbackTarget;
-  news: CallbackNews;
-  made: Made;
-  delivery: DeliveryRecord;
-}
-
 /** Of the URL only the host is logged: path and query may hold secrets of the receiver. */
-function report({ metrics, logger }: DeliverCallbackDeps, { target, news, made, delivery }: Report): void {
+function report(
+  { metrics, logger }: DeliverCallbackDeps,
+  about: { target: CallbackTarget; news: CallbackNews; made: Made; delivery: DeliveryRecord },
+): void {
+  const { target, news, made, delivery } = about;
   const { state, attempts } = delivery;
   const isRefused = made.kind === 'no-answer' && made.error.endsWith('not_allowed');
   metrics.countAttempt(state !== 'retrying' ? state : isRefused ? 'refused' : 'retried');

@@ -14,24 +14,10 @@ import { createCallbackRule, type CallbackRule } from './callback-rule.ts';
 import { createCallbackStore } from './callback-store.ts';
 import { startCallbackWorker } from './callback-worker.ts';
 import { createDeliverCallback, type DeliverCallback } from './deliver-callback.ts';
-import { isMetadataAddress } from './is-metadata-address.ts';
-import { isPublicAddress } from './is-public-address.ts';
+import { isMetadataAddress, isPublicAddress } from './allowed-addresses.ts';
 import { createPostCallback, type PostCallbackOptions } from './post-callback.ts';
-import { standardSchedule, type RetrySchedule } from './retry-schedule.ts';
+import { standardSchedule } from './retry-schedule.ts';
 import { createSignCallback } from './sign-callback.ts';
-
-/** What tests shorten, in ms. */
-export interface CallbackTiming {
-  schedule: RetrySchedule;
-  /** Within which `maxPerMinute` holds. */
-  rateWindowMs: number;
-  timeoutMs: number;
-  moveIntervalMs: number;
-  takenForMs: number;
-  lockMs: number;
-  closeGraceMs: number;
-  busyMs: number;
-}
 
 export interface OpenCallbacksOptions {
   settings: Pick<IntakeSettings, 'callbacks' | 'redisUrl' | 'keySpace'>;
@@ -46,8 +32,9 @@ export interface OpenCallbacksOptions {
   connection?: Pick<PostCallbackOptions, 'resolve' | 'ca'> | undefined;
 }
 
-const standardTiming: CallbackTiming = {
+const standardTiming = {
   schedule: standardSchedule,
+  /** Within which `maxPerMinute` holds. */
   rateWindowMs: 60_000,
   timeoutMs: 10_000,
   moveIntervalMs: 1_000,
@@ -56,6 +43,9 @@ const standardTiming: CallbackTiming = {
   closeGraceMs: 3_000,
   busyMs: 1_000,
 };
+
+/** What tests shorten, in ms. */
+export type CallbackTiming = typeof standardTiming;
 
 /** Attempts of one process at the same time, at one host, at hosts that do not answer, and on behalf of one caller. */
 const concurrency = 20;
@@ -83,7 +73,9 @@ export function openCallbacks(options: OpenCallbacksOptions): CallbackRule {
     sign: createSignCallback(settings.callbacks),
     post: createPostCallback({
       ...options.connection,
-      isAllowedAddress: settings.callbacks.allowPrivate ? isNoMetadataAddress : isPublicAddress,
+      isAllowedAddress: settings.callbacks.allowPrivate
+        ? (address) => !isMetadataAddress(address)
+        : isPublicAddress,
       timeoutMs: timing.timeoutMs,
     }),
     schedule: timing.schedule,
@@ -93,10 +85,10 @@ export function openCallbacks(options: OpenCallbacksOptions): CallbackRule {
     busyMs: timing.busyMs,
   });
   const onError = (error: Error) => logger.debug({ err: error }, 'callback queue error');
-  openWorker(options, { deliver, timing, onError });
+  openWorker(options, deliver, timing, onError);
   const queue = createCallbackQueue(redis, keySpace, onError);
   lifecycle.onClose('callback queue', () => queue.close());
-  const mover = startCallbackMover({
+  const stopMover = startCallbackMover({
     store,
     queue,
     metrics,
@@ -104,33 +96,32 @@ export function openCallbacks(options: OpenCallbacksOptions): CallbackRule {
     takenForMs: timing.takenForMs,
     onFailure: (error) => logger.warn({ err: error }, 'callbacks that are due cannot be moved'),
   });
-  lifecycle.onClose('callback mover', () => mover.close());
+  lifecycle.onClose('callback mover', stopMover);
   return rule;
-}
-
-const isNoMetadataAddress = (address: string): boolean => !isMetadataAddress(address);
-
-interface WorkerParts {
-  deliver: DeliverCallback;
-  timing: CallbackTiming;
-  onError: (error: Error) => void;
 }
 
 function openWorker(
   { settings: { redisUrl, keySpace }, logger, lifecycle }: OpenCallbacksOptions,
-  { deliver, timing: { lockMs, closeGraceMs }, onError }: WorkerParts,
+  deliver: DeliverCallback,
+  { lockMs, closeGraceMs }: CallbackTiming,
+  onError: (error: Error) => void,
 ): void {
   const name = 'diq-intake-callbacks';
-  const blocking = openBlockingConnection({ url: redisUrl, name, logger });
-  lifecycle.onClose('callback connection', () => closeRedis(blocking));
-  const parts = { redis: blocking, keySpace, deliver, concurrency, lockMs, closeGraceMs, onError };
-  const worker = startCallbackWorker({
-    ...parts,
+  const redis = openBlockingConnection({ url: redisUrl, name, logger });
+  lifecycle.onClose('callback connection', () => closeRedis(redis));
+  const stopWorker = startCallbackWorker({
+    redis,
+    keySpace,
+    deliver,
+    concurrency,
+    lockMs,
+    closeGraceMs,
+    onError,
     onTrouble(error, callback) {
       // Of an outage the connections tell; each job that met it need not.
       const level = isRedisTrouble(error) ? 'debug' : 'error';
       logger[level]({ callback, err: error }, 'callback could not be attempted');
     },
   });
-  lifecycle.onClose('callback worker', () => worker.close());
+  lifecycle.onClose('callback worker', stopWorker);
 }

@@ -3,8 +3,7 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { generate } from 'selfsigned';
 import { NameError, type ResolveName } from '@diq/runtime/dns/name-resolver.ts';
-import { isMetadataAddress } from './is-metadata-address.ts';
-import { isPublicAddress } from './is-public-address.ts';
+import { isMetadataAddress, isPublicAddress } from './allowed-addresses.ts';
 import { createPostCallback, type PostCallbackOptions } from './post-callback.ts';
 import { openReceiver, type Receiver } from './test-support/receiver.ts';
 

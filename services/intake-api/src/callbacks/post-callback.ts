@@ -10,7 +10,7 @@ export type PostOutcome =
   | { kind: 'no-answer'; error: Exclude<NonNullable<CallbackState['lastError']>, 'not_allowed'> }
   | { kind: 'given-up' };
 
-export interface CallbackPost {
+interface CallbackPost {
   url: URL;
   headers: Readonly<Record<string, string>>;
   body: string;
@@ -18,8 +18,7 @@ export interface CallbackPost {
   signal: AbortSignal;
 }
 
-/** Makes one attempt, following no redirect and repeating nothing. Never rejects. */
-export type PostCallback = (post: CallbackPost) => Promise<PostOutcome>;
+export type PostCallback = ReturnType<typeof createPostCallback>;
 
 export interface PostCallbackOptions {
   isAllowedAddress: (address: string) => boolean;
@@ -36,9 +35,10 @@ const maxBodyBytes = 4_096;
 const maxReceivedBytes = 64 * 1024;
 
 /** Each attempt has a connection of its own: none that was checked for one is used by another. */
-export function createPostCallback(options: PostCallbackOptions): PostCallback {
+export function createPostCallback(options: PostCallbackOptions) {
   const { isAllowedAddress, timeoutMs = 10_000, resolve = createNameResolver(), ca } = options;
-  return async ({ url, headers, body, signal }) => {
+  /** Makes one attempt, following no redirect and repeating nothing. Never rejects. */
+  return async ({ url, headers, body, signal }: CallbackPost): Promise<PostOutcome> => {
     const stop = new AbortController();
     let isTimedOut = false;
     const giveUp = (): void => stop.abort();

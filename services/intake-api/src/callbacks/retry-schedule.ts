@@ -19,7 +19,7 @@ const jitter = 0.2;
 /** Longest wait taken over from a receiver: one mistyped header must not use up the 24 hours. */
 const maxRetryAfterMs = 6 * hour;
 
-export interface FailedAttempts {
+interface FailedAttempts {
   /** Made so far, the last one included. */
   attempts: number;
   /** Since the first one. */

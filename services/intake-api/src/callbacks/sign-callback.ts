@@ -4,13 +4,6 @@ import { receiverOf } from '../config/allowed-hosts.ts';
 import { secretPrefix } from '../config/callback-secrets.ts';
 import type { CallbackSettings } from '../config/config.ts';
 
-/** What a receiver needs to tell that a callback is ours and fresh. */
-export interface SignedHeaders {
-  'webhook-id': string;
-  'webhook-timestamp': string;
-  'webhook-signature': string;
-}
-
 /** What is sent. The id says which news it is and stays the same over retries; the time is that of the attempt. */
 interface Message {
   id: string;
@@ -18,8 +11,7 @@ interface Message {
   body: string;
 }
 
-/** Signs what is sent to a URL that is allowed. */
-export type SignCallback = (url: URL, message: Message) => SignedHeaders;
+export type SignCallback = ReturnType<typeof createSignCallback>;
 
 /**
  * Signs with the receiver's own secret, once for each secret that is set, so that receivers can change over at their
@@ -28,8 +20,9 @@ export type SignCallback = (url: URL, message: Message) => SignedHeaders;
 export function createSignCallback({
   secrets,
   allowedHosts,
-}: Pick<CallbackSettings, 'secrets' | 'allowedHosts'>): SignCallback {
-  return (url, message) => {
+}: Pick<CallbackSettings, 'secrets' | 'allowedHosts'>) {
+  /** Signs what is sent to a URL that is allowed. */
+  return (url: URL, message: Message) => {
     const receiver = receiverOf(url, allowedHosts);
     if (receiver === undefined) throw new Error('a callback is to be signed for a URL that is not allowed');
     return signMessage(
@@ -45,8 +38,8 @@ export function secretOfReceiver(secret: string, receiver: string): string {
   return secretPrefix + createHmac('sha256', key).update(receiver).digest('base64');
 }
 
-/** As Standard Webhooks 1.0 has it. */
-export function signMessage(secrets: readonly string[], { id, atMs, body }: Message): SignedHeaders {
+/** What a receiver needs to tell that a callback is ours and fresh, as Standard Webhooks 1.0 has it. */
+export function signMessage(secrets: readonly string[], { id, atMs, body }: Message) {
   const signatures = secrets.map((secret) => new Webhook(secret).sign(id, new Date(atMs), body));
   return {
     'webhook-id': id,

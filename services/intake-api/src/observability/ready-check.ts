@@ -4,12 +4,7 @@ import { isoTime } from '../estimates/forecast-start.ts';
 import type { WorkerReport } from '../estimates/queue-state.ts';
 
 /** Ready while Redis takes writes and the service is not stopping: one that can only read accepts nothing. */
-export function createReadyCheck({
-  probeWrite,
-  describeMemory,
-  workerReport,
-  closing,
-}: {
+export function createReadyCheck(options: {
   /** Rejects while Redis takes no writes. */
   probeWrite: () => Promise<void>;
   /** Why new work is refused, where it is for want of memory. */
@@ -18,6 +13,7 @@ export function createReadyCheck({
   workerReport: () => WorkerReport | undefined;
   closing: AbortSignal;
 }) {
+  const { probeWrite, describeMemory, workerReport, closing } = options;
   return async (): Promise<HealthReport> => {
     if (closing.aborted) return { ok: false, checks: { service: 'is being stopped' } };
     try {

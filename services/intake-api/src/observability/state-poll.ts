@@ -8,14 +8,7 @@ import type { IntakeMetrics } from './metrics.ts';
  *
  * @returns what ends it; resolves when a reading under way is over
  */
-export function startStatePoll({
-  readState,
-  metrics,
-  onState = () => {},
-  intervalMs,
-  onFailure,
-  onRecovery,
-}: {
+export function startStatePoll(options: {
   readState: () => Promise<QueueState>;
   metrics: Pick<IntakeMetrics, 'showState' | 'addSlotIdleSeconds'>;
   /** Called with each reading. */
@@ -26,6 +19,7 @@ export function startStatePoll({
   onFailure: (error: unknown) => void;
   onRecovery: () => void;
 }): () => Promise<void> {
+  const { readState, metrics, onState = () => {}, intervalMs, onFailure, onRecovery } = options;
   let previous: QueueState | undefined;
   let isFailing = false;
 
