@@ -1,15 +1,13 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { ApiKey, Caller } from '../config/api-keys.ts';
 
-/** The caller of a key; `undefined` for an unknown key. */
-export type LookUpKey = (credential: string) => Caller | undefined;
-
 /** Longer ones are refused unread. */
 const maxCredentialLength = 512;
 
 /** Compares with every key to the end, each in constant time: the duration tells nothing about any of them. */
-export function createKeyRing(keys: readonly ApiKey[]): LookUpKey {
-  return (credential) => {
+export function createKeyRing(keys: readonly ApiKey[]) {
+  /** The caller of a key; `undefined` for an unknown key. */
+  return (credential: string): Caller | undefined => {
     if (credential.length > maxCredentialLength) return undefined;
     const digest = createHash('sha256').update(credential).digest();
     let found: ApiKey | undefined;

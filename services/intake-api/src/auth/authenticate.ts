@@ -2,8 +2,8 @@ import type { Request, RequestHandler, Response } from 'express';
 import { nameOfAnybody, scopes, type Caller } from '../config/api-keys.ts';
 import { KeysUnreachable } from './entra-tokens.ts';
 import { challenge, clientAddress, contextOf } from '../http/request-context.ts';
-import type { FailedCredentials, Trial } from './brute-force-guard.ts';
-import type { IdentifyCaller, Identity } from './api-keys.ts';
+import type { FailedCredentials } from './brute-force-guard.ts';
+import type { IdentifyCaller } from './api-keys.ts';
 import { ProblemError } from '../http/problem-error.ts';
 import { sessionToken } from './session-cookie.ts';
 import type { SessionStore } from './session-store.ts';
@@ -24,7 +24,9 @@ export function authenticate(
     const token = onlyLooks(request) ? sessionToken(request) : undefined;
     const context = contextOf(response);
     if (sessions && token !== undefined) {
-      context.identified = await callerOfSession(sessions, token);
+      const session = await sessions.find(token);
+      if (!session) throw unauthenticated('The session is over: sign in again.');
+      context.identified = session.caller;
       context.isSignedIn = async () => (await sessions.find(token)) !== undefined;
     } else {
       context.identified = await identifyCredential(identify, failed, response, presentedCredential(request));
@@ -41,8 +43,21 @@ export async function identifyCredential(
   credential: string,
 ): Promise<Caller> {
   const trial = failed.begin(clientAddress(response.req), credential);
-  if ('refusedForMs' in trial) throw tooManyFailures(trial.refusedForMs);
-  const identity = await identifyOrRefuse(identify, credential, { response, trial });
+  if ('refusedForMs' in trial) {
+    throw new ProblemError('rate_limited', {
+      detail: 'Too many wrong credentials came from this address; this one was not checked.',
+      headers: { 'Retry-After': String(Math.ceil(trial.refusedForMs / 1_000)) },
+    });
+  }
+  const identity = await identify(credential).catch((error: unknown) => {
+    trial.undecided();
+    if (!(error instanceof KeysUnreachable)) throw error;
+    contextOf(response).log.warn({ err: error }, 'token cannot be verified');
+    throw new ProblemError('identity_unavailable', {
+      detail: 'The signing keys of the tokens cannot be read at the moment. API keys are still accepted.',
+      headers: { 'Retry-After': String(keysRetryAfterSeconds) },
+    });
+  });
   if (identity.kind === 'unknown') {
     trial.wrong();
     throw unauthenticated(identity.why, `error="invalid_token", error_description="${identity.why}"`);
@@ -56,41 +71,9 @@ function onlyLooks(request: Request): boolean {
   return !hasCredential && ['GET', 'HEAD'].includes(request.method);
 }
 
-async function callerOfSession(sessions: SessionStore, token: string): Promise<Caller> {
-  const session = await sessions.find(token);
-  if (!session) throw unauthenticated('The session is over: sign in again.');
-  return session.caller;
-}
-
-async function identifyOrRefuse(
-  identify: IdentifyCaller,
-  credential: string,
-  { response, trial }: { response: Response; trial: Trial },
-): Promise<Identity> {
-  try {
-    return await identify(credential);
-  } catch (error) {
-    trial.undecided();
-    if (!(error instanceof KeysUnreachable)) throw error;
-    contextOf(response).log.warn({ err: error }, 'token cannot be verified');
-    throw new ProblemError('identity_unavailable', {
-      detail: 'The signing keys of the tokens cannot be read at the moment. API keys are still accepted.',
-      headers: { 'Retry-After': String(keysRetryAfterSeconds) },
-    });
-  }
-}
-
-function tooManyFailures(refuseForMs: number): ProblemError {
-  return new ProblemError('rate_limited', {
-    detail: 'Too many wrong credentials came from this address; this one was not checked.',
-    headers: { 'Retry-After': String(Math.ceil(refuseForMs / 1_000)) },
-  });
-}
-
 /** For INTAKE_AUTH=off: every caller has every scope. */
 export const letEverybodyIn: RequestHandler = (_request, response, next) => {
-  const caller: Caller = { name: nameOfAnybody, scopes: new Set(scopes) };
-  contextOf(response).identified = caller;
+  contextOf(response).identified = { name: nameOfAnybody, scopes: new Set(scopes) };
   next();
 };
 

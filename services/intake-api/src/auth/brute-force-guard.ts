@@ -1,17 +1,10 @@
 import { createHash } from 'node:crypto';
 import { ipKeyGenerator } from 'express-rate-limit';
 
-/** Counts wrong credentials by address, so that no client can try many of them. In the memory of this process. */
-export interface FailedCredentials {
-  /**
-   * Counts a credential that is about to be looked at as a wrong one, until it turns out otherwise: many that come at
-   * once would all be looked at before the first is known to be wrong.
-   */
-  begin(address: string, credential: string): Trial | { readonly refusedForMs: number };
-}
+export type FailedCredentials = ReturnType<typeof createFailedCredentials>;
 
 /** A credential that is being looked at; it ends in one of three ways. */
-export interface Trial {
+interface Trial {
   /** It is good: it is looked at from this address from now on, whatever else comes from there. */
   good(): void;
   wrong(): void;
@@ -36,10 +29,11 @@ const pendingRetryMs = 1_000;
 const maxRemembered = 10_000;
 
 /**
+ * Counts wrong credentials by address, so that no client can try many of them. In the memory of this process.
  * After too many guesses from an address, nothing from there is tried until the window is over, except what was good
  * from there before: callers behind the same proxy or NAT are not locked out with it.
  */
-export function createFailedCredentials(nowMs: () => number = () => performance.now()): FailedCredentials {
+export function createFailedCredentials(nowMs: () => number = () => performance.now()) {
   const failures = new Map<string, Failures>();
   const good = new Set<string>();
 
@@ -54,9 +48,14 @@ export function createFailedCredentials(nowMs: () => number = () => performance.
   }
 
   return {
-    begin(address, credential) {
-      const network = networkOf(address);
-      const digest = digestOf(credential);
+    /**
+     * Counts a credential that is about to be looked at as a wrong one, until it turns out otherwise: many that come at
+     * once would all be looked at before the first is known to be wrong.
+     */
+    begin(address: string, credential: string): Trial | { readonly refusedForMs: number } {
+      // IPv6 by the network that one customer gets: its addresses are too many to be counted one by one.
+      const network = ipKeyGenerator(address, 56);
+      const digest = createHash('sha256').update(credential).digest('base64');
       const name = `${network} ${digest}`;
       if (good.has(name)) return { good: () => remember(name), wrong: nothing, undecided: nothing };
       const found = failuresOf(network);
@@ -91,15 +90,6 @@ export function createFailedCredentials(nowMs: () => number = () => performance.
 
 /** A credential that is known to be good is not counted. */
 function nothing(): void {}
-
-/** IPv6 by the network that one customer gets: its addresses are too many to be counted one by one. */
-function networkOf(address: string): string {
-  return ipKeyGenerator(address, 56);
-}
-
-function digestOf(credential: string): string {
-  return createHash('sha256').update(credential).digest('base64');
-}
 
 /** Both kinds iterate in the order in which their entries were added. */
 function dropOldest(remembered: Map<string, unknown> | Set<string>): void {

@@ -12,7 +12,7 @@ import { z } from 'zod';
 import { bounded, wireBytesFor } from '@diq/runtime/http-client/bounded-connection.ts';
 import { createNameResolver, lookupBy } from '@diq/runtime/dns/name-resolver.ts';
 import { scopes, type Scope } from '../config/api-keys.ts';
-import type { EntraSettings } from '../config/auth-settings.ts';
+import { guid, type EntraSettings } from '../config/auth-settings.ts';
 import type { Identity } from './api-keys.ts';
 
 export interface EntraTokensDeps {
@@ -21,9 +21,6 @@ export interface EntraTokensDeps {
   /** The least time between two readings of the keys on behalf of an unknown one. Default 30 s. */
   cooldownMs?: number;
 }
-
-/** The caller of a token. Rejects with `KeysUnreachable` while the signing keys cannot be read. */
-export type CheckToken = (token: string) => Promise<Identity>;
 
 /** The tenant's signing keys are not known and could not be read: the token may be good. */
 export class KeysUnreachable extends Error {
@@ -48,11 +45,6 @@ const scopesOfRole: Readonly<Record<string, readonly Scope[]>> = {
   'Investigations.Admin': scopes,
 };
 
-const guid = z
-  .string()
-  .regex(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i)
-  .toLowerCase();
-
 const claims = z.object({
   tid: z.string(),
   /** The application that asked for the token: `appid` in version 1.0, `azp` in 2.0. */
@@ -75,7 +67,7 @@ const idTokenClaims = ['nonce', 'at_hash', 'c_hash'];
  * keys), issuer, tenant, audience, times, and that it is no ID token. What its bearer may do stands in `roles`, those of the
  * person where one has signed in; `scp` grants nothing.
  */
-export function createTokenCheck(settings: EntraSettings, deps: EntraTokensDeps = {}): CheckToken {
+export function createTokenCheck(settings: EntraSettings, deps: EntraTokensDeps = {}) {
   const keyFor = tenantKeys(settings, deps);
   const expected = {
     algorithms: ['RS256'],
@@ -85,7 +77,8 @@ export function createTokenCheck(settings: EntraSettings, deps: EntraTokensDeps 
     clockTolerance: clockToleranceSeconds,
   };
 
-  return async (token) => {
+  /** The caller of a token. Rejects with `KeysUnreachable` while the signing keys cannot be read. */
+  return async (token: string): Promise<Identity> => {
     if (token.length > maxTokenLength) return unknown('The token is too long.');
     try {
       const { payload, protectedHeader } = await jwtVerify(token, keyFor, expected);

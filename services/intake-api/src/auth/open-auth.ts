@@ -2,10 +2,10 @@ import type { RequestHandler } from 'express';
 import type { Lifecycle } from '@diq/runtime/processes/lifecycle.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 import { closeRedis, openFailFastConnection } from '@diq/redis/connection.ts';
-import { createKeyRing, type IdentifyCaller, type LookUpKey } from './api-keys.ts';
+import { createKeyRing, type Identity } from './api-keys.ts';
 import type { ApiKey } from '../config/api-keys.ts';
 import type { IntakeSettings } from '../config/config.ts';
-import { createTokenCheck, looksLikeToken, type CheckToken, type EntraTokensDeps } from './entra-tokens.ts';
+import { createTokenCheck, looksLikeToken, type EntraTokensDeps } from './entra-tokens.ts';
 import { createFailedCredentials } from './brute-force-guard.ts';
 import { createRateStore, limitRate, rateWindowMs } from '../http/middleware/limit-rate.ts';
 import { watchKeyFile } from './watch-key-file.ts';
@@ -21,12 +21,6 @@ export interface OpenGuardsOptions {
 
 /** A count is not worth waiting for: a request goes uncounted rather than late. */
 const countTimeoutMs = 100;
-
-/** The API keys of the moment, and when they become others. */
-interface KnownKeys {
-  keys: () => readonly ApiKey[];
-  onKeysChanged: (listener: () => void) => void;
-}
 
 /** Opens what decides who is let in and how often, saying how each part closes. */
 export function openGuards(options: OpenGuardsOptions) {
@@ -50,12 +44,12 @@ export function openGuards(options: OpenGuardsOptions) {
 function openIdentity(
   { keys, keysFile, entra }: Exclude<IntakeSettings['auth'], { kind: 'off' }>,
   { logger, lifecycle, keyFileIntervalMs = 2_000, entra: deps }: OpenGuardsOptions,
-): { identify: IdentifyCaller } & KnownKeys {
+) {
   let present: readonly ApiKey[] = keys;
   let ring = createKeyRing(keys);
   const listeners: (() => void)[] = [];
   if (keysFile !== undefined) {
-    const watch = watchKeyFile({
+    const stopWatch = watchKeyFile({
       path: keysFile,
       keys,
       onChange(changed) {
@@ -66,13 +60,21 @@ function openIdentity(
       logger,
       intervalMs: keyFileIntervalMs,
     });
-    lifecycle.onClose('watch of the API keys', () => watch.close());
+    lifecycle.onClose('watch of the API keys', stopWatch);
   }
   const checkToken = entra && createTokenCheck(entra, deps);
   return {
-    identify: createIdentifyCaller((credential) => ring(credential), checkToken),
+    /** By API key, and by token of an Entra tenant where one is accepted. */
+    async identify(credential: string): Promise<Identity> {
+      const caller = ring(credential);
+      if (caller) return { kind: 'known', caller };
+      if (checkToken && looksLikeToken(credential)) return await checkToken(credential);
+      return { kind: 'unknown', why: 'The credential is not known here.' };
+    },
+    /** The API keys of the moment. */
     keys: () => present,
-    onKeysChanged: (listener) => void listeners.push(listener),
+    /** Called when they become others. */
+    onKeysChanged: (listener: () => void) => void listeners.push(listener),
   };
 }
 
@@ -87,14 +89,4 @@ function openRateLimit({ settings, logger, lifecycle }: OpenGuardsOptions): Requ
   lifecycle.onClose('redis for the rate limit', () => closeRedis(redis));
   const store = createRateStore(redis, settings.keySpace, rateWindowMs);
   return limitRate({ perMinute: settings.maxRequestsPerMinute, store, logger });
-}
-
-/** By API key, and by token of an Entra tenant where one is accepted. */
-function createIdentifyCaller(lookUpKey: LookUpKey, checkToken?: CheckToken): IdentifyCaller {
-  return async (credential) => {
-    const caller = lookUpKey(credential);
-    if (caller) return { kind: 'known', caller };
-    if (checkToken && looksLikeToken(credential)) return await checkToken(credential);
-    return { kind: 'unknown', why: 'The credential is not known here.' };
-  };
 }

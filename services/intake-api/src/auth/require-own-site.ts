@@ -4,21 +4,12 @@ import type { Request, RequestHandler } from 'express';
 import { parseUrl } from '@diq/runtime/settings/setting-kinds.ts';
 import { ProblemError } from '../http/problem-error.ts';
 
-/** Keeps pages of other sites from making a browser act here. Programs name no origin and are not concerned. */
-export interface OwnSite {
-  /** Refuses what would change something and comes from a page of another site. */
-  refuseForeignPages: RequestHandler;
-  /** Refuses what does not name its origin, too: for what only the own page asks. */
-  requireOwnOrigin: RequestHandler;
-  /**
-   * Refuses a `Host` that is no name of this service. A name of an attacker's that leads to this address (DNS rebinding)
-   * makes the browser take the attacker's page and this service for one site; then no check of origins helps.
-   */
-  requireOwnHost: RequestHandler;
-}
-
-/** @param listed names beside those that are known: every IP address, `localhost` and the machine's own name */
-export function createOwnSite(listed: readonly string[] = []): OwnSite {
+/**
+ * Keeps pages of other sites from making a browser act here. Programs name no origin and are not concerned.
+ *
+ * @param listed names beside those that are known: every IP address, `localhost` and the machine's own name
+ */
+export function createOwnSite(listed: readonly string[] = []) {
   const names = new Set(listed.map((host) => new URL(`https://${host}`).hostname));
   const isOwnOrigin = (request: Request, origin: string): boolean => {
     const url = parseUrl(origin);
@@ -27,6 +18,7 @@ export function createOwnSite(listed: readonly string[] = []): OwnSite {
     return [...asked, ...listed].includes(url.host);
   };
   return {
+    /** Refuses what would change something and comes from a page of another site. */
     refuseForeignPages(request, _response, next) {
       const { origin } = request.headers;
       const site = request.get('Sec-Fetch-Site');
@@ -40,6 +32,7 @@ export function createOwnSite(listed: readonly string[] = []): OwnSite {
       }
       next();
     },
+    /** Refuses what does not name its origin, too: for what only the own page asks. */
     requireOwnOrigin(request, _response, next) {
       const { origin } = request.headers;
       if (origin === undefined || !isOwnOrigin(request, origin)) {
@@ -47,6 +40,10 @@ export function createOwnSite(listed: readonly string[] = []): OwnSite {
       }
       next();
     },
+    /**
+     * Refuses a `Host` that is no name of this service. A name of an attacker's that leads to this address (DNS rebinding)
+     * makes the browser take the attacker's page and this service for one site; then no check of origins helps.
+     */
     requireOwnHost(request, _response, next) {
       if (!hostsOf(request).every((host) => isOwnName(host, names))) {
         throw new ProblemError('foreign_host', {
@@ -55,7 +52,7 @@ export function createOwnSite(listed: readonly string[] = []): OwnSite {
       }
       next();
     },
-  };
+  } satisfies Record<string, RequestHandler>;
 }
 
 const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);

@@ -4,32 +4,6 @@ import { storeKeys } from '@diq/queue/store-keys.ts';
 import { loadScript } from '@diq/redis/script.ts';
 import type { ApiKey, Caller } from '../config/api-keys.ts';
 
-/** Who is signed in to the status page, and until when. */
-export interface Session {
-  caller: Caller;
-  endsAtMs: number;
-}
-
-/** Sessions of people, each begun with an API key and as good as that key. All intakes know all of them. */
-export interface SessionStore {
-  /**
-   * What the browser keeps: random, and worth nothing once the session or its key is gone. `undefined` for a credential
-   * that is no API key.
-   */
-  open(credential: string): Promise<{ token: string; endsAtMs: number } | undefined>;
-  /** `undefined` for a session that is over, or whose API key is no longer known. */
-  find(token: string): Promise<Session | undefined>;
-  close(token: string): Promise<void>;
-}
-
-interface SessionStoreOptions {
-  redis: Redis;
-  keySpace: string;
-  /** As they are at the moment. */
-  keys: () => readonly ApiKey[];
-  lifetimeMs?: number;
-}
-
 const openScript = loadScript(new URL('./lua/open-session.lua', import.meta.url));
 
 /** Of one key at a time; the oldest goes when there is another one. */
@@ -37,12 +11,17 @@ const maxSessions = 100;
 const secretBytes = 32;
 const tokenPattern = /^([A-Za-z0-9][A-Za-z0-9._-]{0,63})~([A-Za-z0-9_-]{43})$/;
 
-export function createSessionStore({
-  redis,
-  keySpace,
-  keys,
-  lifetimeMs = 8 * 3_600_000,
-}: SessionStoreOptions): SessionStore {
+export type SessionStore = ReturnType<typeof createSessionStore>;
+
+/** Sessions of people, each begun with an API key and as good as that key. All intakes know all of them. */
+export function createSessionStore(options: {
+  redis: Redis;
+  keySpace: string;
+  /** As they are at the moment. */
+  keys: () => readonly ApiKey[];
+  lifetimeMs?: number;
+}) {
+  const { redis, keySpace, keys, lifetimeMs = 8 * 3_600_000 } = options;
   const stored = storeKeys(keySpace);
 
   /** What the token may be known by: of the keys of its name, so that no others are tried. There are seldom two. */
@@ -54,7 +33,11 @@ export function createSessionStore({
   }
 
   return {
-    async open(credential) {
+    /**
+     * What the browser keeps: random, and worth nothing once the session or its key is gone. `undefined` for a credential
+     * that is no API key.
+     */
+    async open(credential: string): Promise<{ token: string; endsAtMs: number } | undefined> {
       const digest = createHash('sha256').update(credential).digest();
       const key = keys().find(({ sha256 }) => sha256.equals(digest));
       if (!key) return undefined;
@@ -65,7 +48,8 @@ export function createSessionStore({
       await openScript(redis, [set], [nowMs, endsAtMs, memberOf(secret, key), maxSessions, lifetimeMs]);
       return { token: `${key.name}~${secret}`, endsAtMs };
     },
-    async find(token) {
+    /** Who is signed in to the status page, and until when; `undefined` for a session that is over, or whose API key is gone. */
+    async find(token: string): Promise<{ caller: Caller; endsAtMs: number } | undefined> {
       for (const { key, member } of locate(token)) {
         const endsAtMs = Number(await redis.zscore(stored.sessions(key.name), member));
         if (endsAtMs <= Date.now()) continue;
@@ -75,7 +59,7 @@ export function createSessionStore({
       }
       return undefined;
     },
-    async close(token) {
+    async close(token: string): Promise<void> {
       for (const { key, member } of locate(token)) await redis.zrem(stored.sessions(key.name), member);
     },
   };

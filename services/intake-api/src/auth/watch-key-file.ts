@@ -4,12 +4,17 @@ import { repeat } from '@diq/runtime/async/run-periodically.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 import { apiKeys, type ApiKey } from '../config/api-keys.ts';
 
-/** Reads the file of API keys again and again, so that keys come and go without a restart. */
-export interface KeyFileWatch {
-  close(): Promise<void>;
-}
+/** Far more than thousands of keys take; what is longer is another file. */
+const maxFileBytes = 1_024 * 1_024;
 
-interface KeyFileWatchOptions {
+/**
+ * Reads the file of API keys again and again, so that keys come and go without a restart. Compares contents: no watch of the system sees every way in which a file is replaced, above all
+ * Kubernetes', which swaps a link two folders up. What cannot be read or holds a fault changes nothing and is logged once
+ * for each content: faults name the entry, never what it holds.
+ *
+ * @returns what ends it; resolves when a look under way is over
+ */
+export function watchKeyFile(options: {
   path: string;
   /** As they were read at the start. */
   keys: readonly ApiKey[];
@@ -17,19 +22,9 @@ interface KeyFileWatchOptions {
   onChange: (keys: readonly ApiKey[]) => void;
   logger: Pick<Logger, 'info' | 'error'>;
   intervalMs: number;
-}
-
-/** Far more than thousands of keys take; what is longer is another file. */
-const maxFileBytes = 1_024 * 1_024;
-
-/**
- * Compares contents, by reading: no watch of the system sees every way in which a file is replaced, above all
- * Kubernetes', which swaps a link two folders up. What cannot be read or holds a fault changes nothing and is logged once
- * for each content: faults name the entry, never what it holds.
- */
-export function watchKeyFile(options: KeyFileWatchOptions): KeyFileWatch {
+}): () => Promise<void> {
   const { path, onChange, logger, intervalMs } = options;
-  let present = digestOf(options.keys);
+  let present = identityOf(options.keys);
   let seen: string | undefined;
   let isClosed = false;
 
@@ -49,20 +44,18 @@ export function watchKeyFile(options: KeyFileWatchOptions): KeyFileWatch {
       );
       return;
     }
-    const digest = digestOf(parsed.keys);
-    if (digest === present) return;
-    present = digest;
+    const identity = identityOf(parsed.keys);
+    if (identity === present) return;
+    present = identity;
     onChange(parsed.keys);
     logger.info({ keys: parsed.keys.length }, 'API keys changed');
   }
 
   const fail = (error: unknown) => logger.error({ err: error }, 'INTAKE_API_KEYS_FILE could not be read');
   const stop = repeat(intervalMs, look, fail);
-  return {
-    close() {
-      isClosed = true;
-      return stop();
-    },
+  return () => {
+    isClosed = true;
+    return stop();
   };
 }
 
@@ -97,18 +90,10 @@ function parse(text: string): Parsed {
   return { faults: parsed.error.issues.slice(0, maxFaults).map((issue) => issue.message) };
 }
 
-function digestOf(keys: readonly ApiKey[]): string {
-  const entries = keys.map(({ name, scopes, sha256 }) => [
-    name,
-    [...scopes].toSorted(),
-    sha256.toString('hex'),
-  ]);
-  return createHash('sha256')
-    .update(
-      entries
-        .map((entry) => JSON.stringify(entry))
-        .toSorted()
-        .join('\n'),
-    )
-    .digest('hex');
+/** The same for the same keys in whatever order. */
+function identityOf(keys: readonly ApiKey[]): string {
+  const entries = keys.map(({ name, scopes, sha256 }) =>
+    JSON.stringify([name, [...scopes].toSorted(), sha256.toString('hex')]),
+  );
+  return entries.toSorted().join('\n');
 }

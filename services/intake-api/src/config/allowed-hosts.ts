@@ -1,6 +1,6 @@
 import { getPublicSuffix } from 'tldts';
 import { z } from 'zod';
-import { parseUrl } from '@diq/runtime/settings/setting-kinds.ts';
+import { listEntries, parseUrl } from '@diq/runtime/settings/setting-kinds.ts';
 
 /** A host that may be called, or part of one; `port` is `''` for the default one of the URL's scheme. */
 export interface AllowedHost {
@@ -16,10 +16,7 @@ export interface AllowedHost {
 /** A setting that lists hosts as `host`, `host:port` or `*.domain`, each with or without a path, separated by commas. */
 export function allowedHosts() {
   return z.string().transform((text, context): AllowedHost[] => {
-    const entries = text
-      .split(',')
-      .map((entry) => entry.trim())
-      .filter((entry) => entry !== '');
+    const entries = listEntries(text);
     if (entries.length === 0)
       context.addIssue({ code: 'custom', message: 'names no host (expected at least one)' });
     const hosts = entries.map(parseEntry);

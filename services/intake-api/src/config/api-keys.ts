@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { listEntries } from '@diq/runtime/settings/setting-kinds.ts';
 
 /** What a caller may do. `admin` includes the other two. */
 export const scopes = ['submit', 'read', 'admin'] as const;
@@ -23,11 +24,7 @@ export interface ApiKey extends Caller {
  */
 export function apiKeys() {
   return z.string().transform((text, context): ApiKey[] => {
-    const entries = text
-      .split('\n')
-      .flatMap((line) => line.replace(/#.*/, '').split(','))
-      .map((entry) => entry.trim())
-      .filter((entry) => entry !== '');
+    const entries = text.split('\n').flatMap((line) => listEntries(line.replace(/#.*/, '')));
     if (entries.length === 0)
       context.addIssue({ code: 'custom', message: 'holds no key (expected at least one)' });
     const parsed = entries.map(parseEntry);
@@ -81,8 +78,7 @@ function parseEntry(entry: string, index: number): ParsedEntry {
     );
   }
   if (faults.length > 0) return { label, faults, keys: [] };
-  const all = granted.includes('admin') ? scopes : granted;
-  const held = new Set(all);
+  const held = new Set(granted.includes('admin') ? scopes : granted);
   return {
     label,
     faults,

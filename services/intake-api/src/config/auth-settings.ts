@@ -1,8 +1,8 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { parseUrl } from '@diq/runtime/settings/setting-kinds.ts';
+import { listEntries, parseUrl } from '@diq/runtime/settings/setting-kinds.ts';
 import { httpsUrl, wholeNumber, type Env } from '@diq/runtime/settings/read-settings.ts';
-import { apiKeys, type ApiKey } from './api-keys.ts';
+import { apiKeys } from './api-keys.ts';
 
 /** Whose tokens are accepted, and for whom they must have been issued. */
 export interface EntraSettings {
@@ -12,19 +12,11 @@ export interface EntraSettings {
   authorityHost: string;
 }
 
-/** Who may call; `off` lets everybody in. */
-export type AuthSettings =
-  | {
-      kind: 'required';
-      keys: readonly ApiKey[];
-      /** Where the keys came from and are read again; `undefined`: they stand in the environment. */
-      keysFile: string | undefined;
-      /** `undefined`: no tokens are accepted. */
-      entra: EntraSettings | undefined;
-    }
-  | { kind: 'off' };
-
-const guidPattern = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+/** As Entra ID names tenants, applications and people. */
+export const guid = z
+  .string()
+  .regex(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i)
+  .toLowerCase();
 
 /**
  * The settings of who may call. What is mandatory depends on what is set: keys, unless there is Entra ID or
@@ -36,11 +28,7 @@ export function authShape(env: Env) {
     'at least one name:scopes:sha256hex, or INTAKE_ENTRA_TENANT_ID, or INTAKE_AUTH=off written out',
   );
   const isEntraSet = Boolean(env['INTAKE_ENTRA_TENANT_ID']) || Boolean(env['INTAKE_ENTRA_AUDIENCE']);
-  const tenantId = z
-    .string()
-    .regex(guidPattern)
-    .toLowerCase()
-    .describe('the GUID of the tenant that issues tokens');
+  const tenantId = guid.describe('the GUID of the tenant that issues tokens');
   const audience = audiences().describe('what tokens are issued for: client id or api:// identifier');
   return {
     INTAKE_AUTH: z.enum(['required', 'off']).default('required'),
@@ -57,27 +45,27 @@ export function authShape(env: Env) {
 
 type Read = { [K in keyof ReturnType<typeof authShape>]: z.output<ReturnType<typeof authShape>[K]> };
 
-export function authSettings(read: Read, env: Env): AuthSettings {
-  if (read.INTAKE_AUTH === 'off') return { kind: 'off' };
-  const { INTAKE_ENTRA_TENANT_ID: tenantId, INTAKE_ENTRA_AUDIENCE: audience } = read;
-  const entra =
-    tenantId === undefined || audience === undefined
+/** Who may call; `off` lets everybody in. */
+export function authSettings(read: Read, env: Env) {
+  if (read.INTAKE_AUTH === 'off') return { kind: 'off' as const };
+  const { INTAKE_ENTRA_TENANT_ID: tenantId, INTAKE_ENTRA_AUDIENCE: audiences } = read;
+  const entra: EntraSettings | undefined =
+    tenantId === undefined || audiences === undefined
       ? undefined
-      : { tenantId, audiences: audience, authorityHost: read.INTAKE_ENTRA_AUTHORITY_HOST };
+      : { tenantId, audiences, authorityHost: read.INTAKE_ENTRA_AUTHORITY_HOST };
   return {
-    kind: 'required',
+    kind: 'required' as const,
     keys: read.INTAKE_API_KEYS ?? [],
+    /** Where the keys came from and are read again; `undefined`: they stand in the environment. */
     keysFile: env['INTAKE_API_KEYS_FILE'] || undefined,
+    /** `undefined`: no tokens are accepted. */
     entra,
   };
 }
 
 function audiences() {
   return z.string().transform((text, context): string[] => {
-    const list = text
-      .split(',')
-      .map((entry) => entry.trim())
-      .filter((entry) => entry !== '');
+    const list = listEntries(text);
     if (list.length > 0 && list.every((entry) => /^[\w:/.-]{1,256}$/.test(entry))) return list;
     context.addIssue({
       code: 'custom',
@@ -94,12 +82,9 @@ const networkNames = ['loopback', 'linklocal', 'uniquelocal'];
  * Addresses and networks whose `X-Forwarded-*` headers are believed. Not how many proxies there are: who reaches the
  * port without them would then be believed too.
  */
-export function trustedProxies() {
+function trustedProxies() {
   return z.string().transform((text, context): string[] => {
-    const entries = text
-      .split(',')
-      .map((entry) => entry.trim())
-      .filter((entry) => entry !== '');
+    const entries = listEntries(text);
     const wrong = entries.find((entry) => !isNetwork(entry));
     if (wrong === undefined) return entries;
     context.addIssue({

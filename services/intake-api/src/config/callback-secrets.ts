@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { listEntries } from '@diq/runtime/settings/setting-kinds.ts';
 
 /** Of every secret, as Standard Webhooks has it. */
 export const secretPrefix = 'whsec_';
@@ -14,10 +15,7 @@ const maxSecrets = 2;
  */
 export function callbackSecrets() {
   return z.string().transform((text, context): string[] => {
-    const secrets = text
-      .split(',')
-      .map((entry) => entry.trim())
-      .filter((entry) => entry !== '');
+    const secrets = listEntries(text);
     const faults = secrets.flatMap((secret, i) => {
       const fault = faultOf(secret);
       return fault === undefined ? [] : [`entry ${i + 1} ${fault}`];

@@ -1,8 +1,6 @@
 import { z } from 'zod';
-import { keySpace, type OperationName } from '@diq/contracts/operations.ts';
+import { keySpace } from '@diq/contracts/operations.ts';
 import { maxBatchItems } from '@diq/contracts/investigation-item.ts';
-import type { LedgerSettings } from '@diq/quota/ledger/ledger.ts';
-import type { OrderRules } from '@diq/queue/scheduling/order.ts';
 import { quotaOf, quotaSettings, reserveOf } from '@diq/quota/quota-settings.ts';
 import {
   duration,
@@ -15,59 +13,22 @@ import {
   type Env,
 } from '@diq/runtime/settings/read-settings.ts';
 import { redisUrl } from '@diq/redis/redis-url.ts';
-import { authSettings, authShape, hostNames, type AuthSettings } from './auth-settings.ts';
-import { allowedHosts, type AllowedHost } from './allowed-hosts.ts';
+import { authSettings, authShape, hostNames } from './auth-settings.ts';
+import { allowedHosts } from './allowed-hosts.ts';
 import { callbackSecrets } from './callback-secrets.ts';
 import { orderRulesOf, orderShape } from './priority-settings.ts';
 
 /** The settings of the intake API, checked. */
-export interface IntakeSettings {
-  redisUrl: string;
-  port: number;
-  /** `undefined`: every address of the machine. */
-  host: string | undefined;
-  auth: AuthSettings;
-  /** Proxies in front of the service, whose `X-Forwarded-For` tells a caller's address. */
-  trustedProxies: readonly string[];
-  /** Under which browsers and proxies reach the service, beside addresses, `localhost` and the machine's name. */
-  hostNames: readonly string[];
-  /** 0: as many as a caller likes. */
-  maxRequestsPerMinute: number;
-  operation: OperationName;
-  keySpace: string;
-  /** The quota that is reported until a worker has written its own settings. */
-  ledger: LedgerSettings;
-  /** How long settled requests and completed batches can be read. */
-  retentionMs: number;
-  /** How long the record of who did what can be read. */
-  auditRetentionMs: number;
-  /** Who goes before whom. */
-  order: OrderRules;
-  /** Of the slots of a window, those that only critical requests get. */
-  reserveForCritical: number;
-  /** An investigation that was started less than this ago is shared; 0: none is. */
-  reuseWindowMs: number;
-  backPressure: BackPressureSettings;
-  /** `undefined`: callbacks are refused. */
-  callbacks: CallbackSettings | undefined;
-}
+export type IntakeSettings = ReturnType<typeof readIntakeSettings>;
 
 /** What decides whether new work is accepted. */
-export interface BackPressureSettings {
-  /** Requests that may be queued. */
-  maxBacklog: number;
-  /** Of them, requests of one caller: so that it cannot keep all others out. */
-  maxBacklogOfCaller: number;
-  /** Of Redis' `maxmemory`, from which on nothing new is accepted. */
-  maxMemoryShare: number;
-  /** Of `maxmemory`, how much may be stored of one caller; `undefined`: what there is room for. */
-  maxMemoryShareOfCaller: number | undefined;
-  /** Time within which everything that is accepted is expected to be started; `undefined`: any. */
-  maxDrainMs: number | undefined;
-}
+export type BackPressureSettings = IntakeSettings['backPressure'];
+
+/** What governs callbacks. There are none without it. */
+export type CallbackSettings = NonNullable<ReturnType<typeof callbackSettings>>;
 
 /** @throws SettingsError with every fault at once. */
-export function readIntakeSettings(given: Env): IntakeSettings {
+export function readIntakeSettings(given: Env) {
   const env = trimEnv(given);
   const settings = readSettings(schemaFor(env), env, {
     secrets: ['INTAKE_API_KEYS', 'REDIS_URL', 'CALLBACK_SECRET'],
@@ -83,42 +44,59 @@ export function readIntakeSettings(given: Env): IntakeSettings {
   return {
     redisUrl: settings.REDIS_URL,
     port: settings.INTAKE_PORT,
+    /** `undefined`: every address of the machine. */
     host: settings.INTAKE_HOST,
     auth: authSettings(settings, env),
+    /** Proxies in front of the service, whose `X-Forwarded-For` tells a caller's address. */
     trustedProxies: settings.INTAKE_TRUSTED_PROXIES,
+    /** Under which browsers and proxies reach the service, beside addresses, `localhost` and the machine's name. */
     hostNames: settings.INTAKE_HOST_NAMES ?? [],
+    /** 0: as many as a caller likes. */
     maxRequestsPerMinute: settings.INTAKE_MAX_REQUESTS_PER_MINUTE,
     operation,
     keySpace: keySpace({ tenantId: settings.AZURE_TENANT_ID, operation }),
-    ledger: {
-      ...quotaOf(settings),
-      callTimeoutMs: settings.DEFENDER_CALL_TIMEOUT,
-    },
+    /** The quota that is reported until a worker has written its own settings. */
+    ledger: { ...quotaOf(settings), callTimeoutMs: settings.DEFENDER_CALL_TIMEOUT },
+    /** How long settled requests and completed batches can be read. */
     retentionMs: settings.RETENTION,
+    /** How long the record of who did what can be read. */
     auditRetentionMs: settings.AUDIT_RETENTION,
+    /** Who goes before whom. */
     order: orderRulesOf(settings, quotaOf(settings)),
+    /** Of the slots of a window, those that only critical requests get. */
     reserveForCritical: reserveOf(settings),
+    /** An investigation that was started less than this ago is shared; 0: none is. */
     reuseWindowMs: settings.REUSE_WINDOW,
     backPressure: {
+      /** Requests that may be queued. */
       maxBacklog: settings.INTAKE_MAX_BACKLOG,
+      /** Of them, requests of one caller: so that it cannot keep all others out. */
       maxBacklogOfCaller: settings.INTAKE_MAX_BACKLOG_PER_CALLER ?? shareOfBacklog(settings),
+      /** Of Redis' `maxmemory`, from which on nothing new is accepted. */
       maxMemoryShare: settings.INTAKE_MAX_MEMORY_PERCENT / 100,
+      /** Of `maxmemory`, how much may be stored of one caller; `undefined`: what there is room for. */
       maxMemoryShareOfCaller: shareOfMemory(settings),
+      /** Time within which everything that is accepted is expected to be started; `undefined`: any. */
       maxDrainMs: settings.INTAKE_MAX_DRAIN,
     },
+    /** `undefined`: callbacks are refused. */
     callbacks: callbackSettings(settings),
   };
 }
 
 type Settings = z.output<ReturnType<typeof schemaFor>>;
 
-function callbackSettings(settings: Settings): CallbackSettings | undefined {
+function callbackSettings(settings: Settings) {
   if (settings.CALLBACK_ALLOWED_HOSTS === undefined) return undefined;
   return {
     allowedHosts: settings.CALLBACK_ALLOWED_HOSTS,
+    /** `whsec_…`; a receiver's own are derived from them, and each of those signs. */
     secrets: settings.CALLBACK_SECRET ?? [],
+    /** Calls to one host, over all intakes. */
     maxPerMinute: settings.CALLBACK_MAX_PER_MINUTE,
+    /** Plain http too. */
     allowHttp: settings.CALLBACK_ALLOW_HTTP,
+    /** Also loopback, link-local and private addresses. */
     allowPrivate: settings.CALLBACK_ALLOW_PRIVATE,
   };
 }
@@ -160,17 +138,4 @@ function schemaFor(env: Env) {
     AUDIT_RETENTION: duration({ minMs: 1_000 }).prefault('90d'),
     LOG_LEVEL: logLevel().default('info'),
   });
-}
-
-/** What governs callbacks. There are none without it. */
-export interface CallbackSettings {
-  allowedHosts: readonly AllowedHost[];
-  /** `whsec_…`; a receiver's own are derived from them, and each of those signs. */
-  secrets: readonly string[];
-  /** Calls to one host, over all intakes. */
-  maxPerMinute: number;
-  /** Plain http too. */
-  allowHttp: boolean;
-  /** Also loopback, link-local and private addresses. */
-  allowPrivate: boolean;
 }

@@ -103,6 +103,14 @@ function writeDuration(valueMs: number): string {
   return `${valueMs / (unitMs[unit] ?? 1)}${unit}`;
 }
 
+/** The entries of a list that is separated by commas, without blanks around them; empty ones are left out. */
+export function listEntries(text: string): string[] {
+  return text
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== '');
+}
+
 /** The URL that `text` is, or undefined when it is none. (`URL.parse` is missing in some versions we run on.) */
 export function parseUrl(text: string): URL | undefined {
   return URL.canParse(text) ? new URL(text) : undefined;
