@@ -81,31 +81,34 @@ else
   redis.call('HDEL', task_key, 'notAfter')
 end
 
--- A flow and time of arrival by which a place in this class can be reckoned for a request of the task; nil for none.
-local function flow_and_arrival(id)
+-- The flow and the time of arrival of a request of the task; nil where they cannot be read.
+local function flow_and_arrival(id, caller)
   if id == request_id then
     return flow, arrived_at
   end
-  local its_key = space .. ':request:' .. id
-  local its_doc = doc_of(its_key)
+  local its_doc = doc_of(space .. ':request:' .. id)
   local is_json, asked = pcall(cjson.decode, its_doc)
   if is_json and type(asked) == 'table' and tonumber(asked.at) then
-    return caller_of_request(its_key) .. '\0' .. source_in(its_doc), tonumber(asked.at)
+    return caller .. '\0' .. source_in(its_doc), tonumber(asked.at)
   end
 end
 
--- Where the task stands in a class that is less urgent than its own: where it stood when it left that class, or where one of
--- the requests that want it would stand had it come in this class from the first, whichever goes before.
+-- Where the task stands in a class that is less urgent than its own: where it stood when it left that class, or where the
+-- first request that one of the callers has in it would stand by itself, whichever goes before.
 --
 -- Returns  its virtual start, and the caller whose place that is
 local function place_in(class)
-  local start, caller = string.match(redis.call('HGET', task_key, 'left:' .. class) or '', '^(%d+):(.*)$')
+  local start, whose = string.match(redis.call('HGET', task_key, 'left:' .. class) or '', '^(%d+):(.*)$')
   local place, of_flow, of_arrival = tonumber(start), nil, nil
   local is_tried = {}
   for _, id in ipairs(of_class[class]) do
-    local its_flow, its_arrival = flow_and_arrival(id)
-    if its_flow and not is_tried[its_flow] then
-      is_tried[its_flow] = true
+    local caller = caller_of_request(space .. ':request:' .. id)
+    local its_flow, its_arrival
+    if not is_tried[caller] then
+      its_flow, its_arrival = flow_and_arrival(id, caller)
+    end
+    if its_flow then
+      is_tried[caller] = true
       local fresh = next_virtual_start(class, its_flow, its_arrival)
       if not place or fresh < place then
         place, of_flow, of_arrival = fresh, its_flow, its_arrival
@@ -117,9 +120,9 @@ local function place_in(class)
   end
   if of_flow then
     charge_flow(class, of_flow, place, of_arrival)
-    caller = parts_of(of_flow)
+    whose = parts_of(of_flow)
   end
-  return place, caller
+  return place, whose
 end
 
 if not best or not urgency[priority or ''] then
