@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { refuseUnlessOwn } from '../auth/ownership.ts';
 import type { Dependencies } from '../dependencies.ts';
+import { inTurn } from '../http/caller-turns.ts';
 import { defineRoute } from '../http/define-route.ts';
 import { findBatchOrRefuse } from '../http/find-or-404.ts';
 import { onlyReason } from '../http/parse-or-400.ts';
@@ -27,8 +28,10 @@ export const cancelBatch = defineRoute({
     const { id, caller } = await findBatchOrRefuse(reader, given);
     refuseUnlessOwn(context, caller, 'batch_not_found');
     const actor = context.actor(query.reason);
-    const done = await actions.bulkCancel.cancel({ batchId: id }, actor, { budgetMs, closing });
-    context.log.info({ batchId: id, ...done }, 'batch cancelled');
-    response.json({ id, ...done });
+    await inTurn(context.caller.name, response, async () => {
+      const done = await actions.bulkCancel.cancel({ batchId: id }, actor, { budgetMs, closing });
+      context.log.info({ batchId: id, ...done }, 'batch cancelled');
+      response.json({ id, ...done });
+    });
   },
 });

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { sourceText, machineId } from '@diq/contracts/investigation-item.ts';
 import { ownerActedFor } from '../auth/ownership.ts';
 import type { Dependencies } from '../dependencies.ts';
+import { inTurn } from '../http/caller-turns.ts';
 import { defineRoute } from '../http/define-route.ts';
 import { reason } from '../http/parse-or-400.ts';
 import { batchId } from '../http/cursor.ts';
@@ -53,11 +54,11 @@ export const cancelInvestigations = defineRoute({
     const { reason: why, ...filter } = body;
     const caller = ownerActedFor(context);
     const own = caller === undefined ? filter : { ...filter, caller };
-    const done = await actions.bulkCancel.cancel(own, context.actor(why), {
-      budgetMs: bulkCancelBudgetMs,
-      closing,
+    await inTurn(context.caller.name, response, async () => {
+      const bounds = { budgetMs: bulkCancelBudgetMs, closing };
+      const done = await actions.bulkCancel.cancel(own, context.actor(why), bounds);
+      context.log.info({ filter, ...done }, 'requests cancelled');
+      response.json(done);
     });
-    context.log.info({ filter, ...done }, 'requests cancelled');
-    response.json(done);
   },
 });

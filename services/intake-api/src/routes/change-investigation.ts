@@ -4,6 +4,7 @@ import { requestDocument } from '@diq/contracts/request-document.ts';
 import { refuseUnlessOwn } from '../auth/ownership.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { findRequestOrRefuse, refuseUnlessDone } from '../http/find-or-404.ts';
+import { inTurn } from '../http/caller-turns.ts';
 import { defineRoute } from '../http/define-route.ts';
 import { reason } from '../http/parse-or-400.ts';
 import { forCaller, requestReceipt } from '../submission/receipt.ts';
@@ -45,9 +46,12 @@ export const changeInvestigation = defineRoute({
     const { document, caller } = await findRequestOrRefuse(reader, given);
     refuseUnlessOwn(context, caller, 'request_not_found');
     const { id } = document;
-    refuseUnlessDone(await actions.requests.change(id, wanted, context.actor(why)));
-    context.log.info({ requestId: id, change: wanted }, 'request changed');
-    const changed = await describeRequest(await findRequestOrRefuse(reader, id));
-    response.json(forCaller(context, changed.document));
+    // All requests that share its call are looked at, which may be thousands.
+    await inTurn(`${context.caller.name} change`, response, async () => {
+      refuseUnlessDone(await actions.requests.change(id, wanted, context.actor(why)));
+      context.log.info({ requestId: id, change: wanted }, 'request changed');
+      const changed = await describeRequest(await findRequestOrRefuse(reader, id));
+      response.json(forCaller(context, changed.document));
+    });
   },
 });

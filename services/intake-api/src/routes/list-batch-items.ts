@@ -7,7 +7,7 @@ import type { Dependencies } from '../dependencies.ts';
 import { batchPosition, pageOf, positionCursor, writePosition } from '../http/cursor.ts';
 import { defineRoute } from '../http/define-route.ts';
 import { findBatchOrRefuse } from '../http/find-or-404.ts';
-import { inTurn } from '../http/page-turns.ts';
+import { inTurn } from '../http/caller-turns.ts';
 import { pageLimit } from '../http/parse-or-400.ts';
 import { withMessage } from '../submission/item-refusal.ts';
 

@@ -13,7 +13,7 @@ import {
   writePosition,
 } from '../http/cursor.ts';
 import { defineRoute } from '../http/define-route.ts';
-import { inTurn } from '../http/page-turns.ts';
+import { inTurn } from '../http/caller-turns.ts';
 import { pageLimit } from '../http/parse-or-400.ts';
 
 const query = z

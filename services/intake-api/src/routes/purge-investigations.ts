@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Dependencies } from '../dependencies.ts';
+import { inTurn } from '../http/caller-turns.ts';
 import { defineRoute } from '../http/define-route.ts';
 import { reason } from '../http/parse-or-400.ts';
 import { batchId } from '../http/cursor.ts';
@@ -58,8 +59,10 @@ export const purgeInvestigations = defineRoute({
     { actions, closing }: Dependencies,
   ) {
     const what = batchId === undefined ? filter : { batchId };
-    const done = await actions.purge.purge(what, context.actor(why), { budgetMs, closing });
-    context.log.info({ filter: what, ...done }, 'requests purged');
-    response.json(done);
+    await inTurn(context.caller.name, response, async () => {
+      const done = await actions.purge.purge(what, context.actor(why), { budgetMs, closing });
+      context.log.info({ filter: what, ...done }, 'requests purged');
+      response.json(done);
+    });
   },
 });

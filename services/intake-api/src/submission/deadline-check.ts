@@ -4,6 +4,7 @@ import type { DeadlineWarning } from '@diq/contracts/request-document.ts';
 import type { DryRun, Place } from '@diq/queue/admission/dry-run.ts';
 import type { LedgerSnapshot } from '@diq/quota/ledger/replies.ts';
 import { isoTime, startForecast } from '../estimates/forecast-start.ts';
+import { inTurn } from '../http/caller-turns.ts';
 import { isRefused, withMessage, type RefusedItem } from './item-refusal.ts';
 
 type Entry = InvestigationItem | RefusedItem;
@@ -82,13 +83,16 @@ export function createDeadlineCheck(dryRun: DryRun, lookAtLedger: () => Promise<
         return startMs !== undefined && startMs > deadlineOf(item) ? startMs : undefined;
       };
       const asked = items.map(({ item }) => item);
-      const places = await dryRun.place(asked, { nowMs, caller }, (i, position) => {
+      const isTooLate = (i: number, position: number | undefined) => {
         const indexed = items[i];
         if (indexed?.item.strict !== true || recorded.has(indexed.index)) return false;
         return lateStart(indexed, position) !== undefined;
-      });
+      };
+      const places = await inTurn(caller ?? '', stays, () =>
+        dryRun.place(asked, { nowMs, caller }, isTooLate),
+      );
       for (const [i, indexed] of items.entries()) {
-        const place = places[i];
+        const place = places?.[i];
         if (!place) continue;
         judged.places.set(indexed.index, place);
         const startMs = lateStart(indexed, place.position);
@@ -101,6 +105,9 @@ export function createDeadlineCheck(dryRun: DryRun, lookAtLedger: () => Promise<
     },
   };
 }
+
+/** What is asked for may be recorded: its caller is not waited for. */
+const stays = { destroyed: false };
 
 function deadlineOf({ notAfter }: InvestigationItem): number {
   return notAfter === undefined ? Infinity : Date.parse(notAfter);
