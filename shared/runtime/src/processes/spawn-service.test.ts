@@ -8,7 +8,7 @@ const goodEnv = { SAMPLE_PORT: '0', SAMPLE_WORKERS: '1' };
 const started: ServiceProcess[] = [];
 
 async function startSample(options: Partial<SpawnServiceOptions> = {}): Promise<ServiceProcess> {
-  const entry = new URL('../../test/sample-main.ts', import.meta.url);
+  const entry = new URL('./test-support/sample-main.ts', import.meta.url);
   const service = await spawnService({ entry, env: goodEnv, name: 'sample', ...options });
   started.push(service);
   return service;
@@ -132,7 +132,7 @@ describe('a service in a process of its own', () => {
   });
 
   it('does not outlive a parent that is killed', async () => {
-    const parent = await startSample({ entry: new URL('../../test/sample-parent.ts', import.meta.url) });
+    const parent = await startSample({ entry: new URL('./test-support/sample-parent.ts', import.meta.url) });
     const pid = Number(parent.ready['pid']);
     assert.ok(isAlive(pid));
     await parent.stop('SIGKILL');

@@ -1,5 +1,5 @@
 // Starts the sample service, sends its own parent the pid, and is then there to be killed.
-import { spawnService } from '../src/processes/spawn-service.ts';
+import { spawnService } from '../spawn-service.ts';
 
 const sample = await spawnService({
   entry: new URL('./sample-main.ts', import.meta.url),

@@ -1,8 +1,8 @@
 /* oxlint-disable node/no-process-env, unicorn/no-process-exit -- the main file of a service that exists for the tests */
 import { z } from 'zod';
-import { listen } from '../src/http-server/http-server.ts';
-import { port, positiveInt, readSettings } from '../src/settings/read-settings.ts';
-import { runService } from '../src/processes/run-service.ts';
+import { listen } from '../../http-server/http-server.ts';
+import { port, positiveInt, readSettings } from '../../settings/read-settings.ts';
+import { runService } from '../run-service.ts';
 
 const schema = z.object({
   SAMPLE_PORT: port(),
