@@ -47,7 +47,7 @@ export const settingsExitCode = 78;
  * LOG_LEVEL applies from the first line; an unknown level is left for the service's own settings to refuse.
  */
 export async function runService(options: RunServiceOptions): Promise<void> {
-  const { name, exit, start, stopDeadlineMs = 10_000, repeatedSignalMs = 300 } = options;
+  const { name, exit, start, stopDeadlineMs = 10_000 } = options;
   const env = trimEnv(options.env);
   const level = logLevel().safeParse(env['LOG_LEVEL']);
   const logger = createLogger({ level: level.success ? level.data : 'info', service: name });
@@ -59,7 +59,7 @@ export async function runService(options: RunServiceOptions): Promise<void> {
     const result = await lifecycle.close(reason);
     exit(result === 'clean' ? exitCode : Math.max(exitCode, 1));
   };
-  listenForEnd({ env, logger, stop, exit, repeatedSignalMs });
+  listenForEnd(logger, stop, { ...options, env });
 
   const proxies = unusedProxySettings(env);
   if (proxies.length > 0) logger.warn({ settings: proxies }, 'proxies are not used: calls go out directly');
@@ -82,15 +82,11 @@ export async function runService(options: RunServiceOptions): Promise<void> {
   }
 }
 
-interface EndListeners {
-  readonly env: Env;
-  readonly logger: Logger;
-  readonly stop: (reason: string, code: number) => Promise<void>;
-  readonly exit: (code: number) => void;
-  readonly repeatedSignalMs: number;
-}
-
-function listenForEnd({ env, logger, stop, exit, repeatedSignalMs }: EndListeners): void {
+function listenForEnd(
+  logger: Logger,
+  stop: (reason: string, code: number) => Promise<void>,
+  { env, exit, repeatedSignalMs = 300 }: RunServiceOptions,
+): void {
   let firstSignalAtMs: number | undefined;
   for (const [signal, number] of [['SIGTERM', 15] as const, ['SIGINT', 2] as const]) {
     process.on(signal, () => {
