@@ -7,10 +7,9 @@ import {
   type JWTPayload,
   type JWTVerifyGetKey,
 } from 'jose';
-import { Agent, buildConnector, fetch as undiciFetch } from 'undici';
+import { Agent, fetch as undiciFetch } from 'undici';
 import { z } from 'zod';
-import { bounded, wireBytesFor } from '@diq/runtime/http-client/bounded-connection.ts';
-import { createNameResolver, lookupBy } from '@diq/runtime/dns/name-resolver.ts';
+import { createBoundedConnector } from '@diq/runtime/http-client/bounded-connection.ts';
 import { scopes, type Scope } from '../config/api-keys.ts';
 import { guid, type EntraSettings } from '../config/auth-settings.ts';
 import type { Identity } from './api-keys.ts';
@@ -129,9 +128,8 @@ function tenantKeys(
 
 /** An attempt that is given up leaves no lookup behind that would take a place from those of Redis. */
 function fetchBoundedly(): FetchImplementation {
-  const connect = buildConnector({ lookup: lookupBy(createNameResolver()), rejectUnauthorized: true });
   const dispatcher = new Agent({
-    connect: bounded(connect, wireBytesFor(maxKeysBytes)),
+    connect: createBoundedConnector({ maxBodyBytes: maxKeysBytes }),
     maxResponseSize: maxKeysBytes,
   });
   return async (url, { headers, signal }) => {

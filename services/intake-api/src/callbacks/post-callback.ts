@@ -65,9 +65,8 @@ export function createPostCallback(options: PostCallbackOptions) {
         signal: stop.signal,
       });
       await response.body.dump({ limit: maxBodyBytes, signal: stop.signal }).catch(() => undefined);
-      const clock = { responseDate: response.headers['date'], nowMs: Date.now() };
-      const retryAfterMs = parseRetryAfter(response.headers['retry-after'], clock);
-      return { kind: 'answered', status: response.statusCode, retryAfterMs };
+      const { statusCode: status, headers: answered } = response;
+      return { kind: 'answered', status, retryAfterMs: parseRetryAfter(answered) };
     } catch (error) {
       if (error instanceof AddressRefusedError) return { kind: 'no-answer', error: 'address_not_allowed' };
       if (signal.aborted) return { kind: 'given-up' };

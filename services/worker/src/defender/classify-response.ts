@@ -132,7 +132,7 @@ function clientErrorOf(answer: Answer, details: ErrorDetails, context: ClassifyC
     case 410:
       return { kind: 'retired' };
     case 429:
-      return { kind: 'throttled', retryAfterMs: retryAfterOf(answer, context) };
+      return { kind: 'throttled', retryAfterMs: parseRetryAfter(answer.headers, context.nowMs) };
     default:
   }
   if (isAlreadyRunning(status, errorCode)) return { kind: 'already_running' };
@@ -142,10 +142,6 @@ function clientErrorOf(answer: Answer, details: ErrorDetails, context: ClassifyC
   return status === 403 ? { kind: 'not_allowed', reason: 'forbidden' } : { kind: 'endpoint_unusable' };
 }
 
-function serverError(answer: Answer, context: ClassifyContext): Bare<AnswerVerdict> {
-  return { kind: 'server_error', retryAfterMs: retryAfterOf(answer, context) };
-}
-
-function retryAfterOf({ headers }: Answer, { nowMs }: ClassifyContext): number | undefined {
-  return parseRetryAfter(headers['retry-after'], { responseDate: headers['date'], nowMs });
+function serverError({ headers }: Answer, { nowMs }: ClassifyContext): Bare<AnswerVerdict> {
+  return { kind: 'server_error', retryAfterMs: parseRetryAfter(headers, nowMs) };
 }

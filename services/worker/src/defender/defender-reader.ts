@@ -1,6 +1,5 @@
-import { Pool, buildConnector } from 'undici';
-import { bounded, wireBytesFor } from '@diq/runtime/http-client/bounded-connection.ts';
-import { createNameResolver, lookupBy } from '@diq/runtime/dns/name-resolver.ts';
+import { Pool } from 'undici';
+import { createBoundedConnector } from '@diq/runtime/http-client/bounded-connection.ts';
 import {
   readAlert,
   readInvestigation,
@@ -87,17 +86,14 @@ const secondMs = 1_000;
  */
 export function createDefenderReader(options: DefenderReaderOptions) {
   const base = parseBaseUrl(options.baseUrl);
-  const { ca } = options.connect ?? {};
-  const connect = buildConnector({
-    timeout: options.timeoutMs,
-    lookup: lookupBy(createNameResolver()),
-    rejectUnauthorized: true,
-    ...(ca !== undefined && { ca }),
-  });
   const pool = new Pool(base.origin, {
     connections: 4,
     pipelining: 1,
-    connect: bounded(connect, wireBytesFor(maxPageBytes)),
+    connect: createBoundedConnector({
+      maxBodyBytes: maxPageBytes,
+      timeoutMs: options.timeoutMs,
+      ca: options.connect?.ca,
+    }),
     maxResponseSize: maxPageBytes,
     headersTimeout: 0,
     bodyTimeout: 0,
@@ -240,7 +236,7 @@ async function getPage(
 
 function verdictOn(answer: Answer, nowMs: number): Reading<Answer> {
   const { status, headers } = answer;
-  const retryAfterMs = parseRetryAfter(headers['retry-after'], { responseDate: headers['date'], nowMs });
+  const retryAfterMs = parseRetryAfter(headers, nowMs);
   const later = retryAfterMs === undefined ? {} : { retryAfterMs };
   if (status === 200) {
     const { bodyFault } = answer;

@@ -1,8 +1,30 @@
 import type { Socket } from 'node:net';
-import type { buildConnector } from 'undici';
+import { buildConnector } from 'undici';
+import { createNameResolver, lookupBy } from '../dns/name-resolver.ts';
 
-/** A connector whose connections are cut once the server has sent so many bytes, see {@link cutAfter}. */
-export function bounded(connect: buildConnector.connector, maxBytes: number): buildConnector.connector {
+/**
+ * A connector whose lookups of names end in time, and whose connections are cut once a server has sent more than an answer
+ * with a body of so many bytes takes, see {@link cutAfter}.
+ *
+ * @param timeoutMs for connecting; the default is undici's
+ * @param ca PEM of the only authority to trust, instead of Node's own list
+ */
+export function createBoundedConnector({
+  maxBodyBytes,
+  timeoutMs = 10_000,
+  ca,
+}: {
+  maxBodyBytes: number;
+  timeoutMs?: number;
+  ca?: string | undefined;
+}): buildConnector.connector {
+  const connect = buildConnector({
+    timeout: timeoutMs,
+    lookup: lookupBy(createNameResolver()),
+    // No switch of Node's own turns the check of certificates off.
+    rejectUnauthorized: true,
+    ...(ca !== undefined && { ca }),
+  });
   return (target, callback) => {
     connect(target, (...[error, socket]) => {
       if (error !== null) {
@@ -10,7 +32,7 @@ export function bounded(connect: buildConnector.connector, maxBytes: number): bu
         return;
       }
       callback(null, socket);
-      cutAfter(maxBytes, socket);
+      cutAfter(wireBytesFor(maxBodyBytes), socket);
     });
   };
 }

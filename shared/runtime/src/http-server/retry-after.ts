@@ -7,31 +7,30 @@ export const maxRetryAfterMs = 24 * 3_600_000;
 /** A header as undici hands it over: a list when the server sent it several times. */
 export type HeaderValue = string | readonly string[] | undefined;
 
-export interface RetryAfterClock {
-  /** The answer's own `Date` header. A date is measured against it, so that our clock's error cancels out. */
-  readonly responseDate?: HeaderValue;
-  /** Local time, used when the answer carries no readable `Date`. */
-  readonly nowMs: number;
-}
-
 /**
- * Retry-After (RFC 9110, 10.2.3) in milliseconds from now, between 0 and {@link maxRetryAfterMs}.
+ * Retry-After (RFC 9110, 10.2.3) of an answer in milliseconds from now, between 0 and {@link maxRetryAfterMs}.
  * Undefined when it is absent, unreadable or in the past. Of several values the longest counts.
+ *
+ * @param headers by their names in lower case. A date is measured against the answer's own `Date`, so that our clock's
+ * error cancels out
+ * @param nowMs local time, used when the answer carries no readable `Date`
  */
-export function parseRetryAfter(header: HeaderValue, clock: RetryAfterClock): number | undefined {
-  const waits = [header ?? []]
+export function parseRetryAfter(
+  headers: Readonly<Record<string, HeaderValue>>,
+  nowMs = Date.now(),
+): number | undefined {
+  const [date = ''] = [headers['date'] ?? []].flat();
+  const fromMs = parseHttpDate(date.trim()) ?? nowMs;
+  const waits = [headers['retry-after'] ?? []]
     .flat()
-    .map((value) => waitOf(value.trim(), clock))
+    .map((value) => waitOf(value.trim(), fromMs))
     .filter((wait) => wait !== undefined);
   return waits.length === 0 ? undefined : Math.min(Math.max(...waits), maxRetryAfterMs);
 }
 
-function waitOf(value: string, { responseDate, nowMs }: RetryAfterClock): number | undefined {
+function waitOf(value: string, fromMs: number): number | undefined {
   if (/^\d+$/.test(value)) return Number(value) * 1000;
-  const untilMs = parseHttpDate(value);
-  if (untilMs === undefined) return undefined;
-  const [date] = [responseDate ?? []].flat();
-  const waitMs = untilMs - (parseHttpDate(date?.trim() ?? '') ?? nowMs);
+  const waitMs = (parseHttpDate(value) ?? Number.NaN) - fromMs;
   return waitMs >= 0 ? waitMs : undefined;
 }
 

@@ -1,8 +1,7 @@
 import type { INetworkModule, NetworkRequestOptions, NetworkResponse } from '@azure/msal-node';
-import { Agent, buildConnector, type Dispatcher } from 'undici';
-import { bounded, wireBytesFor } from '@diq/runtime/http-client/bounded-connection.ts';
+import { Agent, type Dispatcher } from 'undici';
+import { createBoundedConnector } from '@diq/runtime/http-client/bounded-connection.ts';
 import { TimeoutError, within } from '@diq/runtime/async/with-timeout.ts';
-import { createNameResolver, lookupBy } from '@diq/runtime/dns/name-resolver.ts';
 import { readAnswer, type BodyFault } from '../read-answer.ts';
 import { parseRetryAfter } from '@diq/runtime/http-server/retry-after.ts';
 import { codeOf } from '../single-use-connection.ts';
@@ -43,14 +42,12 @@ export class TokenNetworkError extends Error {
  */
 export function createMsalNetworkClient(options: MsalNetworkClientOptions) {
   const { origin } = new URL(options.authorityHost);
-  const connect = buildConnector({
-    timeout: options.requestTimeoutMs,
-    lookup: lookupBy(createNameResolver()),
-    rejectUnauthorized: true,
-    ...(options.ca !== undefined && { ca: options.ca }),
-  });
   const agent = new Agent({
-    connect: bounded(connect, wireBytesFor(maxAnswerBytes)),
+    connect: createBoundedConnector({
+      maxBodyBytes: maxAnswerBytes,
+      timeoutMs: options.requestTimeoutMs,
+      ca: options.ca,
+    }),
     maxResponseSize: maxAnswerBytes,
   });
 
@@ -92,8 +89,7 @@ async function exchange(agent: Agent, request: Dispatcher.RequestOptions): Promi
   const response = await agent.request(request);
   const { status, headers, body, bodyFault } = await readAnswer(response, { maxBytes: maxAnswerBytes });
   if (typeof body !== 'object' || body === null) {
-    const clock = { responseDate: headers['date'], nowMs: Date.now() };
-    const retryAfterMs = parseRetryAfter(headers['retry-after'], clock);
+    const retryAfterMs = parseRetryAfter(headers);
     throw new TokenNetworkError(codeOfFault[bodyFault ?? 'not_json'], { status, retryAfterMs });
   }
   const flat = Object.fromEntries(

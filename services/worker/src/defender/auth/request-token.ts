@@ -105,8 +105,7 @@ function observe(inner: INetworkModule): INetworkModule & { readonly seen: Seen 
   ): Promise<T> {
     try {
       const { status, headers } = await answer;
-      const clock = { responseDate: headers['date'], nowMs: Date.now() };
-      const waits = status >= 400 ? parseRetryAfter(headers['retry-after'], clock) : undefined;
+      const waits = status >= 400 ? parseRetryAfter(headers) : undefined;
       Object.assign(seen, { status, networkCode: undefined, retryAfterMs: waits } satisfies Seen);
     } catch (error) {
       const known = error instanceof TokenNetworkError ? error : undefined;
