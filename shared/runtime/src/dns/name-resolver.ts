@@ -44,7 +44,7 @@ export function createNameResolver(options: NameResolverOptions = {}): ResolveNa
   return (hostname) => {
     const joined = underWay.get(hostname);
     if (joined) return joined;
-    const lookup = snapshot(hostname, options).finally(() => underWay.delete(hostname));
+    const lookup = lookUp(hostname, options).finally(() => underWay.delete(hostname));
     underWay.set(hostname, lookup);
     return lookup;
   };
@@ -63,7 +63,7 @@ export function lookupBy(resolve: ResolveName): LookupFunction {
   };
 }
 
-async function snapshot(hostname: string, options: NameResolverOptions): Promise<LookupAddress[]> {
+async function lookUp(hostname: string, options: NameResolverOptions): Promise<LookupAddress[]> {
   const { timeoutMs = 5_000, hostsFile = '/etc/hosts', resolvConf = '/etc/resolv.conf' } = options;
   const name = hostname.toLowerCase().replace(/\.$/, '');
   const listed = addressesIn(await textOf(hostsFile), name);
@@ -98,15 +98,8 @@ async function snapshot(hostname: string, options: NameResolverOptions): Promise
   }
 }
 
-interface Answers {
-  addresses: LookupAddress[];
-  /** Why it is not certain that there are no more. */
-  doubt: unknown;
-  isSilent: boolean;
-}
-
 /** Both families at once. One that fails does not take away what the other brought. */
-async function ask(resolver: Resolver, name: string): Promise<Answers> {
+async function ask(resolver: Resolver, name: string) {
   const [four, six] = await Promise.allSettled([resolver.resolve4(name), resolver.resolve6(name)]);
   const failed = [four, six].flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []));
   const doubt = failed.find((reason) => !['ENOTFOUND', 'ENODATA'].includes(codeOf(reason)));
@@ -115,6 +108,7 @@ async function ask(resolver: Resolver, name: string): Promise<Answers> {
       ...(four.status === 'fulfilled' ? four.value.map((address) => ({ address, family: 4 })) : []),
       ...(six.status === 'fulfilled' ? six.value.map((address) => ({ address, family: 6 })) : []),
     ],
+    /** Why it is not certain that there are no more. */
     doubt,
     isSilent: doubt !== undefined && codeOf(doubt) !== 'ESERVFAIL',
   };

@@ -18,15 +18,9 @@ export function answerUnreadable(error: NodeJS.ErrnoException, socket: Duplex): 
     return;
   }
   const status = statusOf[error.code ?? ''] ?? 400;
-  const { title, problem } = problemOf(status, 'What arrived cannot be read as an HTTP request.');
-  socket.end(
-    `HTTP/1.1 ${status} ${title}\r\n` +
-      'Content-Type: application/problem+json\r\n' +
-      'Cache-Control: no-store\r\n' +
-      `Content-Length: ${Buffer.byteLength(problem)}\r\n` +
-      'Connection: close\r\n\r\n' +
-      problem,
-  );
+  const { title, headers, body } = problemOf(status, 'What arrived cannot be read as an HTTP request.');
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(`HTTP/1.1 ${status} ${title}\r\n${lines.join('')}\r\n${body}`);
 }
 
 /**
@@ -40,20 +34,22 @@ export function refuseWithoutHost(app: RequestListener): RequestListener {
       app(request, response);
       return;
     }
-    const { problem } = problemOf(400, 'The request must have one Host header.');
-    response.writeHead(400, {
-      'Content-Type': 'application/problem+json',
-      'Cache-Control': 'no-store',
-      'Content-Length': Buffer.byteLength(problem),
-      Connection: 'close',
-    });
-    response.end(problem);
+    const { headers, body } = problemOf(400, 'The request must have one Host header.');
+    response.writeHead(400, headers);
+    response.end(body);
   };
 }
 
-function problemOf(status: number, detail: string): { title: string; problem: string } {
+function problemOf(status: number, detail: string) {
   const title = STATUS_CODES[status] ?? '';
-  return { title, problem: JSON.stringify({ type: 'about:blank', title, status, detail }) };
+  const body = JSON.stringify({ type: 'about:blank', title, status, detail });
+  const headers = {
+    'Content-Type': 'application/problem+json',
+    'Cache-Control': 'no-store',
+    'Content-Length': Buffer.byteLength(body),
+    Connection: 'close',
+  };
+  return { title, headers, body };
 }
 
 /**

@@ -29,11 +29,7 @@ export interface ListenOptions extends Partial<ConnectionLimits> {
 }
 
 /** A server that is accepting. */
-export interface HttpServer {
-  readonly port: number;
-  /** Accepts no more, drops idle connections, lets requests in flight finish within the grace, drops the rest. */
-  close(): Promise<void>;
-}
+export type HttpServer = Awaited<ReturnType<typeof listen>>;
 
 /**
  * Serves `app`, an Express app that is mounted in no other, or any other listener.
@@ -41,7 +37,7 @@ export interface HttpServer {
  * @throws an error that names the setting and the reason when the port or the address cannot be used; its `cause` is the
  * system's error (`code` EADDRINUSE, EACCES, …).
  */
-export async function listen(app: RequestListener, options: ListenOptions): Promise<HttpServer> {
+export async function listen(app: RequestListener, options: ListenOptions) {
   const {
     maxConnections = 2_000,
     unreadTimeoutMs = 60_000,
@@ -79,7 +75,8 @@ export async function listen(app: RequestListener, options: ListenOptions): Prom
   let closed: Promise<void> | undefined;
   return {
     port: address.port,
-    close: () => (closed ??= closeServer(server, connections, options.closeGraceMs ?? 5_000)),
+    /** Accepts no more, drops idle connections, lets requests in flight finish within the grace, drops the rest. */
+    close: (): Promise<void> => (closed ??= closeServer(server, connections, options.closeGraceMs ?? 5_000)),
   };
 }
 

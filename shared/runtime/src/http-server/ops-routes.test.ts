@@ -17,13 +17,6 @@ describe('the operations routes', () => {
     await request(app).get('/livez').expect(200, { status: 'ok', version, checks: {} });
   });
 
-  it('answer /livez with 503 when the service says that it should be restarted', async () => {
-    const app = appWith({ live: () => ({ ok: false, checks: { progress: 'none for 5 minutes' } }) });
-    await request(app)
-      .get('/livez')
-      .expect(503, { status: 'unavailable', version, checks: { progress: 'none for 5 minutes' } });
-  });
-
   it('answer /readyz with each check and 200 or 503', async () => {
     await request(appWith())
       .get('/readyz')

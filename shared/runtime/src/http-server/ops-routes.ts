@@ -3,7 +3,8 @@ import type { Registry } from 'prom-client';
 import { version } from '../build-info.ts';
 import { opsPaths, isCanonical, pathOfTarget } from './request-target.ts';
 import { createStrictRouter, createStrictApp } from './strict-app.ts';
-import { within } from '../async/with-timeout.ts';
+import { cachedReading } from '../async/memoize.ts';
+import { TimeoutError, within } from '../async/with-timeout.ts';
 
 /** What a service can say about its own state: each check by name, in a few words without secrets. */
 export interface HealthReport {
@@ -16,33 +17,39 @@ export interface OpsRouterOptions {
   readonly registry: Pick<Registry, 'contentType' | 'metrics'>;
   /** Whether work can be taken now. */
   readonly ready: () => Promise<HealthReport>;
-  /** Whether the process should go on living. Default: it answers, so it lives. */
-  readonly live?: () => HealthReport;
-  /** Default 1500 ms, so that an answer is out within 2 s. */
-  readonly readyTimeoutMs?: number;
-  /** Default 5 s. */
+  /** One collector that never answers would otherwise hang every scrape. Default 5 s. */
   readonly metricsTimeoutMs?: number;
 }
+
+/** So that an answer is out within 2 s. */
+const readyTimeoutMs = 1_500;
 
 /** `GET /livez`, `/readyz` and `/metrics`, none of which needs a credential or may be cached. */
 export function createOpsRouter(options: OpsRouterOptions): Router {
   const router = createStrictRouter();
-  const checkReady = createReadyCheck(options.ready, options.readyTimeoutMs ?? 1_500);
-  const collect = createCollection(options.registry, options.metricsTimeoutMs ?? 5_000);
+  const { registry, ready, metricsTimeoutMs = 5_000 } = options;
+  // Probes that come while a check hangs share it, instead of piling further ones onto what is already stuck; scrapes
+  // share the collection and its bytes.
+  const checkReady = cachedReading(ready, 0);
+  const collect = cachedReading(
+    async () => Buffer.from(await within(registry.metrics(), metricsTimeoutMs)),
+    0,
+  );
 
   router.get([...opsPaths], (_request, response, next) => {
     response.set('Cache-Control', 'no-store');
     next();
   });
   router.get('/livez', (_request, response) => {
-    sendReport(response, options.live?.() ?? { ok: true, checks: {} });
+    // It answers, so it lives.
+    sendReport(response, { ok: true, checks: {} });
   });
   router.get('/readyz', async (_request, response) => {
-    sendReport(response, await checkReady());
+    sendReport(response, await within(checkReady(), readyTimeoutMs).catch(notReady));
   });
   router.get('/metrics', async (_request, response) => {
     try {
-      response.set('Content-Type', options.registry.contentType).send(await collect());
+      response.set('Content-Type', registry.contentType).send(await collect());
     } catch {
       response.status(500).type('text').send('metrics could not be collected\n');
     }
@@ -50,39 +57,9 @@ export function createOpsRouter(options: OpsRouterOptions): Router {
   return router;
 }
 
-// Probes that come while a check hangs share it, instead of piling further ones onto what is already stuck.
-function createReadyCheck(
-  ready: () => Promise<HealthReport>,
-  timeoutMs: number,
-): () => Promise<HealthReport> {
-  let pending: Promise<HealthReport> | undefined;
-  return async () => {
-    pending ??= check().finally(() => (pending = undefined));
-    try {
-      return await within(pending, timeoutMs);
-    } catch {
-      return { ok: false, checks: { readiness: `no answer within ${timeoutMs} ms` } };
-    }
-  };
-
-  async function check(): Promise<HealthReport> {
-    try {
-      return await ready();
-    } catch {
-      return { ok: false, checks: { readiness: 'could not be checked' } };
-    }
-  }
-}
-
-/** Scrapes that come while metrics are collected share the collection and its bytes. */
-function createCollection(registry: OpsRouterOptions['registry'], timeoutMs: number): () => Promise<Buffer> {
-  let pending: Promise<Buffer> | undefined;
-  return () => (pending ??= collect().finally(() => (pending = undefined)));
-
-  async function collect(): Promise<Buffer> {
-    // One collector that never answers would otherwise hang every scrape.
-    return Buffer.from(await within(registry.metrics(), timeoutMs));
-  }
+function notReady(error: unknown): HealthReport {
+  const isLate = error instanceof TimeoutError;
+  return { ok: false, checks: { readiness: isLate ? error.message : 'could not be checked' } };
 }
 
 function sendReport(response: Response, report: HealthReport): void {

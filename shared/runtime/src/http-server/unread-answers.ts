@@ -7,14 +7,6 @@ export interface UnreadLimits {
   readonly maxUnreadBytesOfAddress: number;
 }
 
-/** The unread answers of one server. */
-export interface UnreadAnswers {
-  /** An answer was made on this connection. */
-  made(socket: Socket): void;
-  /** Looks at all connections, and ends some where their unread answers are beyond a limit. */
-  bound(): void;
-}
-
 /** What is left on a connection when it was looked at last, and when the client was last seen to take some of it. */
 interface Progress {
   left: number;
@@ -27,14 +19,14 @@ interface Unread extends Progress {
 }
 
 /**
- * Beyond a limit that connection ends of which the client has taken nothing for longest: of those of the address that holds
+ * The unread answers of one server. Beyond a limit that connection ends of which the client has taken nothing for longest: of those of the address that holds
  * most, so that a client which reads slowly keeps its answer.
  */
 export function createUnreadAnswers(
   sockets: () => Iterable<Socket>,
   { maxUnreadBytes, maxUnreadBytesOfAddress }: UnreadLimits,
   end: (socket: Socket) => void,
-): UnreadAnswers {
+) {
   const progress = new WeakMap<Socket, Progress>();
 
   function unreadOf(socket: Socket, nowMs: number): Unread {
@@ -61,6 +53,7 @@ export function createUnreadAnswers(
     return byAddress;
   }
 
+  /** Looks at all connections, and ends some where their unread answers are beyond a limit. */
   function bound(): void {
     const ofAddresses = [...unreadByAddress().values()];
     let total = ofAddresses.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -76,7 +69,8 @@ export function createUnreadAnswers(
   }
 
   return {
-    made(socket) {
+    /** An answer was made on this connection. */
+    made(socket: Socket) {
       progress.delete(socket);
       if (socket.writableLength > 0) bound();
     },

@@ -1,5 +1,4 @@
 import { destination, pino, stdTimeFunctions, type DestinationStream, type Logger } from 'pino';
-import { parseUrl } from '../settings/setting-kinds.ts';
 
 export type { Logger } from 'pino';
 
@@ -85,17 +84,6 @@ export const secretKeys: readonly string[] = [
   'CALLBACK_SECRET',
   'OTEL_EXPORTER_OTLP_HEADERS',
 ];
-
-/** A Redis (or any other) URL without the user name and password in it. What is no URL comes back as `[redacted]`. */
-export function redactUrl(url: string): string {
-  const parsed = parseUrl(url);
-  if (!parsed) return redacted;
-  if (parsed.username || parsed.password) {
-    parsed.username = 'redacted';
-    parsed.password = '';
-  }
-  return parsed.href;
-}
 
 /**
  * Text without the credentials that have a form of their own: in a URL, after `Bearer`, in a body, a JWT.

@@ -11,7 +11,6 @@ export {
   positiveInt,
   wholeNumber,
 } from './setting-kinds.ts';
-export type { DurationBounds } from './setting-kinds.ts';
 
 /** The environment does not hold usable settings. The message lists every fault, one per line. */
 export class SettingsError extends Error {
@@ -25,34 +24,27 @@ export class SettingsError extends Error {
   }
 }
 
-/** What else is known about the settings. */
-export interface ReadSettingsOptions {
-  /** Settings whose value may come from a file named by `NAME_FILE`, and must appear in no message. */
-  readonly secrets?: readonly string[];
-  /** Settings in which line ends and tabs may stand, between the entries of a list. */
-  readonly lists?: readonly string[];
-}
-
 /**
  * Checked settings out of the environment, each without blanks and line ends around it. The schema's keys are the names
  * of the variables; one set to the empty string counts as unset. A control character within a value is a fault: what is
  * sent with it is refused elsewhere, in words that lead astray. `describe()` on a setting gives the words for what is expected of it.
  *
+ * @param secrets settings whose value may come from a file named by `NAME_FILE`, and must appear in no message
+ * @param lists settings in which line ends and tabs may stand, between the entries of a list
  * @throws SettingsError with all faults at once.
  */
 export function readSettings<S extends z.ZodObject>(
   schema: S,
   env: Env,
-  options: ReadSettingsOptions = {},
+  { secrets = [], lists = [] }: { secrets?: readonly string[]; lists?: readonly string[] } = {},
 ): z.output<S> {
-  const secrets = options.secrets ?? [];
   const filled = withSecretFiles(trimEnv(env), secrets);
   const set = Object.fromEntries(
     Object.entries(filled.env).filter(([, value]) => value !== undefined && value !== ''),
   );
   const result = schema.safeParse(set);
   const controlled = Object.keys(schema.shape).filter((name) =>
-    hasControlCharacter(set[name], options.lists?.includes(name) ?? false),
+    hasControlCharacter(set[name], lists.includes(name)),
   );
   const ownFaults = [
     ...insecureNodeFaults(env),
@@ -132,23 +124,20 @@ export function withSecretFiles(env: Env, names: readonly string[]) {
       continue;
     }
     const content = readSecret(path);
-    if (content.kind === 'secret') filled[name] = content.text;
+    if ('text' in content) filled[name] = content.text;
     else faults.push(`${name}_FILE: ${content.why} (expected the path of a file that holds ${name})`);
   }
   return { env: filled, faults };
 }
 
-type Secret =
-  { readonly kind: 'secret'; readonly text: string } | { readonly kind: 'none'; readonly why: string };
-
-function readSecret(path: string): Secret {
+function readSecret(path: string): { readonly text: string } | { readonly why: string } {
   try {
     const text = readFileSync(path, 'utf8').trim();
-    return text === '' ? { kind: 'none', why: 'the file is empty' } : { kind: 'secret', text };
+    return text === '' ? { why: 'the file is empty' } : { text };
   } catch (error) {
     // Only the code: someone may have put the secret itself where a path belongs.
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
-    return { kind: 'none', why: `the file cannot be read, ${code}` };
+    return { why: `the file cannot be read, ${code}` };
   }
 }
 

@@ -5,15 +5,11 @@ import { z } from 'zod';
 
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** Bounds of a duration, both inclusive, in milliseconds. */
-export interface DurationBounds {
-  readonly minMs?: number;
-  readonly maxMs?: number;
-}
-
-/** A duration in milliseconds, written `500ms`, `3s`, `15m`, `1h`, `30d` or as plain milliseconds. */
-export function duration(bounds: DurationBounds = {}) {
-  const { minMs = 0, maxMs = Number.MAX_SAFE_INTEGER } = bounds;
+/**
+ * A duration in milliseconds, written `500ms`, `3s`, `15m`, `1h`, `30d` or as plain milliseconds; both bounds are
+ * inclusive.
+ */
+export function duration({ minMs = 0, maxMs = Number.MAX_SAFE_INTEGER } = {}) {
   return z.string().transform((text, context) => {
     const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(text.trim());
     const valueMs = match ? Number(match[1]) * (unitMs[match[2] ?? 'ms'] ?? 1) : Number.NaN;
@@ -35,13 +31,12 @@ export function port() {
 }
 
 /** A whole number of at least 1. */
-export function positiveInt(bounds: { readonly max?: number } = {}) {
-  return wholeNumber({ min: 1, ...bounds });
+export function positiveInt({ max = Number.MAX_SAFE_INTEGER } = {}) {
+  return wholeNumber({ min: 1, max });
 }
 
 /** A whole number within `min` (default 0) and `max`, both inclusive. */
-export function wholeNumber(bounds: { readonly min?: number; readonly max?: number } = {}) {
-  const { min = 0, max = Number.MAX_SAFE_INTEGER } = bounds;
+export function wholeNumber({ min = 0, max = Number.MAX_SAFE_INTEGER } = {}) {
   const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
   return z.string().transform((text, context) => {
     const value = /^\d{1,16}$/.test(text.trim()) ? Number(text) : Number.NaN;

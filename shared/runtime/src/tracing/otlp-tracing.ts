@@ -21,11 +21,7 @@ import type { Logger } from '../logging/logger.ts';
 import type { Span, SpanOptions, Tracing } from './tracing.ts';
 import { within } from '../async/with-timeout.ts';
 
-export interface OtlpTracingOptions {
-  readonly service: string;
-  readonly protocol: 'http/protobuf' | 'http/json';
-  readonly logger: Pick<Logger, 'warn' | 'info'>;
-}
+type OtlpProtocol = 'http/protobuf' | 'http/json';
 
 const flushWithinMs = 1_000;
 /** A collector that is away is logged this often. */
@@ -42,7 +38,11 @@ const kinds = {
  * Spans sent to a collector. Never imported but by `openTracing`, so that a service without traces loads none of this.
  * Endpoint, headers, timeouts, sampling and batching are read from the environment by OpenTelemetry itself.
  */
-export async function createOtlpTracing({ service, protocol, logger }: OtlpTracingOptions): Promise<Tracing> {
+export async function createOtlpTracing(
+  service: string,
+  protocol: OtlpProtocol,
+  logger: Pick<Logger, 'warn' | 'info'>,
+): Promise<Tracing> {
   diag.setLogger(complaints(logger), DiagLogLevel.WARN);
   const named = resourceFromAttributes({ 'service.name': `diq-${service}` });
   const provider = new BasicTracerProvider({
@@ -84,7 +84,7 @@ export async function createOtlpTracing({ service, protocol, logger }: OtlpTraci
   };
 }
 
-async function openExporter(protocol: OtlpTracingOptions['protocol']): Promise<SpanExporter> {
+async function openExporter(protocol: OtlpProtocol): Promise<SpanExporter> {
   const { OTLPTraceExporter } =
     protocol === 'http/json'
       ? await import('@opentelemetry/exporter-trace-otlp-http')

@@ -70,7 +70,7 @@ export async function openTracing(env: Env, service: string, logger: Logger): Pr
   }
   try {
     const { createOtlpTracing } = await import('./otlp-tracing.ts');
-    return await createOtlpTracing({ service, protocol, logger });
+    return await createOtlpTracing(service, protocol, logger);
   } catch (error) {
     logger.warn({ err: error }, 'no traces: they cannot be set up');
     return noTracing;
