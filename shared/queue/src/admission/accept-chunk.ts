@@ -122,7 +122,7 @@ export interface Chunk {
   nowMs: number;
   /** Who asked, by the name of the credential; kept with each request. */
   caller?: string | undefined;
-  /** Held against what waits; without them there is room for the requests, see `backlog-room.ts`. */
+  /** Held against what waits; without them there is room for the requests, see `backlog-reservation.ts`. */
   bounds?: BacklogBounds | undefined;
 }
 

@@ -1,0 +1,319 @@
+import { createRateStore } from '../../../services/intake-api/src/http/middleware/limit-rate.ts';
+import { createCallbackQueue } from '../../../services/intake-api/src/callbacks/callback-queue.ts';
+import { createCallbackStore } from '../../../services/intake-api/src/callbacks/callback-store.ts';
+import { createJobClaimer } from '../../../services/worker/src/scheduling/job-claimer.ts';
+import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
+import { createAcceptChunk } from '@diq/queue/admission/accept-chunk.ts';
+import { newRequest } from '@diq/queue/admission/accept-requests.ts';
+import { createBacklogRoom } from '@diq/queue/admission/backlog-reservation.ts';
+import { createIdempotencyStore } from '@diq/queue/admission/idempotency-store.ts';
+import { freshIds } from '@diq/queue/admission/request-ids.ts';
+import { openBatch, refuseInBatch, sealBatch } from '@diq/queue/batches/batch-record.ts';
+import { createAuditLog } from '@diq/queue/operations/audit-log.ts';
+import { createPurge } from '@diq/queue/operations/purge.ts';
+import { createBulkCancel } from '@diq/queue/requests/bulk-cancel.ts';
+import { createRequestActions } from '@diq/queue/requests/request-actions.ts';
+import { createFlowCharging } from '@diq/queue/scheduling/charge-flows.ts';
+import { defaultOrderRules } from '@diq/queue/scheduling/order.ts';
+import { createJobRepositioning } from '@diq/queue/scheduling/job-queue.ts';
+import { storeKeys } from '@diq/queue/store-keys.ts';
+import { arrivedAtMs, item, keySpace, machine, retentionMs } from '@diq/queue/test-support/test-store.ts';
+import type { SuiteStore } from '@diq/queue/test-support/use-test-store.ts';
+
+/** What a step of a request's life needs: a store, and whom to tell what it is that the step does. */
+export interface Life {
+  readonly url: string;
+  readonly store: SuiteStore;
+  /** Runs this as part of the step; everything else only prepares it. */
+  step(act: () => Promise<unknown>): Promise<void>;
+}
+
+const keys = storeKeys(keySpace);
+const order = { ...defaultOrderRules, intervalMs: 600_000 };
+const rules = { order, reuseWindowMs: 3_600_000, maxJoined: 5, maxJoinedOfCaller: 5, retentionMs };
+const bounds = { requests: 100, tasks: 100, ofCaller: 100, bytesOfCaller: 1_000_000 };
+const caller = 'soar';
+const callbackUrl = 'https://soar.example/batch';
+const actor = { name: 'anna', reason: 'drill' };
+const error = { code: 'call_timeout', message: 'why' } as const;
+const started = { status: 'started', investigationId: '7', attempts: 1 } as const;
+const unresolved = { cause: 'lost', error } as const;
+/** Everything that leaves something in Redis. */
+const full = { source: 'edr', notAfter: '2999-01-01T00:00:00Z', callbackUrl: 'https://soar.example/one' };
+const past = { notAfter: '2026-01-01T00:00:00Z' };
+
+/** Accepts one request as a batch of its own; returns its id and those of batch and task. */
+async function accept({ store }: Life, fields: Partial<InvestigationItem> = {}, nowMs = arrivedAtMs) {
+  const asked = item({ ...full, ...fields });
+  const { batchId, accepted } = await store.intake.acceptBatch([asked], { nowMs, caller, callbackUrl });
+  const id = accepted[0]?.id ?? '';
+  return { id, batchId, taskId: (await store.request(id)).taskId };
+}
+
+const room = ({ store }: Life) => createBacklogRoom(store.redis, keySpace);
+const attempt = ({ store }: Life, key = 'key') =>
+  createIdempotencyStore(store.redis, keySpace, { leaseMs: 1_000, keepMs: 60_000 }).attempt(key, caller);
+const actions = ({ store }: Life) =>
+  createRequestActions({
+    redis: store.redis,
+    keySpace,
+    jobs: store.jobs,
+    order,
+    retentionMs,
+    auditKeptMs: 60_000,
+  });
+
+const refusal = {
+  rejected: { index: 0, machineId: machine(1), error: { code: 'too_many_joined' as const, errors: [] } },
+};
+
+/** The steps as shared/queue/README.md names them, each done in every way that meets other keys. */
+export const lifeSteps: readonly [name: string, run: (life: Life) => Promise<void>][] = [
+  [
+    'Let it in',
+    async (life) => {
+      const rate = createRateStore(life.store.redis, keySpace, 60_000);
+      await life.step(async () => rate.increment(caller));
+      await life.step(() => attempt(life).claim('digest', arrivedAtMs));
+      await life.step(() => attempt(life).claim('digest', arrivedAtMs));
+    },
+  ],
+  [
+    'Keep room for a batch',
+    async (life) => {
+      await life.step(() => room(life).keep(2, bounds, 'batch-1', caller, 4_000));
+      await storedThatIsOver(life);
+      await life.step(() => room(life).keep(2, bounds, 'batch-2', caller, 4_000));
+    },
+  ],
+  [
+    'Open the batch',
+    async (life) => {
+      await life.step(() => open(life, 'batch-1', ['request-1']));
+      await life.step(() => open(life, 'batch-1', ['request-1']));
+    },
+  ],
+  ['Record it', recordIt],
+  [
+    'Add its job',
+    async (life) => {
+      const { taskId } = await accept(life);
+      await life.store.jobs.remove(taskId);
+      await life.step(() => life.store.jobs.add([{ taskId, jobPriority: 7 }]));
+      const other = await accept(life, { machineId: machine(2) });
+      await life.store.jobs.remove(other.taskId);
+      await life.step(() => life.store.jobs.addOne({ taskId: other.taskId, jobPriority: 8 }));
+      await life.step(() =>
+        createJobRepositioning(life.store.redis, keySpace, life.store.jobs)([{ taskId, jobPriority: 7 }]),
+      );
+    },
+  ],
+  [
+    'Seal and answer',
+    async (life) => {
+      const { redis } = life.store;
+      const kept = await room(life).keep(1, bounds, 'batch-1', caller, 4_000);
+      await open(life, 'batch-1', ['request-1']);
+      await life.step(() => refuseInBatch(redis, keySpace, 'batch-1', [refusal]));
+      await life.step(() => sealBatch(redis, keySpace, { batchId: 'batch-1', retentionMs }));
+      await life.step(async () => kept.kind === 'kept' && kept.giveBack());
+      const first = attempt(life);
+      await first.claim('digest', arrivedAtMs);
+      await life.step(() => first.renew());
+      await life.step(() => first.store(Buffer.from('answer')));
+      const second = attempt(life, 'second');
+      await second.claim('digest', arrivedAtMs);
+      await life.step(() => second.forget());
+    },
+  ],
+  [
+    'Change it while it waits',
+    async (life) => {
+      const { id } = await accept(life, { priority: 'low' });
+      await accept(life, { machineId: machine(2), source: 'other' });
+      await life.step(() => actions(life).change(id, { priority: 'high' }, actor));
+      await life.step(() => actions(life).change(id, { priority: 'low', notAfter: null }, actor));
+      await life.step(() => actions(life).change(id, { notAfter: full.notAfter }, actor));
+      await life.step(() => actions(life).moveToHead(id, actor));
+    },
+  ],
+  [
+    'End it without a call',
+    async (life) => {
+      const { store } = life;
+      const one = await accept(life);
+      await accept(life);
+      await goneByNow(life);
+      await life.step(() => actions(life).cancel(one.id, actor));
+      const audit = createAuditLog(store.redis, keySpace, 60_000);
+      const about = { redis: store.redis, keySpace, jobs: store.jobs, audit, retentionMs };
+      const within = { budgetMs: 5_000 };
+      await life.step(() => createBulkCancel(about).cancel({ source: full.source }, actor, within));
+      await accept(life, past);
+      await life.step(async () => store.jobs.removeAll((await store.tasks.expireDue()).ended));
+      const overdue = await accept(life, past);
+      await life.step(() => store.tasks.endWaiting(overdue.taskId, { status: 'expired', attempts: 0 }));
+    },
+  ],
+  [
+    'Claim it',
+    async (life) => {
+      const { store } = life;
+      await accept(life);
+      await accept(life, { machineId: machine(2), source: 'other' });
+      const claimer = await createJobClaimer({
+        redis: store.redis,
+        keySpace,
+        lockMs: 60_000,
+        chargeFlows: createFlowCharging(store.redis, keySpace, store.jobs),
+        onError() {},
+      });
+      await life.step(async () => {
+        const job = await claimer.claim();
+        await store.tasks.find(job?.taskId ?? '');
+        await job?.release();
+      });
+      await life.step(async () => (await claimer.claim())?.complete());
+      await claimer.close();
+    },
+  ],
+  [
+    'Begin the call',
+    async (life) => {
+      const { store } = life;
+      const { taskId } = await accept(life);
+      await accept(life, past);
+      await life.step(() => store.tasks.begin(taskId, 'call-1'));
+      const other = await accept(life, { ...past, machineId: machine(2) });
+      await goneByNow(life);
+      await life.step(() => store.tasks.begin(other.taskId, 'call-2'));
+    },
+  ],
+  [
+    'Store the outcome',
+    async (life) => {
+      const { store } = life;
+      const { taskId } = await accept(life);
+      await accept(life);
+      await store.tasks.begin(taskId, 'call-1');
+      await life.step(() => store.tasks.giveBack(taskId, 'call-1'));
+      await store.tasks.begin(taskId, 'call-2');
+      await goneByNow(life);
+      await life.step(() => store.tasks.settle(taskId, 'call-2', started));
+      const lost = await accept(life, { machineId: machine(2) });
+      await store.tasks.begin(lost.taskId, 'call-3');
+      await life.step(() => store.tasks.reconcile(lost.taskId, 'call-3', unresolved, 1_000));
+    },
+  ],
+  [
+    'Look up a lost answer',
+    async (life) => {
+      const { store } = life;
+      const { taskId } = await loseAnswer(life, 1);
+      await goneByNow(life);
+      await life.step(() => store.tasks.takeDue(60_000));
+      await life.step(() => store.tasks.find(taskId));
+      await life.step(() => store.tasks.reportedOf(machine(1)));
+      await life.step(() => store.tasks.rescheduleQuery(taskId, 'call-1', arrivedAtMs));
+      await life.step(() => store.tasks.settle(taskId, 'call-1', started));
+      const again = await loseAnswer(life, 2);
+      await life.step(async () => {
+        await store.tasks.giveBack(again.taskId, 'call-2');
+        await store.jobs.add([{ taskId: again.taskId, jobPriority: 7 }]);
+      });
+    },
+  ],
+  [
+    'Call back',
+    async (life) => {
+      const { store } = life;
+      const { id, batchId, taskId } = await accept(life);
+      await store.tasks.begin(taskId, 'call-1');
+      await store.tasks.settle(taskId, 'call-1', started);
+      const targets = [
+        { kind: 'request', id },
+        { kind: 'batch', id: batchId },
+      ] as const;
+      const rate = { limit: 1, windowMs: 60_000 };
+      const callbacks = createCallbackStore({ redis: store.redis, keySpace, reader: store.reader, rate });
+      const queue = createCallbackQueue(store.redis, keySpace, () => {});
+      await life.step(async () => {
+        const taken = await callbacks.takeDue(10, 60_000);
+        await queue.add(targets);
+        await callbacks.endMove(taken);
+        for (const target of targets) {
+          await callbacks.findNews(target);
+          await callbacks.takeTurn('soar.example', target.id, 0, caller);
+          const delivery = { about: '1', state: 'delivered', attempts: 1 } as const;
+          await callbacks.record(target, { ...delivery, firstAttemptAtMs: 1, lastAttemptAtMs: 1 });
+        }
+      });
+      await queue.close();
+    },
+  ],
+  [
+    'Delete it',
+    async (life) => {
+      const { store } = life;
+      const gone = await accept(life);
+      await accept(life);
+      await store.tasks.begin(gone.taskId, 'call-1');
+      await store.tasks.settle(gone.taskId, 'call-1', started);
+      const audit = createAuditLog(store.redis, keySpace, 60_000);
+      const { purge } = createPurge({ redis: store.redis, keySpace, audit, retentionMs });
+      await life.step(() => purge({ caller }, actor, { budgetMs: 5_000 }));
+    },
+  ],
+];
+
+/** New and joined, of a task that waits, that is called and that is looked up; one that shares what was started before. */
+async function recordIt(life: Life): Promise<void> {
+  const { store } = life;
+  const chunks = createAcceptChunk(store.redis, keySpace, rules);
+  const record = (fields: Partial<InvestigationItem>, batchId?: string) => {
+    const ids = freshIds();
+    const about = { ids, index: 0, caller, trace: undefined };
+    const requests = [newRequest(item({ ...full, ...fields }), arrivedAtMs, about)];
+    const chunk = { requests, nowMs: arrivedAtMs, caller, bounds };
+    return chunks.accept(batchId === undefined ? chunk : { ...chunk, batchId });
+  };
+  await open(life, 'batch-1', ['request-1']);
+  await room(life).keep(1, bounds, 'batch-1', caller, 4_000);
+  await storedThatIsOver(life);
+  await life.step(() => record({}, 'batch-1'));
+  await life.step(() => record({ priority: 'critical' }, 'batch-1'));
+  const [taskId = ''] = await store.tasks.waitingPage(0, 1);
+  await store.tasks.begin(taskId, 'call-1');
+  await life.step(() => record({}));
+  await store.tasks.reconcile(taskId, 'call-1', unresolved, 1_000);
+  await life.step(() => record({}));
+  await store.tasks.settle(taskId, 'call-1', started);
+  await goneByNow(life);
+  await life.step(() => record({}));
+}
+
+function open({ store }: Life, batchId: string, items: readonly string[]): Promise<void> {
+  const about = { batchId, nowMs: arrivedAtMs, items, rejected: 0, retentionMs, caller, callbackUrl };
+  return openBatch(store.redis, keySpace, about);
+}
+
+/** Bytes of this caller that Redis has deleted by now: the next that counts takes them back. */
+async function storedThatIsOver({ store }: Life): Promise<void> {
+  await store.redis.hset(`${keys.stored}:1`, caller, 1);
+  await store.redis.zadd(`${keys.stored}:times`, 1, 1);
+}
+
+/** A request whose retention is over: the next that ends takes it out of the indexes. */
+async function goneByNow({ store }: Life): Promise<void> {
+  await store.redis.zadd(keys.ended, 1, `gone:started:${machine(99)}:${full.source}`);
+}
+
+async function loseAnswer(life: Life, number: number) {
+  const { store } = life;
+  const accepted = await accept(life, { machineId: machine(number) });
+  const callId = `call-${number}`;
+  await store.tasks.begin(accepted.taskId, callId);
+  await store.tasks.reconcile(accepted.taskId, callId, unresolved, 0);
+  await store.jobs.remove(accepted.taskId);
+  return accepted;
+}
