@@ -2,10 +2,20 @@ import type { Request, Response } from 'express';
 
 /** The token that the browser brings; `undefined` where it brings none. */
 export function sessionToken(request: Request): string | undefined {
-  const pairs = (request.get('Cookie') ?? '').split(';').map((pair) => pair.trim().split('=', 2));
-  const valueOf = (name: string) => pairs.find(([key]) => key === name)?.[1];
+  const valueOf = (name: string) => cookies(request).find(([key]) => key === name)?.[1];
   // Behind a proxy that is not counted nothing but a POST says that the browser is asking over https.
   return valueOf(secureName) ?? (request.secure ? undefined : valueOf(plainName));
+}
+
+/** All that it brings, as one that was signed in over http and over https does: also those that do not count now. */
+export function allSessionTokens(request: Request): string[] {
+  return cookies(request).flatMap(([key, value]) =>
+    value !== undefined && (key === secureName || key === plainName) ? [value] : [],
+  );
+}
+
+function cookies(request: Request): string[][] {
+  return (request.get('Cookie') ?? '').split(';').map((pair) => pair.trim().split('=', 2));
 }
 
 /** Gives the browser a token that no script can read and that no other site's page makes it send. */
@@ -16,8 +26,11 @@ export function setSessionCookie(request: Request, response: Response, token: st
   );
 }
 
-export function clearSessionCookie(request: Request, response: Response): void {
-  response.append('Set-Cookie', `${cookieName(request)}=; Max-Age=0${attributes(request)}`);
+/** Takes back all that the browser keeps, as far as it lets the page's scheme. */
+export function clearSessionCookies(request: Request, response: Response): void {
+  for (const name of isSecure(request) ? [secureName, plainName] : [plainName]) {
+    response.append('Set-Cookie', `${name}=; Max-Age=0${attributes(request)}`);
+  }
 }
 
 const plainName = 'diq-session';

@@ -95,6 +95,18 @@ describe('POST /session', () => {
     assert.equal(cookie.includes(keys.playbook), false);
   });
 
+  it('ends the session that the browser had before', async () => {
+    const before = await signIn(intake, 'reader');
+    const response = await intake
+      .anonymously()
+      .post('/session')
+      .set({ Origin: intake.url, Cookie: before })
+      .send({ apiKey: keys.playbook });
+    const cookie = cookiesOf(response)[0]?.split(';')[0] ?? '';
+    await intake.anonymously().get('/v1/quota').set('Cookie', cookie).expect(200);
+    await intake.anonymously().get('/v1/quota').set('Cookie', before).expect(401);
+  });
+
   it('gives a cookie for https only, and for this host only, where a trusted proxy says that it was asked over https', async () => {
     const response = await proxied
       .anonymously()
@@ -320,6 +332,23 @@ describe('DELETE /session', () => {
     await readers[1].next('state');
     await readers[1].close();
   }).timeout(20_000);
+
+  it('ends those of http and of https alike: the browser brings both, and is signed in by either', async () => {
+    const [plain, other] = [await signIn(intake, 'reader'), await signIn(intake, 'reader')];
+    const secure = other.replace('diq-session', '__Host-diq-session');
+    const response = await intake
+      .anonymously()
+      .delete('/session')
+      .set('Cookie', `${plain}; ${secure}`)
+      .set('Origin', intake.url.replace('http:', 'https:'))
+      .expect(204);
+    assert.deepEqual(
+      (response.headers['set-cookie'] as unknown as string[]).map((cookie) => cookie.split(';')[0]),
+      ['__Host-diq-session=', 'diq-session='],
+    );
+    for (const cookie of [plain, secure])
+      await intake.anonymously().get('/v1/quota').set('Cookie', cookie).expect(401);
+  });
 
   it('is content where there is no session', async () => {
     await signOut('').expect(204);

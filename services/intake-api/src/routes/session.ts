@@ -2,7 +2,13 @@ import type { Request, RequestHandler, Response } from 'express';
 import { z } from 'zod';
 import { identifyCredential } from '../auth/authenticate.ts';
 import { createOwnSite } from '../auth/require-own-site.ts';
-import { clearSessionCookie, sessionToken, setSessionCookie } from '../auth/session-cookie.ts';
+import {
+  allSessionTokens,
+  clearSessionCookies,
+  sessionToken,
+  setSessionCookie,
+} from '../auth/session-cookie.ts';
+import type { SessionStore } from '../auth/session-store.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { defineBrowserRoute } from '../http/define-route.ts';
 import { ProblemError } from '../http/problem-error.ts';
@@ -55,23 +61,29 @@ export const signIn = defineBrowserRoute({
     if (sessions && !opened) {
       throw new ProblemError('unauthenticated', { detail: 'A session is given for an API key only.' });
     }
-    if (opened) setSessionCookie(request, response, opened.token, opened.endsAtMs - Date.now());
+    if (opened) {
+      await closeSessions(request, sessions);
+      setSessionCookie(request, response, opened.token, opened.endsAtMs - Date.now());
+    }
     response.status(204).end();
   },
 });
 
-/** Ends the session, here and in the browser. Without one there is nothing to do. */
+/** Ends all sessions that the browser brings, here and in the browser. Without one there is nothing to do. */
 export const signOut = defineBrowserRoute({
   method: 'delete',
   path,
   guards: ownOriginOnly,
   async handle({ request, response }, { sessions }: Dependencies) {
-    const token = sessionToken(request);
-    if (token !== undefined) await sessions?.close(token);
-    clearSessionCookie(request, response);
+    if (sessions) await closeSessions(request, sessions);
+    clearSessionCookies(request, response);
     response.status(204).end();
   },
 });
+
+async function closeSessions(request: Request, sessions: SessionStore): Promise<void> {
+  for (const token of allSessionTokens(request)) await sessions.close(token);
+}
 
 /** Rejects with what the handler refuses the request for. */
 function passed(handler: RequestHandler, request: Request, response: Response): Promise<void> {
