@@ -51,7 +51,9 @@ describe('a comment as it is sent', () => {
       ...doubled(
         '\u00af\u02c9\u0640\u06d4\u1173\u1428\u1680\u203e\u207b\u208b\u23bb\u2574\u257c\u2581\u25ac\u268a\u2812',
       ),
-      ...doubled('\u2cba\u2e0f\u2f00\u31d0\ua7f7\ufe4d\uffda\uffe3\u{10110}\u{10191}\u{1d360}\u21d4'),
+      ...doubled(
+        '\u2017\u2053\u3192\uff3f\u2cba\u2e0f\u2f00\u31d0\ua7f7\ufe4d\uffda\uffe3\u{10110}\u{10191}\u{1d360}\u21d4',
+      ),
     ]) {
       assert.equal(sentComment(line), `> ${line}`);
       for (const end of ['\n', '\r', '\r\n', '\v', '\f', '\u0085', '\u2028', '\u2029', '\n\n']) {
