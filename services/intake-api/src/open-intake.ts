@@ -28,7 +28,6 @@ import { createDeadlineCheck } from './submission/deadline-check.ts';
 import { createWorkerWatch, type QueueState } from './estimates/queue-state.ts';
 import { createLedgerReading } from './estimates/forecast-start.ts';
 import { startStatePoll } from './observability/state-poll.ts';
-import { withTraces } from './submission/traced-intake.ts';
 import { openStatus } from './status-page/open-status.ts';
 
 interface OpenIntakeOptions extends OpenGuardsOptions {
@@ -77,12 +76,7 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
     ledgerMaxAgeMs,
   });
   const metrics = createMetrics();
-  const {
-    maxBacklog,
-    maxMemoryShare: maxShare,
-    maxMemoryShareOfCaller: maxShareOfCaller,
-  } = settings.backPressure;
-  const memory = createMemoryGuard({ redis, maxShare, maxShareOfCaller, maxBacklog, logger });
+  const memory = createMemoryGuard(redis, settings.backPressure, logger);
   const actions = createQueueActions({ ...settings, redis, jobs, onMoved: requestLog.moved });
   const status = openStatus({
     settings,
@@ -130,15 +124,13 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
     ...status,
     bodyBudget: createBodyBudget(),
     idempotency: createIdempotencyStore(redis, keySpace, idempotencyTimes),
-    intake: withTraces(
-      withBackPressure(createRequestIntake({ ...settings, redis, jobs }), {
-        settings: settings.backPressure,
-        room: createBacklogRoom(redis, keySpace),
-        memory,
-        lookAtLedger,
-      }),
+    intake: withBackPressure(createRequestIntake({ ...settings, redis, jobs }), {
+      settings: settings.backPressure,
+      room: createBacklogRoom(redis, keySpace),
+      memory,
+      lookAtLedger,
       tracing,
-    ),
+    }),
     reader,
     readState,
     workerReport,

@@ -88,5 +88,5 @@ function openRateLimit({ settings, logger, lifecycle }: OpenGuardsOptions): Requ
   });
   lifecycle.onClose('redis for the rate limit', () => closeRedis(redis));
   const store = createRateStore(redis, settings.keySpace, rateWindowMs);
-  return limitRate({ perMinute: settings.maxRequestsPerMinute, store, logger });
+  return limitRate(settings.maxRequestsPerMinute, store, logger);
 }

@@ -1,44 +1,14 @@
-/**
- * What the process has in hand of bodies, in bytes: of those being read, and of those whose request is not over, since
- * what was made of them and their answer are in memory until then. Counted as they arrive.
- */
-export interface BodyBudget {
-  /**
-   * What one request of this caller takes. `giveWay`: called, and all of it given back, where another caller needs the
-   * room before the body has arrived.
-   */
-  open(caller: string, giveWay: () => void): BodyShare;
-}
-
-export interface BodyShare {
-  /**
-   * `false`, and nothing taken, where the process or the caller has too many in hand. In the process, bodies that have
-   * not arrived give way to those of a caller who has less: to announce one costs nothing, and sending it may take long.
-   */
-  take(bytes: number): boolean;
-  /** From now on it gives way to none. */
-  arrived(): void;
-  /** The answer is made and the body let go: from now on the bytes of the answer count, until it is sent. */
-  answered(bytes: number): void;
-  /** The answer is not being read: from now on its room is given to a caller who has less, by ending the request. */
-  unread(giveWay: () => void): void;
-  /** Gives all of it back; once is enough. */
-  release(): void;
-}
-
-export interface BodyBudgetLimits {
-  readonly processBytes: number;
-  /** Less than all, so that no caller can keep the others out. */
-  readonly callerBytes: number;
-}
-
 const megabyte = 1_024 * 1_024;
 
 /**
  * A process of 512 MB has room for it, where every character takes two bytes: docs/performance.md. A caller may have one of
- * the largest bodies in hand, 64 MB with the values of 10,000 items.
+ * the largest bodies in hand, 64 MB with the values of 10,000 items, and less than all, so that it keeps no other out.
  */
-export const bodyBudgetLimits: BodyBudgetLimits = { processBytes: 80 * megabyte, callerBytes: 76 * megabyte };
+export const bodyBudgetLimits = { processBytes: 80 * megabyte, callerBytes: 76 * megabyte };
+
+export type BodyBudget = ReturnType<typeof createBodyBudget>;
+
+export type BodyShare = ReturnType<BodyBudget['open']>;
 
 interface Share {
   readonly caller: string;
@@ -46,7 +16,11 @@ interface Share {
   taken: number;
 }
 
-export function createBodyBudget(limits: BodyBudgetLimits = bodyBudgetLimits): BodyBudget {
+/**
+ * What the process has in hand of bodies, in bytes: of those being read, and of those whose request is not over, since
+ * what was made of them and their answer are in memory until then. Counted as they arrive.
+ */
+export function createBodyBudget(limits = bodyBudgetLimits) {
   let inHand = 0;
   const byCaller = new Map<string, number>();
   /** Shares that give way to other callers: of bodies that have not arrived, and of answers that are not read. */
@@ -85,11 +59,19 @@ export function createBodyBudget(limits: BodyBudgetLimits = bodyBudgetLimits): B
   }
 
   return {
-    open(caller, giveWay) {
+    /**
+     * What one request of this caller takes. `giveWay`: called, and all of it given back, where another caller needs the
+     * room before the body has arrived.
+     */
+    open(caller: string, giveWay: () => void) {
       const own: Share = { caller, giveWay, taken: 0 };
       yielding.add(own);
       return {
-        take(bytes) {
+        /**
+         * `false`, and nothing taken, where the process or the caller has too many in hand. In the process, bodies that have
+         * not arrived give way to those of a caller who has less: to announce one costs nothing, and sending it may take long.
+         */
+        take(bytes: number): boolean {
           if (of(caller) + bytes > limits.callerBytes) return false;
           const spare = inHand + bytes > limits.processBytes ? findSpare(bytes, caller) : [];
           if (!spare) return false;
@@ -100,15 +82,19 @@ export function createBodyBudget(limits: BodyBudgetLimits = bodyBudgetLimits): B
           change(own, bytes);
           return true;
         },
+        /** From now on it gives way to none. */
         arrived: () => void yielding.delete(own),
-        answered(bytes) {
+        /** The answer is made and the body let go: from now on the bytes of the answer count, until it is sent. */
+        answered(bytes: number): void {
           yielding.delete(own);
           change(own, bytes - own.taken);
         },
-        unread(giveWayNow) {
+        /** The answer is not being read: from now on its room is given to a caller who has less, by ending the request. */
+        unread(giveWayNow: () => void): void {
           own.giveWay = giveWayNow;
           yielding.add(own);
         },
+        /** Gives all of it back; once is enough. */
         release: () => release(own),
       };
     },

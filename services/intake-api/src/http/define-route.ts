@@ -30,7 +30,7 @@ export interface RouteDefinition {
   /** Whether it touches only what its caller asked for; with the scope `admin` also what others did. */
   isOwnOnly?: true;
   query?: z.ZodObject;
-  body?: DocumentedBody;
+  body?: BodyRule & { example: object };
   /** Whether an `Idempotency-Key` has its effect. */
   isIdempotent?: true;
   answers: Readonly<Record<number, DocumentedAnswer>>;
@@ -47,8 +47,6 @@ interface BodyRule<Schema extends z.ZodType = z.ZodType> {
   /** The handler validates `request.body` by itself, part by part. */
   isReadByHandler?: true;
 }
-
-type DocumentedBody = BodyRule & { example: object };
 
 export interface DocumentedAnswer {
   description: string;
@@ -89,17 +87,16 @@ export interface RouteCall<Query = never, Body = never> {
 }
 
 /** What is done for a request, and by what. */
-interface Served<Deps, Query extends z.ZodObject, Body extends z.ZodType> {
-  method: RouteDefinition['method'];
-  path: string;
-  scope?: Scope;
+type Served<Deps, Query extends z.ZodObject, Body extends z.ZodType> = Pick<
+  RouteDefinition,
+  'method' | 'path' | 'scope' | 'isIdempotent'
+> & {
   /** What stands in front of everything else. */
   guards?: (deps: Deps) => RequestHandler[];
   query?: Query;
   body?: BodyRule<Body>;
-  isIdempotent?: true;
   handle: (call: RouteCall<z.output<Query>, z.output<Body>>, deps: Deps) => void | Promise<void>;
-}
+};
 
 /** A route, to be served by what has the `Deps` of its handler. */
 export interface Route<in Deps> {
@@ -183,14 +180,15 @@ function handlerStep<Deps, Query extends z.ZodObject, Body extends z.ZodType>(
 ): RequestHandler {
   const bodySchema = body?.isReadByHandler ? undefined : body?.schema;
   return (request, response) => {
-    const asked = {
+    const call = {
+      id: request.params['id'],
       query: (query && parseOrRefuse(query, request.query, 'the query')) as z.output<Query>,
       body: (bodySchema && parseOrRefuse(bodySchema, request.body, 'the body')) as z.output<Body>,
+      context: contextOf(response),
+      request,
+      response,
     };
-    return handle(
-      { ...asked, id: request.params['id'], context: contextOf(response), request, response },
-      deps,
-    );
+    return handle(call, deps);
   };
 }
 
@@ -199,7 +197,7 @@ export function createRouter<Deps>(routes: readonly Route<Deps>[], deps: Deps, s
   const router = createStrictRouter();
   const paths = [...new Set(routes.map(({ path }) => path))];
   // `/v1/investigations/cancel` is no id: what is spelt out stands before what has a parameter.
-  for (const path of paths.toSorted((one, other) => hasParameter(one) - hasParameter(other))) {
+  for (const path of paths.toSorted((a, b) => Number(a.includes(':')) - Number(b.includes(':')))) {
     const ofPath = routes.filter((route) => route.path === path);
     const registered = router.route(path);
     for (const { method, steps } of ofPath) {
@@ -209,10 +207,6 @@ export function createRouter<Deps>(routes: readonly Route<Deps>[], deps: Deps, s
     registered.all(refuseOtherMethods(ofPath.map(({ method }) => method)));
   }
   return router;
-}
-
-function hasParameter(path: string): number {
-  return Number(path.includes(':'));
 }
 
 const allowNames = { get: 'GET, HEAD', post: 'POST', patch: 'PATCH', delete: 'DELETE' } as const;

@@ -28,11 +28,12 @@ export async function readBytes(
   limitBytes: number,
   { share, stop }: { share: BodyShare; stop: AbortSignal },
 ): Promise<Buffer> {
-  const declared = declaredBytes(request);
+  // Of a body that is sent as it is; 0 where that is not known before it has come.
+  const declared = codingOf(request) === 'identity' ? Number(request.headers['content-length'] ?? 0) : 0;
   if (declared > limitBytes) throw tooLarge(limitBytes);
   if (!share.take(declared)) throw busy();
   try {
-    return await readAll(request, { limitBytes, share, declared, stop });
+    return await readAll(request, limitBytes, { share, declared, stop });
   } catch (error) {
     if (error instanceof ProblemError) throw error;
     // The connection broke, or it was not compressed the way it says.
@@ -48,16 +49,10 @@ export function takeForValues(share: BodyShare, values: number): void {
 /** A value takes some bytes beside its characters: `[],` becomes an object. */
 const valueBytes = 32;
 
-interface ReadOptions {
-  limitBytes: number;
-  share: BodyShare;
-  declared: number;
-  stop: AbortSignal;
-}
-
 async function readAll(
   request: IncomingMessage,
-  { limitBytes, share, declared, stop }: ReadOptions,
+  limitBytes: number,
+  { share, declared, stop }: { share: BodyShare; declared: number; stop: AbortSignal },
 ): Promise<Buffer> {
   const { source, sentBytes } = sourceOf(request);
   const chunks: Buffer[] = [];
@@ -99,7 +94,12 @@ function sourceOf(request: IncomingMessage): { source: Readable; sentBytes?: () 
   const coding = codingOf(request);
   if (coding === 'identity') return { source: request };
   const create = Object.hasOwn(decompressors, coding) ? decompressors[coding] : undefined;
-  if (!create) throw unknownCoding();
+  if (!create) {
+    throw new ProblemError('unsupported_media_type', {
+      detail: 'Send the body as it is, or compressed with gzip, deflate or br.',
+      headers: { 'Accept-Encoding': 'gzip, deflate, br' },
+    });
+  }
   const expanded = create();
   let sent = 0;
   request.on('data', (chunk: Buffer) => (sent += chunk.length));
@@ -117,11 +117,6 @@ function codingOf({ headers }: IncomingMessage): string {
   return (headers['content-encoding'] ?? 'identity').trim().toLowerCase();
 }
 
-/** Of a body that is sent as it is; 0 where that is not known before it has come. */
-function declaredBytes(request: IncomingMessage): number {
-  return codingOf(request) === 'identity' ? Number(request.headers['content-length'] ?? 0) : 0;
-}
-
 function tooLarge(limitBytes: number): ProblemError {
   return new ProblemError('body_too_large', { detail: `The route takes at most ${limitBytes} bytes.` });
 }
@@ -136,12 +131,5 @@ function busy(): ProblemError {
   return new ProblemError('intake_busy', {
     detail: 'The intake handles as many bytes as it has room for. Repeat after the time in Retry-After.',
     headers: { 'Retry-After': String(busyRetryAfterSeconds) },
-  });
-}
-
-function unknownCoding(): ProblemError {
-  return new ProblemError('unsupported_media_type', {
-    detail: 'Send the body as it is, or compressed with gzip, deflate or br.',
-    headers: { 'Accept-Encoding': 'gzip, deflate, br' },
   });
 }

@@ -1,9 +1,10 @@
-import type { RequestIntake } from '@diq/queue/admission/accept-requests.ts';
+import type { RequestIntake, Submission } from '@diq/queue/admission/accept-requests.ts';
 import { BacklogFullError, StorageFullError } from '@diq/queue/admission/accept-chunk.ts';
 import type { BacklogBounds, BacklogRoom } from '@diq/queue/admission/backlog-reservation.ts';
 import { freshIds } from '@diq/queue/admission/request-ids.ts';
 import { postedBytes, requestBytes } from '@diq/queue/admission/stored-bytes.ts';
 import type { LedgerSnapshot } from '@diq/quota/ledger/replies.ts';
+import type { SpanAttributes, Tracing } from '@diq/runtime/tracing/tracing.ts';
 import { byQuotaAlone, forecastStartMs } from '../estimates/forecast-start.ts';
 import type { BackPressureSettings } from '../config/config.ts';
 import type { MemoryGuard } from './memory-guard.ts';
@@ -15,6 +16,7 @@ interface BackPressureDeps {
   room: BacklogRoom;
   memory: Pick<MemoryGuard, 'admit' | 'mostOfCaller'>;
   lookAtLedger: () => Promise<LedgerSnapshot>;
+  tracing: Tracing;
 }
 
 /** What waits, with what is being recorded at this moment. */
@@ -23,51 +25,72 @@ type FullBacklog = Record<'requests' | 'tasks' | 'ofCaller', number>;
 /**
  * An intake that refuses a POST as a whole, before anything of it is recorded, when more would wait than may, or more be
  * stored of its caller. Every request counts, also one that will join another: who joins which is known only when it is
- * recorded.
+ * recorded. Each acceptance has a span, whose context is what the requests keep.
  */
 export function withBackPressure(intake: RequestIntake, deps: BackPressureDeps): RequestIntake {
+  const { memory, room: backlog, tracing } = deps;
   const refusal = async (full: FullBacklog, size: number, bounds: BacklogBounds) =>
     backlogFull(full, size, { bounds, view: await deps.lookAtLedger() });
 
   return {
-    async acceptOne(item, submission) {
-      const bytes = requestBytes(item, submission.trace);
-      deps.memory.admit(bytes);
-      const bounds = await boundsNow(deps);
-      try {
-        return await intake.acceptOne(item, { ...submission, bounds });
-      } catch (error) {
-        if (error instanceof StorageFullError) throw storageFull(error.storedBytes, bytes, bounds);
-        throw error instanceof BacklogFullError ? await refusal(error, 1, bounds) : error;
-      }
+    acceptOne(item, given) {
+      const about = { 'diq.machine.id': item.machineId, 'diq.request.id': given.ids?.request(0) };
+      return traced(tracing, given, about, async (submission) => {
+        const bytes = requestBytes(item, submission.trace);
+        memory.admit(bytes);
+        const bounds = await boundsNow(deps);
+        try {
+          return await intake.acceptOne(item, { ...submission, bounds });
+        } catch (error) {
+          if (error instanceof StorageFullError) throw storageFull(error.storedBytes, bytes, bounds);
+          throw error instanceof BacklogFullError ? await refusal(error, 1, bounds) : error;
+        }
+      });
     },
-    async acceptBatch(entries, submission) {
-      const { ids = freshIds(), caller, callbackUrl, trace } = submission;
-      const size = entries.filter((entry) => !('rejected' in entry)).length;
-      const bytes = postedBytes(entries, callbackUrl, trace);
-      deps.memory.admit(bytes);
-      const bounds = await boundsNow(deps);
-      const room = await deps.room.keep(size, bounds, ids.batch, caller, bytes);
-      if (room.kind === 'full') throw await refusal(room, size, bounds);
-      if (room.kind === 'storage-full') throw storageFull(room.storedBytes, bytes, bounds);
-      try {
-        return await intake.acceptBatch(entries, { ...submission, ids });
-      } finally {
-        // Goes out ahead of whatever follows on this connection; lost, the room is given up by itself.
-        room.giveBack().catch(() => undefined);
-      }
+    acceptBatch(entries, given) {
+      const about = { 'diq.batch.id': given.ids?.batch, 'diq.batch.items': entries.length };
+      return traced(tracing, given, about, async (submission) => {
+        const { ids = freshIds(), caller, callbackUrl, trace } = submission;
+        const size = entries.filter((entry) => !('rejected' in entry)).length;
+        const bytes = postedBytes(entries, callbackUrl, trace);
+        memory.admit(bytes);
+        const bounds = await boundsNow(deps);
+        const room = await backlog.keep(size, bounds, ids.batch, caller, bytes);
+        if (room.kind === 'full') throw await refusal(room, size, bounds);
+        if (room.kind === 'storage-full') throw storageFull(room.storedBytes, bytes, bounds);
+        try {
+          return await intake.acceptBatch(entries, { ...submission, ids });
+        } finally {
+          // Goes out ahead of whatever follows on this connection; lost, the room is given up by itself.
+          room.giveBack().catch(() => undefined);
+        }
+      });
     },
   };
 }
 
+async function traced<S extends Submission, T>(
+  tracing: Tracing,
+  submission: S,
+  attributes: SpanAttributes,
+  accept: (own: S) => Promise<T>,
+): Promise<T> {
+  const span = tracing.start('accept', { kind: 'internal', parent: submission.trace, attributes });
+  try {
+    const accepted = await accept({ ...submission, trace: span.context });
+    span.end();
+    return accepted;
+  } catch (error) {
+    span.end({ error: error instanceof Error ? error.name : 'unknown' });
+    throw error;
+  }
+}
+
 async function boundsNow({ settings, memory, lookAtLedger }: BackPressureDeps): Promise<BacklogBounds> {
   const { maxBacklog, maxBacklogOfCaller: ofCaller, maxDrainMs } = settings;
-  const most = { requests: maxBacklog, ofCaller, bytesOfCaller: memory.mostOfCaller() };
-  if (maxDrainMs === undefined) return { ...most, tasks: undefined };
-  return {
-    ...most,
-    tasks: startsWithin(await lookAtLedger(), maxDrainMs, maxBacklog),
-  };
+  const tasks =
+    maxDrainMs === undefined ? undefined : startsWithin(await lookAtLedger(), maxDrainMs, maxBacklog);
+  return { requests: maxBacklog, ofCaller, bytesOfCaller: memory.mostOfCaller(), tasks };
 }
 
 /** How many calls are expected to start within this time, at most `most`; none while that is unknown. */

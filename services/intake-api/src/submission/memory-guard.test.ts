@@ -71,13 +71,7 @@ describe('the guard of the memory of Redis', () => {
   };
   const logger = createLogger({ level: 'info', service: 'intake-api', destination });
   const guardOf = (info: () => Promise<string>, maxBacklog = 1_000) =>
-    createMemoryGuard({
-      redis: { info },
-      maxShare: 0.8,
-      maxShareOfCaller: 0.4,
-      maxBacklog,
-      logger,
-    });
+    createMemoryGuard({ info }, { maxMemoryShare: 0.8, maxMemoryShareOfCaller: 0.4, maxBacklog }, logger);
   const telling =
     (used: number, max: number, buffers = 0) =>
     async () =>

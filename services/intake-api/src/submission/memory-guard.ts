@@ -3,36 +3,9 @@ import { z } from 'zod';
 import { usualBytes as bytesPerRequest } from '@diq/queue/admission/stored-bytes.ts';
 import { isRedisTrouble } from '@diq/redis/is-unavailable.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
+import type { BackPressureSettings } from '../config/config.ts';
 import { ProblemError } from '../http/problem-error.ts';
 import { retryAfterSeconds } from '../http/retry-after.ts';
-
-/**
- * Refuses new work while Redis is nearly full, so that there is room for what follows from what was accepted: calls,
- * outcomes, callbacks, cancelling. How full it is was read a second ago at most, and what was let in since is counted on.
- */
-export interface MemoryGuard {
-  /** Reads how full Redis is. Never rejects; where Redis does not tell, nothing is refused. */
-  refresh(): Promise<void>;
-  /** @throws ProblemError where so many bytes more would pass the bound */
-  admit(bytes: number): void;
-  /** Bytes that may be stored of one caller; `undefined`: as many as there is room for. */
-  mostOfCaller(): number | undefined;
-  /** Of `maxmemory`, 0 to about 1; 0 where there is none or Redis does not tell. */
-  usedShare(): number;
-  /** In words, while new work is refused whatever its size. */
-  describe(): string | undefined;
-}
-
-export interface MemoryGuardOptions {
-  redis: Pick<Redis, 'info'>;
-  /** Of `maxmemory`, from which on new work is refused. */
-  maxShare: number;
-  /** Of `maxmemory`, how much may be stored of one caller; `undefined`: what there is room for. */
-  maxShareOfCaller: number | undefined;
-  /** Held against `maxmemory` once that is known. */
-  maxBacklog: number;
-  logger: Pick<Logger, 'warn' | 'info'>;
-}
 
 const memory = z.object({
   used_memory: z.coerce.number(),
@@ -41,8 +14,18 @@ const memory = z.object({
   mem_not_counted_for_evict: z.coerce.number().default(0),
 });
 
-export function createMemoryGuard(options: MemoryGuardOptions): MemoryGuard {
-  const { redis, maxShare, maxShareOfCaller, maxBacklog, logger } = options;
+export type MemoryGuard = ReturnType<typeof createMemoryGuard>;
+
+/**
+ * Refuses new work while Redis is nearly full, so that there is room for what follows from what was accepted: calls,
+ * outcomes, callbacks, cancelling. How full it is was read a second ago at most, and what was let in since is counted on.
+ */
+export function createMemoryGuard(
+  redis: Pick<Redis, 'info'>,
+  settings: Pick<BackPressureSettings, 'maxBacklog' | 'maxMemoryShare' | 'maxMemoryShareOfCaller'>,
+  logger: Pick<Logger, 'warn'>,
+) {
+  const { maxMemoryShare: maxShare, maxMemoryShareOfCaller: maxShareOfCaller, maxBacklog } = settings;
   let usedBytes = 0;
   let maxBytes = 0;
   let admittedBytes = 0;
@@ -75,7 +58,8 @@ export function createMemoryGuard(options: MemoryGuardOptions): MemoryGuard {
   };
 
   return {
-    async refresh() {
+    /** Reads how full Redis is. Never rejects; where Redis does not tell, nothing is refused. */
+    async refresh(): Promise<void> {
       // Recorded before the reading or not: counted twice at most for one interval.
       const admittedBefore = admittedBytes;
       try {
@@ -88,7 +72,8 @@ export function createMemoryGuard(options: MemoryGuardOptions): MemoryGuard {
         if (!isRedisTrouble(error) || /NOPERM|unknown command/.test(error.message)) warnOnce();
       }
     },
-    admit(bytes) {
+    /** @throws ProblemError where so many bytes more would pass the bound */
+    admit(bytes: number): void {
       if (shareWith(bytes) <= maxShare) {
         admittedBytes += bytes;
         return;
@@ -98,11 +83,14 @@ export function createMemoryGuard(options: MemoryGuardOptions): MemoryGuard {
         headers: { 'Retry-After': retryAfterSeconds(undefined) },
       });
     },
-    mostOfCaller() {
+    /** Bytes that may be stored of one caller; `undefined`: as many as there is room for. */
+    mostOfCaller(): number | undefined {
       if (maxBytes === 0 || maxShareOfCaller === undefined) return undefined;
       return Math.floor(maxShareOfCaller * maxBytes);
     },
+    /** Of `maxmemory`, 0 to about 1; 0 where there is none or Redis does not tell. */
     usedShare: () => (maxBytes === 0 ? 0 : usedBytes / maxBytes),
+    /** In words, while new work is refused whatever its size. */
     describe: () =>
       shareWith(0) > maxShare
         ? `${percent(shareWith(0))} of Redis' memory is in use, new requests are refused from ${percent(maxShare)} on`

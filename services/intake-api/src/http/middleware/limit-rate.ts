@@ -32,21 +32,14 @@ export function createRateStore(redis: Redis, keySpace: string, windowMs: number
   };
 }
 
-interface LimitRateOptions {
-  /** Requests of one caller within one minute. */
-  perMinute: number;
-  store: Store;
-  logger: Pick<Logger, 'debug'>;
-}
-
 export const rateWindowMs = 60_000;
 
 /**
- * Limits each caller, over all intakes together, and tells every answer what is left (`RateLimit`, `RateLimit-Policy`:
- * draft-ietf-httpapi-ratelimit-headers-08). Where the store cannot be asked it lets pass: routes that need Redis refuse
- * by themselves.
+ * Limits each caller to so many requests within one minute, over all intakes together, and tells every answer what is left
+ * (`RateLimit`, `RateLimit-Policy`: draft-ietf-httpapi-ratelimit-headers-08). Where the store cannot be asked it lets pass:
+ * routes that need Redis refuse by themselves.
  */
-export function limitRate({ perMinute, store, logger }: LimitRateOptions): RequestHandler {
+export function limitRate(perMinute: number, store: Store, logger: Pick<Logger, 'debug'>): RequestHandler {
   const logSkipped = (error: unknown) => logger.debug({ err: error }, 'rate limit not applied');
   return rateLimit({
     windowMs: rateWindowMs,
