@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { request } from 'node:http';
+import { keySpace } from '@diq/contracts/operations.ts';
+import { storeKeys } from '@diq/queue/store-keys.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { startIntake, stopAll } from '@diq/testing/service-process.ts';
 import { keys, keySetting } from './test-support/credentials.ts';
@@ -54,6 +56,13 @@ describe('the intake as a process', () => {
     response.resume();
     assert.equal(response.statusCode, 202);
     assert.deepEqual(await service.exited, { code: 0, signal: null });
+  });
+
+  it('does not start on data of another version, and says what to do', async () => {
+    const env = settings();
+    const owner = { tenantId: env.AZURE_TENANT_ID, operation: 'initiateInvestigation' } as const;
+    await redis.client.set(storeKeys(keySpace(owner)).layout, '999');
+    await assert.rejects(startIntake(env), /ended \(1\)[^]*layout 999[^]*start that version again/);
   });
 
   it('ends in order while Redis is away', async () => {

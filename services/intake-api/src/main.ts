@@ -7,10 +7,10 @@ await runService({
   name: 'intake-api',
   env: process.env,
   exit: (code) => process.exit(code),
-  async start({ env, logger, lifecycle }) {
+  async start({ env, logger, lifecycle, fail }) {
     const settings = readIntakeSettings(env);
     const tracing = await openTracing(env, 'intake-api', logger);
     lifecycle.onClose('traces', () => tracing.close());
-    return openIntake({ settings, logger, lifecycle, tracing });
+    return openIntake({ settings, logger, lifecycle, tracing, fail });
   },
 });

@@ -1,3 +1,4 @@
+import { claimLayout, LayoutError, watchLayout } from '@diq/queue/layout.ts';
 import { createRequestIntake } from '@diq/queue/admission/accept-requests.ts';
 import { createBacklogRoom } from '@diq/queue/admission/backlog-reservation.ts';
 import { createBatchTailReader } from '@diq/queue/batches/batch-tail.ts';
@@ -8,6 +9,7 @@ import { createWriteProbe } from '@diq/queue/operations/write-probe.ts';
 import { createRequestLog } from '@diq/queue/requests/transition-log.ts';
 import { createLedger } from '@diq/quota/ledger/ledger.ts';
 import { listen } from '@diq/runtime/http-server/http-server.ts';
+import type { ServiceContext } from '@diq/runtime/processes/run-service.ts';
 import { noTracing, type Tracing } from '@diq/runtime/tracing/tracing.ts';
 import { within } from '@diq/runtime/async/with-timeout.ts';
 import { closeRedis, openFailFastConnection, waitUntilReady } from '@diq/redis/connection.ts';
@@ -31,6 +33,8 @@ import { startStatePoll } from './observability/state-poll.ts';
 import { openStatus } from './status-page/open-status.ts';
 
 interface OpenIntakeOptions extends OpenGuardsOptions {
+  /** Ends the process because of an error from which it cannot recover. */
+  fail: ServiceContext['fail'];
   /** How long a start waits for Redis before it answers without it. */
   waitForRedisMs?: number;
   /** How old the quota may be that status answers are reckoned from: polling must not multiply readings. */
@@ -67,9 +71,13 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
   lifecycle.onClose('queue', () => jobs.close());
   const requestLog = createRequestLog(redis, keySpace, logger);
   lifecycle.onClose('request log', () => within(requestLog.close(), finishLogMs));
-  await waitUntilReady(redis, waitForRedisMs).catch(() =>
-    logger.warn('Redis is unavailable, starting without it'),
-  );
+  await waitUntilReady(redis, waitForRedisMs)
+    .then(() => claimLayout(redis, keySpace))
+    .catch((error: unknown) => {
+      if (error instanceof LayoutError) throw error;
+      logger.warn('Redis is unavailable, starting without it');
+    });
+  watchLayout(redis, keySpace, (error) => options.fail(error, 'Redis holds another layout'));
 
   const { reader, lookAtLedger, readState, workerReport } = createReadings(redis, settings, {
     ...options,

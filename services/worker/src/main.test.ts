@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { keySpace } from '@diq/contracts/operations.ts';
 import { createLedger } from '@diq/quota/ledger/ledger.ts';
+import { storeKeys } from '@diq/queue/store-keys.ts';
 import { version } from '@diq/runtime/build-info.ts';
 import { findFreePort } from '@diq/runtime/processes/free-port.ts';
 import { requireRedisServer, startRedisServer, type RedisServer } from '@diq/testing/redis-process.ts';
@@ -88,6 +89,19 @@ describe('the worker as a process', () => {
       const answer = await fetch(`http://127.0.0.1:${worker.ready.port}/readyz`);
       assert.equal(((await answer.json()) as { version: string }).version, version);
       assert.equal((await worker.stop()).code, 0);
+    });
+
+    it('does not start on data of a newer version, and calls nothing once it finds it while it runs', async () => {
+      const client = new Redis(redis.url);
+      const owner = { tenantId: identity.AZURE_TENANT_ID, operation: 'initiateInvestigation' } as const;
+      const { layout } = storeKeys(keySpace(owner));
+      const worker = await start();
+      assert.equal(await client.getset(layout, '999'), '1');
+      await client.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+      assert.deepEqual(await worker.exited, { code: 1, signal: null });
+      assert.match(worker.output(), /"level":"fatal".*layout 999.*Redis holds another layout/);
+      await assert.rejects(start(), /ended \(1\)[^]*layout 999[^]*could not start/);
+      client.disconnect();
     });
 
     it('warns at its start that this Redis is not durable', async () => {

@@ -19,7 +19,7 @@ await runService({
   env: process.env,
   exit: (code) => process.exit(code),
   stopDeadlineMs,
-  async start({ env, logger, lifecycle }) {
+  async start({ env, logger, lifecycle, fail }) {
     const config = readWorkerConfig(env, await credentialFaults(credentialFileIn(env)));
     lifecycle.onClose('watch of the certificate', watchCertificate(config.credential, logger));
     const tracing = await openTracing(env, 'worker', logger);
@@ -51,7 +51,7 @@ await runService({
     });
     lifecycle.onClose('operations routes', () => server.close());
 
-    worker = await openWorker({ config, logger, lifecycle, metrics, tracing });
+    worker = await openWorker({ config, logger, lifecycle, metrics, tracing, fail });
     return { port: server.port };
   },
 });

@@ -7,6 +7,8 @@ export const callbackQueueName = 'callbacks';
 /** The keys of requests, batches and tasks in one key space. The Lua files build the same names. */
 export function storeKeys(keySpace: string) {
   return {
+    /** String: the version of the layout that all these keys have; see `layout.ts`. */
+    layout: `${keySpace}:layout`,
     /** Hash: status → how many open requests have it, or how many requests ever ended in it: deleting them lowers nothing. */
     counts: `${keySpace}:counts`,
     /** Hash: caller → number of its requests that are queued. */

@@ -22,7 +22,8 @@ describe('an intake with callbacks, while Redis is away', () => {
       ...callbackEnvironment(),
     });
     const callbackTiming = { moveIntervalMs: 5, closeGraceMs: 50 };
-    await openIntake({ settings, logger, lifecycle, waitForRedisMs: 50, pollIntervalMs: 20, callbackTiming });
+    const timing = { waitForRedisMs: 50, pollIntervalMs: 20, callbackTiming };
+    await openIntake({ settings, logger, lifecycle, fail: assert.fail, ...timing });
     assert.equal(await lifecycle.close('end of test'), 'clean');
     const reported = log.filter(({ msg }) => msg === 'callbacks that are due cannot be moved');
     assert.equal(reported.length, 1);

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import request from 'supertest';
 import { createTaskStore, type TaskStore } from '@diq/queue/tasks/task-store.ts';
@@ -74,7 +75,8 @@ export function useIntake(
     };
     const logger = createLogger({ level: 'debug', service: 'intake-api', destination });
     lifecycle = createLifecycle({ logger, deadlineMs: 5_000 });
-    opened = { ...(await open(redis, env, { ...options, logger, lifecycle })), log };
+    const fail = (error: unknown) => assert.fail(String(error));
+    opened = { ...(await open(redis, env, { ...options, logger, lifecycle, fail })), log };
   });
   after('close the intake', async () => {
     await lifecycle?.close('end of suite');
@@ -123,7 +125,7 @@ function asking(url: string): ReturnType<typeof request> {
 type OpenOptions = Parameters<typeof openIntake>[0];
 type OpenContext = Omit<OpenOptions, 'settings'>;
 /** What an opened intake may be given beside its settings. */
-export type IntakeOptions = Omit<OpenContext, 'logger' | 'lifecycle'>;
+export type IntakeOptions = Omit<OpenContext, 'logger' | 'lifecycle' | 'fail'>;
 
 async function open({ url, isAway = false }: RedisForIntake, env: Env, context: OpenContext) {
   const settings = readIntakeSettings({

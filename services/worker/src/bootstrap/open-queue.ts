@@ -1,4 +1,5 @@
 import { keySpace as keySpaceOf, type KeySpaceOwner } from '@diq/contracts/operations.ts';
+import { claimLayout, watchLayout } from '@diq/queue/layout.ts';
 import { createTaskStore } from '@diq/queue/tasks/task-store.ts';
 import { createFlowCharging } from '@diq/queue/scheduling/charge-flows.ts';
 import { createRequestLog } from '@diq/queue/requests/transition-log.ts';
@@ -8,6 +9,7 @@ import { createLedger, type LedgerSettings } from '@diq/quota/ledger/ledger.ts';
 import { createPermitLimiter } from '@diq/quota/limiter/permit-limiter.ts';
 import type { Lifecycle } from '@diq/runtime/processes/lifecycle.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
+import type { ServiceContext } from '@diq/runtime/processes/run-service.ts';
 import { within } from '@diq/runtime/async/with-timeout.ts';
 import { untilRedisServes, type WorkerRedis } from './open-redis.ts';
 import { createMoveLog } from '../observability/transition-log.ts';
@@ -22,16 +24,21 @@ export interface OpenQueueOptions {
   retentionMs: number;
   logger: Logger;
   lifecycle: Lifecycle;
+  /** Ends the process because of an error from which it cannot recover. */
+  fail: ServiceContext['fail'];
 }
 
 /** While Redis is away, a clean disconnect is not worth more time. */
 const closeWithinMs = 1_000;
 
 /** Opens ledger, limiter, tasks and jobs: everything that is stored in Redis. */
-export async function openQueue({ redis, owner, quota, retentionMs, logger, lifecycle }: OpenQueueOptions) {
+export async function openQueue(options: OpenQueueOptions) {
+  const { redis, owner, quota, retentionMs, logger, lifecycle, fail } = options;
   const keySpace = keySpaceOf(owner);
   const limiterOutage = createOutageLog(logger, 'the permit limiter');
   const queueOutage = createOutageLog(logger, 'the job queue');
+  await untilRedisServes(() => claimLayout(redis.ledger, keySpace), { logger, lifecycle });
+  watchLayout(redis.ledger, keySpace, (error) => fail(error, 'Redis holds another layout'));
   const ledger = createLedger(redis.ledger, keySpace, quota);
   const waiting = { logger, lifecycle };
   const limiterOptions = { ...quota, redis: redis.limiter, keySpace, onError: limiterOutage.failed };

@@ -1,5 +1,6 @@
 import type { Lifecycle } from '@diq/runtime/processes/lifecycle.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
+import type { ServiceContext } from '@diq/runtime/processes/run-service.ts';
 import type { Tracing } from '@diq/runtime/tracing/tracing.ts';
 import { within } from '@diq/runtime/async/with-timeout.ts';
 import type { WorkerConfig } from '../config.ts';
@@ -24,6 +25,7 @@ export interface WorkerParts {
   lifecycle: Lifecycle;
   metrics: WorkerMetrics;
   tracing: Tracing;
+  fail: ServiceContext['fail'];
 }
 
 /** A worker that claims jobs. */

@@ -16,6 +16,8 @@ export interface ServiceContext {
   readonly env: Env;
   readonly logger: Logger;
   readonly lifecycle: Lifecycle;
+  /** Logs an error from which the service cannot recover, with these words, closes in order and ends with exit code 1. */
+  readonly fail: (error: unknown, what: string) => void;
 }
 
 /** One service and the process it lives in. */
@@ -59,13 +61,17 @@ export async function runService(options: RunServiceOptions): Promise<void> {
     const result = await lifecycle.close(reason);
     exit(result === 'clean' ? exitCode : Math.max(exitCode, 1));
   };
-  listenForEnd(logger, stop, { ...options, env });
+  const fail: ServiceContext['fail'] = (error, what) => {
+    logger.fatal({ err: error }, what);
+    void stop(what, 1);
+  };
+  listenForEnd(stop, fail, { ...options, env });
 
   const proxies = unusedProxySettings(env);
   if (proxies.length > 0) logger.warn({ settings: proxies }, 'proxies are not used: calls go out directly');
 
   try {
-    const ready = await start({ env, logger, lifecycle });
+    const ready = await start({ env, logger, lifecycle, fail });
     // Stopped while it was still starting: never announced, already closing.
     if (lifecycle.closing.aborted) return;
     logger.info(ready, 'ready');
@@ -83,8 +89,8 @@ export async function runService(options: RunServiceOptions): Promise<void> {
 }
 
 function listenForEnd(
-  logger: Logger,
   stop: (reason: string, code: number) => Promise<void>,
+  fail: ServiceContext['fail'],
   { env, exit, repeatedSignalMs = 300 }: RunServiceOptions,
 ): void {
   let firstSignalAtMs: number | undefined;
@@ -99,10 +105,6 @@ function listenForEnd(
       }
     });
   }
-  const fail = (error: unknown, what: string): void => {
-    logger.fatal({ err: error }, what);
-    void stop(what, 1);
-  };
   process.on('unhandledRejection', (error) => fail(error, 'unhandled rejection'));
   process.on('uncaughtException', (error) => fail(error, 'uncaught exception'));
   watchParent(env, () => void stop('parent is gone', 0));
