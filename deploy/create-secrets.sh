@@ -1,5 +1,6 @@
 #!/bin/sh
-# Makes the secret files that docker-compose.yml names, in deploy/secrets. What exists is kept.
+# Makes the secret files that docker-compose.yml names, in deploy/secrets. What exists is kept; redis-acl follows
+# redis-users.acl.
 #
 #   sh deploy/create-secrets.sh           asks for the application's secret and for the webhook that gets alerts;
 #                                         takes AZURE_CLIENT_SECRET and ALERT_WEBHOOK_URL instead, when they are set
@@ -11,7 +12,7 @@ set -eu
 umask 077
 folder=$(cd "$(dirname "$0")" && pwd)/secrets
 mode=${1:-}
-case $mode in '' | --demo) ;; *) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;; esac
+case $mode in '' | --demo) ;; *) sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2 ;; esac
 command -v openssl >/dev/null || { echo 'openssl is needed' >&2; exit 1; }
 mkdir -p "$folder/ca"
 chmod 700 "$folder"
@@ -42,13 +43,22 @@ ask() { # VALUE QUESTION
   printf '%s' "$answer"
 }
 
-# One password, in the three forms in which it is needed.
-if is_missing redis-password || is_missing redis-acl || is_missing redis-url; then
-  is_missing redis-password && random | keep redis-password
-  password=$(cat "$folder/redis-password")
-  printf 'user default on #%s ~* &* +@all\n' "$(printf %s "$password" | sha256)" | keep redis-acl
-  printf 'redis://default:%s@redis:6379\n' "$password" | keep redis-url
-fi
+# The users of Redis: each service has its password in its URL, people have theirs in redis-password, Redis has the hashes.
+password_of() { sed -n 's|^redis.*://[^:]*:\([^@]*\)@.*|\1|p' "$folder/redis-url-$1"; }
+hash_of() { # USER PASSWORD
+  [ -n "$2" ] || { echo "deploy/secrets has no password of the Redis user $1" >&2; return 1; }
+  printf %s "$2" | sha256
+}
+for user in intake worker; do
+  if is_missing "redis-url-$user"; then printf 'redis://%s:%s@redis:6379\n' "$user" "$(random)" | keep "redis-url-$user"; fi
+done
+is_missing redis-password && random | keep redis-password
+operator=$(hash_of operator "$(cat "$folder/redis-password")")
+intake=$(hash_of intake "$(password_of intake)")
+worker=$(hash_of worker "$(password_of worker)")
+# What the users may do can change with a version.
+acl=$(sed "s/#OPERATOR/#$operator/; s/#INTAKE/#$intake/; s/#WORKER/#$worker/" "$folder/../redis-users.acl")
+[ "$acl" = "$(cat "$folder/redis-acl" 2>/dev/null)" ] || printf '%s\n' "$acl" | keep redis-acl
 
 is_missing grafana-admin-password && random | keep grafana-admin-password
 # Signs callbacks, in the form of Standard Webhooks. Each receiver gets a secret that is derived from it, not this one:

@@ -69,8 +69,9 @@ describe('docker-compose.yml', () => {
         assert.ok(secrets.includes(path), `${name} reads ${path} and does not get it`);
       }
     }
-    assert.deepEqual(find('worker').secrets, ['redis_url', 'azure_client_secret']);
+    assert.deepEqual(find('worker').secrets, ['redis_url_worker', 'azure_client_secret']);
     assert.ok(!find('intake').secrets.includes('azure_client_secret'));
+    assert.ok(!find('intake').secrets.includes('redis_url_worker'));
   });
 
   it('holds no credential and no default for one', () => {

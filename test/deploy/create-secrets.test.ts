@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { createHash, X509Certificate } from 'node:crypto';
-import { cp, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -25,7 +25,8 @@ describe('deploy/create-secrets.sh', () => {
   const read = async (name: string) => (await readFile(join(folder, 'deploy/secrets', name), 'utf8')).trim();
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'create-secrets-'));
-    await cp(new URL('deploy/create-secrets.sh', root), join(folder, 'deploy/create-secrets.sh'));
+    for (const name of ['create-secrets.sh', 'redis-users.acl'])
+      await cp(new URL(`deploy/${name}`, root), join(folder, 'deploy', name));
   });
   afterEach(() => rm(folder, { recursive: true, force: true }));
 
@@ -39,11 +40,53 @@ describe('deploy/create-secrets.sh', () => {
     assert.equal((await stat(join(folder, 'deploy/secrets'))).mode & 0o777, 0o700);
   });
 
-  it('makes a password for Redis that its three files agree on, and API keys that the intake takes', async () => {
+  it('makes a password for each user of Redis, which its URL and the hash in the ACL agree on', async () => {
+    await create(['--demo']);
+    const passwords: Record<string, string> = { operator: await read('redis-password') };
+    for (const user of ['intake', 'worker']) {
+      const url = new URL(await read(`redis-url-${user}`));
+      assert.equal(`${url.protocol} ${url.username} ${url.host}`, `redis: ${user} redis:6379`);
+      passwords[user] = url.password;
+    }
+    assert.equal(new Set(Object.values(passwords)).size, 3);
+    const rules = (await readFile(new URL('deploy/redis-users.acl', root), 'utf8')).trim();
+    const filled = rules.replaceAll(
+      /#([A-Z]+)/g,
+      (_, user: string) => `#${sha256(passwords[user.toLowerCase()] ?? '')}`,
+    );
+    assert.equal(await read('redis-acl'), filled);
+  });
+
+  it('takes over rules that have changed, with the passwords that there are', async () => {
+    // As an earlier version left it: one user for all.
+    await mkdir(join(folder, 'deploy/secrets'));
+    await writeFile(join(folder, 'deploy/secrets/redis-password'), 'of-before\n');
+    await writeFile(
+      join(folder, 'deploy/secrets/redis-acl'),
+      `user default on #${sha256('of-before')} ~* &* +@all\n`,
+    );
+    await create(['--demo']);
+    assert.equal(await read('redis-password'), 'of-before');
+    assert.match(await read('redis-acl'), new RegExp(`^user operator on #${sha256('of-before')} `, 'm'));
+    assert.match(await read('redis-acl'), /^user default reset$/m);
+
+    const before = await read('redis-acl');
+    const rules = join(folder, 'deploy/redis-users.acl');
+    await writeFile(rules, (await readFile(rules, 'utf8')).replace(' +zscore', ' +zscore +zdiff'));
     const { stdout } = await create(['--demo']);
-    const password = await read('redis-password');
-    assert.equal(await read('redis-acl'), `user default on #${sha256(password)} ~* &* +@all`);
-    assert.equal(await read('redis-url'), `redis://default:${password}@redis:6379`);
+    assert.equal(stdout, 'made deploy/secrets/redis-acl\n');
+    assert.equal(await read('redis-acl'), before.replace(' +zscore', ' +zscore +zdiff'));
+  });
+
+  it('makes no user of Redis whose password is empty', async () => {
+    await mkdir(join(folder, 'deploy/secrets'));
+    await writeFile(join(folder, 'deploy/secrets/redis-url-intake'), 'redis://redis:6379\n');
+    await assert.rejects(create(['--demo']), /no password of the Redis user intake/);
+    await assert.rejects(read('redis-acl'), /ENOENT/);
+  });
+
+  it('makes an API key that the intake takes', async () => {
+    const { stdout } = await create(['--demo']);
     const [, key = ''] = /API key[^:]*: (\S+)/.exec(stdout) ?? [];
     assert.equal(await read('intake-api-keys'), `first:submit+read+admin:${sha256(key)}`);
     assert.equal(readApiKeyFault(await read('intake-api-keys'), await read('callback-secret')), undefined);
@@ -58,10 +101,10 @@ describe('deploy/create-secrets.sh', () => {
 
   it('keeps what exists, and shows no key a second time', async () => {
     await create(['--demo']);
-    const before = await read('redis-url');
+    const before = await read('redis-url-worker');
     const { stdout } = await create(['--demo']);
     assert.equal(stdout, '');
-    assert.equal(await read('redis-url'), before);
+    assert.equal(await read('redis-url-worker'), before);
   });
 
   it('invents no secret that only Entra ID can give', async () => {

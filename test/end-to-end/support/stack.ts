@@ -19,6 +19,7 @@ export interface StackOptions {
   simulatorEnv?: Record<string, string>;
   /** For intake and workers. */
   env?: Record<string, string>;
+  workerEnv?: Record<string, string>;
 }
 
 export type Stack = Awaited<ReturnType<typeof startStack>>;
@@ -65,6 +66,7 @@ export async function startStack(options: StackOptions) {
     DEFENDER_CALL_TIMEOUT: `${options.callTimeoutMs ?? 2_000}ms`,
     DEFENDER_RECONCILE_GRACE: `${options.reconcileGraceMs ?? 1_000}ms`,
     NODE_EXTRA_CA_CERTS: simulator.ready.caFile,
+    ...options.workerEnv,
   };
   const control = await createSimulatorControl(simulator.ready.origin, simulator.ready.caFile);
   const workers: ServiceProcess[] = [];
