@@ -4,6 +4,9 @@ import { repeat } from '@diq/runtime/async/run-periodically.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 import { apiKeys, type ApiKey } from '../config/api-keys.ts';
 
+const schema = apiKeys();
+/** Enough to find the mistake; a binary file has many. */
+const maxFaults = 20;
 /** Far more than thousands of keys take; what is longer is another file. */
 const maxFileBytes = 1_024 * 1_024;
 
@@ -29,26 +32,20 @@ export function watchKeyFile(options: {
   let isClosed = false;
 
   async function look(): Promise<void> {
-    const content = await readContent(path);
-    if (content.state !== seen && !isClosed) {
-      seen = content.state;
-      take(content.kind === 'text' ? parse(content.text) : { faults: [content.why] });
-    }
-  }
-
-  function take(parsed: Parsed): void {
-    if ('faults' in parsed) {
-      logger.error(
-        { faults: parsed.faults },
-        'INTAKE_API_KEYS_FILE is not usable, the previous keys stay valid',
-      );
+    const { state, text } = await readContent(path);
+    if (state === seen || isClosed) return;
+    seen = state;
+    const parsed = text === undefined ? undefined : schema.safeParse(text);
+    if (!parsed?.success) {
+      const faults = parsed?.error.issues.slice(0, maxFaults).map((issue) => issue.message) ?? [state];
+      logger.error({ faults }, 'INTAKE_API_KEYS_FILE is not usable, the previous keys stay valid');
       return;
     }
-    const identity = identityOf(parsed.keys);
+    const identity = identityOf(parsed.data);
     if (identity === present) return;
     present = identity;
-    onChange(parsed.keys);
-    logger.info({ keys: parsed.keys.length }, 'API keys changed');
+    onChange(parsed.data);
+    logger.info({ keys: parsed.data.length }, 'API keys changed');
   }
 
   const fail = (error: unknown) => logger.error({ err: error }, 'INTAKE_API_KEYS_FILE could not be read');
@@ -59,35 +56,16 @@ export function watchKeyFile(options: {
   };
 }
 
-/** `state` differs whenever there is something new to tell. */
-type Content =
-  { kind: 'text'; state: string; text: string } | { kind: 'unreadable'; state: string; why: string };
-
-async function readContent(path: string): Promise<Content> {
+/** `state` differs whenever there is something new to tell; without a text it says why there is none. */
+async function readContent(path: string): Promise<{ state: string; text?: string }> {
   try {
     const bytes = await readFile(path);
-    if (bytes.length > maxFileBytes) return unreadable('the file is too large');
-    return { kind: 'text', state: createHash('sha256').update(bytes).digest('hex'), text: bytes.toString() };
+    if (bytes.length > maxFileBytes) return { state: 'the file is too large' };
+    return { state: createHash('sha256').update(bytes).digest('hex'), text: bytes.toString() };
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
-    return unreadable(`the file cannot be read, ${code}`);
+    return { state: `the file cannot be read, ${code}` };
   }
-}
-
-function unreadable(why: string): Content {
-  return { kind: 'unreadable', state: why, why };
-}
-
-type Parsed = { keys: readonly ApiKey[] } | { faults: string[] };
-
-const schema = apiKeys();
-/** Enough to find the mistake; a binary file has many. */
-const maxFaults = 20;
-
-function parse(text: string): Parsed {
-  const parsed = schema.safeParse(text);
-  if (parsed.success) return { keys: parsed.data };
-  return { faults: parsed.error.issues.slice(0, maxFaults).map((issue) => issue.message) };
 }
 
 /** The same for the same keys in whatever order. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { auditEntry, type RecordedEntry } from '@diq/queue/operations/audit-log.ts';
+import { auditEntry } from '@diq/queue/operations/audit-log.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { pageOf, positionCursor, streamPosition, writePosition } from '../http/cursor.ts';
 import { defineRoute } from '../http/define-route.ts';
@@ -26,12 +26,8 @@ export const listAudit = defineRoute({
     const { entries, hasMore } = await actions.audit.page(limit, cursor);
     const last = entries.at(-1);
     response.json({
-      value: entries.map(describeEntry),
+      value: entries.map(({ id, atMs, entry }) => ({ id, at: new Date(atMs).toISOString(), ...entry })),
       ...(hasMore && last ? { nextLink: `/v1/audit?limit=${limit}&cursor=${writePosition(last.id)}` } : {}),
     });
   },
 });
-
-function describeEntry({ id, atMs, entry }: RecordedEntry) {
-  return { id, at: new Date(atMs).toISOString(), ...entry };
-}

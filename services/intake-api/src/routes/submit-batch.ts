@@ -1,11 +1,6 @@
 import type { Request } from 'express';
 import { z } from 'zod';
-import {
-  investigationBatch,
-  maxBatchItems,
-  investigationItem,
-  type InvestigationItem,
-} from '@diq/contracts/investigation-item.ts';
+import { investigationBatch, investigationItem, maxBatchItems } from '@diq/contracts/investigation-item.ts';
 import { batchAnswer, batchDryRun, type ItemAnswer } from '@diq/contracts/item-answer.ts';
 import type { DeadlineWarning } from '@diq/contracts/request-document.ts';
 import { tooManyJoined, type AcceptedRequest } from '@diq/queue/admission/accept-requests.ts';
@@ -20,11 +15,9 @@ import type { RequestLog } from '../http/request-context.ts';
 import { retryAfterSeconds } from '../http/retry-after.ts';
 import type { DoorOutcomes } from '../observability/metrics.ts';
 import { checkBatchCallback, dryRunQuery, sortItems } from '../submission/validate-items.ts';
-import { boundRefusals, isRefused, type RefusedItem } from '../submission/item-refusal.ts';
+import { boundRefusals, isRefused, type Entry, type RefusedItem } from '../submission/item-refusal.ts';
 import { batchDryRunReceipt, batchReceipt, forCaller } from '../submission/receipt.ts';
 import { dryRunAnswer } from '../submission/dry-run.ts';
-
-type Entry = InvestigationItem | RefusedItem;
 
 /** What an item must have by itself: everything else may come from `defaults`. */
 const batchItem = investigationItem.partial({ comment: true }).meta({
@@ -103,7 +96,7 @@ export const submitBatch = defineRoute({
       trace: context.trace,
     });
     const items = entries.map((entry, index) =>
-      answerFor(index, entry, { accepted: accepted[index], warning: warnings.get(index) }),
+      answerFor(index, entry, accepted[index], warnings.get(index)),
     );
     const counts = countOutcomes(items);
     metrics.countOutcomes(counts);
@@ -149,7 +142,8 @@ function noAcceptableItem(entries: readonly RefusedItem[]): ProblemError {
 function answerFor(
   index: number,
   entry: Entry,
-  { accepted, warning }: { accepted: AcceptedRequest | undefined; warning: DeadlineWarning | undefined },
+  accepted: AcceptedRequest | undefined,
+  warning: DeadlineWarning | undefined,
 ): ItemAnswer {
   if (isRefused(entry)) return { ...entry.rejected, status: 'rejected' };
   const { machineId } = entry;

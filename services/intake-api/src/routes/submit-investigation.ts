@@ -6,7 +6,6 @@ import type { AcceptedRequest } from '@diq/queue/admission/accept-requests.ts';
 import { describeCallback } from '@diq/queue/requests/stored-callback.ts';
 import { isRedisTrouble } from '@diq/redis/is-unavailable.ts';
 import type { Dependencies } from '../dependencies.ts';
-import type { Judged } from '../submission/deadline-check.ts';
 import { defineRoute } from '../http/define-route.ts';
 import { describeFaults } from '../http/parse-or-400.ts';
 import { ProblemError } from '../http/problem-error.ts';
@@ -74,7 +73,10 @@ export const submitInvestigation = defineRoute({
       throw tooLate(item);
     }
     if (isDryRun) {
-      response.json(forCaller(context, await dryRunAnswer(needs, item, judged)));
+      // Under the names that a batch's dry run has for it.
+      const startMsAt = await needs.deadlineCheck.startForecast();
+      const { index: _, ...answer } = describeItem(item, 0, judged, startMsAt);
+      response.json(forCaller(context, { dryRun: true, ...answer }));
       return;
     }
     const accepted = await needs.intake.acceptOne(item, { nowMs, ids, caller, trace: context.trace });
@@ -83,7 +85,6 @@ export const submitInvestigation = defineRoute({
     countOutcomes({ accepted: 1 - coalesced, coalesced, rejected: 0 });
 
     const warning = judged.warnings.get(0);
-    const warned = warning === undefined ? {} : { warning };
     const { document, startsInMs } = await describeAccepted(needs, accepted, item, context.submission);
     const { machineId, correlation, status: to, investigationId } = document;
     context.log.info(
@@ -95,7 +96,7 @@ export const submitInvestigation = defineRoute({
       .location(`/v1/investigations/${id}/result`)
       .set('Operation-Location', `/v1/investigations/${id}`)
       .set('Retry-After', retryAfterSeconds(document.status === 'queued' ? startsInMs : 0))
-      .json(forCaller(context, { ...document, ...warned }));
+      .json(forCaller(context, warning ? { ...document, warning } : document));
   },
 });
 
@@ -103,18 +104,6 @@ function tooLate(item: RefusedItem | undefined): ProblemError {
   const error = item?.rejected.error;
   if (!error) throw new Error('an item was given no answer');
   return new ProblemError('deadline_unreachable', { detail: error.message, errors: error.errors });
-}
-
-/** What would become of the request, under the names that a batch's dry run has for it. */
-async function dryRunAnswer(
-  { deadlineCheck }: Dependencies,
-  item: InvestigationItem,
-  { places, warnings }: Judged,
-) {
-  const startMsAt = await deadlineCheck.startForecast();
-  const about = { place: places.get(0), warning: warnings.get(0), startMsAt };
-  const { index: _, ...answer } = describeItem(item, 0, about);
-  return { dryRun: true, ...answer };
 }
 
 /**

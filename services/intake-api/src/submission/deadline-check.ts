@@ -5,9 +5,7 @@ import type { DryRun, Place } from '@diq/queue/admission/dry-run.ts';
 import type { LedgerSnapshot } from '@diq/quota/ledger/replies.ts';
 import { isoTime, startForecast } from '../estimates/forecast-start.ts';
 import { inTurn } from '../http/caller-turns.ts';
-import { isRefused, withMessage, type RefusedItem } from './item-refusal.ts';
-
-type Entry = InvestigationItem | RefusedItem;
+import { isRefused, withMessage, type Entry, type RefusedItem } from './item-refusal.ts';
 
 /** What is to be expected of items before they are accepted. Maps are by index in the entries. */
 export interface Judged {

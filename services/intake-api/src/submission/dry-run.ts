@@ -1,21 +1,15 @@
 import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
 import type { BatchDryRun, DryRunItem } from '@diq/contracts/item-answer.ts';
-import type { DeadlineWarning } from '@diq/contracts/request-document.ts';
 import { tooManyJoined } from '@diq/queue/admission/accept-requests.ts';
-import type { Place } from '@diq/queue/admission/dry-run.ts';
 import { isoTime } from '../estimates/forecast-start.ts';
 import type { Judged, StartMsAt } from './deadline-check.ts';
 import { isRefused } from './item-refusal.ts';
 
 /** What a batch would be answered and when its calls would start, by the places that its items would get. */
-export function dryRunAnswer(
-  { entries, places, warnings }: Judged,
-  startMsAt: StartMsAt,
-  withoutFault: number,
-): BatchDryRun {
-  const items = entries.map((entry, index): DryRunItem => {
+export function dryRunAnswer(judged: Judged, startMsAt: StartMsAt, withoutFault: number): BatchDryRun {
+  const items = judged.entries.map((entry, index): DryRunItem => {
     if (isRefused(entry)) return { ...entry.rejected, status: 'rejected' };
-    return describeItem(entry, index, { place: places.get(index), warning: warnings.get(index), startMsAt });
+    return describeItem(entry, index, judged, startMsAt);
   });
   const counts: BatchDryRun['counts'] = { accepted: 0, coalesced: 0, rejected: 0 };
   for (const { status } of items) counts[status] += 1;
@@ -24,16 +18,12 @@ export function dryRunAnswer(
     counts,
     ...(withoutFault > 0 ? { refusalsWithoutFault: withoutFault } : {}),
     items,
-    expectedCompletionAt: isoTime(completesAtMs(entries, places, startMsAt)) ?? null,
+    expectedCompletionAt: isoTime(completesAtMs(judged, startMsAt)) ?? null,
   };
 }
 
 /** When the last of them starts; `undefined` while that is unknown of one. */
-function completesAtMs(
-  entries: Judged['entries'],
-  places: Judged['places'],
-  startMsAt: StartMsAt,
-): number | undefined {
+function completesAtMs({ entries, places }: Judged, startMsAt: StartMsAt): number | undefined {
   const startsMs = entries.flatMap((entry, index) => {
     const position = places.get(index)?.position;
     return isRefused(entry) || position === undefined ? [] : [startMsAt(position, entry.priority)];
@@ -45,18 +35,14 @@ function completesAtMs(
   );
 }
 
-export interface ItemOutlook {
-  place: Place | undefined;
-  warning: DeadlineWarning | undefined;
-  startMsAt: StartMsAt;
-}
-
 /** What would become of one item that is not refused. */
 export function describeItem(
   { machineId, priority }: InvestigationItem,
   index: number,
-  { place, warning, startMsAt }: ItemOutlook,
+  { places, warnings }: Pick<Judged, 'places' | 'warnings'>,
+  startMsAt: StartMsAt,
 ): DryRunItem {
+  const [place, warning] = [places.get(index), warnings.get(index)];
   const position = place?.position;
   const startMs = position === undefined ? undefined : startMsAt(position, priority);
   const expectedStartAt = isoTime(startMs);

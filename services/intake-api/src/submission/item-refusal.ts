@@ -10,6 +10,9 @@ export interface RefusedItem {
   rejected: { index: number; machineId?: string; error: ItemError };
 }
 
+/** An item of a batch as it is accepted, or its refusal. */
+export type Entry = InvestigationItem | RefusedItem;
+
 /**
  * Bytes of JSON that a caller's own words may take in a refusal: a few hundred in all, whatever is posted. A field's path
  * has names that a caller made up; our own reasons are shorter than theirs.
@@ -56,10 +59,7 @@ function messageOf({ code, errors, furtherFaults = 0 }: StoredItemError): string
  * The same entries, but for refusals behind the last whose fault fits into the bound of a batch: of those only
  * the code is left. Tells how many they are.
  */
-export function boundRefusals(entries: readonly (InvestigationItem | RefusedItem)[]): {
-  entries: (InvestigationItem | RefusedItem)[];
-  withoutFault: number;
-} {
+export function boundRefusals(entries: readonly Entry[]): { entries: Entry[]; withoutFault: number } {
   let bytes = 0;
   let withoutFault = 0;
   const bounded = entries.map((entry) => {
@@ -73,7 +73,7 @@ export function boundRefusals(entries: readonly (InvestigationItem | RefusedItem
   return { entries: bounded, withoutFault };
 }
 
-export function isRefused(entry: InvestigationItem | RefusedItem): entry is RefusedItem {
+export function isRefused(entry: Entry): entry is RefusedItem {
   return 'rejected' in entry;
 }
 

@@ -1,13 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
-import {
-  parseItem,
-  type InvestigationBatch,
-  type InvestigationItem,
-  type ParsedItem,
-} from '@diq/contracts/investigation-item.ts';
+import { parseItem, type InvestigationBatch, type ParsedItem } from '@diq/contracts/investigation-item.ts';
 import type { CallbackRule } from '../callbacks/callback-rule.ts';
-import { refuseItem, type RefusedItem } from './item-refusal.ts';
+import { refuseItem, type Entry } from './item-refusal.ts';
 import { ProblemError } from '../http/problem-error.ts';
 import { describeFaults } from '../http/parse-or-400.ts';
 
@@ -30,8 +25,8 @@ export async function sortItems(
   batch: InvestigationBatch,
   nowMs: number,
   callbackRule: CallbackRule,
-): Promise<(InvestigationItem | RefusedItem)[]> {
-  const entries: (InvestigationItem | RefusedItem)[] = [];
+): Promise<Entry[]> {
+  const entries: Entry[] = [];
   for (const [index, input] of batch.requests.entries()) {
     if (index > 0 && index % chunkSize === 0) await nextTurn();
     const parsed = checkCallback(parseItem(input, nowMs, batch.defaults), callbackRule);

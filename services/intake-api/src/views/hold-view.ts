@@ -105,9 +105,7 @@ export function describeHold(hold: Hold) {
     ...(throttleCause && { action: 'check' as const, ...throttledAdvice[throttleCause] }),
     ...(isEntraAway && entraAwayAdvice),
   };
-  const met = [httpStatus === undefined ? '' : `HTTP ${httpStatus}`, code ?? ''].filter(
-    (part) => part !== '',
-  );
+  const met = [httpStatus && `HTTP ${httpStatus}`, code].filter(Boolean);
   return {
     // It ends as soon as its cause does, and not before.
     until: isoTime(cause === undefined ? untilMs : undefined) ?? null,

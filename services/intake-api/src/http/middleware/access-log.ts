@@ -1,4 +1,4 @@
-import type { Request, RequestHandler, Response } from 'express';
+import type { Request, RequestHandler } from 'express';
 import { clip } from '@diq/contracts/text.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 import { isCanonical, opsPaths, pathOfTarget } from '@diq/runtime/http-server/request-target.ts';
@@ -23,37 +23,24 @@ export function logAccess(logger: Logger): RequestHandler {
     response.once('close', () => {
       const level = isProbe(request) ? 'debug' : 'info';
       if (!logger.isLevelEnabled(level)) return;
-      const durationMs = Math.round(performance.now() - startedAtMs);
-      log[level](accessLine(request, response, { durationMs, client }), 'request answered');
+      const caller = contextOf(response).identified;
+      const line = {
+        method: request.method,
+        path: clip(pathOfTarget(request.originalUrl), maxPathLength),
+        route: routeOf(request),
+        status: response.statusCode,
+        durationMs: Math.round(performance.now() - startedAtMs),
+        client,
+        ...(caller ? { caller: caller.name } : {}),
+        ...(response.writableFinished ? {} : { aborted: true }),
+      };
+      log[level](line, 'request answered');
     });
     next();
-  };
-}
-
-function accessLine(
-  request: Request,
-  response: Response,
-  { durationMs, client }: { durationMs: number; client: string },
-): Record<string, unknown> {
-  const caller = contextOf(response).identified;
-  return {
-    method: request.method,
-    path: clip(pathOf(request), maxPathLength),
-    route: routeOf(request),
-    status: response.statusCode,
-    durationMs,
-    client,
-    ...(caller ? { caller: caller.name } : {}),
-    ...(response.writableFinished ? {} : { aborted: true }),
   };
 }
 
 /** Asked for every few seconds by machines. */
 export function isProbe({ originalUrl }: Request): boolean {
   return isCanonical(originalUrl) && opsPaths.includes(pathOfTarget(originalUrl));
-}
-
-/** The path that was asked for. */
-export function pathOf({ originalUrl }: Request): string {
-  return pathOfTarget(originalUrl);
 }

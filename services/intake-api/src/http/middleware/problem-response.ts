@@ -2,10 +2,10 @@ import type { ErrorRequestHandler, RequestHandler } from 'express';
 import { OrderScaleError } from '@diq/queue/admission/accept-chunk.ts';
 import { TooManyJoinedError } from '@diq/queue/admission/accept-requests.ts';
 import { isRedisTrouble } from '@diq/redis/is-unavailable.ts';
+import { pathOfTarget } from '@diq/runtime/http-server/request-target.ts';
 import { errorCatalogue } from '../error-catalogue.ts';
 import { ProblemError } from '../problem-error.ts';
 import { retryAfterSeconds } from '../retry-after.ts';
-import { pathOf } from './access-log.ts';
 import { contextOf } from '../request-context.ts';
 
 /** Long enough for a restart or a failover to go on, short enough to be back soon after it. */
@@ -38,7 +38,7 @@ export const answerWithProblem: ErrorRequestHandler = (error: unknown, request, 
       title,
       status,
       detail: problem.detail,
-      instance: pathOf(request),
+      instance: pathOfTarget(request.originalUrl),
       code: problem.code,
       httpRequestId,
       errors: problem.errors,
