@@ -2,9 +2,10 @@
 const lastOnes = new Map<string, Promise<unknown>>();
 
 /**
- * Does what takes long for a caller one after the other: pages of lists, cancelling and deleting by filter, dry runs. Each
- * takes memory and time of this process, and time of Redis: many at once would keep the requests of other callers waiting
- * until they fail. Nothing is done for a client that has left meanwhile: then it resolves with `undefined`.
+ * Does what takes long for a caller one after the other: pages of lists, cancelling and deleting by filter, dry runs, large
+ * batches and their answers given again. Each takes memory and time of this process, and time of Redis: many at once would
+ * keep the requests of other callers waiting until they fail. Nothing is done for a client that has left meanwhile: then it
+ * resolves with `undefined`.
  *
  * @param whose the caller; with a word behind it, where a kind of its requests is not to wait for all others
  */

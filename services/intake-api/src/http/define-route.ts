@@ -4,6 +4,7 @@ import { createStrictRouter } from '@diq/runtime/http-server/strict-app.ts';
 import type { ErrorCode } from './error-catalogue.ts';
 import type { Scope } from '../config/api-keys.ts';
 import type { BodyBudget } from './body-budget.ts';
+import { inTurn } from './caller-turns.ts';
 import { optionalJson, requireJson, singleBodyLimitBytes } from './middleware/require-json.ts';
 import { parseOrRefuse } from './parse-or-400.ts';
 import { ProblemError } from './problem-error.ts';
@@ -46,6 +47,8 @@ interface BodyRule<Schema extends z.ZodType = z.ZodType> {
   limitBytes?: number;
   /** The handler validates `request.body` by itself, part by part. */
   isReadByHandler?: true;
+  /** Whether what was posted is so large that its caller's requests of the kind are handled one after the other. */
+  takesTurn?: (posted: unknown) => boolean;
 }
 
 export interface DocumentedAnswer {
@@ -179,7 +182,7 @@ function handlerStep<Deps, Query extends z.ZodObject, Body extends z.ZodType>(
   deps: Deps,
 ): RequestHandler {
   const bodySchema = body?.isReadByHandler ? undefined : body?.schema;
-  return (request, response) => {
+  return async (request, response) => {
     const call = {
       id: request.params['id'],
       query: (query && parseOrRefuse(query, request.query, 'the query')) as z.output<Query>,
@@ -188,8 +191,20 @@ function handlerStep<Deps, Query extends z.ZodObject, Body extends z.ZodType>(
       request,
       response,
     };
-    return handle(call, deps);
+    const act = async () => {
+      await handle(call, deps);
+      return true;
+    };
+    if (!body?.takesTurn?.(request.body)) await act();
+    // Answered all the same: so an Idempotency-Key is free again.
+    else if (!(await inTurn(`${call.context.caller.name} large`, response, act))) throw clientLeft();
   };
+}
+
+function clientLeft(): ProblemError {
+  return new ProblemError('intake_busy', {
+    detail: 'The client left before the request was taken up; nothing of it was kept.',
+  });
 }
 
 /** Serves routes. A method that a path does not have is answered 405 with those that it has. */

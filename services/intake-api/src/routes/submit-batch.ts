@@ -53,6 +53,7 @@ export const submitBatch = defineRoute({
     },
     limitBytes: batchBodyLimitBytes,
     isReadByHandler: true,
+    takesTurn: isLarge,
   },
   isIdempotent: true,
   answers: {
@@ -117,6 +118,14 @@ export const submitBatch = defineRoute({
       .json(forCaller(context, answer));
   },
 });
+
+/** What is validated and recorded in one go. */
+const itemsWithoutTurn = 250;
+
+function isLarge(posted: unknown): boolean {
+  const requests = typeof posted === 'object' && posted !== null && Reflect.get(posted, 'requests');
+  return Array.isArray(requests) && requests.length > itemsWithoutTurn;
+}
 
 async function readBatch(request: Request, nowMs: number, callbackRule: CallbackRule) {
   const batch = parseOrRefuse(investigationBatch, request.body, 'the body');

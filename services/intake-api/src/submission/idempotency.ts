@@ -11,6 +11,7 @@ import type {
   IdempotentAttempt,
 } from '@diq/queue/admission/idempotency-store.ts';
 import { derivedIds } from '@diq/queue/admission/request-ids.ts';
+import { inTurn } from '../http/caller-turns.ts';
 import { ProblemError } from '../http/problem-error.ts';
 import { mayRead } from '../auth/ownership.ts';
 import { forCaller } from './receipt.ts';
@@ -27,6 +28,8 @@ export const idempotencyTimes = {
 const inFlightRetryAfterSeconds = 5;
 /** An answer that cannot be packed into this is not kept: a repeat then records nothing and is answered alike. */
 const maxStoredBytes = 2 * 1_024 * 1_024;
+/** Packed, which may be a fiftieth; a larger answer takes its caller's turn. */
+const smallAnswerBytes = 2 * 1_024;
 /** How long an answer waits for its key to be free again; where Redis is away that goes on behind it. */
 const releaseWithinMs = 200;
 
@@ -60,14 +63,10 @@ export function idempotent(store: IdempotencyStore, closing: AbortSignal): Reque
           headers: { 'Retry-After': String(inFlightRetryAfterSeconds) },
         });
       case 'answered': {
-        const packed = await expand(state.answer);
-        const { status, headers, body } = storedAnswer.parse(JSON.parse(packed.toString()));
-        response.status(status).set(headers).set('Idempotent-Replayed', 'true');
-        // The caller may have lost the scope `read` since.
-        const answer = mayRead(context)
-          ? body
-          : JSON.stringify(forCaller(context, JSON.parse(body) as object));
-        response.type('application/json').send(answer);
+        const { answer } = state;
+        const replay = () => giveAgain(response, answer);
+        if (answer.length <= smallAnswerBytes) await replay();
+        else await inTurn(`${caller} large`, response, replay);
         return undefined;
       }
       case 'claimed': {
@@ -80,6 +79,16 @@ export function idempotent(store: IdempotencyStore, closing: AbortSignal): Reque
         return state satisfies never;
     }
   };
+}
+
+async function giveAgain(response: Response, answer: Buffer): Promise<void> {
+  const context = contextOf(response);
+  const unpacked = await expand(answer);
+  const { status, headers, body } = storedAnswer.parse(JSON.parse(unpacked.toString()));
+  response.status(status).set(headers).set('Idempotent-Replayed', 'true');
+  // The caller may have lost the scope `read` since.
+  const seen = mayRead(context) ? body : JSON.stringify(forCaller(context, JSON.parse(body) as object));
+  response.type('application/json').send(seen);
 }
 
 /** Bare, as most clients send it, or as the draft's quoted string: the same key either way. */

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { MIMEType } from 'node:util';
 import type { Request, RequestHandler, Response } from 'express';
 import { maxBatchItems } from '@diq/contracts/investigation-item.ts';
@@ -21,6 +22,10 @@ export const batchBodyLimitBytes = 64 * 1_024 * 1_024;
 
 /** A valid item has 30: more, so that a faulty item is refused by itself. */
 const maxValuesOfItem = 40;
+
+const largeBodyBytes = 128 * 1_024;
+/** Of large bodies one is read in each turn of the event loop: some 10 ms for each MB, in which no others are served. */
+let lastLargeBody = Promise.resolve();
 
 /** A client that reads has taken an answer of 2 MB by then. */
 const unreadGraceMs = 5_000;
@@ -93,6 +98,7 @@ function readBody(
     shareUntilSent(request, response, share);
     const bytes = await readBytes(request, limitBytes, { share, stop: stop.signal });
     share.arrived();
+    if (bytes.length > largeBodyBytes) await (lastLargeBody = lastLargeBody.then(() => nextTurn()));
     if (request.headers['idempotency-key'] !== undefined) {
       digests.set(request, createHash('sha256').update(bytes).digest('hex'));
     }
