@@ -69,7 +69,7 @@ describe('ARCHITECTURE.md', () => {
 
   it('answers each question of a newcomer with files that exist', () => {
     const answers = itemsOf('Where do I find');
-    assert.equal(answers.length, 14);
+    assert.equal(answers.length, 15);
     for (const answer of answers) {
       const files = [...answer.matchAll(/`((?:services|shared)\/[^`]+)`/g)].map(([, file = '']) => file);
       assert.ok(files.length > 0, `no file: ${answer}`);
