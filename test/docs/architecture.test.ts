@@ -71,7 +71,9 @@ describe('ARCHITECTURE.md', () => {
     const answers = itemsOf('Where do I find');
     assert.equal(answers.length, 15);
     for (const answer of answers) {
-      const files = [...answer.matchAll(/`((?:services|shared)\/[^`]+)`/g)].map(([, file = '']) => file);
+      const files = [...answer.matchAll(/`((?:deploy|services|shared)\/[^`]+)`/g)].map(
+        ([, file = '']) => file,
+      );
       assert.ok(files.length > 0, `no file: ${answer}`);
       for (const file of files) assert.ok(existsSync(new URL(file, root)), `${file} does not exist`);
     }
