@@ -12,7 +12,7 @@ import {
 } from '@diq/runtime/settings/read-settings.ts';
 import { redisUrl } from '@diq/redis/redis-url.ts';
 import { coldStartModes } from './maintenance/bootstrap-ledger.ts';
-import type { Credential } from './defender/auth/load-credential.ts';
+import { credentialSettings, type Credential } from './defender/auth/load-credential.ts';
 
 const second = 1_000;
 const day = 24 * 3_600 * second;
@@ -43,11 +43,7 @@ const settings = z.object({
   LOG_LEVEL: logLevel().default('info'),
 });
 
-const credentialNames = [
-  'AZURE_CLIENT_SECRET',
-  'AZURE_CLIENT_CERTIFICATE_PATH',
-  'AZURE_FEDERATED_TOKEN_FILE',
-] as const;
+const credentialNames = Object.values(credentialSettings);
 
 /** Settings that may come from a file named by `NAME_FILE`, and appear in no message. */
 const secrets = ['REDIS_URL', 'AZURE_CLIENT_SECRET'];
@@ -110,17 +106,9 @@ export function credentialFileIn(untrimmed: Env): Credential | undefined {
   return { kind: name === 'AZURE_CLIENT_CERTIFICATE_PATH' ? 'certificate' : 'federated', path };
 }
 
-function credentialsIn(env: Env) {
-  return credentialNames.filter((name) => isSet(env, name) || isSet(env, secretFileOf(name)));
-}
-
-function isSet(env: Env, name: string | undefined): boolean {
-  return name !== undefined && (env[name] ?? '') !== '';
-}
-
 /** Only a secret can come from a file of its own; the other credentials are paths already. */
-function secretFileOf(name: string): string | undefined {
-  return secrets.includes(name) ? `${name}_FILE` : undefined;
+function credentialsIn(env: Env) {
+  return credentialNames.filter((name) => env[name] || (secrets.includes(name) && env[`${name}_FILE`]));
 }
 
 function isHttpsOrigin(url: string): boolean {

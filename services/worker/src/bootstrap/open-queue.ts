@@ -37,12 +37,12 @@ export async function openQueue(options: OpenQueueOptions) {
   const keySpace = keySpaceOf(owner);
   const limiterOutage = createOutageLog(logger, 'the permit limiter');
   const queueOutage = createOutageLog(logger, 'the job queue');
-  await untilRedisServes(() => claimLayout(redis.ledger, keySpace), { logger, lifecycle });
+  await untilRedisServes(() => claimLayout(redis.ledger, keySpace), logger, lifecycle.closing);
   watchLayout(redis.ledger, keySpace, (error) => fail(error, 'Redis holds another layout'));
   const ledger = createLedger(redis.ledger, keySpace, quota);
-  const waiting = { logger, lifecycle };
   const limiterOptions = { ...quota, redis: redis.limiter, keySpace, onError: limiterOutage.failed };
-  const limiter = await untilRedisServes(() => createPermitLimiter(limiterOptions), waiting);
+  const openLimiter = () => createPermitLimiter(limiterOptions);
+  const limiter = await untilRedisServes(openLimiter, logger, lifecycle.closing);
   lifecycle.onClose('permit limiter', () => within(limiter.close(), closeWithinMs));
   const requestLog = createRequestLog(redis.ledger, keySpace, logger);
   lifecycle.onClose('request log', () => within(requestLog.close(), closeWithinMs));

@@ -60,10 +60,8 @@ async function untilReady(connection: Redis, logger: Logger, { closing }: Lifecy
  */
 export async function untilRedisServes<T>(
   open: () => Promise<T>,
-  {
-    logger,
-    lifecycle: { closing },
-  }: { logger: Pick<Logger, 'warn' | 'info'>; lifecycle: Pick<Lifecycle, 'closing'> },
+  logger: Pick<Logger, 'warn' | 'info'>,
+  closing: AbortSignal,
 ): Promise<T> {
   let said = '';
   let saidAtMs = 0;

@@ -29,11 +29,7 @@ export interface WorkerParts {
 }
 
 /** A worker that claims jobs. */
-export interface OpenWorker {
-  loop: PollLoop;
-  /** Rejects while Redis takes no writes, not even those that a full one takes. */
-  probeWrite(): Promise<void>;
-}
+export type OpenWorker = Awaited<ReturnType<typeof openWorker>>;
 
 /** From spending a permit to the moment by which its call must have begun. */
 const beginWithinMs = 5_000;
@@ -45,7 +41,7 @@ const sayGoodbyeMs = 300;
 const readsPerLook = 4;
 
 /** Opens everything a worker needs and starts claiming. `lifecycle` closes it in reverse order. */
-export async function openWorker(parts: WorkerParts): Promise<OpenWorker> {
+export async function openWorker(parts: WorkerParts) {
   const { config, logger, lifecycle, metrics, tracing } = parts;
   const { limit, windowMs } = config;
   const permitTimeoutMs = config.callTimeoutMs + beginWithinMs;
@@ -62,7 +58,7 @@ export async function openWorker(parts: WorkerParts): Promise<OpenWorker> {
   const abandon = { calls: new AbortController(), records: new AbortController() };
   const onRestored = createRestore(shared, lifecycle.closing);
   const opening = { ledger, mode: config.coldStart, readStarted, onRestored, logger };
-  const { snapshot, close } = await untilRedisServes(() => openLedger(opening), parts);
+  const { snapshot, close } = await untilRedisServes(() => openLedger(opening), logger, lifecycle.closing);
   lifecycle.onClose('cold start', close);
 
   const steps = createTaskSteps({
@@ -104,7 +100,11 @@ export async function openWorker(parts: WorkerParts): Promise<OpenWorker> {
     // The status shows at once that this worker is gone; without it, some seconds later.
     await within(ledger.leave(), sayGoodbyeMs).catch(() => undefined);
   });
-  return { loop, probeWrite: queue.probeWrite };
+  return {
+    loop,
+    /** Rejects while Redis takes no writes, not even those that a full one takes. */
+    probeWrite: queue.probeWrite,
+  };
 }
 
 /** Lets calls in flight end and their outcomes be stored, but not for longer than a supervisor waits. */

@@ -1,25 +1,20 @@
-const loopbackHosts = new Set(['localhost', '127.0.0.1', '[::1]']);
-
-export interface BaseUrl {
-  /** Scheme, host and port. */
-  readonly origin: string;
-  /** What comes before the operation's path; empty or beginning with a slash, never ending with one. */
-  readonly pathPrefix: string;
-}
+import { httpsUrl } from '@diq/runtime/settings/setting-kinds.ts';
 
 /**
- * Checks the address that tokens will be sent to: https, or http on this machine alone.
- * Throws RangeError without repeating the address, which may carry a password.
+ * The address that tokens will be sent to: https, or http on this machine alone.
+ *
+ * @throws RangeError without repeating the address, which may carry a password
  */
-export function parseBaseUrl(baseUrl: string): BaseUrl {
-  if (!URL.canParse(baseUrl)) throw new RangeError('the base URL is not a URL');
-  const { protocol, hostname, origin, pathname, username, password, search, hash } = new URL(baseUrl);
-  const allowed = protocol === 'https:' || (protocol === 'http:' && loopbackHosts.has(hostname));
-  if (!allowed) throw new RangeError('the base URL must be https, or http on a loopback address');
-  if (username !== '' || password !== '' || search !== '' || hash !== '') {
-    throw new RangeError('the base URL must consist of scheme, host, port and path only');
-  }
-  return { origin, pathPrefix: pathname.replace(/(?<!\/)\/+$/, '') };
+export function parseBaseUrl(baseUrl: string) {
+  const checked = httpsUrl().safeParse(baseUrl);
+  if (!checked.success) throw new RangeError(`base URL: ${checked.error.issues[0]?.message}`);
+  const { origin, pathname } = new URL(checked.data);
+  return {
+    /** Scheme, host and port. */
+    origin,
+    /** What comes before the operation's path; empty or beginning with a slash, never ending with one. */
+    pathPrefix: pathname === '/' ? '' : pathname,
+  };
 }
 
 /**

@@ -1,11 +1,4 @@
-import {
-  isAlreadyRunning,
-  isRequestCode,
-  isUnknownMachine,
-  saysRetired,
-  readErrorDetails,
-  type ErrorDetails,
-} from './read-error-details.ts';
+import { readErrorDetails, requestCodes, saysRetired, type ErrorDetails } from './read-error-details.ts';
 import type { Answer } from './read-answer.ts';
 import { parseRetryAfter } from '@diq/runtime/http-server/retry-after.ts';
 
@@ -135,10 +128,14 @@ function clientErrorOf(answer: Answer, details: ErrorDetails, context: ClassifyC
       return { kind: 'throttled', retryAfterMs: parseRetryAfter(answer.headers, context.nowMs) };
     default:
   }
-  if (isAlreadyRunning(status, errorCode)) return { kind: 'already_running' };
-  if (isUnknownMachine(status, errorCode)) return { kind: 'machine_not_found' };
+  // Undocumented for this call, recorded for machine actions; both statuses are conceivable.
+  const mayBeRunning = status === 400 || status === 409;
+  if (mayBeRunning && errorCode === 'ActiveRequestAlreadyExists') return { kind: 'already_running' };
+  // `NotFound` is a route that Defender does not know.
+  if (status === 404 && errorCode === 'ResourceNotFound') return { kind: 'machine_not_found' };
   if (saysRetired(details)) return { kind: 'retired' };
-  if (isRequestCode(status, errorCode)) return { kind: 'refused' };
+  // Documented for status 400.
+  if (status === 400 && requestCodes.has(errorCode ?? '')) return { kind: 'refused' };
   return status === 403 ? { kind: 'not_allowed', reason: 'forbidden' } : { kind: 'endpoint_unusable' };
 }
 

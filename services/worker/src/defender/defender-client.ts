@@ -97,7 +97,7 @@ export function createDefenderClient(options: DefenderClientOptions) {
 }
 
 async function exchange(
-  base: { readonly origin: string; readonly pathPrefix: string },
+  base: ReturnType<typeof parseBaseUrl>,
   { profile, connect, now = Date.now }: DefenderClientOptions,
   call: StartCall,
   stop: AbortSignal,

@@ -9,7 +9,7 @@ import {
   type OddRow,
   type Row,
 } from './defender-records.ts';
-import { machineActionPath, parseBaseUrl, type BaseUrl } from './address.ts';
+import { machineActionPath, parseBaseUrl } from './address.ts';
 import { readAnswer, type Answer, type BodyFault } from './read-answer.ts';
 import { parseRetryAfter } from '@diq/runtime/http-server/retry-after.ts';
 
@@ -101,7 +101,8 @@ export function createDefenderReader(options: DefenderReaderOptions) {
   const closing = new AbortController();
   const get: Get = (path, token) => getPage({ pool, options, closing: closing.signal }, path, token);
   const readList = async <T>(list: List<T>): Promise<Reading<Rows<T>>> => {
-    const { reading, counts } = await readPages(get, base, list);
+    const counts = { odd: 0, read: 0 };
+    const reading = await readPages(get, base.origin, list, counts);
     if (counts.odd > 0) options.onOddRows?.(list.list, counts);
     return reading;
   };
@@ -165,43 +166,40 @@ interface List<T> {
   readonly keepOdd: (row: OddRow) => boolean;
 }
 
-interface PagesRead<T> {
-  readonly reading: Reading<Rows<T>>;
-  readonly counts: { readonly odd: number; readonly read: number };
-}
-
 /** A list that was not read to its end is not read at all: what is missing could be what is looked for. */
-async function readPages<T>(get: Get, base: BaseUrl, list: List<T>): Promise<PagesRead<T>> {
+async function readPages<T>(
+  get: Get,
+  origin: string,
+  list: List<T>,
+  counts: { odd: number; read: number },
+): Promise<Reading<Rows<T>>> {
   const records: T[] = [];
   const odd: OddRow[] = [];
-  const counts = { odd: 0, read: 0 };
-  const ended = (reading: Reading<Rows<T>>): PagesRead<T> => ({ reading, counts });
   let next = list.path;
   let bytes = 0;
   let rows = 0;
   for (let page = 0; page < maxPages; page += 1) {
     const answer = await get(next, list.token);
-    if (answer.kind !== 'read') return ended(answer);
+    if (answer.kind !== 'read') return answer;
     const content = readPage(answer.value.body);
-    if (content === undefined) return ended(unreadable('unexpected_answer'));
+    if (content === undefined) return unreadable('unexpected_answer');
     bytes += answer.value.bodyBytes ?? 0;
     rows += content.rows.length;
-    if (bytes > maxListBytes || rows > maxListRows) return ended(unreadable('too_long'));
+    if (bytes > maxListBytes || rows > maxListRows) return unreadable('too_long');
     for (const one of content.rows) {
       const row = list.read(one);
       counts[row.kind === 'odd' ? 'odd' : 'read'] += 1;
       if (row.kind === 'record' && list.keep(row.record)) records.push(row.record);
       if (row.kind === 'odd' && list.keepOdd(row.odd)) odd.push(row.odd);
     }
-    if (content.nextLink === undefined) return ended({ kind: 'read', value: { records, odd } });
+    if (content.nextLink === undefined) return { kind: 'read', value: { records, odd } };
     // The token goes along, and only to the host that it was meant for.
-    const url = URL.canParse(content.nextLink, base.origin)
-      ? new URL(content.nextLink, base.origin)
-      : undefined;
-    if (url?.origin !== base.origin) return ended(unreadable('foreign_link'));
+    const { nextLink } = content;
+    const url = URL.canParse(nextLink, origin) ? new URL(nextLink, origin) : undefined;
+    if (url?.origin !== origin) return unreadable('foreign_link');
     next = url.pathname + url.search;
   }
-  return ended(unreadable('too_many_pages'));
+  return unreadable('too_many_pages');
 }
 
 async function getPage(

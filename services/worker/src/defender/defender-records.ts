@@ -1,3 +1,5 @@
+import { memberOf } from './read-answer.ts';
+
 /** An investigation as Defender shows it, as far as it is of use here. */
 export interface Investigation {
   readonly id: string;
@@ -33,12 +35,6 @@ export interface OddRow {
 /** One row: a record, or one that cannot be used. */
 export type Row<T> =
   { readonly kind: 'record'; readonly record: T } | { readonly kind: 'odd'; readonly odd: OddRow };
-
-/** One page of an OData list: its rows as they came. */
-export interface Page {
-  readonly rows: readonly unknown[];
-  readonly nextLink: string | undefined;
-}
 
 /** Only a missing id makes a row unreadable: any other odd member counts as missing. */
 export function readInvestigation(row: unknown): Row<Investigation> {
@@ -76,21 +72,20 @@ export function readAlert(row: unknown): Row<Alert> {
   return { kind: 'record', record };
 }
 
-/** @returns `undefined` for what is no page, or does not say whether it is the last one */
-export function readPage(body: unknown): Page | undefined {
-  const rows = member(body, 'value');
-  const nextLink = member(body, '@odata.nextLink') ?? '';
+/**
+ * One page of an OData list: its rows as they came.
+ *
+ * @returns `undefined` for what is no page, or does not say whether it is the last one
+ */
+export function readPage(body: unknown) {
+  const rows = memberOf(body, 'value');
+  const nextLink = memberOf(body, '@odata.nextLink') ?? '';
   if (!Array.isArray(rows) || typeof nextLink !== 'string') return undefined;
-  return { rows, nextLink: nextLink.trim() === '' ? undefined : nextLink };
-}
-
-function member(row: unknown, name: string): unknown {
-  if (typeof row !== 'object' || row === null) return undefined;
-  return Object.getOwnPropertyDescriptor(row, name)?.value;
+  return { rows: rows as unknown[], nextLink: nextLink.trim() === '' ? undefined : nextLink };
 }
 
 function readText(row: unknown, name: string): string | undefined {
-  const value = member(row, name);
+  const value = memberOf(row, name);
   const text = typeof value === 'string' ? value.trim() : '';
   return text === '' ? undefined : text;
 }
@@ -121,8 +116,7 @@ const noIds = new Set(['null', 'undefined', 'none', 'nan', '00000000-0000-0000-0
  * Numbers beyond 2^53 have already lost digits in JSON.parse, so they would name another investigation.
  */
 export function readOpaqueId(body: unknown, member: string): string | undefined {
-  if (typeof body !== 'object' || body === null) return undefined;
-  const value: unknown = Object.getOwnPropertyDescriptor(body, member)?.value;
+  const value = memberOf(body, member);
   if (typeof value === 'number') return Number.isSafeInteger(value) && value > 0 ? String(value) : undefined;
   if (typeof value !== 'string') return undefined;
   const id = value.trim();

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import type { Socket } from 'node:net';
 import { request } from 'undici';
-import { readAnswer, type Answer, type ReadAnswerOptions } from './read-answer.ts';
+import { readAnswer, type Answer } from './read-answer.ts';
 import { openScriptedServer, type ScriptedServer } from './test-support/scripted-server.ts';
 
 const document = { value: 5146, name: 'Gerät 🚨' };
@@ -17,7 +17,11 @@ describe('the reader of answers', () => {
   });
   after(() => server.close());
 
-  async function read(body: Buffer, coding = '', options: ReadAnswerOptions = {}): Promise<Answer> {
+  async function read(
+    body: Buffer,
+    coding = '',
+    options: { secret?: string; maxBytes?: number } = {},
+  ): Promise<Answer> {
     const packed = coding === '' ? '' : `content-encoding: ${coding}\r\n`;
     answer = (socket) => {
       socket.write(`HTTP/1.1 200 OK\r\n${packed}content-length: ${body.length}\r\nconnection: close\r\n\r\n`);

@@ -18,13 +18,6 @@ export interface Answer {
   readonly bodyFault?: BodyFault;
 }
 
-export interface ReadAnswerOptions {
-  /** Blotted out wherever it occurs: some proxies repeat the request's headers in their error pages. */
-  readonly secret?: string;
-  /** Longest body taken in, packed (which the connection must see to) or unpacked. */
-  readonly maxBytes?: number;
-}
-
 /** Defender's answers to a start are under 2 KiB. */
 export const maxAnswerBytes = 64 * 1024;
 
@@ -32,10 +25,13 @@ export const maxAnswerBytes = 64 * 1024;
  * Reads a response of Defender or Entra ID to its end: the one place that undoes codings and reads JSON. Whatever is
  * wrong with the body, the status was received and stays worth classifying. Bytes that are no UTF-8 become U+FFFD, which
  * stands in no id or token that is accepted, so that a damaged word spoils nothing beside it. Never rejects.
+ *
+ * @param secret blotted out wherever it occurs: some proxies repeat the request's headers in their error pages
+ * @param maxBytes longest body taken in, packed (which the connection must see to) or unpacked
  */
 export async function readAnswer(
   response: Dispatcher.ResponseData,
-  { secret = '', maxBytes = maxAnswerBytes }: ReadAnswerOptions = {},
+  { secret = '', maxBytes = maxAnswerBytes } = {},
 ): Promise<Answer> {
   const redact = (text: string) => (secret === '' ? text : text.replaceAll(secret, '[redacted]'));
   const headers = Object.fromEntries(
@@ -43,6 +39,12 @@ export async function readAnswer(
   );
   const read = await readBody(response, redact, maxBytes).catch((error: unknown) => faultOf(error));
   return { status: response.statusCode, headers, ...read };
+}
+
+/** An own member of a parsed document; undefined when it is missing, or this is no object. */
+export function memberOf(value: unknown, name: string): unknown {
+  if (typeof value !== 'object' || value === null) return undefined;
+  return Object.getOwnPropertyDescriptor(value, name)?.value;
 }
 
 type ReadBody = Pick<Answer, 'body' | 'bodyBytes' | 'bodyFault'>;

@@ -1,6 +1,6 @@
 import type { StatedQuota } from '@diq/quota/ledger/answers-and-holds.ts';
 import { clip } from '@diq/contracts/text.ts';
-import type { Answer } from './read-answer.ts';
+import { memberOf, type Answer } from './read-answer.ts';
 import type { HeaderValue } from '@diq/runtime/http-server/retry-after.ts';
 
 /** What an answer says about itself, for operators and for Microsoft's support. Every text is bounded. */
@@ -35,12 +35,6 @@ export function readErrorDetails({ status, headers, body }: Answer): ErrorDetail
   };
 }
 
-function memberOf(value: unknown, member: string): unknown {
-  return typeof value === 'object' && value !== null
-    ? Object.getOwnPropertyDescriptor(value, member)?.value
-    : undefined;
-}
-
 function first(value: HeaderValue): string | undefined {
   return [value ?? []].flat()[0];
 }
@@ -71,7 +65,7 @@ export function statedQuotaIn(message: string | undefined): StatedQuota | undefi
  * The codes of Defender's error document `{ "error": { "code", "message", "target" } }` by which it speaks of the machine
  * or of the content of one request. Documented by Microsoft, closed here: what is not in it says nothing of a request.
  */
-const requestCodes: ReadonlySet<string> = new Set([
+export const requestCodes: ReadonlySet<string> = new Set([
   'BadRequest',
   'ODataError',
   'InvalidInput',
@@ -102,29 +96,9 @@ const namesTheCall =
   /\b(api|endpoint|route|url|operation|feature|capability|functionality|automated investigations?|initiateinvestigation|startinvestigation)\b/i;
 const namesTheRequest = /\b(machine|device|host|agent|sensor|client|comment|token|user|application|group)\b/i;
 
-/** Whether Defender refuses this machine or what was sent: documented for status 400. */
-export function isRequestCode(status: number, code: string | undefined): boolean {
-  return status === 400 && code !== undefined && requestCodes.has(code);
-}
-
-/** Whether Defender does not know the machine. `NotFound` is a route that it does not know. */
-export function isUnknownMachine(status: number, code: string | undefined): boolean {
-  return status === 404 && code === 'ResourceNotFound';
-}
-
-/** Undocumented for this call, recorded for machine actions; both statuses are conceivable. */
-export function isAlreadyRunning(status: number, code: string | undefined): boolean {
-  return (status === 400 || status === 409) && code === 'ActiveRequestAlreadyExists';
-}
-
 /** Whether an error document says that the call itself is no longer offered. How it would say so is not published. */
-export function saysRetired({ errorCode: code, errorMessage: message = '' }: Said): boolean {
+export function saysRetired({ errorCode: code, errorMessage: message = '' }: ErrorDetails): boolean {
   if (code === undefined || machineCodes.has(code)) return false;
   if (retiredCode.test(code)) return true;
   return retiredWords.test(message) && (namesTheCall.test(message) || !namesTheRequest.test(message));
-}
-
-interface Said {
-  readonly errorCode?: string | undefined;
-  readonly errorMessage?: string | undefined;
 }

@@ -3,6 +3,7 @@ import type { RefusalRule, Verdict } from '@diq/quota/ledger/ledger.ts';
 import type { RequestError } from '@diq/contracts/request-document.ts';
 import type { UnresolvedOutcome, Settlement } from '@diq/queue/tasks/task-store.ts';
 import type { CallOutcome } from '../defender/defender-client.ts';
+import type { ErrorDetails } from '../defender/read-error-details.ts';
 import type { NotSentReason } from '../defender/single-use-connection.ts';
 
 /** How long the queue is on hold after an outcome: as long as Defender asked, or longer with each failure in a row. */
@@ -63,6 +64,8 @@ const throttledRule: RefusalRule = {
 /** It is looked up first, which sets it aside for long enough. */
 const failedRule: RefusalRule = { ...refusedRule, asideFrom: Number.MAX_SAFE_INTEGER };
 
+const running = 'Defender says that an investigation of this machine is already under way.';
+
 const heldGrowing = (reason: HoldReason) => ({ reason, length: 'growing' as const });
 
 /** The one place that decides what follows from an outcome. Pure, so that a successor can repeat it after a crash. */
@@ -75,7 +78,7 @@ export function policyFor(outcome: CallOutcome): OutcomePolicy {
     case 'refused':
       return final(failed(outcome, 'request_refused', 'Defender refused to start the investigation.'));
     case 'already_running':
-      return lookedUp({ cause: 'running', error: alreadyRunning(outcome) });
+      return lookedUp({ cause: 'running', error: errorOf(outcome, 'already_running', running) });
     case 'unknown':
     case 'server_error':
     case 'timeout':
@@ -113,11 +116,7 @@ function waits(permit: OutcomePolicy['permit'], hold?: OutcomePolicy['hold']): O
 }
 
 /** All tasks wait, and none is failed, unless it turns out that this request alone is refused. */
-function refused(
-  outcome: ErrorDetails & { status: number },
-  rule: RefusalRule,
-  hold: OutcomePolicy['hold'],
-): OutcomePolicy {
+function refused(outcome: ErrorDetails, rule: RefusalRule, hold: OutcomePolicy['hold']): OutcomePolicy {
   const what = `Defender refuses the call for this machine (HTTP ${outcome.status}) while it takes those for others.`;
   const settlement = failed(outcome, 'call_refused', what);
   return { ...waits('spent', hold), refusal: { rule, ifOwn: { kind: 'settle', settlement } } };
@@ -195,19 +194,8 @@ function unknown(code: string, what: string): RequestError {
   return { code, message: `${what} Whether an investigation was started is not known.` };
 }
 
-interface ErrorDetails {
-  readonly errorCode?: string | undefined;
-  readonly errorMessage?: string | undefined;
-  readonly defenderTarget?: string | undefined;
-}
-
 function failed(details: ErrorDetails, code: string, what: string): Settlement {
   return { status: 'failed', error: errorOf(details, code, what), attempts: 1 };
-}
-
-function alreadyRunning(details: ErrorDetails): RequestError {
-  const what = 'Defender says that an investigation of this machine is already under way.';
-  return errorOf(details, 'already_running', what);
 }
 
 function errorOf(details: ErrorDetails, code: string, what: string): RequestError {

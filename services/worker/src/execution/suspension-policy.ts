@@ -22,16 +22,16 @@ export function holdLengths(windowMs: number): Readonly<Record<Exclude<HoldReaso
   };
 }
 
-/** Puts the queue on hold for `forMs`; where that is `undefined`, longer with each hold for this reason in a row. */
-export type SetHold = (
-  reason: Exclude<HoldReason, 'paused'>,
-  forMs: number | undefined,
-  details?: HoldDetails,
-) => Promise<void>;
+export type SetHold = ReturnType<typeof createSetHold>;
 
-export function createSetHold(ledger: Ledger, windowMs: number, logger: Logger): SetHold {
+export function createSetHold(ledger: Ledger, windowMs: number, logger: Logger) {
   const lengths = holdLengths(windowMs);
-  return async (reason, forMs, said = {}) => {
+  /** Puts the queue on hold for `forMs`; where that is `undefined`, longer with each hold for this reason in a row. */
+  return async (
+    reason: Exclude<HoldReason, 'paused'>,
+    forMs: number | undefined,
+    said: HoldDetails = {},
+  ): Promise<void> => {
     const details = { ...said, code: codeOrNothing(said.code) };
     const { untilMs, nowMs } =
       forMs === undefined

@@ -25,34 +25,25 @@ const longestBetweenQueriesMs = 1_000;
 /** Starts the periodic work beside the calls: for abandoned calls, deadlines, missing jobs and lost answers. */
 export function startMaintenance(options: MaintenanceOptions): void {
   const { lifecycle, logger, firstQueryInMs } = options;
-  const every = (pauseMs: number, what: string, act: () => Promise<unknown>, calmMs = 0) => {
+  const every = (pauseMs: number, step: string, what: string, act: () => Promise<unknown>, calmMs = 0) => {
     const outages = createOutageLog(logger, what);
-    return repeat(pauseMs, afterCalm(calmMs, outages.watched(act)), outages.failed);
+    lifecycle.onClose(step, repeat(pauseMs, afterCalm(calmMs, outages.watched(act)), outages.failed));
   };
 
   const recover = () => rescueAbandonedCalls(options);
-  lifecycle.onClose('recovery', every(recoverEveryMs, 'rescuing abandoned calls', recover, afterOutageMs));
-  lifecycle.onClose(
-    'deadlines',
-    every(expireEveryMs, 'expiring deadlines', () => expireDue(options)),
-  );
+  every(recoverEveryMs, 'recovery', 'rescuing abandoned calls', recover, afterOutageMs);
+  every(expireEveryMs, 'deadlines', 'expiring deadlines', () => expireDue(options));
   // Any worker does this after a good answer; here for a worker that ended in between.
   const takeBack = () => options.aside.takeBack();
-  lifecycle.onClose(
-    'set aside',
-    every(takeBackEveryMs, 'moving refused tasks back to their places', takeBack),
-  );
-  const requeueMissingJobs = createMissingJobCheck(options);
-  lifecycle.onClose('job check', every(checkJobsEveryMs, 'the search for missing jobs', requeueMissingJobs));
+  every(takeBackEveryMs, 'set aside', 'moving refused tasks back to their places', takeBack);
+  every(checkJobsEveryMs, 'job check', 'the search for missing jobs', createMissingJobCheck(options));
 
   const reconciler = createReconciler(options);
   const betweenQueriesMs = Math.min(firstQueryInMs, longestBetweenQueriesMs);
   const queryDue = () => reconciler.queryDue();
-  const stopReconciling = every(betweenQueriesMs, 'reconciling unresolved outcomes', queryDue);
-  lifecycle.onClose('reconciler', async () => {
-    await reconciler.close();
-    await stopReconciling();
-  });
+  every(betweenQueriesMs, 'reconciler', 'reconciling unresolved outcomes', queryDue);
+  // Closed before the loop, so that the query under way ends.
+  lifecycle.onClose('queries to Defender', () => reconciler.close());
 }
 
 /**

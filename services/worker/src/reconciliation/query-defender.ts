@@ -20,12 +20,6 @@ export type LookedUp =
   | { readonly kind: 'looked'; readonly finding: Finding }
   | { readonly kind: 'unreadable'; readonly reason: string; readonly retryAfterMs?: number };
 
-export interface LookUpDeps {
-  readonly reader: DefenderReader;
-  readonly tokens: TokenProvider;
-  readonly pace: ReadPace;
-}
-
 /** An investigation that waits for an approval stays open for 7 days at most. */
 const longestOpenMs = 8 * 24 * 3_600_000;
 
@@ -43,7 +37,7 @@ class NotReadable extends Error {
 /** One look in Defender for what became of a call: its alerts first, then what investigates the machine. */
 export async function lookUp(
   call: UnresolvedCall & { readonly machineId: string },
-  deps: LookUpDeps,
+  deps: { reader: DefenderReader; tokens: TokenProvider; pace: ReadPace },
 ): Promise<LookedUp> {
   const token = await deps.tokens.get();
   if (token.kind === 'unavailable') {
@@ -62,7 +56,7 @@ export async function lookUp(
 async function find(
   call: UnresolvedCall & { readonly machineId: string },
   token: string,
-  { reader, pace }: LookUpDeps,
+  { reader, pace }: { reader: DefenderReader; pace: ReadPace },
 ): Promise<Finding> {
   const { machineId, sentAtMs, cause } = call;
   const ask = async <T>(read: () => Promise<Reading<T>>) => readOrThrow(await pace.ask(read));

@@ -4,7 +4,6 @@ import type { Redis } from 'ioredis';
 import { jobPayload } from '@diq/contracts/job-payload.ts';
 import { queueName } from '@diq/queue/store-keys.ts';
 import { runScriptsWhenFull } from '@diq/redis/script.ts';
-import { claimCorruptJobs } from './bullmq-corrupt-jobs.ts';
 import { within } from '@diq/runtime/async/with-timeout.ts';
 
 /** A job claimed from the queue: held by this worker alone until it is completed or released. */
@@ -105,4 +104,22 @@ function claimedJobOf(
     complete: () => letGo(() => job.moveToCompleted(undefined, token, false)),
     release: () => letGo(() => job.moveToWait(token)),
   };
+}
+
+/**
+ * BullMQ parses a job's data while it claims it. Where that is no JSON it throws, when the job is claimed already
+ * and no worker knows its id: it would come back after its lock for ever and never be processed.
+ */
+function claimCorruptJobs(worker: Worker): void {
+  const original = worker['createJob'].bind(worker);
+  worker['createJob'] = (raw, id) => original({ ...raw, data: isJson(raw.data) ? raw.data : 'null' }, id);
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -10,23 +10,41 @@ export type Credential =
   /** File with a token of the platform, as AZURE_FEDERATED_TOKEN_FILE has it. */
   | { readonly kind: 'federated'; readonly path: string };
 
-export type CredentialErrorCode =
-  | 'certificate_unreadable'
-  | 'certificate_incomplete'
-  | 'certificate_key_mismatch'
-  | 'certificate_not_rsa'
-  | 'certificate_expired'
-  | 'certificate_not_yet_valid'
-  | 'federated_token_unreadable';
+/** The setting of each kind. */
+export const credentialSettings = {
+  secret: 'AZURE_CLIENT_SECRET',
+  certificate: 'AZURE_CLIENT_CERTIFICATE_PATH',
+  federated: 'AZURE_FEDERATED_TOKEN_FILE',
+} as const satisfies Record<Credential['kind'], string>;
+
+/** What can be wrong with a credential's file, and what is expected of it. */
+const faults = {
+  certificate_unreadable:
+    'the file cannot be read or parsed (expected PEM with a private key and a certificate)',
+  certificate_incomplete:
+    'private key or certificate is missing (expected PEM with both, the key unencrypted)',
+  certificate_key_mismatch: 'the private key is not that of the first certificate (expected the leaf first)',
+  certificate_not_rsa: 'the key is no RSA key (expected one that can sign PS256)',
+  certificate_expired: 'the certificate has expired (expected one that is valid now)',
+  certificate_not_yet_valid:
+    'the certificate is not valid yet (expected one that is valid now; is the clock right?)',
+  federated_token_unreadable:
+    'the file is empty, holds no token or cannot be read (expected the token of the platform)',
+} as const;
+
+type CredentialErrorCode = keyof typeof faults;
 
 /** The credential's file cannot be used. Says which file's role and what is wrong, never its content. */
 export class CredentialError extends Error {
   override readonly name = 'CredentialError';
   readonly code: CredentialErrorCode;
+  /** For people: what is wrong (what is expected). */
+  readonly fault: string;
 
   constructor(code: CredentialErrorCode) {
     super(`the credential cannot be used: ${code}`);
     this.code = code;
+    this.fault = faults[code];
   }
 }
 

@@ -12,15 +12,6 @@ const maxAnswerBytes = 256 * 1024;
 /** The answer is packed in a way that was not asked for and is not known here: a proxy's doing. */
 export const unknownCodingCode = 'unknown_content_coding';
 
-export interface MsalNetworkClientOptions {
-  /** https origin of the authority; requests to any other origin are refused, whatever metadata says. */
-  readonly authorityHost: string;
-  /** For one request from connecting to the end of the body. */
-  readonly requestTimeoutMs: number;
-  /** PEM of the only authority to trust, instead of Node's own list. */
-  readonly ca?: string;
-}
-
 /** A request to the authority that brought no usable answer. Carries codes only, never what was sent or received. */
 export class TokenNetworkError extends Error {
   override readonly name = 'TokenNetworkError';
@@ -39,15 +30,23 @@ export class TokenNetworkError extends Error {
 /**
  * msal's network in place of its own, which never gives up waiting for the answer to a POST. Each request has a
  * connection of its own: there is about one an hour.
+ *
+ * @param authorityHost https origin of the authority; requests to any other origin are refused, whatever metadata says
+ * @param requestTimeoutMs for one request from connecting to the end of the body
+ * @param ca PEM of the only authority to trust, instead of Node's own list
  */
-export function createMsalNetworkClient(options: MsalNetworkClientOptions) {
-  const { origin } = new URL(options.authorityHost);
+export function createMsalNetworkClient({
+  authorityHost,
+  requestTimeoutMs,
+  ca,
+}: {
+  authorityHost: string;
+  requestTimeoutMs: number;
+  ca?: string;
+}) {
+  const { origin } = new URL(authorityHost);
   const agent = new Agent({
-    connect: createBoundedConnector({
-      maxBodyBytes: maxAnswerBytes,
-      timeoutMs: options.requestTimeoutMs,
-      ca: options.ca,
-    }),
+    connect: createBoundedConnector({ maxBodyBytes: maxAnswerBytes, timeoutMs: requestTimeoutMs, ca }),
     maxResponseSize: maxAnswerBytes,
   });
 
@@ -59,24 +58,21 @@ export function createMsalNetworkClient(options: MsalNetworkClientOptions) {
   ): Promise<NetworkResponse<T>> {
     const target = new URL(url);
     if (target.origin !== origin) throw new TokenNetworkError('unexpected_host');
-    const response = await withinTime(timeoutMs, (signal) => {
-      const body = method === 'POST' ? (request?.body ?? '') : null;
-      const path = target.pathname + target.search;
-      return exchange(agent, {
+    const response = await withinTime(timeoutMs, (signal) =>
+      exchange(agent, {
         origin,
-        path,
+        path: target.pathname + target.search,
         method,
         // Without it any coding would be right (RFC 9110, 12.5.3).
         headers: { ...request?.headers, 'accept-encoding': 'identity' },
-        body,
+        body: method === 'POST' ? (request?.body ?? '') : null,
         signal,
         reset: true,
-      });
-    });
+      }),
+    );
     return response as NetworkResponse<T>;
   }
 
-  const { requestTimeoutMs } = options;
   const network: INetworkModule = {
     sendGetRequestAsync: (url, request, timeoutMs) =>
       send('GET', url, request, Math.min(timeoutMs ?? requestTimeoutMs, requestTimeoutMs)),

@@ -91,8 +91,11 @@ function inFuture(timeMs = Number.NaN): number | undefined {
   return timeMs > Date.now() ? timeMs : undefined;
 }
 
+/** What was seen on the wire during one token request; msal's own errors drop most of it. */
 interface Seen {
+  /** Of the last answer, undefined when there was none. */
   status: number | undefined;
+  /** Why there was no usable answer, e.g. "timeout" or ECONNREFUSED. */
   networkCode: string | undefined;
   retryAfterMs: number | undefined;
 }
@@ -123,14 +126,6 @@ function observe(inner: INetworkModule): INetworkModule & { readonly seen: Seen 
   };
 }
 
-/** What was seen on the wire during one token request; msal's own errors drop most of it. */
-interface TokenExchange {
-  /** Of the last answer, undefined when there was none. */
-  readonly status?: number | undefined;
-  /** Why there was no usable answer, e.g. "timeout" or ECONNREFUSED. */
-  readonly networkCode?: string | undefined;
-}
-
 interface TokenFailure {
   /** True when asking again unchanged cannot help and an administrator has to act. */
   readonly permanent: boolean;
@@ -151,7 +146,7 @@ const permanentCodes = new Set([
 const transientCodes = new Set(['temporarily_unavailable', 'server_error', 'slow_down', 'request_timeout']);
 
 /** Judges why no token came. In doubt it is transient: asking again later costs nothing, giving up would. */
-function classifyTokenFailure(error: unknown, { status, networkCode }: TokenExchange): TokenFailure {
+function classifyTokenFailure(error: unknown, { status, networkCode }: Seen): TokenFailure {
   if (error instanceof CredentialError) return { permanent: true, code: error.code };
   // The authority's own metadata points elsewhere: no waiting changes that.
   if (networkCode === 'unexpected_host') return { permanent: true, code: networkCode };
