@@ -3,7 +3,9 @@ import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 import { createRequestLog } from '@diq/queue/requests/transition-log.ts';
 import { docFields } from '@diq/queue/requests/stored-request.ts';
-import { createCallTraces, endWithOutcome } from '@diq/worker/execution/call-telemetry.ts';
+import { createCallTelemetry } from '@diq/worker/execution/call-telemetry.ts';
+import { createWorkerMetrics } from '@diq/worker/observability/metrics.ts';
+import { createLogger } from '@diq/runtime/logging/logger.ts';
 import type { Span, Tracing } from '@diq/runtime/tracing/tracing.ts';
 import type { Task } from '@diq/queue/tasks/task-store.ts';
 
@@ -78,14 +80,14 @@ describe('docs/logs-and-traces.md', () => {
       },
     };
     const task = { id: 'd', machineId: 'm', createdAtMs: 0 } as Task;
-    const traces = createCallTraces(tracing as Tracing);
-    traces.granted('call', task);
-    endWithOutcome(traces.calling('call', task), {
-      kind: 'started',
-      investigationId: '1',
-      status: 201,
-      durationMs: 1,
+    const telemetry = createCallTelemetry({
+      metrics: createWorkerMetrics(),
+      logger: createLogger({ level: 'silent', service: 'test' }),
+      tracing: tracing as Tracing,
     });
+    telemetry.granted('call', task, { spentAtMs: 0, freeSinceMs: 0 });
+    const outcome = { kind: 'started', investigationId: '1', status: 201, durationMs: 1 } as const;
+    telemetry.ended({ callId: 'call', task }, outcome, telemetry.calling('call', task));
     assert.deepEqual(spans, column('span').slice(2));
     for (const name of attributes) assert.ok(name.startsWith('http.') || page.includes(`\`${name}\``), name);
   });

@@ -108,14 +108,13 @@ async function spendOrUndo(call: Call, steps: TaskSteps): Promise<SpendReply> {
 
 /** No call was made yet: when `begin` refuses or fails, permit and intent are undone. */
 async function isBegun(call: Call, steps: TaskSteps): Promise<boolean> {
+  let begun = false;
   try {
-    if (await steps.begin(call)) return true;
-  } catch (error) {
-    await steps.giveBackUnused(call);
-    throw error;
+    begun = await steps.begin(call);
+  } finally {
+    if (!begun) await steps.giveBackUnused(call);
   }
-  await steps.giveBackUnused(call);
-  return false;
+  return begun;
 }
 
 /**

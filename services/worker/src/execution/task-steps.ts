@@ -1,10 +1,10 @@
 import { uuidv7 } from 'uuidv7';
-import { noTracing, type Tracing } from '@diq/runtime/tracing/tracing.ts';
+import type { Tracing } from '@diq/runtime/tracing/tracing.ts';
 import { deadlineError, type Task } from '@diq/queue/tasks/task-store.ts';
 import type { Ledger } from '@diq/quota/ledger/ledger.ts';
 import type { SpendReply } from '@diq/quota/ledger/replies.ts';
 import { aboutTask, type MoveLog } from '../observability/transition-log.ts';
-import { createCallObserver, createCallTraces, endWithOutcome } from './call-telemetry.ts';
+import { createCallTelemetry } from './call-telemetry.ts';
 import type { CallOutcome, DefenderClient } from '../defender/defender-client.ts';
 import type { TokenProvider, TokenResult } from '../defender/auth/token-provider.ts';
 import type { WorkerMetrics } from '../observability/metrics.ts';
@@ -36,8 +36,7 @@ const tooLate: CallOutcome = { kind: 'not_sent', reason: 'send_deadline_passed',
 /** The steps of a task on the real ledger, store, token provider and Defender. */
 export function createTaskSteps(options: TaskStepsOptions): TaskSteps {
   const { ledger, tasks, tokens, logger } = options;
-  const observer = createCallObserver(options);
-  const traces = createCallTraces(options.tracing ?? noTracing);
+  const telemetry = createCallTelemetry(options);
   const callTokens = createCallTokens(tokens, ledger);
   const hold = createSetHold(ledger, options.windowMs, logger);
   const storing = createOutageLog(logger, 'storing the outcome of a call');
@@ -54,9 +53,7 @@ export function createTaskSteps(options: TaskStepsOptions): TaskSteps {
 
     async spend(callId, task) {
       const reply = await ledger.spend({ callId, taskId: task.id, machineId: task.machineId });
-      if (reply.kind !== 'granted') return reply;
-      observer.granted(callId, task, reply);
-      traces.granted(callId, task);
+      if (reply.kind === 'granted') telemetry.granted(callId, task, reply);
       return reply;
     },
     onRefusal: (reply, task) => followRefusal(reply, task, options),
@@ -69,8 +66,7 @@ export function createTaskSteps(options: TaskStepsOptions): TaskSteps {
       return moved.moved;
     },
     giveBackUnused: ({ callId, task }) => {
-      observer.dropped(callId);
-      traces.over(callId, 'not_called');
+      telemetry.over(callId, 'not_called');
       return untilStored(async () => {
         await tasks.giveBack(task.id, callId);
         await ledger.giveBack(callId);
@@ -78,7 +74,7 @@ export function createTaskSteps(options: TaskStepsOptions): TaskSteps {
     },
 
     async call(call, token) {
-      const span = traces.calling(call.callId, call.task);
+      const span = telemetry.calling(call.callId, call.task);
       const outcome = call.sendBy.mayBegin()
         ? await options.defender.start({
             machineId: call.task.machineId,
@@ -90,8 +86,7 @@ export function createTaskSteps(options: TaskStepsOptions): TaskSteps {
             ...span.context,
           })
         : tooLate;
-      endWithOutcome(span, outcome);
-      observer.ended(call, outcome);
+      telemetry.ended(call, outcome, span);
       await callTokens.after(outcome, token);
       return outcome;
     },
@@ -99,10 +94,10 @@ export function createTaskSteps(options: TaskStepsOptions): TaskSteps {
       try {
         const record = () => recordOutcome(call, outcome, policy, { ...options, hold });
         const verdict = await untilStored(record);
-        traces.over(call.callId);
+        telemetry.over(call.callId);
         return verdict;
       } finally {
-        traces.over(call.callId, 'not_stored');
+        telemetry.over(call.callId, 'not_stored');
       }
     },
 
