@@ -2,7 +2,9 @@ import { setMaxListeners } from 'node:events';
 import { DelayedError, Worker, type Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { callbackQueueName } from '@diq/queue/store-keys.ts';
+import { isRedisTrouble } from '@diq/redis/is-unavailable.ts';
 import { runScriptsWhenFull } from '@diq/redis/script.ts';
+import type { Logger } from '@diq/runtime/logging/logger.ts';
 import { within } from '@diq/runtime/async/with-timeout.ts';
 import { targetOfPayload } from './callback-queue.ts';
 import type { DeliverCallback } from './deliver-callback.ts';
@@ -25,10 +27,9 @@ export function startCallbackWorker(options: {
   lockMs: number;
   closeGraceMs: number;
   onError: (error: Error) => void;
-  /** Called for an attempt that could not even be made or recorded; BullMQ repeats it. */
-  onTrouble: (error: Error, jobId: string | undefined) => void;
+  logger: Pick<Logger, 'debug' | 'error'>;
 }): () => Promise<void> {
-  const { redis, keySpace, deliver, concurrency, lockMs, closeGraceMs, onError, onTrouble } = options;
+  const { redis, keySpace, deliver, concurrency, lockMs, closeGraceMs, onError, logger } = options;
   const closing = new AbortController();
   // One listener for each attempt under way.
   setMaxListeners(0, closing.signal);
@@ -55,7 +56,12 @@ export function startCallbackWorker(options: {
     removeOnFail: { count: 0 },
   });
   worker.on('error', onError);
-  worker.on('failed', (job, error) => onTrouble(error, job?.id));
+  // The attempt could not even be made or recorded; BullMQ repeats it.
+  worker.on('failed', (job, error) => {
+    // Of an outage the connections tell; each job that met it need not.
+    const level = isRedisTrouble(error) ? 'debug' : 'error';
+    logger[level]({ callback: job?.id, err: error }, 'callback could not be attempted');
+  });
 
   return async () => {
     if (redis.status !== 'ready') {

@@ -4,7 +4,6 @@ import type { RequestReader } from '@diq/queue/requests/request-reader.ts';
 import type { Lifecycle } from '@diq/runtime/processes/lifecycle.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 import { closeRedis, openBlockingConnection } from '@diq/redis/connection.ts';
-import { isRedisTrouble } from '@diq/redis/is-unavailable.ts';
 import type { IntakeSettings } from '../config/config.ts';
 import { createAttemptSlots } from './attempt-slots.ts';
 import { createCallbackMetrics } from './callback-metrics.ts';
@@ -13,7 +12,7 @@ import { createCallbackQueue } from './callback-queue.ts';
 import { createCallbackRule, type CallbackRule } from './callback-rule.ts';
 import { createCallbackStore } from './callback-store.ts';
 import { startCallbackWorker } from './callback-worker.ts';
-import { createDeliverCallback, type DeliverCallback } from './deliver-callback.ts';
+import { createDeliverCallback } from './deliver-callback.ts';
 import { isMetadataAddress, isPublicAddress } from './allowed-addresses.ts';
 import { createPostCallback, type PostCallbackOptions } from './post-callback.ts';
 import { standardSchedule } from './retry-schedule.ts';
@@ -85,7 +84,20 @@ export function openCallbacks(options: OpenCallbacksOptions): CallbackRule {
     busyMs: timing.busyMs,
   });
   const onError = (error: Error) => logger.debug({ err: error }, 'callback queue error');
-  openWorker(options, deliver, timing, onError);
+  const name = 'diq-intake-callbacks';
+  const blocking = openBlockingConnection({ url: settings.redisUrl, name, logger });
+  lifecycle.onClose('callback connection', () => closeRedis(blocking));
+  const stopWorker = startCallbackWorker({
+    redis: blocking,
+    keySpace,
+    deliver,
+    concurrency,
+    lockMs: timing.lockMs,
+    closeGraceMs: timing.closeGraceMs,
+    onError,
+    logger,
+  });
+  lifecycle.onClose('callback worker', stopWorker);
   const queue = createCallbackQueue(redis, keySpace, onError);
   lifecycle.onClose('callback queue', () => queue.close());
   const stopMover = startCallbackMover({
@@ -98,30 +110,4 @@ export function openCallbacks(options: OpenCallbacksOptions): CallbackRule {
   });
   lifecycle.onClose('callback mover', stopMover);
   return rule;
-}
-
-function openWorker(
-  { settings: { redisUrl, keySpace }, logger, lifecycle }: OpenCallbacksOptions,
-  deliver: DeliverCallback,
-  { lockMs, closeGraceMs }: CallbackTiming,
-  onError: (error: Error) => void,
-): void {
-  const name = 'diq-intake-callbacks';
-  const redis = openBlockingConnection({ url: redisUrl, name, logger });
-  lifecycle.onClose('callback connection', () => closeRedis(redis));
-  const stopWorker = startCallbackWorker({
-    redis,
-    keySpace,
-    deliver,
-    concurrency,
-    lockMs,
-    closeGraceMs,
-    onError,
-    onTrouble(error, callback) {
-      // Of an outage the connections tell; each job that met it need not.
-      const level = isRedisTrouble(error) ? 'debug' : 'error';
-      logger[level]({ callback, err: error }, 'callback could not be attempted');
-    },
-  });
-  lifecycle.onClose('callback worker', stopWorker);
 }

@@ -28,11 +28,10 @@ export function callbackSecrets() {
 }
 
 function faultOf(secret: string): string | undefined {
-  if (!secret.startsWith(secretPrefix)) return `is not usable (expected ${secretPrefix} and Base64)`;
-  const encoded = secret.slice(secretPrefix.length);
-  const key = Buffer.from(encoded, 'base64');
+  const key = Buffer.from(secret.slice(secretPrefix.length), 'base64');
   // Node skips what is not Base64; the library that signs does not.
-  if (key.toString('base64') !== encoded) return `is not usable (expected ${secretPrefix} and Base64)`;
+  const isPlain = secretPrefix + key.toString('base64') === secret;
+  if (!isPlain) return `is not usable (expected ${secretPrefix} and Base64)`;
   if (key.length < minKeyBytes || key.length > maxKeyBytes)
     return `has ${key.length} bytes (expected ${minKeyBytes} to ${maxKeyBytes})`;
   return undefined;

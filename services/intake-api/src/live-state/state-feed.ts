@@ -53,12 +53,8 @@ export function createStateFeed(options: {
     const document = await options.readDocument(state ?? (await options.readState()));
     const fingerprint = fingerprintOf(document);
     const isNew = fingerprint !== last?.fingerprint;
-    last = {
-      // Values that change with time alone are sent as of now.
-      text: `event: state\ndata: ${JSON.stringify(document)}\n\n`,
-      fingerprint,
-      readAtMs,
-    };
+    // Values that change with time alone are sent as of now.
+    last = { text: `event: state\ndata: ${JSON.stringify(document)}\n\n`, fingerprint, readAtMs };
     if (isNew) sendAll(last.text);
   }
 
@@ -70,20 +66,26 @@ export function createStateFeed(options: {
     const nowMs = performance.now();
     for (const [listener, { sinceMs }] of listeners) {
       if (nowMs - sinceMs < maxAgeMs) listener.send(heartbeatEvent);
-      else drop(listener, () => listener.end());
+      else end(listener);
     }
   }
 
-  function drop(listener: Listener, end: () => void = () => {}): void {
-    if (listeners.delete(listener)) end();
+  function drop(listener: Listener): void {
+    listeners.delete(listener);
     if (listeners.size > 0) return;
     timers.forEach(clearInterval);
     timers = [];
   }
 
+  function end(listener: Listener): void {
+    if (!listeners.has(listener)) return;
+    drop(listener);
+    listener.end();
+  }
+
   /** While that cannot be asked, the state cannot be read either. */
   async function endSignedOut(listener: Listener, isSignedIn: () => Promise<boolean>): Promise<void> {
-    if (!(await isSignedIn().catch(() => true))) drop(listener, () => listener.end());
+    if (!(await isSignedIn().catch(() => true))) end(listener);
   }
 
   function checkSignedIn(): void {
@@ -106,7 +108,7 @@ export function createStateFeed(options: {
 
   /** Ends all listeners, which may come again with what they have for a credential. */
   function endAll(): void {
-    for (const listener of listeners.keys()) drop(listener, () => listener.end());
+    for (const listener of listeners.keys()) end(listener);
   }
 
   return {

@@ -10,7 +10,6 @@ import { problemDocument } from '../http/problem-error.ts';
 import {
   headers,
   tags,
-  type DocumentedAnswer,
   type HeaderName,
   type HeaderUse,
   type RouteDefinition,
@@ -110,7 +109,7 @@ function answersOf(operation: RouteDefinition): ZodOpenApiOperationObject['respo
     {
       description: answer.description,
       headers: describeHeaders(['X-Request-Id', ...limits, ...(answer.headers ?? [])]),
-      content: contentOf(answer),
+      content: { [answer.mediaType ?? 'application/json']: { schema: answer.schema } },
     },
   ]);
   const problems = problemAnswers(operation).map(({ status, codes, description, headers: own }) => [
@@ -122,10 +121,6 @@ function answersOf(operation: RouteDefinition): ZodOpenApiOperationObject['respo
     },
   ]);
   return Object.fromEntries([...answers, ...problems]) as ZodOpenApiOperationObject['responses'];
-}
-
-function contentOf({ mediaType = 'application/json', schema }: DocumentedAnswer) {
-  return { [mediaType]: { schema } };
 }
 
 function problemOf(codes: readonly string[]) {

@@ -36,7 +36,7 @@ const unreadGraceMs = 5_000;
  */
 export function requireJson(limitBytes: number, budget: BodyBudget): RequestHandler[] {
   const maxValues = maxValuesOfItem * (limitBytes === batchBodyLimitBytes ? maxBatchItems : 16);
-  return [requireType, readBody({ limitBytes, maxValues }, budget)];
+  return [requireType, readBody(limitBytes, maxValues, budget)];
 }
 
 /** SHA-256 of the body as it was sent, decompressed; only for requests with an `Idempotency-Key`. */
@@ -48,17 +48,12 @@ const digests = new WeakMap<IncomingMessage, string>();
 
 /** Like `requireJson`, where a request without a body means one with nothing in it. */
 export function optionalJson(limitBytes: number, budget: BodyBudget): RequestHandler[] {
-  return [...requireJson(limitBytes, budget).map(unlessEmpty), fillIn];
+  return requireJson(limitBytes, budget).map((handler): RequestHandler => (request, response, next) => {
+    if (hasBody(request)) return handler(request, response, next);
+    request.body = {};
+    next();
+  });
 }
-
-function unlessEmpty(handler: RequestHandler): RequestHandler {
-  return (request, response, next) => (hasBody(request) ? handler(request, response, next) : next());
-}
-
-const fillIn: RequestHandler = (request, _response, next) => {
-  if (!hasBody(request)) request.body = {};
-  next();
-};
 
 function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
@@ -88,10 +83,7 @@ function charsetOf(request: Request): string {
 }
 
 /** That a body is no object is for the schema to say, in words that fit. */
-function readBody(
-  { limitBytes, maxValues }: { limitBytes: number; maxValues: number },
-  budget: BodyBudget,
-): RequestHandler {
+function readBody(limitBytes: number, maxValues: number, budget: BodyBudget): RequestHandler {
   return async (request, response, next) => {
     const stop = new AbortController();
     const share = budget.open(contextOf(response).identified?.name ?? '', () => stop.abort());
@@ -153,13 +145,11 @@ function readOrRefuse(bytes: Buffer, maxValues: number, share: BodyShare): unkno
       throw new ProblemError('invalid_request', {
         detail: `The objects of the body have more fields than those of any request do, or more than ${maxDifferentNames} different names.`,
       });
-    case 'doubled': {
-      const { faults } = reading;
+    case 'doubled':
       throw new ProblemError('invalid_request', {
-        detail: describeFaults(faults, 'the body'),
-        errors: faults,
+        detail: describeFaults(reading.faults, 'the body'),
+        errors: reading.faults,
       });
-    }
     default:
       return reading satisfies never;
   }
