@@ -4,7 +4,7 @@ export type ReleaseSlot = (isAnswered: boolean | undefined) => void;
 /** A slot for an attempt at the host on behalf of the caller; `undefined` while others have to end first. */
 export type TakeSlot = (host: string, caller?: string) => ReleaseSlot | undefined;
 
-export interface AttemptSlotsOptions {
+interface AttemptSlotsOptions {
   /** Attempts at one host. */
   maxPerHost: number;
   /** Attempts at all hosts together whose last attempt brought no answer; of these a host has one. */

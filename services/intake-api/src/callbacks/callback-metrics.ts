@@ -4,7 +4,7 @@ import { Counter, Gauge, type Registry } from 'prom-client';
  * How an attempt ended: `retried` will be tried again; `failed` was the last one; `gone` was answered 410; `refused` was
  * not made, because the settings or the address forbid it, and will be tried again.
  */
-export const callbackOutcomes = ['delivered', 'retried', 'failed', 'gone', 'refused'] as const;
+const callbackOutcomes = ['delivered', 'retried', 'failed', 'gone', 'refused'] as const;
 
 export type CallbackMetrics = ReturnType<typeof createCallbackMetrics>;
 

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { listEntries, parseUrl } from '@diq/runtime/settings/setting-kinds.ts';
 
 /** A host that may be called, or part of one; `port` is `''` for the default one of the URL's scheme. */
-export interface AllowedHost {
+interface AllowedHost {
   /** As URLs write it: lower case, Punycode, IPv6 in brackets. */
   hostname: string;
   port: string;

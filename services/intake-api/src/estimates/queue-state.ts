@@ -43,10 +43,8 @@ export function isSlotIdle({ view, backlog, reserveForCritical = 0 }: Omit<Queue
 /** `absent`: none is alive. `stalled`: alive, but nothing is called although slots are free, work waits and no hold is on. */
 export const workerStates = ['active', 'absent', 'stalled'] as const;
 
-export type WorkerState = (typeof workerStates)[number];
-
 export interface WorkerReport {
-  state: WorkerState;
+  state: (typeof workerStates)[number];
   alive: number;
   /** By Redis' clock; absent where no worker was ever seen. */
   lastSeenAtMs?: number;

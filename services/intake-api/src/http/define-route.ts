@@ -79,7 +79,7 @@ export const headers = {
 } as const;
 
 /** One HTTP request as a handler gets it. Query and body are valid. */
-export interface RouteCall<Query = never, Body = never> {
+interface RouteCall<Query = never, Body = never> {
   /** The `:id` of the path, as it was sent. */
   id: unknown;
   query: Query;

@@ -2,7 +2,7 @@ import { isAscii, isUtf8 } from 'node:buffer';
 import { writePath, type FieldFault } from '@diq/contracts/field-fault.ts';
 
 /** What a JSON text holds; or why it may not be taken for anything. */
-export type JsonReading =
+type JsonReading =
   | { kind: 'read'; value: unknown }
   | { kind: 'not-utf-8' | 'malformed' | 'too-deep' | 'too-many-values' | 'too-many-names' }
   | { kind: 'doubled'; faults: FieldFault[] };

@@ -1,21 +1,10 @@
 import { priorities, type Priority } from '@diq/contracts/priority.ts';
 import type { QueuedRequest, QueueSample } from '@diq/queue/operations/sample-queue.ts';
 
-/** What waits, by class and by source. Times are those at which the requests arrived. */
-export interface Waiting {
-  /** `calls` is exact: several requests for one machine share one call. */
-  byPriority: { priority: Priority; calls: number; oldestSince: string | null }[];
-  /** The sources with the most requests; `source` is null for those of requests that name none. */
-  bySource: { source: string | null; requests: number; oldestSince: string | null }[];
-  /** Requests of all other sources. */
-  otherSources: number;
-  /** Too many wait to be looked at: numbers of requests are estimates, and something older may wait. */
-  isEstimate: boolean;
-}
-
 const maxSources = 10;
 
-export function describeWaiting(sample: QueueSample, calls: Record<Priority, number>): Waiting {
+/** What waits, by class and by source. Times are those at which the requests arrived. */
+export function describeWaiting(sample: QueueSample, calls: Record<Priority, number>) {
   const { queued, some, oldest, isComplete } = sample;
   const looked = isComplete ? some : [...oldest, ...some];
   // What one request that was looked at stands for.
@@ -25,17 +14,21 @@ export function describeWaiting(sample: QueueSample, calls: Record<Priority, num
   );
   const rest = sources.slice(maxSources).reduce((sum, { count }) => sum + count, 0);
   return {
+    /** `calls` is exact: several requests for one machine share one call. */
     byPriority: priorities.map((priority) => ({
       priority,
       calls: calls[priority],
       oldestSince: oldestOf(looked.filter((request) => request.priority === priority)),
     })),
+    /** The sources with the most requests; `source` is null for those of requests that name none. */
     bySource: sources.slice(0, maxSources).map(({ source, count }) => ({
       source,
       requests: Math.round(count * weight),
       oldestSince: oldestOf(looked.filter((request) => (request.source ?? null) === source)),
     })),
+    /** Requests of all other sources. */
     otherSources: Math.round(rest * weight),
+    /** Too many wait to be looked at: numbers of requests are estimates, and something older may wait. */
     isEstimate: !isComplete,
   };
 }

@@ -9,7 +9,7 @@ import type { ObservedRequest } from '../http/middleware/http-metrics.ts';
 import { beingCalled, drainedAtMs, oldestWaitSeconds, type QueueState } from '../estimates/queue-state.ts';
 
 /** What becomes of a request at the door: it got a task of its own, joined one, or was refused. */
-export const doorOutcomes = ['accepted', 'coalesced', 'rejected'] as const;
+const doorOutcomes = ['accepted', 'coalesced', 'rejected'] as const;
 
 /** Each open request is counted in one of them: `looking_up` is apart from `dispatching`. */
 export const openStatuses = ['queued', 'dispatching', 'looking_up'] as const;
@@ -18,7 +18,7 @@ export const openStatuses = ['queued', 'dispatching', 'looking_up'] as const;
 export const endStatuses = requestStatuses.filter(isTerminal);
 
 /** How many requests ended which way at the door. */
-export type DoorOutcomes = Record<(typeof doorOutcomes)[number], number>;
+type DoorOutcomes = Record<(typeof doorOutcomes)[number], number>;
 
 export type IntakeMetrics = ReturnType<typeof createMetrics>;
 
@@ -175,7 +175,7 @@ function createStateGauges(registers: Registry[]) {
 }
 
 /** What came of the calls that hold slots, in a closed list; the ledger's own words are more, and those of workers to come. */
-export const slotOutcomes = ['in_flight', 'started', 'throttled', 'no_answer', 'failed'] as const;
+const slotOutcomes = ['in_flight', 'started', 'throttled', 'no_answer', 'failed'] as const;
 
 type SlotOutcome = (typeof slotOutcomes)[number];
 
@@ -191,7 +191,7 @@ const byRecorded: Readonly<Record<string, SlotOutcome>> = {
 };
 
 /** Slots in use by outcome; one whose call is not on record any more counts as `no_answer`. */
-export function countSlots(slots: readonly SlotInUse[]): Record<SlotOutcome, number> {
+function countSlots(slots: readonly SlotInUse[]): Record<SlotOutcome, number> {
   const counts = { in_flight: 0, started: 0, throttled: 0, no_answer: 0, failed: 0 };
   for (const { call } of slots) counts[byRecorded[call?.outcome ?? 'unknown'] ?? 'failed'] += 1;
   return counts;

@@ -45,7 +45,7 @@ export function createOpenApiDocument(definitions: readonly RouteDefinition[]): 
 }
 
 /** `/v1/batches/:id` as OpenAPI writes it. */
-export function templateOf(path: string): string {
+function templateOf(path: string): string {
   return path.replaceAll(/:(\w+)/g, '{$1}');
 }
 
@@ -142,7 +142,7 @@ function describeHeaders(uses: readonly HeaderUse[]) {
 }
 
 /** What the document says of the whole API. */
-export const about: oas31.InfoObject = {
+const about: oas31.InfoObject = {
   title: 'Defender Investigation Queue',
   version,
   description: [
@@ -156,7 +156,7 @@ export const about: oas31.InfoObject = {
 };
 
 /** How callers show who they are; each scope is asked for by the operations that name it. */
-export const securitySchemes: Record<string, oas31.SecuritySchemeObject> = {
+const securitySchemes: Record<string, oas31.SecuritySchemeObject> = {
   bearer: {
     type: 'http',
     scheme: 'bearer',

@@ -13,11 +13,10 @@ import { batchBodyLimitBytes } from '../http/middleware/require-json.ts';
 import { ProblemError } from '../http/problem-error.ts';
 import type { RequestLog } from '../http/request-context.ts';
 import { retryAfterSeconds } from '../http/retry-after.ts';
-import type { DoorOutcomes } from '../observability/metrics.ts';
 import { checkBatchCallback, dryRunQuery, sortItems } from '../submission/validate-items.ts';
 import { boundRefusals, isRefused, type Entry, type RefusedItem } from '../submission/item-refusal.ts';
 import { batchDryRunReceipt, batchReceipt, forCaller } from '../submission/receipt.ts';
-import { dryRunAnswer } from '../submission/dry-run.ts';
+import { countOutcomes, dryRunAnswer } from '../submission/dry-run.ts';
 
 /** What an item must have by itself: everything else may come from `defaults`. */
 const batchItem = investigationItem.partial({ comment: true }).meta({
@@ -163,12 +162,6 @@ function answerFor(
   return coalescedWith === undefined
     ? { index, id, machineId, status: 'accepted', ...warned }
     : { index, id, machineId, status: 'coalesced', coalescedWith, ...warned };
-}
-
-function countOutcomes(items: readonly ItemAnswer[]): DoorOutcomes {
-  const counts: DoorOutcomes = { accepted: 0, coalesced: 0, rejected: 0 };
-  for (const { status } of items) counts[status] += 1;
-  return counts;
 }
 
 /** Ten thousand lines take a third as long again as accepting the batch, so they are there for those who look for something. */

@@ -11,15 +11,20 @@ export function dryRunAnswer(judged: Judged, startMsAt: StartMsAt, withoutFault:
     if (isRefused(entry)) return { ...entry.rejected, status: 'rejected' };
     return describeItem(entry, index, judged, startMsAt);
   });
-  const counts: BatchDryRun['counts'] = { accepted: 0, coalesced: 0, rejected: 0 };
-  for (const { status } of items) counts[status] += 1;
   return {
     dryRun: true,
-    counts,
+    counts: countOutcomes(items),
     ...(withoutFault > 0 ? { refusalsWithoutFault: withoutFault } : {}),
     items,
     expectedCompletionAt: isoTime(completesAtMs(judged, startMsAt)) ?? null,
   };
+}
+
+/** How many items ended which way at the door. */
+export function countOutcomes(items: readonly Pick<DryRunItem, 'status'>[]): BatchDryRun['counts'] {
+  const counts = { accepted: 0, coalesced: 0, rejected: 0 };
+  for (const { status } of items) counts[status] += 1;
+  return counts;
 }
 
 /** When the last of them starts; `undefined` while that is unknown of one. */

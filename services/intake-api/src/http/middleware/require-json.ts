@@ -51,7 +51,7 @@ export function optionalJson(limitBytes: number, budget: BodyBudget): RequestHan
   return requireJson(limitBytes, budget).map((handler): RequestHandler => (request, response, next) => {
     if (hasBody(request)) return handler(request, response, next);
     request.body = {};
-    next();
+    return next();
   });
 }
 
