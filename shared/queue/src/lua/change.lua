@@ -41,13 +41,23 @@ else
   redis.call('ZADD', deadlines_key, not_after, request_id)
 end
 
--- cjson does not read every JSON that JavaScript writes: half a character in a comment is enough. Of the text before it,
--- where the priority stands, nothing is lost; quotes in a caller's own words are escaped, so they are not taken for it.
+-- Not by cjson, which takes long for thousands, and does not read every JSON that JavaScript writes: half a character in a
+-- comment is enough. Quotes in a caller's own words are escaped, so they are not taken for it, and what may have a member of
+-- the same name stands behind it.
+local priority_mark = '"priority":"'
 local function priority_in(its_doc)
-  local is_json, asked = pcall(cjson.decode, its_doc)
-  local its_priority = is_json and type(asked) == 'table' and asked.priority
-    or its_doc and string.match(its_doc, '"priority":"(%a+)"')
+  local _, at = string.find(its_doc or '', priority_mark, 1, true)
+  local its_priority = at and string.match(its_doc, '^(%a+)"', at + 1)
   return urgency[its_priority or ''] and its_priority or nil
+end
+
+-- How many values stand in a list from there on, as far as the first that is none.
+local function parts_in(list, from)
+  local to = from
+  while list[to] do
+    to = to + 1
+  end
+  return to - from
 end
 
 local task_key = space .. ':task:' .. task_id
@@ -60,20 +70,38 @@ if first then
   table.insert(requests, 1, first)
 end
 
--- The most urgent class and the latest deadline, nil where one of the requests has none. What is corrupt, or gone, counts
--- for nothing here: the worker ends it.
-local best, latest, of_class = nil, 0, { critical = {}, high = {}, medium = {}, low = {} }
+-- The latest deadline, nil where one of the requests has none.
+local latest = 0
 for _, id in ipairs(requests) do
-  local its_key = space .. ':request:' .. id
-  local deadline = redis.call('HGET', its_key, 'notAfter')
-  local its_priority = priority_in(doc_of(its_key))
-  if its_priority and (not best or urgency[its_priority] < urgency[best]) then
-    best = its_priority
+  local deadline = redis.call('HGET', space .. ':request:' .. id, 'notAfter')
+  if not deadline then
+    latest = nil
+    break
   end
-  if its_priority then
-    table.insert(of_class[its_priority], id)
+  latest = math.max(latest, tonumber(deadline))
+end
+
+-- The most urgent class. Only where the task may be lowered the others count, which may be thousands, and no further than to
+-- one that keeps it where it is. What is corrupt, or gone, counts for nothing here: the worker ends it.
+local best, of_class, batches = priority_in(changed), { critical = {}, high = {}, medium = {}, low = {} }, {}
+if urgency[priority or ''] and (not best or urgency[best] > urgency[priority]) then
+  best = nil
+  for _, id in ipairs(requests) do
+    local found = redis.call('HMGET', space .. ':request:' .. id, 'batch', 'caller', 'caller1', unpack(doc_parts))
+    local its_priority = priority_in(table.concat(found, '', 4, 3 + parts_in(found, 4)))
+    if its_priority and (not best or urgency[its_priority] < urgency[best]) then
+      best = its_priority
+    end
+    if its_priority then
+      table.insert(of_class[its_priority], { id = id, caller = (found[2] or '') .. (found[3] or '') })
+    end
+    if found[1] then
+      batches[found[1]] = true
+    end
+    if its_priority and urgency[its_priority] <= urgency[priority] then
+      break
+    end
   end
-  latest = latest and deadline and math.max(latest, tonumber(deadline)) or nil
 end
 if latest then
   redis.call('HSET', task_key, 'notAfter', string.format('%.0f', latest))
@@ -101,14 +129,13 @@ local function place_in(class)
   local start, whose = string.match(redis.call('HGET', task_key, 'left:' .. class) or '', '^(%d+):(.*)$')
   local place, of_flow, of_arrival = tonumber(start), nil, nil
   local is_tried = {}
-  for _, id in ipairs(of_class[class]) do
-    local caller = caller_of_request(space .. ':request:' .. id)
+  for _, request in ipairs(of_class[class]) do
     local its_flow, its_arrival
-    if not is_tried[caller] then
-      its_flow, its_arrival = flow_and_arrival(id, caller)
+    if not is_tried[request.caller] then
+      its_flow, its_arrival = flow_and_arrival(request.id, request.caller)
     end
     if its_flow then
-      is_tried[caller] = true
+      is_tried[request.caller] = true
       local fresh = next_virtual_start(class, its_flow, its_arrival)
       if not place or fresh < place then
         place, of_flow, of_arrival = fresh, its_flow, its_arrival
@@ -143,11 +170,8 @@ elseif urgency[best] > urgency[priority] then
   redis.call('HSET', task_key, place_of(task))
   note_flow(task_key, task)
   -- It may be the last of its batches now: which one is, is read again (batch-tail.ts).
-  for _, id in ipairs(requests) do
-    local batch_id = redis.call('HGET', space .. ':request:' .. id, 'batch')
-    if batch_id then
-      redis.call('HDEL', space .. ':batch:' .. batch_id, 'tail')
-    end
+  for batch_id in pairs(batches) do
+    redis.call('HDEL', space .. ':batch:' .. batch_id, 'tail')
   end
 end
 redis.call('HSET', task_key, 'promoted', 1)

@@ -63,6 +63,55 @@ describe('actions on a request', () => {
     });
   });
 
+  describe('change of a request whose call many share', () => {
+    /** How many fields of hashes Redis was asked for, one by one or several of one hash. */
+    async function readsFor(act: () => Promise<unknown>): Promise<number> {
+      await redis.client.config('RESETSTAT');
+      await act();
+      const stats = await redis.client.info('commandstats');
+      return [...stats.matchAll(/^cmdstat_hm?get:calls=(\d+)/gm)].reduce((sum, [, n]) => sum + Number(n), 0);
+    }
+    const sharing = 300;
+    let ids: string[];
+    beforeEach('let them wait', async () => {
+      const machineId = machine(7);
+      const items = Array.from({ length: sharing }, (_, n) =>
+        item({ machineId, correlation: { priority: 'critical' }, ...(n === 0 && { priority: 'high' }) }),
+      );
+      const { accepted } = await store.intake.acceptBatch(items, { nowMs: arrivedAtMs });
+      ids = accepted.map((answer) => answer?.id ?? '');
+    });
+    const change = async (index: number, wanted: Parameters<RequestActions['change']>[1]) => {
+      const reads = await readsFor(() => actions.change(ids[index] ?? '', wanted, anna));
+      return { reads, priority: (await store.taskOf(ids[0] ?? '')).priority };
+    };
+
+    it('reads none of the others where it lowers no call', async () => {
+      for (const [index, wanted, priority] of [
+        [1, { priority: 'high' }, 'high'],
+        [2, { priority: 'critical' }, 'critical'],
+        [2, { notAfter: '2099-01-01T00:00:00Z' }, 'critical'],
+      ] as const) {
+        const changed = await change(index, wanted);
+        assert.equal(changed.priority, priority);
+        assert.ok(changed.reads < 50, `${changed.reads} reads`);
+      }
+    });
+
+    it('reads them as far as one that keeps the call where it is, and each once where none does', async () => {
+      const kept = [await change(1, { priority: 'high' }), await change(2, { priority: 'low' })];
+      assert.deepEqual(
+        kept.map(({ priority }) => priority),
+        ['high', 'high'],
+      );
+      for (const { reads } of kept) assert.ok(reads < 50, `${reads} reads`);
+      await change(0, { priority: 'medium' });
+      const lowered = await change(1, { priority: 'low' });
+      assert.equal(lowered.priority, 'medium');
+      assert.ok(lowered.reads < sharing + 50, `${lowered.reads} reads`);
+    });
+  });
+
   describe('cancel', () => {
     it('ends a request that waits alone, with its task and its job, and frees the machine', async () => {
       const id = await submit();
