@@ -79,7 +79,7 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
     });
   watchLayout(redis, keySpace, (error) => options.fail(error, 'Redis holds another layout'));
 
-  const { reader, lookAtLedger, readState, workerReport } = createReadings(redis, settings, {
+  const { reader, ledgerSnapshot, readState, workerReport } = createReadings(redis, settings, {
     ...options,
     ledgerMaxAgeMs,
   });
@@ -136,16 +136,19 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
       settings: settings.backPressure,
       room: createBacklogRoom(redis, keySpace),
       memory,
-      lookAtLedger,
+      ledgerSnapshot,
       tracing,
     }),
     reader,
     readState,
     workerReport,
     actions,
-    describeRequest: createDescribeRequest(lookAtLedger),
-    forecastCompletion: createForecastCompletion(createBatchTailReader(redis, keySpace, jobs), lookAtLedger),
-    deadlineCheck: createDeadlineCheck(createDryRun(redis, keySpace, jobs, settings), lookAtLedger),
+    describeRequest: createDescribeRequest(ledgerSnapshot),
+    forecastCompletion: createForecastCompletion(
+      createBatchTailReader(redis, keySpace, jobs),
+      ledgerSnapshot,
+    ),
+    deadlineCheck: createDeadlineCheck(createDryRun(redis, keySpace, jobs, settings), ledgerSnapshot),
     operation: settings.operation,
     probeWrite: createWriteProbe(redis, keySpace, { evenFull: false }),
     describeMemory: memory.describe,
@@ -178,7 +181,7 @@ function createReadings(
   });
   return {
     reader,
-    lookAtLedger: snapshotOrRecall,
+    ledgerSnapshot: snapshotOrRecall,
     async readState(): Promise<QueueState> {
       const [view, backlog] = await Promise.all([snapshot(), reader.backlog()]);
       const state = { view, backlog, reserveForCritical };

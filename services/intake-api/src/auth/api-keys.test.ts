@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createKeyRing } from './api-keys.ts';
-import { apiKeys } from '../config/api-keys.ts';
+import { apiKeys } from '../config/callers.ts';
 import { sha256 } from '../test-support/credentials.ts';
 
 function faultsOf(text: string): string[] {

@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { ApiKey, Caller } from '../config/api-keys.ts';
+import type { ApiKey, Caller } from '../config/callers.ts';
 
 /** Longer ones are refused unread. */
 const maxCredentialLength = 512;

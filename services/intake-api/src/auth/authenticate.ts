@@ -1,5 +1,5 @@
 import type { Request, RequestHandler, Response } from 'express';
-import { nameOfAnybody, scopes, type Caller } from '../config/api-keys.ts';
+import { nameOfAnybody, scopes, type Caller } from '../config/callers.ts';
 import { KeysUnreachable } from './entra-tokens.ts';
 import { challenge, clientAddress, contextOf } from '../http/request-context.ts';
 import type { FailedCredentials } from './brute-force-guard.ts';

@@ -10,7 +10,7 @@ import {
 import { Agent, fetch as undiciFetch } from 'undici';
 import { z } from 'zod';
 import { createBoundedConnector } from '@diq/runtime/http-client/bounded-connection.ts';
-import { scopes, type Scope } from '../config/api-keys.ts';
+import { scopes, type Scope } from '../config/callers.ts';
 import { guid, type EntraSettings } from '../config/auth-settings.ts';
 import type { Identity } from './api-keys.ts';
 

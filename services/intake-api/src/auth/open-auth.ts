@@ -3,7 +3,7 @@ import type { Lifecycle } from '@diq/runtime/processes/lifecycle.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 import { closeRedis, openFailFastConnection } from '@diq/redis/connection.ts';
 import { createKeyRing, type Identity } from './api-keys.ts';
-import type { ApiKey } from '../config/api-keys.ts';
+import type { ApiKey } from '../config/callers.ts';
 import type { IntakeSettings } from '../config/config.ts';
 import { createTokenCheck, looksLikeToken, type EntraTokensDeps } from './entra-tokens.ts';
 import { createFailedCredentials } from './brute-force-guard.ts';

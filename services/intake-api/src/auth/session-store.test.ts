@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { storeKeys } from '@diq/queue/store-keys.ts';
-import type { ApiKey, Scope } from '../config/api-keys.ts';
+import type { ApiKey, Scope } from '../config/callers.ts';
 import { createSessionStore } from './session-store.ts';
 
 const keySpace = 'test:{sessions}';

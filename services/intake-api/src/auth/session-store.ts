@@ -2,7 +2,7 @@ import { createHash, createHmac, randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { storeKeys } from '@diq/queue/store-keys.ts';
 import { loadScript } from '@diq/redis/script.ts';
-import type { ApiKey, Caller } from '../config/api-keys.ts';
+import type { ApiKey, Caller } from '../config/callers.ts';
 
 const openScript = loadScript(new URL('./lua/open-session.lua', import.meta.url));
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { repeat } from '@diq/runtime/async/run-periodically.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
-import { apiKeys, type ApiKey } from '../config/api-keys.ts';
+import { apiKeys, type ApiKey } from '../config/callers.ts';
 
 const schema = apiKeys();
 /** Enough to find the mistake; a binary file has many. */

@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import { listEntries, parseUrl } from '@diq/runtime/settings/setting-kinds.ts';
 import { httpsUrl, wholeNumber, type Env } from '@diq/runtime/settings/read-settings.ts';
-import { apiKeys } from './api-keys.ts';
+import { apiKeys } from './callers.ts';
 
 /** Whose tokens are accepted, and for whom they must have been issued. */
 export interface EntraSettings {

@@ -8,7 +8,10 @@ export type ForecastCompletion = ReturnType<typeof createForecastCompletion>;
 export type Completion = { inMs: number } & ({ atMs: number } | { notBeforeMs: number });
 
 /** By the place that the batch's last task has in the order. Nothing is to be expected of a completed batch. */
-export function createForecastCompletion(tail: BatchTailReader, lookAtLedger: () => Promise<LedgerSnapshot>) {
+export function createForecastCompletion(
+  tail: BatchTailReader,
+  ledgerSnapshot: () => Promise<LedgerSnapshot>,
+) {
   /**
    * When the last of a batch's calls is expected to start, in ms, or before when none starts where that is all that can be
    * said, and in how long; `undefined` where that is unknown.
@@ -17,7 +20,7 @@ export function createForecastCompletion(tail: BatchTailReader, lookAtLedger: ()
     if (batch.isComplete) return undefined;
     // What is dispatching already depends on nothing that waits.
     const lastPosition = batch.counts.queued === 0 ? 0 : await tail.lastPosition(batch);
-    const view = await lookAtLedger();
+    const view = await ledgerSnapshot();
     const { nowMs } = view;
     if (lastPosition === 0) return { atMs: nowMs, inMs: 0 };
     const startMs = lastPosition === undefined ? undefined : forecastStartMs(view, lastPosition);

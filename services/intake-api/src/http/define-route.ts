@@ -2,7 +2,7 @@ import type { Request, RequestHandler, Response, Router } from 'express';
 import type { z } from 'zod';
 import { createStrictRouter } from '@diq/runtime/http-server/strict-app.ts';
 import type { ErrorCode } from './error-catalogue.ts';
-import type { Scope } from '../config/api-keys.ts';
+import type { Scope } from '../config/callers.ts';
 import type { BodyBudget } from './body-budget.ts';
 import { inTurn } from './caller-turns.ts';
 import { optionalJson, requireJson, singleBodyLimitBytes } from './middleware/require-json.ts';

@@ -5,7 +5,7 @@ import { traceIdOf, type TraceContext } from '@diq/contracts/trace-context.ts';
 import { freshIds, type RequestIds } from '@diq/queue/admission/request-ids.ts';
 import type { Actor } from '@diq/queue/operations/audit-log.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
-import type { Caller, Scope } from '../config/api-keys.ts';
+import type { Caller, Scope } from '../config/callers.ts';
 import { ProblemError } from './problem-error.ts';
 
 type About = Readonly<Record<string, unknown>>;

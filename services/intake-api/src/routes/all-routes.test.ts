@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { Test } from 'supertest';
 import { opsPaths } from '@diq/runtime/http-server/request-target.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
-import type { Scope } from '../config/api-keys.ts';
+import type { Scope } from '../config/callers.ts';
 import type { RouteDefinition } from '../http/define-route.ts';
 import { createPageRoutes } from '../status-page/page-files.ts';
 import { keys } from '../test-support/credentials.ts';

@@ -4,7 +4,7 @@ import { createQueueSampling } from '@diq/queue/operations/sample-queue.ts';
 import { createLedgerHistory } from '@diq/quota/ledger/ledger-keys.ts';
 import type { Lifecycle } from '@diq/runtime/processes/lifecycle.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
-import type { ApiKey } from '../config/api-keys.ts';
+import type { ApiKey } from '../config/callers.ts';
 import type { Dependencies } from '../dependencies.ts';
 import type { IntakeSettings } from '../config/config.ts';
 import { createSessionStore } from '../auth/session-store.ts';

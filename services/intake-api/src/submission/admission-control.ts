@@ -15,7 +15,7 @@ interface BackPressureDeps {
   settings: BackPressureSettings;
   room: BacklogRoom;
   memory: Pick<MemoryGuard, 'admit' | 'mostOfCaller'>;
-  lookAtLedger: () => Promise<LedgerSnapshot>;
+  ledgerSnapshot: () => Promise<LedgerSnapshot>;
   tracing: Tracing;
 }
 
@@ -30,7 +30,7 @@ type FullBacklog = Record<'requests' | 'tasks' | 'ofCaller', number>;
 export function withBackPressure(intake: RequestIntake, deps: BackPressureDeps): RequestIntake {
   const { memory, room: backlog, tracing } = deps;
   const refusal = async (full: FullBacklog, size: number, bounds: BacklogBounds) =>
-    backlogFull(full, size, { bounds, view: await deps.lookAtLedger() });
+    backlogFull(full, size, { bounds, view: await deps.ledgerSnapshot() });
 
   return {
     acceptOne(item, given) {
@@ -86,10 +86,10 @@ async function traced<S extends Submission, T>(
   }
 }
 
-async function boundsNow({ settings, memory, lookAtLedger }: BackPressureDeps): Promise<BacklogBounds> {
+async function boundsNow({ settings, memory, ledgerSnapshot }: BackPressureDeps): Promise<BacklogBounds> {
   const { maxBacklog, maxBacklogOfCaller: ofCaller, maxDrainMs } = settings;
   const tasks =
-    maxDrainMs === undefined ? undefined : startsWithin(await lookAtLedger(), maxDrainMs, maxBacklog);
+    maxDrainMs === undefined ? undefined : startsWithin(await ledgerSnapshot(), maxDrainMs, maxBacklog);
   return { requests: maxBacklog, ofCaller, bytesOfCaller: memory.mostOfCaller(), tasks };
 }
 

@@ -40,12 +40,12 @@ interface Indexed {
   item: InvestigationItem;
 }
 
-export function createDeadlineCheck(dryRun: DryRun, lookAtLedger: () => Promise<LedgerSnapshot>) {
+export function createDeadlineCheck(dryRun: DryRun, ledgerSnapshot: () => Promise<LedgerSnapshot>) {
   /** Whether even the last place of all would be in time for the first of these deadlines, or that is unknown. */
   async function isSurelyInTime(items: readonly Indexed[]): Promise<boolean> {
     const deadlines = items.flatMap(({ item }) => (item.notAfter === undefined ? [] : [deadlineOf(item)]));
     if (deadlines.length === 0) return true;
-    const [waiting, view] = await Promise.all([dryRun.countWaiting(), lookAtLedger()]);
+    const [waiting, view] = await Promise.all([dryRun.countWaiting(), ledgerSnapshot()]);
     const lastStartMs = startForecast(view)(waiting + items.length);
     return lastStartMs === undefined || lastStartMs <= deadlines.reduce((a, b) => Math.min(a, b));
   }
@@ -63,7 +63,7 @@ export function createDeadlineCheck(dryRun: DryRun, lookAtLedger: () => Promise<
 
   return {
     /** When calls are expected by the ledger as it is. */
-    startForecast: async () => forecastOf(await lookAtLedger()),
+    startForecast: async () => forecastOf(await ledgerSnapshot()),
     /**
      * Holds the deadlines of items against the present estimate. An item that is `strict` and would be too late is refused;
      * `strict` has had its effect then and is taken off. Without deadlines nothing is read, unless all places are wanted.
@@ -74,7 +74,7 @@ export function createDeadlineCheck(dryRun: DryRun, lookAtLedger: () => Promise<
       const judged: Judged = { entries, warnings: new Map(), places: new Map() };
       if (!wantsPlaces && (await isSurelyInTime(items))) return judged;
 
-      const [view, recorded] = await Promise.all([lookAtLedger(), recordedBefore(items, knownAs)]);
+      const [view, recorded] = await Promise.all([ledgerSnapshot(), recordedBefore(items, knownAs)]);
       const startMsAt = forecastOf(view);
       const lateStart = ({ item }: Indexed, position: number | undefined) => {
         const startMs = position === undefined ? undefined : startMsAt(position, item.priority);

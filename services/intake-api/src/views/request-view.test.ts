@@ -3,7 +3,7 @@ import type { StoredRequest } from '@diq/queue/requests/stored-request.ts';
 import { createDescribeRequest } from './request-view.ts';
 
 const nowMs = Date.UTC(2026, 10, 30, 8);
-const lookAtLedger = async () => ({
+const ledgerSnapshot = async () => ({
   nowMs,
   limit: 5,
   quotaLimit: 5,
@@ -27,7 +27,7 @@ const stored: StoredRequest = {
   },
 };
 
-const describeRequest = createDescribeRequest(lookAtLedger);
+const describeRequest = createDescribeRequest(ledgerSnapshot);
 
 describe('a queued request without a place', () => {
   it('has no expected time either', async () => {

@@ -14,10 +14,10 @@ type Placed = Pick<PlacedRequest, 'document' | 'position'>;
 export type DescribeRequest = ReturnType<typeof createDescribeRequest>;
 
 /** Adds its place in the order and the expected time of its call to a request that is queued. */
-export function createDescribeRequest(lookAtLedger: () => Promise<LedgerSnapshot>) {
+export function createDescribeRequest(ledgerSnapshot: () => Promise<LedgerSnapshot>) {
   return async ({ document, position }: Placed): Promise<DescribedRequest> => {
     if (document.status !== 'queued' || position === undefined) return { document, startsInMs: undefined };
-    const view = await lookAtLedger();
+    const view = await ledgerSnapshot();
     const arrivedAtMs = Date.parse(document.createdAt);
     const startAtMs = notBefore(arrivedAtMs, forecastStartMs(view, position));
     const boundMs = notBefore(arrivedAtMs, startNotBeforeMs(view));
