@@ -1,4 +1,4 @@
-import { startEmbeddedRedis, type EmbeddedRedis } from '@diq/runtime/processes/embedded-redis.ts';
+import { startEmbeddedRedis, type EmbeddedRedis } from './embedded-redis.ts';
 import { Redis } from 'ioredis';
 
 /** The run's embedded Valkey, as seen by one suite. Readable from the suite's `before` hooks on. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Worker, type Job } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { jobPayload } from '@diq/contracts/job-payload.ts';
+import { jobPayload } from '@diq/queue/scheduling/job-queue.ts';
 import { queueName } from '@diq/queue/store-keys.ts';
 import { runScriptsWhenFull } from '@diq/redis/script.ts';
 import { within } from '@diq/runtime/async/with-timeout.ts';

