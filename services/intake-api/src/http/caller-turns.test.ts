@@ -1,9 +1,20 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import express, { type Response } from 'express';
+import { listen } from '@diq/runtime/http-server/http-server.ts';
+import { createLogger } from '@diq/runtime/logging/logger.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import type { keys } from '../test-support/credentials.ts';
 import { useIntake } from '../test-support/intake-under-test.ts';
 import { item } from '../test-support/items.ts';
+import { letEverybodyIn } from '../auth/authenticate.ts';
+import type { Dependencies } from '../dependencies.ts';
+import { cancelInvestigations } from '../routes/cancel-investigations.ts';
+import { createBodyBudget } from './body-budget.ts';
 import { inTurn } from './caller-turns.ts';
+import { createRouter } from './define-route.ts';
+import { answerWithProblem } from './middleware/problem-response.ts';
+import { beginContext } from './request-context.ts';
 
 describe('what takes long and is asked for at once', () => {
   const here = { destroyed: false };
@@ -37,7 +48,9 @@ describe('what takes long and is asked for at once', () => {
     assert.deepEqual(begun, ['first', 'of another', 'second']);
     gone.destroyed = true;
     ends.get('second')?.good();
-    await Promise.all([second, left]);
+    await second;
+    // Its request is answered with that, which lets its body go.
+    await assert.rejects(left, { code: 'intake_busy' });
     await new Promise(setImmediate);
     assert.deepEqual(begun, ['first', 'of another', 'second', 'last']);
     for (const page of ['last', 'of another']) ends.get(page)?.good();
@@ -91,4 +104,56 @@ describe('a route that takes long where many fit', () => {
       );
     });
   }
+});
+
+describe('a client that leaves before its turn', () => {
+  it('has nothing done, and its body is let go', async () => {
+    const budget = createBodyBudget({ processBytes: 100_000, callerBytes: 90_000 });
+    const body = JSON.stringify({ source: 'soar' }).padEnd(40_000);
+    let [onArrival, done] = [() => {}, 0];
+    const bodyBudget: typeof budget = {
+      open(...about) {
+        const share = budget.open(...about);
+        const arrived = () => {
+          onArrival();
+          return share.arrived();
+        };
+        return { ...share, arrived };
+      },
+    };
+    const cancel = () => Promise.resolve({ cancelled: (done += 1), alreadyDispatched: 0, remaining: false });
+    const deps = { actions: { bulkCancel: { cancel } } } as unknown as Dependencies;
+    let latest: Response | undefined;
+    const app = express()
+      .use(beginContext(createLogger({ level: 'silent', service: 'test' })), letEverybodyIn)
+      .use((_request, response, next) => (latest = response) && next())
+      .use(createRouter([cancelInvestigations], deps, { bodyBudget, once: letEverybodyIn }))
+      .use(answerWithProblem);
+    const server = await listen(app, { port: 0, host: '127.0.0.1' });
+    const ask = (signal?: AbortSignal) =>
+      fetch(`http://127.0.0.1:${server.port}/v1/investigations/cancel`, {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json' },
+        body,
+        ...(signal && { signal }),
+      });
+    let endTurn = () => {};
+    const before = inTurn('anybody', { destroyed: false }, () => new Promise<void>((end) => (endTurn = end)));
+    for (let n = 0; n < 2; n += 1) {
+      const [arrived, leave] = [new Promise<void>((resolve) => (onArrival = resolve)), new AbortController()];
+      const asked = ask(leave.signal);
+      await arrived;
+      assert.ok(latest);
+      const closed = once(latest, 'close');
+      leave.abort();
+      await assert.rejects(asked);
+      await closed;
+    }
+    endTurn();
+    await before;
+    await inTurn('anybody', { destroyed: false }, () => new Promise(setImmediate));
+    const { status } = await ask();
+    await server.close();
+    assert.deepEqual([status, done], [200, 1]);
+  });
 });

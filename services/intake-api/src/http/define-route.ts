@@ -191,20 +191,10 @@ function handlerStep<Deps, Query extends z.ZodObject, Body extends z.ZodType>(
       request,
       response,
     };
-    const act = async () => {
-      await handle(call, deps);
-      return true;
-    };
+    const act = async () => handle(call, deps);
     if (!body?.takesTurn?.(request.body)) await act();
-    // Answered all the same: so an Idempotency-Key is free again.
-    else if (!(await inTurn(`${call.context.caller.name} large`, response, act))) throw clientLeft();
+    else await inTurn(`${call.context.caller.name} large`, response, act);
   };
-}
-
-function clientLeft(): ProblemError {
-  return new ProblemError('intake_busy', {
-    detail: 'The client left before the request was taken up; nothing of it was kept.',
-  });
 }
 
 /** Serves routes. A method that a path does not have is answered 405 with those that it has. */

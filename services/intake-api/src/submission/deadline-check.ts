@@ -90,7 +90,7 @@ export function createDeadlineCheck(dryRun: DryRun, ledgerSnapshot: () => Promis
         dryRun.place(asked, { nowMs, caller }, isTooLate),
       );
       for (const [i, indexed] of items.entries()) {
-        const place = places?.[i];
+        const place = places[i];
         if (!place) continue;
         judged.places.set(indexed.index, place);
         const startMs = lateStart(indexed, place.position);
