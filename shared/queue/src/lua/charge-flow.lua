@@ -45,7 +45,9 @@ for _, task_id in ipairs(redis.call('ZRANGE', job_order, 0, most - 1)) do
   local task_key = space .. ':task:' .. task_id
   if not priority or may_start then
     if priority and #moved == 0 then
-      redis.call('ZADD', starts_key_of(priority), math.max(virtual_start, next_start) + order.intervalMs, caller)
+      local reached = math.max(class_of(priority).virtual_time or 0, next_start)
+      redis.call('ZADD', starts_key_of(priority),
+        math.max(reached_by(virtual_start, reached, order.intervalMs), next_start) + order.intervalMs, caller)
       redis.call('HSET', task_key, 'charged', 1)
     end
     break

@@ -161,9 +161,15 @@ redis.call('HSET', task_key, 'state', to, 'call', call_id)
 if to == 'in_flight' then
   redis.call('HSET', task_key, 'sentAt', ARGV[13] ~= '' and ARGV[13] or now)
   redis.call('ZADD', in_flight_key, began_at or now, task_id)
-  -- The virtual time of a class is the greatest virtual start of what was begun of it, see order.lua.
-  if virtual_start and tonumber(virtual_start) > (tonumber(redis.call('HGET', order_key, 'virtualTime:' .. priority)) or 0) then
-    redis.call('HSET', order_key, 'virtualTime:' .. priority, virtual_start)
+  -- The virtual time of a class is the greatest virtual start of what was begun of it, without gaps; see order.lua.
+  virtual_start = tonumber(virtual_start)
+  if virtual_start and priority then
+    local virtual_time, rules = unpack(redis.call('HMGET', order_key, 'virtualTime:' .. priority, 'rules'))
+    virtual_time = tonumber(virtual_time) or 0
+    if virtual_start > virtual_time then
+      local interval = rules and cjson.decode(rules).intervalMs or 0
+      redis.call('HSET', order_key, 'virtualTime:' .. priority, reached_by(virtual_start, virtual_time, interval))
+    end
   end
 elseif to == 'waiting' then
   redis.call('HSET', task_key, 'call', '')

@@ -145,6 +145,30 @@ describe('the order in Redis', () => {
     assert.equal(await nextStartOf('low', 'patient'), 0);
   });
 
+  it('puts no caller behind the place of another one whose requests before it were cancelled', async () => {
+    const nowMs = Date.now();
+    const many = Array.from({ length: 300 }, () =>
+      item({ machineId: machine(machines++), priority: 'high' }),
+    );
+    const { accepted } = await store.intake.acceptBatch(many, { nowMs, caller: 'many' });
+    for (const one of accepted.slice(0, -2)) {
+      const { taskId } = await store.request(one!.id);
+      await store.tasks.endWaiting(taskId, { status: 'cancelled', attempts: 0 });
+      await store.jobs.remove(taskId);
+    }
+    await begin();
+    const medium = await arrive({}, nowMs, 'third');
+    const high = await arrive({ priority: 'high' }, nowMs, 'other');
+    assert.equal(await store.jobs.next(), high);
+    // Nor one whose request another has made more urgent, without a better place.
+    await arrive({ machineId: machine(machines - 2), priority: 'high' }, nowMs, 'many');
+    await begin();
+    assert.equal(await begin(), medium);
+    const next = await arrive({ priority: 'high' }, nowMs, 'third');
+    await arrive({}, nowMs, 'fourth');
+    assert.equal(await store.jobs.next(), next);
+  });
+
   it('leaves no next starts when nothing waits', async () => {
     for (const caller of ['one', 'other']) await arrive({ source: 'soar' }, arrivedAtMs, caller);
     await begin();

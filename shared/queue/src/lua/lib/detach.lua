@@ -12,6 +12,13 @@ local function count_waiting(priority, by)
   end
 end
 
+-- How far a call of this virtual start takes its class or its caller, which have come as far as `reached`: by one interval, or
+-- to the present, at most. What stood before it and was cancelled, or is of another class by now, leaves a gap behind which no
+-- other caller is to be put.
+local function reached_by(virtual_start, reached, interval)
+  return math.min(virtual_start, math.max(reached + interval, now))
+end
+
 -- A task without requests, or whose outcome is stored: its machine is free for a new one.
 local function close_task(task_id, machine, call_id)
   local task_key = space .. ':task:' .. task_id

@@ -8,7 +8,8 @@
 --
 -- Without fair queueing the virtual start is the arrival. With it (start-time fair queueing, callers first and sources within
 -- each) it is the greatest of
---   the virtual time of the class: the greatest virtual start of a task begun so far; the arrival while nothing of it waits
+--   the virtual time of the class: the greatest virtual start of a task begun so far, where that is not ahead of the present by
+--   a gap that cancelled tasks left (detach.lua); the arrival while nothing of it waits
 --   the arrival less a lag. It bounds for how long ever new callers can go before one that waits, and keeps a newcomer
 --   behind those of the next class that arrive with it
 --   the caller's next start: one interval after the virtual start of its last task that was claimed
