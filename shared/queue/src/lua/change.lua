@@ -63,7 +63,7 @@ end
 local task_key = space .. ':task:' .. task_id
 local first, state, priority, virtual_start, job_priority, flow_caller = unpack(
   redis.call('HMGET', task_key, 'first', 'state', 'priority', 'virtualStart', 'jobPriority', 'flowCaller'))
-local task = { state = state, first = first or '', priority = priority, virtual_start = tonumber(virtual_start),
+local task = { id = task_id, state = state, first = first or '', priority = priority, virtual_start = tonumber(virtual_start),
   job_priority = tonumber(job_priority), flow_caller = flow_caller or nil }
 local requests = redis.call('ZRANGE', task_key .. ':joined', 0, -1)
 if first then

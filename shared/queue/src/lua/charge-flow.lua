@@ -9,7 +9,8 @@
 --
 -- Returns  tasks that are deferred, each followed by its new job priority: their jobs are to follow, and then it is asked
 --          again. None when what is next may be claimed
--- Writes   virtualStart, jobPriority, 'deferredTo' and 'promoted' of those that are deferred; of the one that may be claimed
+-- Writes   virtualStart, jobPriority, 'deferredTo' and 'promoted' of those that are deferred, or, where another caller has an earlier
+--          place of its own (order.lua), that and 'flowCaller'; of the one that may be claimed
 --          'charged', and the next start of its caller. Asked again for the same it changes nothing
 local job_order, most = KEYS[8], tonumber(ARGV[3])
 
@@ -39,6 +40,27 @@ local function read(task_id)
   return priority, virtual_start, caller, next_start, may_start
 end
 
+-- The first of the places that other callers have by requests of their own which a task serves; nil for none before this one.
+-- None of them is to wait for the next start of a caller that has joined them.
+local function place_of_others(task_id, caller, before)
+  local task_key, whose = space .. ':task:' .. task_id, nil
+  if redis.call('ZCARD', task_key .. ':joined') == 0 then
+    return nil
+  end
+  local first_caller = caller_of_request(space .. ':request:' .. redis.call('HGET', task_key, 'first'))
+  for _, field in ipairs(redis.call('HKEYS', task_key)) do
+    local other = string.match(field, '^own:(.*)$')
+    if other and other ~= caller
+      and (other == first_caller or redis.call('HEXISTS', task_key, joined_by(other)) == 1) then
+      local place = tonumber(redis.call('HGET', task_key, field))
+      if place and place < before then
+        before, whose = place, other
+      end
+    end
+  end
+  return whose and before, whose
+end
+
 local moved = {}
 for _, task_id in ipairs(redis.call('ZRANGE', job_order, 0, most - 1)) do
   local priority, virtual_start, caller, next_start, may_start = read(task_id)
@@ -54,9 +76,17 @@ for _, task_id in ipairs(redis.call('ZRANGE', job_order, 0, most - 1)) do
   end
   -- Before all that have this start by their own right: a source's are claimed in its order.
   virtual_start = next_start - 2 * order.stepMs
+  local deferred = virtual_start - order.headStartMs[priority]
+  local place, whose = place_of_others(task_id, caller, deferred)
+  if place then
+    virtual_start = place + order.headStartMs[priority]
+    redis.call('HSET', task_key, 'flowCaller', whose, 'own:' .. caller, string.format('%.0f', deferred))
+    redis.call('HDEL', task_key, 'own:' .. whose, 'deferredTo')
+  else
+    redis.call('HSET', task_key, 'deferredTo', next_start)
+  end
   local job_priority = job_priority_of(priority, virtual_start)
-  redis.call('HSET', task_key, 'virtualStart', virtual_start, 'jobPriority', job_priority, 'deferredTo', next_start,
-    'promoted', 1)
+  redis.call('HSET', task_key, 'virtualStart', virtual_start, 'jobPriority', job_priority, 'promoted', 1)
   moved[#moved + 1], moved[#moved + 2] = task_id, job_priority
 end
 return moved

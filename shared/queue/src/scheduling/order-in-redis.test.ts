@@ -169,6 +169,38 @@ describe('the order in Redis', () => {
     assert.equal(await store.jobs.next(), next);
   });
 
+  for (const [when, first] of [
+    ['another caller joins it that has many before it', 'few'],
+    ['it joins that of another caller that has many before it', 'many'],
+  ] as const) {
+    it(`begins a request no later when ${when}`, async () => {
+      const count = 12;
+      async function turnOfLast(isShared: boolean) {
+        await redis.flush();
+        const last = machine(machines++);
+        const few = async () => {
+          for (let i = 1; i < count; i += 1) await arrive({}, arrivedAtMs, 'few');
+          return arrive({ machineId: last }, arrivedAtMs, 'few');
+        };
+        const many = async () => {
+          const items = Array.from({ length: count * (count - 2) }, (_, i) =>
+            item({ machineId: machine(machines++), source: `source-${Math.floor(i / count)}` }),
+          );
+          await store.intake.acceptBatch(items, { nowMs: arrivedAtMs, caller: 'many' });
+          await arrive({ source: 'last', ...(isShared && { machineId: last }) }, arrivedAtMs, 'many');
+        };
+        if (first === 'many') await many();
+        const taskId = await few();
+        if (first === 'few') await many();
+        let turn = 1;
+        while ((await begin()) !== taskId) turn += 1;
+        return turn;
+      }
+      assert.equal(await turnOfLast(false), 2 * count);
+      assert.equal(await turnOfLast(true), 2 * count);
+    });
+  }
+
   it('leaves no next starts when nothing waits', async () => {
     for (const caller of ['one', 'other']) await arrive({ source: 'soar' }, arrivedAtMs, caller);
     await begin();

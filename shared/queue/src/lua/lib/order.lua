@@ -241,26 +241,45 @@ local function write_order(json, arrived_at)
   end
 end
 
+-- Keeps the place that a task has, or would have, by a caller's own requests, while it has the place of another one:
+-- where it goes when that one's call has to wait (charge-flow.lua). A place is a virtual start less the head start of its class.
+local function keep_place(task, caller, place)
+  if caller == '' then
+    return
+  end
+  task.own = task.own or {}
+  if task.own[caller] == nil then
+    task.own[caller] = tonumber(redis.call('HGET', space .. ':task:' .. task.id, 'own:' .. caller)) or nil
+  end
+  if not task.own[caller] or place < task.own[caller] then
+    task.own[caller], task.is_changed = place, true
+  end
+end
+
 -- Moves a task up to where a fresh one of this class and flow would stand, if that is before its place, and makes
 -- it of this class if that is the more urgent one. It never moves back.
 --
--- task     what the script has read of it: state, first, priority, virtual_start, job_priority, flow_caller. They are changed
+-- task     what the script has read of it: id, state, first, priority, virtual_start, job_priority, flow_caller. They are changed
 --          here, `flow` is set where its place is another flow's now, `left` where it leaves a class, and `is_changed`
 --          where there is something to write
 -- Returns  whether its job priority changed
 local function promote(task, priority, flow, arrived_at)
   local fresh = next_virtual_start(priority, flow, arrived_at)
   local old_priority, old_place = task.priority, task.virtual_start - order.headStartMs[task.priority]
-  local place = math.min(fresh - order.headStartMs[priority], old_place)
+  local fresh_place = fresh - order.headStartMs[priority]
+  local place = math.min(fresh_place, old_place)
+  local whose, mover = task.flow_caller or caller_of_request(space .. ':request:' .. task.first), (parts_of(flow))
+  if whose ~= mover and order.intervalMs > 0 then
+    keep_place(task, place < old_place and whose or mover, math.max(fresh_place, old_place))
+  end
   if urgency[priority] < urgency[old_priority] then
     -- Its place in a class that it leaves, and whose that is: where change.lua puts it again.
-    local whose = task.flow_caller or caller_of_request(space .. ':request:' .. task.first)
     task.left = task.left or {}
     task.left['left:' .. old_priority] = string.format('%.0f:%s', task.virtual_start, whose)
   end
   if place < old_place then
     charge_flow(priority, flow, fresh, arrived_at)
-    task.flow, task.flow_caller = flow, (parts_of(flow))
+    task.flow, task.flow_caller = flow, mover
   end
   if urgency[priority] < urgency[old_priority] then
     task.priority = priority
@@ -282,6 +301,9 @@ local function place_of(task)
   local fields = { 'priority', task.priority, 'virtualStart', task.virtual_start, 'jobPriority', task.job_priority }
   for field, left in pairs(task.left or {}) do
     fields[#fields + 1], fields[#fields + 2] = field, left
+  end
+  for caller, place in pairs(task.own or {}) do
+    fields[#fields + 1], fields[#fields + 2] = 'own:' .. caller, string.format('%.0f', place)
   end
   return unpack(fields)
 end
