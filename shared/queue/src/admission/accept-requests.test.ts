@@ -292,6 +292,19 @@ describe('request intake', () => {
       assert.deepEqual(await store.dump(), before);
     });
 
+    it('refuses in a repeated batch what was refused in it, though there is room by now', async () => {
+      const ids = freshIds();
+      const { redis: connection, jobs } = store;
+      const intake = createRequestIntake({ redis: connection, keySpace, jobs, retentionMs, maxJoined: 1 });
+      const post = () => intake.acceptBatch([item(), item(), item()], { nowMs: arrivedAtMs, ids });
+      const first = await post();
+      assert.deepEqual(first.tooManyJoined, [2]);
+      assert.deepEqual(await post(), first);
+      const { taskId } = await store.request(first.accepted[0]!.id);
+      await store.tasks.endWaiting(taskId, { status: 'cancelled', attempts: 0 });
+      assert.deepEqual(await post(), first);
+    });
+
     it('adds the jobs that an intake which died could not add, and no second task', async () => {
       const dying = createRequestIntake({
         redis: store.redis,

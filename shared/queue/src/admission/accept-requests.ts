@@ -5,7 +5,7 @@ import type { TraceContext } from '@diq/contracts/trace-context.ts';
 import { chunkSize, createAcceptChunk } from './accept-chunk.ts';
 import type { AcceptRules, NewRequest, Placement } from './accept-chunk.ts';
 import type { BacklogBounds } from './backlog-reservation.ts';
-import { openBatch, refuseInBatch, sealBatch, storedRefusal } from '../batches/batch-record.ts';
+import { openBatch, refusedInBatch, refuseInBatch, sealBatch, storedRefusal } from '../batches/batch-record.ts';
 import type { RejectedItem } from '../batches/batch-record.ts';
 import { tailOf } from '../batches/batch-tail.ts';
 import { freshIds } from './request-ids.ts';
@@ -162,7 +162,13 @@ export function createRequestIntake({
       await openBatch(redis, keySpace, { ...about, items, rejected, retentionMs, callbackUrl });
       const placements = await place(newRequests, about);
       const placed = placements[Symbol.iterator]();
-      const accepts = requests.map((request) => request && accepted(request, placed.next().value));
+      // What a batch that was accepted before has no request of was deleted since, or was refused then.
+      const isMissing = placements.some(({ outcome }) => outcome === 'deleted');
+      const refused = isMissing ? await refusedInBatch(redis, keySpace, batchId) : new Set();
+      const accepts = requests.map((request, index) => {
+        const answer = request && accepted(request, placed.next().value);
+        return refused.has(index) ? undefined : answer;
+      });
       const refusals = refusalsOf(requests, accepts);
       await refuseInBatch(redis, keySpace, batchId, refusals);
       await sealBatch(redis, keySpace, { batchId, retentionMs, tail: tailOf(newRequests, placements) });

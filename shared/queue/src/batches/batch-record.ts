@@ -77,6 +77,16 @@ export async function refuseInBatch(
   }
 }
 
+/** Indexes of the items of a batch that were refused. */
+export async function refusedInBatch(
+  redis: Redis,
+  keySpace: string,
+  batchId: string,
+): Promise<ReadonlySet<number>> {
+  const items = await redis.lrange(storeKeys(keySpace).batchItems(batchId), 0, -1);
+  return new Set(items.flatMap((stored, index) => (stored.startsWith('{') ? [index] : [])));
+}
+
 /** Without what is known where it is read: its index, and the sentence that is made of the rest. */
 export function storedRefusal({ rejected: { machineId, error } }: RejectedItem): string {
   return JSON.stringify({ rejected: { machineId, error: storedItemError.parse(error) } });
