@@ -5,7 +5,13 @@ import type { TraceContext } from '@diq/contracts/trace-context.ts';
 import { chunkSize, createAcceptChunk } from './accept-chunk.ts';
 import type { AcceptRules, NewRequest, Placement } from './accept-chunk.ts';
 import type { BacklogBounds } from './backlog-reservation.ts';
-import { openBatch, refusedInBatch, refuseInBatch, sealBatch, storedRefusal } from '../batches/batch-record.ts';
+import {
+  openBatch,
+  refusedInBatch,
+  refuseInBatch,
+  sealBatch,
+  storedRefusal,
+} from '../batches/batch-record.ts';
 import type { RejectedItem } from '../batches/batch-record.ts';
 import { tailOf } from '../batches/batch-tail.ts';
 import { freshIds } from './request-ids.ts';
