@@ -1,4 +1,4 @@
--- include lib/order.lua, lib/backlog.lua
+-- include lib/task-place.lua, lib/backlog.lua
 --
 -- Records accepted requests, each with a task: the one that is open for its machine, or a new one. Where an
 -- investigation of its machine was started only just now, the request ends with that one and gets no task.

@@ -1,4 +1,4 @@
--- include lib/order.lua, lib/audit.lua
+-- include lib/task-place.lua, lib/audit.lua
 --
 -- Changes priority or deadline of one request that is queued, and with it the place of its task: that goes by the
 -- most urgent of its requests, and waits as long as the most patient. A request that is lowered takes none of the others

@@ -10,7 +10,7 @@
 -- Returns  tasks that are deferred, each followed by its new job priority: their jobs are to follow, and then it is asked
 --          again. None when what is next may be claimed
 -- Writes   virtualStart, jobPriority, 'deferredTo' and 'promoted' of those that are deferred, or, where another caller has an earlier
---          place of its own (order.lua), that and 'flowCaller'; of the one that may be claimed
+--          place of its own (task-place.lua), that and 'flowCaller'; of the one that may be claimed
 --          'charged', and the next start of its caller. Asked again for the same it changes nothing
 local job_order, most = KEYS[8], tonumber(ARGV[3])
 

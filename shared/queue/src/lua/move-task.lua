@@ -161,16 +161,7 @@ redis.call('HSET', task_key, 'state', to, 'call', call_id)
 if to == 'in_flight' then
   redis.call('HSET', task_key, 'sentAt', ARGV[13] ~= '' and ARGV[13] or now)
   redis.call('ZADD', in_flight_key, began_at or now, task_id)
-  -- The virtual time of a class is the greatest virtual start of what was begun of it, without gaps; see order.lua.
-  virtual_start = tonumber(virtual_start)
-  if virtual_start and priority then
-    local virtual_time, rules = unpack(redis.call('HMGET', order_key, 'virtualTime:' .. priority, 'rules'))
-    virtual_time = tonumber(virtual_time) or 0
-    if virtual_start > virtual_time then
-      local interval = rules and cjson.decode(rules).intervalMs or 0
-      redis.call('HSET', order_key, 'virtualTime:' .. priority, reached_by(virtual_start, virtual_time, interval))
-    end
-  end
+  advance_class(priority, tonumber(virtual_start))
 elseif to == 'waiting' then
   redis.call('HSET', task_key, 'call', '')
   redis.call('ZADD', waiting_key, created, task_id)

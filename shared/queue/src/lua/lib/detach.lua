@@ -1,23 +1,9 @@
--- include request-status.lua
+-- include class-progress.lua
 --
 -- Takes requests out of their tasks, and ends the tasks that have none left.
 --
 -- KEYS  see request-status.lua
 -- ARGV  see request-status.lua
-
--- The number of tasks of a class that wait, see order.lua.
-local function count_waiting(priority, by)
-  if priority then
-    redis.call('HINCRBY', order_key, 'waiting:' .. priority, by)
-  end
-end
-
--- How far a call of this virtual start takes its class or its caller, which have come as far as `reached`: by one interval, or
--- to the present, at most. What stood before it and was cancelled, or is of another class by now, leaves a gap behind which no
--- other caller is to be put.
-local function reached_by(virtual_start, reached, interval)
-  return math.min(virtual_start, math.max(reached + interval, now))
-end
 
 -- A task without requests, or whose outcome is stored: its machine is free for a new one.
 local function close_task(task_id, machine, call_id)
