@@ -1,0 +1,68 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { repeat } from '../async/run-periodically.ts';
+import type { Logger } from '../logging/logger.ts';
+
+/** What a file holds, or what is wrong with it: faults repeat nothing of it. */
+export type ReadContent<T> =
+  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly faults: readonly unknown[] };
+
+export interface WatchFileOptions<T> {
+  /** Of the setting that names the file. */
+  readonly setting: string;
+  readonly path: string;
+  readonly parse: (text: string) => ReadContent<T>;
+  /** What is longer is another file. */
+  readonly maxBytes: number;
+  /** Called with each content that is usable and differs from the one before. */
+  readonly onChange: (value: T) => void;
+  readonly logger: Pick<Logger, 'error'>;
+  readonly intervalMs: number;
+}
+
+/** Enough to find the mistake; a binary file has many. */
+const maxFaults = 20;
+
+/**
+ * Reads a file of settings again and again, so that what stands in it changes without a restart. Compares contents: no watch
+ * of the system sees every way in which a file is replaced, above all Kubernetes', which swaps a link two folders up. What
+ * cannot be read or holds a fault changes nothing and is logged once for each content.
+ *
+ * @returns what ends it; resolves when a look under way is over
+ */
+export function watchFile<T>(options: WatchFileOptions<T>): () => Promise<void> {
+  const { setting, path, parse, maxBytes, onChange, logger, intervalMs } = options;
+  let seen: string | undefined;
+  let isClosed = false;
+
+  async function look(): Promise<void> {
+    const { state, text } = await readContent(path, maxBytes);
+    if (state === seen || isClosed) return;
+    seen = state;
+    const parsed: ReadContent<T> = text === undefined ? { ok: false, faults: [state] } : parse(text);
+    if (parsed.ok) onChange(parsed.value);
+    else {
+      const faults = parsed.faults.slice(0, maxFaults);
+      logger.error({ faults }, `${setting} is not usable, what it held before stays valid`);
+    }
+  }
+
+  const fail = (error: unknown) => logger.error({ err: error }, `${setting} could not be read`);
+  const stop = repeat(intervalMs, look, fail);
+  return () => {
+    isClosed = true;
+    return stop();
+  };
+}
+
+/** `state` differs whenever there is something new to report; without a text it says why there is none. */
+async function readContent(path: string, maxBytes: number): Promise<{ state: string; text?: string }> {
+  try {
+    const bytes = await readFile(path);
+    if (bytes.length > maxBytes) return { state: 'the file is too large' };
+    return { state: createHash('sha256').update(bytes).digest('hex'), text: bytes.toString() };
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+    return { state: `the file cannot be read, ${code}` };
+  }
+}

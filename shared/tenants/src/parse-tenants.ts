@@ -1,0 +1,233 @@
+import { isNode, LineCounter, parseDocument, type Document } from 'yaml';
+import { z } from 'zod';
+import { operationNames, operationQuotas, type OperationName } from '@diq/contracts/operations.ts';
+import { duration, httpsUrl } from '@diq/runtime/settings/setting-kinds.ts';
+import { queuesOf, type Credential, type Limit, type QueueRules, type ReachableTenant } from './tenant.ts';
+
+/** A fault of a tenants file: where, which field, what is wrong (what is expected). Never a value. */
+export interface TenantsFault {
+  /** From 1 on. */
+  readonly line: number;
+  readonly message: string;
+}
+
+export type ParsedTenants =
+  | { readonly ok: true; readonly tenants: readonly ReachableTenant[] }
+  | { readonly ok: false; readonly faults: readonly TenantsFault[] };
+
+const day = 24 * 3_600_000;
+const maxTenants = 5_000;
+const maxWindows = 3;
+const text = (expected: string) => z.string({ error: `expected ${expected}` }).trim();
+const filePath = () =>
+  text('the path of a file').regex(/^[^\p{Cc}]{1,4096}$/u, { error: 'expected the path of a file' });
+
+const limit = z.strictObject({
+  calls: z.int({ error: 'expected a whole number' }).min(1).max(10_000),
+  window: z
+    .union([z.string(), z.number()], { error: 'expected a duration, such as 1m or 1h' })
+    .transform(String)
+    // A timer of Node's takes 24 days at most, and a permit is one.
+    .pipe(duration({ minMs: 100, maxMs: 20 * day })),
+});
+
+const rules = z
+  .strictObject({
+    limits: z
+      .array(limit, { error: 'expected a list of limits' })
+      .min(1)
+      .max(maxWindows)
+      .refine((limits) => new Set(limits.map(({ window }) => window)).size === limits.length, {
+        error: 'two limits have the same window (expected one for each)',
+      })
+      .optional(),
+    reserveForCritical: z.int({ error: 'expected a whole number' }).min(0).max(9_999).default(0),
+  })
+  .nullish();
+
+const operations = z
+  .record(z.string(), rules, { error: 'expected the operations by name' })
+  .transform((given, context): Map<OperationName, QueueRules> => {
+    const found = new Map<OperationName, QueueRules>();
+    const refuse = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message });
+    for (const [name, one] of Object.entries(given)) {
+      const operation = operationNames.find((known) => known === name);
+      if (operation === undefined) {
+        refuse([name], `is an unknown operation (${expectedOperation()})`);
+        continue;
+      }
+      const limits =
+        one?.limits?.map(({ calls, window }): Limit => ({ calls, windowMs: window })) ??
+        defaultLimits(operation);
+      const reserveForCritical = one?.reserveForCritical ?? 0;
+      if (limits.every(({ calls }) => reserveForCritical < calls))
+        found.set(operation, { limits, reserveForCritical });
+      else
+        refuse(
+          [name, 'reserveForCritical'],
+          'leaves nothing for the others (expected less than the calls of each limit)',
+        );
+    }
+    if (Object.keys(given).length === 0) refuse([], 'is empty (expected at least one operation)');
+    return found;
+  });
+
+const tenant = z.strictObject({
+  name: text('up to 40 of a-z, 0-9 and -').regex(/^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/, {
+    error: 'expected up to 40 of a-z, 0-9 and -, with none of - at its ends',
+  }),
+  tenantId: text('a GUID')
+    .pipe(z.guid({ error: 'expected a GUID' }))
+    .transform((id) => id.toLowerCase()),
+  clientId: text('a GUID').pipe(z.guid({ error: 'expected a GUID' })),
+  clientSecretFile: filePath().optional(),
+  clientCertificatePath: filePath().optional(),
+  federatedTokenFile: filePath().optional(),
+  authorityHost: text('an https:// origin').pipe(httpsUrl()).default('https://login.microsoftonline.com'),
+  defenderBaseUrl: text('an https:// URL').pipe(httpsUrl()).default('https://api.securitycenter.windows.com'),
+  defenderScope: text('a scope').default('https://api.securitycenter.microsoft.com/.default'),
+  defaultOperation: z.enum(operationNames, { error: expectedOperation() }).optional(),
+  operations: operations.prefault({ initiateInvestigation: undefined }),
+});
+
+const file = z.strictObject({
+  tenants: z.array(z.unknown(), { error: 'expected a list of tenants' }).max(maxTenants),
+});
+
+/** Reads a tenants file, YAML or JSON. Faults name line and field; all of them are found at once. */
+export function parseTenants(content: string): ParsedTenants {
+  const lines = new LineCounter();
+  const document = parseDocument(content, { lineCounter: lines, prettyErrors: false });
+  const syntax = document.errors.map(({ code, pos }) => ({
+    line: lines.linePos(pos[0]).line,
+    message: `is no YAML (${code.toLowerCase().replaceAll('_', ' ')})`,
+  }));
+  if (syntax.length > 0) return { ok: false, faults: syntax };
+  const locate = (path: readonly PropertyKey[]) => lineOf(document, lines, path);
+  let given: unknown;
+  try {
+    given = document.toJS();
+  } catch {
+    return { ok: false, faults: [{ line: 1, message: 'is too deep, or repeats too much by reference' }] };
+  }
+  const read = file.safeParse(given);
+  if (!read.success)
+    return { ok: false, faults: read.error.issues.flatMap((one) => describeIssue(one, [], locate)) };
+  const parsed = read.data.tenants.map((entry, index) => parseTenant(entry, index, locate));
+  const tenants = parsed.flatMap((one) => ('name' in one ? one : []));
+  const faults = parsed.flatMap((one) => ('name' in one ? [] : one));
+  if (faults.length === 0) faults.push(...duplicates(tenants, locate));
+  return faults.length > 0 ? { ok: false, faults } : { ok: true, tenants };
+}
+
+type Locate = (path: readonly PropertyKey[]) => number;
+
+function parseTenant(entry: unknown, index: number, locate: Locate): ReachableTenant | TenantsFault[] {
+  const read = tenant.safeParse(entry);
+  const above = ['tenants', index];
+  if (!read.success) {
+    const faults = read.error.issues.flatMap((issue) => describeIssue(issue, above, locate));
+    return faults.toSorted((a, b) => a.line - b.line);
+  }
+  const { name, tenantId, clientId, authorityHost, operations, ...given } = read.data;
+  const credentials = credentialsOf(read.data);
+  const [credential] = credentials;
+  const [first] = operations.keys();
+  const defaultOperation = given.defaultOperation ?? first;
+  const faults: TenantsFault[] = [];
+  const refuse = (field: string, message: string) =>
+    faults.push({ line: locate([...above, field]), message: `${pathName([...above, field])}: ${message}` });
+  if (credentials.length !== 1) {
+    refuse(
+      'name',
+      'has no credential, or several (expected one of clientSecretFile, clientCertificatePath, federatedTokenFile)',
+    );
+  }
+  if (defaultOperation && !operations.has(defaultOperation)) {
+    refuse('defaultOperation', "is none of the tenant's operations (expected one of them)");
+  }
+  if (faults.length > 0 || !credential || !defaultOperation) return faults;
+  const { defenderBaseUrl: baseUrl, defenderScope: scope } = given;
+  return {
+    name,
+    tenantId,
+    defaultOperation,
+    operations,
+    access: { clientId, credential, authorityHost, baseUrl, scope },
+  };
+}
+
+function defaultLimits(operation: OperationName): Limit[] {
+  const { limit, windowMs } = operationQuotas[operation];
+  return [{ calls: limit, windowMs }];
+}
+
+function credentialsOf(entry: z.output<typeof tenant>): Credential[] {
+  const { clientSecretFile, clientCertificatePath, federatedTokenFile } = entry;
+  const given: (Credential | undefined)[] = [
+    clientSecretFile === undefined ? undefined : { kind: 'secret_file', path: clientSecretFile },
+    clientCertificatePath === undefined ? undefined : { kind: 'certificate', path: clientCertificatePath },
+    federatedTokenFile === undefined ? undefined : { kind: 'federated', path: federatedTokenFile },
+  ];
+  return given.filter((one) => one !== undefined);
+}
+
+function duplicates(tenants: readonly ReachableTenant[], locate: Locate): TenantsFault[] {
+  const seen = new Map<string, number>();
+  const faults: TenantsFault[] = [];
+  for (const [index, one] of tenants.entries()) {
+    const values = [
+      ['name', one.name],
+      ['tenantId', one.tenantId],
+      // Two queues whose ids lead to the same place: about one chance in 10,000 among 1,000 queues.
+      ...queuesOf(one).map(({ tag }) => ['tenantId', `tag ${tag}`] as const),
+    ] as const;
+    for (const [field, value] of values) {
+      const first = seen.get(`${field} ${value}`);
+      if (first === undefined) seen.set(`${field} ${value}`, index);
+      else if (first !== index) {
+        const path = ['tenants', index, field];
+        faults.push({ line: locate(path), message: `${pathName(path)}: is that of tenants[${first}] too` });
+      }
+    }
+  }
+  return faults;
+}
+
+function describeIssue(
+  issue: z.core.$ZodIssue,
+  above: readonly PropertyKey[],
+  locate: Locate,
+): TenantsFault[] {
+  const path = [...above, ...issue.path];
+  if (issue.code !== 'unrecognized_keys') {
+    return [{ line: locate(path), message: `${pathName(path)}: ${issue.message}` }];
+  }
+  return issue.keys.map((key) => ({
+    line: locate([...path, key]),
+    message: `${pathName(path)}: '${safeName(key)}' is not known here`,
+  }));
+}
+
+function pathName(path: readonly PropertyKey[]): string {
+  const name = path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${safeName(String(part))}`));
+  return name.join('').replace(/^\./, '') || 'the file';
+}
+
+/** What is long or odd may be a secret in the wrong place. */
+function safeName(key: string): string {
+  return /^[A-Za-z]{1,40}$/.test(key) ? key : '…';
+}
+
+/** The line of the innermost thing on the path that is there. */
+function lineOf(document: Document, lines: LineCounter, path: readonly PropertyKey[]): number {
+  for (let length = path.length; length > 0; length -= 1) {
+    const node = document.getIn(path.slice(0, length), true);
+    if (isNode(node) && node.range) return lines.linePos(node.range[0]).line;
+  }
+  return 1;
+}
+
+function expectedOperation(): string {
+  return `expected one of ${operationNames.join(', ')}`;
+}

@@ -1,0 +1,78 @@
+import { readFileSync } from 'node:fs';
+import { watchFile } from '@diq/runtime/settings/watch-file.ts';
+import { SettingsError } from '@diq/runtime/settings/read-settings.ts';
+import type { Logger } from '@diq/runtime/logging/logger.ts';
+import { parseTenants, type TenantsFault } from './parse-tenants.ts';
+import type { ReachableTenant } from './tenant.ts';
+
+/** Room for thousands of tenants. */
+const maxFileBytes = 8 * 1_024 * 1_024;
+const setting = 'TENANTS_FILE';
+
+/**
+ * The tenants in the file at `path`, at a start.
+ *
+ * @throws SettingsError with every fault of the file, by line
+ */
+export function readTenantsFile(path: string): readonly ReachableTenant[] {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+    throw new SettingsError([`${setting}: the file cannot be read, ${code} (expected a file of tenants)`]);
+  }
+  if (Buffer.byteLength(text) > maxFileBytes) {
+    throw new SettingsError([`${setting}: the file is too large (expected at most 8 MB)`]);
+  }
+  const parsed = parseTenants(text);
+  if (parsed.ok) return parsed.tenants;
+  throw new SettingsError(parsed.faults.map((fault) => `${setting}: ${describe(fault)}`));
+}
+
+/**
+ * Watches the file of tenants. A content with a fault changes nothing, and the log says which line and why.
+ *
+ * @returns what ends it; resolves when a look under way is over
+ */
+export function watchTenants(options: {
+  readonly path: string;
+  /** As they were read at the start. */
+  readonly tenants: readonly ReachableTenant[];
+  /** Called with tenants that differ from the last ones. */
+  readonly onChange: (tenants: readonly ReachableTenant[]) => void;
+  readonly logger: Pick<Logger, 'info' | 'error'>;
+  /** Default 2 s. */
+  readonly intervalMs?: number;
+}): () => Promise<void> {
+  const { path, onChange, logger, intervalMs = 2_000 } = options;
+  let present = identityOf(options.tenants);
+  return watchFile({
+    setting,
+    path,
+    maxBytes: maxFileBytes,
+    parse(text) {
+      const parsed = parseTenants(text);
+      return parsed.ok
+        ? { ok: true, value: parsed.tenants }
+        : { ok: false, faults: parsed.faults.map(describe) };
+    },
+    onChange(tenants) {
+      const identity = identityOf(tenants);
+      if (identity === present) return;
+      present = identity;
+      onChange(tenants);
+      logger.info({ tenants: tenants.length }, 'tenants changed');
+    },
+    logger,
+    intervalMs,
+  });
+}
+
+function describe({ line, message }: TenantsFault): string {
+  return `line ${line}: ${message}`;
+}
+
+function identityOf(tenants: readonly ReachableTenant[]): string {
+  return JSON.stringify(tenants.map((tenant) => ({ ...tenant, operations: [...tenant.operations] })));
+}
