@@ -3,6 +3,12 @@ export const operationNames = ['initiateInvestigation', 'startInvestigation'] as
 
 export type OperationName = (typeof operationNames)[number];
 
+/** So many calls may start in any rolling window of this length; an operation can have several, which all hold. */
+export interface Limit {
+  calls: number;
+  windowMs: number;
+}
+
 /** How many calls may start in one rolling window. */
 export interface Quota {
   limit: number;
