@@ -51,6 +51,8 @@ const fullPrelude = () => readFileSync(ownFile('when-full.lua'), 'utf8');
 /** BullMQ's scripts that only read: a server that takes no writes can still be asked. */
 const readingScripts = /^(?:get|is|paginate)/;
 
+const runWhenFull = new WeakSet<Redis>();
+
 /**
  * Lets a library's scripts run also while Redis is full: those of BullMQ that claim, lock, hand back and complete a job,
  * and all of Bottleneck. A job that BullMQ adds belongs to a task that is recorded, so it is let in too.
@@ -58,6 +60,9 @@ const readingScripts = /^(?:get|is|paginate)/;
  * @param redis before the library defines its scripts on it
  */
 export function runScriptsWhenFull(redis: Redis): void {
+  // Many queues share a connection.
+  if (runWhenFull.has(redis)) return;
+  runWhenFull.add(redis);
   const define = redis.defineCommand.bind(redis);
   const prelude = fullPrelude();
   redis.defineCommand = (name, definition) => {

@@ -161,7 +161,7 @@ export const lifeSteps: readonly [name: string, run: (life: Life) => Promise<voi
       const { store } = life;
       await accept(life);
       await accept(life, { machineId: machine(2), source: 'other' });
-      const claimer = await createJobClaimer({
+      const claimer = createJobClaimer({
         redis: store.redis,
         keySpace,
         lockMs: 60_000,

@@ -50,7 +50,7 @@ export async function openQueue(options: OpenQueueOptions) {
   const tasks = createTaskStore(redis.ledger, keySpace, retentionMs, moveLog.moved);
   const jobs = createJobQueue(redis.ledger, keySpace, queueOutage.failed);
   lifecycle.onClose('job queue', () => within(jobs.close(), closeWithinMs));
-  const claimer = await createJobClaimer({
+  const claimer = createJobClaimer({
     redis: redis.queue,
     keySpace,
     // Long enough that no call outlives its job's lock, even if the lock is never renewed.

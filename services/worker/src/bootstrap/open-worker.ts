@@ -75,6 +75,7 @@ export async function openWorker(parts: WorkerParts) {
   startMaintenance({
     ...shared,
     aside,
+    claimer,
     lifecycle,
     reader,
     clientId: config.clientId,

@@ -5,13 +5,18 @@ import { createReconciler, type ReconcilerOptions } from '../reconciliation/reco
 import { rescueAbandonedCalls } from './rescue-abandoned-calls.ts';
 import type { FinishCallOptions } from '../execution/finish-call.ts';
 import type { SetAside } from '../execution/process-job.ts';
+import type { JobClaimer } from '../scheduling/job-claimer.ts';
 import { createMissingJobCheck } from './requeue-missing-jobs.ts';
 import type { TaskStore } from '@diq/queue/tasks/task-store.ts';
 import type { JobQueue } from '@diq/queue/scheduling/job-queue.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 
 export type MaintenanceOptions = FinishCallOptions &
-  ReconcilerOptions & { lifecycle: Lifecycle; aside: SetAside };
+  ReconcilerOptions & {
+    lifecycle: Lifecycle;
+    aside: SetAside;
+    claimer: Pick<JobClaimer, 'bringBack' | 'bringBackEveryMs'>;
+  };
 
 const recoverEveryMs = 1_000;
 /** After an outage of Redis, live workers store their outcomes within a second; they go first. */
@@ -37,6 +42,11 @@ export function startMaintenance(options: MaintenanceOptions): void {
   const takeBack = () => options.aside.takeBack();
   every(takeBackEveryMs, 'set aside', 'moving refused tasks back to their places', takeBack);
   every(checkJobsEveryMs, 'job check', 'the search for missing jobs', createMissingJobCheck(options));
+
+  const { claimer } = options;
+  every(claimer.bringBackEveryMs, 'stalled jobs', 'putting back jobs of dead workers', () =>
+    claimer.bringBack(),
+  );
 
   const reconciler = createReconciler(options);
   const betweenQueriesMs = Math.min(firstQueryInMs, longestBetweenQueriesMs);

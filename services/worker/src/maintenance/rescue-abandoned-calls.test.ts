@@ -86,7 +86,11 @@ describe('what a dead worker left behind', () => {
       await pastDeadline(left);
 
       // The dead worker's own job meets the stale intent and clears it away.
-      const job = await waitFor(() => heir.claimer.claim(), { what: 'the job to come back' });
+      const claimBack = async () => {
+        await heir.claimer.bringBack();
+        return heir.claimer.claim();
+      };
+      const job = await waitFor(claimBack, { what: 'the job to come back' });
       assert.equal(await heir.serve(job), 'released');
       assert.equal(await heir.used(), 0);
       assert.equal(await heir.ledger.findCall(left.call.callId), undefined);

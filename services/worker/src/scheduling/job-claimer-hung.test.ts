@@ -18,7 +18,7 @@ describe('job claimer on a Redis that hangs', () => {
     const onError = () => undefined;
     const chargeFlows = async () => undefined;
     const about = { redis, keySpace: 'test:{hung}', lockMs: 10_000 };
-    const claimer = await createJobClaimer({ ...about, chargeFlows, onError });
+    const claimer = createJobClaimer({ ...about, chargeFlows, onError });
     assert.equal(await claimer.claim(), undefined);
     await server.kill('SIGSTOP');
     const claiming = claimer.claim().catch(onError);

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { Worker, type Job } from 'bullmq';
+import { Job, Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { jobPayload } from '@diq/queue/scheduling/job-queue.ts';
 import { queueName } from '@diq/queue/store-keys.ts';
@@ -16,10 +16,10 @@ export interface ClaimedJob {
   release(): Promise<void>;
 }
 
-export type JobClaimer = Awaited<ReturnType<typeof createJobClaimer>>;
+export type JobClaimer = ReturnType<typeof createJobClaimer>;
 
 export interface JobClaimerOptions {
-  /** Waits for Redis to come back; see `openBlockingConnection`. */
+  /** Waits for Redis to come back; see `openBlockingConnection`. Shared by all queues of a process. */
   redis: Redis;
   keySpace: string;
   /** After this long without a sign of life of the worker that claimed it, a job goes back to the queue. */
@@ -35,29 +35,17 @@ const answerWithinMs = 1_000;
 const renewalsPerLock = 3;
 
 /**
- * BullMQ's worker with its own loop left out: a job is claimed only when the permit for it is in hand, so nothing
- * waits in "active", and what is claimed is what is most urgent at that moment.
+ * BullMQ's worker without the worker: a job is claimed only when the permit for it is in hand, so nothing waits in "active",
+ * and what is claimed is what is most urgent at that moment. A `Worker` of BullMQ would open a connection of its own
+ * for each queue; this claims through the backend of a `Queue`, which costs nothing while nothing is claimed.
  */
-export async function createJobClaimer(options: JobClaimerOptions) {
+export function createJobClaimer(options: JobClaimerOptions) {
   const { redis, keySpace, lockMs } = options;
   const onError = (error: unknown) => options.onError(error);
   runScriptsWhenFull(redis);
-  // Asked for its version while Redis refuses commands, a worker would refuse everything for good.
-  Object.assign(redis.options, { skipVersionCheck: true });
-  const worker = new Worker(queueName, null, {
-    connection: redis,
-    prefix: keySpace,
-    autorun: false,
-    lockDuration: lockMs,
-    stalledInterval: lockMs / 2,
-    // A job is no attempt: however many workers die with it in hand, it goes back.
-    maxStalledCount: Number.MAX_SAFE_INTEGER,
-    removeOnComplete: { count: 0 },
-    removeOnFail: { count: 0 },
-  });
-  worker.on('error', onError);
-  claimCorruptJobs(worker);
-  await worker.startStalledCheckTimer();
+  const queue = new Queue(queueName, claimingOptions(redis, keySpace, lockMs));
+  queue.on('error', onError);
+  const backend = queue.getBackend();
   const renewals = new Set<NodeJS.Timeout>();
 
   return {
@@ -65,8 +53,10 @@ export async function createJobClaimer(options: JobClaimerOptions) {
     async claim(): Promise<ClaimedJob | undefined> {
       await options.chargeFlows();
       const token = randomUUID();
-      const job = await worker.getNextJob(token, { block: false });
-      if (!job) return undefined;
+      const [raw, id] = await backend.moveToActive(token);
+      if (!raw || !id) return undefined;
+      const job = Job.fromJSON(queue, readable(raw as Parameters<typeof Job.fromJSON>[1]), id);
+      job.token = token;
       const renewal = setInterval(() => {
         job.extendLock(token, lockMs).catch(onError);
       }, lockMs / renewalsPerLock);
@@ -77,12 +67,35 @@ export async function createJobClaimer(options: JobClaimerOptions) {
       };
       return claimedJobOf(job, token, endRenewal, onError);
     },
+    /** How often `bringBack` is to be called while jobs are claimed. */
+    bringBackEveryMs: lockMs / 2,
+    /** Puts jobs back whose worker shows no sign of life. Any number of workers may do this at the same time. */
+    async bringBack(): Promise<void> {
+      await within(backend.moveStalledJobsToWait(), answerWithinMs);
+    },
     /** A job still in hand is renewed no more and goes back to the queue after its lock. */
     async close() {
       for (const renewal of renewals) clearInterval(renewal);
       // Its own goodbyes wait for Redis, however long; the connection is dropped next.
-      await within(worker.close(), answerWithinMs).catch(onError);
+      await within(queue.close(), answerWithinMs).catch(onError);
     },
+  };
+}
+
+/** What the backend of a queue needs to claim as that of a worker does. */
+function claimingOptions(redis: Redis, keySpace: string, lockMs: number) {
+  return {
+    connection: redis,
+    prefix: keySpace,
+    // Asked for its version while Redis refuses commands, a queue would refuse everything for good.
+    skipVersionCheck: true,
+    skipWaitingForReady: true,
+    lockDuration: lockMs,
+    stalledInterval: lockMs / 2,
+    // A job is no attempt: however many workers die with it in hand, it goes back.
+    maxStalledCount: Number.MAX_SAFE_INTEGER,
+    removeOnComplete: { count: 0 },
+    removeOnFail: { count: 0 },
   };
 }
 
@@ -107,19 +120,14 @@ function claimedJobOf(
 }
 
 /**
- * BullMQ parses a job's data while it claims it. Where that is no JSON it throws, when the job is claimed already
- * and no worker knows its id: it would come back after its lock for ever and never be processed.
+ * BullMQ parses a job's data when the job is claimed already. Where that is no JSON it throws, and no worker would know the
+ * job's id: it would come back after its lock for ever and never be processed.
  */
-function claimCorruptJobs(worker: Worker): void {
-  const original = worker['createJob'].bind(worker);
-  worker['createJob'] = (raw, id) => original({ ...raw, data: isJson(raw.data) ? raw.data : 'null' }, id);
-}
-
-function isJson(text: string): boolean {
+function readable<T extends { data: string }>(raw: T): T {
   try {
-    JSON.parse(text);
-    return true;
+    JSON.parse(raw.data);
+    return raw;
   } catch {
-    return false;
+    return { ...raw, data: 'null' };
   }
 }

@@ -142,7 +142,7 @@ async function openParts(options: TestWorkerOptions & WorkerPlace) {
   const tasks = createTaskStore(redis.ledger, keySpace, 3_600_000);
   const jobs = createJobQueue(redis.ledger, keySpace, onError);
   const chargeFlows = createFlowCharging(redis.ledger, keySpace, jobs);
-  const claimer = await createJobClaimer({ redis: redis.queue, keySpace, lockMs, chargeFlows, onError });
+  const claimer = createJobClaimer({ redis: redis.queue, keySpace, lockMs, chargeFlows, onError });
   const metrics = createWorkerMetrics();
   const { tokens, defender, reader } = openDefender({ ...options, callTimeoutMs }, metrics);
   const rules = options.reconcile ?? { graceMs: 1_000, onUnknown: 'fail' };
