@@ -64,7 +64,7 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
   const { keySpace } = settings;
   const { guards, keys, onKeysChanged } = openGuards(options);
 
-  const redis = openFailFastConnection({ url: settings.redisUrl, name: 'diq-intake', logger });
+  const redis = openFailFastConnection({ address: settings.redisAddress, name: 'diq-intake', logger });
   lifecycle.onClose('redis', () => closeRedis(redis));
   // The connection logs its own troubles; the queue repeats them.
   const jobs = createJobQueue(redis, keySpace, (error) => logger.debug({ err: error }, 'queue error'));

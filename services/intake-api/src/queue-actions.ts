@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from '@diq/redis/connection.ts';
 import { createAuditLog } from '@diq/queue/operations/audit-log.ts';
 import { createBulkCancel } from '@diq/queue/requests/bulk-cancel.ts';
 import { createRequestList } from '@diq/queue/requests/list-requests.ts';
@@ -13,7 +13,7 @@ import type { JobQueue } from '@diq/queue/scheduling/job-queue.ts';
 export type QueueActions = ReturnType<typeof createQueueActions>;
 
 export function createQueueActions(options: {
-  redis: Redis;
+  redis: RedisConnection;
   keySpace: string;
   jobs: JobQueue;
   order: OrderRules;

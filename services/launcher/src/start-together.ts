@@ -81,5 +81,7 @@ async function openEmbeddedRedis(options: StartTogetherOptions): Promise<string>
 }
 
 function namesRedis(env: Env): boolean {
-  return ['REDIS_URL', 'REDIS_URL_FILE'].some((name) => (env[name] ?? '') !== '');
+  return ['REDIS_URL', 'REDIS_URL_FILE', 'REDIS_SENTINELS', 'REDIS_CLUSTER_NODES'].some(
+    (name) => (env[name] ?? '') !== '',
+  );
 }

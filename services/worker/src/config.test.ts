@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SettingsError, type Env } from '@diq/runtime/settings/read-settings.ts';
+import { parseRedisUrl } from '@diq/redis/redis-address.ts';
 import { readWorkerConfig } from './config.ts';
 
 const secret = 'Abc~very.secret_value-123';
@@ -108,7 +109,7 @@ describe('the worker configuration', () => {
 
   it('needs only Redis, tenant, application and credential; the rest is the documented default', () => {
     assert.deepEqual(readWorkerConfig(complete), {
-      redisUrl: complete.REDIS_URL,
+      redisAddress: parseRedisUrl(complete.REDIS_URL),
       port: 9_091,
       host: undefined,
       tenantId: complete.AZURE_TENANT_ID,
@@ -212,7 +213,7 @@ describe('the worker configuration', () => {
         REDIS_URL_FILE: await fileWith(`${complete.REDIS_URL}\n`),
         AZURE_CLIENT_SECRET_FILE: await fileWith(`${secret}\n`),
       });
-      assert.equal(config.redisUrl, complete.REDIS_URL);
+      assert.deepEqual(config.redisAddress, parseRedisUrl(complete.REDIS_URL));
       assert.deepEqual(config.credential, { kind: 'secret', secret });
     });
 

@@ -10,15 +10,14 @@ import {
   trimEnv,
   type Env,
 } from '@diq/runtime/settings/read-settings.ts';
-import { redisUrl } from '@diq/redis/redis-url.ts';
+import { redisAddressOf, redisSecrets, redisShape } from '@diq/redis/redis-settings.ts';
 import { coldStartModes } from './maintenance/bootstrap-ledger.ts';
 import { credentialSettings, type Credential } from './defender/auth/load-credential.ts';
 
 const second = 1_000;
 const day = 24 * 3_600 * second;
 
-const settings = z.object({
-  REDIS_URL: redisUrl(),
+const settings = {
   WORKER_PORT: port().default(9091),
   WORKER_HOST: z.string().optional(),
   ...quotaSettings,
@@ -41,12 +40,16 @@ const settings = z.object({
   QUOTA_COLD_START: z.enum(coldStartModes).default('reconstruct'),
   READY_STALL_AFTER: duration({ minMs: second }).default(60 * second),
   LOG_LEVEL: logLevel().default('info'),
-});
+};
+
+const schemaFor = (env: Env) => z.object({ ...redisShape(env), ...settings });
+
+type Settings = z.output<ReturnType<typeof schemaFor>>;
 
 const credentialNames = Object.values(credentialSettings);
 
 /** Settings that may come from a file named by `NAME_FILE`, and appear in no message. */
-const secrets = ['REDIS_URL', 'AZURE_CLIENT_SECRET'];
+const secrets: readonly string[] = [...redisSecrets, 'AZURE_CLIENT_SECRET'];
 
 export type WorkerConfig = ReturnType<typeof readWorkerConfig>;
 
@@ -66,7 +69,7 @@ export function readWorkerConfig(untrimmed: Env, furtherFaults: readonly string[
   const read = readOrFaults(env, faults);
 
   return {
-    redisUrl: read.REDIS_URL,
+    redisAddress: redisAddressOf(read),
     port: read.WORKER_PORT,
     host: read.WORKER_HOST,
     tenantId: read.AZURE_TENANT_ID,
@@ -86,9 +89,9 @@ export function readWorkerConfig(untrimmed: Env, furtherFaults: readonly string[
   };
 }
 
-function readOrFaults(env: Env, faults: string[]): z.output<typeof settings> {
+function readOrFaults(env: Env, faults: string[]): Settings {
   try {
-    const read = readSettings(settings, env, { secrets });
+    const read = readSettings(schemaFor(env), env, { secrets });
     if (faults.length === 0) return read;
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;
@@ -120,7 +123,7 @@ function isBaseOfApi(url: string): boolean {
   return !/\/(api|machines|v\d+(\.\d+)?)(\/|$)/i.test(new URL(url).pathname);
 }
 
-function credentialOf(read: z.output<typeof settings>): Credential {
+function credentialOf(read: Settings): Credential {
   if (read.AZURE_CLIENT_SECRET !== undefined) return { kind: 'secret', secret: read.AZURE_CLIENT_SECRET };
   if (read.AZURE_CLIENT_CERTIFICATE_PATH !== undefined) {
     return { kind: 'certificate', path: read.AZURE_CLIENT_CERTIFICATE_PATH };

@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from '@diq/redis/connection.ts';
 import { z } from 'zod';
 import { loadScript } from '@diq/redis/script.ts';
 import { storeKeys } from './store-keys.ts';
@@ -32,7 +32,7 @@ const version = z.coerce.number().int();
  *
  * @throws LayoutError where it has another one
  */
-export async function claimLayout(redis: Redis, keySpace: string): Promise<void> {
+export async function claimLayout(redis: RedisConnection, keySpace: string): Promise<void> {
   const found = version.parse(await script(redis, [storeKeys(keySpace).layout], [layoutVersion]));
   if (found !== layoutVersion) throw new LayoutError(keySpace, found);
 }
@@ -42,7 +42,11 @@ export async function claimLayout(redis: Redis, keySpace: string): Promise<void>
  *
  * @param onForeign it has another one now
  */
-export function watchLayout(redis: Redis, keySpace: string, onForeign: (error: LayoutError) => void): void {
+export function watchLayout(
+  redis: RedisConnection,
+  keySpace: string,
+  onForeign: (error: LayoutError) => void,
+): void {
   redis.on('ready', () => {
     claimLayout(redis, keySpace).catch((error: unknown) => {
       // Anything else is said by whatever asks Redis next.

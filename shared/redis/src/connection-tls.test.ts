@@ -5,6 +5,7 @@ import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { generate } from 'selfsigned';
 import { createLogger } from '@diq/runtime/logging/logger.ts';
 import { closeRedis, openFailFastConnection } from './connection.ts';
+import { parseRedisUrl } from './redis-address.ts';
 
 describe('a connection to Redis over TLS', () => {
   const given = process.env['NODE_TLS_REJECT_UNAUTHORIZED'];
@@ -34,7 +35,7 @@ describe('a connection to Redis over TLS', () => {
     const { port } = server.address() as AddressInfo;
     const url = `rediss://user:the-password@127.0.0.1:${port}`;
     const logger = createLogger({ level: 'silent', service: 'test' });
-    const redis = openFailFastConnection({ url, name: 'tls', logger });
+    const redis = openFailFastConnection({ address: parseRedisUrl(url), name: 'tls', logger });
     const [error] = (await once(redis, 'error')) as [NodeJS.ErrnoException];
     assert.equal(error.code, 'DEPTH_ZERO_SELF_SIGNED_CERT');
     await closeRedis(redis);

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { closeRedis, openFailFastConnection, waitUntilReady } from './connection.ts';
+import { parseRedisUrl } from './redis-address.ts';
 
 describe('commands given in one turn of the event loop', () => {
   const embedded = useEmbeddedRedis();
@@ -22,7 +23,7 @@ describe('commands given in one turn of the event loop', () => {
     await once(relay, 'listening');
     const url = `redis://127.0.0.1:${(relay.address() as AddressInfo).port}`;
     const redis = openFailFastConnection({
-      url,
+      address: parseRedisUrl(url),
       name: 'writes',
       logger: { info() {}, warn() {} },
     });

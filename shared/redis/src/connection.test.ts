@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { findFreePort } from '@diq/runtime/processes/free-port.ts';
 import { createLogger } from '@diq/runtime/logging/logger.ts';
 import { closeRedis, openBlockingConnection, openFailFastConnection, waitUntilReady } from './connection.ts';
+import { parseRedisUrl } from './redis-address.ts';
 import { requireRedisServer, startRedisServer, type RedisServer } from '@diq/testing/redis-process.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import type { Redis } from 'ioredis';
@@ -26,12 +27,12 @@ describe('connections to Redis', () => {
   const open: Redis[] = [];
 
   function openFailFast(name = 'fail-fast', url = server.url): Redis {
-    const redis = openFailFastConnection({ url, name, logger });
+    const redis = openFailFastConnection({ address: parseRedisUrl(url), name, logger }) as Redis;
     open.push(redis);
     return redis;
   }
   function openBlocking(url = server.url): Redis {
-    const redis = openBlockingConnection({ url, name: 'blocking', logger });
+    const redis = openBlockingConnection({ address: parseRedisUrl(url), name: 'blocking', logger }) as Redis;
     open.push(redis);
     return redis;
   }

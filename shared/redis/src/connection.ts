@@ -1,13 +1,19 @@
-import { Redis, type RedisOptions } from 'ioredis';
+import { Redis, type Cluster, type RedisOptions } from 'ioredis';
 import { describeRedisTrouble } from './is-unavailable.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
+import { openCluster } from './cluster-connection.ts';
 import { sendTogether } from './ioredis-send-together.ts';
-import { parseRedisUrl } from './redis-url.ts';
+import type { HostAndPort, RedisAccess, RedisAddress } from './redis-address.ts';
+
+/**
+ * What commands are given to: one server, wherever it is after a failover, or all of a Redis Cluster. A command, a script
+ * or a pipeline names keys of one key space only, which one server holds.
+ */
+export type RedisConnection = Redis | Cluster;
 
 /** One connection to be opened. */
 export interface ConnectionOptions {
-  /** One node, see `redis-url.ts`. */
-  readonly url: string;
+  readonly address: RedisAddress;
   /** Seen in `CLIENT LIST` and in the log. */
   readonly name: string;
   readonly logger: Pick<Logger, 'info' | 'warn'>;
@@ -22,7 +28,7 @@ export interface ConnectionOptions {
  */
 export function openFailFastConnection(
   options: ConnectionOptions & { readonly commandTimeoutMs?: number },
-): Redis {
+): RedisConnection {
   // No retries: with even one, a command in flight when the connection breaks is sent a second time, and one that
   // timed out can still be carried out after its caller got an error.
   const { commandTimeoutMs = 1_500 } = options;
@@ -34,7 +40,7 @@ export function openFailFastConnection(
 }
 
 /** For BullMQ workers, which wait in blocking commands: commands wait for Redis to come back, however long. */
-export function openBlockingConnection(options: ConnectionOptions): Redis {
+export function openBlockingConnection(options: ConnectionOptions): RedisConnection {
   return connect(options, { maxRetriesPerRequest: null });
 }
 
@@ -43,9 +49,9 @@ export function openBlockingConnection(options: ConnectionOptions): Redis {
  *
  * @throws Error when that takes longer than `timeoutMs`, or the connection was closed meanwhile.
  */
-export async function waitUntilReady(redis: Redis, timeoutMs: number): Promise<void> {
+export async function waitUntilReady(redis: RedisConnection, timeoutMs: number): Promise<void> {
   if (redis.status === 'ready') return;
-  const name = redis.options.connectionName ?? 'redis';
+  const name = connectionName(redis);
   const { promise, resolve, reject } = deferred();
   const onEnd = (): void => reject(new Error(`Redis connection ${name} was closed before it was ready`));
   const timer = setTimeout(
@@ -64,7 +70,7 @@ export async function waitUntilReady(redis: Redis, timeoutMs: number): Promise<v
 }
 
 /** Closes a connection: politely if Redis answers within a second, else by dropping it. Never rejects or hangs. */
-export async function closeRedis(redis: Redis): Promise<void> {
+export async function closeRedis(redis: RedisConnection): Promise<void> {
   if (redis.status === 'end') return;
   const { promise: ended, resolve } = deferred();
   redis.once('end', resolve);
@@ -73,7 +79,7 @@ export async function closeRedis(redis: Redis): Promise<void> {
   const giveUp = setTimeout(resolve, 2_000);
   if (redis.status === 'ready') {
     // Its reply says that all earlier ones are in. Refused (connection lost, timed out), the socket is still dropped.
-    redis.quit().then(disconnect, disconnect);
+    void Promise.allSettled(socketsOf(redis).map((socket) => socket.quit())).then(disconnect);
   } else {
     // Between two attempts there is no socket to drop, so nothing would end and waiting commands would wait for ever.
     if (redis.status === 'reconnecting') redis.connect().catch(() => undefined);
@@ -84,38 +90,126 @@ export async function closeRedis(redis: Redis): Promise<void> {
   clearTimeout(giveUp);
 }
 
+/** Those that are connected: a Redis Cluster's are connected when they are used. */
+function socketsOf(redis: RedisConnection): Redis[] {
+  return isCluster(redis) ? redis.nodes().filter((node) => node.status === 'ready') : [redis];
+}
+
+/** Another one like it, with sockets of its own. */
+export function duplicateConnection(redis: RedisConnection): RedisConnection {
+  return isCluster(redis) ? redis.duplicate() : redis.duplicate();
+}
+
+/** As it was opened with, for logs. */
+export function connectionName(redis: RedisConnection): string {
+  const options = isCluster(redis) ? redis.options.redisOptions : redis.options;
+  return options?.connectionName ?? 'redis';
+}
+
+export function isCluster(redis: RedisConnection): redis is Cluster {
+  return redis.isCluster;
+}
+
 // `replyMapping` would change the type of every reply, and so of the connection itself.
 type Behaviour = Omit<RedisOptions, 'replyMapping'>;
 
 // The one place that decides how a connection is made out of the settings.
-function connect(options: ConnectionOptions, behaviour: Behaviour): Redis {
-  const { tls, ...address } = parseRedisUrl(options.url);
-  const redisOptions: Behaviour = {
-    ...address,
-    // No switch of Node's own turns the check of certificates off.
-    ...(tls ? { tls: { rejectUnauthorized: true } } : {}),
-    connectionName: options.name,
-    connectTimeout: 5_000,
-    // For a server that hangs and never closes its side.
-    disconnectTimeout: 500,
-    keepAlive: 10_000,
+function connect(options: ConnectionOptions, behaviour: Behaviour): RedisConnection {
+  const { address, name } = options;
+  const shared = { ...accessTo(address), connectionName: name, ...socketBehaviour };
+  if (address.kind === 'cluster') return connectCluster(address.nodes, options, { ...shared, ...behaviour });
+  const redis = new Redis({
+    ...placeOf(address),
+    ...shared,
     // A server that loads its data is asked again this soon, not when it expects to be done.
     maxLoadingRetryTime: 1_000,
-    // Quick at first, for a restart; never above 2 s, so that an idle worker is back soon after a long outage.
-    retryStrategy: (attempt) => Math.min(100 * 2 ** Math.min(attempt - 1, 10), 2_000),
+    retryStrategy,
     // After a failover the old primary still answers, but refuses writes: find the new one. 1 = reconnect without
     // sending the command again; some servers carry the code inside the text of a script's error.
     reconnectOnError: (error) => (error.message.includes('READONLY') ? 1 : false),
     ...behaviour,
-  };
-  const redis = new Redis(redisOptions);
+  });
   redis.on('connect', () => sendTogether(redis.stream));
   logStateChanges(redis, options);
   return redis;
 }
 
+function connectCluster(
+  nodes: readonly HostAndPort[],
+  options: ConnectionOptions,
+  { enableOfflineQueue, commandTimeout, ...nodeOptions }: Behaviour,
+): Cluster {
+  const failsFast = enableOfflineQueue === false;
+  // A command that a node refused because it has the slot no longer, or not yet, was not carried out: it may be sent again.
+  // One whose connection broke may have been.
+  const resend = failsFast
+    ? { retryDelayOnFailover: 0, retryDelayOnClusterDown: 0, maxRedirections: 16 }
+    : {
+        retryDelayOnFailover: 200,
+        retryDelayOnClusterDown: 200,
+        maxRedirections: Infinity,
+        retryDelayOnMoved: 50,
+      };
+  const cluster = openCluster(nodes, {
+    ...resend,
+    // Until the nodes are known. BullMQ and Bottleneck would refuse everything for good for the first one that is refused;
+    // the time that a command may take holds there too.
+    enableOfflineQueue: true,
+    commandTimeoutMs: commandTimeout,
+    clusterRetryStrategy: retryStrategy,
+    slotsRefreshTimeout: 1_500,
+    slotsRefreshInterval: 5_000,
+    // Names in certificates are those that the nodes are announced by, so they are not looked up here.
+    dnsLookup: (host, callback) => callback(null, host),
+    redisOptions: { ...nodeOptions },
+    onNode: () => undefined,
+  });
+  logStateChanges(cluster, options);
+  return cluster;
+}
+
+const socketBehaviour = {
+  connectTimeout: 5_000,
+  // For a server that hangs and never closes its side.
+  disconnectTimeout: 500,
+  keepAlive: 10_000,
+};
+
+/** Quick at first, for a restart; never above 2 s, so that an idle worker is back soon after a long outage. */
+const retryStrategy = (attempt: number): number => Math.min(100 * 2 ** Math.min(attempt - 1, 10), 2_000);
+
+function accessTo({ username, password, tls }: RedisAccess) {
+  return {
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    // No switch of Node's own turns the check of certificates off.
+    ...(tls ? { tls: { rejectUnauthorized: true } } : {}),
+  };
+}
+
+function placeOf(address: Exclude<RedisAddress, { kind: 'cluster' }>): Behaviour {
+  const { db, tls } = address;
+  if (address.kind === 'node') return { db, host: address.host, port: address.port };
+  const { sentinels, name, sentinelPassword } = address;
+  return {
+    db,
+    sentinels: [...sentinels],
+    name,
+    role: 'master',
+    // A primary that hangs keeps its connections open: the sentinels say that another one took its place. Two of them,
+    // for the case that one is lost together with the primary.
+    failoverDetector: true,
+    sentinelMaxConnections: 2,
+    sentinelRetryStrategy: retryStrategy,
+    sentinelReconnectStrategy: retryStrategy,
+    sentinelCommandTimeout: 1_500,
+    ...(sentinelPassword === undefined ? {} : { sentinelPassword }),
+    ...(tls ? { enableTLSForSentinelMode: true, sentinelTLS: { rejectUnauthorized: true } } : {}),
+  };
+}
+
 // An outage brings an error at each attempt to connect; the log gets one line for its start and one for its end.
-function logStateChanges(redis: Redis, { name, logger }: ConnectionOptions): void {
+function logStateChanges(redis: RedisConnection, { name, logger }: ConnectionOptions): void {
   let lostAtMs: number | undefined;
   const lost = (error?: Error): void => {
     if (lostAtMs !== undefined) return;

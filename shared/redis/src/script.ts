@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from './connection.ts';
 
 export type Script = (
-  redis: Redis,
+  redis: RedisConnection,
   keys: readonly string[],
   args: readonly (string | number | Buffer)[],
 ) => Promise<unknown>;
@@ -51,7 +51,7 @@ const fullPrelude = () => readFileSync(ownFile('when-full.lua'), 'utf8');
 /** BullMQ's scripts that only read: a server that takes no writes can still be asked. */
 const readingScripts = /^(?:get|is|paginate)/;
 
-const runWhenFull = new WeakSet<Redis>();
+const runWhenFull = new WeakSet<RedisConnection>();
 
 /**
  * Lets a library's scripts run also while Redis is full: those of BullMQ that claim, lock, hand back and complete a job,
@@ -59,7 +59,7 @@ const runWhenFull = new WeakSet<Redis>();
  *
  * @param redis before the library defines its scripts on it
  */
-export function runScriptsWhenFull(redis: Redis): void {
+export function runScriptsWhenFull(redis: RedisConnection): void {
   // Many queues share a connection.
   if (runWhenFull.has(redis)) return;
   runWhenFull.add(redis);

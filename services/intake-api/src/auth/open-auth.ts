@@ -81,7 +81,7 @@ function openIdentity(
 function openRateLimit({ settings, logger, lifecycle }: OpenGuardsOptions): RequestHandler | undefined {
   if (settings.maxRequestsPerMinute === 0) return undefined;
   const redis = openFailFastConnection({
-    url: settings.redisUrl,
+    address: settings.redisAddress,
     name: 'diq-intake-limits',
     logger,
     commandTimeoutMs: countTimeoutMs,

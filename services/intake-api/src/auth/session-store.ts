@@ -1,5 +1,5 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto';
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from '@diq/redis/connection.ts';
 import { storeKeys } from '@diq/queue/store-keys.ts';
 import { loadScript } from '@diq/redis/script.ts';
 import type { ApiKey, Caller } from '../config/callers.ts';
@@ -15,7 +15,7 @@ export type SessionStore = ReturnType<typeof createSessionStore>;
 
 /** Sessions of people, each begun with an API key and as good as that key. All intakes know all of them. */
 export function createSessionStore(options: {
-  redis: Redis;
+  redis: RedisConnection;
   keySpace: string;
   /** As they are at the moment. */
   keys: () => readonly ApiKey[];

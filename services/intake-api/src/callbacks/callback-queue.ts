@@ -1,5 +1,5 @@
 import { Queue } from 'bullmq';
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from '@diq/redis/connection.ts';
 import { z } from 'zod';
 import { callbackQueueName } from '@diq/queue/store-keys.ts';
 
@@ -35,7 +35,11 @@ const troubleAttempts = (24 * 3_600_000) / troubleDelayMs;
 export type CallbackQueue = ReturnType<typeof createCallbackQueue>;
 
 /** The BullMQ queue of callbacks. One job for each target, however often it is added. */
-export function createCallbackQueue(redis: Redis, keySpace: string, onError: (error: Error) => void) {
+export function createCallbackQueue(
+  redis: RedisConnection,
+  keySpace: string,
+  onError: (error: Error) => void,
+) {
   // As for the queue of jobs: asked for its version while Redis is away, a queue would refuse everything for good.
   Object.assign(redis.options, { skipVersionCheck: true });
   const queue = new Queue(callbackQueueName, {

@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from '@diq/redis/connection.ts';
 import { z } from 'zod';
 import { isTerminal } from '@diq/contracts/status.ts';
 import type { RequestReader } from '@diq/queue/requests/request-reader.ts';
@@ -35,7 +35,7 @@ export type CallbackStore = ReturnType<typeof createCallbackStore>;
 
 /** Callbacks in Redis: what is due, what there is to tell, what became of it, and how often a host was called. */
 export function createCallbackStore(options: {
-  redis: Redis;
+  redis: RedisConnection;
   keySpace: string;
   reader: Reader;
   /** Calls to one host in any rolling window, over all intakes. */

@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { DelayedError, Worker, type Job } from 'bullmq';
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from '@diq/redis/connection.ts';
 import { callbackQueueName } from '@diq/queue/store-keys.ts';
 import { isRedisTrouble } from '@diq/redis/is-unavailable.ts';
 import { runScriptsWhenFull } from '@diq/redis/script.ts';
@@ -19,7 +19,7 @@ const handBackMs = 1_500;
  */
 export function startCallbackWorker(options: {
   /** Waits for Redis to come back; see `openBlockingConnection`. */
-  redis: Redis;
+  redis: RedisConnection;
   keySpace: string;
   deliver: DeliverCallback;
   concurrency: number;

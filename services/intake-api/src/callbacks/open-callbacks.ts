@@ -1,9 +1,8 @@
-import type { Redis } from 'ioredis';
 import type { Registry } from 'prom-client';
 import type { RequestReader } from '@diq/queue/requests/request-reader.ts';
 import type { Lifecycle } from '@diq/runtime/processes/lifecycle.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
-import { closeRedis, openBlockingConnection } from '@diq/redis/connection.ts';
+import { closeRedis, openBlockingConnection, type RedisConnection } from '@diq/redis/connection.ts';
 import type { IntakeSettings } from '../config/config.ts';
 import { createAttemptSlots } from './attempt-slots.ts';
 import { createCallbackMetrics } from './callback-metrics.ts';
@@ -19,9 +18,9 @@ import { standardSchedule } from './retry-schedule.ts';
 import { createSignCallback } from './sign-callback.ts';
 
 export interface OpenCallbacksOptions {
-  settings: Pick<IntakeSettings, 'callbacks' | 'redisUrl' | 'keySpace'>;
+  settings: Pick<IntakeSettings, 'callbacks' | 'redisAddress' | 'keySpace'>;
   /** Fails fast; for all but BullMQ's worker. */
-  redis: Redis;
+  redis: RedisConnection;
   reader: Pick<RequestReader, 'findRequest' | 'findBatch'>;
   registry: Registry;
   logger: Logger;
@@ -85,7 +84,7 @@ export function openCallbacks(options: OpenCallbacksOptions): CallbackRule {
   });
   const onError = (error: Error) => logger.debug({ err: error }, 'callback queue error');
   const name = 'diq-intake-callbacks';
-  const blocking = openBlockingConnection({ url: settings.redisUrl, name, logger });
+  const blocking = openBlockingConnection({ address: settings.redisAddress, name, logger });
   lifecycle.onClose('callback connection', () => closeRedis(blocking));
   const stopWorker = startCallbackWorker({
     redis: blocking,

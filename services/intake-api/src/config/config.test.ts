@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { defaultOrderRules } from '@diq/queue/scheduling/order.ts';
+import { parseRedisUrl } from '@diq/redis/redis-address.ts';
 import { SettingsError, type Env } from '@diq/runtime/settings/read-settings.ts';
 import { readIntakeSettings } from './config.ts';
 import { keySetting, sha256 } from '../test-support/credentials.ts';
@@ -27,7 +28,7 @@ describe('the settings of the intake', () => {
   it('need only Redis, keys and the tenant; the rest has defaults', () => {
     const { auth, ...settings } = readIntakeSettings(usable);
     assert.deepEqual(settings, {
-      redisUrl: 'redis://127.0.0.1:6379',
+      redisAddress: parseRedisUrl('redis://127.0.0.1:6379'),
       port: 8_080,
       host: undefined,
       hostNames: [],

@@ -12,7 +12,7 @@ import {
   trimEnv,
   type Env,
 } from '@diq/runtime/settings/read-settings.ts';
-import { redisUrl } from '@diq/redis/redis-url.ts';
+import { redisAddressOf, redisSecrets, redisShape } from '@diq/redis/redis-settings.ts';
 import { authSettings, authShape, hostNames } from './auth-settings.ts';
 import { allowedHosts } from './allowed-hosts.ts';
 import { callbackSecrets } from './callback-secrets.ts';
@@ -31,7 +31,7 @@ export type CallbackSettings = NonNullable<ReturnType<typeof callbackSettings>>;
 export function readIntakeSettings(given: Env) {
   const env = trimEnv(given);
   const settings = readSettings(schemaFor(env), env, {
-    secrets: ['INTAKE_API_KEYS', 'REDIS_URL', 'CALLBACK_SECRET'],
+    secrets: ['INTAKE_API_KEYS', ...redisSecrets, 'CALLBACK_SECRET'],
     lists: [
       'INTAKE_API_KEYS',
       'INTAKE_ENTRA_AUDIENCE',
@@ -42,7 +42,7 @@ export function readIntakeSettings(given: Env) {
   });
   const operation = settings.DEFENDER_OPERATION;
   return {
-    redisUrl: settings.REDIS_URL,
+    redisAddress: redisAddressOf(settings),
     port: settings.INTAKE_PORT,
     /** `undefined`: every address of the machine. */
     host: settings.INTAKE_HOST,
@@ -116,7 +116,7 @@ function shareOfMemory(settings: Settings): number | undefined {
 function schemaFor(env: Env) {
   const secret = callbackSecrets().describe('whsec_ and Base64, which signs callbacks');
   return z.object({
-    REDIS_URL: redisUrl().describe('redis://host:6379 or rediss://host:6379'),
+    ...redisShape(env),
     INTAKE_PORT: port().prefault('8080'),
     INTAKE_HOST: z.string().optional(),
     INTAKE_HOST_NAMES: hostNames().optional(),

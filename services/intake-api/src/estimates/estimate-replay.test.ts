@@ -4,6 +4,7 @@ import { priorities } from '@diq/contracts/priority.ts';
 import type { RequestDocument } from '@diq/contracts/request-document.ts';
 import { ledgerKeys } from '@diq/quota/ledger/ledger-keys.ts';
 import { closeRedis, openBlockingConnection, waitUntilReady } from '@diq/redis/connection.ts';
+import { parseRedisUrl } from '@diq/redis/redis-address.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { useIntake } from '../test-support/intake-under-test.ts';
 import { item, machineId } from '../test-support/items.ts';
@@ -32,7 +33,7 @@ describe('expectedStartAt, held against what happens when nothing changes', () =
 
   before(async () => {
     connection = openBlockingConnection({
-      url: redis.url,
+      address: parseRedisUrl(redis.url),
       name: 'replay',
       logger: { info() {}, warn() {} },
     });

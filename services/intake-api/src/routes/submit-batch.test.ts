@@ -4,6 +4,7 @@ import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { maxBatchItems } from '@diq/contracts/investigation-item.ts';
 import type { BatchDryRun, ItemAnswer } from '@diq/contracts/item-answer.ts';
 import { closeRedis, openFailFastConnection, waitUntilReady } from '@diq/redis/connection.ts';
+import { parseRedisUrl } from '@diq/redis/redis-address.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { openReceiver, type Receiver } from '../callbacks/test-support/receiver.ts';
@@ -103,7 +104,7 @@ describe('POST /v1/batches?dryRun=true', () => {
 
   it('changes nothing in Redis', async () => {
     const connection = openFailFastConnection({
-      url: redis.url,
+      address: parseRedisUrl(redis.url),
       name: 'dump',
       logger: { info() {}, warn() {} },
     });

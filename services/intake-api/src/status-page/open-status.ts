@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from '@diq/redis/connection.ts';
 import { createNewestFailures } from '@diq/queue/operations/recent-failures.ts';
 import { createQueueSampling } from '@diq/queue/operations/sample-queue.ts';
 import { createLedgerHistory } from '@diq/quota/ledger/ledger-keys.ts';
@@ -13,7 +13,7 @@ import { createStateFeed } from '../live-state/state-feed.ts';
 
 interface OpenStatusOptions {
   settings: IntakeSettings;
-  redis: Redis;
+  redis: RedisConnection;
   /** The API keys of the moment. */
   keys: () => readonly ApiKey[];
   onKeysChanged: (listener: () => void) => void;

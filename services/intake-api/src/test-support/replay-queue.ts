@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'bullmq';
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from '@diq/redis/connection.ts';
 import { queueName } from '@diq/queue/store-keys.ts';
 import { freeSlots, nextSlotAtMs } from '@diq/quota/forecast.ts';
 import type { IntakeUnderTest } from './intake-under-test.ts';
@@ -19,7 +19,7 @@ export interface ReplayedCall {
 }
 
 interface ReplayOptions {
-  redis: Redis;
+  redis: RedisConnection;
   keySpace: string;
   windowMs: number;
   /** Called for each call with its number. */

@@ -2,13 +2,15 @@ import type { Lifecycle } from '@diq/runtime/processes/lifecycle.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 import {
   closeRedis,
+  connectionName,
   openBlockingConnection,
   openFailFastConnection,
   waitUntilReady,
+  type RedisConnection,
 } from '@diq/redis/connection.ts';
+import type { RedisAddress } from '@diq/redis/redis-address.ts';
 import { setTimeout as wait } from 'node:timers/promises';
 import { describeRedisTrouble, isRedisTrouble } from '@diq/redis/is-unavailable.ts';
-import type { Redis } from 'ioredis';
 
 export type WorkerRedis = Awaited<ReturnType<typeof openRedis>>;
 
@@ -16,11 +18,11 @@ export type WorkerRedis = Awaited<ReturnType<typeof openRedis>>;
  * Opens the worker's connections and waits for Redis: a worker survives an outage of Redis and may start before it. Limiter and
  * ledger have connections of their own: a slow command of one must not delay the other.
  */
-export async function openRedis(url: string, logger: Logger, lifecycle: Lifecycle) {
+export async function openRedis(address: RedisAddress, logger: Logger, lifecycle: Lifecycle) {
   const redis = {
-    ledger: openFailFastConnection({ url, name: 'diq-worker-ledger', logger }),
-    limiter: openFailFastConnection({ url, name: 'diq-worker-limiter', logger }),
-    queue: openBlockingConnection({ url, name: 'diq-worker-queue', logger }),
+    ledger: openFailFastConnection({ address, name: 'diq-worker-ledger', logger }),
+    limiter: openFailFastConnection({ address, name: 'diq-worker-limiter', logger }),
+    queue: openBlockingConnection({ address, name: 'diq-worker-queue', logger }),
   };
   const connections = Object.values(redis);
   // Together: one that hangs takes its time to be dropped, and three must not take three times as long.
@@ -34,7 +36,11 @@ const pauseMs = 1_000;
 /** The same reason is logged again after this long, so that a recent log always holds it. */
 const remindMs = 60_000;
 
-async function untilReady(connection: Redis, logger: Logger, { closing }: Lifecycle): Promise<void> {
+async function untilReady(
+  connection: RedisConnection,
+  logger: Logger,
+  { closing }: Lifecycle,
+): Promise<void> {
   let saidAtMs = -Infinity;
   while (!closing.aborted) {
     const isReady = await waitUntilReady(connection, 1_000).then(
@@ -45,7 +51,7 @@ async function untilReady(connection: Redis, logger: Logger, { closing }: Lifecy
     // A connection that is lost or refused says so itself; one to a server that loads stands, and is just not ready.
     if (connection.status === 'connect' && performance.now() - saidAtMs > remindMs) {
       saidAtMs = performance.now();
-      const facts = { connection: connection.options.connectionName, redis: 'loads its data, or hangs' };
+      const facts = { connection: connectionName(connection), redis: 'loads its data, or hangs' };
       logger.warn(facts, 'waiting for Redis to serve before anything is called');
     }
   }
@@ -96,7 +102,10 @@ const wanted = {
  * Warns about settings with which Redis can lose data. Never fails: the operator decides. What INFO shows is read there,
  * because CONFIG is for administrators: the worker's own user may not ask it, and managed services forbid it.
  */
-export async function checkRedis(redis: Redis, logger: Pick<Logger, 'warn' | 'info'>): Promise<void> {
+export async function checkRedis(
+  redis: RedisConnection,
+  logger: Pick<Logger, 'warn' | 'info'>,
+): Promise<void> {
   const unchecked = new Set(Object.keys(wanted));
   const check = (setting: keyof typeof wanted, found: string | undefined) => {
     if (found === undefined) return;

@@ -47,7 +47,7 @@ export async function openWorker(parts: WorkerParts) {
   const permitTimeoutMs = config.callTimeoutMs + beginWithinMs;
   const firstQueryInMs = firstQueryInMsOf(config.reconcile.graceMs);
 
-  const redis = await openRedis(config.redisUrl, logger, lifecycle);
+  const redis = await openRedis(config.redisAddress, logger, lifecycle);
   await checkRedis(redis.ledger, logger);
   const quota = { limit, windowMs, callTimeoutMs: permitTimeoutMs };
   const queue = await openQueue({ ...parts, ...config, redis, owner: config, quota });

@@ -3,6 +3,7 @@ import { createTaskStore } from '@diq/queue/tasks/task-store.ts';
 import { storeKeys } from '@diq/queue/store-keys.ts';
 import { createJobQueue, type JobQueue } from '@diq/queue/scheduling/job-queue.ts';
 import { closeRedis, openFailFastConnection, waitUntilReady } from '@diq/redis/connection.ts';
+import { parseRedisUrl } from '@diq/redis/redis-address.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { captureLog } from '../test-support/capture-log.ts';
 import { createMissingJobCheck } from './requeue-missing-jobs.ts';
@@ -22,7 +23,7 @@ describe('job check while 100,000 tasks wait', function () {
   let connection: ReturnType<typeof openFailFastConnection>;
   before('write tasks and jobs as they stand in Redis', async () => {
     const { logger } = captureLog();
-    connection = openFailFastConnection({ url: redis.url, name: 'test', logger });
+    connection = openFailFastConnection({ address: parseRedisUrl(redis.url), name: 'test', logger });
     await waitUntilReady(connection, 5_000);
     jobs = createJobQueue(connection, keySpace, () => {});
     await fill(0, many, Date.now() - 3_600_000, true);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { requireRedisServer, startRedisServer, type RedisServer } from '@diq/testing/redis-process.ts';
 import { closeRedis, openBlockingConnection } from '@diq/redis/connection.ts';
+import { parseRedisUrl } from '@diq/redis/redis-address.ts';
 import { captureLog } from '../test-support/capture-log.ts';
 import { createJobClaimer } from './job-claimer.ts';
 
@@ -14,7 +15,7 @@ describe('job claimer on a Redis that hangs', () => {
 
   it('closes in little more than a second, whatever it would still say to Redis', async () => {
     const { logger } = captureLog();
-    const redis = openBlockingConnection({ url: server.url, name: 'test', logger });
+    const redis = openBlockingConnection({ address: parseRedisUrl(server.url), name: 'test', logger });
     const onError = () => undefined;
     const chargeFlows = async () => undefined;
     const about = { redis, keySpace: 'test:{hung}', lockMs: 10_000 };

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Job, Queue } from 'bullmq';
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from '@diq/redis/connection.ts';
 import { jobPayload } from '@diq/queue/scheduling/job-queue.ts';
 import { queueName } from '@diq/queue/store-keys.ts';
 import { runScriptsWhenFull } from '@diq/redis/script.ts';
@@ -20,7 +20,7 @@ export type JobClaimer = ReturnType<typeof createJobClaimer>;
 
 export interface JobClaimerOptions {
   /** Waits for Redis to come back; see `openBlockingConnection`. Shared by all queues of a process. */
-  redis: Redis;
+  redis: RedisConnection;
   keySpace: string;
   /** After this long without a sign of life of the worker that claimed it, a job goes back to the queue. */
   lockMs: number;
@@ -83,7 +83,7 @@ export function createJobClaimer(options: JobClaimerOptions) {
 }
 
 /** What the backend of a queue needs to claim as that of a worker does. */
-function claimingOptions(redis: Redis, keySpace: string, lockMs: number) {
+function claimingOptions(redis: RedisConnection, keySpace: string, lockMs: number) {
   return {
     connection: redis,
     prefix: keySpace,

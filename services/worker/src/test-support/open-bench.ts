@@ -1,12 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import type { Redis } from 'ioredis';
 import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
 import type { RequestDocument } from '@diq/contracts/request-document.ts';
 import { createRequestIntake } from '@diq/queue/admission/accept-requests.ts';
 import { createRequestReader } from '@diq/queue/requests/request-reader.ts';
 import { queueName, storeKeys } from '@diq/queue/store-keys.ts';
 import { createJobQueue } from '@diq/queue/scheduling/job-queue.ts';
-import { closeRedis, openFailFastConnection, waitUntilReady } from '@diq/redis/connection.ts';
+import {
+  closeRedis,
+  openFailFastConnection,
+  waitUntilReady,
+  type RedisConnection,
+} from '@diq/redis/connection.ts';
+import { parseRedisUrl } from '@diq/redis/redis-address.ts';
 import { openTestWorker, type TestWorker, type TestWorkerOptions } from './open-test-worker.ts';
 import { captureLog } from './capture-log.ts';
 
@@ -14,7 +19,7 @@ import { captureLog } from './capture-log.ts';
 export interface Bench {
   readonly keySpace: string;
   readonly keys: ReturnType<typeof storeKeys>;
-  readonly redis: Redis;
+  readonly redis: RedisConnection;
   /** Records one request of this caller. @returns its id and its task's */
   accept(item?: Partial<InvestigationItem>, caller?: string): Promise<{ requestId: string; taskId: string }>;
   /** The request as its caller would read it. */
@@ -39,7 +44,7 @@ export async function openBench(url: string): Promise<Bench> {
   const keySpace = `diq:{${randomUUID()}/initiateInvestigation}`;
   const keys = storeKeys(keySpace);
   const { logger } = captureLog();
-  const redis = openFailFastConnection({ url, name: 'bench', logger });
+  const redis = openFailFastConnection({ address: parseRedisUrl(url), name: 'bench', logger });
   await waitUntilReady(redis, 2_000);
   const jobs = createJobQueue(redis, keySpace, () => undefined);
   const intake = createRequestIntake({ redis, keySpace, jobs, retentionMs: 3_600_000 });

@@ -10,6 +10,7 @@ import {
   openFailFastConnection,
   waitUntilReady,
 } from '@diq/redis/connection.ts';
+import { parseRedisUrl } from '@diq/redis/redis-address.ts';
 import { createDefenderClient } from '../defender/defender-client.ts';
 import { operations } from '../defender/operations.ts';
 import type { TokenProvider, TokenRequestOutcome } from '../defender/auth/token-provider.ts';
@@ -208,9 +209,9 @@ async function openParts(options: TestWorkerOptions & WorkerPlace) {
 
 async function openRedis(url: string, logger: Logger) {
   const redis = {
-    ledger: openFailFastConnection({ url, name: 'test-ledger', logger }),
-    limiter: openFailFastConnection({ url, name: 'test-limiter', logger }),
-    queue: openBlockingConnection({ url, name: 'test-queue', logger }),
+    ledger: openFailFastConnection({ address: parseRedisUrl(url), name: 'test-ledger', logger }),
+    limiter: openFailFastConnection({ address: parseRedisUrl(url), name: 'test-limiter', logger }),
+    queue: openBlockingConnection({ address: parseRedisUrl(url), name: 'test-queue', logger }),
   };
   await Promise.all(Object.values(redis).map((connection) => waitUntilReady(connection, 2_000)));
   return redis;

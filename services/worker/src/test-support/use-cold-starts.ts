@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createLedger, type Ledger, type LedgerSettings } from '@diq/quota/ledger/ledger.ts';
 import { closeRedis, openFailFastConnection, waitUntilReady } from '@diq/redis/connection.ts';
+import { parseRedisUrl } from '@diq/redis/redis-address.ts';
 import { createReadStarted } from '../maintenance/list-recent-starts.ts';
 import { openLedger, type ColdStartMode, type OpenLedger } from '../maintenance/bootstrap-ledger.ts';
 import { createDefenderReader } from '../defender/defender-reader.ts';
@@ -32,7 +33,7 @@ export function useColdStarts(redis: { readonly url: string }, simulator: Simula
     at: { authorityHost?: string; defenderUrl?: string } = {},
   ): Promise<ColdStarter> {
     const { logger, lines } = captureLog();
-    const connection = openFailFastConnection({ url: redis.url, name: 'test', logger });
+    const connection = openFailFastConnection({ address: parseRedisUrl(redis.url), name: 'test', logger });
     closers.push(() => closeRedis(connection));
     await waitUntilReady(connection, 2_000);
     const ledger = createLedger(connection, keySpace, quota);

@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from '@diq/redis/connection.ts';
 import { z } from 'zod';
 import type { Priority } from '@diq/contracts/priority.ts';
 import { loadScript } from '@diq/redis/script.ts';
@@ -140,7 +140,7 @@ export interface DryRunState {
 
 /** Records some hundred requests with their tasks in one script, or only says where they would be placed; see `lua/accept.lua`. */
 export function createAcceptChunk(
-  redis: Redis,
+  redis: RedisConnection,
   keySpace: string,
   { order, reuseWindowMs, maxJoined, maxJoinedOfCaller, retentionMs }: AcceptRules,
 ) {

@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from '@diq/redis/connection.ts';
 import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
 import type { ItemError } from '@diq/contracts/item-answer.ts';
 import type { TraceContext } from '@diq/contracts/trace-context.ts';
@@ -72,7 +72,7 @@ export interface AcceptedBatch {
 /** `retentionMs`: how long settled requests and completed batches can be read. */
 export interface RequestIntakeOptions
   extends Pick<AcceptRules, 'retentionMs'>, Partial<Omit<AcceptRules, 'retentionMs'>> {
-  redis: Redis;
+  redis: RedisConnection;
   keySpace: string;
   jobs: JobQueue;
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from '@diq/redis/connection.ts';
 import { z } from 'zod';
 import { loadScript } from '@diq/redis/script.ts';
 import { storeKeys } from '../store-keys.ts';
@@ -32,7 +32,7 @@ const reply = z.tuple([z.enum(['kept', 'full', 'storage-full']), z.number(), z.n
 export type BacklogRoom = ReturnType<typeof createBacklogRoom>;
 
 /** Room in the backlog, kept in Redis for all intakes together. See `lua/reserve-backlog.lua`. */
-export function createBacklogRoom(redis: Redis, keySpace: string) {
+export function createBacklogRoom(redis: RedisConnection, keySpace: string) {
   const keys = storeKeys(keySpace);
 
   return {

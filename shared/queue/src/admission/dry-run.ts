@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from '@diq/redis/connection.ts';
 import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
 import { chunkSize, createAcceptChunk } from './accept-chunk.ts';
 import type { AcceptRules, DryRunState, NewRequest, Placement } from './accept-chunk.ts';
@@ -33,7 +33,7 @@ export type DryRun = ReturnType<typeof createDryRun>;
 
 /** By the script that accepts requests, which stops before it writes. */
 export function createDryRun(
-  redis: Redis,
+  redis: RedisConnection,
   keySpace: string,
   jobs: Pick<JobQueue, 'positions' | 'countUpTo' | 'countReady'>,
   {

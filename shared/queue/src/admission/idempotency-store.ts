@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from '@diq/redis/connection.ts';
 import { z } from 'zod';
 import { loadScript } from '@diq/redis/script.ts';
 import { storeKeys } from '../store-keys.ts';
@@ -56,7 +56,7 @@ const claimReply = z.union([
 export type IdempotencyStore = ReturnType<typeof createIdempotencyStore>;
 
 /** What callers sent with an Idempotency-Key and what they were answered. See `lua/claim-idempotency.lua`. */
-export function createIdempotencyStore(redis: Redis, keySpace: string, times: IdempotencyTimes) {
+export function createIdempotencyStore(redis: RedisConnection, keySpace: string, times: IdempotencyTimes) {
   const { leaseMs, keepMs } = times;
   const keys = storeKeys(keySpace);
 

@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from '@diq/redis/connection.ts';
 import { storedItemError } from '@diq/contracts/item-answer.ts';
 import type { StoredItemError } from '@diq/contracts/item-answer.ts';
 import { loadScript } from '@diq/redis/script.ts';
@@ -37,7 +37,7 @@ const refuseSize = 250;
  * Opens a batch before its requests are recorded. Until it is sealed it cannot complete, and it goes away by itself if
  * it is never sealed: then no caller has its id. Opened again with the same items it stays as it is.
  */
-export async function openBatch(redis: Redis, keySpace: string, batch: NewBatch): Promise<void> {
+export async function openBatch(redis: RedisConnection, keySpace: string, batch: NewBatch): Promise<void> {
   const keys = storeKeys(keySpace);
   const { batchId, nowMs, items, rejected, retentionMs, caller = '', callbackUrl } = batch;
   const batchKeys = [keys.batch(batchId), keys.batchItems(batchId), keys.stored];
@@ -52,7 +52,7 @@ export async function openBatch(redis: Redis, keySpace: string, batch: NewBatch)
 
 /** Closes a batch once all its requests are recorded; from now on it completes with the last of them. */
 export async function sealBatch(
-  redis: Redis,
+  redis: RedisConnection,
   keySpace: string,
   { batchId, retentionMs, tail = [] }: { batchId: string; retentionMs: number; tail?: readonly string[] },
 ): Promise<void> {
@@ -63,7 +63,7 @@ export async function sealBatch(
 
 /** Keeps with an open batch what the store refused after all. Repeated it changes nothing. */
 export async function refuseInBatch(
-  redis: Redis,
+  redis: RedisConnection,
   keySpace: string,
   batchId: string,
   refusals: readonly RejectedItem[],
@@ -79,7 +79,7 @@ export async function refuseInBatch(
 
 /** Indexes of the items of a batch that were refused. */
 export async function refusedInBatch(
-  redis: Redis,
+  redis: RedisConnection,
   keySpace: string,
   batchId: string,
 ): Promise<ReadonlySet<number>> {

@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from '@diq/redis/connection.ts';
 import { z } from 'zod';
 import { loadScript } from '@diq/redis/script.ts';
 import type { NewRequest, Placement } from '../admission/accept-chunk.ts';
@@ -32,7 +32,7 @@ const pageSize = 1_000;
 export type BatchTailReader = ReturnType<typeof createBatchTailReader>;
 
 export function createBatchTailReader(
-  redis: Redis,
+  redis: RedisConnection,
   keySpace: string,
   jobs: Pick<JobQueue, 'positions' | 'have'>,
 ) {

@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from '@diq/redis/connection.ts';
 import { z } from 'zod';
 import { loadScript } from '@diq/redis/script.ts';
 import { storeKeys } from '../store-keys.ts';
@@ -44,7 +44,7 @@ const recordScript = loadScript(new URL('../lua/record-audit.lua', import.meta.u
 export type AuditLog = ReturnType<typeof createAuditLog>;
 
 /** @param keptMs how long entries can be read */
-export function createAuditLog(redis: Redis, keySpace: string, keptMs: number) {
+export function createAuditLog(redis: RedisConnection, keySpace: string, keptMs: number) {
   const { audit } = storeKeys(keySpace);
   return {
     /** How long entries can be read, in ms. */

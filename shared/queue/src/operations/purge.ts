@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from '@diq/redis/connection.ts';
 import { z } from 'zod';
 import { loadScript } from '@diq/redis/script.ts';
 import { entryOf } from './audit-log.ts';
@@ -20,7 +20,7 @@ export interface Purged {
 }
 
 interface PurgeOptions {
-  redis: Redis;
+  redis: RedisConnection;
   keySpace: string;
   audit: Pick<AuditLog, 'record'>;
   retentionMs: number;

@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from '@diq/redis/connection.ts';
 import { z } from 'zod';
 import { ledgerKeys } from '@diq/quota/ledger/ledger-keys.ts';
 import { loadScript } from '@diq/redis/script.ts';
@@ -26,7 +26,7 @@ const stored = z.object({ detail: z.string(), since: z.coerce.number(), until: z
 /** The operators' hold: while it is on no call is made. Other holds are left alone. */
 export type QueuePause = ReturnType<typeof createQueuePause>;
 
-export function createQueuePause(redis: Redis, keySpace: string, auditKeptMs: number) {
+export function createQueuePause(redis: RedisConnection, keySpace: string, auditKeptMs: number) {
   const { pause: key, audit } = storeKeys(keySpace);
   const { holds } = ledgerKeys(keySpace);
   const keys = [holds, key, audit];

@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from '@diq/redis/connection.ts';
 import { z } from 'zod';
 import type { RequestDocument } from '@diq/contracts/request-document.ts';
 import { storeKeys } from '../store-keys.ts';
@@ -24,7 +24,7 @@ const hashReply = z.record(z.string(), z.string());
  * The requests that failed last, newest first. Where fewer than `limit` are among those that ended last, the youngest of
  * the others follow.
  */
-export function createNewestFailures(redis: Redis, keySpace: string, retentionMs: number) {
+export function createNewestFailures(redis: RedisConnection, keySpace: string, retentionMs: number) {
   const keys = storeKeys(keySpace);
 
   async function endedLast(limit: number): Promise<Map<string, number | undefined>> {

@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from '@diq/redis/connection.ts';
 import { z } from 'zod';
 import type { Priority } from '@diq/contracts/priority.ts';
 import { storeKeys } from '../store-keys.ts';
@@ -33,7 +33,7 @@ const docReply = z.array(z.string().nullable());
 export type QueueSampling = ReturnType<typeof createQueueSampling>;
 
 /** `size`: up to so many requests are read one and all, of more so many at random and the oldest ones. */
-export function createQueueSampling(redis: Redis, keySpace: string, size = 250) {
+export function createQueueSampling(redis: RedisConnection, keySpace: string, size = 250) {
   const keys = storeKeys(keySpace);
   const queuedKey = keys.listed('queued');
 

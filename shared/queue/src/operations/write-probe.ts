@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from '@diq/redis/connection.ts';
 import { loadScript } from '@diq/redis/script.ts';
 import { storeKeys } from '../store-keys.ts';
 
@@ -9,7 +9,11 @@ const script = loadScript(new URL('../lua/probe-write.lua', import.meta.url), { 
  * Resolves when Redis has taken a write, of one key that is always the same; rejects with its reply. With `evenFull` it is
  * one of those that a full Redis takes too.
  */
-export function createWriteProbe(redis: Redis, keySpace: string, { evenFull }: { evenFull: boolean }) {
+export function createWriteProbe(
+  redis: RedisConnection,
+  keySpace: string,
+  { evenFull }: { evenFull: boolean },
+) {
   const key = storeKeys(keySpace).writeProbe;
   return async (): Promise<void> => {
     if (evenFull) await script(redis, [key], [keptMs]);

@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from '@diq/redis/connection.ts';
 import { z } from 'zod';
 import { loadScript } from '@diq/redis/script.ts';
 import { entryOf } from '../operations/audit-log.ts';
@@ -21,7 +21,7 @@ export interface BulkCancelled {
 }
 
 export interface BulkCancelOptions {
-  redis: Redis;
+  redis: RedisConnection;
   keySpace: string;
   jobs: Pick<JobQueue, 'removeAll'>;
   audit: Pick<AuditLog, 'record' | 'keptMs'>;

@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from '@diq/redis/connection.ts';
 import { z } from 'zod';
 import { chooseWalk } from './request-cursor.ts';
 import type { Met, RequestFilter } from './request-cursor.ts';
@@ -22,7 +22,7 @@ const hashReply = z.record(z.string(), z.string());
 
 export type RequestList = ReturnType<typeof createRequestList>;
 
-export function createRequestList(redis: Redis, keySpace: string) {
+export function createRequestList(redis: RedisConnection, keySpace: string) {
   return {
     /**
      * At most `limit` requests that fit, newest first, behind a position that an earlier page ended with. The page ends early
@@ -60,7 +60,7 @@ export function createRequestList(redis: Redis, keySpace: string) {
 
 /** Those requests on a walk that are there and fit. */
 export async function readFitting(
-  redis: Redis,
+  redis: RedisConnection,
   keySpace: string,
   met: readonly Met[],
   filter: RequestFilter,
@@ -77,7 +77,7 @@ export async function readFitting(
 
 /** In their order, with how many characters their records have. */
 async function* readMet(
-  redis: Redis,
+  redis: RedisConnection,
   keySpace: string,
   met: readonly Met[],
 ): AsyncGenerator<{ found: StoredRequest | undefined; size: number }> {
@@ -93,7 +93,7 @@ const readTogether = 50;
 
 /** The records of requests, `{}` for one that is gone. */
 export async function* readRequestHashes(
-  redis: Redis,
+  redis: RedisConnection,
   keySpace: string,
   ids: readonly string[],
 ): AsyncGenerator<readonly [id: string, hash: Record<string, string>]> {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { closeRedis, openFailFastConnection, waitUntilReady } from '@diq/redis/connection.ts';
+import { parseRedisUrl } from '@diq/redis/redis-address.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { createAuditLog } from '../operations/audit-log.ts';
 import { createTaskStore } from '../tasks/task-store.ts';
@@ -165,7 +166,7 @@ describe('actions on a request', () => {
 
     it('and the beginning of its call have one winner, in either order, and both report the same', async () => {
       const other = openFailFastConnection({
-        url: redis.url,
+        address: parseRedisUrl(redis.url),
         name: 'worker',
         logger: { info() {}, warn() {} },
       });

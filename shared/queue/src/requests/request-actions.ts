@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from '@diq/redis/connection.ts';
 import { z } from 'zod';
 import type { Priority } from '@diq/contracts/priority.ts';
 import { requestStatuses } from '@diq/contracts/status.ts';
@@ -33,7 +33,7 @@ export interface RequestChange {
 export const maxChanges = 20;
 
 export interface RequestActionsOptions {
-  redis: Redis;
+  redis: RedisConnection;
   keySpace: string;
   jobs: Pick<JobQueue, 'remove' | 'setJobPriorities'>;
   order: OrderRules;

@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from '@diq/redis/connection.ts';
 import { z } from 'zod';
 import { requestStatuses } from '@diq/contracts/status.ts';
 import type { RequestStatus } from '@diq/contracts/status.ts';
@@ -40,7 +40,7 @@ export interface RequestWalk {
  * index may hold one that fits no longer, or whose retention has just ended.
  */
 export async function chooseWalk(
-  redis: Redis,
+  redis: RedisConnection,
   keySpace: string,
   { status, machineId, batchId, source }: RequestFilter,
 ): Promise<RequestWalk> {
@@ -59,7 +59,12 @@ export async function chooseWalk(
 }
 
 /** Members of one sorted set that begin with the prefix. `behind` is the least text behind all of them. */
-function walkPrefix(redis: Redis, key: string, prefix: string, behind: string): Pick<RequestWalk, 'more'> {
+function walkPrefix(
+  redis: RedisConnection,
+  key: string,
+  prefix: string,
+  behind: string,
+): Pick<RequestWalk, 'more'> {
   return {
     async more(position, count) {
       const below = position === undefined ? behind : prefix + position;
@@ -70,7 +75,7 @@ function walkPrefix(redis: Redis, key: string, prefix: string, behind: string): 
 }
 
 /** The first request of an open task is found through the task; see `lua/lib/indexes.lua`. */
-function walkMachine(redis: Redis, keySpace: string, machineId: string): RequestWalk {
+function walkMachine(redis: RedisConnection, keySpace: string, machineId: string): RequestWalk {
   const keys = storeKeys(keySpace);
   const listed = walkPrefix(redis, keys.byMachine, `${machineId}:`, `${machineId};`);
   return {
@@ -87,7 +92,11 @@ function walkMachine(redis: Redis, keySpace: string, machineId: string): Request
 }
 
 /** The indexes of several statuses as one. Read in one step, so that a request which moves is met once. */
-function walkStatuses(redis: Redis, keySpace: string, statuses: readonly RequestStatus[]): RequestWalk {
+function walkStatuses(
+  redis: RedisConnection,
+  keySpace: string,
+  statuses: readonly RequestStatus[],
+): RequestWalk {
   const keys = storeKeys(keySpace);
   return {
     by: 'status',
@@ -100,7 +109,7 @@ function walkStatuses(redis: Redis, keySpace: string, statuses: readonly Request
 }
 
 /** The list of a batch, from its end; a position is the index of the entry that comes next. */
-function walkBatch(redis: Redis, key: string): RequestWalk {
+function walkBatch(redis: RedisConnection, key: string): RequestWalk {
   return {
     by: 'batch',
     async more(position, count) {

@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from '@diq/redis/connection.ts';
 import { z } from 'zod';
 import { storedItemError } from '@diq/contracts/item-answer.ts';
 import type { StoredItemError } from '@diq/contracts/item-answer.ts';
@@ -62,7 +62,7 @@ const rejectedEntry = z.object({
 
 export type RequestReader = ReturnType<typeof createRequestReader>;
 
-export function createRequestReader(redis: Redis, keySpace: string) {
+export function createRequestReader(redis: RedisConnection, keySpace: string) {
   const keys = storeKeys(keySpace);
 
   return {

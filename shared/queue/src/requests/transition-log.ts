@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from '@diq/redis/connection.ts';
 import { z } from 'zod';
 import { traceContext, traceIdOf } from '@diq/contracts/trace-context.ts';
 import type { MovedRequests } from '../tasks/task-store.ts';
@@ -28,7 +28,11 @@ const record = z.tuple([field, field], field);
 export type RequestLog = ReturnType<typeof createRequestLog>;
 
 /** Tells the log of every change of a request's status, whichever script made it. */
-export function createRequestLog(redis: Pick<Redis, 'pipeline'>, keySpace: string, logger: RequestLogSink) {
+export function createRequestLog(
+  redis: Pick<RedisConnection, 'pipeline'>,
+  keySpace: string,
+  logger: RequestLogSink,
+) {
   const keys = storeKeys(keySpace);
   let waiting = 0;
   let isClosed = false;

@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from '@diq/redis/connection.ts';
 import { z } from 'zod';
 import { loadScript } from '@diq/redis/script.ts';
 import { createJobRepositioning } from './job-queue.ts';
@@ -20,7 +20,11 @@ const reply = z.array(z.union([z.string(), z.number()]));
  * Charges the caller of the next job, so that a caller gets one call for each interval, however many sources it names. To
  * be called before a job is claimed. See `lua/charge-flow.lua`.
  */
-export function createFlowCharging(redis: Redis, keySpace: string, jobs: Pick<JobQueue, 'setJobPriorities'>) {
+export function createFlowCharging(
+  redis: RedisConnection,
+  keySpace: string,
+  jobs: Pick<JobQueue, 'setJobPriorities'>,
+) {
   const keys = [...movingKeys(keySpace), storeKeys(keySpace).jobOrder];
   const repositionJobs = createJobRepositioning(redis, keySpace, jobs);
 

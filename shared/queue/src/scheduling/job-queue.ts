@@ -1,6 +1,6 @@
 import { setImmediate as afterwards } from 'node:timers/promises';
 import { Queue } from 'bullmq';
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from '@diq/redis/connection.ts';
 import { z } from 'zod';
 import { loadScript, runScriptsWhenFull } from '@diq/redis/script.ts';
 import { queueName, storeKeys } from '../store-keys.ts';
@@ -39,7 +39,7 @@ const scoresPerJobPriority = 2 ** 32;
  */
 export type JobQueue = ReturnType<typeof createJobQueue>;
 
-export function createJobQueue(redis: Redis, keySpace: string, onError: (error: Error) => void) {
+export function createJobQueue(redis: RedisConnection, keySpace: string, onError: (error: Error) => void) {
   // BullMQ asks the server for its version when a queue is made; if that fails, the queue refuses everything for good.
   Object.assign(redis.options, { skipVersionCheck: true });
   runScriptsWhenFull(redis);
@@ -162,7 +162,7 @@ function toJob({ taskId, jobPriority }: Job) {
 }
 
 /** A pipeline's replies; the first error of any command is thrown. */
-export async function repliesOf(pipeline: ReturnType<Redis['pipeline']>): Promise<unknown[]> {
+export async function repliesOf(pipeline: ReturnType<RedisConnection['pipeline']>): Promise<unknown[]> {
   const results = await pipeline.exec();
   return (results ?? []).map(([error, reply]) => {
     if (error) throw error;
@@ -177,7 +177,7 @@ const jobPriorityReply = z.array(z.coerce.number());
  * followed: if this process ends in between, the next request that joins does it.
  */
 export function createJobRepositioning(
-  redis: Redis,
+  redis: RedisConnection,
   keySpace: string,
   jobs: Pick<JobQueue, 'setJobPriorities'>,
 ) {

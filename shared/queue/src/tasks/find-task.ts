@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from '@diq/redis/connection.ts';
 import { z } from 'zod';
 import { priorities } from '@diq/contracts/priority.ts';
 import type { Priority } from '@diq/contracts/priority.ts';
@@ -74,7 +74,7 @@ const hash = z.record(z.string(), z.string());
 const commentReply = z.tuple([hash, z.array(z.string()), z.number()]);
 
 /** A task by its id; `undefined` for an unknown one. */
-export function findTask(redis: Redis, keySpace: string) {
+export function findTask(redis: RedisConnection, keySpace: string) {
   const keys = storeKeys(keySpace);
 
   async function contentOf(id: string, firstId: string): Promise<Content | undefined> {

@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from '@diq/redis/connection.ts';
 import { z } from 'zod';
 import { priorities } from '@diq/contracts/priority.ts';
 import type { Priority } from '@diq/contracts/priority.ts';
@@ -93,7 +93,7 @@ export type TaskStore = ReturnType<typeof createTaskStore>;
 
 /** `onMoved` is called for every request that a move or an expiry gave another status. */
 export function createTaskStore(
-  redis: Redis,
+  redis: RedisConnection,
   keySpace: string,
   retentionMs: number,
   onMoved: (move: MovedRequests) => void = () => {},

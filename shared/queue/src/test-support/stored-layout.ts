@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from '@diq/redis/connection.ts';
 import { z } from 'zod';
 
 const fields = z.record(z.string(), z.string());
@@ -22,7 +22,7 @@ export type StoredKey = z.output<typeof storedKey>;
 export const storedKeys = z.array(storedKey);
 
 /** All keys of a key space but those of BullMQ, in an order that stays. */
-export async function readStored(redis: Redis, keySpace: string): Promise<StoredKey[]> {
+export async function readStored(redis: RedisConnection, keySpace: string): Promise<StoredKey[]> {
   const names = (await redis.keys(`${keySpace}:*`)).filter((name) => !name.startsWith(`${keySpace}:queue:`));
   const stored: StoredKey[] = [];
   for (const key of names.toSorted()) {
@@ -32,7 +32,7 @@ export async function readStored(redis: Redis, keySpace: string): Promise<Stored
   return stored;
 }
 
-async function readValue(redis: Redis, key: string): Promise<StoredKey['value']> {
+async function readValue(redis: RedisConnection, key: string): Promise<StoredKey['value']> {
   const type = await redis.type(key);
   switch (type) {
     case 'string':
@@ -53,7 +53,7 @@ async function readValue(redis: Redis, key: string): Promise<StoredKey['value']>
 }
 
 /** Puts such keys into Redis. */
-export async function writeStored(redis: Redis, stored: readonly StoredKey[]): Promise<void> {
+export async function writeStored(redis: RedisConnection, stored: readonly StoredKey[]): Promise<void> {
   for (const { key, ttlMs, value } of stored) {
     if ('string' in value) await redis.set(key, value.string);
     else if ('hash' in value) await redis.hset(key, value.hash);

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
-import { closeRedis, openFailFastConnection, waitUntilReady } from '@diq/redis/connection.ts';
+import {
+  closeRedis,
+  openFailFastConnection,
+  waitUntilReady,
+  type RedisConnection,
+} from '@diq/redis/connection.ts';
+import { parseRedisUrl } from '@diq/redis/redis-address.ts';
 import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
-import type { Redis } from 'ioredis';
 import { createRequestIntake } from '../admission/accept-requests.ts';
 import type { RequestIntake } from '../admission/accept-requests.ts';
 import { createTaskStore } from '../tasks/task-store.ts';
@@ -19,7 +24,7 @@ export const arrivedAtMs = Date.parse('2026-01-24T12:00:00Z');
 
 /** Everything that this package makes, on one connection as the intake has it. */
 export interface TestStore {
-  readonly redis: Redis;
+  readonly redis: RedisConnection;
   readonly intake: RequestIntake;
   readonly jobs: JobQueue;
   readonly tasks: TaskStore;
@@ -45,7 +50,7 @@ export function item(fields: Partial<InvestigationItem> = {}): InvestigationItem
 
 export async function openTestStore(url: string): Promise<TestStore> {
   const redis = openFailFastConnection({
-    url,
+    address: parseRedisUrl(url),
     name: 'test-store',
     logger: { info() {}, warn() {} },
   });

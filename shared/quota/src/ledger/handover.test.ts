@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { Redis } from 'ioredis';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { ledgerKeys } from './ledger-keys.ts';
 import { createLedger, type HandoverTimes, type Ledger } from './ledger.ts';
@@ -222,7 +223,7 @@ describe('ledger after a failover to an older state of itself', () => {
   it('works where Redis may not be asked which process it is', async () => {
     await suite.redis.acl('SETUSER', 'narrow', 'on', '>pass', '~*', '&*', '+@all', '-info');
     try {
-      const connection = suite.connection.duplicate({
+      const connection = (suite.connection as Redis).duplicate({
         username: 'narrow',
         password: 'pass',
         enableReadyCheck: false,

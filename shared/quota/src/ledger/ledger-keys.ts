@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from '@diq/redis/connection.ts';
 import { parseCall, type LedgerCall } from './replies.ts';
 
 /** The ledger's keys in one key space; their meaning stands on top of the scripts that use them. */
@@ -32,7 +32,7 @@ export function ledgerScriptKeys(keySpace: string): string[] {
 const chunkSize = 250;
 
 /** Calls of the windows that the ledger keeps, about 25. */
-export function createLedgerHistory(redis: Redis, keySpace: string) {
+export function createLedgerHistory(redis: RedisConnection, keySpace: string) {
   const keys = ledgerKeys(keySpace);
   return {
     /**
@@ -53,7 +53,7 @@ export function createLedgerHistory(redis: Redis, keySpace: string) {
 
 /** What the ledger remembers of tasks whose calls were refused; see lua/lib/judge-refusal.lua. */
 export function createRefusedTasks(
-  redis: Redis,
+  redis: RedisConnection,
   keys: Pick<ReturnType<typeof ledgerKeys>, 'answers' | 'aside'>,
 ) {
   return {

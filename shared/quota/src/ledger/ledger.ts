@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { ReplyError, type Redis } from 'ioredis';
+import { ReplyError } from 'ioredis';
+import type { RedisConnection } from '@diq/redis/connection.ts';
 import type { Quota } from '@diq/contracts/operations.ts';
 import { createRefusedTasks, ledgerKeys, ledgerScriptKeys } from './ledger-keys.ts';
 import {
@@ -101,7 +102,7 @@ const holdScript = ledgerScript('hold');
  *
  * @param redis must fail at once when Redis is away: no offline queue, no retries
  */
-export function createLedger(redis: Redis, keySpace: string, settings: LedgerSettings) {
+export function createLedger(redis: RedisConnection, keySpace: string, settings: LedgerSettings) {
   const keys = ledgerKeys(keySpace);
   const { limit, callTimeoutMs } = settings;
   const scriptKeys = ledgerScriptKeys(keySpace);

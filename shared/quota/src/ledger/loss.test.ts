@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
+import type { Redis } from 'ioredis';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as fc from 'fast-check';
 import { requireRedisServer, startRedisServer, type RedisServer } from '@diq/testing/redis-process.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from '@diq/redis/connection.ts';
 import { createLedger, type Ledger } from './ledger.ts';
 import { useLedgerConnections } from '../test-support/ledger-connections.ts';
 import { untilProven } from '../test-support/until-proven.ts';
@@ -59,11 +60,11 @@ describe('ledger on the wire, when Redis loses its memory', function () {
 });
 
 /**
- * Calls as often as it may; dies without a word, its last call perhaps in flight. Real time is what is tested here: Redis is
+ * Calls as often as it may; dies without a word, its last call perhaps in flight. Real time is what is tested here: RedisConnection is
  * emptied at any moment of a window that passes on the wire.
  */
 async function work(
-  connection: Redis,
+  connection: RedisConnection,
   space: string,
   settings: { limit: number; windowMs: number; callTimeoutMs: number },
   livesMs: number,
@@ -146,7 +147,7 @@ describe('ledger in a Redis that restarts or fails over', () => {
     assert.equal((await ledger.spend(call(2))).kind, 'granted');
     assert.equal((await ledger.spend(call(3))).kind, 'full');
 
-    connection.options.port = replica.port;
+    (connection as Redis).options.port = replica.port;
     await primary.kill();
     assert.equal((await untilAnswered(() => ledger.spend(call(3)))).kind, 'lost');
     assert.deepEqual(

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as fc from 'fast-check';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from '@diq/redis/connection.ts';
 import { createLedger, type Ledger, type LedgerSettings } from './ledger.ts';
 import { useLedgerConnections } from '../test-support/ledger-connections.ts';
 import { untilProven } from '../test-support/until-proven.ts';
@@ -78,7 +78,7 @@ describe('ledger on the wire, while settings change', function () {
 
 /** Calls as often as it may, for as long as it lives. Real time is what is tested here: windows pass on the wire. */
 async function work(
-  connection: Redis,
+  connection: RedisConnection,
   keySpace: string,
   settings: LedgerSettings,
   livesMs: number,

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as fc from 'fast-check';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from '@diq/redis/connection.ts';
 import { createLedger, type Ledger } from './ledger.ts';
 import { useLedgerConnections } from '../test-support/ledger-connections.ts';
 import { untilProven } from '../test-support/until-proven.ts';
@@ -92,7 +92,7 @@ describe('ledger on the wire', function () {
  */
 async function play(
   { limit, windowMs, callTimeoutMs, clients }: Scenario,
-  own: Redis[],
+  own: RedisConnection[],
   keySpace: string,
 ): Promise<number[]> {
   const arrivals: number[] = [];

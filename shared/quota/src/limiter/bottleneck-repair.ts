@@ -1,12 +1,12 @@
 import type Bottleneck from 'bottleneck';
-import type { Redis } from 'ioredis';
+import { isCluster, type RedisConnection } from '@diq/redis/connection.ts';
 
 type Callback = (error: Error | null, reply?: unknown) => void;
 interface ScriptSource {
   __scriptFn__(name: string): (...args: unknown[]) => unknown;
 }
 interface Subscribing {
-  subscriber: Redis;
+  subscriber: RedisConnection;
   /** By channel. */
   limiters: Record<string, unknown>;
 }
@@ -53,7 +53,7 @@ const serversClock =
  * @param client before Bottleneck defines its scripts on it
  * @throws Error when a script is not what it was when this was written
  */
-export function goByServerClock(client: Redis): Redis {
+export function goByServerClock(client: RedisConnection): RedisConnection {
   const define = client.defineCommand.bind(client);
   client.defineCommand = (name, definition) => {
     if (!definition.lua.includes(callersClock))
@@ -72,6 +72,8 @@ export function resubscribeAtReconnect(
   onError: (error: unknown) => void,
 ): void {
   const subscribing = connection as unknown as Subscribing;
+  // In a Redis Cluster ioredis takes care of it.
+  if (isCluster(subscribing.subscriber)) return;
   subscribing.subscriber.options.autoResubscribe = false;
   subscribing.subscriber.on('ready', () => {
     const channels = Object.keys(subscribing.limiters);

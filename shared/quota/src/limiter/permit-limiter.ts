@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import Bottleneck from 'bottleneck';
-import type { Redis } from 'ioredis';
+import { duplicateConnection, type RedisConnection } from '@diq/redis/connection.ts';
 import {
   clearJobTimers,
   dropLostRaces,
@@ -27,7 +27,7 @@ export type PermitLimiter = Awaited<ReturnType<typeof createPermitLimiter>>;
 
 export interface PermitLimiterOptions extends LedgerSettings {
   /** Must fail at once when Redis is away. The limiter opens two of its own like it, and closes them. */
-  redis: Redis;
+  redis: RedisConnection;
   keySpace: string;
   /** How long a permit that is not spent outlives its process. Default 3 s. */
   unspentLeaseMs?: number;
@@ -107,7 +107,7 @@ async function openBottleneck(
   { redis, keySpace, limit }: PermitLimiterOptions,
   onError: (error: unknown) => void,
 ) {
-  const client = goByServerClock(redis.duplicate());
+  const client = goByServerClock(duplicateConnection(redis));
   runScriptsWhenFull(client);
   const connection = new Bottleneck.IORedisConnection({ client });
   connection.on('error', onError);

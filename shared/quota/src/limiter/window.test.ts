@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as fc from 'fast-check';
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from '@diq/redis/connection.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { createLedger, type Ledger, type LedgerSettings } from '../ledger/ledger.ts';
 import { createPermitLimiter, type Permit, type PermitLimiter } from './permit-limiter.ts';
@@ -41,7 +41,7 @@ const scenario = fc.record({
 });
 
 interface Client {
-  connection: Redis;
+  connection: RedisConnection;
   ledger: Ledger;
   limiter: PermitLimiter;
 }
@@ -71,7 +71,7 @@ describe('limiter and ledger together, on the wire', function () {
     await untilProven(playAll, () => fullest >= 4 && lent > 3 * 8);
   });
 
-  async function play(settings: LedgerSettings, clients: readonly Call[][], own: readonly Redis[]) {
+  async function play(settings: LedgerSettings, clients: readonly Call[][], own: readonly RedisConnection[]) {
     const keySpace = `test:{${randomUUID()}}`;
     const endsAt = performance.now() + Math.min(700, 4 * settings.windowMs + 100);
     const arrivals: number[] = [];
@@ -97,7 +97,7 @@ describe('limiter and ledger together, on the wire', function () {
       return permit.keepForOneWindow();
     }
 
-    async function run(calls: readonly Call[], connection: Redis) {
+    async function run(calls: readonly Call[], connection: RedisConnection) {
       const ledger = createLedger(connection, keySpace, settings);
       await openWithoutHold(ledger);
       const limiter = await createPermitLimiter({

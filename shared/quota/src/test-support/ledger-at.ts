@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from '@diq/redis/connection.ts';
 import { readScript } from '@diq/redis/script.ts';
 import { ledgerKeys, ledgerScriptKeys } from '../ledger/ledger-keys.ts';
 import { keySpace } from './use-ledger.ts';
@@ -11,7 +11,7 @@ const scriptKeys = ledgerScriptKeys(keySpace);
  * The ledger's scripts at a chosen moment, to the microsecond: what they do at the very edge of a window cannot be seen
  * on a clock that goes on. The caller has a window of 100 ms, unless given another, and a call timeout of 10 ms.
  */
-export async function ledgerAt(redis: Redis, limit = 1, windowMs = 100) {
+export async function ledgerAt(redis: RedisConnection, limit = 1, windowMs = 100) {
   const server = /run_id:(\w+)/.exec(await redis.info('server'))?.[1] ?? '';
   const known = { id: 'generation', handover: 'handover', server, handoverAt: '0', changes: '0' };
   await redis.hset(keys.generation, known);

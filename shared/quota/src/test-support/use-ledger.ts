@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from '@diq/redis/connection.ts';
 import { ledgerKeys } from '../ledger/ledger-keys.ts';
 import { createLedger, type Ledger, type LedgerSettings } from '../ledger/ledger.ts';
 import type { SpendReply } from '../ledger/replies.ts';
@@ -25,14 +25,14 @@ export function usedOf(reply: SpendReply): number | undefined {
 /** A server for the tests, emptied before each. */
 interface Server {
   readonly url: string;
-  readonly client: Redis;
+  readonly client: RedisConnection;
   flush(): Promise<void>;
 }
 
 /** Call inside a `describe`: each test finds an empty ledger with the usual settings, opened and without a hold. */
 export function useLedger(server: Server) {
   const connections = useLedgerConnections();
-  let connection: Redis;
+  let connection: RedisConnection;
   let ledger: Ledger;
 
   const unopened = (settings: Partial<LedgerSettings> = {}) =>
@@ -89,7 +89,7 @@ export function useLedger(server: Server) {
 }
 
 /** All keys with their contents, for comparison. */
-async function contentsOf(redis: Redis): Promise<Record<string, unknown>> {
+async function contentsOf(redis: RedisConnection): Promise<Record<string, unknown>> {
   const names = await redis.keys('*');
   const contents = await Promise.all(
     names.map(async (name) =>

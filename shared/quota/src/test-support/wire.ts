@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from '@diq/redis/connection.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 
 // Judged is not what the ledger writes down but what arrives at Defender: some moment after the permit was granted and
@@ -7,7 +7,7 @@ import type { Ledger } from '../ledger/ledger.ts';
 const now = `local clock = redis.call('TIME') return clock[1] * 1000000 + clock[2]`;
 
 /** Arrives at Defender now. @returns when, in microseconds; `undefined` once the call must have been given up */
-export async function arrive(redis: Redis, givenUpAtMs: number): Promise<number | undefined> {
+export async function arrive(redis: RedisConnection, givenUpAtMs: number): Promise<number | undefined> {
   const atMicros = Number(await redis.eval(now, 0));
   return atMicros < givenUpAtMs * 1_000 ? atMicros : undefined;
 }

@@ -2,6 +2,7 @@ import { Registry } from 'prom-client';
 import { createRequestReader } from '@diq/queue/requests/request-reader.ts';
 import { keySpace } from '@diq/queue/test-support/test-store.ts';
 import { closeRedis, openFailFastConnection } from '@diq/redis/connection.ts';
+import { parseRedisUrl } from '@diq/redis/redis-address.ts';
 import { runService } from '@diq/runtime/processes/run-service.ts';
 import { openCallbacks } from '../open-callbacks.ts';
 import { quickTiming, settings } from './callback-world.ts';
@@ -13,12 +14,12 @@ await runService({
   // oxlint-disable-next-line unicorn/no-process-exit -- the main file of a process
   exit: (code) => process.exit(code),
   start({ env, logger, lifecycle }) {
-    const redisUrl = env['REDIS_URL'] ?? '';
-    const redis = openFailFastConnection({ url: redisUrl, name: 'test', logger });
+    const redisAddress = parseRedisUrl(env['REDIS_URL'] ?? '');
+    const redis = openFailFastConnection({ address: redisAddress, name: 'test', logger });
     lifecycle.onClose('redis', () => closeRedis(redis));
     const host = { hostname: '127.0.0.1', port: env['RECEIVER_PORT'] ?? '', isWildcard: false, path: '' };
     openCallbacks({
-      settings: { callbacks: { ...settings, allowedHosts: [host] }, redisUrl, keySpace },
+      settings: { callbacks: { ...settings, allowedHosts: [host] }, redisAddress, keySpace },
       redis,
       reader: createRequestReader(redis, keySpace),
       registry: new Registry(),

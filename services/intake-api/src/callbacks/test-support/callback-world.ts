@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { Registry } from 'prom-client';
 import type { CallbackState } from '@diq/contracts/callback-state.ts';
+import { parseRedisUrl } from '@diq/redis/redis-address.ts';
 import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
 import type { Settlement } from '@diq/queue/tasks/task-store.ts';
 import {
@@ -119,7 +120,7 @@ export function startDelivering(store: TestStore, options: WorldOptions) {
   openCallbacks({
     settings: {
       callbacks: { ...settings, allowedHosts, ...options.settings },
-      redisUrl: options.url,
+      redisAddress: parseRedisUrl(options.url),
       keySpace,
     },
     redis: store.redis,
