@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 import { createLedger } from '@diq/quota/ledger/ledger.ts';
-import { createPermitLimiter } from '@diq/quota/limiter/permit-limiter.ts';
+import { createPermitLimiter, openLimiterConnection } from '@diq/quota/limiter/permit-limiter.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { createBacklogRoom } from './admission/backlog-reservation.ts';
 import { createIdempotencyStore } from './admission/idempotency-store.ts';
@@ -16,7 +16,8 @@ describe('keys in Redis', () => {
   it('all carry one and the same hash tag: in Redis Cluster every script finds its keys on one node', async () => {
     const store = await openTestStore(redis.url);
     const quota = { limit: 2, windowMs: 60_000, callTimeoutMs: 1_000 };
-    const limiter = await createPermitLimiter({ ...quota, redis: store.redis, keySpace, onError() {} });
+    const permits = openLimiterConnection(store.redis, () => undefined);
+    const limiter = await createPermitLimiter({ ...quota, connection: permits, keySpace, onError() {} });
     const ledger = createLedger(store.redis, keySpace, quota);
     const connection = new Redis(redis.url, { maxRetriesPerRequest: null });
     const worker = new Worker(queueName, null, { connection, prefix: keySpace, autorun: false });
@@ -79,7 +80,8 @@ describe('keys in Redis', () => {
       );
     }
 
-    await limiter.close();
+    limiter.close();
+    await permits.close();
     await worker.close();
     connection.disconnect();
     await store.close();

@@ -1,7 +1,7 @@
 import { createTaskStore, type Task, type TaskStore } from '@diq/queue/tasks/task-store.ts';
 import { createFlowCharging } from '@diq/queue/scheduling/charge-flows.ts';
 import { createJobQueue, type JobQueue } from '@diq/queue/scheduling/job-queue.ts';
-import { createPermitLimiter } from '@diq/quota/limiter/permit-limiter.ts';
+import { createPermitLimiter, openLimiterConnection } from '@diq/quota/limiter/permit-limiter.ts';
 import { createLedger, type Ledger } from '@diq/quota/ledger/ledger.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 import {
@@ -230,7 +230,8 @@ function openDefender(options: TestWorkerOptions & { callTimeoutMs: number }, me
 
 async function openLoop(parts: Awaited<ReturnType<typeof openParts>>) {
   const { ledger, jobs, claimer, keySpace, quota, onError } = parts;
-  const limiter = await createPermitLimiter({ ...quota, redis: parts.redis.limiter, keySpace, onError });
+  const connection = openLimiterConnection(parts.redis.limiter, onError);
+  const limiter = await createPermitLimiter({ ...quota, connection, keySpace, onError });
   const loop = startPollLoop({
     snapshot: () => ledger.snapshot(),
     countReady: () => jobs.countReady(),
@@ -244,7 +245,8 @@ async function openLoop(parts: Awaited<ReturnType<typeof openParts>>) {
     loop,
     async close() {
       await loop.stop();
-      await limiter.close();
+      limiter.close();
+      await connection.close();
     },
   };
 }

@@ -94,6 +94,22 @@ export function dropLostRaces(limiter: Bottleneck): void {
   });
 }
 
+/**
+ * Takes a limiter off a connection that others go on using, and ends its heartbeat. Bottleneck's own way leaves a promise that
+ * no code holds, whose rejection would end the process while Redis is away.
+ */
+export function takeOff(
+  limiter: Bottleneck,
+  connection: Bottleneck.IORedisConnection,
+  onError: (error: unknown) => void,
+): void {
+  clearInterval((limiter as unknown as { _store: { heartbeat?: NodeJS.Timeout } })._store.heartbeat);
+  const { limiters, subscriber } = connection as unknown as Subscribing;
+  const own = Object.keys(limiters).filter((channel) => limiters[channel] === limiter);
+  for (const channel of own) delete limiters[channel];
+  if (own.length > 0 && subscriber.status === 'ready') subscriber.unsubscribe(...own).catch(onError);
+}
+
 /** Forgets the timers of running jobs, which would keep a process alive for one whole lease; Redis keeps the leases. */
 export function clearJobTimers(limiter: Bottleneck): void {
   for (const { timeout, expiration } of Object.values((limiter as unknown as JobStore)._scheduled)) {

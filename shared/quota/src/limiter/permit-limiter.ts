@@ -9,6 +9,7 @@ import {
   leaseOf,
   repairAfterStateLoss,
   resubscribeAtReconnect,
+  takeOff,
 } from './bottleneck-repair.ts';
 import type { LedgerSettings } from '../ledger/ledger.ts';
 import { loadScript, runScriptsWhenFull } from '@diq/redis/script.ts';
@@ -25,9 +26,11 @@ export interface Permit {
 
 export type PermitLimiter = Awaited<ReturnType<typeof createPermitLimiter>>;
 
+/** Bottleneck's two connections, which all limiters of a process share. */
+export type LimiterConnection = ReturnType<typeof openLimiterConnection>;
+
 export interface PermitLimiterOptions extends LedgerSettings {
-  /** Must fail at once when Redis is away. The limiter opens two of its own like it, and closes them. */
-  redis: RedisConnection;
+  connection: LimiterConnection;
   keySpace: string;
   /** How long a permit that is not spent outlives its process. Default 3 s. */
   unspentLeaseMs?: number;
@@ -40,6 +43,28 @@ const afterLedgerMs = 3;
 const answerWithinMs = 1_000;
 const extendLease = loadScript(new URL('./lua/extend-lease.lua', import.meta.url), { whenFull: true });
 
+/** @param redis must fail at once when Redis is away; two like it are opened */
+export function openLimiterConnection(redis: RedisConnection, onError: (error: unknown) => void) {
+  let isClosed = false;
+  const client = goByServerClock(duplicateConnection(redis));
+  runScriptsWhenFull(client);
+  const bottleneck = new Bottleneck.IORedisConnection({ client });
+  const report = (error: unknown) => {
+    if (!isClosed) onError(error);
+  };
+  bottleneck.on('error', report);
+  repairAfterStateLoss(bottleneck);
+  resubscribeAtReconnect(bottleneck, report);
+  return {
+    bottleneck,
+    redis,
+    async close() {
+      isClosed = true;
+      await bottleneck.disconnect(false);
+    },
+  };
+}
+
 /**
  * Bottleneck as a rolling window: a permit is a Bottleneck job that runs for one whole window, and `limit` of them may
  * run at a time in all processes together. The lease stands in Redis with an expiry, so a process that dies frees
@@ -47,14 +72,16 @@ const extendLease = loadScript(new URL('./lua/extend-lease.lua', import.meta.url
  * decides (a permit from here is only the right to ask the ledger).
  */
 export async function createPermitLimiter(options: PermitLimiterOptions) {
-  const { redis, windowMs, callTimeoutMs, unspentLeaseMs = 3_000 } = options;
+  const { connection, windowMs, callTimeoutMs, unspentLeaseMs = 3_000 } = options;
   let isClosed = false;
   const onError = (error: unknown) => {
     if (!isClosed) options.onError(error);
   };
-  const { limiter, connection } = await openBottleneck(options, onError);
+  const limiter = await openBottleneck(options, onError);
   const leaseMs = windowMs + callTimeoutMs + afterLedgerMs;
   const timers = new Set<NodeJS.Timeout>();
+  /** Permits whose call may still be made or under way. */
+  let inHand = 0;
 
   function lease(onGranted: (permit: Permit) => void): Promise<void> {
     const id = randomUUID();
@@ -68,15 +95,20 @@ export async function createPermitLimiter(options: PermitLimiterOptions) {
 
   function extend(id: string, forMs: number): void {
     const found = leaseOf(limiter, id);
-    if (found) extendLease(redis, [found.key], [found.member, forMs]).catch(onError);
+    if (found) extendLease(connection.redis, [found.key], [found.member, forMs]).catch(onError);
   }
 
   function holdLease(id: string, onGranted: (permit: Permit) => void): Promise<void> {
     return new Promise((endLease) => {
+      inHand += 1;
       onGranted({
-        release: endLease,
+        release() {
+          inHand -= 1;
+          endLease();
+        },
         spent: () => extend(id, leaseMs),
         keepForOneWindow() {
+          inHand -= 1;
           // The call is over, so the lease need not outlast it by the call timeout if this process ends.
           extend(id, windowMs + afterLedgerMs);
           const timer = setTimeout(() => {
@@ -93,29 +125,25 @@ export async function createPermitLimiter(options: PermitLimiterOptions) {
   return {
     /** A permit, or `undefined` when all are out. Never waits for one. Rejects when Redis cannot be asked. */
     tryAcquire: () => acquireWithin(answerWithinMs, lease, onError),
+    /** How many permits were acquired and neither kept nor released. */
+    inHand: () => inHand,
     /** Permits that are out stay out until their lease is over. */
-    async close() {
+    close() {
       isClosed = true;
       for (const timer of timers) clearTimeout(timer);
       clearJobTimers(limiter);
-      await connection.disconnect(false);
+      takeOff(limiter, connection.bottleneck, options.onError);
     },
   };
 }
 
 async function openBottleneck(
-  { redis, keySpace, limit }: PermitLimiterOptions,
+  { connection, keySpace, limit, onError: report }: PermitLimiterOptions,
   onError: (error: unknown) => void,
 ) {
-  const client = goByServerClock(duplicateConnection(redis));
-  runScriptsWhenFull(client);
-  const connection = new Bottleneck.IORedisConnection({ client });
-  connection.on('error', onError);
-  repairAfterStateLoss(connection);
-  resubscribeAtReconnect(connection, onError);
   const limiter = new Bottleneck({
     id: `${keySpace}:permits`,
-    connection,
+    connection: connection.bottleneck,
     datastore: 'ioredis',
     maxConcurrent: limit,
     highWater: 0,
@@ -130,10 +158,10 @@ async function openBottleneck(
     // It is a promise, whatever its type says.
     await Promise.resolve(limiter.updateSettings({ maxConcurrent: limit, highWater: 0 }));
   } catch (error) {
-    await connection.disconnect(false);
+    takeOff(limiter, connection.bottleneck, report);
     throw error;
   }
-  return { limiter, connection };
+  return limiter;
 }
 
 /**

@@ -5,7 +5,12 @@ import * as fc from 'fast-check';
 import type { RedisConnection } from '@diq/redis/connection.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { createLedger, type Ledger, type LedgerSettings } from '../ledger/ledger.ts';
-import { createPermitLimiter, type Permit, type PermitLimiter } from './permit-limiter.ts';
+import {
+  createPermitLimiter,
+  openLimiterConnection,
+  type Permit,
+  type PermitLimiter,
+} from './permit-limiter.ts';
 import { useLedgerConnections } from '../test-support/ledger-connections.ts';
 import { untilProven } from '../test-support/until-proven.ts';
 import { arrive, mostInAnyWindow, openWithoutHold } from '../test-support/wire.ts';
@@ -75,7 +80,7 @@ describe('limiter and ledger together, on the wire', function () {
     const keySpace = `test:{${randomUUID()}}`;
     const endsAt = performance.now() + Math.min(700, 4 * settings.windowMs + 100);
     const arrivals: number[] = [];
-    const limiters: PermitLimiter[] = [];
+    const opened: { close(): unknown }[] = [];
     let permits = 0;
 
     async function make({ travelMs, answerMs, fate }: Call, permit: Permit, client: Client) {
@@ -100,13 +105,15 @@ describe('limiter and ledger together, on the wire', function () {
     async function run(calls: readonly Call[], connection: RedisConnection) {
       const ledger = createLedger(connection, keySpace, settings);
       await openWithoutHold(ledger);
+      const shared = openLimiterConnection(connection, () => undefined);
+      opened.push(shared);
       const limiter = await createPermitLimiter({
         ...settings,
-        redis: connection,
+        connection: shared,
         keySpace,
         onError: () => undefined,
       });
-      limiters.push(limiter);
+      opened.push(limiter);
       for (const one of calls) {
         await delay(one.thinkMs);
         const permit = await acquireBefore(endsAt, limiter);
@@ -119,7 +126,7 @@ describe('limiter and ledger together, on the wire', function () {
     try {
       await Promise.all(clients.map((calls, i) => run(calls, own[i]!)));
     } finally {
-      await Promise.all(limiters.map((limiter) => limiter.close()));
+      for (const one of opened.toReversed()) await one.close();
     }
     return { arrivals, permits };
   }

@@ -1,5 +1,9 @@
 import { Redis } from 'ioredis';
-import { createPermitLimiter, type PermitLimiterOptions } from '../limiter/permit-limiter.ts';
+import {
+  createPermitLimiter,
+  openLimiterConnection,
+  type PermitLimiterOptions,
+} from '../limiter/permit-limiter.ts';
 
 // A process that takes all permits it gets, keeps the first for one window, has the second spent and the others neither,
 // and says how many it took and when. On a message to close, it closes what it opened and does nothing more: whether it then ends shows whether anything was left running.
@@ -13,10 +17,12 @@ type Settings = Pick<
 
 const { url, ...settings } = JSON.parse(process.argv[2] ?? '') as Settings;
 const redis = new Redis(url);
-const limiter = await createPermitLimiter({ ...settings, redis, onError() {} });
+const connection = openLimiterConnection(redis, () => undefined);
+const limiter = await createPermitLimiter({ ...settings, connection, onError() {} });
 
 async function close(): Promise<void> {
-  await limiter.close();
+  limiter.close();
+  await connection.close();
   redis.disconnect();
   process.disconnect();
 }

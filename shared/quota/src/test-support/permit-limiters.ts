@@ -1,4 +1,4 @@
-import { createPermitLimiter, type PermitLimiter } from '../limiter/permit-limiter.ts';
+import { createPermitLimiter, openLimiterConnection, type PermitLimiter } from '../limiter/permit-limiter.ts';
 import { useLedgerConnections } from './ledger-connections.ts';
 
 export interface TestLimiters {
@@ -9,17 +9,19 @@ export interface TestLimiters {
 
 /** Call inside a `describe`: limiters are closed after each test. */
 export function usePermitLimiters(): TestLimiters {
-  const opened: PermitLimiter[] = [];
+  const opened: { close(): unknown }[] = [];
   afterEach('close limiters', async () => {
-    await Promise.all(opened.splice(0).map((limiter) => limiter.close()));
+    for (const one of opened.splice(0).toReversed()) await one.close();
   });
   const connections = useLedgerConnections();
   const keySpace = 'test:{permits}';
   return {
     keySpace,
     async open(url, { limit, windowMs = 60_000 }) {
+      const connection = openLimiterConnection(await connections.open(url), () => undefined);
+      opened.push(connection);
       const limiter = await createPermitLimiter({
-        redis: await connections.open(url),
+        connection,
         keySpace,
         limit,
         windowMs,

@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
+import { waitFor } from '@diq/testing/wait-for.ts';
+import { useLedgerConnections } from '../test-support/ledger-connections.ts';
+import { createLimiterOnDemand, type LimiterOnDemand } from './limiter-on-demand.ts';
+import { openLimiterConnection, type LimiterConnection } from './permit-limiter.ts';
+
+const idleMs = 50;
+const hourMs = 3_600_000;
+
+describe('limiters that are open only while calls are due', () => {
+  const redis = useEmbeddedRedis();
+  const connections = useLedgerConnections();
+  let connection: LimiterConnection;
+  let limiters: LimiterOnDemand[];
+  const errors: unknown[] = [];
+  beforeEach('open their connection', async () => {
+    await redis.flush();
+    limiters = [];
+    errors.length = 0;
+    connection = openLimiterConnection(await connections.open(redis.url), (error) => errors.push(error));
+  });
+  afterEach('close them', async () => {
+    await Promise.all(limiters.map((limiter) => limiter.close()));
+    await connection.close();
+    assert.deepEqual(errors, []);
+  });
+
+  function limiterOf(queue: string, own: { windowMs?: number; idleMs?: number } = {}): LimiterOnDemand {
+    const settings = { keySpace: `test:{${queue}}`, limit: 1, windowMs: hourMs, callTimeoutMs: 1_000 };
+    const onError = (error: unknown) => errors.push(error);
+    const limiter = createLimiterOnDemand({ connection, idleMs, onError, ...settings, ...own });
+    limiters.push(limiter);
+    return limiter;
+  }
+  const isOpen = async (queue: string) =>
+    (await redis.client.pubsub('CHANNELS', `b_test:{${queue}}:permits`)).length > 0;
+  const untilClosed = (queue: string) =>
+    waitFor(async () => !(await isOpen(queue)), { what: 'the limiter to be closed', intervalMs: 5 });
+
+  it('grant no permit again that was kept before they were closed', async () => {
+    const limiter = limiterOf('kept');
+    const permit = await limiter.tryAcquire();
+    permit?.spent();
+    permit?.keepForOneWindow();
+    await untilClosed('kept');
+    assert.equal(await limiter.tryAcquire(), undefined);
+  });
+
+  it('grant a kept permit when its window is over, though they were closed meanwhile', async () => {
+    const windowMs = 400;
+    const limiter = limiterOf('window', { windowMs });
+    const permit = await limiter.tryAcquire();
+    permit?.spent();
+    permit?.keepForOneWindow();
+    const keptAtMs = performance.now();
+    await untilClosed('window');
+    await waitFor(() => limiter.tryAcquire(), { what: 'the permit', intervalMs: 5 });
+    const tookMs = performance.now() - keptAtMs;
+    assert.ok(tookMs >= windowMs - 1 && tookMs < windowMs + 300, `after ${Math.round(tookMs)} ms`);
+  });
+
+  it('stay open while a permit is in hand, whose lease is extended when its call ends', async () => {
+    const limiter = limiterOf('in-hand');
+    const permit = await limiter.tryAcquire();
+    const other = limiterOf('other');
+    await other.tryAcquire().then((unused) => unused?.release());
+    await untilClosed('other');
+    assert.equal(await isOpen('in-hand'), true);
+    permit?.release();
+    await untilClosed('in-hand');
+  });
+
+  it('share their connections, however many there are, and send nothing once they are closed', async () => {
+    const count = async () =>
+      String(await redis.client.client('LIST'))
+        .trim()
+        .split('\n').length;
+    (await limiterOf('first').tryAcquire())?.release();
+    const before = await count();
+    const many = Array.from({ length: 50 }, (_, i) => limiterOf(`many-${i}`));
+    for (const limiter of many) {
+      const permit = await limiter.tryAcquire();
+      assert.ok(permit, 'each has a permit of its own');
+      permit.release();
+    }
+    assert.equal(await count(), before);
+    const open = () => redis.client.pubsub('CHANNELS', 'b_*');
+    await waitFor(async () => (await open()).length === 0, { what: 'all to be closed', intervalMs: 10 });
+  });
+
+  it('are opened again after an opening that failed', async () => {
+    const limiter = limiterOf('broken');
+    await redis.client.set('b_test:{broken}:permits_settings', 'not a hash');
+    await assert.rejects(limiter.tryAcquire(), /WRONGTYPE/);
+    await redis.client.del('b_test:{broken}:permits_settings');
+    assert.ok(await limiter.tryAcquire());
+  });
+});
