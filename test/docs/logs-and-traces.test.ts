@@ -86,7 +86,12 @@ describe('docs/logs-and-traces.md', () => {
       tracing: tracing as Tracing,
     });
     telemetry.granted('call', task, { spentAtMs: 0, freeSinceMs: 0 });
-    const outcome = { kind: 'started', investigationId: '1', status: 201, durationMs: 1 } as const;
+    const outcome = {
+      kind: 'started',
+      result: { kind: 'investigation', id: '1' },
+      status: 201,
+      durationMs: 1,
+    } as const;
     telemetry.ended({ callId: 'call', task }, outcome, telemetry.calling('call', task));
     assert.deepEqual(spans, column('span').slice(2));
     for (const name of attributes) assert.ok(name.startsWith('http.') || page.includes(`\`${name}\``), name);

@@ -53,7 +53,11 @@ describe('the status page in a browser', () => {
     const row = section(page, 'Waiting by priority').getByRole('row', { name: /^critical/ });
     await row.filter({ hasText: /critical\s*1/ }).waitFor();
     await section(page, 'Quota').getByText('1 slot free').waitFor();
-    await makeCall(intake, machineId(20), { status: 'started', investigationId: '5147', attempts: 1 });
+    await makeCall(intake, machineId(20), {
+      status: 'started',
+      result: { kind: 'investigation', id: '5147' },
+      attempts: 1,
+    });
     await section(page, 'Quota').getByText('5 of 5').waitFor();
     await row.filter({ hasText: /critical\s*0/ }).waitFor();
 

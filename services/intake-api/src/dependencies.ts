@@ -1,4 +1,5 @@
 import type { RequestHandler } from 'express';
+import type { ItemRules } from '@diq/contracts/investigation-item.ts';
 import type { RequestIntake } from '@diq/queue/admission/accept-requests.ts';
 import type { IdempotencyStore } from '@diq/queue/admission/idempotency-store.ts';
 import type { RequestReader } from '@diq/queue/requests/request-reader.ts';
@@ -50,6 +51,8 @@ export interface Dependencies {
   /** Which URLs may be called back. */
   callbackRule: CallbackRule;
   operation: string;
+  /** What items are checked by. */
+  itemRules: ItemRules;
   /** Rejects while Redis takes no writes. */
   probeWrite: () => Promise<void>;
   /** Why new work is refused, where it is for want of memory. */

@@ -1,3 +1,5 @@
+import { profileOf } from '@diq/contracts/operations/index.ts';
+import { itemRulesOf } from '@diq/contracts/investigation-item.ts';
 import { claimLayout, LayoutError, watchLayout } from '@diq/queue/layout.ts';
 import { createRequestIntake } from '@diq/queue/admission/accept-requests.ts';
 import { createBacklogRoom } from '@diq/queue/admission/backlog-reservation.ts';
@@ -113,6 +115,7 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
   });
   lifecycle.onClose('state poll', stopPoll);
 
+  const profile = profileOf(settings.operation);
   const callbackRule = openCallbacks({
     settings,
     redis,
@@ -132,7 +135,7 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
     ...status,
     bodyBudget: createBodyBudget(),
     idempotency: createIdempotencyStore(redis, keySpace, idempotencyTimes),
-    intake: withBackPressure(createRequestIntake({ ...settings, redis, jobs }), {
+    intake: withBackPressure(createRequestIntake({ ...settings, sharing: profile, redis, jobs }), {
       settings: settings.backPressure,
       room: createBacklogRoom(redis, keySpace),
       memory,
@@ -148,8 +151,12 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
       createBatchTailReader(redis, keySpace, jobs),
       ledgerSnapshot,
     ),
-    deadlineCheck: createDeadlineCheck(createDryRun(redis, keySpace, jobs, settings), ledgerSnapshot),
+    deadlineCheck: createDeadlineCheck(
+      createDryRun(redis, keySpace, jobs, { ...settings, sharing: profile }),
+      ledgerSnapshot,
+    ),
     operation: settings.operation,
+    itemRules: itemRulesOf(profile),
     probeWrite: createWriteProbe(redis, keySpace, { evenFull: false }),
     describeMemory: memory.describe,
     closing: lifecycle.closing,

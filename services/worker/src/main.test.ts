@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { keySpace } from '@diq/contracts/operations.ts';
 import { createLedger } from '@diq/quota/ledger/ledger.ts';
+import { layoutVersion } from '@diq/queue/layout.ts';
 import { storeKeys } from '@diq/queue/store-keys.ts';
 import { version } from '@diq/runtime/build-info.ts';
 import { findFreePort } from '@diq/runtime/processes/free-port.ts';
@@ -96,7 +97,7 @@ describe('the worker as a process', () => {
       const owner = { tenantId: identity.AZURE_TENANT_ID, operation: 'initiateInvestigation' } as const;
       const { layout } = storeKeys(keySpace(owner));
       const worker = await start();
-      assert.equal(await client.getset(layout, '999'), '1');
+      assert.equal(await client.getset(layout, '999'), String(layoutVersion));
       await client.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
       assert.deepEqual(await worker.exited, { code: 1, signal: null });
       assert.match(worker.output(), /"level":"fatal".*layout 999.*Redis holds another layout/);

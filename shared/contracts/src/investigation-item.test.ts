@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
+import { z } from 'zod';
 import * as fc from 'fast-check';
 import { maxCommentLength } from './comment.ts';
-import { itemDefaults, parseItem } from './investigation-item.ts';
+import { itemDefaults, itemRulesOf, parseItem } from './investigation-item.ts';
 import { priorities } from './priority.ts';
+import { initiateInvestigation } from './operations/initiate-investigation.ts';
+
+const rules = itemRulesOf(initiateInvestigation);
 
 const nowMs = Date.parse('2026-11-24T12:00:00Z');
 const machineId = '1e5bc9d7e413ddd7902c2932e418702b84d0cc07';
@@ -10,7 +14,10 @@ const smallest = { machineId, comment: 'beacon seen' };
 
 describe('parseItem', () => {
   it('takes the smallest item and fills in the medium priority', () => {
-    assert.deepEqual(parseItem(smallest, nowMs), { ok: true, item: { ...smallest, priority: 'medium' } });
+    assert.deepEqual(parseItem(smallest, nowMs, rules), {
+      ok: true,
+      item: { ...smallest, priority: 'medium' },
+    });
   });
 
   it('takes an item that uses every field to its limit', () => {
@@ -24,7 +31,7 @@ describe('parseItem', () => {
         Array.from({ length: 20 }, (_, i) => [`${i}`.padStart(64, 'k'), 'v'.repeat(256)]),
       ),
     };
-    assert.deepEqual(parseItem(largest, nowMs), { ok: true, item: largest });
+    assert.deepEqual(parseItem(largest, nowMs, rules), { ok: true, item: largest });
   });
 
   for (const [given, kept] of [
@@ -32,7 +39,7 @@ describe('parseItem', () => {
     ['0123456789ABCDEFabcdef0123456789', '0123456789abcdefabcdef0123456789'],
   ] as const) {
     it(`keeps the machine id ${given} in lower case`, () => {
-      const parsed = parseItem({ ...smallest, machineId: given }, nowMs);
+      const parsed = parseItem({ ...smallest, machineId: given }, nowMs, rules);
       assert.equal(parsed.ok && parsed.item.machineId, kept);
     });
   }
@@ -43,7 +50,7 @@ describe('parseItem', () => {
     ['2026-11-30T08:00:00Z', '2026-11-30T08:00:00.000Z'],
   ] as const) {
     it(`keeps the deadline ${given} as UTC`, () => {
-      const parsed = parseItem({ ...smallest, notAfter: given }, nowMs);
+      const parsed = parseItem({ ...smallest, notAfter: given }, nowMs, rules);
       assert.equal(parsed.ok && parsed.item.notAfter, kept);
     });
   }
@@ -163,24 +170,28 @@ describe('parseItem', () => {
   ];
   for (const [what, input, path, message] of refusals) {
     it(`refuses ${what}, naming the field and the reason`, () => {
-      assert.deepEqual(parseItem(input, nowMs), { ok: false, faults: [{ path, message }], faultCount: 1 });
+      assert.deepEqual(parseItem(input, nowMs, rules), {
+        ok: false,
+        faults: [{ path, message }],
+        faultCount: 1,
+      });
     });
   }
 
   it('takes texts that were cut in the middle of a character, and no half of it', () => {
     const half = 'cut \ud83d';
     const given = { machineId: 'a'.repeat(40), comment: half, source: half, correlation: { [half]: half } };
-    const parsed = parseItem(given, 0);
+    const parsed = parseItem(given, 0, rules);
     const whole = 'cut \ufffd';
     assert.ok(parsed.ok);
     const { comment, source, correlation } = parsed.item;
     assert.deepEqual([comment, source, correlation], [whole, whole, { [whole]: whole }]);
-    const emoji = parseItem({ ...given, comment: 'whole \u{1f600}' }, 0);
+    const emoji = parseItem({ ...given, comment: 'whole \u{1f600}' }, 0, rules);
     assert.ok(emoji.ok && emoji.item.comment === 'whole \u{1f600}');
   });
 
   it('names all faults of an item at once', () => {
-    assert.deepEqual(parseItem({ machineId: 'ws-0042', comment: '', colour: 'red' }, nowMs), {
+    assert.deepEqual(parseItem({ machineId: 'ws-0042', comment: '', colour: 'red' }, nowMs, rules), {
       ok: false,
       faults: [
         { path: 'machineId', message: noMachineId },
@@ -197,7 +208,7 @@ describe('parseItem', () => {
         fc.jsonValue(),
         fc.option(fc.constant({ comment: 'd' }), { nil: undefined }),
         (input, defaults) => {
-          assert.equal(parseItem(input, nowMs, defaults).ok, false);
+          assert.equal(parseItem(input, nowMs, rules, defaults).ok, false);
         },
       ),
     );
@@ -213,7 +224,7 @@ describe('parseItem', () => {
     });
 
     it('takes over every field that the item leaves out', () => {
-      assert.deepEqual(parseItem({ machineId }, nowMs, defaults), {
+      assert.deepEqual(parseItem({ machineId }, nowMs, rules, defaults), {
         ok: true,
         item: { machineId, ...defaults, notAfter: '2026-11-30T08:00:00.000Z' },
       });
@@ -227,11 +238,11 @@ describe('parseItem', () => {
         source: 'analyst',
         correlation: { case: '7' },
       };
-      assert.deepEqual(parseItem(item, nowMs, defaults), { ok: true, item });
+      assert.deepEqual(parseItem(item, nowMs, rules, defaults), { ok: true, item });
     });
 
     it("does not cover an item's own bad field", () => {
-      assert.deepEqual(parseItem({ machineId, comment: null }, nowMs, defaults), {
+      assert.deepEqual(parseItem({ machineId, comment: null }, nowMs, rules, defaults), {
         ok: false,
         faults: [{ path: 'comment', message: 'must be a string' }],
         faultCount: 1,
@@ -239,16 +250,76 @@ describe('parseItem', () => {
     });
 
     it('does not make an item of what is no object', () => {
-      assert.equal(parseItem([], nowMs, defaults).ok, false);
-      assert.equal(parseItem('x', nowMs, defaults).ok, false);
+      assert.equal(parseItem([], nowMs, rules, defaults).ok, false);
+      assert.equal(parseItem('x', nowMs, rules, defaults).ok, false);
     });
 
     it('refuses an item whose deadline from the batch is over', () => {
-      assert.deepEqual(parseItem({ machineId }, Date.parse('2026-12-01T00:00:00Z'), defaults), {
+      assert.deepEqual(parseItem({ machineId }, Date.parse('2026-12-01T00:00:00Z'), rules, defaults), {
         ok: false,
         faults: [{ path: 'notAfter', message: past }],
         faultCount: 1,
       });
     });
+  });
+});
+
+describe('the parameters of an operation', () => {
+  const depth = z.enum(['quick', 'full'], { error: 'must be one of quick, full' });
+  const ofDepth = itemRulesOf({ parameters: z.strictObject({ depth, note: z.string().optional() }) });
+  const smallest = { machineId, comment: 'c' };
+  const faultsOf = (parameters: unknown, of = ofDepth) => {
+    const parsed = parseItem({ ...smallest, parameters }, nowMs, of);
+    return parsed.ok ? [] : parsed.faults;
+  };
+
+  it('are part of the item as they were given, and left out where there are none', () => {
+    const parameters = { depth: 'full' };
+    const item = { ...smallest, priority: 'medium', parameters };
+    assert.deepEqual(parseItem({ ...smallest, parameters }, nowMs, ofDepth), { ok: true, item });
+    const { parameters: _, ...without } = item;
+    assert.deepEqual(parseItem({ ...smallest, parameters: {} }, nowMs, rules), { ok: true, item: without });
+  });
+
+  it('are refused by the field at fault: a wrong value, an unknown name, one that is missing', () => {
+    assert.deepEqual(faultsOf({ depth: 'deep' }), [
+      { path: 'parameters.depth', message: 'must be one of quick, full' },
+    ]);
+    assert.deepEqual(faultsOf({ depth: 'full', force: true }), [
+      { path: 'parameters.force', message: 'is not a known field' },
+    ]);
+    const proto = JSON.parse('{"depth":"full","__proto__":{}}') as unknown;
+    assert.deepEqual(faultsOf(proto), [{ path: 'parameters.__proto__', message: 'is not a known field' }]);
+    for (const missing of [undefined, {}]) {
+      assert.deepEqual(
+        faultsOf(missing).map(({ path }) => path),
+        ['parameters.depth'],
+      );
+    }
+    assert.deepEqual(
+      faultsOf({ depth: 'full' }, rules).map(({ path }) => path),
+      ['parameters.depth'],
+    );
+    for (const odd of [5, 'full', ['full'], null]) {
+      assert.deepEqual(
+        faultsOf(odd).map(({ path }) => path),
+        ['parameters'],
+        JSON.stringify(odd),
+      );
+    }
+  });
+
+  it('can be shared by the items of a batch, and are checked there by the same rules', () => {
+    const batch = { requests: [smallest], defaults: { parameters: { depth: 'quick' } } };
+    const { defaults } = ofDepth.batch.parse(batch);
+    const shared = parseItem(smallest, nowMs, ofDepth, defaults);
+    assert.deepEqual(shared.ok && shared.item.parameters, { depth: 'quick' });
+    const own = parseItem({ ...smallest, parameters: { depth: 'full' } }, nowMs, ofDepth, defaults);
+    assert.deepEqual(own.ok && own.item.parameters, { depth: 'full' });
+    const faulty = ofDepth.batch.safeParse({ ...batch, defaults: { parameters: { depth: 1 } } });
+    assert.deepEqual(
+      faulty.error?.issues.map(({ path }) => path.join('.')),
+      ['defaults.parameters.depth'],
+    );
   });
 });

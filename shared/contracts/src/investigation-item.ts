@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { OperationProfile, Parameters } from './operations/profile.ts';
 import { callbackUrlText } from './callback-state.ts';
 import { commentText } from './comment.ts';
 import { priorities } from './priority.ts';
@@ -49,6 +50,13 @@ const correlation = z
   .pipe(correlationFields)
   .meta(asJsonSchema(correlationFields));
 
+function isObject(value: unknown): value is Parameters {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Any object: which members it may have is the operation's, see `itemOf`. */
+const anyParameters = z.custom<Parameters>(isObject, { error: 'must be an object' }).meta({ type: 'object' });
+
 /** What `defaults` of a batch may hold: every field of an item that can sensibly be shared. */
 const shareable = {
   comment: commentText.describe(
@@ -79,6 +87,9 @@ const shareable = {
   force: z
     .boolean({ error: 'must be true or false' })
     .describe('Not satisfied with an investigation of the machine that was started just before.'),
+  parameters: anyParameters.describe(
+    'What the operation takes beside machine and comment; checked by the schema of the operation.',
+  ),
   callbackUrl: callbackUrlText.describe(
     'Called when the request has ended. Only hosts that the operators allow.',
   ),
@@ -95,6 +106,7 @@ export const investigationItem = z
     correlation: shareable.correlation.optional(),
     strict: shareable.strict.optional(),
     force: shareable.force.optional(),
+    parameters: shareable.parameters.optional(),
     callbackUrl: shareable.callbackUrl.optional(),
   })
   .meta({ id: 'InvestigationItem', description: 'One machine to be investigated.' });
@@ -126,23 +138,37 @@ export type InvestigationBatch = z.output<typeof investigationBatch>;
 export type ParsedItem =
   { ok: true; item: InvestigationItem } | { ok: false; faults: FieldFault[]; faultCount: number };
 
-/** Validates one item against the item schema, the batch's defaults filled in where the item says nothing. */
+/** What items of an operation are checked by: `parameters` as its profile says, with the names of their faults. */
+export type ItemRules = ReturnType<typeof itemRulesOf>;
+
+/** The schemas of an operation's items and of the envelope of a batch of them. */
+export function itemRulesOf({ parameters }: Pick<OperationProfile, 'parameters'>) {
+  const own = { parameters: parameters.optional() };
+  return {
+    // What is left out is checked as if nothing were in it, so that what is missing is named.
+    item: investigationItem.extend({ parameters: parameters.prefault({}) }),
+    batch: investigationBatch.extend({ defaults: itemDefaults.extend(own).optional() }),
+  };
+}
+
+/** Validates one item against the rules of its operation, the batch's defaults filled in where the item says nothing. */
 export function parseItem(
   input: unknown,
   nowMs: number,
+  rules: ItemRules,
   defaults?: InvestigationBatch['defaults'],
 ): ParsedItem {
-  const parsed = investigationItem.safeParse(withDefaults(input, defaults), { reportInput: true });
+  const parsed = rules.item.safeParse(withDefaults(input, defaults), { reportInput: true });
   if (!parsed.success) {
     return { ok: false, faults: fieldFaults(parsed.error), faultCount: countFaults(parsed.error) };
   }
   if (parsed.data.notAfter !== undefined && Date.parse(parsed.data.notAfter) <= nowMs) {
     return { ok: false, faults: [{ path: 'notAfter', message: 'must lie in the future' }], faultCount: 1 };
   }
-  return { ok: true, item: parsed.data };
+  const { parameters, ...item } = parsed.data;
+  return { ok: true, item: Object.keys(parameters).length === 0 ? item : { ...item, parameters } };
 }
 
 function withDefaults(input: unknown, defaults: InvestigationBatch['defaults']): unknown {
-  const isObject = typeof input === 'object' && input !== null && !Array.isArray(input);
-  return defaults && isObject ? { ...defaults, ...input } : input;
+  return defaults && isObject(input) ? { ...defaults, ...input } : input;
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { fieldFault } from './field-fault.ts';
-import { deadlineWarning } from './request-document.ts';
+import { deadlineWarning, requestResult } from './request-document.ts';
 
 const index = z.int().nonnegative().describe('Where the item stood in `requests`, from 0.');
 const time = z.iso.datetime();
@@ -98,6 +98,7 @@ const foreseen = {
     status: coalesced,
     coalescedWith,
     investigationId: z.string().optional().describe('The investigation that it would share.'),
+    result: requestResult.optional().describe('What it would share.'),
   },
 };
 

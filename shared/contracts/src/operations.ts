@@ -1,13 +1,7 @@
-/** The Defender operations that a queue can stand in front of. How one is called is the worker's business. */
-export const operationNames = ['initiateInvestigation', 'startInvestigation'] as const;
+import { operationNames, profileOf, scarcestOf, type OperationName } from './operations/index.ts';
 
-export type OperationName = (typeof operationNames)[number];
-
-/** So many calls may start in any rolling window of this length; an operation can have several, which all hold. */
-export interface Limit {
-  calls: number;
-  windowMs: number;
-}
+export { operationNames, type OperationName };
+export type { Limit } from './operations/profile.ts';
 
 /** How many calls may start in one rolling window. */
 export interface Quota {
@@ -15,15 +9,23 @@ export interface Quota {
   windowMs: number;
 }
 
-/** The quota that the vendor documents for each operation; the default where settings name no other. */
-export const operationQuotas: Readonly<Record<OperationName, Quota>> = {
-  initiateInvestigation: { limit: 5, windowMs: 3_600_000 },
-  startInvestigation: { limit: 50, windowMs: 3_600_000 },
-};
+/** The scarcest quota that the vendor documents for each operation; the default where settings name no other. */
+export const operationQuotas = Object.fromEntries(
+  operationNames.map((name) => {
+    const { calls, windowMs } = scarcestOf(profileOf(name).limits);
+    return [name, { limit: calls, windowMs }];
+  }),
+) as Readonly<Record<OperationName, Quota>>;
 
 export interface KeySpaceOwner {
   tenantId: string;
   operation: OperationName;
+}
+
+/** The operation whose queue this key space is; `undefined` for another text. */
+export function operationIn(keySpace: string): OperationName | undefined {
+  const [, name] = /^diq:\{[^{}/]+\/(\w+)\}$/.exec(keySpace) ?? [];
+  return operationNames.find((one) => one === name);
 }
 
 /**

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { resultKinds } from './operations/profile.ts';
 import { callbackState } from './callback-state.ts';
 import { priorities } from './priority.ts';
 import { requestStatuses } from './status.ts';
@@ -19,6 +20,13 @@ export const requestError = z
 
 export type RequestError = z.output<typeof requestError>;
 
+export const requestResult = z
+  .strictObject({
+    kind: z.enum(resultKinds),
+    id: z.string().describe('As Defender names it.'),
+  })
+  .meta({ id: 'RequestResult', description: 'What the call started, or what ran already.' });
+
 /** Part of the answer when a request is accepted whose `notAfter` would pass before its call, by the estimate of that moment. */
 export const deadlineWarning = z
   .strictObject({
@@ -35,7 +43,12 @@ export const requestDocument = z
   .strictObject({
     id: z.string(),
     batchId: z.string().optional(),
+    operation: z.string().optional().describe('What is done to the machine, as Defender calls it.'),
     machineId: z.string(),
+    parameters: z
+      .record(z.string(), z.unknown())
+      .optional()
+      .describe('What the operation takes beside machine and comment.'),
     comment: z.string(),
     priority: z.enum(priorities),
     source: z.string().optional(),
@@ -64,13 +77,12 @@ export const requestDocument = z
     position: z.int().positive().optional().describe('1 is next. Only while queued.'),
     warning: deadlineWarning.optional().describe('Only in the answer that accepts the request.'),
     dispatchedAt: time.optional(),
-    investigationId: z.string().optional(),
+    investigationId: z.string().optional().describe('The id of `result`, where that is an investigation.'),
+    result: requestResult.optional(),
     attached: z
       .boolean()
       .optional()
-      .describe(
-        'The investigation covers the machine, but is not provably the one that this request asked for.',
-      ),
+      .describe('The result covers the machine, but is not provably the one that this request asked for.'),
     error: requestError
       .optional()
       .describe(

@@ -20,7 +20,7 @@ const retentionMs = hourMs;
 const anna = { name: 'anna', reason: 'no room' };
 const past = new Date(Date.now() - 60_000).toISOString();
 const lost = { cause: 'lost', error: { code: 'call_timeout', message: 'no answer' } } as const;
-const started = { status: 'started', investigationId: '5146', attempts: 1 } as const;
+const started = { status: 'started', result: { kind: 'investigation', id: '5146' }, attempts: 1 } as const;
 
 describe('a Redis that is full', () => {
   let server: RedisServer | undefined;

@@ -18,14 +18,30 @@ import { formOf, readStored, storedKeys, writeStored } from './test-support/stor
 import { arrivedAtMs, item, keySpace, machine, retentionMs } from './test-support/test-store.ts';
 import { useTestStore } from './test-support/use-test-store.ts';
 
-const fixture = new URL(`test-support/layout-${layoutVersion}.json`, import.meta.url);
+const fixtureOf = (version: number) => new URL(`test-support/layout-${version}.json`, import.meta.url);
+const fixture = fixtureOf(layoutVersion);
 const keys = storeKeys(keySpace);
 const anna = { name: 'anna', reason: 'drill' };
 const longMs = 3_600_000;
 const quota = { limit: 5, windowMs: longMs, callTimeoutMs: 30_000 };
 const unresolved = { cause: 'lost', error: { code: 'call_timeout', message: 'No answer came.' } } as const;
 /** Of the machine that each of these requests is for. */
-const machines = { started: 3, failed: 4, reconciling: 5, inFlight: 6, cancelled: 7, expired: 8, head: 9 };
+const machines = {
+  started: 3,
+  failed: 4,
+  reconciling: 5,
+  inFlight: 6,
+  cancelled: 7,
+  expired: 8,
+  head: 9,
+  action: 10,
+};
+/** As of an operation with parameters that makes machine actions. */
+const withParameters = {
+  coalescingKey: () => 'full',
+  isReusable: true,
+  resultKind: 'machineAction',
+} as const;
 
 describe('the layout of what is stored', () => {
   const redis = useEmbeddedRedis();
@@ -34,6 +50,7 @@ describe('the layout of what is stored', () => {
     const options = { redis: store.redis, keySpace, jobs: store.jobs, retentionMs };
     return {
       intake: createRequestIntake({ ...options, reuseWindowMs: longMs }),
+      ofActions: createRequestIntake({ ...options, reuseWindowMs: longMs, sharing: withParameters }),
       actions: createRequestActions({ ...options, order: defaultOrderRules, auditKeptMs: longMs }),
       idempotency: createIdempotencyStore(store.redis, keySpace, { leaseMs: longMs, keepMs: longMs }),
       ledger: createLedger(store.redis, keySpace, quota),
@@ -44,7 +61,7 @@ describe('the layout of what is stored', () => {
 
   /** Something of every sort that is stored. */
   async function fill(): Promise<void> {
-    const { intake, actions, idempotency, ledger, pause } = open();
+    const { intake, ofActions, actions, idempotency, ledger, pause } = open();
     const caller = 'soar';
     await claimLayout(store.redis, keySpace);
     await ledger.open();
@@ -75,7 +92,8 @@ describe('the layout of what is stored', () => {
       await ledger.spend(call);
       await tasks.begin(taskId, call.callId);
       const error = { code: 'machine_not_found', message: 'Defender does not know the machine.' };
-      const outcome = status === 'started' ? { investigationId: '5146' } : { error };
+      const outcome =
+        status === 'started' ? { result: { kind: 'investigation' as const, id: '5146' } } : { error };
       await ledger.recordAnswer(call.callId, { outcome: status, facts: { status: 200 }, mayRepeat: false });
       await tasks.settle(taskId, call.callId, { status, attempts: 1, ...outcome });
     }
@@ -91,6 +109,14 @@ describe('the layout of what is stored', () => {
     await actions.moveToHead((await accept(machines.head)).id, anna);
     // It shares the investigation that was started.
     await accept(machines.started);
+    const asked = item({ machineId: machine(machines.action), parameters: { depth: 'full' } });
+    const { id } = await ofActions.acceptOne(asked, { nowMs: arrivedAtMs, caller });
+    const { taskId: acting } = await store.request(id);
+    await tasks.begin(acting, 'call-acting');
+    const result = { kind: 'machineAction', id: 'action-1' } as const;
+    await tasks.settle(acting, 'call-acting', { status: 'started', result, attempts: 1 });
+    await ofActions.acceptOne(asked, { nowMs: arrivedAtMs, caller });
+    await ofActions.acceptOne({ ...asked, force: true }, { nowMs: arrivedAtMs, caller });
     const attempt = idempotency.attempt('answered', caller);
     await attempt.claim('digest', arrivedAtMs);
     await attempt.store(Buffer.from('{}'));
@@ -115,83 +141,83 @@ describe('the layout of what is stored', () => {
     assert.deepEqual(formOf(stored), formOf(fixed));
   });
 
-  describe('of the fixture', () => {
-    beforeEach('load it', async () => {
-      const fixed = storedKeys.parse(JSON.parse(readFileSync(fixture, 'utf8')));
-      await writeStored(store.redis, fixed);
-    });
-
-    it('is read by this version: requests, batch, slots, holds, audit, Idempotency-Keys', async () => {
-      const { list, ledger, idempotency, pause } = open();
-      await claimLayout(store.redis, keySpace);
-      const page = await list.page({}, 50);
-      const statuses = page.requests.map(({ document }) => document.status).toSorted();
-      assert.deepEqual(statuses, [
-        'cancelled',
-        'dispatching',
-        'dispatching',
-        'expired',
-        'failed',
-        'queued',
-        'queued',
-        'queued',
-        'queued',
-        'started',
-        'started',
-      ]);
-      const batchId = page.requests.find(({ document }) => document.batchId)?.document.batchId ?? '';
-      const batch = await store.reader.findBatch(batchId);
-      assert.deepEqual([batch?.counts.queued, batch?.counts.rejected, batch?.isComplete], [3, 1, false]);
-      const calls = await Promise.all(
-        ['started', 'failed', 'begun'].map((name) => ledger.findCall(`call-${name}`)),
-      );
-      assert.deepEqual(
-        calls.map((call) => call?.outcome),
-        ['started', 'failed', 'in_flight'],
-      );
-      // The other holds of the fixture, and what was called, are over.
-      assert.deepEqual(
-        (await ledger.snapshot()).holdsOn.filter((reason) => reason === 'paused'),
-        ['paused'],
-      );
-      assert.equal((await pause.find())?.by, 'anna');
-      const audit = await createAuditLog(store.redis, keySpace, 100 * 365 * 24 * longMs).page(10);
-      assert.deepEqual(
-        audit.entries.map(({ entry }) => entry.action),
-        ['pause', 'move_to_head', 'cancel'],
-      );
-      assert.equal(
-        (await idempotency.attempt('answered', 'soar').claim('digest', arrivedAtMs)).kind,
-        'answered',
-      );
-    });
-
-    it('goes on: requests join, are called and end as if they had been accepted by this version', async () => {
-      const { intake } = open();
-      const joined = await intake.acceptOne(item({ machineId: machine(machines.reconciling) }), {
-        nowMs: arrivedAtMs,
+  // CHANGELOG.md tells operators the same step from version 1.
+  for (const [version, upgrade, ofActions] of [
+    [1, async () => redis.client.set(keys.layout, '2'), []],
+    [2, async () => undefined, ['queued', 'started', 'started']],
+  ] as const)
+    describe(`of the fixture of version ${version}`, () => {
+      beforeEach('load it', async () => {
+        const fixed = storedKeys.parse(JSON.parse(readFileSync(fixtureOf(version), 'utf8')));
+        await writeStored(store.redis, fixed);
+        await upgrade();
       });
-      assert.ok(joined.coalescedWith);
-      const { taskId } = await store.request(joined.id);
-      assert.deepEqual(
-        await store.tasks.settle(taskId, 'call-lost', {
-          status: 'started',
-          investigationId: '9',
-          attempts: 0,
-        }),
-        { moved: true },
-      );
-      assert.equal((await store.request(joined.id)).document.investigationId, '9');
-      for (const waiting of await store.tasks.waitingPage(0, 10)) {
-        assert.deepEqual(await store.tasks.begin(waiting, `call-${waiting}`), { moved: true });
-        const settled = { status: 'started', investigationId: '7', attempts: 1 } as const;
-        await store.tasks.settle(waiting, `call-${waiting}`, settled);
-      }
-      const { counts, waitingTasks } = await store.reader.backlog();
-      assert.deepEqual([counts.queued, waitingTasks, counts.dispatching], [0, 0, 1]);
-      assert.equal((await redis.client.lrange(keys.callbacksDue, 0, '-1')).filter(isBatch).length, 1);
+
+      it('is read by this version: requests, batch, slots, holds, audit, Idempotency-Keys', async () => {
+        const { list, ledger, idempotency, pause } = open();
+        await claimLayout(store.redis, keySpace);
+        const page = await list.page({}, 50);
+        const statuses = page.requests.map(({ document }) => document.status).toSorted();
+        const others = ['cancelled', 'expired', 'failed', 'queued', 'queued', 'queued', 'queued'];
+        const ofCalls = ['dispatching', 'dispatching', 'started', 'started'];
+        assert.deepEqual(statuses, [...others, ...ofCalls, ...ofActions].toSorted());
+        const batchId = page.requests.find(({ document }) => document.batchId)?.document.batchId ?? '';
+        const batch = await store.reader.findBatch(batchId);
+        assert.deepEqual([batch?.counts.queued, batch?.counts.rejected, batch?.isComplete], [3, 1, false]);
+        const calls = await Promise.all(
+          ['started', 'failed', 'begun'].map((name) => ledger.findCall(`call-${name}`)),
+        );
+        assert.deepEqual(
+          calls.map((call) => call?.outcome),
+          ['started', 'failed', 'in_flight'],
+        );
+        // The other holds of the fixture, and what was called, are over.
+        assert.deepEqual(
+          (await ledger.snapshot()).holdsOn.filter((reason) => reason === 'paused'),
+          ['paused'],
+        );
+        assert.equal((await pause.find())?.by, 'anna');
+        const audit = await createAuditLog(store.redis, keySpace, 100 * 365 * 24 * longMs).page(10);
+        assert.deepEqual(
+          audit.entries.map(({ entry }) => entry.action),
+          ['pause', 'move_to_head', 'cancel'],
+        );
+        assert.equal(
+          (await idempotency.attempt('answered', 'soar').claim('digest', arrivedAtMs)).kind,
+          'answered',
+        );
+      });
+
+      it('goes on: requests join, are called and end as if they had been accepted by this version', async () => {
+        const { intake } = open();
+        const joined = await intake.acceptOne(item({ machineId: machine(machines.reconciling) }), {
+          nowMs: arrivedAtMs,
+        });
+        assert.ok(joined.coalescedWith);
+        const { taskId } = await store.request(joined.id);
+        assert.deepEqual(
+          await store.tasks.settle(taskId, 'call-lost', {
+            status: 'started',
+            result: { kind: 'investigation', id: '9' },
+            attempts: 0,
+          }),
+          { moved: true },
+        );
+        assert.equal((await store.request(joined.id)).document.investigationId, '9');
+        for (const waiting of await store.tasks.waitingPage(0, 10)) {
+          assert.deepEqual(await store.tasks.begin(waiting, `call-${waiting}`), { moved: true });
+          const settled = {
+            status: 'started',
+            result: { kind: 'investigation', id: '7' },
+            attempts: 1,
+          } as const;
+          await store.tasks.settle(waiting, `call-${waiting}`, settled);
+        }
+        const { counts, waitingTasks } = await store.reader.backlog();
+        assert.deepEqual([counts.queued, waitingTasks, counts.dispatching], [0, 0, 1]);
+        assert.equal((await redis.client.lrange(keys.callbacksDue, 0, '-1')).filter(isBatch).length, 1);
+      });
     });
-  });
 
   for (const [found, words] of [
     [layoutVersion + 1, /newer version .* start that version again/],

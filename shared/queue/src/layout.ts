@@ -7,7 +7,7 @@ import { storeKeys } from './store-keys.ts';
  * The version of all keys and stored forms in a key space, those of the ledger included. It rises with every change that
  * this or the former version could not read; the change comes with an upgrade of the stored fixture of `layout.test.ts`.
  */
-export const layoutVersion = 1;
+export const layoutVersion = 2;
 
 /** The key space has another layout than this version reads. It must not be written to. */
 export class LayoutError extends Error {

@@ -31,13 +31,13 @@ export function storeKeys(keySpace: string) {
     sourceNextStarts: (priority: string, caller: string) => `${keySpace}:starts:${priority}:${caller}`,
     /** List: ids of requests, and `batch:<id>`, whose callback is due. */
     callbacksDue: `${keySpace}:callbacks:due`,
-    /** String: JSON of the investigation that was started last on this machine, for a day. */
-    machineRecent: (id: string) => `${keySpace}:machine:${id}:recent`,
+    /** String: JSON of what was started last with this coalescing key, for a day. */
+    machineRecent: (key: string) => `${keySpace}:machine:${key}:recent`,
     /** Sorted set, all of score 0, so ordered by id, which is by age: the requests that have this status. */
     listed: (status: string) => `${keySpace}:listed:${status}`,
     /** Sorted set of score 0: `<source>\0<request id>`. */
     bySource: `${keySpace}:listed-by:source`,
-    /** Sorted set of score 0: `<machine>:<request id>`, but for the first request of an open task. */
+    /** Sorted set of score 0: `<machine>:<request id>`, but for the first request of an open task that `machines` has under its machine. */
     byMachine: `${keySpace}:listed-by:machine`,
     /** Sorted set: `<request id>:<status>:<machine>:<source>` of a request that ended → time (ms) at which it goes. */
     ended: `${keySpace}:ended`,
@@ -51,9 +51,9 @@ export function storeKeys(keySpace: string) {
     request: (id: string) => `${keySpace}:request:${id}`,
     /** Hash: one task. */
     task: (id: string) => `${keySpace}:task:${id}`,
-    /** Hash: machine → its open task, which further requests join. */
+    /** Hash: coalescing key → its open task, which further requests join; see `admission/sharing.ts`. */
     machines: `${keySpace}:machines`,
-    /** Set: investigations that were reported to requests for this machine within the last minute. */
+    /** Set: ids of results that were reported to requests for this machine within the last minute. */
     machineReported: (id: string) => `${keySpace}:machine:${id}:reported`,
     /** Hash: a batch's own fields and its number of requests by status. */
     batch: (id: string) => `${keySpace}:batch:${id}`,

@@ -19,6 +19,7 @@ import { createJobRepositioning } from '@diq/queue/scheduling/job-queue.ts';
 import { storeKeys } from '@diq/queue/store-keys.ts';
 import { arrivedAtMs, item, keySpace, machine, retentionMs } from '@diq/queue/test-support/test-store.ts';
 import type { SuiteStore } from '@diq/queue/test-support/use-test-store.ts';
+import { byMachineAlone } from '@diq/queue/admission/sharing.ts';
 
 /** What a step of a request's life needs: a store, and whom to tell what it is that the step does. */
 export interface Life {
@@ -30,13 +31,20 @@ export interface Life {
 
 const keys = storeKeys(keySpace);
 const order = { ...defaultOrderRules, intervalMs: 600_000 };
-const rules = { order, reuseWindowMs: 3_600_000, maxJoined: 5, maxJoinedOfCaller: 5, retentionMs };
+const rules = {
+  order,
+  reuseWindowMs: 3_600_000,
+  sharing: byMachineAlone,
+  maxJoined: 5,
+  maxJoinedOfCaller: 5,
+  retentionMs,
+};
 const bounds = { requests: 100, tasks: 100, ofCaller: 100, bytesOfCaller: 1_000_000 };
 const caller = 'soar';
 const callbackUrl = 'https://soar.example/batch';
 const actor = { name: 'anna', reason: 'drill' };
 const error = { code: 'call_timeout', message: 'why' } as const;
-const started = { status: 'started', investigationId: '7', attempts: 1 } as const;
+const started = { status: 'started', result: { kind: 'investigation', id: '7' }, attempts: 1 } as const;
 const unresolved = { cause: 'lost', error } as const;
 /** Everything that leaves something in Redis. */
 const full = { source: 'edr', notAfter: '2999-01-01T00:00:00Z', callbackUrl: 'https://soar.example/one' };
@@ -272,7 +280,7 @@ async function recordIt(life: Life): Promise<void> {
   const chunks = createAcceptChunk(store.redis, keySpace, rules);
   const record = (fields: Partial<InvestigationItem>, batchId?: string) => {
     const ids = freshIds();
-    const about = { ids, index: 0, caller, trace: undefined };
+    const about = { ids, index: 0, caller, trace: undefined, sharing: byMachineAlone };
     const requests = [newRequest(item({ ...full, ...fields }), arrivedAtMs, about)];
     const chunk = { requests, nowMs: arrivedAtMs, caller, bounds };
     return chunks.accept(batchId === undefined ? chunk : { ...chunk, batchId });

@@ -11,7 +11,11 @@ export async function makePast(intake: IntakeUnderTest): Promise<void> {
     item(10, { priority: 'low' }),
   ];
   await intake.post('/v1/batches', { requests }).expect(202);
-  await makeCall(intake, machineId(1), { status: 'started', investigationId: '5146', attempts: 1 });
+  await makeCall(intake, machineId(1), {
+    status: 'started',
+    result: { kind: 'investigation', id: '5146' },
+    attempts: 1,
+  });
   await makeCall(intake, machineId(2), {
     status: 'failed',
     attempts: 1,

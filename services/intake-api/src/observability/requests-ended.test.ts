@@ -13,7 +13,7 @@ import { endStatuses, openStatuses } from './metrics.ts';
 type Ended = Record<TerminalStatus, number>;
 
 const error = { code: 'call_timeout', message: 'the answer was lost' } as const;
-const started = { status: 'started', investigationId: '7', attempts: 1 } as const;
+const started = { status: 'started', result: { kind: 'investigation', id: '7' }, attempts: 1 } as const;
 const inAnHour = new Date(Date.now() + 3_600_000).toISOString();
 const tenantId = randomUUID();
 const keys = storeKeys(keySpace({ tenantId, operation: 'initiateInvestigation' }));

@@ -71,7 +71,11 @@ describe('DELETE /v1/investigations/{id} of a request past being queued', () => 
     const id = await submit(1);
     const call = await beginCall(intake, machineId(1));
     assert.match(expectProblem(await cancel(id), 'already_dispatched').detail ?? '', /'dispatching'/);
-    await endCall(intake, call, { status: 'started', investigationId: '5146', attempts: 1 });
+    await endCall(intake, call, {
+      status: 'started',
+      result: { kind: 'investigation', id: '5146' },
+      attempts: 1,
+    });
     assert.match(expectProblem(await cancel(id), 'already_dispatched').detail ?? '', /'started'/);
     const { body } = await intake.get(`/v1/investigations/${id}`).expect(200);
     assert.equal((body as RequestDocument).status, 'started');

@@ -43,7 +43,11 @@ describe('GET /v1/batches/{id} for a known id', () => {
     assert.equal(running.status, 'running');
     assert.deepEqual(running.counts, { ...none, total: 4, queued: 3, rejected: 1 });
 
-    await makeCall(intake, machineId(2), { status: 'started', investigationId: '1', attempts: 1 });
+    await makeCall(intake, machineId(2), {
+      status: 'started',
+      result: { kind: 'investigation', id: '1' },
+      attempts: 1,
+    });
     const call = await beginCall(intake, machineId(1));
     const last = await get(id);
     assert.equal(last.status, 'running');
@@ -109,7 +113,11 @@ describe('GET /v1/batches/{id}, asked again and again', () => {
     assert.equal(await retryAfterOf(await submit([item(92, { priority: 'low' })])), '600');
     const call = await beginCall(intake, machineId(91));
     assert.equal(await retryAfterOf(id), '5');
-    await endCall(intake, call, { status: 'started', investigationId: '9', attempts: 1 });
+    await endCall(intake, call, {
+      status: 'started',
+      result: { kind: 'investigation', id: '9' },
+      attempts: 1,
+    });
     assert.equal(await retryAfterOf(id), undefined);
   });
 });

@@ -27,7 +27,11 @@ describe('GET /v1/investigations/{id} for a known id', () => {
     assert.equal(dispatching.status, 'dispatching');
     assert.ok(dispatching.dispatchedAt);
 
-    await endCall(intake, call, { status: 'started', investigationId: '5146', attempts: 1 });
+    await endCall(intake, call, {
+      status: 'started',
+      result: { kind: 'investigation', id: '5146' },
+      attempts: 1,
+    });
     const { status, investigationId, attempts, position, expectedStartAt } = await get(id);
     assert.deepEqual(
       { status, investigationId, attempts, position, expectedStartAt },

@@ -45,7 +45,11 @@ describe('GET /v1/quota', () => {
 
   it('tells which calls hold the slots, when the next one is free, and when all work is done', async () => {
     for (const number of [1, 2, 3, 4, 5]) await intake.post('/v1/investigations', item(number)).expect(202);
-    await makeCall(intake, machineId(1), { status: 'started', investigationId: '7', attempts: 1 });
+    await makeCall(intake, machineId(1), {
+      status: 'started',
+      result: { kind: 'investigation', id: '7' },
+      attempts: 1,
+    });
     await beginCall(intake, machineId(2));
     const quota = await get();
     const { slotsInUse, windowMs } = await intake.ledger.snapshot();
@@ -164,7 +168,11 @@ describe('GET /v1/quota while a lost answer is looked up', () => {
     assert.match(text, /^diq_quota_slots\{outcome="in_flight"\} 1$/m);
     assert.match(text, /^diq_quota_slots\{outcome="no_answer"\} 1$/m);
     assert.match(text, /^diq_quota_used 2$/m);
-    await endCall(intake, lost, { status: 'started', investigationId: '7', attempts: 1 });
+    await endCall(intake, lost, {
+      status: 'started',
+      result: { kind: 'investigation', id: '7' },
+      attempts: 1,
+    });
     assert.deepEqual(await counts(), [1, 1, 0]);
   });
 });

@@ -24,7 +24,11 @@ describe('GET /v1/batches/{id}/items', () => {
 
   it('tells each item as it is now, in input order, with refusals in their places', async () => {
     const { id, items } = await submit([item(1), { ...item(2), machineId: 'ws-2' }, item(1), item(3)]);
-    await makeCall(intake, machineId(1), { status: 'started', investigationId: '5146', attempts: 1 });
+    await makeCall(intake, machineId(1), {
+      status: 'started',
+      result: { kind: 'investigation', id: '5146' },
+      attempts: 1,
+    });
     const error = { code: 'machine_not_found', message: 'none such' };
     await makeCall(intake, machineId(3), { status: 'failed', error, attempts: 1 });
     const { value, nextLink } = await get(`/v1/batches/${id}/items`);

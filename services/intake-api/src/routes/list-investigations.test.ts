@@ -25,7 +25,11 @@ describe('GET /v1/investigations', () => {
     const batch = body as { id: string; items: { id: string }[] };
     batchId = batch.id;
     ids = batch.items.map(({ id }) => id);
-    await makeCall(intake, machineId(3), { status: 'started', investigationId: '5146', attempts: 1 });
+    await makeCall(intake, machineId(3), {
+      status: 'started',
+      result: { kind: 'investigation', id: '5146' },
+      attempts: 1,
+    });
     const single = await intake.post('/v1/investigations', item(5)).expect(202);
     ids.push((single.body as RequestDocument).id);
   });

@@ -92,7 +92,11 @@ describe('POST /v1/investigations/{id}/retry of anything else', () => {
 
   it('is refused while it waits, and when it was started or cancelled', async () => {
     const [waiting, started, cancelled] = [await submit(1), await submit(2), await submit(3)];
-    await makeCall(intake, machineId(2), { status: 'started', investigationId: '5146', attempts: 1 });
+    await makeCall(intake, machineId(2), {
+      status: 'started',
+      result: { kind: 'investigation', id: '5146' },
+      attempts: 1,
+    });
     await intake.as('playbook', 'delete', `/v1/investigations/${cancelled}`).expect(200);
     for (const id of [waiting, started, cancelled]) expectProblem(await retry(id), 'nothing_to_retry');
   });

@@ -62,7 +62,7 @@ export const retryInvestigation = defineRoute({
 
 /** What was asked, to be asked again. An earlier investigation that was just started will not do for an operator. */
 function itemToRetry({ document, callback }: StoredRequest, nowMs: number): InvestigationItem {
-  const { id, status, notAfter, machineId, comment, priority, source, correlation } = document;
+  const { id, status, notAfter, machineId, parameters, comment, priority, source, correlation } = document;
   if (status !== 'failed' && status !== 'unknown') {
     throw new ProblemError('nothing_to_retry', {
       detail: `The request is '${status}'; only one that is 'failed' or 'unknown' can be retried.`,
@@ -73,7 +73,9 @@ function itemToRetry({ document, callback }: StoredRequest, nowMs: number): Inve
       detail: `The request was not to be started after ${notAfter}. Submit a new one with another deadline.`,
     });
   }
-  const asked = { machineId, comment, priority, source, correlation, notAfter, callbackUrl: callback?.url };
-  const item = investigationItem.parse(JSON.parse(JSON.stringify({ ...asked, force: true })));
+  const asked = { machineId, parameters, comment, priority, source, correlation, notAfter };
+  const item = investigationItem.parse(
+    JSON.parse(JSON.stringify({ ...asked, callbackUrl: callback?.url, force: true })),
+  );
   return Object.assign(item, { retryOf: id });
 }

@@ -88,7 +88,11 @@ describe('POST /v1/batches?dryRun=true', () => {
   it('tells of what would share a call under way or an investigation that was started', async () => {
     const earlier = await submit({ requests: [item(21), item(22)] });
     await beginCall(intake, machineId(21));
-    await makeCall(intake, machineId(22), { status: 'started', investigationId: '5146', attempts: 1 });
+    await makeCall(intake, machineId(22), {
+      status: 'started',
+      result: { kind: 'investigation', id: '5146' },
+      attempts: 1,
+    });
     const { items } = await foresee({ requests: [item(21), item(22)] });
     assert.deepEqual(items, [
       { index: 0, machineId: machineId(21), status: 'coalesced', coalescedWith: earlier.items[0]?.id },
@@ -98,6 +102,7 @@ describe('POST /v1/batches?dryRun=true', () => {
         status: 'coalesced',
         coalescedWith: earlier.items[1]?.id,
         investigationId: '5146',
+        result: { kind: 'investigation', id: '5146' },
       },
     ]);
   });
@@ -184,7 +189,11 @@ describe('POST /v1/batches with callbacks', () => {
     assert.equal(response.status, 202, response.text);
     const { id } = response.body as { id: string };
     for (const machine of [1, 2]) {
-      await makeCall(intake, machineId(machine), { status: 'started', investigationId: '1', attempts: 1 });
+      await makeCall(intake, machineId(machine), {
+        status: 'started',
+        result: { kind: 'investigation', id: '1' },
+        attempts: 1,
+      });
     }
     const paths = [await receiver.next(), await receiver.next(), await receiver.next()].map(
       ({ path }) => path,
@@ -368,7 +377,11 @@ describe('POST /v1/batches with deadlines', () => {
         other.items.map(({ status }) => status),
         ['accepted', 'rejected', 'rejected'],
       );
-      await makeCall(intake, machineId(1), { status: 'started', investigationId: '5146', attempts: 1 });
+      await makeCall(intake, machineId(1), {
+        status: 'started',
+        result: { kind: 'investigation', id: '5146' },
+        attempts: 1,
+      });
       await repeat();
       assert.equal(await intake.tasks.countWaiting(), 4);
     });

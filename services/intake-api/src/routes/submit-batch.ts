@@ -1,6 +1,11 @@
 import type { Request } from 'express';
 import { z } from 'zod';
-import { investigationBatch, investigationItem, maxBatchItems } from '@diq/contracts/investigation-item.ts';
+import {
+  investigationBatch,
+  investigationItem,
+  maxBatchItems,
+  type ItemRules,
+} from '@diq/contracts/investigation-item.ts';
 import { batchAnswer, batchDryRun, type ItemAnswer } from '@diq/contracts/item-answer.ts';
 import type { DeadlineWarning } from '@diq/contracts/request-document.ts';
 import { tooManyJoined, type AcceptedRequest } from '@diq/queue/admission/accept-requests.ts';
@@ -69,11 +74,11 @@ export const submitBatch = defineRoute({
   problems: ['no_acceptable_item', 'storage_full', 'backlog_full', 'redis_full'],
   async handle(
     { query, context, request, response },
-    { intake, metrics, readState, deadlineCheck, callbackRule }: Dependencies,
+    { intake, metrics, readState, deadlineCheck, callbackRule, itemRules }: Dependencies,
   ) {
     const isDryRun = query.dryRun === 'true';
     const { nowMs, ids, isRepeat } = context.submission;
-    const { sorted, callbackUrl } = await readBatch(request, nowMs, callbackRule);
+    const { sorted, callbackUrl } = await readBatch(request, nowMs, itemRules, callbackRule);
     const caller = context.caller.name;
     const knownAs = isRepeat ? ids.request : undefined;
     const judged = await deadlineCheck.judge(sorted, { nowMs, caller, knownAs, wantsPlaces: isDryRun });
@@ -126,12 +131,12 @@ function isLarge(posted: unknown): boolean {
   return Array.isArray(requests) && requests.length > itemsWithoutTurn;
 }
 
-async function readBatch(request: Request, nowMs: number, callbackRule: CallbackRule) {
-  const batch = parseOrRefuse(investigationBatch, request.body, 'the body');
+async function readBatch(request: Request, nowMs: number, rules: ItemRules, callbackRule: CallbackRule) {
+  const batch = parseOrRefuse(rules.batch, request.body, 'the body');
   // The items as they were sent are not needed beyond this; the garbage collector may have them before the answer is out.
   request.body = undefined;
   checkBatchCallback(batch, callbackRule);
-  return { sorted: await sortItems(batch, nowMs, callbackRule), callbackUrl: batch.callbackUrl };
+  return { sorted: await sortItems(batch, nowMs, rules, callbackRule), callbackUrl: batch.callbackUrl };
 }
 
 /** Items whose faults are named when all are refused; they tend to share one mistake. */

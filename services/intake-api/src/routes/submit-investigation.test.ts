@@ -68,7 +68,11 @@ describe('POST /v1/investigations with a callback', () => {
     assert.deepEqual(callback, { url: receiver.url(''), state: 'pending', attempts: 0 });
     assert.ok(!response.text.includes('s3cret'));
 
-    await makeCall(intake, machineId(1), { status: 'started', investigationId: '5146', attempts: 1 });
+    await makeCall(intake, machineId(1), {
+      status: 'started',
+      result: { kind: 'investigation', id: '5146' },
+      attempts: 1,
+    });
     const { body, path } = await receiver.next();
     assert.equal(path, '/path-s3cret?sig=s3cret');
     const event = JSON.parse(body) as { type: string; data: { id: string; investigationId: string } };
@@ -99,7 +103,11 @@ describe('POST /v1/investigations repeated after its first answer was lost on th
     const first = await postOnce(intake, '/v1/investigations', item(1), key).expect(202);
     const [record = ''] = await redis.client.keys('*:idempotency:*');
     assert.equal(await redis.client.hdel(record, 'answer'), 1);
-    await makeCall(intake, machineId(1), { status: 'started', investigationId: '5146', attempts: 1 });
+    await makeCall(intake, machineId(1), {
+      status: 'started',
+      result: { kind: 'investigation', id: '5146' },
+      attempts: 1,
+    });
     const repeat = await postOnce(intake, '/v1/investigations', item(1), key).expect(202);
     const { id, status, investigationId } = repeat.body as Record<string, string>;
     assert.deepEqual([id, status, investigationId], [(first.body as { id: string }).id, 'started', '5146']);
@@ -129,7 +137,11 @@ describe('POST /v1/investigations for a machine that others asked for', () => {
 
   it('answers with an investigation that was started within the last hour, but not by force', async () => {
     const first = await post(item(3));
-    await makeCall(intake, machineId(3), { status: 'started', investigationId: '5146', attempts: 1 });
+    await makeCall(intake, machineId(3), {
+      status: 'started',
+      result: { kind: 'investigation', id: '5146' },
+      attempts: 1,
+    });
     const { status, investigationId, coalescedWith, position } = await post(item(3));
     assert.deepEqual(
       [status, investigationId, coalescedWith, position],
@@ -154,6 +166,7 @@ describe('POST /v1/investigations with an acceptable item', () => {
     const document = requestDocument.parse(response.body);
     const { id, createdAt, expectedStartAt, ...rest } = document;
     assert.deepEqual(rest, {
+      operation: 'initiateInvestigation',
       ...asked,
       notAfter: '2099-01-01T00:00:00.000Z',
       status: 'queued',

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { investigationItem, parseItem, type InvestigationItem } from '@diq/contracts/investigation-item.ts';
+import { fieldsOf } from '@diq/contracts/operations/result-fields.ts';
 import { requestDryRun } from '@diq/contracts/item-answer.ts';
 import { requestDocument, type RequestDocument } from '@diq/contracts/request-document.ts';
 import type { AcceptedRequest } from '@diq/queue/admission/accept-requests.ts';
@@ -55,7 +56,7 @@ export const submitInvestigation = defineRoute({
     const countOutcomes: Dependencies['metrics']['countOutcomes'] = (outcomes) => {
       if (!isDryRun) needs.metrics.countOutcomes(outcomes);
     };
-    const parsed = checkCallback(parseItem(request.body, nowMs), needs.callbackRule);
+    const parsed = checkCallback(parseItem(request.body, nowMs, needs.itemRules), needs.callbackRule);
     if (!parsed.ok) {
       countOutcomes({ accepted: 0, coalesced: 0, rejected: 1 });
       throw new ProblemError('invalid_request', {
@@ -86,9 +87,9 @@ export const submitInvestigation = defineRoute({
 
     const warning = judged.warnings.get(0);
     const { document, startsInMs } = await describeAccepted(needs, accepted, item, context.submission);
-    const { machineId, correlation, status: to, investigationId } = document;
+    const { machineId, correlation, status: to, result } = document;
     context.log.info(
-      { requestId: id, machineId, correlation, to, coalescedWith, investigationId },
+      { requestId: id, machineId, correlation, to, coalescedWith, ...fieldsOf(result) },
       'request accepted',
     );
     response
@@ -112,12 +113,12 @@ function tooLate(item: RefusedItem | undefined): ProblemError {
  * The request is safe by now: should Redis go away at this moment, the answer comes without its place in the order.
  */
 async function describeAccepted(
-  { reader, describeRequest }: Dependencies,
+  { reader, describeRequest, operation }: Dependencies,
   accepted: AcceptedRequest,
   item: InvestigationItem,
   { nowMs, isRepeat }: Submission,
 ): Promise<DescribedRequest> {
-  const document = newDocument(accepted, item, nowMs);
+  const document = newDocument(accepted, item, { nowMs, operation });
   const { id, position } = accepted;
   try {
     const isKnown = position !== undefined && !isRepeat;
@@ -132,12 +133,13 @@ async function describeAccepted(
 function newDocument(
   { id, coalescedWith }: AcceptedRequest,
   item: InvestigationItem,
-  nowMs: number,
+  { nowMs, operation }: { nowMs: number; operation: string },
 ): RequestDocument {
   const { callbackUrl, strict: _, force: __, ...asked } = item;
   const callback = callbackUrl && { url: callbackUrl, about: 'queued', delivery: undefined };
   const document = {
     id,
+    operation,
     ...asked,
     createdAt: new Date(nowMs).toISOString(),
     status: 'queued' as const,

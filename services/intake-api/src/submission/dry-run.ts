@@ -1,5 +1,6 @@
 import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
 import type { BatchDryRun, DryRunItem } from '@diq/contracts/item-answer.ts';
+import { fieldsOf } from '@diq/contracts/operations/result-fields.ts';
 import { tooManyJoined } from '@diq/queue/admission/accept-requests.ts';
 import { isoTime } from '../estimates/forecast-start.ts';
 import type { Judged, StartMsAt } from './deadline-check.ts';
@@ -58,8 +59,10 @@ export function describeItem(
   };
   if (place?.kind === 'full') return { index, machineId, status: 'rejected', error: tooManyJoined };
   if (place?.kind === 'reused') {
-    const { with: coalescedWith, investigationId } = place;
-    return { index, machineId, status: 'coalesced', coalescedWith, investigationId };
+    const { with: coalescedWith, result } = place;
+    const { investigationId } = fieldsOf(result);
+    const shared = { coalescedWith, ...(investigationId === undefined ? {} : { investigationId }), result };
+    return { index, machineId, status: 'coalesced', ...shared };
   }
   if (place?.kind !== 'joins') return { index, machineId, status: 'accepted', ...expected };
   return 'index' in place.joins

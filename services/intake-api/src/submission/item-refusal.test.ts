@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
 import { itemError } from '@diq/contracts/item-answer.ts';
-import { parseItem } from '@diq/contracts/investigation-item.ts';
+import { itemRulesOf, parseItem } from '@diq/contracts/investigation-item.ts';
 import { boundRefusals, refuseItem, withMessage, type RefusedItem } from './item-refusal.ts';
 import { item } from '../test-support/items.ts';
+import { initiateInvestigation } from '@diq/contracts/operations/initiate-investigation.ts';
+
+const rules = itemRulesOf(initiateInvestigation);
 
 const nowMs = Date.parse('2026-01-24T12:00:00Z');
 
 function refuse(input: unknown, index = 0): RefusedItem {
-  const parsed = parseItem(input, nowMs);
+  const parsed = parseItem(input, nowMs, rules);
   assert.ok(!parsed.ok, 'the item is refused');
   return refuseItem(index, input, parsed);
 }

@@ -19,7 +19,11 @@ describe('a caller that may submit and not read', () => {
   before('have others ask for the same machines', async () => {
     const requests = [1, 2, 3].map((number) => item(number, { comment: 'of another' }));
     await intake.post('/v1/batches', { requests }).expect(202);
-    await makeCall(intake, machineId(2), { status: 'started', investigationId: '5146', attempts: 1 });
+    await makeCall(intake, machineId(2), {
+      status: 'started',
+      result: { kind: 'investigation', id: '5146' },
+      attempts: 1,
+    });
   });
 
   it('is answered id and status of a request, also of one that shares a call', async () => {

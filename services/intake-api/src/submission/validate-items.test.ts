@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
+import { itemRulesOf } from '@diq/contracts/investigation-item.ts';
+import { initiateInvestigation } from '@diq/contracts/operations/initiate-investigation.ts';
 import { sortItems } from './validate-items.ts';
 import { item } from '../test-support/items.ts';
+
+const rules = itemRulesOf(initiateInvestigation);
 
 describe('validation of a large batch', () => {
   it('lets other work in between, so that no other request waits for it', async () => {
@@ -12,7 +16,7 @@ describe('validation of a large batch', () => {
       if (!isDone) setImmediate(takeTurns);
     };
     setImmediate(takeTurns);
-    const entries = await sortItems({ requests }, Date.now(), () => undefined);
+    const entries = await sortItems({ requests }, Date.now(), rules, () => undefined);
     isDone = true;
     assert.equal(entries.length, 5_000);
     assert.ok(turns >= 10, `${turns} turns`);

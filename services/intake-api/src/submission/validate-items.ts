@@ -1,6 +1,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
-import { parseItem, type InvestigationBatch, type ParsedItem } from '@diq/contracts/investigation-item.ts';
+import {
+  parseItem,
+  type InvestigationBatch,
+  type ItemRules,
+  type ParsedItem,
+} from '@diq/contracts/investigation-item.ts';
 import type { CallbackRule } from '../callbacks/callback-rule.ts';
 import { refuseItem, type Entry } from './item-refusal.ts';
 import { ProblemError } from '../http/problem-error.ts';
@@ -24,12 +29,13 @@ const chunkSize = 250;
 export async function sortItems(
   batch: InvestigationBatch,
   nowMs: number,
+  rules: ItemRules,
   callbackRule: CallbackRule,
 ): Promise<Entry[]> {
   const entries: Entry[] = [];
   for (const [index, input] of batch.requests.entries()) {
     if (index > 0 && index % chunkSize === 0) await nextTurn();
-    const parsed = checkCallback(parseItem(input, nowMs, batch.defaults), callbackRule);
+    const parsed = checkCallback(parseItem(input, nowMs, rules, batch.defaults), callbackRule);
     entries.push(parsed.ok ? parsed.item : refuseItem(index, input, parsed));
   }
   return entries;

@@ -1,3 +1,4 @@
+import { profileOf } from '@diq/contracts/operations/index.ts';
 import type { Lifecycle } from '@diq/runtime/processes/lifecycle.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 import type { WorkerConfig } from '../config.ts';
@@ -8,7 +9,6 @@ import {
   type DefenderReaderOptions,
   type ListName,
 } from '../defender/defender-reader.ts';
-import { operations } from '../defender/operations.ts';
 import { createTokenProvider } from '../defender/auth/token-provider.ts';
 import type { WorkerMetrics } from '../observability/metrics.ts';
 
@@ -40,7 +40,7 @@ export function openDefender({
   const defender = createDefenderClient({
     baseUrl: config.baseUrl,
     callTimeoutMs: config.callTimeoutMs,
-    profile: operations[config.operation],
+    profile: profileOf(config.operation),
   });
   lifecycle.onClose('defender client', () => defender.close());
   const reader = createDefenderReader({

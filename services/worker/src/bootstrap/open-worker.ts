@@ -1,3 +1,4 @@
+import { profileOf } from '@diq/contracts/operations/index.ts';
 import type { Lifecycle } from '@diq/runtime/processes/lifecycle.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 import type { ServiceContext } from '@diq/runtime/processes/run-service.ts';
@@ -53,8 +54,10 @@ export async function openWorker(parts: WorkerParts) {
   const queue = await openQueue({ ...parts, ...config, redis, owner: config, quota });
   const { ledger, limiter, tasks, jobs, claimer } = queue;
   const { tokens, defender, reader } = openDefender(parts);
-  const readStarted = createReadStarted(reader, tokens);
-  const shared = { ledger, tasks, jobs, tokens, metrics, logger, permitTimeoutMs, firstQueryInMs };
+  const profile = profileOf(config.operation);
+  const { wording } = profile;
+  const readStarted = createReadStarted(reader, tokens, profile.records);
+  const shared = { ledger, tasks, jobs, tokens, metrics, logger, wording, permitTimeoutMs, firstQueryInMs };
   const abandon = { calls: new AbortController(), records: new AbortController() };
   const onRestored = createRestore(shared, lifecycle.closing);
   const opening = { ledger, mode: config.coldStart, readStarted, onRestored, logger };
@@ -63,6 +66,7 @@ export async function openWorker(parts: WorkerParts) {
 
   const steps = createTaskSteps({
     ...shared,
+    profile,
     moveLog: queue.moveLog,
     tracing,
     defender,
@@ -78,6 +82,7 @@ export async function openWorker(parts: WorkerParts) {
     claimer,
     lifecycle,
     reader,
+    profile,
     clientId: config.clientId,
     rules: config.reconcile,
     lookTimeoutMs: readsPerLook * longestReadMs,

@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
+import { initiateInvestigation } from '@diq/contracts/operations/initiate-investigation.ts';
 import { callOutcomes, classifyResponse, type CallOutcomeKind } from './classify-response.ts';
-import { operations } from './operations.ts';
 import type { Answer } from './read-answer.ts';
 
-const { readInvestigationId } = operations.initiateInvestigation;
-const context = { readInvestigationId, tokenRenewed: false, nowMs: Date.UTC(2026, 10, 20) };
+const context = {
+  profile: initiateInvestigation,
+  parameters: {},
+  tokenRenewed: false,
+  nowMs: Date.UTC(2026, 10, 20),
+};
 
 function classify(answer: Partial<Answer> & { status: number }, more: Partial<typeof context> = {}) {
   return classifyResponse({ headers: {}, body: undefined, ...answer }, { ...context, ...more });
@@ -184,7 +188,11 @@ describe('meaning of an answer', () => {
 
   it('is a known investigation only when its id can be read', () => {
     const readable = classify({ status: 200, body: { value: 5146 } });
-    assert.deepEqual(readable, { kind: 'started', investigationId: '5146', status: 200 });
+    assert.deepEqual(readable, {
+      kind: 'started',
+      result: { kind: 'investigation', id: '5146' },
+      status: 200,
+    });
     for (const body of [
       undefined,
       null,

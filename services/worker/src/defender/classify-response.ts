@@ -1,3 +1,9 @@
+import type {
+  AnsweredResult,
+  OperationProfile,
+  OperationResult,
+  Parameters,
+} from '@diq/contracts/operations/profile.ts';
 import { readErrorDetails, requestCodes, saysRetired, type ErrorDetails } from './read-error-details.ts';
 import type { Answer } from './read-answer.ts';
 import { parseRetryAfter } from '@diq/runtime/http-server/retry-after.ts';
@@ -5,7 +11,7 @@ import { parseRetryAfter } from '@diq/runtime/http-server/retry-after.ts';
 /**
  * Every way a call can end; also the label values of `diq_defender_calls_total{outcome}`.
  *
- * | outcome | an investigation was started by this call | quota used |
+ * | outcome | an investigation or a machine action was started by this call | quota used |
  * |---|---|---|
  * | started | yes, its id is known | yes |
  * | unknown, server_error, timeout, connection_lost | perhaps: look it up, never send again blindly | yes |
@@ -39,10 +45,10 @@ export type NotAllowedReason = 'forbidden' | 'token_rejected' | 'proxy_authentic
 /** What an answer means. Only the kinds that an HTTP answer can have. */
 export type AnswerVerdict = ErrorDetails &
   (
-    | { readonly kind: 'started'; readonly investigationId: string }
+    | { readonly kind: 'started'; readonly result: OperationResult }
     /** `isForeign`: no answer of Defender's kind, such as the page or the document of a gateway or of another site. */
     | { readonly kind: 'unknown'; readonly reason: 'unreadable_answer'; readonly isForeign?: true }
-    | { readonly kind: 'already_running' }
+    | { readonly kind: 'already_running'; readonly running?: RunningResult }
     | { readonly kind: 'machine_not_found' }
     | { readonly kind: 'refused' }
     | { readonly kind: 'not_allowed'; readonly reason: NotAllowedReason }
@@ -53,8 +59,17 @@ export type AnswerVerdict = ErrorDetails &
     | { readonly kind: 'server_error'; readonly retryAfterMs: number | undefined }
   );
 
+/** A machine action of another call that an answer names. */
+export interface RunningResult extends OperationResult {
+  /** It does all that was asked for. */
+  readonly covers: boolean;
+}
+
 export interface ClassifyContext {
-  readonly readInvestigationId: (body: unknown) => string | undefined;
+  readonly profile: Pick<OperationProfile, 'name' | 'accepted' | 'alreadyRunning' | 'readResult' | 'records'>;
+  readonly parameters: Parameters;
+  /** What the comment of the call ended with, where Defender gives it back. */
+  readonly correlationToken?: string | undefined;
   /** True when the call was made with a token obtained because the one before it was answered 401. */
   readonly tokenRenewed: boolean;
   readonly nowMs: number;
@@ -84,19 +99,31 @@ function verdictOf(answer: Answer, details: ErrorDetails, context: ClassifyConte
   return clientErrorOf(answer, details, context);
 }
 
-function successOf(answer: Answer, { readInvestigationId }: ClassifyContext): Bare<AnswerVerdict> {
-  const investigationId = readInvestigationId(answer.body);
-  if (investigationId !== undefined) return { kind: 'started', investigationId };
-  // A 2xx says that Defender accepted the call; that its id got lost does not undo that.
-  const isForeign = !documentedSuccess.has(answer.status) || !mayBeDefenders(answer);
+function successOf(answer: Answer, context: ClassifyContext): Bare<AnswerVerdict> {
+  const { profile } = context;
+  const result = profile.readResult(answer.body);
+  if (result !== undefined) return startedOr(result, context);
+  // A 2xx says that Defender accepted the call; that its id got lost does not undo that. Whatever else accepts a call and
+  // names no result is not Defender.
+  const isForeign = !profile.accepted.includes(answer.status) || !mayBeDefenders(answer);
   return { kind: 'unknown', reason: 'unreadable_answer', ...(isForeign && { isForeign }) };
 }
 
-/** Whatever else accepts a call and names no investigation is not Defender. */
-const documentedSuccess: ReadonlySet<number> = new Set([200, 201]);
+/** Defender may answer a repeat with the machine action that is pending: its comment is another call's. */
+function startedOr(
+  { kind, id, action }: AnsweredResult,
+  { profile: { records }, parameters, correlationToken }: ClassifyContext,
+): Bare<AnswerVerdict> {
+  const result = { kind, id };
+  if (action?.requestorComment === undefined || correlationToken === undefined)
+    return { kind: 'started', result };
+  if (action.requestorComment.endsWith(correlationToken)) return { kind: 'started', result };
+  const covers = records.list === 'machineActions' && records.covers(action, parameters);
+  return { kind: 'already_running', running: { ...result, covers } };
+}
 
 /**
- * Both operations answer with a document of OData, with a value or as an entity; gateways and mocks write others, or nothing.
+ * Defender answers with a document of OData, with a value or as an entity; gateways and mocks write others, or nothing.
  * One that names no type may be Defender's that broke off.
  */
 function mayBeDefenders({ headers, body, bodyFault }: Answer): boolean {
@@ -128,12 +155,13 @@ function clientErrorOf(answer: Answer, details: ErrorDetails, context: ClassifyC
       return { kind: 'throttled', retryAfterMs: parseRetryAfter(answer.headers, context.nowMs) };
     default:
   }
-  // Undocumented for this call, recorded for machine actions; both statuses are conceivable.
-  const mayBeRunning = status === 400 || status === 409;
-  if (mayBeRunning && errorCode === 'ActiveRequestAlreadyExists') return { kind: 'already_running' };
+  const { name, alreadyRunning } = context.profile;
+  if (alreadyRunning.statuses.includes(status) && errorCode === alreadyRunning.code) {
+    return { kind: 'already_running' };
+  }
   // `NotFound` is a route that Defender does not know.
   if (status === 404 && errorCode === 'ResourceNotFound') return { kind: 'machine_not_found' };
-  if (saysRetired(details)) return { kind: 'retired' };
+  if (saysRetired(details, name)) return { kind: 'retired' };
   // Documented for status 400.
   if (status === 400 && requestCodes.has(errorCode ?? '')) return { kind: 'refused' };
   return status === 403 ? { kind: 'not_allowed', reason: 'forbidden' } : { kind: 'endpoint_unusable' };

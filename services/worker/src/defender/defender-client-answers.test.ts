@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { deflateSync, gzipSync } from 'node:zlib';
 import type { Socket } from 'node:net';
+import { initiateInvestigation } from '@diq/contracts/operations/initiate-investigation.ts';
 import { createDefenderClient, type CallOutcome, type StartCall } from './defender-client.ts';
-import { operations } from './operations.ts';
 import { httpAnswer, openScriptedServer, type ScriptedServer } from './test-support/scripted-server.ts';
 
 const machineId = 'fb9ab6be3965095a09c057be7c90f0a2';
@@ -24,9 +24,15 @@ describe('a call that Defender answers', () => {
     const client = createDefenderClient({
       baseUrl: server.url,
       callTimeoutMs: 5_000,
-      profile: operations.initiateInvestigation,
+      profile: initiateInvestigation,
     });
-    const outcome = await client.start({ machineId, comment: 'Überprüfen "now"', token, ...more });
+    const outcome = await client.start({
+      machineId,
+      comment: 'Überprüfen "now"',
+      parameters: {},
+      token,
+      ...more,
+    });
     assert.ok(outcome.durationMs > 0);
     const { durationMs: _, ...rest } = outcome;
     return rest as Omit<CallOutcome, 'durationMs'> & Record<string, unknown>;
@@ -36,7 +42,7 @@ describe('a call that Defender answers', () => {
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
     assert.deepEqual(await call(httpAnswer(200, started), { traceparent }), {
       kind: 'started',
-      investigationId: '5146',
+      result: { kind: 'investigation', id: '5146' },
       status: 200,
     });
     const [head = '', body = ''] = (server?.conversations[0]?.received ?? '').split('\r\n\r\n');
@@ -86,13 +92,16 @@ describe('a call that Defender answers', () => {
         );
         socket.end(packed);
       });
-      assert.equal(outcome['investigationId'], '5146');
+      assert.deepEqual(outcome['result'], { kind: 'investigation', id: '5146' });
     });
   }
 
   it('is read behind a mark of byte order, a success and a refusal', async () => {
     const success = await call(httpAnswer(200, '\uFEFF{"value":5146}'));
-    assert.deepEqual([success['kind'], success['investigationId']], ['started', '5146']);
+    assert.deepEqual(
+      [success['kind'], success['result']],
+      ['started', { kind: 'investigation', id: '5146' }],
+    );
     const refusal =
       '\uFEFF{"error":{"code":"ActiveRequestAlreadyExists","message":"Action is already in progress"}}';
     assert.equal((await call(httpAnswer(400, refusal)))['kind'], 'already_running');
@@ -104,7 +113,7 @@ describe('a call that Defender answers', () => {
       socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\n\r\n`);
       socket.end(body);
     });
-    assert.deepEqual([outcome['kind'], outcome['investigationId']], ['unknown', undefined]);
+    assert.deepEqual([outcome['kind'], outcome['result']], ['unknown', undefined]);
   });
 
   it('carries the error code, message and support id of a refusal', async () => {

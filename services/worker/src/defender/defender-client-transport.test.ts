@@ -1,12 +1,17 @@
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
+import { initiateInvestigation } from '@diq/contracts/operations/initiate-investigation.ts';
 import { createDefenderClient, type DefenderClientOptions, type StartCall } from './defender-client.ts';
-import { operations } from './operations.ts';
 import { makeCertificate, type TestCertificate } from './test-support/certificate.ts';
 import { httpAnswer, openScriptedServer, type ScriptedServer } from './test-support/scripted-server.ts';
 
 const token = 'a.secret-token.b';
-const call: StartCall = { machineId: 'fb9ab6be3965095a09c057be7c90f0a2', comment: 'why', token };
+const call: StartCall = {
+  machineId: 'fb9ab6be3965095a09c057be7c90f0a2',
+  comment: 'why',
+  parameters: {},
+  token,
+};
 const silent = () => undefined;
 const answerStarted = (socket: Socket) => void socket.end(httpAnswer(200, '{"value":1}'));
 
@@ -14,7 +19,7 @@ function clientFor(baseUrl: string, more: Partial<DefenderClientOptions> = {}) {
   return createDefenderClient({
     baseUrl,
     callTimeoutMs: 5_000,
-    profile: operations.initiateInvestigation,
+    profile: initiateInvestigation,
     ...more,
   });
 }
@@ -50,7 +55,11 @@ describe('a call on a connection that fails', () => {
   it('works over TLS with the authority it was given', async () => {
     const server = await serve(answerStarted, certificate);
     const client = clientFor(server.url, { connect: { ca: certificate.cert } });
-    assert.deepEqual(await verdict(client), { kind: 'started', investigationId: '1', status: 200 });
+    assert.deepEqual(await verdict(client), {
+      kind: 'started',
+      result: { kind: 'investigation', id: '1' },
+      status: 200,
+    });
   });
 
   it('was not sent when the server is not trusted', async () => {

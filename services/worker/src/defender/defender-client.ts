@@ -1,7 +1,7 @@
 import { Client } from 'undici';
+import type { OperationProfile, Parameters } from '@diq/contracts/operations/profile.ts';
 import { wireBytesFor } from '@diq/runtime/http-client/bounded-connection.ts';
 import { classifyResponse, type AnswerVerdict } from './classify-response.ts';
-import type { OperationProfile } from './operations.ts';
 import { parseBaseUrl } from './address.ts';
 import { maxAnswerBytes, readAnswer } from './read-answer.ts';
 import {
@@ -23,6 +23,10 @@ export type CallOutcome = (AnswerVerdict | TransportVerdict) & { readonly durati
 export interface StartCall {
   readonly machineId: string;
   readonly comment: string;
+  /** As the profile's schema has them. */
+  readonly parameters: Parameters;
+  /** What the comment ends with, where Defender gives it back; see `correlation-token.ts`. */
+  readonly correlationToken?: string | undefined;
   /** Access token without "Bearer". */
   readonly token: string;
   /** True when `token` was obtained because the one before it was answered 401; a second 401 is then final. */
@@ -126,12 +130,14 @@ async function exchange(
       method: 'POST',
       path: base.pathPrefix + profile.path(call.machineId),
       headers: headersOf(call),
-      body: JSON.stringify(profile.body(call.comment)),
+      body: JSON.stringify(profile.body(call)),
       reset: true,
     });
     const answer = await readAnswer(response, { secret: call.token });
     return classifyResponse(answer, {
-      readInvestigationId: profile.readInvestigationId,
+      profile,
+      parameters: call.parameters,
+      correlationToken: call.correlationToken,
       tokenRenewed: call.tokenRenewed === true,
       nowMs: now(),
     });

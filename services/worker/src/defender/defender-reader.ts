@@ -1,15 +1,18 @@
 import { Pool } from 'undici';
+import { machinePath } from '@diq/contracts/operations/machine-path.ts';
 import { createBoundedConnector } from '@diq/runtime/http-client/bounded-connection.ts';
 import {
   readAlert,
   readInvestigation,
+  readMachineAction,
   readPage,
   type Alert,
   type Investigation,
+  type MachineAction,
   type OddRow,
   type Row,
 } from './defender-records.ts';
-import { machineActionPath, parseBaseUrl } from './address.ts';
+import { parseBaseUrl } from './address.ts';
 import { readAnswer, type Answer, type BodyFault } from './read-answer.ts';
 import { parseRetryAfter } from '@diq/runtime/http-server/retry-after.ts';
 
@@ -51,7 +54,7 @@ export interface Rows<T> {
 }
 
 /** The lists that are read. */
-export const lists = ['alerts', 'investigations'] as const;
+export const lists = ['alerts', 'investigations', 'machine_actions'] as const;
 
 export type ListName = (typeof lists)[number];
 
@@ -126,6 +129,25 @@ export function createDefenderReader(options: DefenderReaderOptions) {
         keepOdd: (one) => isSince(one.atMs, sinceMs) && isOf(one, machineId),
       });
     },
+    /** Machine actions of this type created since then. */
+    async listMachineActions(
+      token: string,
+      { type, createdSinceMs, machineId }: { type: string; createdSinceMs: number; machineId?: string },
+    ): Promise<Reading<Rows<MachineAction>>> {
+      const filter = [
+        ...(machineId === undefined ? [] : [`machineId eq ${quoted(machineId)}`]),
+        `type eq ${quoted(type)}`,
+        `creationDateTimeUtc ge ${new Date(createdSinceMs).toISOString()}`,
+      ].join(' and ');
+      return readList({
+        list: 'machine_actions',
+        path: `${base.pathPrefix}/api/machineactions?$filter=${encodeURIComponent(filter)}`,
+        token,
+        read: readMachineAction,
+        keep: (one) => isSince(one.createdAtMs, createdSinceMs) && isOf(one, machineId),
+        keepOdd: (one) => isSince(one.atMs, createdSinceMs) && isOf(one, machineId),
+      });
+    },
     /** @param id an investigation's id, or the id of the alert that triggered it */
     async findInvestigation(token: string, id: string): Promise<Reading<Investigation>> {
       const page = await get(`${base.pathPrefix}/api/investigations/${encodeURIComponent(id)}`, token);
@@ -139,7 +161,7 @@ export function createDefenderReader(options: DefenderReaderOptions) {
     ): Promise<Reading<Rows<Alert>>> {
       return readList({
         list: 'alerts',
-        path: base.pathPrefix + machineActionPath(machineId, 'alerts'),
+        path: base.pathPrefix + machinePath(machineId, 'alerts'),
         token,
         read: readAlert,
         keep: (one) => one.createdAtMs >= createdSinceMs && isOf(one, machineId),

@@ -1,4 +1,6 @@
-import { memberOf } from './read-answer.ts';
+import type { ShownAction } from '@diq/contracts/operations/profile.ts';
+import { readAction } from '@diq/contracts/operations/read-action.ts';
+import { memberOf, readOpaqueId, readText } from '@diq/contracts/operations/read-id.ts';
 
 /** An investigation as Defender shows it, as far as it is of use here. */
 export interface Investigation {
@@ -21,6 +23,14 @@ export interface Alert {
   readonly investigationId: string | undefined;
   /** Free text; names who started an investigation by hand. */
   readonly description: string;
+}
+
+/** A machine action as Defender shows it. */
+export interface MachineAction extends ShownAction {
+  readonly createdAtMs: number | undefined;
+  /** Pending, InProgress, Succeeded, Failed, TimeOut, Cancelled, or a new one; empty where it cannot be read. */
+  readonly status: string;
+  readonly machineId: string | undefined;
 }
 
 /** A row of a list without what it would be known by: an id, and for an alert its time. */
@@ -51,6 +61,18 @@ export function readInvestigation(row: unknown): Row<Investigation> {
     triggeringAlertId: readOpaqueId(row, 'triggeringAlertId'),
   };
   return { kind: 'record', record };
+}
+
+/** Only a missing id makes a row unreadable, as with investigations. */
+export function readMachineAction(row: unknown): Row<MachineAction> {
+  const shown = readAction(row);
+  const createdAtMs = readTimeMs(row, 'creationDateTimeUtc');
+  const machineId = readText(row, 'machineId');
+  if (shown === undefined) return { kind: 'odd', odd: { atMs: createdAtMs, title: undefined, machineId } };
+  return {
+    kind: 'record',
+    record: { ...shown, createdAtMs, status: readText(row, 'status') ?? '', machineId },
+  };
 }
 
 export function readAlert(row: unknown): Row<Alert> {
@@ -84,12 +106,6 @@ export function readPage(body: unknown) {
   return { rows: rows as unknown[], nextLink: nextLink.trim() === '' ? undefined : nextLink };
 }
 
-function readText(row: unknown, name: string): string | undefined {
-  const value = memberOf(row, name);
-  const text = typeof value === 'string' ? value.trim() : '';
-  return text === '' ? undefined : text;
-}
-
 /**
  * To the second at least: a time given by the minute or the day could be a later moment. A time without a zone is in UTC,
  * as all of Defender's are.
@@ -105,27 +121,4 @@ function readTimeMs(row: unknown, name: string): number | undefined {
   const offset = /^[+-]/.test(zone) ? `${zone.slice(0, 3)}:${zone.slice(3).replace(':', '') || '00'}` : 'Z';
   const ms = Date.parse(`${date}T${time}.${fraction.padEnd(3, '0').slice(0, 3)}${offset}`);
   return ms >= earliestMs ? ms : undefined;
-}
-
-/** Longest id taken over; Defender's are under 50 characters. */
-const maxIdLength = 200;
-const noIds = new Set(['null', 'undefined', 'none', 'nan', '00000000-0000-0000-0000-000000000000']);
-
-/**
- * An id member of an answer as a string, or undefined when it is missing or not trustworthy.
- * Numbers beyond 2^53 have already lost digits in JSON.parse, so they would name another investigation.
- */
-export function readOpaqueId(body: unknown, member: string): string | undefined {
-  const value = memberOf(body, member);
-  if (typeof value === 'number') return Number.isSafeInteger(value) && value > 0 ? String(value) : undefined;
-  if (typeof value !== 'string') return undefined;
-  const id = value.trim();
-  return isId(id) ? id : undefined;
-}
-
-/** One printable word. What reads as a number is one that counts: 0 is how some of Microsoft's APIs say "none". */
-function isId(text: string): boolean {
-  if (!/^[\x21-\x7e]+$/.test(text) || text.length > maxIdLength || noIds.has(text.toLowerCase()))
-    return false;
-  return Number.isNaN(Number(text)) || /^0*[1-9]\d*$/.test(text);
 }

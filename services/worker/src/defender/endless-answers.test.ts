@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
+import { initiateInvestigation } from '@diq/contracts/operations/initiate-investigation.ts';
 import { createMsalNetworkClient } from './auth/msal-network-client.ts';
 import { createDefenderClient } from './defender-client.ts';
 import { createDefenderReader } from './defender-reader.ts';
-import { operations } from './operations.ts';
 import { makeCertificate, type TestCertificate } from './test-support/certificate.ts';
 import { openScriptedServer, type ScriptedServer } from './test-support/scripted-server.ts';
 
@@ -42,12 +42,13 @@ describe('an answer without end is cut, long before its time is up:', () => {
         const client = createDefenderClient({
           baseUrl: await serve(begin, more, secure ? certificate : undefined),
           callTimeoutMs: longMs,
-          profile: operations.initiateInvestigation,
+          profile: initiateInvestigation,
           ...(secure && { connect: { ca: certificate.cert } }),
         });
         const { durationMs, ...outcome } = await client.start({
           machineId: 'fb9ab6be3965095a09c057be7c90f0a2',
           comment: 'why',
+          parameters: {},
           token: 't',
         });
         assert.ok(['connection_lost', 'unknown'].includes(outcome.kind), JSON.stringify(outcome));

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
+import { initiateInvestigation } from '@diq/contracts/operations/initiate-investigation.ts';
 import { countSystemLookups } from '@diq/testing/system-lookups.ts';
 import { createDefenderClient } from './defender-client.ts';
 import { createDefenderReader } from './defender-reader.ts';
 import { createMsalNetworkClient } from './auth/msal-network-client.ts';
-import { operations } from './operations.ts';
 import { makeCertificate } from './test-support/certificate.ts';
 import { httpAnswer, openScriptedServer, type ScriptedServer } from './test-support/scripted-server.ts';
 import { openTokenEndpoint } from './test-support/token-endpoint.ts';
@@ -26,10 +26,10 @@ describe("the name of a server is not looked up in the system's pool, which the 
     const client = createDefenderClient({
       baseUrl,
       callTimeoutMs: 5_000,
-      profile: operations.initiateInvestigation,
+      profile: initiateInvestigation,
     });
     const lookups = await countSystemLookups(async () => {
-      const { kind } = await client.start({ machineId, comment: 'why', token: 'token' });
+      const { kind } = await client.start({ machineId, comment: 'why', parameters: {}, token: 'token' });
       assert.equal(kind, 'started');
     });
     await client.close();

@@ -41,12 +41,6 @@ export async function readAnswer(
   return { status: response.statusCode, headers, ...read };
 }
 
-/** An own member of a parsed document; undefined when it is missing, or this is no object. */
-export function memberOf(value: unknown, name: string): unknown {
-  if (typeof value !== 'object' || value === null) return undefined;
-  return Object.getOwnPropertyDescriptor(value, name)?.value;
-}
-
 type ReadBody = Pick<Answer, 'body' | 'bodyBytes' | 'bodyFault'>;
 
 class UnknownCoding extends Error {

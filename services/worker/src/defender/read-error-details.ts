@@ -1,6 +1,7 @@
 import type { StatedQuota } from '@diq/quota/ledger/answers-and-holds.ts';
 import { clip } from '@diq/contracts/text.ts';
-import { memberOf, type Answer } from './read-answer.ts';
+import { memberOf } from '@diq/contracts/operations/read-id.ts';
+import type { Answer } from './read-answer.ts';
 import type { HeaderValue } from '@diq/runtime/http-server/retry-after.ts';
 
 /** What an answer says about itself, for operators and for Microsoft's support. Every text is bounded. */
@@ -93,12 +94,20 @@ const retiredCode =
 const retiredWords =
   /\b(retired|decommissioned|discontinued|sunset|obsolete|(can(not)?|is|are|was|has been|be|been) no longer\b|no longer (available|supported|offered|exists?|possible)|removed|(deprecated|removed) and (\w+ ){0,2}(removed|deprecated))\b/i;
 const namesTheCall =
-  /\b(api|endpoint|route|url|operation|feature|capability|functionality|automated investigations?|initiateinvestigation|startinvestigation)\b/i;
+  /\b(api|endpoint|route|url|operation|feature|capability|functionality|automated investigations?)\b/i;
 const namesTheRequest = /\b(machine|device|host|agent|sensor|client|comment|token|user|application|group)\b/i;
 
-/** Whether an error document says that the call itself is no longer offered. How it would say so is not published. */
-export function saysRetired({ errorCode: code, errorMessage: message = '' }: ErrorDetails): boolean {
+/**
+ * Whether an error document says that the call itself is no longer offered. How it would say so is not published.
+ *
+ * @param operation its name, as Defender writes it in addresses
+ */
+export function saysRetired(
+  { errorCode: code, errorMessage: message = '' }: ErrorDetails,
+  operation: string,
+): boolean {
   if (code === undefined || machineCodes.has(code)) return false;
   if (retiredCode.test(code)) return true;
-  return retiredWords.test(message) && (namesTheCall.test(message) || !namesTheRequest.test(message));
+  const isNamed = namesTheCall.test(message) || message.toLowerCase().includes(operation.toLowerCase());
+  return retiredWords.test(message) && (isNamed || !namesTheRequest.test(message));
 }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
+import { initiateInvestigation } from '@diq/contracts/operations/initiate-investigation.ts';
 import { createDefenderClient } from './defender-client.ts';
 import { createDefenderReader } from './defender-reader.ts';
 import { createMsalNetworkClient } from './auth/msal-network-client.ts';
-import { operations } from './operations.ts';
 import { makeCertificate } from './test-support/certificate.ts';
 import { httpAnswer, openScriptedServer, type ScriptedServer } from './test-support/scripted-server.ts';
 
@@ -29,9 +29,14 @@ describe("a server that is not trusted, with Node's check of certificates turned
     const client = createDefenderClient({
       baseUrl: rogue.url,
       callTimeoutMs: 5_000,
-      profile: operations.initiateInvestigation,
+      profile: initiateInvestigation,
     });
-    const outcome = await client.start({ machineId: 'f'.repeat(40), comment: 'x', token: 'secret-token' });
+    const outcome = await client.start({
+      machineId: 'f'.repeat(40),
+      comment: 'x',
+      parameters: {},
+      token: 'secret-token',
+    });
     assert.equal(outcome.kind === 'not_sent' && outcome.reason, 'tls');
     await client.close();
   });

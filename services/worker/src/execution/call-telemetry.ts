@@ -1,3 +1,4 @@
+import type { OperationResult } from '@diq/contracts/operations/profile.ts';
 import type { Task } from '@diq/queue/tasks/task-store.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 import { noTracing, type Span, type Tracing } from '@diq/runtime/tracing/tracing.ts';
@@ -53,7 +54,7 @@ export function createCallTelemetry({
       span.set({
         'diq.call.outcome': outcome.kind,
         ...('status' in outcome ? { 'http.response.status_code': outcome.status } : {}),
-        ...('investigationId' in outcome ? { 'diq.investigation.id': outcome.investigationId } : {}),
+        ...('result' in outcome ? resultAttributes(outcome.result) : {}),
       });
       span.end({ error: outcome.kind === 'started' ? undefined : outcome.kind });
       moveLog?.callEnded(callId, outcome.kind);
@@ -73,6 +74,10 @@ export function createCallTelemetry({
       underWay.delete(callId);
     },
   };
+}
+
+function resultAttributes({ kind, id }: OperationResult) {
+  return kind === 'investigation' ? { 'diq.investigation.id': id } : { 'diq.machine_action.id': id };
 }
 
 function attributesOf(callId: string, { id, machineId }: Task) {

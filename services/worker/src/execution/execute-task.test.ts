@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { initiateInvestigation } from '@diq/contracts/operations/initiate-investigation.ts';
 import type { Task } from '@diq/queue/tasks/task-store.ts';
 import type { CallOutcome } from '../defender/defender-client.ts';
+import { policyFor } from './outcome-policy.ts';
 import { executeTask, type TaskSteps, type JobFate } from './execute-task.ts';
 
 const nowMs = 1_000_000;
@@ -9,6 +11,7 @@ const waiting: Task = {
   state: 'waiting',
   machineId: 'fb9ab6be3965095a09c057be7c90f0a2',
   comment: 'why',
+  parameters: {},
   createdAtMs: 1,
   jobPriority: 5,
   priority: 'medium',
@@ -19,7 +22,12 @@ const waiting: Task = {
   calls: 0,
   unresolved: undefined,
 };
-const started: CallOutcome = { kind: 'started', investigationId: '5146', status: 200, durationMs: 1 };
+const started: CallOutcome = {
+  kind: 'started',
+  result: { kind: 'investigation', id: '5146' },
+  status: 200,
+  durationMs: 1,
+};
 const throttled: CallOutcome = { kind: 'throttled', retryAfterMs: 1_000, status: 429, durationMs: 1 };
 const notSent: CallOutcome = { kind: 'not_sent', reason: 'connection_refused', durationMs: 1 };
 const trouble = new Error('Redis is away');
@@ -49,6 +57,7 @@ async function run(own: Partial<TaskSteps> = {}, task: Task = waiting): Promise<
     begin: async () => true,
     giveBackUnused: async () => undefined,
     call: async () => started,
+    policyFor: (outcome) => policyFor(outcome, initiateInvestigation.wording),
     record: async () => 'shared',
     expire: async () => undefined,
     ...own,
@@ -86,6 +95,7 @@ function recording(steps: TaskSteps, events: string[]): TaskSteps {
     begin: say('begin', steps.begin),
     giveBackUnused: say('give back', steps.giveBackUnused),
     call: say('call', steps.call),
+    policyFor: steps.policyFor,
     record: say('record', steps.record),
     expire: say('expire', steps.expire),
   };

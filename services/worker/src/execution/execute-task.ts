@@ -3,7 +3,7 @@ import type { Verdict } from '@diq/quota/ledger/ledger.ts';
 import type { SpendReply } from '@diq/quota/ledger/replies.ts';
 import type { CallOutcome } from '../defender/defender-client.ts';
 import type { TokenResult } from '../defender/auth/token-provider.ts';
-import { policyFor, requestsBy, type OutcomePolicy } from './outcome-policy.ts';
+import { requestsBy, type OutcomePolicy } from './outcome-policy.ts';
 
 /** What happens to the job: completed, released to its place in the order, or moved behind all others for now. */
 export type JobFate = 'done' | 'back' | 'aside';
@@ -33,6 +33,8 @@ export interface TaskSteps {
   /** Undoes intent and permit of a call that was not made, also when it is unknown whether they were recorded. */
   giveBackUnused(call: Call): Promise<void>;
   call(call: Call, token: string): Promise<CallOutcome>;
+  /** What follows from an outcome. */
+  policyFor(outcome: CallOutcome): OutcomePolicy;
   /** Stores the outcome in ledger, holds and requests. Retries for as long as the process lives. */
   record(call: Call, outcome: CallOutcome, policy: OutcomePolicy): Promise<Verdict>;
   expire(task: Task): Promise<void>;
@@ -85,7 +87,7 @@ export async function executeTask(
     // From here on the call may have left, even if no outcome comes back.
     spent = true;
     const outcome = await steps.call(call, token.token);
-    const policy = policyFor(outcome);
+    const policy = steps.policyFor(outcome);
     spent = policy.permit === 'spent';
     const verdict = await steps.record(call, outcome, policy);
     if (requestsBy(verdict, policy).kind !== 'give_back') return 'done';

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { initiateInvestigation } from '@diq/contracts/operations/initiate-investigation.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { policyFor } from './outcome-policy.ts';
@@ -9,7 +10,14 @@ import { answerStatus } from '../test-support/defender.ts';
 import type { TestWorker } from '../test-support/open-test-worker.ts';
 import { useBench } from '../test-support/use-bench.ts';
 
-const started: CallOutcome = { kind: 'started', investigationId: '5146', status: 200, durationMs: 1 };
+const { wording } = initiateInvestigation;
+
+const started: CallOutcome = {
+  kind: 'started',
+  result: { kind: 'investigation', id: '5146' },
+  status: 200,
+  durationMs: 1,
+};
 const throttled: CallOutcome = { kind: 'throttled', retryAfterMs: 1, status: 429, durationMs: 1 };
 const failing: CallOutcome = { kind: 'server_error', status: 500, retryAfterMs: undefined, durationMs: 1 };
 
@@ -56,7 +64,7 @@ describe('a call that Redis has forgotten, after a failover to a replica that la
   }
 
   const record = (worker: TestWorker, call: Call, outcome: CallOutcome) =>
-    worker.steps.record(call, outcome, policyFor(outcome));
+    worker.steps.record(call, outcome, policyFor(outcome, wording));
   const requestOf = async (taskId: string) => {
     const first = await suite.bench.redis.hget(suite.bench.keys.task(taskId), 'first');
     return suite.bench.read(first ?? '');

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { requestError } from '@diq/contracts/request-document.ts';
+import { resultKinds, type Wording } from '@diq/contracts/operations/profile.ts';
 import type { JobQueue } from '@diq/queue/scheduling/job-queue.ts';
 import { unresolvedCauses, type TaskStore } from '@diq/queue/tasks/task-store.ts';
 import type { Ledger } from '@diq/quota/ledger/ledger.ts';
@@ -15,6 +16,8 @@ export interface FinishCallOptions {
   tasks: TaskStore;
   jobs: JobQueue;
   logger: Logger;
+  /** Of the operation that is called. */
+  wording: Wording;
   /** How long after its permit was spent a call can at most be under way. */
   permitTimeoutMs: number;
   /** How long after that Defender is asked for the first time what became of the call. */
@@ -27,7 +30,7 @@ const recordedRequests = z.union([
     kind: z.literal('settle'),
     settlement: z.object({
       status: z.enum(['started', 'failed', 'unknown', 'cancelled', 'expired']),
-      investigationId: z.string().optional(),
+      result: z.object({ kind: z.enum(resultKinds), id: z.string() }).optional(),
       attached: z.boolean().optional(),
       error: requestError.optional(),
       attempts: z.number(),
@@ -42,8 +45,8 @@ const recordedRequests = z.union([
 
 /** Stores the outcome that the ledger knows of a call, for the task that the call was made for. */
 export async function finishCall(id: string, callId: string, options: FinishCallOptions): Promise<void> {
-  const { ledger, tasks, jobs, logger, firstQueryInMs } = options;
-  const requests = await requestsAfter(callId, ledger);
+  const { ledger, tasks, jobs, logger, wording, firstQueryInMs } = options;
+  const requests = await requestsAfter(callId, ledger, wording);
   const { moved } = await moveRequests(tasks, { id, callId }, requests, firstQueryInMs);
   logger.info({ taskId: id, callId, requests, moved }, 'outcome of a call stored from the ledger');
   if (!moved) return;
@@ -51,11 +54,15 @@ export async function finishCall(id: string, callId: string, options: FinishCall
   else await jobs.remove(id);
 }
 
-async function requestsAfter(callId: string, ledger: Ledger): Promise<OutcomePolicy['requests']> {
+async function requestsAfter(
+  callId: string,
+  ledger: Ledger,
+  wording: Wording,
+): Promise<OutcomePolicy['requests']> {
   const call = await ledger.findCall(callId);
   const recorded = readRecorded(call?.facts?.['requests']);
   if (recorded) return recorded;
-  const requests = { kind: 'reconcile' as const, unresolved: abandonedCall };
+  const requests = { kind: 'reconcile' as const, unresolved: abandonedCall(wording) };
   const facts = { requests: JSON.stringify(requests) };
   await ledger.recordAnswer(callId, { outcome: 'lost', facts });
   return requests;

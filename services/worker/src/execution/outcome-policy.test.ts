@@ -1,15 +1,18 @@
 import assert from 'node:assert/strict';
+import { initiateInvestigation } from '@diq/contracts/operations/initiate-investigation.ts';
 import { abandonedCall, policyFor, type OutcomePolicy } from './outcome-policy.ts';
 import { callOutcomes, classifyResponse, type CallOutcomeKind } from '../defender/classify-response.ts';
 import type { CallOutcome } from '../defender/defender-client.ts';
 import { notSentReasons } from '../defender/single-use-connection.ts';
+
+const { wording } = initiateInvestigation;
 
 const durationMs = 5;
 const said = { errorCode: 'SomeCode', errorMessage: 'In its own words.', defenderTarget: 'target-1' };
 
 /** At least one of each kind; the compiler asks for the kinds that are missing. */
 const samples: Readonly<Record<CallOutcomeKind, readonly CallOutcome[]>> = {
-  started: [{ kind: 'started', investigationId: '5146', status: 200, durationMs }],
+  started: [{ kind: 'started', result: { kind: 'investigation', id: '5146' }, status: 200, durationMs }],
   unknown: [
     { kind: 'unknown', reason: 'unreadable_answer', status: 200, durationMs },
     { kind: 'unknown', reason: 'unreadable_answer', isForeign: true, status: 200, durationMs },
@@ -47,7 +50,7 @@ const samples: Readonly<Record<CallOutcomeKind, readonly CallOutcome[]>> = {
 const all = callOutcomes.flatMap((kind) => samples[kind]);
 
 function only(kind: CallOutcomeKind): OutcomePolicy {
-  return policyFor(samples[kind][0]!);
+  return policyFor(samples[kind][0]!, wording);
 }
 
 function unresolvedIn({ requests }: OutcomePolicy) {
@@ -67,14 +70,14 @@ function settled({ requests }: OutcomePolicy) {
 }
 
 function notSent(reason: (typeof notSentReasons)[number]): OutcomePolicy {
-  return policyFor({ kind: 'not_sent', reason, durationMs });
+  return policyFor({ kind: 'not_sent', reason, durationMs }, wording);
 }
 
 describe('what follows from the outcome of a call', () => {
   describe('the permit', () => {
     it('is spent by every call that may have left, whatever became of it', () => {
       for (const outcome of all.filter(({ kind }) => kind !== 'not_sent')) {
-        assert.equal(policyFor(outcome).permit, 'spent', outcome.kind);
+        assert.equal(policyFor(outcome, wording).permit, 'spent', outcome.kind);
       }
     });
 
@@ -88,7 +91,7 @@ describe('what follows from the outcome of a call', () => {
       assert.deepEqual(only('started'), {
         requests: {
           kind: 'settle',
-          settlement: { status: 'started', investigationId: '5146', attempts: 1 },
+          settlement: { status: 'started', result: { kind: 'investigation', id: '5146' }, attempts: 1 },
         },
         permit: 'spent',
       });
@@ -108,7 +111,7 @@ describe('what follows from the outcome of a call', () => {
 
     it('fail with the stable code of the refusal, whether or not Defender said why', () => {
       assert.deepEqual(
-        samples.refused.map((outcome) => settled(policyFor(outcome)).error),
+        samples.refused.map((outcome) => settled(policyFor(outcome, wording)).error),
         [
           {
             code: 'request_refused',
@@ -133,7 +136,7 @@ describe('what follows from the outcome of a call', () => {
       const lost = ['unknown', 'server_error', 'timeout', 'connection_lost'] as const;
       const doubts = lost.flatMap((kind) =>
         samples[kind].map((outcome) => {
-          const { cause, error } = unresolvedIn(policyFor(outcome));
+          const { cause, error } = unresolvedIn(policyFor(outcome, wording));
           assert.match(error.message, /Whether an investigation was started is not known\.$/);
           return [cause, error.code];
         }),
@@ -147,7 +150,8 @@ describe('what follows from the outcome of a call', () => {
         ['lost', 'connection_lost'],
         ['lost', 'call_interrupted'],
       ]);
-      assert.deepEqual([abandonedCall.cause, abandonedCall.error.code], ['lost', 'call_interrupted']);
+      const { cause, error } = abandonedCall(wording);
+      assert.deepEqual([cause, error.code], ['lost', 'call_interrupted']);
     });
 
     it('keep the tracking id of a call whose outcome is unknown', () => {
@@ -155,18 +159,18 @@ describe('what follows from the outcome of a call', () => {
     });
 
     it('go back to their place, with nothing said of an attempt, when the call did not count as one', () => {
-      const givenBack = all.filter((outcome) => policyFor(outcome).requests.kind === 'give_back');
+      const givenBack = all.filter((outcome) => policyFor(outcome, wording).requests.kind === 'give_back');
       assert.deepEqual(
         [...new Set(givenBack.map(({ kind }) => kind))],
         ['not_allowed', 'token_rejected', 'throttled', 'endpoint_unusable', 'retired', 'not_sent'],
       );
       for (const outcome of givenBack) {
-        assert.deepEqual(policyFor(outcome).requests, { kind: 'give_back' }, outcome.kind);
+        assert.deepEqual(policyFor(outcome, wording).requests, { kind: 'give_back' }, outcome.kind);
       }
     });
 
     it('end by no answer but those in which Defender speaks of the machine or of the content', () => {
-      const ended = all.filter((outcome) => policyFor(outcome).requests.kind === 'settle');
+      const ended = all.filter((outcome) => policyFor(outcome, wording).requests.kind === 'settle');
       assert.deepEqual(
         [...new Set(ended.map(({ kind }) => kind))],
         ['started', 'machine_not_found', 'refused'],
@@ -183,12 +187,12 @@ describe('what follows from the outcome of a call', () => {
     it('grows with each throttling in a row when Defender does not say for how long, or says for no time', () => {
       const [, unsaid, zero] = samples.throttled;
       const growing = { reason: 'throttled', length: 'growing' };
-      assert.deepEqual(policyFor(unsaid!).hold, growing);
-      assert.deepEqual(policyFor(zero!).hold, growing);
+      assert.deepEqual(policyFor(unsaid!, wording).hold, growing);
+      assert.deepEqual(policyFor(zero!, wording).hold, growing);
     });
 
     it('grows while Defender fails, allows nothing or cannot be reached', () => {
-      assert.deepEqual(policyFor(samples['server_error'][1]!).hold, {
+      assert.deepEqual(policyFor(samples['server_error'][1]!, wording).hold, {
         reason: 'failing',
         length: 'growing',
       });
@@ -197,7 +201,7 @@ describe('what follows from the outcome of a call', () => {
       assert.deepEqual(only('not_allowed').hold, { reason: 'not_allowed', length: 'growing' });
       for (const kind of ['endpoint_unusable', 'retired'] as const) {
         for (const outcome of samples[kind]) {
-          assert.deepEqual(policyFor(outcome).hold, { reason: kind, length: 'growing' });
+          assert.deepEqual(policyFor(outcome, wording).hold, { reason: kind, length: 'growing' });
         }
       }
       const unreachable = { reason: 'unreachable', length: 'growing' };
@@ -212,7 +216,7 @@ describe('what follows from the outcome of a call', () => {
     });
 
     it("is set by another's answer where Defender's should be", () => {
-      const { hold } = policyFor(samples.unknown[1]!);
+      const { hold } = policyFor(samples.unknown[1]!, wording);
       assert.deepEqual(hold, { reason: 'endpoint_unusable', length: 'growing' });
     });
 
@@ -227,12 +231,12 @@ describe('what follows from the outcome of a call', () => {
       ];
       const single = all.filter((outcome) => kinds.includes(outcome.kind) && !('isForeign' in outcome));
       for (const outcome of single) {
-        assert.equal(policyFor(outcome).hold, undefined, outcome.kind);
+        assert.equal(policyFor(outcome, wording).hold, undefined, outcome.kind);
       }
     });
 
     it('is not set by our own stop, nor by a send deadline of ours: Defender did nothing wrong', () => {
-      assert.equal(policyFor(samples['connection_lost'][1]!).hold, undefined);
+      assert.equal(policyFor(samples['connection_lost'][1]!, wording).hold, undefined);
       assert.equal(notSent('shutdown').hold, undefined);
       assert.equal(notSent('send_deadline_passed').hold, undefined);
     });
@@ -245,9 +249,9 @@ describe('what follows from the outcome of a call', () => {
     for (const status of [400, 404, 409, 410, 500]) {
       const verdict = classifyResponse(
         { status, headers: {}, body },
-        { readInvestigationId: () => undefined, tokenRenewed: false, nowMs: 0 },
+        { profile: initiateInvestigation, parameters: {}, tokenRenewed: false, nowMs: 0 },
       );
-      const error = toldBy(policyFor({ ...verdict, durationMs }));
+      const error = toldBy(policyFor({ ...verdict, durationMs }, wording));
       assert.ok((error?.message.length ?? 0) < 800, `${status}: ${error?.message.length}`);
       assert.ok((error?.defenderTarget?.length ?? 0) <= 200);
     }
@@ -255,7 +259,7 @@ describe('what follows from the outcome of a call', () => {
 
   it('is plain data, the same after a detour through JSON, so that a successor can repeat it', () => {
     for (const outcome of all) {
-      const { requests } = policyFor(outcome);
+      const { requests } = policyFor(outcome, wording);
       assert.deepEqual(JSON.parse(JSON.stringify(requests)), requests, outcome.kind);
     }
   });

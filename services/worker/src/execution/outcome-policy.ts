@@ -1,3 +1,4 @@
+import type { Wording } from '@diq/contracts/operations/profile.ts';
 import type { HoldReason } from '@diq/quota/ledger/answers-and-holds.ts';
 import type { RefusalRule, Verdict } from '@diq/quota/ledger/ledger.ts';
 import type { RequestError } from '@diq/contracts/request-document.ts';
@@ -64,26 +65,28 @@ const throttledRule: RefusalRule = {
 /** It is looked up first, which sets it aside for long enough. */
 const failedRule: RefusalRule = { ...refusedRule, asideFrom: Number.MAX_SAFE_INTEGER };
 
-const running = 'Defender says that an investigation of this machine is already under way.';
-
 const heldGrowing = (reason: HoldReason) => ({ reason, length: 'growing' as const });
 
-/** The one place that decides what follows from an outcome. Pure, so that a successor can repeat it after a crash. */
-export function policyFor(outcome: CallOutcome): OutcomePolicy {
+/**
+ * The one place that decides what follows from an outcome. Pure, so that a successor can repeat it after a crash.
+ *
+ * @param wording of the operation that was called
+ */
+export function policyFor(outcome: CallOutcome, wording: Wording): OutcomePolicy {
   switch (outcome.kind) {
     case 'started':
-      return final({ status: 'started', investigationId: outcome.investigationId, attempts: 1 });
+      return final({ status: 'started', result: outcome.result, attempts: 1 });
     case 'machine_not_found':
       return final(failed(outcome, 'machine_not_found', 'Defender does not know this machine.'));
     case 'refused':
-      return final(failed(outcome, 'request_refused', 'Defender refused to start the investigation.'));
+      return final(failed(outcome, 'request_refused', `Defender refused to start the ${wording.noun}.`));
     case 'already_running':
-      return lookedUp({ cause: 'running', error: errorOf(outcome, 'already_running', running) });
+      return alreadyRunning(outcome, wording);
     case 'unknown':
     case 'server_error':
     case 'timeout':
     case 'connection_lost':
-      return outcomeUnknown(outcome);
+      return outcomeUnknown(outcome, wording);
     case 'throttled':
       return refused(outcome, throttledRule, { reason: 'throttled', length: lengthOf(outcome.retryAfterMs) });
     case 'not_allowed': {
@@ -105,6 +108,20 @@ export function policyFor(outcome: CallOutcome): OutcomePolicy {
 
 function final(settlement: Settlement): OutcomePolicy {
   return { requests: { kind: 'settle', settlement }, permit: 'spent' };
+}
+
+/** What the answer names runs for another call, and is not made twice. What it does not name is looked up. */
+function alreadyRunning(
+  outcome: Extract<CallOutcome, { kind: 'already_running' }>,
+  { one }: Wording,
+): OutcomePolicy {
+  const { running } = outcome;
+  if (running?.covers === true) {
+    const result = { kind: running.kind, id: running.id };
+    return final({ status: 'started', result, attached: true, attempts: 1 });
+  }
+  const what = `Defender says that ${one} of this machine is already under way.`;
+  return lookedUp({ cause: 'running', error: errorOf(outcome, 'already_running', what) });
 }
 
 function lookedUp(unresolved: UnresolvedOutcome, hold?: OutcomePolicy['hold']): OutcomePolicy {
@@ -135,13 +152,14 @@ function lengthOf(retryAfterMs = 0): HoldLength {
 }
 
 /**
- * The investigation may run, so Defender is asked for it before anything else is done. While Defender fails, the next
+ * What was asked for may run, so Defender is asked for it before anything else is done. While Defender fails, the next
  * call would most likely end the same way and leave another request unresolved: all wait, longer each time.
  */
 function outcomeUnknown(
   outcome: Extract<CallOutcome, { kind: 'unknown' | 'server_error' | 'timeout' | 'connection_lost' }>,
+  wording: Wording,
 ): OutcomePolicy {
-  const error = { ...unknownBecause(outcome), ...targetOf(outcome) };
+  const error = { ...unknownBecause(outcome, wording), ...targetOf(outcome) };
   const hold = isShutdown(outcome) ? undefined : holdAfterFailure(outcome);
   const lost = { cause: 'lost', error } as const;
   // Of these only an answered error, and what is no answer of Defender's, can mean that nothing was done.
@@ -164,14 +182,15 @@ function isShutdown(outcome: CallOutcome): boolean {
   return outcome.kind === 'connection_lost' && outcome.reason === 'shutdown';
 }
 
-function unknownBecause(outcome: CallOutcome): RequestError {
+function unknownBecause(outcome: CallOutcome, wording: Wording): RequestError {
+  const unknown = (code: string, what: string) => unknownError(code, what, wording);
   switch (outcome.kind) {
     case 'unknown':
       return unknown(
         'answer_unreadable',
         outcome.isForeign
           ? 'The call was accepted by something that does not answer as Defender does.'
-          : 'Defender accepted the call, but its answer names no investigation.',
+          : `Defender accepted the call, but its answer names no ${wording.noun}.`,
       );
     case 'timeout':
       return unknown('call_timeout', 'Defender did not answer in time.');
@@ -185,13 +204,13 @@ function unknownBecause(outcome: CallOutcome): RequestError {
 }
 
 /** The unresolved outcome of a call whose process ended before it could record one. */
-export const abandonedCall: UnresolvedOutcome = {
-  cause: 'lost',
-  error: unknown('call_interrupted', 'The worker ended before it could record what Defender answered.'),
-};
+export function abandonedCall(wording: Wording): UnresolvedOutcome {
+  const what = 'The worker ended before it could record what Defender answered.';
+  return { cause: 'lost', error: unknownError('call_interrupted', what, wording) };
+}
 
-function unknown(code: string, what: string): RequestError {
-  return { code, message: `${what} Whether an investigation was started is not known.` };
+function unknownError(code: string, what: string, { one }: Wording): RequestError {
+  return { code, message: `${what} Whether ${one} was started is not known.` };
 }
 
 function failed(details: ErrorDetails, code: string, what: string): Settlement {

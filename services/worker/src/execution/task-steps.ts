@@ -1,21 +1,25 @@
 import { uuidv7 } from 'uuidv7';
+import type { OperationProfile } from '@diq/contracts/operations/profile.ts';
 import type { Tracing } from '@diq/runtime/tracing/tracing.ts';
 import { deadlineError, type Task } from '@diq/queue/tasks/task-store.ts';
 import type { Ledger } from '@diq/quota/ledger/ledger.ts';
 import type { SpendReply } from '@diq/quota/ledger/replies.ts';
 import { aboutTask, type MoveLog } from '../observability/transition-log.ts';
 import { createCallTelemetry } from './call-telemetry.ts';
+import { commentWithToken, correlationTokenOf } from '../defender/correlation-token.ts';
 import type { CallOutcome, DefenderClient } from '../defender/defender-client.ts';
 import type { TokenProvider, TokenResult } from '../defender/auth/token-provider.ts';
 import type { WorkerMetrics } from '../observability/metrics.ts';
 import { createOutageLog } from '../observability/outage-log.ts';
 import { persistently } from '@diq/runtime/async/retry-until-aborted.ts';
+import { policyFor } from './outcome-policy.ts';
 import { recordOutcome } from './record-outcome.ts';
 import { startSendDeadline, type JobFate, type TaskSteps } from './execute-task.ts';
 import { restoreCall, type FinishCallOptions } from './finish-call.ts';
 import { createSetHold } from './suspension-policy.ts';
 
-export interface TaskStepsOptions extends FinishCallOptions {
+export interface TaskStepsOptions extends Omit<FinishCallOptions, 'wording'> {
+  profile: OperationProfile;
   tokens: TokenProvider;
   defender: DefenderClient;
   metrics: WorkerMetrics;
@@ -35,7 +39,7 @@ const tooLate: CallOutcome = { kind: 'not_sent', reason: 'send_deadline_passed',
 
 /** The steps of a task on the real ledger, store, token provider and Defender. */
 export function createTaskSteps(options: TaskStepsOptions): TaskSteps {
-  const { ledger, tasks, tokens, logger } = options;
+  const { profile, ledger, tasks, tokens, logger } = options;
   const telemetry = createCallTelemetry(options);
   const callTokens = createCallTokens(tokens, ledger);
   const hold = createSetHold(ledger, options.windowMs, logger);
@@ -77,8 +81,7 @@ export function createTaskSteps(options: TaskStepsOptions): TaskSteps {
       const span = telemetry.calling(call.callId, call.task);
       const outcome = call.sendBy.mayBegin()
         ? await options.defender.start({
-            machineId: call.task.machineId,
-            comment: call.task.comment,
+            ...contentOf(call.task, profile),
             token,
             tokenRenewed: token === callTokens.unproven(),
             signal: options.abandonCalls,
@@ -90,6 +93,7 @@ export function createTaskSteps(options: TaskStepsOptions): TaskSteps {
       await callTokens.after(outcome, token);
       return outcome;
     },
+    policyFor: (outcome) => policyFor(outcome, profile.wording),
     async record(call, outcome, policy) {
       try {
         const record = () => recordOutcome(call, outcome, policy, { ...options, hold });
@@ -106,6 +110,13 @@ export function createTaskSteps(options: TaskStepsOptions): TaskSteps {
       logger.info(aboutTask(task), 'expired while waiting');
     },
   };
+}
+
+/** What a call says of the machine and what is to be done to it. */
+function contentOf({ id, machineId, comment, parameters }: Task, { correlation }: OperationProfile) {
+  if (correlation === 'none') return { machineId, comment, parameters };
+  const correlationToken = correlationTokenOf(id);
+  return { machineId, comment: commentWithToken(comment, correlationToken), parameters, correlationToken };
 }
 
 /** Decides about the job when the ledger refuses the call. */
@@ -131,7 +142,7 @@ async function followRefusal(
   if (!call) return 'done';
   if (call.outcome !== 'in_flight' || isDoubtful) {
     // The task would not be waiting if Redis had not lost its call.
-    await restoreCall(call, options);
+    await restoreCall(call, { ...options, wording: options.profile.wording });
   } else if (call.spentAt + permitTimeoutMs < nowMs) {
     // The ledger holds a call that was never begun: its process ended between spend and begin, and past its deadline
     // it cannot begin any more. Maintenance adds the job again.

@@ -1,20 +1,23 @@
 import assert from 'node:assert/strict';
-import { clockSlackMs, countsSinceMs, createReadStarted, knownStarts } from './list-recent-starts.ts';
-import type { Investigation } from '../defender/defender-reader.ts';
+import {
+  clockSlackMs,
+  countsSinceMs,
+  createReadStarted,
+  knownStarts,
+  type Started,
+} from './list-recent-starts.ts';
 import type { TokenProvider } from '../defender/auth/token-provider.ts';
 
 const nowMs = 1_700_000_000_000;
 const hourMs = 3_600_000;
 
-const investigation = (id: number, startTimeMs?: number): Investigation => ({
+const investigation = (id: number, startedAtMs?: number): Started => ({
+  kind: 'investigation',
   id: String(id),
-  startTimeMs,
-  endTimeMs: undefined,
-  state: 'Running',
+  startedAtMs,
   machineId: `machine-${id}`,
-  triggeringAlertId: undefined,
 });
-const rowsOf = (...records: Investigation[]) => ({ records, odd: [] });
+const rowsOf = (...records: Started[]) => ({ records, odd: [] });
 const idsOf = (starts: ReturnType<typeof knownStarts>) => starts.map(({ callId }) => callId);
 
 describe('what Defender lists, as calls of the ledger', () => {
@@ -81,10 +84,9 @@ describe('what Defender lists, as calls of the ledger', () => {
       get: async () => ({ kind: 'token', token: 'token-1', expiresAtMs: 0 }),
       renewAfterRejection: async (token: string) => void rejected.push(token),
     } as unknown as TokenProvider;
-    const reader = {
-      listInvestigations: async () => ({ kind: 'unreadable', reason: 'token_rejected' }) as const,
-    };
-    const reading = await createReadStarted(reader, tokens)(0);
+    const unreadable = async () => ({ kind: 'unreadable', reason: 'token_rejected' }) as const;
+    const reader = { listInvestigations: unreadable, listMachineActions: unreadable };
+    const reading = await createReadStarted(reader, tokens, { list: 'investigations' })(0);
     assert.deepEqual([reading.kind, rejected], ['unreadable', ['token-1']]);
   });
 });

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { initiateInvestigation } from '@diq/contracts/operations/initiate-investigation.ts';
 import { redisNowMs, untilRedisIsPast } from '@diq/testing/redis-clock.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
@@ -9,7 +10,14 @@ import { answerInTurn, answerStarted, answerStatus } from '../test-support/defen
 import type { TestWorker } from '../test-support/open-test-worker.ts';
 import { useBench } from '../test-support/use-bench.ts';
 
-const started: CallOutcome = { kind: 'started', investigationId: '5146', status: 200, durationMs: 1 };
+const { wording } = initiateInvestigation;
+
+const started: CallOutcome = {
+  kind: 'started',
+  result: { kind: 'investigation', id: '5146' },
+  status: 200,
+  durationMs: 1,
+};
 const throttled: CallOutcome = { kind: 'throttled', retryAfterMs: 1, status: 429, durationMs: 1 };
 
 /** Short, so that the tests need not wait long for a call that can no longer be under way. */
@@ -57,7 +65,7 @@ describe('what a dead worker left behind', () => {
     const begun = await begunBy(worker);
     const key = suite.bench.keys.task(begun.taskId);
     await suite.bench.redis.rename(key, `${key}:aside`);
-    await worker.steps.record(begun.call, outcome, policyFor(outcome));
+    await worker.steps.record(begun.call, outcome, policyFor(outcome, wording));
     await suite.bench.redis.rename(`${key}:aside`, key);
     assert.equal((await worker.find(begun.taskId)).state, 'in_flight');
     return begun;
@@ -117,7 +125,7 @@ describe('what a dead worker left behind', () => {
       // Its place is free again, so the gate opens for it; the deadline is what holds it back.
       assert.equal(await late.steps.begin(left.call), true);
       const outcome = await late.steps.call(left.call, 'token');
-      await late.steps.record(left.call, outcome, policyFor(outcome));
+      await late.steps.record(left.call, outcome, policyFor(outcome, wording));
       assert.deepEqual(suite.defender.calls, []);
       assert.equal((await suite.bench.read(left.requestId)).status, 'queued');
       assert.equal(await heir.used(), 0);
@@ -158,7 +166,7 @@ describe('what a dead worker left behind', () => {
       const [late, heir] = await Promise.all([suite.openWorker(timeouts), suite.openWorker(timeouts)]);
       const { requestId, call } = await begunBy(late);
       await recovery(heir);
-      await late.steps.record(call, started, policyFor(started));
+      await late.steps.record(call, started, policyFor(started, wording));
       const { status, investigationId, attempts } = await suite.bench.read(requestId);
       assert.deepEqual([status, investigationId, attempts], ['started', '5146', 1]);
       assert.equal((await heir.ledger.findCall(call.callId))?.outcome, 'lost');
@@ -170,7 +178,7 @@ describe('what a dead worker left behind', () => {
       const { requestId, taskId, call } = await begunBy(late);
       await recovery(heir);
       await heir.tasks.settle(taskId, call.callId, { status: 'unknown', attempts: 0 });
-      await late.steps.record(call, started, policyFor(started));
+      await late.steps.record(call, started, policyFor(started, wording));
       assert.equal((await suite.bench.read(requestId)).status, 'unknown');
       assert.equal((await heir.ledger.findCall(call.callId))?.outcome, 'lost');
       assert.equal(await heir.used(), 1);
@@ -200,7 +208,7 @@ describe('what a dead worker left behind', () => {
       };
       const { requestId } = await recordedBy(worker, refused);
       await recovery(worker);
-      const { requests } = policyFor(refused);
+      const { requests } = policyFor(refused, wording);
       assert.ok(requests.kind === 'settle');
       assert.deepEqual((await suite.bench.read(requestId)).error, requests.settlement.error);
     });

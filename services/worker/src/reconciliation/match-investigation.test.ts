@@ -1,17 +1,22 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import type { Alert, Investigation } from '../defender/defender-records.ts';
-import {
-  clockSlackMs,
-  manualStartTitle,
-  matchInvestigation,
-  type UnresolvedCall,
-} from './match-investigation.ts';
+import { clockSlackMs, type UnresolvedCall } from './finding.ts';
+import { manualStartTitle, matchInvestigation } from './match-investigation.ts';
 
 const clientId = 'aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee';
 const sentAtMs = 1_000_000;
 const arrivedByMs = sentAtMs + 35_000;
-const lost: UnresolvedCall = { cause: 'lost', sentAtMs, arrivedByMs, clientId, reported: new Set() };
+const lost: UnresolvedCall = {
+  machineId: 'm',
+  parameters: {},
+  correlationToken: '[diq:task-1]',
+  cause: 'lost',
+  sentAtMs,
+  arrivedByMs,
+  clientId,
+  reported: new Set(),
+};
 const running: UnresolvedCall = { ...lost, cause: 'running' };
 
 const text = (actor: string) => `${actor} initiated an Automated investigation on desktop-1.`;
@@ -51,7 +56,7 @@ const weigh = (alerts: Alert[], investigations: Investigation[] = [], call = los
   matchInvestigation(call, { alerts, investigations });
 const traceOf = (kind: 'own' | 'covering', { id, investigationId }: Alert) => ({
   kind,
-  investigationId,
+  id: investigationId,
   alertId: id,
 });
 
@@ -94,7 +99,7 @@ describe('what Defender shows of a machine whose call got no answer', () => {
       const one = alert({ investigationId: undefined });
       assert.deepEqual(weigh([one]), traceOf('own', one));
       const triggered = investigation({ triggeringAlertId: one.id });
-      assert.deepEqual(weigh([one], [triggered]), { ...traceOf('own', one), investigationId: triggered.id });
+      assert.deepEqual(weigh([one], [triggered]), { ...traceOf('own', one), id: triggered.id });
     });
   });
 
@@ -198,5 +203,5 @@ describe('what Defender shows of a machine whose call got no answer', () => {
 });
 
 function covering({ id, triggeringAlertId }: Investigation) {
-  return { kind: 'covering', investigationId: id, alertId: triggeringAlertId };
+  return { kind: 'covering', id, alertId: triggeringAlertId };
 }

@@ -1,18 +1,5 @@
-import type { UnresolvedOutcome } from '@diq/queue/tasks/task-store.ts';
 import type { Alert, Investigation } from '../defender/defender-records.ts';
-
-/** A call of which it is not known what it came to. */
-export interface UnresolvedCall {
-  readonly cause: UnresolvedOutcome['cause'];
-  /** On Redis' clock; it cannot have reached Defender earlier. */
-  readonly sentAtMs: number;
-  /** It cannot have reached Defender later. */
-  readonly arrivedByMs: number;
-  /** Our application, which Defender may name as the one that started the investigation. */
-  readonly clientId: string;
-  /** Investigations reported to other requests before this call was made: it started none of them. */
-  readonly reported: ReadonlySet<string>;
-}
+import { clockSlackMs, type Finding, type Trace, type UnresolvedCall } from './finding.ts';
 
 /** What Defender shows of the machine. */
 export interface Evidence {
@@ -20,20 +7,8 @@ export interface Evidence {
   readonly investigations: readonly Investigation[];
 }
 
-/** An investigation: its own id, or the alert that goes with it while Defender has not linked the two. */
-export interface Trace {
-  readonly investigationId: string | undefined;
-  readonly alertId: string | undefined;
-}
-
-/** `own`: this call made it. `covering`: an investigation of the machine that is not provably this call's. */
-export type Finding = ({ readonly kind: 'own' | 'covering' } & Trace) | { readonly kind: 'nothing' };
-
 /** Title of the alert that Defender raises for each investigation started by hand or by an application. */
 export const manualStartTitle = 'Automated investigation started manually';
-
-/** How far Defender's clock and ours may differ, its times being cut to whole seconds included. */
-export const clockSlackMs = 5_000;
 
 const closedStates: ReadonlySet<string> = new Set([
   'Terminated',
@@ -62,8 +37,7 @@ export function matchInvestigation(call: UnresolvedCall, { alerts, investigation
   const manual = alerts
     .filter(({ title, createdAtMs }) => title === manualStartTitle && createdAtMs >= earliestMs(call))
     .toSorted((one, other) => one.createdAtMs - other.createdAtMs);
-  const isReported = (alert: Alert) =>
-    call.reported.has(traceOf(alert, investigations).investigationId ?? '');
+  const isReported = (alert: Alert) => call.reported.has(traceOf(alert, investigations).id ?? '');
   const inTime = manual.filter(
     (alert) => alert.createdAtMs <= call.arrivedByMs + clockSlackMs && !isReported(alert),
   );
@@ -96,7 +70,7 @@ function actorOf({ description }: Alert, { clientId }: UnresolvedCall): 'us' | '
 
 function traceOf(alert: Alert, investigations: readonly Investigation[]): Trace {
   const triggered = investigations.find(({ triggeringAlertId }) => triggeringAlertId === alert.id);
-  return { investigationId: alert.investigationId ?? triggered?.id, alertId: alert.id };
+  return { id: alert.investigationId ?? triggered?.id, alertId: alert.id };
 }
 
 /** One that runs, before one that was started since the call and has ended; of several the newest. */
@@ -108,9 +82,7 @@ function coveringOf(call: UnresolvedCall, investigations: readonly Investigation
       (one, other) =>
         Number(isOpen(other)) - Number(isOpen(one)) || (other.startTimeMs ?? 0) - (one.startTimeMs ?? 0),
     );
-  return best
-    ? { kind: 'covering', investigationId: best.id, alertId: best.triggeringAlertId }
-    : { kind: 'nothing' };
+  return best ? { kind: 'covering', id: best.id, alertId: best.triggeringAlertId } : { kind: 'nothing' };
 }
 
 /** An unfamiliar state counts as open. */

@@ -1,6 +1,9 @@
+import type { OperationProfile } from '@diq/contracts/operations/profile.ts';
+import { fieldsOf } from '@diq/contracts/operations/result-fields.ts';
 import type { Task, UnresolvedOutcome } from '@diq/queue/tasks/task-store.ts';
 import type { Ledger } from '@diq/quota/ledger/ledger.ts';
 import type { DefenderReader } from '../defender/defender-reader.ts';
+import { correlationTokenOf } from '../defender/correlation-token.ts';
 import type { TokenProvider } from '../defender/auth/token-provider.ts';
 import { aboutTask } from '../observability/transition-log.ts';
 import { endUnreadable, readTask } from '../execution/dead-letter.ts';
@@ -21,6 +24,7 @@ export interface ReconcilerOptions extends Pick<
   /** The application that calls. */
   clientId: string;
   rules: ReconcileRules;
+  profile: Pick<OperationProfile, 'records' | 'resultKind' | 'wording'>;
   /** For how long one look keeps other workers from the same call; longer than its reads take. */
   lookTimeoutMs: number;
 }
@@ -35,7 +39,7 @@ const readsPerMinute = 30;
 
 /** Asks Defender what became of calls whose answer was lost, until it shows them or the grace is over. */
 export function createReconciler(options: ReconcilerOptions) {
-  const { tasks, tokens, reader, logger, clientId, permitTimeoutMs, rules } = options;
+  const { tasks, tokens, reader, logger, clientId, permitTimeoutMs, rules, profile } = options;
   const pace = createReadPace({ reads: readsPerMinute, perMs: 60_000 });
   let isClosed = false;
 
@@ -46,19 +50,22 @@ export function createReconciler(options: ReconcilerOptions) {
       return;
     }
     if (!isUnresolved(task)) return;
-    const { machineId, sentAtMs, unresolved, unresolvedSinceMs = sentAtMs, calls } = task;
+    const { machineId, parameters, sentAtMs, unresolved, unresolvedSinceMs = sentAtMs, calls } = task;
     const call = {
       machineId,
+      parameters,
+      correlationToken: correlationTokenOf(id),
       sentAtMs,
       cause: unresolved.cause,
       arrivedByMs: sentAtMs + permitTimeoutMs,
       clientId,
       reported: new Set(await tasks.reportedOf(machineId)),
     };
-    const found = await lookUp(call, { reader, tokens, pace });
+    const found = await lookUp(call, { reader, tokens, pace, records: profile.records });
     logger.debug({ ...aboutTask(task), callId: task.callId, found }, 'looked up in Defender');
     const { finding, retryAfterMs } = { finding: undefined, retryAfterMs: undefined, ...found };
-    const step = nextStep({ unresolved, calls, unresolvedSinceMs, nowMs, finding, retryAfterMs }, rules);
+    const known = { unresolved, calls, unresolvedSinceMs, nowMs, finding, retryAfterMs };
+    const step = nextStep(known, rules, profile);
     const moved = await take(step, task, options);
     if (moved && step.kind !== 'reschedule_query') report(step, task, options);
   }
@@ -117,9 +124,9 @@ function report(
   const { callId, calls, unresolved } = task;
   const outcome: ReconciliationOutcome = step.kind === 'settle' ? step.outcome : 'retried';
   metrics.reconciliations.inc({ outcome });
-  const { investigationId } = step.kind === 'settle' ? step.settlement : {};
+  const { result } = step.kind === 'settle' ? step.settlement : {};
   logger.info(
-    { ...aboutTask(task), callId, calls, code: unresolved.error.code, outcome, investigationId },
+    { ...aboutTask(task), callId, calls, code: unresolved.error.code, outcome, ...fieldsOf(result) },
     'reconciled with Defender',
   );
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
+import { initiateInvestigation } from '@diq/contracts/operations/initiate-investigation.ts';
 import type { UnresolvedOutcome } from '@diq/queue/tasks/task-store.ts';
 import {
   firstQueryInMs,
@@ -9,7 +10,7 @@ import {
   type ReconcileRules,
   type Step,
 } from './resolution-policy.ts';
-import type { Finding } from './match-investigation.ts';
+import type { Finding } from './finding.ts';
 
 const unresolvedSinceMs = 5_000_000;
 const minuteMs = 60_000;
@@ -17,9 +18,9 @@ const graceMs = 10 * minuteMs;
 const rules: ReconcileRules = { graceMs, onUnknown: 'fail' };
 const error = { code: 'call_timeout', message: 'No answer.', defenderTarget: 'target-1' };
 const nothing: Finding = { kind: 'nothing' };
-const ownUnlinked: Finding = { kind: 'own', investigationId: undefined, alertId: 'da1' };
-const own: Finding = { ...ownUnlinked, investigationId: '7' };
-const covering: Finding = { kind: 'covering', investigationId: '9', alertId: 'da9' };
+const ownUnlinked: Finding = { kind: 'own', id: undefined, alertId: 'da1' };
+const own: Finding = { ...ownUnlinked, id: '7' };
+const covering: Finding = { kind: 'covering', id: '9', alertId: 'da9' };
 
 interface At {
   afterMs: number;
@@ -39,7 +40,7 @@ function step({ afterMs, finding, cause = 'lost', calls = 1, retryAfterMs, onUnk
     finding,
     retryAfterMs,
   };
-  return nextStep(query, { ...rules, onUnknown });
+  return nextStep(query, { ...rules, onUnknown }, initiateInvestigation);
 }
 
 function settlement(at: At) {
@@ -59,15 +60,15 @@ describe('what follows from a look in Defender', () => {
     assert.deepEqual(settlement({ afterMs: 1, finding: own }), {
       outcome: 'found',
       status: 'started',
-      investigationId: '7',
+      result: { kind: 'investigation', id: '7' },
       attempts: 0,
     });
   });
 
   it('is another look while ours has no id yet, and in the end its alert, by which Defender finds it too', () => {
     assert.equal(step({ afterMs: minuteMs, finding: ownUnlinked }).kind, 'reschedule_query');
-    const { outcome, investigationId } = settlement({ afterMs: graceMs, finding: ownUnlinked });
-    assert.deepEqual([outcome, investigationId], ['found', 'da1']);
+    const { outcome, result } = settlement({ afterMs: graceMs, finding: ownUnlinked });
+    assert.deepEqual([outcome, result?.id], ['found', 'da1']);
   });
 
   it('is another query while only that of another actor shows: ours may be about to, and has the better claim', () => {
@@ -75,7 +76,7 @@ describe('what follows from a look in Defender', () => {
     assert.deepEqual(settlement({ afterMs: graceMs, finding: covering }), {
       outcome: 'attached',
       status: 'started',
-      investigationId: '9',
+      result: { kind: 'investigation', id: '9' },
       attached: true,
       attempts: 0,
     });

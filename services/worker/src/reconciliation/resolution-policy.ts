@@ -1,12 +1,19 @@
+import type { ResultKind, Wording } from '@diq/contracts/operations/profile.ts';
 import type { UnresolvedOutcome, Settlement } from '@diq/queue/tasks/task-store.ts';
 import type { ReconciliationOutcome } from '../observability/metrics.ts';
-import type { Finding } from './match-investigation.ts';
+import type { Finding } from './finding.ts';
 
 export interface ReconcileRules {
   /** For how long after the answer was lost Defender is asked, at least. */
   readonly graceMs: number;
   /** What a call without a trace means in the end: the request's end, or another call. */
   readonly onUnknown: 'fail' | 'retry';
+}
+
+/** What a profile says of results. */
+export interface ResultForm {
+  readonly resultKind: ResultKind;
+  readonly wording: Wording;
 }
 
 /** What is known at one look. All times on Redis' clock. */
@@ -46,22 +53,21 @@ export function firstQueryInMs(graceMs: number): number {
 }
 
 /**
- * The one place that decides what follows from a look. Only an investigation of our own ends the search early: while
+ * The one place that decides what follows from a look. Only a result of our own ends the search early: while
  * Defender may still be about to show it, any other one would be the wrong answer. Pure.
  */
-export function nextStep(query: Query, rules: ReconcileRules): Step {
+export function nextStep(query: Query, rules: ReconcileRules, form: ResultForm): Step {
   const { finding, unresolved } = query;
   const elapsedMs = query.nowMs - query.unresolvedSinceMs;
-  if (finding?.kind === 'own' && finding.investigationId !== undefined) {
-    return started('found', finding.investigationId);
-  }
+  if (finding?.kind === 'own' && finding.id !== undefined) return started('found', finding.id, form);
   // Nothing of our own is to come: the call was refused because of this one.
-  if (finding?.kind === 'covering' && unresolved.cause === 'running')
-    return started('attached', idOf(finding));
+  if (finding?.kind === 'covering' && unresolved.cause === 'running') {
+    return started('attached', idOf(finding), form);
+  }
   const isOver = elapsedMs >= rules.graceMs * (finding === undefined ? graceStretch : 1);
   if (!isOver) return { kind: 'reschedule_query', atMs: nextQueryAtMs(query, rules) };
-  if (finding === undefined || finding.kind === 'nothing') return withoutTrace(query, rules);
-  return started(finding.kind === 'own' ? 'found' : 'attached', idOf(finding));
+  if (finding === undefined || finding.kind === 'nothing') return withoutTrace(query, rules, form.wording);
+  return started(finding.kind === 'own' ? 'found' : 'attached', idOf(finding), form);
 }
 
 /** Each wait twice as long as the one before, the last look at the end of the grace; after that in steady steps. */
@@ -78,16 +84,16 @@ function nextQueryAtMs(
 }
 
 /** The alert's id is as good as the investigation's: Defender finds it by either. */
-function idOf({ investigationId, alertId }: Exclude<Finding, { kind: 'nothing' }>): string {
-  return investigationId ?? alertId ?? '';
+function idOf({ id, alertId }: Exclude<Finding, { kind: 'nothing' }>): string {
+  return id ?? alertId ?? '';
 }
 
-function started(outcome: 'found' | 'attached', investigationId: string): Step {
+function started(outcome: 'found' | 'attached', id: string, { resultKind }: ResultForm): Step {
   const attached = outcome === 'attached' ? { attached: true } : {};
   return {
     kind: 'settle',
     outcome,
-    settlement: { status: 'started', investigationId, ...attached, attempts: 0 },
+    settlement: { status: 'started', result: { kind: resultKind, id }, ...attached, attempts: 0 },
   };
 }
 
@@ -95,7 +101,11 @@ function started(outcome: 'found' | 'attached', investigationId: string): Step {
  * Defender shows nothing. After an error it answered with, that means that nothing was done. After a lost answer it
  * proves nothing, and where its books could not be read at all it means nothing either.
  */
-function withoutTrace({ unresolved, calls, finding }: Query, { onUnknown }: ReconcileRules): Step {
+function withoutTrace(
+  { unresolved, calls, finding }: Query,
+  { onUnknown }: ReconcileRules,
+  { noun }: Wording,
+): Step {
   const wasRead = finding !== undefined;
   const { cause } = unresolved;
   if (cause === 'running') return ended('failed', unresolved, 'Defender shows none of this machine.');
@@ -103,7 +113,7 @@ function withoutTrace({ unresolved, calls, finding }: Query, { onUnknown }: Reco
   if (cause === 'failed' && wasRead) return { kind: 'call_again' };
   const isItsOwn = cause === 'failed_alone' && wasRead;
   if (onUnknown === 'retry' && !isItsOwn && calls < maxCalls) return { kind: 'call_again' };
-  const shows = wasRead ? 'Defender shows no investigation of it' : 'Defender could not be asked';
+  const shows = wasRead ? `Defender shows no ${noun} of it` : 'Defender could not be asked';
   const times = calls === 1 ? 'It was called once' : `It was called ${calls} times`;
   return ended(isItsOwn ? 'failed' : 'unknown', unresolved, `${shows}. ${times}.`);
 }

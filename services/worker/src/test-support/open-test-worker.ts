@@ -1,3 +1,4 @@
+import { profileOf, type OperationName } from '@diq/contracts/operations/index.ts';
 import { createTaskStore, type Task, type TaskStore } from '@diq/queue/tasks/task-store.ts';
 import { createFlowCharging } from '@diq/queue/scheduling/charge-flows.ts';
 import { createJobQueue, type JobQueue } from '@diq/queue/scheduling/job-queue.ts';
@@ -12,7 +13,6 @@ import {
 } from '@diq/redis/connection.ts';
 import { parseRedisUrl } from '@diq/redis/redis-address.ts';
 import { createDefenderClient } from '../defender/defender-client.ts';
-import { operations } from '../defender/operations.ts';
 import type { TokenProvider, TokenRequestOutcome } from '../defender/auth/token-provider.ts';
 import { createTaskSteps } from '../execution/task-steps.ts';
 import { startPollLoop, type PollLoop } from '../scheduling/poll-loop.ts';
@@ -38,6 +38,8 @@ export const testClientId = '11111111-2222-3333-4444-555555555555';
 
 export interface TestWorkerOptions {
   defenderUrl: string;
+  /** initiateInvestigation, unless another one is named. */
+  operation?: OperationName;
   createTokens(onRequest: (outcome: TokenRequestOutcome) => void): TokenProvider;
   limit?: number;
   windowMs?: number;
@@ -149,6 +151,7 @@ async function openParts(options: TestWorkerOptions & WorkerPlace) {
   const rules = options.reconcile ?? { graceMs: 1_000, onUnknown: 'fail' };
   const abandonCalls = new AbortController();
   const abandonRecords = new AbortController();
+  const profile = profileOf(options.operation ?? 'initiateInvestigation');
   const used = {
     ledger,
     tasks,
@@ -157,6 +160,8 @@ async function openParts(options: TestWorkerOptions & WorkerPlace) {
     defender,
     metrics,
     logger,
+    profile,
+    wording: profile.wording,
     limit,
     windowMs,
     permitTimeoutMs,
@@ -218,11 +223,11 @@ async function openRedis(url: string, logger: Logger) {
 }
 
 function openDefender(options: TestWorkerOptions & { callTimeoutMs: number }, metrics: WorkerMetrics) {
-  const { defenderUrl, callTimeoutMs, ca } = options;
+  const { defenderUrl, callTimeoutMs, ca, operation = 'initiateInvestigation' } = options;
   const address = { baseUrl: defenderUrl, ...(ca !== undefined && { connect: { ca } }) };
   return {
     tokens: options.createTokens((outcome) => metrics.tokenRequests.inc({ outcome })),
-    defender: createDefenderClient({ ...address, callTimeoutMs, profile: operations.initiateInvestigation }),
+    defender: createDefenderClient({ ...address, callTimeoutMs, profile: profileOf(operation) }),
     // On a busy machine too, Defender cannot be read only where the test says so.
     reader: createDefenderReader({ ...address, timeoutMs: 10_000 }),
   };

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { initiateInvestigation } from '@diq/contracts/operations/initiate-investigation.ts';
 import { createLedger, type Ledger, type LedgerSettings } from '@diq/quota/ledger/ledger.ts';
 import { closeRedis, openFailFastConnection, waitUntilReady } from '@diq/redis/connection.ts';
 import { parseRedisUrl } from '@diq/redis/redis-address.ts';
@@ -45,7 +46,7 @@ export function useColdStarts(redis: { readonly url: string }, simulator: Simula
       connect: { ca: simulator.ca },
     });
     closers.push(() => reader.close());
-    const readStarted = createReadStarted(reader, tokens);
+    const readStarted = createReadStarted(reader, tokens, initiateInvestigation.records);
     const onRestored = () => undefined;
     const opened = await openLedger({ ledger, mode, readStarted, onRestored, logger, settleMs: 0 });
     closers.push(() => opened.close());

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Priority } from '@diq/contracts/priority.ts';
 import { loadScript } from '@diq/redis/script.ts';
 import type { BacklogBounds } from './backlog-reservation.ts';
+import type { Sharing } from './sharing.ts';
 import type { OrderRules } from '../scheduling/order.ts';
 import { movingKeys } from '../store-keys.ts';
 
@@ -11,6 +12,8 @@ export interface NewRequest {
   id: string;
   newTaskId: string;
   machineId: string;
+  /** Requests with the same one share a call, see `sharing.ts`. */
+  key: string;
   /** JSON of what the caller asked; it never changes. */
   doc: string;
   priority: Priority;
@@ -20,7 +23,7 @@ export interface NewRequest {
   source?: string | undefined;
   /** The callback URL for its end. */
   callback?: string | undefined;
-  /** It is to share no investigation that was started before. */
+  /** It is to share nothing that was started before. */
   force?: boolean | undefined;
   /** What counts for it among the bytes that are stored of its caller. */
   bytes: number;
@@ -29,8 +32,9 @@ export interface NewRequest {
 /** What every request of a chunk is recorded by. */
 export interface AcceptRules {
   order: OrderRules;
-  /** An investigation that was started less than this ago is shared; 0: none is. */
+  /** What was started less than this ago is shared, where the operation allows it; 0: nothing is. */
   reuseWindowMs: number;
+  sharing: Sharing;
   /** Requests that may join one task. */
   maxJoined: number;
   /** Of them, requests of one caller; one that is not known has no bound. */
@@ -44,17 +48,18 @@ const outcomes = ['new', 'joined', 'promoted', 'reused', 'full', 'deleted'] as c
 export interface Placement {
   /**
    * `promoted`: joined, and the task has a better place than its job. `reused`: it has no task that waits, but
-   * an investigation that was started before. `full`: too many have joined already, or
+   * what was started before. `full`: too many have joined already, or
    * too many of its caller, and it was not recorded; with a job priority, it has promoted the task all the same.
    * `deleted`: its batch was accepted before, and it was deleted since.
    */
   outcome: (typeof outcomes)[number];
   taskId: string;
-  /** The request that it shares its investigation with: the first of the task, if there was one already. */
+  /** The request that it shares its result with: the first of the task, if there was one already. */
   joined: string | undefined;
   /** The task's; 0 where none waits. */
   jobPriority: number;
-  investigationId: string | undefined;
+  /** What it ended with: only of `reused`. */
+  resultId: string | undefined;
 }
 
 const script = loadScript(new URL('../lua/accept.lua', import.meta.url));
@@ -62,12 +67,12 @@ const script = loadScript(new URL('../lua/accept.lua', import.meta.url));
 const text = z.string().transform((given) => (given === '' ? undefined : given));
 const placed = z
   .tuple([z.string(), text, z.coerce.number(), z.enum(outcomes), text])
-  .transform(([taskId, joined, jobPriority, outcome, investigationId]): Placement => ({
+  .transform(([taskId, joined, jobPriority, outcome, resultId]): Placement => ({
     outcome,
     taskId,
     joined,
     jobPriority,
-    investigationId,
+    resultId,
   }));
 const reply = z.array(z.string());
 const partsPerRequest = 5;
@@ -126,7 +131,7 @@ export interface Chunk {
   bounds?: BacklogBounds | undefined;
 }
 
-/** The open task of a machine as a dry run leaves it; what else the script knows of it goes back to the script. */
+/** The open task of a coalescing key as a dry run leaves it; what else the script knows of it goes back to the script. */
 const openTask = z.looseObject({ state: z.string() });
 const openTasks = z.record(z.string(), openTask);
 
@@ -134,7 +139,7 @@ const openTasks = z.record(z.string(), openTask);
 export interface DryRunState {
   /** As the script left it; `undefined` before the first chunk. */
   order: string | undefined;
-  /** By machine. */
+  /** By coalescing key. */
   open: Map<string, z.output<typeof openTask>>;
 }
 
@@ -142,13 +147,14 @@ export interface DryRunState {
 export function createAcceptChunk(
   redis: RedisConnection,
   keySpace: string,
-  { order, reuseWindowMs, maxJoined, maxJoinedOfCaller, retentionMs }: AcceptRules,
+  { order, reuseWindowMs, sharing, maxJoined, maxJoinedOfCaller, retentionMs }: AcceptRules,
 ) {
   const keys = movingKeys(keySpace);
   const orderRules = JSON.stringify(order);
+  const reuseForMs = sharing.isReusable ? reuseWindowMs : 0;
 
   async function run({ requests, batchId = '', nowMs, caller = '', bounds }: Chunk, before: string[]) {
-    const about = [keySpace, retentionMs, batchId, nowMs, orderRules, reuseWindowMs, maxJoined];
+    const about = [keySpace, retentionMs, batchId, nowMs, orderRules, reuseForMs, maxJoined];
     const most = [bounds?.requests ?? '', bounds?.tasks ?? ''];
     const ofCaller = [caller, bounds?.ofCaller ?? '', maxJoinedOfCaller, bounds?.bytesOfCaller ?? ''];
     const args = [...about, ...most, ...ofCaller, ...before, ...requests.flatMap(argumentsOf)];
@@ -170,23 +176,23 @@ export function createAcceptChunk(
      * @throws OrderScaleError
      */
     async dryRun(chunk: Chunk, state: DryRunState): Promise<Placement[]> {
-      const open = chunk.requests.flatMap(({ machineId }) => {
-        const task = state.open.get(machineId);
-        return task ? [[machineId, task] as const] : [];
+      const open = chunk.requests.flatMap(({ key }) => {
+        const task = state.open.get(key);
+        return task ? [[key, task] as const] : [];
       });
       const before = [state.order ?? 'none', JSON.stringify(Object.fromEntries(open))];
       const { placements, left } = await run(chunk, before);
       const [order, opened = ''] = left;
       state.order = order;
-      for (const [machineId, task] of Object.entries(openTasks.parse(JSON.parse(opened))))
-        state.open.set(machineId, task);
+      for (const [key, task] of Object.entries(openTasks.parse(JSON.parse(opened))))
+        state.open.set(key, task);
       return placements;
     },
   };
 }
 
 function argumentsOf(request: NewRequest): (string | number)[] {
-  const { id, machineId, doc, newTaskId, priority, flow, notAfterMs, source, callback, force, bytes } =
+  const { id, machineId, key, doc, newTaskId, priority, flow, notAfterMs, source, callback, force, bytes } =
     request;
   return [
     id,
@@ -200,6 +206,7 @@ function argumentsOf(request: NewRequest): (string | number)[] {
     callback ?? '',
     force === true ? 1 : '',
     bytes,
+    key,
   ];
 }
 

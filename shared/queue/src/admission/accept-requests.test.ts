@@ -12,10 +12,12 @@ import { createAuditLog } from '../operations/audit-log.ts';
 import { createPurge } from '../operations/purge.ts';
 import { freshIds } from './request-ids.ts';
 import type { JobQueue } from '../scheduling/job-queue.ts';
+import { byMachineAlone } from './sharing.ts';
 
 const rules = {
   order: defaultOrderRules,
   reuseWindowMs: 0,
+  sharing: byMachineAlone,
   maxJoined: 5_000,
   maxJoinedOfCaller: 1_000,
   retentionMs,
@@ -53,6 +55,7 @@ describe('request intake', () => {
         state: 'waiting',
         machineId: machine(1),
         comment: 'beacon seen',
+        parameters: {},
         createdAtMs: arrivedAtMs,
         jobPriority: firstJobPriority('high'),
         priority: 'high',
@@ -236,6 +239,7 @@ describe('request intake', () => {
       id: `request-${i}`,
       newTaskId: `task-${i}`,
       machineId: machine(n),
+      key: machine(n),
       doc: JSON.stringify({
         ...item({ machineId: machine(n) }),
         at: arrivedAtMs,

@@ -1,6 +1,7 @@
 import type { RedisConnection } from '@diq/redis/connection.ts';
 import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
 import type { ItemError } from '@diq/contracts/item-answer.ts';
+import type { OperationResult } from '@diq/contracts/operations/profile.ts';
 import type { TraceContext } from '@diq/contracts/trace-context.ts';
 import { chunkSize, createAcceptChunk } from './accept-chunk.ts';
 import type { AcceptRules, NewRequest, Placement } from './accept-chunk.ts';
@@ -17,6 +18,8 @@ import { tailOf } from '../batches/batch-tail.ts';
 import { freshIds } from './request-ids.ts';
 import { defaultOrderRules, flowOf } from '../scheduling/order.ts';
 import type { RequestIds } from './request-ids.ts';
+import { byMachineAlone, coalescingKeyOf } from './sharing.ts';
+import type { Sharing } from './sharing.ts';
 import { requestBytes } from './stored-bytes.ts';
 import { createJobRepositioning } from '../scheduling/job-queue.ts';
 import type { Job, JobQueue } from '../scheduling/job-queue.ts';
@@ -27,10 +30,10 @@ export interface AcceptedRequest {
   id: string;
   /** Of a request that got a task of its own and was recorded alone: where it stands, 1 is next, if it still waits. */
   position?: number;
-  /** The request whose task this one joined, or whose investigation it shares. */
+  /** The request whose task this one joined, or whose result it shares. */
   coalescedWith?: string;
-  /** The investigation that it shares: it was started before, and the request is `started` already. */
-  investigationId?: string;
+  /** What it shares: it was started before, and the request is `started` already. */
+  result?: OperationResult;
 }
 
 /** More have joined the call for a machine than one call can serve: this request was not recorded. */
@@ -93,8 +96,9 @@ export function createRequestIntake({
   reuseWindowMs = 0,
   maxJoined = defaultMaxJoined,
   maxJoinedOfCaller = defaultMaxJoinedOfCaller,
+  sharing = byMachineAlone,
 }: RequestIntakeOptions) {
-  const rules: AcceptRules = { order, reuseWindowMs, maxJoined, maxJoinedOfCaller, retentionMs };
+  const rules: AcceptRules = { order, reuseWindowMs, sharing, maxJoined, maxJoinedOfCaller, retentionMs };
   const chunks = createAcceptChunk(redis, keySpace, rules);
   const repositionJobs = createJobRepositioning(redis, keySpace, jobs);
 
@@ -132,9 +136,9 @@ export function createRequestIntake({
       submission: Submission & { bounds?: BacklogBounds | undefined },
     ): Promise<AcceptedRequest> {
       const { nowMs, ids = freshIds(), caller, trace, bounds } = submission;
-      const request = newRequest(item, nowMs, { ids, index: 0, caller, trace });
+      const request = newRequest(item, nowMs, { ids, index: 0, caller, trace, sharing });
       const placed = await chunks.accept({ requests: [request], nowMs, caller, bounds });
-      const answer = accepted(request, placed[0]);
+      const answer = accepted(request, placed[0], sharing);
       if (!answer) {
         await repositionJobs(placed.filter(isPromoted));
         throw new TooManyJoinedError();
@@ -157,7 +161,7 @@ export function createRequestIntake({
       const { nowMs, ids = freshIds(), caller, callbackUrl, trace } = submission;
       const batchId = ids.batch;
       const requests = entries.map((entry, index) =>
-        isRejected(entry) ? undefined : newRequest(entry, nowMs, { ids, index, caller, trace }),
+        isRejected(entry) ? undefined : newRequest(entry, nowMs, { ids, index, caller, trace, sharing }),
       );
       const newRequests = requests.filter((request) => request !== undefined);
       const items = entries.map((entry, i) =>
@@ -172,7 +176,7 @@ export function createRequestIntake({
       const isMissing = placements.some(({ outcome }) => outcome === 'deleted');
       const refused = isMissing ? await refusedInBatch(redis, keySpace, batchId) : new Set();
       const accepts = requests.map((request, index) => {
-        const answer = request && accepted(request, placed.next().value);
+        const answer = request && accepted(request, placed.next().value, sharing);
         return refused.has(index) ? undefined : answer;
       });
       const refusals = refusalsOf(requests, accepts);
@@ -194,16 +198,24 @@ function isRejected(entry: BatchEntry): entry is RejectedItem {
 export function newRequest(
   item: InvestigationItem,
   nowMs: number,
-  about: { ids: RequestIds; index: number; caller: string | undefined; trace: TraceContext | undefined },
+  about: {
+    ids: RequestIds;
+    index: number;
+    caller: string | undefined;
+    trace: TraceContext | undefined;
+    sharing: Sharing;
+  },
 ): NewRequest {
-  const { ids, index, caller, trace } = about;
+  const { ids, index, caller, trace, sharing } = about;
+  const key = coalescingKeyOf(item, sharing);
   // How it is to be accepted is over once it is; what was asked stays.
   const { force, strict: _, callbackUrl, ...asked } = item;
   return {
     id: ids.request(index),
     newTaskId: ids.task(index),
     machineId: item.machineId,
-    doc: JSON.stringify({ ...asked, at: nowMs, trace }),
+    key,
+    doc: JSON.stringify({ ...asked, ...(key === item.machineId ? {} : { key }), at: nowMs, trace }),
     priority: item.priority,
     flow: flowOf(item.source, caller),
     notAfterMs: item.notAfter === undefined ? undefined : Date.parse(item.notAfter),
@@ -226,14 +238,18 @@ function refusalsOf(
   );
 }
 
-function accepted(request: NewRequest, placement: Placement | undefined): AcceptedRequest | undefined {
+function accepted(
+  request: NewRequest,
+  placement: Placement | undefined,
+  { resultKind }: Sharing,
+): AcceptedRequest | undefined {
   if (!placement) throw new Error('the store answered for fewer requests than it was given');
-  const { outcome, joined, investigationId } = placement;
+  const { outcome, joined, resultId } = placement;
   if (outcome === 'full') return undefined;
   return {
     id: request.id,
     ...(joined === undefined ? {} : { coalescedWith: joined }),
-    ...(outcome === 'reused' && investigationId !== undefined ? { investigationId } : {}),
+    ...(resultId === undefined ? {} : { result: { kind: resultKind, id: resultId } }),
   };
 }
 

@@ -110,12 +110,16 @@ describe('requests for one machine', () => {
     beforeEach(async () => {
       sharing = intakeWith({ reuseWindowMs: hourMs });
       first = (await accept()).id;
-      await callFor(first, { investigationId: '5146' });
+      await callFor(first, '5146');
     });
 
     it('end with it at once: no task, no job, no slot', async () => {
       const again = await accept({ comment: 'me too' }, sharing);
-      assert.deepEqual(again, { id: again.id, coalescedWith: first, investigationId: '5146' });
+      assert.deepEqual(again, {
+        id: again.id,
+        coalescedWith: first,
+        result: { kind: 'investigation', id: '5146' },
+      });
       const { document } = await store.request(again.id);
       const { status, investigationId, coalescedWith, attempts } = document;
       assert.deepEqual([status, investigationId, coalescedWith, attempts], ['started', '5146', first, 0]);
@@ -127,7 +131,7 @@ describe('requests for one machine', () => {
     it('complete a batch that holds nothing else', async () => {
       const { batchId, accepted } = await sharing.acceptBatch([item(), item()], { nowMs: arrivedAtMs });
       assert.deepEqual(
-        accepted.map((one) => one?.investigationId),
+        accepted.map((one) => one?.result?.id),
         ['5146', '5146'],
       );
       const batch = await store.reader.findBatch(batchId);
@@ -165,7 +169,7 @@ describe('requests for one machine', () => {
 
     it('say so where it is not provably the one that was asked for', async () => {
       const other = await accept({ machineId: machine(2) });
-      await callFor(other.id, { investigationId: '7', attached: true });
+      await callFor(other.id, '7', { attached: true });
       const { id } = await accept({ machineId: machine(2) }, sharing);
       assert.equal((await store.request(id)).document.attached, true);
     });
@@ -254,11 +258,17 @@ describe('requests for one machine', () => {
 
   async function callFor(
     requestId: string,
-    result: { investigationId: string; attached?: boolean },
+    investigationId: string,
+    attached: { attached?: boolean } = {},
   ): Promise<void> {
     const { id } = await store.taskOf(requestId);
     await store.jobs.remove(id);
     await store.tasks.begin(id, 'call-1');
-    await store.tasks.settle(id, 'call-1', { status: 'started', attempts: 1, ...result });
+    await store.tasks.settle(id, 'call-1', {
+      status: 'started',
+      result: { kind: 'investigation', id: investigationId },
+      attempts: 1,
+      ...attached,
+    });
   }
 });

@@ -40,11 +40,7 @@ describe('dry run of requests that are to be accepted', () => {
         const { taskId } = await store.request(answer.id);
         const [position] = await store.jobs.positions([taskId]);
         const kind =
-          answer.investigationId !== undefined
-            ? 'reused'
-            : answer.coalescedWith === undefined
-              ? 'own'
-              : 'joins';
+          answer.result !== undefined ? 'reused' : answer.coalescedWith === undefined ? 'own' : 'joins';
         return { kind, with: answer.coalescedWith, position };
       }),
     );
@@ -82,10 +78,15 @@ describe('dry run of requests that are to be accepted', () => {
     await store.tasks.begin(taskId, 'call');
     await store.tasks.settle(taskId, 'call', {
       status: 'started',
-      investigationId: '7',
+      result: { kind: 'investigation', id: '7' },
       attempts: 1,
     });
-    const shared = { kind: 'reused', with: id, investigationId: '7', position: undefined };
+    const shared = {
+      kind: 'reused',
+      with: id,
+      result: { kind: 'investigation', id: '7' },
+      position: undefined,
+    };
     assert.deepEqual(await foresee([item()], Date.now()), [shared]);
     const recentKey = keys.machineRecent(machine(1));
     const recent = JSON.parse((await store.redis.get(recentKey)) ?? '') as { startedAt: string };

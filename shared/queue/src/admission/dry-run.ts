@@ -3,6 +3,9 @@ import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
 import { chunkSize, createAcceptChunk } from './accept-chunk.ts';
 import type { AcceptRules, DryRunState, NewRequest, Placement } from './accept-chunk.ts';
 import { defaultMaxJoined, defaultMaxJoinedOfCaller, newRequest } from './accept-requests.ts';
+import type { OperationResult } from '@diq/contracts/operations/profile.ts';
+import { byMachineAlone } from './sharing.ts';
+import type { Sharing } from './sharing.ts';
 import { freshIds } from './request-ids.ts';
 import { defaultOrderRules } from '../scheduling/order.ts';
 import { repliesOf } from '../scheduling/job-queue.ts';
@@ -15,8 +18,8 @@ export type Place =
   | { kind: 'refused'; position: number | undefined }
   /** Too many wait for its machine. */
   | { kind: 'full'; position: undefined }
-  /** It shares an investigation that was started before, for the request `with`. */
-  | { kind: 'reused'; with: string; investigationId: string; position: undefined }
+  /** It shares what was started before, for the request `with`. */
+  | { kind: 'reused'; with: string; result: OperationResult; position: undefined }
   | { kind: 'own'; position: number | undefined }
   /** It shares a task: an open one, by its first request, or that of an item before it. */
   | { kind: 'joins'; joins: { first: string } | { index: number }; position: number | undefined };
@@ -27,7 +30,9 @@ export type Place =
  */
 export type IsRefused = (index: number, position: number | undefined) => boolean;
 
-type DryRunRules = Partial<Pick<AcceptRules, 'order' | 'reuseWindowMs' | 'maxJoined' | 'maxJoinedOfCaller'>>;
+type DryRunRules = Partial<
+  Pick<AcceptRules, 'order' | 'reuseWindowMs' | 'sharing' | 'maxJoined' | 'maxJoinedOfCaller'>
+>;
 
 export type DryRun = ReturnType<typeof createDryRun>;
 
@@ -41,9 +46,10 @@ export function createDryRun(
     reuseWindowMs = 0,
     maxJoined = defaultMaxJoined,
     maxJoinedOfCaller = defaultMaxJoinedOfCaller,
+    sharing = byMachineAlone,
   }: DryRunRules = {},
 ) {
-  const rules = { order, reuseWindowMs, maxJoined, maxJoinedOfCaller, retentionMs: 0 };
+  const rules = { order, reuseWindowMs, sharing, maxJoined, maxJoinedOfCaller, retentionMs: 0 };
   const chunks = createAcceptChunk(redis, keySpace, rules);
   const keys = storeKeys(keySpace);
 
@@ -62,7 +68,7 @@ export function createDryRun(
     const [waiting, claimed] = [new Set<string>(), new Set<string>()];
     placements.forEach(({ taskId, outcome, jobPriority }, i) => {
       if (outcome === 'reused' || jobPriority === 0 || opened.has(taskId)) return;
-      const { state: taskState } = state.open.get(requests[i]?.machineId ?? '') ?? {};
+      const { state: taskState } = state.open.get(requests[i]?.key ?? '') ?? {};
       (taskState === 'waiting' ? waiting : claimed).add(taskId);
     });
     const jobPriorities = [
@@ -94,7 +100,7 @@ export function createDryRun(
     ): Promise<Place[]> {
       const ids = freshIds();
       const all = items.map((item, index) => ({
-        ...newRequest(item, about.nowMs, { ids, index, caller: about.caller, trace: undefined }),
+        ...newRequest(item, about.nowMs, { ids, index, caller: about.caller, trace: undefined, sharing }),
         doc: '',
       }));
       let tried = await tryOut(all, about, isRefused);
@@ -109,7 +115,7 @@ export function createDryRun(
       const places: Place[] = all.map((_, index) => ({ kind: 'refused', position: refused.get(index) }));
       indexes.forEach((index, i) => {
         const placement = tried.placements[i];
-        if (placement) places[index] = placeOf(placement, tried.positions, indexOf);
+        if (placement) places[index] = placeOf(placement, tried.positions, indexOf, sharing);
       });
       return places;
     },
@@ -125,13 +131,19 @@ export function createDryRun(
 }
 
 function placeOf(
-  { outcome, taskId, joined: first, investigationId }: Placement,
+  { outcome, taskId, joined: first, resultId = '' }: Placement,
   positions: ReadonlyMap<string, number | undefined>,
   indexOf: ReadonlyMap<string, number>,
+  { resultKind }: Sharing,
 ): Place {
   if (outcome === 'full') return { kind: 'full', position: undefined };
   if (outcome === 'reused')
-    return { kind: 'reused', with: first ?? '', investigationId: investigationId ?? '', position: undefined };
+    return {
+      kind: 'reused',
+      with: first ?? '',
+      result: { kind: resultKind, id: resultId },
+      position: undefined,
+    };
   const position = positions.get(taskId);
   if (first === undefined) return { kind: 'own', position };
   const index = indexOf.get(first);

@@ -231,7 +231,11 @@ describe('the bytes that are stored of a caller', () => {
               const { id = '' } = (await taskOf(given.request)) ?? {};
               const outcome =
                 given.status === 'started'
-                  ? { status: 'started' as const, investigationId: '7', attempts: 1 }
+                  ? {
+                      status: 'started' as const,
+                      result: { kind: 'investigation' as const, id: '7' },
+                      attempts: 1,
+                    }
                   : { status: 'failed' as const, error: { code: 'x', message: 'y' }, attempts: 1 };
               if ((await parts.tasks.begin(id, 'call')).moved) await parts.tasks.settle(id, 'call', outcome);
               return;

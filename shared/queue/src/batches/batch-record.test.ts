@@ -7,6 +7,7 @@ import { storeKeys } from '../store-keys.ts';
 import { arrivedAtMs, item, keySpace, machine, retentionMs } from '../test-support/test-store.ts';
 import { useTestStore } from '../test-support/use-test-store.ts';
 import type { SuiteStore } from '../test-support/use-test-store.ts';
+import { byMachineAlone } from '../admission/sharing.ts';
 
 const started = { status: 'started', attempts: 1 } as const;
 const cancelled = { status: 'cancelled', attempts: 0 } as const;
@@ -102,6 +103,7 @@ async function openUnsealedBatch(store: SuiteStore): Promise<void> {
     id: 'request-9',
     newTaskId: 'task-9',
     machineId: machine(9),
+    key: machine(9),
     doc,
     priority: 'medium' as const,
     flow: '',
@@ -112,6 +114,7 @@ async function openUnsealedBatch(store: SuiteStore): Promise<void> {
   const rules = {
     order: defaultOrderRules,
     reuseWindowMs: 0,
+    sharing: byMachineAlone,
     maxJoined: 5_000,
     maxJoinedOfCaller: 1_000,
     retentionMs,

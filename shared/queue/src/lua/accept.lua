@@ -1,49 +1,50 @@
 -- include lib/task-place.lua, lib/backlog.lua
 --
--- Records accepted requests, each with a task: the one that is open for its machine, or a new one. Where an
--- investigation of its machine was started only just now, the request ends with that one and gets no task.
+-- Records accepted requests, each with a task: the one that is open for its coalescing key, or a new one. Where a result
+-- with this key was started only just now, the request ends with that one and gets no task.
+-- The key is the machine, and of an operation with parameters what it says of them: see admission/sharing.ts.
 -- This record is the acceptance. The queue's job for a task is added afterwards and can be added again from it.
 --
 -- KEYS  see lib/request-status.lua and lib/order.lua
--- ARGV  3 batch id or ''   4 time of arrival, ms   5 JSON of the order's rules   6 how long ago an investigation may have
+-- ARGV  3 batch id or ''   4 time of arrival, ms   5 JSON of the order's rules   6 how long ago a result may have
 --       been started to be shared, in ms; 0 for never   7 how many may join a task   8 most requests queued, '' where
 --       room was kept before (see reserve-backlog.lua)   9 most tasks waiting, or ''   10 who asked, or ''
 --       11 most requests of one caller queued, or '' where there is no bound   12 how many of one caller may join a task
 --       13 most bytes stored of one caller, or ''
 --       14 '' to record them; in a dry run what the chunks before it came to, 'none' for the first: the order
---       15 likewise JSON of the open tasks of these machines, else '{}'
+--       15 likewise JSON of the open tasks with these keys, else '{}'
 --       then for each request:
 --       request id, machine id, JSON of the request, id for a new task, its class, its flow (order.lua),
---       'not after' ms or '', source or '', callback or '', 1 if it is to share no earlier investigation, the bytes that count
---       for it
+--       'not after' ms or '', source or '', callback or '', 1 if it is to share no earlier result, the bytes that count
+--       for it, coalescing key
 --
--- Returns  per request: task id; id of the request that it shares an investigation with, or ''; the task's job
+-- Returns  per request: task id; id of the request that it shares a result with, or ''; the task's job
 --          priority; what became of it: new, joined, promoted (the task has a better place than its job), reused,
 --          full (too many joined, or too many of the caller: nothing is recorded, but the task is promoted by a more urgent
---          one all the same: then with its id and job priority), deleted (since its batch was accepted); the investigation
---          it ended with, or ''
+--          one all the same: then with its id and job priority), deleted (since its batch was accepted); the id of
+--          the result it ended with, or ''
 --          error BACKLOG_FULL <requests queued> <tasks waiting> <requests queued of the caller> when there is no room; then nothing is recorded
 --          error STORAGE_FULL <bytes stored of the caller, with those that room is kept for> likewise
 --          error ORDER_SCALE when the time is off the scale of the priorities; then nothing is recorded
---          In a dry run two more: what it has come to so far, the order and the open tasks by machine, JSON
--- Writes   nothing in a dry run, and nothing before each request has its place. Else request, task, the machine's open
+--          In a dry run two more: what it has come to so far, the order and the open tasks by key, JSON
+-- Writes   nothing in a dry run, and nothing before each request has its place. Else request, task, the key's open
 --          task, indexes and counts. A request id that is known already is left as it is and answered the same way,
 --          because a client may send a script twice.
 local batch_id, arrived_at, rules, reuse_for = ARGV[3], tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[6])
 local most_joined, most_requests, most_tasks, caller = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9]), ARGV[10]
 local most_of_caller, most_joined_of_caller, most_bytes = tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13])
 local is_dry_run, order_before, open_before = ARGV[14] ~= '', ARGV[14], ARGV[15]
--- Of the first request; each has eleven arguments.
-local first_argument, arguments = 16, 11
+-- Of the first request; each has twelve arguments.
+local first_argument, arguments = 16, 12
 -- A batch that was accepted before. What is missing of it was deleted since, and is not accepted anew by a repeat.
 local batch_size, is_accepting = unpack(redis.call('HMGET', space .. ':batch:' .. batch_id, 'total', 'accepting'))
 local is_sealed = batch_size and not is_accepting
 
 -- What is read of all these requests at once, and what is not written yet. Nothing is written before all have their places:
 -- then a dry run stops.
---   open      machine -> its open task, read or opened just now, with its requests that joined just now
+--   open      key -> its open task, read or opened just now, with its requests that joined just now
 --   tasks     those that were read or opened just now, by id
---   recent    machine -> JSON of the investigation that was started last on it
+--   recent    key -> JSON of the result that was started last with it
 --   known     whether one of the requests may be recorded already
 --   recorded  the new requests: key and fields, and what `change_status` needs where one is started already
 --   added     members of indexes with their scores, fields with their values
@@ -54,7 +55,7 @@ local function append(list, first, second)
   list[#list + 1], list[#list + 2] = first, second
 end
 
--- Returns  an open task; nil for one that is corrupt, or gone: it cannot be joined. Its machine gets a task of its own, and
+-- Returns  an open task; nil for one that is corrupt, or gone: it cannot be joined. Its key gets a task of its own, and
 --          no request is refused for it
 local function read_task(task_id)
   local task_key = space .. ':task:' .. task_id
@@ -72,18 +73,19 @@ local function read_task(task_id)
 end
 
 local function read_ahead()
-  local machines, recents, requests = {}, {}, {}
+  local keys, recents, requests = {}, {}, {}
   for i = first_argument, #ARGV, arguments do
-    machines[#machines + 1] = ARGV[i + 1]
-    recents[#recents + 1] = space .. ':machine:' .. ARGV[i + 1] .. ':recent'
+    local key = ARGV[i + arguments - 1]
+    keys[#keys + 1] = key
+    recents[#recents + 1] = space .. ':machine:' .. key .. ':recent'
     requests[#requests + 1] = space .. ':request:' .. ARGV[i]
   end
-  local found = redis.call('HMGET', machines_key, unpack(machines))
+  local found = redis.call('HMGET', machines_key, unpack(keys))
   local starts = reuse_for > 0 and redis.call('MGET', unpack(recents)) or {}
-  for i, machine in ipairs(machines) do
-    recent_starts[machine] = starts[i] or nil
-    if found[i] and not open[machine] then
-      open[machine] = read_task(found[i])
+  for i, key in ipairs(keys) do
+    recent_starts[key] = starts[i] or nil
+    if found[i] and not open[key] then
+      open[key] = read_task(found[i])
     end
   end
   for _, task in pairs(open) do
@@ -92,23 +94,23 @@ local function read_ahead()
   is_any_known = redis.call('EXISTS', unpack(requests)) > 0
 end
 
--- The investigation of this machine that was started recently enough to be shared, nil for none.
-local function recent_of(machine_id)
-  local json = recent_starts[machine_id]
+-- The result with this key that was started recently enough to be shared, nil for none.
+local function recent_of(key)
+  local json = recent_starts[key]
   local recent = json and cjson.decode(json)
   return recent and now - tonumber(recent.startedAt) < reuse_for and recent or nil
 end
 
-local function open_task(task_id, machine_id, request_id, priority, flow, not_after)
+local function open_task(task_id, machine_id, key, request_id, priority, flow, not_after)
   local virtual_start = next_virtual_start(priority, flow, arrived_at)
   charge_flow(priority, flow, virtual_start, arrived_at)
   local task = { id = task_id, state = 'waiting', first = request_id, priority = priority, virtual_start = virtual_start,
     job_priority = job_priority_of(priority, virtual_start), not_after = tonumber(not_after), flow_caller = caller, joined = 0, of_caller = 0,
-    came = {}, is_new = true }
-  append(added.machines, machine_id, task_id)
+    came = {}, is_new = true, machine = machine_id }
+  append(added.machines, key, task_id)
   append(added.waiting, arrived_at, task_id)
   add_waiting(priority, 1)
-  open[machine_id], tasks[task_id] = task, task
+  open[key], tasks[task_id] = task, task
   return task
 end
 
@@ -140,10 +142,10 @@ local function join(task, request_id, not_after)
 end
 
 -- See indexes.lua.
-local function index_new(id, status, machine, source, has_joined)
+local function index_new(id, status, machine, source, is_by_machine)
   added.listed[status] = added.listed[status] or {}
   append(added.listed[status], 0, id)
-  if has_joined then
+  if is_by_machine then
     append(added.by_machine, 0, machine .. ':' .. id)
   end
   if source ~= '' then
@@ -153,7 +155,7 @@ end
 
 -- A request that is new, with what it shares.
 local function record(request, task_id, status, shared)
-  local request_id, machine_id, doc, _, _, _, not_after, source, callback, _, bytes = unpack(request)
+  local request_id, machine_id, doc, _, _, _, not_after, source, callback, _, bytes, key = unpack(request)
   local fields = { 'status', status, 'task', task_id, unpack(shared) }
   for name, value in pairs({ batch = batch_id, notAfter = not_after, callback = callback }) do
     if value ~= '' then
@@ -178,15 +180,15 @@ local function record(request, task_id, status, shared)
   if batch_id ~= '' then
     count(batch_id, status, 1)
   end
-  index_new(request_id, status, machine_id, source, #shared > 0)
+  index_new(request_id, status, machine_id, source, #shared > 0 or key ~= machine_id)
 end
 
 -- Of a request that was recorded before.
 local function answer_for(request_id)
-  local task_id, with, reused, investigation = unpack(
-    redis.call('HMGET', space .. ':request:' .. request_id, 'task', 'with', 'reused', 'investigationId'))
+  local task_id, with, reused, investigation, action = unpack(
+    redis.call('HMGET', space .. ':request:' .. request_id, 'task', 'with', 'reused', 'investigationId', 'actionId'))
   if reused then
-    return { task_id, with, '0', 'reused', investigation }
+    return { task_id, with, '0', 'reused', investigation or action }
   end
   local task = tasks[task_id] or {}
   local job_priority, promoted = task.job_priority and tostring(task.job_priority), task.promoted
@@ -197,23 +199,24 @@ local function answer_for(request_id)
 end
 
 local function accept(request)
-  local request_id, machine_id, _, new_task, priority, flow, not_after, _, _, is_forced = unpack(request)
+  local request_id, machine_id, _, new_task, priority, flow, not_after, _, _, is_forced, _, key = unpack(request)
   if is_any_known and redis.call('HEXISTS', space .. ':request:' .. request_id, 'task') == 1 then
     return answer_for(request_id)
   elseif is_sealed then
     return { '', '', '0', 'deleted', '' }
   end
-  local task = open[machine_id]
-  local recent = not task and is_forced ~= '1' and recent_of(machine_id)
+  local task = open[key]
+  local recent = not task and is_forced ~= '1' and recent_of(key)
   if recent then
-    local shared = { 'with', recent.request, 'investigationId', recent.investigation, 'reused', 1 }
+    local shared = { 'with', recent.request, 'reused', 1 }
+    append(shared, recent.action and 'actionId' or 'investigationId', recent.action or recent.investigation)
     if recent.attached then
       append(shared, 'attached', 1)
     end
     record(request, recent.task, 'started', shared)
-    return { recent.task, recent.request, '0', 'reused', recent.investigation }
+    return { recent.task, recent.request, '0', 'reused', recent.action or recent.investigation }
   elseif not task then
-    task = open_task(new_task, machine_id, request_id, priority, flow, not_after)
+    task = open_task(new_task, machine_id, key, request_id, priority, flow, not_after)
     record(request, new_task, 'queued', {})
     return { new_task, '', tostring(task.job_priority), 'new', '' }
   end
@@ -231,7 +234,7 @@ local function no_room()
   local requests, waiting, of_caller, reserved_bytes =
     backlog_now(counts_key, waiting_key, callers_key, space .. ':reservations', caller)
   local size, bytes = (#ARGV - first_argument + 1) / arguments, 0
-  for i = first_argument + arguments - 1, #ARGV, arguments do
+  for i = first_argument + 10, #ARGV, arguments do
     bytes = bytes + ARGV[i]
   end
   local stored = most_bytes and stored_now(caller) + reserved_bytes
@@ -244,12 +247,15 @@ local function no_room()
   end
 end
 
-local function write_task(machine_id, task)
+local function write_task(key, task)
   local task_key, came = space .. ':task:' .. task.id, #task.came / 2
   local fields = (task.is_new or task.is_changed) and { place_of(task) } or {}
   if task.is_new then
     append(fields, 'state', 'waiting')
-    append(fields, 'machine', machine_id)
+    append(fields, 'machine', task.machine)
+    if key ~= task.machine then
+      append(fields, 'key', key)
+    end
     append(fields, 'first', task.first)
     append(fields, 'createdAt', arrived_at)
   end
@@ -280,8 +286,8 @@ local function write_added()
     end
   end
   write_order(rules, arrived_at)
-  for machine_id, task in pairs(open) do
-    write_task(machine_id, task)
+  for key, task in pairs(open) do
+    write_task(key, task)
   end
   for _, request in ipairs(recorded) do
     redis.call('HSET', space .. ':request:' .. request.id, unpack(request.fields))

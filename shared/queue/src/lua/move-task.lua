@@ -20,23 +20,21 @@
 --          but the one that began it. The reason for which it is looked up stands in its requests for as long as it is.
 --          A call begins without the requests whose deadline has passed; where none is left, the task ends without it. One
 --          that was begun before was begun in time.
---          An investigation that was reported to requests is remembered with its machine for a minute, in machine:<id>:reported:
---          a later call for the machine cannot have made it. One that was started is also kept for a day, in
---          machine:<id>:recent, for requests that would rather share it than start another.
+--          A result that was reported to requests is remembered with its machine for a minute, in machine:<id>:reported: a
+--          later call for the machine cannot have made it. One that was started is also kept for a day with its coalescing
+--          key, in machine:<key>:recent, for requests that would rather share it than start another.
 local task_id, call_id, from, to, status = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local calls_to_add, cause, first_look_in, deadline_error = tonumber(ARGV[9]), ARGV[10], tonumber(ARGV[11]), ARGV[12]
 local began_at = tonumber(ARGV[13])
 local reported_for, recent_for = 60000, 24 * 3600000
 
 local task_key = space .. ':task:' .. task_id
-local state, owner, machine, created, calls, priority, virtual_start, sent_at = unpack(redis.call('HMGET', task_key,
-  'state', 'call', 'machine', 'createdAt', 'calls', 'priority', 'virtualStart', 'sentAt'))
+local state, owner, created, calls, priority, virtual_start, sent_at, first = unpack(redis.call('HMGET', task_key,
+  'state', 'call', 'createdAt', 'calls', 'priority', 'virtualStart', 'sentAt', 'first'))
 state, owner, calls = state or 'missing', owner or '', tonumber(calls) or 0
--- What is corrupt, or gone, must be able to end, and to let go of its machine. Without a readable state it is where the
+-- What is corrupt, or gone, must be able to end, and to let go of its key. Without a readable state it is where the
 -- indexes have it.
-if not machine then
-  machine = machine_in(doc_of(space .. ':request:' .. (redis.call('HGET', task_key, 'first') or '')))
-end
+local machine, key = machine_of(task_key, space .. ':request:' .. (first or ''))
 if not string.find('|waiting|in_flight|reconciling|settled|', '|' .. state .. '|', 1, true) then
   state = redis.call('ZSCORE', in_flight_key, task_id) and 'in_flight'
     or redis.call('ZSCORE', reconciling_key, task_id) and 'reconciling'
@@ -141,17 +139,17 @@ elseif state == 'reconciling' then
 end
 
 if to == 'settled' then
-  close_task(task_id, machine, call_id)
-  local investigation = given.investigationId and tostring(given.investigationId)
-  if investigation then
+  close_task(task_id, key, call_id)
+  local result = given.investigationId or given.actionId
+  if result then
     local reported_key = space .. ':machine:' .. machine .. ':reported'
-    redis.call('SADD', reported_key, investigation)
+    redis.call('SADD', reported_key, tostring(result))
     redis.call('PEXPIRE', reported_key, reported_for)
   end
-  if investigation and status == 'started' then
-    redis.call('SET', space .. ':machine:' .. machine .. ':recent', cjson.encode({
-      request = moved[1], task = task_id, investigation = investigation, startedAt = sent_at or tostring(now),
-      attached = given.attached and true or false,
+  if result and status == 'started' then
+    redis.call('SET', space .. ':machine:' .. key .. ':recent', cjson.encode({
+      request = moved[1], task = task_id, investigation = given.investigationId, action = given.actionId,
+      startedAt = sent_at or tostring(now), attached = given.attached and true or false,
     }), 'PX', recent_for)
   end
   return { 1, moved, expired }

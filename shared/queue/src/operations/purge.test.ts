@@ -71,7 +71,11 @@ describe('deleting what has ended', () => {
       ),
       ['dispatching', 'gone', 'queued', 'queued', 'rejected'],
     );
-    await store.tasks.settle(called, 'call', { status: 'started', attempts: 1, investigationId: '7' });
+    await store.tasks.settle(called, 'call', {
+      status: 'started',
+      attempts: 1,
+      result: { kind: 'investigation', id: '7' },
+    });
     assert.equal((await store.request(first!.id)).document.investigationId, '7');
   });
 
@@ -98,7 +102,11 @@ describe('deleting what has ended', () => {
     ];
     const { id } = await store.taskOf(first.id);
     await store.tasks.begin(id, 'call');
-    await store.tasks.settle(id, 'call', { status: 'started', attempts: 1, investigationId: '7' });
+    await store.tasks.settle(id, 'call', {
+      status: 'started',
+      attempts: 1,
+      result: { kind: 'investigation', id: '7' },
+    });
     await purge({ caller: 'first' });
     assert.match((await store.tasks.find(id))?.comment ?? '', /^second\n--- .*third$/);
     assert.equal((await store.request(second.id)).document.investigationId, '7');

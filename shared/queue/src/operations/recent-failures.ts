@@ -1,5 +1,6 @@
 import type { RedisConnection } from '@diq/redis/connection.ts';
 import { z } from 'zod';
+import { operationIn } from '@diq/contracts/operations.ts';
 import type { RequestDocument } from '@diq/contracts/request-document.ts';
 import { storeKeys } from '../store-keys.ts';
 import { parseStoredRequest } from '../requests/stored-request.ts';
@@ -26,6 +27,7 @@ const hashReply = z.record(z.string(), z.string());
  */
 export function createNewestFailures(redis: RedisConnection, keySpace: string, retentionMs: number) {
   const keys = storeKeys(keySpace);
+  const operation = operationIn(keySpace);
 
   async function endedLast(limit: number): Promise<Map<string, number | undefined>> {
     const found = new Map<string, number | undefined>();
@@ -58,7 +60,7 @@ export function createNewestFailures(redis: RedisConnection, keySpace: string, r
     for (const [id] of wanted) pipeline.hgetall(keys.request(id));
     const hashes = await repliesOf(pipeline);
     return wanted.flatMap(([id, endedAtMs], i) => {
-      const stored = parseStoredRequest(id, hashReply.parse(hashes[i]));
+      const stored = parseStoredRequest(id, hashReply.parse(hashes[i]), operation);
       return stored ? [{ document: stored.document, endedAtMs }] : [];
     });
   };

@@ -50,7 +50,7 @@ describe('deadlines of requests that wait', () => {
     await store.tasks.begin(task.id, 'call-1');
     await store.tasks.settle(task.id, 'call-1', {
       status: 'started',
-      investigationId: '1',
+      result: { kind: 'investigation', id: '1' },
       attempts: 1,
     });
     assert.deepEqual([await statusOf(overdue), await statusOf(patient)], ['expired', 'started']);

@@ -1,4 +1,5 @@
 import type { RedisConnection } from '@diq/redis/connection.ts';
+import { operationIn } from '@diq/contracts/operations.ts';
 import { z } from 'zod';
 import { chooseWalk } from './request-cursor.ts';
 import type { Met, RequestFilter } from './request-cursor.ts';
@@ -82,9 +83,10 @@ async function* readMet(
   met: readonly Met[],
 ): AsyncGenerator<{ found: StoredRequest | undefined; size: number }> {
   const ids = met.map(({ id }) => id);
+  const operation = operationIn(keySpace);
   for await (const [id, hash] of readRequestHashes(redis, keySpace, ids)) {
     const size = Object.values(hash).reduce((sum, value) => sum + value.length, 0);
-    yield { found: parseStoredRequest(id, hash), size };
+    yield { found: parseStoredRequest(id, hash, operation), size };
   }
 }
 

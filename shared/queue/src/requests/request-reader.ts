@@ -2,6 +2,7 @@ import type { RedisConnection } from '@diq/redis/connection.ts';
 import { z } from 'zod';
 import { storedItemError } from '@diq/contracts/item-answer.ts';
 import type { StoredItemError } from '@diq/contracts/item-answer.ts';
+import { operationIn } from '@diq/contracts/operations.ts';
 import { priorities } from '@diq/contracts/priority.ts';
 import type { Priority } from '@diq/contracts/priority.ts';
 import { requestStatuses } from '@diq/contracts/status.ts';
@@ -64,15 +65,16 @@ export type RequestReader = ReturnType<typeof createRequestReader>;
 
 export function createRequestReader(redis: RedisConnection, keySpace: string) {
   const keys = storeKeys(keySpace);
+  const operation = operationIn(keySpace);
 
   return {
     async findRequest(id: string): Promise<StoredRequest | undefined> {
-      return parseStoredRequest(id, await redis.hgetall(keys.request(id)));
+      return parseStoredRequest(id, await redis.hgetall(keys.request(id)), operation);
     },
     async findPlaced(id: string): Promise<PlacedRequest | undefined> {
       const found = await findPlacedScript(redis, [keys.request(id), keys.jobOrder], [keys.jobs]);
       const [fields, place] = placedReply.parse(found);
-      const stored = parseStoredRequest(id, hashOf(fields));
+      const stored = parseStoredRequest(id, hashOf(fields), operation);
       return stored && { ...stored, position: place === 0 ? undefined : place };
     },
     async findBatch(id: string): Promise<StoredBatch | undefined> {
@@ -85,7 +87,7 @@ export function createRequestReader(redis: RedisConnection, keySpace: string) {
       const ids = entries.filter((entry) => !entry.startsWith('{'));
       const requests = new Map<string, StoredRequest | undefined>();
       for await (const [requestId, hash] of readRequestHashes(redis, keySpace, ids))
-        requests.set(requestId, parseStoredRequest(requestId, hash));
+        requests.set(requestId, parseStoredRequest(requestId, hash, operation));
       return entries.map((entry, i) => toItem(entry, offset + i, requests));
     },
     /** Tasks of this class that wait for their call. */

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { parseItem } from '@diq/contracts/investigation-item.ts';
+import { itemRulesOf, parseItem } from '@diq/contracts/investigation-item.ts';
 import { priorities } from '@diq/contracts/priority.ts';
 import { requestDocument } from '@diq/contracts/request-document.ts';
 import { requestStatuses } from '@diq/contracts/status.ts';
 import { parseStoredRequest } from './stored-request.ts';
 import { arrivedAtMs, item } from '../test-support/test-store.ts';
+import { initiateInvestigation } from '@diq/contracts/operations/initiate-investigation.ts';
+
+const rules = itemRulesOf(initiateInvestigation);
 
 const createdAt = '2026-01-24T12:00:00.000Z';
 const bare = {
@@ -69,6 +72,7 @@ describe('parseStoredRequest', () => {
       coalescedWith: 'request-0',
       dispatchedAt: '2026-01-24T12:00:01.500Z',
       investigationId: '5146',
+      result: { kind: 'investigation', id: '5146' },
       error: { code: 'x', message: 'y', defenderTarget: 'z' },
       attempts: 2,
     });
@@ -86,7 +90,7 @@ describe('parseStoredRequest', () => {
   it('reads back every item that was accepted, as it was accepted', () => {
     fc.assert(
       fc.property(anyInput, (input) => {
-        const parsed = parseItem(input, arrivedAtMs);
+        const parsed = parseItem(input, arrivedAtMs, rules);
         fc.pre(parsed.ok);
         const doc = JSON.stringify({ ...parsed.item, at: arrivedAtMs });
         const stored = parseStoredRequest('request-1', { ...bare, doc });

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { investigationItem } from '@diq/contracts/investigation-item.ts';
+import type { OperationName } from '@diq/contracts/operations/index.ts';
+import { resultIn } from '@diq/contracts/operations/result-fields.ts';
 import { requestError } from '@diq/contracts/request-document.ts';
 import type { RequestDocument } from '@diq/contracts/request-document.ts';
 import { requestStatuses } from '@diq/contracts/status.ts';
@@ -17,6 +19,7 @@ const storedRequest = z.object({
   with: z.string().optional(),
   dispatchedAt: z.coerce.number().optional(),
   investigationId: z.string().optional(),
+  actionId: z.string().optional(),
   attached: z.string().optional(),
   error: z.string().optional(),
   attempts: z.coerce.number().default(0),
@@ -34,10 +37,14 @@ const storedTexts = {
   callbackUrl: storedText.optional(),
 };
 
-/** What stands in `doc`: what was asked, when (`at`, ms), the request that it repeats, and the trace that it belongs to. */
+/**
+ * What stands in `doc`: what was asked, when (`at`, ms), the coalescing key where it is not the machine, the request that it
+ * repeats, and the trace that it belongs to.
+ */
 export const askedFor = investigationItem.extend({
   ...storedTexts,
   at: z.int(),
+  key: z.string().optional(),
   retryOf: z.string().optional(),
   trace: traceContext.optional(),
 });
@@ -75,21 +82,27 @@ export function docOf(hash: Readonly<Record<string, string>>): string | null {
   return joinDoc(docFields.map((field) => hash[field]));
 }
 
-/** Reads a request's hash; `undefined` for an empty one, which is how Redis answers for an unknown key. */
-export function parseStoredRequest(id: string, hash: Record<string, string>): StoredRequest | undefined {
+/** Reads the hash of a request of this operation; `undefined` for an empty one, which is how Redis answers for an unknown key. */
+export function parseStoredRequest(
+  id: string,
+  hash: Record<string, string>,
+  operation?: OperationName,
+): StoredRequest | undefined {
   if (hash['status'] === undefined) return undefined;
   const stored = storedRequest.parse(hash);
   const callback = parseStoredCallback(hash, stored.status);
-  const { trace, at, ...asked } = askedFor.parse(JSON.parse(docOf(hash) ?? ''));
+  const { trace, at, key: _, ...asked } = askedFor.parse(JSON.parse(docOf(hash) ?? ''));
   const document = {
     id,
     batchId: stored.batch,
+    operation,
     ...asked,
     createdAt: new Date(at).toISOString(),
     status: stored.status,
     coalescedWith: stored.with,
     dispatchedAt: stored.dispatchedAt === undefined ? undefined : new Date(stored.dispatchedAt).toISOString(),
     investigationId: stored.investigationId,
+    result: resultIn(stored),
     attached: stored.attached === undefined ? undefined : true,
     error: stored.error === undefined ? undefined : requestError.parse(JSON.parse(stored.error)),
     attempts: stored.attempts,

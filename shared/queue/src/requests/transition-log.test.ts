@@ -50,7 +50,7 @@ describe('the log of requests', () => {
     await tasks.reconcile(taskId, 'call-2', unresolved, 1_000);
     await tasks.settle(taskId, 'call-2', {
       status: 'started',
-      investigationId: '5146',
+      result: { kind: 'investigation', id: '5146' },
       attempts: 1,
     });
     await log.close();

@@ -1,5 +1,6 @@
 import type { RedisConnection } from '@diq/redis/connection.ts';
 import { z } from 'zod';
+import type { Parameters } from '@diq/contracts/operations/profile.ts';
 import { priorities } from '@diq/contracts/priority.ts';
 import type { Priority } from '@diq/contracts/priority.ts';
 import { requestError } from '@diq/contracts/request-document.ts';
@@ -33,6 +34,8 @@ export interface Task {
   machineId: string;
   /** Of all its requesters, see `joinComments`. */
   comment: string;
+  /** What they asked beside: the same for all that share a call. */
+  parameters: Parameters;
   /** When its first request arrived. */
   createdAtMs: number;
   jobPriority: number;
@@ -92,6 +95,7 @@ export function findTask(redis: RedisConnection, keySpace: string) {
     const hashes = z.array(hash).parse(otherIds.length > 0 ? await repliesOf(reading) : []);
     const others = otherIds.flatMap((otherId, i) => parseStoredRequest(otherId, hashes[i] ?? {}) ?? []);
     return {
+      parameters: first.document.parameters ?? {},
       comment: joinComments([remarkOf(first), ...others.map(remarkOf)], joined - otherIds.length),
       ...tracesOf(first, others),
     };
@@ -111,9 +115,12 @@ function remarkOf({ document: { comment, source }, caller }: StoredRequest): Rem
 }
 
 /** What a task has of its requests. */
-type Content = Pick<Task, 'comment' | 'trace' | 'joinedTraces'>;
+type Content = Pick<Task, 'comment' | 'parameters' | 'trace' | 'joinedTraces'>;
 
-function tracesOf({ trace }: StoredRequest, others: readonly StoredRequest[]): Omit<Content, 'comment'> {
+function tracesOf(
+  { trace }: StoredRequest,
+  others: readonly StoredRequest[],
+): Pick<Content, 'trace' | 'joinedTraces'> {
   const joined = new Map(others.map((other) => [other.trace?.traceparent, other.trace]));
   joined.delete(trace?.traceparent);
   const joinedTraces = [...joined.values()].filter((one) => one !== undefined);

@@ -10,7 +10,7 @@ const unresolved: UnresolvedOutcome = {
   cause: 'lost',
   error: { code: 'call_timeout', message: 'No answer.', defenderTarget: 'target-1' },
 };
-const started = { status: 'started', investigationId: '5146', attempts: 0 } as const;
+const started = { status: 'started', result: { kind: 'investigation', id: '5146' }, attempts: 0 } as const;
 const keys = storeKeys(keySpace);
 const minuteMs = 60_000;
 

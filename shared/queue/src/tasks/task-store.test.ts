@@ -4,7 +4,7 @@ import { storeKeys } from '../store-keys.ts';
 import { arrivedAtMs, item, keySpace, machine, retentionMs } from '../test-support/test-store.ts';
 import { useTestStore } from '../test-support/use-test-store.ts';
 
-const started = { status: 'started', investigationId: '5146', attempts: 1 } as const;
+const started = { status: 'started', result: { kind: 'investigation', id: '5146' }, attempts: 1 } as const;
 const failed = {
   status: 'failed',
   error: { code: 'machine_not_found', message: 'Defender does not know the machine', defenderTarget: 'abc' },

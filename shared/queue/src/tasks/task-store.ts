@@ -1,6 +1,8 @@
 import type { RedisConnection } from '@diq/redis/connection.ts';
 import { z } from 'zod';
 import { priorities } from '@diq/contracts/priority.ts';
+import type { OperationResult } from '@diq/contracts/operations/profile.ts';
+import { fieldsOf } from '@diq/contracts/operations/result-fields.ts';
 import type { Priority } from '@diq/contracts/priority.ts';
 import type { RequestError } from '@diq/contracts/request-document.ts';
 import type { RequestStatus, TerminalStatus } from '@diq/contracts/status.ts';
@@ -18,8 +20,9 @@ export type { Task, UnresolvedOutcome } from './find-task.ts';
 /** The end of the requests of a task when it is settled. */
 export interface Settlement {
   status: TerminalStatus;
-  investigationId?: string;
-  /** The investigation covers the machine, but is not provably the one that was asked for. */
+  /** What the call started. */
+  result?: OperationResult;
+  /** The result covers the machine, but is not provably the one that was asked for. */
   attached?: boolean;
   error?: RequestError;
   /** Calls that end with this; those made for it before are added. Without effect where the call was looked up. */
@@ -41,6 +44,7 @@ export interface MovedRequests {
   /** The call that moved them. */
   callId?: string;
   investigationId?: string;
+  actionId?: string;
   errorCode?: string;
 }
 
@@ -187,7 +191,7 @@ export function createTaskStore(
     /** When Defender is asked next, on Redis' clock; false when this call is not looked up any more. */
     rescheduleQuery: async (id: string, callId: string, atMs: number): Promise<boolean> =>
       (await rescheduleQueryScript(redis, [keys.reconciling], [keySpace, id, callId, Math.ceil(atMs)])) === 1,
-    /** Investigations of the machine that requests were given within the last minute. */
+    /** Ids of results for the machine that requests were given within the last minute. */
     reportedOf: (machineId: string): Promise<string[]> => redis.smembers(keys.machineReported(machineId)),
     /** Tasks whose call began before this time and has no stored outcome, oldest first. */
     inFlightSince: (beforeMs: number, limit: number): Promise<string[]> =>
@@ -216,21 +220,22 @@ export function createTaskStore(
   };
 }
 
-function factsOf(callId: string, { investigationId, error }: Record<string, string | number>) {
+function factsOf(callId: string, { investigationId, actionId, error }: Record<string, string | number>) {
   return {
     ...(callId === '' ? {} : { callId }),
     ...(investigationId === undefined ? {} : { investigationId: String(investigationId) }),
+    ...(actionId === undefined ? {} : { actionId: String(actionId) }),
     ...(error === undefined ? {} : { errorCode: errorCode.parse(JSON.parse(String(error))).code }),
   };
 }
 
 const errorCode = z.object({ code: z.string() });
 
-function contentOf({ investigationId, attached, error, attempts }: Settlement): MoveContent {
+function contentOf({ result, attached, error, attempts }: Settlement): MoveContent {
   return {
     calls: attempts,
     fields: {
-      ...(investigationId === undefined ? {} : { investigationId }),
+      ...fieldsOf(result),
       ...(attached === true ? { attached: 1 } : {}),
       ...(error === undefined ? {} : { error: JSON.stringify(error) }),
     },

@@ -65,7 +65,11 @@ interface WorldOptions {
   connection?: OpenCallbacksOptions['connection'];
 }
 
-export const started: Settlement = { status: 'started', investigationId: '5146', attempts: 1 };
+export const started: Settlement = {
+  status: 'started',
+  result: { kind: 'investigation', id: '5146' },
+  attempts: 1,
+};
 let machines = 0;
 
 export async function openCallbackWorld(options: WorldOptions): Promise<CallbackWorld> {

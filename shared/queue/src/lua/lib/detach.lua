@@ -5,21 +5,32 @@
 -- KEYS  see request-status.lua
 -- ARGV  see request-status.lua
 
--- A task without requests, or whose outcome is stored: its machine is free for a new one.
-local function close_task(task_id, machine, call_id)
+-- A task without requests, or whose outcome is stored: its coalescing key is free for a new one.
+local function close_task(task_id, key, call_id)
   local task_key = space .. ':task:' .. task_id
   redis.call('HSET', task_key, 'state', 'settled', 'call', call_id)
-  if redis.call('HGET', machines_key, machine) == task_id then
-    redis.call('HDEL', machines_key, machine)
+  if redis.call('HGET', machines_key, key) == task_id then
+    redis.call('HDEL', machines_key, key)
   end
   redis.call('PEXPIRE', task_key, retention)
   redis.call('PEXPIRE', task_key .. ':joined', retention)
 end
 
--- The machine that a request asked for, '' where that cannot be read.
+-- The machine that a request asked for, and its coalescing key; '' where they cannot be read.
 local function machine_in(doc)
   local is_json, asked = pcall(cjson.decode, doc)
-  return is_json and type(asked) == 'table' and type(asked.machineId) == 'string' and asked.machineId or ''
+  asked = is_json and type(asked) == 'table' and asked or {}
+  local machine = type(asked.machineId) == 'string' and asked.machineId or ''
+  return machine, type(asked.key) == 'string' and asked.key or machine
+end
+
+-- Those of a task; where it has lost them, those of this request of it.
+local function machine_of(task_key, request_key)
+  local machine, key = unpack(redis.call('HMGET', task_key, 'machine', 'key'))
+  if machine then
+    return machine, key or machine
+  end
+  return machine_in(doc_of(request_key))
 end
 
 -- Takes a queued request out of its task and ends it with this status. The next one that joined takes the first
@@ -41,8 +52,8 @@ local function detach(request_id, status, fields)
   -- Its task may be corrupt or gone: one such request must not keep all others from being cancelled or expiring.
   task_id = task_id or ''
   local task_key = space .. ':task:' .. task_id
-  local first, machine, priority = unpack(redis.call('HMGET', task_key, 'first', 'machine', 'priority'))
-  machine = machine or machine_in(doc_of(request_key))
+  local first, priority = unpack(redis.call('HMGET', task_key, 'first', 'priority'))
+  local machine, key = machine_of(task_key, request_key)
   change_status(request_id, old_status, status, machine, batch_id, callback)
   redis.call('ZREM', deadlines_key, request_id)
   if redis.call('HEXISTS', request_key, 'with') == 1 then
@@ -64,6 +75,6 @@ local function detach(request_id, status, fields)
   end
   redis.call('ZREM', waiting_key, task_id)
   count_waiting(priority, -1)
-  close_task(task_id, machine, '')
+  close_task(task_id, key, '')
   return true, task_id, true
 end

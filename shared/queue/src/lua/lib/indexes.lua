@@ -5,8 +5,8 @@
 -- with its time.
 --
 --   listed:<status>      <id>               every request
---   listed-by:machine    <machine>:<id>     all but the first request of an open task, which `machines` leads to:
---                                           so that a request which waits alone costs nothing here
+--   listed-by:machine    <machine>:<id>     all but the first request of an open task whose coalescing key is its machine:
+--                                           `machines` leads to that, so a request which waits alone costs nothing here
 --   listed-by:source     <source>\0<id>     requests with a source
 --   ended                <id>:<status>:<machine>:<source> -> time (ms) at which the request itself goes
 --

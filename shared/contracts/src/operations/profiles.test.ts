@@ -1,50 +1,48 @@
 import assert from 'node:assert/strict';
-import { operationNames, operationQuotas } from '@diq/contracts/operations.ts';
-import { operations } from './operations.ts';
+import { operationNames, operationQuotas } from '../operations.ts';
+import { profileOf } from './index.ts';
+import { initiateInvestigation } from './initiate-investigation.ts';
+import { startInvestigation } from './start-investigation.ts';
 
 describe('operation profiles', () => {
   it('describe InitiateInvestigation as documented: path, body, 5 per hour', () => {
-    const { path, body } = operations.initiateInvestigation;
+    const { path, body } = initiateInvestigation;
     assert.equal(path('fb9ab6be'), '/api/machines/fb9ab6be/InitiateInvestigation');
-    assert.deepEqual(body('why'), { Comment: 'why' });
+    assert.deepEqual(body({ comment: 'why', parameters: {} }), { Comment: 'why' });
     assert.deepEqual(operationQuotas.initiateInvestigation, { limit: 5, windowMs: 3_600_000 });
   });
 
   it('describe startInvestigation as documented: path, body, 50 per hour', () => {
-    const { path, body } = operations.startInvestigation;
+    const { path, body } = startInvestigation;
     assert.equal(path('fb9ab6be'), '/api/machines/fb9ab6be/startInvestigation');
-    assert.deepEqual(body('why'), { Comment: 'why' });
+    assert.deepEqual(body({ comment: 'why', parameters: {} }), { Comment: 'why' });
     assert.deepEqual(operationQuotas.startInvestigation, { limit: 50, windowMs: 3_600_000 });
   });
 
   it('keep the machine id inside its path segment', () => {
     for (const name of operationNames) {
-      const { path } = operations[name];
+      const { path } = profileOf(name);
       assert.match(path('a/../b?c#d e'), /^\/api\/machines\/a%2F\.\.%2Fb%3Fc%23d%20e\/\w+$/);
       for (const id of ['', '.', '..']) assert.throws(() => path(id), RangeError);
     }
   });
 
   it('read the id as a string, and none where it is not certain', () => {
-    const { readInvestigationId } = operations.initiateInvestigation;
-    assert.equal(readInvestigationId({ value: 5146 }), '5146');
-    assert.equal(
-      readInvestigationId({ value: 'da637205548921456173_375980286' }),
-      'da637205548921456173_375980286',
-    );
-    assert.equal(readInvestigationId({ value: Number.MAX_SAFE_INTEGER }), '9007199254740991');
+    const readId = (body: unknown) => initiateInvestigation.readResult(body)?.id;
+    assert.equal(readId({ value: 5146 }), '5146');
+    assert.equal(readId({ value: 'da637205548921456173_375980286' }), 'da637205548921456173_375980286');
+    assert.equal(readId({ value: Number.MAX_SAFE_INTEGER }), '9007199254740991');
     const numbers = [0, -0, -1, -5146, 2 ** 53, 1.5, Number.NaN, Number.POSITIVE_INFINITY];
     const texts = ['', ' ', '0', '00', '-1', '1.5', '1e3', '0x10', 'null', 'a b', 'a\u0000', 'Gerät'];
     const uncertain = [...numbers, ...texts, 'x'.repeat(201), null, true, [1], {}, undefined];
-    for (const value of uncertain) assert.equal(readInvestigationId({ value }), undefined);
-    for (const body of [undefined, null, 'value', 1, [], {}])
-      assert.equal(readInvestigationId(body), undefined);
+    for (const value of uncertain) assert.equal(readId({ value }), undefined);
+    for (const body of [undefined, null, 'value', 1, [], {}]) assert.equal(readId(body), undefined);
   });
 
   it('read the id of an Investigation object where the operation answers with one', () => {
-    const { readInvestigationId } = operations.startInvestigation;
+    const readId = (body: unknown) => startInvestigation.readResult(body)?.id;
     const recorded = { id: 'da637205548921456173_375980286', startTime: null, state: 'PendingApproval' };
-    assert.equal(readInvestigationId(recorded), recorded.id);
-    assert.equal(readInvestigationId({ value: 5146 }), undefined);
+    assert.equal(readId(recorded), recorded.id);
+    assert.equal(readId({ value: 5146 }), undefined);
   });
 });

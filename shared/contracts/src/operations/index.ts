@@ -1,0 +1,32 @@
+import { initiateInvestigation } from './initiate-investigation.ts';
+import type { Limit, OperationProfile } from './profile.ts';
+import { startInvestigation } from './start-investigation.ts';
+
+/** The one list of the operations that a queue can stand in front of. */
+const profiles = [initiateInvestigation, startInvestigation] as const;
+
+export type OperationName = (typeof profiles)[number]['name'];
+
+/** The names, in the order of the list. */
+export const operationNames = profiles.map(({ name }) => name) as readonly OperationName[] as readonly [
+  OperationName,
+  ...OperationName[],
+];
+
+const byName = new Map<string, OperationProfile>(profiles.map((profile) => [profile.name, profile]));
+
+/** The profile of an operation. */
+export function profileOf(name: OperationName): OperationProfile {
+  const profile = byName.get(name);
+  if (profile === undefined) throw new RangeError(`there is no operation ${name}`);
+  return profile;
+}
+
+/** Of several limits, the one that allows the fewest calls in the long run. */
+export function scarcestOf([first, ...others]: OperationProfile['limits']): Limit {
+  return others.reduce((scarcest, one) => (callsPerMs(one) < callsPerMs(scarcest) ? one : scarcest), first);
+}
+
+function callsPerMs({ calls, windowMs }: Limit): number {
+  return calls / windowMs;
+}

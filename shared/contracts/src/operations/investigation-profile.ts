@@ -1,0 +1,27 @@
+import { z } from 'zod';
+import type { OperationProfile } from './profile.ts';
+
+/** What the operations that start an investigation have in common. Neither gives anything back by which a lost call is known. */
+export const investigationProfile = {
+  wording: { noun: 'investigation', one: 'an investigation' },
+  parameters: z.strictObject({}),
+  coalescingKey: () => '',
+  isReusable: true,
+  body: ({ comment }) => ({ Comment: comment }),
+  accepted: [200, 201],
+  // Undocumented for these calls, recorded for machine actions; both statuses are conceivable.
+  alreadyRunning: { statuses: [400, 409], code: 'ActiveRequestAlreadyExists' },
+  resultKind: 'investigation',
+  correlation: 'none',
+  records: { list: 'investigations' },
+  requiredRole: 'Alert.ReadWrite.All',
+  risk: 'investigate',
+  advice: {
+    retired:
+      'Defender says that it no longer offers this call. Microsoft announced that for 2026-09-01 (MC1411577) and names a full antivirus scan instead: use the operation runAntiVirusScan. Cancel what need not wait.',
+    disabled:
+      'Defender says that automated investigation is switched off for this tenant. Switch it on in the settings of Microsoft Defender XDR, or use the operation runAntiVirusScan.',
+    forbidden:
+      'Defender or a gateway in front of it refuses the application. Check its role Alert.ReadWrite.All, its consent, and proxies in between.',
+  },
+} as const satisfies Partial<OperationProfile>;

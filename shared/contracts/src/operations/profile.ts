@@ -1,0 +1,109 @@
+import type { z } from 'zod';
+
+/** So many calls may start in any rolling window of this length; an operation can have several, which all hold. */
+export interface Limit {
+  readonly calls: number;
+  readonly windowMs: number;
+}
+
+/** What a call starts at Defender. */
+export const resultKinds = ['investigation', 'machineAction'] as const;
+
+export type ResultKind = (typeof resultKinds)[number];
+
+/** What a call started, or what already ran: its kind and Defender's id, an opaque text. */
+export interface OperationResult {
+  readonly kind: ResultKind;
+  readonly id: string;
+}
+
+/** A machine action as Defender shows it, as far as it is of use here. */
+export interface ShownAction {
+  readonly id: string;
+  /** The comment of the call that it was made by; `undefined` where Defender shows none. */
+  readonly requestorComment: string | undefined;
+  /** How far it goes: Quick or Full for a scan. `undefined` where Defender shows none. */
+  readonly scope: string | undefined;
+}
+
+/** What a successful answer names. */
+export interface AnsweredResult extends OperationResult {
+  /** Of a machine action: what Defender shows of it. It can be another caller's that is still pending. */
+  readonly action?: ShownAction;
+}
+
+/** What callers ask beside machine and comment. Plain JSON, by the names of the profile's schema. */
+export type Parameters = Readonly<Record<string, unknown>>;
+
+/** How much a call can do to a machine; a caller needs the scope of the same name, and `submit` for `investigate`. */
+export const risks = ['investigate', 'respond', 'irreversible'] as const;
+
+export type Risk = (typeof risks)[number];
+
+/** The nouns of an operation in the texts that callers and operators read. */
+export interface Wording {
+  /** Behind an article: "investigation". */
+  readonly noun: string;
+  /** The same with its article: "an investigation". */
+  readonly one: string;
+}
+
+/**
+ * In which of Defender's lists the calls of an operation are found: one whose answer was lost, and those of the last window
+ * when the ledger is empty. A ledger that is rebuilt from the wrong list would be empty and break the limit.
+ */
+export type Records<P = Parameters> =
+  | { readonly list: 'investigations' }
+  | {
+      readonly list: 'machineActions';
+      /** `type` of the machine actions that this operation makes. */
+      readonly type: string;
+      /** Whether a machine action of this type that runs already does all that was asked for. */
+      covers(action: ShownAction, parameters: P): boolean;
+    };
+
+/**
+ * Everything that differs between the Defender operations. Client, classifier, reconciler, cold start and intake read it
+ * here and know no operation by name. One file per operation; `index.ts` lists them. How one is added:
+ * docs/add-an-operation.md.
+ */
+export interface OperationProfile<P = Parameters> {
+  /** As Defender calls it; in settings, keys, the API and metrics. */
+  readonly name: string;
+  /** A few words for people: what one call does. */
+  readonly title: string;
+  readonly wording: Wording;
+  /** What Defender documents, per application and tenant; all of them hold at once. The first one is shown first. */
+  readonly limits: readonly [Limit, ...Limit[]];
+  /** Of the parameters; strict, so that nothing that a caller sent vanishes. */
+  readonly parameters: z.ZodType<P>;
+  /**
+   * Requests for one machine share a call if this text is the same; empty where the machine alone decides. At most 100
+   * characters of letters, digits and `-`.
+   */
+  coalescingKey(parameters: P): string;
+  /** A result of less than REUSE_WINDOW ago serves a new request. Not where another operation can have undone it. */
+  readonly isReusable: boolean;
+  /** Path below the base URL, beginning with a slash, the machine id encoded. Throws RangeError for an id that is no path segment. */
+  path(machineId: string): string;
+  /** The JSON body of the call. Defender compares keys with exact case. */
+  body(call: { readonly comment: string; readonly parameters: P }): Readonly<Record<string, unknown>>;
+  /** Statuses with which Defender accepts the call. */
+  readonly accepted: readonly number[];
+  /** Answers that say that what was asked for is under way already. */
+  readonly alreadyRunning: { readonly statuses: readonly number[]; readonly code: string };
+  readonly resultKind: ResultKind;
+  /** What was started, out of a parsed 2xx body; `undefined` when it cannot be read. */
+  readResult(body: unknown): AnsweredResult | undefined;
+  /**
+   * Where Defender gives back what it was sent. `requestorComment`: the comment ends with a token by which a call whose
+   * answer was lost is found for certain. `none`: it is matched by machine and time.
+   */
+  readonly correlation: 'requestorComment' | 'none';
+  readonly records: Records<P>;
+  /** The application role in Entra ID that the call needs. */
+  readonly requiredRole: string;
+  readonly risk: Risk;
+  /** What an operator is told to do when Defender no longer offers the call, has it switched off, or refuses the application. */
+  readonly advice: { readonly retired: string; readonly disabled: string; readonly forbidden: string };
+}

@@ -1,0 +1,21 @@
+import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
+import type { OperationProfile } from '@diq/contracts/operations/profile.ts';
+
+/** What the operation of a queue says of requests that share a call. */
+export type Sharing = Pick<OperationProfile, 'coalescingKey' | 'isReusable' | 'resultKind'>;
+
+/** Of operations without parameters that start an investigation. */
+export const byMachineAlone: Sharing = {
+  coalescingKey: () => '',
+  isReusable: true,
+  resultKind: 'investigation',
+};
+
+/** Requests with the same text share a call: the machine, and of an operation with parameters what it says of them. */
+export function coalescingKeyOf(
+  { machineId, parameters = {} }: Pick<InvestigationItem, 'machineId' | 'parameters'>,
+  { coalescingKey }: Sharing,
+): string {
+  const own = coalescingKey(parameters);
+  return own === '' ? machineId : `${machineId}:${own}`;
+}
