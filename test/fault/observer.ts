@@ -45,7 +45,8 @@ if redis.call('HLEN', space .. ':holds:streaks') > 0 and redis.call('ZCARD', spa
 local used = redis.call('ZRANGEBYSCORE', space .. ':ledger:calls', '(' .. (now - window), '+inf')
 local free = #used < limit and 1 or 0
 -- While another program is known to use the quota, fewer calls fit; those that were throttled do not weigh in that.
-local fit, ends = unpack(redis.call('HMGET', space .. ':ledger:estimate', 'limit', 'until'))
+local estimate = redis.call('HGET', space .. ':ledger:estimate', string.format('%.0f', window)) or ''
+local fit, ends = string.match(estimate, '^(%d+)/(%d+)$')
 if fit and tonumber(ends) > now then
   local fitted = 0
   for i = 1, #used do

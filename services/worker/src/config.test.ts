@@ -30,8 +30,8 @@ function faultsOf(env: Env): readonly string[] {
 }
 
 function quotaOf(env: Env): number[] {
-  const { limit, windowMs } = readWorkerConfig({ ...complete, ...env });
-  return [limit, windowMs];
+  const { limits } = readWorkerConfig({ ...complete, ...env });
+  return limits.flatMap(({ calls, windowMs }) => [calls, windowMs]);
 }
 
 function credentialOf(env: Env) {
@@ -119,8 +119,7 @@ describe('the worker configuration', () => {
       baseUrl: 'https://api.securitycenter.windows.com',
       scope: 'https://api.securitycenter.microsoft.com/.default',
       operation: 'initiateInvestigation',
-      limit: 5,
-      windowMs: 3_600_000,
+      limits: [{ calls: 5, windowMs: 3_600_000 }],
       callTimeoutMs: 30_000,
       coldStart: 'reconstruct',
       reserveForCritical: 0,

@@ -129,7 +129,7 @@ describe('the worker as a process', () => {
     it('is seen to be gone as soon as it was stopped, not only once it is missed', async () => {
       const client = new Redis(redis.url);
       const space = keySpace({ tenantId: identity.AZURE_TENANT_ID, operation: 'initiateInvestigation' });
-      const quota = { limit: 5, windowMs: 3_600_000, callTimeoutMs: 30_000 };
+      const quota = { limits: [{ calls: 5, windowMs: 3_600_000 }], callTimeoutMs: 30_000 };
       const ledger = createLedger(client, space, quota);
       const alive = async () => (await ledger.snapshot()).workers?.alive;
       const worker = await start();

@@ -31,6 +31,6 @@ describe('keySpace', () => {
 
 describe('operationQuotas', () => {
   it('allows the five investigations an hour that Defender documents', () => {
-    assert.deepEqual(operationQuotas.initiateInvestigation, { limit: 5, windowMs: 3_600_000 });
+    assert.deepEqual(operationQuotas.initiateInvestigation, { limits: [{ calls: 5, windowMs: 3_600_000 }] });
   });
 });

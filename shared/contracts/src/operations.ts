@@ -1,20 +1,16 @@
-import { operationNames, profileOf, scarcestOf, type OperationName } from './operations/index.ts';
+import { operationNames, profileOf, type OperationName } from './operations/index.ts';
+import type { Limit } from './operations/profile.ts';
 
-export { operationNames, type OperationName };
-export type { Limit } from './operations/profile.ts';
+export { operationNames, type Limit, type OperationName };
 
-/** How many calls may start in one rolling window. */
+/** How many calls may start: as many as each of these limits allows. At least one. */
 export interface Quota {
-  limit: number;
-  windowMs: number;
+  limits: readonly Limit[];
 }
 
-/** The scarcest quota that the vendor documents for each operation; the default where settings name no other. */
+/** The quota that the vendor documents for each operation; the default where settings name no other. */
 export const operationQuotas = Object.fromEntries(
-  operationNames.map((name) => {
-    const { calls, windowMs } = scarcestOf(profileOf(name).limits);
-    return [name, { limit: calls, windowMs }];
-  }),
+  operationNames.map((name): [string, Quota] => [name, { limits: profileOf(name).limits }]),
 ) as Readonly<Record<OperationName, Quota>>;
 
 export interface KeySpaceOwner {

@@ -149,7 +149,10 @@ describe('a Redis that is full', () => {
 
   it('takes all that the ledger needs for calls: opening, spending, answers, permits given back, holds', async () => {
     await fill();
-    const ledger = createLedger(store.redis, keySpace, { limit: 2, windowMs: hourMs, callTimeoutMs: 1_000 });
+    const ledger = createLedger(store.redis, keySpace, {
+      limits: [{ calls: 2, windowMs: hourMs }],
+      callTimeoutMs: 1_000,
+    });
     await ledger.open();
     await ledger.endColdStart();
     const call = (n: number) => ({ callId: `call-${n}`, taskId: `task-${n}`, machineId: machine(n) });

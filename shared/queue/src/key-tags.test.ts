@@ -15,7 +15,7 @@ describe('keys in Redis', () => {
 
   it('all carry one and the same hash tag: in Redis Cluster every script finds its keys on one node', async () => {
     const store = await openTestStore(redis.url);
-    const quota = { limit: 2, windowMs: 60_000, callTimeoutMs: 1_000 };
+    const quota = { limits: [{ calls: 2, windowMs: 60_000 }], callTimeoutMs: 1_000 };
     const permits = openLimiterConnection(store.redis, () => undefined);
     const limiter = await createPermitLimiter({ ...quota, connection: permits, keySpace, onError() {} });
     const ledger = createLedger(store.redis, keySpace, quota);

@@ -23,7 +23,7 @@ const fixture = fixtureOf(layoutVersion);
 const keys = storeKeys(keySpace);
 const anna = { name: 'anna', reason: 'drill' };
 const longMs = 3_600_000;
-const quota = { limit: 5, windowMs: longMs, callTimeoutMs: 30_000 };
+const quota = { limits: [{ calls: 5, windowMs: longMs }], callTimeoutMs: 30_000 };
 const unresolved = { cause: 'lost', error: { code: 'call_timeout', message: 'No answer came.' } } as const;
 /** Of the machine that each of these requests is for. */
 const machines = {

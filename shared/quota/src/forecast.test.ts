@@ -1,34 +1,139 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { expectedStartAtMs, freeSlots, nextSlotAtMs } from './forecast.ts';
-import type { LedgerSnapshot } from './ledger/replies.ts';
+import { createForecast, expectedStartAtMs, freeSlots, nextSlotAtMs } from './forecast.ts';
+import type { LedgerSnapshot, LimitState } from './ledger/replies.ts';
 
 const nowMs = 1_000_000;
 
-function viewOf(view: Partial<LedgerSnapshot> & { freeAtMs?: number[] }): LedgerSnapshot {
-  const { freeAtMs = [], ...rest } = view;
-  const slotsInUse = freeAtMs.map((freeAt) => ({ freeAtMs: freeAt, call: undefined }));
-  const limit = rest.limit ?? 2;
-  const rested = { windowMs: 100, hold: undefined, holdsOn: [], isLost: false, ...rest };
-  return { nowMs, limit, quotaLimit: limit, slotsInUse, ...rested };
+interface Counted {
+  /** From when the call counts. */
+  atMs: number;
+  isThrottled?: boolean;
+}
+
+interface Allowed {
+  calls: number;
+  windowMs: number;
+  /** After a 429. */
+  lower?: { calls: number; untilMs: number };
+}
+
+type Further = Pick<Partial<LedgerSnapshot>, 'hold' | 'reserve'>;
+
+/** @param listedAtMost the ledger lists the newest calls only, and of the others the times alone */
+function viewOfAll(
+  allowed: readonly Allowed[],
+  counted: readonly Counted[],
+  further: Further = {},
+  listedAtMost = 100,
+): LedgerSnapshot {
+  const longestMs = Math.max(...allowed.map(({ windowMs }) => windowMs));
+  const inUse = counted.filter(({ atMs }) => atMs > nowMs - longestMs).toSorted((a, b) => a.atMs - b.atMs);
+  const limits = allowed.map(({ calls, windowMs, lower }): LimitState => {
+    const within = inUse.filter(({ atMs }) => atMs > nowMs - windowMs);
+    const opens = (those: readonly Counted[], most: number) =>
+      those.length < most ? {} : { opensAtMs: those[those.length - most]!.atMs + windowMs };
+    const fitted = within.filter(({ isThrottled }) => !isThrottled);
+    return {
+      windowMs,
+      quotaCalls: calls,
+      calls: lower?.calls ?? calls,
+      used: within.length,
+      ...opens(within, calls),
+      ...(lower && { lower: { untilMs: lower.untilMs, used: fitted.length, ...opens(fitted, lower.calls) } }),
+    };
+  });
+  const others = inUse.slice(0, -listedAtMost);
+  const throttled = others.filter(({ isThrottled }) => isThrottled);
+  return {
+    nowMs,
+    limits: limits as [LimitState, ...LimitState[]],
+    slotsInUse: inUse.slice(-listedAtMost).map(({ atMs, isThrottled }) => ({
+      freeAtMs: atMs + longestMs,
+      call: isThrottled
+        ? { callId: `${atMs}`, taskId: 't', machineId: 'm', spentAt: atMs, outcome: 'throttled' }
+        : undefined,
+    })),
+    othersCountFromMs: others.map(({ atMs }) => atMs),
+    othersThrottledFromMs: throttled.map(({ atMs }) => atMs),
+    hold: undefined,
+    holdsOn: [],
+    isLost: false,
+    ...further,
+  };
+}
+
+interface Single extends Further {
+  limit?: number;
+  windowMs?: number;
+  /** The limit by the settings, if the limit is lower. */
+  quotaLimit?: number;
+  limitUntilMs?: number;
+  freeAtMs?: number[];
+  throttledFreeAtMs?: number[];
+}
+
+/** Of one limit. */
+function viewOf({ limit = 2, windowMs = 100, quotaLimit = limit, limitUntilMs, ...rest }: Single) {
+  const { freeAtMs = [], throttledFreeAtMs = [], ...further } = rest;
+  const lower = quotaLimit > limit ? { calls: limit, untilMs: limitUntilMs ?? Infinity } : undefined;
+  const calls = [
+    ...freeAtMs.map((ms) => ({ atMs: ms - windowMs })),
+    ...throttledFreeAtMs.map((ms) => ({ atMs: ms - windowMs, isThrottled: true })),
+  ];
+  return viewOfAll([{ calls: quotaLimit, windowMs, ...(lower && { lower }) }], calls, further);
 }
 
 /** Permits in use may be more than the limit, if it was lowered; one whose call is in flight is out for over a window. */
-const anyView = fc
+const anySingle = fc
   .record({
     limit: fc.integer({ min: 1, max: 6 }),
     windowMs: fc.integer({ min: 1, max: 500 }),
     awayMs: fc.array(fc.integer({ min: 1, max: 500 }), { maxLength: 8 }),
     holdMs: fc.option(fc.integer({ min: 1, max: 700 }), { nil: undefined }),
   })
-  .map(({ limit, windowMs, awayMs, holdMs }) =>
-    viewOf({
-      limit,
-      windowMs,
-      freeAtMs: awayMs.map((ms) => nowMs + ms).toSorted((a, b) => a - b),
-      hold: holdMs === undefined ? undefined : { reason: 'paused', untilMs: nowMs + holdMs },
-    }),
-  );
+  .map(({ limit, windowMs, awayMs, holdMs }) => ({
+    limit,
+    windowMs,
+    freeAtMs: awayMs.map((ms) => nowMs + ms),
+    ...(holdMs === undefined ? {} : { hold: { reason: 'paused', untilMs: nowMs + holdMs } }),
+  }));
+const anyView = anySingle.map(viewOf);
+
+/** Up to three limits, of which some may be lower for a time; calls anywhere in the windows, some still in flight. */
+const anyViewOfAll = fc
+  .record({
+    allowed: fc.uniqueArray(
+      fc.record(
+        {
+          calls: fc.integer({ min: 1, max: 9 }),
+          windowMs: fc.integer({ min: 1, max: 400 }),
+          lower: fc.record({
+            calls: fc.integer({ min: 1, max: 8 }),
+            untilMs: fc.integer({ min: nowMs + 1, max: nowMs + 600 }),
+          }),
+        },
+        { requiredKeys: ['calls', 'windowMs'] },
+      ),
+      { minLength: 1, maxLength: 3, selector: ({ windowMs }) => windowMs },
+    ),
+    counted: fc.array(
+      fc.record({ atMs: fc.integer({ min: nowMs - 400, max: nowMs + 60 }), isThrottled: fc.boolean() }),
+      { maxLength: 14 },
+    ),
+    holdMs: fc.option(fc.integer({ min: 1, max: 700 }), { nil: undefined }),
+    kept: fc.option(fc.record({ slots: fc.nat(4), criticalWaiting: fc.nat(8) }), { nil: undefined }),
+    listedAtMost: fc.integer({ min: 1, max: 14 }),
+  })
+  .map(({ allowed, counted, holdMs, kept, listedAtMost }) => {
+    const limits = allowed.map(({ lower, ...one }) =>
+      lower && lower.calls < one.calls ? { ...one, lower } : one,
+    );
+    const fewest = Math.min(...limits.map(({ calls }) => calls));
+    const hold = holdMs === undefined ? {} : { hold: { reason: 'paused', untilMs: nowMs + holdMs } };
+    const reserve = kept ? { reserve: { ...kept, slots: Math.min(kept.slots, fewest - 1) } } : {};
+    return { limits, counted, view: viewOfAll(limits, counted, { ...hold, ...reserve }, listedAtMost) };
+  });
 
 describe('freeSlots', () => {
   it('is what the limit leaves, and never below 0', () => {
@@ -39,25 +144,22 @@ describe('freeSlots', () => {
 });
 
 describe('free slots and starts while other applications use the same quota', () => {
-  const slot = (freeAtMs: number, outcome: string) => ({
-    freeAtMs,
-    call: { callId: `${freeAtMs}`, taskId: 'd', machineId: 'm', spentAt: nowMs, outcome },
-  });
-  const slots = [slot(nowMs + 10, 'throttled'), slot(nowMs + 20, 'started'), slot(nowMs + 30, 'started')];
+  const slots = { throttledFreeAtMs: [nowMs + 10], freeAtMs: [nowMs + 20, nowMs + 30] };
 
   it('counts what fitted against the lower limit', () => {
-    const view = viewOf({ limit: 2, quotaLimit: 5, slotsInUse: slots });
+    const view = viewOf({ limit: 2, quotaLimit: 5, ...slots });
     assert.deepEqual(
       [freeSlots(view), nextSlotAtMs(view), expectedStartAtMs(view, 1), expectedStartAtMs(view, 2)],
       [0, nowMs + 20, nowMs + 20, nowMs + 30],
     );
-    assert.equal(freeSlots(viewOf({ limit: 3, quotaLimit: 5, slotsInUse: slots })), 1);
+    assert.equal(freeSlots(viewOf({ limit: 3, quotaLimit: 5, ...slots })), 1);
   });
 
   it('counts all calls against the quota', () => {
-    const view = viewOf({ limit: 2, quotaLimit: 3, slotsInUse: slots.slice(0, 2) });
+    const two = { throttledFreeAtMs: [nowMs + 10], freeAtMs: [nowMs + 20] };
+    const view = viewOf({ limit: 2, quotaLimit: 3, ...two });
     assert.equal(freeSlots(view), 1);
-    const full = viewOf({ limit: 2, quotaLimit: 2, slotsInUse: slots.slice(0, 2) });
+    const full = viewOf({ limit: 2, quotaLimit: 2, ...two });
     assert.deepEqual([freeSlots(full), nextSlotAtMs(full)], [0, nowMs + 10]);
   });
 });
@@ -142,7 +244,7 @@ describe('expectedStartAtMs', () => {
   it('is what happens where slots are kept for critical calls', () => {
     fc.assert(
       fc.property(anyView, fc.nat({ max: 5 }), fc.nat({ max: 8 }), (view, slots, criticalWaiting) => {
-        fc.pre(slots < view.limit);
+        fc.pre(slots < view.limits[0].quotaCalls);
         const reserved = { ...view, reserve: { slots, criticalWaiting } };
         const positions = Array.from({ length: 20 }, (_, i) => i + 1);
         assert.deepEqual(
@@ -164,11 +266,12 @@ describe('expectedStartAtMs', () => {
   it('is what happens when every slot is used at once, also where the limit is lower for a time', () => {
     fc.assert(
       fc.property(
-        anyView,
+        anySingle,
         fc.integer({ min: 0, max: 4 }),
         fc.integer({ min: 1, max: 900 }),
-        (view, more, ms) => {
-          const lowered = { ...view, quotaLimit: view.limit + more, limitUntilMs: nowMs + ms };
+        (single, more, ms) => {
+          const quotaLimit = single.limit + more;
+          const lowered = viewOf({ ...single, quotaLimit, limitUntilMs: nowMs + ms });
           const positions = Array.from({ length: 20 }, (_, i) => i + 1);
           assert.deepEqual(
             positions.map((position) => expectedStartAtMs(lowered, position)),
@@ -192,18 +295,85 @@ describe('expectedStartAtMs', () => {
   });
 });
 
-/** Millisecond by millisecond: as long as fewer permits are out than the limit, the next call takes one. */
+describe('starts under several limits', () => {
+  it('are held back by the window that is full, whichever that is', () => {
+    const allowed = [
+      { calls: 2, windowMs: 10 },
+      { calls: 3, windowMs: 100 },
+    ];
+    const view = viewOfAll(allowed, []);
+    assert.deepEqual(
+      [1, 2, 3, 4, 5, 6, 7].map((position) => expectedStartAtMs(view, position) - nowMs),
+      [0, 0, 10, 100, 100, 110, 200],
+    );
+    const both = viewOfAll(allowed, [{ atMs: nowMs - 50 }, { atMs: nowMs - 5 }, { atMs: nowMs - 4 }]);
+    assert.deepEqual([freeSlots(both), nextSlotAtMs(both)], [0, nowMs + 50]);
+  });
+
+  it('are what happens when every slot is used at once, by brute force', () => {
+    fc.assert(
+      fc.property(anyViewOfAll, ({ limits, counted, view }) => {
+        const positions = Array.from({ length: 25 }, (_, i) => i + 1);
+        const forecast = createForecast(view);
+        assert.deepEqual(positions.map(forecast), simulateAll(limits, counted, view, positions.length));
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it('are the same far ahead, where they repeat and are not worked out one by one', () => {
+    fc.assert(
+      fc.property(anyViewOfAll, ({ limits, counted, view }) => {
+        const far = simulateAll(limits, counted, view, 120);
+        for (const position of [40, 77, 119, 120]) {
+          assert.equal(createForecast(view)(position), far[position - 1]);
+        }
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('are known at once a month ahead: 100 a minute and 1,500 an hour', () => {
+    const allowed = [
+      { calls: 100, windowMs: 60_000 },
+      { calls: 1_500, windowMs: 3_600_000 },
+    ];
+    const view = viewOfAll(allowed, []);
+    const startedAt = performance.now();
+    const hours = 24 * 30;
+    assert.equal(expectedStartAtMs(view, hours * 1_500 + 1), nowMs + hours * 3_600_000);
+    assert.ok(performance.now() - startedAt < 100, 'and not by a million steps');
+  });
+});
+
+/** The same by what is defined of a view of one limit. */
 function simulate(view: LedgerSnapshot, count: number): number[] {
-  const { nowMs, quotaLimit, limitUntilMs = Infinity, windowMs, slotsInUse, hold, reserve } = view;
+  const [{ windowMs, quotaCalls, calls, lower }] = view.limits;
+  const allowed = { calls: quotaCalls, windowMs, ...(lower && { lower: { calls, untilMs: lower.untilMs } }) };
+  const counted = view.slotsInUse.map(({ freeAtMs }) => ({ atMs: freeAtMs - windowMs }));
+  return simulateAll([allowed], counted, view, count);
+}
+
+/** Millisecond by millisecond: as long as fewer permits are out than each limit allows, the next call takes one. */
+function simulateAll(
+  limits: readonly Allowed[],
+  counted: readonly Counted[],
+  { hold, reserve }: LedgerSnapshot,
+  count: number,
+): number[] {
   const startedAt: number[] = [];
-  let freeAt = slotsInUse.map((slot) => slot.freeAtMs);
+  const calls = [...counted];
   for (let time = Math.max(nowMs, hold?.untilMs ?? 0); startedAt.length < count; time += 1) {
-    const limitNow = time < limitUntilMs ? view.limit : quotaLimit;
-    const isKept = () => startedAt.length >= (reserve?.criticalWaiting ?? 0);
-    const limitFor = () => limitNow - (isKept() ? (reserve?.slots ?? 0) : 0);
-    freeAt = freeAt.filter((ms) => ms > time);
-    for (; freeAt.length < limitFor() && startedAt.length < count; freeAt.push(time + windowMs))
-      startedAt.push(time);
+    const hasRoom = () => {
+      const kept = startedAt.length >= (reserve?.criticalWaiting ?? 0) ? (reserve?.slots ?? 0) : 0;
+      return limits.every(({ calls: most, windowMs, lower }) => {
+        const within = calls.filter(({ atMs }) => atMs + windowMs > time);
+        const fitted = within.filter(({ isThrottled }) => !isThrottled);
+        const isLower = lower !== undefined && time < lower.untilMs;
+        return within.length < most - kept && (!isLower || fitted.length < lower.calls - kept);
+      });
+    };
+    for (; startedAt.length < count && hasRoom(); calls.push({ atMs: time })) startedAt.push(time);
   }
   return startedAt;
 }

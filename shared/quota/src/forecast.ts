@@ -1,17 +1,14 @@
-import type { LedgerSnapshot } from './ledger/replies.ts';
+import type { LedgerSnapshot, LimitState } from './ledger/replies.ts';
+import { freeSlotsOf, longestWindowMs, nextSlotOf, scarcestLimit } from './limits.ts';
 
-/** Permits that could be spent right now, a hold aside. */
+/** Permits that could be spent right now, a hold aside: a call needs a slot of each limit. */
 export function freeSlots(view: LedgerSnapshot): number {
-  return Math.min(...boundsOf(view).map(({ limit, slots }) => Math.max(0, limit - slots.length)));
+  return freeSlotsOf(scarcestLimit(view));
 }
 
-/** When the next permit is free: now, or the time at which enough of those in use have come back. */
+/** When the next permit is free: now, or the time at which a slot of each limit is. */
 export function nextSlotAtMs(view: LedgerSnapshot): number {
-  const openings = boundsOf(view).map(({ limit, slots }) => {
-    const tooMany = slots.length - limit;
-    return tooMany < 0 ? view.nowMs : (slots[tooMany]?.freeAtMs ?? view.nowMs);
-  });
-  return Math.max(...openings);
+  return Math.max(...view.limits.map((limit) => nextSlotOf(limit, view.nowMs)));
 }
 
 /** When the call at this place in the order (1 is next) can start, in ms of the ledger's clock. */
@@ -26,104 +23,127 @@ export function expectedStartAtMs(view: LedgerSnapshot, position: number): numbe
  * Forecasts starts from the ledger as it is, if nothing changes: every slot is used the moment it opens and comes back
  * one window later. Calls are taken to be instant, so a time is early by their latencies. A limit lowered by foreign
  * use is taken to be the full one again when its time is over. Critical calls stand before all others and may use every
- * slot; the others leave those that are kept.
+ * slot; the others leave those that are kept, in each window.
+ *
+ * The starts are worked out one after the other, as far as they are asked for. Once one limit alone has decided for as
+ * many calls as the longest window holds, they repeat: what follows is the same again, one of its windows later.
  */
 export function createForecast(view: LedgerSnapshot): Forecast {
-  return view.reserve && view.reserve.slots > 0 ? forecastWithReserve(view, view.reserve) : forecastFor(view);
-}
-
-function forecastFor(view: LedgerSnapshot): Forecast {
-  const forecasts = boundsOf(view).map((bound) => forecastWithin(bound, view));
-  const asItIs: Forecast = (position) => Math.max(...forecasts.map((forecast) => forecast(position)));
-  const { limitUntilMs } = view;
-  if (view.limit >= view.quotaLimit || limitUntilMs === undefined) return asItIs;
-  return forecastBeyond(view, asItIs, limitUntilMs);
-}
-
-interface Bound {
-  limit: number;
-  slots: LedgerSnapshot['slotsInUse'];
-}
-
-/** Every call counts against the quota; against the estimate during foreign use count those that fitted. */
-function boundsOf({ quotaLimit, limit, slotsInUse }: LedgerSnapshot): Bound[] {
-  const quota = { limit: quotaLimit, slots: slotsInUse };
-  if (limit >= quotaLimit) return [quota];
-  return [quota, { limit, slots: slotsInUse.filter(({ call }) => call?.outcome !== 'throttled') }];
-}
-
-/** What starts before the lower limit ends starts by it; the rest by the full one, with those starts counted. */
-function forecastBeyond(view: LedgerSnapshot, before: Forecast, endsAtMs: number): Forecast {
-  const startsBefore: number[] = [];
-  for (let atMs = before(1); atMs < endsAtMs; atMs = before(startsBefore.length + 1)) startsBefore.push(atMs);
-  const freeAtMs = startsBefore.map((atMs) => atMs + view.windowMs);
-  const slotsInUse = [
-    ...view.slotsInUse,
-    ...freeAtMs.map((ms) => ({ freeAtMs: ms, call: undefined })),
-  ].toSorted((a, b) => a.freeAtMs - b.freeAtMs);
-  const nowMs = Math.max(view.nowMs, endsAtMs);
-  const after = forecastFor({ ...view, nowMs, limit: view.quotaLimit, slotsInUse });
-  return (position) => startsBefore[position - 1] ?? after(position - startsBefore.length);
-}
-
-function forecastWithReserve(
-  view: LedgerSnapshot,
-  reserve: NonNullable<LedgerSnapshot['reserve']>,
-): Forecast {
-  const { quotaLimit, limit, limitUntilMs, windowMs } = view;
-  const { slots, criticalWaiting } = reserve;
-  const first = forecastFor(view);
-  const last = Math.max(0, criticalWaiting);
-  // Of the starts before, the last ones can still be in use.
-  const startsMs = Array.from({ length: Math.min(last, quotaLimit) }, (_, i) => first(last - i));
-  const nowMs = startsMs[0] ?? view.nowMs;
-  const freeAtMs = startsMs.map((atMs) => ({ freeAtMs: atMs + windowMs, call: undefined }));
-  const slotsInUse = [...view.slotsInUse, ...freeAtMs].toSorted((a, b) => a.freeAtMs - b.freeAtMs);
-  const left = Math.max(1, quotaLimit - slots);
-  // The lower limit leaves nothing for the others until it ends.
-  const waitsMs = limit < quotaLimit && limit <= slots ? (limitUntilMs ?? nowMs) : nowMs;
-  const rest = forecastFor({
-    ...view,
-    nowMs: Math.max(nowMs, waitsMs),
-    slotsInUse,
-    quotaLimit: left,
-    limit: limit <= slots ? left : limit - slots,
-  });
-  return (position) => (position <= last ? first(position) : rest(position - last));
-}
-
-function forecastWithin(bound: Bound, view: LedgerSnapshot): Forecast {
-  const { windowMs } = view;
-  const opensAt = slotOpenings(bound, view);
-  const baseMs = Math.min(...opensAt);
-  // Counted from the first opening: a hold without an end is a time too large to be halved exactly.
-  const offsetsMs = opensAt.map((timeMs) => timeMs - baseMs).toSorted((a, b) => a - b);
-  const lastOffsetMs = offsetsMs.at(-1) ?? 0;
-  if (lastOffsetMs <= windowMs) {
-    // The slots take turns, as they do unless a call is in flight.
-    return (position) => {
-      const turn = Math.floor((position - 1) / offsetsMs.length);
-      return baseMs + turn * windowMs + (offsetsMs[(position - 1) % offsetsMs.length] ?? 0);
-    };
-  }
-  const openedBy = (offsetMs: number) =>
-    offsetsMs.reduce((sum, firstMs) => sum + Math.max(0, Math.floor((offsetMs - firstMs) / windowMs) + 1), 0);
-  // One slot opens later than another that is used twice by then. So the time at which enough have opened is searched
-  // for, by halving.
+  const starts: number[] = [];
+  const next = nextStarts(view);
+  const repetition = createRepetition(view);
+  let repeats: { calls: number; windowMs: number } | undefined;
   return (position) => {
-    let [early, late] = [0, lastOffsetMs + position * windowMs];
-    while (early < late) {
-      const middle = Math.floor((early + late) / 2);
-      if (openedBy(middle) < position) early = middle + 1;
-      else late = middle;
+    while (starts.length < position && !repeats) {
+      const start = next(starts.length + 1);
+      starts.push(start.atMs);
+      repeats = repetition(start);
     }
-    return baseMs + early;
+    if (position <= starts.length || !repeats) return starts[position - 1] ?? view.nowMs;
+    const { calls, windowMs } = repeats;
+    const turns = Math.ceil((position - starts.length) / calls);
+    return (starts[position - 1 - turns * calls] ?? 0) + turns * windowMs;
   };
 }
 
-/** The times at which the slots open first, one per slot of the limit; none before now or the hold's end. */
-function slotOpenings({ limit, slots }: Bound, view: LedgerSnapshot): number[] {
-  const earliest = Math.max(view.nowMs, view.hold?.untilMs ?? 0);
-  const inUse = slots.slice(-limit).map((slot) => Math.max(slot.freeAtMs, earliest));
-  return [...Array.from({ length: limit - inUse.length }, () => earliest), ...inUse];
+interface Start {
+  atMs: number;
+  /** Whether all starts after it follow from those before it alone: no hold, no lower limit and no call in flight does. */
+  isRegular: boolean;
+  /** By limit: when its slot opened. */
+  opened: number[];
+}
+
+/** The time of one start after the other. */
+function nextStarts(view: LedgerSnapshot): (position: number) => Start {
+  const { limits, reserve } = view;
+  const earliestMs = Math.max(view.nowMs, view.hold?.untilMs ?? 0);
+  const longestMs = longestWindowMs(limits);
+  const listed = view.slotsInUse.map(({ freeAtMs, call }) => ({
+    atMs: freeAtMs - longestMs,
+    isThrottled: call?.outcome === 'throttled',
+  }));
+  const others = view.othersCountFromMs ?? [];
+  const counted = createTimes([...others, ...listed.map(({ atMs }) => atMs)]);
+  const lastLowerMs = Math.max(0, ...limits.map(({ lower }) => lower?.untilMs ?? 0));
+  /** Those that count against a lower limit. */
+  const fitted =
+    lastLowerMs > 0
+      ? createTimes([
+          ...without(others, view.othersThrottledFromMs ?? []),
+          ...listed.filter(({ isThrottled }) => !isThrottled).map(({ atMs }) => atMs),
+        ])
+      : undefined;
+
+  const isReserved = reserve !== undefined && reserve.slots > 0;
+  return (position) => {
+    const kept = isReserved && position > reserve.criticalWaiting ? reserve.slots : 0;
+    let atMs = earliestMs;
+    const opened: number[] = [];
+    for (const limit of limits) {
+      const openedAtMs = counted.nthNewest(Math.max(1, limit.quotaCalls - kept)) + limit.windowMs;
+      opened.push(openedAtMs);
+      atMs = Math.max(atMs, openedAtMs, fitted ? lowerOpensAtMs(limit, kept, fitted) : 0);
+    }
+    const isLast = counted.add(atMs);
+    fitted?.add(atMs);
+    const isSettled = !isReserved || kept > 0;
+    return { atMs, isRegular: isLast && isSettled && atMs > earliestMs && atMs > lastLowerMs, opened };
+  };
+}
+
+/** When a lower limit has a slot, or ends. */
+function lowerOpensAtMs(
+  { calls, windowMs, lower }: LimitState,
+  kept: number,
+  fitted: ReturnType<typeof createTimes>,
+): number {
+  if (!lower) return 0;
+  // A lower limit can leave nothing for calls that are not critical.
+  return calls <= kept ? lower.untilMs : Math.min(lower.untilMs, fitted.nthNewest(calls - kept) + windowMs);
+}
+
+/** Of times in order those that are left when these, in order too, are taken out, each once. */
+function without(times: readonly number[], taken: readonly number[]): number[] {
+  let next = 0;
+  return times.filter((atMs) => {
+    const isTaken = taken[next] === atMs;
+    if (isTaken) next += 1;
+    return !isTaken;
+  });
+}
+
+/** Times from which calls count, in order. */
+function createTimes(known: number[]) {
+  const times = known.toSorted((a, b) => a - b);
+  return {
+    /** Long ago where there are fewer. */
+    nthNewest: (n: number) => times[times.length - n] ?? -Infinity,
+    /** @returns whether none is later, as one is while its call is in flight */
+    add(atMs: number): boolean {
+      let later = 0;
+      while (later < times.length && (times[times.length - 1 - later] ?? atMs) > atMs) later += 1;
+      if (later === 0) times.push(atMs);
+      else times.splice(times.length - later, 0, atMs);
+      return later === 0;
+    },
+  };
+}
+
+/**
+ * Notices when one limit alone has decided when the calls started, for as many of them as all limits look back at. The
+ * same follows then, over and over.
+ */
+function createRepetition({ limits, reserve }: LedgerSnapshot) {
+  const longest = Math.max(...limits.map(({ quotaCalls }) => quotaCalls));
+  const runs = limits.map(() => 0);
+  return ({ atMs, isRegular, opened }: Start): { calls: number; windowMs: number } | undefined => {
+    for (const [i, openedAtMs] of opened.entries()) {
+      runs[i] = isRegular && openedAtMs === atMs ? (runs[i] ?? 0) + 1 : 0;
+    }
+    const i = runs.findIndex((run) => run >= longest);
+    const limit = limits[i];
+    if (!limit) return undefined;
+    return { calls: Math.max(1, limit.quotaCalls - (reserve?.slots ?? 0)), windowMs: limit.windowMs };
+  };
 }

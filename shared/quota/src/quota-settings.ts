@@ -6,6 +6,7 @@ import {
   type Quota,
 } from '@diq/contracts/operations.ts';
 import { duration, positiveInt, SettingsError, wholeNumber } from '@diq/runtime/settings/read-settings.ts';
+import { shortestLimit } from './limits.ts';
 
 const second = 1_000;
 const hour = 3_600 * second;
@@ -26,31 +27,41 @@ export const quotaSettings = {
   RETENTION: duration({ minMs: hour }).default(30 * day),
 };
 
-/** The operation's own quota, unless the settings name another. */
+/**
+ * The operation's own limits, unless the settings name another one: that one takes their place.
+ *
+ * @throws SettingsError when only a part of one is named for an operation that has several
+ */
 export function quotaOf(settings: {
   DEFENDER_OPERATION: OperationName;
   DEFENDER_CALLS_PER_WINDOW?: number | undefined;
   DEFENDER_WINDOW?: number | undefined;
 }): Quota {
-  const { limit, windowMs } = operationQuotas[settings.DEFENDER_OPERATION];
-  return {
-    limit: settings.DEFENDER_CALLS_PER_WINDOW ?? limit,
-    windowMs: settings.DEFENDER_WINDOW ?? windowMs,
-  };
+  const { DEFENDER_CALLS_PER_WINDOW: calls, DEFENDER_WINDOW: windowMs, DEFENDER_OPERATION } = settings;
+  const own = operationQuotas[DEFENDER_OPERATION];
+  if (calls === undefined && windowMs === undefined) return own;
+  if (calls !== undefined && windowMs !== undefined) return { limits: [{ calls, windowMs }] };
+  const [only, ...further] = own.limits;
+  if (only && further.length === 0)
+    return { limits: [{ calls: calls ?? only.calls, windowMs: windowMs ?? only.windowMs }] };
+  const missing = calls === undefined ? 'DEFENDER_CALLS_PER_WINDOW' : 'DEFENDER_WINDOW';
+  throw new SettingsError([
+    `${missing}: not set (expected both, since ${DEFENDER_OPERATION} has several limits)`,
+  ]);
 }
 
 /**
- * Of the slots of a window, those that are kept for critical requests.
+ * Of the slots of each window, those that are kept for critical requests.
  *
  * @throws SettingsError when nothing would be left for the others
  */
 export function reserveOf(
   settings: Parameters<typeof quotaOf>[0] & { QUOTA_RESERVE_CRITICAL: number },
 ): number {
-  const { limit } = quotaOf(settings);
+  const { calls } = shortestLimit(quotaOf(settings).limits);
   const reserve = settings.QUOTA_RESERVE_CRITICAL;
-  if (reserve < limit) return reserve;
+  if (reserve < calls) return reserve;
   throw new SettingsError([
-    `QUOTA_RESERVE_CRITICAL: ${reserve} is not below the quota of ${limit} (nothing would be left for the others)`,
+    `QUOTA_RESERVE_CRITICAL: ${reserve} is not below the quota of ${calls} (nothing would be left for the others)`,
   ]);
 }

@@ -58,7 +58,7 @@ const operations = z
       }
       const limits =
         one?.limits?.map(({ calls, window }): Limit => ({ calls, windowMs: window })) ??
-        defaultLimits(operation);
+        operationQuotas[operation].limits;
       const reserveForCritical = one?.reserveForCritical ?? 0;
       if (limits.every(({ calls }) => reserveForCritical < calls))
         found.set(operation, { limits, reserveForCritical });
@@ -155,11 +155,6 @@ function parseTenant(entry: unknown, index: number, locate: Locate): ReachableTe
     operations,
     access: { clientId, credential, authorityHost, baseUrl, scope },
   };
-}
-
-function defaultLimits(operation: OperationName): Limit[] {
-  const { limit, windowMs } = operationQuotas[operation];
-  return [{ calls: limit, windowMs }];
 }
 
 function credentialsOf(entry: z.output<typeof tenant>): Credential[] {

@@ -34,7 +34,7 @@ describe('the settings of the intake', () => {
       hostNames: [],
       operation: 'initiateInvestigation',
       keySpace: 'diq:{0fbe4f1a-5e8a-4d4b-9a3c-0a1b2c3d4e5f/initiateInvestigation}',
-      ledger: { limit: 5, windowMs: 3_600_000, callTimeoutMs: 30_000 },
+      ledger: { limits: [{ calls: 5, windowMs: 3_600_000 }], callTimeoutMs: 30_000 },
       retentionMs: 30 * 86_400_000,
       trustedProxies: [],
       auditRetentionMs: 90 * 24 * 3_600_000,
@@ -64,7 +64,7 @@ describe('the settings of the intake', () => {
       DEFENDER_CALL_TIMEOUT: '3s',
       RETENTION: '7d',
     });
-    assert.deepEqual(settings.ledger, { limit: 2, windowMs: 900_000, callTimeoutMs: 3_000 });
+    assert.deepEqual(settings.ledger, { limits: [{ calls: 2, windowMs: 900_000 }], callTimeoutMs: 3_000 });
     assert.deepEqual([settings.port, settings.host, settings.retentionMs], [0, '127.0.0.1', 7 * 86_400_000]);
   });
 

@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { priorities } from '@diq/contracts/priority.ts';
 import type { Quota } from '@diq/contracts/operations.ts';
 import { defaultHeadStartMs, orderRules, type OrderRules } from '@diq/queue/scheduling/order.ts';
+import { slowestLimit } from '@diq/quota/limits.ts';
 import { duration, flag, SettingsError } from '@diq/runtime/settings/read-settings.ts';
 
 const yearMs = 365 * 24 * 3_600_000;
@@ -18,7 +19,7 @@ export const orderShape = {
 type OrderShape = z.output<z.ZodObject<typeof orderShape>>;
 
 /** @throws SettingsError when a class has a shorter head start than one that is less urgent. */
-export function orderRulesOf(settings: OrderShape, { limit, windowMs }: Quota): OrderRules {
+export function orderRulesOf(settings: OrderShape, { limits }: Quota): OrderRules {
   const headStartMs = {
     critical: settings.PRIORITY_HEAD_START_CRITICAL,
     high: settings.PRIORITY_HEAD_START_HIGH,
@@ -32,5 +33,6 @@ export function orderRulesOf(settings: OrderShape, { limit, windowMs }: Quota): 
       `PRIORITY_HEAD_START_${priority.toUpperCase()}: shorter than that of ${lessUrgent} (expected at least as long)`,
     ]);
   }
+  const { calls: limit, windowMs } = slowestLimit(limits);
   return orderRules({ headStartMs, fairSources: settings.FAIR_SOURCES, limit, windowMs });
 }

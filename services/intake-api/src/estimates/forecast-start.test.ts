@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import type { LedgerSnapshot } from '@diq/quota/ledger/replies.ts';
+import { oneLimit } from '@diq/quota/test-support/one-limit.ts';
 import { createLedgerReading, isoTime } from './forecast-start.ts';
 
 const view: LedgerSnapshot = {
   nowMs: 1_000,
-  limit: 5,
-  quotaLimit: 5,
-  windowMs: 3_600_000,
+  limits: oneLimit(5, 3_600_000),
   slotsInUse: [],
   hold: undefined,
   holdsOn: [],

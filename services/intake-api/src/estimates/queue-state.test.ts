@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { oneLimit } from '@diq/quota/test-support/one-limit.ts';
 import { describeQuota } from '../views/quota-view.ts';
 import { createWorkerWatch } from './queue-state.ts';
 
@@ -41,9 +42,7 @@ function stateOf({ alive = 1, waiting = 1, critical = 0, reserve = 0, held = fal
   return {
     view: {
       nowMs: 10_000,
-      limit: 5,
-      quotaLimit: 5,
-      windowMs: 3_600_000,
+      limits: oneLimit(5, 3_600_000, slotsInUse),
       slotsInUse,
       hold: held ? { reason: 'throttled', untilMs: 70_000 } : undefined,
       holdsOn: held ? ['throttled'] : [],

@@ -2,6 +2,7 @@ import type { Failure } from '@diq/queue/operations/recent-failures.ts';
 import type { Pause } from '@diq/queue/operations/queue-pause.ts';
 import type { QueueSample } from '@diq/queue/operations/sample-queue.ts';
 import type { LedgerCall } from '@diq/quota/ledger/replies.ts';
+import { longestWindowMs } from '@diq/quota/limits.ts';
 import { describeQuota } from '../views/quota-view.ts';
 import type { QueueState } from '../estimates/queue-state.ts';
 import { callWindows, shownSinceMs } from './call-windows.ts';
@@ -34,7 +35,8 @@ export function createReadStateDocument(deps: {
 
   return async (state: QueueState) => {
     const { view, backlog } = state;
-    const { nowMs, windowMs } = view;
+    const { nowMs } = view;
+    const windowMs = longestWindowMs(view.limits);
     const isPaused = view.holdsOn.includes('paused');
     const pause = isPaused ? await deps.findPause() : undefined;
     const { failed, unknown, expired } = backlog.counts;

@@ -4,7 +4,8 @@ import { isTerminal, requestStatuses } from '@diq/contracts/status.ts';
 import { freeSlots, nextSlotAtMs } from '@diq/quota/forecast.ts';
 import { holdReasons } from '@diq/quota/ledger/answers-and-holds.ts';
 import { registerBuildInfo } from '@diq/runtime/build-info.ts';
-import type { SlotInUse } from '@diq/quota/ledger/replies.ts';
+import type { LedgerSnapshot, LimitState } from '@diq/quota/ledger/replies.ts';
+import { longestWindowMs, scarcestLimit } from '@diq/quota/limits.ts';
 import type { ObservedRequest } from '../http/middleware/http-metrics.ts';
 import { beingCalled, drainedAtMs, oldestWaitSeconds, type QueueState } from '../estimates/queue-state.ts';
 
@@ -112,15 +113,16 @@ function createStateGauges(registers: Registry[]) {
   );
   const limit = gauge(
     'diq_quota_limit',
-    'Calls allowed in one rolling window. Falling below what is configured: others use the same quota. Rising: they no longer do, or settings changed.',
+    'Calls allowed in one rolling window; of several limits the scarcest, which stops calls first. Falling below what is configured: others use the same quota. Rising: they no longer do, or settings changed.',
   );
   const used = gauge(
     'diq_quota_used',
-    'Permits in use. Risen to the limit: the next call waits for a slot, which is usual while requests wait.',
+    'Permits in use, of the same limit. Risen to the limit: the next call waits for a slot, which is usual while requests wait.',
   );
+  const showWindows = createWindowGauges(registers);
   const slots = new Gauge({
     name: 'diq_quota_slots',
-    help: 'Permits in use, by what came of their calls; together they are diq_quota_used. Any but "started" rising: permits that gave no investigation id.',
+    help: 'Permits in use, by what came of their calls; together they are diq_quota_used. "earlier" is what a reading does not list: all but the newest 100. Any but these two rising: permits that gave no investigation id.',
     labelNames: ['outcome'] as const,
     registers,
   });
@@ -164,9 +166,11 @@ function createStateGauges(registers: Registry[]) {
     for (const reason of holdReasons) holdActive.set({ reason }, view.holdsOn.includes(reason) ? 1 : 0);
     oldestWait.set(oldestWaitSeconds(state));
     drain.set(((drainedAtMs(state) ?? Number.POSITIVE_INFINITY) - view.nowMs) / 1_000);
-    limit.set(view.limit);
-    used.set(view.slotsInUse.length);
-    const inUse = countSlots(view.slotsInUse);
+    const scarcest = scarcestLimit(view);
+    limit.set(scarcest.calls);
+    used.set(scarcest.used);
+    showWindows(view.limits);
+    const inUse = countSlots(view, scarcest);
     for (const outcome of slotOutcomes) slots.set({ outcome }, inUse[outcome]);
     remaining.set(freeSlots(view));
     workers.set(state.workers.alive);
@@ -174,8 +178,34 @@ function createStateGauges(registers: Registry[]) {
   };
 }
 
+/** Each limit by its window. Which windows there are is known with the first reading, and changes with the settings. */
+function createWindowGauges(registers: Registry[]) {
+  const labelNames = ['window'] as const;
+  const calls = new Gauge({
+    name: 'diq_quota_window_limit',
+    help: 'Calls allowed in one rolling window, by its length in seconds. Falling below what is configured: others use the same quota. Rising: they no longer do, or settings changed.',
+    labelNames,
+    registers,
+  });
+  const used = new Gauge({
+    name: 'diq_quota_window_used',
+    help: 'Permits in use, by the window in which they count. Risen to diq_quota_window_limit: this window stops the next call.',
+    labelNames,
+    registers,
+  });
+  return (limits: readonly LimitState[]): void => {
+    calls.reset();
+    used.reset();
+    for (const limit of limits) {
+      const window = `${limit.windowMs / 1_000}s`;
+      calls.set({ window }, limit.calls);
+      used.set({ window }, limit.used);
+    }
+  };
+}
+
 /** What came of the calls that hold slots, in a closed list; the ledger's own words are more, and those of workers to come. */
-const slotOutcomes = ['in_flight', 'started', 'throttled', 'no_answer', 'failed'] as const;
+const slotOutcomes = ['in_flight', 'started', 'throttled', 'no_answer', 'failed', 'earlier'] as const;
 
 type SlotOutcome = (typeof slotOutcomes)[number];
 
@@ -190,9 +220,15 @@ const byRecorded: Readonly<Record<string, SlotOutcome>> = {
   connection_lost: 'no_answer',
 };
 
-/** Slots in use by outcome; one whose call is not on record any more counts as `no_answer`. */
-function countSlots(slots: readonly SlotInUse[]): Record<SlotOutcome, number> {
-  const counts = { in_flight: 0, started: 0, throttled: 0, no_answer: 0, failed: 0 };
-  for (const { call } of slots) counts[byRecorded[call?.outcome ?? 'unknown'] ?? 'failed'] += 1;
+/**
+ * Slots in use of one limit by outcome; one whose call is not on record any more counts as `no_answer`. A reading lists the
+ * newest calls only: what came of the others is not looked at, they are `earlier`.
+ */
+function countSlots(view: LedgerSnapshot, { used, windowMs }: LimitState): Record<SlotOutcome, number> {
+  const counts = { in_flight: 0, started: 0, throttled: 0, no_answer: 0, failed: 0, earlier: 0 };
+  const sinceMs = view.nowMs - windowMs + longestWindowMs(view.limits);
+  const listed = view.slotsInUse.filter(({ freeAtMs }) => freeAtMs > sinceMs);
+  for (const { call } of listed) counts[byRecorded[call?.outcome ?? 'unknown'] ?? 'failed'] += 1;
+  counts.earlier = Math.max(0, used - listed.length);
   return counts;
 }

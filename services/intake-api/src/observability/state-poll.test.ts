@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { oneLimit } from '@diq/quota/test-support/one-limit.ts';
 import { once, EventEmitter } from 'node:events';
 import { mock } from 'node:test';
 import { idleSecondsBetween, startStatePoll } from './state-poll.ts';
@@ -18,9 +19,7 @@ function stateAt(nowMs: number, { waiting = 1, used = 4, held = false }: Situati
   return {
     view: {
       nowMs,
-      limit: 5,
-      quotaLimit: 5,
-      windowMs: 3_600_000,
+      limits: oneLimit(5, 3_600_000, slotsInUse),
       slotsInUse,
       hold,
       holdsOn: held ? ['paused'] : [],

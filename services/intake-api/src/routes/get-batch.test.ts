@@ -63,7 +63,8 @@ describe('GET /v1/batches/{id} for a known id', () => {
   // One slot of three is free by now.
   it('expects completion when the last place in the order is reached', async () => {
     const id = await submit([item(11), item(12), item(13), item(14)]);
-    const { slotsInUse, windowMs, nowMs } = await intake.ledger.snapshot();
+    const { slotsInUse, limits, nowMs } = await intake.ledger.snapshot();
+    const [{ windowMs }] = limits;
     const { expectedCompletionAt } = await get(id);
     // Now, the two slots in use as they come back, then the first slot once more.
     assert.equal(slotsInUse.length, 2);

@@ -68,7 +68,8 @@ describe('GET /v1/investigations/{id} for a known id', () => {
       documents.map(({ position }) => position),
       [1, 2, 3],
     );
-    const { slotsInUse, windowMs } = await intake.ledger.snapshot();
+    const { slotsInUse, limits } = await intake.ledger.snapshot();
+    const [{ windowMs }] = limits;
     const [first, second] = slotsInUse.map(({ freeAtMs }) => freeAtMs);
     assert.ok(first !== undefined && second !== undefined);
     assert.deepEqual(

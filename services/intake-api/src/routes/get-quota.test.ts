@@ -19,10 +19,11 @@ describe('GET /v1/quota', () => {
   const get = async () => (await intake.get('/v1/quota').expect(200)).body as Quota;
 
   it('shows an unused quota and an empty queue', async () => {
-    const { nextSlotAt, workers, ...rest } = await get();
+    const { nextSlotAt, workers, limits, ...rest } = await get();
     const { state, alive } = workers as Record<string, unknown>;
     assert.deepEqual([state, alive], ['active', 1]);
     assert.ok(Math.abs(Date.parse(nextSlotAt) - Date.now()) < 60_000);
+    assert.deepEqual(limits, [{ calls: 2, windowSeconds: 600, used: 0, remaining: 2, nextSlotAt }]);
     assert.deepEqual(rest, {
       operation: 'initiateInvestigation',
       limit: 2,
@@ -52,7 +53,8 @@ describe('GET /v1/quota', () => {
     });
     await beginCall(intake, machineId(2));
     const quota = await get();
-    const { slotsInUse, windowMs } = await intake.ledger.snapshot();
+    const { slotsInUse, limits } = await intake.ledger.snapshot();
+    const [{ windowMs }] = limits;
     assert.deepEqual([quota['used'], quota['remaining']], [2, 0]);
     assert.deepEqual(
       quota.slots,

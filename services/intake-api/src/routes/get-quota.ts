@@ -14,13 +14,32 @@ const slot = z.strictObject({
   at: time.nullable().describe('When the permit was spent.'),
   machineId: z.string().nullable(),
   outcome: z.string().describe('`in_flight` until the call was answered.'),
-  freeAt: time.nullable().describe('When the slot is free again.'),
+  freeAt: time.nullable().describe('When the slot is free again, in the longest window.'),
+});
+
+const limit = z.strictObject({
+  calls: z
+    .int()
+    .nonnegative()
+    .describe('Calls allowed in any window of this length, after a 429 fewer for a time.'),
+  windowSeconds: z.number().positive(),
+  used: z.int().nonnegative(),
+  remaining: z.int().nonnegative(),
+  nextSlotAt: time.nullable().describe('When a slot of this window is free: now, if one is.'),
 });
 
 const quota = z
   .strictObject({
     operation: z.enum(operationNames),
-    limit: z.int().nonnegative(),
+    limits: z
+      .array(limit)
+      .describe('All windows in which calls are counted, the shortest first. A call needs a slot of each.'),
+    limit: z
+      .int()
+      .nonnegative()
+      .describe(
+        'This and the next three are those of the scarcest of `limits`: the one that stops calls first.',
+      ),
     windowSeconds: z.number().positive(),
     used: z.int().nonnegative(),
     remaining: z.int().nonnegative(),
@@ -55,7 +74,7 @@ const quota = z
         .nullable()
         .describe('The last sign of life of any worker; null if there never was one.'),
     }),
-    slots: z.array(slot).describe('Those in use.'),
+    slots: z.array(slot).describe('The newest of those in use, 100 at most.'),
     queue: z.strictObject({
       queued: z.int().nonnegative().describe('Requests that wait for their call.'),
       dispatching: z.int().nonnegative().describe('Requests whose call is under way.'),

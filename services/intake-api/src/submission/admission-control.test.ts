@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { oneLimit } from '@diq/quota/test-support/one-limit.ts';
 import { randomUUID } from 'node:crypto';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import type { LedgerSnapshot } from '@diq/quota/ledger/replies.ts';
@@ -145,9 +146,7 @@ describe('a POST when all that waits would take too long (INTAKE_MAX_DRAIN)', ()
 describe('the calls that start within a time', () => {
   const view: LedgerSnapshot = {
     nowMs: 1_000_000,
-    limit: 3,
-    quotaLimit: 3,
-    windowMs: 60_000,
+    limits: oneLimit(3, 60_000, [{ freeAtMs: 1_030_000 }]),
     isLost: false,
     slotsInUse: [{ freeAtMs: 1_030_000, call: undefined }],
     hold: undefined,

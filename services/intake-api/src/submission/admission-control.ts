@@ -5,7 +5,7 @@ import { freshIds } from '@diq/queue/admission/request-ids.ts';
 import { postedBytes, requestBytes } from '@diq/queue/admission/stored-bytes.ts';
 import type { LedgerSnapshot } from '@diq/quota/ledger/replies.ts';
 import type { SpanAttributes, Tracing } from '@diq/runtime/tracing/tracing.ts';
-import { byQuotaAlone, forecastStartMs } from '../estimates/forecast-start.ts';
+import { byQuotaAlone, forecastStartMs, startForecast } from '../estimates/forecast-start.ts';
 import type { BackPressureSettings } from '../config/config.ts';
 import type { MemoryGuard } from './memory-guard.ts';
 import { ProblemError } from '../http/problem-error.ts';
@@ -96,8 +96,9 @@ async function boundsNow({ settings, memory, ledgerSnapshot }: BackPressureDeps)
 /** How many calls are expected to start within this time, at most `most`; none while that is unknown. */
 export function startsWithin(found: LedgerSnapshot, durationMs: number, most: number): number {
   const view = byQuotaAlone(found);
+  const forecast = startForecast(view);
   const isWithin = (position: number) => {
-    const startMs = forecastStartMs(view, position);
+    const startMs = forecast(position);
     return startMs !== undefined && startMs - view.nowMs <= durationMs;
   };
   let [some, tooMany] = [0, most + 1];

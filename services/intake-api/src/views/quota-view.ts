@@ -1,6 +1,7 @@
 import type { Pause } from '@diq/queue/operations/queue-pause.ts';
 import { freeSlots, nextSlotAtMs } from '@diq/quota/forecast.ts';
-import type { SlotInUse } from '@diq/quota/ledger/replies.ts';
+import type { LimitState, SlotInUse } from '@diq/quota/ledger/replies.ts';
+import { freeSlotsOf, nextSlotOf, scarcestLimit } from '@diq/quota/limits.ts';
 import { describeHold } from './hold-view.ts';
 import { isoTime, startNotBeforeMs } from '../estimates/forecast-start.ts';
 import {
@@ -13,12 +14,14 @@ import {
 
 /** Quota and queue as callers get them. Times are of Redis' clock. */
 export function describeQuota(state: QueueState, pause: Pause | undefined, operation: string) {
-  const { limit, windowMs, slotsInUse, hold } = state.view;
+  const { limits, slotsInUse, hold } = state.view;
+  const scarcest = scarcestLimit(state.view);
   return {
     operation,
-    limit,
-    windowSeconds: windowMs / 1_000,
-    used: slotsInUse.length,
+    limits: limits.map((limit) => describeLimit(limit, state.view.nowMs)),
+    limit: scarcest.calls,
+    windowSeconds: scarcest.windowMs / 1_000,
+    used: scarcest.used,
     remaining: freeSlots(state.view),
     nextSlotAt: isoTime(nextSlotAtMs(state.view)) ?? null,
     hold: hold ? describeHold(hold) : null,
@@ -26,6 +29,16 @@ export function describeQuota(state: QueueState, pause: Pause | undefined, opera
     workers: describeWorkers(state.workers),
     slots: slotsInUse.map(describeSlot),
     queue: describeQueue(state),
+  };
+}
+
+function describeLimit(limit: LimitState, nowMs: number) {
+  return {
+    calls: limit.calls,
+    windowSeconds: limit.windowMs / 1_000,
+    used: limit.used,
+    remaining: freeSlotsOf(limit),
+    nextSlotAt: isoTime(nextSlotOf(limit, nowMs)) ?? null,
   };
 }
 

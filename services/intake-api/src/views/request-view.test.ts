@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
 import type { StoredRequest } from '@diq/queue/requests/stored-request.ts';
+import { oneLimit } from '@diq/quota/test-support/one-limit.ts';
 import { createDescribeRequest } from './request-view.ts';
 
 const nowMs = Date.UTC(2026, 10, 30, 8);
 const ledgerSnapshot = async () => ({
   nowMs,
-  limit: 5,
-  quotaLimit: 5,
-  windowMs: 3_600_000,
+  limits: oneLimit(5, 3_600_000),
   slotsInUse: [],
   hold: undefined,
   holdsOn: [],

@@ -3,6 +3,7 @@ import type { Lifecycle } from '@diq/runtime/processes/lifecycle.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 import type { ServiceContext } from '@diq/runtime/processes/run-service.ts';
 import type { Tracing } from '@diq/runtime/tracing/tracing.ts';
+import { shortestLimit } from '@diq/quota/limits.ts';
 import { within } from '@diq/runtime/async/with-timeout.ts';
 import type { WorkerConfig } from '../config.ts';
 import { checkRedis, openRedis, untilRedisServes } from './open-redis.ts';
@@ -44,13 +45,14 @@ const readsPerLook = 4;
 /** Opens everything a worker needs and starts claiming. `lifecycle` closes it in reverse order. */
 export async function openWorker(parts: WorkerParts) {
   const { config, logger, lifecycle, metrics, tracing } = parts;
-  const { limit, windowMs } = config;
+  const { limits } = config;
+  const shortest = shortestLimit(limits);
   const permitTimeoutMs = config.callTimeoutMs + beginWithinMs;
   const firstQueryInMs = firstQueryInMsOf(config.reconcile.graceMs);
 
   const redis = await openRedis(config.redisAddress, logger, lifecycle);
   await checkRedis(redis.ledger, logger);
-  const quota = { limit, windowMs, callTimeoutMs: permitTimeoutMs };
+  const quota = { limits, callTimeoutMs: permitTimeoutMs };
   const queue = await openQueue({ ...parts, ...config, redis, owner: config, quota });
   const { ledger, limiter, tasks, jobs, claimer } = queue;
   const { tokens, defender, reader } = openDefender(parts);
@@ -70,7 +72,7 @@ export async function openWorker(parts: WorkerParts) {
     moveLog: queue.moveLog,
     tracing,
     defender,
-    windowMs,
+    windowMs: shortest.windowMs,
     beginWithinMs,
     abandonCalls: abandon.calls.signal,
     abandonRecords: abandon.records.signal,
@@ -96,7 +98,7 @@ export async function openWorker(parts: WorkerParts) {
     claim: () => claimer.claim(),
     serve: createProcessJob({ tasks, steps, aside, logger }),
     ...criticalReserve(config, queue),
-    maxInFlight: limit,
+    maxInFlight: shortest.calls,
     onIdle: (seconds) => metrics.slotIdle.inc(seconds),
     onTurn: claiming.worked,
     onError: claiming.failed,

@@ -44,13 +44,13 @@ export async function recordOutcome(
   if (permit === 'spent' && !recorded) {
     logger.error({ callId, ...aboutTask(task), outcome }, 'the ledger has lost this call');
   }
-  const { verdict = 'shared', cause = 'unclear' } = recorded ?? {};
+  const { verdict = 'shared', cause = 'unclear', throttledInMs } = recorded ?? {};
   const requests = requestsBy(verdict, policy);
   if (held && held.reason !== 'paused' && verdict !== 'own') {
     await hold(
       held.reason,
       held.length === 'growing' ? undefined : held.length.forMs,
-      detailsOf(outcome, cause),
+      detailsOf(outcome, cause, throttledInMs),
     );
   }
   const move = () => moveRequests(tasks, { id: task.id, callId }, requests, firstQueryInMs);
@@ -94,6 +94,8 @@ function answerOf(outcome: CallOutcome, { requests, refusal }: OutcomePolicy): A
     ...(outcome.kind === 'token_rejected' && { shows: 'unresolved' }),
     ...(refusal && { shows: refusal.rule, factsIfOwn: factsOf(refusal.ifOwn, outcome) }),
     ...(statedQuota && { statedQuota }),
+    ...(outcome.kind === 'throttled' &&
+      outcome.retryAfterMs !== undefined && { retryAfterMs: outcome.retryAfterMs }),
   };
 }
 
@@ -101,10 +103,10 @@ function factsOf(requests: OutcomePolicy['requests'], outcome: CallOutcome): Ans
   return { requests: JSON.stringify(requests), ...('status' in outcome && { httpStatus: outcome.status }) };
 }
 
-function detailsOf(outcome: CallOutcome, cause: ThrottleCause): HoldDetails {
+function detailsOf(outcome: CallOutcome, cause: ThrottleCause, windowMs: number | undefined): HoldDetails {
   if (!('status' in outcome)) return {};
   const { status: httpStatus, errorCode: code } = outcome;
-  return { httpStatus, code, ...(outcome.kind === 'throttled' && { throttleCause: cause }) };
+  return { httpStatus, code, ...(outcome.kind === 'throttled' && { throttleCause: cause, windowMs }) };
 }
 
 function isForgotten(

@@ -4,11 +4,11 @@ import { createServer, type AddressInfo } from 'node:net';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { newMachineId } from '../test-support/open-bench.ts';
-import { quota, useColdStarts, type ColdStarter } from '../test-support/use-cold-starts.ts';
+import { limit, quota, useColdStarts, type ColdStarter } from '../test-support/use-cold-starts.ts';
 import { useSimulator } from '../test-support/use-simulator.ts';
 
 const minuteMs = 60_000;
-const holdMs = quota.windowMs + quota.callTimeoutMs;
+const holdMs = limit.windowMs + quota.callTimeoutMs;
 const listIsAway = {
   target: 'read',
   times: null,
@@ -54,7 +54,7 @@ describe('a worker that finds the ledger empty', () => {
     const { slotsInUse } = await worker.snapshot();
     assert.deepEqual(
       slotsInUse.map(({ freeAtMs }) => freeAtMs),
-      [early, late].map((atMs) => atMs + 6_000 + quota.windowMs),
+      [early, late].map((atMs) => atMs + 6_000 + limit.windowMs),
     );
     assert.equal((await worker.ledger.spend(call(1))).kind, 'granted');
     assert.equal((await worker.ledger.spend(call(2))).kind, 'full');
@@ -82,8 +82,8 @@ describe('a worker that finds the ledger empty', () => {
     await untilLifted(worker);
     await simulator.clearFaults();
     const { slotsInUse, nowMs } = await worker.snapshot();
-    assert.equal(slotsInUse.length, quota.limit);
-    for (const { freeAtMs } of slotsInUse) assert.ok(freeAtMs > nowMs + quota.windowMs - 10_000);
+    assert.equal(slotsInUse.length, limit.calls);
+    for (const { freeAtMs } of slotsInUse) assert.ok(freeAtMs > nowMs + limit.windowMs - 10_000);
     const rebuilt = worker.log().find(({ msg }) => String(msg).startsWith('ledger rebuilt'));
     assert.ok(Number(rebuilt?.['unreadable']) > 0);
   });

@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Ledger, RebuildFailure } from '@diq/quota/ledger/ledger.ts';
+import { longestWindowMs } from '@diq/quota/limits.ts';
 import type { ColdStartHold, LedgerCall, LedgerSnapshot } from '@diq/quota/ledger/replies.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 import { countsSinceMs, knownStarts, type StartedReading } from './list-recent-starts.ts';
@@ -116,14 +117,17 @@ interface Failed {
 async function rebuildOnce({ ledger, readStarted, logger }: OpenLedgerOptions): Promise<'over' | Failed> {
   const view = await ledger.snapshot();
   if (view.isLost || !view.holdsOn.includes('cold_start')) return 'over';
-  const reading = await readStarted(countsSinceMs(view.nowMs, view.windowMs));
+  const reading = await readStarted(countsSinceMs(view.nowMs, longestWindowMs(view.limits)));
   if (reading.kind === 'unreadable') {
     const { reason, httpStatus, code } = reading;
     // Otherwise the worker itself gave up.
     if (reason !== 'closed') await ledger.noteRebuildFailure({ cause: causes[reason], httpStatus, code });
     return reading;
   }
-  const starts = knownStarts(reading.value, { nowMs: view.nowMs, limit: view.quotaLimit });
+  const starts = knownStarts(reading.value, {
+    nowMs: view.nowMs,
+    limit: Math.max(...view.limits.map(({ quotaCalls }) => quotaCalls)),
+  });
   const done = await ledger.rebuild(starts);
   const { records, odd } = reading.value;
   const found = { done, listed: records.length, unreadable: odd.length, counted: starts.length };

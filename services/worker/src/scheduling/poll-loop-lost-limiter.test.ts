@@ -49,8 +49,8 @@ describe('a worker whose quota other applications use too', () => {
     for (let i = 0; i < 3; i += 1) assert.equal(await worker.serveNext(), 'kept');
     assert.equal((await worker.hold())?.reason, 'throttled');
     await suite.bench.redis.del(`${suite.bench.keySpace}:holds`);
-    const { limit: now, quotaLimit, slotsInUse } = await worker.ledger.snapshot();
-    assert.deepEqual([now, quotaLimit], [2, 5]);
+    const { limits, slotsInUse } = await worker.ledger.snapshot();
+    assert.deepEqual([limits[0].calls, limits[0].quotaCalls], [2, 5]);
     assert.deepEqual(
       slotsInUse.map(({ call }) => call?.outcome),
       ['started', 'started', 'throttled'],

@@ -1,9 +1,18 @@
 import assert from 'node:assert/strict';
 import type { Priority } from '@diq/contracts/priority.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
+import { oneLimit } from '@diq/quota/test-support/one-limit.ts';
 import { criticalReserve } from './reserved-slots.ts';
 import { useBench } from '../test-support/use-bench.ts';
-import { deferred, inTurn, loopWorld, jobNamed, usePollLoops, view } from '../test-support/loop-world.ts';
+import {
+  deferred,
+  hourMs,
+  inTurn,
+  loopWorld,
+  jobNamed,
+  usePollLoops,
+  view,
+} from '../test-support/loop-world.ts';
 
 /** A queue in which the first job is of this class, and every other of the second. */
 function reserveWith(reserveForCritical: number, next: Priority | undefined, claimed = next) {
@@ -65,7 +74,7 @@ describe('slots kept for critical requests', () => {
   it('are none of the others: those go to any request', async () => {
     const served = deferred();
     const { options } = loopWorld(reserveWith(1, 'low'));
-    const two = { ...view(), limit: 2, quotaLimit: 2 };
+    const two = { ...view(), limits: oneLimit(2, hourMs) };
     start({ ...options, snapshot: inTurn(two), serve: standStill(() => served.resolve()) });
     await served.promise;
   });

@@ -1,4 +1,5 @@
 import type { LedgerSnapshot } from '@diq/quota/ledger/replies.ts';
+import { oneLimit } from '@diq/quota/test-support/one-limit.ts';
 import { startPollLoop, type PollLoop, type PollLoopOptions } from '../scheduling/poll-loop.ts';
 import type { ClaimedJob } from '../scheduling/job-claimer.ts';
 
@@ -7,12 +8,11 @@ export const hourMs = 3_600_000;
 
 /** A ledger with one slot, free or coming back after so many ms, and a hold of so many ms. */
 export function view({ freeInMs = 0, heldForMs = 0 } = {}): LedgerSnapshot {
+  const slotsInUse = freeInMs > 0 ? [{ freeAtMs: nowMs + freeInMs, call: undefined }] : [];
   return {
     nowMs,
-    limit: 1,
-    quotaLimit: 1,
-    windowMs: hourMs,
-    slotsInUse: freeInMs > 0 ? [{ freeAtMs: nowMs + freeInMs, call: undefined }] : [],
+    limits: oneLimit(1, hourMs, slotsInUse),
+    slotsInUse,
     hold: heldForMs > 0 ? { reason: 'paused', untilMs: nowMs + heldForMs } : undefined,
     holdsOn: heldForMs > 0 ? ['paused'] : [],
     isLost: false,

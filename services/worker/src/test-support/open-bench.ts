@@ -67,7 +67,9 @@ export async function openBench(url: string): Promise<Bench> {
     },
     async endHolds() {
       await redis.del(`${keySpace}:holds`);
-      await redis.hdel(`${keySpace}:ledger:estimate`, 'limit', 'until');
+      const estimate = `${keySpace}:ledger:estimate`;
+      const lowered = (await redis.hkeys(estimate)).filter((field) => field !== 'proven');
+      if (lowered.length > 0) await redis.hdel(estimate, ...lowered);
     },
     queueKey: (name) => `${keySpace}:${queueName}:${name}`,
     async openWorker(options) {

@@ -2,6 +2,7 @@ import { profileOf, type OperationName } from '@diq/contracts/operations/index.t
 import { createTaskStore, type Task, type TaskStore } from '@diq/queue/tasks/task-store.ts';
 import { createFlowCharging } from '@diq/queue/scheduling/charge-flows.ts';
 import { createJobQueue, type JobQueue } from '@diq/queue/scheduling/job-queue.ts';
+import { shortestLimit } from '@diq/quota/limits.ts';
 import { createPermitLimiter, openLimiterConnection } from '@diq/quota/limiter/permit-limiter.ts';
 import { createLedger, type Ledger } from '@diq/quota/ledger/ledger.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
@@ -138,7 +139,7 @@ async function openParts(options: TestWorkerOptions & WorkerPlace) {
   const errors: unknown[] = [];
   const onError = (error: unknown) => errors.push(error);
   const redis = await openRedis(options.url, logger);
-  const quota = { limit, windowMs, callTimeoutMs: permitTimeoutMs };
+  const quota = { limits: [{ calls: limit, windowMs }], callTimeoutMs: permitTimeoutMs };
   const ledger = createLedger(redis.ledger, keySpace, quota);
   await ledger.open();
   await ledger.endColdStart();
@@ -243,7 +244,7 @@ async function openLoop(parts: Awaited<ReturnType<typeof openParts>>) {
     tryAcquire: () => limiter.tryAcquire(),
     claim: () => claimer.claim(),
     serve: parts.processJob,
-    maxInFlight: quota.limit,
+    maxInFlight: shortestLimit(quota.limits).calls,
     onError,
   });
   return {

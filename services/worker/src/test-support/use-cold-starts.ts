@@ -9,7 +9,8 @@ import { createDefenderReader } from '../defender/defender-reader.ts';
 import { captureLog } from './capture-log.ts';
 import type { SimulatorSuite } from './use-simulator.ts';
 
-export const quota: LedgerSettings = { limit: 3, windowMs: 3_600_000, callTimeoutMs: 30_000 };
+export const limit = { calls: 3, windowMs: 3_600_000 };
+export const quota: LedgerSettings = { limits: [limit], callTimeoutMs: 30_000 };
 
 /** A worker's hold on the ledger, with everything real behind it. */
 export interface ColdStarter extends OpenLedger {

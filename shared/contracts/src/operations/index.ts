@@ -1,5 +1,5 @@
 import { initiateInvestigation } from './initiate-investigation.ts';
-import type { Limit, OperationProfile } from './profile.ts';
+import type { OperationProfile } from './profile.ts';
 import { startInvestigation } from './start-investigation.ts';
 
 /** The one list of the operations that a queue can stand in front of. */
@@ -20,13 +20,4 @@ export function profileOf(name: OperationName): OperationProfile {
   const profile = byName.get(name);
   if (profile === undefined) throw new RangeError(`there is no operation ${name}`);
   return profile;
-}
-
-/** Of several limits, the one that allows the fewest calls in the long run. */
-export function scarcestOf([first, ...others]: OperationProfile['limits']): Limit {
-  return others.reduce((scarcest, one) => (callsPerMs(one) < callsPerMs(scarcest) ? one : scarcest), first);
-}
-
-function callsPerMs({ calls, windowMs }: Limit): number {
-  return calls / windowMs;
 }

@@ -9,14 +9,14 @@ describe('operation profiles', () => {
     const { path, body } = initiateInvestigation;
     assert.equal(path('fb9ab6be'), '/api/machines/fb9ab6be/InitiateInvestigation');
     assert.deepEqual(body({ comment: 'why', parameters: {} }), { Comment: 'why' });
-    assert.deepEqual(operationQuotas.initiateInvestigation, { limit: 5, windowMs: 3_600_000 });
+    assert.deepEqual(operationQuotas.initiateInvestigation, { limits: [{ calls: 5, windowMs: 3_600_000 }] });
   });
 
   it('describe startInvestigation as documented: path, body, 50 per hour', () => {
     const { path, body } = startInvestigation;
     assert.equal(path('fb9ab6be'), '/api/machines/fb9ab6be/startInvestigation');
     assert.deepEqual(body({ comment: 'why', parameters: {} }), { Comment: 'why' });
-    assert.deepEqual(operationQuotas.startInvestigation, { limit: 50, windowMs: 3_600_000 });
+    assert.deepEqual(operationQuotas.startInvestigation, { limits: [{ calls: 50, windowMs: 3_600_000 }] });
   });
 
   it('keep the machine id inside its path segment', () => {

@@ -14,7 +14,10 @@ describe('queue pause', () => {
 
   const pause = () => createQueuePause(redis.client, keySpace, hourMs);
   async function openLedger() {
-    const ledger = createLedger(redis.client, keySpace, { limit: 5, windowMs: hourMs, callTimeoutMs: 1_000 });
+    const ledger = createLedger(redis.client, keySpace, {
+      limits: [{ calls: 5, windowMs: hourMs }],
+      callTimeoutMs: 1_000,
+    });
     await ledger.open();
     await ledger.endColdStart();
     return ledger;

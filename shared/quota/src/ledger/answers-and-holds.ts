@@ -1,6 +1,6 @@
 /** What the ledger records of a call that may have reached Defender. */
 export interface Answer {
-  /** `throttled` lowers the limit for one window to the calls that fitted. */
+  /** `throttled` lowers one limit for its window to the calls that fitted. */
   outcome: string;
   /** Facts worth keeping with the call: investigation id, HTTP status. Never a token. */
   facts: Record<string, string | number>;
@@ -10,8 +10,10 @@ export interface Answer {
   shows?: 'good' | 'unresolved' | RefusalRule;
   /** In place of `facts` where a refusal turns out to be the request's own; no other call may follow then. */
   factsIfOwn?: Answer['facts'];
-  /** The quota that Defender states in a 429. */
+  /** The quota that Defender states in a 429. The limit of that window is lowered. */
   statedQuota?: StatedQuota;
+  /** For how long a 429 asks to wait. Where it states no quota, the shortest window that is as long is taken for full. */
+  retryAfterMs?: number;
 }
 
 /** So many calls in any window of this length. */
@@ -48,6 +50,8 @@ export interface HoldDetails {
   code?: string | undefined;
   /** Of a 429. */
   throttleCause?: ThrottleCause | undefined;
+  /** The window that a 429 is counted against. */
+  windowMs?: number | undefined;
 }
 
 /** Why the calls of the last window cannot be read from Defender. */
@@ -58,13 +62,15 @@ export interface RebuildFailure extends HoldDetails {
 
 /** What the ledger has recorded of a call that is over. */
 export interface Recorded {
+  /** In the longest window, and with that in all of them. */
   freeAtMs: number;
   spentAtMs: number;
   mayRepeat: boolean;
   /** On a refusal; `shared` for all else. */
   verdict: Verdict;
-  /** Of a 429 only. */
+  /** Of a 429 only: whose calls it follows, and the window that it is counted against. */
   cause?: ThrottleCause | undefined;
+  throttledInMs?: number | undefined;
 }
 
 /** Why no calls are made for now. A closed list: it is a metric's label. */

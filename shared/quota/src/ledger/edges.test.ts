@@ -22,8 +22,10 @@ describe('ledger at the edge of a millisecond', () => {
   const spend = (atMs: number, n = 1, task = n) =>
     at(atMs, 'spend', `call-${n}`, `task-${task}`, 'machine', 25, 3_000);
   const answer = (atMs: number, outcome = 'started', mayRepeat = 0) =>
-    at(atMs, 'record-answer', 'call-1', outcome, '{}', mayRepeat, '', '{}', '');
-  const used = async (atMs: number) => ((await at(atMs, 'snapshot', 0))[5] as unknown[]).length / 2;
+    at(atMs, 'record-answer', 'call-1', outcome, '{}', mayRepeat, '', '{}', '', '');
+  const used = async (atMs: number) => ((await at(atMs, 'snapshot', '', 100, ''))[3] as unknown[]).length / 2;
+
+  const limits = async (atMs: number) => (await at(atMs, 'snapshot', '', 100, ''))[1] as number[][];
 
   it('counts an answered call until one whole window after it, and not a millisecond longer', async () => {
     await spend(t);
@@ -61,8 +63,8 @@ describe('ledger at the edge of a millisecond', () => {
   it('is held until the end of a hold, and free at its end', async () => {
     await redis.client.hset(keys.holds, 'paused', t);
     assert.deepEqual(await spend(t - 1), ['held', t, t - 1, 'paused']);
-    assert.deepEqual((await at(t - 1, 'snapshot', 0))[4], ['paused', t]);
-    assert.deepEqual((await at(t, 'snapshot', 0))[4], []);
+    assert.deepEqual((await at(t - 1, 'snapshot', '', 100, ''))[2], ['paused', t]);
+    assert.deepEqual((await at(t, 'snapshot', '', 100, ''))[2], []);
     const [kind, , , freeSince] = await spend(t);
     assert.deepEqual([kind, freeSince], ['granted', t]);
   });
@@ -71,7 +73,7 @@ describe('ledger at the edge of a millisecond', () => {
     at = await ledgerAt(redis.client, 2);
     const freeSince = async (atMs: number, n: number) => (await spend(atMs, n))[3];
     const answered = (atMs: number, n: number) =>
-      at(atMs, 'record-answer', `call-${n}`, 'started', '{}', 0, '', '{}', '');
+      at(atMs, 'record-answer', `call-${n}`, 'started', '{}', 0, '', '{}', '', '');
     assert.equal(await freeSince(t, 1), 0);
     await answered(t + 1, 1);
     assert.equal(await freeSince(t + 1 + windowMs, 2), 0, 'the other slot, never used');
@@ -83,17 +85,17 @@ describe('ledger at the edge of a millisecond', () => {
   });
 
   it('keeps to the lower limit during foreign use until its end, and not a millisecond longer', async () => {
-    await redis.client.hset(keys.estimate, 'limit', 0, 'until', t);
-    const limit = async (atMs: number) => (await at(atMs, 'snapshot', 0))[1];
-    assert.equal(await limit(t - 1), 0);
-    assert.equal(await limit(t), 1);
+    at = await ledgerAt(redis.client, 2);
+    await redis.client.hset(keys.estimate, windowMs, `1/${t}`);
+    assert.deepEqual(await limits(t - 1), [[windowMs, 2, 0, 0, 1, t, 0, 0]]);
+    assert.deepEqual(await limits(t), [[windowMs, 2, 0, 0, 0, 0, 0, 0]]);
   });
 
   it('keeps a setting in force for the longest window and its call timeout after it was declared', async () => {
     await redis.client.hset(keys.settings, `1/1000/${timeoutMs}`, t);
-    const window = async (atMs: number) => (await at(atMs, 'snapshot', 0))[3];
-    assert.equal(await window(t + 1_000 + timeoutMs - 1), 1_000);
-    assert.equal(await window(t + 1_000 + timeoutMs), windowMs);
+    const windows = async (atMs: number) => (await limits(atMs)).map(([window]) => window);
+    assert.deepEqual(await windows(t + 1_000 + timeoutMs - 1), [1_000]);
+    assert.deepEqual(await windows(t + 1_000 + timeoutMs), [windowMs]);
   });
 
   it('drops a call once it is 25 windows and one old, with the intent that stands for it', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { freeSlots } from '../forecast.ts';
-import { call, hourMs, started, useLedger } from '../test-support/use-ledger.ts';
+import { call, hourMs, limitOf, started, useLedger } from '../test-support/use-ledger.ts';
 
 const throttled = { outcome: 'throttled', facts: {} };
 
@@ -9,7 +9,8 @@ describe('ledger: use of the quota by other applications', () => {
   const suite = useLedger(useEmbeddedRedis());
   const limits = async () => {
     const view = await suite.ledger.snapshot();
-    return [view.limit, view.quotaLimit, freeSlots(view)];
+    const { limit, quotaLimit } = limitOf(view);
+    return [limit, quotaLimit, freeSlots(view)];
   };
   beforeEach(() => suite.use({ limit: 5 }));
 
@@ -28,10 +29,10 @@ describe('ledger: use of the quota by other applications', () => {
   });
 
   it('says until when the limit is lower, and nothing while it is not', async () => {
-    assert.equal((await suite.ledger.snapshot()).limitUntilMs, undefined);
+    assert.equal(limitOf(await suite.ledger.snapshot()).limitUntilMs, undefined);
     await suite.granted(call(1));
     const answer = await suite.ledger.recordAnswer('call-1', throttled);
-    const { limitUntilMs } = await suite.ledger.snapshot();
+    const { limitUntilMs } = limitOf(await suite.ledger.snapshot());
     assert.equal(limitUntilMs, answer?.freeAtMs);
   });
 
@@ -68,10 +69,10 @@ describe('ledger: use of the quota by other applications', () => {
     const seen: unknown[] = [];
     for (const n of [4, 3, 2, 1]) {
       await suite.ledger.recordAnswer(`call-${n}`, throttled);
-      seen.push((await suite.ledger.snapshot()).limit);
+      seen.push(limitOf(await suite.ledger.snapshot()).limit);
     }
     await suite.ledger.recordAnswer('call-5', started);
-    assert.deepEqual([...seen, (await suite.ledger.snapshot()).limit], [4, 3, 2, 1, 1]);
+    assert.deepEqual([...seen, limitOf(await suite.ledger.snapshot()).limit], [4, 3, 2, 1, 1]);
   });
 
   it('is forgotten after one window: the full limit is tried again', async () => {

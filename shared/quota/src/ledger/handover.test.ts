@@ -4,7 +4,7 @@ import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { ledgerKeys } from './ledger-keys.ts';
 import { createLedger, type HandoverTimes, type Ledger } from './ledger.ts';
 import { goBackTo, rememberState } from '../test-support/go-back.ts';
-import { call, keySpace, started, usual, useLedger } from '../test-support/use-ledger.ts';
+import { call, keySpace, settingsOf, started, usual, useLedger } from '../test-support/use-ledger.ts';
 
 const keys = ledgerKeys(keySpace);
 const quick: HandoverTimes = { atLeastMs: 40, atMostMs: 60_000 };
@@ -228,7 +228,7 @@ describe('ledger after a failover to an older state of itself', () => {
         password: 'pass',
         enableReadyCheck: false,
       });
-      const ledger = createLedger(connection, keySpace, { ...usual, handover: quick });
+      const ledger = createLedger(connection, keySpace, settingsOf({ handover: quick }));
       const { handoverUntilMs } = await waitUntilOpen(ledger);
       await suite.untilPast((handoverUntilMs ?? 0) + 1);
       await granted(ledger, call(1));

@@ -15,7 +15,7 @@ const spent = (n: number) => ({
   used: 1,
   limit: 5,
 });
-const sight = (nowMs: number, ...inUse: RecordedCall[]) => ({ nowMs, windowMs, inUse });
+const sight = (nowMs: number, ...inUse: RecordedCall[]) => ({ nowMs, windowMs, inUse, sinceMs: -Infinity });
 
 describe('the journal of calls', () => {
   const idsOf = (journal: ReturnType<typeof createJournal>) => journal.all().map(({ call }) => call.callId);

@@ -28,8 +28,11 @@ interface SpentCall {
 /** The ledger at one instant, as a process that has opened it reads it. */
 interface Sighting {
   nowMs: number;
+  /** The longest, after which a call counts in none. */
   windowMs: number;
+  /** Calls in use; all of those that count from after `sinceMs`. */
   inUse: readonly RecordedCall[];
+  sinceMs: number;
 }
 
 const inFlight = 'in_flight';
@@ -49,8 +52,9 @@ export function createJournal(most: number) {
     if (known.size > most && oldest !== undefined) known.delete(oldest);
   }
 
-  function countsWithin({ countsFromMs }: KnownCall, { nowMs, windowMs }: Sighting): boolean {
-    return countsFromMs + windowMs > nowMs;
+  /** Whether the call has to be among those seen, if the ledger has it. */
+  function shouldBeSeen({ countsFromMs }: KnownCall, { nowMs, windowMs, sinceMs }: Sighting): boolean {
+    return countsFromMs + windowMs > nowMs && countsFromMs > sinceMs;
   }
 
   return {
@@ -88,14 +92,14 @@ export function createJournal(most: number) {
       return [...known.values()].some((own) => {
         const seen = inUse.get(own.call.callId);
         if (seen) return seen.outcome === inFlight && own.call.outcome !== inFlight;
-        return own.isOwn && countsWithin(own, sighting);
+        return own.isOwn && shouldBeSeen(own, sighting);
       });
     },
     /** Takes over the calls of the ledger, and drops calls of other processes whose permits were given back. */
     saw(sighting: Sighting) {
       const inUse = new Set(sighting.inUse.map(({ call }) => call.callId));
       for (const [callId, one] of known) {
-        if (!one.isOwn && countsWithin(one, sighting) && !inUse.has(callId)) known.delete(callId);
+        if (!one.isOwn && shouldBeSeen(one, sighting) && !inUse.has(callId)) known.delete(callId);
       }
       for (const seen of sighting.inUse.slice(-most)) {
         const present = known.get(seen.call.callId);

@@ -7,7 +7,6 @@ import {
   answerReply,
   handOverReply,
   holdReply,
-  snapshotReply,
   openReply,
   parseCall,
   rebuildReply,
@@ -26,7 +25,9 @@ import {
   type RebuildFailure,
   type Recorded,
 } from './answers-and-holds.ts';
+import { longestWindowMs, mostCalls } from '../limits.ts';
 import { callArgs, createJournal } from './journal.ts';
+import { snapshotReply } from './snapshot-reply.ts';
 import { loadScript } from '@diq/redis/script.ts';
 
 export type {
@@ -52,8 +53,8 @@ export interface KnownStart {
 export type Ledger = ReturnType<typeof createLedger>;
 
 /**
- * The quota as this process knows it. Where processes disagree, or did within the longest of their windows, the
- * smallest limit and the longest window hold for all.
+ * The quota as this process knows it. Where processes disagree, or did within the longest of their windows, the limits
+ * of all of them hold.
  */
 export interface LedgerSettings extends Quota {
   callTimeoutMs: number;
@@ -78,6 +79,8 @@ const historyWindows = 25;
 const leastRemembered = 1_000;
 /** Own calls that each spending checks for; `snapshot` checks for all others, at least once a second. */
 const checkedAtMost = 100;
+/** Permits in use that a snapshot lists. What is lost in Redis are the newest calls, and these are read once a second. */
+const listedAtMost = 100;
 /** Calls handed over by one script, which blocks Redis for some milliseconds. */
 const perScript = 250;
 
@@ -104,13 +107,15 @@ const holdScript = ledgerScript('hold');
  */
 export function createLedger(redis: RedisConnection, keySpace: string, settings: LedgerSettings) {
   const keys = ledgerKeys(keySpace);
-  const { limit, callTimeoutMs } = settings;
+  const { limits, callTimeoutMs } = settings;
+  const most = mostCalls(limits);
   const scriptKeys = ledgerScriptKeys(keySpace);
   const holdKeys = [keys.holds, keys.holdStreaks, keys.holdDetails];
-  const quotaArgs = [limit, Math.ceil(settings.windowMs), Math.ceil(callTimeoutMs)];
+  const ownLimits = limits.flatMap(({ calls, windowMs }) => [calls, Math.ceil(windowMs)]).join('/');
+  const quotaArgs = [ownLimits, Math.ceil(callTimeoutMs)];
   const { atLeastMs, atMostMs } = settings.handover ?? usualHandover;
   const processId = randomUUID();
-  const journal = createJournal(Math.max(2 * limit, leastRemembered));
+  const journal = createJournal(Math.max(2 * most, leastRemembered));
   /** What this process knows of the ledger; '' before it has opened it. */
   const known = {
     generation: '',
@@ -155,8 +160,8 @@ export function createLedger(redis: RedisConnection, keySpace: string, settings:
 
   /** A Redis that takes no writes can still be read: without the sign. */
   const snapshotWithSign = () =>
-    ask(signScript, 'alive').catch((error: unknown) => {
-      if (error instanceof ReplyError) return ask(snapshotScript, '');
+    ask(signScript, 'alive', listedAtMost, '').catch((error: unknown) => {
+      if (error instanceof ReplyError) return ask(snapshotScript, '', listedAtMost, '');
       throw error;
     });
 
@@ -190,7 +195,7 @@ export function createLedger(redis: RedisConnection, keySpace: string, settings:
     async spend(call: { callId: string; taskId: string; machineId: string }): Promise<SpendReply> {
       const { callId, taskId, machineId } = call;
       const own = journal
-        .newestOwn(Math.min(limit, checkedAtMost))
+        .newestOwn(Math.min(most, checkedAtMost))
         .flatMap(({ call, countsFromMs }) => [call.callId, Math.ceil(countsFromMs)]);
       const args = [callId, taskId, machineId, historyWindows, atLeastMs, ...own];
       const reply = spendReply.parse(await ask(spendScript, ...args));
@@ -204,11 +209,12 @@ export function createLedger(redis: RedisConnection, keySpace: string, settings:
     /** Records what became of a call; `undefined` when the ledger no longer knows it. The first record stands. */
     async recordAnswer(callId: string, answer: Answer): Promise<Recorded | undefined> {
       const { outcome, facts, mayRepeat, shows = '', factsIfOwn = facts, statedQuota: stated } = answer;
+      const asksForMs = answer.retryAfterMs === undefined ? '' : Math.ceil(answer.retryAfterMs);
       const own = journal.find(callId);
       const about = [callId, outcome, JSON.stringify(facts), mayRepeat ? 1 : 0];
       const judged = [typeof shows === 'string' ? shows : JSON.stringify(shows), JSON.stringify(factsIfOwn)];
       const quota = stated ? `${stated.calls}/${stated.windowMs}` : '';
-      const args = [...about, ...judged, quota, ...callArgs(own ? [own] : [])];
+      const args = [...about, ...judged, quota, asksForMs, ...callArgs(own ? [own] : [])];
       const { recorded, countsFromMs, changes } = answerReply.parse(await ask(answerScript, ...args));
       const isOwn = recorded?.verdict === 'own';
       journal.answered(callId, isOwn ? { outcome, facts: factsIfOwn } : answer, countsFromMs);
@@ -234,11 +240,19 @@ export function createLedger(redis: RedisConnection, keySpace: string, settings:
     ...createRefusedTasks(redis, keys),
     async snapshot(): Promise<LedgerSnapshot> {
       const isSignDue = known.generation !== '' && !hasLeft && performance.now() >= nextSignAtMs;
-      const found = snapshotReply.parse(await (isSignDue ? snapshotWithSign() : ask(snapshotScript, '')));
+      const isReader = known.generation === '';
+      const reading = isSignDue
+        ? snapshotWithSign()
+        : ask(snapshotScript, '', listedAtMost, isReader ? 'times' : '');
+      const found = snapshotReply.parse(await reading);
       const { view } = found;
-      if (known.generation === '') return { ...view, isLost: false };
-      const sighting = { ...view, inUse: found.records };
-      journal.forgetBefore(view.nowMs - historyWindows * view.windowMs);
+      if (isReader) return { ...view, isLost: false };
+      const windowMs = longestWindowMs(view.limits);
+      const inUse = found.records;
+      const isComplete = view.slotsInUse.length < listedAtMost;
+      const sinceMs = isComplete ? -Infinity : (view.slotsInUse[0]?.freeAtMs ?? 0) - windowMs;
+      const sighting = { nowMs: view.nowMs, windowMs, inUse, sinceMs };
+      journal.forgetBefore(view.nowMs - historyWindows * windowMs);
       if (!found.isKnown || journal.isAheadOf(sighting)) return { ...view, isLost: true };
       journal.saw(sighting);
       sawChanges(found.changes);
@@ -250,7 +264,7 @@ export function createLedger(redis: RedisConnection, keySpace: string, settings:
     /** Records that this worker was stopped in order and writes no further signs of life. */
     async leave() {
       hasLeft = true;
-      if (known.generation !== '') await ask(signScript, 'left');
+      if (known.generation !== '') await ask(signScript, 'left', 0, '');
     },
     /** The record of one call, or `undefined`. */
     async findCall(callId: string): Promise<LedgerCall | undefined> {

@@ -11,7 +11,7 @@ import { createLedger, type Ledger } from './ledger.ts';
 import { useLedgerConnections } from '../test-support/ledger-connections.ts';
 import { untilProven } from '../test-support/until-proven.ts';
 import { arrive, mostInAnyWindow, openWithoutHold } from '../test-support/wire.ts';
-import { call, keySpace, usual } from '../test-support/use-ledger.ts';
+import { call, keySpace, settingsOf } from '../test-support/use-ledger.ts';
 
 /** Two workers, one of which dies and is followed by another, while Redis is emptied at any moments. */
 const scenario = fc.record({
@@ -37,7 +37,7 @@ describe('ledger on the wire, when Redis loses its memory', function () {
         fc.asyncProperty(scenario, async (played) => {
           const { limit, windowMs, flushAtMs, diesAtMs } = played;
           const space = `test:{${randomUUID()}}`;
-          await openWithoutHold(createLedger(redis.client, space, played));
+          await openWithoutHold(createLedger(redis.client, space, settingsOf(played)));
           const arrivals: number[] = [];
           const flushes = flushAtMs.map((ms) => delay(ms).then(() => redis.client.flushall()));
           await Promise.all([
@@ -70,7 +70,7 @@ async function work(
   livesMs: number,
   arrivals: number[],
 ): Promise<void> {
-  const ledger = createLedger(connection, space, settings);
+  const ledger = createLedger(connection, space, settingsOf(settings));
   const endsAt = performance.now() + livesMs;
   await ledger.open();
   while (performance.now() < endsAt) {
@@ -120,7 +120,7 @@ describe('ledger in a Redis that restarts or fails over', () => {
 
   it('is lost after a restart without one, and held', async () => {
     const server = await start();
-    const ledger = createLedger(await connections.open(server.url), keySpace, usual);
+    const ledger = createLedger(await connections.open(server.url), keySpace, settingsOf({}));
     await openWithoutHold(ledger);
     assert.equal((await ledger.spend(call(1))).kind, 'granted');
     await server.kill();
@@ -164,7 +164,7 @@ describe('ledger in a Redis that restarts or fails over', () => {
   });
 });
 
-const quick = { ...usual, handover: { atLeastMs: 100, atMostMs: 500 } };
+const quick = settingsOf({ handover: { atLeastMs: 100, atMostMs: 500 } });
 
 function untilNotHeld(ledger: Ledger) {
   return waitFor(async () => (await ledger.snapshot()).hold === undefined, { what: 'the hold to end' });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { createLedger, type KnownStart } from './ledger.ts';
 import { ledgerKeys } from './ledger-keys.ts';
-import { call, hourMs, keySpace, started, usual, useLedger } from '../test-support/use-ledger.ts';
+import { call, hourMs, keySpace, settingsOf, started, usual, useLedger } from '../test-support/use-ledger.ts';
 
 const keys = ledgerKeys(keySpace);
 const holdMs = usual.windowMs + usual.callTimeoutMs;
@@ -27,7 +27,7 @@ describe('ledger: memory', () => {
 
   it('begins with a hold of one window and one call timeout, which all who open share', async () => {
     await flush();
-    const [one, other] = [suite.unopened(), createLedger(await suite.open(), keySpace, usual)];
+    const [one, other] = [suite.unopened(), createLedger(await suite.open(), keySpace, settingsOf({}))];
     const created = await one.open();
     assert.equal(created.kind, 'created');
     const untilMs = created.coldStart?.untilMs ?? 0;

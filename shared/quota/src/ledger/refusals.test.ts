@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { ledgerKeys } from './ledger-keys.ts';
 import type { RefusalRule, Verdict } from './ledger.ts';
-import { call, keySpace, started, useLedger } from '../test-support/use-ledger.ts';
+import { call, keySpace, limitOf, started, useLedger } from '../test-support/use-ledger.ts';
 
 const rule: RefusalRule = { sort: 'refused', count: 3, calls: 3, proof: 1, asideFrom: 1, asideFor: 1 };
 const throttledRule: RefusalRule = {
@@ -132,7 +132,7 @@ describe('ledger: whose fault a refusal is', () => {
       await suite.granted(call(9_999, 65));
       const answer = { outcome: 'throttled', facts: {}, shows: throttledRule };
       assert.equal((await suite.ledger.recordAnswer('call-9999', answer))?.verdict, 'own');
-      const { limit, quotaLimit } = await suite.ledger.snapshot();
+      const { limit, quotaLimit } = limitOf(await suite.ledger.snapshot());
       assert.equal(limit, quotaLimit);
     });
 

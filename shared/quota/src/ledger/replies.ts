@@ -76,9 +76,11 @@ export const answerReply = z
     z.number(),
     verdict,
     z.enum(throttleCauses).or(z.literal('')),
+    ms,
   ])
-  .transform(([kind, countsFromMs, freeAtMs, spentAtMs, mayRepeat, changes, verdict, cause]) => {
-    const known = cause === '' ? {} : { cause };
+  .transform(([kind, countsFromMs, freeAtMs, spentAtMs, mayRepeat, changes, verdict, ...throttled]) => {
+    const [cause, throttledInMs] = throttled;
+    const known = cause === '' ? {} : { cause, throttledInMs };
     const recorded = { freeAtMs, spentAtMs, mayRepeat: mayRepeat === 1, verdict, ...known };
     return { recorded: kind === 'recorded' ? recorded : undefined, countsFromMs, changes };
   });
@@ -123,28 +125,51 @@ export type RebuildReply = z.output<typeof rebuildReply>;
 
 export const holdReply = z.tuple([ms, ms]);
 
-/** A permit in use: when it is free again, and the call it was spent on (absent if the record of it is gone or unreadable). */
+/**
+ * A permit in use: when it is free again in the longest window, and with that in all of them; and the call it was spent on
+ * (absent if the record of it is gone or unreadable).
+ */
 export interface SlotInUse {
   freeAtMs: number;
   call: LedgerCall | undefined;
 }
 
+/** One of the limits in force, at one instant. */
+export interface LimitState {
+  windowMs: number;
+  /** What may be called in one window now: below `quotaCalls` for one window after a 429. */
+  calls: number;
+  /** What may be called in one window by the settings in force. */
+  quotaCalls: number;
+  /** Permits in use: calls that count in this window. */
+  used: number;
+  /** When the next slot opens by the quota; absent while one is free. */
+  opensAtMs?: number;
+  /** Absent while the limit is that of the settings. */
+  lower?: {
+    untilMs: number;
+    /** Calls that count against the lower limit: those that were not answered 429. */
+    used: number;
+    /** When the next slot opens by the lower limit; absent while one is free. */
+    opensAtMs?: number;
+  };
+}
+
 /** The ledger at one instant of Redis' clock. */
 export interface LedgerSnapshot {
   nowMs: number;
-  /** What may be called in one window now: below `quotaLimit` for one window after a 429. */
-  limit: number;
-  /** Until when `limit` is lower than that of the settings; absent while it is not. */
-  limitUntilMs?: number;
-  /** The limit by the settings in force. */
-  quotaLimit: number;
-  windowMs: number;
+  /** The limits in force, by length of their windows. All hold. A limit that another one implies is none of them. */
+  limits: readonly [LimitState, ...LimitState[]];
   /** Slots kept for critical calls, and how many of those wait. The reader adds it; the ledger does not know it. */
   reserve?: { slots: number; criticalWaiting: number };
   /** The ledger is not as the process that opened it knows it: the process has to open it again. */
   isLost: boolean;
-  /** Ordered by the time at which they are free again. */
+  /** The newest permits in use, 100 at most, ordered by the time at which they are free again. */
   slotsInUse: SlotInUse[];
+  /** From when all others in use count, in order. A process that has opened the ledger does not get them: it forecasts nothing. */
+  othersCountFromMs?: readonly number[];
+  /** Of those the ones that were answered 429; only while a limit is lower than that of the settings. */
+  othersThrottledFromMs?: readonly number[];
   /** The hold that ends last, if any is on. */
   hold: Hold | undefined;
   /** Reasons of all holds that are on, and the causes that keep them on. */
@@ -165,22 +190,6 @@ export interface WorkersSeen {
   lastSeenAtMs?: number;
 }
 
-/** A worker writes a sign of life about every five seconds. */
-const silentAfterMs = 10_000;
-
-/** `signs` as they stand in the ledger, see lua/lib/ledger.lua. */
-function workersIn(signs: readonly string[], nowMs: number): WorkersSeen {
-  const seen = signs.flatMap((sign) => {
-    const [, at, left] = /^(\d+)\/[^/]*(\/left)?$/.exec(sign) ?? [];
-    return at === undefined ? [] : [{ atMs: Number(at), hasLeft: left !== undefined }];
-  });
-  const lastSeenAtMs = seen.reduce((last, { atMs }) => Math.max(last, atMs), 0);
-  return {
-    alive: seen.filter(({ atMs, hasLeft }) => !hasLeft && atMs > nowMs - silentAfterMs).length,
-    ...(lastSeenAtMs > 0 ? { lastSeenAtMs } : {}),
-  };
-}
-
 /** Why no calls are made, and until when at the least. */
 export interface Hold {
   reason: string;
@@ -193,81 +202,6 @@ export interface Hold {
   cause?: string;
   /** Of a 429. */
   throttleCause?: ThrottleCause;
-}
-
-const holdDetails = z.object({
-  isOpen: z.boolean(),
-  httpStatus: z.int().optional(),
-  code: z.string().optional(),
-  cause: z.string().optional(),
-  throttleCause: z.enum(throttleCauses).optional(),
-});
-
-/** The recorded facts of a hold; none if they cannot be read, or if an operator set the hold. */
-function detailsIn(json: string): Omit<Hold, 'reason' | 'untilMs'> {
-  if (json === '') return {};
-  try {
-    const { isOpen, ...facts } = holdDetails.parse(JSON.parse(json));
-    // Parsed from JSON, which has no undefined.
-    return { ...(isOpen && { isOpen }), ...(facts as Omit<Hold, 'reason' | 'untilMs' | 'isOpen'>) };
-  } catch {
-    return {};
-  }
-}
-
-export const snapshotReply = z
-  .tuple([
-    ms,
-    z.number(),
-    z.number(),
-    ms,
-    z.array(z.union([z.string(), ms])),
-    z.array(z.union([z.string(), ms])),
-    ms,
-    z.number(),
-    z.number(),
-    z.number(),
-    ms,
-    z.array(z.string()),
-    z.array(z.string()),
-  ])
-  .transform(
-    ([nowMs, limit, quotaLimit, windowMs, holds, slots, limitUntilMs, isKnown, changes, ...doubt]) => {
-      const [inDoubt, probedUntilMs, details, signs] = doubt;
-      const holdsOn: Hold[] = pairs(holds).map(([reason, untilMs], i) => ({
-        reason: String(reason),
-        untilMs: Number(untilMs),
-        ...detailsIn(details[i] ?? ''),
-      }));
-      const isEndUnknown = holdsOn.some(({ isOpen }) => isOpen) || (inDoubt === 1 && holdsOn.length === 0);
-      const inUse = pairs(slots).map(([freeAtMs, json]) => ({
-        json: String(json),
-        freeAtMs: Number(freeAtMs),
-        call: parseCall(String(json)),
-      }));
-      const view: Omit<LedgerSnapshot, 'isLost'> = {
-        nowMs,
-        limit,
-        ...(limitUntilMs > 0 ? { limitUntilMs } : {}),
-        quotaLimit,
-        windowMs,
-        ...(isEndUnknown ? { isEndUnknown } : {}),
-        ...(probedUntilMs > 0 ? { probedUntilMs } : {}),
-        holdsOn: holdsOn.flatMap(({ reason, cause }) => (cause === undefined ? [reason] : [reason, cause])),
-        hold: holdsOn.reduce<Hold | undefined>(
-          (last, on) => (last && last.untilMs >= on.untilMs ? last : on),
-          undefined,
-        ),
-        slotsInUse: inUse.map(({ freeAtMs, call }) => ({ freeAtMs, call })),
-        workers: workersIn(signs, nowMs),
-      };
-      const records = inUse.flatMap(({ json, freeAtMs, call }) =>
-        call ? [{ call, json, countsFromMs: freeAtMs - windowMs }] : [],
-      );
-      return { view, holds: holdsOn, records, isKnown: isKnown === 1, changes };
-    },
-  );
-
-function pairs<T>(flat: readonly T[]): [T, T][] {
-  return Array.from({ length: flat.length / 2 }, (_, i) => flat.slice(2 * i, 2 * i + 2) as [T, T]);
+  /** The window that a 429 is counted against. */
+  windowMs?: number;
 }

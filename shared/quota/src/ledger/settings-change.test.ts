@@ -4,22 +4,24 @@ import { setTimeout as delay } from 'node:timers/promises';
 import * as fc from 'fast-check';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import type { RedisConnection } from '@diq/redis/connection.ts';
+import type { Limit } from '@diq/contracts/operations.ts';
 import { createLedger, type Ledger, type LedgerSettings } from './ledger.ts';
 import { useLedgerConnections } from '../test-support/ledger-connections.ts';
 import { untilProven } from '../test-support/until-proven.ts';
 import { arrive, mostInAnyWindow, openWithoutHold } from '../test-support/wire.ts';
 
-// What is guaranteed when settings change. A setting (limit, window) is in force from the moment a worker declares it, by
+// What is guaranteed when settings change. A setting (one limit or several) is in force from the moment a worker declares it, by
 // opening the ledger or by spending a permit, until one window after it was last declared. Of the calls in any rolling
-// window of that length, take the one that was granted last: if the setting was in force then, they are no more than its
-// limit. So a stricter setting binds at once, calls made before it included; and a looser one never makes the stricter
+// window of one of its limits, take the one that was granted last: if the setting was in force then, they are no more than
+// that limit. So a stricter setting binds at once, calls made before it included; and a looser one never makes the stricter
 // one's window wrong while that one still counts.
 
 const callTimeoutMs = 30;
-const setting = fc.record({
-  limit: fc.integer({ min: 1, max: 5 }),
+const limit = fc.record({
+  calls: fc.integer({ min: 1, max: 5 }),
   windowMs: fc.integer({ min: 40, max: 140 }),
 });
+const setting = fc.array(limit, { minLength: 1, maxLength: 2 });
 /** Workers come one after the other in each place, each with settings of its own. */
 const changes = fc.array(
   fc.array(fc.record({ setting, livesMs: fc.integer({ min: 20, max: 300 }) }), {
@@ -35,8 +37,7 @@ interface Granted {
 }
 /** At some time between the two, by Redis' clock. */
 interface Declared {
-  limit: number;
-  windowMs: number;
+  limits: readonly Limit[];
   notBeforeMs: number;
   notAfterMs: number;
 }
@@ -59,7 +60,7 @@ describe('ledger on the wire, while settings change', function () {
           await Promise.all(
             places.map(async (workers, place) => {
               for (const { setting, livesMs } of workers) {
-                const settings = { ...setting, callTimeoutMs };
+                const settings = { limits: setting, callTimeoutMs };
                 await work(own[place]!, keySpace, settings, livesMs, { granted, declared });
               }
             }),
@@ -87,7 +88,7 @@ async function work(
   const ledger: Ledger = createLedger(connection, keySpace, settings);
   const endsAt = performance.now() + livesMs;
   const declare = (notBeforeMs: number, notAfterMs = notBeforeMs) =>
-    declared.push({ ...settings, notBeforeMs, notAfterMs });
+    declared.push({ limits: settings.limits, notBeforeMs, notAfterMs });
   const [seconds, microseconds] = await connection.time();
   await openWithoutHold(ledger);
   declare(
@@ -112,7 +113,8 @@ async function work(
 /** Each window that begins with an arrival, for each setting that was in force when its last call was granted. */
 function* windowsOf(granted: readonly Granted[], declared: readonly Declared[]) {
   for (const { arrivedAt: from } of granted) {
-    for (const { limit, windowMs, notBeforeMs, notAfterMs } of declared) {
+    const limits = declared.flatMap(({ limits, ...times }) => limits.map((one) => ({ ...one, ...times })));
+    for (const { calls: limit, windowMs, notBeforeMs, notAfterMs } of limits) {
       const within = granted.filter(
         ({ arrivedAt }) => arrivedAt >= from && arrivedAt < from + windowMs * 1_000,
       );

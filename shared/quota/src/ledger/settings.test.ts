@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
-import { call, hourMs, keySpace, started, useLedger } from '../test-support/use-ledger.ts';
+import { call, hourMs, keySpace, limitOf, started, useLedger } from '../test-support/use-ledger.ts';
 import { ledgerKeys } from './ledger-keys.ts';
 
 const halfHourMs = hourMs / 2;
@@ -8,9 +8,11 @@ const halfHourMs = hourMs / 2;
 describe('ledger: changed settings', () => {
   const suite = useLedger(useEmbeddedRedis());
   const inForce = async () => {
-    const { limit, windowMs } = await suite.unopened().snapshot();
+    const { limit, windowMs } = limitOf(await suite.unopened().snapshot());
     return [limit, windowMs];
   };
+  const allInForce = async () =>
+    (await suite.unopened().snapshot()).limits.map(({ calls, windowMs }) => [calls, windowMs]);
   /** As if no worker had declared a setting for this long. */
   async function age(ms: number) {
     const key = ledgerKeys(keySpace).settings;
@@ -18,13 +20,40 @@ describe('ledger: changed settings', () => {
       await suite.redis.hset(key, setting, Number(atMs) - ms);
   }
 
-  it('bind at once where they are stricter, in limit and in window', async () => {
+  it('bind at once where they are stricter, in limit or in window', async () => {
     await suite.use({ limit: 50, windowMs: halfHourMs });
     await suite.withSettings({ limit: 5, windowMs: hourMs });
-    assert.deepEqual(await inForce(), [5, hourMs]);
+    assert.deepEqual(await allInForce(), [[5, hourMs]]);
     await suite.use({ limit: 50, windowMs: hourMs });
     await suite.withSettings({ limit: 5, windowMs: halfHourMs });
-    assert.deepEqual(await inForce(), [5, hourMs]);
+    assert.deepEqual(await allInForce(), [
+      [5, halfHourMs],
+      [50, hourMs],
+    ]);
+  });
+
+  it('with other windows hold beside the ones before: each of their limits, without those that others imply', async () => {
+    const minuteMs = 60_000;
+    await suite.use({
+      limits: [
+        { calls: 1_500, windowMs: hourMs },
+        { calls: 100, windowMs: minuteMs },
+      ],
+    });
+    assert.deepEqual(await allInForce(), [
+      [100, minuteMs],
+      [1_500, hourMs],
+    ]);
+    await suite.withSettings({ limit: 1_000, windowMs: halfHourMs });
+    assert.deepEqual(await allInForce(), [
+      [100, minuteMs],
+      [1_000, halfHourMs],
+      [1_500, hourMs],
+    ]);
+    await suite.withSettings({ limit: 60, windowMs: hourMs });
+    assert.deepEqual(await allInForce(), [[60, hourMs]]);
+    await age(hourMs + 30_000);
+    assert.deepEqual(await allInForce(), [[60, hourMs]]);
   });
 
   it('take effect where they are looser when one of the longer window and its calls are over, and not before', async () => {
@@ -35,7 +64,7 @@ describe('ledger: changed settings', () => {
     assert.deepEqual(await inForce(), [5, hourMs]);
     await age(30_000);
     assert.deepEqual(await inForce(), [50, halfHourMs]);
-    assert.equal((await later.snapshot()).limit, 50);
+    assert.equal(limitOf(await later.snapshot()).limit, 50);
   });
 
   it('take effect no sooner after a time without calls: what counts is when they were changed', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { ledgerKeys } from './ledger-keys.ts';
-import { call, hourMs, keySpace, started, usedOf, useLedger } from '../test-support/use-ledger.ts';
+import { call, hourMs, keySpace, limitOf, started, usedOf, useLedger } from '../test-support/use-ledger.ts';
 
 const keys = ledgerKeys(keySpace);
 
@@ -11,9 +11,7 @@ describe('ledger: snapshot', () => {
   it('sees an empty ledger as all free', async () => {
     const { nowMs, workers, ...view } = await suite.ledger.snapshot();
     assert.deepEqual(view, {
-      limit: 2,
-      quotaLimit: 2,
-      windowMs: hourMs,
+      limits: [{ calls: 2, quotaCalls: 2, windowMs: hourMs, used: 0 }],
       slotsInUse: [],
       hold: undefined,
       holdsOn: [],
@@ -62,7 +60,7 @@ describe('ledger: snapshot', () => {
       { limit: 1, windowMs: 99_999 },
     ]) {
       const view = await suite.unopened(other).snapshot();
-      assert.deepEqual([view.limit, view.windowMs], [7, 1_000]);
+      assert.deepEqual([limitOf(view).limit, limitOf(view).windowMs], [7, 1_000]);
     }
   });
 

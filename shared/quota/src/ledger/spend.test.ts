@@ -2,7 +2,16 @@ import assert from 'node:assert/strict';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { createLedger } from './ledger.ts';
 import { ledgerKeys } from './ledger-keys.ts';
-import { call, hourMs, keySpace, started, usedOf, useLedger, usual } from '../test-support/use-ledger.ts';
+import {
+  call,
+  hourMs,
+  keySpace,
+  settingsOf,
+  started,
+  usedOf,
+  useLedger,
+  usual,
+} from '../test-support/use-ledger.ts';
 
 const keys = ledgerKeys(keySpace);
 
@@ -77,7 +86,7 @@ describe('ledger: spend', () => {
 
   it('grants one permit per slot when many ask at once', async () => {
     const others = await Promise.all(Array.from({ length: 4 }, () => suite.open()));
-    const ledgers = others.map((other) => createLedger(other, keySpace, usual));
+    const ledgers = others.map((other) => createLedger(other, keySpace, settingsOf({})));
     await Promise.all(ledgers.map((ledger) => ledger.open()));
     const replies = await Promise.all(
       Array.from({ length: 40 }, (_, n) => ledgers[n % ledgers.length]!.spend(call(n))),

@@ -4,8 +4,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import * as fc from 'fast-check';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import type { RedisConnection } from '@diq/redis/connection.ts';
+import type { Limit } from '@diq/contracts/operations.ts';
+import { longestWindowMs } from '../limits.ts';
 import { createLedger, type Ledger } from './ledger.ts';
 import { useLedgerConnections } from '../test-support/ledger-connections.ts';
+import { limitSets, pairsThatBothHold } from '../test-support/limit-sets.ts';
 import { untilProven } from '../test-support/until-proven.ts';
 import { arrive, mostInAnyWindow, openWithoutHold } from '../test-support/wire.ts';
 
@@ -16,8 +19,7 @@ interface Call {
   fate: 'answered' | 'lost' | 'not_sent';
 }
 interface Scenario {
-  limit: number;
-  windowMs: number;
+  limits: Limit[];
   callTimeoutMs: number;
   /** Per client, one after the other. */
   clients: Call[][];
@@ -37,8 +39,7 @@ const calls = fc.array(
   { minLength: 4, maxLength: 12 },
 );
 const scenario: fc.Arbitrary<Scenario> = fc.record({
-  limit: fc.integer({ min: 1, max: 5 }),
-  windowMs: fc.integer({ min: 50, max: 200 }),
+  limits: fc.oneof(limitSets, pairsThatBothHold),
   callTimeoutMs: fc.integer({ min: 5, max: 60 }),
   clients: fc.array(calls, { minLength: 4, maxLength: 4 }),
 });
@@ -48,28 +49,33 @@ describe('ledger on the wire', function () {
   const redis = useEmbeddedRedis();
   const connections = useLedgerConnections();
 
-  it('lets no rolling window see more than the limit, in whatever order calls arrive, fail and get lost', async () => {
+  it('lets no rolling window of any of its limits see more than that, in whatever order calls arrive, fail and get lost', async () => {
     const clients = await Promise.all(Array.from({ length: 4 }, () => connections.open(redis.url)));
-    let fullest = 0;
+    const full = { one: 0, shorter: 0, longest: 0 };
     const playAll = () =>
       fc.assert(
         fc.asyncProperty(scenario, async (played) => {
           const keySpace = `test:{${randomUUID()}}`;
-          const most = mostInAnyWindow(await play(played, clients, keySpace), played.windowMs);
-          assert.ok(most <= played.limit, `${most} arrivals in ${played.windowMs} ms, limit ${played.limit}`);
-          if (most === played.limit) fullest += 1;
+          const arrivals = await play(played, clients, keySpace);
+          const longestMs = Math.max(...played.limits.map(({ windowMs }) => windowMs));
+          for (const { calls, windowMs } of played.limits) {
+            const most = mostInAnyWindow(arrivals, windowMs);
+            assert.ok(most <= calls, `${most} arrivals in ${windowMs} ms, limit ${calls}`);
+            const which = windowMs === longestMs ? 'longest' : 'shorter';
+            if (most === calls) full[played.limits.length === 1 ? 'one' : which] += 1;
+          }
         }),
         // A scenario that failed is printed with its seed; timing makes a smaller one no more certain to fail.
         { numRuns: 12, endOnFailure: true },
       );
-    // The limit was also reached, or it would prove nothing.
-    await untilProven(playAll, () => fullest >= 6);
+    // The limits were also reached, alone and beside others, or it would prove nothing.
+    await untilProven(playAll, () => full.one >= 2 && full.shorter >= 4 && full.longest >= 4);
   });
 
   it('is exact below the millisecond: the next arrival is never nearer than one whole window', async () => {
     const connection = await connections.open(redis.url);
     // Each call is answered, so its timeout matters only where this process is held up for as long.
-    const settings = { limit: 1, windowMs: 15, callTimeoutMs: 10_000 };
+    const settings = { limits: [{ calls: 1, windowMs: 15 }], callTimeoutMs: 10_000 };
     const ledger = createLedger(connection, 'test:{exact}', settings);
     await openWithoutHold(ledger);
     const times: number[] = [];
@@ -91,16 +97,16 @@ describe('ledger on the wire', function () {
  * @returns the times of all arrivals, in microseconds
  */
 async function play(
-  { limit, windowMs, callTimeoutMs, clients }: Scenario,
+  { limits, callTimeoutMs, clients }: Scenario,
   own: RedisConnection[],
   keySpace: string,
 ): Promise<number[]> {
   const arrivals: number[] = [];
-  const endsAt = performance.now() + Math.min(600, 3 * windowMs + 100);
+  const endsAt = performance.now() + Math.min(600, 3 * longestWindowMs(limits) + 100);
   await Promise.all(
     clients.map(async (calls, i) => {
       const connection = own[i]!;
-      const ledger = createLedger(connection, keySpace, { limit, windowMs, callTimeoutMs });
+      const ledger = createLedger(connection, keySpace, { limits, callTimeoutMs });
       await openWithoutHold(ledger);
       for (const { thinkMs, travelMs, answerMs, fate } of calls) {
         const callId = randomUUID();

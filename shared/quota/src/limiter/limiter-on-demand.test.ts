@@ -27,9 +27,11 @@ describe('limiters that are open only while calls are due', () => {
   });
 
   function limiterOf(queue: string, own: { windowMs?: number; idleMs?: number } = {}): LimiterOnDemand {
-    const settings = { keySpace: `test:{${queue}}`, limit: 1, windowMs: hourMs, callTimeoutMs: 1_000 };
+    const { windowMs = hourMs, ...rest } = own;
+    const limits = [{ calls: 1, windowMs }];
+    const settings = { keySpace: `test:{${queue}}`, limits, callTimeoutMs: 1_000 };
     const onError = (error: unknown) => errors.push(error);
-    const limiter = createLimiterOnDemand({ connection, idleMs, onError, ...settings, ...own });
+    const limiter = createLimiterOnDemand({ connection, idleMs, onError, ...settings, ...rest });
     limiters.push(limiter);
     return limiter;
   }

@@ -130,7 +130,7 @@ describe('permit limiter that cannot be made', () => {
     const keySpace = 'test:{unmakable}';
     await redis.client.set(`b_${keySpace}:permits_settings`, 'not a hash');
     const connection = openLimiterConnection(await connections.open(redis.url), () => undefined);
-    const options = { connection, limit: 1, windowMs: 1_000, callTimeoutMs: 100, onError() {} };
+    const options = { connection, limits: [{ calls: 1, windowMs: 1_000 }], callTimeoutMs: 100, onError() {} };
     await assert.rejects(createPermitLimiter({ ...options, keySpace }), /WRONGTYPE/);
     assert.deepEqual(await redis.client.pubsub('CHANNELS', `b_${keySpace}*`), []);
     const other = await createPermitLimiter({ ...options, keySpace: 'test:{makable}' });

@@ -12,13 +12,14 @@ import {
   takeOff,
 } from './bottleneck-repair.ts';
 import type { LedgerSettings } from '../ledger/ledger.ts';
+import { shortestLimit } from '../limits.ts';
 import { loadScript, runScriptsWhenFull } from '@diq/redis/script.ts';
 
 /** The right to make one call, in this process' hands. Exactly one of `keepForOneWindow` and `release` is called, once. */
 export interface Permit {
   /** A call may follow: from now on the permit stays out if this process ends. Before, it comes back in a moment. */
   spent(): void;
-  /** The call may have left: the permit comes back one window from now. */
+  /** The call may have left: the permit comes back one (the shortest) window from now. */
   keepForOneWindow(): void;
   /** No call was made: the permit comes back at once. */
   release(): void;
@@ -66,13 +67,16 @@ export function openLimiterConnection(redis: RedisConnection, onError: (error: u
 }
 
 /**
- * Bottleneck as a rolling window: a permit is a Bottleneck job that runs for one whole window, and `limit` of them may
- * run at a time in all processes together. The lease stands in Redis with an expiry, so a process that dies frees
+ * Bottleneck as a rolling window: a permit is a Bottleneck job that runs for one whole window, and as many of them as the
+ * limit may run at a time in all processes together. Of several limits it is the one of the shortest window: leases and
+ * timers are no more than it allows, and longer windows are held by the ledger alone, which is read before a permit is
+ * asked for. The lease stands in Redis with an expiry, so a process that dies frees
  * nothing early that it may have called with, and keeps nothing from others that it has not. It schedules; the ledger
  * decides (a permit from here is only the right to ask the ledger).
  */
 export async function createPermitLimiter(options: PermitLimiterOptions) {
-  const { connection, windowMs, callTimeoutMs, unspentLeaseMs = 3_000 } = options;
+  const { connection, callTimeoutMs, unspentLeaseMs = 3_000 } = options;
+  const { windowMs } = shortestLimit(options.limits);
   let isClosed = false;
   const onError = (error: unknown) => {
     if (!isClosed) options.onError(error);
@@ -138,14 +142,15 @@ export async function createPermitLimiter(options: PermitLimiterOptions) {
 }
 
 async function openBottleneck(
-  { connection, keySpace, limit, onError: report }: PermitLimiterOptions,
+  { connection, keySpace, limits, onError: report }: PermitLimiterOptions,
   onError: (error: unknown) => void,
 ) {
+  const maxConcurrent = shortestLimit(limits).calls;
   const limiter = new Bottleneck({
     id: `${keySpace}:permits`,
     connection: connection.bottleneck,
     datastore: 'ioredis',
-    maxConcurrent: limit,
+    maxConcurrent,
     highWater: 0,
     strategy: Bottleneck.strategy.OVERFLOW,
     heartbeatInterval: 1_000,
@@ -156,7 +161,7 @@ async function openBottleneck(
     await limiter.ready();
     // The first client's settings stay in Redis: without this a new limit would change nothing.
     // It is a promise, whatever its type says.
-    await Promise.resolve(limiter.updateSettings({ maxConcurrent: limit, highWater: 0 }));
+    await Promise.resolve(limiter.updateSettings({ maxConcurrent, highWater: 0 }));
   } catch (error) {
     takeOff(limiter, connection.bottleneck, report);
     throw error;

@@ -5,6 +5,7 @@ import * as fc from 'fast-check';
 import type { RedisConnection } from '@diq/redis/connection.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { createLedger, type Ledger, type LedgerSettings } from '../ledger/ledger.ts';
+import { longestWindowMs } from '../limits.ts';
 import {
   createPermitLimiter,
   openLimiterConnection,
@@ -12,6 +13,7 @@ import {
   type PermitLimiter,
 } from './permit-limiter.ts';
 import { useLedgerConnections } from '../test-support/ledger-connections.ts';
+import { limitSets, pairsThatBothHold } from '../test-support/limit-sets.ts';
 import { untilProven } from '../test-support/until-proven.ts';
 import { arrive, mostInAnyWindow, openWithoutHold } from '../test-support/wire.ts';
 
@@ -37,8 +39,7 @@ const call: fc.Arbitrary<Call> = fc.record({
 });
 const scenario = fc.record({
   settings: fc.record<LedgerSettings>({
-    limit: fc.integer({ min: 1, max: 4 }),
-    windowMs: fc.integer({ min: 60, max: 200 }),
+    limits: fc.oneof(limitSets, pairsThatBothHold),
     callTimeoutMs: fc.integer({ min: 20, max: 60 }),
   }),
   /** Per client, one after the other. */
@@ -64,9 +65,11 @@ describe('limiter and ledger together, on the wire', function () {
       fc.assert(
         fc.asyncProperty(scenario, async ({ settings, clients }) => {
           const { arrivals, permits } = await play(settings, clients, own);
-          const most = mostInAnyWindow(arrivals, settings.windowMs);
-          assert.ok(most <= settings.limit, `${most} arrivals in ${settings.windowMs} ms: ${settings.limit}`);
-          if (most === settings.limit) fullest += 1;
+          for (const { calls, windowMs } of settings.limits) {
+            const most = mostInAnyWindow(arrivals, windowMs);
+            assert.ok(most <= calls, `${most} arrivals in ${windowMs} ms: ${calls}`);
+            if (most === calls) fullest += 1;
+          }
           lent += permits;
         }),
         // A scenario that failed is printed with its seed; timing makes a smaller one no more certain to fail.
@@ -78,7 +81,7 @@ describe('limiter and ledger together, on the wire', function () {
 
   async function play(settings: LedgerSettings, clients: readonly Call[][], own: readonly RedisConnection[]) {
     const keySpace = `test:{${randomUUID()}}`;
-    const endsAt = performance.now() + Math.min(700, 4 * settings.windowMs + 100);
+    const endsAt = performance.now() + Math.min(700, 4 * longestWindowMs(settings.limits) + 100);
     const arrivals: number[] = [];
     const opened: { close(): unknown }[] = [];
     let permits = 0;

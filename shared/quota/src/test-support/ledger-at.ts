@@ -20,7 +20,7 @@ export async function ledgerAt(redis: RedisConnection, limit = 1, windowMs = 100
     const micros = Math.round(atMs * 1_000);
     const time = `{ '${Math.floor(micros / 1_000_000)}', '${micros % 1_000_000}' }`;
     const lua = readScript(new URL(`../ledger/lua/${name}.lua`, import.meta.url)).replaceAll(clock, time);
-    const argv = [known.id, limit, windowMs, 10, known.handover, 0, 'process', ...args];
+    const argv = [known.id, `${limit}/${windowMs}`, 10, known.handover, 0, 'process', ...args];
     const reply = await redis.eval(lua, scriptKeys.length, ...scriptKeys, ...argv);
     return reply as unknown[];
   };

@@ -8,17 +8,21 @@ import {
 // A process that takes all permits it gets, keeps the first for one window, has the second spent and the others neither,
 // and says how many it took and when. On a message to close, it closes what it opened and does nothing more: whether it then ends shows whether anything was left running.
 
-type Settings = Pick<
-  PermitLimiterOptions,
-  'keySpace' | 'limit' | 'windowMs' | 'callTimeoutMs' | 'unspentLeaseMs'
-> & {
+type Settings = Pick<PermitLimiterOptions, 'keySpace' | 'callTimeoutMs' | 'unspentLeaseMs'> & {
   url: string;
+  limit: number;
+  windowMs: number;
 };
 
-const { url, ...settings } = JSON.parse(process.argv[2] ?? '') as Settings;
+const { url, limit, windowMs, ...settings } = JSON.parse(process.argv[2] ?? '') as Settings;
 const redis = new Redis(url);
 const connection = openLimiterConnection(redis, () => undefined);
-const limiter = await createPermitLimiter({ ...settings, connection, onError() {} });
+const limiter = await createPermitLimiter({
+  ...settings,
+  limits: [{ calls: limit, windowMs }],
+  connection,
+  onError() {},
+});
 
 async function close(): Promise<void> {
   limiter.close();

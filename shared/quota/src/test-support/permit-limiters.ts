@@ -23,8 +23,7 @@ export function usePermitLimiters(): TestLimiters {
       const limiter = await createPermitLimiter({
         connection,
         keySpace,
-        limit,
-        windowMs,
+        limits: [{ calls: limit, windowMs }],
         callTimeoutMs: 1_000,
         onError() {},
       });

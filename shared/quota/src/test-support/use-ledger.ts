@@ -3,13 +3,30 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { RedisConnection } from '@diq/redis/connection.ts';
 import { ledgerKeys } from '../ledger/ledger-keys.ts';
 import { createLedger, type Ledger, type LedgerSettings } from '../ledger/ledger.ts';
-import type { SpendReply } from '../ledger/replies.ts';
+import type { LedgerSnapshot, SpendReply } from '../ledger/replies.ts';
 import { useLedgerConnections } from './ledger-connections.ts';
 
 export const hourMs = 3_600_000;
 export const keySpace = 'test:{ledger}';
-export const usual: LedgerSettings = { limit: 2, windowMs: hourMs, callTimeoutMs: 30_000 };
+/** Settings with one limit, or with several instead. */
+export interface TestSettings extends Partial<LedgerSettings> {
+  limit?: number;
+  windowMs?: number;
+}
+
+export const usual = { limit: 2, windowMs: hourMs, callTimeoutMs: 30_000 };
 export const started = { outcome: 'started', facts: { investigationId: '5146', httpStatus: 201 } };
+
+export function settingsOf(given: TestSettings): LedgerSettings {
+  const { limit, windowMs, ...settings } = { ...usual, ...given };
+  return { limits: [{ calls: limit, windowMs }], ...settings };
+}
+
+/** The first limit of a snapshot, in the words of a single one. */
+export function limitOf({ limits: [first] }: LedgerSnapshot) {
+  const { calls: limit, quotaCalls: quotaLimit, windowMs, lower } = first;
+  return { limit, quotaLimit, windowMs, limitUntilMs: lower?.untilMs };
+}
 
 /** A call by number: call 1 is `call-1` for `task-1`. */
 export const call = (n: number, task = n) => ({
@@ -35,9 +52,8 @@ export function useLedger(server: Server) {
   let connection: RedisConnection;
   let ledger: Ledger;
 
-  const unopened = (settings: Partial<LedgerSettings> = {}) =>
-    createLedger(connection, keySpace, { ...usual, ...settings });
-  const withSettings = async (settings: Partial<LedgerSettings> = {}) => {
+  const unopened = (settings: TestSettings = {}) => createLedger(connection, keySpace, settingsOf(settings));
+  const withSettings = async (settings: TestSettings = {}) => {
     const another = unopened(settings);
     await another.open();
     await another.endColdStart();
@@ -67,7 +83,7 @@ export function useLedger(server: Server) {
     /** The same ledger as another process has it, opened, with these settings. */
     withSettings,
     /** From here on `ledger` is an empty one that never had other settings. */
-    async use(settings: Partial<LedgerSettings>) {
+    async use(settings: TestSettings) {
       await server.flush();
       ledger = await withSettings(settings);
     },

@@ -24,7 +24,9 @@ const height = 100;
  * @param {number} nowMs
  * @param {boolean} isStale whether `nowMs` is the time up to which the state is known, and not the present
  */
-export function callChart({ windows, limit, windowSeconds }, nowMs, isStale) {
+export function callChart({ windows, limits }, nowMs, isStale) {
+  // The windows that are shown are those of the longest limit.
+  const { calls: limit = 0, windowSeconds = 0 } = limits.at(-1) ?? {};
   const counts = windows.map(countByGroup);
   const totals = groups.map((group) => counts.reduce((sum, count) => sum + (count[group.name] ?? 0), 0));
   const all = totals.reduce((sum, total) => sum + total, 0);

@@ -49,7 +49,7 @@ function section(name, title, content) {
  * @param {boolean} isStale
  */
 function quotaView(state, nowMs, isStale) {
-  const { used, limit, remaining, windowSeconds, slots, hold, workers } = state;
+  const { used, limit, remaining, windowSeconds, limits, slots, hold, workers } = state;
   return html`
     <p class="figure">
       <strong>${used}</strong> of ${limit} <span class="quiet">used in ${windowName(windowSeconds)}</span>
@@ -60,6 +60,13 @@ function quotaView(state, nowMs, isStale) {
         (_, i) => html`<span class="slot ${i < used ? 'used' : ''}"></span>`,
       )}
     </p>
+    ${
+      limits.length > 1
+        ? html`<ul class="plain quiet" id="limits">
+            ${limits.map(limitView)}
+          </ul>`
+        : ''
+    }
     <p class="next">
       ${
         remaining > 0
@@ -92,6 +99,11 @@ function quotaView(state, nowMs, isStale) {
           </details>`
     }
   `;
+}
+
+/** @param {StateDocument['limits'][number]} limit */
+function limitView({ used, calls, windowSeconds }) {
+  return html`<li>${used} of ${calls} in ${windowName(windowSeconds)}</li>`;
 }
 
 /**

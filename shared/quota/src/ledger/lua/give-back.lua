@@ -5,10 +5,10 @@
 -- records do not show: its permit stays spent.
 --
 -- KEYS  see ledger.lua
--- ARGV  8 call id   9 'unsent' or 'repeat'
+-- ARGV  7 call id   8 'unsent' or 'repeat'
 --
 -- Returns  1, or 0 when the ledger does not know the call, or knows it as one of the other kind
-local call_id, is_unsent = ARGV[8], ARGV[9] == 'unsent'
+local call_id, is_unsent = ARGV[7], ARGV[8] == 'unsent'
 
 local entry = parse_entry(redis.call('HGET', entries, call_id))
 if not entry or (entry.outcome == 'in_flight') ~= is_unsent then

@@ -1,10 +1,10 @@
 -- include lib/ledger.lua
 --
--- Ends the hold `cold_start`, and adds the calls of the last window that Defender lists; or records why they cannot be read.
+-- Ends the hold `cold_start`, and adds the calls of the last (longest) window that Defender lists; or records why they cannot be read.
 --
 -- KEYS  see ledger.lua
--- ARGV  8 'rebuilt' or 'declared' (by the operator: there were none)   9 … calls (ledger.lua)
---       8 'failed'   9 JSON of the facts of the hold: cause, httpStatus, code, isOpen (its end is not known)
+-- ARGV  7 'rebuilt' or 'declared' (by the operator: there were none)   8 … calls (ledger.lua)
+--       7 'failed'   8 JSON of the facts of the hold: cause, httpStatus, code, isOpen (its end is not known)
 --
 -- Returns  'ended'     calls are no longer held for this reason
 --          'kept'       a living worker saw the ledger vanish, so that Defender's list may lack calls; or 'failed' was noted
@@ -18,14 +18,14 @@ end
 if tonumber(redis.call('HGET', holds, 'cold_start') or '0') <= now then
   return 'over'
 end
-if ARGV[8] == 'failed' then
-  redis.call('HSET', holds .. ':details', 'cold_start', ARGV[9])
+if ARGV[7] == 'failed' then
+  redis.call('HSET', holds .. ':details', 'cold_start', ARGV[8])
   return 'kept'
 end
-if ARGV[8] == 'rebuilt' and redis.call('HGET', generation, 'lossSeen') == '1' then
+if ARGV[7] == 'rebuilt' and redis.call('HGET', generation, 'lossSeen') == '1' then
   return 'kept'
 end
-add_missing(9)
+add_missing(8)
 redis.call('HSET', holds, 'cold_start', as_text(now))
 redis.call('HDEL', holds .. ':details', 'cold_start')
 return 'ended'

@@ -11,17 +11,23 @@
 --       5 generation      hash, gone when the ledger was emptied: id, createdAt, lossSeen; of the last handover its id
 --                    `handover`, the `server` it was made on, `handoverAt`, `aliveSince`, `rewound` (open.lua);
 --                    `changes`, how often calls were recorded: it never falls, unless time went backwards
---       6 settings   hash: limit/window/timeout -> when a worker last declared that this is the quota (ms)
---       7 estimate   hash: limit, until. How many calls fit after a 429; proven. How many once did (throttle-cause.lua)
+--       6 settings   hash: <calls>/<window>[/<calls>/<window>...]/<timeout> -> when a worker last declared that this is the
+--                    quota (ms): so many calls in each of these windows
+--       7 estimate   hash: window -> <calls>/<until>. How many calls fit into it after a 429; proven: how many once did
+--                    (throttle-cause.lua)
 --       8 workers    hash: process id -> <last sign of life, ms>/<handover in which it took part>, with /left behind it for
 --                    a worker that was stopped in order
 --       9 streaks    hash: reason -> how often in a row a hold was set for it (hold.lua); ended by a good answer
 --      10 answers    hash: good, refused, throttled. How many answers of each sort came so far (judge-refusal.lua)
 --      11 aside      sorted set: task id -> number of good answers after which it goes back to its place
--- ARGV  1 the generation that the caller knows, '' if none   2 limit   3 window ms   4 call timeout ms (the caller's settings)
---       5 the handover that the caller knows, '' if none   6 the highest `changes` it has seen   7 its process id
+-- ARGV  1 the generation that the caller knows, '' if none
+--       2 limits, '<calls>/<window ms>' joined by '/'   3 call timeout ms (the caller's settings)
+--       4 the handover that the caller knows, '' if none   5 the highest `changes` it has seen   6 its process id
 local calls, entries, intents, holds, generation, settings, estimate, workers, streaks, answers, aside = unpack(KEYS)
-local own_quota = ARGV[2] .. '/' .. ARGV[3] .. '/' .. ARGV[4]
+local own_quota = ARGV[2] .. '/' .. ARGV[3]
+
+-- Calls kept at least before one is dropped that counts in no window any more.
+local least_kept = 1500
 
 -- What is compared is rounded down and what is recorded is rounded up, so that rounding never shortens a window.
 local now_up = clock[1] * 1000 + math.ceil(clock[2] / 1000)
@@ -50,8 +56,8 @@ end
 -- Whether this is the ledger that the caller opened, with all that the caller has seen in it.
 local function is_as_known()
   local id, handover, server, changes = unpack(redis.call('HMGET', generation, 'id', 'handover', 'server', 'changes'))
-  return ARGV[1] ~= '' and id == ARGV[1] and handover == ARGV[5] and server == server_id()
-    and (tonumber(changes) or 0) >= tonumber(ARGV[6])
+  return ARGV[1] ~= '' and id == ARGV[1] and handover == ARGV[4] and server == server_id()
+    and (tonumber(changes) or 0) >= tonumber(ARGV[5])
 end
 
 local function count_change()
@@ -60,23 +66,34 @@ end
 
 -- A full Redis, or one that takes no writes for now, must not prevent reading: then there is no sign.
 local function show_life(handover)
-  redis.pcall('HSET', workers, ARGV[7], as_text(now) .. '/' .. handover)
+  redis.pcall('HSET', workers, ARGV[6], as_text(now) .. '/' .. handover)
 end
 
+-- Returns  {limits = {{calls, window}, ...}, longest = the longest window, timeout}
 local function parse_quota(text)
-  local limit, window, timeout = string.match(text, '^(%d+)/(%d+)/(%d+)$')
-  return tonumber(limit), tonumber(window), tonumber(timeout)
+  local numbers, quota = {}, { limits = {}, longest = 0, text = text }
+  for number in string.gmatch(text, '%d+') do
+    numbers[#numbers + 1] = tonumber(number)
+  end
+  -- Without limits everything would be granted.
+  assert(#numbers >= 3 and #numbers % 2 == 1, 'a quota that cannot be read')
+  for i = 1, #numbers - 1, 2 do
+    quota.limits[#quota.limits + 1] = { calls = numbers[i], window = numbers[i + 1] }
+    quota.longest = math.max(quota.longest, numbers[i + 1])
+  end
+  quota.timeout = numbers[#numbers]
+  return quota
 end
 
--- Returns declared {{limit, window, timeout, at, text}, ...}, the longest window among them and the one declared last.
+-- Returns declared quotas, each with `at`, the longest window among them and the quota declared last.
 local function declared_quotas()
   local flat = redis.call('HGETALL', settings)
   local declared, longest, last = {}, 0, nil
   for i = 1, #flat, 2 do
-    local limit, window, timeout = parse_quota(flat[i])
-    local one = { limit = limit, window = window, timeout = timeout, at = tonumber(flat[i + 1]), text = flat[i] }
+    local one = parse_quota(flat[i])
+    one.at = tonumber(flat[i + 1])
     declared[#declared + 1] = one
-    longest = math.max(longest, window)
+    longest = math.max(longest, one.longest)
     if not last or one.at > last.at then
       last = one
     end
@@ -84,22 +101,44 @@ local function declared_quotas()
   return declared, longest, last
 end
 
--- The quota in force: the smallest limit and the longest window of all that were declared within the longest window. A
--- caller that knows the generation is a worker and bound by its own settings too; a reader's count if none was declared.
-local function quota_in_force()
-  local declared, longest, last = declared_quotas()
-  local limit, window, timeout = parse_quota(own_quota)
-  if ARGV[1] == '' and last then
-    limit, window, timeout = last.limit, last.window, last.timeout
-  end
-  longest = math.max(longest, window)
-  for _, one in ipairs(declared) do
-    if one.at + longest + one.timeout > now then
-      limit, window = math.min(limit, one.limit), math.max(window, one.window)
-      timeout = math.max(timeout, one.timeout)
+-- Without the limits that another one implies: no more calls in a window as long or longer. What is left has windows
+-- and calls that both rise.
+local function strictest(limits)
+  table.sort(limits, function(one, other)
+    return one.window < other.window or (one.window == other.window and one.calls > other.calls)
+  end)
+  local kept = {}
+  for i = #limits, 1, -1 do
+    if #kept == 0 or limits[i].calls < kept[1].calls then
+      table.insert(kept, 1, limits[i])
     end
   end
-  return limit, window, timeout
+  return kept
+end
+
+-- The limits in force: all that were declared within the longest window, without those that others imply. A caller that
+-- knows the generation is a worker and bound by its own settings too; a reader's count if none was declared.
+--
+-- Returns  limits by length of their windows, the longest window, the longest call timeout
+local function quota_in_force()
+  local declared, longest, last = declared_quotas()
+  local base = ARGV[1] == '' and last or parse_quota(own_quota)
+  longest = math.max(longest, base.longest)
+  local limits, timeout = {}, base.timeout
+  local function bind(quota)
+    for _, limit in ipairs(quota.limits) do
+      limits[#limits + 1] = { calls = limit.calls, window = limit.window }
+    end
+    timeout = math.max(timeout, quota.timeout)
+  end
+  bind(base)
+  for _, one in ipairs(declared) do
+    if one.at + longest + one.timeout > now then
+      bind(one)
+    end
+  end
+  limits = strictest(limits)
+  return limits, limits[#limits].window, timeout
 end
 
 -- Notes that the caller's settings are in force now, and that those they replace were until now.
@@ -109,10 +148,46 @@ local function declare_quota()
     redis.call('HSET', settings, last.text, as_text(now - 1))
   end
   redis.call('HSET', settings, own_quota, as_text(now))
-  longest = math.max(longest, tonumber(ARGV[3]))
+  longest = math.max(longest, parse_quota(own_quota).longest)
   for _, one in ipairs(declared) do
     if one.text ~= own_quota and one ~= last and one.at + longest + one.timeout <= now then
       redis.call('HDEL', settings, one.text)
+    end
+  end
+end
+
+-- The limit of the shortest window that is at least this long; else that of the longest.
+local function limit_for(limits, window)
+  for _, limit in ipairs(limits) do
+    if limit.window >= window then
+      return limit
+    end
+  end
+  return limits[#limits]
+end
+
+-- Adds to each limit for which a 429 has shown lately that fewer calls fit: `fit`, how many, and `fit_until`.
+local function add_estimates(limits)
+  local flat = redis.call('HGETALL', estimate)
+  for i = 1, #flat, 2 do
+    local window = tonumber(flat[i])
+    local fit, ends = string.match(flat[i + 1], '^(%d+)/(%d+)$')
+    fit, ends = tonumber(fit), tonumber(ends)
+    if window and fit and ends > now then
+      local limit = limit_for(limits, window)
+      if fit < (limit.fit or limit.calls) then
+        limit.fit, limit.fit_until = fit, math.max(ends, limit.fit_until or 0)
+      end
+    end
+  end
+  return limits
+end
+
+-- A 429 turned out to be the machine's own: it was not for want of quota.
+local function forget_estimates()
+  for _, field in ipairs(redis.call('HKEYS', estimate)) do
+    if tonumber(field) then
+      redis.call('HDEL', estimate, field)
     end
   end
 end
@@ -160,22 +235,51 @@ local function in_use(window)
   return redis.call('ZRANGEBYSCORE', calls, '(' .. as_text(now - window), '+inf', 'WITHSCORES')
 end
 
--- Of the permits in use, the times from which those count whose call was not answered 429, in order.
-local function fitted_times(window)
-  local used, times = in_use(window), {}
-  for i = 1, #used, 2 do
-    local entry = parse_entry(redis.call('HGET', entries, used[i]))
-    if not entry or entry.outcome ~= 'throttled' then
-      times[#times + 1] = tonumber(used[i + 1])
+local function count_in_use(window)
+  return redis.call('ZCOUNT', calls, '(' .. as_text(now - window), '+inf')
+end
+
+-- The time from which the n-th newest call counts; nil where fewer are recorded. A limit of n calls is used up while
+-- that is within its window, and its next slot opens one window later.
+local function nth_newest(n)
+  local found = redis.call('ZRANGE', calls, as_text(n - 1), as_text(n - 1), 'REV', 'WITHSCORES')
+  return tonumber(found[2])
+end
+
+-- Of calls, given as a list of id and time, the records of so many at a time: `see` gets time and JSON, in order.
+local function each_record(flat, see)
+  for first = 1, #flat, 1000 do
+    local ids, last = {}, math.min(first + 998, #flat - 1)
+    for i = first, last, 2 do
+      ids[#ids + 1] = flat[i]
+    end
+    for i, json in ipairs(redis.call('HMGET', entries, unpack(ids))) do
+      see(tonumber(flat[first + 2 * i - 1]), json)
     end
   end
+end
+
+-- Whether this record is of a call that was answered 429. Without reading all of it: there can be thousands.
+local function is_throttled(json)
+  return json and string.find(json, '"outcome":"throttled"', 1, true) and true or false
+end
+
+-- Of the permits in use, the times from which those count whose call was not answered 429, in order.
+local function fitted_times(window)
+  local times = {}
+  each_record(in_use(window), function(counts_from, json)
+    if not is_throttled(json) then
+      times[#times + 1] = counts_from
+    end
+  end)
   return times
 end
 
--- How many calls fit, if a call was answered 429 lately; else nil.
-local function estimate_in_force()
-  local limit, ends = unpack(redis.call('HMGET', estimate, 'limit', 'until'))
-  return limit and tonumber(ends) > now and tonumber(limit) or nil
+-- While fewer calls fit than the limit: how many are counted against that, and when its next slot opens, 0 if one is free.
+local function use_of_fit(limit)
+  local fitted = fitted_times(limit.window)
+  local opens = #fitted >= limit.fit and fitted[#fitted - limit.fit + 1] + limit.window or 0
+  return #fitted, opens
 end
 
 -- Whether calls met an obstacle and none was answered well since. A missing token is none: who spends has one.

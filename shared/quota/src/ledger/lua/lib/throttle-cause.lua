@@ -7,7 +7,7 @@
 -- even if Defender counts it: it was refused because of others.
 --
 -- estimate   see ledger.lua
---   proven   '<calls>/<window ms>/<when, ms>'
+--   proven   '<calls>/<window ms>/<when, ms>', one for each window, joined by commas
 local memory_windows = 24
 
 -- How many own calls Defender can have counted in its window when this one arrived, this one included, and how many it
@@ -39,50 +39,73 @@ local function own_calls(call_id, entry, counts_from, window)
   return most, certain
 end
 
--- Returns  how many calls within one window are proven, 0 if none; when that was proven
-local function proven_calls(window)
-  local text = redis.call('HGET', estimate, 'proven') or ''
-  local count, proven_in, at = parse_quota(text)
-  if not count or proven_in > window or at + memory_windows * window <= now then
-    return 0, 0
+-- Returns  {{count, window, at}, ...}
+local function read_proven()
+  local all = {}
+  for count, window, at in string.gmatch(redis.call('HGET', estimate, 'proven') or '', '(%d+)/(%d+)/(%d+)') do
+    all[#all + 1] = { count = tonumber(count), window = tonumber(window), at = tonumber(at) }
   end
-  return count, at
+  return all
 end
 
--- A call was answered well. Counted is only where that can prove more, or proves the same anew.
+-- Returns  how many calls within one window are proven, 0 if none; when that was proven. A longer window takes no fewer.
+local function proven_calls(window)
+  local most = { count = 0, at = 0 }
+  for _, one in ipairs(read_proven()) do
+    if one.window <= window and one.at + memory_windows * window > now and one.count >= most.count then
+      most = one
+    end
+  end
+  return most.count, most.at
+end
+
+local function write_proof(window, count)
+  local texts = { string.format('%d/%.0f/%.0f', count, window, now) }
+  for _, one in ipairs(read_proven()) do
+    if one.window ~= window and one.at + memory_windows * one.window > now then
+      texts[#texts + 1] = string.format('%d/%.0f/%.0f', one.count, one.window, one.at)
+    end
+  end
+  redis.call('HSET', estimate, 'proven', table.concat(texts, ','))
+end
+
+-- A call was answered well. Counted is only where that can prove more, or proves the same anew; where that means to look
+-- at many calls, a hundred times in a window at most.
 local function note_proof(window)
   local proven, at = proven_calls(window)
-  local possible = redis.call('ZCOUNT', calls, '(' .. as_text(now - window), '+inf')
-  if possible < proven or (possible == proven and at + window > now) then
+  local possible = count_in_use(window)
+  if possible < proven or (possible == proven and at + window > now)
+    or (possible > 250 and at + window / 100 > now) then
     return
   end
-  local used, count = in_use(window), 0
-  for i = 1, #used, 2 do
-    local entry = parse_entry(redis.call('HGET', entries, used[i]))
+  local count = 0
+  each_record(in_use(window), function(_, json)
+    local entry = json and parse_entry(json)
     if entry and entry.outcome == 'started' and entry.used and entry.spentAt > now_up - window then
       count = count + 1
     end
-  end
+  end)
   if count > 0 and count >= proven then
-    redis.call('HSET', estimate, 'proven', count .. '/' .. as_text(window) .. '/' .. as_text(now))
+    write_proof(window, count)
   end
 end
 
+-- limit    the one of the ledger that the 429 is counted against
 -- stated   '<calls>/<window ms>' by the 429 itself, '' where it does not say
 --
 -- Returns  'external'   our own calls cannot explain it
 --          'own'        our own accepted calls alone do, or the ledger let through more than its limit
 --          'unclear'    both can be
-local function throttle_cause(call_id, entry, counts_from, stated)
-  local limit, window = quota_in_force()
-  local quota, stated_window = string.match(stated, '^(%d+)/(%d+)$')
-  quota, stated_window = tonumber(quota), tonumber(stated_window) or window
-  if stated_window > memory_windows * window then
+local function throttle_cause(call_id, entry, counts_from, limit, stated, longest)
+  local quota, window = string.match(stated, '^(%d+)/(%d+)$')
+  quota, window = tonumber(quota), tonumber(window) or limit.window
+  local is_cut_short = window > longest and redis.call('ZCARD', calls) >= least_kept
+  if window > memory_windows * longest or is_cut_short then
     return 'unclear'
   end
-  local most, certain = own_calls(call_id, entry, counts_from, stated_window)
-  if most <= (quota or proven_calls(window)) then
+  local most, certain = own_calls(call_id, entry, counts_from, window)
+  if most <= (quota or proven_calls(limit.window)) then
     return 'external'
   end
-  return certain >= (quota or limit) and 'own' or 'unclear'
+  return certain >= (quota or limit.calls) and 'own' or 'unclear'
 end
