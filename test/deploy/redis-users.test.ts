@@ -23,7 +23,7 @@ const jobScripts = [
 const users = [
   {
     name: 'intake',
-    patterns: 'resetchannels ~diq:*',
+    patterns: 'resetchannels &diq:wakes ~diq:*',
     service: {
       entry: 'services/intake-api/src/main.ts',
       // Its callbacks are jobs without a priority, which are tried again later.
@@ -35,9 +35,10 @@ const users = [
   },
   {
     name: 'worker',
-    patterns: 'resetchannels &b_diq:* ~diq:* ~b_diq:*',
+    patterns: 'resetchannels &b_diq:* &diq:wakes ~diq:* ~b_diq:*',
     service: { entry: 'services/worker/src/main.ts', bullmqScripts: jobScripts, usesBottleneck: true },
-    further: ['subscribe'],
+    // Of a limiter that is let go of.
+    further: ['unsubscribe'],
   },
 ];
 

@@ -38,7 +38,7 @@ const walls: readonly [where: string, imports: readonly string[]][] = [
   ['services/worker/src/scheduling', ['../execution/execute-task.ts', '../defender/defender-client.ts']],
   [
     'services/worker/src/observability',
-    ['../execution/execute-task.ts', '../reconciliation/reconciler.ts', '../scheduling/poll-loop.ts'],
+    ['../execution/execute-task.ts', '../reconciliation/reconciler.ts', '../scheduling/poll-turns.ts'],
   ],
   [
     'services/worker/src/defender',

@@ -109,6 +109,23 @@ describe('the worker configuration', () => {
 
   it('needs only Redis, tenant, application and credential; the rest is the documented default', () => {
     assert.deepEqual(readWorkerConfig(complete), {
+      tenants: [
+        {
+          name: 'default',
+          tenantId: complete.AZURE_TENANT_ID,
+          defaultOperation: 'initiateInvestigation',
+          operations: new Map([
+            ['initiateInvestigation', { limits: [{ calls: 5, windowMs: 3_600_000 }], reserveForCritical: 0 }],
+          ]),
+          access: {
+            clientId: complete.AZURE_CLIENT_ID,
+            credential: { kind: 'secret', secret },
+            authorityHost: 'https://login.microsoftonline.com',
+            baseUrl: 'https://api.securitycenter.windows.com',
+            scope: 'https://api.securitycenter.microsoft.com/.default',
+          },
+        },
+      ],
       redisAddress: parseRedisUrl(complete.REDIS_URL),
       port: 9_091,
       host: undefined,

@@ -11,6 +11,7 @@ import {
   type Env,
 } from '@diq/runtime/settings/read-settings.ts';
 import { redisAddressOf, redisSecrets, redisShape } from '@diq/redis/redis-settings.ts';
+import type { ReachableTenant } from '@diq/tenants/tenant.ts';
 import { coldStartModes } from './maintenance/bootstrap-ledger.ts';
 import { credentialSettings, type Credential } from './defender/auth/load-credential.ts';
 
@@ -69,6 +70,7 @@ export function readWorkerConfig(untrimmed: Env, furtherFaults: readonly string[
   const read = readOrFaults(env, faults);
 
   return {
+    tenants: [tenantOf(read)],
     redisAddress: redisAddressOf(read),
     port: read.WORKER_PORT,
     host: read.WORKER_HOST,
@@ -86,6 +88,24 @@ export function readWorkerConfig(untrimmed: Env, furtherFaults: readonly string[
     coldStart: read.QUOTA_COLD_START,
     readyStallAfterMs: read.READY_STALL_AFTER,
     retentionMs: read.RETENTION,
+  };
+}
+
+/** The one tenant that is in the environment. */
+function tenantOf(read: Settings): ReachableTenant {
+  const rules = { ...quotaOf(read), reserveForCritical: reserveOf(read) };
+  return {
+    name: 'default',
+    tenantId: read.AZURE_TENANT_ID.toLowerCase(),
+    defaultOperation: read.DEFENDER_OPERATION,
+    operations: new Map([[read.DEFENDER_OPERATION, rules]]),
+    access: {
+      clientId: read.AZURE_CLIENT_ID,
+      credential: credentialOf(read),
+      authorityHost: read.AZURE_AUTHORITY_HOST,
+      baseUrl: read.DEFENDER_BASE_URL,
+      scope: read.DEFENDER_SCOPE,
+    },
   };
 }
 

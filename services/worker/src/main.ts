@@ -6,10 +6,9 @@ import { openTracing } from '@diq/runtime/tracing/tracing.ts';
 import { credentialFileIn, readWorkerConfig } from './config.ts';
 import { credentialFaults, watchCertificate } from './defender/auth/check-credential.ts';
 import { createWorkerMetrics } from './observability/metrics.ts';
+import { describeQueues } from './observability/ready-check.ts';
 import { openWorker, type OpenWorker } from './bootstrap/open-worker.ts';
 
-/** The queue was looked at with success this recently, or the worker is not ready. */
-const readyWithinMs = 5_000;
 /** Supervisors commonly kill after 10 s; what kept a stop must have been said by then. */
 const stopDeadlineMs = 9_500;
 const takesWrites = 'takes writes';
@@ -30,17 +29,12 @@ await runService({
     const app = createOpsApp({
       registry: metrics.registry,
       ready: async () => {
-        const isTurning = Date.now() - (worker?.loop.lastTurnAtMs() ?? 0) < readyWithinMs;
-        const isMoving = (worker?.loop.stalledForMs() ?? 0) <= config.readyStallAfterMs;
         const redis = await describeRedis(worker);
-        return {
-          ok: isTurning && isMoving && redis === takesWrites,
-          checks: {
-            redis,
-            queue: isTurning ? 'looked at' : 'not reachable',
-            progress: isMoving ? 'as the quota allows' : 'slots are free, work is ready, nothing moves',
-          },
-        };
+        const { ok, checks } = describeQueues(worker?.queues() ?? [], {
+          lastSignAtMs: worker?.lastSignAtMs() ?? 0,
+          stallAfterMs: config.readyStallAfterMs,
+        });
+        return { ok: ok && redis === takesWrites, checks: { redis, ...checks } };
       },
     });
     const server = await listen(app, {

@@ -1,65 +1,203 @@
-import { keySpace as keySpaceOf, type KeySpaceOwner } from '@diq/contracts/operations.ts';
-import { claimLayout, watchLayout } from '@diq/queue/layout.ts';
+import { profileOf } from '@diq/contracts/operations/index.ts';
+import { claimLayout } from '@diq/queue/layout.ts';
 import { createTaskStore } from '@diq/queue/tasks/task-store.ts';
 import { createFlowCharging } from '@diq/queue/scheduling/charge-flows.ts';
+import { createReadNeeds } from '../scheduling/queue-needs.ts';
 import { createRequestLog } from '@diq/queue/requests/transition-log.ts';
 import { createJobQueue } from '@diq/queue/scheduling/job-queue.ts';
-import { createWriteProbe } from '@diq/queue/operations/write-probe.ts';
-import { createLedger, type LedgerSettings } from '@diq/quota/ledger/ledger.ts';
+import { shortestLimit } from '@diq/quota/limits.ts';
+import { createLedger } from '@diq/quota/ledger/ledger.ts';
 import { createLimiterOnDemand } from '@diq/quota/limiter/limiter-on-demand.ts';
-import { openLimiterConnection } from '@diq/quota/limiter/permit-limiter.ts';
-import type { Lifecycle } from '@diq/runtime/processes/lifecycle.ts';
+import type { LimiterConnection } from '@diq/quota/limiter/permit-limiter.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
-import type { ServiceContext } from '@diq/runtime/processes/run-service.ts';
+import type { Tracing } from '@diq/runtime/tracing/tracing.ts';
 import { within } from '@diq/runtime/async/with-timeout.ts';
-import { untilRedisServes, type WorkerRedis } from './open-redis.ts';
-import { createMoveLog } from '../observability/transition-log.ts';
+import type { Queue } from '@diq/tenants/tenant.ts';
+import type { WorkerConfig } from '../config.ts';
+import { createRestore } from '../execution/finish-call.ts';
+import { createProcessJob, createSetAside } from '../execution/process-job.ts';
+import { createTaskSteps } from '../execution/task-steps.ts';
+import { openLedger } from '../maintenance/bootstrap-ledger.ts';
+import { createReadStarted } from '../maintenance/list-recent-starts.ts';
+import { createMaintenance } from '../maintenance/maintenance.ts';
+import type { WorkerMetrics } from '../observability/metrics.ts';
 import { createOutageLog } from '../observability/outage-log.ts';
+import { createMoveLog } from '../observability/transition-log.ts';
+import { firstQueryInMs as firstQueryInMsOf } from '../reconciliation/resolution-policy.ts';
 import { createJobClaimer } from '../scheduling/job-claimer.ts';
+import { createQueueLooks } from '../scheduling/queue-looks.ts';
+import { createPollTurns } from '../scheduling/poll-turns.ts';
+import { criticalReserve } from '../scheduling/reserved-slots.ts';
+import type { WorkerRedis } from './open-redis.ts';
+import { longestReadMs, type OpenTenant } from './open-tenant.ts';
 
 export interface OpenQueueOptions {
+  queue: Queue;
+  tenant: OpenTenant;
   redis: WorkerRedis;
-  owner: KeySpaceOwner;
-  /** `callTimeoutMs` as the ledger counts it: from spending a permit until its call is over. */
-  quota: LedgerSettings;
-  retentionMs: number;
+  limiters: LimiterConnection;
+  /** Of this process, in its signs of life. */
+  processId: string;
+  config: Pick<WorkerConfig, 'callTimeoutMs' | 'reconcile' | 'coldStart' | 'retentionMs'>;
   logger: Logger;
-  lifecycle: Lifecycle;
-  /** Ends the process because of an error from which it cannot recover. */
-  fail: ServiceContext['fail'];
+  metrics: WorkerMetrics;
+  tracing: Tracing;
+  /** Gives up calls in flight, and the storing of outcomes; `closing` ends what only waits. */
+  signals: Record<'calls' | 'records' | 'closing', AbortSignal>;
+  /** Longest time between two looks at a queue that has work, in ms. */
+  longestMs(): number;
+  /** A job was processed: what the last look saw is out of date. */
+  onServed(): void;
 }
 
+/** A queue whose ledger is open, with all that serves it. */
+export type OpenQueue = Awaited<ReturnType<typeof openQueue>>;
+
+/** From spending a permit to the moment by which its call must have begun. */
+const beginWithinMs = 5_000;
 /** While Redis is away, a clean disconnect is not worth more time. */
 const closeWithinMs = 1_000;
+const sayGoodbyeMs = 300;
+/** One query for the outcome of a call is four reads at most. */
+const readsPerLook = 4;
 
-/** Opens ledger, limiter, tasks and jobs: everything that is stored in Redis. */
+/**
+ * Opens a queue: claims its layout, opens its ledger, and makes what serves it. Nothing of it runs by itself: all is done at
+ * its looks.
+ *
+ * @throws LayoutError  @throws Error while Redis cannot serve; then nothing is left open
+ */
 export async function openQueue(options: OpenQueueOptions) {
-  const { redis, owner, quota, retentionMs, logger, lifecycle, fail } = options;
-  const keySpace = keySpaceOf(owner);
+  const { queue, redis, config, logger, metrics, signals } = options;
+  await claimLayout(redis.ledger, queue.keySpace);
+  const closing = new AbortController();
+  const parts = createParts(options, AbortSignal.any([signals.closing, closing.signal]));
+  const { ledger, opening } = parts;
+  const { snapshot, close: endColdStart } = await openLedger(opening).catch(async (error: unknown) => {
+    await parts.close();
+    throw error;
+  });
+
+  const { jobs, claimer, limiter, aside, steps, tasks } = parts;
+  const maintenance = createMaintenance({
+    ...parts.shared,
+    aside,
+    claimer,
+    reader: options.tenant.reader,
+    clientId: options.tenant.clientId,
+    profile: profileOf(queue.operation),
+    rules: config.reconcile,
+    lookTimeoutMs: readsPerLook * longestReadMs,
+  });
+  const polling = createOutageLog(logger, 'polling queue and ledger');
+  const looks = createQueueLooks({
+    claimLayout: () => claimLayout(redis.ledger, queue.keySpace),
+    snapshot,
+    readNeeds: createReadNeeds(redis.ledger, queue.keySpace),
+    maintenance,
+    createTurns: (sight) =>
+      createPollTurns({
+        ...sight,
+        tryAcquire: () => limiter.tryAcquire(),
+        prepare: () => void limiter.prepare().catch(() => undefined),
+        claim: () => claimer.claim(),
+        serve: createProcessJob({ tasks, steps, aside, logger }),
+        ...criticalReserve(queue, { jobs, tasks }),
+        maxInFlight: parts.mostInFlight,
+        longestMs: options.longestMs,
+        onServed: options.onServed,
+        onIdle: (seconds) => metrics.slotIdle.inc(seconds),
+        onTurn: polling.worked,
+        onError: polling.failed,
+      }),
+  });
+
+  return {
+    ...looks,
+    /** Finishes the calls under way, says goodbye and lets go of everything. */
+    async close(): Promise<void> {
+      await looks.stop();
+      // The status shows at once that this worker is gone; without it, some seconds later.
+      await within(ledger.leave(), sayGoodbyeMs).catch(() => undefined);
+      closing.abort();
+      endColdStart();
+      await maintenance.close();
+      await parts.close();
+    },
+  };
+}
+
+async function politely(close: Promise<unknown>): Promise<void> {
+  await within(close, closeWithinMs).catch(() => undefined);
+}
+
+function createParts(options: OpenQueueOptions, closing: AbortSignal) {
+  const { queue, tenant, redis, limiters, config, logger, metrics, tracing, signals } = options;
+  const { keySpace } = queue;
+  const permitTimeoutMs = config.callTimeoutMs + beginWithinMs;
+  const quota = { limits: queue.limits, callTimeoutMs: permitTimeoutMs };
+  const shortest = shortestLimit(queue.limits);
   const limiterOutage = createOutageLog(logger, 'the permit limiter');
   const queueOutage = createOutageLog(logger, 'the job queue');
-  await untilRedisServes(() => claimLayout(redis.ledger, keySpace), logger, lifecycle.closing);
-  watchLayout(redis.ledger, keySpace, (error) => fail(error, 'Redis holds another layout'));
-  const ledger = createLedger(redis.ledger, keySpace, quota);
-  const connection = openLimiterConnection(redis.limiter, limiterOutage.failed);
-  lifecycle.onClose('connection of the permit limiters', () => connection.close());
-  const limiter = createLimiterOnDemand({ ...quota, connection, keySpace, onError: limiterOutage.failed });
-  lifecycle.onClose('permit limiter', () => within(limiter.close(), closeWithinMs));
+
+  const ledger = createLedger(redis.ledger, keySpace, { ...quota, processId: options.processId });
+  const limiter = createLimiterOnDemand({
+    ...quota,
+    connection: limiters,
+    keySpace,
+    onError: limiterOutage.failed,
+  });
   const requestLog = createRequestLog(redis.ledger, keySpace, logger);
-  lifecycle.onClose('request log', () => within(requestLog.close(), closeWithinMs));
   const moveLog = createMoveLog(requestLog);
-  const tasks = createTaskStore(redis.ledger, keySpace, retentionMs, moveLog.moved);
+  const tasks = createTaskStore(redis.ledger, keySpace, config.retentionMs, moveLog.moved);
   const jobs = createJobQueue(redis.ledger, keySpace, queueOutage.failed);
-  lifecycle.onClose('job queue', () => within(jobs.close(), closeWithinMs));
   const claimer = createJobClaimer({
     redis: redis.queue,
     keySpace,
     // Long enough that no call outlives its job's lock, even if the lock is never renewed.
-    lockMs: 2 * quota.callTimeoutMs,
+    lockMs: 2 * permitTimeoutMs,
     chargeFlows: createFlowCharging(redis.ledger, keySpace, jobs),
     onError: queueOutage.failed,
   });
-  lifecycle.onClose('job claimer', () => claimer.close());
-  const probeWrite = createWriteProbe(redis.ledger, keySpace, { evenFull: true });
-  return { ledger, limiter, tasks, moveLog, jobs, claimer, probeWrite };
+  const profile = profileOf(queue.operation);
+  const { wording } = profile;
+  const defender = tenant.createClient(profile);
+  const firstQueryInMs = firstQueryInMsOf(config.reconcile.graceMs);
+  const { tokens, reader } = tenant;
+  const shared = { ledger, tasks, jobs, tokens, metrics, logger, wording, permitTimeoutMs, firstQueryInMs };
+  const steps = createTaskSteps({
+    ...shared,
+    profile,
+    moveLog,
+    tracing,
+    defender,
+    windowMs: shortest.windowMs,
+    beginWithinMs,
+    abandonCalls: signals.calls,
+    abandonRecords: signals.records,
+  });
+  const opening = {
+    ledger,
+    mode: config.coldStart,
+    readStarted: createReadStarted(reader, tokens, profile.records),
+    onRestored: createRestore(shared, closing),
+    logger,
+  };
+  return {
+    shared,
+    ledger,
+    opening,
+    tasks,
+    jobs,
+    claimer,
+    limiter,
+    steps,
+    mostInFlight: shortest.calls,
+    aside: createSetAside({ ledger, tasks, jobs }),
+    async close(): Promise<void> {
+      await defender.close();
+      await claimer.close();
+      await Promise.all([jobs.close(), requestLog.close(), limiter.close()].map(politely));
+    },
+  };
 }

@@ -23,9 +23,10 @@ export async function openRedis(address: RedisAddress, logger: Logger, lifecycle
     ledger: openFailFastConnection({ address, name: 'diq-worker-ledger', logger }),
     limiter: openFailFastConnection({ address, name: 'diq-worker-limiter', logger }),
     queue: openBlockingConnection({ address, name: 'diq-worker-queue', logger }),
+    wakes: openFailFastConnection({ address, name: 'diq-worker-wakes', logger }),
   };
   const connections = Object.values(redis);
-  // Together: one that hangs takes its time to be dropped, and three must not take three times as long.
+  // Together: one that hangs takes its time to be dropped, and four must not take four times as long.
   lifecycle.onClose('redis', () => Promise.all(connections.map(closeRedis)));
   for (const connection of connections) await untilReady(connection, logger, lifecycle);
   return redis;

@@ -1,25 +1,21 @@
-import { profileOf } from '@diq/contracts/operations/index.ts';
+import { randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
+import { createWriteProbe } from '@diq/queue/operations/write-probe.ts';
+import { createWorkerSign } from '@diq/quota/ledger/worker-signs.ts';
+import { openLimiterConnection } from '@diq/quota/limiter/permit-limiter.ts';
+import { repeat } from '@diq/runtime/async/run-periodically.ts';
+import { within } from '@diq/runtime/async/with-timeout.ts';
 import type { Lifecycle } from '@diq/runtime/processes/lifecycle.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 import type { ServiceContext } from '@diq/runtime/processes/run-service.ts';
 import type { Tracing } from '@diq/runtime/tracing/tracing.ts';
-import { shortestLimit } from '@diq/quota/limits.ts';
-import { within } from '@diq/runtime/async/with-timeout.ts';
 import type { WorkerConfig } from '../config.ts';
-import { checkRedis, openRedis, untilRedisServes } from './open-redis.ts';
-import { openLedger } from '../maintenance/bootstrap-ledger.ts';
-import { createReadStarted } from '../maintenance/list-recent-starts.ts';
-import { createTaskSteps } from '../execution/task-steps.ts';
-import { startPollLoop, type PollLoop } from '../scheduling/poll-loop.ts';
 import type { WorkerMetrics } from '../observability/metrics.ts';
-import { longestReadMs, openDefender } from './open-defender.ts';
-import { openQueue } from './open-queue.ts';
 import { createOutageLog } from '../observability/outage-log.ts';
-import { firstQueryInMs as firstQueryInMsOf } from '../reconciliation/resolution-policy.ts';
-import { criticalReserve } from '../scheduling/reserved-slots.ts';
-import { createRestore } from '../execution/finish-call.ts';
-import { createProcessJob, createSetAside } from '../execution/process-job.ts';
-import { startMaintenance } from '../maintenance/maintenance.ts';
+import { createLookScheduler } from '../scheduling/look-scheduler.ts';
+import { listenForWakes } from '../scheduling/wake-listener.ts';
+import { checkRedis, openRedis, untilRedisServes } from './open-redis.ts';
+import { createServedTenants } from './served-tenants.ts';
 
 export interface WorkerParts {
   config: WorkerConfig;
@@ -33,97 +29,100 @@ export interface WorkerParts {
 /** A worker that claims jobs. */
 export type OpenWorker = Awaited<ReturnType<typeof openWorker>>;
 
-/** From spending a permit to the moment by which its call must have begun. */
-const beginWithinMs = 5_000;
 /** When stopping: how long calls in flight may take, and how long their outcomes may take to store after that. */
 const finishCallsMs = 6_500;
 const finishRecordsMs = 1_500;
 const sayGoodbyeMs = 300;
-/** One query for the outcome of a call is four reads at most. */
-const readsPerLook = 4;
+const signEveryMs = 2_000;
+/** For each queue: so long it takes at the most to sweep all at a start, and to look at all open ones after Redis was away. */
+const spreadPerQueueMs = 0.5;
 
 /** Opens everything a worker needs and starts claiming. `lifecycle` closes it in reverse order. */
 export async function openWorker(parts: WorkerParts) {
-  const { config, logger, lifecycle, metrics, tracing } = parts;
-  const { limits } = config;
-  const shortest = shortestLimit(limits);
-  const permitTimeoutMs = config.callTimeoutMs + beginWithinMs;
-  const firstQueryInMs = firstQueryInMsOf(config.reconcile.graceMs);
-
+  const { config, logger, lifecycle } = parts;
   const redis = await openRedis(config.redisAddress, logger, lifecycle);
   await checkRedis(redis.ledger, logger);
-  const quota = { limits, callTimeoutMs: permitTimeoutMs };
-  const queue = await openQueue({ ...parts, ...config, redis, owner: config, quota });
-  const { ledger, limiter, tasks, jobs, claimer } = queue;
-  const { tokens, defender, reader } = openDefender(parts);
-  const profile = profileOf(config.operation);
-  const { wording } = profile;
-  const readStarted = createReadStarted(reader, tokens, profile.records);
-  const shared = { ledger, tasks, jobs, tokens, metrics, logger, wording, permitTimeoutMs, firstQueryInMs };
+  const limiterOutage = createOutageLog(logger, 'the connection of the permit limiters');
+  const limiters = openLimiterConnection(redis.limiter, limiterOutage.failed);
+  lifecycle.onClose('connection of the permit limiters', () => limiters.close());
+
+  const scheduler = createLookScheduler();
   const abandon = { calls: new AbortController(), records: new AbortController() };
-  const onRestored = createRestore(shared, lifecycle.closing);
-  const opening = { ledger, mode: config.coldStart, readStarted, onRestored, logger };
-  const { snapshot, close } = await untilRedisServes(() => openLedger(opening), logger, lifecycle.closing);
-  lifecycle.onClose('cold start', close);
+  const signals = {
+    calls: abandon.calls.signal,
+    records: abandon.records.signal,
+    closing: lifecycle.closing,
+  };
+  // Each call listens for them.
+  for (const signal of Object.values(signals)) setMaxListeners(0, signal);
+  const processId = randomUUID();
+  const sign = createWorkerSign(redis.ledger, processId);
+  const tenants = createServedTenants({
+    ...parts,
+    redis,
+    limiters,
+    scheduler,
+    signals,
+    processId,
+    onQueues: (queues) => sign.serve(queues.map(({ keySpace }) => keySpace)),
+  });
+  lifecycle.onClose('queues', async () => {
+    scheduler.stop();
+    await finishWithin(() => tenants.close(), abandon);
+  });
+  await tenants.serve(config.tenants);
+  await untilRedisServes(() => sign.live(), logger, lifecycle.closing);
+  const lastSignAtMs = startSigns(sign, logger, lifecycle);
+  listenForWakes(redis.wakes, {
+    onWake: (keySpace, reason) => tenants.queueOf(keySpace)?.wake(reason),
+    onGap: () => tenants.queues().forEach((queue, _, all) => queue.sweep(spreadMs(all.length))),
+    onError: createOutageLog(logger, 'the subscription to wakes').failed,
+  });
+  const onReconnected = () =>
+    tenants.queues().forEach((queue, _, all) => queue.reconnected(spreadMs(all.length)));
+  redis.ledger.on('ready', onReconnected);
+  // Of a Redis Cluster: a node was replaced.
+  redis.ledger.on('+node', onReconnected);
 
-  const steps = createTaskSteps({
-    ...shared,
-    profile,
-    moveLog: queue.moveLog,
-    tracing,
-    defender,
-    windowMs: shortest.windowMs,
-    beginWithinMs,
-    abandonCalls: abandon.calls.signal,
-    abandonRecords: abandon.records.signal,
-  });
-  const aside = createSetAside(queue);
-  startMaintenance({
-    ...shared,
-    aside,
-    claimer,
-    lifecycle,
-    reader,
-    profile,
-    clientId: config.clientId,
-    rules: config.reconcile,
-    lookTimeoutMs: readsPerLook * longestReadMs,
-  });
-
-  const claiming = createOutageLog(logger, 'polling queue and ledger');
-  const loop = startPollLoop({
-    snapshot,
-    countReady: () => jobs.countReady(),
-    tryAcquire: () => limiter.tryAcquire(),
-    claim: () => claimer.claim(),
-    serve: createProcessJob({ tasks, steps, aside, logger }),
-    ...criticalReserve(config, queue),
-    maxInFlight: shortest.calls,
-    onIdle: (seconds) => metrics.slotIdle.inc(seconds),
-    onTurn: claiming.worked,
-    onError: claiming.failed,
-  });
-  lifecycle.onClose('claim loop', async () => {
-    await finishCalls(loop, abandon);
-    // The status shows at once that this worker is gone; without it, some seconds later.
-    await within(ledger.leave(), sayGoodbyeMs).catch(() => undefined);
-  });
+  const probeSpace = tenants.queues()[0]?.keySpace ?? 'diq:{workers}';
   return {
-    loop,
+    queues: tenants.queues,
+    lastSignAtMs,
     /** Rejects while Redis takes no writes, not even those that a full one takes. */
-    probeWrite: queue.probeWrite,
+    probeWrite: createWriteProbe(redis.ledger, probeSpace, { evenFull: true }),
   };
 }
 
+/** A time of its own for each queue, so that Redis is not asked about all of them at once. */
+function spreadMs(queues: number): number {
+  return Math.random() * queues * spreadPerQueueMs;
+}
+
+/** @returns local time of the last sign of life that was written */
+function startSigns(sign: ReturnType<typeof createWorkerSign>, logger: Logger, lifecycle: Lifecycle) {
+  let lastSignAtMs = Date.now();
+  const outages = createOutageLog(logger, "writing the worker's sign of life");
+  const live = outages.watched(async () => {
+    await sign.live();
+    lastSignAtMs = Date.now();
+  });
+  const stop = repeat(signEveryMs, live, outages.failed);
+  lifecycle.onClose('sign of life', async () => {
+    await within(stop(), sayGoodbyeMs).catch(() => undefined);
+    await within(sign.leave(), sayGoodbyeMs).catch(() => undefined);
+  });
+  return () => lastSignAtMs;
+}
+
 /** Lets calls in flight end and their outcomes be stored, but not for longer than a supervisor waits. */
-async function finishCalls(
-  loop: PollLoop,
+async function finishWithin(
+  finish: () => Promise<void>,
   abandon: Record<'calls' | 'records', AbortController>,
 ): Promise<void> {
   const timers = [
     setTimeout(() => abandon.calls.abort(), finishCallsMs),
     setTimeout(() => abandon.records.abort(), finishCallsMs + finishRecordsMs),
   ];
-  await loop.stop();
+  await finish();
   for (const timer of timers) clearTimeout(timer);
 }

@@ -1,24 +1,24 @@
-import type { Lifecycle } from '@diq/runtime/processes/lifecycle.ts';
-import { afterCalm, repeat } from '@diq/runtime/async/run-periodically.ts';
+import type { JobQueue } from '@diq/queue/scheduling/job-queue.ts';
+import type { QueueNeeds } from '../scheduling/queue-needs.ts';
+import type { TaskStore } from '@diq/queue/tasks/task-store.ts';
+import type { Logger } from '@diq/runtime/logging/logger.ts';
 import { createOutageLog } from '../observability/outage-log.ts';
-import { createReconciler, type ReconcilerOptions } from '../reconciliation/reconciler.ts';
-import { rescueAbandonedCalls } from './rescue-abandoned-calls.ts';
 import type { FinishCallOptions } from '../execution/finish-call.ts';
 import type { SetAside } from '../execution/process-job.ts';
+import { createReconciler, type ReconcilerOptions } from '../reconciliation/reconciler.ts';
 import type { JobClaimer } from '../scheduling/job-claimer.ts';
+import { rescueAbandonedCalls } from './rescue-abandoned-calls.ts';
 import { createMissingJobCheck } from './requeue-missing-jobs.ts';
-import type { TaskStore } from '@diq/queue/tasks/task-store.ts';
-import type { JobQueue } from '@diq/queue/scheduling/job-queue.ts';
-import type { Logger } from '@diq/runtime/logging/logger.ts';
 
 export type MaintenanceOptions = FinishCallOptions &
   ReconcilerOptions & {
-    lifecycle: Lifecycle;
     aside: SetAside;
     claimer: Pick<JobClaimer, 'bringBack' | 'bringBackEveryMs'>;
   };
 
-const recoverEveryMs = 1_000;
+export type Maintenance = ReturnType<typeof createMaintenance>;
+
+const rescueEveryMs = 1_000;
 /** After an outage of Redis, live workers store their outcomes within a second; they go first. */
 const afterOutageMs = 5_000;
 /** How late a waiting request can expire after its deadline. */
@@ -27,33 +27,105 @@ const takeBackEveryMs = 1_000;
 const checkJobsEveryMs = 2_000;
 const longestBetweenQueriesMs = 1_000;
 
-/** Starts the periodic work beside the calls: for abandoned calls, deadlines, missing jobs and lost answers. */
-export function startMaintenance(options: MaintenanceOptions): void {
-  const { lifecycle, logger, firstQueryInMs } = options;
-  const every = (pauseMs: number, step: string, what: string, act: () => Promise<unknown>, calmMs = 0) => {
-    const outages = createOutageLog(logger, what);
-    lifecycle.onClose(step, repeat(pauseMs, afterCalm(calmMs, outages.watched(act)), outages.failed));
-  };
+/** What is done beside the calls while there is a need for it. */
+interface Duty {
+  /** Whether there is a need, at this time of Redis' clock. */
+  isNeeded(needs: QueueNeeds, nowMs: number): boolean;
+  /** From the end of one time to the next. */
+  everyMs: number;
+  /** Left out at first, and for so long after Redis could not be asked. */
+  calmMs?: number;
+  act(): Promise<unknown>;
+  /** For the log of its outages. */
+  what: string;
+}
 
-  const recover = () => rescueAbandonedCalls(options);
-  every(recoverEveryMs, 'recovery', 'rescuing abandoned calls', recover, afterOutageMs);
-  every(expireEveryMs, 'deadlines', 'expiring deadlines', () => expireDue(options));
-  // Any worker does this after a good answer; here for a worker that ended in between.
-  const takeBack = () => options.aside.takeBack();
-  every(takeBackEveryMs, 'set aside', 'moving refused tasks back to their places', takeBack);
-  every(checkJobsEveryMs, 'job check', 'the search for missing jobs', createMissingJobCheck(options));
-
-  const { claimer } = options;
-  every(claimer.bringBackEveryMs, 'stalled jobs', 'putting back jobs of dead workers', () =>
-    claimer.bringBack(),
-  );
-
+/**
+ * The work beside the calls of one queue: for abandoned calls, deadlines, missing jobs and lost answers. Each look at the
+ * queue shows what there is a need for; without one nothing is done.
+ */
+export function createMaintenance(options: MaintenanceOptions) {
   const reconciler = createReconciler(options);
-  const betweenQueriesMs = Math.min(firstQueryInMs, longestBetweenQueriesMs);
-  const queryDue = () => reconciler.queryDue();
-  every(betweenQueriesMs, 'reconciler', 'reconciling unresolved outcomes', queryDue);
-  // Closed before the loop, so that the query under way ends.
-  lifecycle.onClose('queries to Defender', () => reconciler.close());
+  const duties = dutiesOf(options, () => reconciler.queryDue()).map((duty) => ({
+    ...duty,
+    outages: createOutageLog(options.logger, duty.what),
+    notBeforeMs: 0,
+    underWay: undefined as Promise<unknown> | undefined,
+  }));
+  let isClosed = false;
+  let calmSinceMs: number | undefined;
+
+  function begin(duty: (typeof duties)[number]): void {
+    const acted = duty.outages.watched(duty.act)().catch(duty.outages.failed);
+    duty.underWay = acted.finally(() => {
+      duty.underWay = undefined;
+      duty.notBeforeMs = performance.now() + duty.everyMs;
+    });
+  }
+
+  return {
+    /** Begins what there is a need for and is not under way. `nowMs` is the time of Redis' clock at which that was seen. */
+    attend(needs: QueueNeeds, nowMs: number): void {
+      calmSinceMs ??= performance.now();
+      for (const duty of duties) {
+        const fromMs = Math.max(duty.notBeforeMs, calmSinceMs + (duty.calmMs ?? 0));
+        const mayBegin = !isClosed && duty.underWay === undefined && performance.now() >= fromMs;
+        if (mayBegin && duty.isNeeded(needs, nowMs)) begin(duty);
+      }
+    },
+    /** Redis could not be asked, or may have been away. */
+    unsettled: () => void (calmSinceMs = undefined),
+    /** Begins nothing more and waits for what is under way; a query to Defender ends with its reader. */
+    async close(): Promise<void> {
+      isClosed = true;
+      reconciler.close();
+      await Promise.all(duties.flatMap(({ underWay }) => underWay ?? []));
+    },
+  };
+}
+
+function dutiesOf(options: MaintenanceOptions, queryDue: () => Promise<void>): Duty[] {
+  const { claimer, aside, permitTimeoutMs, firstQueryInMs } = options;
+  return [
+    {
+      what: 'rescuing abandoned calls',
+      everyMs: rescueEveryMs,
+      isNeeded: ({ callBeganMs = Infinity }, nowMs) => callBeganMs < nowMs - permitTimeoutMs,
+      calmMs: afterOutageMs,
+      act: () => rescueAbandonedCalls(options),
+    },
+    {
+      what: 'expiring deadlines',
+      everyMs: expireEveryMs,
+      isNeeded: ({ deadlineMs = Infinity }, nowMs) => deadlineMs <= nowMs,
+      act: () => expireDue(options),
+    },
+    {
+      // Any worker does this after a good answer; here for a worker that ended in between.
+      what: 'moving refused tasks back to their places',
+      everyMs: takeBackEveryMs,
+      isNeeded: (needs) => needs.aside > 0,
+      act: () => aside.takeBack(),
+    },
+    {
+      what: 'the search for missing jobs',
+      everyMs: checkJobsEveryMs,
+      isNeeded: ({ waiting }) => waiting > 0,
+      act: createMissingJobCheck(options),
+    },
+    {
+      what: 'putting back jobs of dead workers',
+      everyMs: claimer.bringBackEveryMs,
+      isNeeded: ({ claimed }) => claimed > 0,
+      act: () => claimer.bringBack(),
+    },
+    {
+      what: 'reconciling unresolved outcomes',
+      everyMs: Math.min(firstQueryInMs, longestBetweenQueriesMs),
+      isNeeded: ({ queryMs = Infinity }, nowMs) => queryMs <= nowMs,
+      act: queryDue,
+    },
+  ];
 }
 
 /**

@@ -18,7 +18,6 @@ export interface ReconcilerOptions extends Pick<
 > {
   ledger: Pick<Ledger, 'allowRepeat'>;
   tokens: TokenProvider;
-  /** Closed with the reconciler. */
   reader: DefenderReader;
   metrics: Pick<WorkerMetrics, 'reconciliations'>;
   /** The application that calls. */
@@ -84,10 +83,9 @@ export function createReconciler(options: ReconcilerOptions) {
         }
       }
     },
-    /** Ends the query under way. */
-    async close() {
+    /** Begins no further query. One under way ends with its reader. */
+    close(): void {
       isClosed = true;
-      await reader.close();
     },
   };
 }

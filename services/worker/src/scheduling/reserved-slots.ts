@@ -1,6 +1,6 @@
 import type { TaskStore } from '@diq/queue/tasks/task-store.ts';
 import type { JobQueue } from '@diq/queue/scheduling/job-queue.ts';
-import type { PollLoopOptions } from './poll-loop.ts';
+import type { PollTurnsOptions } from './poll-turns.ts';
 
 /** How many of the next jobs are searched for a critical one. Critical jobs are at the head, except as described below. */
 const lookedAt = 250;
@@ -21,7 +21,7 @@ export function criticalReserve(
     jobs: Pick<JobQueue, 'next' | 'nextOnes' | 'setJobPriorities'>;
     tasks: Pick<TaskStore, 'classOf' | 'firstOf'>;
   },
-): Required<Pick<PollLoopOptions, 'reserveForCritical' | 'isCriticalNext' | 'isCritical'>> {
+): Required<Pick<PollTurnsOptions, 'reserveForCritical' | 'isCriticalNext' | 'isCritical'>> {
   const isCritical = async (taskId: string) => (await tasks.classOf(taskId)) === 'critical';
   return {
     reserveForCritical,

@@ -1,6 +1,7 @@
 import type { LedgerSnapshot } from '@diq/quota/ledger/replies.ts';
 import { oneLimit } from '@diq/quota/test-support/one-limit.ts';
-import { startPollLoop, type PollLoop, type PollLoopOptions } from '../scheduling/poll-loop.ts';
+import { createLookScheduler, type Look } from '../scheduling/look-scheduler.ts';
+import { createPollTurns, type PollTurnsOptions } from '../scheduling/poll-turns.ts';
 import type { ClaimedJob } from '../scheduling/job-claimer.ts';
 
 const nowMs = 50_000;
@@ -30,12 +31,30 @@ export function deferred<T = void>() {
   return { promise, resolve };
 }
 
+export type PollLoop = ReturnType<typeof startPollLoop>;
+
+/** One queue that is looked at for as long as the loop runs. */
+export function startPollLoop(options: PollTurnsOptions) {
+  const scheduler = createLookScheduler();
+  let look: Look | undefined;
+  const turns = createPollTurns({ ...options, onServed: () => look?.within(0) });
+  look = scheduler.add({ look: () => turns.turn() });
+  return {
+    ...turns,
+    wake: () => look.within(0),
+    stop(): Promise<void> {
+      scheduler.stop();
+      return turns.stop();
+    },
+  };
+}
+
 /** A queue and a limiter in which there is always something, and which record each call. */
-export function loopWorld(own: Partial<PollLoopOptions> = {}) {
+export function loopWorld(own: Partial<PollTurnsOptions> = {}) {
   const events: string[] = [];
   const errors: unknown[] = [];
   let jobs = 0;
-  const options: PollLoopOptions = {
+  const options: PollTurnsOptions = {
     snapshot: async () => view(),
     countReady: async () => 1,
     tryAcquire: async () => {
@@ -67,7 +86,7 @@ export function inTurn<T>(...values: T[]): () => Promise<T> {
 
 export interface LoopSuite {
   /** Starts a loop that ends with its test. */
-  start(options: PollLoopOptions): PollLoop;
+  start(options: PollTurnsOptions): PollLoop;
   /** Ends every wait from here on at once and notes how long it would have been, in ms; until the end of the test. */
   hurryWaits(): number[];
   /** Waits as usual; one of this length never ends by itself. */

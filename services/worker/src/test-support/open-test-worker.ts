@@ -16,7 +16,8 @@ import { parseRedisUrl } from '@diq/redis/redis-address.ts';
 import { createDefenderClient } from '../defender/defender-client.ts';
 import type { TokenProvider, TokenRequestOutcome } from '../defender/auth/token-provider.ts';
 import { createTaskSteps } from '../execution/task-steps.ts';
-import { startPollLoop, type PollLoop } from '../scheduling/poll-loop.ts';
+import { listenForWakes } from '../scheduling/wake-listener.ts';
+import { startPollLoop, type PollLoop } from './loop-world.ts';
 import { createWorkerMetrics, type WorkerMetrics } from '../observability/metrics.ts';
 import { createDefenderReader } from '../defender/defender-reader.ts';
 import {
@@ -203,7 +204,8 @@ async function openParts(options: TestWorkerOptions & WorkerPlace) {
     }),
     async close() {
       abandonRecords.abort();
-      await reconciler.close();
+      reconciler.close();
+      await reader.close();
       await defender.close();
       await tokens.close();
       await claimer.close();
@@ -218,6 +220,7 @@ async function openRedis(url: string, logger: Logger) {
     ledger: openFailFastConnection({ address: parseRedisUrl(url), name: 'test-ledger', logger }),
     limiter: openFailFastConnection({ address: parseRedisUrl(url), name: 'test-limiter', logger }),
     queue: openBlockingConnection({ address: parseRedisUrl(url), name: 'test-queue', logger }),
+    wakes: openFailFastConnection({ address: parseRedisUrl(url), name: 'test-wakes', logger }),
   };
   await Promise.all(Object.values(redis).map((connection) => waitUntilReady(connection, 2_000)));
   return redis;
@@ -245,6 +248,11 @@ async function openLoop(parts: Awaited<ReturnType<typeof openParts>>) {
     claim: () => claimer.claim(),
     serve: parts.processJob,
     maxInFlight: shortestLimit(quota.limits).calls,
+    onError,
+  });
+  listenForWakes(parts.redis.wakes, {
+    onWake: (woken) => void (woken === keySpace && loop.wake()),
+    onGap: () => loop.wake(),
     onError,
   });
   return {

@@ -4,6 +4,7 @@ import { ledgerKeys } from '@diq/quota/ledger/ledger-keys.ts';
 import { loadScript } from '@diq/redis/script.ts';
 import { entryOf } from './audit-log.ts';
 import type { Actor } from './audit-log.ts';
+import { createWake } from '../scheduling/wakes.ts';
 import { storeKeys } from '../store-keys.ts';
 
 /** A pause that is on: who said so, why, since when and until when. Times are of Redis' clock. */
@@ -30,6 +31,7 @@ export function createQueuePause(redis: RedisConnection, keySpace: string, audit
   const { pause: key, audit } = storeKeys(keySpace);
   const { holds } = ledgerKeys(keySpace);
   const keys = [holds, key, audit];
+  const wake = createWake(redis, keySpace);
 
   return {
     /** Sets it, or sets it anew. Without an end it lasts until it is ended. */
@@ -39,11 +41,14 @@ export function createQueuePause(redis: RedisConnection, keySpace: string, audit
       const entry = entryOf('pause', actor, hasEnd ? { until: new Date(untilMs).toISOString() } : {});
       const args = [untilMs, JSON.stringify({ by: name, reason }), JSON.stringify(entry), auditKeptMs];
       await script(redis, keys, args);
+      // It may end sooner than the one before.
+      wake('free');
     },
     /** @returns whether it was on */
     async resume(actor: Actor): Promise<boolean> {
       const args = ['', '', JSON.stringify(entryOf('resume', actor)), auditKeptMs];
       const [wasOn] = reply.parse(await script(redis, keys, args));
+      wake('free');
       return wasOn === 1;
     },
     /** The pause that is on, if one is. */

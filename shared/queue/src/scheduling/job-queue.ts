@@ -4,6 +4,7 @@ import type { RedisConnection } from '@diq/redis/connection.ts';
 import { z } from 'zod';
 import { loadScript, runScriptsWhenFull } from '@diq/redis/script.ts';
 import { queueName, storeKeys } from '../store-keys.ts';
+import { createWake } from './wakes.ts';
 
 /** What the order of the queue depends on; the rest stands in the task. */
 export interface Job {
@@ -51,6 +52,7 @@ export function createJobQueue(redis: RedisConnection, keySpace: string, onError
   });
   queue.on('error', onError);
   const prioritizedKey = queue.toKey('prioritized');
+  const wake = createWake(redis, keySpace);
   const adding = addInTransactions(queue);
   // The caller of `add` gets the error.
   adding.catch(() => {});
@@ -64,11 +66,12 @@ export function createJobQueue(redis: RedisConnection, keySpace: string, onError
   }
 
   return {
-    /** Adds jobs, many in transactions; one that is in the queue already stays as it is. */
+    /** Adds jobs, many in transactions, and wakes the workers; one that is in the queue already stays as it is. */
     async add(jobs: readonly Job[]): Promise<void> {
       await adding;
       for (let i = 0; i < jobs.length; i += chunkSize) {
         await queue.addBulk(jobs.slice(i, i + chunkSize).map(toJob));
+        wake('work');
       }
     },
     /** Adds one in the same way and tells its position; `undefined` where that is to be asked for. */
@@ -81,6 +84,7 @@ export function createJobQueue(redis: RedisConnection, keySpace: string, onError
         .then(() => redis.zrank(prioritizedKey, job.taskId))
         .catch(() => null);
       await added;
+      wake('work');
       const rank = await place;
       return rank === null ? undefined : rank + 1;
     },
@@ -182,6 +186,7 @@ export function createJobRepositioning(
   jobs: Pick<JobQueue, 'setJobPriorities'>,
 ) {
   const keys = storeKeys(keySpace);
+  const wake = createWake(redis, keySpace);
 
   async function jobPrioritiesNow(promoted: readonly Job[]): Promise<Job[]> {
     const pipeline = redis.pipeline();
@@ -201,6 +206,8 @@ export function createJobRepositioning(
       );
     }
     if (promoted.length === 0) return;
+    // A slot that is kept for critical requests may be for one of them now.
+    wake('work');
     const pipeline = redis.pipeline();
     for (const { taskId } of promoted) pipeline.hdel(keys.task(taskId), 'promoted');
     await repliesOf(pipeline);

@@ -27,7 +27,8 @@ import {
 } from './answers-and-holds.ts';
 import { longestWindowMs, mostCalls } from '../limits.ts';
 import { callArgs, createJournal } from './journal.ts';
-import { snapshotReply } from './snapshot-reply.ts';
+import { snapshotReply, workersBy } from './snapshot-reply.ts';
+import { readWorkerSigns } from './worker-signs.ts';
 import { loadScript } from '@diq/redis/script.ts';
 
 export type {
@@ -59,6 +60,8 @@ export type Ledger = ReturnType<typeof createLedger>;
 export interface LedgerSettings extends Quota {
   callTimeoutMs: number;
   handover?: HandoverTimes;
+  /** Of the process that makes the calls: the same in all its ledgers. By default an id of its own. */
+  processId?: string;
 }
 
 /** How long no call is made after Redis was restarted or failed over. */
@@ -114,7 +117,7 @@ export function createLedger(redis: RedisConnection, keySpace: string, settings:
   const ownLimits = limits.flatMap(({ calls, windowMs }) => [calls, Math.ceil(windowMs)]).join('/');
   const quotaArgs = [ownLimits, Math.ceil(callTimeoutMs)];
   const { atLeastMs, atMostMs } = settings.handover ?? usualHandover;
-  const processId = randomUUID();
+  const processId = settings.processId ?? randomUUID();
   const journal = createJournal(Math.max(2 * most, leastRemembered));
   /** What this process knows of the ledger; '' before it has opened it. */
   const known = {
@@ -240,13 +243,15 @@ export function createLedger(redis: RedisConnection, keySpace: string, settings:
     ...createRefusedTasks(redis, keys),
     async snapshot(): Promise<LedgerSnapshot> {
       const isSignDue = known.generation !== '' && !hasLeft && performance.now() >= nextSignAtMs;
-      const isReader = known.generation === '';
-      const reading = isSignDue
-        ? snapshotWithSign()
-        : ask(snapshotScript, '', listedAtMost, isReader ? 'times' : '');
+      if (known.generation === '') {
+        const reading = ask(snapshotScript, '', listedAtMost, 'times');
+        const [reply, signs] = await Promise.all([reading, readWorkerSigns(redis, keySpace)]);
+        const { view } = snapshotReply.parse(reply);
+        return { ...view, workers: workersBy(signs, view), isLost: false };
+      }
+      const reading = isSignDue ? snapshotWithSign() : ask(snapshotScript, '', listedAtMost, '');
       const found = snapshotReply.parse(await reading);
       const { view } = found;
-      if (isReader) return { ...view, isLost: false };
       const windowMs = longestWindowMs(view.limits);
       const inUse = found.records;
       const isComplete = view.slotsInUse.length < listedAtMost;

@@ -21,6 +21,19 @@ function workersIn(signs: readonly string[], nowMs: number): WorkersSeen {
   };
 }
 
+/** The same by the signs of processes as well: they stand for queues in which there is nothing to do. */
+export function workersBy(
+  signs: readonly string[],
+  { nowMs, workers = { alive: 0 } }: Pick<LedgerSnapshot, 'nowMs' | 'workers'>,
+): WorkersSeen {
+  const processes = workersIn(signs, nowMs);
+  const lastSeenAtMs = Math.max(workers.lastSeenAtMs ?? 0, processes.lastSeenAtMs ?? 0);
+  return {
+    alive: Math.max(workers.alive, processes.alive),
+    ...(lastSeenAtMs > 0 ? { lastSeenAtMs } : {}),
+  };
+}
+
 const holdDetails = z.object({
   isOpen: z.boolean(),
   httpStatus: z.int().optional(),

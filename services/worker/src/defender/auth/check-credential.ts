@@ -21,7 +21,9 @@ export async function credentialFaults(credential: Credential | undefined): Prom
     return [];
   } catch (error) {
     if (!(error instanceof CredentialError)) throw error;
-    return [`${credentialSettings[credential.kind]}: ${error.fault}`];
+    const setting =
+      credential.kind === 'secret_file' ? 'clientSecretFile' : credentialSettings[credential.kind];
+    return [`${setting}: ${error.fault}`];
   }
 }
 

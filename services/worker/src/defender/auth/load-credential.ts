@@ -1,21 +1,16 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { NodeAuthOptions } from '@azure/msal-node';
+import type { Credential } from '@diq/tenants/tenant.ts';
 
-/** How the service proves to Entra ID who it is. Files are read for each token request, so rotation needs no restart. */
-export type Credential =
-  | { readonly kind: 'secret'; readonly secret: string }
-  /** PEM file with private key and certificate, leaf first, as AZURE_CLIENT_CERTIFICATE_PATH has it. */
-  | { readonly kind: 'certificate'; readonly path: string }
-  /** File with a token of the platform, as AZURE_FEDERATED_TOKEN_FILE has it. */
-  | { readonly kind: 'federated'; readonly path: string };
+export type { Credential } from '@diq/tenants/tenant.ts';
 
-/** The setting of each kind. */
+/** The setting of each kind, for the one tenant that is in the environment. */
 export const credentialSettings = {
   secret: 'AZURE_CLIENT_SECRET',
   certificate: 'AZURE_CLIENT_CERTIFICATE_PATH',
   federated: 'AZURE_FEDERATED_TOKEN_FILE',
-} as const satisfies Record<Credential['kind'], string>;
+} as const satisfies Record<Exclude<Credential['kind'], 'secret_file'>, string>;
 
 /** What can be wrong with a credential's file, and what is expected of it. */
 const faults = {
@@ -28,6 +23,7 @@ const faults = {
   certificate_expired: 'the certificate has expired (expected one that is valid now)',
   certificate_not_yet_valid:
     'the certificate is not valid yet (expected one that is valid now; is the clock right?)',
+  secret_unreadable: 'the file is empty, holds no secret or cannot be read (expected the client secret)',
   federated_token_unreadable:
     'the file is empty, holds no token or cannot be read (expected the token of the platform)',
 } as const;
@@ -53,12 +49,20 @@ type MsalCredential = Pick<NodeAuthOptions, 'clientSecret' | 'clientCertificate'
 /** The credential in msal's terms. Rejects with {@link CredentialError} when its file cannot be used. */
 export async function loadCredential(credential: Credential): Promise<MsalCredential> {
   if (credential.kind === 'secret') return { clientSecret: credential.secret };
+  if (credential.kind === 'secret_file') {
+    return { clientSecret: await readWord(credential.path, 'secret_unreadable') };
+  }
   if (credential.kind === 'certificate') {
     return { clientCertificate: parseCertificate(await read(credential.path, 'certificate_unreadable')) };
   }
-  const assertion = (await read(credential.path, 'federated_token_unreadable')).trim();
-  if (!/^[\x21-\x7e]+$/.test(assertion)) throw new CredentialError('federated_token_unreadable');
-  return { clientAssertion: assertion };
+  return { clientAssertion: await readWord(credential.path, 'federated_token_unreadable') };
+}
+
+/** What stands in the file, a line end at its end aside. */
+async function readWord(path: string, code: CredentialErrorCode): Promise<string> {
+  const word = (await read(path, code)).trim();
+  if (!/^[\x21-\x7e]+$/.test(word)) throw new CredentialError(code);
+  return word;
 }
 
 async function read(path: string, code: CredentialErrorCode): Promise<string> {

@@ -3,7 +3,7 @@ import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { findFreePort } from '@diq/runtime/processes/free-port.ts';
 import { answerStarted, answerStatus } from '../test-support/defender.ts';
-import type { PollLoop } from './poll-loop.ts';
+import type { PollLoop } from '../test-support/loop-world.ts';
 import type { TestWorkerOptions } from '../test-support/open-test-worker.ts';
 import { useBench } from '../test-support/use-bench.ts';
 

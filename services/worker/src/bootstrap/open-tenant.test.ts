@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { captureLog } from '../test-support/capture-log.ts';
 import { countByLabel } from '../test-support/count-by-label.ts';
 import { createWorkerMetrics } from '../observability/metrics.ts';
-import { createOddRowReport } from './open-defender.ts';
+import { createOddRowReport } from './open-tenant.ts';
 
 describe('the report of rows that cannot be read', () => {
   it('counts every one, and says so once a minute for each list', async () => {

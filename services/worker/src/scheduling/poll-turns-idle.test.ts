@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createProgressWatch } from './poll-loop.ts';
+import { createProgressWatch } from './poll-turns.ts';
 
 describe('the watch on progress', () => {
   let nowMs = 0;

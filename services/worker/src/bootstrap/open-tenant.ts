@@ -1,7 +1,7 @@
-import { profileOf } from '@diq/contracts/operations/index.ts';
-import type { Lifecycle } from '@diq/runtime/processes/lifecycle.ts';
+import type { OperationProfile } from '@diq/contracts/operations/profile.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
-import type { WorkerConfig } from '../config.ts';
+import type { ReachableTenant } from '@diq/tenants/tenant.ts';
+import { createTokenProvider } from '../defender/auth/token-provider.ts';
 import { createDefenderClient } from '../defender/defender-client.ts';
 import {
   createDefenderReader,
@@ -9,47 +9,52 @@ import {
   type DefenderReaderOptions,
   type ListName,
 } from '../defender/defender-reader.ts';
-import { createTokenProvider } from '../defender/auth/token-provider.ts';
 import type { WorkerMetrics } from '../observability/metrics.ts';
 
 /** For one page of one of Defender's lists. */
 export const longestReadMs = 10_000;
 
-/** The clients of Entra ID and Defender. */
-export function openDefender({
-  config,
+/** What all queues of a tenant share: its tokens, and its Defender. */
+export type OpenTenant = ReturnType<typeof openTenant>;
+
+/** The clients of Entra ID and Defender of one tenant, with its own credential. Nothing is asked before it is needed. */
+export function openTenant({
+  tenant,
+  callTimeoutMs,
   logger,
-  lifecycle,
   metrics,
 }: {
-  config: WorkerConfig;
+  tenant: Pick<ReachableTenant, 'tenantId' | 'access'>;
+  callTimeoutMs: number;
   logger: Logger;
-  lifecycle: Lifecycle;
   metrics: Pick<WorkerMetrics, 'tokenRequests' | 'oddRows'>;
 }) {
+  const { clientId, credential, authorityHost, scope, baseUrl } = tenant.access;
   const tokens = createTokenProvider({
-    tenantId: config.tenantId,
-    clientId: config.clientId,
-    credential: config.credential,
-    authorityHost: config.authorityHost,
-    scope: config.scope,
+    tenantId: tenant.tenantId,
+    clientId,
+    credential,
+    authorityHost,
+    scope,
     onRequest: (outcome) => metrics.tokenRequests.inc({ outcome }),
     logger,
   });
-  lifecycle.onClose('token provider', () => tokens.close());
-  const defender = createDefenderClient({
-    baseUrl: config.baseUrl,
-    callTimeoutMs: config.callTimeoutMs,
-    profile: profileOf(config.operation),
-  });
-  lifecycle.onClose('defender client', () => defender.close());
   const reader = createDefenderReader({
-    baseUrl: config.baseUrl,
-    timeoutMs: Math.min(config.callTimeoutMs, longestReadMs),
+    baseUrl,
+    timeoutMs: Math.min(callTimeoutMs, longestReadMs),
     onOddRows: createOddRowReport(metrics.oddRows, logger),
   });
-  lifecycle.onClose('defender reader', () => reader.close());
-  return { tokens, defender, reader };
+  return {
+    clientId,
+    tokens,
+    reader,
+    /** Closed by its queue. */
+    createClient: (profile: OperationProfile) => createDefenderClient({ baseUrl, callTimeoutMs, profile }),
+    /** Ends reads and requests for tokens that are under way. */
+    async close(): Promise<void> {
+      await Promise.all([reader.close(), tokens.close()]);
+    },
+  };
 }
 
 /** The same rows come back with every look at a machine: one line in this time says it. */

@@ -4,7 +4,7 @@ import type { Permit } from '@diq/quota/limiter/permit-limiter.ts';
 import { within } from '@diq/runtime/async/with-timeout.ts';
 import type { ClaimedJob } from './job-claimer.ts';
 
-export interface PollLoopOptions {
+export interface PollTurnsOptions {
   snapshot(): Promise<LedgerSnapshot>;
   countReady(): Promise<number>;
   tryAcquire(): Promise<Permit | undefined>;
@@ -20,19 +20,24 @@ export interface PollLoopOptions {
   maxInFlight: number;
   /** Gets the time during which a call could have been made and was not, in seconds. */
   onIdle?(seconds: number): void;
+  /** Longest time between two polls, in ms: how late a returned permit is noticed. Default 1 s. */
+  longestMs?(): number;
+  /** A slot opens soon, and work is ready. */
+  prepare?(): void;
+  /** A job was processed: what the last turn saw is out of date. */
+  onServed?(): void;
   /** After each turn without an error. */
   onTurn?(): void;
   onError(error: unknown): void;
 }
 
-export type PollLoop = ReturnType<typeof startPollLoop>;
+export type PollTurns = ReturnType<typeof createPollTurns>;
 
-/** Between two polls while nothing is ready: how late a request can be noticed. */
-const idleMs = 100;
+/** The same after another worker was quicker. */
+const beatenMs = 100;
 /** Between two polls while a probe call tests the path to Defender; it may be another worker's. */
 const probedMs = 50;
-/** Longest time between two polls: how late the end of a hold or a returned permit is noticed. */
-const longestMs = 1_000;
+const usualLongestMs = 1_000;
 const afterErrorMs = 500;
 /** How long a stop waits for the turn under way. */
 const lastTurnMs = 2_000;
@@ -42,36 +47,43 @@ const lastTurnMs = 2_000;
  */
 const disagreementMs = 5;
 const quickTries = 12;
+/** The limiter is opened this long before the slot, so that the call does not wait for that. */
+const prepareMs = 1_000;
 
 /**
  * Claims a job whenever a slot is free, work is ready and no hold is on, and only then: permit first, job second.
  * So the next call is chosen at the last moment, and waiting jobs hold no permit.
  */
-export function startPollLoop(options: PollLoopOptions) {
+export function createPollTurns(options: PollTurnsOptions) {
   const inFlight = new Set<Promise<void>>();
-  const alarm = createAlarm();
   const progress = createProgressWatch((seconds) => options.onIdle?.(seconds));
   const { reserveForCritical: reserve = 0, isCriticalNext = async () => true } = options;
-  const { isCritical = async () => true } = options;
+  const { isCritical = async () => true, longestMs: longest = () => usualLongestMs } = options;
   let lastTurnAtMs = Date.now();
+  let blockedUntilMs = 0;
   let disagreements = 0;
   let stopping = false;
   let hasStopped = false;
 
   /** One poll and what follows from it. @returns how long to wait before the next, in ms */
-  async function turn(): Promise<number> {
+  async function poll(): Promise<number> {
     // Also while nothing more can be taken in hand: whether ledger and queue can be asked must not become unknown.
     const [view, ready] = await Promise.all([options.snapshot(), options.countReady()]);
     lastTurnAtMs = Date.now();
     const isFull = inFlight.size >= options.maxInFlight;
     const waitMs = untilNextCall(view);
+    blockedUntilMs = isFull ? Infinity : waitMs > 0 ? performance.now() + waitMs : 0;
     const isKept = waitMs === 0 && freeSlots(view) <= reserve;
     const isKeptBack = isKept && ready > 0 && !(await isCriticalNext());
     const isProbed = view.probedUntilMs !== undefined;
     progress.saw(!isFull && ready > 0 && waitMs === 0 && !isKeptBack && !isProbed);
-    if (isFull) return longestMs;
-    if (ready === 0 || isKeptBack) return idleMs;
-    if (waitMs > 0) return Math.min(waitMs, longestMs);
+    const longestMs = longest();
+    // A wake cuts it short, and so does the end of a job.
+    if (isFull || ready === 0 || isKeptBack) return longestMs;
+    if (waitMs > 0) {
+      if (waitMs <= prepareMs) options.prepare?.();
+      return Math.min(waitMs, longestMs);
+    }
     if (isProbed) return probedMs;
     const permit = await options.tryAcquire();
     if (!permit) {
@@ -79,7 +91,7 @@ export function startPollLoop(options: PollLoopOptions) {
       return Math.min(disagreementMs * 2 ** Math.max(0, disagreements - quickTries), longestMs);
     }
     disagreements = 0;
-    return (await claimWith(permit, isKept)) ? 0 : idleMs;
+    return (await claimWith(permit, isKept)) ? 0 : beatenMs;
   }
 
   async function claimWith(permit: Permit, isKept: boolean): Promise<boolean> {
@@ -95,37 +107,42 @@ export function startPollLoop(options: PollLoopOptions) {
     progress.moved();
     const served = options.serve(job, permit).finally(() => {
       inFlight.delete(served);
-      alarm.ring();
+      options.onServed?.();
     });
     inFlight.add(served);
     return true;
   }
 
-  async function run(): Promise<void> {
-    while (!stopping) {
-      let waitMs = afterErrorMs;
-      try {
-        waitMs = await turn();
-        options.onTurn?.();
-      } catch (error) {
-        options.onError(error);
-      }
-      if (waitMs > 0 && !stopping) await alarm.wait(waitMs);
-    }
-  }
-
-  const running = run();
+  let underWay: Promise<unknown> = Promise.resolve();
   return {
+    /** One poll and what follows from it. Never rejects. @returns how long to wait before the next, in ms */
+    turn(): Promise<number> {
+      const turned = poll().then(
+        (waitMs) => {
+          options.onTurn?.();
+          return waitMs;
+        },
+        (error: unknown) => {
+          options.onError(error);
+          return afterErrorMs;
+        },
+      );
+      underWay = turned;
+      return turned;
+    },
     /** Local time of the last successful poll. */
     lastTurnAtMs: () => lastTurnAtMs,
+    /** Until when, by the last poll and `performance.now()`, no call is possible, however much work there is. */
+    blockedUntilMs: () => blockedUntilMs,
+    /** Jobs that are being served. */
+    inFlight: () => inFlight.size,
     /** For how long, in ms, a call could have been made and nothing was claimed. */
     stalledForMs: () => progress.stalledForMs(),
     /** Claims nothing more and resolves when all claimed jobs are processed. */
     async stop() {
       stopping = true;
-      alarm.ring();
       // A claim that hangs with Redis is not waited for; a job that it still claims is released.
-      await within(running, lastTurnMs).catch(() => undefined);
+      await within(underWay, lastTurnMs).catch(() => undefined);
       hasStopped = true;
       await Promise.all(inFlight);
     },
@@ -149,30 +166,6 @@ async function orRelease<T>(act: () => Promise<T>, permit: Permit, job?: Claimed
     await job?.release();
     throw error;
   }
-}
-
-/** A wait that can be cut short. Rung during no wait, it cuts the next one short: what was seen is out of date. */
-function createAlarm() {
-  let wake: (() => void) | undefined;
-  let hasRung = false;
-  return {
-    ring() {
-      hasRung = true;
-      wake?.();
-    },
-    async wait(ms: number): Promise<void> {
-      if (!hasRung) {
-        await new Promise<void>((resolve) => {
-          const timer = setTimeout(resolve, ms);
-          wake = () => {
-            clearTimeout(timer);
-            resolve();
-          };
-        });
-      }
-      hasRung = false;
-    },
-  };
 }
 
 /**

@@ -1,0 +1,128 @@
+import { createIsAtRest } from '../scheduling/queue-needs.ts';
+import type { LimiterConnection } from '@diq/quota/limiter/permit-limiter.ts';
+import { queuesOf, type Queue, type ReachableTenant } from '@diq/tenants/tenant.ts';
+import { createOutageLog } from '../observability/outage-log.ts';
+import type { LookScheduler } from '../scheduling/look-scheduler.ts';
+import { createServedQueue, type ServedQueue } from '../scheduling/served-queue.ts';
+import { openQueue, type OpenQueueOptions } from './open-queue.ts';
+import { untilRedisServes, type WorkerRedis } from './open-redis.ts';
+import { openTenant, type OpenTenant } from './open-tenant.ts';
+import type { WorkerParts } from './open-worker.ts';
+
+export interface ServedTenantsOptions extends WorkerParts {
+  redis: WorkerRedis;
+  limiters: LimiterConnection;
+  scheduler: LookScheduler;
+  signals: OpenQueueOptions['signals'];
+  processId: string;
+  /** Gets all queues whenever they change. */
+  onQueues(queues: readonly Served[]): void;
+}
+
+/** A queue with the key space by which wakes name it. */
+export type Served = ServedQueue & Pick<Queue, 'keySpace'>;
+
+interface ServedTenant {
+  tenant: ReachableTenant;
+  queues: Served[];
+  close(): Promise<void>;
+}
+
+export type ServedTenants = ReturnType<typeof createServedTenants>;
+
+/** So few queues are opened at the start: an empty ledger is then rebuilt before the first request comes. */
+const openedAtStart = 10;
+/** Longest time between two looks at a queue with work, while there are few; with many it grows, for so many looks a second. */
+const shortestMs = 1_000;
+const longestMs = 5_000;
+const looksPerSecond = 200;
+
+/** The tenants that this process serves, each with its queues. They can change while it runs. */
+export function createServedTenants(options: ServedTenantsOptions) {
+  const served = new Map<string, ServedTenant>();
+  const byKeySpace = new Map<string, Served>();
+  const leaving = new Set<Promise<void>>();
+  const sweeping = createOutageLog(options.logger, 'sweeping the queues');
+
+  const all = (): Served[] => [...byKeySpace.values()];
+  const longestBetweenLooks = (): number => {
+    const active = all().filter((queue) => queue.isActive()).length;
+    return Math.min(longestMs, Math.max(shortestMs, (active / looksPerSecond) * 1_000));
+  };
+
+  function serveTenant(tenant: ReachableTenant): ServedTenant {
+    const logger = options.logger.child({ tenant: tenant.name });
+    const { callTimeoutMs } = options.config;
+    const open = openTenant({ tenant, callTimeoutMs, logger, metrics: options.metrics });
+    const queues = queuesOf(tenant).map((queue) =>
+      serveQueue(queue, open, { ...options, longestMs: longestBetweenLooks, sweeping }),
+    );
+    for (const queue of queues) byKeySpace.set(queue.keySpace, queue);
+    return {
+      tenant,
+      queues,
+      async close() {
+        const closing = Promise.all(queues.map((queue) => queue.stop()));
+        // What is read is of no use any more, and would keep the queues from being closed.
+        await open.reader.close();
+        await closing;
+        await open.close();
+      },
+    };
+  }
+
+  function leave(name: string): Promise<void> {
+    const gone = served.get(name);
+    served.delete(name);
+    for (const { keySpace } of gone?.queues ?? []) byKeySpace.delete(keySpace);
+    const left = (gone?.close() ?? Promise.resolve()).finally(() => leaving.delete(left));
+    leaving.add(left);
+    return left;
+  }
+
+  return {
+    queues: all,
+    queueOf: (keySpace: string) => byKeySpace.get(keySpace),
+    /**
+     * Serves these tenants. Few queues are opened at once, of many each when it has work.
+     *
+     * @throws LayoutError where the only queue is of another version
+     */
+    async serve(tenants: readonly ReachableTenant[]): Promise<void> {
+      for (const tenant of tenants) served.set(tenant.name, serveTenant(tenant));
+      options.onQueues(all());
+      if (all().length > openedAtStart) return;
+      const { logger, lifecycle } = options;
+      await Promise.all(
+        all().map((queue) => untilRedisServes(() => queue.open(), logger, lifecycle.closing)),
+      );
+    },
+    /** Finishes all calls under way. */
+    async close(): Promise<void> {
+      await Promise.all([...served.keys()].map(leave));
+      await Promise.all(leaving);
+    },
+  };
+}
+
+function serveQueue(
+  queue: Queue,
+  tenant: OpenTenant,
+  options: ServedTenantsOptions &
+    Pick<OpenQueueOptions, 'longestMs'> & { sweeping: ReturnType<typeof createOutageLog> },
+): Served {
+  const { scheduler, redis, sweeping, fail, config } = options;
+  const logger = options.logger.child({ tenant: queue.tenant, operation: queue.operation });
+  const isOnly = config.tenants.length === 1 && config.tenants.flatMap(queuesOf).length === 1;
+  const served: ServedQueue = createServedQueue({
+    name: `${queue.tenant}/${queue.operation}`,
+    scheduler,
+    isAtRest: createIsAtRest(redis.ledger, queue.keySpace),
+    open: () => openQueue({ ...options, queue, tenant, logger, onServed: () => served.again() }),
+    logger,
+    sweeping,
+    // Of several, the others go on.
+    ...(isOnly && { onForeign: (error: Error) => fail(error, 'Redis holds another layout') }),
+  });
+  return { ...served, keySpace: queue.keySpace };
+}

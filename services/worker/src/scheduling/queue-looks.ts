@@ -1,0 +1,98 @@
+import type { QueueNeeds } from './queue-needs.ts';
+import type { LedgerSnapshot } from '@diq/quota/ledger/replies.ts';
+import type { PollTurns } from './poll-turns.ts';
+
+export interface QueueLooksOptions {
+  /** @throws LayoutError */
+  claimLayout(): Promise<void>;
+  snapshot(): Promise<LedgerSnapshot>;
+  readNeeds(): Promise<QueueNeeds>;
+  maintenance: {
+    /** Begins what there is a need for. */
+    attend(needs: QueueNeeds, nowMs: number): void;
+    unsettled(): void;
+  };
+  createTurns(sight: { snapshot(): Promise<LedgerSnapshot>; countReady(): Promise<number> }): PollTurns;
+}
+
+/** What follows from a look: when the next one is due, or that nothing is left to be done. `failed`: it showed nothing. */
+export type AfterLook = { kind: 'again' | 'failed'; waitMs: number } | { kind: 'rest' };
+
+/**
+ * For so long a queue is looked at when nothing is left to be done: so every worker knows of the calls that the others
+ * made last, and their outcomes, should Redis lose them.
+ */
+const lingerMs = 5_000;
+
+/** The looks at an open queue: each claims what may be called, and has done what there is a need for. */
+export function createQueueLooks(options: QueueLooksOptions) {
+  const { maintenance } = options;
+  let seen: { view: LedgerSnapshot; needs: QueueNeeds } | undefined;
+  let needs: QueueNeeds | undefined;
+  let view: LedgerSnapshot | undefined;
+  let isLayoutClaimed = true;
+  let quietSinceMs: number | undefined;
+
+  const turns = options.createTurns({
+    async snapshot() {
+      view = await options.snapshot();
+      return view;
+    },
+    async countReady() {
+      needs = await options.readNeeds();
+      return needs.ready;
+    },
+  });
+
+  /** For how long, in ms, nothing is due; by Redis' clock. */
+  function untilDue({ view: { nowMs }, needs: { deadlineMs, queryMs } }: NonNullable<typeof seen>): number {
+    return Math.max(0, Math.min(deadlineMs ?? Infinity, queryMs ?? Infinity) - nowMs);
+  }
+
+  return {
+    /** @throws LayoutError where Redis holds another one now  @throws Error while that cannot be asked */
+    async look(): Promise<AfterLook> {
+      if (!isLayoutClaimed) {
+        await options.claimLayout();
+        isLayoutClaimed = true;
+      }
+      [view, needs] = [undefined, undefined];
+      const waitMs = await turns.turn();
+      if (!view || !needs) {
+        maintenance.unsettled();
+        return { kind: 'failed', waitMs };
+      }
+      seen = { view, needs };
+      maintenance.attend(seen.needs, seen.view.nowMs);
+      if (!isQuiet(seen) || turns.inFlight() > 0) quietSinceMs = undefined;
+      else if (performance.now() - (quietSinceMs ??= performance.now()) >= lingerMs) return { kind: 'rest' };
+      // What is due by now was begun, and is looked at again with the next look.
+      const dueMs = untilDue(seen);
+      return { kind: 'again', waitMs: dueMs > 0 ? Math.min(waitMs, dueMs) : waitMs };
+    },
+    /** Redis may have been away, or be another one. */
+    reconnected() {
+      isLayoutClaimed = false;
+      quietSinceMs = undefined;
+      maintenance.unsettled();
+    },
+    /** Whether a wake for this reason cannot change what the next look would do. */
+    isBlocked: () => performance.now() < turns.blockedUntilMs(),
+    lastTurnAtMs: turns.lastTurnAtMs,
+    stalledForMs: turns.stalledForMs,
+    /** Claims nothing more and resolves when all claimed jobs are processed. */
+    stop: turns.stop,
+  };
+}
+
+/** Nothing is left to be done, now or later, and no call is under way. */
+function isQuiet({ view, needs }: { view: LedgerSnapshot; needs: QueueNeeds }): boolean {
+  const { ready, claimed, waiting, deadlineMs, callBeganMs, queryMs } = needs;
+  const times = [deadlineMs, callBeganMs, queryMs];
+  return (
+    ready + claimed + waiting === 0 &&
+    times.every((time) => time === undefined) &&
+    !view.holdsOn.includes('failover') &&
+    view.slotsInUse.every(({ call }) => call?.outcome !== 'in_flight')
+  );
+}

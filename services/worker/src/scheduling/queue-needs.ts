@@ -1,0 +1,73 @@
+import { ledgerKeys } from '@diq/quota/ledger/ledger-keys.ts';
+import type { RedisConnection } from '@diq/redis/connection.ts';
+import { z } from 'zod';
+import { repliesOf } from '@diq/queue/scheduling/job-queue.ts';
+import { queueName, storeKeys } from '@diq/queue/store-keys.ts';
+
+/** What there is to be done in a queue, and when. Times are milliseconds of Redis' clock. */
+export interface QueueNeeds {
+  /** Jobs that can be claimed now. */
+  ready: number;
+  /** Jobs that a worker holds, or held when it died. */
+  claimed: number;
+  /** Tasks that wait for their call. */
+  waiting: number;
+  /** Tasks that were set aside after a refusal. */
+  aside: number;
+  /** The first deadline of a queued request. */
+  deadlineMs: number | undefined;
+  /** When the oldest call without a stored outcome began. */
+  callBeganMs: number | undefined;
+  /** When Defender is to be asked next about a call whose answer was lost. */
+  queryMs: number | undefined;
+}
+
+const count = z.number();
+const first = z.array(z.string()).transform(([, score]) => (score === undefined ? undefined : Number(score)));
+const replies = z.tuple([count, count, count, count, count, first, first, first]);
+
+/** Reads in one round trip what there is to be done. */
+export function createReadNeeds(redis: RedisConnection, keySpace: string): () => Promise<QueueNeeds> {
+  const keys = storeKeys(keySpace);
+  const { aside } = ledgerKeys(keySpace);
+  const bullmq = (name: string) => `${keySpace}:${queueName}:${name}`;
+
+  return async () => {
+    const pipeline = redis.pipeline();
+    pipeline.zcard(keys.jobOrder);
+    pipeline.llen(bullmq('wait'));
+    pipeline.llen(bullmq('active'));
+    pipeline.zcard(keys.waiting);
+    pipeline.zcard(aside);
+    for (const times of [keys.deadlines, keys.inFlight, keys.reconciling])
+      pipeline.zrange(times, 0, '0', 'WITHSCORES');
+    const read = replies.parse(await repliesOf(pipeline));
+    const [ordered, unordered, claimed, waiting, set, deadlineMs, callBeganMs, queryMs] = read;
+    return {
+      ready: ordered + unordered,
+      claimed,
+      waiting,
+      aside: set,
+      deadlineMs,
+      callBeganMs,
+      queryMs,
+    };
+  };
+}
+
+/**
+ * Whether a queue can be left alone, by one command: nothing waits, is under way or is to be looked up, and its ledger
+ * is there if it is known to have one.
+ */
+export function createIsAtRest(redis: RedisConnection, keySpace: string) {
+  const keys = storeKeys(keySpace);
+  const { generation } = ledgerKeys(keySpace);
+  const work = [keys.waiting, keys.inFlight, keys.reconciling, keys.jobOrder];
+  // A key that is named several times is counted as often: so one number shows both.
+  const ledger = Array.from({ length: work.length + 1 }, () => generation);
+
+  return async (hasLedger: boolean): Promise<boolean> => {
+    const found = await redis.exists(...work, ...(hasLedger ? ledger : []));
+    return found === (hasLedger ? ledger.length : 0);
+  };
+}

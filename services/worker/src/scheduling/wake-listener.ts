@@ -1,0 +1,24 @@
+import { wakeChannel, type WakeReason } from '@diq/queue/scheduling/wakes.ts';
+import { isCluster, type RedisConnection } from '@diq/redis/connection.ts';
+
+export interface WakeListener {
+  onWake(keySpace: string, reason: WakeReason): void;
+  /** Messages may have been lost: the connection was away. Called at its start too. */
+  onGap(): void;
+  onError(error: unknown): void;
+}
+
+/** @param redis a connection of its own: one that subscribes can do nothing else */
+export function listenForWakes(redis: RedisConnection, { onWake, onGap, onError }: WakeListener): void {
+  redis.on('message', (channel: string, message: string) => {
+    const [, reason, keySpace] = /^(work|free) (.+)$/.exec(message) ?? [];
+    if (channel === wakeChannel && reason && keySpace) onWake(keySpace, reason as WakeReason);
+  });
+  // Subscribing again as ioredis does it rejects a promise that no code holds, where that connection is lost too.
+  if (!isCluster(redis)) redis.options.autoResubscribe = false;
+  const subscribe = () => void redis.subscribe(wakeChannel).then(onGap, onError);
+  redis.on('ready', subscribe);
+  // In a Redis Cluster the node that it is subscribed to may be gone.
+  redis.on('-node', onGap);
+  if (redis.status === 'ready') subscribe();
+}
