@@ -33,7 +33,7 @@ describe('settings that must be the same for intake and worker', () => {
   it('are refused by both in the same words', () => {
     for (const env of [
       { AZURE_TENANT_ID: 'contoso.onmicrosoft.com' },
-      { DEFENDER_OPERATION: 'runAntiVirusScan' },
+      { DEFENDER_OPERATION: 'runAntivirus' },
       { DEFENDER_CALLS_PER_WINDOW: '0' },
       { DEFENDER_CALLS_PER_WINDOW: '10001' },
       { DEFENDER_WINDOW: '99ms' },

@@ -30,6 +30,14 @@ const credentials = {
   clientSecret: z.string('is required'),
 };
 
+/** Enough for every call that is played here. */
+const usualRoles = [
+  'Alert.ReadWrite.All',
+  'Machine.Read.All',
+  'Machine.Scan',
+  'Machine.RestrictExecution',
+] as const;
+
 const optional = {
   host: z.string().default('127.0.0.1'),
   port: wholeNumber(0, 65_535).default(8443),
@@ -48,6 +56,10 @@ const optional = {
   onRunning: z.enum(['new', 'existing', 'refuse'], 'must be new, existing or refuse').default('new'),
   machinesFile: z.string().optional(),
   investigationMs: duration(0).default(480_000),
+  actionMs: duration(0).default(480_000),
+  actionsPerMinute: wholeNumber(1).default(100),
+  actionsPerHour: wholeNumber(1).default(1500),
+  roles: names.default([...usualRoles]),
   replicationDelayMs: duration(0).default(0),
   pageSize: wholeNumber(1, 10_000).default(10_000),
   readsPerMinute: wholeNumber(1).default(100),
@@ -93,6 +105,10 @@ export const environmentNames: Record<keyof SimulatorSettings, string> = {
   onRunning: 'SIMULATOR_ON_RUNNING',
   machinesFile: 'SIMULATOR_MACHINES',
   investigationMs: 'SIMULATOR_INVESTIGATION_TIME',
+  actionMs: 'SIMULATOR_ACTION_TIME',
+  actionsPerMinute: 'SIMULATOR_ACTIONS_PER_MINUTE',
+  actionsPerHour: 'SIMULATOR_ACTIONS_PER_HOUR',
+  roles: 'SIMULATOR_ROLES',
   replicationDelayMs: 'SIMULATOR_REPLICATION_DELAY',
   pageSize: 'SIMULATOR_PAGE_SIZE',
   readsPerMinute: 'SIMULATOR_READS_PER_MINUTE',

@@ -13,7 +13,9 @@ import { createDeliver, type Deliver } from './deliver.ts';
 import { createEntraRoutes, type TokenRequestDetails, type EntraDeps } from './entra/entra-routes.ts';
 import { createFaultPlan } from './fault-plan.ts';
 import { createHolds } from './holds.ts';
+import { createActionRoutes } from './defender/action-routes.ts';
 import { createInvestigations } from './defender/investigations.ts';
+import { createMachineActions } from './defender/machine-actions.ts';
 import { readMachines } from './defender/machines.ts';
 import { createQuota } from './defender/quota.ts';
 import { createReadRoutes, type ReadDetails } from './defender/read-routes.ts';
@@ -64,8 +66,9 @@ export async function createSimulator(
     tokenRequests: createArrivalLog<TokenRequestDetails>(clock),
     reads: createArrivalLog<ReadDetails>(clock),
     faults: createFaultPlan(),
-    tokens: createTokens(clock, settings.tokenLifetimeS),
+    tokens: createTokens(clock, settings),
     investigations: createInvestigations({ ...settings, clock }),
+    machineActions: createMachineActions({ ...settings, clock }),
     quota: createQuota({ ...settings, kind: settings.windowKind }),
   });
 
@@ -114,9 +117,10 @@ function createApp(deps: AppDeps): Express {
   app.use('/control', createControlRoutes(deps));
 
   const starts = createStartRoutes({ ...deps, log: deps.calls });
+  const actions = createActionRoutes({ ...deps, log: deps.calls });
   const reads = createReadRoutes({ ...deps, log: deps.reads });
   // The pinned version first: below /api it would be taken for a resource.
-  app.use(['/api/v1.0', '/api'], starts, reads);
+  app.use(['/api/v1.0', '/api'], starts, actions, reads);
   app.use('/api', (req, res) => {
     sendReply(req, res, errorReply(404, 'NotFound', `No resource matches ${req.method} ${req.path}`));
   });

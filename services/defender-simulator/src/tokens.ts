@@ -17,7 +17,10 @@ export interface Tokens {
   revokeAll(): number;
 }
 
-export function createTokens(clock: Clock, lifetimeS: number): Tokens {
+export function createTokens(
+  clock: Clock,
+  { tokenLifetimeS: lifetimeS, roles }: { tokenLifetimeS: number; roles: readonly string[] },
+): Tokens {
   const issued = new Map<string, { holder: TokenHolder; expiresAtMs: number }>();
 
   const forgetExpired = (nowMs: number) => {
@@ -28,7 +31,11 @@ export function createTokens(clock: Clock, lifetimeS: number): Tokens {
     issue(holder) {
       const nowMs = clock.monotonicMs();
       forgetExpired(nowMs);
-      const token = tokenText(holder, Math.floor(clock.wallMs() / 1000), lifetimeS);
+      const token = tokenText(holder, {
+        nowS: Math.floor(clock.wallMs() / 1000),
+        lifetimeS,
+        roles,
+      });
       issued.set(token, { holder, expiresAtMs: nowMs + lifetimeS * 1000 });
       return token;
     },
@@ -49,7 +56,10 @@ export function createTokens(clock: Clock, lifetimeS: number): Tokens {
 }
 
 /** Looks like Entra ID's, with the recorded claims. The signature is random: what counts is being remembered. */
-function tokenText({ tenantId, clientId }: TokenHolder, nowS: number, lifetimeS: number): string {
+function tokenText(
+  { tenantId, clientId }: TokenHolder,
+  { nowS, lifetimeS, roles }: { nowS: number; lifetimeS: number; roles: readonly string[] },
+): string {
   const header = { typ: 'JWT', alg: 'RS256', kid: 'simulator' };
   const claims = {
     aud: 'https://api.securitycenter.microsoft.com',
@@ -60,7 +70,7 @@ function tokenText({ tenantId, clientId }: TokenHolder, nowS: number, lifetimeS:
     app_displayname: 'defender-simulator client',
     appid: clientId,
     appidacr: '1',
-    roles: ['Alert.ReadWrite.All', 'Machine.Read.All'],
+    roles,
     tid: tenantId,
     uti: randomUUID(),
     ver: '1.0',

@@ -24,6 +24,14 @@ const allInvestigations = z.object({
   investigations: z.array(z.object({ id: z.string(), machineId: z.string() })),
 });
 
+const machineAction = z.object({
+  id: z.string(),
+  machineId: z.string(),
+  scope: z.string().nullable(),
+  requestorComment: z.string(),
+});
+const allMachineActions = z.object({ machineActions: z.array(machineAction) });
+
 export type CallLog = z.output<typeof callLog>;
 export type SimulatorControl = Awaited<ReturnType<typeof createSimulatorControl>>;
 
@@ -59,6 +67,11 @@ export async function createSimulatorControl(origin: string, caFile: string) {
       const { investigations } = allInvestigations.parse(await send('GET', '/investigations'));
       return investigations.find((one) => one.machineId === machineId)?.id;
     },
+    /** All machine actions, made by any caller, whether readers can see them yet or not. */
+    machineActions: async () => allMachineActions.parse(await send('GET', '/machine-actions')).machineActions,
+    /** One that another application makes. */
+    addMachineAction: async (order: object) =>
+      machineAction.parse(await send('POST', '/machine-actions', order)),
     addFault: (fault: unknown) => send('POST', '/faults', fault),
     clearFaults: () => send('DELETE', '/faults'),
     revokeTokens: () => send('POST', '/tokens/revoke'),

@@ -8,6 +8,7 @@ import type { TokenRequestDetails } from '../entra/entra-routes.ts';
 import { faultSchema, type FaultPlan } from '../fault-plan.ts';
 import type { Holds } from '../holds.ts';
 import type { Investigations } from '../defender/investigations.ts';
+import type { MachineActions } from '../defender/machine-actions.ts';
 import type { Machines } from '../defender/machines.ts';
 import type { Quota } from '../defender/quota.ts';
 import type { ReadDetails } from '../defender/read-routes.ts';
@@ -24,6 +25,7 @@ export interface ControlDeps {
   tokens: Tokens;
   machines: Machines;
   investigations: Investigations;
+  machineActions: MachineActions;
   quota: Quota;
 }
 
@@ -37,6 +39,16 @@ const investigationSchema = z.strictObject({
   startTime: z.iso.datetime({ offset: true }).optional(),
   state: z.string().min(1).optional(),
   actor: z.string().min(1).default('Another Analyst (analyst@example.com)'),
+});
+
+const actionSchema = z.strictObject({
+  machineId: z.string(),
+  type: z.string().min(1),
+  scope: z.string().nullable().default(null),
+  comment: z.string().default('By hand'),
+  createdAt: z.iso.datetime({ offset: true }).optional(),
+  status: z.string().min(1).optional(),
+  requestor: z.string().min(1).default('analyst@example.com'),
 });
 
 const useSchema = z.strictObject({ calls: z.int().min(1).max(10_000) });
@@ -99,7 +111,7 @@ function addFaultRoutes(router: Router, { faults, holds }: ControlDeps): void {
 }
 
 function addWorldRoutes(router: Router, deps: ControlDeps): void {
-  const { clock, settings, tokens, machines, investigations, quota } = deps;
+  const { clock, settings, tokens, machines, investigations, machineActions, quota } = deps;
   const { limit, windowMs, windowKind } = settings;
 
   router.post('/tokens/revoke', (_req, res) => void res.json({ revoked: tokens.revokeAll() }));
@@ -115,6 +127,19 @@ function addWorldRoutes(router: Router, deps: ControlDeps): void {
   });
   router.get('/investigations', (_req, res) => {
     res.json({ investigations: investigations.list('all') });
+  });
+
+  router.post('/machine-actions', (req, res) => {
+    const order = actionSchema.safeParse(req.body);
+    if (!order.success) return invalid(res, order.error);
+    const { machineId, createdAt, ...action } = order.data;
+    const machine = machines.find(machineId);
+    if (machine === undefined) return problem(res, 404, 'unknown_machine', `No machine ${machineId}`);
+    const createdWallMs = createdAt === undefined ? undefined : Date.parse(createdAt);
+    res.status(201).json(machineActions.make({ ...action, machine, createdWallMs, visibleAtOnce: true }));
+  });
+  router.get('/machine-actions', (_req, res) => {
+    res.json({ machineActions: machineActions.list('all') });
   });
 
   const quotaState = () => {

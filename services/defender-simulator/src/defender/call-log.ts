@@ -14,6 +14,8 @@ export interface CallDetails {
   counted: boolean;
   /** The investigation that this call made or joined, as Defender writes ids in its lists. */
   investigationId?: string;
+  /** The machine action that this call made or was answered with. */
+  actionId?: string;
   /** A page stood in the place of the answer's document, under its status. */
   paged?: boolean;
   /** What was sent as Retry-After, when it was a number of seconds. */
@@ -22,10 +24,10 @@ export interface CallDetails {
   answeredAtMs?: number;
 }
 
-export type StartCall = Arrival & CallDetails;
+export type LoggedCall = Arrival & CallDetails;
 
 export interface Judgement {
-  /** Greatest number of start calls in any rolling window, whatever became of them. */
+  /** Greatest number of such calls in any rolling window, whatever became of them. */
   maxInAnyWindow: number;
   /** The same over the calls with a valid token. */
   maxAuthorisedInAnyWindow: number;
@@ -33,7 +35,7 @@ export interface Judgement {
   investigationsByMachine: Record<string, string[]>;
 }
 
-/** Every call that asked for an investigation to be started: the truth that a limiter is judged by. */
+/** Every call that asked for something to be done to a machine: the truth that a limiter is judged by. */
 export interface CallLog extends ArrivalLog<CallDetails> {
   judge(windowMs: number): Judgement;
 }
@@ -54,11 +56,11 @@ export function createCallLog(clock: Clock): CallLog {
   };
 }
 
-function timesOf(calls: readonly StartCall[]): number[] {
+function timesOf(calls: readonly LoggedCall[]): number[] {
   return calls.map((call) => call.atMs);
 }
 
-function byMachine(calls: readonly StartCall[]): Record<string, string[]> {
+function byMachine(calls: readonly LoggedCall[]): Record<string, string[]> {
   const found: Record<string, string[]> = {};
   for (const { machineId, investigationId } of calls) {
     if (investigationId !== undefined) (found[machineId] ??= []).push(investigationId);

@@ -31,6 +31,12 @@ export function errorReply(
   };
 }
 
+/** The refusal of an application that lacks a role, in the recorded words. */
+export function missingRole(required: string, roles: readonly string[]): Reply {
+  const message = `Missing application roles. API required roles: ${required}, application roles: ${roles.join(',')}.`;
+  return errorReply(403, 'Forbidden', message);
+}
+
 const usualCodes: Record<number, string> = {
   400: 'BadRequest',
   401: 'Unauthorized',

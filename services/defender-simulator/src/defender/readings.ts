@@ -1,7 +1,8 @@
 import type { Request } from 'express';
 import type { SimulatorSettings } from '../config.ts';
-import { errorReply, odataReply } from './defender-reply.ts';
+import { errorReply, missingRole, odataReply } from './defender-reply.ts';
 import type { Investigations } from './investigations.ts';
+import type { MachineActions } from './machine-actions.ts';
 import type { Machines } from './machines.ts';
 import type { FieldKind, Row } from './odata-filter.ts';
 import { readPage } from './odata-page.ts';
@@ -11,6 +12,7 @@ export interface ReadingDeps {
   settings: SimulatorSettings;
   machines: Machines;
   investigations: Investigations;
+  machineActions: MachineActions;
 }
 
 /** One documented GET. `id` is the `:id` of the path, empty without one. */
@@ -40,9 +42,23 @@ const alertFields: Record<string, FieldKind> = {
   lastEventTime: 'time',
 };
 
-/** What can be read of investigations, alerts and machines. */
+const actionFields: Record<string, FieldKind> = {
+  id: 'text',
+  status: 'text',
+  machineId: 'text',
+  type: 'text',
+  requestor: 'text',
+  creationDateTimeUtc: 'time',
+};
+
+/** What can be read of investigations, alerts, machines and machine actions. */
 export function createReadings(deps: ReadingDeps): Reading[] {
-  return [...investigationReadings(deps), ...alertReadings(deps), ...machineReadings(deps)];
+  return [
+    ...investigationReadings(deps),
+    ...alertReadings(deps),
+    ...machineReadings(deps),
+    ...actionReadings(deps),
+  ];
 }
 
 function investigationReadings({ settings, investigations }: ReadingDeps): Reading[] {
@@ -64,6 +80,33 @@ function investigationReadings({ settings, investigations }: ReadingDeps): Readi
           .find((investigation) => investigation.id === id || investigation.triggeringAlertId === id);
         return entityReply(req, 'Investigations', found, `Investigation ${id} was not found`);
       },
+    },
+  ];
+}
+
+function actionReadings({ settings, machineActions }: ReadingDeps): Reading[] {
+  const forReaders = (answer: () => Reply): Reply =>
+    settings.roles.includes('Machine.Read.All') || settings.roles.includes('Machine.ReadWrite.All')
+      ? answer()
+      : missingRole('Machine.Read.All, Machine.ReadWrite.All', settings.roles);
+  return [
+    {
+      name: 'listMachineActions',
+      path: '/machineactions',
+      answer: (req) =>
+        forReaders(() => {
+          const rows = machineActions.list('visible');
+          return listReply(req, 'MachineActions', rows, actionFields, settings.pageSize);
+        }),
+    },
+    {
+      name: 'getMachineAction',
+      path: '/machineactions/:id',
+      answer: (req, id) =>
+        forReaders(() => {
+          const found = machineActions.list('visible').find((action) => action.id === id);
+          return entityReply(req, 'MachineActions', found, `Machine action ${id} was not found`);
+        }),
     },
   ];
 }

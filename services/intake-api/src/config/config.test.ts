@@ -75,7 +75,7 @@ describe('the settings of the intake', () => {
       INTAKE_AUTH: 'maybe',
       INTAKE_API_KEYS: 'xsoar:submit',
       AZURE_TENANT_ID: 'contoso.onmicrosoft.com',
-      DEFENDER_OPERATION: 'runAntiVirusScan',
+      DEFENDER_OPERATION: 'runAntivirus',
       DEFENDER_CALLS_PER_WINDOW: '0',
       DEFENDER_WINDOW: 'an hour',
       DEFENDER_CALL_TIMEOUT: '1ms',

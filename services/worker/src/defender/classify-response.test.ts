@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { runAntiVirusScan } from '@diq/contracts/operations/run-antivirus-scan.ts';
 import { initiateInvestigation } from '@diq/contracts/operations/initiate-investigation.ts';
 import { callOutcomes, classifyResponse, type CallOutcomeKind } from './classify-response.ts';
 import type { Answer } from './read-answer.ts';
@@ -263,5 +264,61 @@ describe('meaning of an answer', () => {
     assert.equal(verdict.errorMessage?.length, 500);
     assert.match(verdict.errorMessage ?? '', /^a bm/);
     assert.equal(verdict.defenderTarget, undefined);
+  });
+
+  describe('of a call that makes a machine action', () => {
+    const token = '[diq:task-1]';
+    const ofScan = (scanType: 'Quick' | 'Full') => ({
+      profile: runAntiVirusScan,
+      parameters: { scanType },
+      correlationToken: token,
+      tokenRenewed: false,
+      nowMs: 0,
+    });
+    const action = (fields: object) => ({
+      id: 'action-1',
+      scope: 'Full',
+      requestorComment: `why ${token}`,
+      ...fields,
+    });
+    const verdictOn = (status: number, body: unknown, scanType: 'Quick' | 'Full' = 'Full') =>
+      classifyResponse({ status, headers: {}, body }, ofScan(scanType));
+
+    it("is a start with the action's id, by 201 or 200", () => {
+      const started = { kind: 'started', result: { kind: 'machineAction', id: 'action-1' } };
+      for (const status of [201, 200])
+        assert.deepEqual(verdictOn(status, action({})), { ...started, status });
+      // A comment that Defender leaves out says nothing against it.
+      assert.equal(verdictOn(201, action({ requestorComment: null })).kind, 'started');
+    });
+
+    it("is one that runs already where the action has another call's comment: with whether it does all that was asked", () => {
+      const theirs = action({ requestorComment: 'by hand [diq:task-2]' });
+      const result = { kind: 'machineAction', id: 'action-1' };
+      for (const [scope, scanType, covers] of [
+        ['Full', 'Full', true],
+        ['Full', 'Quick', true],
+        ['Quick', 'Quick', true],
+        ['Quick', 'Full', false],
+        [null, 'Full', false],
+      ] as const) {
+        const verdict = verdictOn(201, { ...theirs, scope }, scanType);
+        assert.deepEqual(verdict, { kind: 'already_running', running: { ...result, covers }, status: 201 });
+      }
+    });
+
+    it('is one that runs already, unnamed, by the 400 that says so', () => {
+      const body = failed('ActiveRequestAlreadyExists');
+      const { kind } = verdictOn(400, body);
+      assert.equal(kind, 'already_running');
+    });
+
+    it('is unknown without an id, and retired where its name is said to be', () => {
+      assert.equal(verdictOn(201, { status: 'Pending' }).kind, 'unknown');
+      const gone = {
+        error: { code: 'NotFound', message: 'runAntiVirusScan has been retired for this machine.' },
+      };
+      assert.equal(verdictOn(404, gone).kind, 'retired');
+    });
   });
 });

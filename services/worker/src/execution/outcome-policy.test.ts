@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { runAntiVirusScan } from '@diq/contracts/operations/run-antivirus-scan.ts';
 import { initiateInvestigation } from '@diq/contracts/operations/initiate-investigation.ts';
 import { abandonedCall, policyFor, type OutcomePolicy } from './outcome-policy.ts';
 import { callOutcomes, classifyResponse, type CallOutcomeKind } from '../defender/classify-response.ts';
@@ -262,5 +263,38 @@ describe('what follows from the outcome of a call', () => {
       const { requests } = policyFor(outcome, wording);
       assert.deepEqual(JSON.parse(JSON.stringify(requests)), requests, outcome.kind);
     }
+  });
+
+  describe('of a machine action that another call made', () => {
+    const running = { kind: 'machineAction', id: 'action-1' } as const;
+    const wordingOfScan = runAntiVirusScan.wording;
+
+    it('is the end of the requests where it does all that was asked for', () => {
+      const outcome = {
+        kind: 'already_running',
+        running: { ...running, covers: true },
+        status: 201,
+        durationMs,
+      } as const;
+      assert.deepEqual(policyFor(outcome, wordingOfScan), {
+        requests: {
+          kind: 'settle',
+          settlement: { status: 'started', result: running, attached: true, attempts: 1 },
+        },
+        permit: 'spent',
+      });
+    });
+
+    it('is looked up where it does not, or is not named, in the words of the operation', () => {
+      for (const more of [{ running: { ...running, covers: false } }, {}]) {
+        const outcome = { kind: 'already_running', status: 400, durationMs, ...more } as const;
+        const { cause, error } = unresolvedIn(policyFor(outcome, wordingOfScan));
+        assert.equal(cause, 'running');
+        assert.match(
+          error.message,
+          /^Defender says that an antivirus scan of this machine is already under way\./,
+        );
+      }
+    });
   });
 });

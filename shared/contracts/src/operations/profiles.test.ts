@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { operationNames, operationQuotas } from '../operations.ts';
 import { profileOf } from './index.ts';
 import { initiateInvestigation } from './initiate-investigation.ts';
+import { runAntiVirusScan } from './run-antivirus-scan.ts';
 import { startInvestigation } from './start-investigation.ts';
 
 describe('operation profiles', () => {
@@ -44,5 +45,35 @@ describe('operation profiles', () => {
     const recorded = { id: 'da637205548921456173_375980286', startTime: null, state: 'PendingApproval' };
     assert.equal(readId(recorded), recorded.id);
     assert.equal(readId({ value: 5146 }), undefined);
+  });
+
+  it('describe runAntiVirusScan as documented: path, body, both limits, role', () => {
+    const { path, body, limits, requiredRole, parameters, readResult, coalescingKey } = runAntiVirusScan;
+    assert.equal(path('fb9ab6be'), '/api/machines/fb9ab6be/runAntiVirusScan');
+    const asked = { comment: 'why', parameters: { scanType: 'Full' } } as const;
+    assert.deepEqual(body(asked), { Comment: 'why', ScanType: 'Full' });
+    assert.deepEqual(limits, [
+      { calls: 100, windowMs: 60_000 },
+      { calls: 1_500, windowMs: 3_600_000 },
+    ]);
+    assert.equal(requiredRole, 'Machine.Scan');
+    for (const bad of [{}, { scanType: 'full' }, { scanType: 'Full', other: 1 }])
+      assert.equal(parameters.safeParse(bad).success, false);
+    assert.notEqual(coalescingKey({ scanType: 'Quick' }), coalescingKey({ scanType: 'Full' }));
+    const shown = { id: 'a-1', requestorComment: 'why [diq:1]', scope: 'Full' };
+    const answer = { '@odata.context': 'x', ...shown, status: 'Pending' };
+    assert.deepEqual(readResult(answer), { kind: 'machineAction', id: 'a-1', action: shown });
+    assert.equal(readResult({ ...answer, id: null }), undefined);
+  });
+
+  it('have names, keys and advice that fit where they are used', () => {
+    for (const name of operationNames) {
+      const { advice, wording, limits } = profileOf(name);
+      assert.match(name, /^[a-z][A-Za-z]{1,40}$/);
+      assert.match(wording.one, new RegExp(`^an? ${wording.noun}$`));
+      for (const text of Object.values(advice)) assert.match(text, /^[A-Z].{20,400}\.$/);
+      for (const { calls, windowMs } of limits) assert.ok(calls > 0 && windowMs > 0);
+    }
+    assert.match(profileOf('initiateInvestigation').advice.retired, /runAntiVirusScan/);
   });
 });
