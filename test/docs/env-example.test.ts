@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
 import { environmentNames } from '@diq/defender-simulator/config.ts';
 import { readIntakeSettings } from '@diq/intake-api/config/config.ts';
-import { quotaSettings } from '@diq/quota/quota-settings.ts';
+import { tenantShape } from '@diq/tenants/tenant-settings.ts';
 import { redisShape } from '@diq/redis/redis-settings.ts';
 import { readWorkerConfig } from '@diq/worker/config.ts';
 
@@ -30,7 +30,7 @@ describe('.env.example', () => {
     lines = parse(await readFile(new URL('../../.env.example', import.meta.url), 'utf8'));
     ofServices = new Set([
       ...Object.keys(redisShape({})),
-      ...Object.keys(quotaSettings),
+      ...Object.keys(tenantShape({})),
       ...(await settingsOf('intake-api')),
       ...(await settingsOf('worker')),
     ]);

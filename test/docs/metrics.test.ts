@@ -38,6 +38,9 @@ const withoutSeriesAtFirst = [
   'diq_quota_window_used',
 ];
 
+/** What every metric of a queue has. */
+const queueLabels = ['tenant', 'operation'];
+
 /** Tells what runs, by its labels; it counts nothing. */
 const info = 'diq_build_info';
 
@@ -45,6 +48,9 @@ interface Described {
   name: string;
   type: string;
   help: string;
+  /** Whether each queue has a series of its own, with `tenant` and `operation`. */
+  isOfQueue: boolean;
+  /** Beside these two. */
   labelNames: string[];
   /** Of the label, if there is one; empty where no series exists. */
   labelValues: string[];
@@ -58,20 +64,26 @@ async function describeAll(registry: Registry): Promise<Described[]> {
     .map(({ name, type, help, values }) => {
       const labelNames: unknown = Reflect.get(registry.getSingleMetric(name) ?? {}, 'labelNames');
       assert.ok(Array.isArray(labelNames));
-      const ofLabel = values.flatMap(({ labels }) => labels[labelNames[0] as string] ?? []);
+      const all = labelNames as string[];
+      const isOfQueue = queueLabels.every((label) => all.includes(label));
+      const own = all.filter((label) => !isOfQueue || !queueLabels.includes(label));
+      const ofLabel = values.flatMap(({ labels }) => labels[own[0] ?? ''] ?? []);
       return {
         name,
         type: String(type),
         help,
-        labelNames: labelNames as string[],
-        labelValues: labelNames.length === 1 ? ofLabel.map(String) : [],
+        isOfQueue,
+        labelNames: own,
+        labelValues: own.length === 1 ? ofLabel.map(String) : [],
         values: values.map(({ value }) => value),
       };
     });
 }
 
 async function everything() {
-  const intake = createMetrics().registry;
+  const metrics = createMetrics();
+  metrics.ofQueue({ tenant: 'default', operation: 'initiateInvestigation' });
+  const intake = metrics.registry;
   createCallbackMetrics(intake);
   const worker = createWorkerMetrics().registry;
   return { intake: await describeAll(intake), worker: await describeAll(worker) };
@@ -92,9 +104,11 @@ const byName = (rows: readonly string[][]) =>
 
 const code = (text: string) => `\`${text}\``;
 
-function rowOf({ name, type, help, labelNames, labelValues }: Described): string[] {
+function rowOf({ name, type, help, isOfQueue, labelNames, labelValues }: Described): string[] {
   const values = labelValues.length > 0 ? `: ${labelValues.map(code).join(', ')}` : '';
-  const labels = labelNames.length === 0 ? '–' : `${labelNames.map(code).join(', ')}${values}`;
+  const queue = isOfQueue ? ['queue'] : [];
+  const own = labelNames.length === 0 ? [] : [`${labelNames.map(code).join(', ')}${values}`];
+  const labels = [...queue, ...own].join('; ') || '–';
   return [code(name), type, labels, help];
 }
 

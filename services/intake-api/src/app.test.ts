@@ -7,6 +7,7 @@ import { keys } from './test-support/credentials.ts';
 import { expectProblem } from './test-support/expect-problem.ts';
 import { endStatuses, openStatuses } from './observability/metrics.ts';
 import { useIntake, type IntakeUnderTest } from './test-support/intake-under-test.ts';
+import { queueSeries } from './test-support/queue-series.ts';
 import { item, redisAway, unknownId } from './test-support/items.ts';
 import { openRequest } from './test-support/raw-request.ts';
 import { beginCall } from './test-support/worker-moves.ts';
@@ -81,6 +82,8 @@ describe('every reply of the intake', () => {
       status: 202,
       caller: 'playbook',
       client: '127.0.0.1',
+      tenant: 'default',
+      operation: 'initiateInvestigation',
       msg: 'request answered',
     });
     const all = JSON.stringify(intake.log);
@@ -178,14 +181,16 @@ describe('the probes and metrics of the intake', () => {
   it('show every series from the start', async () => {
     const text = await scrape();
     const series = [
-      ...['accepted', 'coalesced', 'rejected'].map((outcome) => `diq_requests_total{outcome="${outcome}"} 0`),
-      ...openStatuses.map((status) => `diq_requests_open{status="${status}"} 0`),
-      ...endStatuses.map((status) => `diq_requests_ended_total{status="${status}"} 0`),
-      ...holdReasons.map((reason) => `diq_hold_active{reason="${reason}"} 0`),
-      'diq_queue_oldest_wait_seconds 0',
-      'diq_quota_used 0',
-      'diq_quota_next_slot_seconds 0',
-      'diq_slot_idle_seconds_total 0',
+      ...['accepted', 'coalesced', 'rejected'].map(
+        (outcome) => `${queueSeries('diq_requests_total', { outcome })} 0`,
+      ),
+      ...openStatuses.map((status) => `${queueSeries('diq_requests_open', { status })} 0`),
+      ...endStatuses.map((status) => `${queueSeries('diq_requests_ended_total', { status })} 0`),
+      ...holdReasons.map((reason) => `${queueSeries('diq_hold_active', { reason })} 0`),
+      `${queueSeries('diq_queue_oldest_wait_seconds')} 0`,
+      `${queueSeries('diq_quota_used')} 0`,
+      `${queueSeries('diq_quota_next_slot_seconds')} 0`,
+      `${queueSeries('diq_slot_idle_seconds_total')} 0`,
       'diq_http_request_duration_seconds_count{method="POST",route="/v1/batches",status="503"} 0',
       'diq_http_request_duration_seconds_count{method="POST",route="/v1/investigations",status="503"} 0',
     ];
@@ -196,7 +201,7 @@ describe('the probes and metrics of the intake', () => {
       'diq_state_age_seconds',
       'process_cpu_seconds_total',
     ]) {
-      assert.match(text, new RegExp(`\\n${name} [0-9.]+`));
+      assert.match(text, new RegExp(`\\n${name}(?:\\{[^}]*\\})? [0-9.]+`));
     }
   });
 
@@ -206,9 +211,18 @@ describe('the probes and metrics of the intake', () => {
     await intake.post('/v1/investigations', {}).expect(400);
     await intake.post('/v1/batches', { requests: [7, 8] }).expect(400);
     const text = await scrape();
-    assert.match(text, /diq_requests_total\{outcome="accepted"\} 2\n/);
-    assert.match(text, /diq_requests_total\{outcome="coalesced"\} 2\n/);
-    assert.match(text, /diq_requests_total\{outcome="rejected"\} 4\n/);
+    assert.ok(
+      text.includes(`\n${queueSeries('diq_requests_total', { outcome: 'accepted' })} 2\n`),
+      'accepted',
+    );
+    assert.ok(
+      text.includes(`\n${queueSeries('diq_requests_total', { outcome: 'coalesced' })} 2\n`),
+      'coalesced',
+    );
+    assert.ok(
+      text.includes(`\n${queueSeries('diq_requests_total', { outcome: 'rejected' })} 4\n`),
+      'rejected',
+    );
   });
 
   it('follow queue and quota', async () => {
@@ -217,18 +231,21 @@ describe('the probes and metrics of the intake', () => {
     const text = await waitFor(
       async () => {
         const text = await scrape();
-        return text.includes('diq_hold_active{reason="throttled"} 1') && text;
+        return text.includes(`${queueSeries('diq_hold_active', { reason: 'throttled' })} 1`) && text;
       },
       { what: 'the hold to show' },
     );
-    assert.match(text, /diq_requests_open\{status="queued"\} 2\n/);
-    assert.match(text, /diq_requests_open\{status="dispatching"\} 2\n/);
-    assert.match(text, /diq_quota_limit 3\n/);
-    assert.match(text, /diq_quota_used 1\n/);
-    assert.match(text, /diq_quota_remaining 2\n/);
-    assert.match(text, /diq_queue_oldest_wait_seconds (?!0\n)[\d.]+\n/);
+    assert.ok(text.includes(`\n${queueSeries('diq_requests_open', { status: 'queued' })} 2\n`), 'queued');
+    assert.ok(
+      text.includes(`\n${queueSeries('diq_requests_open', { status: 'dispatching' })} 2\n`),
+      'dispatching',
+    );
+    assert.ok(text.includes(`\n${queueSeries('diq_quota_limit')} 3\n`), 'diq_quota_limit');
+    assert.ok(text.includes(`\n${queueSeries('diq_quota_used')} 1\n`), 'diq_quota_used');
+    assert.ok(text.includes(`\n${queueSeries('diq_quota_remaining')} 2\n`), 'diq_quota_remaining');
+    assert.match(text, /diq_queue_oldest_wait_seconds\{[^}]*\} (?!0\n)[\d.]+\n/);
     // Until the hold a slot was free and work was there.
-    assert.match(text, /diq_slot_idle_seconds_total (?!0\n)[\d.]+\n/);
+    assert.match(text, /diq_slot_idle_seconds_total\{[^}]*\} (?!0\n)[\d.]+\n/);
   });
 
   it('time requests by the pattern of their route, whatever was asked for', async () => {

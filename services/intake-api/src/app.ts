@@ -4,25 +4,30 @@ import { createOpsRouter } from '@diq/runtime/http-server/ops-routes.ts';
 import { createStrictApp } from '@diq/runtime/http-server/strict-app.ts';
 import { authenticate, letEverybodyIn } from './auth/authenticate.ts';
 import { createOwnSite } from './auth/require-own-site.ts';
-import type { Dependencies } from './dependencies.ts';
-import { createRouter, type Route } from './http/define-route.ts';
+import type { Queue } from '@diq/tenants/tenant.ts';
+import type { Dependencies, QueueDependencies, ServiceDependencies } from './dependencies.ts';
+import { createRouter, forTenants, type Route } from './http/define-route.ts';
 import { logAccess } from './http/middleware/access-log.ts';
 import { guardData, requireCanonicalPath } from './http/middleware/guard-data.ts';
 import { observeRequests } from './http/middleware/http-metrics.ts';
 import { answerWithProblem, noStore, routeNotFound } from './http/middleware/problem-response.ts';
 import { traceRequests } from './http/middleware/trace-requests.ts';
-import { createReadyCheck } from './observability/ready-check.ts';
 import { beginContext } from './http/request-context.ts';
+import { createChooseQueue } from './queues/choose-queue.ts';
 import { apiRoutes, documentRoutes, operationsRoutes, sessionRoutes } from './routes/index.ts';
 import { createPageRoutes } from './status-page/page-files.ts';
 import { idempotent } from './submission/idempotency.ts';
 
 /** Middleware and routes in the order in which a request meets them: what is asked for most, first. */
-export function createApp(deps: Dependencies): Express {
+export function createApp(deps: ServiceDependencies): Express {
   const app = createStrictApp();
   app.set('trust proxy', [...deps.trustedProxies]);
-  const shared = { bodyBudget: deps.bodyBudget, once: idempotent(deps.idempotency, deps.closing) };
-  const serve = (routes: readonly Route<Dependencies>[]) => createRouter(routes, deps, shared);
+  const shared = {
+    bodyBudget: deps.bodyBudget,
+    once: idempotent(deps.closing),
+    choose: createChooseQueue(deps.directory, withService(deps)),
+  };
+  const serve = (routes: readonly Route<ServiceDependencies>[]) => createRouter(routes, deps, shared);
   const ownSite = createOwnSite(deps.hostNames);
 
   app.use(beginContext(deps.logger));
@@ -31,11 +36,12 @@ export function createApp(deps: Dependencies): Express {
   app.use(observeRequests(deps.metrics.observeRequest));
   app.use(requireCanonicalPath);
   app.use('/v1', ...whoMayAsk(deps, ownSite));
-  app.use(serve(apiRoutes));
+  // Their handlers work with what belongs to the queue that was chosen.
+  app.use(createRouter<Dependencies>(forTenants(apiRoutes), deps as Dependencies, shared));
 
   app.use(helmet());
 
-  app.use(createOpsRouter({ registry: deps.metrics.registry, ready: createReadyCheck(deps) }));
+  app.use(createOpsRouter({ registry: deps.metrics.registry, ready: deps.checkReady }));
   app.use(serve([...operationsRoutes, ...documentRoutes, ...createPageRoutes()]));
   app.route('/session').all(noStore, ownSite.requireOwnHost);
   app.use(serve(sessionRoutes));
@@ -45,9 +51,22 @@ export function createApp(deps: Dependencies): Express {
   return app;
 }
 
+/** What the routes of a queue work with, made once for each queue. */
+function withService(deps: ServiceDependencies): (queue: Queue) => Dependencies {
+  const made = new WeakMap<QueueDependencies, Dependencies>();
+  return (queue) => {
+    const parts = deps.askQueue(queue);
+    const known = made.get(parts);
+    if (known) return known;
+    const all = { ...deps, ...parts };
+    made.set(parts, all);
+    return all;
+  };
+}
+
 /** In front of all routes of the API: who is let in, and how often. */
 function whoMayAsk(
-  { identify, failedCredentials, sessions, limitRate }: Dependencies,
+  { identify, failedCredentials, sessions, limitRate }: ServiceDependencies,
   { requireOwnHost, refuseForeignPages }: ReturnType<typeof createOwnSite>,
 ): RequestHandler[] {
   return [

@@ -4,24 +4,27 @@ import type { RequestIntake } from '@diq/queue/admission/accept-requests.ts';
 import type { IdempotencyStore } from '@diq/queue/admission/idempotency-store.ts';
 import type { RequestReader } from '@diq/queue/requests/request-reader.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
+import type { HealthReport } from '@diq/runtime/http-server/ops-routes.ts';
 import type { Tracing } from '@diq/runtime/tracing/tracing.ts';
+import type { Queue } from '@diq/tenants/tenant.ts';
 import type { FailedCredentials } from './auth/brute-force-guard.ts';
 import type { IdentifyCaller } from './auth/api-keys.ts';
 import type { BodyBudget } from './http/body-budget.ts';
 import type { CallbackRule } from './callbacks/callback-rule.ts';
 import type { ForecastCompletion } from './estimates/batch-completion.ts';
 import type { DescribeRequest } from './views/request-view.ts';
+import type { QueueDirectory } from './queues/queue-directory.ts';
 import type { QueueActions } from './queue-actions.ts';
-import type { IntakeMetrics } from './observability/metrics.ts';
+import type { IntakeMetrics, QueueMetrics } from './observability/metrics.ts';
 import type { DeadlineCheck } from './submission/deadline-check.ts';
-import type { QueueState, WorkerReport } from './estimates/queue-state.ts';
+import type { QueueState } from './estimates/queue-state.ts';
 import type { SessionStore } from './auth/session-store.ts';
 import type { StateFeed } from './live-state/state-feed.ts';
 
-/** What the routes are made of. */
-export interface Dependencies {
+/** What is the same for all queues. */
+export interface ServiceDependencies {
   logger: Logger;
-  metrics: IntakeMetrics;
+  metrics: Pick<IntakeMetrics, 'registry' | 'observeRequest'>;
   tracing: Tracing;
   /** `undefined`: everybody is let in. */
   identify: IdentifyCaller | undefined;
@@ -34,29 +37,36 @@ export interface Dependencies {
   limitRate: RequestHandler | undefined;
   /** Who is signed in to the status page; `undefined` where everybody is let in. */
   sessions: SessionStore | undefined;
-  stateFeed: StateFeed;
   /** What bodies may take in all. */
   bodyBudget: BodyBudget;
+  /** Which URLs may be called back. */
+  callbackRule: CallbackRule;
+  directory: QueueDirectory;
+  /** What the routes of a queue work with. */
+  askQueue: (queue: Queue) => QueueDependencies;
+  /** Whether the service can do its work. */
+  checkReady: () => Promise<HealthReport>;
+  /** Aborted once the service is being stopped. */
+  closing: AbortSignal;
+}
+
+/** What one queue's routes work with. */
+export interface QueueDependencies {
+  queue: Queue;
+  stateFeed: StateFeed;
+  countOutcomes: QueueMetrics['countOutcomes'];
   idempotency: IdempotencyStore;
   intake: RequestIntake;
   reader: RequestReader;
   actions: QueueActions;
   /** Quota and backlog as they are. */
   readState: () => Promise<QueueState>;
-  /** Who calls, as of the last reading; `undefined` where there was none lately. */
-  workerReport: () => WorkerReport | undefined;
   describeRequest: DescribeRequest;
   forecastCompletion: ForecastCompletion;
   deadlineCheck: DeadlineCheck;
-  /** Which URLs may be called back. */
-  callbackRule: CallbackRule;
-  operation: string;
   /** What items are checked by. */
   itemRules: ItemRules;
-  /** Rejects while Redis takes no writes. */
-  probeWrite: () => Promise<void>;
-  /** Why new work is refused, where it is for want of memory. */
-  describeMemory: () => string | undefined;
-  /** Aborted once the service is being stopped. */
-  closing: AbortSignal;
 }
+
+/** What the routes are made of. */
+export interface Dependencies extends ServiceDependencies, QueueDependencies {}

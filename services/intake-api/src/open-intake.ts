@@ -1,38 +1,26 @@
-import { profileOf } from '@diq/contracts/operations/index.ts';
-import { itemRulesOf } from '@diq/contracts/investigation-item.ts';
 import { claimLayout, LayoutError, watchLayout } from '@diq/queue/layout.ts';
-import { createRequestIntake } from '@diq/queue/admission/accept-requests.ts';
-import { createBacklogRoom } from '@diq/queue/admission/backlog-reservation.ts';
-import { createBatchTailReader } from '@diq/queue/batches/batch-tail.ts';
-import { createDryRun } from '@diq/queue/admission/dry-run.ts';
-import { createIdempotencyStore } from '@diq/queue/admission/idempotency-store.ts';
-import { createRequestReader } from '@diq/queue/requests/request-reader.ts';
 import { createWriteProbe } from '@diq/queue/operations/write-probe.ts';
-import { createRequestLog } from '@diq/queue/requests/transition-log.ts';
-import { createLedger } from '@diq/quota/ledger/ledger.ts';
+import { createBusyQueueCheck } from '@diq/queue/operations/open-requests.ts';
+import { queueTagIn } from '@diq/contracts/queue-tag.ts';
 import { listen } from '@diq/runtime/http-server/http-server.ts';
 import type { ServiceContext } from '@diq/runtime/processes/run-service.ts';
 import { noTracing, type Tracing } from '@diq/runtime/tracing/tracing.ts';
-import { within } from '@diq/runtime/async/with-timeout.ts';
 import { closeRedis, openFailFastConnection, waitUntilReady } from '@diq/redis/connection.ts';
-import { createJobQueue } from '@diq/queue/scheduling/job-queue.ts';
+import { queuesOf, type Queue } from '@diq/tenants/tenant.ts';
+import { watchTenants } from '@diq/tenants/watch-tenants.ts';
+import type { RedisConnection } from '@diq/redis/connection.ts';
 import { createApp } from './app.ts';
-import { withBackPressure } from './submission/admission-control.ts';
-import { createBodyBudget } from './http/body-budget.ts';
-import { openCallbacks, type CallbackTiming, type OpenCallbacksOptions } from './callbacks/open-callbacks.ts';
-import { createForecastCompletion } from './estimates/batch-completion.ts';
-import type { IntakeSettings } from './config/config.ts';
-import { createDescribeRequest } from './views/request-view.ts';
-import { createQueueActions } from './queue-actions.ts';
-import { createMemoryGuard } from './submission/memory-guard.ts';
-import { createMetrics } from './observability/metrics.ts';
-import { idempotencyTimes } from './submission/idempotency.ts';
+import { createSessionStore } from './auth/session-store.ts';
 import { openGuards, type OpenGuardsOptions } from './auth/open-auth.ts';
-import { createDeadlineCheck } from './submission/deadline-check.ts';
-import { createWorkerWatch, type QueueState } from './estimates/queue-state.ts';
-import { createLedgerReading } from './estimates/forecast-start.ts';
+import { openCallbacks, type CallbackTiming, type OpenCallbacksOptions } from './callbacks/open-callbacks.ts';
+import { createBodyBudget } from './http/body-budget.ts';
+import { createMetrics, type IntakeMetrics } from './observability/metrics.ts';
+import { createReadyCheck } from './observability/ready-check.ts';
 import { startStatePoll } from './observability/state-poll.ts';
-import { openStatus } from './status-page/open-status.ts';
+import { createBusyQueues } from './queues/busy-queues.ts';
+import { openQueue, type OpenQueue } from './queues/open-queue.ts';
+import { createQueueDirectory, type QueueDirectory } from './queues/queue-directory.ts';
+import { createMemoryGuard, type MemoryGuard } from './submission/memory-guard.ts';
 
 interface OpenIntakeOptions extends OpenGuardsOptions {
   /** Ends the process because of an error from which it cannot recover. */
@@ -49,77 +37,32 @@ interface OpenIntakeOptions extends OpenGuardsOptions {
   tracing?: Tracing;
 }
 
-/** With Redis away, the last lines are written without what it knows of their requests. */
-const finishLogMs = 1_000;
-
 /** Opens the intake API, saying how each part closes. Resolves when it answers, with Redis or without. */
 export async function openIntake(options: OpenIntakeOptions): Promise<{ port: number }> {
-  const {
-    settings,
-    logger,
-    lifecycle,
-    waitForRedisMs = 1_000,
-    ledgerMaxAgeMs = 250,
-    pollIntervalMs = 1_000,
-    tracing = noTracing,
-  } = options;
-  const { keySpace } = settings;
+  const { settings, logger, lifecycle, tracing = noTracing } = options;
+  const directory = createQueueDirectory(settings.tenants);
   const { guards, keys, onKeysChanged } = openGuards(options);
-
+  const metrics = createMetrics();
   const redis = openFailFastConnection({ address: settings.redisAddress, name: 'diq-intake', logger });
   lifecycle.onClose('redis', () => closeRedis(redis));
-  // The connection logs its own troubles; the queue repeats them.
-  const jobs = createJobQueue(redis, keySpace, (error) => logger.debug({ err: error }, 'queue error'));
-  lifecycle.onClose('queue', () => jobs.close());
-  const requestLog = createRequestLog(redis, keySpace, logger);
-  lifecycle.onClose('request log', () => within(requestLog.close(), finishLogMs));
-  await waitUntilReady(redis, waitForRedisMs)
-    .then(() => claimLayout(redis, keySpace))
-    .catch((error: unknown) => {
-      if (error instanceof LayoutError) throw error;
-      logger.warn('Redis is unavailable, starting without it');
-    });
-  watchLayout(redis, keySpace, (error) => options.fail(error, 'Redis holds another layout'));
-
-  const { reader, ledgerSnapshot, readState, workerReport } = createReadings(redis, settings, {
-    ...options,
-    ledgerMaxAgeMs,
-  });
-  const metrics = createMetrics();
   const memory = createMemoryGuard(redis, settings.backPressure, logger);
-  const actions = createQueueActions({ ...settings, redis, jobs, onMoved: requestLog.moved });
-  const status = openStatus({
-    settings,
-    redis,
-    keys,
-    onKeysChanged,
-    actions,
-    readState,
-    logger,
-    lifecycle,
-  });
-  const stopPoll = startStatePoll({
-    async readState() {
-      const [state] = await Promise.all([readState(), memory.refresh()]);
-      metrics.showMemory(memory.usedShare());
-      return state;
-    },
-    metrics,
-    onState: (state) => status.stateFeed.show(state),
-    intervalMs: pollIntervalMs,
-    onFailure(error) {
-      status.stateFeed.fail();
-      logger.warn({ err: error }, 'queue and quota cannot be read');
-    },
-    onRecovery: () => logger.info('queue and quota can be read again'),
-  });
-  lifecycle.onClose('state poll', stopPoll);
+  const queues = openQueues(options, { directory, metrics, redis, memory });
+  await checkLayout(options, redis, queues.opened);
+  watchTenantsFile(options, directory, queues.showSeries);
 
-  const profile = profileOf(settings.operation);
+  // A stream of a removed key ends.
+  onKeysChanged(() => queues.opened().forEach(({ parts }) => parts.stateFeed.endAll()));
+  const [first] = directory.queues();
   const callbackRule = openCallbacks({
     settings,
+    // Of a single tenant they stand beside its requests.
+    keySpace: settings.tenantsFile === undefined && first ? first.keySpace : 'diq:{callbacks}',
     redis,
-    reader,
+    sources: () => queues.busy().map(sourceOf),
+    sourceOf(id) {
+      const queue = directory.byTag(queueTagIn(id));
+      return queue && sourceOf(queues.open(queue));
+    },
     registry: metrics.registry,
     logger,
     lifecycle,
@@ -132,33 +75,20 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
     tracing,
     callbackRule,
     ...guards,
-    ...status,
+    sessions: settings.auth.kind === 'off' ? undefined : createSessionStore({ redis, keys }),
     bodyBudget: createBodyBudget(),
-    idempotency: createIdempotencyStore(redis, keySpace, idempotencyTimes),
-    intake: withBackPressure(createRequestIntake({ ...settings, sharing: profile, redis, jobs }), {
-      settings: settings.backPressure,
-      room: createBacklogRoom(redis, keySpace),
-      memory,
-      ledgerSnapshot,
-      tracing,
+    directory,
+    askQueue: (queue) => queues.ask(queue).parts,
+    checkReady: createReadyCheck({
+      probeWrite: async () => {
+        const [queue] = directory.queues();
+        if (queue) await createWriteProbe(redis, queue.keySpace, { evenFull: false })();
+      },
+      describeMemory: memory.describe,
+      workerReports: () =>
+        queues.opened().map(({ queue, workerReport }) => ({ queue, report: workerReport() })),
+      closing: lifecycle.closing,
     }),
-    reader,
-    readState,
-    workerReport,
-    actions,
-    describeRequest: createDescribeRequest(ledgerSnapshot),
-    forecastCompletion: createForecastCompletion(
-      createBatchTailReader(redis, keySpace, jobs),
-      ledgerSnapshot,
-    ),
-    deadlineCheck: createDeadlineCheck(
-      createDryRun(redis, keySpace, jobs, { ...settings, sharing: profile }),
-      ledgerSnapshot,
-    ),
-    operation: settings.operation,
-    itemRules: itemRulesOf(profile),
-    probeWrite: createWriteProbe(redis, keySpace, { evenFull: false }),
-    describeMemory: memory.describe,
     closing: lifecycle.closing,
   });
   const server = await listen(app, {
@@ -171,29 +101,102 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
   return { port: server.port };
 }
 
-/** What is read of requests, queue and quota. */
-function createReadings(
-  redis: ReturnType<typeof openFailFastConnection>,
-  { keySpace, ledger: ledgerSettings, reserveForCritical }: IntakeSettings,
-  { ledgerMaxAgeMs, workerClockMs }: { ledgerMaxAgeMs: number; workerClockMs?: () => number },
-) {
-  const ledger = createLedger(redis, keySpace, ledgerSettings);
-  const reader = createRequestReader(redis, keySpace);
-  const workerWatch = createWorkerWatch(workerClockMs);
-  const { snapshot, snapshotOrRecall } = createLedgerReading({
-    snapshot: () => ledger.snapshot(),
-    countCriticalWaiting: () => reader.countWaitingOf('critical'),
-    reserveForCritical,
-    maxAgeMs: ledgerMaxAgeMs,
+const sourceOf = ({ queue: { keySpace }, parts: { reader } }: OpenQueue) => ({ keySpace, reader });
+
+interface Shared {
+  directory: QueueDirectory;
+  metrics: IntakeMetrics;
+  redis: RedisConnection;
+  memory: MemoryGuard;
+}
+
+/** The queues that this process works with. Each is opened when it is needed first, and stays open. */
+function openQueues(options: OpenIntakeOptions, { directory, metrics, redis, memory }: Shared) {
+  const { settings, logger, lifecycle, tracing = noTracing, workerClockMs } = options;
+  const { ledgerMaxAgeMs = 250, pollIntervalMs: intervalMs = 1_000 } = options;
+  const opened = new Map<string, OpenQueue>();
+  const shared = { settings, redis, logger, tracing, metrics, memory, ledgerMaxAgeMs, workerClockMs };
+
+  function open(queue: Queue): OpenQueue {
+    const known = opened.get(queue.tag);
+    if (known) return known;
+    const made = openQueue(queue, shared);
+    opened.set(queue.tag, made);
+    return made;
+  }
+
+  const showSeries = () => directory.queues().forEach(metrics.ofQueue);
+  const hasWork = createBusyQueueCheck(redis);
+  const busy = createBusyQueues({ queues: directory.queues, hasWork, intervalMs });
+  showSeries();
+  lifecycle.onClose('queues', async () => {
+    await Promise.all([...opened.values()].map((queue) => queue.close()));
   });
-  return {
-    reader,
-    ledgerSnapshot: snapshotOrRecall,
-    async readState(): Promise<QueueState> {
-      const [view, backlog] = await Promise.all([snapshot(), reader.backlog()]);
-      const state = { view, backlog, reserveForCritical };
-      return { ...state, workers: workerWatch.saw(state) };
+  // Listeners keep the HTTP server open.
+  const endStreams = () => opened.forEach(({ parts }) => parts.stateFeed.close());
+  lifecycle.closing.addEventListener('abort', endStreams, { once: true });
+  const stopPoll = startStatePoll({
+    due: async () => (await busy.due()).map(open),
+    async alongside() {
+      await memory.refresh();
+      metrics.showMemory(memory.usedShare());
     },
-    workerReport: workerWatch.lastReport,
+    onState: busy.saw,
+    onComplete: metrics.noteReading,
+    intervalMs,
+    onFailure: (error, queues) => logger.warn({ err: error, queues }, 'queue and quota cannot be read'),
+    onRecovery: () => logger.info('queue and quota can be read again'),
+  });
+  lifecycle.onClose('state poll', stopPoll);
+  return {
+    open,
+    /** For somebody who asks about it. */
+    ask(queue: Queue): OpenQueue {
+      busy.mark(queue);
+      return open(queue);
+    },
+    opened: () => [...opened.values()],
+    busy: () => busy.busy().map(open),
+    showSeries,
   };
+}
+
+/** Claims the layout of what is there at the start, and watches it for what is opened. */
+async function checkLayout(
+  { settings, logger, fail, waitForRedisMs = 1_000 }: OpenIntakeOptions,
+  redis: RedisConnection,
+  opened: () => readonly OpenQueue[],
+): Promise<void> {
+  const queues = settings.tenants.flatMap(queuesOf);
+  await waitUntilReady(redis, waitForRedisMs)
+    .then(() =>
+      Promise.all(queues.slice(0, checkedAtStart).map(({ keySpace }) => claimLayout(redis, keySpace))),
+    )
+    .catch((error: unknown) => {
+      if (error instanceof LayoutError) throw error;
+      logger.warn('Redis is unavailable, starting without it');
+    });
+  const keySpaces = () => opened().map(({ queue }) => queue.keySpace);
+  watchLayout(redis, keySpaces, (error) => fail(error, 'Redis holds another layout'));
+}
+
+/** All were written by one version; of many, some show which. */
+const checkedAtStart = 100;
+
+function watchTenantsFile(
+  { settings, logger, lifecycle }: OpenIntakeOptions,
+  directory: QueueDirectory,
+  onChange: () => void,
+): void {
+  if (settings.tenantsFile === undefined) return;
+  const stop = watchTenants({
+    path: settings.tenantsFile,
+    tenants: settings.tenants,
+    onChange(tenants) {
+      directory.setTenants(tenants);
+      onChange();
+    },
+    logger,
+  });
+  lifecycle.onClose('watch of the tenants', stop);
 }

@@ -124,7 +124,7 @@ describe('the layout of what is stored', () => {
     await createBacklogRoom(store.redis, keySpace).keep(
       1,
       { requests: 99, tasks: undefined },
-      freshIds().batch,
+      freshIds('00000000').batch,
       caller,
       1,
     );
@@ -236,7 +236,11 @@ describe('the layout of what is stored', () => {
   it('is looked at again when the connection is back, as after a restored backup', async () => {
     const foreign: LayoutError[] = [];
     await claimLayout(store.redis, keySpace);
-    watchLayout(store.redis, keySpace, (error) => foreign.push(error));
+    watchLayout(
+      store.redis,
+      () => [keySpace],
+      (error) => foreign.push(error),
+    );
     await redis.client.set(keys.layout, layoutVersion + 1);
     store.redis.disconnect(true);
     await waitFor(() => foreign.length > 0, { what: 'the other layout to be found' });

@@ -40,17 +40,20 @@ export async function claimLayout(redis: RedisConnection, keySpace: string): Pro
 /**
  * Claims the layout each time the connection is ready, as after an outage, a fail-over or a restored backup.
  *
- * @param onForeign it has another one now
+ * @param keySpaces those in use
+ * @param onForeign one of them has another layout now
  */
 export function watchLayout(
   redis: RedisConnection,
-  keySpace: string,
+  keySpaces: () => readonly string[],
   onForeign: (error: LayoutError) => void,
 ): void {
   redis.on('ready', () => {
-    claimLayout(redis, keySpace).catch((error: unknown) => {
-      // Anything else is said by whatever asks Redis next.
-      if (error instanceof LayoutError) onForeign(error);
-    });
+    for (const keySpace of keySpaces()) {
+      claimLayout(redis, keySpace).catch((error: unknown) => {
+        // Anything else is said by whatever asks Redis next.
+        if (error instanceof LayoutError) onForeign(error);
+      });
+    }
   });
 }

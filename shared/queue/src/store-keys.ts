@@ -64,20 +64,33 @@ export function storeKeys(keySpace: string) {
     /** BullMQ's own: the sorted set of the jobs in the order, and what the key of a job begins with. */
     jobOrder: `${keySpace}:${queueName}:prioritized`,
     jobs: `${keySpace}:${queueName}:`,
-    /** String: requests of a caller in the present minute. */
-    rate: (caller: string) => `${keySpace}:rate:${caller}`,
-    /** Sorted set: digest of a session's secret and its API key → time (ms) at which the session of this caller ends. */
-    sessions: (caller: string) => `${keySpace}:sessions:${caller}`,
     /** Sorted set: `<caller>\0<attempt>:<bytes>:<requests>` → time (ms) at which room kept in the backlog for a batch is given up. */
     reservations: `${keySpace}:reservations`,
     /** Sorted set: the same, while an intake makes a job of it → time (ms) at which another one may. */
     callbacksMoving: `${keySpace}:callbacks:moving`,
+  } as const;
+}
+
+/** The keys of a caller, which belong to no queue: it has one limit, and one sign-in, for all that it reaches. */
+export function callerKeys(caller: string) {
+  const keySpace = `diq:{caller/${caller}}`;
+  return {
+    /** String: requests of a caller in the present minute. */
+    rate: `${keySpace}:rate`,
+    /** Sorted set: digest of a session's secret and its API key → time (ms) at which the session of this caller ends. */
+    sessions: `${keySpace}:sessions`,
+  } as const;
+}
+
+/** The keys of a host that is called back, by whichever queue: in the key space that all callbacks share. */
+export function callbackHostKeys(keySpace: string, host: string) {
+  return {
     /** Sorted set: the calls made to a host within the last minute → their time (ms). */
-    callbackCalls: (host: string) => `${keySpace}:callbacks:calls:${host}`,
+    calls: `${keySpace}:callbacks:calls:${host}`,
     /** Sorted set: callback → time (ms) of its turn with a host that was called too often at the moment. */
-    callbackTurns: (host: string) => `${keySpace}:callbacks:turns:${host}`,
+    turns: `${keySpace}:callbacks:turns:${host}`,
     /** Hash: `last:`, `next:` and `called:<caller>` → times (ms) of the callbacks of a caller with this host. */
-    callbackCallers: (host: string) => `${keySpace}:callbacks:callers:${host}`,
+    callers: `${keySpace}:callbacks:callers:${host}`,
   } as const;
 }
 

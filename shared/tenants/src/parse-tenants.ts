@@ -1,8 +1,13 @@
 import { isNode, LineCounter, parseDocument, type Document } from 'yaml';
 import { z } from 'zod';
-import { operationNames, operationQuotas, type OperationName } from '@diq/contracts/operations.ts';
+import {
+  operationNames,
+  operationQuotas,
+  type Limit,
+  type OperationName,
+} from '@diq/contracts/operations.ts';
 import { duration, httpsUrl } from '@diq/runtime/settings/setting-kinds.ts';
-import { queuesOf, type Credential, type Limit, type QueueRules, type ReachableTenant } from './tenant.ts';
+import { queuesOf, tenantName, type Credential, type QueueRules, type ReachableTenant } from './tenant.ts';
 
 /** A fault of a tenants file: where, which field, what is wrong (what is expected). Never a value. */
 export interface TenantsFault {
@@ -73,7 +78,7 @@ const operations = z
   });
 
 const tenant = z.strictObject({
-  name: text('up to 40 of a-z, 0-9 and -').regex(/^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/, {
+  name: text('up to 40 of a-z, 0-9 and -').regex(tenantName, {
     error: 'expected up to 40 of a-z, 0-9 and -, with none of - at its ends',
   }),
   tenantId: text('a GUID')

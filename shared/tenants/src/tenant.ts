@@ -1,11 +1,5 @@
-import { keySpace, type OperationName } from '@diq/contracts/operations.ts';
+import { keySpace, type Limit, type OperationName } from '@diq/contracts/operations.ts';
 import { queueTagOf } from '@diq/contracts/queue-tag.ts';
-
-/** So many calls in any time of this length. */
-export interface Limit {
-  readonly calls: number;
-  readonly windowMs: number;
-}
 
 /** What holds for the calls of one queue. */
 export interface QueueRules {
@@ -14,6 +8,9 @@ export interface QueueRules {
   /** Of the slots of each window, those that only critical requests get. */
   readonly reserveForCritical: number;
 }
+
+/** The form of a tenant's name. */
+export const tenantName = /^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/;
 
 /** An Entra tenant on whose machines this service acts. */
 export interface Tenant {

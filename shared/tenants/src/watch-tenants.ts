@@ -3,7 +3,7 @@ import { watchFile } from '@diq/runtime/settings/watch-file.ts';
 import { SettingsError } from '@diq/runtime/settings/read-settings.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 import { parseTenants, type TenantsFault } from './parse-tenants.ts';
-import type { ReachableTenant } from './tenant.ts';
+import type { ReachableTenant, Tenant } from './tenant.ts';
 
 /** Room for thousands of tenants. */
 const maxFileBytes = 8 * 1_024 * 1_024;
@@ -38,7 +38,7 @@ export function readTenantsFile(path: string): readonly ReachableTenant[] {
 export function watchTenants(options: {
   readonly path: string;
   /** As they were read at the start. */
-  readonly tenants: readonly ReachableTenant[];
+  readonly tenants: readonly Tenant[];
   /** Called with tenants that differ from the last ones. */
   readonly onChange: (tenants: readonly ReachableTenant[]) => void;
   readonly logger: Pick<Logger, 'info' | 'error'>;
@@ -73,6 +73,6 @@ function describe({ line, message }: TenantsFault): string {
   return `line ${line}: ${message}`;
 }
 
-function identityOf(tenants: readonly ReachableTenant[]): string {
+function identityOf(tenants: readonly Tenant[]): string {
   return JSON.stringify(tenants.map((tenant) => ({ ...tenant, operations: [...tenant.operations] })));
 }

@@ -80,7 +80,7 @@ export const lifeSteps: readonly [name: string, run: (life: Life) => Promise<voi
   [
     'Let it in',
     async (life) => {
-      const rate = createRateStore(life.store.redis, keySpace, 60_000);
+      const rate = createRateStore(life.store.redis, 60_000);
       await life.step(async () => rate.increment(caller));
       await life.step(() => attempt(life).claim('digest', arrivedAtMs));
       await life.step(() => attempt(life).claim('digest', arrivedAtMs));
@@ -243,12 +243,13 @@ export const lifeSteps: readonly [name: string, run: (life: Life) => Promise<voi
         { kind: 'batch', id: batchId },
       ] as const;
       const rate = { limit: 1, windowMs: 60_000 };
-      const callbacks = createCallbackStore({ redis: store.redis, keySpace, reader: store.reader, rate });
+      const source = { keySpace, reader: store.reader };
+      const callbacks = createCallbackStore({ redis: store.redis, keySpace, sourceOf: () => source, rate });
       const queue = createCallbackQueue(store.redis, keySpace, () => {});
       await life.step(async () => {
-        const taken = await callbacks.takeDue(10, 60_000);
+        const taken = await callbacks.takeDue(source, 10, 60_000);
         await queue.add(targets);
-        await callbacks.endMove(taken);
+        await callbacks.endMove(source, taken);
         for (const target of targets) {
           await callbacks.findNews(target);
           await callbacks.takeTurn('soar.example', target.id, 0, caller);
@@ -279,7 +280,7 @@ async function recordIt(life: Life): Promise<void> {
   const { store } = life;
   const chunks = createAcceptChunk(store.redis, keySpace, rules);
   const record = (fields: Partial<InvestigationItem>, batchId?: string) => {
-    const ids = freshIds();
+    const ids = freshIds('00000000');
     const about = { ids, index: 0, caller, trace: undefined, sharing: byMachineAlone };
     const requests = [newRequest(item({ ...full, ...fields }), arrivedAtMs, about)];
     const chunk = { requests, nowMs: arrivedAtMs, caller, bounds };

@@ -1,11 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { z } from 'zod';
-import { storeKeys } from '@diq/queue/store-keys.ts';
+import { callbackHostKeys, callerKeys, storeKeys } from '@diq/queue/store-keys.ts';
 import { ledgerKeys } from '@diq/quota/ledger/ledger-keys.ts';
 
 /** Keys that the Lua files build by themselves, and what BullMQ keeps beside the order. */
 const builtElsewhere = ['task:<id>:joined', 'stored:times', 'stored:<time>', 'callbacks:*'];
+
+/** In front of all keys. */
+const prefix = 'diq:';
 
 /** Every key that a request meets, as the documents write it: `request:<id>`. What stands in `<>` may have another name. */
 export function keyPatterns(): string[] {
@@ -15,7 +18,9 @@ export function keyPatterns(): string[] {
   // What the keys of jobs begin with.
   const jobs = storeKeys('').jobs;
   const own = named.map((key) => (key === jobs ? `${key}*` : key).slice(1));
-  return [...own, ...builtElsewhere, ledgerKeys('').holds.slice(1)];
+  const ofHost = Object.values(callbackHostKeys('', '<id>')).map((key) => key.slice(1));
+  const ofCaller = Object.values(callerKeys('<id>')).map((key) => key.slice(prefix.length));
+  return [...own, ...ofHost, ...ofCaller, ...builtElsewhere, ledgerKeys('').holds.slice(1)];
 }
 
 /** The same pattern, whatever its parts are called. */
@@ -52,7 +57,9 @@ export async function watchKeys(url: string, keySpace: string): Promise<KeyWatch
   const scripts = new Set(['eval', 'evalsha', 'script', 'multi', 'exec', 'echo', 'time', 'command', 'info']);
 
   // What a script begins with that runs while Redis is full, see when-full.lua.
-  const isOurs = (key: string) => key.startsWith(`${keySpace}:`) && !key.endsWith(':none');
+  const ofCaller = `${prefix}{caller/`;
+  const isOurs = (key: string) =>
+    key.startsWith(ofCaller) || (key.startsWith(`${keySpace}:`) && !key.endsWith(':none'));
 
   async function see(args: readonly string[]): Promise<void> {
     const name = (args[0] ?? '').toLowerCase();
@@ -63,7 +70,7 @@ export async function watchKeys(url: string, keySpace: string): Promise<KeyWatch
     }
     const found = await client.call('COMMAND', 'GETKEYS', ...args).catch(() => []);
     for (const key of keysReply.parse(found).filter(isOurs)) {
-      const bare = key.slice(keySpace.length + 1);
+      const bare = key.slice(key.startsWith(ofCaller) ? prefix.length : keySpace.length + 1);
       const pattern = patterns.find(({ test }) => test(bare))?.pattern ?? bare;
       seen.set(pattern, seen.get(pattern) === true || isWriting.get(name) === true);
     }

@@ -86,7 +86,7 @@ describe('API keys', () => {
         'entry 2 (xsoar) has an unknown scope (expected submit, read, admin, joined by +)',
         "entry 2 (xsoar) has an unusable hash (expected the key's SHA-256 as 64 hexadecimal characters, or two joined by +)",
         "entry 3 has an unusable name (expected up to 64 letters, digits, '.', '_' or '-')",
-        'entry 4 has 1 of 3 parts (expected name:scopes:sha256hex)',
+        'entry 4 has 1 of 3 or 4 parts (expected name:scopes:sha256hex or name:scopes:sha256hex:tenants)',
       ],
     );
   });

@@ -73,7 +73,7 @@ function onlyLooks(request: Request): boolean {
 
 /** For INTAKE_AUTH=off: every caller has every scope. */
 export const letEverybodyIn: RequestHandler = (_request, response, next) => {
-  contextOf(response).identified = { name: nameOfAnybody, scopes: new Set(scopes) };
+  contextOf(response).identified = { name: nameOfAnybody, scopes: new Set(scopes), tenants: 'all' };
   next();
 };
 

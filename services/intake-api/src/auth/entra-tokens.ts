@@ -81,7 +81,7 @@ export function createTokenCheck(settings: EntraSettings, deps: EntraTokensDeps 
     if (token.length > maxTokenLength) return unknown('The token is too long.');
     try {
       const { payload, protectedHeader } = await jwtVerify(token, keyFor, expected);
-      return identify(payload, protectedHeader.typ, settings.tenantId);
+      return identify(payload, protectedHeader.typ, settings);
     } catch (error) {
       if (error instanceof KeysUnreachable) throw error;
       return unknown(reasonOf(error));
@@ -157,7 +157,8 @@ function issuersOf({ authorityHost, tenantId }: EntraSettings): string[] {
   return [`${authorityHost}/${tenantId}/v2.0`, `${versionOneHost}/${tenantId}/`];
 }
 
-function identify(payload: JWTPayload, type: string | undefined, tenantId: string): Identity {
+function identify(payload: JWTPayload, type: string | undefined, settings: EntraSettings): Identity {
+  const { tenantId } = settings;
   const parsed = claims.safeParse(payload);
   if (!parsed.success) return unknown('A claim of the token cannot be read.');
   const { data } = parsed;
@@ -173,7 +174,8 @@ function identify(payload: JWTPayload, type: string | undefined, tenantId: strin
     (role) => (Object.hasOwn(scopesOfRole, role) ? scopesOfRole[role] : undefined) ?? [],
   );
   // No API key can have this name: the colon separates the parts of its entry.
-  return { kind: 'known', caller: { name: `entra:${bearer}`, scopes: new Set(granted) } };
+  const caller = { name: `entra:${bearer}`, scopes: new Set(granted), tenants: settings.tenants };
+  return { kind: 'known', caller: { ...caller, entraTenantId: tenantId } };
 }
 
 /**

@@ -87,6 +87,6 @@ function openRateLimit({ settings, logger, lifecycle }: OpenGuardsOptions): Requ
     commandTimeoutMs: countTimeoutMs,
   });
   lifecycle.onClose('redis for the rate limit', () => closeRedis(redis));
-  const store = createRateStore(redis, settings.keySpace, rateWindowMs);
+  const store = createRateStore(redis, rateWindowMs);
   return limitRate(settings.maxRequestsPerMinute, store, logger);
 }

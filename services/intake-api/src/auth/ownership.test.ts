@@ -11,7 +11,7 @@ import { useIntake } from '../test-support/intake-under-test.ts';
 import { item, machineId, unknownId } from '../test-support/items.ts';
 import { routesOf } from '../test-support/routes-of.ts';
 
-type Key = keyof typeof keys;
+type Key = Exclude<keyof typeof keys, 'elsewhere'>;
 type Answer = number | ErrorCode;
 
 /** Whose request it is: the asking caller's, another caller's, or one that was recorded before callers were. */

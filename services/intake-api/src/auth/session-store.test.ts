@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
-import { storeKeys } from '@diq/queue/store-keys.ts';
+import { callerKeys } from '@diq/queue/store-keys.ts';
 import type { ApiKey, Scope } from '../config/callers.ts';
 import { createSessionStore } from './session-store.ts';
-
-const keySpace = 'test:{sessions}';
 
 function apiKey(name: string, secret: string, scopes: Scope[] = ['read']): ApiKey {
   return { name, scopes: new Set(scopes), sha256: createHash('sha256').update(secret).digest() };
@@ -23,7 +21,6 @@ describe('sessions', () => {
   const store = (lifetimeMs?: number) =>
     createSessionStore({
       redis: redis.client,
-      keySpace,
       keys: () => keys,
       ...(lifetimeMs === undefined ? {} : { lifetimeMs }),
     });
@@ -89,7 +86,7 @@ describe('sessions', () => {
     const opened = await store(20).open('secret of anna');
     assert.ok(opened);
     // Redis forgets it a moment later: what it says of the time must be enough.
-    await redis.client.persist(storeKeys(keySpace).sessions('anna'));
+    await redis.client.persist(callerKeys('anna').sessions);
     while (Date.now() < opened.endsAtMs) await new Promise(setImmediate);
     assert.equal(await store().find(opened.token), undefined);
   });

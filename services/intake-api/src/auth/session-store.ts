@@ -1,6 +1,6 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto';
 import type { RedisConnection } from '@diq/redis/connection.ts';
-import { storeKeys } from '@diq/queue/store-keys.ts';
+import { callerKeys } from '@diq/queue/store-keys.ts';
 import { loadScript } from '@diq/redis/script.ts';
 import type { ApiKey, Caller } from '../config/callers.ts';
 
@@ -16,13 +16,11 @@ export type SessionStore = ReturnType<typeof createSessionStore>;
 /** Sessions of people, each begun with an API key and as good as that key. All intakes know all of them. */
 export function createSessionStore(options: {
   redis: RedisConnection;
-  keySpace: string;
   /** As they are at the moment. */
   keys: () => readonly ApiKey[];
   lifetimeMs?: number;
 }) {
-  const { redis, keySpace, keys, lifetimeMs = 8 * 3_600_000 } = options;
-  const stored = storeKeys(keySpace);
+  const { redis, keys, lifetimeMs = 8 * 3_600_000 } = options;
 
   /** What the token may be known by: of the keys of its name, so that no others are tried. There are seldom two. */
   function locate(token: string): { key: ApiKey; member: string }[] {
@@ -44,23 +42,24 @@ export function createSessionStore(options: {
       const secret = randomBytes(secretBytes).toString('base64url');
       const nowMs = Date.now();
       const endsAtMs = nowMs + lifetimeMs;
-      const set = stored.sessions(key.name);
+      const set = callerKeys(key.name).sessions;
       await openScript(redis, [set], [nowMs, endsAtMs, memberOf(secret, key), maxSessions, lifetimeMs]);
       return { token: `${key.name}~${secret}`, endsAtMs };
     },
     /** Who is signed in to the status page, and until when; `undefined` for a session that is over, or whose API key is gone. */
     async find(token: string): Promise<{ caller: Caller; endsAtMs: number } | undefined> {
       for (const { key, member } of locate(token)) {
-        const endsAtMs = Number(await redis.zscore(stored.sessions(key.name), member));
+        const endsAtMs = Number(await redis.zscore(callerKeys(key.name).sessions, member));
         if (endsAtMs <= Date.now()) continue;
         // As the key is now: it may have lost a scope since. More than looking is never given.
-        const caller = { name: key.name, scopes: new Set(key.scopes.has('read') ? (['read'] as const) : []) };
+        const scopes = new Set(key.scopes.has('read') ? (['read'] as const) : []);
+        const caller = { name: key.name, scopes, ...(key.tenants && { tenants: key.tenants }) };
         return { caller, endsAtMs };
       }
       return undefined;
     },
     async close(token: string): Promise<void> {
-      for (const { key, member } of locate(token)) await redis.zrem(stored.sessions(key.name), member);
+      for (const { key, member } of locate(token)) await redis.zrem(callerKeys(key.name).sessions, member);
     },
   };
 }

@@ -46,8 +46,9 @@ export function watchKeyFile(options: {
 
 /** The same for the same keys in whatever order. */
 function identityOf(keys: readonly ApiKey[]): string {
-  const entries = keys.map(({ name, scopes, sha256 }) =>
-    JSON.stringify([name, [...scopes].toSorted(), sha256.toString('hex')]),
-  );
+  const entries = keys.map(({ name, scopes, sha256, tenants }) => {
+    const reached = typeof tenants === 'object' ? [...tenants].toSorted() : tenants;
+    return JSON.stringify([name, [...scopes].toSorted(), sha256.toString('hex'), reached]);
+  });
   return entries.toSorted().join('\n');
 }

@@ -1,7 +1,7 @@
 import { repeat } from '@diq/runtime/async/run-periodically.ts';
 import type { CallbackMetrics } from './callback-metrics.ts';
 import type { CallbackQueue, CallbackTarget } from './callback-queue.ts';
-import type { CallbackStore } from './callback-store.ts';
+import type { CallbackSource, CallbackStore } from './callback-store.ts';
 
 /** Entries per move: about 5 ms of Redis' time. */
 const chunkSize = 250;
@@ -13,6 +13,8 @@ const chunkSize = 250;
  * @returns what ends it; resolves when a move under way is over
  */
 export function startCallbackMover(options: {
+  /** The queues to be looked at this time. */
+  sources: () => readonly CallbackSource[];
   store: CallbackStore;
   queue: CallbackQueue;
   metrics: CallbackMetrics;
@@ -23,22 +25,32 @@ export function startCallbackMover(options: {
   /** Called at the first failure after a success. */
   onFailure: (error: unknown) => void;
 }): () => Promise<void> {
-  const { store, queue, metrics, intervalMs, takenForMs, onFailure } = options;
+  const { sources, store, queue, metrics, intervalMs, takenForMs, onFailure } = options;
   let isFailing = false;
   let isClosed = false;
 
-  async function moveChunk(): Promise<boolean> {
-    const taken = await store.takeDue(chunkSize, takenForMs);
+  async function moveChunk(source: CallbackSource): Promise<boolean> {
+    const taken = await store.takeDue(source, chunkSize, takenForMs);
     if (taken.entries.length === 0) return false;
     await queue.add(taken.entries.map(targetOfEntry));
-    await store.endMove(taken);
+    await store.endMove(source, taken);
     return taken.entries.length === chunkSize;
   }
 
+  /** Returns how many have no job yet. */
+  async function moveAll(source: CallbackSource): Promise<number> {
+    while ((await moveChunk(source)) && !isClosed);
+    return await store.countDue(source);
+  }
+
   async function move(): Promise<void> {
+    // One queue that cannot be asked keeps no other's callbacks back.
+    const moved = await Promise.allSettled(sources().map(moveAll));
+    const failed = moved.find((one) => one.status === 'rejected');
     try {
-      while ((await moveChunk()) && !isClosed);
-      metrics.showPending((await store.countDue()) + (await queue.countPending()));
+      if (failed) throw failed.reason;
+      const due = moved.reduce((sum, one) => sum + (one.status === 'fulfilled' ? one.value : 0), 0);
+      metrics.showPending(due + (await queue.countPending()));
       isFailing = false;
     } catch (error) {
       if (!isFailing) onFailure(error);

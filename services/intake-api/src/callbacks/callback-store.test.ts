@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict';
+import type { Redis } from 'ioredis';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createRequestReader } from '@diq/queue/requests/request-reader.ts';
-import { storeKeys } from '@diq/queue/store-keys.ts';
+import { callbackHostKeys, storeKeys } from '@diq/queue/store-keys.ts';
 import { redisNowMs, untilRedisIsPast } from '@diq/testing/redis-clock.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
-import { createCallbackStore, type CallbackStore } from './callback-store.ts';
+import { createCallbackStore, type CallbackSource, type CallbackStore } from './callback-store.ts';
 
 const keySpace = 'test:{callbacks}';
 const keys = storeKeys(keySpace);
+const source = (client: Redis) => ({ keySpace, reader: createRequestReader(client, keySpace) });
 
 describe('the store of callbacks', () => {
   const redis = useEmbeddedRedis();
@@ -19,7 +21,7 @@ describe('the store of callbacks', () => {
     return createCallbackStore({
       redis: client,
       keySpace,
-      reader: createRequestReader(client, keySpace),
+      sourceOf: () => source(client),
       rate,
     });
   }
@@ -33,7 +35,7 @@ describe('the store of callbacks', () => {
     for (;;) {
       const waitMs = await store.takeTurn(host, name, 0, caller);
       if (waitMs === 0) {
-        const calls = await redis.client.zrange(keys.callbackCalls(host), 0, '-1');
+        const calls = await redis.client.zrange(callbackHostKeys(keySpace, host).calls, 0, '-1');
         const [, seconds, microseconds] =
           calls.find((entry) => entry.startsWith(`${name}:`))?.split(':') ?? [];
         return Math.floor(Number(seconds) * 1_000 + Number(microseconds) / 1_000);
@@ -137,9 +139,9 @@ describe('the store of callbacks', () => {
     it('is not used up by one that steps back because its host is busy', async () => {
       const store = open({ limit: 1, windowMs: 60_000 });
       assert.equal(await store.takeTurn('soar.example', 'a', 30), 30);
-      assert.equal(await redis.client.zcard(keys.callbackCalls('soar.example')), 0);
+      assert.equal(await redis.client.zcard(callbackHostKeys(keySpace, 'soar.example').calls), 0);
       await call(store, 'a');
-      assert.equal(await redis.client.zcard(keys.callbackCalls('soar.example')), 1);
+      assert.equal(await redis.client.zcard(callbackHostKeys(keySpace, 'soar.example').calls), 1);
     });
 
     it('leaves nothing behind in Redis when no callbacks are due any more', async () => {
@@ -151,34 +153,36 @@ describe('the store of callbacks', () => {
   });
 
   describe('what is due', () => {
+    const own = { keySpace, reader: {} as CallbackSource['reader'] };
+
     it('is taken by one intake at a time, in order', async () => {
       const store = open();
       await redis.client.rpush(keys.callbacksDue, 'a', 'b', 'batch:c');
-      const first = await store.takeDue(2, 60_000);
-      const second = await store.takeDue(2, 60_000);
+      const first = await store.takeDue(own, 2, 60_000);
+      const second = await store.takeDue(own, 2, 60_000);
       assert.deepEqual([first.entries, second.entries], [['a', 'b'], ['batch:c']]);
-      assert.equal(await store.countDue(), 3);
-      await store.endMove(first);
-      await store.endMove(second);
-      assert.equal(await store.countDue(), 0);
+      assert.equal(await store.countDue(own), 3);
+      await store.endMove(own, first);
+      await store.endMove(own, second);
+      assert.equal(await store.countDue(own), 0);
     });
 
     it('is taken again when the intake that had it died, and is then not ended by the dead one', async () => {
       const store = open();
       await redis.client.rpush(keys.callbacksDue, 'a');
-      const dead = await store.takeDue(10, 1);
+      const dead = await store.takeDue(own, 10, 1);
       const other = await waitFor(
         async () => {
-          const taken = await store.takeDue(10, 60_000);
+          const taken = await store.takeDue(own, 10, 60_000);
           return taken.entries.length > 0 && taken;
         },
         { what: 'the hold of the dead one to end', intervalMs: 1 },
       );
       assert.deepEqual(other.entries, ['a']);
-      await store.endMove(dead);
-      assert.equal(await store.countDue(), 1);
-      await store.endMove(other);
-      assert.equal(await store.countDue(), 0);
+      await store.endMove(own, dead);
+      assert.equal(await store.countDue(own), 1);
+      await store.endMove(own, other);
+      assert.equal(await store.countDue(own), 0);
     });
   });
 

@@ -2,7 +2,7 @@ import type { RedisConnection } from '@diq/redis/connection.ts';
 import { z } from 'zod';
 import { isTerminal } from '@diq/contracts/status.ts';
 import type { RequestReader } from '@diq/queue/requests/request-reader.ts';
-import { storeKeys } from '@diq/queue/store-keys.ts';
+import { callbackHostKeys, storeKeys } from '@diq/queue/store-keys.ts';
 import type { DeliveryRecord, StoredCallback } from '@diq/queue/requests/stored-callback.ts';
 import { loadScript } from '@diq/redis/script.ts';
 import { describeBatch } from '../views/batch-view.ts';
@@ -33,29 +33,49 @@ const taken = z.tuple([z.number()]).rest(z.string());
 
 export type CallbackStore = ReturnType<typeof createCallbackStore>;
 
+/** A queue, some of whose requests and batches have callbacks. */
+export interface CallbackSource {
+  keySpace: string;
+  reader: Reader;
+}
+
+/** The queue of a target is not known here: another intake, or this one later, delivers it. */
+export class UnknownSourceError extends Error {
+  override readonly name = 'UnknownSourceError';
+}
+
 /** Callbacks in Redis: what is due, what there is to tell, what became of it, and how often a host was called. */
 export function createCallbackStore(options: {
   redis: RedisConnection;
+  /** Of what is common to all queues. */
   keySpace: string;
-  reader: Reader;
+  /** The queue of a request or a batch. */
+  sourceOf: (id: string) => CallbackSource | undefined;
   /** Calls to one host in any rolling window, over all intakes. */
   rate: { limit: number; windowMs: number };
 }) {
-  const { redis, keySpace, reader, rate } = options;
-  const keys = storeKeys(keySpace);
+  const { redis, keySpace, rate } = options;
+
+  function sourceOf(id: string): CallbackSource {
+    const source = options.sourceOf(id);
+    if (source) return source;
+    throw new UnknownSourceError('the queue of this callback is not known to this intake');
+  }
 
   return {
-    /** Entries of the list of what is due, for the caller alone for so long. */
-    async takeDue(limit: number, forMs: number): Promise<TakenCallbacks> {
+    /** Entries of a queue's list of what is due, for the caller alone for so long. */
+    async takeDue(source: CallbackSource, limit: number, forMs: number): Promise<TakenCallbacks> {
+      const keys = storeKeys(source.keySpace);
       const dueKeys = [keys.callbacksDue, keys.callbacksMoving];
       const [untilMs, ...entries] = taken.parse(await takeDueScript(redis, dueKeys, [limit, forMs]));
       return { entries, untilMs };
     },
-    async endMove({ entries, untilMs }: TakenCallbacks): Promise<void> {
-      await endMoveScript(redis, [keys.callbacksMoving], [untilMs, ...entries]);
+    async endMove(source: CallbackSource, { entries, untilMs }: TakenCallbacks): Promise<void> {
+      await endMoveScript(redis, [storeKeys(source.keySpace).callbacksMoving], [untilMs, ...entries]);
     },
     /** Entries that have no job yet. */
-    async countDue(): Promise<number> {
+    async countDue(source: CallbackSource): Promise<number> {
+      const keys = storeKeys(source.keySpace);
       const [due, moving] = await Promise.all([
         redis.llen(keys.callbacksDue),
         redis.zcard(keys.callbacksMoving),
@@ -63,9 +83,12 @@ export function createCallbackStore(options: {
       return due + moving;
     },
     /** `undefined` when there is nothing to deliver: not ended, gone, or without a callback URL. */
-    findNews: ({ kind, id }: CallbackTarget) =>
-      kind === 'request' ? newsOfRequest(reader, id) : newsOfBatch(reader, id),
+    async findNews({ kind, id }: CallbackTarget): Promise<CallbackNews | undefined> {
+      const { reader } = sourceOf(id);
+      return await (kind === 'request' ? newsOfRequest(reader, id) : newsOfBatch(reader, id));
+    },
     async record({ kind, id }: CallbackTarget, delivery: DeliveryRecord): Promise<void> {
+      const keys = storeKeys(sourceOf(id).keySpace);
       const key = kind === 'request' ? keys.request(id) : keys.batch(id);
       await recordScript(redis, [key], [JSON.stringify(delivery)]);
     },
@@ -74,7 +97,8 @@ export function createCallbackStore(options: {
      * so long even if it could go now. Callers take turns.
      */
     async takeTurn(host: string, callback: string, busyMs: number, caller = ''): Promise<number> {
-      const hostKeys = [keys.callbackCalls(host), keys.callbackTurns(host), keys.callbackCallers(host)];
+      const { calls, turns, callers } = callbackHostKeys(keySpace, host);
+      const hostKeys = [calls, turns, callers];
       const about = [callback, rate.limit, rate.windowMs, busyMs, caller];
       return z.number().parse(await takeTurnScript(redis, hostKeys, about));
     },

@@ -70,6 +70,7 @@ describe('an intake that is killed', () => {
 /** What an intake does first, and nothing after it. */
 function createTaker({ store }: CallbackWorld): () => Promise<readonly string[]> {
   const rate = { limit: 1, windowMs: 1 };
-  const callbacks = createCallbackStore({ redis: store.redis, keySpace, reader: store.reader, rate });
-  return async () => (await callbacks.takeDue(10, 100)).entries;
+  const source = { keySpace, reader: store.reader };
+  const callbacks = createCallbackStore({ redis: store.redis, keySpace, sourceOf: () => source, rate });
+  return async () => (await callbacks.takeDue(source, 10, 100)).entries;
 }

@@ -1,5 +1,4 @@
 import type { Registry } from 'prom-client';
-import type { RequestReader } from '@diq/queue/requests/request-reader.ts';
 import type { Lifecycle } from '@diq/runtime/processes/lifecycle.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 import { closeRedis, openBlockingConnection, type RedisConnection } from '@diq/redis/connection.ts';
@@ -9,7 +8,7 @@ import { createCallbackMetrics } from './callback-metrics.ts';
 import { startCallbackMover } from './callback-mover.ts';
 import { createCallbackQueue } from './callback-queue.ts';
 import { createCallbackRule, type CallbackRule } from './callback-rule.ts';
-import { createCallbackStore } from './callback-store.ts';
+import { createCallbackStore, type CallbackSource } from './callback-store.ts';
 import { startCallbackWorker } from './callback-worker.ts';
 import { createDeliverCallback } from './deliver-callback.ts';
 import { isMetadataAddress, isPublicAddress } from './allowed-addresses.ts';
@@ -18,10 +17,15 @@ import { standardSchedule } from './retry-schedule.ts';
 import { createSignCallback } from './sign-callback.ts';
 
 export interface OpenCallbacksOptions {
-  settings: Pick<IntakeSettings, 'callbacks' | 'redisAddress' | 'keySpace'>;
+  settings: Pick<IntakeSettings, 'callbacks' | 'redisAddress'>;
+  /** Of the jobs of all queues, and of how often a host was called. */
+  keySpace: string;
+  /** The queues in which callbacks may be due. */
+  sources: () => readonly CallbackSource[];
+  /** The queue of a request or a batch; `undefined` where it is not known here. */
+  sourceOf: (id: string) => CallbackSource | undefined;
   /** Fails fast; for all but BullMQ's worker. */
   redis: RedisConnection;
-  reader: Pick<RequestReader, 'findRequest' | 'findBatch'>;
   registry: Registry;
   logger: Logger;
   lifecycle: Pick<Lifecycle, 'onClose'>;
@@ -56,15 +60,14 @@ const maxPerCaller = 10;
  * URLs may be called.
  */
 export function openCallbacks(options: OpenCallbacksOptions): CallbackRule {
-  const { settings, redis, reader, registry, logger, lifecycle } = options;
-  const { keySpace } = settings;
+  const { settings, keySpace, redis, sources, sourceOf, registry, logger, lifecycle } = options;
   const metrics = createCallbackMetrics(registry);
   const rule = createCallbackRule(settings.callbacks);
   if (!settings.callbacks) return rule;
 
   const timing = { ...standardTiming, ...options.timing };
   const rate = { limit: settings.callbacks.maxPerMinute, windowMs: timing.rateWindowMs };
-  const store = createCallbackStore({ redis, keySpace, reader, rate });
+  const store = createCallbackStore({ redis, keySpace, sourceOf, rate });
   const deliver = createDeliverCallback({
     store,
     rule,
@@ -100,6 +103,7 @@ export function openCallbacks(options: OpenCallbacksOptions): CallbackRule {
   const queue = createCallbackQueue(redis, keySpace, onError);
   lifecycle.onClose('callback queue', () => queue.close());
   const stopMover = startCallbackMover({
+    sources,
     store,
     queue,
     metrics,

@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import { listEntries, parseUrl } from '@diq/runtime/settings/setting-kinds.ts';
 import { httpsUrl, wholeNumber, type Env } from '@diq/runtime/settings/read-settings.ts';
+import { tenantName } from '@diq/tenants/tenant.ts';
 import { apiKeys } from './callers.ts';
 
 /** Whose tokens are accepted, and for whom they must have been issued. */
@@ -10,6 +11,8 @@ export interface EntraSettings {
   /** The application's client id or its `api://` identifier, as they stand in `aud`. */
   audiences: readonly string[];
   authorityHost: string;
+  /** The tenants that its tokens reach beside the one with its id. */
+  tenants?: ReadonlySet<string> | 'all' | undefined;
 }
 
 /** As Entra ID names tenants, applications and people. */
@@ -38,12 +41,13 @@ export function authShape(env: Env) {
     INTAKE_ENTRA_AUTHORITY_HOST: httpsUrl()
       .refine((url) => url.startsWith('https:'), 'not encrypted (expected https)')
       .prefault('https://login.microsoftonline.com'),
+    INTAKE_ENTRA_TENANTS: tenantNames().optional(),
     INTAKE_TRUSTED_PROXIES: trustedProxies().prefault(''),
     INTAKE_MAX_REQUESTS_PER_MINUTE: wholeNumber({ max: 1_000_000 }).prefault('600'),
   };
 }
 
-type Read = { [K in keyof ReturnType<typeof authShape>]: z.output<ReturnType<typeof authShape>[K]> };
+type Read = z.output<z.ZodObject<ReturnType<typeof authShape>>>;
 
 /** Who may call; `off` lets everybody in. */
 export function authSettings(read: Read, env: Env) {
@@ -52,7 +56,12 @@ export function authSettings(read: Read, env: Env) {
   const entra: EntraSettings | undefined =
     tenantId === undefined || audiences === undefined
       ? undefined
-      : { tenantId, audiences, authorityHost: read.INTAKE_ENTRA_AUTHORITY_HOST };
+      : {
+          tenantId,
+          audiences,
+          authorityHost: read.INTAKE_ENTRA_AUTHORITY_HOST,
+          ...(read.INTAKE_ENTRA_TENANTS && { tenants: read.INTAKE_ENTRA_TENANTS }),
+        };
   return {
     kind: 'required' as const,
     keys: read.INTAKE_API_KEYS ?? [],
@@ -61,6 +70,19 @@ export function authSettings(read: Read, env: Env) {
     /** `undefined`: no tokens are accepted. */
     entra,
   };
+}
+
+function tenantNames() {
+  return z.string().transform((text, context): ReadonlySet<string> | 'all' => {
+    if (text.trim() === '*') return 'all';
+    const names = listEntries(text);
+    if (names.length > 0 && names.every((name) => tenantName.test(name))) return new Set(names);
+    context.addIssue({
+      code: 'custom',
+      message: 'not a list of tenants (expected names out of TENANTS_FILE, separated by commas, or *)',
+    });
+    return z.NEVER;
+  });
 }
 
 function audiences() {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { tenantName } from '@diq/tenants/tenant.ts';
 import { listEntries } from '@diq/runtime/settings/setting-kinds.ts';
 
 /** What a caller may do. `admin` includes the other two. */
@@ -10,6 +11,10 @@ export type Scope = (typeof scopes)[number];
 export interface Caller {
   name: string;
   scopes: ReadonlySet<Scope>;
+  /** The names of the tenants that it reaches. `undefined`: it names none, and reaches the only one there is. */
+  tenants?: ReadonlySet<string> | 'all' | undefined;
+  /** Of a token: it reaches the tenant with this id, too. */
+  entraTenantId?: string;
 }
 
 /** A key that lets a caller in. Only its SHA-256 is known here, so that reading the settings gives no key away. */
@@ -18,7 +23,7 @@ export interface ApiKey extends Caller {
 }
 
 /**
- * A setting that holds API keys as `name:scopes:sha256hex`, separated by commas or line ends; `#` begins a comment. While a
+ * A setting that holds API keys as `name:scopes:sha256hex[:tenants]`, separated by commas or line ends; `#` begins a comment. While a
  * key is being replaced its entry holds both hashes, joined by `+`: requests belong to the name.
  * Faults name the entry by number, and by its name where that cannot be a misplaced secret; never the hash.
  */
@@ -53,11 +58,11 @@ const secretLookingPattern = /[A-Za-z0-9_-]{24}/;
 
 function parseEntry(entry: string, index: number): ParsedEntry {
   const parts = entry.split(':').map((part) => part.trim());
-  const [name = '', scopeList = '', hashList = ''] = parts;
+  const [name = '', scopeList = '', hashList = '', tenantList] = parts;
   const isTellable = parts.length > 1 && namePattern.test(name) && !secretLookingPattern.test(name);
   const label = isTellable ? `entry ${index + 1} (${name})` : `entry ${index + 1}`;
-  if (parts.length !== 3) {
-    const fault = `${label} has ${parts.length} of 3 parts (expected name:scopes:sha256hex)`;
+  if (parts.length !== 3 && parts.length !== 4) {
+    const fault = `${label} has ${parts.length} of 3 or 4 parts (expected name:scopes:sha256hex or name:scopes:sha256hex:tenants)`;
     return { label, faults: [fault], keys: [] };
   }
   const faults: string[] = [];
@@ -77,13 +82,29 @@ function parseEntry(entry: string, index: number): ParsedEntry {
       `${label} has an unusable hash (expected the key's SHA-256 as 64 hexadecimal characters, or two joined by +)`,
     );
   }
+  const tenants = tenantList === undefined ? undefined : parseTenantNames(tenantList);
+  if (tenantList !== undefined && !tenants) {
+    faults.push(`${label} has an unusable tenant (expected names out of TENANTS_FILE, joined by +, or *)`);
+  }
   if (faults.length > 0) return { label, faults, keys: [] };
   const held = new Set(granted.includes('admin') ? scopes : granted);
   return {
     label,
     faults,
-    keys: hashes.map((hash) => ({ name, scopes: held, sha256: Buffer.from(hash, 'hex') })),
+    keys: hashes.map((hash) => ({
+      name,
+      scopes: held,
+      ...(tenants && { tenants }),
+      sha256: Buffer.from(hash, 'hex'),
+    })),
   };
+}
+
+/** `undefined` where one is no name. */
+function parseTenantNames(list: string): ReadonlySet<string> | 'all' | undefined {
+  if (list === '*') return 'all';
+  const names = list.split('+').map((name) => name.trim());
+  return names.every((name) => tenantName.test(name)) ? new Set(names) : undefined;
 }
 
 function duplicates(entries: readonly ParsedEntry[]): string[] {

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { defaultOrderRules } from '@diq/queue/scheduling/order.ts';
+import { defaultHeadStartMs } from '@diq/queue/scheduling/order.ts';
 import { parseRedisUrl } from '@diq/redis/redis-address.ts';
 import { SettingsError, type Env } from '@diq/runtime/settings/read-settings.ts';
+import { queuesOf } from '@diq/tenants/tenant.ts';
 import { readIntakeSettings } from './config.ts';
 import { keySetting, sha256 } from '../test-support/credentials.ts';
 
@@ -32,15 +33,23 @@ describe('the settings of the intake', () => {
       port: 8_080,
       host: undefined,
       hostNames: [],
-      operation: 'initiateInvestigation',
-      keySpace: 'diq:{0fbe4f1a-5e8a-4d4b-9a3c-0a1b2c3d4e5f/initiateInvestigation}',
-      ledger: { limits: [{ calls: 5, windowMs: 3_600_000 }], callTimeoutMs: 30_000 },
+      tenants: [
+        {
+          name: 'default',
+          tenantId: '0fbe4f1a-5e8a-4d4b-9a3c-0a1b2c3d4e5f',
+          defaultOperation: 'initiateInvestigation',
+          operations: new Map([
+            ['initiateInvestigation', { limits: [{ calls: 5, windowMs: 3_600_000 }], reserveForCritical: 0 }],
+          ]),
+        },
+      ],
+      tenantsFile: undefined,
+      callTimeoutMs: 30_000,
       retentionMs: 30 * 86_400_000,
       trustedProxies: [],
       auditRetentionMs: 90 * 24 * 3_600_000,
       maxRequestsPerMinute: 600,
-      order: defaultOrderRules,
-      reserveForCritical: 0,
+      priorities: { headStartMs: defaultHeadStartMs, fairSources: true },
       reuseWindowMs: 3_600_000,
       backPressure: {
         maxBacklog: 50_000,
@@ -64,7 +73,11 @@ describe('the settings of the intake', () => {
       DEFENDER_CALL_TIMEOUT: '3s',
       RETENTION: '7d',
     });
-    assert.deepEqual(settings.ledger, { limits: [{ calls: 2, windowMs: 900_000 }], callTimeoutMs: 3_000 });
+    assert.deepEqual(
+      settings.tenants.flatMap(queuesOf).map(({ limits }) => limits),
+      [[{ calls: 2, windowMs: 900_000 }]],
+    );
+    assert.equal(settings.callTimeoutMs, 3_000);
     assert.deepEqual([settings.port, settings.host, settings.retentionMs], [0, '127.0.0.1', 7 * 86_400_000]);
   });
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { keySpace } from '@diq/contracts/operations.ts';
 import { maxBatchItems } from '@diq/contracts/investigation-item.ts';
-import { quotaOf, quotaSettings, reserveOf } from '@diq/quota/quota-settings.ts';
+import type { Tenant } from '@diq/tenants/tenant.ts';
+import { tenantShape, tenantsOf } from '@diq/tenants/tenant-settings.ts';
 import {
   duration,
   flag,
@@ -9,6 +9,7 @@ import {
   port,
   positiveInt,
   readSettings,
+  SettingsError,
   trimEnv,
   type Env,
 } from '@diq/runtime/settings/read-settings.ts';
@@ -16,7 +17,7 @@ import { redisAddressOf, redisSecrets, redisShape } from '@diq/redis/redis-setti
 import { authSettings, authShape, hostNames } from './auth-settings.ts';
 import { allowedHosts } from './allowed-hosts.ts';
 import { callbackSecrets } from './callback-secrets.ts';
-import { orderRulesOf, orderShape } from './priority-settings.ts';
+import { orderShape, prioritySettingsOf } from './priority-settings.ts';
 
 /** The settings of the intake API, checked. */
 export type IntakeSettings = ReturnType<typeof readIntakeSettings>;
@@ -40,31 +41,32 @@ export function readIntakeSettings(given: Env) {
       'CALLBACK_SECRET',
     ],
   });
-  const operation = settings.DEFENDER_OPERATION;
+  const { file: tenantsFile, tenants } = tenantsOf(settings, env);
+  const auth = authSettings(settings, env);
+  refuseKeysWithoutTenant(auth, tenants);
   return {
     redisAddress: redisAddressOf(settings),
     port: settings.INTAKE_PORT,
     /** `undefined`: every address of the machine. */
     host: settings.INTAKE_HOST,
-    auth: authSettings(settings, env),
+    auth,
     /** Proxies in front of the service, whose `X-Forwarded-For` tells a caller's address. */
     trustedProxies: settings.INTAKE_TRUSTED_PROXIES,
     /** Under which browsers and proxies reach the service, beside addresses, `localhost` and the machine's name. */
     hostNames: settings.INTAKE_HOST_NAMES ?? [],
     /** 0: as many as a caller likes. */
     maxRequestsPerMinute: settings.INTAKE_MAX_REQUESTS_PER_MINUTE,
-    operation,
-    keySpace: keySpace({ tenantId: settings.AZURE_TENANT_ID, operation }),
-    /** The quota that is reported until a worker has written its own settings. */
-    ledger: { ...quotaOf(settings), callTimeoutMs: settings.DEFENDER_CALL_TIMEOUT },
+    /** At the start; those of the file can change. */
+    tenants: tenants as readonly Tenant[],
+    /** `undefined`: the one tenant stands in the environment. */
+    tenantsFile,
+    callTimeoutMs: settings.DEFENDER_CALL_TIMEOUT,
     /** How long settled requests and completed batches can be read. */
     retentionMs: settings.RETENTION,
     /** How long the record of who did what can be read. */
     auditRetentionMs: settings.AUDIT_RETENTION,
     /** Who goes before whom. */
-    order: orderRulesOf(settings, quotaOf(settings)),
-    /** Of the slots of a window, those that only critical requests get. */
-    reserveForCritical: reserveOf(settings),
+    priorities: prioritySettingsOf(settings),
     /** An investigation that was started less than this ago is shared; 0: none is. */
     reuseWindowMs: settings.REUSE_WINDOW,
     backPressure: {
@@ -85,6 +87,16 @@ export function readIntakeSettings(given: Env) {
 }
 
 type Settings = z.output<ReturnType<typeof schemaFor>>;
+
+/** @throws SettingsError for keys that name no tenant where there are several */
+function refuseKeysWithoutTenant(auth: ReturnType<typeof authSettings>, tenants: readonly Tenant[]): void {
+  if (auth.kind === 'off' || tenants.length < 2) return;
+  const names = new Set(auth.keys.filter((key) => key.tenants === undefined).map(({ name }) => name));
+  if (names.size === 0) return;
+  throw new SettingsError([
+    `INTAKE_API_KEYS: ${[...names].join(', ')} without tenants (expected name:scopes:sha256hex:tenants, names joined by + or *, since there are several)`,
+  ]);
+}
 
 function callbackSettings(settings: Settings) {
   if (settings.CALLBACK_ALLOWED_HOSTS === undefined) return undefined;
@@ -121,7 +133,7 @@ function schemaFor(env: Env) {
     INTAKE_HOST: z.string().optional(),
     INTAKE_HOST_NAMES: hostNames().optional(),
     ...authShape(env),
-    ...quotaSettings,
+    ...tenantShape(env),
     ...orderShape,
     // The investigation started last is kept for a day.
     REUSE_WINDOW: duration({ minMs: 0, maxMs: 24 * 3_600_000 }).prefault('1h'),

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { defaultOrderRules } from '@diq/queue/scheduling/order.ts';
+import { defaultHeadStartMs } from '@diq/queue/scheduling/order.ts';
+import { queuesOf } from '@diq/tenants/tenant.ts';
 import { readIntakeSettings } from './config.ts';
 
 const base = {
@@ -10,8 +11,10 @@ const base = {
 
 describe('the settings of the order', () => {
   it('have the defaults of the order, a reuse of one hour, and no slot kept back', () => {
-    const { order, reuseWindowMs, reserveForCritical } = readIntakeSettings(base);
-    assert.deepEqual([order, reuseWindowMs, reserveForCritical], [defaultOrderRules, 3_600_000, 0]);
+    const { priorities, reuseWindowMs, tenants } = readIntakeSettings(base);
+    assert.deepEqual(priorities, { headStartMs: defaultHeadStartMs, fairSources: true });
+    const [queue] = tenants.flatMap(queuesOf);
+    assert.deepEqual([reuseWindowMs, queue?.reserveForCritical], [3_600_000, 0]);
   });
 
   it('can change head starts, turns, reuse and reserve', () => {
@@ -23,10 +26,10 @@ describe('the settings of the order', () => {
       QUOTA_RESERVE_CRITICAL: '4',
     });
     assert.deepEqual(
-      [settings.order.headStartMs.high, settings.order.intervalMs, settings.reuseWindowMs],
-      [12 * 3_600_000, 0, 0],
+      [settings.priorities.headStartMs.high, settings.priorities.fairSources, settings.reuseWindowMs],
+      [12 * 3_600_000, false, 0],
     );
-    assert.equal(settings.reserveForCritical, 4);
+    assert.equal(settings.tenants.flatMap(queuesOf)[0]?.reserveForCritical, 4);
   });
 
   for (const [what, env, fault] of [

@@ -1,8 +1,6 @@
 import type { z } from 'zod';
 import { priorities } from '@diq/contracts/priority.ts';
-import type { Quota } from '@diq/contracts/operations.ts';
-import { defaultHeadStartMs, orderRules, type OrderRules } from '@diq/queue/scheduling/order.ts';
-import { slowestLimit } from '@diq/quota/limits.ts';
+import { defaultHeadStartMs, type OrderSettings } from '@diq/queue/scheduling/order.ts';
 import { duration, flag, SettingsError } from '@diq/runtime/settings/read-settings.ts';
 
 const yearMs = 365 * 24 * 3_600_000;
@@ -16,10 +14,13 @@ export const orderShape = {
   FAIR_SOURCES: flag().prefault('on'),
 };
 
+/** The part of it that is the same for all queues. */
+export type PrioritySettings = Pick<OrderSettings, 'headStartMs' | 'fairSources'>;
+
 type OrderShape = z.output<z.ZodObject<typeof orderShape>>;
 
 /** @throws SettingsError when a class has a shorter head start than one that is less urgent. */
-export function orderRulesOf(settings: OrderShape, { limits }: Quota): OrderRules {
+export function prioritySettingsOf(settings: OrderShape): PrioritySettings {
   const headStartMs = {
     critical: settings.PRIORITY_HEAD_START_CRITICAL,
     high: settings.PRIORITY_HEAD_START_HIGH,
@@ -33,6 +34,5 @@ export function orderRulesOf(settings: OrderShape, { limits }: Quota): OrderRule
       `PRIORITY_HEAD_START_${priority.toUpperCase()}: shorter than that of ${lessUrgent} (expected at least as long)`,
     ]);
   }
-  const { calls: limit, windowMs } = slowestLimit(limits);
-  return orderRules({ headStartMs, fairSources: settings.FAIR_SOURCES, limit, windowMs });
+  return { headStartMs, fairSources: settings.FAIR_SOURCES };
 }

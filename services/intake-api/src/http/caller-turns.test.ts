@@ -12,6 +12,7 @@ import type { Dependencies } from '../dependencies.ts';
 import { cancelInvestigations } from '../routes/cancel-investigations.ts';
 import { createBodyBudget } from './body-budget.ts';
 import { inTurn } from './caller-turns.ts';
+import { chooseParts } from '../test-support/choose-parts.ts';
 import { createRouter } from './define-route.ts';
 import { answerWithProblem } from './middleware/problem-response.ts';
 import { beginContext } from './request-context.ts';
@@ -127,7 +128,13 @@ describe('a client that leaves before its turn', () => {
     const app = express()
       .use(beginContext(createLogger({ level: 'silent', service: 'test' })), letEverybodyIn)
       .use((_request, response, next) => (latest = response) && next())
-      .use(createRouter([cancelInvestigations], deps, { bodyBudget, once: letEverybodyIn }))
+      .use(
+        createRouter([cancelInvestigations], deps, {
+          bodyBudget,
+          once: letEverybodyIn,
+          choose: chooseParts(deps),
+        }),
+      )
       .use(answerWithProblem);
     const server = await listen(app, { port: 0, host: '127.0.0.1' });
     const ask = (signal?: AbortSignal) =>

@@ -6,6 +6,7 @@ import type { Scope } from '../config/callers.ts';
 import type { BodyBudget } from './body-budget.ts';
 import { inTurn } from './caller-turns.ts';
 import { optionalJson, requireJson, singleBodyLimitBytes } from './middleware/require-json.ts';
+import { tenantPrefix } from './middleware/http-metrics.ts';
 import { parseOrRefuse } from './parse-or-400.ts';
 import { ProblemError } from './problem-error.ts';
 import { contextOf, requireScope, type RequestContext } from './request-context.ts';
@@ -28,6 +29,8 @@ export interface RouteDefinition {
   description?: string;
   /** None where no credential is needed. */
   scope?: Scope;
+  /** Whether it is about one queue, which its handler then works with; see `queues/choose-queue.ts`. */
+  queue?: QueueUse;
   /** Whether it touches only what its caller asked for; with the scope `admin` also what others did. */
   isOwnOnly?: true;
   query?: z.ZodObject;
@@ -38,6 +41,12 @@ export interface RouteDefinition {
   /** Beside those that follow. */
   problems?: readonly ErrorCode[];
 }
+
+/**
+ * What names the operation of the queue that a request is about: the id in its path, its query, or the body's root. The
+ * tenant is named by the path, by the id, or is the caller's only one.
+ */
+export type QueueUse = 'id' | 'query' | 'body';
 
 interface BodyRule<Schema extends z.ZodType = z.ZodType> {
   schema: Schema;
@@ -92,7 +101,7 @@ interface RouteCall<Query = never, Body = never> {
 /** What is done for a request, and by what. */
 type Served<Deps, Query extends z.ZodObject, Body extends z.ZodType> = Pick<
   RouteDefinition,
-  'method' | 'path' | 'scope' | 'isIdempotent'
+  'method' | 'path' | 'scope' | 'queue' | 'isIdempotent'
 > & {
   /** What stands in front of everything else. */
   guards?: (deps: Deps) => RequestHandler[];
@@ -116,6 +125,14 @@ interface SharedSteps {
   bodyBudget: BodyBudget;
   /** What an `Idempotency-Key` brings about. */
   once: RequestHandler;
+  /** Chooses the tenant, before the body is read, and its queue. */
+  choose: ChooseQueue;
+}
+
+/** See `queues/choose-queue.ts`. */
+export interface ChooseQueue {
+  tenant: (use: QueueUse) => RequestHandler;
+  queue: (use: QueueUse) => RequestHandler;
 }
 
 /** Declares a route: what is checked, what is documented and what is done follow from this alone. */
@@ -133,18 +150,35 @@ export function defineRoute<Deps, Query extends z.ZodObject = never, Body extend
 export function defineBrowserRoute<Deps, Query extends z.ZodObject = never, Body extends z.ZodType = never>(
   route: Served<Deps, Query, Body>,
 ): Route<Deps> {
-  const { method, path, scope, guards, body, isIdempotent } = route;
+  const { method, path, scope, queue, guards, body, isIdempotent } = route;
   return {
     method,
     path,
-    steps: (deps, { bodyBudget, once }) => [
+    steps: (deps, { bodyBudget, once, choose }) => [
       ...(guards?.(deps) ?? []),
       ...(scope ? [scopeStep(scope)] : []),
+      ...(queue ? [choose.tenant(queue)] : []),
       ...(body ? bodySteps(body, bodyBudget) : []),
+      ...(queue ? [choose.queue(queue)] : []),
       ...(isIdempotent ? [once] : []),
       handlerStep(route, deps),
     ],
   };
+}
+
+/** The same under a path that names the tenant; `undefined` for what is about no queue. */
+export function ofTenant(definition: RouteDefinition): RouteDefinition | undefined {
+  const { queue, path, id } = definition;
+  if (!queue) return undefined;
+  return { ...definition, path: `${tenantPrefix}${path.replace(/^\/v1/, '')}`, id: `${id}OfTenant` };
+}
+
+/** Each route about a queue twice: as it is, and under a path that names the tenant. */
+export function forTenants<Deps>(routes: readonly Route<Deps>[]): Route<Deps>[] {
+  return routes.flatMap((route) => {
+    const definition = route.definition && ofTenant(route.definition);
+    return definition ? [route, { ...route, path: definition.path, definition }] : [route];
+  });
 }
 
 /** A route that answers with the same bytes in memory each time: no file is opened and nothing is copied for it. */
@@ -178,23 +212,31 @@ function bodySteps({ isOptional, limitBytes = singleBodyLimitBytes }: BodyRule, 
 }
 
 function handlerStep<Deps, Query extends z.ZodObject, Body extends z.ZodType>(
-  { query, body, handle }: Served<Deps, Query, Body>,
-  deps: Deps,
+  { query, queue, body, handle }: Served<Deps, Query, Body>,
+  shared: Deps,
 ): RequestHandler {
   const bodySchema = body?.isReadByHandler ? undefined : body?.schema;
   return async (request, response) => {
     const call = {
       id: request.params['id'],
-      query: (query && parseOrRefuse(query, request.query, 'the query')) as z.output<Query>,
+      query: (query && parseOrRefuse(query, queryOf(request, queue), 'the query')) as z.output<Query>,
       body: (bodySchema && parseOrRefuse(bodySchema, request.body, 'the body')) as z.output<Body>,
       context: contextOf(response),
       request,
       response,
     };
+    const deps = queue ? (call.context.chosen.parts as Deps) : shared;
     const act = async () => handle(call, deps);
     if (!body?.takesTurn?.(request.body)) await act();
     else await inTurn(`${call.context.caller.name} large`, response, act);
   };
+}
+
+/** Without what names the queue, which is known by now. */
+function queryOf({ query }: Request, use: QueueUse | undefined): object {
+  if (use !== 'query') return query;
+  const { operation: _, ...rest } = query;
+  return rest;
 }
 
 /** Serves routes. A method that a path does not have is answered 405 with those that it has. */
@@ -202,7 +244,7 @@ export function createRouter<Deps>(routes: readonly Route<Deps>[], deps: Deps, s
   const router = createStrictRouter();
   const paths = [...new Set(routes.map(({ path }) => path))];
   // `/v1/investigations/cancel` is no id: what is spelt out stands before what has a parameter.
-  for (const path of paths.toSorted((a, b) => Number(a.includes(':')) - Number(b.includes(':')))) {
+  for (const path of paths.toSorted((a, b) => parametersIn(a) - parametersIn(b))) {
     const ofPath = routes.filter((route) => route.path === path);
     const registered = router.route(path);
     for (const { method, steps } of ofPath) {
@@ -212,6 +254,10 @@ export function createRouter<Deps>(routes: readonly Route<Deps>[], deps: Deps, s
     registered.all(refuseOtherMethods(ofPath.map(({ method }) => method)));
   }
   return router;
+}
+
+function parametersIn(path: string): number {
+  return path.split(':').length;
 }
 
 const allowNames = { get: 'GET, HEAD', post: 'POST', patch: 'PATCH', delete: 'DELETE' } as const;

@@ -52,7 +52,7 @@ describe('the limit of requests per minute', () => {
 
   it('ends with its minute', async () => {
     for (let i = 0; i < 4; i += 1) await intake.get('/v1/quota');
-    const [count = ''] = await redis.client.keys('*:rate:playbook');
+    const [count = ''] = await redis.client.keys('*{caller/playbook}:rate');
     const endsInMs = await redis.client.pttl(count);
     assert.ok(endsInMs > 0 && endsInMs <= 60_000);
     await redis.client.del(count);
@@ -64,7 +64,7 @@ describe('the limit of requests per minute', () => {
       await intake.anonymously().get('/v1/quota').expect(401);
       await intake.anonymously().get('/readyz').expect(200);
     }
-    assert.deepEqual(await redis.client.keys('*:rate:*'), []);
+    assert.deepEqual(await redis.client.keys('*:rate'), []);
   });
 });
 

@@ -2,8 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { isIP } from 'node:net';
 import type { Request, RequestHandler, Response } from 'express';
 import { traceIdOf, type TraceContext } from '@diq/contracts/trace-context.ts';
+import type { IdempotencyStore } from '@diq/queue/admission/idempotency-store.ts';
 import { freshIds, type RequestIds } from '@diq/queue/admission/request-ids.ts';
 import type { Actor } from '@diq/queue/operations/audit-log.ts';
+import type { Queue } from '@diq/tenants/tenant.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 import type { Caller, Scope } from '../config/callers.ts';
 import { ProblemError } from './problem-error.ts';
@@ -16,6 +18,18 @@ export interface Submission {
   ids: RequestIds;
   /** Some of it may have been recorded before. */
   isRepeat: boolean;
+}
+
+/** The queue that a request is about, and how the request names it. */
+export interface ChosenQueue {
+  readonly queue: Pick<Queue, 'tenant' | 'operation' | 'tag'>;
+  /** The routes of its tenant: `/v1`, or `/v1/tenants/<name>` where the request names the tenant. */
+  readonly prefix: string;
+  /** Where the request names the operation. */
+  readonly operation: string | undefined;
+  readonly idempotency: IdempotencyStore;
+  /** What handlers work with. */
+  readonly parts: object;
 }
 
 /** What is known of one HTTP request. It is made first of all; each step that finds something out adds it. */
@@ -31,6 +45,7 @@ export class RequestContext {
   isStream = false;
   readonly log: RequestLog;
   #submission: Submission | undefined;
+  #chosen: ChosenQueue | undefined;
 
   constructor(httpRequestId: string, logger: Logger) {
     this.httpRequestId = httpRequestId;
@@ -48,9 +63,25 @@ export class RequestContext {
     return { name: this.caller.name, reason };
   }
 
+  /** The queue that the request is about, once it was chosen. */
+  get queue(): ChosenQueue['queue'] | undefined {
+    return this.#chosen?.queue;
+  }
+
+  /** The same, and how the request names it. @throws where none was chosen */
+  get chosen(): ChosenQueue {
+    if (!this.#chosen) throw new Error('no queue was chosen in front of this route');
+    return this.#chosen;
+  }
+
+  set chosen(chosen: ChosenQueue) {
+    this.#chosen = chosen;
+  }
+
   /** What an Idempotency-Key stands for, or a new one. */
   get submission(): Submission {
-    return (this.#submission ??= { nowMs: Date.now(), ids: freshIds(), isRepeat: false });
+    const fresh = () => ({ nowMs: Date.now(), ids: freshIds(this.chosen.queue.tag), isRepeat: false });
+    return (this.#submission ??= fresh());
   }
 
   set submission(submission: Submission) {
@@ -93,8 +124,10 @@ export class RequestLog {
 
   write(level: 'debug' | 'info' | 'warn' | 'error', about: About, message: string): void {
     if (!this.#logger.isLevelEnabled(level)) return;
-    const { httpRequestId, trace } = this.#context;
-    this.#logger[level]({ httpRequestId, traceId: trace && traceIdOf(trace), ...about }, message);
+    const { httpRequestId, trace, queue } = this.#context;
+    const { tenant, operation } = queue ?? {};
+    const traceId = trace && traceIdOf(trace);
+    this.#logger[level]({ httpRequestId, traceId, tenant, operation, ...about }, message);
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Queue } from '@diq/tenants/tenant.ts';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { priorities } from '@diq/contracts/priority.ts';
 import { isTerminal, requestStatuses } from '@diq/contracts/status.ts';
@@ -23,20 +24,18 @@ type DoorOutcomes = Record<(typeof doorOutcomes)[number], number>;
 
 export type IntakeMetrics = ReturnType<typeof createMetrics>;
 
+/** The series of one queue. */
+export type QueueMetrics = ReturnType<IntakeMetrics['ofQueue']>;
+
+/** Every series of a queue carries them. */
+const queueLabels = ['tenant', 'operation'] as const;
+
 /** The series of this process, in a registry of its own. A scrape reads memory only. */
 export function createMetrics() {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   registerBuildInfo(registry);
   const registers = [registry];
-
-  const requestsTotal = new Counter({
-    name: 'diq_requests_total',
-    help: 'Requests handed in, by what became of them at the door. "rejected" rising: a caller sends what cannot be accepted.',
-    labelNames: ['outcome'] as const,
-    registers,
-  });
-  for (const outcome of doorOutcomes) requestsTotal.inc({ outcome }, 0);
 
   const requestDuration = new Histogram({
     name: 'diq_http_request_duration_seconds',
@@ -49,97 +48,11 @@ export function createMetrics() {
   for (const route of ['/v1/batches', '/v1/investigations']) {
     requestDuration.zero({ method: 'POST', route, status: 503 });
   }
-  const slotIdle = new Counter({
-    name: 'diq_slot_idle_seconds_total',
-    help: 'Time during which a slot was free although work was ready and no hold was on, as this intake sees it. Rising: no calls are made.',
-    registers,
-  });
   const memory = new Gauge({
     name: 'diq_redis_memory_ratio',
     help: "Share of Redis' maxmemory in use; 0 where it has none or does not tell. Risen to INTAKE_MAX_MEMORY_PERCENT: new work is refused.",
     registers,
   });
-
-  return {
-    registry,
-    countOutcomes(outcomes: DoorOutcomes): void {
-      for (const outcome of doorOutcomes) requestsTotal.inc({ outcome }, outcomes[outcome]);
-    },
-    observeRequest: ({ seconds, ...labels }: ObservedRequest) => requestDuration.observe(labels, seconds),
-    showState: createStateGauges(registers),
-    addSlotIdleSeconds: (seconds: number) => slotIdle.inc(seconds),
-    /** Of Redis' `maxmemory`, 0 to 1. */
-    showMemory: (usedShare: number) => memory.set(usedShare),
-  };
-}
-
-function createStateGauges(registers: Registry[]) {
-  const gauge = (name: string, help: string) => new Gauge({ name, help, registers });
-  const open = new Gauge({
-    name: 'diq_requests_open',
-    help: 'Requests that have not ended, by status, with those of status dispatching whose lost answer is looked up apart. "queued" rising: more is asked for than the quota gives.',
-    labelNames: ['status'] as const,
-    registers,
-  });
-  for (const status of openStatuses) open.set({ status }, 0);
-  const ended = new Counter({
-    name: 'diq_requests_ended_total',
-    help: 'Requests that ended, by status, as counted in Redis: all intakes show the same number, so take the greatest, not the sum; 0 until the first reading. Deleting requests lowers nothing. "failed" or "unknown" rising: see which, and why.',
-    labelNames: ['status'] as const,
-    registers,
-  });
-  for (const status of endStatuses) ended.inc({ status }, 0);
-  const waiting = new Gauge({
-    name: 'diq_tasks_waiting',
-    help: 'Calls still to make, by priority; requests for one machine share one. Rising for days: the quota is too small for what is asked.',
-    labelNames: ['priority'] as const,
-    registers,
-  });
-  for (const priority of priorities) waiting.set({ priority }, 0);
-  const holdActive = new Gauge({
-    name: 'diq_hold_active',
-    help: '1 while a hold for this reason is on, else 0. Risen to 1: no calls to Defender.',
-    labelNames: ['reason'] as const,
-    registers,
-  });
-  for (const reason of holdReasons) holdActive.set({ reason }, 0);
-  const oldestWait = gauge(
-    'diq_queue_oldest_wait_seconds',
-    'How long the longest-waiting task has waited. Rising for days: the quota is too small for what is asked.',
-  );
-  const drain = gauge(
-    'diq_queue_drain_seconds',
-    'Time until what waits now will have started; +Inf during a hold whose end is not known, and while no worker is alive. Rising: the backlog grows.',
-  );
-  const limit = gauge(
-    'diq_quota_limit',
-    'Calls allowed in one rolling window; of several limits the scarcest, which stops calls first. Falling below what is configured: others use the same quota. Rising: they no longer do, or settings changed.',
-  );
-  const used = gauge(
-    'diq_quota_used',
-    'Permits in use, of the same limit. Risen to the limit: the next call waits for a slot, which is usual while requests wait.',
-  );
-  const showWindows = createWindowGauges(registers);
-  const slots = new Gauge({
-    name: 'diq_quota_slots',
-    help: 'Permits in use, by what came of their calls; together they are diq_quota_used. "earlier" is what a reading does not list: all but the newest 100. Any but these two rising: permits that gave no investigation id.',
-    labelNames: ['outcome'] as const,
-    registers,
-  });
-  for (const outcome of slotOutcomes) slots.set({ outcome }, 0);
-  const remaining = gauge(
-    'diq_quota_remaining',
-    'Permits free, a hold aside. 0 is usual while requests wait; rising meanwhile: no calls are made.',
-  );
-  const nextSlot = gauge(
-    'diq_quota_next_slot_seconds',
-    'Time until the next permit is free, a hold aside; 0 when one is. Risen above one window: a call is under way, or clocks have gone astray.',
-  );
-  const workers = gauge(
-    'diq_workers_alive',
-    'Workers that showed a sign of life in Redis within 10 s, however many this Prometheus reaches. Fallen to 0: no calls are made; risen: calls resume.',
-  );
-
   let readAtMs = performance.now();
   new Gauge({
     name: 'diq_state_age_seconds',
@@ -149,58 +62,168 @@ function createStateGauges(registers: Registry[]) {
       this.set((performance.now() - readAtMs) / 1_000);
     },
   }).set(0);
+  const family = createQueueFamily(registers);
 
-  /** Shows a reading of queue and quota. */
-  return (state: QueueState): void => {
-    const { view, backlog } = state;
-    readAtMs = performance.now();
-    const shown = {
-      queued: backlog.counts.queued,
-      dispatching: beingCalled(backlog),
-      looking_up: backlog.lookingUp,
-    };
-    for (const status of openStatuses) open.set({ status }, shown[status]);
-    ended.reset();
-    for (const status of endStatuses) ended.inc({ status }, backlog.counts[status]);
-    for (const priority of priorities) waiting.set({ priority }, backlog.waitingByPriority[priority]);
-    for (const reason of holdReasons) holdActive.set({ reason }, view.holdsOn.includes(reason) ? 1 : 0);
-    oldestWait.set(oldestWaitSeconds(state));
-    drain.set(((drainedAtMs(state) ?? Number.POSITIVE_INFINITY) - view.nowMs) / 1_000);
-    const scarcest = scarcestLimit(view);
-    limit.set(scarcest.calls);
-    used.set(scarcest.used);
-    showWindows(view.limits);
-    const inUse = countSlots(view, scarcest);
-    for (const outcome of slotOutcomes) slots.set({ outcome }, inUse[outcome]);
-    remaining.set(freeSlots(view));
-    workers.set(state.workers.alive);
-    nextSlot.set((nextSlotAtMs(view) - view.nowMs) / 1_000);
+  return {
+    registry,
+    observeRequest: ({ seconds, ...labels }: ObservedRequest) => requestDuration.observe(labels, seconds),
+    /** Of Redis' `maxmemory`, 0 to 1. */
+    showMemory: (usedShare: number) => memory.set(usedShare),
+    /** All queues that are due were read. */
+    noteReading: () => void (readAtMs = performance.now()),
+    /** The series of a queue, at zero, or as they are. */
+    ofQueue: (queue: Pick<Queue, 'tenant' | 'operation'>) => seriesOf(family, queue),
   };
 }
 
-/** Each limit by its window. Which windows there are is known with the first reading, and changes with the settings. */
-function createWindowGauges(registers: Registry[]) {
-  const labelNames = ['window'] as const;
-  const calls = new Gauge({
-    name: 'diq_quota_window_limit',
-    help: 'Calls allowed in one rolling window, by its length in seconds. Falling below what is configured: others use the same quota. Rising: they no longer do, or settings changed.',
-    labelNames,
-    registers,
-  });
-  const used = new Gauge({
-    name: 'diq_quota_window_used',
-    help: 'Permits in use, by the window in which they count. Risen to diq_quota_window_limit: this window stops the next call.',
-    labelNames,
-    registers,
-  });
-  return (limits: readonly LimitState[]): void => {
-    calls.reset();
-    used.reset();
-    for (const limit of limits) {
-      const window = `${limit.windowMs / 1_000}s`;
-      calls.set({ window }, limit.calls);
-      used.set({ window }, limit.used);
+type QueueFamily = ReturnType<typeof createQueueFamily>;
+
+/** The metrics that every queue has. */
+function createQueueFamily(registers: Registry[]) {
+  const gauge = <Label extends string = never>(name: string, help: string, ...labels: Label[]) =>
+    new Gauge({ name, help, labelNames: [...queueLabels, ...labels], registers });
+  const counter = <Label extends string = never>(name: string, help: string, ...labels: Label[]) =>
+    new Counter({ name, help, labelNames: [...queueLabels, ...labels], registers });
+  return {
+    requests: counter(
+      'diq_requests_total',
+      'Requests handed in, by what became of them at the door. "rejected" rising: a caller sends what cannot be accepted.',
+      'outcome',
+    ),
+    slotIdle: counter(
+      'diq_slot_idle_seconds_total',
+      'Time during which a slot was free although work was ready and no hold was on, as this intake sees it. Rising: no calls are made.',
+    ),
+    open: gauge(
+      'diq_requests_open',
+      'Requests that have not ended, by status, with those of status dispatching whose lost answer is looked up apart. "queued" rising: more is asked for than the quota gives.',
+      'status',
+    ),
+    ended: counter(
+      'diq_requests_ended_total',
+      'Requests that ended, by status, as counted in Redis: all intakes show the same number, so take the greatest, not the sum; 0 until the first reading. Deleting requests lowers nothing. "failed" or "unknown" rising: see which, and why.',
+      'status',
+    ),
+    waiting: gauge(
+      'diq_tasks_waiting',
+      'Calls still to make, by priority; requests for one machine share one. Rising for days: the quota is too small for what is asked.',
+      'priority',
+    ),
+    holdActive: gauge(
+      'diq_hold_active',
+      '1 while a hold for this reason is on, else 0. Risen to 1: no calls to Defender.',
+      'reason',
+    ),
+    oldestWait: gauge(
+      'diq_queue_oldest_wait_seconds',
+      'How long the longest-waiting task has waited. Rising for days: the quota is too small for what is asked.',
+    ),
+    drain: gauge(
+      'diq_queue_drain_seconds',
+      'Time until what waits now will have started; +Inf during a hold whose end is not known, and while no worker is alive. Rising: the backlog grows.',
+    ),
+    limit: gauge(
+      'diq_quota_limit',
+      'Calls allowed in one rolling window; of several limits the scarcest, which stops calls first. Falling below what is configured: others use the same quota. Rising: they no longer do, or settings changed.',
+    ),
+    used: gauge(
+      'diq_quota_used',
+      'Permits in use, of the same limit. Risen to the limit: the next call waits for a slot, which is usual while requests wait.',
+    ),
+    windowLimit: gauge(
+      'diq_quota_window_limit',
+      'Calls allowed in one rolling window, by its length in seconds. Falling below what is configured: others use the same quota. Rising: they no longer do, or settings changed.',
+      'window',
+    ),
+    windowUsed: gauge(
+      'diq_quota_window_used',
+      'Permits in use, by the window in which they count. Risen to diq_quota_window_limit: this window stops the next call.',
+      'window',
+    ),
+    slots: gauge(
+      'diq_quota_slots',
+      'Permits in use, by what came of their calls; together they are diq_quota_used. "earlier" is what a reading does not list: all but the newest 100. Any but these two rising: permits that gave no investigation id.',
+      'outcome',
+    ),
+    remaining: gauge(
+      'diq_quota_remaining',
+      'Permits free, a hold aside. 0 is usual while requests wait; rising meanwhile: no calls are made.',
+    ),
+    nextSlot: gauge(
+      'diq_quota_next_slot_seconds',
+      'Time until the next permit is free, a hold aside; 0 when one is. Risen above one window: a call is under way, or clocks have gone astray.',
+    ),
+    workers: gauge(
+      'diq_workers_alive',
+      'Workers that showed a sign of life in Redis within 10 s, however many this Prometheus reaches. Fallen to 0: no calls are made; risen: calls resume.',
+    ),
+  };
+}
+
+function seriesOf(family: QueueFamily, { tenant, operation }: Pick<Queue, 'tenant' | 'operation'>) {
+  const labels = { tenant, operation };
+  const { requests, slotIdle, open, ended, waiting, holdActive, slots, windowLimit, windowUsed, ...single } =
+    family;
+  const { oldestWait, drain, limit, used, remaining, nextSlot, workers } = single;
+  // All of them exist from the start.
+  for (const outcome of doorOutcomes) requests.inc({ ...labels, outcome }, 0);
+  slotIdle.inc(labels, 0);
+  for (const status of openStatuses) open.inc({ ...labels, status }, 0);
+  for (const status of endStatuses) ended.inc({ ...labels, status }, 0);
+  for (const priority of priorities) waiting.inc({ ...labels, priority }, 0);
+  for (const reason of holdReasons) holdActive.inc({ ...labels, reason }, 0);
+  for (const outcome of slotOutcomes) slots.inc({ ...labels, outcome }, 0);
+  for (const gauge of Object.values(single)) gauge.inc(labels, 0);
+  let windows: string[] = [];
+
+  /** Each limit by its window. Which windows there are is known with the first reading, and changes with the settings. */
+  function showWindows(limits: readonly LimitState[]): void {
+    for (const window of windows) {
+      windowLimit.remove({ ...labels, window });
+      windowUsed.remove({ ...labels, window });
     }
+    windows = limits.map(({ windowMs }) => `${windowMs / 1_000}s`);
+    for (const [i, { calls, used: inUse }] of limits.entries()) {
+      const window = windows[i] ?? '';
+      windowLimit.set({ ...labels, window }, calls);
+      windowUsed.set({ ...labels, window }, inUse);
+    }
+  }
+
+  return {
+    countOutcomes(outcomes: DoorOutcomes): void {
+      for (const outcome of doorOutcomes) requests.inc({ ...labels, outcome }, outcomes[outcome]);
+    },
+    addSlotIdleSeconds: (seconds: number) => slotIdle.inc(labels, seconds),
+    /** Shows a reading of queue and quota. */
+    showState(state: QueueState): void {
+      const { view, backlog } = state;
+      const shown = {
+        queued: backlog.counts.queued,
+        dispatching: beingCalled(backlog),
+        looking_up: backlog.lookingUp,
+      };
+      for (const status of openStatuses) open.set({ ...labels, status }, shown[status]);
+      for (const status of endStatuses) {
+        ended.remove({ ...labels, status });
+        ended.inc({ ...labels, status }, backlog.counts[status]);
+      }
+      for (const priority of priorities)
+        waiting.set({ ...labels, priority }, backlog.waitingByPriority[priority]);
+      for (const reason of holdReasons)
+        holdActive.set({ ...labels, reason }, view.holdsOn.includes(reason) ? 1 : 0);
+      oldestWait.set(labels, oldestWaitSeconds(state));
+      drain.set(labels, ((drainedAtMs(state) ?? Number.POSITIVE_INFINITY) - view.nowMs) / 1_000);
+      const scarcest = scarcestLimit(view);
+      limit.set(labels, scarcest.calls);
+      used.set(labels, scarcest.used);
+      showWindows(view.limits);
+      const inUse = countSlots(view, scarcest);
+      for (const outcome of slotOutcomes) slots.set({ ...labels, outcome }, inUse[outcome]);
+      remaining.set(labels, freeSlots(view));
+      workers.set(labels, state.workers.alive);
+      nextSlot.set(labels, (nextSlotAtMs(view) - view.nowMs) / 1_000);
+    },
   };
 }
 

@@ -1,5 +1,6 @@
 import { describeRedisTrouble } from '@diq/redis/is-unavailable.ts';
 import type { HealthReport } from '@diq/runtime/http-server/ops-routes.ts';
+import type { Queue } from '@diq/tenants/tenant.ts';
 import { isoTime } from '../estimates/forecast-start.ts';
 import type { WorkerReport } from '../estimates/queue-state.ts';
 
@@ -9,11 +10,14 @@ export function createReadyCheck(options: {
   probeWrite: () => Promise<void>;
   /** Why new work is refused, where it is for want of memory. */
   describeMemory: () => string | undefined;
-  /** Who calls; `undefined` where that is not known. */
-  workerReport: () => WorkerReport | undefined;
+  /** Of the queues that were read lately, who calls; `undefined` where that is not known. */
+  workerReports: () => readonly {
+    queue: Pick<Queue, 'tenant' | 'operation'>;
+    report: WorkerReport | undefined;
+  }[];
   closing: AbortSignal;
 }) {
-  const { probeWrite, describeMemory, workerReport, closing } = options;
+  const { probeWrite, describeMemory, workerReports, closing } = options;
   return async (): Promise<HealthReport> => {
     if (closing.aborted) return { ok: false, checks: { service: 'is being stopped' } };
     try {
@@ -24,7 +28,7 @@ export function createReadyCheck(options: {
         ok: true,
         checks: {
           redis: 'takes writes',
-          ...describeWorkers(workerReport()),
+          ...describeWorkers(worstOf(workerReports())),
           ...(memory === undefined ? {} : { memory }),
         },
       };
@@ -33,6 +37,14 @@ export function createReadyCheck(options: {
     }
   };
 }
+
+/** The report of the queue that is worst off. */
+function worstOf(reports: readonly { report: WorkerReport | undefined }[]): WorkerReport | undefined {
+  const known = reports.flatMap(({ report }) => report ?? []);
+  return known.toSorted((a, b) => severity[b.state] - severity[a.state])[0];
+}
+
+const severity = { active: 0, stalled: 1, absent: 2 } as const;
 
 /** Said only where something is wrong or known to be well; what is accepted is kept until a worker comes. */
 function describeWorkers(report: WorkerReport | undefined): Record<string, string> {

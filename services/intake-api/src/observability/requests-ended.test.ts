@@ -26,7 +26,14 @@ describe('requests that ended, in the metrics of the intake', () => {
 
   async function seriesOf(name: string, of: IntakeUnderTest): Promise<Record<string, number>> {
     const { text } = await of.anonymously().get('/metrics').expect(200);
-    const lines = [...text.matchAll(new RegExp(`^${name}\\{status="(\\w+)"\\} (\\d+)$`, 'gm'))];
+    const lines = [
+      ...text.matchAll(
+        new RegExp(
+          `^${name}\\{tenant="default",operation="initiateInvestigation",status="(\\w+)"\\} (\\d+)$`,
+          'gm',
+        ),
+      ),
+    ];
     return Object.fromEntries(lines.map(([, status = '', count]) => [status, Number(count)]));
   }
   const endedIn = (of: IntakeUnderTest) => seriesOf('diq_requests_ended_total', of) as Promise<Ended>;

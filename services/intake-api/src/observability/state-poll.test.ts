@@ -59,6 +59,31 @@ describe('time with an idle slot', () => {
   });
 });
 
+type Polled = Parameters<typeof startStatePoll>[0];
+
+/** A queue of a name, and how it is read. */
+function queueNamed(tenant: string, readState: () => Promise<QueueState>) {
+  const stateFeed = { show: () => {}, fail: () => {} };
+  return {
+    queue: { tenant, operation: 'initiateInvestigation', tag: tenant } as const,
+    parts: { readState, stateFeed },
+    metrics: { showState: () => {}, addSlotIdleSeconds: (_seconds: number) => {} },
+  };
+}
+
+function pollOne({
+  readState,
+  addSlotIdleSeconds = () => {},
+  ...options
+}: Pick<Polled, 'intervalMs' | 'onFailure' | 'onRecovery'> & {
+  readState: () => Promise<QueueState>;
+  addSlotIdleSeconds?: (seconds: number) => void;
+}) {
+  const queue = queueNamed('one', readState);
+  const polled = { ...queue, metrics: { ...queue.metrics, addSlotIdleSeconds } };
+  return startStatePoll({ ...options, due: async () => [polled] });
+}
+
 describe('the poll of queue and quota', () => {
   afterEach(() => mock.timers.reset());
 
@@ -74,7 +99,7 @@ describe('the poll of queue and quota', () => {
     const reports: string[] = [];
     const progress = new EventEmitter();
     let idleSeconds = 0;
-    const stop = startStatePoll({
+    const stop = pollOne({
       async readState() {
         const reading = readings.shift();
         if (reading === undefined) {
@@ -84,7 +109,7 @@ describe('the poll of queue and quota', () => {
         if (reading instanceof Error) throw reading;
         return reading;
       },
-      metrics: { showState: () => {}, addSlotIdleSeconds: (seconds) => (idleSeconds += seconds) },
+      addSlotIdleSeconds: (seconds) => (idleSeconds += seconds),
       intervalMs: 0,
       onFailure: () => reports.push('lost'),
       onRecovery: () => reports.push('back'),
@@ -101,16 +126,16 @@ describe('the poll of queue and quota', () => {
     for (const isUnderWay of [true, false]) {
       let taken = 0;
       let finish!: (state: QueueState) => void;
-      const stop = startStatePoll({
+      const stop = pollOne({
         readState: () => {
           taken += 1;
           return new Promise((resolve) => (finish = resolve));
         },
-        metrics: { showState: () => {}, addSlotIdleSeconds: () => {} },
         intervalMs,
         onFailure: () => {},
         onRecovery: () => {},
       });
+      await new Promise(setImmediate);
       mock.timers.tick(10 * intervalMs);
       assert.equal(taken, 1, 'while it is under way');
       finish(stateAt(1));
@@ -118,6 +143,7 @@ describe('the poll of queue and quota', () => {
       mock.timers.tick(intervalMs - 1);
       assert.equal(taken, 1, 'before the interval is over');
       mock.timers.tick(1);
+      await new Promise(setImmediate);
       assert.equal(taken, 2);
       if (!isUnderWay) {
         finish(stateAt(2));
@@ -129,5 +155,28 @@ describe('the poll of queue and quota', () => {
       mock.timers.tick(10 * intervalMs);
       assert.equal(taken, 2, 'once it is closed');
     }
+  });
+
+  it('reads every other queue while one cannot be read, and names that one', async () => {
+    const seen: string[] = [];
+    const failed: (readonly string[])[] = [];
+    const progress = new EventEmitter();
+    const stop = startStatePoll({
+      due: async () => [
+        queueNamed('a', () => Promise.reject(new Error('away'))),
+        queueNamed('b', async () => stateAt(1)),
+      ],
+      onState: ({ tenant }) => seen.push(tenant),
+      intervalMs: 0,
+      onFailure: (_error, queues) => {
+        failed.push(queues);
+        progress.emit('failed');
+      },
+      onRecovery: () => assert.fail('it is not back'),
+    });
+    await once(progress, 'failed');
+    await stop();
+    assert.ok(seen.length > 0 && seen.every((tenant) => tenant === 'b'));
+    assert.deepEqual(failed, [['a/initiateInvestigation']]);
   });
 });

@@ -6,12 +6,15 @@ import {
 } from 'zod-openapi';
 import { z } from 'zod';
 import { version } from '@diq/runtime/build-info.ts';
+import { operationNames } from '@diq/contracts/operations.ts';
 import { problemDocument } from '../http/problem-error.ts';
 import {
   headers,
+  ofTenant,
   tags,
   type HeaderName,
   type HeaderUse,
+  type QueueUse,
   type RouteDefinition,
 } from '../http/define-route.ts';
 import { errorCatalogue, type ErrorCode } from '../http/error-catalogue.ts';
@@ -19,7 +22,7 @@ import { errorCatalogue, type ErrorCode } from '../http/error-catalogue.ts';
 /** The OpenAPI 3.1 document of these routes. */
 export function createOpenApiDocument(definitions: readonly RouteDefinition[]): oas31.OpenAPIObject {
   const paths: ZodOpenApiPathsObject = {};
-  for (const operation of definitions) {
+  for (const operation of definitions.flatMap((one) => [one, ofTenant(one) ?? []].flat())) {
     const path = templateOf(operation.path);
     paths[path] = { ...paths[path], [operation.method]: describeOperation(operation) };
   }
@@ -90,7 +93,14 @@ const httpRequestId = z
     'The id of the HTTP request, returned and logged as `httpRequestId`; letters, digits, `.`, `_` and `-`, at most 128.',
   );
 
-function parametersOf({ path, query, isIdempotent }: RouteDefinition) {
+const operationQuery = z
+  .enum(operationNames)
+  .optional()
+  .describe("Whose queue is meant; without it, that of the tenant's default operation.");
+
+function parametersOf({ path, query: own, queue, isIdempotent }: RouteDefinition) {
+  const byOperation = z.object({ operation: operationQuery });
+  const query = queue === 'query' ? (own?.safeExtend(byOperation.shape) ?? byOperation) : own;
   const ids = [...path.matchAll(/:(\w+)/g)].map(([, name = '']) => [name, z.string()] as const);
   return {
     ...(ids.length === 0 ? {} : { path: z.object(Object.fromEntries(ids)) }),
@@ -167,11 +177,13 @@ const securitySchemes: Record<string, oas31.SecuritySchemeObject> = {
 
 /** Every code that an operation can answer with, in the order of the catalogue. */
 export function problemsOf(operation: RouteDefinition): ErrorCode[] {
-  const { method, scope, path, query, body, isIdempotent, isOwnOnly, problems = [] } = operation;
+  const { method, scope, path, query, queue, body, isIdempotent, isOwnOnly, problems = [] } = operation;
   const codes = new Set<ErrorCode>([
     ...problems,
     ...(scope ? ofEveryScope : []),
     ...(scope && method !== 'get' ? (['cross_site'] as const) : []),
+    ...(queue ? ofEveryQueue[queue] : []),
+    ...(queue ? (['tenant_not_found'] as const) : []),
     // A path that cannot be percent-decoded names nothing.
     ...(path.includes(':') ? (['route_not_found'] as const) : []),
     ...(isOwnOnly && path.includes(':') ? (['not_owner'] as const) : []),
@@ -192,6 +204,11 @@ const ofEveryScope: ErrorCode[] = [
   'identity_unavailable',
   'redis_unavailable',
 ];
+const ofEveryQueue: Record<QueueUse, readonly ErrorCode[]> = {
+  id: [],
+  query: ['tenant_required', 'invalid_request'],
+  body: ['tenant_required', 'tenant_removed', 'invalid_request'],
+};
 const ofEveryBody: ErrorCode[] = [
   'malformed_json',
   'invalid_request',

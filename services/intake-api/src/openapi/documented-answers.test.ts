@@ -4,6 +4,7 @@ import { keys } from '../test-support/credentials.ts';
 import { useIntake } from '../test-support/intake-under-test.ts';
 import { item, machineId, redisAway, unknownId } from '../test-support/items.ts';
 import { beginCall, makeCall } from '../test-support/worker-moves.ts';
+import type { Scope } from '../config/callers.ts';
 import type { RouteDefinition } from '../http/define-route.ts';
 import { definitions } from '../routes/index.ts';
 import { problemAnswers } from './create-document.ts';
@@ -69,7 +70,7 @@ describe('every documented answer is given', () => {
     const at = status === 503 ? alone : status === 429 ? limited : intake;
     const id = operation.path.includes(':id') && at === intake ? await idFor(operation, status) : unknownId;
     const asked = at.anonymously()[method](operation.path.replace(':id', id));
-    if (status !== 401 && scope) asked.set('X-API-Key', status === 403 ? keyWithout(scope) : keys.operator);
+    if (status !== 401 && scope) asked.set('X-API-Key', keyFor(operation, scope, status));
     if (status === 400 || (status === 200 && body && operation.answers[202]))
       asked.query(queryFor(operation, status));
     if (!body) return asked;
@@ -103,11 +104,17 @@ describe('every documented answer is given', () => {
   }
 });
 
-function keyWithout(scope: 'submit' | 'read' | 'admin'): string {
+function keyFor({ path }: RouteDefinition, scope: Scope, status: number): string {
+  if (status === 403) return keyWithout(scope);
+  return status === 404 && !path.includes(':id') ? keys.elsewhere : keys.operator;
+}
+
+function keyWithout(scope: Scope): string {
   return { submit: keys.reader, read: keys.submitter, admin: keys.playbook }[scope];
 }
 
-function queryFor({ id, query }: RouteDefinition, status: number): Record<string, string> {
+function queryFor({ id, query, queue }: RouteDefinition, status: number): Record<string, string> {
   if (status === 200) return id.startsWith('submit') ? { dryRun: 'true' } : {};
-  return query ? Object.fromEntries(Object.keys(query.shape).map((name) => [name, ''])) : {};
+  const names = [...Object.keys(query?.shape ?? {}), ...(queue === 'query' ? ['operation'] : [])];
+  return Object.fromEntries(names.map((name) => [name, '']));
 }

@@ -15,6 +15,7 @@ export const cancelBatch = defineRoute({
   summary: 'Cancel what is queued of a batch',
   description: 'Repeat it while `remaining` is true. The batch and its items can be read as before.',
   scope: 'submit',
+  queue: 'id',
   isOwnOnly: true,
   query: onlyReason,
   answers: {

@@ -16,6 +16,7 @@ export const cancelInvestigation = defineRoute({
   description:
     'Others that share its call keep it. Against the beginning of its call exactly one wins: 409 when that was the call.',
   scope: 'submit',
+  queue: 'id',
   isOwnOnly: true,
   query: onlyReason,
   answers: {

@@ -47,6 +47,7 @@ export const cancelInvestigations = defineRoute({
   summary: 'Cancel what is queued by batch, source or machine',
   description: 'What fits all filters given. Repeat it while `remaining` is true.',
   scope: 'submit',
+  queue: 'query',
   isOwnOnly: true,
   body: { schema: filter, example: { source: 'phishing-playbook', reason: 'False alarm' } },
   answers: { 200: { description: 'How many were cancelled.', schema: cancelled } },

@@ -35,6 +35,7 @@ export const changeInvestigation = defineRoute({
   tag: 'Requests',
   summary: 'Change priority or deadline of a queued request',
   scope: 'submit',
+  queue: 'id',
   isOwnOnly: true,
   body: { schema: change, example: { priority: 'critical', notAfter: null } },
   answers: {

@@ -15,6 +15,7 @@ export const getBatch = defineRoute({
   tag: 'Batches',
   summary: 'Ask how far a batch is',
   scope: 'read',
+  queue: 'id',
   answers: {
     200: {
       description: 'The batch; with `Retry-After` until it is completed.',

@@ -13,6 +13,7 @@ export const getInvestigationResult = defineRoute({
   summary: 'Wait for the end of a request',
   description: 'For clients that follow 202 and `Location` by themselves, such as Logic Apps.',
   scope: 'read',
+  queue: 'id',
   answers: {
     200: { description: 'The request has ended.', schema: requestDocument },
     202: {

@@ -11,6 +11,7 @@ export const getInvestigation = defineRoute({
   tag: 'Requests',
   summary: 'Ask where a request stands',
   scope: 'read',
+  queue: 'id',
   answers: {
     200: {
       description: 'The request, whatever its status; with `Retry-After` until it has ended.',

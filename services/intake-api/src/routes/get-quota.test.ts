@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { useIntake } from '../test-support/intake-under-test.ts';
+import { queueSeries } from '../test-support/queue-series.ts';
 import { item, machineId } from '../test-support/items.ts';
 import { beginCall, endCall, loseAnswer, makeCall } from '../test-support/worker-moves.ts';
 
@@ -104,7 +105,8 @@ describe('GET /v1/quota', () => {
     assert.deepEqual([until, reason, action], [null, 'not_allowed', 'required']);
     assert.match(String(detail), / Last answer: HTTP 403\.$/);
     assert.deepEqual([queue['expectedDrainAt'], queue['startNotBefore']], [null, null]);
-    const isOn = (text: string, on: string) => text.includes(`diq_hold_active{reason="${on}"} 1`);
+    const isOn = (text: string, on: string) =>
+      text.includes(`${queueSeries('diq_hold_active', { reason: on })} 1`);
     const bothOn = async () => {
       const { text } = await intake.anonymously().get('/metrics');
       return isOn(text, 'cold_start') && isOn(text, 'not_allowed');
@@ -161,15 +163,20 @@ describe('GET /v1/quota while a lost answer is looked up', () => {
     const inMetrics = async () => {
       const { text } = await intake.anonymously().get('/metrics');
       const of = (status: string) =>
-        Number(new RegExp(`^diq_requests_open\\{status="${status}"\\} (\\d+)$`, 'm').exec(text)?.[1]);
+        Number(
+          new RegExp(
+            `^${queueSeries('diq_requests_open', { status })} (\\d+)$`.replaceAll(/[{}]/g, String.raw`\$&`),
+            'm',
+          ).exec(text)?.[1],
+        );
       return [of('queued'), of('dispatching'), of('looking_up')].join();
     };
     await waitFor(async () => (await inMetrics()) === '1,1,3', { what: 'the metrics' });
     const { text } = await intake.anonymously().get('/metrics');
-    assert.match(text, /^diq_tasks_waiting\{priority="medium"\} 1$/m);
-    assert.match(text, /^diq_quota_slots\{outcome="in_flight"\} 1$/m);
-    assert.match(text, /^diq_quota_slots\{outcome="no_answer"\} 1$/m);
-    assert.match(text, /^diq_quota_used 2$/m);
+    assert.match(text, /^diq_tasks_waiting\{[^}]*,priority="medium"\} 1$/m);
+    assert.match(text, /^diq_quota_slots\{[^}]*,outcome="in_flight"\} 1$/m);
+    assert.match(text, /^diq_quota_slots\{[^}]*,outcome="no_answer"\} 1$/m);
+    assert.match(text, /^diq_quota_used\{[^}]*\} 2$/m);
     await endCall(intake, lost, {
       status: 'started',
       result: { kind: 'investigation', id: '7' },
@@ -193,7 +200,7 @@ describe('GET /v1/quota while no worker is alive', () => {
     const { body } = await intake.get(`/v1/investigations/${before.id}`).expect(200);
     assert.equal((body as Record<string, unknown>)['expectedStartAt'], undefined);
     await waitFor(
-      async () => /^diq_workers_alive 0$/m.test((await intake.anonymously().get('/metrics')).text),
+      async () => /^diq_workers_alive\{[^}]*\} 0$/m.test((await intake.anonymously().get('/metrics')).text),
       { what: 'the metric' },
     );
   });

@@ -104,9 +104,10 @@ export const getQuota = defineRoute({
   tag: 'Quota and queue',
   summary: 'Ask what may be called and how much waits',
   scope: 'read',
+  queue: 'query',
   answers: { 200: { description: 'At this moment.', schema: quota } },
-  async handle({ response }, { readState, operation, actions }: Dependencies) {
+  async handle({ response }, { readState, queue, actions }: Dependencies) {
     const [state, pause] = await Promise.all([readState(), actions.pause.find()]);
-    response.json(describeQuota(state, pause, operation));
+    response.json(describeQuota(state, pause, queue.operation));
   },
 });

@@ -1,4 +1,4 @@
-import type { Dependencies } from '../dependencies.ts';
+import type { Dependencies, ServiceDependencies } from '../dependencies.ts';
 import type { Route, RouteDefinition } from '../http/define-route.ts';
 import { cancelBatch } from './cancel-batch.ts';
 import { cancelInvestigation } from './cancel-investigation.ts';
@@ -24,7 +24,7 @@ import { submitBatch } from './submit-batch.ts';
 import { submitInvestigation } from './submit-investigation.ts';
 import { watchState } from './watch-state.ts';
 
-/** The API, in the order in which it is shown. */
+/** The API, in the order in which it is shown. Those about a queue are served under the path of a tenant, too. */
 export const apiRoutes: readonly Route<Dependencies>[] = [
   submitInvestigation,
   listInvestigations,
@@ -48,7 +48,7 @@ export const apiRoutes: readonly Route<Dependencies>[] = [
 ];
 
 /** How people sign in to the status page. Its data are those of the API. */
-export const sessionRoutes: readonly Route<Dependencies>[] = [getSession, signIn, signOut];
+export const sessionRoutes: readonly Route<ServiceDependencies>[] = [getSession, signIn, signOut];
 
 /** What is there to be read, in no need of a credential. */
 export const documentRoutes: readonly Route<unknown>[] = [

@@ -17,17 +17,22 @@ export const listAudit = defineRoute({
   tag: 'Quota and queue',
   summary: 'Read who cancelled, changed, moved, retried, paused and resumed what',
   scope: 'admin',
+  queue: 'query',
   query: z.strictObject({
     limit: pageLimit(500),
     cursor: positionCursor(streamPosition).optional(),
   }),
   answers: { 200: { description: 'A page, newest first.', schema: pageOf(recorded) } },
-  async handle({ query: { limit, cursor }, response }, { actions }: Dependencies) {
+  async handle({ query: { limit, cursor }, context, response }, { actions }: Dependencies) {
+    const { prefix, operation } = context.chosen;
+    const named = operation === undefined ? '' : `operation=${operation}&`;
     const { entries, hasMore } = await actions.audit.page(limit, cursor);
     const last = entries.at(-1);
     response.json({
       value: entries.map(({ id, atMs, entry }) => ({ id, at: new Date(atMs).toISOString(), ...entry })),
-      ...(hasMore && last ? { nextLink: `/v1/audit?limit=${limit}&cursor=${writePosition(last.id)}` } : {}),
+      ...(hasMore && last
+        ? { nextLink: `${prefix}/audit?${named}limit=${limit}&cursor=${writePosition(last.id)}` }
+        : {}),
     });
   },
 });

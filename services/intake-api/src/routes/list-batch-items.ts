@@ -45,6 +45,7 @@ export const listBatchItems = defineRoute({
   tag: 'Batches',
   summary: 'Read the items of a batch, in input order',
   scope: 'read',
+  queue: 'id',
   query: z.strictObject({
     limit: pageLimit(1_000),
     cursor: positionCursor(batchPosition).optional(),

@@ -14,6 +14,7 @@ import {
 } from '../http/cursor.ts';
 import { defineRoute } from '../http/define-route.ts';
 import { inTurn } from '../http/caller-turns.ts';
+import type { ChosenQueue } from '../http/request-context.ts';
 import { pageLimit } from '../http/parse-or-400.ts';
 
 const query = z
@@ -47,6 +48,7 @@ export const listInvestigations = defineRoute({
   description:
     'New arrivals do not shift pages. With several filters, or large requests, a page may be short, or empty, and still have a `nextLink`: follow it until there is none.',
   scope: 'read',
+  queue: 'query',
   query,
   answers: { 200: { description: 'A page.', schema: pageOf(requestDocument) } },
   async handle({ query, context, response }, { actions }: Dependencies) {
@@ -56,17 +58,23 @@ export const listInvestigations = defineRoute({
       const { requests, next } = await actions.list.page(wanted, limit, cursor);
       response.json({
         value: requests.map(({ document }) => document),
-        ...(next === undefined ? {} : { nextLink: linkBehind(next, { ...filter, status, limit }) }),
+        ...(next === undefined
+          ? {}
+          : { nextLink: linkBehind(next, context.chosen, { ...filter, status, limit: String(limit) }) }),
       });
     });
   },
 });
 
-function linkBehind(position: string, asked: Record<string, string | number | undefined>): string {
+function linkBehind(
+  position: string,
+  { prefix, operation }: ChosenQueue,
+  asked: Record<string, string | undefined>,
+): string {
   const parameters = new URLSearchParams();
-  for (const [name, value] of Object.entries(asked)) {
-    if (value !== undefined) parameters.set(name, String(value));
+  for (const [name, value] of Object.entries({ operation, ...asked })) {
+    if (value !== undefined) parameters.set(name, value);
   }
   parameters.set('cursor', writePosition(position));
-  return `/v1/investigations?${parameters.toString()}`;
+  return `${prefix}/investigations?${parameters.toString()}`;
 }

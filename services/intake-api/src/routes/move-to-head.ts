@@ -12,6 +12,7 @@ export const moveToHead = defineRoute({
   tag: 'Requests',
   summary: 'Have a queued request go next',
   scope: 'admin',
+  queue: 'id',
   body: { schema: onlyReason, isOptional: true, example: { reason: 'The CISO waits for it' } },
   answers: { 200: { description: 'The request, at its new place.', schema: requestDocument } },
   problems: ['request_not_found', 'already_dispatched', 'already_ended'],

@@ -50,7 +50,7 @@ describe('GET /openapi.json', () => {
     const values = enumerationsIn(await fetchDocument());
     assert.ok(values.includes('move_to_head'));
     assert.deepEqual(
-      values.filter((value) => !/^[a-z]+(_[a-z]+)*$/.test(String(value))),
+      [...new Set(values.filter((value) => !/^[a-z]+(_[a-z]+)*$/.test(String(value))))],
       ['machineAction', ...operationNames],
     );
   });

@@ -3,6 +3,7 @@ import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { expectProblem } from '../test-support/expect-problem.ts';
 import { useIntake } from '../test-support/intake-under-test.ts';
+import { queueSeries } from '../test-support/queue-series.ts';
 import { item } from '../test-support/items.ts';
 
 interface Quota {
@@ -33,7 +34,9 @@ describe('POST /v1/queue/pause', () => {
     assert.deepEqual([shown?.by, shown?.reason, shown?.until], ['operator', 'maintenance', null]);
     await waitFor(
       async () =>
-        (await intake.anonymously().get('/metrics')).text.includes('diq_hold_active{reason="paused"} 1'),
+        (await intake.anonymously().get('/metrics')).text.includes(
+          `${queueSeries('diq_hold_active', { reason: 'paused' })} 1`,
+        ),
       { what: 'the hold to show' },
     );
   });

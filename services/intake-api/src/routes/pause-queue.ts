@@ -32,6 +32,7 @@ export const pauseQueue = defineRoute({
   description:
     'No calls to Defender until the queue is resumed, or until `until`. Requests are accepted as before.',
   scope: 'admin',
+  queue: 'query',
   body: {
     schema: wantedPause,
     example: { reason: 'Defender is being maintained', until: '2026-11-30T08:00:00Z' },

@@ -52,6 +52,7 @@ export const purgeInvestigations = defineRoute({
   description:
     'Of one batch, or of all that is kept what ended before a time, is of one caller, or both. What is open stays. It works while Redis is full. Repeat it while `remaining` is true.',
   scope: 'admin',
+  queue: 'query',
   body: { schema: filter, example: { endedBefore: '2026-11-01T00:00:00Z', reason: 'Redis is full' } },
   answers: { 200: { description: 'How much was deleted.', schema: purged } },
   async handle(

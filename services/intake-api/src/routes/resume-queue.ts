@@ -11,6 +11,7 @@ export const resumeQueue = defineRoute({
   tag: 'Quota and queue',
   summary: 'End a pause',
   scope: 'admin',
+  queue: 'query',
   body: { schema: onlyReason, isOptional: true, example: { reason: 'Maintenance is over' } },
   answers: {
     200: {

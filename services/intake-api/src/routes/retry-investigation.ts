@@ -18,6 +18,7 @@ export const retryInvestigation = defineRoute({
   summary: 'Ask again for what failed or is unknown',
   description: 'Ends are final: this makes a new request that says the same, with `retryOf`.',
   scope: 'admin',
+  queue: 'id',
   body: { schema: onlyReason, isOptional: true, example: { reason: 'The machine is back' } },
   answers: {
     202: {

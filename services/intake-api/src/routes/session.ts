@@ -9,20 +9,20 @@ import {
   setSessionCookie,
 } from '../auth/session-cookie.ts';
 import type { SessionStore } from '../auth/session-store.ts';
-import type { Dependencies } from '../dependencies.ts';
+import type { ServiceDependencies } from '../dependencies.ts';
 import { defineBrowserRoute } from '../http/define-route.ts';
 import { ProblemError } from '../http/problem-error.ts';
 import { requireScope } from '../http/request-context.ts';
 
 const path = '/session';
 const signInBodyLimitBytes = 4 * 1_024;
-const ownOriginOnly = ({ hostNames }: Dependencies) => [createOwnSite(hostNames).requireOwnOrigin];
+const ownOriginOnly = ({ hostNames }: ServiceDependencies) => [createOwnSite(hostNames).requireOwnOrigin];
 
 /** Whether the browser is signed in, as whom and until when. Never 401: a page asks before it shows a form. */
 export const getSession = defineBrowserRoute({
   method: 'get',
   path,
-  async handle({ request, response }, { sessions }: Dependencies) {
+  async handle({ request, response }, { sessions }: ServiceDependencies) {
     if (!sessions) {
       response.json({ signInNeeded: false, caller: null, endsAt: null });
       return;
@@ -50,7 +50,7 @@ export const signIn = defineBrowserRoute({
   body: { schema: credential, limitBytes: signInBodyLimitBytes },
   async handle(
     { body: { apiKey }, context, request, response },
-    { identify, failedCredentials, limitRate, sessions }: Dependencies,
+    { identify, failedCredentials, limitRate, sessions }: ServiceDependencies,
   ) {
     if (identify)
       context.identified = await identifyCredential(identify, failedCredentials, response, apiKey);
@@ -74,7 +74,7 @@ export const signOut = defineBrowserRoute({
   method: 'delete',
   path,
   guards: ownOriginOnly,
-  async handle({ request, response }, { sessions }: Dependencies) {
+  async handle({ request, response }, { sessions }: ServiceDependencies) {
     if (sessions) await closeSessions(request, sessions);
     clearSessionCookies(request, response);
     response.status(204).end();

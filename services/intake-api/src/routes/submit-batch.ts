@@ -48,6 +48,7 @@ export const submitBatch = defineRoute({
   description:
     'A bad item rejects itself and not the batch. The 202 is sent once every accepted item is stored. Requests for one machine share one call.',
   scope: 'submit',
+  queue: 'body',
   query: dryRunQuery,
   body: {
     schema: body,
@@ -74,7 +75,7 @@ export const submitBatch = defineRoute({
   problems: ['no_acceptable_item', 'storage_full', 'backlog_full', 'redis_full'],
   async handle(
     { query, context, request, response },
-    { intake, metrics, readState, deadlineCheck, callbackRule, itemRules }: Dependencies,
+    { intake, countOutcomes: countAtDoor, readState, deadlineCheck, callbackRule, itemRules }: Dependencies,
   ) {
     const isDryRun = query.dryRun === 'true';
     const { nowMs, ids, isRepeat } = context.submission;
@@ -85,7 +86,7 @@ export const submitBatch = defineRoute({
     const { warnings } = judged;
     const { entries, withoutFault } = boundRefusals(judged.entries);
     if (entries.every(isRefused)) {
-      if (!isDryRun) metrics.countOutcomes({ accepted: 0, coalesced: 0, rejected: entries.length });
+      if (!isDryRun) countAtDoor({ accepted: 0, coalesced: 0, rejected: entries.length });
       throw noAcceptableItem(entries);
     }
     if (isDryRun) {
@@ -104,7 +105,7 @@ export const submitBatch = defineRoute({
       answerFor(index, entry, accepted[index], warnings.get(index)),
     );
     const counts = countOutcomes(items);
-    metrics.countOutcomes(counts);
+    countAtDoor(counts);
     context.log.info({ batchId, counts }, 'batch accepted');
     logItems(context.log, batchId, items, entries);
     const answer = {

@@ -31,6 +31,7 @@ export const submitInvestigation = defineRoute({
   description:
     'A request for a machine that waits already shares its call: that is a success, with `coalescedWith`.',
   scope: 'submit',
+  queue: 'body',
   query: dryRunQuery,
   body: {
     schema: investigationItem,
@@ -53,8 +54,8 @@ export const submitInvestigation = defineRoute({
   async handle({ query, context, request, response }, needs: Dependencies) {
     const isDryRun = query.dryRun === 'true';
     const { nowMs, ids, isRepeat } = context.submission;
-    const countOutcomes: Dependencies['metrics']['countOutcomes'] = (outcomes) => {
-      if (!isDryRun) needs.metrics.countOutcomes(outcomes);
+    const countOutcomes: Dependencies['countOutcomes'] = (outcomes) => {
+      if (!isDryRun) needs.countOutcomes(outcomes);
     };
     const parsed = checkCallback(parseItem(request.body, nowMs, needs.itemRules), needs.callbackRule);
     if (!parsed.ok) {
@@ -113,7 +114,7 @@ function tooLate(item: RefusedItem | undefined): ProblemError {
  * The request is safe by now: should Redis go away at this moment, the answer comes without its place in the order.
  */
 async function describeAccepted(
-  { reader, describeRequest, operation }: Dependencies,
+  { reader, describeRequest, queue: { operation } }: Dependencies,
   accepted: AcceptedRequest,
   item: InvestigationItem,
   { nowMs, isRepeat }: Submission,

@@ -13,6 +13,7 @@ import { createRouter } from '../http/define-route.ts';
 import { beginContext } from '../http/request-context.ts';
 import { keys } from '../test-support/credentials.ts';
 import { expectProblem } from '../test-support/expect-problem.ts';
+import { chooseParts } from '../test-support/choose-parts.ts';
 import { useIntake } from '../test-support/intake-under-test.ts';
 import { item, machineId } from '../test-support/items.ts';
 import { listenToEvents, type EventReader } from '../test-support/listen-to-events.ts';
@@ -174,7 +175,11 @@ describe('a listener that does not read', () => {
         return Promise.resolve(() => (hasStopped = true));
       },
     };
-    const shared = { bodyBudget: createBodyBudget(), once: letEverybodyIn };
+    const shared = {
+      bodyBudget: createBodyBudget(),
+      once: letEverybodyIn,
+      choose: chooseParts({ stateFeed }),
+    };
     const app = express()
       .use(beginContext(createLogger({ level: 'silent', service: 'test' })), letEverybodyIn)
       .use(createRouter([watchState], { stateFeed }, shared));

@@ -21,6 +21,7 @@ export const watchState = defineRoute({
   description:
     'Server-sent events, at most one per second. For pages; programs ask `GET /v1/quota` at intervals.',
   scope: 'read',
+  queue: 'query',
   answers: {
     200: {
       description: 'The state now, and after each change.',

@@ -12,6 +12,8 @@ import { ProblemError } from '../http/problem-error.ts';
 import { retryAfterSeconds } from '../http/retry-after.ts';
 
 interface BackPressureDeps {
+  /** Of the queue. */
+  queueTag: string;
   settings: BackPressureSettings;
   room: BacklogRoom;
   memory: Pick<MemoryGuard, 'admit' | 'mostOfCaller'>;
@@ -50,7 +52,7 @@ export function withBackPressure(intake: RequestIntake, deps: BackPressureDeps):
     acceptBatch(entries, given) {
       const about = { 'diq.batch.id': given.ids?.batch, 'diq.batch.items': entries.length };
       return traced(tracing, given, about, async (submission) => {
-        const { ids = freshIds(), caller, callbackUrl, trace } = submission;
+        const { ids = freshIds(deps.queueTag), caller, callbackUrl, trace } = submission;
         const size = entries.filter((entry) => !('rejected' in entry)).length;
         const bytes = postedBytes(entries, callbackUrl, trace);
         memory.admit(bytes);

@@ -13,6 +13,7 @@ import { beginContext, contextOf } from '../http/request-context.ts';
 import { ProblemError } from '../http/problem-error.ts';
 import { logAccess } from '../http/middleware/access-log.ts';
 import { letEverybodyIn } from '../auth/authenticate.ts';
+import { chooseParts } from '../test-support/choose-parts.ts';
 import { idempotent } from './idempotency.ts';
 import { answerWithProblem } from '../http/middleware/problem-response.ts';
 import { requireJson } from '../http/middleware/require-json.ts';
@@ -32,7 +33,8 @@ describe('the handler behind an Idempotency-Key', () => {
       .post(
         '/',
         requireJson(1_000, createBodyBudget()),
-        idempotent(store, new AbortController().signal),
+        chooseParts({}, store).queue('body'),
+        idempotent(new AbortController().signal),
         handler,
       )
       .use(answerWithProblem);

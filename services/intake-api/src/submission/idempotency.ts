@@ -5,11 +5,7 @@ import { promisify } from 'node:util';
 import { constants, gunzip, gzip } from 'node:zlib';
 import type { Request, RequestHandler, Response } from 'express';
 import { z } from 'zod';
-import type {
-  IdempotencyState,
-  IdempotencyStore,
-  IdempotentAttempt,
-} from '@diq/queue/admission/idempotency-store.ts';
+import type { IdempotencyState, IdempotentAttempt } from '@diq/queue/admission/idempotency-store.ts';
 import { derivedIds } from '@diq/queue/admission/request-ids.ts';
 import { inTurn } from '../http/caller-turns.ts';
 import { ProblemError } from '../http/problem-error.ts';
@@ -40,7 +36,7 @@ const keptHeaders = ['Location', 'Operation-Location', 'Retry-After'] as const;
  * the first answer again for 24 h; an attempt that broke off is completed under the ids that it had begun with. Stands
  * behind the body's reader and before the handler, whose answer it keeps.
  */
-export function idempotent(store: IdempotencyStore, closing: AbortSignal): RequestHandler {
+export function idempotent(closing: AbortSignal): RequestHandler {
   // One listener for each key that is to be free again, while Redis is away.
   setMaxListeners(0, closing);
   return async (request, response, next) => {
@@ -49,6 +45,7 @@ export function idempotent(store: IdempotencyStore, closing: AbortSignal): Reque
     if (key === undefined || isDryRun(request)) return next();
     const context = contextOf(response);
     const caller = context.caller.name;
+    const { idempotency: store, queue } = context.chosen;
     const attempt = store.attempt(digestOf([caller, canonicalRouteOf(request), key]), caller);
     const attempted = { attempt, leaseMs: store.times.leaseMs, closing };
     const state = await claim(request, attempted);
@@ -71,7 +68,7 @@ export function idempotent(store: IdempotencyStore, closing: AbortSignal): Reque
       }
       case 'claimed': {
         const { atMs, seed, isRepeat } = state;
-        context.submission = { nowMs: atMs, ids: derivedIds(seed, atMs), isRepeat };
+        context.submission = { nowMs: atMs, ids: derivedIds(seed, atMs, queue.tag), isRepeat };
         keepAnswer(response, { ...attempted, isRepeat });
         return next();
       }

@@ -6,6 +6,8 @@ export const keys = {
   reader: 'key-of-the-reader-77ab',
   playbook: 'key-of-the-playbook-e2d9',
   operator: 'key-of-the-operator-90c4',
+  /** Of a tenant that is not there. */
+  elsewhere: 'key-of-elsewhere-31fe',
 } as const;
 
 /** The same as the setting INTAKE_API_KEYS. */
@@ -14,6 +16,7 @@ export const keySetting = [
   `reader:read:${sha256(keys.reader)}`,
   `playbook:submit+read:${sha256(keys.playbook)}`,
   `operator:admin:${sha256(keys.operator)}`,
+  `elsewhere:admin:${sha256(keys.elsewhere)}:elsewhere`,
 ].join(',');
 
 export function sha256(text: string): string {

@@ -9,6 +9,7 @@ import { createLogger } from '@diq/runtime/logging/logger.ts';
 import type { Env } from '@diq/runtime/settings/read-settings.ts';
 import { closeRedis, openFailFastConnection, waitUntilReady } from '@diq/redis/connection.ts';
 import { parseRedisUrl } from '@diq/redis/redis-address.ts';
+import { queuesOf } from '@diq/tenants/tenant.ts';
 import { readIntakeSettings } from '../config/config.ts';
 import { openIntake } from '../open-intake.ts';
 import { keys, keySetting } from './credentials.ts';
@@ -139,7 +140,10 @@ async function open({ url, isAway = false }: RedisForIntake, env: Env, context: 
     AZURE_TENANT_ID: randomUUID(),
     ...env,
   });
-  const { keySpace, retentionMs, ledger } = settings;
+  const { retentionMs, callTimeoutMs, tenants } = settings;
+  const [queue] = tenants.flatMap(queuesOf);
+  assert.ok(queue);
+  const { keySpace } = queue;
   const waitForRedisMs = isAway ? 0 : 5_000;
   const intervals = { waitForRedisMs, ledgerMaxAgeMs: 0, pollIntervalMs: 20 };
   const { port } = await openIntake({ settings, ...intervals, ...context });
@@ -147,7 +151,7 @@ async function open({ url, isAway = false }: RedisForIntake, env: Env, context: 
   context.lifecycle.onClose('connection of the test', () => closeRedis(redis));
   const jobs = createJobQueue(redis, keySpace, () => {});
   context.lifecycle.onClose('queue of the test', () => jobs.close());
-  const quotaLedger = createLedger(redis, keySpace, ledger);
+  const quotaLedger = createLedger(redis, keySpace, { limits: queue.limits, callTimeoutMs });
   if (!isAway) {
     await waitUntilReady(redis, 5_000);
     await quotaLedger.open();

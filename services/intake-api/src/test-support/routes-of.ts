@@ -1,4 +1,5 @@
 import type { Express } from 'express';
+import { tenantPrefix } from '../http/middleware/http-metrics.ts';
 
 /** As Express 5 keeps them. */
 interface Layer {
@@ -6,7 +7,7 @@ interface Layer {
   handle?: { stack?: Layer[] };
 }
 
-/** Every route of an app, such as `GET /v1/quota`. */
+/** Every route of an app, such as `GET /v1/quota`; without those that are the same again under the path of a tenant. */
 export function routesOf(app: Express): string[] {
   const walk = (layers: readonly Layer[]): string[] =>
     layers.flatMap(({ route, handle }) => {
@@ -16,6 +17,7 @@ export function routesOf(app: Express): string[] {
       const { path } = route;
       return Object.keys(route.methods)
         .filter((method) => method !== '_all')
+        .filter(() => !path.startsWith(`${tenantPrefix}/`))
         .map((method) => `${method.toUpperCase()} ${path}`);
     });
   return [...new Set(walk((app.router as unknown as { stack: Layer[] }).stack))];

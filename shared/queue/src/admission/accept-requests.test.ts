@@ -281,7 +281,7 @@ describe('request intake', () => {
     });
 
     it('answers a repeated batch the same way, and accepts nothing anew that was deleted since', async () => {
-      const ids = freshIds();
+      const ids = freshIds('00000000');
       const post = () =>
         store.intake.acceptBatch([item(), item({ machineId: machine(2) })], { nowMs: arrivedAtMs, ids });
       const first = await post();
@@ -297,7 +297,7 @@ describe('request intake', () => {
     });
 
     it('refuses in a repeated batch what was refused in it, though there is room by now', async () => {
-      const ids = freshIds();
+      const ids = freshIds('00000000');
       const { redis: connection, jobs } = store;
       const intake = createRequestIntake({ redis: connection, keySpace, jobs, retentionMs, maxJoined: 1 });
       const post = () => intake.acceptBatch([item(), item(), item()], { nowMs: arrivedAtMs, ids });

@@ -2,6 +2,7 @@ import type { RedisConnection } from '@diq/redis/connection.ts';
 import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
 import type { ItemError } from '@diq/contracts/item-answer.ts';
 import type { OperationResult } from '@diq/contracts/operations/profile.ts';
+import { queueTagOf } from '@diq/contracts/queue-tag.ts';
 import type { TraceContext } from '@diq/contracts/trace-context.ts';
 import { chunkSize, createAcceptChunk } from './accept-chunk.ts';
 import type { AcceptRules, NewRequest, Placement } from './accept-chunk.ts';
@@ -98,6 +99,7 @@ export function createRequestIntake({
   maxJoinedOfCaller = defaultMaxJoinedOfCaller,
   sharing = byMachineAlone,
 }: RequestIntakeOptions) {
+  const queueTag = queueTagOf(keySpace);
   const rules: AcceptRules = { order, reuseWindowMs, sharing, maxJoined, maxJoinedOfCaller, retentionMs };
   const chunks = createAcceptChunk(redis, keySpace, rules);
   const repositionJobs = createJobRepositioning(redis, keySpace, jobs);
@@ -135,7 +137,7 @@ export function createRequestIntake({
       item: InvestigationItem,
       submission: Submission & { bounds?: BacklogBounds | undefined },
     ): Promise<AcceptedRequest> {
-      const { nowMs, ids = freshIds(), caller, trace, bounds } = submission;
+      const { nowMs, ids = freshIds(queueTag), caller, trace, bounds } = submission;
       const request = newRequest(item, nowMs, { ids, index: 0, caller, trace, sharing });
       const placed = await chunks.accept({ requests: [request], nowMs, caller, bounds });
       const answer = accepted(request, placed[0], sharing);
@@ -158,7 +160,7 @@ export function createRequestIntake({
       entries: readonly BatchEntry[],
       submission: Submission & { callbackUrl?: string | undefined },
     ): Promise<AcceptedBatch> {
-      const { nowMs, ids = freshIds(), caller, callbackUrl, trace } = submission;
+      const { nowMs, ids = freshIds(queueTag), caller, callbackUrl, trace } = submission;
       const batchId = ids.batch;
       const requests = entries.map((entry, index) =>
         isRejected(entry) ? undefined : newRequest(entry, nowMs, { ids, index, caller, trace, sharing }),

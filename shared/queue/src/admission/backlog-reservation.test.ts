@@ -15,7 +15,7 @@ describe('room in the backlog', () => {
   const keep = (
     size: number,
     bounds: { requests: number; tasks?: number; ofCaller?: number },
-    batch = freshIds().batch,
+    batch = freshIds('00000000').batch,
     caller?: string,
   ) => createBacklogRoom(store.redis, keySpace).keep(size, { tasks: undefined, ...bounds }, batch, caller);
 
@@ -62,18 +62,18 @@ describe('room in the backlog', () => {
   });
 
   it('is kept for what was begun before, however full it is', async () => {
-    const ids = freshIds();
+    const ids = freshIds('00000000');
     await store.intake.acceptBatch(items(3), { nowMs: arrivedAtMs, ids });
     assert.equal((await keep(3, { requests: 3 })).kind, 'full');
     kept(await keep(3, { requests: 3 }, ids.batch));
     const room = createBacklogRoom(store.redis, keySpace);
     const bounds = { requests: 9, tasks: undefined, bytesOfCaller: 1 };
-    assert.equal((await room.keep(3, bounds, freshIds().batch, 'soar', 2)).kind, 'storage-full');
+    assert.equal((await room.keep(3, bounds, freshIds('00000000').batch, 'soar', 2)).kind, 'storage-full');
     kept(await room.keep(3, bounds, ids.batch, 'soar', 2));
   });
 
   it('is looked for by the script that records one request: none is recorded above the bound', async () => {
-    const acceptOne = (bounds: { requests: number; tasks?: number }, ids = freshIds()) =>
+    const acceptOne = (bounds: { requests: number; tasks?: number }, ids = freshIds('00000000')) =>
       store.intake.acceptOne(item({ machineId: machine(9) }), {
         nowMs: arrivedAtMs,
         ids,
@@ -89,7 +89,7 @@ describe('room in the backlog', () => {
     await assert.rejects(acceptOne({ requests: 4 }), full);
     await assert.rejects(acceptOne({ requests: 9, tasks: 4 }), full);
     assert.deepEqual(await store.dump(), before);
-    const ids = freshIds();
+    const ids = freshIds('00000000');
     assert.equal((await acceptOne({ requests: 5, tasks: 5 }, ids)).position, 3);
     assert.equal(
       (await acceptOne({ requests: 5 }, ids)).id,
@@ -103,7 +103,11 @@ describe('room in the backlog', () => {
     const bounds = { requests: 20, ofCaller: 5 };
 
     it('has a bound of its own, which counts what it has queued and what is being recorded for it', async () => {
-      await store.intake.acceptBatch(items(3), { nowMs: arrivedAtMs, ids: freshIds(), caller: 'many' });
+      await store.intake.acceptBatch(items(3), {
+        nowMs: arrivedAtMs,
+        ids: freshIds('00000000'),
+        caller: 'many',
+      });
       kept(await keep(2, bounds, undefined, 'many'));
       const full = { kind: 'full', requests: 5, tasks: 5, ofCaller: 5 };
       assert.deepEqual(await keep(1, bounds, undefined, 'many'), full);
@@ -111,7 +115,12 @@ describe('room in the backlog', () => {
       const one = item({ machineId: machine(9) });
       const room = { ...bounds, tasks: undefined };
       await assert.rejects(
-        store.intake.acceptOne(one, { nowMs: arrivedAtMs, ids: freshIds(), caller: 'many', bounds: room }),
+        store.intake.acceptOne(one, {
+          nowMs: arrivedAtMs,
+          ids: freshIds('00000000'),
+          caller: 'many',
+          bounds: room,
+        }),
         {
           name: 'BacklogFullError',
           ofCaller: 5,
@@ -119,7 +128,7 @@ describe('room in the backlog', () => {
       );
       await store.intake.acceptOne(one, {
         nowMs: arrivedAtMs,
-        ids: freshIds(),
+        ids: freshIds('00000000'),
         caller: 'third',
         bounds: room,
       });
@@ -127,7 +136,7 @@ describe('room in the backlog', () => {
 
     it('is counted exactly, whatever ends, is given back, is recorded twice or shares a call', async () => {
       const counts = () => redis.client.hgetall(`${keySpace}:counts:callers`);
-      const ids = freshIds();
+      const ids = freshIds('00000000');
       for (let time = 0; time < 2; time += 1) {
         await store.intake.acceptBatch([...items(3), ...items(1)], {
           nowMs: arrivedAtMs,
@@ -136,7 +145,7 @@ describe('room in the backlog', () => {
         });
       }
       const long = 'a name that is longer than one part of what is kept of it '.repeat(2);
-      await store.intake.acceptOne(item(), { nowMs: arrivedAtMs, ids: freshIds(), caller: long });
+      await store.intake.acceptOne(item(), { nowMs: arrivedAtMs, ids: freshIds('00000000'), caller: long });
       assert.deepEqual(await counts(), { many: '4', [long]: '1' });
       const [first = '', second = '', third = ''] = await store.jobs.nextOnes(3);
       await store.tasks.begin(first, 'call');

@@ -6,6 +6,7 @@ import { defaultMaxJoined, defaultMaxJoinedOfCaller, newRequest } from './accept
 import type { OperationResult } from '@diq/contracts/operations/profile.ts';
 import { byMachineAlone } from './sharing.ts';
 import type { Sharing } from './sharing.ts';
+import { queueTagOf } from '@diq/contracts/queue-tag.ts';
 import { freshIds } from './request-ids.ts';
 import { defaultOrderRules } from '../scheduling/order.ts';
 import { repliesOf } from '../scheduling/job-queue.ts';
@@ -98,7 +99,7 @@ export function createDryRun(
       about: { nowMs: number; caller: string | undefined },
       isRefused: IsRefused = () => false,
     ): Promise<Place[]> {
-      const ids = freshIds();
+      const ids = freshIds(queueTagOf(keySpace));
       const all = items.map((item, index) => ({
         ...newRequest(item, about.nowMs, { ids, index, caller: about.caller, trace: undefined, sharing }),
         doc: '',

@@ -1,65 +1,63 @@
 import { createHash } from 'node:crypto';
-import { uuidv7 } from 'uuidv7';
+import { UUID, uuidv7 } from 'uuidv7';
 
-/** The ids of what one POST records. Those of an item depend on its index alone, whatever becomes of the others. */
+/**
+ * The ids of what one POST records: UUIDs of version 7 (RFC 9562), which sort by time, then by the order of the items.
+ * Those of an item depend on its index alone, whatever becomes of the others. All end in the tag of their queue
+ * (`queueTagOf`), in place of the last random bits.
+ */
 export interface RequestIds {
   readonly batch: string;
   request(index: number): string;
-  /** For the task that the item gets if it joins none: 19 characters, which sort like their UUIDs. */
+  /** For the task that the item gets if it joins none: 15 characters, which sort like their UUIDs. */
   task(index: number): string;
 }
 
 /** New ids; made when they are first asked for, in that order, and then the same. */
-export function freshIds(): RequestIds {
+export function freshIds(queueTag: string): RequestIds {
   let batch: string | undefined;
   const requests: string[] = [];
-  const request = (index: number) => (requests[index] ??= uuidv7());
+  // What stands before the tag is a counter, which begins at random in each millisecond.
+  const next = () => uuidv7().slice(0, -queueTag.length) + queueTag;
+  const request = (index: number) => (requests[index] ??= next());
   return {
     get batch() {
-      return (batch ??= uuidv7());
+      return (batch ??= next());
     },
     request,
-    // One of its own is as good as that of the request which opens it, and takes as long to make.
-    task: (index) => shortened(request(index)),
+    task: (index) => taskIdOf(request(index)),
   };
 }
 
+/** What is left of the 42 bits of the counter beside 16,384 ids of one POST. */
+const seedBits = 28;
+
 /**
  * The same ids for the same seed and time, so that an attempt that broke off is completed and not doubled by the next
- * one. UUIDs of version 7 (RFC 9562): they sort by time, then by the order of the items.
+ * one.
  */
-export function derivedIds(seed: string, atMs: number): RequestIds {
-  const time = Math.trunc(atMs).toString(16).padStart(12, '0').slice(-12);
-  const random = createHash('sha256').update(seed).digest('hex');
-  const variant = (8 + (Number.parseInt(random.slice(0, 1), 16) % 4)).toString(16);
+export function derivedIds(seed: string, atMs: number, queueTag: string): RequestIds {
+  const digest = createHash('sha256').update(seed).digest();
+  const random = digest.readUInt32BE() >>> (32 - seedBits);
   const idAt = (number: number) => {
-    const counter = number.toString(16).padStart(5, '0');
-    return [
-      time.slice(0, 8),
-      time.slice(8),
-      `7${counter.slice(0, 3)}`,
-      `${variant}${counter.slice(3)}${random.slice(1, 2)}`,
-      random.slice(2, 14),
-    ].join('-');
+    const [high, low] = [number >>> 2, (number % 4) * 2 ** seedBits + random];
+    return UUID.fromFieldsV7(Math.trunc(atMs), high, low, Number.parseInt(queueTag, 16)).toString();
   };
-  return {
-    batch: idAt(0),
-    request: (index) => idAt(1 + 2 * index),
-    task: (index) => shortened(idAt(2 + 2 * index)),
-  };
+  const request = (index: number) => idAt(index + 1);
+  return { batch: idAt(0), request, task: (index) => taskIdOf(request(index)) };
 }
 
 /** 64 characters in the order of their codes. */
 const alphabet = '-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz';
 
 /**
- * A UUID of version 7 without what all of them have in common. The id of a task stands in Redis six times over, and
- * a job with a longer one no longer fits the compact form that Redis keeps hashes of short fields in. What is left out
- * beside the version are the last four of its random bits; the time lasts until 2109.
+ * The id of a request without what all of its queue have in common. The id of a task stands in Redis six times over, and
+ * a job with a longer one no longer fits the compact form that Redis keeps hashes of short fields in. The time lasts until
+ * 2109.
  */
-function shortened(uuid: string): string {
-  const hex = uuid.replaceAll('-', '');
-  return coded(hex.slice(0, 12), 7) + coded(hex.slice(13, 22), 6) + coded(hex.slice(22, 31), 6);
+function taskIdOf(requestId: string): string {
+  const hex = requestId.replaceAll('-', '');
+  return coded(hex.slice(0, 12), 7) + coded(hex.slice(13, 24), 8);
 }
 
 function coded(hex: string, length: number): string {

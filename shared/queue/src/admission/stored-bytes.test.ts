@@ -98,7 +98,13 @@ describe('the bytes that are stored of a caller', () => {
   /** Takes back what has gone, as every POST does. */
   const snapshot = (caller: string, bytesOfCaller = 1) => {
     const bounds = { requests: 10, tasks: undefined, bytesOfCaller };
-    return createBacklogRoom(store.redis, keySpace).keep(1, bounds, freshIds().batch, caller, bytesOfCaller);
+    return createBacklogRoom(store.redis, keySpace).keep(
+      1,
+      bounds,
+      freshIds('00000000').batch,
+      caller,
+      bytesOfCaller,
+    );
   };
 
   /** By caller, and of it what goes by itself, by the time and the caller; out of the records themselves. */
@@ -188,7 +194,7 @@ describe('the bytes that are stored of a caller', () => {
             }
             case 'acceptBatch': {
               const batch = {
-                ids: freshIds(),
+                ids: freshIds('00000000'),
                 machines: given.machines,
                 caller: callers[given.caller] ?? '',
               };
@@ -196,7 +202,7 @@ describe('the bytes that are stored of a caller', () => {
               return await postBatch(batch);
             }
             case 'breakOff': {
-              const [batchId, caller] = [freshIds().batch, callers[given.caller]];
+              const [batchId, caller] = [freshIds('00000000').batch, callers[given.caller]];
               const batch = { batchId, caller, nowMs: arrivedAtMs, items: ['1'], rejected: 0 };
               return await openBatch(store.redis, keySpace, { ...batch, retentionMs: hourMs });
             }
@@ -205,11 +211,13 @@ describe('the bytes that are stored of a caller', () => {
               return batch && (await postBatch(batch));
             }
             case 'purgeBatch': {
-              await parts.purge({ batchId: pick(batches, given.batch)?.ids.batch ?? freshIds().batch });
+              await parts.purge({
+                batchId: pick(batches, given.batch)?.ids.batch ?? freshIds('00000000').batch,
+              });
               return;
             }
             case 'cancelBatch': {
-              const batchId = pick(batches, given.batch)?.ids.batch ?? freshIds().batch;
+              const batchId = pick(batches, given.batch)?.ids.batch ?? freshIds('00000000').batch;
               await parts.cancelMany.cancel({ batchId }, anna, { budgetMs: 5_000 });
               return;
             }
@@ -396,7 +404,7 @@ describe('the bytes that are stored of a caller', () => {
     const post = (n: number, caller: string) =>
       open().intake.acceptOne(item({ machineId: machine(n) }), {
         nowMs: arrivedAtMs,
-        ids: freshIds(),
+        ids: freshIds('00000000'),
         caller,
         bounds,
       });
@@ -420,7 +428,8 @@ describe('the bytes that are stored of a caller', () => {
 
     it('that two batches at once cannot pass together, whichever intakes take them in', async () => {
       const { room } = open();
-      const keep = (caller: string, batch = freshIds().batch) => room.keep(1, bounds, batch, caller, 2_000);
+      const keep = (caller: string, batch = freshIds('00000000').batch) =>
+        room.keep(1, bounds, batch, caller, 2_000);
       const first = await keep('soar');
       assert.ok(first.kind === 'kept');
       assert.deepEqual(await keep('soar'), { kind: 'storage-full', storedBytes: 2_000 });
@@ -430,13 +439,13 @@ describe('the bytes that are stored of a caller', () => {
     });
 
     it('that a request is held against as well while room is kept for a batch', async () => {
-      await open().room.keep(1, bounds, freshIds().batch, 'soar', bounds.bytesOfCaller);
+      await open().room.keep(1, bounds, freshIds('00000000').batch, 'soar', bounds.bytesOfCaller);
       await assert.rejects(post(1, 'soar'), StorageFullError);
       await post(1, 'portal');
     });
 
     it('that keeps no caller from completing what was begun', async () => {
-      const ids = freshIds();
+      const ids = freshIds('00000000');
       const { intake } = open();
       const again = () =>
         intake.acceptOne(item(), {

@@ -18,10 +18,13 @@ await runService({
     const redis = openFailFastConnection({ address: redisAddress, name: 'test', logger });
     lifecycle.onClose('redis', () => closeRedis(redis));
     const host = { hostname: '127.0.0.1', port: env['RECEIVER_PORT'] ?? '', isWildcard: false, path: '' };
+    const source = { keySpace, reader: createRequestReader(redis, keySpace) };
     openCallbacks({
-      settings: { callbacks: { ...settings, allowedHosts: [host] }, redisAddress, keySpace },
+      settings: { callbacks: { ...settings, allowedHosts: [host] }, redisAddress },
+      keySpace,
       redis,
-      reader: createRequestReader(redis, keySpace),
+      sources: () => [source],
+      sourceOf: () => source,
       registry: new Registry(),
       logger,
       lifecycle,

@@ -121,14 +121,16 @@ export function startDelivering(store: TestStore, options: WorldOptions) {
     isWildcard: false,
     path: '',
   }));
+  const source = { keySpace, reader: store.reader };
   openCallbacks({
     settings: {
       callbacks: { ...settings, allowedHosts, ...options.settings },
       redisAddress: parseRedisUrl(options.url),
-      keySpace,
     },
+    keySpace,
     redis: store.redis,
-    reader: store.reader,
+    sources: () => [source],
+    sourceOf: () => source,
     registry,
     logger,
     lifecycle,

@@ -28,9 +28,16 @@ export function observeRequests(observe: (request: ObservedRequest) => void): Re
   };
 }
 
-/** The pattern of the route that took the request; `unmatched` when it was refused before one did. */
+/** What stands before the rest of a path that names its tenant. */
+export const tenantPrefix = '/v1/tenants/:tenant';
+
+/**
+ * The pattern of the route that took the request, the same whether the path names a tenant or not; `unmatched` when it was
+ * refused before one did.
+ */
 export function routeOf(request: Request): string {
   const route: unknown = request.route;
   const path = typeof route === 'object' && route !== null && 'path' in route ? route.path : undefined;
-  return typeof path === 'string' ? path : 'unmatched';
+  if (typeof path !== 'string') return 'unmatched';
+  return path.startsWith(`${tenantPrefix}/`) ? `/v1${path.slice(tenantPrefix.length)}` : path;
 }

@@ -2,7 +2,7 @@ import type { RequestHandler } from 'express';
 import { rateLimit, type Store } from 'express-rate-limit';
 import { z } from 'zod';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
-import { storeKeys } from '@diq/queue/store-keys.ts';
+import { callerKeys } from '@diq/queue/store-keys.ts';
 import { loadScript } from '@diq/redis/script.ts';
 import { ProblemError } from '../problem-error.ts';
 import { contextOf } from '../request-context.ts';
@@ -16,18 +16,17 @@ const reply = z.tuple([z.number(), z.number()]);
  * Counts of the rate limit in Redis. (`rate-limit-redis` loads its script when it is made, and where that fails counts
  * nothing for good.)
  */
-export function createRateStore(redis: Redis, keySpace: string, windowMs: number): Store {
-  const keys = storeKeys(keySpace);
+export function createRateStore(redis: Redis, windowMs: number): Store {
   return {
     async increment(name) {
-      const [totalHits, endsInMs] = reply.parse(await script(redis, [keys.rate(name)], [windowMs]));
+      const [totalHits, endsInMs] = reply.parse(await script(redis, [callerKeys(name).rate], [windowMs]));
       return { totalHits, resetTime: new Date(Date.now() + endsInMs) };
     },
     async decrement(name) {
-      await redis.decr(keys.rate(name));
+      await redis.decr(callerKeys(name).rate);
     },
     async resetKey(name) {
-      await redis.del(keys.rate(name));
+      await redis.del(callerKeys(name).rate);
     },
   };
 }

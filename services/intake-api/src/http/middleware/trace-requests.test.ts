@@ -64,6 +64,8 @@ describe('the trace that a caller sends', () => {
       machineId: item(1).machineId,
       correlation,
       traceId,
+      tenant: 'default',
+      operation: 'initiateInvestigation',
       from: 'queued',
       to: 'cancelled',
       msg: 'request moved',

@@ -1,0 +1,136 @@
+import type { RedisConnection } from '@diq/redis/connection.ts';
+import { itemRulesOf } from '@diq/contracts/investigation-item.ts';
+import { profileOf } from '@diq/contracts/operations/index.ts';
+import { createRequestIntake } from '@diq/queue/admission/accept-requests.ts';
+import { createBacklogRoom } from '@diq/queue/admission/backlog-reservation.ts';
+import { createBatchTailReader } from '@diq/queue/batches/batch-tail.ts';
+import { createDryRun } from '@diq/queue/admission/dry-run.ts';
+import { createIdempotencyStore } from '@diq/queue/admission/idempotency-store.ts';
+import { createRequestReader } from '@diq/queue/requests/request-reader.ts';
+import { createRequestLog } from '@diq/queue/requests/transition-log.ts';
+import { createJobQueue } from '@diq/queue/scheduling/job-queue.ts';
+import { orderRules } from '@diq/queue/scheduling/order.ts';
+import { slowestLimit } from '@diq/quota/limits.ts';
+import { createLedger } from '@diq/quota/ledger/ledger.ts';
+import { within } from '@diq/runtime/async/with-timeout.ts';
+import type { Logger } from '@diq/runtime/logging/logger.ts';
+import type { Tracing } from '@diq/runtime/tracing/tracing.ts';
+import type { Queue } from '@diq/tenants/tenant.ts';
+import type { IntakeSettings } from '../config/config.ts';
+import type { QueueDependencies } from '../dependencies.ts';
+import { createForecastCompletion } from '../estimates/batch-completion.ts';
+import { createLedgerReading } from '../estimates/forecast-start.ts';
+import { createWorkerWatch, type QueueState } from '../estimates/queue-state.ts';
+import type { IntakeMetrics } from '../observability/metrics.ts';
+import { createQueueActions } from '../queue-actions.ts';
+import { openStateFeed } from './open-state-feed.ts';
+import { withBackPressure } from '../submission/admission-control.ts';
+import { createDeadlineCheck } from '../submission/deadline-check.ts';
+import { idempotencyTimes } from '../submission/idempotency.ts';
+import type { MemoryGuard } from '../submission/memory-guard.ts';
+import { createDescribeRequest } from '../views/request-view.ts';
+
+export interface OpenQueueOptions {
+  settings: IntakeSettings;
+  redis: RedisConnection;
+  logger: Logger;
+  tracing: Tracing;
+  metrics: Pick<IntakeMetrics, 'ofQueue'>;
+  memory: MemoryGuard;
+  /** How old the quota may be that status answers are reckoned from: polling must not multiply readings. */
+  ledgerMaxAgeMs: number;
+  /** Counts how long workers stand still; one that only runs forward. */
+  workerClockMs?: (() => number) | undefined;
+}
+
+/** With Redis away, the last lines are written without what it knows of their requests. */
+const finishLogMs = 1_000;
+
+/** A queue as the intake works with it. */
+export type OpenQueue = ReturnType<typeof openQueue>;
+
+/** What one queue's routes work with, and how it is closed. Nothing is read or written for it. */
+export function openQueue(queue: Queue, options: OpenQueueOptions) {
+  const { settings, redis, logger, tracing, memory } = options;
+  const { keySpace } = queue;
+  const profile = profileOf(queue.operation);
+  const slowest = slowestLimit(queue.limits);
+  const own = {
+    ...settings,
+    sharing: profile,
+    order: orderRules({ ...settings.priorities, limit: slowest.calls, windowMs: slowest.windowMs }),
+    redis,
+    keySpace,
+  };
+  // The connection logs its own troubles; the queue repeats them.
+  const jobs = createJobQueue(redis, keySpace, (error) => logger.debug({ err: error }, 'queue error'));
+  const requestLog = createRequestLog(
+    redis,
+    keySpace,
+    logger.child({ tenant: queue.tenant, operation: queue.operation }),
+  );
+  const { reader, ledgerSnapshot, readState, workerReport } = createReadings(queue, options);
+  const actions = createQueueActions({ ...own, jobs, onMoved: requestLog.moved });
+  const metrics = options.metrics.ofQueue(queue);
+  const stateFeed = openStateFeed({ queue, settings, redis, actions, readState, logger });
+  const parts: QueueDependencies = {
+    queue,
+    stateFeed,
+    itemRules: itemRulesOf(profile),
+    countOutcomes: metrics.countOutcomes,
+    idempotency: createIdempotencyStore(redis, keySpace, idempotencyTimes),
+    intake: withBackPressure(createRequestIntake({ ...own, jobs }), {
+      queueTag: queue.tag,
+      settings: settings.backPressure,
+      room: createBacklogRoom(redis, keySpace),
+      memory,
+      ledgerSnapshot,
+      tracing,
+    }),
+    reader,
+    readState,
+    actions,
+    describeRequest: createDescribeRequest(ledgerSnapshot),
+    forecastCompletion: createForecastCompletion(
+      createBatchTailReader(redis, keySpace, jobs),
+      ledgerSnapshot,
+    ),
+    deadlineCheck: createDeadlineCheck(createDryRun(redis, keySpace, jobs, own), ledgerSnapshot),
+  };
+  return {
+    queue,
+    parts,
+    metrics,
+    workerReport,
+    async close(): Promise<void> {
+      stateFeed.close();
+      await within(requestLog.close(), finishLogMs).catch(() => undefined);
+      await jobs.close();
+    },
+  };
+}
+
+/** What is read of requests, queue and quota. */
+function createReadings(queue: Queue, { redis, settings, ledgerMaxAgeMs, workerClockMs }: OpenQueueOptions) {
+  const { keySpace, reserveForCritical } = queue;
+  const { callTimeoutMs } = settings;
+  const ledger = createLedger(redis, keySpace, { limits: queue.limits, callTimeoutMs });
+  const reader = createRequestReader(redis, keySpace);
+  const workerWatch = createWorkerWatch(workerClockMs);
+  const { snapshot, snapshotOrRecall } = createLedgerReading({
+    snapshot: () => ledger.snapshot(),
+    countCriticalWaiting: () => reader.countWaitingOf('critical'),
+    reserveForCritical,
+    maxAgeMs: ledgerMaxAgeMs,
+  });
+  return {
+    reader,
+    ledgerSnapshot: snapshotOrRecall,
+    async readState(): Promise<QueueState> {
+      const [view, backlog] = await Promise.all([snapshot(), reader.backlog()]);
+      const state = { view, backlog, reserveForCritical };
+      return { ...state, workers: workerWatch.saw(state) };
+    },
+    workerReport: workerWatch.lastReport,
+  };
+}
