@@ -1,3 +1,4 @@
+import type { OperationName } from '@diq/contracts/operations/index.ts';
 import type { Failure } from '@diq/queue/operations/recent-failures.ts';
 import type { Pause } from '@diq/queue/operations/queue-pause.ts';
 import type { QueueSample } from '@diq/queue/operations/sample-queue.ts';
@@ -17,7 +18,7 @@ const maxCalls = 2_000;
 
 /** Reads what a reading of queue and quota does not tell, each part only when that reading says that it changed. */
 export function createReadStateDocument(deps: {
-  operation: string;
+  operation: OperationName;
   findPause: () => Promise<Pause | undefined>;
   sampleQueue: () => Promise<QueueSample>;
   newestFailures: (limit: number) => Promise<Failure[]>;

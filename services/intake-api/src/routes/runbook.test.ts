@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { initiateInvestigation } from '@diq/contracts/operations/initiate-investigation.ts';
 import { holdReasons } from '@diq/quota/ledger/answers-and-holds.ts';
 import { describeHold } from '../views/hold-view.ts';
 import { expectProblem } from '../test-support/expect-problem.ts';
@@ -13,7 +14,7 @@ describe('GET /docs/runbook', () => {
   it('has the section that each hold names, without Redis and without a credential', async () => {
     const html = await read();
     for (const reason of holdReasons) {
-      const heading = describeHold({ reason, untilMs: 0 }).runbook.split('#')[1];
+      const heading = describeHold({ reason, untilMs: 0 }, initiateInvestigation).runbook.split('#')[1];
       assert.ok(html.includes(` id="${heading}">`), `${reason}: ${heading}`);
     }
   });

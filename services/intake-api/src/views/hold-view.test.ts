@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { initiateInvestigation } from '@diq/contracts/operations/initiate-investigation.ts';
+import { runAntiVirusScan } from '@diq/contracts/operations/run-antivirus-scan.ts';
 import { readFileSync } from 'node:fs';
+import type { OperationProfile } from '@diq/contracts/operations/profile.ts';
 import { throttleCauses, holdReasons } from '@diq/quota/ledger/answers-and-holds.ts';
 import { describeHold } from './hold-view.ts';
 
@@ -16,7 +19,7 @@ const anchors = new Set(
 describe('a hold in answers', () => {
   it('says for every reason what to check, and where the runbook says what to do', () => {
     for (const reason of holdReasons) {
-      const { detail, runbook: link } = describeHold({ reason, untilMs: 0 });
+      const { detail, runbook: link } = describeHold({ reason, untilMs: 0 }, initiateInvestigation);
       assert.match(detail, /^[A-Z].{20,200}\.$/, reason);
       const [page, anchor = ''] = link.split('#');
       assert.equal(page, 'docs/runbook.md');
@@ -26,13 +29,19 @@ describe('a hold in answers', () => {
 
   it('adds what was answered last, as status and code alone', () => {
     const hold = { reason: 'not_allowed', untilMs: 0, httpStatus: 403, code: 'DisallowedOperation' };
-    assert.match(describeHold(hold).detail, / Last answer: HTTP 403, DisallowedOperation\.$/);
-    assert.match(describeHold({ ...hold, reason: 'no_token' }).detail, / Last answer: HTTP 403, Disallowed/);
+    assert.match(
+      describeHold(hold, initiateInvestigation).detail,
+      / Last answer: HTTP 403, DisallowedOperation\.$/,
+    );
+    assert.match(
+      describeHold({ ...hold, reason: 'no_token' }, initiateInvestigation).detail,
+      / Last answer: HTTP 403, Disallowed/,
+    );
   });
 
   it('of a 429 says what its cause is, and where the runbook says what to do about that', () => {
     const views = throttleCauses.map((throttleCause) =>
-      describeHold({ reason: 'throttled', untilMs: 0, throttleCause }),
+      describeHold({ reason: 'throttled', untilMs: 0, throttleCause }, initiateInvestigation),
     );
     assert.deepEqual(
       views.map(({ action }) => action),
@@ -49,7 +58,8 @@ describe('a hold in answers', () => {
   });
 
   it('without a token says whether Entra ID refuses the application, for an operator, or does not answer', () => {
-    const describe = (code: string) => describeHold({ reason: 'no_token', untilMs: 0, code });
+    const describe = (code: string) =>
+      describeHold({ reason: 'no_token', untilMs: 0, code }, initiateInvestigation);
     for (const code of [
       'ECONNREFUSED',
       'UND_ERR_CONNECT_TIMEOUT',
@@ -67,6 +77,16 @@ describe('a hold in answers', () => {
   });
 
   it('of the retirement names the notice', () => {
-    assert.match(describeHold({ reason: 'retired', untilMs: 0 }).detail, /MC1411577/);
+    assert.match(describeHold({ reason: 'retired', untilMs: 0 }, initiateInvestigation).detail, /MC1411577/);
+  });
+
+  it('of what an operation knows better says what to do for that one', () => {
+    const detailOf = (reason: string, profile: OperationProfile) =>
+      describeHold({ reason, untilMs: 0 }, profile).detail;
+    for (const reason of ['retired', 'disabled'])
+      assert.match(detailOf(reason, initiateInvestigation), /operation runAntiVirusScan/);
+    assert.match(detailOf('not_allowed', initiateInvestigation), /role Alert\.ReadWrite\.All/);
+    assert.match(detailOf('not_allowed', runAntiVirusScan), /role Machine\.Scan/);
+    assert.doesNotMatch(detailOf('retired', runAntiVirusScan), /MC1411577|runAntiVirusScan/);
   });
 });

@@ -1,3 +1,4 @@
+import type { OperationProfile } from '@diq/contracts/operations/profile.ts';
 import { holdReasons, type ThrottleCause } from '@diq/quota/ledger/answers-and-holds.ts';
 import type { Hold } from '@diq/quota/ledger/replies.ts';
 import { isoTime } from '../estimates/forecast-start.ts';
@@ -20,7 +21,7 @@ const advice: Readonly<
   not_allowed: {
     action: 'required',
     detail:
-      'Defender or a gateway in front of it refuses the application. Check its role Alert.ReadWrite.All, its consent, and proxies in between.',
+      'Defender or a gateway in front of it refuses the application. Check its role, its consent, and proxies in between.',
     heading: 'defenderauthenticationfailing',
   },
   no_token: {
@@ -34,10 +35,14 @@ const advice: Readonly<
       'What answers is not the Defender API. Check DEFENDER_BASE_URL, DEFENDER_OPERATION, and gateways and proxies in between.',
     heading: 'endpointunusable',
   },
+  disabled: {
+    action: 'required',
+    detail: 'Defender says that the feature is switched off for this tenant. Check its settings and licence.',
+    heading: 'endpointretired',
+  },
   retired: {
     action: 'required',
-    detail:
-      'Defender says that it no longer offers this call. Microsoft announced that for 2026-09-01 (MC1411577). Check the notice, and cancel what need not wait.',
+    detail: 'Defender says that it no longer offers this call. Check its notices.',
     heading: 'endpointretired',
   },
   unreachable: {
@@ -93,8 +98,14 @@ const entraAwayAdvice = {
     'Entra ID cannot be reached, or answers with errors. Check name resolution, firewall, proxy and certificates.',
 } as const;
 
+/** In place of what is known, for what the operation itself knows better. */
+function ofOperation(reason: Reason | undefined, own: OperationProfile['advice']) {
+  if (reason === 'retired' || reason === 'disabled') return { detail: own[reason] };
+  return reason === 'not_allowed' ? { detail: own.forbidden } : {};
+}
+
 /** A hold as callers get it: why, until when at the least, what was met last, and what to check. */
-export function describeHold(hold: Hold) {
+export function describeHold(hold: Hold, { advice: own }: Pick<OperationProfile, 'advice'>) {
   const { untilMs, httpStatus, code, cause, throttleCause } = hold;
   const shown = cause ?? hold.reason;
   const reason = holdReasons.find((one) => one === shown);
@@ -102,6 +113,7 @@ export function describeHold(hold: Hold) {
   const isEntraAway = reason === 'no_token' && code !== undefined && entraAway.test(code);
   const { action, detail, heading } = {
     ...known,
+    ...ofOperation(reason, own),
     ...(throttleCause && { action: 'check' as const, ...throttledAdvice[throttleCause] }),
     ...(isEntraAway && entraAwayAdvice),
   };

@@ -1,3 +1,4 @@
+import { profileOf, type OperationName } from '@diq/contracts/operations/index.ts';
 import type { Pause } from '@diq/queue/operations/queue-pause.ts';
 import { freeSlots, nextSlotAtMs } from '@diq/quota/forecast.ts';
 import type { LimitState, SlotInUse } from '@diq/quota/ledger/replies.ts';
@@ -13,7 +14,7 @@ import {
 } from '../estimates/queue-state.ts';
 
 /** Quota and queue as callers get them. Times are of Redis' clock. */
-export function describeQuota(state: QueueState, pause: Pause | undefined, operation: string) {
+export function describeQuota(state: QueueState, pause: Pause | undefined, operation: OperationName) {
   const { limits, slotsInUse, hold } = state.view;
   const scarcest = scarcestLimit(state.view);
   return {
@@ -24,7 +25,7 @@ export function describeQuota(state: QueueState, pause: Pause | undefined, opera
     used: scarcest.used,
     remaining: freeSlots(state.view),
     nextSlotAt: isoTime(nextSlotAtMs(state.view)) ?? null,
-    hold: hold ? describeHold(hold) : null,
+    hold: hold ? describeHold(hold, profileOf(operation)) : null,
     pause: describePause(pause),
     workers: describeWorkers(state.workers),
     slots: slotsInUse.map(describeSlot),

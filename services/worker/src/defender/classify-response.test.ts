@@ -232,9 +232,11 @@ describe('meaning of an answer', () => {
   });
 
   it('says who does not allow the call', () => {
-    const forbidden = classify({ status: 403, body: failed('DisabledFeature') });
+    const forbidden = classify({ status: 403, body: failed('DisallowedOperation') });
     assert.ok(forbidden.kind === 'not_allowed' && forbidden.reason === 'forbidden');
-    assert.equal(forbidden.errorCode, 'DisabledFeature');
+    assert.equal(forbidden.errorCode, 'DisallowedOperation');
+    assert.equal(classify({ status: 403, body: failed('DisabledFeature') }).kind, 'disabled');
+    assert.equal(classify({ status: 400, body: failed('DisabledFeature') }).kind, 'endpoint_unusable');
     const proxy = classify({ status: 407 });
     assert.ok(proxy.kind === 'not_allowed' && proxy.reason === 'proxy_authentication');
   });

@@ -17,7 +17,7 @@ import { parseRetryAfter } from '@diq/runtime/http-server/retry-after.ts';
  * | unknown, server_error, timeout, connection_lost | perhaps: look it up, never send again blindly | yes |
  * | already_running | no, an earlier one runs | yes |
  * | machine_not_found, refused | no: Defender's own word about the machine or the content | yes, it reached Defender |
- * | not_allowed, token_rejected, throttled, endpoint_unusable, retired | no: the path is at fault, not the request | yes, it may have reached Defender |
+ * | not_allowed, disabled, token_rejected, throttled, endpoint_unusable, retired | no: the path is at fault, not the request | yes, it may have reached Defender |
  * | not_sent | no | no, not one byte of the request left |
  */
 export const callOutcomes = [
@@ -27,6 +27,7 @@ export const callOutcomes = [
   'machine_not_found',
   'refused',
   'not_allowed',
+  'disabled',
   'token_rejected',
   'throttled',
   'endpoint_unusable',
@@ -52,6 +53,7 @@ export type AnswerVerdict = ErrorDetails &
     | { readonly kind: 'machine_not_found' }
     | { readonly kind: 'refused' }
     | { readonly kind: 'not_allowed'; readonly reason: NotAllowedReason }
+    | { readonly kind: 'disabled' }
     | { readonly kind: 'token_rejected' }
     | { readonly kind: 'endpoint_unusable' }
     | { readonly kind: 'retired' }
@@ -162,10 +164,14 @@ function clientErrorOf(answer: Answer, details: ErrorDetails, context: ClassifyC
   // `NotFound` is a route that Defender does not know.
   if (status === 404 && errorCode === 'ResourceNotFound') return { kind: 'machine_not_found' };
   if (saysRetired(details, name)) return { kind: 'retired' };
+  if (status === 403 && errorCode === disabledCode) return { kind: 'disabled' };
   // Documented for status 400.
   if (status === 400 && requestCodes.has(errorCode ?? '')) return { kind: 'refused' };
   return status === 403 ? { kind: 'not_allowed', reason: 'forbidden' } : { kind: 'endpoint_unusable' };
 }
+
+/** Of a 403 that speaks of the tenant's settings and not of the application. */
+const disabledCode = 'DisabledFeature';
 
 function serverError({ headers }: Answer, { nowMs }: ClassifyContext): Bare<AnswerVerdict> {
   return { kind: 'server_error', retryAfterMs: parseRetryAfter(headers, nowMs) };

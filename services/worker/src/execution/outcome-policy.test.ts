@@ -25,6 +25,7 @@ const samples: Readonly<Record<CallOutcomeKind, readonly CallOutcome[]>> = {
     { kind: 'refused', status: 400, errorCode: 'BadRequest', durationMs },
   ],
   not_allowed: [{ kind: 'not_allowed', reason: 'forbidden', status: 403, ...said, durationMs }],
+  disabled: [{ kind: 'disabled', status: 403, ...said, durationMs }],
   token_rejected: [{ kind: 'token_rejected', status: 401, ...said, durationMs }],
   endpoint_unusable: [
     { kind: 'endpoint_unusable', status: 404, durationMs },
@@ -163,7 +164,15 @@ describe('what follows from the outcome of a call', () => {
       const givenBack = all.filter((outcome) => policyFor(outcome, wording).requests.kind === 'give_back');
       assert.deepEqual(
         [...new Set(givenBack.map(({ kind }) => kind))],
-        ['not_allowed', 'token_rejected', 'throttled', 'endpoint_unusable', 'retired', 'not_sent'],
+        [
+          'not_allowed',
+          'disabled',
+          'token_rejected',
+          'throttled',
+          'endpoint_unusable',
+          'retired',
+          'not_sent',
+        ],
       );
       for (const outcome of givenBack) {
         assert.deepEqual(policyFor(outcome, wording).requests, { kind: 'give_back' }, outcome.kind);
@@ -200,7 +209,7 @@ describe('what follows from the outcome of a call', () => {
       assert.deepEqual(only('timeout').hold, { reason: 'failing', length: 'growing' });
       assert.deepEqual(only('connection_lost').hold, { reason: 'failing', length: 'growing' });
       assert.deepEqual(only('not_allowed').hold, { reason: 'not_allowed', length: 'growing' });
-      for (const kind of ['endpoint_unusable', 'retired'] as const) {
+      for (const kind of ['endpoint_unusable', 'disabled', 'retired'] as const) {
         for (const outcome of samples[kind]) {
           assert.deepEqual(policyFor(outcome, wording).hold, { reason: kind, length: 'growing' });
         }

@@ -93,6 +93,7 @@ export function policyFor(outcome: CallOutcome, wording: Wording): OutcomePolicy
       const rule = outcome.reason === 'token_rejected' ? tokenRule : refusedRule;
       return refused(outcome, rule, heldGrowing('not_allowed'));
     }
+    case 'disabled':
     case 'endpoint_unusable':
     case 'retired':
       return refused(outcome, refusedRule, heldGrowing(outcome.kind));

@@ -15,6 +15,7 @@ export function holdLengths(windowMs: number): Readonly<Record<Exclude<HoldReaso
     throttled: { firstMs: windowMs / 60, longestMs: windowMs },
     not_allowed: { firstMs: windowMs / 60, longestMs: windowMs / 4 },
     endpoint_unusable: { firstMs: windowMs / 60, longestMs: windowMs / 4 },
+    disabled: { firstMs: windowMs / 60, longestMs: windowMs },
     retired: { firstMs: windowMs / 60, longestMs: windowMs },
     failing: { firstMs: windowMs / 60, longestMs: windowMs / 4 },
     unreachable: { firstMs: secondMs, longestMs: minuteMs },

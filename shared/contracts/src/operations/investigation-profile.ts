@@ -18,9 +18,9 @@ export const investigationProfile = {
   risk: 'investigate',
   advice: {
     retired:
-      'Defender says that it no longer offers this call. Microsoft announced that for 2026-09-01 (MC1411577) and names a full antivirus scan instead: use the operation runAntiVirusScan. Cancel what need not wait.',
+      'Defender no longer offers this call, as Microsoft announced for 2026-09-01 (MC1411577). Use the operation runAntiVirusScan, which the notice names instead, and cancel what need not wait.',
     disabled:
-      'Defender says that automated investigation is switched off for this tenant. Switch it on in the settings of Microsoft Defender XDR, or use the operation runAntiVirusScan.',
+      'Automated investigation is switched off for this tenant. Switch it on in the settings of Microsoft Defender XDR, or use the operation runAntiVirusScan.',
     forbidden:
       'Defender or a gateway in front of it refuses the application. Check its role Alert.ReadWrite.All, its consent, and proxies in between.',
   },

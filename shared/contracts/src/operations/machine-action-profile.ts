@@ -25,7 +25,7 @@ export const machineActionProfile = {
 export function adviceFor(requiredRole: string) {
   return {
     retired:
-      'Defender says that it no longer offers this call. Check its notices, and cancel what need not wait.',
+      'Defender says that it no longer offers this call. Check its notices in the message centre, and cancel what need not wait.',
     disabled:
       'Defender says that this action is switched off for this tenant. Check the licence and the settings of Defender for Endpoint.',
     forbidden: `Defender or a gateway in front of it refuses the application. Check its role ${requiredRole}, its consent, and proxies in between.`,

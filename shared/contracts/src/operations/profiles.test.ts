@@ -71,7 +71,7 @@ describe('operation profiles', () => {
       const { advice, wording, limits } = profileOf(name);
       assert.match(name, /^[a-z][A-Za-z]{1,40}$/);
       assert.match(wording.one, new RegExp(`^an? ${wording.noun}$`));
-      for (const text of Object.values(advice)) assert.match(text, /^[A-Z].{20,400}\.$/);
+      for (const text of Object.values(advice)) assert.match(text, /^[A-Z].{20,200}\.$/);
       for (const { calls, windowMs } of limits) assert.ok(calls > 0 && windowMs > 0);
     }
     assert.match(profileOf('initiateInvestigation').advice.retired, /runAntiVirusScan/);

@@ -79,6 +79,7 @@ export const holdReasons = [
   'not_allowed',
   'no_token',
   'endpoint_unusable',
+  'disabled',
   'retired',
   'unreachable',
   'failing',

@@ -8,6 +8,7 @@ const holdReasons = {
   not_allowed: 'Defender refuses the application',
   no_token: 'no access token can be obtained',
   endpoint_unusable: 'something other than Defender’s API answers',
+  disabled: 'the feature is switched off in Defender for this tenant',
   retired: 'Defender no longer offers this call',
   unreachable: 'Defender cannot be reached',
   failing: 'Defender answers with errors',
