@@ -27,6 +27,12 @@ const kinds: readonly ActionKind[] = [
     role: 'Machine.Scan',
     fields: { ScanType: ['Quick', 'Full'] },
   },
+  {
+    operation: 'restrictCodeExecution',
+    type: 'RestrictCodeExecution',
+    role: 'Machine.RestrictExecution',
+    fields: {},
+  },
 ];
 
 /** The calls that make a machine action. Each has a quota of its own per minute and per hour. */

@@ -1,10 +1,16 @@
 import { initiateInvestigation } from './initiate-investigation.ts';
 import type { OperationProfile } from './profile.ts';
+import { restrictCodeExecution } from './restrict-code-execution.ts';
 import { runAntiVirusScan } from './run-antivirus-scan.ts';
 import { startInvestigation } from './start-investigation.ts';
 
 /** The one list of the operations that a queue can stand in front of. */
-const profiles = [initiateInvestigation, startInvestigation, runAntiVirusScan] as const;
+const profiles = [
+  initiateInvestigation,
+  startInvestigation,
+  runAntiVirusScan,
+  restrictCodeExecution,
+] as const;
 
 export type OperationName = (typeof profiles)[number]['name'];
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { operationNames, operationQuotas } from '../operations.ts';
 import { profileOf } from './index.ts';
 import { initiateInvestigation } from './initiate-investigation.ts';
+import { restrictCodeExecution } from './restrict-code-execution.ts';
 import { runAntiVirusScan } from './run-antivirus-scan.ts';
 import { startInvestigation } from './start-investigation.ts';
 
@@ -64,6 +65,16 @@ describe('operation profiles', () => {
     const answer = { '@odata.context': 'x', ...shown, status: 'Pending' };
     assert.deepEqual(readResult(answer), { kind: 'machineAction', id: 'a-1', action: shown });
     assert.equal(readResult({ ...answer, id: null }), undefined);
+  });
+
+  it('describe restrictCodeExecution as documented: path, body, role', () => {
+    const { path, body, requiredRole, isReusable, records } = restrictCodeExecution;
+    assert.equal(path('fb9ab6be'), '/api/machines/fb9ab6be/restrictCodeExecution');
+    assert.deepEqual(body({ comment: 'why', parameters: {} }), { Comment: 'why' });
+    assert.deepEqual(
+      [requiredRole, isReusable, records.type],
+      ['Machine.RestrictExecution', false, 'RestrictCodeExecution'],
+    );
   });
 
   it('have names, keys and advice that fit where they are used', () => {
