@@ -33,6 +33,12 @@ const kinds: readonly ActionKind[] = [
     role: 'Machine.RestrictExecution',
     fields: {},
   },
+  {
+    operation: 'unrestrictCodeExecution',
+    type: 'UnrestrictCodeExecution',
+    role: 'Machine.RestrictExecution',
+    fields: {},
+  },
 ];
 
 /** The calls that make a machine action. Each has a quota of its own per minute and per hour. */

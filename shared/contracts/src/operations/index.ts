@@ -3,6 +3,7 @@ import type { OperationProfile } from './profile.ts';
 import { restrictCodeExecution } from './restrict-code-execution.ts';
 import { runAntiVirusScan } from './run-antivirus-scan.ts';
 import { startInvestigation } from './start-investigation.ts';
+import { unrestrictCodeExecution } from './unrestrict-code-execution.ts';
 
 /** The one list of the operations that a queue can stand in front of. */
 const profiles = [
@@ -10,6 +11,7 @@ const profiles = [
   startInvestigation,
   runAntiVirusScan,
   restrictCodeExecution,
+  unrestrictCodeExecution,
 ] as const;
 
 export type OperationName = (typeof profiles)[number]['name'];

@@ -5,6 +5,7 @@ import { initiateInvestigation } from './initiate-investigation.ts';
 import { restrictCodeExecution } from './restrict-code-execution.ts';
 import { runAntiVirusScan } from './run-antivirus-scan.ts';
 import { startInvestigation } from './start-investigation.ts';
+import { unrestrictCodeExecution } from './unrestrict-code-execution.ts';
 
 describe('operation profiles', () => {
   it('describe InitiateInvestigation as documented: path, body, 5 per hour', () => {
@@ -74,6 +75,16 @@ describe('operation profiles', () => {
     assert.deepEqual(
       [requiredRole, isReusable, records.type],
       ['Machine.RestrictExecution', false, 'RestrictCodeExecution'],
+    );
+  });
+
+  it('describe unrestrictCodeExecution as documented: path, body, role', () => {
+    const { path, body, requiredRole, isReusable, records } = unrestrictCodeExecution;
+    assert.equal(path('fb9ab6be'), '/api/machines/fb9ab6be/unrestrictCodeExecution');
+    assert.deepEqual(body({ comment: 'why', parameters: {} }), { Comment: 'why' });
+    assert.deepEqual(
+      [requiredRole, isReusable, records.type],
+      ['Machine.RestrictExecution', false, 'UnrestrictCodeExecution'],
     );
   });
 
