@@ -67,10 +67,11 @@ const asks: Readonly<Record<string, object | undefined>> = {
   'POST /v1/queue/resume': {},
   'GET /v1/audit': undefined,
   'GET /v1/quota': undefined,
+  'GET /v1/queues': undefined,
   'POST /session': { apiKey: keys.reader },
 };
-/** Answered without Redis: a stream says within it that nothing can be read. */
-const withoutRedis = ['GET /v1/events'];
+/** Answered without Redis: a stream says within it that nothing can be read, and which tenants there are stands in the settings. */
+const withoutRedis = ['GET /v1/events', 'GET /v1/tenants'];
 
 describe('a Redis that answers and refuses', () => {
   const redis = useEmbeddedRedis();

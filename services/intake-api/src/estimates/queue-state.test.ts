@@ -92,8 +92,10 @@ describe('the workers, as the intake sees them', () => {
   it('give no time by which all will have started once they are stalled', () => {
     const workers = { alive: 1, lastSeenAtMs: 9_000 };
     const drainWhile = (state: 'active' | 'stalled') =>
-      describeQuota({ ...stateOf({}), workers: { ...workers, state } }, undefined, 'initiateInvestigation')
-        .queue.expectedDrainAt;
+      describeQuota({ ...stateOf({}), workers: { ...workers, state } }, undefined, {
+        tenant: 'default',
+        operation: 'initiateInvestigation',
+      }).queue.expectedDrainAt;
     assert.equal(typeof drainWhile('active'), 'string');
     assert.equal(drainWhile('stalled'), null);
   });

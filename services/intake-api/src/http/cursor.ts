@@ -27,6 +27,10 @@ export const batchPosition: ReadPosition = (text) => (/^(?:-1|\d{1,5})$/.test(te
 export const streamPosition: ReadPosition = (text) =>
   /^(?!0+-0+$)\d{1,16}-\d{1,19}$/.test(text) ? text : undefined;
 
+/** A tenant's name, or a tenant and an operation: after it in their order. */
+export const namePosition: ReadPosition = (text) =>
+  /^[a-z0-9-]{1,40}(?:\/[A-Za-z]{1,40})?$/.test(text) ? text : undefined;
+
 /** A position in a form that callers hand back and do not reckon with. */
 export function writePosition(position: string): string {
   return Buffer.from(`behind ${position}`).toString('base64url');

@@ -21,6 +21,8 @@ describe('a cursor', () => {
       '/v1/audit',
       '/v1/batches/:id/items',
       '/v1/investigations',
+      '/v1/queues',
+      '/v1/tenants',
     ]);
   });
 

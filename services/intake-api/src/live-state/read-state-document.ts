@@ -1,9 +1,9 @@
-import type { OperationName } from '@diq/contracts/operations/index.ts';
 import type { Failure } from '@diq/queue/operations/recent-failures.ts';
 import type { Pause } from '@diq/queue/operations/queue-pause.ts';
 import type { QueueSample } from '@diq/queue/operations/sample-queue.ts';
 import type { LedgerCall } from '@diq/quota/ledger/replies.ts';
 import { longestWindowMs } from '@diq/quota/limits.ts';
+import type { Queue } from '@diq/tenants/tenant.ts';
 import { describeQuota } from '../views/quota-view.ts';
 import type { QueueState } from '../estimates/queue-state.ts';
 import { callWindows, shownSinceMs } from './call-windows.ts';
@@ -18,7 +18,7 @@ const maxCalls = 2_000;
 
 /** Reads what a reading of queue and quota does not tell, each part only when that reading says that it changed. */
 export function createReadStateDocument(deps: {
-  operation: OperationName;
+  queue: Pick<Queue, 'tenant' | 'operation'>;
   findPause: () => Promise<Pause | undefined>;
   sampleQueue: () => Promise<QueueSample>;
   newestFailures: (limit: number) => Promise<Failure[]>;
@@ -26,7 +26,7 @@ export function createReadStateDocument(deps: {
   /** The least time between two estimates: each looks at other requests. */
   estimateIntervalMs?: number;
 }) {
-  const { operation, estimateIntervalMs = 5_000 } = deps;
+  const { queue, estimateIntervalMs = 5_000 } = deps;
   const sample = whenChanged(
     () => deps.sampleQueue(),
     (read, ageMs) => read.isComplete || ageMs >= estimateIntervalMs,
@@ -49,7 +49,7 @@ export function createReadStateDocument(deps: {
     ];
     return {
       now: new Date(nowMs).toISOString(),
-      ...describeQuota(state, pause, operation),
+      ...describeQuota(state, pause, queue),
       waiting: describeWaiting(sampled, backlog.waitingByPriority),
       windows: callWindows(called, nowMs, windowMs),
       failures: failedLast.map(describeFailure),

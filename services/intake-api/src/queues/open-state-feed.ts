@@ -11,7 +11,7 @@ import { createStateFeed } from '../live-state/state-feed.ts';
 
 /** What the status page is fed by, for one queue. */
 export function openStateFeed({
-  queue: { keySpace, operation },
+  queue: own,
   settings,
   redis,
   actions,
@@ -25,12 +25,13 @@ export function openStateFeed({
   readState: QueueDependencies['readState'];
   logger: Logger;
 }) {
+  const { keySpace } = own;
   const queue = createQueueSampling(redis, keySpace);
   const history = createLedgerHistory(redis, keySpace);
   return createStateFeed({
     readState,
     readDocument: createReadStateDocument({
-      operation,
+      queue: own,
       findPause: () => actions.pause.find(),
       sampleQueue: () => queue.sample(),
       newestFailures: createNewestFailures(redis, keySpace, settings.retentionMs),

@@ -155,6 +155,37 @@ describe('tenants', () => {
     });
   });
 
+  it('are listed with their queues as far as a key reaches, in pages', async () => {
+    const { value } = (await ask('both', 'get', '/v1/tenants').expect(200)).body as { value: object[] };
+    const operations = ['initiateInvestigation', 'startInvestigation'];
+    const listed = (name: string) => ({
+      name,
+      defaultOperation: operations[0],
+      operations,
+      isRemoved: false,
+    });
+    assert.deepEqual(value, [listed('contoso'), listed('fabrikam')]);
+    const queuesOf = async (key: string, query: string) => {
+      const found: string[] = [];
+      for (let path: string | undefined = `/v1/queues?${query}`; path;) {
+        const page = (await ask(key, 'get', path).expect(200)).body as {
+          value: { tenant: string; operation: string; queued: number; limits: object[] }[];
+          nextLink?: string;
+        };
+        found.push(...page.value.map(({ tenant, operation }) => `${tenant}/${operation}`));
+        path = page.nextLink;
+      }
+      return found;
+    };
+    const ofContoso = operations.map((operation) => `contoso/${operation}`);
+    const ofFabrikam = operations.map((operation) => `fabrikam/${operation}`);
+    assert.deepEqual(await queuesOf('both', 'limit=3'), [...ofContoso, ...ofFabrikam]);
+    assert.deepEqual(await queuesOf('both', 'limit=1&tenant=fabrikam'), ofFabrikam);
+    assert.deepEqual(await queuesOf('one', 'limit=9'), ofContoso);
+    assert.deepEqual(await queuesOf('one', 'tenant=fabrikam'), []);
+    assert.deepEqual(await queuesOf('nowhere', ''), []);
+  });
+
   it('share no Idempotency-Key', async () => {
     const send = (tenant: string) =>
       ask('both', 'post', `/v1/tenants/${tenant}/investigations`, item(1_000)).set('Idempotency-Key', 'same');

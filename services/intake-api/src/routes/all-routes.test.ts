@@ -27,6 +27,8 @@ const scopes: Readonly<Record<string, Scope>> = {
   'GET /v1/batches/:id': 'read',
   'GET /v1/batches/:id/items': 'read',
   'DELETE /v1/batches/:id': 'submit',
+  'GET /v1/tenants': 'read',
+  'GET /v1/queues': 'read',
   'GET /v1/quota': 'read',
   'GET /v1/events': 'read',
   'POST /v1/queue/pause': 'admin',
@@ -108,13 +110,15 @@ describe('every route of the API', () => {
       }
     });
 
-    it(`${name} answers 503 within 2 s while Redis is away and says when to come back`, async () => {
-      const startedAtMs = performance.now();
-      const response = await ask(away, route).set('X-API-Key', keys.operator);
-      assert.ok(performance.now() - startedAtMs < 2_000);
-      expectProblem(response, 'redis_unavailable');
-      assert.equal(response.headers['retry-after'], '5');
-    });
+    // Which tenants there are stands in the settings.
+    if (name !== 'GET /v1/tenants')
+      it(`${name} answers 503 within 2 s while Redis is away and says when to come back`, async () => {
+        const startedAtMs = performance.now();
+        const response = await ask(away, route).set('X-API-Key', keys.operator);
+        assert.ok(performance.now() - startedAtMs < 2_000);
+        expectProblem(response, 'redis_unavailable');
+        assert.equal(response.headers['retry-after'], '5');
+      });
 
     if (route.path.includes(':id')) {
       const code = route.path.startsWith('/v1/batches/') ? 'batch_not_found' : 'request_not_found';

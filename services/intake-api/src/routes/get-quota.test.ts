@@ -26,6 +26,7 @@ describe('GET /v1/quota', () => {
     assert.ok(Math.abs(Date.parse(nextSlotAt) - Date.now()) < 60_000);
     assert.deepEqual(limits, [{ calls: 2, windowSeconds: 600, used: 0, remaining: 2, nextSlotAt }]);
     assert.deepEqual(rest, {
+      tenant: 'default',
       operation: 'initiateInvestigation',
       limit: 2,
       windowSeconds: 600,

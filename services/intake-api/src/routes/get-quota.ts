@@ -17,7 +17,7 @@ const slot = z.strictObject({
   freeAt: time.nullable().describe('When the slot is free again, in the longest window.'),
 });
 
-const limit = z.strictObject({
+export const limit = z.strictObject({
   calls: z
     .int()
     .nonnegative()
@@ -30,6 +30,7 @@ const limit = z.strictObject({
 
 const quota = z
   .strictObject({
+    tenant: z.string(),
     operation: z.enum(operationNames),
     limits: z
       .array(limit)
@@ -108,6 +109,6 @@ export const getQuota = defineRoute({
   answers: { 200: { description: 'At this moment.', schema: quota } },
   async handle({ response }, { readState, queue, actions }: Dependencies) {
     const [state, pause] = await Promise.all([readState(), actions.pause.find()]);
-    response.json(describeQuota(state, pause, queue.operation));
+    response.json(describeQuota(state, pause, queue));
   },
 });

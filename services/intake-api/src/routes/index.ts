@@ -11,6 +11,8 @@ import { getQuota } from './get-quota.ts';
 import { listAudit } from './list-audit.ts';
 import { listBatchItems } from './list-batch-items.ts';
 import { listInvestigations } from './list-investigations.ts';
+import { listQueues } from './list-queues.ts';
+import { listTenants } from './list-tenants.ts';
 import { moveToHead } from './move-to-head.ts';
 import { operationsRoutes } from './operations-routes.ts';
 import { createOpenApiRoutes } from './openapi.ts';
@@ -40,6 +42,8 @@ export const apiRoutes: readonly Route<Dependencies>[] = [
   getBatch,
   listBatchItems,
   cancelBatch,
+  listTenants,
+  listQueues,
   getQuota,
   watchState,
   pauseQueue,

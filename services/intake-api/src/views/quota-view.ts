@@ -1,8 +1,9 @@
-import { profileOf, type OperationName } from '@diq/contracts/operations/index.ts';
+import { profileOf } from '@diq/contracts/operations/index.ts';
 import type { Pause } from '@diq/queue/operations/queue-pause.ts';
 import { freeSlots, nextSlotAtMs } from '@diq/quota/forecast.ts';
 import type { LimitState, SlotInUse } from '@diq/quota/ledger/replies.ts';
 import { freeSlotsOf, nextSlotOf, scarcestLimit } from '@diq/quota/limits.ts';
+import type { Queue } from '@diq/tenants/tenant.ts';
 import { describeHold } from './hold-view.ts';
 import { isoTime, startNotBeforeMs } from '../estimates/forecast-start.ts';
 import {
@@ -14,10 +15,15 @@ import {
 } from '../estimates/queue-state.ts';
 
 /** Quota and queue as callers get them. Times are of Redis' clock. */
-export function describeQuota(state: QueueState, pause: Pause | undefined, operation: OperationName) {
+export function describeQuota(
+  state: QueueState,
+  pause: Pause | undefined,
+  { tenant, operation }: Pick<Queue, 'tenant' | 'operation'>,
+) {
   const { limits, slotsInUse, hold } = state.view;
   const scarcest = scarcestLimit(state.view);
   return {
+    tenant,
     operation,
     limits: limits.map((limit) => describeLimit(limit, state.view.nowMs)),
     limit: scarcest.calls,

@@ -1,0 +1,100 @@
+import { z } from 'zod';
+import { operationNames } from '@diq/contracts/operations.ts';
+import { holdReasons } from '@diq/quota/ledger/answers-and-holds.ts';
+import type { Queue } from '@diq/tenants/tenant.ts';
+import type { ServiceDependencies } from '../dependencies.ts';
+import type { QueueState } from '../estimates/queue-state.ts';
+import { inTurn } from '../http/caller-turns.ts';
+import { namePosition, pageOf, positionCursor, writePosition } from '../http/cursor.ts';
+import { defineRoute } from '../http/define-route.ts';
+import { pageLimit } from '../http/parse-or-400.ts';
+import { describeQuota } from '../views/quota-view.ts';
+import { limit as oneLimit } from './get-quota.ts';
+
+const time = z.iso.datetime().nullable();
+
+const queueSummary = z
+  .strictObject({
+    tenant: z.string(),
+    operation: z.enum(operationNames),
+    isReadable: z
+      .boolean()
+      .describe('False while its part of Redis cannot be asked; the rest is absent then.'),
+    limits: z.array(oneLimit).optional(),
+    nextSlotAt: time.optional(),
+    hold: z.enum(holdReasons).nullable().optional(),
+    queued: z.int().nonnegative().optional(),
+    dispatching: z.int().nonnegative().optional(),
+    oldestWaitSeconds: z.number().nonnegative().optional(),
+    expectedDrainAt: time.optional(),
+  })
+  .meta({ id: 'QueueSummary', description: 'One queue in short; `GET /v1/quota` has all of it.' });
+
+const nameOf = ({ tenant, operation }: Queue) => `${tenant}/${operation}`;
+
+/** Each entry is read for this answer: a page is small, and a caller's pages are read one after the other. */
+export const listQueues = defineRoute({
+  method: 'get',
+  path: '/v1/queues',
+  id: 'listQueues',
+  tag: 'Quota and queue',
+  summary: 'List the queues that the credential reaches, with what waits and what may be called',
+  scope: 'read',
+  query: z.strictObject({
+    tenant: z
+      .string({ error: 'must be given once' })
+      .max(64)
+      .optional()
+      .describe('Only those of this tenant.'),
+    limit: pageLimit(100),
+    cursor: positionCursor(namePosition).optional(),
+  }),
+  answers: { 200: { description: 'A page, by tenant and operation.', schema: pageOf(queueSummary) } },
+  async handle(
+    { query: { tenant, limit, cursor = '' }, context, response },
+    { directory, askQueue }: ServiceDependencies,
+  ) {
+    const behind = directory
+      .tenantsOf(context.caller)
+      .filter((known) => tenant === undefined || known.tenant.name === tenant)
+      .flatMap(({ queues }) => queues)
+      .filter((queue) => nameOf(queue) > cursor)
+      .toSorted((one, other) => (nameOf(one) < nameOf(other) ? -1 : 1));
+    const shown = behind.slice(0, limit);
+    const last = shown.at(-1);
+    const named = tenant === undefined ? '' : `tenant=${encodeURIComponent(tenant)}&`;
+    await inTurn(context.caller.name, response, async () => {
+      response.json({
+        value: await describeAll(shown, askQueue),
+        ...(behind.length > limit && last
+          ? { nextLink: `/v1/queues?${named}limit=${limit}&cursor=${writePosition(nameOf(last))}` }
+          : {}),
+      });
+    });
+  },
+});
+
+/** @throws where not one of them can be read: then it is no matter of one queue */
+async function describeAll(queues: readonly Queue[], askQueue: ServiceDependencies['askQueue']) {
+  const errors: unknown[] = [];
+  const summaries = await Promise.all(
+    queues.map(async (queue) => {
+      const { tenant, operation } = queue;
+      try {
+        return describe(queue, await askQueue(queue).readState());
+      } catch (error) {
+        errors.push(error);
+        return { tenant, operation, isReadable: false };
+      }
+    }),
+  );
+  if (errors.length > 0 && errors.length === queues.length) throw errors[0];
+  return summaries;
+}
+
+function describe(of: Queue, state: QueueState) {
+  const { tenant, operation, limits, nextSlotAt, hold, queue } = describeQuota(state, undefined, of);
+  const { queued, dispatching, oldestWaitSeconds, expectedDrainAt } = queue;
+  const counts = { queued, dispatching, oldestWaitSeconds, expectedDrainAt };
+  return { tenant, operation, isReadable: true, limits, nextSlotAt, hold: hold?.reason ?? null, ...counts };
+}
