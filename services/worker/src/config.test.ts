@@ -30,12 +30,13 @@ function faultsOf(env: Env): readonly string[] {
 }
 
 function quotaOf(env: Env): number[] {
-  const { limits } = readWorkerConfig({ ...complete, ...env });
+  const [tenant] = readWorkerConfig({ ...complete, ...env }).tenants;
+  const { limits = [] } = tenant?.operations.get(tenant.defaultOperation) ?? {};
   return limits.flatMap(({ calls, windowMs }) => [calls, windowMs]);
 }
 
 function credentialOf(env: Env) {
-  return readWorkerConfig({ ...withoutCredential, ...env }).credential;
+  return readWorkerConfig({ ...withoutCredential, ...env }).tenants[0]?.access.credential;
 }
 
 /** The names of the settings at fault, in the order in which they are reported. */
@@ -129,17 +130,9 @@ describe('the worker configuration', () => {
       redisAddress: parseRedisUrl(complete.REDIS_URL),
       port: 9_091,
       host: undefined,
-      tenantId: complete.AZURE_TENANT_ID,
-      clientId: complete.AZURE_CLIENT_ID,
-      credential: { kind: 'secret', secret },
-      authorityHost: 'https://login.microsoftonline.com',
-      baseUrl: 'https://api.securitycenter.windows.com',
-      scope: 'https://api.securitycenter.microsoft.com/.default',
-      operation: 'initiateInvestigation',
-      limits: [{ calls: 5, windowMs: 3_600_000 }],
+      tenantsFile: undefined,
       callTimeoutMs: 30_000,
       coldStart: 'reconstruct',
-      reserveForCritical: 0,
       readyStallAfterMs: 60_000,
       reconcile: { graceMs: 600_000, onUnknown: 'fail' },
       retentionMs: 30 * 24 * 3_600_000,
@@ -178,17 +171,18 @@ describe('the worker configuration', () => {
       DEFENDER_ON_UNKNOWN: 'again',
       LOG_LEVEL: 'loud',
     };
-    assert.deepEqual(faulty({ ...wrong, AZURE_CLIENT_SECRET: secret }), Object.keys(wrong));
+    const found = faulty({ ...wrong, AZURE_CLIENT_SECRET: secret });
+    assert.deepEqual(found.toSorted(), Object.keys(wrong).toSorted());
   });
 
   it('takes an empty variable for one that is not set', () => {
-    const { port, credential } = readWorkerConfig({
+    const { port, tenants } = readWorkerConfig({
       ...complete,
       WORKER_PORT: '',
       AZURE_CLIENT_CERTIFICATE_PATH: '',
       AZURE_CLIENT_SECRET_FILE: '',
     });
-    assert.deepEqual([port, credential.kind], [9_091, 'secret']);
+    assert.deepEqual([port, tenants[0]?.access.credential.kind], [9_091, 'secret']);
     assert.equal(faulty({ ...complete, AZURE_CLIENT_SECRET: '' }).length, 1);
   });
 
@@ -230,14 +224,14 @@ describe('the worker configuration', () => {
         AZURE_CLIENT_SECRET_FILE: await fileWith(`${secret}\n`),
       });
       assert.deepEqual(config.redisAddress, parseRedisUrl(complete.REDIS_URL));
-      assert.deepEqual(config.credential, { kind: 'secret', secret });
+      assert.deepEqual(config.tenants[0]?.access.credential, { kind: 'secret', secret });
     });
 
     it('is a fault when the file is empty or not there, beside the other faults', async () => {
       const env = { ...withoutCredential, WORKER_PORT: 'x' };
       assert.deepEqual(faulty({ ...env, AZURE_CLIENT_SECRET_FILE: await fileWith('\n') }), [
-        'AZURE_CLIENT_SECRET_FILE',
         'WORKER_PORT',
+        'AZURE_CLIENT_SECRET_FILE',
       ]);
       const [missing] = faultsOf({ ...withoutCredential, AZURE_CLIENT_SECRET_FILE: join(dir, 'none') });
       assert.match(missing ?? '', /cannot be read, ENOENT/);
@@ -246,6 +240,33 @@ describe('the worker configuration', () => {
     it('is a fault when it is given in both forms', async () => {
       const file = await fileWith(secret);
       assert.match(faultsOf({ ...complete, AZURE_CLIENT_SECRET_FILE: file })[0] ?? '', /set twice/);
+    });
+  });
+
+  describe('the tenants', () => {
+    const tenants = (name: string) => `tenants:
+  - name: ${name}
+    tenantId: ${complete.AZURE_TENANT_ID}
+    clientId: ${complete.AZURE_CLIENT_ID}
+    clientSecretFile: /run/secret
+`;
+
+    it('are those of the file, where one is named', async () => {
+      const path = await fileWith(tenants('contoso'));
+      const config = readWorkerConfig({ REDIS_URL: complete.REDIS_URL, TENANTS_FILE: path });
+      assert.deepEqual([config.tenantsFile, config.tenants.map(({ name }) => name)], [path, ['contoso']]);
+    });
+
+    it('are in one place: a file beside a tenant in the environment is a fault', async () => {
+      const [fault] = faultsOf({ ...complete, TENANTS_FILE: await fileWith(tenants('contoso')) });
+      assert.match(fault ?? '', /^TENANTS_FILE, AZURE_TENANT_ID, AZURE_CLIENT_ID: set together/);
+    });
+
+    it('are refused by line, beside the other faults', async () => {
+      const env = { REDIS_URL: complete.REDIS_URL, WORKER_PORT: 'x' };
+      const [portFault, fault] = faultsOf({ ...env, TENANTS_FILE: await fileWith(tenants('Contoso')) });
+      assert.match(portFault ?? '', /^WORKER_PORT: /);
+      assert.match(fault ?? '', /^TENANTS_FILE: line 2: /);
     });
   });
 

@@ -12,16 +12,31 @@ import {
 } from '@diq/runtime/settings/read-settings.ts';
 import { redisAddressOf, redisSecrets, redisShape } from '@diq/redis/redis-settings.ts';
 import type { ReachableTenant } from '@diq/tenants/tenant.ts';
+import { readTenantsFile } from '@diq/tenants/watch-tenants.ts';
 import { coldStartModes } from './maintenance/bootstrap-ledger.ts';
 import { credentialSettings, type Credential } from './defender/auth/load-credential.ts';
 
 const second = 1_000;
 const day = 24 * 3_600 * second;
 
+const { DEFENDER_CALL_TIMEOUT, RETENTION, ...quotaOfTenant } = quotaSettings;
+
 const settings = {
   WORKER_PORT: port().default(9091),
   WORKER_HOST: z.string().optional(),
-  ...quotaSettings,
+  TENANTS_FILE: z.string().optional(),
+  DEFENDER_CALL_TIMEOUT,
+  RETENTION,
+  DEFENDER_RECONCILE_GRACE: duration({ minMs: second, maxMs: day }).default(600 * second),
+  DEFENDER_ON_UNKNOWN: z.enum(['fail', 'retry']).default('fail'),
+  QUOTA_COLD_START: z.enum(coldStartModes).default('reconstruct'),
+  READY_STALL_AFTER: duration({ minMs: second }).default(60 * second),
+  LOG_LEVEL: logLevel().default('info'),
+};
+
+/** Of the one tenant that is in the environment where there is no file of tenants. */
+const tenantSettings = {
+  ...quotaOfTenant,
   AZURE_CLIENT_ID: z.guid().describe("the application's client id, a GUID"),
   AZURE_CLIENT_SECRET: z.string().optional(),
   AZURE_CLIENT_CERTIFICATE_PATH: z.string().optional(),
@@ -36,16 +51,13 @@ const settings = {
     )
     .default('https://api.securitycenter.windows.com'),
   DEFENDER_SCOPE: z.string().default('https://api.securitycenter.microsoft.com/.default'),
-  DEFENDER_RECONCILE_GRACE: duration({ minMs: second, maxMs: day }).default(600 * second),
-  DEFENDER_ON_UNKNOWN: z.enum(['fail', 'retry']).default('fail'),
-  QUOTA_COLD_START: z.enum(coldStartModes).default('reconstruct'),
-  READY_STALL_AFTER: duration({ minMs: second }).default(60 * second),
-  LOG_LEVEL: logLevel().default('info'),
 };
 
 const schemaFor = (env: Env) => z.object({ ...redisShape(env), ...settings });
+const tenantSchema = z.object(tenantSettings);
 
 type Settings = z.output<ReturnType<typeof schemaFor>>;
+type TenantSettings = z.output<typeof tenantSchema>;
 
 const credentialNames = Object.values(credentialSettings);
 
@@ -62,27 +74,21 @@ export type WorkerConfig = ReturnType<typeof readWorkerConfig>;
  */
 export function readWorkerConfig(untrimmed: Env, furtherFaults: readonly string[] = []) {
   const env = trimEnv(untrimmed);
-  const faults = [...furtherFaults];
-  const given = credentialsIn(env);
-  if (given.length === 0)
-    faults.push(`${credentialNames.join(' | ')}: not set (expected exactly one of them)`);
-  if (given.length > 1) faults.push(`${given.join(', ')}: set together (expected exactly one of them)`);
-  const read = readOrFaults(env, faults);
+  const faults: string[] = [];
+  const read = readOrNote(() => readSettings(schemaFor(env), env, { secrets: redisSecrets }), faults);
+  const tenants = readOrNote(() => tenantsIn(env), faults);
+  faults.push(...furtherFaults);
+  if (!read || !tenants || faults.length > 0) throw new SettingsError([...new Set(faults)]);
+  return { ...configOf(read), tenants };
+}
 
+function configOf(read: Settings) {
   return {
-    tenants: [tenantOf(read)],
     redisAddress: redisAddressOf(read),
     port: read.WORKER_PORT,
     host: read.WORKER_HOST,
-    tenantId: read.AZURE_TENANT_ID,
-    clientId: read.AZURE_CLIENT_ID,
-    credential: credentialOf(read),
-    authorityHost: read.AZURE_AUTHORITY_HOST,
-    baseUrl: read.DEFENDER_BASE_URL,
-    scope: read.DEFENDER_SCOPE,
-    operation: read.DEFENDER_OPERATION,
-    ...quotaOf(read),
-    reserveForCritical: reserveOf(read),
+    /** Watched. Without it the tenant is in the environment. */
+    tenantsFile: read.TENANTS_FILE,
     callTimeoutMs: read.DEFENDER_CALL_TIMEOUT,
     reconcile: { graceMs: read.DEFENDER_RECONCILE_GRACE, onUnknown: read.DEFENDER_ON_UNKNOWN },
     coldStart: read.QUOTA_COLD_START,
@@ -91,8 +97,28 @@ export function readWorkerConfig(untrimmed: Env, furtherFaults: readonly string[
   };
 }
 
-/** The one tenant that is in the environment. */
-function tenantOf(read: Settings): ReachableTenant {
+function tenantsIn(env: Env): readonly ReachableTenant[] {
+  const file = env['TENANTS_FILE'];
+  if (file === undefined || file === '') return [tenantIn(env)];
+  const both = ['AZURE_TENANT_ID', 'AZURE_CLIENT_ID'].filter((name) => env[name]);
+  if (both.length > 0) {
+    const names = ['TENANTS_FILE', ...both].join(', ');
+    throw new SettingsError([`${names}: set together (expected the tenants in the file alone)`]);
+  }
+  return readTenantsFile(file);
+}
+
+function tenantIn(env: Env): ReachableTenant {
+  const faults: string[] = [];
+  const read = readOrNote(
+    () => readSettings(tenantSchema, env, { secrets: ['AZURE_CLIENT_SECRET'] }),
+    faults,
+  );
+  const given = credentialsIn(env);
+  if (given.length === 0)
+    faults.push(`${credentialNames.join(' | ')}: not set (expected exactly one of them)`);
+  if (given.length > 1) faults.push(`${given.join(', ')}: set together (expected exactly one of them)`);
+  if (!read || faults.length > 0) throw new SettingsError(faults);
   const rules = { ...quotaOf(read), reserveForCritical: reserveOf(read) };
   return {
     name: 'default',
@@ -109,15 +135,15 @@ function tenantOf(read: Settings): ReachableTenant {
   };
 }
 
-function readOrFaults(env: Env, faults: string[]): Settings {
+/** What is read; its faults are noted in place of it. */
+function readOrNote<T>(read: () => T, faults: string[]): T | undefined {
   try {
-    const read = readSettings(schemaFor(env), env, { secrets });
-    if (faults.length === 0) return read;
+    return read();
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;
-    faults.unshift(...error.faults);
+    faults.push(...error.faults);
+    return undefined;
   }
-  throw new SettingsError(faults);
 }
 
 /** The credential that lies in a file, if it is the only one that is set. It is checked before the worker starts. */
@@ -143,7 +169,7 @@ function isBaseOfApi(url: string): boolean {
   return !/\/(api|machines|v\d+(\.\d+)?)(\/|$)/i.test(new URL(url).pathname);
 }
 
-function credentialOf(read: Settings): Credential {
+function credentialOf(read: TenantSettings): Credential {
   if (read.AZURE_CLIENT_SECRET !== undefined) return { kind: 'secret', secret: read.AZURE_CLIENT_SECRET };
   if (read.AZURE_CLIENT_CERTIFICATE_PATH !== undefined) {
     return { kind: 'certificate', path: read.AZURE_CLIENT_CERTIFICATE_PATH };

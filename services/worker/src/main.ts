@@ -20,7 +20,10 @@ await runService({
   stopDeadlineMs,
   async start({ env, logger, lifecycle, fail }) {
     const config = readWorkerConfig(env, await credentialFaults(credentialFileIn(env)));
-    lifecycle.onClose('watch of the certificate', watchCertificate(config.credential, logger));
+    for (const { access, name } of config.tenants) {
+      const watch = watchCertificate(access.credential, logger.child({ tenant: name }));
+      lifecycle.onClose('watch of the certificate', watch);
+    }
     const tracing = await openTracing(env, 'worker', logger);
     lifecycle.onClose('traces', () => tracing.close());
     const metrics = createWorkerMetrics();

@@ -9,6 +9,7 @@ import type { Lifecycle } from '@diq/runtime/processes/lifecycle.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 import type { ServiceContext } from '@diq/runtime/processes/run-service.ts';
 import type { Tracing } from '@diq/runtime/tracing/tracing.ts';
+import { watchTenants } from '@diq/tenants/watch-tenants.ts';
 import type { WorkerConfig } from '../config.ts';
 import type { WorkerMetrics } from '../observability/metrics.ts';
 import { createOutageLog } from '../observability/outage-log.ts';
@@ -78,6 +79,10 @@ export async function openWorker(parts: WorkerParts) {
     onGap: () => tenants.queues().forEach((queue, _, all) => queue.sweep(spreadMs(all.length))),
     onError: createOutageLog(logger, 'the subscription to wakes').failed,
   });
+  if (config.tenantsFile !== undefined) {
+    const watched = { path: config.tenantsFile, tenants: config.tenants, onChange: tenants.change, logger };
+    lifecycle.onClose('watch of the tenants', watchTenants(watched));
+  }
   const onReconnected = () =>
     tenants.queues().forEach((queue, _, all) => queue.reconnected(spreadMs(all.length)));
   redis.ledger.on('ready', onReconnected);

@@ -23,7 +23,8 @@ export interface ServedTenantsOptions extends WorkerParts {
 export type Served = ServedQueue & Pick<Queue, 'keySpace'>;
 
 interface ServedTenant {
-  tenant: ReachableTenant;
+  /** Another one is another tenant, though it has the same name. */
+  identity: string;
   queues: Served[];
   close(): Promise<void>;
 }
@@ -43,6 +44,7 @@ export function createServedTenants(options: ServedTenantsOptions) {
   const byKeySpace = new Map<string, Served>();
   const leaving = new Set<Promise<void>>();
   const sweeping = createOutageLog(options.logger, 'sweeping the queues');
+  let changing = Promise.resolve();
 
   const all = (): Served[] => [...byKeySpace.values()];
   const longestBetweenLooks = (): number => {
@@ -59,7 +61,7 @@ export function createServedTenants(options: ServedTenantsOptions) {
     );
     for (const queue of queues) byKeySpace.set(queue.keySpace, queue);
     return {
-      tenant,
+      identity: identityOf(tenant),
       queues,
       async close() {
         const closing = Promise.all(queues.map((queue) => queue.stop()));
@@ -69,6 +71,27 @@ export function createServedTenants(options: ServedTenantsOptions) {
         await open.close();
       },
     };
+  }
+
+  function begin(tenants: readonly ReachableTenant[]): Served[] {
+    const added = tenants.filter(({ name }) => !served.has(name));
+    for (const tenant of added) served.set(tenant.name, serveTenant(tenant));
+    options.onQueues(all());
+    return added.flatMap(({ name }) => served.get(name)?.queues ?? []);
+  }
+
+  /** Those that are new begin at once, those that have changed when their calls under way have ended. */
+  async function change(tenants: readonly ReachableTenant[]): Promise<void> {
+    const wanted = new Map(tenants.map((tenant) => [tenant.name, identityOf(tenant)]));
+    const gone = [...served].filter(([name, { identity }]) => wanted.get(name) !== identity);
+    const left = gone.map(([name]) => leave(name));
+    const changed = new Set(gone.map(([name]) => name));
+    const inSteps = [tenants.filter(({ name }) => !changed.has(name)), tenants];
+    for (const [step, some] of inSteps.entries()) {
+      if (step > 0) await Promise.all(left);
+      if (options.lifecycle.closing.aborted) return;
+      for (const queue of begin(some)) queue.sweep(0);
+    }
   }
 
   function leave(name: string): Promise<void> {
@@ -89,13 +112,16 @@ export function createServedTenants(options: ServedTenantsOptions) {
      * @throws LayoutError where the only queue is of another version
      */
     async serve(tenants: readonly ReachableTenant[]): Promise<void> {
-      for (const tenant of tenants) served.set(tenant.name, serveTenant(tenant));
-      options.onQueues(all());
+      begin(tenants);
       if (all().length > openedAtStart) return;
       const { logger, lifecycle } = options;
       await Promise.all(
         all().map((queue) => untilRedisServes(() => queue.open(), logger, lifecycle.closing)),
       );
+    },
+    /** Serves these from now on: one after the other, if they change again meanwhile. */
+    change(tenants: readonly ReachableTenant[]): void {
+      changing = changing.then(() => change(tenants));
     },
     /** Finishes all calls under way. */
     async close(): Promise<void> {
@@ -113,7 +139,7 @@ function serveQueue(
 ): Served {
   const { scheduler, redis, sweeping, fail, config } = options;
   const logger = options.logger.child({ tenant: queue.tenant, operation: queue.operation });
-  const isOnly = config.tenants.length === 1 && config.tenants.flatMap(queuesOf).length === 1;
+  const isOnly = config.tenantsFile === undefined && config.tenants.flatMap(queuesOf).length === 1;
   const served: ServedQueue = createServedQueue({
     name: `${queue.tenant}/${queue.operation}`,
     scheduler,
@@ -125,4 +151,8 @@ function serveQueue(
     ...(isOnly && { onForeign: (error: Error) => fail(error, 'Redis holds another layout') }),
   });
   return { ...served, keySpace: queue.keySpace };
+}
+
+function identityOf(tenant: ReachableTenant): string {
+  return JSON.stringify({ ...tenant, operations: [...tenant.operations] });
 }
