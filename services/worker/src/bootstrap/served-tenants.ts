@@ -55,7 +55,9 @@ export function createServedTenants(options: ServedTenantsOptions) {
   function serveTenant(tenant: ReachableTenant): ServedTenant {
     const logger = options.logger.child({ tenant: tenant.name });
     const { callTimeoutMs } = options.config;
-    const open = openTenant({ tenant, callTimeoutMs, logger, metrics: options.metrics });
+    let opened: OpenTenant | undefined;
+    // With its first queue that has work: most of many tenants have none.
+    const open = () => (opened ??= openTenant({ tenant, callTimeoutMs, logger, metrics: options.metrics }));
     const queues = queuesOf(tenant).map((queue) =>
       serveQueue(queue, open, { ...options, longestMs: longestBetweenLooks, sweeping }),
     );
@@ -66,9 +68,9 @@ export function createServedTenants(options: ServedTenantsOptions) {
       async close() {
         const closing = Promise.all(queues.map((queue) => queue.stop()));
         // What is read is of no use any more, and would keep the queues from being closed.
-        await open.reader.close();
+        await opened?.reader.close();
         await closing;
-        await open.close();
+        await opened?.close();
       },
     };
   }
@@ -133,7 +135,7 @@ export function createServedTenants(options: ServedTenantsOptions) {
 
 function serveQueue(
   queue: Queue,
-  tenant: OpenTenant,
+  openTenantOf: () => OpenTenant,
   options: ServedTenantsOptions &
     Pick<OpenQueueOptions, 'longestMs'> & { sweeping: ReturnType<typeof createOutageLog> },
 ): Served {
@@ -144,7 +146,8 @@ function serveQueue(
     name: `${queue.tenant}/${queue.operation}`,
     scheduler,
     isAtRest: createIsAtRest(redis.ledger, queue.keySpace),
-    open: () => openQueue({ ...options, queue, tenant, logger, onServed: () => served.again() }),
+    open: () =>
+      openQueue({ ...options, queue, tenant: openTenantOf(), logger, onServed: () => served.again() }),
     logger,
     sweeping,
     // Of several, the others go on.

@@ -26,6 +26,7 @@ export interface ServedQueueOptions {
   logger: Logger;
   /** Of sweeps, for all queues of the process: thousands of them fail together. */
   sweeping: { failed(error: unknown): void; worked(): void };
+  sweepEveryMs?: number;
   /** Redis holds the data of another version. */
   onForeign?(error: LayoutError): void;
 }
@@ -33,7 +34,7 @@ export interface ServedQueueOptions {
 export type ServedQueue = ReturnType<typeof createServedQueue>;
 
 /** Between two looks at a queue in which there is nothing to do, in case a wake is lost. */
-export const sweepEveryMs = 60_000;
+const usualSweepMs = 60_000;
 /** Wakes close to each other are one look. */
 const betweenWakesMs = 20;
 const firstPauseMs = 500;
@@ -51,7 +52,7 @@ const refusedForMs = 60_000;
  * `resting`: swept. → `open` by a wake, a sweep that finds work, or a new connection to Redis.
  */
 export function createServedQueue(options: ServedQueueOptions) {
-  const { name, scheduler, logger, sweeping } = options;
+  const { name, scheduler, logger, sweeping, sweepEveryMs = usualSweepMs } = options;
   let opened: OpenedQueue | undefined;
   let opening: Promise<OpenedQueue> | undefined;
   let isResting = true;
@@ -61,16 +62,28 @@ export function createServedQueue(options: ServedQueueOptions) {
   let lastEndMs = -Infinity;
   let refusal: string | undefined;
   let isStopped = false;
+  let wasSwept = false;
 
   async function look(): Promise<number | undefined> {
     if (isStopped) return undefined;
+    const mustLook = isWoken || !isResting;
+    isWoken = false;
     try {
-      return await lookOnce();
+      return await lookOnce(mustLook);
     } catch (error) {
+      // A sweep that fails is swept again; it is no sign of work.
+      isWoken ||= mustLook;
       return await afterFailure(error);
     } finally {
       lastEndMs = performance.now();
     }
+  }
+
+  /** Spread, so that queues which were left alone together are not swept together. */
+  function untilSweep(): number {
+    const part = wasSwept ? 0.75 + Math.random() / 2 : Math.random();
+    wasSwept = true;
+    return part * sweepEveryMs;
   }
 
   function succeeded(waitMs: number): number {
@@ -88,10 +101,8 @@ export function createServedQueue(options: ServedQueueOptions) {
     return opening;
   }
 
-  async function lookOnce(): Promise<number> {
-    const mustLook = isWoken;
-    isWoken = false;
-    if (isResting && !mustLook) {
+  async function lookOnce(mustLook: boolean): Promise<number> {
+    if (!mustLook) {
       const isAtRest = await options.isAtRest(opened !== undefined);
       sweeping.worked();
       if (isAtRest) return succeeded(untilSweep());
@@ -106,8 +117,6 @@ export function createServedQueue(options: ServedQueueOptions) {
   }
 
   async function afterFailure(error: unknown): Promise<number> {
-    // Else a queue that was woken would be taken for one at rest.
-    isWoken = true;
     if (error instanceof LayoutError) {
       if (refusal !== error.message) logger.error({ err: error }, 'queue not served');
       refusal = error.message;
@@ -170,9 +179,4 @@ export function createServedQueue(options: ServedQueueOptions) {
       if (opened !== before) await opened?.close();
     },
   };
-}
-
-/** Spread, so that queues which were left alone together are not swept together. */
-function untilSweep(): number {
-  return sweepEveryMs * (0.75 + Math.random() / 2);
 }

@@ -1,0 +1,202 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { requireRedisServer, startRedisServer, type RedisServer } from '@diq/testing/redis-process.ts';
+import { waitFor } from '@diq/testing/wait-for.ts';
+import { openTenantsWorld, type TenantSite, type TenantsWorld } from './support/tenants.ts';
+
+describe('one worker in front of many queues', function () {
+  this.timeout(120_000);
+  let server: RedisServer;
+  let world: TenantsWorld;
+  let busy: TenantSite;
+  let calm: TenantSite;
+  before(requireRedisServer);
+  before('start Redis and two Defenders', async () => {
+    server = await startRedisServer();
+    world = await openTenantsWorld(server.url);
+    busy = await world.addSite('busy', 60, 10_000);
+    calm = await world.addSite('calm', 5, 2_000);
+  });
+  after(async () => {
+    await world?.close();
+    await server?.stop();
+  });
+
+  const clients = async (): Promise<string[]> => {
+    const list = String(await world.redis.client('LIST'));
+    return list.split('\n').filter((line) => / name=diq-worker/.test(line));
+  };
+  /** Commands since Redis started, those in scripts included. */
+  async function commandsUntilNow(): Promise<number> {
+    const stats = await world.redis.info('commandstats');
+    const own = /cmdstat_(info|client)/;
+    const lines = stats.split('\n').filter((line) => line.startsWith('cmdstat_') && !own.test(line));
+    return lines.reduce((sum, line) => sum + Number(/calls=(\d+)/.exec(line)?.[1] ?? 0), 0);
+  }
+  const callsOf = async ({ control }: TenantSite) => (await control.calls()).calls.length;
+
+  it('holds as many connections to Redis for 300 queues as for one', async () => {
+    await world.writeTenants([calm.entry]);
+    const one = await world.startWorker();
+    const before = await waitFor(
+      async () => {
+        const found = await clients();
+        return found.length >= 6 ? found : undefined;
+      },
+      { what: 'all connections' },
+    );
+    await one.stop();
+    await waitFor(async () => (await clients()).length === 0, { what: 'them to be closed' });
+    await world.writeTenants([calm.entry, ...(await world.idleTenants(299))]);
+    const many = await world.startWorker();
+    await waitFor(async () => (await clients()).length >= before.length, { what: 'all connections' });
+    await delay(1_000);
+    const after = await clients();
+    assert.equal(after.length, before.length, after.join('\n'));
+    assert.ok(after.length <= 12);
+    await many.stop();
+  });
+
+  describe('of which a thousand have nothing to do', () => {
+    let worker: Awaited<ReturnType<TenantsWorld['startWorker']>>;
+    before(async () => {
+      await world.writeTenants([busy.entry, calm.entry, ...(await world.idleTenants(998))]);
+      worker = await world.startWorker();
+    });
+
+    it('asks Redis 25 commands a second at the most', async () => {
+      // The first sweep of all comes at once.
+      const isOver = async () => {
+        const sweptBefore = await commandsUntilNow();
+        await delay(1_000);
+        return (await commandsUntilNow()) - sweptBefore < 100;
+      };
+      await waitFor(isOver, { what: 'the first sweep to be over' });
+      const before = await commandsUntilNow();
+      const fromMs = performance.now();
+      await delay(8_000);
+      const perSecond = ((await commandsUntilNow()) - before) / ((performance.now() - fromMs) / 1_000);
+      console.info(`      ${perSecond.toFixed(1)} commands a second`);
+      assert.ok(perSecond > 5, 'the sweep goes on');
+      assert.ok(perSecond <= 25, `${perSecond} a second`);
+    });
+
+    it('notices a request by a message, at once', async () => {
+      const before = await callsOf(calm);
+      const fromMs = performance.now();
+      await world.queueOf(calm.entry).accept(1);
+      await calm.control.untilCalls(before + 1, 5_000);
+      const tookMs = performance.now() - fromMs;
+      console.info(`      called ${Math.round(tookMs)} ms after the request began to be recorded`);
+      assert.ok(tookMs < 3_000, `${tookMs} ms`);
+    });
+
+    it('makes up for lost messages when its subscription comes back', async () => {
+      const before = await callsOf(calm);
+      await world.queueOf(calm.entry, { isSilent: true }).accept(1);
+      const subscriber = (await clients()).find((line) => line.includes('name=diq-worker-wakes'));
+      const id = Number(/^id=(\d+)/.exec(subscriber ?? '')?.[1]);
+      await world.redis.client('KILL', 'ID', id);
+      await calm.control.untilCalls(before + 1, 10_000);
+    });
+
+    it('lets no burst in one queue delay the call that is due in another', async () => {
+      const before = { busy: await callsOf(busy), calm: await callsOf(calm) };
+      await delay(2_500);
+      const burst = world.queueOf(busy.entry).accept(60);
+      await busy.control.untilCalls(before.busy + 5, 20_000);
+      const fromMs = performance.now();
+      await world.queueOf(calm.entry).accept(1);
+      await calm.control.untilCalls(before.calm + 1, 10_000);
+      const tookMs = performance.now() - fromMs;
+      const called = (await callsOf(busy)) - before.busy;
+      console.info(`      called after ${Math.round(tookMs)} ms, with ${called} calls of the burst made`);
+      await burst;
+      await busy.control.untilCalls(before.busy + 60, 20_000);
+      assert.ok(tookMs < 3_000, `${tookMs} ms`);
+      assert.ok((await busy.control.calls()).maxInAnyWindow <= 60);
+    });
+
+    it('stops within 10 s, and finishes the call that is in flight', async () => {
+      await delay(2_500);
+      const before = await callsOf(calm);
+      await calm.control.addFault({ target: 'start', times: 1, action: { kind: 'delay', ms: 1_000 } });
+      const queue = world.queueOf(calm.entry);
+      const [id = ''] = await queue.accept(1);
+      await calm.control.untilCalls(before + 1, 10_000);
+      const fromMs = performance.now();
+      const exit = await worker.stop('SIGTERM', 15_000);
+      const tookMs = performance.now() - fromMs;
+      console.info(`      stopped in ${Math.round(tookMs)} ms`);
+      assert.deepEqual(exit, { code: 0, signal: null });
+      assert.ok(tookMs < 10_000, `${tookMs} ms`);
+      assert.equal(await queue.statusOf(id), 'started');
+    });
+  });
+
+  describe('whose tenants change', () => {
+    it('serves one that is added, and calls no more for one that is removed, without a restart', async () => {
+      await world.writeTenants([busy.entry]);
+      const worker = await world.startWorker();
+      const before = { busy: await callsOf(busy), calm: await callsOf(calm) };
+      await world.writeTenants([calm.entry]);
+      await waitFor(() => /tenants changed/.test(worker.output()), { what: 'the change to be seen' });
+      await world.queueOf(calm.entry).accept(1);
+      await calm.control.untilCalls(before.calm + 1, 10_000);
+      const left = world.queueOf(busy.entry);
+      const [id = ''] = await left.accept(1);
+      await delay(1_500);
+      assert.equal(await left.statusOf(id), 'queued');
+      assert.equal(await callsOf(busy), before.busy);
+      await worker.stop();
+    });
+
+    it('calls for a tenant while another one has a wrong secret', async () => {
+      const wrong = { ...busy.entry, secretFile: await world.secretFile(randomUUID()) };
+      await world.writeTenants([wrong, calm.entry]);
+      const worker = await world.startWorker();
+      const before = { busy: await callsOf(busy), calm: await callsOf(calm) };
+      await world.queueOf(wrong).accept(1);
+      await waitFor(() => /"tenant":"busy".*"reason":"no_token"/.test(worker.output()), {
+        what: 'the hold of the tenant with the wrong secret',
+        timeoutMs: 20_000,
+      });
+      await world.queueOf(calm.entry).accept(1);
+      await calm.control.untilCalls(before.calm + 1, 10_000);
+      assert.equal(await callsOf(busy), before.busy);
+      await worker.stop();
+    });
+  });
+
+  it('finishes the calls of a worker that died, in all its queues', async () => {
+    await world.writeTenants([busy.entry, calm.entry]);
+    const dying = await world.startWorker();
+    const hang = { target: 'start', times: 1, action: { kind: 'hang' } };
+    const sites = [busy, calm];
+    // What earlier tests left waiting goes first, and their calls come to an end.
+    const atRest = async () => {
+      const keys = sites.flatMap(({ entry }) => {
+        const { keySpace } = world.queueOf(entry);
+        return [`${keySpace}:waiting`, `${keySpace}:in_flight`];
+      });
+      return (await world.redis.exists(...keys)) === 0;
+    };
+    await waitFor(atRest, { what: 'the rest to be called', timeoutMs: 60_000, intervalMs: 200 });
+    await delay(2_500);
+    const before = await Promise.all(sites.map(callsOf));
+    for (const { control } of sites) await control.addFault(hang);
+    const queues = sites.map(({ entry }) => world.queueOf(entry));
+    const ids = await Promise.all(queues.map((queue) => queue.accept(1)));
+    await Promise.all(sites.map(({ control }, i) => control.untilCalls((before[i] ?? 0) + 1, 20_000)));
+    dying.kill('SIGKILL');
+    const heir = await world.startWorker();
+    for (const [i, queue] of queues.entries()) {
+      await waitFor(async () => (await queue.statusOf(ids[i]?.[0] ?? '')) === 'unknown', {
+        what: 'the request to end',
+        timeoutMs: 40_000,
+      });
+    }
+    await heir.stop();
+  });
+});
