@@ -259,15 +259,19 @@ describe('the worker configuration', () => {
 
     it('are in one place: a file beside a tenant in the environment is a fault', async () => {
       const [fault] = faultsOf({ ...complete, TENANTS_FILE: await fileWith(tenants('contoso')) });
-      assert.match(fault ?? '', /^TENANTS_FILE, AZURE_TENANT_ID, AZURE_CLIENT_ID: set together/);
+      assert.match(fault ?? '', /^AZURE_TENANT_ID: set together with TENANTS_FILE/);
     });
 
-    it('are refused by line, beside the other faults', async () => {
-      const env = { REDIS_URL: complete.REDIS_URL, WORKER_PORT: 'x' };
-      const [portFault, fault] = faultsOf({ ...env, TENANTS_FILE: await fileWith(tenants('Contoso')) });
-      assert.match(portFault ?? '', /^WORKER_PORT: /);
+    it('are refused by line', async () => {
+      const path = await fileWith(tenants('Contoso'));
+      const [fault] = faultsOf({ REDIS_URL: complete.REDIS_URL, TENANTS_FILE: path });
       assert.match(fault ?? '', /^TENANTS_FILE: line 2: /);
     });
+  });
+
+  it('takes further operations of the one tenant, each with a queue of its own', () => {
+    const [tenant] = readWorkerConfig({ ...complete, DEFENDER_OPERATIONS: 'startInvestigation' }).tenants;
+    assert.deepEqual([...(tenant?.operations.keys() ?? [])], ['initiateInvestigation', 'startInvestigation']);
   });
 
   it('echoes no secret, however wrong it is', () => {

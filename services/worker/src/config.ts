@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { quotaOf, quotaSettings, reserveOf } from '@diq/quota/quota-settings.ts';
 import {
   duration,
   httpsUrl,
@@ -11,22 +10,17 @@ import {
   type Env,
 } from '@diq/runtime/settings/read-settings.ts';
 import { redisAddressOf, redisSecrets, redisShape } from '@diq/redis/redis-settings.ts';
-import type { ReachableTenant } from '@diq/tenants/tenant.ts';
-import { readTenantsFile } from '@diq/tenants/watch-tenants.ts';
+import type { DefenderAccess, ReachableTenant } from '@diq/tenants/tenant.ts';
+import { tenantShape, tenantsOf } from '@diq/tenants/tenant-settings.ts';
 import { coldStartModes } from './maintenance/bootstrap-ledger.ts';
 import { credentialSettings, type Credential } from './defender/auth/load-credential.ts';
 
 const second = 1_000;
 const day = 24 * 3_600 * second;
 
-const { DEFENDER_CALL_TIMEOUT, RETENTION, ...quotaOfTenant } = quotaSettings;
-
 const settings = {
   WORKER_PORT: port().default(9091),
   WORKER_HOST: z.string().optional(),
-  TENANTS_FILE: z.string().optional(),
-  DEFENDER_CALL_TIMEOUT,
-  RETENTION,
   DEFENDER_RECONCILE_GRACE: duration({ minMs: second, maxMs: day }).default(600 * second),
   DEFENDER_ON_UNKNOWN: z.enum(['fail', 'retry']).default('fail'),
   QUOTA_COLD_START: z.enum(coldStartModes).default('reconstruct'),
@@ -34,9 +28,8 @@ const settings = {
   LOG_LEVEL: logLevel().default('info'),
 };
 
-/** Of the one tenant that is in the environment where there is no file of tenants. */
-const tenantSettings = {
-  ...quotaOfTenant,
+/** With what and where Defender is called for the one tenant that there is without a file of tenants. */
+const accessSettings = {
   AZURE_CLIENT_ID: z.guid().describe("the application's client id, a GUID"),
   AZURE_CLIENT_SECRET: z.string().optional(),
   AZURE_CLIENT_CERTIFICATE_PATH: z.string().optional(),
@@ -53,11 +46,11 @@ const tenantSettings = {
   DEFENDER_SCOPE: z.string().default('https://api.securitycenter.microsoft.com/.default'),
 };
 
-const schemaFor = (env: Env) => z.object({ ...redisShape(env), ...settings });
-const tenantSchema = z.object(tenantSettings);
+const schemaFor = (env: Env) => z.object({ ...redisShape(env), ...tenantShape(env), ...settings });
+const accessSchema = z.object(accessSettings);
 
 type Settings = z.output<ReturnType<typeof schemaFor>>;
-type TenantSettings = z.output<typeof tenantSchema>;
+type AccessSettings = z.output<typeof accessSchema>;
 
 const credentialNames = Object.values(credentialSettings);
 
@@ -76,10 +69,22 @@ export function readWorkerConfig(untrimmed: Env, furtherFaults: readonly string[
   const env = trimEnv(untrimmed);
   const faults: string[] = [];
   const read = readOrNote(() => readSettings(schemaFor(env), env, { secrets: redisSecrets }), faults);
-  const tenants = readOrNote(() => tenantsIn(env), faults);
+  const access = env['TENANTS_FILE'] ? undefined : readOrNote(() => accessIn(env), faults);
+  const tenants = read && readOrNote(() => reachableTenants(read, env, access), faults);
   faults.push(...furtherFaults);
   if (!read || !tenants || faults.length > 0) throw new SettingsError([...new Set(faults)]);
   return { ...configOf(read), tenants };
+}
+
+function reachableTenants(
+  read: Settings,
+  env: Env,
+  access: DefenderAccess | undefined,
+): readonly ReachableTenant[] {
+  const found = tenantsOf(read, env);
+  if (found.file !== undefined) return found.tenants;
+  // Without it there is a fault already.
+  return access ? found.tenants.map((tenant) => ({ ...tenant, access })) : [];
 }
 
 function configOf(read: Settings) {
@@ -97,21 +102,10 @@ function configOf(read: Settings) {
   };
 }
 
-function tenantsIn(env: Env): readonly ReachableTenant[] {
-  const file = env['TENANTS_FILE'];
-  if (file === undefined || file === '') return [tenantIn(env)];
-  const both = ['AZURE_TENANT_ID', 'AZURE_CLIENT_ID'].filter((name) => env[name]);
-  if (both.length > 0) {
-    const names = ['TENANTS_FILE', ...both].join(', ');
-    throw new SettingsError([`${names}: set together (expected the tenants in the file alone)`]);
-  }
-  return readTenantsFile(file);
-}
-
-function tenantIn(env: Env): ReachableTenant {
+function accessIn(env: Env): DefenderAccess {
   const faults: string[] = [];
   const read = readOrNote(
-    () => readSettings(tenantSchema, env, { secrets: ['AZURE_CLIENT_SECRET'] }),
+    () => readSettings(accessSchema, env, { secrets: ['AZURE_CLIENT_SECRET'] }),
     faults,
   );
   const given = credentialsIn(env);
@@ -119,19 +113,12 @@ function tenantIn(env: Env): ReachableTenant {
     faults.push(`${credentialNames.join(' | ')}: not set (expected exactly one of them)`);
   if (given.length > 1) faults.push(`${given.join(', ')}: set together (expected exactly one of them)`);
   if (!read || faults.length > 0) throw new SettingsError(faults);
-  const rules = { ...quotaOf(read), reserveForCritical: reserveOf(read) };
   return {
-    name: 'default',
-    tenantId: read.AZURE_TENANT_ID.toLowerCase(),
-    defaultOperation: read.DEFENDER_OPERATION,
-    operations: new Map([[read.DEFENDER_OPERATION, rules]]),
-    access: {
-      clientId: read.AZURE_CLIENT_ID,
-      credential: credentialOf(read),
-      authorityHost: read.AZURE_AUTHORITY_HOST,
-      baseUrl: read.DEFENDER_BASE_URL,
-      scope: read.DEFENDER_SCOPE,
-    },
+    clientId: read.AZURE_CLIENT_ID,
+    credential: credentialOf(read),
+    authorityHost: read.AZURE_AUTHORITY_HOST,
+    baseUrl: read.DEFENDER_BASE_URL,
+    scope: read.DEFENDER_SCOPE,
   };
 }
 
@@ -169,7 +156,7 @@ function isBaseOfApi(url: string): boolean {
   return !/\/(api|machines|v\d+(\.\d+)?)(\/|$)/i.test(new URL(url).pathname);
 }
 
-function credentialOf(read: TenantSettings): Credential {
+function credentialOf(read: AccessSettings): Credential {
   if (read.AZURE_CLIENT_SECRET !== undefined) return { kind: 'secret', secret: read.AZURE_CLIENT_SECRET };
   if (read.AZURE_CLIENT_CERTIFICATE_PATH !== undefined) {
     return { kind: 'certificate', path: read.AZURE_CLIENT_CERTIFICATE_PATH };
