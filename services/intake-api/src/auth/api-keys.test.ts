@@ -39,7 +39,7 @@ describe('API keys', () => {
     assert.equal(createKeyRing([])('key of first:submit'), undefined);
   });
 
-  it('may do what their scopes say, and with admin everything', () => {
+  it('may do what their scopes say, and with admin everything but what changes machines', () => {
     assert.deepEqual([...(keyRing('key of first:submit')?.scopes ?? [])], ['submit']);
     assert.deepEqual([...(keyRing('key of last:admin')?.scopes ?? [])], ['submit', 'read', 'admin']);
     const [both] = apiKeys().parse(`x:submit+read:${sha256('x')}`);
@@ -83,7 +83,7 @@ describe('API keys', () => {
     assert.deepEqual(
       faultsOf(`ok:read:${hash},xsoar:write:${hash.slice(1)},no name:read:${sha256('y')},lonely`),
       [
-        'entry 2 (xsoar) has an unknown scope (expected submit, read, admin, joined by +)',
+        'entry 2 (xsoar) has an unknown scope (expected submit, respond, irreversible, read, admin, joined by +)',
         "entry 2 (xsoar) has an unusable hash (expected the key's SHA-256 as 64 hexadecimal characters, or two joined by +)",
         "entry 3 has an unusable name (expected up to 64 letters, digits, '.', '_' or '-')",
         'entry 4 has 1 of 3 or 4 parts (expected name:scopes:sha256hex or name:scopes:sha256hex:tenants)',

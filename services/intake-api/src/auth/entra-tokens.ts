@@ -10,7 +10,7 @@ import {
 import { Agent, fetch as undiciFetch } from 'undici';
 import { z } from 'zod';
 import { createBoundedConnector } from '@diq/runtime/http-client/bounded-connection.ts';
-import { scopes, type Scope } from '../config/callers.ts';
+import { adminScopes, type Scope } from '../config/callers.ts';
 import { guid, type EntraSettings } from '../config/auth-settings.ts';
 import type { Identity } from './api-keys.ts';
 
@@ -41,7 +41,7 @@ const clockToleranceSeconds = 60;
 const scopesOfRole: Readonly<Record<string, readonly Scope[]>> = {
   'Investigations.Submit': ['submit'],
   'Investigations.Read': ['read'],
-  'Investigations.Admin': scopes,
+  'Investigations.Admin': adminScopes,
 };
 
 const claims = z.object({

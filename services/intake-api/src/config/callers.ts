@@ -1,11 +1,25 @@
 import { z } from 'zod';
+import type { Risk } from '@diq/contracts/operations/profile.ts';
 import { tenantName } from '@diq/tenants/tenant.ts';
 import { listEntries } from '@diq/runtime/settings/setting-kinds.ts';
 
-/** What a caller may do. `admin` includes the other two. */
-export const scopes = ['submit', 'read', 'admin'] as const;
+/**
+ * What a caller may do. `submit`: ask for what only looks at machines; `respond` and `irreversible`: for what changes them,
+ * by the risk of the operation. `admin` includes `submit` and `read`, and neither of the other two.
+ */
+export const scopes = ['submit', 'respond', 'irreversible', 'read', 'admin'] as const;
 
 export type Scope = (typeof scopes)[number];
+
+/** What `admin` includes. */
+export const adminScopes = ['submit', 'read', 'admin'] as const satisfies readonly Scope[];
+
+/** The scope that is needed to ask for an operation of this risk. */
+export const scopeByRisk = {
+  investigate: 'submit',
+  respond: 'respond',
+  irreversible: 'irreversible',
+} as const satisfies Record<Risk, Scope>;
 
 /** The caller that a credential identifies. */
 export interface Caller {
@@ -87,7 +101,7 @@ function parseEntry(entry: string, index: number): ParsedEntry {
     faults.push(`${label} has an unusable tenant (expected names out of TENANTS_FILE, joined by +, or *)`);
   }
   if (faults.length > 0) return { label, faults, keys: [] };
-  const held = new Set(granted.includes('admin') ? scopes : granted);
+  const held = new Set<Scope>(granted.includes('admin') ? [...adminScopes, ...granted] : granted);
   return {
     label,
     faults,

@@ -1,3 +1,4 @@
+import { profileOf, type OperationName } from '@diq/contracts/operations/index.ts';
 import { randomUUID } from 'node:crypto';
 import { isIP } from 'node:net';
 import type { Request, RequestHandler, Response } from 'express';
@@ -7,7 +8,7 @@ import { freshIds, type RequestIds } from '@diq/queue/admission/request-ids.ts';
 import type { Actor } from '@diq/queue/operations/audit-log.ts';
 import type { Queue } from '@diq/tenants/tenant.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
-import type { Caller, Scope } from '../config/callers.ts';
+import { scopeByRisk, type Caller, type Scope } from '../config/callers.ts';
 import { ProblemError } from './problem-error.ts';
 
 type About = Readonly<Record<string, unknown>>;
@@ -166,6 +167,23 @@ export function clientAddress(request: Request): string {
 
 /** @throws ProblemError 403 for a caller whose credential does not include the scope. */
 export function requireScope(context: RequestContext, scope: Scope): void {
+  const held = context.identified?.scopes;
+  // Which of them it must be follows from the operation, see `requireRiskScope`.
+  if (scope === 'submit' && Object.values(scopeByRisk).some((one) => held?.has(one))) return;
+  requireExactly(context, scope);
+}
+
+/** @throws ProblemError 403 for a caller that may not ask for what this queue's operation does to a machine */
+export function requireRiskScope(context: RequestContext): void {
+  requireExactly(context, scopeToAskFor(context.chosen.queue.operation));
+}
+
+/** The scope with which this operation can be asked for. */
+export function scopeToAskFor(operation: OperationName): Scope {
+  return scopeByRisk[profileOf(operation).risk];
+}
+
+function requireExactly(context: RequestContext, scope: Scope): void {
   if (context.identified?.scopes.has(scope)) return;
   throw new ProblemError('forbidden', {
     detail: `The credential lacks the scope '${scope}'.`,

@@ -9,6 +9,7 @@ import { getInvestigationResult } from './get-investigation-result.ts';
 import { getInvestigation } from './get-investigation.ts';
 import { getQuota } from './get-quota.ts';
 import { listAudit } from './list-audit.ts';
+import { listOperations } from './list-operations.ts';
 import { listBatchItems } from './list-batch-items.ts';
 import { listInvestigations } from './list-investigations.ts';
 import { listQueues } from './list-queues.ts';
@@ -44,6 +45,7 @@ export const apiRoutes: readonly Route<Dependencies>[] = [
   cancelBatch,
   listTenants,
   listQueues,
+  listOperations,
   getQuota,
   watchState,
   pauseQueue,

@@ -7,6 +7,7 @@ import { defineRoute } from '../http/define-route.ts';
 import { findRequestOrRefuse } from '../http/find-or-404.ts';
 import { onlyReason } from '../http/parse-or-400.ts';
 import { ProblemError } from '../http/problem-error.ts';
+import { requireRiskScope } from '../http/request-context.ts';
 import { retryAfterSeconds } from '../http/retry-after.ts';
 
 /** While the new request waits, a second retry joins it. */
@@ -40,6 +41,7 @@ export const retryInvestigation = defineRoute({
     { id: given, body, context, response },
     { reader, intake, actions, describeRequest }: Dependencies,
   ) {
+    requireRiskScope(context);
     const stored = await findRequestOrRefuse(reader, given);
     const { nowMs } = context.submission;
     const item = itemToRetry(stored, nowMs);

@@ -16,7 +16,7 @@ import { defineRoute } from '../http/define-route.ts';
 import { describeFaults, parseOrRefuse } from '../http/parse-or-400.ts';
 import { batchBodyLimitBytes } from '../http/middleware/require-json.ts';
 import { ProblemError } from '../http/problem-error.ts';
-import type { RequestLog } from '../http/request-context.ts';
+import { requireRiskScope, type RequestLog } from '../http/request-context.ts';
 import { retryAfterSeconds } from '../http/retry-after.ts';
 import { checkBatchCallback, dryRunQuery, sortItems } from '../submission/validate-items.ts';
 import { boundRefusals, isRefused, type Entry, type RefusedItem } from '../submission/item-refusal.ts';
@@ -77,6 +77,7 @@ export const submitBatch = defineRoute({
     { query, context, request, response },
     { intake, countOutcomes: countAtDoor, readState, deadlineCheck, callbackRule, itemRules }: Dependencies,
   ) {
+    requireRiskScope(context);
     const isDryRun = query.dryRun === 'true';
     const { nowMs, ids, isRepeat } = context.submission;
     const { sorted, callbackUrl } = await readBatch(request, nowMs, itemRules, callbackRule);

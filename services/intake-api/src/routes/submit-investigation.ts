@@ -10,7 +10,7 @@ import type { Dependencies } from '../dependencies.ts';
 import { defineRoute } from '../http/define-route.ts';
 import { describeFaults } from '../http/parse-or-400.ts';
 import { ProblemError } from '../http/problem-error.ts';
-import type { Submission } from '../http/request-context.ts';
+import { requireRiskScope, type Submission } from '../http/request-context.ts';
 import { retryAfterSeconds } from '../http/retry-after.ts';
 import { checkCallback, dryRunQuery } from '../submission/validate-items.ts';
 import { isRefused, type RefusedItem } from '../submission/item-refusal.ts';
@@ -52,6 +52,7 @@ export const submitInvestigation = defineRoute({
   },
   problems: ['deadline_unreachable', 'too_many_joined', 'storage_full', 'backlog_full', 'redis_full'],
   async handle({ query, context, request, response }, needs: Dependencies) {
+    requireRiskScope(context);
     const isDryRun = query.dryRun === 'true';
     const { nowMs, ids, isRepeat } = context.submission;
     const countOutcomes: Dependencies['countOutcomes'] = (outcomes) => {
