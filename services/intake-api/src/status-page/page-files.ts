@@ -36,6 +36,7 @@ const files = [
   'notices.js',
   'call-chart.js',
   'look-up.js',
+  'queues.js',
   'live-state.js',
   'wording.js',
 ] as const;

@@ -12,13 +12,14 @@ const firstWithinMs = 10_000;
  * Listens to the service until the returned function is called.
  *
  * @param {object} listener
+ * @param {string} listener.url of the events of one queue
  * @param {(document: StateDocument) => void} listener.onState
  * @param {(what: string, text: string, heardAtMs: number) => void} listener.onTrouble in short, and in full; and when the service
  *   was heard last, by the browser's clock
  * @param {() => void} listener.onRefused the service answers, but does not let this browser listen: is it still signed in?
  * @returns {() => void} stops it
  */
-export function watchState({ onState, onTrouble, onRefused }) {
+export function watchState({ url, onState, onTrouble, onRefused }) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -27,7 +28,7 @@ export function watchState({ onState, onTrouble, onRefused }) {
   let source = connect();
 
   function connect() {
-    const opened = new EventSource('v1/events');
+    const opened = new EventSource(url);
     opened.addEventListener('heartbeat', heard);
     opened.addEventListener('state', (event) => {
       heard();

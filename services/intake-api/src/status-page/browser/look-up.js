@@ -12,9 +12,9 @@ const maxShown = 10;
 /**
  * Finds requests by their own id or by that of their machine.
  *
- * @param {{ onChange: () => void }} deps
+ * @param {{ onChange: () => void, routes: () => { base: string, operation: string } }} deps `routes` of the queue that is shown
  */
-export function createLookUp({ onChange }) {
+export function createLookUp({ onChange, routes }) {
   /** @type {Result} */
   let result = { kind: 'none' };
   let asked = 0;
@@ -25,7 +25,7 @@ export function createLookUp({ onChange }) {
     asked += 1;
     const mine = asked;
     show({ kind: 'asking' });
-    const answer = await ask(id);
+    const answer = await ask(id, routes());
     // Another one was asked for meanwhile.
     if (mine === asked) show(answer);
   }
@@ -78,9 +78,10 @@ export function createLookUp({ onChange }) {
 
 /**
  * @param {string} id
+ * @param {{ base: string, operation: string }} routes
  * @returns {Promise<Result>}
  */
-async function ask(id) {
+async function ask(id, { base, operation }) {
   const isMachine = machinePattern.test(id);
   if (!isMachine && !requestPattern.test(id)) {
     return {
@@ -90,7 +91,9 @@ async function ask(id) {
   }
   try {
     const response = await fetchInTime(
-      isMachine ? `v1/investigations?machineId=${id}&limit=${maxShown}` : `v1/investigations/${id}`,
+      isMachine
+        ? `${base}/investigations?${operation ? `${operation}&` : ''}machineId=${id}&limit=${maxShown}`
+        : `v1/investigations/${id}`,
     );
     if (response.status === 404)
       return { kind: 'fault', text: 'No request has this id, or it was deleted after its retention time.' };

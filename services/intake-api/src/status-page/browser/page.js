@@ -1,6 +1,7 @@
 import { fetchInTime } from './fetch-in-time.js';
 import { html, render } from './lit-html.js';
 import { createLookUp } from './look-up.js';
+import { createQueues, routesOf } from './queues.js';
 import { watchState } from './live-state.js';
 import { createSignIn } from './sign-in.js';
 import { staleNotice } from './notices.js';
@@ -15,9 +16,10 @@ const signIn = createSignIn({
   onSignedIn: () => void start().then(() => focusOn('main')),
   onChange: show,
 });
-const lookUp = createLookUp({ onChange: show });
+const queues = createQueues({ onChange: show });
+const lookUp = createLookUp({ onChange: show, routes: () => routesOf(queues.chosen()) });
 
-/** @type {{ screen: 'opening' | 'sign-in' | 'state', caller: string | null, trouble: string }} */
+/** @type {{ screen: 'opening' | 'sign-in' | 'queues' | 'state', caller: string | null, trouble: string }} */
 const page = { screen: 'opening', caller: null, trouble: '' };
 /** @type {{ document: StateDocument, clockAheadMs: number } | undefined} */
 let last;
@@ -35,9 +37,17 @@ await start();
 setInterval(show, 1_000);
 // A hidden tab holds no connection, of which a browser has few; it gets the state at once when it is shown again.
 document.addEventListener('visibilitychange', () => {
-  if (page.screen !== 'state') return;
-  if (document.hidden) stopWatching?.();
-  else showState();
+  if (page.screen !== 'state' && page.screen !== 'queues') return;
+  if (!document.hidden) showQueue();
+  else if (page.screen === 'state') stopWatching?.();
+  else queues.watch(false);
+});
+addEventListener('hashchange', () => {
+  if (page.screen !== 'state' && page.screen !== 'queues') return;
+  forget();
+  showQueue();
+  show();
+  focusOn('main');
 });
 
 /** Asks who is signed in, and shows the form or the state. */
@@ -49,7 +59,10 @@ async function start() {
     page.trouble = '';
     page.caller = session.caller;
     if (session.signInNeeded) showSignIn();
-    else showState();
+    else {
+      await queues.open();
+      showQueue();
+    }
   } catch {
     page.trouble = 'The service does not answer. Trying again.';
     setTimeout(() => void start(), 5_000);
@@ -58,17 +71,35 @@ async function start() {
 }
 
 function showSignIn() {
+  forget();
+  queues.watch(false);
+  page.screen = 'sign-in';
+}
+
+/** What was shown is another queue's, or not for whom it is now. */
+function forget() {
   stopWatching?.();
   stopWatching = undefined;
   last = undefined;
   stale = undefined;
-  page.screen = 'sign-in';
+  page.trouble = '';
+  lookUp.clear();
+}
+
+/** The queue that is chosen, or the list to choose from. */
+function showQueue() {
+  const isChoosing = queues.areSeveral() && !queues.chosen();
+  queues.watch(isChoosing);
+  if (isChoosing) page.screen = 'queues';
+  else showState();
 }
 
 function showState() {
   page.screen = 'state';
   stopWatching?.();
+  const { base, operation } = routesOf(queues.chosen());
   stopWatching = watchState({
+    url: `${base}/events${operation ? `?${operation}` : ''}`,
     onState(document) {
       last = { document, clockAheadMs: Date.parse(document.now) - Date.now() };
       page.trouble = '';
@@ -106,7 +137,9 @@ function serviceNowMs() {
 }
 
 function show() {
-  document.title = last && stale ? `Not current: ${stale.what} · Investigation queue` : 'Investigation queue';
+  const { tenant, operation } = queues.chosen() ?? {};
+  const name = tenant ? `${tenant} ${operation} · Investigation queue` : 'Investigation queue';
+  document.title = last && stale ? `Not current: ${stale.what} · ${name}` : name;
   render(pageView(), container);
 }
 
@@ -122,7 +155,7 @@ function pageView() {
         ${
           page.trouble
             ? html`<span class="dot bad"></span>${page.trouble}`
-            : html`<span class="dot"></span>${last ? 'Live' : 'Opening'}`
+            : html`<span class="dot"></span>${last || page.screen === 'queues' ? 'Live' : 'Opening'}`
         }
       </p>
       ${
@@ -133,14 +166,21 @@ function pageView() {
             </p>`
       }
     </header>
+    ${queueName()}
     <p class="visually-hidden" aria-live="polite" id="announcement">
       ${last ? announcement(last.document, nowMs) : ''}
     </p>
     <main id="main" tabindex="-1">
-      ${last && stale ? staleNotice(stale) : ''}
+      ${page.screen === 'queues' ? queues.view(nowMs) : ''} ${last && stale ? staleNotice(stale) : ''}
       <div class="state ${last && stale ? 'stale' : ''}">
         ${last ? stateView(last.document, nowMs, lookUp, { isStale: stale !== undefined }) : ''}
       </div>
     </main>
   `;
+}
+
+function queueName() {
+  const queue = queues.chosen();
+  if (!queue || page.screen !== 'state') return '';
+  return html`<nav aria-label="Queues"><a href="#">All queues</a> ${queue.tenant} ${queue.operation}</nav>`;
 }
