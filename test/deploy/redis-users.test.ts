@@ -2,8 +2,11 @@ import assert from 'node:assert/strict';
 import { readText } from './support/read-deploy.ts';
 import { commandsOf } from './support/redis-commands.ts';
 
-/** What both send outside of scripts and of methods named like it: BullMQ's jobs of a chunk, and the connection's name. */
-const ofBoth = ['client|setname', 'exec', 'multi'];
+/**
+ * What both send outside of scripts and of methods named like it: BullMQ's jobs of a chunk, the connection's name, and which
+ * node of a Redis Cluster holds what.
+ */
+const ofBoth = ['client|setname', 'cluster|info', 'cluster|slots', 'exec', 'multi'];
 /** What the connection always may: `quit` is a part of @connection. The rest is no command, or refused on purpose. */
 const withoutRule = new Set(['call', 'config', 'quit']);
 

@@ -11,7 +11,7 @@ import { startTcpProxy, type TcpProxy } from '@diq/testing/tcp-proxy.ts';
 import { createSimulatorControl, type SimulatorControl } from '../end-to-end/support/simulator-control.ts';
 import { startFleet, type Fleet } from './fleet.ts';
 import type { Lag } from './lag.ts';
-import { findLastingPort } from './lasting-port.ts';
+import { findLastingPort } from '@diq/testing/lasting-port.ts';
 import { openSimulatorLog, type SimulatorLog } from './simulator-log.ts';
 
 export interface FaultWorldOptions {

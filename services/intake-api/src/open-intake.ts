@@ -1,10 +1,10 @@
 import { claimLayout, LayoutError, watchLayout } from '@diq/queue/layout.ts';
-import { createWriteProbe } from '@diq/queue/operations/write-probe.ts';
 import { createBusyQueueCheck } from '@diq/queue/operations/open-requests.ts';
 import { queueTagIn } from '@diq/contracts/queue-tag.ts';
 import { listen } from '@diq/runtime/http-server/http-server.ts';
 import type { ServiceContext } from '@diq/runtime/processes/run-service.ts';
 import { noTracing, type Tracing } from '@diq/runtime/tracing/tracing.ts';
+import { serverInfo } from '@diq/redis/ask-owner.ts';
 import { closeRedis, openFailFastConnection, waitUntilReady } from '@diq/redis/connection.ts';
 import { queuesOf, type Queue } from '@diq/tenants/tenant.ts';
 import { watchTenants } from '@diq/tenants/watch-tenants.ts';
@@ -19,6 +19,7 @@ import { createReadyCheck } from './observability/ready-check.ts';
 import { startStatePoll } from './observability/state-poll.ts';
 import { createBusyQueues } from './queues/busy-queues.ts';
 import { openQueue, type OpenQueue } from './queues/open-queue.ts';
+import { createQueueReach } from './observability/queue-reach.ts';
 import { createQueueDirectory, type QueueDirectory } from './queues/queue-directory.ts';
 import { createMemoryGuard, type MemoryGuard } from './submission/memory-guard.ts';
 
@@ -45,14 +46,17 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
   const metrics = createMetrics();
   const redis = openFailFastConnection({ address: settings.redisAddress, name: 'diq-intake', logger });
   lifecycle.onClose('redis', () => closeRedis(redis));
-  const memory = createMemoryGuard(redis, settings.backPressure, logger);
-  const queues = openQueues(options, { directory, metrics, redis, memory });
+  const submitting = openSubmitting(redis, options);
+  const [first] = directory.queues();
+  // Of a Redis Cluster the server of the first queue stands for all.
+  const info = (section: 'memory') => serverInfo(redis, first?.keySpace ?? '', section);
+  const memory = createMemoryGuard({ info }, settings.backPressure, logger);
+  const queues = openQueues(options, { directory, metrics, redis, submitting, memory });
   await checkLayout(options, redis, queues.opened);
   watchTenantsFile(options, directory, queues.showSeries);
 
   // A stream of a removed key ends.
   onKeysChanged(() => queues.opened().forEach(({ parts }) => parts.stateFeed.endAll()));
-  const [first] = directory.queues();
   const callbackRule = openCallbacks({
     settings,
     // Of a single tenant they stand beside its requests.
@@ -80,10 +84,7 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
     directory,
     askQueue: (queue) => queues.ask(queue).parts,
     checkReady: createReadyCheck({
-      probeWrite: async () => {
-        const [queue] = directory.queues();
-        if (queue) await createWriteProbe(redis, queue.keySpace, { evenFull: false })();
-      },
+      reach: createQueueReach(submitting, () => directory.queues(), settings.waitReplicas),
       describeMemory: memory.describe,
       workerReports: () =>
         queues.opened().map(({ queue, workerReport }) => ({ queue, report: workerReport() })),
@@ -101,21 +102,45 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
   return { port: server.port };
 }
 
+/**
+ * Where replicas are waited for, requests are recorded on a connection of their own: what is read does not wait with them.
+ */
+function openSubmitting(
+  redis: RedisConnection,
+  { settings, logger, lifecycle }: OpenIntakeOptions,
+): RedisConnection {
+  if (settings.waitReplicas === 0) return redis;
+  const own = openFailFastConnection({ address: settings.redisAddress, name: 'diq-intake-submit', logger });
+  lifecycle.onClose('redis for submissions', () => closeRedis(own));
+  return own;
+}
+
 const sourceOf = ({ queue: { keySpace }, parts: { reader } }: OpenQueue) => ({ keySpace, reader });
 
 interface Shared {
   directory: QueueDirectory;
   metrics: IntakeMetrics;
   redis: RedisConnection;
+  submitting: RedisConnection;
   memory: MemoryGuard;
 }
 
 /** The queues that this process works with. Each is opened when it is needed first, and stays open. */
-function openQueues(options: OpenIntakeOptions, { directory, metrics, redis, memory }: Shared) {
+function openQueues(options: OpenIntakeOptions, { directory, metrics, redis, submitting, memory }: Shared) {
   const { settings, logger, lifecycle, tracing = noTracing, workerClockMs } = options;
   const { ledgerMaxAgeMs = 250, pollIntervalMs: intervalMs = 1_000 } = options;
   const opened = new Map<string, OpenQueue>();
-  const shared = { settings, redis, logger, tracing, metrics, memory, ledgerMaxAgeMs, workerClockMs };
+  const shared = {
+    settings,
+    redis,
+    submitting,
+    logger,
+    tracing,
+    metrics,
+    memory,
+    ledgerMaxAgeMs,
+    workerClockMs,
+  };
 
   function open(queue: Queue): OpenQueue {
     const known = opened.get(queue.tag);

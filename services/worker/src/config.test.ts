@@ -128,6 +128,7 @@ describe('the worker configuration', () => {
         },
       ],
       redisAddress: parseRedisUrl(complete.REDIS_URL),
+      waitReplicas: 0,
       port: 9_091,
       host: undefined,
       tenantsFile: undefined,

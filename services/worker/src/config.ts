@@ -90,6 +90,7 @@ function reachableTenants(
 function configOf(read: Settings) {
   return {
     redisAddress: redisAddressOf(read),
+    waitReplicas: read.REDIS_WAIT_REPLICAS,
     port: read.WORKER_PORT,
     host: read.WORKER_HOST,
     /** Watched. Without it the tenant is in the environment. */

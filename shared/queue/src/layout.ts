@@ -1,4 +1,4 @@
-import type { RedisConnection } from '@diq/redis/connection.ts';
+import { onServerReady, type RedisConnection } from '@diq/redis/connection.ts';
 import { z } from 'zod';
 import { loadScript } from '@diq/redis/script.ts';
 import { storeKeys } from './store-keys.ts';
@@ -48,7 +48,7 @@ export function watchLayout(
   keySpaces: () => readonly string[],
   onForeign: (error: LayoutError) => void,
 ): void {
-  redis.on('ready', () => {
+  onServerReady(redis, () => {
     for (const keySpace of keySpaces()) {
       claimLayout(redis, keySpace).catch((error: unknown) => {
         // Anything else is said by whatever asks Redis next.

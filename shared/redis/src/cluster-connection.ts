@@ -7,8 +7,8 @@ type SentCommand = Command & { isSettled: boolean; setTimeout(ms: number): void 
 export interface ClusterConnectionOptions extends ClusterOptions {
   /** After this long without a reply a command fails, wherever it waits, and is not sent any more. */
   readonly commandTimeoutMs?: number | undefined;
-  /** Gets each connection to a node before it connects. */
-  readonly onNode: (node: Redis) => void;
+  /** Gets each connection to a node before it connects, and `host:port` of the node. */
+  readonly onNode: (node: Redis, name: string) => void;
 }
 
 /**
@@ -37,8 +37,8 @@ export function openCluster(
   };
   cluster.on('+node', (node: Redis) => {
     node.on('connect', () => sendTogether(node.stream));
-    dropSettledCommands(node);
-    onNode(node);
+    mindWhatIsSent(node);
+    onNode(node, `${node.options.host}:${node.options.port}`);
   });
   // ioredis asks again who holds what only after a command went astray.
   cluster.on('-node', () => {
@@ -48,11 +48,33 @@ export function openCluster(
   return cluster;
 }
 
-/** A node keeps commands until it is connected, and would send also those that were given up meanwhile. */
-function dropSettledCommands(node: Redis): void {
+const scriptCommands: ReadonlySet<string> = new Set(['eval', 'evalsha']);
+
+function mindWhatIsSent(node: Redis): void {
   const send = node.sendCommand.bind(node);
   node.sendCommand = (command, stream) => {
     const sent = command as SentCommand;
-    return sent.isSettled ? sent.promise : send(command, stream);
+    // A node keeps commands until it is connected, and would send also those that were given up meanwhile.
+    if (sent.isSettled) return sent.promise;
+    if (scriptCommands.has(command.name)) waitForTheMove(command);
+    return send(command, stream);
   };
+}
+
+const waitingForMoves = new WeakSet<Command['reject']>();
+
+/**
+ * A script is not sent on to the server to which its slot is being moved: it would run there with the keys that have
+ * arrived, and take the others for empty. It is tried again until all are in one place.
+ */
+function waitForTheMove(command: Command): void {
+  const { reject } = command;
+  if (waitingForMoves.has(reject)) return;
+  command.reject = (error) => {
+    // The second is what `while-at-rest.lua` ends with.
+    if (/^ASK |Script attempted to access a non local key/.test(error.message))
+      error.message = `TRYAGAIN the slot is being moved: ${error.message}`;
+    reject(error);
+  };
+  waitingForMoves.add(command.reject);
 }

@@ -3,7 +3,8 @@ import { describeRedisTrouble } from './is-unavailable.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 import { openCluster } from './cluster-connection.ts';
 import { sendTogether } from './ioredis-send-together.ts';
-import type { HostAndPort, RedisAccess, RedisAddress } from './redis-address.ts';
+import type { HostAndPort, RedisAccess, RedisAddress, RedisBehindSentinels } from './redis-address.ts';
+import { followPrimary } from './sentinel-watch.ts';
 
 /**
  * What commands are given to: one server, wherever it is after a failover, or all of a Redis Cluster. A command, a script
@@ -95,6 +96,14 @@ function socketsOf(redis: RedisConnection): Redis[] {
   return isCluster(redis) ? redis.nodes().filter((node) => node.status === 'ready') : [redis];
 }
 
+/** Calls back each time that a server can be used: at first, after an outage, after a failover. */
+export function onServerReady(redis: RedisConnection, listener: () => void): void {
+  redis.on('ready', listener);
+  if (!isCluster(redis)) return;
+  for (const node of redis.nodes()) node.on('ready', listener);
+  redis.on('+node', (node: Redis) => node.on('ready', listener));
+}
+
 /** Another one like it, with sockets of its own. */
 export function duplicateConnection(redis: RedisConnection): RedisConnection {
   return isCluster(redis) ? redis.duplicate() : redis.duplicate();
@@ -129,6 +138,7 @@ function connect(options: ConnectionOptions, behaviour: Behaviour): RedisConnect
     reconnectOnError: (error) => (error.message.includes('READONLY') ? 1 : false),
     ...behaviour,
   });
+  if (address.kind === 'sentinels') followPrimary(redis, address, accessToSentinels(address));
   redis.on('connect', () => sendTogether(redis.stream));
   logStateChanges(redis, options);
   return redis;
@@ -150,6 +160,7 @@ function connectCluster(
         maxRedirections: Infinity,
         retryDelayOnMoved: 50,
       };
+  const states = createStateLog(options, 'node');
   const cluster = openCluster(nodes, {
     ...resend,
     // Until the nodes are known. BullMQ and Bottleneck would refuse everything for good for the first one that is refused;
@@ -162,8 +173,9 @@ function connectCluster(
     // Names in certificates are those that the nodes are announced by, so they are not looked up here.
     dnsLookup: (host, callback) => callback(null, host),
     redisOptions: { ...nodeOptions },
-    onNode: () => undefined,
+    onNode: (node, name) => node.on('ready', () => states.back(name)),
   });
+  cluster.on('node error', (error: Error, name: string) => states.lost(name, error));
   logStateChanges(cluster, options);
   return cluster;
 }
@@ -187,6 +199,13 @@ function accessTo({ username, password, tls }: RedisAccess) {
   };
 }
 
+function accessToSentinels({ sentinelPassword: password, tls }: RedisBehindSentinels) {
+  return {
+    ...(password === undefined ? {} : { password }),
+    ...(tls ? { tls: { rejectUnauthorized: true } } : {}),
+  };
+}
+
 function placeOf(address: Exclude<RedisAddress, { kind: 'cluster' }>): Behaviour {
   const { db, tls } = address;
   if (address.kind === 'node') return { db, host: address.host, port: address.port };
@@ -196,34 +215,42 @@ function placeOf(address: Exclude<RedisAddress, { kind: 'cluster' }>): Behaviour
     sentinels: [...sentinels],
     name,
     role: 'master',
-    // A primary that hangs keeps its connections open: the sentinels say that another one took its place. Two of them,
-    // for the case that one is lost together with the primary.
-    failoverDetector: true,
-    sentinelMaxConnections: 2,
     sentinelRetryStrategy: retryStrategy,
-    sentinelReconnectStrategy: retryStrategy,
     sentinelCommandTimeout: 1_500,
     ...(sentinelPassword === undefined ? {} : { sentinelPassword }),
     ...(tls ? { enableTLSForSentinelMode: true, sentinelTLS: { rejectUnauthorized: true } } : {}),
   };
 }
 
-// An outage brings an error at each attempt to connect; the log gets one line for its start and one for its end.
-function logStateChanges(redis: RedisConnection, { name, logger }: ConnectionOptions): void {
-  let lostAtMs: number | undefined;
-  const lost = (error?: Error): void => {
-    if (lostAtMs !== undefined) return;
-    lostAtMs = Date.now();
-    const facts = error && { err: error, redis: describeRedisTrouble(error) };
-    logger.warn({ connection: name, ...facts }, 'redis lost');
+function logStateChanges(redis: RedisConnection, options: ConnectionOptions): void {
+  const states = createStateLog(options);
+  redis.on('error', (error: Error) => states.lost('', error));
+  redis.on('reconnecting', () => states.lost(''));
+  redis.on('ready', () => states.back(''));
+}
+
+/**
+ * An outage brings an error at each attempt to connect; the log gets one line for its start and one for its end.
+ *
+ * @param field the name in the log of what is lost or back, where there are several
+ */
+function createStateLog({ name: connection, logger }: ConnectionOptions, field?: 'node') {
+  const lostAtMs = new Map<string, number>();
+  const about = (name: string) => ({ connection, ...(field === undefined ? {} : { [field]: name }) });
+  return {
+    lost(name: string, error?: Error): void {
+      if (lostAtMs.has(name)) return;
+      lostAtMs.set(name, Date.now());
+      const facts = error && { err: error, redis: describeRedisTrouble(error) };
+      logger.warn({ ...about(name), ...facts }, 'redis lost');
+    },
+    back(name: string): void {
+      const sinceMs = lostAtMs.get(name);
+      if (sinceMs === undefined) return;
+      logger.info({ ...about(name), outageMs: Date.now() - sinceMs }, 'redis back');
+      lostAtMs.delete(name);
+    },
   };
-  redis.on('error', lost);
-  redis.on('reconnecting', () => lost());
-  redis.on('ready', () => {
-    if (lostAtMs === undefined) return;
-    logger.info({ connection: name, outageMs: Date.now() - lostAtMs }, 'redis back');
-    lostAtMs = undefined;
-  });
 }
 
 function deferred() {

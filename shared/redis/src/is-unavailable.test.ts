@@ -37,6 +37,18 @@ describe('trouble with Redis', () => {
     ),
     named('ReplyError', "ERR The user executing the script can't run this command, on @user_script:9."),
     named('ReplyError', 'SOMETHING that a version to come may say'),
+    named('ReplyError', 'ASK 3999 127.0.0.1:6381'),
+    named('ReplyError', 'TRYAGAIN Multiple keys request during rehashing of slot'),
+    named(
+      'ReplyError',
+      'ERR Script attempted to access a non local key in a cluster node script: 5f9, on @user_script:9.',
+    ),
+    named('ClusterAllFailedError', 'Failed to refresh slots cache.'),
+    new Error('Too many Cluster redirections. Last error: ReplyError: MOVED 3999 127.0.0.1:6381'),
+    new Error("Cluster isn't ready and enableOfflineQueue options is false"),
+    new Error('None of startup nodes is available'),
+    new Error('All sentinels are unreachable. Retrying from scratch after 100ms.'),
+    named('NotReplicatedError', '0 of 1 replicas have what was written, after 1000 ms'),
     new Error('job not added', { cause: named('ReplyError', 'CLUSTERDOWN The cluster is down') }),
   ];
   for (const error of troubles) {

@@ -10,9 +10,19 @@ const connectionCodes: ReadonlySet<string> = new Set([
   'EAI_AGAIN',
 ]);
 
-/** ioredis and BullMQ have no codes for these; the words are of their version 6. */
-const connectionMessages =
-  /^(?:Connection is closed|Connection ended before|Stream isn't writeable|Command timed out|Command aborted|connect ETIMEDOUT|Socket timeout)/;
+/**
+ * ioredis and BullMQ have no codes for these; the words are of their version 6. Those of the second line are a Redis Cluster's,
+ * that of the third one the sentinels'.
+ */
+const connectionMessages = new RegExp(
+  [
+    /^(?:Connection is closed|Connection ended before|Stream isn't writeable|Command timed out|Command aborted|connect ETIMEDOUT|Socket timeout)/,
+    /^(?:Failed to refresh slots cache|Too many Cluster redirections|None of startup nodes|Cluster is|Cluster isn't ready)/,
+    /^All sentinels are unreachable/,
+  ]
+    .map(({ source }) => source)
+    .join('|'),
+);
 
 /**
  * Replies for which a command or a script of ours, or a record that it met, is at fault: it would get them from a server
@@ -37,7 +47,7 @@ const ownFaults: readonly RegExp[] = [
  */
 export function isRedisTrouble(error: unknown): error is Error {
   if (!(error instanceof Error)) return false;
-  if (error.name === 'MaxRetriesPerRequestError') return true;
+  if (error.name === 'MaxRetriesPerRequestError' || error.name === 'NotReplicatedError') return true;
   if (error.name === 'ReplyError') return isServerState(error);
   if ('code' in error && typeof error.code === 'string' && connectionCodes.has(error.code)) return true;
   return connectionMessages.test(error.message) || isRedisTrouble(error.cause);
@@ -65,10 +75,9 @@ const states: readonly [RegExp, string][] = [
   [/\bREADONLY\b/, 'is a read-only replica: a failover is going on, or REDIS_URL names the wrong node'],
   [/\bNOREPLICAS\b/, 'has fewer replicas than it must have to take writes'],
   [/\bMISCONF\b/, 'cannot write to its disk'],
-  [
-    /\b(?:MOVED|ASK|CROSSSLOT|CLUSTERDOWN|TRYAGAIN)\b/,
-    'is a node of a Redis Cluster: REDIS_URL must name a single primary',
-  ],
+  [/\bTRYAGAIN\b/, 'moves what is asked for to another server of its cluster'],
+  [/\bCLUSTERDOWN\b/, 'is a node of a Redis Cluster in which the server of this queue is down'],
+  [/\b(?:MOVED|ASK|CROSSSLOT)\b/, 'is a node of a Redis Cluster: name it in REDIS_CLUSTER_NODES'],
   [/\bLOADING\b/, 'is loading its data'],
   [/\bMASTERDOWN\b/, 'is a replica that has lost its primary'],
   [/\bBUSY\b/, 'is busy with a script that does not end'],
@@ -78,6 +87,8 @@ const states: readonly [RegExp, string][] = [
 /** Why Redis cannot be used, as the end of a sentence that begins with it. Never a secret. */
 export function describeRedisTrouble(error: unknown): string {
   if (!(error instanceof Error)) return 'does not answer';
+  if (error.name === 'NotReplicatedError')
+    return 'has fewer replicas that follow than REDIS_WAIT_REPLICAS asks for';
   if (error.name !== 'ReplyError') return 'does not answer';
   return states.find(([state]) => state.test(error.message))?.[1] ?? 'refuses commands';
 }

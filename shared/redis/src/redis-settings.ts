@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { listEntries } from '@diq/runtime/settings/setting-kinds.ts';
-import type { Env } from '@diq/runtime/settings/read-settings.ts';
+import { wholeNumber, type Env } from '@diq/runtime/settings/read-settings.ts';
 import { parseHostAndPort, parseRedisUrl, type HostAndPort, type RedisAddress } from './redis-address.ts';
 
 /** Settings of `redisShape` whose value may come from a file, and appears in no message. */
@@ -28,6 +28,7 @@ export function redisShape(env: Env) {
     REDIS_CLUSTER_NODES: servers()
       .refine(() => !hasSentinels, 'set together with REDIS_SENTINELS (expected one of them)')
       .optional(),
+    REDIS_WAIT_REPLICAS: wholeNumber({ max: 5 }).prefault('0'),
   };
 }
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import type { RedisConnection } from './connection.ts';
+import { isCluster, type RedisConnection } from './connection.ts';
 
 export type Script = (
   redis: RedisConnection,
@@ -34,9 +34,11 @@ export function readScript(file: URL, included = new Set<string>()): string {
  * @param options.whenFull it runs also while Redis is full: it records an outcome, or only frees
  */
 export function loadScript(file: URL, { whenFull = false } = {}): Script {
-  const lua = (whenFull ? `${fullPrelude()}\n` : '') + readScript(file);
-  const sha1 = createHash('sha1').update(lua).digest('hex');
+  const script = withDigest((whenFull ? `${fullPrelude()}\n` : '') + readScript(file));
+  // The prelude of the others begins with a command of this kind.
+  const inCluster = whenFull ? script : withDigest(`${restPrelude()}\n${readScript(file)}`);
   return async (redis, keys, args) => {
+    const { lua, sha1 } = isCluster(redis) ? inCluster : script;
     try {
       return await redis.evalsha(sha1, keys.length, ...keys, ...args);
     } catch (error) {
@@ -46,6 +48,9 @@ export function loadScript(file: URL, { whenFull = false } = {}): Script {
   };
 }
 
+const withDigest = (lua: string) => ({ lua, sha1: createHash('sha1').update(lua).digest('hex') });
+
+const restPrelude = () => readFileSync(ownFile('while-at-rest.lua'), 'utf8');
 const fullPrelude = () => readFileSync(ownFile('when-full.lua'), 'utf8');
 
 /** BullMQ's scripts that only read: a server that takes no writes can still be asked. */

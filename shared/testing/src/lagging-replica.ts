@@ -13,6 +13,8 @@ export interface LaggingReplica {
   untilInSync(): Promise<void>;
   /** From now on it gets no write of its primary. */
   holdBack(): void;
+  /** It gets what was held back, and follows again. */
+  catchUp(): void;
   /** It is no replica any more, and stays what it is. Its primary is not touched. */
   promote(): Promise<void>;
   /** Ends replication; the server goes on. */
@@ -44,6 +46,7 @@ export async function startLaggingReplica(
       await waitFor(isThere, { what: 'the replica to have followed', timeoutMs: 30_000 });
     },
     holdBack: () => link.stall(),
+    catchUp: () => link.open(),
     async promote() {
       await ofReplica.replicaof('NO', 'ONE');
     },

@@ -110,8 +110,14 @@ async function launchOnFreePort(settings: LaunchSettings): Promise<{ child: Chil
   }
 }
 
-async function launch(settings: LaunchSettings, port: number): Promise<ChildProcess> {
-  const child = spawn('redis-server', argumentsFor(settings, port), { stdio: ['ignore', 'pipe', 'inherit'] });
+function launch(settings: LaunchSettings, port: number): Promise<ChildProcess> {
+  // Written after the data was loaded, so commands are taken from here on.
+  return launchProcess(argumentsFor(settings, port), 'Ready to accept connections');
+}
+
+/** Starts a `redis-server` that ends with this process at the latest, and waits until it has written `readyLine`. */
+export async function launchProcess(args: readonly string[], readyLine: string): Promise<ChildProcess> {
+  const child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] });
   // Outlives neither the run nor a failure in it; `stop()` is the regular way.
   const killNow = (): void => void child.kill('SIGKILL');
   process.once('exit', killNow);
@@ -122,10 +128,9 @@ async function launch(settings: LaunchSettings, port: number): Promise<ChildProc
   const accepting = new Promise<'accepting'>((resolve) => {
     lines.on('line', (line) => {
       output += `${line}\n`;
-      if (line.includes('Ready to accept connections')) resolve('accepting');
+      if (line.includes(readyLine)) resolve('accepting');
     });
   });
-  // Written after the data was loaded, so commands are taken from here on.
   const first = await Promise.race([accepting, once(child, 'close')]);
   if (first !== 'accepting') throw new Error(`redis-server did not start:\n${output}`);
   return child;

@@ -82,6 +82,8 @@ function inCode(text: string): string[] {
   const called = [...text.matchAll(/\b(?:redis|pipeline|reading)\s*\.([a-z]+)\(/g)].map(
     ([, name = '']) => name,
   );
+  // A command that names no key is given to the server of a key.
+  called.push(...[...text.matchAll(/\baskOwner\(redis, \w+, '([a-z]+)'/g)].map(([, name = '']) => name));
   return called.filter((name) => name in Redis.prototype && !noCommand.has(name));
 }
 

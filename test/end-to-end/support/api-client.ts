@@ -38,7 +38,7 @@ export function createApiClient(origin: string, apiKey: string) {
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
-    return { status: response.statusCode, body: await response.body.json() };
+    return { status: response.statusCode, headers: response.headers, body: await response.body.json() };
   }
 
   async function get<T>(path: string, schema: z.ZodType<T>): Promise<T> {

@@ -1,5 +1,5 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ServiceProcess } from '@diq/runtime/processes/spawn-service.ts';
@@ -20,6 +20,8 @@ export interface StackOptions {
   /** For intake and workers. */
   env?: Record<string, string>;
   workerEnv?: Record<string, string>;
+  /** Of a Redis that speaks TLS, PEM. */
+  redisCa?: string;
 }
 
 export type Stack = Awaited<ReturnType<typeof startStack>>;
@@ -43,12 +45,15 @@ export async function startStack(options: StackOptions) {
     SIMULATOR_CA_FILE: join(folder, 'ca.pem'),
     ...options.simulatorEnv,
   });
+  const cas = join(folder, 'cas.pem');
+  await writeFile(cas, `${await readFile(simulator.ready.caFile, 'utf8')}\n${options.redisCa ?? ''}`);
   const quota = {
     AZURE_TENANT_ID: identity.AZURE_TENANT_ID,
     DEFENDER_CALLS_PER_WINDOW: String(options.limit),
     DEFENDER_WINDOW: window,
     REDIS_URL: options.redisUrl,
     LOG_LEVEL: 'debug',
+    ...(options.redisCa === undefined ? {} : { NODE_EXTRA_CA_CERTS: cas }),
     ...options.env,
   };
   const intakeEnv = {
@@ -65,7 +70,7 @@ export async function startStack(options: StackOptions) {
     DEFENDER_BASE_URL: simulator.ready.origin,
     DEFENDER_CALL_TIMEOUT: `${options.callTimeoutMs ?? 2_000}ms`,
     DEFENDER_RECONCILE_GRACE: `${options.reconcileGraceMs ?? 1_000}ms`,
-    NODE_EXTRA_CA_CERTS: simulator.ready.caFile,
+    NODE_EXTRA_CA_CERTS: cas,
     ...options.workerEnv,
   };
   const control = await createSimulatorControl(simulator.ready.origin, simulator.ready.caFile);

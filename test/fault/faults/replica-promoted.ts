@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { startLaggingReplica } from '@diq/testing/lagging-replica.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import type { FaultWorld } from '../fault-world.ts';
-import { findLastingPort } from '../lasting-port.ts';
+import { findLastingPort } from '@diq/testing/lasting-port.ts';
 import { readRecordedIds } from '../read-requests.ts';
 import { afterRedisRestartMs } from './fault.ts';
 import type { Fault } from './fault.ts';

@@ -40,11 +40,11 @@ export function createCallbackQueue(
   keySpace: string,
   onError: (error: Error) => void,
 ) {
-  // As for the queue of jobs: asked for its version while Redis is away, a queue would refuse everything for good.
-  Object.assign(redis.options, { skipVersionCheck: true });
   const queue = new Queue(callbackQueueName, {
     connection: redis,
     prefix: keySpace,
+    // As for the queue of jobs: asked for its version while Redis is away, a queue would refuse everything for good.
+    skipVersionCheck: true,
     skipWaitingForReady: true,
     streams: { events: { maxLen: 1_000 } },
   });

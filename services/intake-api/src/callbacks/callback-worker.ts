@@ -47,6 +47,7 @@ export function startCallbackWorker(options: {
   const worker = new Worker(callbackQueueName, serve, {
     connection: redis,
     prefix: keySpace,
+    skipVersionCheck: true,
     concurrency,
     lockDuration: lockMs,
     stalledInterval: lockMs,

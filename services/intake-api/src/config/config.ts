@@ -46,6 +46,8 @@ export function readIntakeSettings(given: Env) {
   refuseKeysWithoutTenant(auth, tenants);
   return {
     redisAddress: redisAddressOf(settings),
+    /** So many replicas must have what is accepted before it is answered. */
+    waitReplicas: settings.REDIS_WAIT_REPLICAS,
     port: settings.INTAKE_PORT,
     /** `undefined`: every address of the machine. */
     host: settings.INTAKE_HOST,

@@ -1,13 +1,12 @@
-import { describeRedisTrouble } from '@diq/redis/is-unavailable.ts';
 import type { HealthReport } from '@diq/runtime/http-server/ops-routes.ts';
 import type { Queue } from '@diq/tenants/tenant.ts';
 import { isoTime } from '../estimates/forecast-start.ts';
 import type { WorkerReport } from '../estimates/queue-state.ts';
+import type { QueueReach } from './queue-reach.ts';
 
-/** Ready while Redis takes writes and the service is not stopping: one that can only read accepts nothing. */
+/** Ready while Redis takes writes of some queue and the service is not stopping: one that can only read accepts nothing. */
 export function createReadyCheck(options: {
-  /** Rejects while Redis takes no writes. */
-  probeWrite: () => Promise<void>;
+  reach: () => Promise<QueueReach>;
   /** Why new work is refused, where it is for want of memory. */
   describeMemory: () => string | undefined;
   /** Of the queues that were read lately, who calls; `undefined` where that is not known. */
@@ -17,25 +16,36 @@ export function createReadyCheck(options: {
   }[];
   closing: AbortSignal;
 }) {
-  const { probeWrite, describeMemory, workerReports, closing } = options;
+  const { reach, describeMemory, workerReports, closing } = options;
   return async (): Promise<HealthReport> => {
     if (closing.aborted) return { ok: false, checks: { service: 'is being stopped' } };
-    try {
-      await probeWrite();
-      const memory = describeMemory();
-      // Still ready: it answers what is asked, and takes what frees memory, such as cancelling.
-      return {
-        ok: true,
-        checks: {
-          redis: 'takes writes',
-          ...describeWorkers(worstOf(workerReports())),
-          ...(memory === undefined ? {} : { memory }),
-        },
-      };
-    } catch (error) {
-      return { ok: false, checks: { redis: describeRedisTrouble(error) } };
-    }
+    const { served, refused } = await reach();
+    const [first] = refused;
+    if (served === 0 && first) return { ok: false, checks: { redis: first.why } };
+    const memory = describeMemory();
+    // Still ready: it answers what is asked, and takes what frees memory, such as cancelling.
+    return {
+      ok: true,
+      checks: {
+        redis: 'takes writes',
+        ...(first ? { queues: describeRefused(refused) } : {}),
+        ...describeWorkers(worstOf(workerReports())),
+        ...(memory === undefined ? {} : { memory }),
+      },
+    };
   };
+}
+
+const namedAtMost = 10;
+
+function describeRefused(refused: QueueReach['refused']): string {
+  return refused
+    .map(({ why, queues }) => {
+      const others = queues.length - namedAtMost;
+      const named = queues.slice(0, namedAtMost).join(', ');
+      return `of ${named}${others > 0 ? ` and ${others} more` : ''} Redis ${why}`;
+    })
+    .join('; ');
 }
 
 /** The report of the queue that is worst off. */

@@ -12,6 +12,7 @@ import { createJobQueue } from '@diq/queue/scheduling/job-queue.ts';
 import { orderRules } from '@diq/queue/scheduling/order.ts';
 import { slowestLimit } from '@diq/quota/limits.ts';
 import { createLedger } from '@diq/quota/ledger/ledger.ts';
+import { createReplication } from '@diq/redis/replication.ts';
 import { within } from '@diq/runtime/async/with-timeout.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 import type { Tracing } from '@diq/runtime/tracing/tracing.ts';
@@ -28,11 +29,14 @@ import { withBackPressure } from '../submission/admission-control.ts';
 import { createDeadlineCheck } from '../submission/deadline-check.ts';
 import { idempotencyTimes } from '../submission/idempotency.ts';
 import type { MemoryGuard } from '../submission/memory-guard.ts';
+import { keysOnReplicas, withReplicas } from '../submission/replicated-intake.ts';
 import { createDescribeRequest } from '../views/request-view.ts';
 
 export interface OpenQueueOptions {
   settings: IntakeSettings;
   redis: RedisConnection;
+  /** On which requests are recorded; the same one where no replica is waited for. */
+  submitting: RedisConnection;
   logger: Logger;
   tracing: Tracing;
   metrics: Pick<IntakeMetrics, 'ofQueue'>;
@@ -51,7 +55,7 @@ export type OpenQueue = ReturnType<typeof openQueue>;
 
 /** What one queue's routes work with, and how it is closed. Nothing is read or written for it. */
 export function openQueue(queue: Queue, options: OpenQueueOptions) {
-  const { settings, redis, logger, tracing, memory } = options;
+  const { settings, redis, submitting, logger, tracing, memory } = options;
   const { keySpace } = queue;
   const profile = profileOf(queue.operation);
   const slowest = slowestLimit(queue.limits);
@@ -73,13 +77,15 @@ export function openQueue(queue: Queue, options: OpenQueueOptions) {
   const actions = createQueueActions({ ...own, jobs, onMoved: requestLog.moved });
   const metrics = options.metrics.ofQueue(queue);
   const stateFeed = openStateFeed({ queue, settings, redis, actions, readState, logger });
+  const replication = createReplication(submitting, keySpace, settings.waitReplicas);
+  const recordingIntake = createRequestIntake({ ...own, redis: submitting, jobs });
   const parts: QueueDependencies = {
     queue,
     stateFeed,
     itemRules: itemRulesOf(profile),
     countOutcomes: metrics.countOutcomes,
-    idempotency: createIdempotencyStore(redis, keySpace, idempotencyTimes),
-    intake: withBackPressure(createRequestIntake({ ...own, jobs }), {
+    idempotency: keysOnReplicas(createIdempotencyStore(submitting, keySpace, idempotencyTimes), replication),
+    intake: withBackPressure(withReplicas(recordingIntake, replication), {
       queueTag: queue.tag,
       settings: settings.backPressure,
       room: createBacklogRoom(redis, keySpace),

@@ -1,4 +1,3 @@
-import type { RedisConnection } from '@diq/redis/connection.ts';
 import { z } from 'zod';
 import { usualBytes as bytesPerRequest } from '@diq/queue/admission/stored-bytes.ts';
 import { isRedisTrouble } from '@diq/redis/is-unavailable.ts';
@@ -21,7 +20,7 @@ export type MemoryGuard = ReturnType<typeof createMemoryGuard>;
  * outcomes, callbacks, cancelling. How full it is was read a second ago at most, and what was let in since is counted on.
  */
 export function createMemoryGuard(
-  redis: Pick<RedisConnection, 'info'>,
+  redis: { info(section: 'memory'): Promise<string> },
   settings: Pick<BackPressureSettings, 'maxBacklog' | 'maxMemoryShare' | 'maxMemoryShareOfCaller'>,
   logger: Pick<Logger, 'warn'>,
 ) {

@@ -9,6 +9,7 @@ import { shortestLimit } from '@diq/quota/limits.ts';
 import { createLedger } from '@diq/quota/ledger/ledger.ts';
 import { createLimiterOnDemand } from '@diq/quota/limiter/limiter-on-demand.ts';
 import type { LimiterConnection } from '@diq/quota/limiter/permit-limiter.ts';
+import { createReplication } from '@diq/redis/replication.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 import type { Tracing } from '@diq/runtime/tracing/tracing.ts';
 import { within } from '@diq/runtime/async/with-timeout.ts';
@@ -38,7 +39,7 @@ export interface OpenQueueOptions {
   limiters: LimiterConnection;
   /** Of this process, in its signs of life. */
   processId: string;
-  config: Pick<WorkerConfig, 'callTimeoutMs' | 'reconcile' | 'coldStart' | 'retentionMs'>;
+  config: Pick<WorkerConfig, 'callTimeoutMs' | 'reconcile' | 'coldStart' | 'retentionMs' | 'waitReplicas'>;
   logger: Logger;
   metrics: WorkerMetrics;
   tracing: Tracing;
@@ -169,6 +170,7 @@ function createParts(options: OpenQueueOptions, closing: AbortSignal) {
     ...shared,
     profile,
     moveLog,
+    replication: createReplication(redis.ledger, keySpace, config.waitReplicas),
     tracing,
     defender,
     windowMs: shortest.windowMs,

@@ -7,7 +7,7 @@ import { captureLog } from '../test-support/capture-log.ts';
 
 async function linesOn(redis: Redis): Promise<Record<string, unknown>[]> {
   const { logger, lines } = captureLog();
-  await checkRedis(redis, logger);
+  await checkRedis(redis, 'diq:{any}', logger);
   return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
 }
 

@@ -10,6 +10,7 @@ import {
 } from '@diq/redis/connection.ts';
 import type { RedisAddress } from '@diq/redis/redis-address.ts';
 import { setTimeout as wait } from 'node:timers/promises';
+import { serverInfo, serverSetting } from '@diq/redis/ask-owner.ts';
 import { describeRedisTrouble, isRedisTrouble } from '@diq/redis/is-unavailable.ts';
 
 export type WorkerRedis = Awaited<ReturnType<typeof openRedis>>;
@@ -100,11 +101,12 @@ const wanted = {
 } as const;
 
 /**
- * Warns about settings with which Redis can lose data. Never fails: the operator decides. What INFO shows is read there,
+ * Warns about settings with which the Redis that holds the key space can lose data. Never fails: the operator decides. What INFO shows is read there,
  * because CONFIG is for administrators: the worker's own user may not ask it, and managed services forbid it.
  */
 export async function checkRedis(
   redis: RedisConnection,
+  keySpace: string,
   logger: Pick<Logger, 'warn' | 'info'>,
 ): Promise<void> {
   const unchecked = new Set(Object.keys(wanted));
@@ -116,15 +118,14 @@ export async function checkRedis(
   };
   let err: unknown;
   try {
-    const info = await redis.info();
+    const info = await serverInfo(redis, keySpace);
     // The launcher's embedded Redis keeps nothing; the launcher prints that at its start.
     if (/^os:wasi/m.test(info)) return;
     const shown = (name: string) => new RegExp(`^${name}:(\\S+)`, 'm').exec(info)?.[1];
     const isAppendOnly = shown('aof_enabled');
     check('appendonly', isAppendOnly && (isAppendOnly === '1' ? 'yes' : 'no'));
     check('maxmemory-policy', shown('maxmemory_policy'));
-    const [, found] = await redis.config('GET', 'appendfsync');
-    check('appendfsync', found);
+    check('appendfsync', await serverSetting(redis, keySpace, 'appendfsync'));
   } catch (error) {
     err = error;
   }

@@ -5,11 +5,15 @@ import { createWorkerSign } from '@diq/quota/ledger/worker-signs.ts';
 import { openLimiterConnection } from '@diq/quota/limiter/permit-limiter.ts';
 import { repeat } from '@diq/runtime/async/run-periodically.ts';
 import { within } from '@diq/runtime/async/with-timeout.ts';
+import { onePerServer } from '@diq/redis/ask-owner.ts';
+import { onServerReady } from '@diq/redis/connection.ts';
+import { createReplication } from '@diq/redis/replication.ts';
 import type { Lifecycle } from '@diq/runtime/processes/lifecycle.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 import type { ServiceContext } from '@diq/runtime/processes/run-service.ts';
 import type { Tracing } from '@diq/runtime/tracing/tracing.ts';
 import { watchTenants } from '@diq/tenants/watch-tenants.ts';
+import { queuesOf } from '@diq/tenants/tenant.ts';
 import type { WorkerConfig } from '../config.ts';
 import type { WorkerMetrics } from '../observability/metrics.ts';
 import { createOutageLog } from '../observability/outage-log.ts';
@@ -42,7 +46,8 @@ const spreadPerQueueMs = 0.5;
 export async function openWorker(parts: WorkerParts) {
   const { config, logger, lifecycle } = parts;
   const redis = await openRedis(config.redisAddress, logger, lifecycle);
-  await checkRedis(redis.ledger, logger);
+  const spaces = config.tenants.flatMap(queuesOf).map(({ keySpace }) => keySpace);
+  for (const keySpace of onePerServer(redis.ledger, spaces)) await checkRedis(redis.ledger, keySpace, logger);
   const limiterOutage = createOutageLog(logger, 'the connection of the permit limiters');
   const limiters = openLimiterConnection(redis.limiter, limiterOutage.failed);
   lifecycle.onClose('connection of the permit limiters', () => limiters.close());
@@ -85,16 +90,16 @@ export async function openWorker(parts: WorkerParts) {
   }
   const onReconnected = () =>
     tenants.queues().forEach((queue, _, all) => queue.reconnected(spreadMs(all.length)));
-  redis.ledger.on('ready', onReconnected);
-  // Of a Redis Cluster: a node was replaced.
-  redis.ledger.on('+node', onReconnected);
+  onServerReady(redis.ledger, onReconnected);
 
   const probeSpace = tenants.queues()[0]?.keySpace ?? 'diq:{workers}';
+  const write = createWriteProbe(redis.ledger, probeSpace, { evenFull: true });
+  const replication = createReplication(redis.ledger, probeSpace, config.waitReplicas);
   return {
     queues: tenants.queues,
     lastSignAtMs,
     /** Rejects while Redis takes no writes, not even those that a full one takes. */
-    probeWrite: createWriteProbe(redis.ledger, probeSpace, { evenFull: true }),
+    probeWrite: () => replication.replicated(write),
   };
 }
 

@@ -52,6 +52,7 @@ async function run(own: Partial<TaskSteps> = {}, task: Task = waiting): Promise<
     startSendDeadline: () => ({ mayBegin: () => true, mayStillSend: () => true }),
     getToken: async () => ({ kind: 'token', token: 'token-1', expiresAtMs: 2 * nowMs }),
     holdWithoutToken: async () => undefined,
+    startIntent: async () => ({ confirmed: async () => undefined }),
     spend: async () => ({ kind: 'granted', spentAtMs: nowMs, used: 1, freeSinceMs: 0, limit: 5, changes: 1 }),
     onRefusal: async () => 'back',
     begin: async () => true,
@@ -87,6 +88,7 @@ function recording(steps: TaskSteps, events: string[]): TaskSteps {
     };
   return {
     newCallId: steps.newCallId,
+    startIntent: steps.startIntent,
     startSendDeadline: say('start deadline', steps.startSendDeadline),
     getToken: say('token', steps.getToken),
     holdWithoutToken: say('hold', steps.holdWithoutToken),
@@ -226,6 +228,18 @@ describe('one task', () => {
           step,
         );
       }
+    });
+
+    it('is given back, and no call made, when too few replicas have its intent in time', async () => {
+      const { events, error } = await run({ startIntent: async () => ({ confirmed: fails }) });
+      assert.deepEqual(events, [...untilSpent, 'begin', 'give back', 'release permit']);
+      assert.equal(error, trouble);
+    });
+
+    it('is not spent at all while replicas are known to be behind', async () => {
+      const { events, error } = await run({ startIntent: fails });
+      assert.deepEqual(events, ['token', 'release permit']);
+      assert.equal(error, trouble);
     });
 
     it('is released even if giving back fails', async () => {

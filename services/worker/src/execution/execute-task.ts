@@ -1,6 +1,7 @@
 import type { Task } from '@diq/queue/tasks/task-store.ts';
 import type { Verdict } from '@diq/quota/ledger/ledger.ts';
 import type { SpendReply } from '@diq/quota/ledger/replies.ts';
+import type { ReplicatedWrites } from '@diq/redis/replication.ts';
 import type { CallOutcome } from '../defender/defender-client.ts';
 import type { TokenResult } from '../defender/auth/token-provider.ts';
 import { requestsBy, type OutcomePolicy } from './outcome-policy.ts';
@@ -25,6 +26,8 @@ export interface TaskSteps {
   getToken(task: Task): Promise<TokenResult>;
   /** Puts the queue on hold, because there is no token. */
   holdWithoutToken(token: Extract<TokenResult, { kind: 'unavailable' }>): Promise<void>;
+  /** Before anything of a call's intent is written: the permit that is spent and the task that is begun. */
+  startIntent(): Promise<ReplicatedWrites>;
   spend(callId: string, task: Task): Promise<SpendReply>;
   /** The ledger refused the call although the limiter had granted a permit. */
   onRefusal(reply: Exclude<SpendReply, { kind: 'granted' }>, task: Task): Promise<JobFate>;
@@ -78,11 +81,12 @@ export async function executeTask(
       await steps.holdWithoutToken(token);
       return 'back';
     }
+    const intent = await steps.startIntent();
     const call = { callId: steps.newCallId(), task, sendBy: steps.startSendDeadline() };
     const reply = await spendOrUndo(call, steps);
     if (reply.kind !== 'granted') return await steps.onRefusal(reply, task);
     permit.spent();
-    if (!(await isBegun(call, steps))) return 'done';
+    if (!(await isBegun(call, intent, steps))) return 'done';
 
     // From here on the call may have left, even if no outcome comes back.
     spent = true;
@@ -108,11 +112,14 @@ async function spendOrUndo(call: Call, steps: TaskSteps): Promise<SpendReply> {
   }
 }
 
-/** No call was made yet: when `begin` refuses or fails, permit and intent are undone. */
-async function isBegun(call: Call, steps: TaskSteps): Promise<boolean> {
+/** No call was made yet: when `begin` refuses or fails, or the intent is on too few servers, permit and intent are undone. */
+async function isBegun(call: Call, intent: ReplicatedWrites, steps: TaskSteps): Promise<boolean> {
   let begun = false;
   try {
-    begun = await steps.begin(call);
+    if (!(await steps.begin(call))) return false;
+    // A failover would forget an intent that no replica has, and the call be made again.
+    await intent.confirmed();
+    begun = true;
   } finally {
     if (!begun) await steps.giveBackUnused(call);
   }

@@ -11,6 +11,7 @@ import type { CallOutcome, DefenderClient } from '../defender/defender-client.ts
 import type { TokenProvider, TokenResult } from '../defender/auth/token-provider.ts';
 import type { WorkerMetrics } from '../observability/metrics.ts';
 import { createOutageLog } from '../observability/outage-log.ts';
+import type { Replication } from '@diq/redis/replication.ts';
 import { persistently } from '@diq/runtime/async/retry-until-aborted.ts';
 import { policyFor } from './outcome-policy.ts';
 import { recordOutcome } from './record-outcome.ts';
@@ -25,6 +26,8 @@ export interface TaskStepsOptions extends Omit<FinishCallOptions, 'wording'> {
   metrics: WorkerMetrics;
   moveLog?: MoveLog;
   tracing?: Tracing;
+  /** Of the connection that ledger and tasks are on. */
+  replication: Replication;
   windowMs: number;
   /** How long after its permit was spent a call must have begun. */
   beginWithinMs: number;
@@ -55,6 +58,7 @@ export function createTaskSteps(options: TaskStepsOptions): TaskSteps {
       // Growing also where the authority asks for no wait, or it would be asked without a pause.
       hold('no_token', retryAfterMs > 0 ? retryAfterMs : undefined, { code }),
 
+    startIntent: () => options.replication.begin(),
     async spend(callId, task) {
       const reply = await ledger.spend({ callId, taskId: task.id, machineId: task.machineId });
       if (reply.kind === 'granted') telemetry.granted(callId, task, reply);
@@ -72,8 +76,11 @@ export function createTaskSteps(options: TaskStepsOptions): TaskSteps {
     giveBackUnused: ({ callId, task }) => {
       telemetry.over(callId, 'not_called');
       return untilStored(async () => {
+        const writes = options.replication.mark();
         await tasks.giveBack(task.id, callId);
         await ledger.giveBack(callId);
+        // The intent may be on a replica already. One that has it and not its end would take the call for one that was made.
+        await writes.confirmed();
       });
     },
 

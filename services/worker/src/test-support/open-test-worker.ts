@@ -13,6 +13,7 @@ import {
   waitUntilReady,
 } from '@diq/redis/connection.ts';
 import { parseRedisUrl } from '@diq/redis/redis-address.ts';
+import { createReplication } from '@diq/redis/replication.ts';
 import { createDefenderClient } from '../defender/defender-client.ts';
 import type { TokenProvider, TokenRequestOutcome } from '../defender/auth/token-provider.ts';
 import { createTaskSteps } from '../execution/task-steps.ts';
@@ -172,6 +173,7 @@ async function openParts(options: TestWorkerOptions & WorkerPlace) {
   };
   const steps = createTaskSteps({
     ...used,
+    replication: createReplication(redis.ledger, keySpace, 0),
     abandonCalls: abandonCalls.signal,
     abandonRecords: abandonRecords.signal,
   });

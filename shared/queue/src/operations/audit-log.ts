@@ -1,3 +1,4 @@
+import { serverTimeMs } from '@diq/redis/ask-owner.ts';
 import type { RedisConnection } from '@diq/redis/connection.ts';
 import { z } from 'zod';
 import { loadScript } from '@diq/redis/script.ts';
@@ -55,8 +56,8 @@ export function createAuditLog(redis: RedisConnection, keySpace: string, keptMs:
     },
     /** At most `limit` entries, newest first, older than the entry `before`; none that is older than is kept. */
     async page(limit: number, before?: string): Promise<{ entries: RecordedEntry[]; hasMore: boolean }> {
-      const [seconds] = await redis.time();
-      const oldest = String(Math.max(0, Number(seconds) * 1_000 - keptMs));
+      const wholeSeconds = Math.floor((await serverTimeMs(redis, audit)) / 1_000);
+      const oldest = String(Math.max(0, wholeSeconds * 1_000 - keptMs));
       const newest = before === undefined ? '+' : `(${before}`;
       const found = await redis.xrevrange(audit, newest, oldest, 'COUNT', limit + 1);
       return { entries: found.slice(0, limit).map(toRecorded), hasMore: found.length > limit };

@@ -1,3 +1,4 @@
+import { serverTimeMs } from '@diq/redis/ask-owner.ts';
 import type { RedisConnection } from '@diq/redis/connection.ts';
 import { z } from 'zod';
 import { ledgerKeys } from '@diq/quota/ledger/ledger-keys.ts';
@@ -53,10 +54,10 @@ export function createQueuePause(redis: RedisConnection, keySpace: string, audit
     },
     /** The pause that is on, if one is. */
     async find(): Promise<Pause | undefined> {
-      const [hash, [seconds, microseconds]] = await Promise.all([redis.hgetall(key), redis.time()]);
+      const [hash, nowMs] = await Promise.all([redis.hgetall(key), serverTimeMs(redis, key)]);
       if (hash['detail'] === undefined) return undefined;
       const { since, until, ...found } = stored.parse(hash);
-      if (until <= Number(seconds) * 1_000 + Number(microseconds) / 1_000) return undefined;
+      if (until <= nowMs) return undefined;
       const { by, reason } = detail.parse(JSON.parse(found.detail));
       return { by, reason, sinceMs: since, untilMs: until };
     },

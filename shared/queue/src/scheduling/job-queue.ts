@@ -41,12 +41,12 @@ const scoresPerJobPriority = 2 ** 32;
 export type JobQueue = ReturnType<typeof createJobQueue>;
 
 export function createJobQueue(redis: RedisConnection, keySpace: string, onError: (error: Error) => void) {
-  // BullMQ asks the server for its version when a queue is made; if that fails, the queue refuses everything for good.
-  Object.assign(redis.options, { skipVersionCheck: true });
   runScriptsWhenFull(redis);
   const queue = new Queue<JobPayload>(queueName, {
     connection: redis,
     prefix: keySpace,
+    // Asked for its version while Redis is away, a queue would refuse everything for good.
+    skipVersionCheck: true,
     skipWaitingForReady: true,
     streams: { events: { maxLen: 1_000 } },
   });

@@ -1,3 +1,4 @@
+import { serverTimeMs } from '@diq/redis/ask-owner.ts';
 import type { RedisConnection } from '@diq/redis/connection.ts';
 import { z } from 'zod';
 import { priorities } from '@diq/contracts/priority.ts';
@@ -199,8 +200,8 @@ export function createTaskStore(
     /** How many tasks wait for their call, for so long at least, and a page of them, oldest first. */
     async countWaiting(minAgeMs: number = 0): Promise<number> {
       if (minAgeMs === 0) return redis.zcard(keys.waiting);
-      const [seconds] = await redis.time();
-      return redis.zcount(keys.waiting, '-inf', Number(seconds) * 1_000 - minAgeMs);
+      const nowMs = Math.floor(await serverTimeMs(redis, keys.waiting));
+      return redis.zcount(keys.waiting, '-inf', nowMs - minAgeMs);
     },
     waitingPage: (offset: number, limit: number): Promise<string[]> =>
       redis.zrange(keys.waiting, offset, String(offset + limit - 1)),
