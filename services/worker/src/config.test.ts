@@ -133,6 +133,7 @@ describe('the worker configuration', () => {
       host: undefined,
       tenantsFile: undefined,
       callTimeoutMs: 30_000,
+      readShare: 0.5,
       coldStart: 'reconstruct',
       readyStallAfterMs: 60_000,
       reconcile: { graceMs: 600_000, onUnknown: 'fail' },

@@ -19,7 +19,7 @@ import { createRestore } from '../execution/finish-call.ts';
 import { createProcessJob, createSetAside } from '../execution/process-job.ts';
 import { createTaskSteps } from '../execution/task-steps.ts';
 import { openLedger } from '../maintenance/bootstrap-ledger.ts';
-import { createReadStarted } from '../maintenance/list-recent-starts.ts';
+import { createReadStarted, createWaitReport } from '../maintenance/list-recent-starts.ts';
 import { createMaintenance } from '../maintenance/maintenance.ts';
 import type { WorkerMetrics } from '../observability/metrics.ts';
 import { createOutageLog } from '../observability/outage-log.ts';
@@ -181,7 +181,7 @@ function createParts(options: OpenQueueOptions, closing: AbortSignal) {
   const opening = {
     ledger,
     mode: config.coldStart,
-    readStarted: createReadStarted(reader, tokens, profile.records),
+    readStarted: createReadStarted(reader, tokens, profile.records, createWaitReport(logger)),
     onRestored: createRestore(shared, closing),
     logger,
   };

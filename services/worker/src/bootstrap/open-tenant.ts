@@ -1,4 +1,7 @@
 import type { OperationProfile } from '@diq/contracts/operations/profile.ts';
+import { createReadBudget, readLimits } from '@diq/quota/reads/read-budget.ts';
+import type { RedisConnection } from '@diq/redis/connection.ts';
+import { repeat } from '@diq/runtime/async/run-periodically.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 import type { ReachableTenant } from '@diq/tenants/tenant.ts';
 import { createTokenProvider } from '../defender/auth/token-provider.ts';
@@ -20,14 +23,20 @@ export type OpenTenant = ReturnType<typeof openTenant>;
 /** The clients of Entra ID and Defender of one tenant, with its own credential. Nothing is asked before it is needed. */
 export function openTenant({
   tenant,
+  redis,
+  readShare,
   callTimeoutMs,
   logger,
   metrics,
 }: {
-  tenant: Pick<ReachableTenant, 'tenantId' | 'access'>;
+  tenant: Pick<ReachableTenant, 'name' | 'tenantId' | 'access'>;
+  /** Where the budget of reads stands. */
+  redis: RedisConnection;
+  /** The part of Defender's limits for reads that is used. */
+  readShare: number;
   callTimeoutMs: number;
   logger: Logger;
-  metrics: Pick<WorkerMetrics, 'tokenRequests' | 'oddRows'>;
+  metrics: Pick<WorkerMetrics, 'tokenRequests' | 'oddRows' | 'readsRefused' | 'showReadsUsed'>;
 }) {
   const { clientId, credential, authorityHost, scope, baseUrl } = tenant.access;
   const tokens = createTokenProvider({
@@ -39,7 +48,9 @@ export function openTenant({
     onRequest: (outcome) => metrics.tokenRequests.inc({ outcome }),
     logger,
   });
+  const reads = openReadBudget(tenant, { redis, readShare, metrics });
   const reader = createDefenderReader({
+    budget: reads.budget,
     baseUrl,
     timeoutMs: Math.min(callTimeoutMs, longestReadMs),
     onOddRows: createOddRowReport(metrics.oddRows, logger),
@@ -52,9 +63,44 @@ export function openTenant({
     createClient: (profile: OperationProfile) => createDefenderClient({ baseUrl, callTimeoutMs, profile }),
     /** Ends reads and requests for tokens that are under way. */
     async close(): Promise<void> {
-      await Promise.all([reader.close(), tokens.close()]);
+      await Promise.all([reader.close(), tokens.close(), reads.close()]);
     },
   };
+}
+
+/** From taking a read to sending it. */
+const sendWithinMs = 5_000;
+/** From one count of the reads in use to the next, while there are any: a metric needs no more. */
+const countEveryMs = 60_000;
+
+/** The tenant's reads. They are counted also when none is made, so that the metric falls when they count no more. */
+function openReadBudget(
+  { name, tenantId }: { name: string; tenantId: string },
+  {
+    redis,
+    readShare,
+    metrics,
+  }: {
+    redis: RedisConnection;
+    readShare: number;
+    metrics: Pick<WorkerMetrics, 'readsRefused' | 'showReadsUsed'>;
+  },
+) {
+  let isAnyUsed = false;
+  const budget = createReadBudget({
+    redis,
+    tenantId,
+    limits: readLimits(readShare),
+    timeoutMs: longestReadMs + sendWithinMs,
+    onUsed(used) {
+      isAnyUsed = used.some((reads) => reads > 0);
+      metrics.showReadsUsed(name, used);
+    },
+    onRefused: () => metrics.readsRefused.inc(),
+  });
+  const count = async () => void (isAnyUsed && (await budget.used()));
+  // That Redis is away shows elsewhere.
+  return { budget, close: repeat(countEveryMs, count, () => undefined) };
 }
 
 /** The same rows come back with every look at a machine: one line in this time says it. */

@@ -54,10 +54,12 @@ export function createServedTenants(options: ServedTenantsOptions) {
 
   function serveTenant(tenant: ReachableTenant): ServedTenant {
     const logger = options.logger.child({ tenant: tenant.name });
-    const { callTimeoutMs } = options.config;
+    const { callTimeoutMs, readShare } = options.config;
+    const { metrics } = options;
+    const redis = options.redis.ledger;
     let opened: OpenTenant | undefined;
     // With its first queue that has work: most of many tenants have none.
-    const open = () => (opened ??= openTenant({ tenant, callTimeoutMs, logger, metrics: options.metrics }));
+    const open = () => (opened ??= openTenant({ tenant, redis, readShare, callTimeoutMs, logger, metrics }));
     const queues = queuesOf(tenant).map((queue) =>
       serveQueue(queue, open, { ...options, longestMs: longestBetweenLooks, sweeping }),
     );

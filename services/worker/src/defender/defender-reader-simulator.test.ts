@@ -3,6 +3,7 @@ import { newMachineId } from '../test-support/open-bench.ts';
 import { useSimulator } from '../test-support/use-simulator.ts';
 import { createDefenderReader, type DefenderReader, type Reading, type Rows } from './defender-reader.ts';
 import type { TokenProvider } from './auth/token-provider.ts';
+import { unlimitedReads } from '../test-support/unlimited-reads.ts';
 
 const hourMs = 3_600_000;
 
@@ -14,6 +15,7 @@ describe('the reader of what Defender knows, in front of the simulator', () => {
 
   before(async () => {
     reader = createDefenderReader({
+      budget: unlimitedReads,
       baseUrl: simulator.origin,
       timeoutMs: 2_000,
       connect: { ca: simulator.ca },

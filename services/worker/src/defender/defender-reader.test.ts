@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { deflateSync } from 'node:zlib';
 import type { Socket } from 'node:net';
 import { createDefenderReader, type DefenderReader } from './defender-reader.ts';
 import { httpAnswer, openScriptedServer, type ScriptedServer } from './test-support/scripted-server.ts';
+import { createReadBudget } from '@diq/quota/reads/read-budget.ts';
+import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
+import { unlimitedReads } from '../test-support/unlimited-reads.ts';
 
 const token = 'secret-token-1';
 const machineId = 'f70f9fe6b29cd9511652434919c6530618f06606';
@@ -44,6 +48,7 @@ const manualStart = {
 };
 
 describe('the reader of what Defender knows', () => {
+  const redis = useEmbeddedRedis();
   let answer: (socket: Socket, request: string) => void;
   let server: ScriptedServer;
   let reader: DefenderReader;
@@ -51,7 +56,7 @@ describe('the reader of what Defender knows', () => {
   beforeEach(async () => {
     answer = (socket) => void socket.end(httpAnswer(200, JSON.stringify(recorded)));
     server = await openScriptedServer((socket, request) => answer(socket, request));
-    reader = createDefenderReader({ baseUrl: server.url, timeoutMs: 2_000 });
+    reader = createDefenderReader({ budget: unlimitedReads, baseUrl: server.url, timeoutMs: 2_000 });
   });
   afterEach(async () => {
     await reader.close();
@@ -166,6 +171,60 @@ describe('the reader of what Defender knows', () => {
       return read.kind === 'read' ? read.value.records.map(({ id }) => id) : read;
     };
 
+    describe('for which a read is to be had every 200 ms', () => {
+      const patientReader = () => {
+        const budget = createReadBudget({
+          redis: redis.client,
+          tenantId: randomUUID(),
+          limits: [{ calls: 1, windowMs: 200 }],
+          timeoutMs: 1_000,
+        });
+        return createDefenderReader({ budget, baseUrl: server.url, timeoutMs: 2_000 });
+      };
+      beforeEach('three pages', () => {
+        answer = (socket, request) => {
+          const skip = Number(/skip=(\d)/.exec(request)?.[1] ?? 0);
+          const next = skip < 2 ? `/api/investigations?skip=${skip + 1}` : undefined;
+          socket.end(httpAnswer(200, page(`${skip + 1}`, next)));
+        };
+      });
+
+      it('are read to the end where the list has to be read, and each wait is reported', async () => {
+        reader = patientReader();
+        const waits: number[] = [];
+        const query = { startedSinceMs: 0, onWait: ({ pages }: { pages: number }) => waits.push(pages) };
+        const read = await reader.listInvestigations(token, query);
+        assert.ok(read.kind === 'read');
+        assert.deepEqual(
+          read.value.records.map(({ id }) => id),
+          ['1', '2', '3'],
+        );
+        assert.deepEqual([...new Set(waits)], [1, 2]);
+      });
+
+      it('are given up otherwise, and it is said when the next read can be made', async () => {
+        reader = patientReader();
+        const read = await reader.listInvestigations(token, { startedSinceMs: 0 });
+        assert.ok(read.kind === 'unreadable' && read.reason === 'paced');
+        assert.ok((read.retryAfterMs ?? 0) > 0 && (read.retryAfterMs ?? 0) <= 202);
+      });
+
+      it('are waited for no longer once the reader is closed', async () => {
+        const closed = patientReader();
+        let asked = 0;
+        const query = {
+          startedSinceMs: 0,
+          onWait: () => {
+            asked += 1;
+            void closed.close();
+          },
+        };
+        assert.equal((await closed.listInvestigations(token, query)).kind, 'unreadable');
+        assert.equal(asked, 1);
+        reader = patientReader();
+      });
+    });
+
     it('are followed to the end', async () => {
       answer = (socket, request) => {
         const isFirst = !request.includes('skip=1');
@@ -253,6 +312,7 @@ describe('the reader of what Defender knows', () => {
     const seen: unknown[] = [];
     await reader.close();
     reader = createDefenderReader({
+      budget: unlimitedReads,
       baseUrl: server.url,
       timeoutMs: 2_000,
       onOddRows: (listName, counts) => seen.push([listName, { ...counts }]),
@@ -289,14 +349,14 @@ describe('the reader of what Defender knows', () => {
     }));
     body({ value: rows });
     await reader.close();
-    reader = createDefenderReader({ baseUrl: server.url, timeoutMs: 15_000 });
+    reader = createDefenderReader({ budget: unlimitedReads, baseUrl: server.url, timeoutMs: 15_000 });
     const read = await list();
     assert.equal(read.kind === 'read' && read.value.records.length, rows.length);
   });
 
   it('reads no document that would take far more memory than its length', async () => {
     await reader.close();
-    reader = createDefenderReader({ baseUrl: server.url, timeoutMs: 15_000 });
+    reader = createDefenderReader({ budget: unlimitedReads, baseUrl: server.url, timeoutMs: 15_000 });
     for (const text of ['['.repeat(1024 * 1024), `{"value":[${'{},'.repeat(4 * 1024 * 1024)}{}]}`]) {
       answer = (socket) => void socket.end(httpAnswer(200, text));
       assert.deepEqual(await list(), { kind: 'unreadable', reason: 'too_long' });
@@ -305,7 +365,7 @@ describe('the reader of what Defender knows', () => {
 
   it('parses no document with more names of members than Defender has: each new one takes long', async () => {
     await reader.close();
-    reader = createDefenderReader({ baseUrl: server.url, timeoutMs: 15_000 });
+    reader = createDefenderReader({ budget: unlimitedReads, baseUrl: server.url, timeoutMs: 15_000 });
     const names = Array.from({ length: 20_000 }, (_, i) => `"n${i}":1`);
     const objects = Array.from({ length: 500 }, (_, i) => `{${names.slice(40 * i, 40 * (i + 1)).join(',')}}`);
     for (const rows of [`{${names.join(',')}}`, objects.join(',')]) {
@@ -316,7 +376,7 @@ describe('the reader of what Defender knows', () => {
 
   it('keeps no more of a list in memory than fits, however many pages it has', async () => {
     await reader.close();
-    reader = createDefenderReader({ baseUrl: server.url, timeoutMs: 15_000 });
+    reader = createDefenderReader({ budget: unlimitedReads, baseUrl: server.url, timeoutMs: 15_000 });
     const manyRows = '0,'.repeat(99_999);
     const longText = `{"id":"9","comment":"${'x'.repeat(13 * 1024 * 1024)}"},`;
     for (const rows of [manyRows, longText]) {
@@ -355,7 +415,7 @@ describe('the reader of what Defender knows', () => {
 
   it('waits no longer than its timeout, for the head and for the body', async () => {
     await reader.close();
-    reader = createDefenderReader({ baseUrl: server.url, timeoutMs: 100 });
+    reader = createDefenderReader({ budget: unlimitedReads, baseUrl: server.url, timeoutMs: 100 });
     answer = () => undefined;
     assert.deepEqual(await find(), { kind: 'unreadable', reason: 'timeout' });
     answer = (socket) => void socket.write('HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\n{');
@@ -365,7 +425,11 @@ describe('the reader of what Defender knows', () => {
   it('reports a refused connection, and one that breaks', async () => {
     answer = (socket) => void socket.resetAndDestroy();
     assert.deepEqual(await find(), { kind: 'unreadable', reason: 'connection' });
-    const gone = createDefenderReader({ baseUrl: 'http://127.0.0.1:1', timeoutMs: 1_000 });
+    const gone = createDefenderReader({
+      budget: unlimitedReads,
+      baseUrl: 'http://127.0.0.1:1',
+      timeoutMs: 1_000,
+    });
     assert.deepEqual(await gone.findInvestigation(token, '9'), { kind: 'unreadable', reason: 'connection' });
     await gone.close();
   });
@@ -384,6 +448,6 @@ describe('the reader of what Defender knows', () => {
 
   it('sends tokens over https only, or within this machine', () => {
     const baseUrl = 'http://defender.example';
-    assert.throws(() => createDefenderReader({ baseUrl, timeoutMs: 1 }), RangeError);
+    assert.throws(() => createDefenderReader({ budget: unlimitedReads, baseUrl, timeoutMs: 1 }), RangeError);
   });
 });

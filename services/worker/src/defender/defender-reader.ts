@@ -1,5 +1,6 @@
 import { Pool } from 'undici';
 import { machinePath } from '@diq/contracts/operations/machine-path.ts';
+import type { ReadBudget } from '@diq/quota/reads/read-budget.ts';
 import { createBoundedConnector } from '@diq/runtime/http-client/bounded-connection.ts';
 import {
   readAlert,
@@ -13,38 +14,11 @@ import {
   type Row,
 } from './defender-records.ts';
 import { parseBaseUrl } from './address.ts';
-import { readAnswer, type Answer, type BodyFault } from './read-answer.ts';
-import { parseRetryAfter } from '@diq/runtime/http-server/retry-after.ts';
+import { createGetPage, maxPageBytes, type GetPage } from './get-page.ts';
+import { unreadable, type Patience, type Reading } from './reading.ts';
 
 export type { Alert, Investigation, OddRow } from './defender-records.ts';
-
-/** Why Defender's books could not be read. Never free text, never a secret. */
-export type ReadFailure =
-  | 'token_rejected'
-  | 'not_allowed'
-  | 'throttled'
-  | 'server_error'
-  | 'unexpected_answer'
-  | 'unknown_coding'
-  | 'too_long'
-  | 'too_many_pages'
-  | 'foreign_link'
-  | 'timeout'
-  | 'connection'
-  | 'closed';
-
-export interface Unreadable {
-  readonly kind: 'unreadable';
-  readonly reason: ReadFailure;
-  /** Of an answer that is no list. */
-  readonly httpStatus?: number;
-  /** How long Defender asked to be left alone. */
-  readonly retryAfterMs?: number;
-}
-
-/** What a read gave. Only `read` and `not_found` are statements of Defender's. */
-export type Reading<T> =
-  { readonly kind: 'read'; readonly value: T } | { readonly kind: 'not_found' } | Unreadable;
+export type { Patience, ReadFailure, Reading, Unreadable } from './reading.ts';
 
 /** A list as far as its rows can be read: one that is odd spoils none beside it. */
 export interface Rows<T> {
@@ -63,6 +37,8 @@ export type DefenderReader = ReturnType<typeof createDefenderReader>;
 export interface DefenderReaderOptions {
   /** https, or http on a loopback address; anything else throws RangeError. */
   readonly baseUrl: string;
+  /** Each page takes a read of it before it is sent. */
+  readonly budget: ReadBudget;
   /** For one page: connecting, headers and body together. */
   readonly timeoutMs: number;
   /** PEM of the only authority to trust, instead of Node's own list. */
@@ -75,8 +51,6 @@ export interface DefenderReaderOptions {
 
 /** Pages of one list that are followed; Defender puts up to 10,000 rows on one. */
 const maxPages = 10;
-/** Longest page taken in: an alert with its evidence has a few KiB. */
-const maxPageBytes = 16 * 1024 * 1024;
 /** Of all pages of one list together, because its rows are in memory at the same time. */
 const maxListBytes = 48 * 1024 * 1024;
 /** Of all pages of one list together: ten pages of Defender's have 100,000. */
@@ -102,7 +76,7 @@ export function createDefenderReader(options: DefenderReaderOptions) {
     bodyTimeout: 0,
   });
   const closing = new AbortController();
-  const get: Get = (path, token) => getPage({ pool, options, closing: closing.signal }, path, token);
+  const get = createGetPage({ pool, options, closing: closing.signal });
   const readList = async <T>(list: List<T>): Promise<Reading<Rows<T>>> => {
     const counts = { odd: 0, read: 0 };
     const reading = await readPages(get, base.origin, list, counts);
@@ -114,7 +88,7 @@ export function createDefenderReader(options: DefenderReaderOptions) {
     /** Investigations started since then, compared by whole seconds as Defender does; also those without a start. */
     async listInvestigations(
       token: string,
-      { startedSinceMs, machineId }: { startedSinceMs: number; machineId?: string },
+      { startedSinceMs, machineId, onWait }: { startedSinceMs: number; machineId?: string } & Patience,
     ): Promise<Reading<Rows<Investigation>>> {
       const sinceMs = Math.floor(startedSinceMs / secondMs) * secondMs;
       const since = `startTime ge ${new Date(sinceMs).toISOString().replace('.000Z', 'Z')}`;
@@ -124,6 +98,7 @@ export function createDefenderReader(options: DefenderReaderOptions) {
         list: 'investigations',
         path,
         token,
+        onWait,
         read: readInvestigation,
         keep: (one) => isSince(one.startTimeMs, sinceMs) && isOf(one, machineId),
         keepOdd: (one) => isSince(one.atMs, sinceMs) && isOf(one, machineId),
@@ -132,8 +107,9 @@ export function createDefenderReader(options: DefenderReaderOptions) {
     /** Machine actions of this type created since then. */
     async listMachineActions(
       token: string,
-      { type, createdSinceMs, machineId }: { type: string; createdSinceMs: number; machineId?: string },
+      query: { type: string; createdSinceMs: number; machineId?: string } & Patience,
     ): Promise<Reading<Rows<MachineAction>>> {
+      const { type, createdSinceMs, machineId, onWait } = query;
       const filter = [
         ...(machineId === undefined ? [] : [`machineId eq ${quoted(machineId)}`]),
         `type eq ${quoted(type)}`,
@@ -143,6 +119,7 @@ export function createDefenderReader(options: DefenderReaderOptions) {
         list: 'machine_actions',
         path: `${base.pathPrefix}/api/machineactions?$filter=${encodeURIComponent(filter)}`,
         token,
+        onWait,
         read: readMachineAction,
         keep: (one) => isSince(one.createdAtMs, createdSinceMs) && isOf(one, machineId),
         keepOdd: (one) => isSince(one.atMs, createdSinceMs) && isOf(one, machineId),
@@ -176,12 +153,11 @@ export function createDefenderReader(options: DefenderReaderOptions) {
   };
 }
 
-type Get = (path: string, token: string) => Promise<Reading<Answer>>;
-
 interface List<T> {
   readonly list: ListName;
   readonly path: string;
   readonly token: string;
+  readonly onWait?: Patience['onWait'];
   readonly read: (row: unknown) => Row<T>;
   /** What was asked for; Defender may show more. */
   readonly keep: (record: T) => boolean;
@@ -190,7 +166,7 @@ interface List<T> {
 
 /** A list that was not read to its end is not read at all: what is missing could be what is looked for. */
 async function readPages<T>(
-  get: Get,
+  get: GetPage,
   origin: string,
   list: List<T>,
   counts: { odd: number; read: number },
@@ -201,7 +177,8 @@ async function readPages<T>(
   let bytes = 0;
   let rows = 0;
   for (let page = 0; page < maxPages; page += 1) {
-    const answer = await get(next, list.token);
+    const { onWait } = list;
+    const answer = await get(next, list.token, onWait && ((forMs) => onWait({ pages: page, forMs })));
     if (answer.kind !== 'read') return answer;
     const content = readPage(answer.value.body);
     if (content === undefined) return unreadable('unexpected_answer');
@@ -222,64 +199,6 @@ async function readPages<T>(
     next = url.pathname + url.search;
   }
   return unreadable('too_many_pages');
-}
-
-async function getPage(
-  { pool, options, closing }: { pool: Pool; options: DefenderReaderOptions; closing: AbortSignal },
-  path: string,
-  token: string,
-): Promise<Reading<Answer>> {
-  if (closing.aborted) return unreadable('closed');
-  const timeout = AbortSignal.timeout(options.timeoutMs);
-  try {
-    const response = await pool.request({
-      method: 'GET',
-      path,
-      headers: {
-        authorization: `Bearer ${token}`,
-        accept: 'application/json',
-        'accept-encoding': 'identity',
-        'user-agent': 'defender-investigation-queue',
-      },
-      // Reads are seldom: a connection kept for the next one would most often be found closed.
-      reset: true,
-      signal: AbortSignal.any([timeout, closing]),
-    });
-    const answer = await readAnswer(response, { secret: token, maxBytes: maxPageBytes });
-    if (answer.body === undefined && timeout.aborted) return unreadable('timeout');
-    return verdictOn(answer, (options.now ?? Date.now)());
-  } catch {
-    if (closing.aborted) return unreadable('closed');
-    return unreadable(timeout.aborted ? 'timeout' : 'connection');
-  }
-}
-
-function verdictOn(answer: Answer, nowMs: number): Reading<Answer> {
-  const { status, headers } = answer;
-  const retryAfterMs = parseRetryAfter(headers, nowMs);
-  const later = retryAfterMs === undefined ? {} : { retryAfterMs };
-  if (status === 200) {
-    const { bodyFault } = answer;
-    return bodyFault === undefined ? { kind: 'read', value: answer } : unreadable(failureOf[bodyFault]);
-  }
-  if (status === 404) return { kind: 'not_found' };
-  const met = { httpStatus: status };
-  if (status === 401) return { ...unreadable('token_rejected'), ...met };
-  if (status === 403 || status === 407) return { ...unreadable('not_allowed'), ...met };
-  if (status === 429) return { ...unreadable('throttled'), ...met, ...later };
-  if (status >= 500 || status === 408) return { ...unreadable('server_error'), ...met, ...later };
-  return { ...unreadable('unexpected_answer'), ...met };
-}
-
-const failureOf = {
-  cut_off: 'connection',
-  too_long: 'too_long',
-  unknown_coding: 'unknown_coding',
-  not_json: 'unexpected_answer',
-} as const satisfies Record<BodyFault, ReadFailure>;
-
-function unreadable(reason: ReadFailure): Unreadable {
-  return { kind: 'unreadable', reason };
 }
 
 /** A record without a time may be of any time. */

@@ -6,6 +6,7 @@ import { createDefenderClient } from './defender-client.ts';
 import { createDefenderReader } from './defender-reader.ts';
 import { makeCertificate, type TestCertificate } from './test-support/certificate.ts';
 import { openScriptedServer, type ScriptedServer } from './test-support/scripted-server.ts';
+import { unlimitedReads } from '../test-support/unlimited-reads.ts';
 
 /** So much longer than a cut takes that no test below ends by it. */
 const longMs = 30_000;
@@ -57,7 +58,11 @@ describe('an answer without end is cut, long before its time is up:', () => {
     }
 
     it(`${what}, to a read`, async () => {
-      const reader = createDefenderReader({ baseUrl: await serve(begin, more), timeoutMs: longMs });
+      const reader = createDefenderReader({
+        budget: unlimitedReads,
+        baseUrl: await serve(begin, more),
+        timeoutMs: longMs,
+      });
       const reading = await reader.findInvestigation('t', '9');
       assert.deepEqual(reading, { kind: 'unreadable', reason: 'connection' });
       await reader.close();

@@ -7,6 +7,7 @@ import { createMsalNetworkClient } from './auth/msal-network-client.ts';
 import { makeCertificate } from './test-support/certificate.ts';
 import { httpAnswer, openScriptedServer, type ScriptedServer } from './test-support/scripted-server.ts';
 import { openTokenEndpoint } from './test-support/token-endpoint.ts';
+import { unlimitedReads } from '../test-support/unlimited-reads.ts';
 
 const machineId = 'fb9ab6be3965095a09c057be7c90f0a2';
 const byName = (url: string) => url.replace('127.0.0.1', 'localhost');
@@ -37,7 +38,11 @@ describe("the name of a server is not looked up in the system's pool, which the 
   });
 
   it('for a reading of Defender', async () => {
-    const reader = createDefenderReader({ baseUrl: await serve('{"value":[]}'), timeoutMs: 5_000 });
+    const reader = createDefenderReader({
+      budget: unlimitedReads,
+      baseUrl: await serve('{"value":[]}'),
+      timeoutMs: 5_000,
+    });
     const lookups = await countSystemLookups(async () => {
       const { kind } = await reader.listInvestigations('token', { startedSinceMs: 0 });
       assert.equal(kind, 'read');

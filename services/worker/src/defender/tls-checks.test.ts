@@ -5,6 +5,7 @@ import { createDefenderReader } from './defender-reader.ts';
 import { createMsalNetworkClient } from './auth/msal-network-client.ts';
 import { makeCertificate } from './test-support/certificate.ts';
 import { httpAnswer, openScriptedServer, type ScriptedServer } from './test-support/scripted-server.ts';
+import { unlimitedReads } from '../test-support/unlimited-reads.ts';
 
 describe("a server that is not trusted, with Node's check of certificates turned off", () => {
   let rogue: ScriptedServer;
@@ -42,7 +43,7 @@ describe("a server that is not trusted, with Node's check of certificates turned
   });
 
   it('gets no read', async () => {
-    const reader = createDefenderReader({ baseUrl: rogue.url, timeoutMs: 5_000 });
+    const reader = createDefenderReader({ budget: unlimitedReads, baseUrl: rogue.url, timeoutMs: 5_000 });
     assert.deepEqual(await reader.findInvestigation('secret-token', '9'), {
       kind: 'unreadable',
       reason: 'connection',

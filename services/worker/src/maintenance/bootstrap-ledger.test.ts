@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
+import { createReadBudget } from '@diq/quota/reads/read-budget.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { newMachineId } from '../test-support/open-bench.ts';
@@ -39,6 +41,24 @@ describe('a worker that finds the ledger empty', () => {
       what: 'a warning',
     });
   const call = (n: number) => ({ callId: `call-${n}`, taskId: `d-${n}`, machineId: `m-${n}` });
+
+  it('waits for the budget of reads where others used it up, says so, and is rebuilt when it has one', async () => {
+    const budget = createReadBudget({
+      redis: redis.client,
+      tenantId: randomUUID(),
+      limits: [{ calls: 1, windowMs: 1_000 }],
+      timeoutMs: 1_000,
+    });
+    const others = await budget.take();
+    assert.ok(others.granted);
+    await others.answered();
+    const worker = await start('reconstruct', { budget });
+    await untilLifted(worker);
+    const messages = worker.log().map(({ msg }) => msg);
+    assert.ok(messages.includes('reading what was started waits for the budget of reads'));
+    assert.ok(messages.includes('ledger rebuilt from what Defender lists'));
+    assert.equal(await reads(), 1);
+  });
 
   it('counts what Defender lists as started within one window, from a moment after the start, and goes on', async () => {
     const startedMs = (agoMs: number) => Math.floor((Date.now() - agoMs) / 1_000) * 1_000;

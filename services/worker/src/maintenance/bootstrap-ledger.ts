@@ -120,8 +120,9 @@ async function rebuildOnce({ ledger, readStarted, logger }: OpenLedgerOptions): 
   const reading = await readStarted(countsSinceMs(view.nowMs, longestWindowMs(view.limits)));
   if (reading.kind === 'unreadable') {
     const { reason, httpStatus, code } = reading;
-    // Otherwise the worker itself gave up.
-    if (reason !== 'closed') await ledger.noteRebuildFailure({ cause: causes[reason], httpStatus, code });
+    // Otherwise the worker itself gave up, or has no read left: nothing that calls would meet.
+    if (reason !== 'closed' && reason !== 'paced')
+      await ledger.noteRebuildFailure({ cause: causes[reason], httpStatus, code });
     return reading;
   }
   const starts = knownStarts(reading.value, {
@@ -149,7 +150,7 @@ function isoOf(timeMs: number): string {
 type Unreadable = Extract<StartedReading, { kind: 'unreadable' }>;
 
 /** Calls would meet the same: they share token, address and network with the reading. */
-const causes: Readonly<Record<Exclude<Unreadable['reason'], 'closed'>, RebuildFailure['cause']>> = {
+const causes: Readonly<Record<Exclude<Unreadable['reason'], 'closed' | 'paced'>, RebuildFailure['cause']>> = {
   no_token: 'no_token',
   token_rejected: 'not_allowed',
   not_allowed: 'not_allowed',

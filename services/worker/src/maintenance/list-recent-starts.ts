@@ -1,7 +1,8 @@
 import type { Records, ResultKind } from '@diq/contracts/operations/profile.ts';
 import { fieldsOf } from '@diq/contracts/operations/result-fields.ts';
 import type { KnownStart } from '@diq/quota/ledger/ledger.ts';
-import type { DefenderReader, ReadFailure, Reading, Rows } from '../defender/defender-reader.ts';
+import type { DefenderReader, Patience, ReadFailure, Reading, Rows } from '../defender/defender-reader.ts';
+import type { Logger } from '@diq/runtime/logging/logger.ts';
 import type { TokenProvider } from '../defender/auth/token-provider.ts';
 
 /** Defender reports a start in whole seconds, rounded down. */
@@ -31,19 +32,23 @@ export type StartedReading =
 
 /**
  * Reads, with the worker's own token, what the operation started since then, in the list that its profile names. Never
- * rejects because of Defender.
+ * rejects because of Defender. With `onWait` it waits for the budget of reads, page by page.
  */
 export function createReadStarted(
   reader: Pick<DefenderReader, 'listInvestigations' | 'listMachineActions'>,
   tokens: TokenProvider,
   records: Records,
+  onWait?: Patience['onWait'],
 ) {
   return async (startedSinceMs: number): Promise<StartedReading> => {
     const got = await tokens.get();
     if (got.kind === 'unavailable') {
       return { kind: 'unreadable', reason: 'no_token', retryAfterMs: got.retryAfterMs, code: got.code };
     }
-    const reading = await listStarted(reader, got.token, records, startedSinceMs);
+    const reading = await listStarted(reader, got.token, records, {
+      startedSinceMs,
+      ...(onWait && { onWait }),
+    });
     if (reading.kind === 'not_found') return { kind: 'unreadable', reason: 'not_found', httpStatus: 404 };
     if (reading.kind === 'unreadable' && reading.reason === 'token_rejected') {
       await tokens.renewAfterRejection(got.token);
@@ -52,20 +57,40 @@ export function createReadStarted(
   };
 }
 
+/** From one line of the log to the next while the list waits for the budget of reads. */
+const lineEveryMs = 10_000;
+
+/** Says how far the list was read, and when it goes on. */
+export function createWaitReport(
+  logger: Pick<Logger, 'info'>,
+  nowMs: () => number = () => performance.now(),
+): NonNullable<Patience['onWait']> {
+  let silentUntilMs = -Infinity;
+  return ({ pages, forMs }) => {
+    if (nowMs() < silentUntilMs) return;
+    silentUntilMs = nowMs() + lineEveryMs;
+    logger.info({ pages, nextReadInMs: forMs }, 'reading what was started waits for the budget of reads');
+  };
+}
+
 async function listStarted(
   reader: Pick<DefenderReader, 'listInvestigations' | 'listMachineActions'>,
   token: string,
   records: Records,
-  startedSinceMs: number,
+  { startedSinceMs, ...patience }: { startedSinceMs: number } & Patience,
 ): Promise<Reading<Rows<Started>>> {
   if (records.list === 'investigations') {
-    const reading = await reader.listInvestigations(token, { startedSinceMs });
+    const reading = await reader.listInvestigations(token, { startedSinceMs, ...patience });
     return asStarted(reading, ({ id, startTimeMs: startedAtMs, machineId }) => {
       return { kind: 'investigation', id, startedAtMs, machineId };
     });
   }
   const { type } = records;
-  const reading = await reader.listMachineActions(token, { type, createdSinceMs: startedSinceMs });
+  const reading = await reader.listMachineActions(token, {
+    type,
+    createdSinceMs: startedSinceMs,
+    ...patience,
+  });
   return asStarted(reading, ({ id, createdAtMs: startedAtMs, machineId }) => {
     return { kind: 'machineAction', id, startedAtMs, machineId };
   });

@@ -33,6 +33,9 @@ describe('the metrics of the worker', () => {
       ...histograms,
       'diq_slot_idle_seconds_total',
       'diq_quota_interlock_refusals_total',
+      'diq_reads_refused_total',
+      'diq_reads_used{window="3600s"}',
+      'diq_reads_used{window="60s"}',
     ];
     const found = await samples();
     assert.deepEqual([...found.keys()].toSorted(), expected.toSorted());

@@ -1,5 +1,6 @@
-import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { throttleCauses } from '@diq/quota/ledger/answers-and-holds.ts';
+import { readLimits } from '@diq/quota/reads/read-budget.ts';
 import { registerBuildInfo } from '@diq/runtime/build-info.ts';
 import { callOutcomes } from '../defender/classify-response.ts';
 import { lists } from '../defender/defender-reader.ts';
@@ -11,6 +12,8 @@ export const reconciliationOutcomes = ['found', 'attached', 'retried', 'failed',
 export type ReconciliationOutcome = (typeof reconciliationOutcomes)[number];
 
 export type WorkerMetrics = ReturnType<typeof createWorkerMetrics>;
+
+const readWindows = readLimits(1).map(({ windowMs }) => `${windowMs / 1_000}s`);
 
 /** Seconds; the calls of one window wait from moments to days. */
 const waitBuckets = [1, 10, 60, 300, 900, 3_600, 7_200, 14_400, 28_800, 86_400, 172_800, 345_600];
@@ -54,6 +57,19 @@ export function createWorkerMetrics() {
     labelNames: ['list'] as const,
     registers,
   });
+  const readsUsed = new Gauge({
+    name: 'diq_reads_used',
+    help: 'Reads of Defender that count in one rolling window, of all workers together, by its length; of several tenants the most. Up to a minute old. Risen to its share of 100 a minute or 1,500 an hour (DEFENDER_READ_SHARE): look-ups wait.',
+    labelNames: ['window'] as const,
+    registers,
+  });
+  for (const window of readWindows) readsUsed.set({ window }, 0);
+  const readsOfTenants = new Map<string, readonly number[]>();
+  const readsRefused = new Counter({
+    name: 'diq_reads_refused_total',
+    help: 'Reads of Defender that were not made for now: the budget of all workers was used up, Defender asked for a pause, or Redis was away. Rising: look-ups of lost answers take longer.',
+    registers,
+  });
   for (const list of lists) oddRows.inc({ list }, 0);
   for (const outcome of callOutcomes) calls.inc({ outcome }, 0);
   for (const cause of throttleCauses) throttled.inc({ cause }, 0);
@@ -67,6 +83,19 @@ export function createWorkerMetrics() {
     tokenRequests,
     reconciliations,
     oddRows,
+    readsRefused,
+    /**
+     * Of all tenants the most of each window.
+     *
+     * @param used by limit, as the budget has them
+     */
+    showReadsUsed(tenant: string, used: readonly number[]): void {
+      readsOfTenants.set(tenant, used);
+      for (const [i, window] of readWindows.entries()) {
+        const most = Math.max(...[...readsOfTenants.values()].map((reads) => reads[i] ?? 0));
+        readsUsed.set({ window }, most);
+      }
+    },
     callDuration: new Histogram({
       name: 'diq_defender_call_duration_seconds',
       help: 'From asking to call until the outcome, connecting included. Rising towards the call timeout: answers get lost.',

@@ -1,12 +1,5 @@
 import type { DefenderReader, Reading } from '../defender/defender-reader.ts';
 
-/** A read that was not made, to leave the quota of Defender's reads to others. */
-export interface Paced {
-  readonly kind: 'unreadable';
-  readonly reason: 'paced';
-  readonly retryAfterMs: number;
-}
-
 /** Why a look gave no answer. */
 export interface LookFailure {
   readonly kind: 'unreadable';
@@ -26,13 +19,13 @@ export class NotReadable extends Error {
 }
 
 /** @returns `undefined` where Defender says that there is none */
-export function readOrThrow<T>(reading: Reading<T> | Paced): T | undefined {
+export function readOrThrow<T>(reading: Reading<T>): T | undefined {
   if (reading.kind === 'unreadable') throw new NotReadable(reading);
   return reading.kind === 'read' ? reading.value : undefined;
 }
 
 /**
- * One read of a look, at the pace that is kept; `undefined` where Defender says that there is none.
+ * One read of a look; `undefined` where Defender says that there is none.
  *
  * @throws NotReadable
  */

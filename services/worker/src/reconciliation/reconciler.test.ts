@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { createReadBudget, readLimits } from '@diq/quota/reads/read-budget.ts';
 import type { RequestDocument } from '@diq/contracts/request-document.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
@@ -281,7 +283,13 @@ describe('a call without a readable answer', () => {
     });
 
     it('is not looked for without a token, nor for as long as Defender asks to be left alone', async () => {
-      const lost = await suite.lose(silent, patient);
+      const budget = createReadBudget({
+        redis: redis.client,
+        tenantId: randomUUID(),
+        limits: readLimits(1),
+        timeoutMs: 10_000,
+      });
+      const lost = await suite.lose(silent, { ...patient, budget });
       const action = { kind: 'status', status: 429, retryAfter: 30 };
       await suite.simulator.addFault({ target: 'read', times: 1, action });
       await suite.lookUntil(lost, async () => (await suite.readsOf(lost.machineId)).length > 0);

@@ -9,7 +9,7 @@ import { aboutTask } from '../observability/transition-log.ts';
 import { endUnreadable, readTask } from '../execution/dead-letter.ts';
 import type { FinishCallOptions } from '../execution/finish-call.ts';
 import type { ReconciliationOutcome, WorkerMetrics } from '../observability/metrics.ts';
-import { createReadPace, lookUp } from './query-defender.ts';
+import { lookUp } from './query-defender.ts';
 import { nextStep, type ReconcileRules, type Step } from './resolution-policy.ts';
 
 export interface ReconcilerOptions extends Pick<
@@ -33,14 +33,12 @@ export type Reconciler = ReturnType<typeof createReconciler>;
 /** A call whose outcome is being looked up, with all that the search needs. */
 type Unresolved = Task & { callId: string; sentAtMs: number; unresolved: UnresolvedOutcome };
 
-/** Of the 100 reads a minute that all workers share with everybody who uses the same application. */
-const readsPerMinute = 30;
-
 /** Asks Defender what became of calls whose answer was lost, until it shows them or the grace is over. */
 export function createReconciler(options: ReconcilerOptions) {
   const { tasks, tokens, reader, logger, clientId, permitTimeoutMs, rules, profile } = options;
-  const pace = createReadPace({ reads: readsPerMinute, perMs: 60_000 });
   let isClosed = false;
+  /** Until when no read can be made; on the clock of this process. */
+  let pacedUntilMs = 0;
 
   async function query(id: string, nowMs: number): Promise<void> {
     const task = await readTask(id, tasks);
@@ -60,7 +58,14 @@ export function createReconciler(options: ReconcilerOptions) {
       clientId,
       reported: new Set(await tasks.reportedOf(machineId)),
     };
-    const found = await lookUp(call, { reader, tokens, pace, records: profile.records });
+    const found = await lookUp(call, { reader, tokens, records: profile.records });
+    if (found.kind === 'unreadable' && found.reason === 'paced') {
+      // That was no look: waiting for a read uses up nothing of the time for which Defender is asked.
+      const { retryAfterMs = 0 } = found;
+      pacedUntilMs = performance.now() + retryAfterMs;
+      await tasks.rescheduleQuery(id, task.callId, nowMs + retryAfterMs);
+      return;
+    }
     logger.debug({ ...aboutTask(task), callId: task.callId, found }, 'looked up in Defender');
     const { finding, retryAfterMs } = { finding: undefined, retryAfterMs: undefined, ...found };
     const known = { unresolved, calls, unresolvedSinceMs, nowMs, finding, retryAfterMs };
@@ -70,9 +75,12 @@ export function createReconciler(options: ReconcilerOptions) {
   }
 
   return {
-    /** Queries Defender for every call whose next query is due. Any number of workers may do this at the same time. */
+    /**
+     * Queries Defender for every call whose next query is due, as far as the budget of reads goes. Any number of workers may do
+     * this at the same time.
+     */
     async queryDue(): Promise<void> {
-      while (!isClosed) {
+      while (!isClosed && performance.now() >= pacedUntilMs) {
         const { id, nowMs } = await tasks.takeDue(options.lookTimeoutMs);
         if (id === undefined) return;
         try {

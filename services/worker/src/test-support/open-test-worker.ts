@@ -1,7 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import { profileOf, type OperationName } from '@diq/contracts/operations/index.ts';
 import { createTaskStore, type Task, type TaskStore } from '@diq/queue/tasks/task-store.ts';
 import { createFlowCharging } from '@diq/queue/scheduling/charge-flows.ts';
 import { createJobQueue, type JobQueue } from '@diq/queue/scheduling/job-queue.ts';
+import { createReadBudget, type ReadBudget } from '@diq/quota/reads/read-budget.ts';
 import { shortestLimit } from '@diq/quota/limits.ts';
 import { createPermitLimiter, openLimiterConnection } from '@diq/quota/limiter/permit-limiter.ts';
 import { createLedger, type Ledger } from '@diq/quota/ledger/ledger.ts';
@@ -11,6 +13,7 @@ import {
   openBlockingConnection,
   openFailFastConnection,
   waitUntilReady,
+  type RedisConnection,
 } from '@diq/redis/connection.ts';
 import { parseRedisUrl } from '@diq/redis/redis-address.ts';
 import { createReplication } from '@diq/redis/replication.ts';
@@ -45,6 +48,8 @@ export interface TestWorkerOptions {
   operation?: OperationName;
   createTokens(onRequest: (outcome: TokenRequestOutcome) => void): TokenProvider;
   limit?: number;
+  /** One of its own, unless given. */
+  budget?: ReadBudget;
   windowMs?: number;
   callTimeoutMs?: number;
   permitTimeoutMs?: number;
@@ -150,7 +155,7 @@ async function openParts(options: TestWorkerOptions & WorkerPlace) {
   const chargeFlows = createFlowCharging(redis.ledger, keySpace, jobs);
   const claimer = createJobClaimer({ redis: redis.queue, keySpace, lockMs, chargeFlows, onError });
   const metrics = createWorkerMetrics();
-  const { tokens, defender, reader } = openDefender({ ...options, callTimeoutMs }, metrics);
+  const { tokens, defender, reader } = openDefender({ ...options, callTimeoutMs }, metrics, redis.ledger);
   const rules = options.reconcile ?? { graceMs: 1_000, onUnknown: 'fail' };
   const abandonCalls = new AbortController();
   const abandonRecords = new AbortController();
@@ -228,14 +233,21 @@ async function openRedis(url: string, logger: Logger) {
   return redis;
 }
 
-function openDefender(options: TestWorkerOptions & { callTimeoutMs: number }, metrics: WorkerMetrics) {
+function openDefender(
+  options: TestWorkerOptions & { callTimeoutMs: number },
+  metrics: WorkerMetrics,
+  redis: RedisConnection,
+) {
   const { defenderUrl, callTimeoutMs, ca, operation = 'initiateInvestigation' } = options;
+  const limits = [{ calls: 1_000, windowMs: 60_000 }];
+  const ownReads = { redis, tenantId: randomUUID(), limits, timeoutMs: 10_000 };
+  const { budget = createReadBudget(ownReads) } = options;
   const address = { baseUrl: defenderUrl, ...(ca !== undefined && { connect: { ca } }) };
   return {
     tokens: options.createTokens((outcome) => metrics.tokenRequests.inc({ outcome })),
     defender: createDefenderClient({ ...address, callTimeoutMs, profile: profileOf(operation) }),
     // On a busy machine too, Defender cannot be read only where the test says so.
-    reader: createDefenderReader({ ...address, timeoutMs: 10_000 }),
+    reader: createDefenderReader({ ...address, budget, timeoutMs: 10_000 }),
   };
 }
 

@@ -3,7 +3,9 @@ import { initiateInvestigation } from '@diq/contracts/operations/initiate-invest
 import { createLedger, type Ledger, type LedgerSettings } from '@diq/quota/ledger/ledger.ts';
 import { closeRedis, openFailFastConnection, waitUntilReady } from '@diq/redis/connection.ts';
 import { parseRedisUrl } from '@diq/redis/redis-address.ts';
-import { createReadStarted } from '../maintenance/list-recent-starts.ts';
+import type { ReadBudget } from '@diq/quota/reads/read-budget.ts';
+import { unlimitedReads } from './unlimited-reads.ts';
+import { createReadStarted, createWaitReport } from '../maintenance/list-recent-starts.ts';
 import { openLedger, type ColdStartMode, type OpenLedger } from '../maintenance/bootstrap-ledger.ts';
 import { createDefenderReader } from '../defender/defender-reader.ts';
 import { captureLog } from './capture-log.ts';
@@ -32,7 +34,7 @@ export function useColdStarts(redis: { readonly url: string }, simulator: Simula
 
   return async function start(
     mode: ColdStartMode,
-    at: { authorityHost?: string; defenderUrl?: string } = {},
+    at: { authorityHost?: string; defenderUrl?: string; budget?: ReadBudget } = {},
   ): Promise<ColdStarter> {
     const { logger, lines } = captureLog();
     const connection = openFailFastConnection({ address: parseRedisUrl(redis.url), name: 'test', logger });
@@ -42,12 +44,18 @@ export function useColdStarts(redis: { readonly url: string }, simulator: Simula
     const tokens = simulator.createTokens(() => undefined, at.authorityHost);
     closers.push(() => tokens.close());
     const reader = createDefenderReader({
+      budget: at.budget ?? unlimitedReads,
       baseUrl: at.defenderUrl ?? simulator.origin,
       timeoutMs: 2_000,
       connect: { ca: simulator.ca },
     });
     closers.push(() => reader.close());
-    const readStarted = createReadStarted(reader, tokens, initiateInvestigation.records);
+    const readStarted = createReadStarted(
+      reader,
+      tokens,
+      initiateInvestigation.records,
+      createWaitReport(logger),
+    );
     const onRestored = () => undefined;
     const opened = await openLedger({ ledger, mode, readStarted, onRestored, logger, settleMs: 0 });
     closers.push(() => opened.close());

@@ -9,6 +9,7 @@ export {
   logLevel,
   port,
   positiveInt,
+  share,
   wholeNumber,
 } from './setting-kinds.ts';
 

@@ -47,6 +47,17 @@ export function wholeNumber({ min = 0, max = Number.MAX_SAFE_INTEGER } = {}) {
   });
 }
 
+/** A part of something: above 0, and 1 at most. */
+export function share() {
+  return z.string().transform((text, context) => {
+    const value = /^\d{1,3}(\.\d{1,9})?$/.test(text.trim()) ? Number(text) : Number.NaN;
+    if (!(value > 0 && value <= 1)) {
+      return refuse(context, 'not a share (expected a number above 0, and 1 at most, such as 0.5)');
+    }
+    return value;
+  });
+}
+
 /** A switch: `on`, `true`, `yes`, `1` or `off`, `false`, `no`, `0`. */
 export function flag() {
   return z.string().transform((text, context) => {
