@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { setTimeout as delay } from 'node:timers/promises';
+import { startRedisCluster, type RedisCluster } from '@diq/testing/redis-cluster.ts';
+import { requireRedisServer } from '@diq/testing/redis-process.ts';
+import { waitFor } from '@diq/testing/wait-for.ts';
+import { onePerServer, serverInfo, serverSetting, serverTimeMs } from './ask-owner.ts';
+import { closeRedis, openFailFastConnection, waitUntilReady, type RedisConnection } from './connection.ts';
+import { isRedisTrouble } from './is-unavailable.ts';
+import { parseHostAndPort } from './redis-address.ts';
+
+/** In slots of three different servers. */
+const keys = ['{b}:x', '{c}:x', '{a}:x'];
+
+describe('a connection to a Redis Cluster that fails fast', function () {
+  this.timeout(60_000);
+  let servers: RedisCluster;
+  let redis: RedisConnection;
+  before(async function () {
+    requireRedisServer.call(this);
+    servers = await startRedisCluster();
+    const nodes = (servers.env['REDIS_CLUSTER_NODES'] ?? '').split(',').map(parseHostAndPort);
+    redis = openFailFastConnection({
+      address: { kind: 'cluster', nodes, tls: false },
+      name: 'test',
+      logger: { info() {}, warn() {} },
+    });
+    await waitUntilReady(redis, 5_000);
+  });
+  after(async () => {
+    if (redis) await closeRedis(redis);
+    await servers?.stop();
+  });
+
+  it('asks what names no key of the server that holds the key which is meant', async () => {
+    const runIds = new Set<string>();
+    for (const key of keys) {
+      const { client } = await servers.ownerOf(key);
+      const runId = /run_id:(\w+)/.exec(await client.info('server'))?.[1] ?? '';
+      assert.match(await serverInfo(redis, key, 'server'), new RegExp(`run_id:${runId}`));
+      assert.equal(await serverSetting(redis, key, 'port'), String(client.options.port));
+      assert.ok(Math.abs((await serverTimeMs(redis, key)) - Date.now()) < 60_000);
+      runIds.add(runId);
+    }
+    assert.equal(runIds.size, 3);
+    assert.equal(onePerServer(redis, [...keys, ...keys]).length, 3);
+  });
+
+  it('runs no script on a part of its keys while their slot is moved, and runs it once they are in one place', async () => {
+    await redis.mset('{a}:one', '1', '{a}:two', '2');
+    const both = `return {redis.call('GET', KEYS[1]), redis.call('GET', '{a}:' .. ARGV[1])}`;
+    let asked: Promise<unknown>[] = [];
+    await servers.moveSlot('{a}', {
+      batch: 1,
+      async between() {
+        if (asked.length > 0) return;
+        asked = [redis.eval(both, 1, '{a}:one', 'two'), redis.eval(both, 1, '{a}:two', 'one')];
+        await delay(300);
+      },
+    });
+    assert.deepEqual(await Promise.all(asked), [
+      ['1', '2'],
+      ['2', '1'],
+    ]);
+  });
+
+  it('fails commands within 2 s while the server of their key is away, and works again once its replica took over', async () => {
+    const [key = ''] = keys;
+    await redis.set(key, '1');
+    await servers.untilInSync(key);
+    const [lost, replica] = [await servers.ownerOf(key), await servers.replicaOf(key)];
+    await lost.server.kill();
+    const beganMs = performance.now();
+    const error: unknown = await redis.incr(key).catch((e: unknown) => e);
+    assert.ok(isRedisTrouble(error), String(error));
+    assert.ok(performance.now() - beganMs < 2_000);
+    await servers.untilOwner(key, replica);
+    assert.equal(await waitFor(() => redis.get(key), { what: 'the key', timeoutMs: 15_000 }), '1');
+    await redis.incr(key);
+    assert.equal(await redis.get(key), '2', 'the command that failed was carried out later');
+  });
+});
