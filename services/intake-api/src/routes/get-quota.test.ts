@@ -46,6 +46,24 @@ describe('GET /v1/quota', () => {
     });
   });
 
+  it('shows every window of a quota with several, and of the scarcest what stops calls first', async () => {
+    const [settings = ''] = await redis.client.keys('*:ledger:settings');
+    // As a worker declares it: 2 calls a minute and 2,000 an hour.
+    await redis.client.hset(settings, '2/60000/2000/3600000/30000', Date.now());
+    const quota = (await intake.get('/v1/quota').expect(200)).body as Record<string, unknown>;
+    await redis.client.hdel(settings, '2/60000/2000/3600000/30000');
+    const shown = quota['limits'] as Record<string, unknown>[];
+    // The intake's own worker declared two in ten minutes, which imply two in one.
+    assert.deepEqual(
+      shown.map(({ calls, windowSeconds, remaining }) => [calls, windowSeconds, remaining]),
+      [
+        [2, 600, 2],
+        [2_000, 3_600, 2_000],
+      ],
+    );
+    assert.deepEqual([quota['limit'], quota['windowSeconds'], quota['remaining']], [2, 600, 2]);
+  });
+
   it('tells which calls hold the slots, when the next one is free, and when all work is done', async () => {
     for (const number of [1, 2, 3, 4, 5]) await intake.post('/v1/investigations', item(number)).expect(202);
     await makeCall(intake, machineId(1), {

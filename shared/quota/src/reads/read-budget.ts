@@ -21,6 +21,8 @@ const redisAwayMs = 1_000;
 
 const take = loadScript(new URL('./lua/take-read.lua', import.meta.url), { whenFull: true });
 const settle = loadScript(new URL('./lua/settle-read.lua', import.meta.url), { whenFull: true });
+const count = loadScript(new URL('./lua/count-reads.lua', import.meta.url));
+const countReply = z.array(z.number());
 const takeReply = z
   .tuple([z.number(), z.number(), z.number()], z.number())
   .transform(([taken, backAtMs, nowMs, ...used]) => ({ isTaken: taken === 1, backAtMs, nowMs, used }));
@@ -108,11 +110,12 @@ export function createReadBudget(options: ReadBudgetOptions) {
     },
     /** Reads in use, by limit. */
     async used(): Promise<number[]> {
-      const [seconds] = await redis.time();
-      const nowMs = Number(seconds) * 1_000;
-      const used = await Promise.all(
-        limits.map(({ windowMs }) => redis.zcount(keys[0], `(${nowMs - windowMs}`, '+inf')),
+      const reply = await count(
+        redis,
+        keys,
+        limits.map(({ windowMs }) => windowMs),
       );
+      const used = countReply.parse(reply);
       options.onUsed?.(used);
       return used;
     },
