@@ -99,6 +99,23 @@ describe('npm run demo', function () {
     await assertNothingLeft(children, [...new Set(portsIn(demo.stdout()))]);
   });
 
+  it('shows with --tenants two tenants with two operations each, whose calls reach the Defender of their own alone', async () => {
+    const demo = runDemo('1s', ['--tenants']);
+    assert.equal(await demo.exited, 0, demo.stdout() + demo.stderr());
+    const output = demo.stdout();
+    assert.match(
+      output,
+      /contoso: 6 investigations, never more than [1-5] in any rolling 1 s \(allowed: 5\); 8 scans/,
+    );
+    assert.match(
+      output,
+      /fabrikam: 6 investigations, never more than [12] in any rolling 1 s \(allowed: 2\); 8 scans/,
+    );
+    assert.match(output, /each call arrived at the Defender of its own tenant, once/);
+    assert.equal(demo.stderr(), '');
+    assert.deepEqual(await demoFolders(), []);
+  });
+
   it('shows with --retired what happens where the call is no longer offered, and that no request is lost', async () => {
     const demo = runDemo('2s', ['--retired']);
     const children = await childrenOfRunning(demo);

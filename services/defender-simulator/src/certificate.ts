@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { dirname } from 'node:path';
@@ -30,7 +31,9 @@ async function readOrMake({ certFile, keyFile, tlsNames }: CertificateSettings):
     const [certPem, keyPem] = await Promise.all([readFile(certFile, 'utf8'), readFile(keyFile, 'utf8')]);
     return { certPem, keyPem, caPem: certPem };
   }
-  const made = await generate([{ name: 'commonName', value: 'defender-simulator' }], {
+  // Each has a name of its own: of two CAs with the same name, a client that trusts both takes the first for either.
+  const commonName = `defender-simulator ${randomBytes(8).toString('hex')}`;
+  const made = await generate([{ name: 'commonName', value: commonName }], {
     keyType: 'ec',
     algorithm: 'sha256',
     // A client whose clock lags a little must not find the certificate not yet valid.

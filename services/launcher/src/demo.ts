@@ -7,6 +7,7 @@ import { duration, flag, readSettings } from '@diq/runtime/settings/read-setting
 import { DemoFailure } from './demo/demo-failure.ts';
 import type { DemoStack } from './demo/demo-stack.ts';
 import { createRecentLines } from './demo/recent-lines.ts';
+import { tellTenants } from './demo/tenants-story.ts';
 import { tellRetirement } from './demo/retired-story.ts';
 import { sandboxGuide } from './demo/sandbox.ts';
 import { tellWholePath } from './demo/whole-path-story.ts';
@@ -30,12 +31,12 @@ await runToEnd({
 async function run(lifecycle: Lifecycle): Promise<number> {
   let recent = createRecentLines();
   try {
-    const { windowMs, isVerbose, isKept, isRetired } = readOptions();
+    const { windowMs, isVerbose, isKept, tell } = readOptions();
     if (isVerbose) recent = createRecentLines(write);
     await new Promise<void>((resolve, reject) => {
       const watch = { onLine: recent.add, onLost: reject };
       const story = { lifecycle, windowMs, isVerbose, isKept, write, ...watch };
-      (isRetired ? tellRetirement : tellWholePath)(story)
+      tell(story)
         .then((stack) => (isKept ? keepUp(stack, lifecycle) : undefined))
         .then(resolve, reject);
     });
@@ -72,6 +73,7 @@ function readOptions() {
     options: {
       keep: { type: 'boolean' },
       retired: { type: 'boolean' },
+      tenants: { type: 'boolean' },
       verbose: { type: 'boolean', short: 'v' },
     },
   });
@@ -79,6 +81,6 @@ function readOptions() {
     windowMs: settings.DEMO_WINDOW,
     isVerbose: settings.DEMO_VERBOSE || values.verbose === true,
     isKept: values.keep === true,
-    isRetired: values.retired === true,
+    tell: values.tenants ? tellTenants : values.retired ? tellRetirement : tellWholePath,
   };
 }

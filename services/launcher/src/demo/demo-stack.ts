@@ -42,25 +42,7 @@ const stopTimeoutMs = 11_000;
  * @throws DemoFailure when a service does not start
  */
 export async function startDemoStack(options: DemoStackOptions): Promise<DemoStack> {
-  const { lifecycle, onLine, onLost } = options;
-  lifecycle.closing.throwIfAborted();
-  // At once: a signal that came in between would end the process before its handler is there.
-  const folder = mkdtempSync(join(tmpdir(), 'defender-demo-'));
-  lifecycle.onClose('temporary folder', () => rm(folder, { recursive: true, force: true }));
-  const open = async (name: ServiceName, env: Env) => {
-    try {
-      return await openService(name, {
-        env,
-        lifecycle,
-        stopTimeoutMs,
-        onLine: (line) => onLine(name, line),
-        onLost: (reason) => onLost(new DemoFailure(reason, name)),
-      });
-    } catch (error) {
-      throw new DemoFailure(error instanceof Error ? error.message : String(error), name);
-    }
-  };
-
+  const { folder, open } = openProcesses(options);
   const secrets = makeSecrets();
   const caFile = join(folder, 'simulator-ca.pem');
   const [redis, simulator] = await Promise.all([
@@ -85,9 +67,35 @@ export async function startDemoStack(options: DemoStackOptions): Promise<DemoSta
   };
 }
 
+/** How the services of a demo are started, and a folder for what they share. The lifecycle ends the ones and removes the other. */
+export function openProcesses({
+  lifecycle,
+  onLine,
+  onLost,
+}: Pick<DemoStackOptions, 'lifecycle' | 'onLine' | 'onLost'>) {
+  lifecycle.closing.throwIfAborted();
+  // At once: a signal that came in between would end the process before its handler is there.
+  const folder = mkdtempSync(join(tmpdir(), 'defender-demo-'));
+  lifecycle.onClose('temporary folder', () => rm(folder, { recursive: true, force: true }));
+  const open = async (name: ServiceName, env: Env) => {
+    try {
+      return await openService(name, {
+        env,
+        lifecycle,
+        stopTimeoutMs,
+        onLine: (line) => onLine(name, line),
+        onLost: (reason) => onLost(new DemoFailure(reason, name)),
+      });
+    } catch (error) {
+      throw new DemoFailure(error instanceof Error ? error.message : String(error), name);
+    }
+  };
+  return { folder, open };
+}
+
 type Secrets = ReturnType<typeof makeSecrets>;
 
-function makeSecrets() {
+export function makeSecrets() {
   return {
     tenantId: randomUUID(),
     clientId: randomUUID(),
@@ -101,7 +109,11 @@ function secret(): string {
   return randomBytes(32).toString('base64url');
 }
 
-function simulatorEnv({ limit, windowMs }: DemoStackOptions, secrets: Secrets, caFile: string): Env {
+export function simulatorEnv(
+  { limit, windowMs }: Pick<DemoStackOptions, 'limit' | 'windowMs'>,
+  secrets: Secrets,
+  caFile: string,
+): Env {
   return {
     SIMULATOR_PORT: '0',
     SIMULATOR_TENANT_ID: secrets.tenantId,

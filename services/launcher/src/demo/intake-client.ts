@@ -53,7 +53,8 @@ export type Quota = z.output<typeof quota>;
 
 /** The intake API, as any caller sees it. Every method throws DemoFailure when the answer is not the expected one. */
 export interface IntakeClient {
-  submit(body: string): Promise<Submission>;
+  /** @param path of the batches of another tenant than the only one */
+  submit(body: string, path?: string): Promise<Submission>;
   batch(id: string): Promise<Batch>;
   /** All items, in input order. */
   items(batchId: string): Promise<SettledItem[]>;
@@ -84,7 +85,7 @@ export function createIntakeClient(intakeUrl: string, apiKey: string): IntakeCli
   }
 
   return {
-    submit: (body) => ask(submission, '/v1/batches', { method: 'POST', body }),
+    submit: (body, path = '/v1/batches') => ask(submission, path, { method: 'POST', body }),
     batch: (id) => ask(batch, `/v1/batches/${id}`),
     quota: () => ask(quota, '/v1/quota'),
     async cancel(batchId) {

@@ -27,9 +27,15 @@ const good = {
     { index: 4, status: 'started', investigationId: '5147' },
   ],
   calls: [
-    { atMs: 0, machineId: first, status: 200, investigationId: '5146' },
-    { atMs: 1, machineId: unknown, status: 404 },
-    { atMs: 1_000, machineId: second, status: 200, investigationId: '5147' },
+    { operation: 'initiateInvestigation', atMs: 0, machineId: first, status: 200, investigationId: '5146' },
+    { operation: 'initiateInvestigation', atMs: 1, machineId: unknown, status: 404 },
+    {
+      operation: 'initiateInvestigation',
+      atMs: 1_000,
+      machineId: second,
+      status: 200,
+      investigationId: '5147',
+    },
   ],
   limit: 2,
   windowMs: 1_000,
@@ -54,7 +60,16 @@ describe('the judgement of a run', () => {
   });
 
   it('finds a second investigation of the same machine', () => {
-    const calls = [...good.calls, { atMs: 9_000, machineId: first, status: 200, investigationId: '5148' }];
+    const calls = [
+      ...good.calls,
+      {
+        operation: 'initiateInvestigation',
+        atMs: 9_000,
+        machineId: first,
+        status: 200,
+        investigationId: '5148',
+      },
+    ];
     assert.deepEqual(faultsOf({ calls }), [
       '4 calls arrived at Defender, expected 3',
       `machine ${first} has 2 investigations, expected one`,

@@ -99,7 +99,7 @@ function wantedStatus(expected: ExpectedOutcome) {
 }
 
 /** The window is half open: two calls exactly one window apart never share one. */
-function mostWithin(timesMs: readonly number[], windowMs: number): number {
+export function mostWithin(timesMs: readonly number[], windowMs: number): number {
   const counts = timesMs.map(
     (startMs) => timesMs.filter((atMs) => atMs >= startMs && atMs < startMs + windowMs).length,
   );

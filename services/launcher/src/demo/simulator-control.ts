@@ -7,9 +7,13 @@ import { z } from 'zod';
 import { DemoFailure } from './demo-failure.ts';
 import type { DemoStack } from './demo-stack.ts';
 
+/** A simulated Defender, and what lets its control be used. */
+export type Simulator = Pick<DemoStack, 'simulatorUrl' | 'caFile' | 'controlKey'>;
+
 const startCall = z.object({
   /** Milliseconds on the simulator's monotonic clock. */
   atMs: z.number(),
+  operation: z.string(),
   machineId: z.string(),
   status: z.union([z.number(), z.string()]),
   investigationId: z.string().optional(),
@@ -21,7 +25,7 @@ const callLog = z.object({ calls: z.array(startCall) });
 export type StartCall = z.output<typeof startCall>;
 
 /** Reads from the simulator which calls arrived there, and when. */
-export async function readCallLog(stack: DemoStack): Promise<StartCall[]> {
+export async function readCallLog(stack: Simulator): Promise<StartCall[]> {
   return callLog.parse(await ask(stack, 'GET', '/control/calls')).calls;
 }
 
@@ -31,7 +35,7 @@ export async function retireCall(stack: DemoStack): Promise<void> {
   await ask(stack, 'POST', '/control/faults', JSON.stringify(fault));
 }
 
-async function ask(stack: DemoStack, method: 'GET' | 'POST', path: string, body = ''): Promise<unknown> {
+async function ask(stack: Simulator, method: 'GET' | 'POST', path: string, body = ''): Promise<unknown> {
   const asked = request(`${stack.simulatorUrl}${path}`, {
     method,
     // Its own: this process was started before there was a certificate that NODE_EXTRA_CA_CERTS could name.
