@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict';
+import { createReadyCheck } from './ready-check.ts';
+import type { QueueReach } from './queue-reach.ts';
+
+const check = (reach: QueueReach) =>
+  createReadyCheck({
+    reach: async () => reach,
+    describeMemory: () => undefined,
+    workerReports: () => [],
+    closing: new AbortController().signal,
+  })();
+
+describe('readiness of an intake with many queues', () => {
+  const down = { why: 'does not answer', queues: ['contoso/isolate', 'fabrikam/isolate'] };
+
+  it('stays while some of them can be served, and names those that cannot and why', async () => {
+    const { ok, checks } = await check({ served: 3, refused: [down] });
+    assert.equal(ok, true);
+    assert.deepEqual(checks, {
+      redis: 'takes writes',
+      queues: 'of contoso/isolate, fabrikam/isolate Redis does not answer',
+    });
+  });
+
+  it('names ten at the most', async () => {
+    const queues = Array.from({ length: 12 }, (_, i) => `t${i}/isolate`);
+    const { checks } = await check({ served: 1, refused: [{ why: 'does not answer', queues }] });
+    assert.match(checks['queues'] ?? '', /t9\/isolate and 2 more Redis does not answer$/);
+  });
+
+  it('is lost when none can be served, and without a word of queues while all can', async () => {
+    assert.deepEqual(await check({ served: 0, refused: [down] }), {
+      ok: false,
+      checks: { redis: 'does not answer' },
+    });
+    assert.deepEqual((await check({ served: 3, refused: [] })).checks, { redis: 'takes writes' });
+  });
+});
