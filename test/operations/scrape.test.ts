@@ -44,9 +44,20 @@ describe('a scrape of intake and worker', function () {
     return response.text();
   }
 
+  /** Of the one queue there is, whichever labels name it. */
   async function value(service: 'intake' | 'worker', series: string): Promise<number | undefined> {
-    const line = (await scrape(service)).split('\n').find((text) => text.startsWith(`${series} `));
-    return line === undefined ? undefined : Number(line.slice(series.length));
+    const wanted = withoutQueue(series);
+    const line = (await scrape(service))
+      .split('\n')
+      .find((text) => withoutQueue(text).startsWith(`${wanted} `));
+    return line === undefined ? undefined : Number(line.slice(line.lastIndexOf(' ')));
+  }
+
+  /** A series without the labels of its queue, and its value behind it. */
+  function withoutQueue(series: string): string {
+    const [, name = '', labels = '', rest = ''] = /^(\w+)(?:\{(.*)\})?(.*)$/.exec(series) ?? [];
+    const own = labels.split(',').filter((label) => !/^(tenant|operation)="|^$/.test(label));
+    return `${name}{${own.join(',')}}${rest}`;
   }
 
   const ageSeconds = async () => (await value('intake', 'diq_state_age_seconds')) ?? 0;
@@ -71,6 +82,7 @@ describe('a scrape of intake and worker', function () {
     const { calls } = (await stack?.control.calls()) ?? { calls: [] };
     assert.equal(calls.length, limit);
     const text = (await scrape('intake')) + (await scrape('worker'));
+    assert.match(text, /^diq_quota_used\{tenant="default",operation="initiateInvestigation"\} /m);
     for (const word of [...machines, source]) assert.ok(!text.includes(word), word);
     assert.doesNotMatch(text, /[{,](machine|source|id|caller)\w*="/);
   });
