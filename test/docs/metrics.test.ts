@@ -121,6 +121,28 @@ describe('docs/metrics.md', () => {
     });
   }
 
+  it('has every series that the rules record, with its labels, and no other', () => {
+    const rules = read('deploy/prometheus/rules.yml')
+      .split(/^ +- record: /m)
+      .slice(1);
+    const recorded = rules.map((rule) => {
+      const [name = ''] = rule.split('\n');
+      const [, by = ''] = /\b(?:max|min|sum|bottomk) by \(([^)]*)\)/.exec(rule) ?? [];
+      const labels = by.split(', ').filter((label) => label !== '');
+      if (name === 'diq:freshest_reading:seconds') labels.push('job', 'instance');
+      if (/labels: \{ reason/.test(rule)) labels.push('reason');
+      const own = labels.filter((label) => !queueLabels.includes(label)).map(code);
+      const isOfQueue = queueLabels.every((label) => labels.includes(label));
+      return [
+        code(name),
+        [...(isOfQueue ? ['queue'] : []), ...(own.length > 0 ? [own.join(', ')] : [])].join('; ') || '–',
+      ];
+    });
+    const once = [...new Set(recorded.map((row) => row.join('|')))].map((row) => row.split('|'));
+    const documented = rowsUnder('Recorded series').map(([name = '', labels = '']) => [name, labels]);
+    assert.deepEqual(byName(documented), byName(once));
+  });
+
   it('says of each value of each label what it means', async () => {
     const { intake, worker } = await everything();
     const wanted: string[][] = [...intake, ...worker].flatMap(({ name, labelNames, labelValues }) =>

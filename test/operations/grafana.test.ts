@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { createDashboard } from '../../deploy/grafana/source/dashboard.ts';
 import { generatedFiles } from '../../deploy/grafana/source/generated.ts';
 import { readCompose } from '../deploy/support/compose.ts';
-import { dashboardQueries, readRules } from './support/queries.ts';
+import { dashboardQueries, readRules, selectorsIn } from './support/queries.ts';
 
 const alertFile = z.object({
   groups: z.array(
@@ -54,9 +54,12 @@ describe('what Grafana is provisioned with', () => {
     }
     const againstLimit = (createDashboard().panels ?? []).filter(({ title = '' }) => /limit\b/i.test(title));
     assert.ok(againstLimit.length >= 3);
-    const names = /^diq:quota_(used|limit|slots):count$/;
+    const names = /\bdiq:quota_(used|limit|slots):count\b/;
     for (const { targets = [] } of againstLimit as { targets?: { expr?: string }[] }[]) {
-      for (const { expr = '' } of targets) assert.match(expr, names);
+      for (const { expr = '' } of targets) {
+        assert.match(expr, names);
+        assert.doesNotMatch(expr, /\b(rate|increase|delta)\(/);
+      }
     }
     const rules = (await readRules('rules.yml')).filter(({ record = '' }) => names.test(record));
     assert.equal(rules.length, 3);
@@ -64,7 +67,41 @@ describe('what Grafana is provisioned with', () => {
   });
 
   it('shows waiting tasks by priority', async () => {
-    assert.ok((await dashboardQueries()).includes('diq:tasks_waiting:count'));
+    const queries = await dashboardQueries();
+    assert.ok(queries.some((query) => query.startsWith('sum by (priority) (diq:tasks_waiting:count{')));
+  });
+
+  it('shows the queues that are chosen: each of its queries about queues asks for tenant and operation', async () => {
+    const { templating } = createDashboard();
+    assert.deepEqual(
+      (templating?.list ?? []).map(({ name, multi, includeAll, allValue }) => [
+        name,
+        multi,
+        includeAll,
+        allValue,
+      ]),
+      [
+        ['tenant', true, true, '.*'],
+        ['operation', true, true, '.*'],
+      ],
+    );
+    const ofProcesses =
+      /^(diq_http_|diq_callbacks_|diq_state_age_seconds|diq:objective_|up\b|process_|nodejs_)/;
+    const selectors = (createDashboard().panels ?? [])
+      .flatMap((panel) => ('targets' in panel ? (panel.targets as { expr?: string }[]) : []))
+      .flatMap(({ expr = '' }) => selectorsIn(expr));
+    const ofQueues = selectors.filter((selector) => !ofProcesses.test(selector));
+    assert.ok(ofQueues.length > 20 && ofQueues.length < selectors.length);
+    for (const selector of ofQueues) {
+      assert.match(selector, /\{tenant=~"\$tenant",operation=~"\$operation"[,}]/);
+    }
+  });
+
+  it('has a table of at most 50 queues, those that wait longest', () => {
+    const table = createDashboard().panels?.find((panel) => panel.type === 'table');
+    const targets = ((table && 'targets' in table ? table.targets : undefined) ?? []) as { expr?: string }[];
+    assert.equal(targets.length, 6);
+    for (const { expr = '' } of targets) assert.match(expr, /topk\(50, diq:oldest_wait:seconds\{/);
   });
 
   it('alerts on the same as Prometheus does', async () => {

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { metricsInAlerts, readRules } from './support/queries.ts';
 import { requireTools } from '@diq/testing/require-tools.ts';
+import { evaluateManyQueues } from './support/many-queues.ts';
 import { shortened } from './support/shortened-rules.ts';
 
 const run = promisify(execFile);
@@ -29,6 +30,64 @@ describe("Prometheus' rules", function () {
 
     it('fire when they should and are silent when they should', async () => {
       await run('promtool', ['test', 'rules', ...testFiles], { cwd });
+    });
+  });
+
+  describe('over 1,000 queues', () => {
+    before(requireTools('promtool'));
+    const queues = 1_000;
+
+    it('fire once where no worker is up, although every queue wastes its slots', async () => {
+      await evaluateManyQueues({
+        queues,
+        ofEach: { diq_slot_idle_seconds_total: '0+60x20', diq_quota_limit: '5x20' },
+        others: { 'up{job="worker",instance="a"}': '0x20', 'up{job="intake",instance="b"}': '1x20' },
+        atMinute: 18,
+        firing: ['WorkerAbsent'],
+      });
+    });
+
+    it('fire once where Redis is away: the last reading of every queue says that all was well', async () => {
+      await evaluateManyQueues({
+        queues,
+        ofEach: { diq_slot_idle_seconds_total: '7x20', diq_quota_limit: '5x20', diq_quota_remaining: '0x20' },
+        others: {
+          'up{job="worker",instance="a"}': '1x20',
+          'up{job="intake",instance="b"}': '1x20',
+          'diq_state_age_seconds{job="intake",instance="a"}': '40+60x20',
+          'diq_http_request_duration_seconds_count{method="POST",status="503"}': '0+9x20',
+        },
+        atMinute: 18,
+        firing: ['RedisUnavailable'],
+      });
+    });
+
+    it('fire within ten minutes, once, where all are held for one reason', async () => {
+      await evaluateManyQueues({
+        queues,
+        ofEach: { 'diq_hold_active{reason="failing"}': '1x20', diq_quota_limit: '5x20' },
+        others: { 'up{job="worker",instance="a"}': '1x20', 'up{job="intake",instance="b"}': '1x20' },
+        atMinute: 18,
+        firing: ['ManyQueuesStopped'],
+      });
+    });
+
+    it('leave the table of the dashboard at 50 rows', async () => {
+      await evaluateManyQueues({
+        queues,
+        ofEach: {
+          diq_queue_oldest_wait_seconds: '60x3',
+          'diq_requests_open{status="queued"}': '1x3',
+          'diq_hold_active{reason="failing"}': '0x3',
+          diq_quota_limit: '5x3',
+          diq_quota_used: '2x3',
+          diq_quota_next_slot_seconds: '0x3',
+        },
+        others: { 'diq_state_age_seconds{job="intake",instance="a"}': '1x3' },
+        atMinute: 0,
+        firing: [],
+        mostRows: 50,
+      });
     });
   });
 

@@ -74,7 +74,7 @@ function forGrafana(annotations: Readonly<Record<string, string>>): Record<strin
       text
         .replaceAll('{{ $externalLabels.runbooks }}', '${RUNBOOKS_URL}')
         .replaceAll('{{ $labels.', '{{ .Labels.')
-        .replaceAll('{{ $value |', '{{ .Values.series.Value |'),
+        .replaceAll('{{ $value ', '{{ .Values.series.Value '),
     ]),
   );
 }

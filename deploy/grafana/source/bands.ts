@@ -18,6 +18,8 @@ export const figures = (...panels: Panel[]): Band => ({ height: 4, panels });
 
 export const pictures = (...panels: Panel[]): Band => ({ height: 8, panels });
 
+export const list = (...panels: Panel[]): Band => ({ height: 12, panels });
+
 /** Adds a row whose bands each fill the width of the dashboard. */
 export function addRow(dashboard: DashboardBuilder, title: string, ...bands: readonly Band[]): void {
   dashboard.withRow(new RowBuilder(title));

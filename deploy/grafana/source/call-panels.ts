@@ -1,4 +1,5 @@
 import { curve, onAndOff, quantiles, rise, stack } from './panels.ts';
+import { chosen } from './queue-filter.ts';
 
 /** What is called, and what comes of it. */
 export function callPanels() {
@@ -9,14 +10,17 @@ export function callPanels() {
         'Anything but "started" did not start an investigation by itself. What counts against the limit stands above.',
       unit: 'short',
       lines: [
-        { expr: rise('diq_defender_calls_total', { over: '24h', by: 'outcome' }), legend: '{{outcome}}' },
+        {
+          expr: rise(chosen('diq_defender_calls_total'), { over: '24h', by: 'outcome' }),
+          legend: '{{outcome}}',
+        },
       ],
     }),
     duration: curve({
       title: 'Duration of a call',
       description: 'Near the call timeout: answers get lost.',
       unit: 's',
-      lines: quantiles([0.5, 0.99], 'diq_defender_call_duration_seconds', {
+      lines: quantiles([0.5, 0.99], chosen('diq_defender_call_duration_seconds_bucket'), {
         over: '1h',
         legend: 'took at most',
       }),
@@ -26,7 +30,10 @@ export function callPanels() {
       description: 'Unknown: look at the machine before a retry.',
       unit: 'short',
       lines: [
-        { expr: rise('diq_reconciliations_total', { over: '1h', by: 'outcome' }), legend: '{{outcome}}' },
+        {
+          expr: rise(chosen('diq_reconciliations_total'), { over: '1h', by: 'outcome' }),
+          legend: '{{outcome}}',
+        },
       ],
     }),
     tokens: stack({
@@ -34,7 +41,10 @@ export function callPanels() {
       description: '"rejected" needs an administrator.',
       unit: 'short',
       lines: [
-        { expr: rise('diq_token_requests_total', { over: '1h', by: 'outcome' }), legend: '{{outcome}}' },
+        {
+          expr: rise(chosen('diq_token_requests_total'), { over: '1h', by: 'outcome' }),
+          legend: '{{outcome}}',
+        },
       ],
     }),
   };
@@ -49,14 +59,17 @@ export function holdPanels() {
         'own: our quota is set too high. external: another program uses the same quota. unclear: one of both.',
       unit: 'short',
       lines: [
-        { expr: rise('diq_defender_throttled_total', { over: '1h', by: 'cause' }), legend: '{{cause}}' },
+        {
+          expr: rise(chosen('diq_defender_throttled_total'), { over: '1h', by: 'cause' }),
+          legend: '{{cause}}',
+        },
       ],
     }),
     onAndOff({
       title: 'Holds',
-      description: 'No call is made while a hold is active.',
+      description: 'No call is made while a hold is active: here in any of the queues that are chosen.',
       unit: 'bool_on_off',
-      lines: [{ expr: 'diq:hold_active:bool', legend: '{{reason}}' }],
+      lines: [{ expr: `max by (reason) (${chosen('diq:hold_active:bool')})`, legend: '{{reason}}' }],
     }),
   ];
 }

@@ -1,6 +1,8 @@
 import { DashboardBuilder } from '@grafana/grafana-foundation-sdk/dashboard';
-import { addRow, figures, pictures } from './bands.ts';
+import { addRow, figures, list, pictures } from './bands.ts';
 import { callPanels, holdPanels } from './call-panels.ts';
+import { queueVariables } from './queue-filter.ts';
+import { queueTable } from './queue-table.ts';
 import { DashboardCursorSync } from './panels.ts';
 import { callbackPanels, processPanels } from './process-panels.ts';
 import { quotaPanels, wastePanels } from './quota-panels.ts';
@@ -17,6 +19,7 @@ export function createDashboard() {
     .time({ from: 'now-24h', to: 'now' })
     .tooltip(DashboardCursorSync.Crosshair)
     .readonly();
+  for (const variable of queueVariables()) dashboard.withVariable(variable);
 
   const waiting = waitingPanels();
   const door = doorPanels();
@@ -28,6 +31,7 @@ export function createDashboard() {
     pictures(waiting.oldestAndDrain, waiting.untilCall),
     pictures(door.outcomes, door.ended, door.refused),
   );
+  addRow(dashboard, 'Queues', list(queueTable()));
   const quota = quotaPanels();
   addRow(
     dashboard,

@@ -79,14 +79,14 @@ export function onAndOff(picture: Picture) {
   return described(new StateTimelinePanel(), picture);
 }
 
-/** For each share: below which value that much of what a histogram counted within the time lies. */
+/** For each share: below which value that much of what the buckets of a histogram counted within the time lies. */
 export function quantiles(
   shares: readonly number[],
-  histogram: string,
+  buckets: string,
   { over, legend }: { over: string; legend: string },
 ): Line[] {
   return shares.map((share) => ({
-    expr: `histogram_quantile(${share}, sum by (le) (rate(${histogram}_bucket[${over}])))`,
+    expr: `histogram_quantile(${share}, sum by (le) (rate(${buckets}[${over}])))`,
     legend: `${share * 100} % ${legend}`,
   }));
 }

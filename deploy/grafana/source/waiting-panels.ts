@@ -1,4 +1,5 @@
 import { curve, figure, quantiles, rise, stack } from './panels.ts';
+import { chosen } from './queue-filter.ts';
 
 const hour = 3_600;
 
@@ -10,25 +11,26 @@ export function waitingFigures() {
         title: 'Requests waiting',
         description: 'Accepted and not started yet.',
         unit: 'short',
-        lines: [{ expr: 'diq:requests_open:count{status="queued"}', legend: 'waiting' }],
+        lines: [{ expr: `sum(${chosen('diq:requests_open:count', 'status="queued"')})`, legend: 'waiting' }],
       },
       'neutral',
     ),
     figure(
       {
         title: 'Oldest wait',
-        description: 'OldestWaitTooLong fires above the objective, which stands in rules.yml.',
+        description:
+          'Of the queues that are chosen, the longest. OldestWaitTooLong fires above the objective, which stands in rules.yml.',
         unit: 's',
-        lines: [{ expr: 'diq:oldest_wait:seconds', legend: 'oldest wait' }],
+        lines: [{ expr: `max(${chosen('diq:oldest_wait:seconds')})`, legend: 'oldest wait' }],
       },
       [8 * hour, 24 * hour],
     ),
     figure(
       {
         title: 'Time to drain',
-        description: 'Until the tasks that wait now will have started.',
+        description: 'Until the tasks that wait now will have started, in the queue that needs longest.',
         unit: 's',
-        lines: [{ expr: 'diq:drain:seconds', legend: 'time to drain' }],
+        lines: [{ expr: `max(${chosen('diq:drain:seconds')})`, legend: 'time to drain' }],
       },
       [48 * hour, 96 * hour],
     ),
@@ -39,7 +41,9 @@ export function waitingFigures() {
         unit: 'short',
         lines: [
           {
-            expr: rise('diq:requests_ended:count{status=~"failed|unknown|expired"}', { over: '24h' }),
+            expr: rise(chosen('diq:requests_ended:count', 'status=~"failed|unknown|expired"'), {
+              over: '24h',
+            }),
             legend: 'ended badly',
           },
         ],
@@ -56,23 +60,23 @@ export function waitingPanels() {
       title: 'Open requests',
       description: 'Those that wait, those that are being called, and those whose lost answer is looked up.',
       unit: 'short',
-      lines: [{ expr: 'diq:requests_open:count', legend: '{{status}}' }],
+      lines: [{ expr: `sum by (status) (${chosen('diq:requests_open:count')})`, legend: '{{status}}' }],
     }),
     byPriority: stack({
       title: 'Calls waiting, by priority',
       description:
         'Several requests for one machine share one call. Critical ones that pile up wait for slots.',
       unit: 'short',
-      lines: [{ expr: 'diq:tasks_waiting:count', legend: '{{priority}}' }],
+      lines: [{ expr: `sum by (priority) (${chosen('diq:tasks_waiting:count')})`, legend: '{{priority}}' }],
     }),
     oldestAndDrain: curve({
       title: 'Oldest wait and time to drain',
       description: 'Against their objectives.',
       unit: 's',
       lines: [
-        { expr: 'diq:oldest_wait:seconds', legend: 'oldest wait' },
+        { expr: `max(${chosen('diq:oldest_wait:seconds')})`, legend: 'oldest wait' },
         { expr: 'diq:objective_oldest_wait:seconds', legend: 'objective of the oldest wait' },
-        { expr: 'diq:drain:seconds', legend: 'time to drain' },
+        { expr: `max(${chosen('diq:drain:seconds')})`, legend: 'time to drain' },
         { expr: 'diq:objective_drain:seconds', legend: 'objective of the time to drain' },
       ],
     }),
@@ -80,7 +84,10 @@ export function waitingPanels() {
       title: 'Wait from acceptance to call',
       description: 'Of what was called within the last 6 hours.',
       unit: 's',
-      lines: quantiles([0.5, 0.9], 'diq_queue_wait_seconds', { over: '6h', legend: 'waited at most' }),
+      lines: quantiles([0.5, 0.9], chosen('diq_queue_wait_seconds_bucket'), {
+        over: '6h',
+        legend: 'waited at most',
+      }),
     }),
   };
 }
@@ -92,14 +99,21 @@ export function doorPanels() {
       title: 'Requests at the door within 5 minutes',
       description: 'By outcome. The answer to a rejected item says why.',
       unit: 'short',
-      lines: [{ expr: rise('diq_requests_total', { over: '5m', by: 'outcome' }), legend: '{{outcome}}' }],
+      lines: [
+        { expr: rise(chosen('diq_requests_total'), { over: '5m', by: 'outcome' }), legend: '{{outcome}}' },
+      ],
     }),
     ended: stack({
       title: 'Requests ended within 5 minutes',
       description:
         'By status. More than the quota gives where several share a call, are cancelled or expire.',
       unit: 'short',
-      lines: [{ expr: rise('diq:requests_ended:count', { over: '5m', by: 'status' }), legend: '{{status}}' }],
+      lines: [
+        {
+          expr: rise(chosen('diq:requests_ended:count'), { over: '5m', by: 'status' }),
+          legend: '{{status}}',
+        },
+      ],
     }),
     refused: curve({
       title: 'Submissions refused within 5 minutes',

@@ -6,6 +6,7 @@ import { waitFor } from '@diq/testing/wait-for.ts';
 import { z } from 'zod';
 
 const notification = z.object({
+  truncatedAlerts: z.number().default(0),
   alerts: z.array(
     z.object({
       status: z.enum(['firing', 'resolved']),
@@ -15,13 +16,18 @@ const notification = z.object({
   ),
 });
 
-export type ReceivedAlert = z.output<typeof notification>['alerts'][number];
+export type Notification = z.output<typeof notification>;
+
+export type ReceivedAlert = Notification['alerts'][number];
 
 /** Receives what Alertmanager sends to the person on call. */
 export async function startAlertReceiver() {
   const received: ReceivedAlert[] = [];
+  const messages: Notification[] = [];
   const receive = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    received.push(...notification.parse(await json(request)).alerts);
+    const message = notification.parse(await json(request));
+    messages.push(message);
+    received.push(...message.alerts);
     response.end();
   };
   const server = createServer((request, response) => void receive(request, response));
@@ -31,6 +37,8 @@ export async function startAlertReceiver() {
   return {
     url: `http://127.0.0.1:${port}/`,
     received,
+    /** Each with the alerts that it names. */
+    messages,
     until: (alertname: string, status: ReceivedAlert['status']) =>
       waitFor(
         () => received.find((alert) => alert.labels['alertname'] === alertname && alert.status === status),

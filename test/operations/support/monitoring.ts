@@ -14,7 +14,9 @@ const scraping = z.looseObject({
   scrape_configs: z.array(z.looseObject({ job_name: z.string() })),
 });
 const alerting = z.looseObject({
-  receivers: z.array(z.looseObject({ name: z.string() })),
+  receivers: z.array(
+    z.looseObject({ name: z.string(), webhook_configs: z.array(z.looseObject({ url_file: z.string() })) }),
+  ),
 });
 
 export interface MonitoringOptions {
@@ -56,22 +58,10 @@ export async function startMonitoring(options: MonitoringOptions): Promise<Monit
     await rm(dir, { recursive: true, force: true });
   };
   try {
-    const alertmanagerPort = await findFreePort();
-    await writeAlertmanagerConfig(dir, options);
-    servers.push(
-      await startServer(
-        'prometheus-alertmanager',
-        [
-          `--config.file=${join(dir, 'alertmanager.yml')}`,
-          `--storage.path=${join(dir, 'alertmanager')}`,
-          `--web.listen-address=127.0.0.1:${alertmanagerPort}`,
-          '--cluster.listen-address=',
-        ],
-        { port: alertmanagerPort, readyPath: '/-/ready' },
-      ),
-    );
+    const alertmanager = await startAlertmanager(dir, options.receiverUrl);
+    servers.push(alertmanager);
     const port = await findFreePort();
-    await writePrometheusConfig(dir, options, alertmanagerPort);
+    await writePrometheusConfig(dir, options, new URL(alertmanager.url).host);
     const prometheus = await startServer(
       'prometheus',
       [
@@ -89,6 +79,22 @@ export async function startMonitoring(options: MonitoringOptions): Promise<Monit
   }
 }
 
+/** A real Alertmanager on our own configuration, without its times, with its files in `dir`. */
+export async function startAlertmanager(dir: string, receiverUrl: string): Promise<ServerProcess> {
+  const port = await findFreePort();
+  await writeAlertmanagerConfig(dir, receiverUrl);
+  return startServer(
+    'prometheus-alertmanager',
+    [
+      `--config.file=${join(dir, 'alertmanager.yml')}`,
+      `--storage.path=${join(dir, 'alertmanager')}`,
+      `--web.listen-address=127.0.0.1:${port}`,
+      '--cluster.listen-address=',
+    ],
+    { port, readyPath: '/-/ready' },
+  );
+}
+
 async function query(url: string, expr: string): Promise<QueryResult[]> {
   const response = await fetch(`${url}/api/v1/query?${new URLSearchParams({ query: expr }).toString()}`);
   if (!response.ok) throw new Error(`${expr}: ${await response.text()}`);
@@ -102,7 +108,7 @@ async function jobsUp(url: string): Promise<string[]> {
 async function writePrometheusConfig(
   dir: string,
   { ports }: MonitoringOptions,
-  alertmanagerPort: number,
+  alertmanager: string,
 ): Promise<void> {
   const ours = scraping.parse(parse(await readFile(new URL('prometheus/prometheus.yml', deploy), 'utf8')));
   const targetsOf = (job: string) => (ports[job] ?? []).map((port) => `127.0.0.1:${port}`);
@@ -115,7 +121,7 @@ async function writePrometheusConfig(
     global: { scrape_interval: '1s', evaluation_interval: '1s' },
     rule_files: [join(dir, 'rules.yml'), join(dir, 'alerts.yml')],
     alerting: {
-      alertmanagers: [{ static_configs: [{ targets: [`127.0.0.1:${alertmanagerPort}`] }] }],
+      alertmanagers: [{ static_configs: [{ targets: [alertmanager] }] }],
     },
     scrape_configs: ours.scrape_configs
       .filter(({ job_name: job }) => job in ports)
@@ -128,7 +134,7 @@ async function writePrometheusConfig(
   await writeFile(join(dir, 'prometheus.yml'), stringify(config));
 }
 
-async function writeAlertmanagerConfig(dir: string, { receiverUrl }: MonitoringOptions): Promise<void> {
+async function writeAlertmanagerConfig(dir: string, receiverUrl: string): Promise<void> {
   const ours = alerting.parse(
     parse(await readFile(new URL('alertmanager/alertmanager.yml', deploy), 'utf8')),
   );
@@ -136,9 +142,9 @@ async function writeAlertmanagerConfig(dir: string, { receiverUrl }: MonitoringO
     ...ours,
     route: { ...z.looseObject({}).parse(ours['route']), group_wait: '1s', group_interval: '1s' },
     // Named in place of a file: older versions know no files.
-    receivers: ours.receivers.map(({ name }) => ({
+    receivers: ours.receivers.map(({ name, webhook_configs: webhooks }) => ({
       name,
-      webhook_configs: [{ url: receiverUrl, send_resolved: true }],
+      webhook_configs: webhooks.map(({ url_file: _file, ...rest }) => ({ ...rest, url: receiverUrl })),
     })),
   };
   await writeFile(join(dir, 'alertmanager.yml'), stringify(config));

@@ -27,11 +27,13 @@ const ruleGroups = z.object({
 
 export type Rule = z.output<typeof ruleGroups>['groups'][number]['rules'][number];
 
-/** Every query of the dashboard. */
+/** Every query of the dashboard, with all queues chosen. */
 export async function dashboardQueries(): Promise<string[]> {
   const file = new URL('grafana/dashboards/investigation-queue.json', deploy);
   const { panels } = dashboard.parse(JSON.parse(await readFile(file, 'utf8')));
-  return panels.flatMap(({ targets }) => targets.map(({ expr }) => expr));
+  return panels.flatMap(({ targets }) =>
+    targets.map(({ expr }) => expr.replaceAll(/\$(tenant|operation)\b/g, '.*')),
+  );
 }
 
 /** All rules of a file in deploy/prometheus. */
@@ -46,7 +48,8 @@ export async function metricsInAlerts(): Promise<string[]> {
   return [...new Set(rules.flatMap(({ expr }) => selectorsIn(expr)))];
 }
 
-function selectorsIn(expr: string): string[] {
+/** The selectors of series in a query, labels included. */
+export function selectorsIn(expr: string): string[] {
   const found: string[] = [];
   parser.parse(expr).iterate({
     enter({ name, from, to }) {
