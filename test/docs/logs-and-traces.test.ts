@@ -81,7 +81,7 @@ describe('docs/logs-and-traces.md', () => {
     };
     const task = { id: 'd', machineId: 'm', createdAtMs: 0 } as Task;
     const telemetry = createCallTelemetry({
-      metrics: createWorkerMetrics(),
+      metrics: createWorkerMetrics().ofQueue({ tenant: 'default', operation: 'initiateInvestigation' }),
       logger: createLogger({ level: 'silent', service: 'test' }),
       tracing: tracing as Tracing,
     });

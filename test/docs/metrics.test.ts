@@ -50,7 +50,9 @@ interface Described {
   help: string;
   /** Whether each queue has a series of its own, with `tenant` and `operation`. */
   isOfQueue: boolean;
-  /** Beside these two. */
+  /** Whether each tenant has one, with `tenant`. */
+  isOfTenant: boolean;
+  /** Beside these. */
   labelNames: string[];
   /** Of the label, if there is one; empty where no series exists. */
   labelValues: string[];
@@ -66,13 +68,15 @@ async function describeAll(registry: Registry): Promise<Described[]> {
       assert.ok(Array.isArray(labelNames));
       const all = labelNames as string[];
       const isOfQueue = queueLabels.every((label) => all.includes(label));
-      const own = all.filter((label) => !isOfQueue || !queueLabels.includes(label));
+      const isOfTenant = !isOfQueue && all.includes('tenant');
+      const own = all.filter((label) => !queueLabels.includes(label));
       const ofLabel = values.flatMap(({ labels }) => labels[own[0] ?? ''] ?? []);
       return {
         name,
         type: String(type),
         help,
         isOfQueue,
+        isOfTenant,
         labelNames: own,
         labelValues: own.length === 1 ? ofLabel.map(String) : [],
         values: values.map(({ value }) => value),
@@ -85,7 +89,9 @@ async function everything() {
   metrics.ofQueue({ tenant: 'default', operation: 'initiateInvestigation' });
   const intake = metrics.registry;
   createCallbackMetrics(intake);
-  const worker = createWorkerMetrics().registry;
+  const { registry: worker, ofQueue, ofTenant } = createWorkerMetrics();
+  ofQueue({ tenant: 'default', operation: 'initiateInvestigation' });
+  ofTenant('default');
   return { intake: await describeAll(intake), worker: await describeAll(worker) };
 }
 
@@ -104,9 +110,9 @@ const byName = (rows: readonly string[][]) =>
 
 const code = (text: string) => `\`${text}\``;
 
-function rowOf({ name, type, help, isOfQueue, labelNames, labelValues }: Described): string[] {
+function rowOf({ name, type, help, isOfQueue, isOfTenant, labelNames, labelValues }: Described): string[] {
   const values = labelValues.length > 0 ? `: ${labelValues.map(code).join(', ')}` : '';
-  const queue = isOfQueue ? ['queue'] : [];
+  const queue = isOfQueue ? ['queue'] : isOfTenant ? ['tenant'] : [];
   const own = labelNames.length === 0 ? [] : [`${labelNames.map(code).join(', ')}${values}`];
   const labels = [...queue, ...own].join('; ') || '–';
   return [code(name), type, labels, help];

@@ -21,7 +21,7 @@ import { createTaskSteps } from '../execution/task-steps.ts';
 import { openLedger } from '../maintenance/bootstrap-ledger.ts';
 import { createReadStarted, createWaitReport } from '../maintenance/list-recent-starts.ts';
 import { createMaintenance } from '../maintenance/maintenance.ts';
-import type { WorkerMetrics } from '../observability/metrics.ts';
+import type { QueueMetrics } from '../observability/metrics.ts';
 import { createOutageLog } from '../observability/outage-log.ts';
 import { createMoveLog } from '../observability/transition-log.ts';
 import { firstQueryInMs as firstQueryInMsOf } from '../reconciliation/resolution-policy.ts';
@@ -41,7 +41,7 @@ export interface OpenQueueOptions {
   processId: string;
   config: Pick<WorkerConfig, 'callTimeoutMs' | 'reconcile' | 'coldStart' | 'retentionMs' | 'waitReplicas'>;
   logger: Logger;
-  metrics: WorkerMetrics;
+  metrics: QueueMetrics;
   tracing: Tracing;
   /** Gives up calls in flight, and the storing of outcomes; `closing` ends what only waits. */
   signals: Record<'calls' | 'records' | 'closing', AbortSignal>;

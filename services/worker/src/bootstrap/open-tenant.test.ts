@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { captureLog } from '../test-support/capture-log.ts';
 import { countByLabel } from '../test-support/count-by-label.ts';
-import { createWorkerMetrics } from '../observability/metrics.ts';
+import { createTestMetrics } from '../test-support/test-metrics.ts';
 import { createOddRowReport } from './open-tenant.ts';
 
 describe('the report of rows that cannot be read', () => {
   it('counts every one, and says so once a minute for each list', async () => {
-    const { oddRows } = createWorkerMetrics();
+    const { oddRows } = createTestMetrics();
     const { logger, lines } = captureLog();
     let nowMs = 0;
     const report = createOddRowReport(oddRows, logger, () => nowMs);

@@ -12,7 +12,7 @@ import {
   type DefenderReaderOptions,
   type ListName,
 } from '../defender/defender-reader.ts';
-import type { WorkerMetrics } from '../observability/metrics.ts';
+import type { TenantMetrics } from '../observability/metrics.ts';
 
 /** For one page of one of Defender's lists. */
 export const longestReadMs = 10_000;
@@ -29,14 +29,14 @@ export function openTenant({
   logger,
   metrics,
 }: {
-  tenant: Pick<ReachableTenant, 'name' | 'tenantId' | 'access'>;
+  tenant: Pick<ReachableTenant, 'tenantId' | 'access'>;
   /** Where the budget of reads stands. */
   redis: RedisConnection;
   /** The part of Defender's limits for reads that is used. */
   readShare: number;
   callTimeoutMs: number;
   logger: Logger;
-  metrics: Pick<WorkerMetrics, 'tokenRequests' | 'oddRows' | 'readsRefused' | 'showReadsUsed'>;
+  metrics: TenantMetrics;
 }) {
   const { clientId, credential, authorityHost, scope, baseUrl } = tenant.access;
   const tokens = createTokenProvider({
@@ -75,7 +75,7 @@ const countEveryMs = 60_000;
 
 /** The tenant's reads. They are counted also when none is made, so that the metric falls when they count no more. */
 function openReadBudget(
-  { name, tenantId }: { name: string; tenantId: string },
+  { tenantId }: { tenantId: string },
   {
     redis,
     readShare,
@@ -83,7 +83,7 @@ function openReadBudget(
   }: {
     redis: RedisConnection;
     readShare: number;
-    metrics: Pick<WorkerMetrics, 'readsRefused' | 'showReadsUsed'>;
+    metrics: Pick<TenantMetrics, 'readsRefused' | 'showReadsUsed'>;
   },
 ) {
   let isAnyUsed = false;
@@ -94,7 +94,7 @@ function openReadBudget(
     timeoutMs: longestReadMs + sendWithinMs,
     onUsed(used) {
       isAnyUsed = used.some((reads) => reads > 0);
-      metrics.showReadsUsed(name, used);
+      metrics.showReadsUsed(used);
     },
     onRefused: () => metrics.readsRefused.inc(),
   });

@@ -55,7 +55,7 @@ export function createServedTenants(options: ServedTenantsOptions) {
   function serveTenant(tenant: ReachableTenant): ServedTenant {
     const logger = options.logger.child({ tenant: tenant.name });
     const { callTimeoutMs, readShare } = options.config;
-    const { metrics } = options;
+    const metrics = options.metrics.ofTenant(tenant.name);
     const redis = options.redis.ledger;
     let opened: OpenTenant | undefined;
     // With its first queue that has work: most of many tenants have none.
@@ -143,13 +143,21 @@ function serveQueue(
 ): Served {
   const { scheduler, redis, sweeping, fail, config } = options;
   const logger = options.logger.child({ tenant: queue.tenant, operation: queue.operation });
+  const metrics = options.metrics.ofQueue(queue);
   const isOnly = config.tenantsFile === undefined && config.tenants.flatMap(queuesOf).length === 1;
   const served: ServedQueue = createServedQueue({
     name: `${queue.tenant}/${queue.operation}`,
     scheduler,
     isAtRest: createIsAtRest(redis.ledger, queue.keySpace),
     open: () =>
-      openQueue({ ...options, queue, tenant: openTenantOf(), logger, onServed: () => served.again() }),
+      openQueue({
+        ...options,
+        queue,
+        tenant: openTenantOf(),
+        logger,
+        metrics,
+        onServed: () => served.again(),
+      }),
     logger,
     sweeping,
     // Of several, the others go on.

@@ -4,7 +4,7 @@ import type { Logger } from '@diq/runtime/logging/logger.ts';
 import { noTracing, type Span, type Tracing } from '@diq/runtime/tracing/tracing.ts';
 import { aboutTask, type MoveLog } from '../observability/transition-log.ts';
 import type { CallOutcome } from '../defender/defender-client.ts';
-import type { WorkerMetrics } from '../observability/metrics.ts';
+import type { QueueMetrics } from '../observability/metrics.ts';
 import type { Call } from './execute-task.ts';
 
 /**
@@ -18,7 +18,7 @@ export function createCallTelemetry({
   moveLog,
   tracing = noTracing,
 }: {
-  metrics: WorkerMetrics;
+  metrics: QueueMetrics;
   logger: Logger;
   moveLog?: MoveLog;
   tracing?: Tracing;

@@ -6,14 +6,14 @@ import { aboutTask } from '../observability/transition-log.ts';
 import { requestsBy, type OutcomePolicy } from './outcome-policy.ts';
 import type { CallOutcome } from '../defender/defender-client.ts';
 import { statedQuotaIn } from '../defender/read-error-details.ts';
-import type { WorkerMetrics } from '../observability/metrics.ts';
+import type { QueueMetrics } from '../observability/metrics.ts';
 import type { Call } from './execute-task.ts';
 import type { SetHold } from './suspension-policy.ts';
 
 export interface RecordOutcomeOptions {
   ledger: Ledger;
   tasks: TaskStore;
-  metrics: Pick<WorkerMetrics, 'throttled'>;
+  metrics: Pick<QueueMetrics, 'throttled'>;
   logger: Logger;
   /** From the loss of an answer until Defender is asked for the first time what became of the call. */
   firstQueryInMs: number;

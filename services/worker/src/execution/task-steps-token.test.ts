@@ -80,7 +80,7 @@ describe('a task and its token', () => {
     assert.deepEqual(await worker.jobs.positions([taskId]), [1]);
     assert.deepEqual(suite.defender.calls, []);
     const { values } = await worker.metrics.tokenRequests.get();
-    assert.equal(values.find(({ labels }) => labels.outcome === 'rejected')?.value, 1);
+    assert.equal(values.find(({ labels }) => labels['outcome'] === 'rejected')?.value, 1);
   });
 
   it('waits as long as Entra ID asks', async () => {

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import type { Histogram } from 'prom-client';
 import { redisNowMs, untilRedisIsPast } from '@diq/testing/redis-clock.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
@@ -8,6 +7,7 @@ import { httpAnswer } from '../defender/test-support/scripted-server.ts';
 import { answerPage, answerStarted, answerStatus, type Answer } from '../test-support/defender.ts';
 import { clientSecret } from '../test-support/open-entra.ts';
 import { countByLabel } from '../test-support/count-by-label.ts';
+import type { Readable } from '../test-support/test-metrics.ts';
 import { testWindowMs } from '../test-support/open-test-worker.ts';
 import { useBench } from '../test-support/use-bench.ts';
 
@@ -286,7 +286,7 @@ describe('a task on real ledger, store and sockets', () => {
 });
 
 /** How often it was observed. */
-async function countOf(histogram: Histogram): Promise<number> {
+async function countOf(histogram: Readable): Promise<number> {
   const { values } = await histogram.get();
   return values.find(({ metricName }) => metricName?.endsWith('_count'))?.value ?? 0;
 }

@@ -9,7 +9,7 @@ import { createCallTelemetry } from './call-telemetry.ts';
 import { commentWithToken, correlationTokenOf } from '../defender/correlation-token.ts';
 import type { CallOutcome, DefenderClient } from '../defender/defender-client.ts';
 import type { TokenProvider, TokenResult } from '../defender/auth/token-provider.ts';
-import type { WorkerMetrics } from '../observability/metrics.ts';
+import type { QueueMetrics } from '../observability/metrics.ts';
 import { createOutageLog } from '../observability/outage-log.ts';
 import type { Replication } from '@diq/redis/replication.ts';
 import { persistently } from '@diq/runtime/async/retry-until-aborted.ts';
@@ -23,7 +23,7 @@ export interface TaskStepsOptions extends Omit<FinishCallOptions, 'wording'> {
   profile: OperationProfile;
   tokens: TokenProvider;
   defender: DefenderClient;
-  metrics: WorkerMetrics;
+  metrics: QueueMetrics;
   moveLog?: MoveLog;
   tracing?: Tracing;
   /** Of the connection that ledger and tasks are on. */

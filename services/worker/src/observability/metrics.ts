@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { throttleCauses } from '@diq/quota/ledger/answers-and-holds.ts';
 import { readLimits } from '@diq/quota/reads/read-budget.ts';
+import type { Queue } from '@diq/tenants/tenant.ts';
 import { registerBuildInfo } from '@diq/runtime/build-info.ts';
 import { callOutcomes } from '../defender/classify-response.ts';
 import { lists } from '../defender/defender-reader.ts';
@@ -20,7 +21,21 @@ const waitBuckets = [1, 10, 60, 300, 900, 3_600, 7_200, 14_400, 28_800, 86_400, 
 const lagBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 30, 300];
 const callBuckets = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
-/** The worker's metrics, in a registry of their own; every series exists from the start. */
+const ofQueue = ['tenant', 'operation'] as const;
+
+/** What a queue's series are told apart by. */
+export type QueueLabels = Pick<Queue, 'tenant' | 'operation'>;
+
+/** The metrics of one queue. */
+export type QueueMetrics = ReturnType<WorkerMetrics['ofQueue']>;
+
+/** The metrics of what the queues of a tenant share. */
+export type TenantMetrics = ReturnType<WorkerMetrics['ofTenant']>;
+
+/** Queues whose histograms exist before their first call: those of many are too many for a scrape, and most have no call. */
+const mostHistogramsAtFirst = 10;
+
+/** The worker's metrics, in a registry of their own; the counters of a queue or tenant exist once it is named. */
 export function createWorkerMetrics() {
   const registry = new Registry();
   const registers = [registry];
@@ -30,31 +45,31 @@ export function createWorkerMetrics() {
   const calls = new Counter({
     name: 'diq_defender_calls_total',
     help: 'Calls to Defender by outcome; all but "not_sent" rise by at most the quota in any window. Any but "started" rising: calls that gave no investigation id.',
-    labelNames: ['outcome'] as const,
+    labelNames: [...ofQueue, 'outcome'] as const,
     registers,
   });
   const throttled = new Counter({
     name: 'diq_defender_throttled_total',
     help: 'Calls answered 429. "own" rising: the quota is set too high. "external" rising: another program uses it too. "unclear" rising: one of both.',
-    labelNames: ['cause'] as const,
+    labelNames: [...ofQueue, 'cause'] as const,
     registers,
   });
   const tokenRequests = new Counter({
     name: 'diq_token_requests_total',
     help: 'Requests for an access token by outcome. "rejected" rising: an administrator must act. "failed" rising: Entra ID is in trouble.',
-    labelNames: ['outcome'] as const,
+    labelNames: ['tenant', 'outcome'] as const,
     registers,
   });
   const reconciliations = new Counter({
     name: 'diq_reconciliations_total',
     help: 'Calls that were looked up in Defender because their answer named no investigation, by result. Rising: answers get lost. "unknown" rising: an operator must look at the machines.',
-    labelNames: ['outcome'] as const,
+    labelNames: [...ofQueue, 'outcome'] as const,
     registers,
   });
   const oddRows = new Counter({
     name: 'diq_defender_rows_unreadable_total',
     help: "Rows of Defender's lists that could not be read and were passed over, by list. Rising: what became of calls whose answer was lost may stay unknown; see the log for how many of how many.",
-    labelNames: ['list'] as const,
+    labelNames: ['tenant', 'list'] as const,
     registers,
   });
   const readsUsed = new Gauge({
@@ -70,59 +85,95 @@ export function createWorkerMetrics() {
     help: 'Reads of Defender that were not made for now: the budget of all workers was used up, Defender asked for a pause, or Redis was away. Rising: look-ups of lost answers take longer.',
     registers,
   });
-  for (const list of lists) oddRows.inc({ list }, 0);
-  for (const outcome of callOutcomes) calls.inc({ outcome }, 0);
-  for (const cause of throttleCauses) throttled.inc({ cause }, 0);
-  for (const outcome of reconciliationOutcomes) reconciliations.inc({ outcome }, 0);
-  for (const outcome of tokenRequestOutcomes) tokenRequests.inc({ outcome }, 0);
+  const callDuration = new Histogram({
+    name: 'diq_defender_call_duration_seconds',
+    help: 'From asking to call until the outcome, connecting included. Rising towards the call timeout: answers get lost.',
+    buckets: callBuckets,
+    labelNames: ofQueue,
+    registers,
+  });
+  const dispatchLag = new Histogram({
+    name: 'diq_dispatch_lag_seconds',
+    help: 'From the moment a slot was open and work was ready until the permit was spent, for calls that left. Rising: slots are wasted.',
+    buckets: lagBuckets,
+    labelNames: ofQueue,
+    registers,
+  });
+  const queueWait = new Histogram({
+    name: 'diq_queue_wait_seconds',
+    help: "From a task's first request until its permit was spent, for calls that left. Rising: more is asked for than the quota gives.",
+    buckets: waitBuckets,
+    labelNames: ofQueue,
+    registers,
+  });
+  const slotIdle = new Counter({
+    name: 'diq_slot_idle_seconds_total',
+    help: 'Time during which a slot was free although work was ready and no hold was on, as this worker sees it. Rising: calls are lost.',
+    labelNames: ofQueue,
+    registers,
+  });
+  const interlockRefusals = new Counter({
+    name: 'diq_quota_interlock_refusals_total',
+    help: 'Permits the limiter gave and the ledger refused. Never expected; rising: clocks or limiter state have gone astray.',
+    labelNames: ofQueue,
+    registers,
+  });
+  const histograms = [callDuration, dispatchLag, queueWait];
+  let queues = 0;
 
   return {
     registry,
-    calls,
-    throttled,
-    tokenRequests,
-    reconciliations,
-    oddRows,
-    readsRefused,
-    /**
-     * Of all tenants the most of each window.
-     *
-     * @param used by limit, as the budget has them
-     */
-    showReadsUsed(tenant: string, used: readonly number[]): void {
-      readsOfTenants.set(tenant, used);
-      for (const [i, window] of readWindows.entries()) {
-        const most = Math.max(...[...readsOfTenants.values()].map((reads) => reads[i] ?? 0));
-        readsUsed.set({ window }, most);
-      }
+    /** Those of one queue, which exist from now on. */
+    ofQueue({ tenant, operation }: QueueLabels) {
+      const labels = { tenant, operation };
+      queues += 1;
+      if (queues <= mostHistogramsAtFirst) for (const one of histograms) one.zero(labels);
+      return {
+        calls: partOf(calls, labels, 'outcome', callOutcomes),
+        throttled: partOf(throttled, labels, 'cause', throttleCauses),
+        reconciliations: partOf(reconciliations, labels, 'outcome', reconciliationOutcomes),
+        callDuration: { observe: (seconds: number) => callDuration.observe(labels, seconds) },
+        dispatchLag: { observe: (seconds: number) => dispatchLag.observe(labels, seconds) },
+        queueWait: { observe: (seconds: number) => queueWait.observe(labels, seconds) },
+        slotIdle: plainPartOf(slotIdle, labels),
+        interlockRefusals: plainPartOf(interlockRefusals, labels),
+      };
     },
-    callDuration: new Histogram({
-      name: 'diq_defender_call_duration_seconds',
-      help: 'From asking to call until the outcome, connecting included. Rising towards the call timeout: answers get lost.',
-      buckets: callBuckets,
-      registers,
-    }),
-    dispatchLag: new Histogram({
-      name: 'diq_dispatch_lag_seconds',
-      help: 'From the moment a slot was open and work was ready until the permit was spent, for calls that left. Rising: slots are wasted.',
-      buckets: lagBuckets,
-      registers,
-    }),
-    queueWait: new Histogram({
-      name: 'diq_queue_wait_seconds',
-      help: "From a task's first request until its permit was spent, for calls that left. Rising: more is asked for than the quota gives.",
-      buckets: waitBuckets,
-      registers,
-    }),
-    slotIdle: new Counter({
-      name: 'diq_slot_idle_seconds_total',
-      help: 'Time during which a slot was free although work was ready and no hold was on, as this worker sees it. Rising: calls are lost.',
-      registers,
-    }),
-    interlockRefusals: new Counter({
-      name: 'diq_quota_interlock_refusals_total',
-      help: 'Permits the limiter gave and the ledger refused. Never expected; rising: clocks or limiter state have gone astray.',
-      registers,
+    /** Those of one tenant, which exist from now on. */
+    ofTenant: (tenant: string) => ({
+      tokenRequests: partOf(tokenRequests, { tenant }, 'outcome', tokenRequestOutcomes),
+      oddRows: partOf(oddRows, { tenant }, 'list', lists),
+      readsRefused,
+      /**
+       * Of all tenants the most of each window.
+       *
+       * @param used by limit, as the budget has them
+       */
+      showReadsUsed(used: readonly number[]): void {
+        readsOfTenants.set(tenant, used);
+        for (const [i, window] of readWindows.entries()) {
+          const most = Math.max(...[...readsOfTenants.values()].map((reads) => reads[i] ?? 0));
+          readsUsed.set({ window }, most);
+        }
+      },
     }),
   };
+}
+
+/** The part of a counter with these labels: by its only other one, each of whose values exists from now on. */
+function partOf<Label extends string, Value extends string>(
+  counter: Pick<Counter, 'inc'>,
+  base: Readonly<Record<string, string>>,
+  label: Label,
+  values: readonly Value[],
+) {
+  for (const value of values) counter.inc({ ...base, [label]: value }, 0);
+  return {
+    inc: (own: Readonly<Record<Label, Value>>, by = 1): void => counter.inc({ ...base, ...own }, by),
+  };
+}
+
+function plainPartOf<Base extends string>(counter: Counter<Base>, base: Record<Base, string>) {
+  counter.inc(base, 0);
+  return { inc: (by = 1): void => counter.inc(base, by) };
 }

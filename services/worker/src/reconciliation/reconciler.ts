@@ -8,7 +8,7 @@ import type { TokenProvider } from '../defender/auth/token-provider.ts';
 import { aboutTask } from '../observability/transition-log.ts';
 import { endUnreadable, readTask } from '../execution/dead-letter.ts';
 import type { FinishCallOptions } from '../execution/finish-call.ts';
-import type { ReconciliationOutcome, WorkerMetrics } from '../observability/metrics.ts';
+import type { ReconciliationOutcome, QueueMetrics } from '../observability/metrics.ts';
 import { lookUp } from './query-defender.ts';
 import { nextStep, type ReconcileRules, type Step } from './resolution-policy.ts';
 
@@ -19,7 +19,7 @@ export interface ReconcilerOptions extends Pick<
   ledger: Pick<Ledger, 'allowRepeat'>;
   tokens: TokenProvider;
   reader: DefenderReader;
-  metrics: Pick<WorkerMetrics, 'reconciliations'>;
+  metrics: Pick<QueueMetrics, 'reconciliations'>;
   /** The application that calls. */
   clientId: string;
   rules: ReconcileRules;

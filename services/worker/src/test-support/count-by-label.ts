@@ -1,11 +1,14 @@
-import type { Counter } from 'prom-client';
+import type { Readable } from './test-metrics.ts';
 
-/** A counter's values that are not zero, by the value of its only label. */
-export async function countByLabel(counter: Counter): Promise<Record<string, number>> {
+const ofQueue = ['tenant', 'operation'];
+
+/** A counter's values that are not zero, by the value of its only label beside those of the queue. */
+export async function countByLabel(counter: Readable): Promise<Record<string, number>> {
   const { values } = await counter.get();
   return Object.fromEntries(
-    values
-      .filter(({ value }) => value > 0)
-      .map(({ labels, value }) => [String(Object.values(labels)[0]), value]),
+    values.flatMap(({ labels, value }) => {
+      const [own] = Object.entries(labels).filter(([name]) => !ofQueue.includes(name));
+      return value > 0 && own ? [[String(own[1]), value]] : [];
+    }),
   );
 }

@@ -22,7 +22,7 @@ import type { TokenProvider, TokenRequestOutcome } from '../defender/auth/token-
 import { createTaskSteps } from '../execution/task-steps.ts';
 import { listenForWakes } from '../scheduling/wake-listener.ts';
 import { startPollLoop, type PollLoop } from './loop-world.ts';
-import { createWorkerMetrics, type WorkerMetrics } from '../observability/metrics.ts';
+import { createTestMetrics, type TestMetrics } from './test-metrics.ts';
 import { createDefenderReader } from '../defender/defender-reader.ts';
 import {
   firstQueryInMs as firstLookInMsOf,
@@ -72,7 +72,7 @@ export interface TestWorker {
   readonly jobs: JobQueue;
   readonly claimer: JobClaimer;
   readonly steps: TaskSteps;
-  readonly metrics: WorkerMetrics;
+  readonly metrics: TestMetrics;
   readonly logLines: string[];
   /** What limiter and queue reported. */
   readonly errors: unknown[];
@@ -154,7 +154,7 @@ async function openParts(options: TestWorkerOptions & WorkerPlace) {
   const jobs = createJobQueue(redis.ledger, keySpace, onError);
   const chargeFlows = createFlowCharging(redis.ledger, keySpace, jobs);
   const claimer = createJobClaimer({ redis: redis.queue, keySpace, lockMs, chargeFlows, onError });
-  const metrics = createWorkerMetrics();
+  const metrics = createTestMetrics();
   const { tokens, defender, reader } = openDefender({ ...options, callTimeoutMs }, metrics, redis.ledger);
   const rules = options.reconcile ?? { graceMs: 1_000, onUnknown: 'fail' };
   const abandonCalls = new AbortController();
@@ -235,7 +235,7 @@ async function openRedis(url: string, logger: Logger) {
 
 function openDefender(
   options: TestWorkerOptions & { callTimeoutMs: number },
-  metrics: WorkerMetrics,
+  metrics: TestMetrics,
   redis: RedisConnection,
 ) {
   const { defenderUrl, callTimeoutMs, ca, operation = 'initiateInvestigation' } = options;
