@@ -6,7 +6,7 @@ import { authenticate, letEverybodyIn } from './auth/authenticate.ts';
 import { createOwnSite } from './auth/require-own-site.ts';
 import type { Queue } from '@diq/tenants/tenant.ts';
 import type { Dependencies, QueueDependencies, ServiceDependencies } from './dependencies.ts';
-import { createRouter, forTenants, type Route } from './http/define-route.ts';
+import { createRouter, inAllForms, type Route } from './http/define-route.ts';
 import { logAccess } from './http/middleware/access-log.ts';
 import { guardData, requireCanonicalPath } from './http/middleware/guard-data.ts';
 import { observeRequests } from './http/middleware/http-metrics.ts';
@@ -37,7 +37,7 @@ export function createApp(deps: ServiceDependencies): Express {
   app.use(requireCanonicalPath);
   app.use('/v1', ...whoMayAsk(deps, ownSite));
   // Their handlers work with what belongs to the queue that was chosen.
-  app.use(createRouter<Dependencies>(forTenants(apiRoutes), deps as Dependencies, shared));
+  app.use(createRouter<Dependencies>(inAllForms(apiRoutes), deps as Dependencies, shared));
 
   app.use(helmet());
 

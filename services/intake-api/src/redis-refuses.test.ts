@@ -71,7 +71,7 @@ const asks: Readonly<Record<string, object | undefined>> = {
   'POST /session': { apiKey: keys.reader },
 };
 /** Answered without Redis: a stream says within it that nothing can be read, and which tenants there are stands in the settings. */
-const withoutRedis = ['GET /v1/events', 'GET /v1/tenants'];
+const withoutRedis = ['GET /v1/events', 'GET /v1/tenants', 'GET /v1/operations'];
 
 describe('a Redis that answers and refuses', () => {
   const redis = useEmbeddedRedis();

@@ -173,11 +173,27 @@ export function ofTenant(definition: RouteDefinition): RouteDefinition | undefin
   return { ...definition, path: `${tenantPrefix}${path.replace(/^\/v1/, '')}`, id: `${id}OfTenant` };
 }
 
-/** Each route about a queue twice: as it is, and under a path that names the tenant. */
-export function forTenants<Deps>(routes: readonly Route<Deps>[]): Route<Deps>[] {
+const investigations = /^\/v1\/investigations(?=\/|$)/;
+
+/** What is asked of `/v1/investigations` under its name for any operation, `/v1/requests`; `undefined` for the rest. */
+export function ofRequests(definition: RouteDefinition): RouteDefinition | undefined {
+  const { path, id } = definition;
+  if (!investigations.test(path)) return undefined;
+  const name = id.includes('Investigation') ? id.replace('Investigation', 'Request') : `${id}OfRequests`;
+  return { ...definition, path: path.replace(investigations, '/v1/requests'), id: name };
+}
+
+/** A route under all its names. */
+export function formsOf(definition: RouteDefinition): RouteDefinition[] {
+  const own = [definition, ofRequests(definition)].filter((one) => one !== undefined);
+  return [...own, ...own.flatMap((one) => ofTenant(one) ?? [])];
+}
+
+/** Each route under all its names. */
+export function inAllForms<Deps>(routes: readonly Route<Deps>[]): Route<Deps>[] {
   return routes.flatMap((route) => {
-    const definition = route.definition && ofTenant(route.definition);
-    return definition ? [route, { ...route, path: definition.path, definition }] : [route];
+    if (!route.definition) return [route];
+    return formsOf(route.definition).map((definition) => ({ ...route, path: definition.path, definition }));
   });
 }
 

@@ -28,6 +28,8 @@ export interface ChosenQueue {
   readonly prefix: string;
   /** Where the request names the operation. */
   readonly operation: string | undefined;
+  /** Its tenant was removed: nothing new is accepted. */
+  readonly isRemoved: boolean;
   readonly idempotency: IdempotencyStore;
   /** What handlers work with. */
   readonly parts: object;

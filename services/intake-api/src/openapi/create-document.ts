@@ -10,7 +10,7 @@ import { operationNames } from '@diq/contracts/operations.ts';
 import { problemDocument } from '../http/problem-error.ts';
 import {
   headers,
-  ofTenant,
+  formsOf,
   tags,
   type HeaderName,
   type HeaderUse,
@@ -22,7 +22,7 @@ import { errorCatalogue, type ErrorCode } from '../http/error-catalogue.ts';
 /** The OpenAPI 3.1 document of these routes. */
 export function createOpenApiDocument(definitions: readonly RouteDefinition[]): oas31.OpenAPIObject {
   const paths: ZodOpenApiPathsObject = {};
-  for (const operation of definitions.flatMap((one) => [one, ofTenant(one) ?? []].flat())) {
+  for (const operation of definitions.flatMap(formsOf)) {
     const path = templateOf(operation.path);
     paths[path] = { ...paths[path], [operation.method]: describeOperation(operation) };
   }

@@ -24,8 +24,14 @@ export function createChooseQueue(directory: QueueDirectory, open: (queue: Queue
   function choose(response: Response, queue: Queue, operation?: string): void {
     const named = response.req.params['tenant'];
     const parts = open(queue);
-    const prefix = named === undefined ? '/v1' : `/v1/tenants/${String(named)}`;
-    contextOf(response).chosen = { queue, prefix, operation, idempotency: parts.idempotency, parts };
+    contextOf(response).chosen = {
+      queue,
+      prefix: named === undefined ? '/v1' : `/v1/tenants/${String(named)}`,
+      operation,
+      isRemoved: directory.isRemoved(queue),
+      idempotency: parts.idempotency,
+      parts,
+    };
   }
 
   function tenantStep(use: QueueUse): RequestHandler {
@@ -37,9 +43,7 @@ export function createChooseQueue(directory: QueueDirectory, open: (queue: Queue
       if (!tenant)
         throw new ProblemError('tenant_not_found', { detail: 'The credential reaches no such tenant.' });
       if (tenant.isRemoved && use === 'body') {
-        throw new ProblemError('tenant_removed', {
-          detail: 'What was asked before can still be read and cancelled.',
-        });
+        throw tenantRemoved();
       }
       response.locals['tenant'] = tenant;
       next();
@@ -67,6 +71,13 @@ export function createChooseQueue(directory: QueueDirectory, open: (queue: Queue
   }
 
   return { tenant: tenantStep, queue: queueStep };
+}
+
+/** Nothing new is accepted for a tenant that is gone from the settings. */
+function tenantRemoved(): ProblemError {
+  return new ProblemError('tenant_removed', {
+    detail: 'What was asked before can still be read and cancelled.',
+  });
 }
 
 /**

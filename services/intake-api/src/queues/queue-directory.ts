@@ -55,6 +55,8 @@ export function createQueueDirectory(given: readonly Tenant[]) {
     },
     /** Whoever asks. */
     byTag: (tag: string): Queue | undefined => byTag.get(tag),
+    /** Whether its tenant is in the settings no more. */
+    isRemoved: ({ tenant }: Pick<Queue, 'tenant'>): boolean => byName.get(tenant)?.isRemoved === true,
     /** All, with those of tenants that were removed: calls of theirs may be under way. */
     queues: (): Queue[] => [...byTag.values()],
   };

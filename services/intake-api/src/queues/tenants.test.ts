@@ -186,6 +186,19 @@ describe('tenants', () => {
     assert.deepEqual(await queuesOf('nowhere', ''), []);
   });
 
+  it('take requests for any operation under /v1/requests, which are the same as those under /v1/investigations', async () => {
+    const id = await submit('both', '/v1/tenants/contoso/requests', { operation: 'startInvestigation' });
+    const seen = await Promise.all(
+      ['/v1/requests', '/v1/investigations', '/v1/tenants/contoso/requests'].map(
+        async (path) => (await ask('both', 'get', `${path}/${id}`).expect(200)).body as object,
+      ),
+    );
+    assert.equal(new Set(seen.map((document) => JSON.stringify(document))).size, 1);
+    const page = await ask('one', 'get', '/v1/requests?operation=startInvestigation&limit=500').expect(200);
+    assert.ok((page.body as { value: { id: string }[] }).value.some((one) => one.id === id));
+    await ask('one', 'delete', `/v1/requests/${id}`).expect(200);
+  });
+
   it('share no Idempotency-Key', async () => {
     const send = (tenant: string) =>
       ask('both', 'post', `/v1/tenants/${tenant}/investigations`, item(1_000)).set('Idempotency-Key', 'same');
@@ -221,6 +234,7 @@ describe('tenants', () => {
       'tenant_removed',
     );
     await ask('other', 'get', `/v1/investigations/${id}`).expect(200);
+    expectProblem(await ask('every', 'post', `/v1/investigations/${id}/retry`, {}), 'tenant_removed');
     await ask('other', 'delete', `/v1/investigations/${id}`).expect(200);
     write(contoso, fabrikam);
     await waitFor(

@@ -31,6 +31,7 @@ export const retryInvestigation = defineRoute({
   problems: [
     'request_not_found',
     'nothing_to_retry',
+    'tenant_removed',
     'deadline_passed',
     'too_many_joined',
     'storage_full',
@@ -41,6 +42,8 @@ export const retryInvestigation = defineRoute({
     { id: given, body, context, response },
     { reader, intake, actions, describeRequest }: Dependencies,
   ) {
+    if (context.chosen.isRemoved)
+      throw new ProblemError('tenant_removed', { detail: 'Nothing new is accepted for it.' });
     requireRiskScope(context);
     const stored = await findRequestOrRefuse(reader, given);
     const { nowMs } = context.submission;

@@ -9,7 +9,14 @@ export function chooseParts(parts: object, idempotency?: IdempotencyStore): Choo
     tenant: () => (_request, _response, next) => next(),
     queue: () => (_request, response, next) => {
       const store = idempotency ?? ({} as IdempotencyStore);
-      contextOf(response).chosen = { queue, prefix: '/v1', operation: undefined, idempotency: store, parts };
+      contextOf(response).chosen = {
+        queue,
+        prefix: '/v1',
+        operation: undefined,
+        isRemoved: false,
+        idempotency: store,
+        parts,
+      };
       next();
     },
   };

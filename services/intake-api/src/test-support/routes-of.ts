@@ -7,7 +7,7 @@ interface Layer {
   handle?: { stack?: Layer[] };
 }
 
-/** Every route of an app, such as `GET /v1/quota`; without those that are the same again under the path of a tenant. */
+/** Every route of an app, such as `GET /v1/quota`; without those that are the same again, for any operation or under the path of a tenant. */
 export function routesOf(app: Express): string[] {
   const walk = (layers: readonly Layer[]): string[] =>
     layers.flatMap(({ route, handle }) => {
@@ -17,7 +17,7 @@ export function routesOf(app: Express): string[] {
       const { path } = route;
       return Object.keys(route.methods)
         .filter((method) => method !== '_all')
-        .filter(() => !path.startsWith(`${tenantPrefix}/`))
+        .filter(() => !path.startsWith(`${tenantPrefix}/`) && !path.startsWith('/v1/requests'))
         .map((method) => `${method.toUpperCase()} ${path}`);
     });
   return [...new Set(walk((app.router as unknown as { stack: Layer[] }).stack))];
