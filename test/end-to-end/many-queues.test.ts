@@ -199,4 +199,23 @@ describe('one worker in front of many queues', function () {
     }
     await heir.stop();
   });
+
+  it('calls for a tenant at once while 100,000 requests of another one wait, whose Defender hangs', async () => {
+    await world.writeTenants([busy.entry, calm.entry]);
+    const worker = await world.startWorker();
+    await busy.control.addFault({ target: 'start', times: null, action: { kind: 'hang' } });
+    const [crowded, before] = [world.queueOf(busy.entry), await callsOf(busy)];
+    for (let batch = 0; batch < 10; batch += 1) await crowded.accept(10_000);
+    await busy.control.untilCalls(before + 1, 20_000);
+    const queue = world.queueOf(calm.entry);
+    for (let call = 0; call < 3; call += 1) {
+      const made = await callsOf(calm);
+      const acceptedAtMs = performance.now();
+      await queue.accept(1);
+      await calm.control.untilCalls(made + 1, 10_000);
+      // A slow machine is given time; a queue that waited for the other would wait for the time of its calls.
+      assert.ok(performance.now() - acceptedAtMs < 4_000, 'later than a call of the other tenant takes');
+    }
+    worker.kill('SIGKILL');
+  });
 });

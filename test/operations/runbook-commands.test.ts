@@ -60,6 +60,8 @@ describe('the commands of the runbook that ask the service', function () {
 
   function filledIn(command: string): string {
     return command
+      .replace('/TENANT/', '/default/')
+      .replace('OPERATION', 'initiateInvestigation')
       .replace('/ID/', `/${id}/`)
       .replace('"machineId":"…"', `"machineId":"${machineId}"`)
       .replace('"batchId":"…"', `"batchId":"${batchId}"`)

@@ -7,7 +7,9 @@ import type { StateDocument } from './read-state-document.ts';
 function documentOf(used: number, now = '2026-01-24T12:00:00.000Z'): StateDocument {
   const queue = { queued: 0, dispatching: 0, oldestWaitSeconds: Date.parse(now), expectedDrainAt: now };
   const workers = { state: 'active', alive: 1, lastSeenAt: now };
-  return { now, used, remaining: 5 - used, nextSlotAt: now, queue, workers } as unknown as StateDocument;
+  const limits = [{ calls: 5, windowSeconds: 3_600, used, remaining: 5 - used, nextSlotAt: now }];
+  const document = { now, used, remaining: 5 - used, nextSlotAt: now, limits, queue, workers };
+  return document as unknown as StateDocument;
 }
 
 const state = {} as QueueState;

@@ -53,8 +53,9 @@ describe('GET /v1/events', () => {
     const { now, waiting, windows, failures, ...quota } = state;
     const { body } = await intake.get('/v1/quota').expect(200);
     // Meanwhile the worker may have been seen again.
-    const withoutTime = ({ nextSlotAt: _at, queue: _queue, workers, ...rest }: typeof quota) => ({
+    const withoutTime = ({ nextSlotAt: _at, limits, queue: _queue, workers, ...rest }: typeof quota) => ({
       ...rest,
+      limits: limits.map((limit) => ({ ...limit, nextSlotAt: undefined })),
       workers: { ...workers, lastSeenAt: undefined },
     });
     assert.deepEqual(withoutTime(quota), withoutTime(body as typeof quota));
