@@ -2,6 +2,7 @@ import { claimLayout, LayoutError, watchLayout } from '@diq/queue/layout.ts';
 import { createBusyQueueCheck } from '@diq/queue/operations/open-requests.ts';
 import { queueTagIn } from '@diq/contracts/queue-tag.ts';
 import { listen } from '@diq/runtime/http-server/http-server.ts';
+import { repeat } from '@diq/runtime/async/run-periodically.ts';
 import type { ServiceContext } from '@diq/runtime/processes/run-service.ts';
 import { noTracing, type Tracing } from '@diq/runtime/tracing/tracing.ts';
 import { serverInfo } from '@diq/redis/ask-owner.ts';
@@ -20,6 +21,7 @@ import { startStatePoll } from './observability/state-poll.ts';
 import { createBusyQueues } from './queues/busy-queues.ts';
 import { openQueue, type OpenQueue } from './queues/open-queue.ts';
 import { createQueueReach } from './observability/queue-reach.ts';
+import { createRememberedTenants } from './queues/remembered-tenants.ts';
 import { createQueueDirectory, type QueueDirectory } from './queues/queue-directory.ts';
 import { createMemoryGuard, type MemoryGuard } from './submission/memory-guard.ts';
 
@@ -53,7 +55,7 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
   const memory = createMemoryGuard({ info }, settings.backPressure, logger);
   const queues = openQueues(options, { directory, metrics, redis, submitting, memory });
   await checkLayout(options, redis, queues.opened);
-  watchTenantsFile(options, directory, queues.showSeries);
+  watchTenantsFile(options, { directory, redis, onChange: queues.showSeries });
 
   // A stream of a removed key ends.
   onKeysChanged(() => queues.opened().forEach(({ parts }) => parts.stateFeed.endAll()));
@@ -205,15 +207,26 @@ async function checkLayout(
   watchLayout(redis, keySpaces, (error) => fail(error, 'Redis holds another layout'));
 }
 
+/** A new tenant is noted within this time; who it was is needed only when it is gone. */
+const rememberEveryMs = 10_000;
+
 /** All were written by one version; of many, some show which. */
 const checkedAtStart = 100;
 
 function watchTenantsFile(
   { settings, logger, lifecycle }: OpenIntakeOptions,
-  directory: QueueDirectory,
-  onChange: () => void,
+  { directory, redis, onChange }: Pick<Shared, 'directory' | 'redis'> & { onChange: () => void },
 ): void {
   if (settings.tenantsFile === undefined) return;
+  const known = createRememberedTenants(redis, settings.retentionMs);
+  const meet = async () => {
+    const present = directory.present();
+    const earlier = await known.meet(present, Date.now());
+    // The file may have changed meanwhile; then it is asked again.
+    if (directory.present() === present) directory.setTenants(present, earlier);
+  };
+  const onFailure = (error: unknown) => logger.debug({ err: error }, 'tenants of earlier cannot be read');
+  lifecycle.onClose('tenants of earlier', repeat(rememberEveryMs, meet, onFailure));
   const stop = watchTenants({
     path: settings.tenantsFile,
     tenants: settings.tenants,

@@ -17,13 +17,16 @@ export type QueueDirectory = ReturnType<typeof createQueueDirectory>;
 export function createQueueDirectory(given: readonly Tenant[]) {
   let byName = new Map<string, KnownTenant>();
   let byTag = new Map<string, Queue>();
+  let settled = given;
 
-  function setTenants(tenants: readonly Tenant[]): void {
+  /** @param earlier those that were in the settings before this process started */
+  function setTenants(tenants: readonly Tenant[], earlier: readonly Tenant[] = []): void {
+    settled = tenants;
     const present = tenants.map((tenant) => ({ tenant, queues: queuesOf(tenant), isRemoved: false }));
     const names = new Set(present.flatMap(({ tenant: { name, tenantId } }) => [name, tenantId]));
-    const removed = [...byName.values()]
+    const removed = [...byName.values(), ...earlier.map((tenant) => ({ tenant, queues: queuesOf(tenant) }))]
       .filter(({ tenant: { name, tenantId } }) => !names.has(name) && !names.has(tenantId))
-      .map((one) => ({ ...one, isRemoved: true }));
+      .map(({ tenant, queues }) => ({ tenant, queues, isRemoved: true }));
     const all: readonly KnownTenant[] = [...present, ...removed];
     byName = new Map(all.map((one) => [one.tenant.name, one]));
     byTag = new Map(all.flatMap(({ queues }) => queues.map((queue) => [queue.tag, queue])));
@@ -41,6 +44,8 @@ export function createQueueDirectory(given: readonly Tenant[]) {
 
   return {
     setTenants,
+    /** Those in the settings. */
+    present: () => settled,
     /** The tenants that a caller reaches, those in the settings first. A caller that names none reaches the only one. */
     tenantsOf: (caller: Caller): KnownTenant[] =>
       [...byName.values()].filter(({ tenant: { name } }) => mayReach(caller, name)),

@@ -222,6 +222,36 @@ describe('tenants', () => {
     assert.deepEqual([line?.['tenant'], line?.['operation']], ['contoso', 'initiateInvestigation']);
   });
 
+  describe('that were removed while no intake ran', () => {
+    const redis = useEmbeddedRedis();
+    const leaving = entry('leaving', 'f');
+    const old = join(dir, 'old.json');
+    const later = join(dir, 'later.json');
+    writeFileSync(old, JSON.stringify({ tenants: [leaving, contoso] }));
+    writeFileSync(later, JSON.stringify({ tenants: [contoso] }));
+    const settings = (path: string) => ({
+      TENANTS_FILE: path,
+      INTAKE_API_KEYS: keys.join(','),
+      AZURE_TENANT_ID: '',
+    });
+    const before = useIntake(redis, settings(old));
+    const after = useIntake(redis, settings(later));
+
+    it('are known to an intake that starts later: what they asked can be read, and nothing new is accepted', async () => {
+      const post = (at: typeof before) =>
+        at
+          .anonymously()
+          .post('/v1/tenants/leaving/investigations')
+          .set('X-API-Key', 'every')
+          .send(item(++number));
+      const { body } = await post(before).expect(202);
+      const path = `/v1/investigations/${(body as { id: string }).id}`;
+      const read = () => after.anonymously().get(path).set('X-API-Key', 'every');
+      await waitFor(async () => (await read()).status === 200, { what: 'the earlier tenant to be known' });
+      expectProblem(await post(after), 'tenant_removed');
+    });
+  });
+
   it('come and go with the file: what a removed one asked stays readable and can be cancelled', async () => {
     const id = await submit('other');
     write(contoso, third);
