@@ -3,6 +3,9 @@ import { operationNames, operationQuotas, type OperationName } from '@diq/contra
 import type { RedisConnection } from '@diq/redis/connection.ts';
 import type { Tenant } from '@diq/tenants/tenant.ts';
 
+/** Its ledger has the limits that hold; these are shown where that is gone. */
+const rulesOf = (operation: OperationName) => ({ ...operationQuotas[operation], reserveForCritical: 0 });
+
 /** Hash: tenant id → JSON of what its requests can be found by, and when the tenant was in the settings last. */
 const key = 'diq:{tenants}:known';
 
@@ -54,7 +57,6 @@ function parse(json: string): z.output<typeof remembered> | undefined {
 }
 
 function tenantOf({ name, tenantId, defaultOperation, operations }: z.output<typeof remembered>): Tenant {
-  const rulesOf = (operation: OperationName) => ({ ...operationQuotas[operation], reserveForCritical: 0 });
   return {
     name,
     tenantId,
