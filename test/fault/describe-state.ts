@@ -1,7 +1,8 @@
 import type { FaultWorld } from './fault-world.ts';
 
 /** What stands in Redis beside the requests, for finding out why something does not go on. */
-export async function describeState({ redisClient: redis, keySpace }: FaultWorld): Promise<string> {
+export async function describeState({ redis: { holder }, keySpace }: FaultWorld): Promise<string> {
+  const redis = await holder();
   const [seconds] = await redis.time();
   const nowMs = 1_000 * Number(seconds);
   const inMs = (times: Record<string, string>) =>

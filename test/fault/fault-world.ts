@@ -3,15 +3,15 @@ import { EventEmitter } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Redis } from 'ioredis';
+import type { Cluster, Redis } from 'ioredis';
 import { keySpace as keySpaceOf } from '@diq/contracts/operations.ts';
-import { startRedisServer, type RedisServer } from '@diq/testing/redis-process.ts';
+import type { RedisServer } from '@diq/testing/redis-process.ts';
 import { startIntake, startSimulator, startWorker, stopAll } from '@diq/testing/service-process.ts';
-import { startTcpProxy, type TcpProxy } from '@diq/testing/tcp-proxy.ts';
 import { createSimulatorControl, type SimulatorControl } from '../end-to-end/support/simulator-control.ts';
 import { startFleet, type Fleet } from './fleet.ts';
 import type { Lag } from './lag.ts';
-import { findLastingPort } from '@diq/testing/lasting-port.ts';
+import { oneNode, type FaultRedis, type RedisKind } from './redis/fault-redis.ts';
+import { startRedis, type OnStop } from './redis/start-redis.ts';
 import { openSimulatorLog, type SimulatorLog } from './simulator-log.ts';
 
 export interface FaultWorldOptions {
@@ -20,6 +20,8 @@ export interface FaultWorldOptions {
   callTimeoutMs: number;
   workers: number;
   intakes: number;
+  /** Default: one node. */
+  redisKind?: RedisKind;
 }
 
 /** The whole system as it runs in production, on a Redis that writes each command to disk, and every way to break it. */
@@ -32,13 +34,10 @@ export interface FaultWorld extends Readonly<FaultWorldOptions> {
   readonly apiKey: string;
   readonly workerFleet: Fleet;
   readonly intakeFleet: Fleet;
-  /** The one in use; another one after `failOverTo`. */
-  readonly redis: RedisServer;
-  /** Between the services and Redis. */
-  readonly proxy: TcpProxy;
-  /** The harness' own connection, past the proxy. */
-  readonly redisClient: Redis;
-  /** From now on all use this one, which lacks what happened within its lag. The one before is ended. */
+  readonly redis: FaultRedis;
+  /** The harness' own connection, for commands that name keys of the queue. */
+  readonly redisClient: Redis | Cluster;
+  /** On one node: from now on all use this one, which lacks what happened within its lag. The one before is ended. */
   failOverTo(server: RedisServer, lag: Lag): Promise<void>;
   /** One for each failover. */
   readonly lags: readonly Lag[];
@@ -77,22 +76,17 @@ export async function startFaultWorld(options: FaultWorldOptions): Promise<Fault
 
 async function open(
   options: FaultWorldOptions,
-  onStop: (step: () => Promise<unknown> | void) => void,
+  onStop: OnStop,
   stop: () => Promise<void>,
 ): Promise<FaultWorld> {
   const folder = await mkdtemp(join(tmpdir(), 'diq-fault-'));
   onStop(() => rm(folder, { recursive: true, force: true }));
-  let redis = await startRedisServer({ appendOnly: true, port: await findLastingPort() });
-  onStop(() => redis.stop());
-  const proxy = await startTcpProxy(redis.port);
-  onStop(() => proxy.close());
-  // An outage is part of the plan, so its errors are no news.
-  const redisClient = new Redis(redis.url, { maxRetriesPerRequest: null }).on('error', () => undefined);
-  onStop(() => redisClient.disconnect());
+  const identity = { AZURE_TENANT_ID: randomUUID(), AZURE_CLIENT_ID: randomUUID() };
+  const keySpace = keySpaceOf({ tenantId: identity.AZURE_TENANT_ID, operation: 'initiateInvestigation' });
+  const redis = await startRedis(options.redisKind ?? 'single', keySpace, onStop);
   onStop(stopAll);
 
-  const identity = { AZURE_TENANT_ID: randomUUID(), AZURE_CLIENT_ID: randomUUID() };
-  const settings = settingsOf(options, identity, `redis://127.0.0.1:${proxy.port}`, join(folder, 'ca.pem'));
+  const settings = settingsOf(options, identity, redis.env, join(folder, 'ca.pem'));
   const simulator = await startSimulator(settings.simulator);
   const { origin, caFile } = simulator.ready;
   const control = await createSimulatorControl(origin, caFile);
@@ -128,24 +122,16 @@ async function open(
     ...options,
     permitTimeoutMs: options.callTimeoutMs + beginWithinMs,
     reconcileGraceMs,
-    keySpace: keySpaceOf({ tenantId: identity.AZURE_TENANT_ID, operation: 'initiateInvestigation' }),
+    keySpace,
     apiKey: settings.apiKey,
     workerFleet,
     intakeFleet,
-    get redis() {
-      return redis;
-    },
+    redis,
+    redisClient: redis.client,
     async failOverTo(server, lag) {
-      const former = redis;
-      redis = server;
       lags.push(lag);
-      redisClient.options.port = server.port;
-      redisClient.disconnect(true);
-      proxy.moveTo(server.port);
-      await former.stop();
+      await oneNode(redis).moveTo(server);
     },
-    proxy,
-    redisClient,
     lags,
     control,
     simulatorLog,
@@ -155,7 +141,7 @@ async function open(
     beforeErasing: (snapshot) => void (lookBefore = snapshot),
     async eraseAll() {
       await lookBefore();
-      await redisClient.flushall();
+      await (await redis.holder()).flushall();
       forgottenUntilMs = Date.now();
     },
     forgottenUntilMs: () => forgottenUntilMs,
@@ -166,7 +152,7 @@ async function open(
 function settingsOf(
   { limit, windowMs, callTimeoutMs }: FaultWorldOptions,
   identity: { AZURE_TENANT_ID: string; AZURE_CLIENT_ID: string },
-  redisUrl: string,
+  redisEnv: Readonly<Record<string, string>>,
   caFile: string,
 ) {
   const apiKey = randomBytes(24).toString('base64url');
@@ -176,7 +162,7 @@ function settingsOf(
     DEFENDER_CALLS_PER_WINDOW: String(limit),
     DEFENDER_WINDOW: `${windowMs}ms`,
     DEFENDER_CALL_TIMEOUT: `${callTimeoutMs}ms`,
-    REDIS_URL: redisUrl,
+    ...redisEnv,
     LOG_LEVEL: 'info',
   };
   return {

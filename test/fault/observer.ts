@@ -65,7 +65,7 @@ const reply = z
     return { waiting, inFlight, reconciling, ready, free: free === 1, held: held === 1 };
   });
 
-/** Watches, past the proxy, whether slots stay unused. */
+/** Watches, by a connection of its own, whether slots stay unused. */
 export function startObserver({ redisClient, keySpace, limit, windowMs }: FaultWorld): Observer {
   const idle: IdleStretch[] = [];
   let fromMs: number | undefined;

@@ -1,3 +1,4 @@
+import type { Redis } from 'ioredis';
 import { request } from 'undici';
 import { z } from 'zod';
 import { docOf } from '@diq/queue/requests/stored-request.ts';
@@ -39,13 +40,11 @@ export async function readDocuments(
   return found;
 }
 
-type Stored = Pick<FaultWorld, 'redisClient' | 'keySpace'>;
-
 /** The id of every request that stands in Redis, whether or not its caller received a 202. */
-export async function readRecordedIds({ redisClient, keySpace }: Stored): Promise<string[]> {
+export async function readRecordedIds(redis: Redis, keySpace: string): Promise<string[]> {
   const prefix = prefixOf(keySpace);
   const found: string[] = [];
-  for await (const page of redisClient.scanStream({ match: `${prefix}*`, count: 1_000 })) {
+  for await (const page of redis.scanStream({ match: `${prefix}*`, count: 1_000 })) {
     const keys = z.array(z.string()).parse(page);
     found.push(...keys.map((key) => key.slice(prefix.length)));
   }
@@ -53,12 +52,12 @@ export async function readRecordedIds({ redisClient, keySpace }: Stored): Promis
 }
 
 /** The same with where each of them stands. */
-export async function readRecorded(stored: Stored): Promise<RequestState[]> {
-  const { redisClient, keySpace } = stored;
-  return await Promise.all((await readRecordedIds(stored)).map(readHash));
+export async function readRecorded({ redis, keySpace }: FaultWorld): Promise<RequestState[]> {
+  const server = await redis.holder();
+  return await Promise.all((await readRecordedIds(server, keySpace)).map(readHash));
 
   async function readHash(id: string): Promise<RequestState> {
-    const hash = await redisClient.hgetall(prefixOf(keySpace) + id);
+    const hash = await server.hgetall(prefixOf(keySpace) + id);
     const { machineId, comment } = asked.parse(JSON.parse(docOf(hash) ?? '{}'));
     return {
       id,

@@ -7,13 +7,15 @@ import type { FaultRun } from './fault-run.ts';
 import { startFaultWorld } from './fault-world.ts';
 import type { FaultWorld } from './fault-world.ts';
 import { allFaults } from './faults/all-faults.ts';
+import { faultsOn, leftOut } from './faults/faults-on.ts';
 import { judge } from './judge.ts';
 import type { Evidence, Violation } from './judge.ts';
 import { createRandom } from './random.ts';
+import { redisKinds } from './redis/fault-redis.ts';
 import { countBy, tableOf } from './result-table.ts';
 import { scheduleRound } from './schedule.ts';
 
-const usage = `npm run test:fault -- [--minutes 5] [--seed N] [--only name,name] [--without name,name] [--json file] [--log file]
+const usage = `npm run test:fault -- [--minutes 5] [--seed N] [--redis single|sentinel|cluster] [--only name,name] [--without name,name] [--json file] [--log file]
 
 Breaks the whole system in every way the harness knows, round after round, and judges what arrived at Defender.
 Faults: ${allFaults.map(({ name }) => name).join(', ')}`;
@@ -25,13 +27,17 @@ const overtimeMs = 6 * minuteMs;
 
 const options = readOptions();
 const startedAtMs = Date.now();
-console.log(`seed ${options.seed}, ${options.minutes} minutes`);
+console.log(`seed ${options.seed}, ${options.minutes} minutes, Redis: ${options.redisKind}`);
+for (const [name, { [options.redisKind]: reason }] of Object.entries(leftOut)) {
+  if (reason !== undefined) console.log(`without ${name}: ${reason}`);
+}
 const world = await startFaultWorld({
   limit: 5,
   windowMs: 3_000,
   callTimeoutMs: 1_000,
   workers: 3,
   intakes: 2,
+  redisKind: options.redisKind,
 });
 let ended = false;
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void end(130));
@@ -84,10 +90,11 @@ async function playRounds(world: FaultWorld, run: FaultRun) {
 
 async function writeResult(evidence: Evidence, violations: readonly Violation[]): Promise<void> {
   if (options.json === undefined) return;
-  const { seed, minutes } = options;
+  const { seed, minutes, redisKind } = options;
   const result = {
     seed,
     minutes,
+    redis: redisKind,
     faults: Object.fromEntries(countBy(evidence.faults, ({ name }) => name)),
     calls: evidence.calls.length,
     requests: evidence.acknowledged.length,
@@ -124,6 +131,7 @@ function readOptions() {
     options: {
       minutes: { type: 'string', default: '5' },
       seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+      redis: { type: 'string', default: 'single' },
       only: { type: 'string' },
       without: { type: 'string', default: '' },
       json: { type: 'string' },
@@ -136,12 +144,18 @@ function readOptions() {
     // oxlint-disable-next-line unicorn/no-process-exit -- this is a main file
     process.exit(0);
   }
+  const redisKind = redisKinds.find((kind) => kind === values.redis);
+  if (redisKind === undefined) throw new Error(`--redis ${values.redis}: expected ${redisKinds.join(', ')}`);
   const only = values.only?.split(',');
   const without = values.without.split(',');
-  const faults = allFaults.filter(({ name }) => (only?.includes(name) ?? true) && !without.includes(name));
+  const faults = faultsOn(redisKind).filter(
+    ({ name }) => (only?.includes(name) ?? true) && !without.includes(name),
+  );
+  if (faults.length === 0) throw new Error('none of these faults is made on this kind of Redis');
   return {
     minutes: Number(values.minutes),
     seed: Number(values.seed),
+    redisKind,
     faults,
     json: values.json,
     log: values.log,

@@ -9,7 +9,10 @@ import { endpointUnusable } from './endpoint-unusable.ts';
 import { intakeKilled } from './intake-killed.ts';
 import { intakeStopped } from './intake-stopped.ts';
 import { ledgerErased } from './ledger-erased.ts';
+import { otherPrimaryKilled } from './other-primary-killed.ts';
 import { pipelinedFlood } from './pipelined-flood.ts';
+import { primaryHung } from './primary-hung.ts';
+import { primaryKilled } from './primary-killed.ts';
 import { redisConnectionsReset } from './redis-connections-reset.ts';
 import { redisEmptied } from './redis-emptied.ts';
 import { redisFrozen } from './redis-frozen.ts';
@@ -18,7 +21,10 @@ import { redisKilled } from './redis-killed.ts';
 import { redisScriptsFlushed } from './redis-scripts-flushed.ts';
 import { redisStalled } from './redis-stalled.ts';
 import { redisUnreachable } from './redis-unreachable.ts';
+import { replicaBehind } from './replica-behind.ts';
+import { replicaKilled } from './replica-killed.ts';
 import { replicaPromoted } from './replica-promoted.ts';
+import { slotMoved } from './slot-moved.ts';
 import { jobHeldTwice } from './job-held-twice.ts';
 import { tokenEndpointDown } from './token-endpoint-down.ts';
 import { tokenUnsendable } from './token-unsendable.ts';
@@ -64,4 +70,10 @@ export const allFaults: readonly Fault[] = [
   workerKilled,
   workerPaused,
   workerStopped,
+  primaryKilled,
+  primaryHung,
+  replicaKilled,
+  replicaBehind,
+  slotMoved,
+  otherPrimaryKilled,
 ];

@@ -1,8 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'bullmq';
-import { Redis } from 'ioredis';
 import { queueName } from '@diq/queue/store-keys.ts';
 import type { Fault } from './fault.ts';
+
+/** BullMQ takes no connection that sends a command so many times only. */
+const untilAnswered = { maxRetriesPerRequest: null, commandTimeout: 60_000 };
 
 /**
  * Jobs lose their locks while their calls are under way, and BullMQ's own search for such jobs, run far more
@@ -15,7 +17,7 @@ export const jobHeldTwice: Fault = {
     const { redisClient, keySpace, callTimeoutMs, limit } = world;
     const action = { kind: 'delay', ms: 0.7 * callTimeoutMs };
     await world.control.addFault({ target: 'start', times: 3 * limit, action });
-    const connection = new Redis(world.redis.url, { maxRetriesPerRequest: null });
+    const connection = (await world.redis.holder()).duplicate(untilAnswered);
     const search = new Worker(queueName, null, {
       connection: connection.on('error', () => undefined),
       prefix: keySpace,

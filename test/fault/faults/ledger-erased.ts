@@ -7,12 +7,13 @@ export const ledgerErased: Fault = {
   name: 'ledger-erased',
   breaks: ['redis'],
   async run(world, random) {
-    const { redisClient, keySpace } = world;
+    const { redis, keySpace } = world;
     await untilRandomMoment(world, random);
+    const server = await redis.holder();
     const patterns = [`${keySpace}:ledger:*`, `${keySpace}:holds*`, `b_${keySpace}*`];
-    const found = await Promise.all(patterns.map((pattern) => redisClient.keys(escaped(pattern))));
+    const found = await Promise.all(patterns.map((pattern) => server.keys(escaped(pattern))));
     const keys = found.flat();
-    if (keys.length > 0) world.tally('keys of the quota erased', await redisClient.del(...keys));
+    if (keys.length > 0) world.tally('keys of the quota erased', await server.del(...keys));
   },
   recoveryMs: () => afterRedisRestartMs,
 };

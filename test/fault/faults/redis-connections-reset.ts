@@ -9,7 +9,7 @@ export const redisConnectionsReset: Fault = {
   async run(world, random) {
     for (let times = random.between(1, 4); times > 0; times -= 1) {
       await untilRandomMoment(world, random);
-      world.proxy.resetAll();
+      await world.redis.resetConnections();
       await delay(random.between(0, 500));
     }
   },

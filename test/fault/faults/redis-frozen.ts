@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { oneNode } from '../redis/fault-redis.ts';
 import { afterRedisRestartMs } from './fault.ts';
 import type { Fault } from './fault.ts';
 import { untilRandomMoment } from './until-random-moment.ts';
@@ -8,10 +9,11 @@ export const redisFrozen: Fault = {
   name: 'redis-frozen',
   breaks: ['redis'],
   async run(world, random) {
+    const { server } = oneNode(world.redis);
     await untilRandomMoment(world, random);
-    await world.redis.kill('SIGSTOP');
+    await server.kill('SIGSTOP');
     await delay(random.between(200, 6_000));
-    await world.redis.kill('SIGCONT');
+    await server.kill('SIGCONT');
   },
   recoveryMs: () => afterRedisRestartMs,
 };

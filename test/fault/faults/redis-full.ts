@@ -8,11 +8,12 @@ export const redisFull: Fault = {
   breaks: ['redis', 'intake'],
   async run(world, random) {
     await untilRandomMoment(world, random);
-    await world.redisClient.config('SET', 'maxmemory', '1');
+    const server = await world.redis.holder();
+    await server.config('SET', 'maxmemory', '1');
     try {
       await delay(random.between(200, 2 * world.windowMs));
     } finally {
-      await world.redisClient.config('SET', 'maxmemory', '0');
+      await server.config('SET', 'maxmemory', '0');
     }
   },
 };

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { oneNode } from '../redis/fault-redis.ts';
 import { afterRedisRestartMs } from './fault.ts';
 import type { Fault } from './fault.ts';
 import { untilRandomMoment } from './until-random-moment.ts';
@@ -8,10 +9,11 @@ export const redisKilled: Fault = {
   name: 'redis-killed',
   breaks: ['redis'],
   async run(world, random) {
+    const { server } = oneNode(world.redis);
     await untilRandomMoment(world, random);
-    await world.redis.kill('SIGKILL');
+    await server.kill('SIGKILL');
     await delay(random.between(0, 3_000));
-    await world.redis.restart();
+    await server.restart();
   },
   recoveryMs: () => afterRedisRestartMs,
 };

@@ -5,9 +5,9 @@ import type { Fault } from './fault.ts';
 export const redisScriptsFlushed: Fault = {
   name: 'redis-scripts-flushed',
   breaks: ['redis'],
-  async run({ redisClient }, random) {
+  async run({ redis }, random) {
     for (let times = random.between(3, 10); times > 0; times -= 1) {
-      await redisClient.script('FLUSH');
+      await (await redis.holder()).script('FLUSH');
       await delay(random.between(0, 300));
     }
   },

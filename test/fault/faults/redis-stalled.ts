@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { oneNode } from '../redis/fault-redis.ts';
 import { afterRedisRestartMs } from './fault.ts';
 import type { Fault } from './fault.ts';
 import { untilRandomMoment } from './until-random-moment.ts';
@@ -8,11 +9,12 @@ export const redisStalled: Fault = {
   name: 'redis-stalled',
   breaks: ['redis'],
   async run(world, random) {
+    const { proxy } = oneNode(world.redis);
     await untilRandomMoment(world, random);
-    world.proxy.stall();
+    proxy.stall();
     await delay(random.between(200, 6_000));
-    if (random.chance(0.5)) world.proxy.resetAll();
-    world.proxy.open();
+    if (random.chance(0.5)) proxy.resetAll();
+    proxy.open();
   },
   recoveryMs: () => afterRedisRestartMs,
 };

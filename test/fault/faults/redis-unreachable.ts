@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { oneNode } from '../redis/fault-redis.ts';
 import { afterRedisRestartMs } from './fault.ts';
 import type { Fault } from './fault.ts';
 import { untilRandomMoment } from './until-random-moment.ts';
@@ -8,10 +9,11 @@ export const redisUnreachable: Fault = {
   name: 'redis-unreachable',
   breaks: ['redis'],
   async run(world, random) {
+    const { proxy } = oneNode(world.redis);
     await untilRandomMoment(world, random);
-    world.proxy.refuse();
+    proxy.refuse();
     await delay(random.between(500, 5_000));
-    world.proxy.open();
+    proxy.open();
   },
   recoveryMs: () => afterRedisRestartMs,
 };

@@ -4,6 +4,7 @@ import { waitFor } from '@diq/testing/wait-for.ts';
 import type { FaultWorld } from '../fault-world.ts';
 import { findLastingPort } from '@diq/testing/lasting-port.ts';
 import { readRecordedIds } from '../read-requests.ts';
+import { oneNode } from '../redis/fault-redis.ts';
 import { afterRedisRestartMs } from './fault.ts';
 import type { Fault } from './fault.ts';
 import { untilRandomMoment } from './until-random-moment.ts';
@@ -16,8 +17,9 @@ export const replicaPromoted: Fault = {
   name: 'replica-promoted',
   breaks: ['redis', 'worker'],
   async run(world, random) {
-    const { redis, keySpace, simulatorLog } = world;
-    const replica = await startLaggingReplica(redis, { appendOnly: true, port: await findLastingPort() });
+    const { server: primary } = oneNode(world.redis);
+    const { keySpace, simulatorLog } = world;
+    const replica = await startLaggingReplica(primary, { appendOnly: true, port: await findLastingPort() });
     try {
       await untilBacklog(world);
       await replica.untilInSync();
@@ -27,16 +29,16 @@ export const replicaPromoted: Fault = {
       const before = (await simulatorLog.calls()).length;
       await untilRandomMoment(world, random);
       await delay(random.between(0, 1_500));
-      await redis.kill('SIGKILL');
+      await primary.kill('SIGKILL');
       const toMs = Date.now();
       world.tally('calls made within the lag of a replica', (await simulatorLog.calls()).length - before);
       await delay(random.between(0, 2_000));
       await replica.promote();
-      const kept = new Set(await readRecordedIds({ redisClient: replica.client, keySpace }));
+      const kept = new Set(await readRecordedIds(replica.client, keySpace));
       await world.failOverTo(replica.server, { fromMs, toMs, kept });
     } finally {
       await replica.letGo();
-      if (world.redis !== replica.server) await replica.server.stop();
+      if (oneNode(world.redis).server !== replica.server) await replica.server.stop();
     }
   },
   recoveryMs: () => afterRedisRestartMs,
