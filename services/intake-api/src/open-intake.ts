@@ -154,7 +154,8 @@ function openQueues(options: OpenIntakeOptions, { directory, metrics, redis, sub
 
   const showSeries = () => directory.queues().forEach(metrics.ofQueue);
   const hasWork = createBusyQueueCheck(redis);
-  const busy = createBusyQueues({ queues: directory.queues, hasWork, intervalMs });
+  const isListenedTo = ({ tag }: Queue) => opened.get(tag)?.parts.stateFeed.isListenedTo() ?? false;
+  const busy = createBusyQueues({ queues: directory.queues, hasWork, isListenedTo, intervalMs });
   showSeries();
   lifecycle.onClose('queues', async () => {
     await Promise.all([...opened.values()].map((queue) => queue.close()));

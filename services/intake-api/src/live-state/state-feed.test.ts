@@ -57,6 +57,17 @@ describe('the feed of the state', () => {
     feed.close();
   });
 
+  it('says whether anybody listens', async () => {
+    const { feed } = feedOf(() => documentOf(1));
+    assert.equal(feed.isListenedTo(), false);
+    const stop = await feed.listen(listener(), 'caller');
+    assert.equal(feed.isListenedTo(), true);
+    assert.ok(typeof stop === 'function');
+    stop();
+    assert.equal(feed.isListenedTo(), false);
+    feed.close();
+  });
+
   it('reads nothing while it has no listeners', async () => {
     const { feed, counts } = feedOf(() => documentOf(1));
     feed.show(state);

@@ -123,6 +123,7 @@ export function createStateFeed(options: {
       });
     },
     fail,
+    isListenedTo: () => listeners.size > 0,
     /**
      * Sends the present state, then each change. Returns how to stop it, or `full` where too many listen already, and
      * `full-for-caller` where too many of this caller do. Rejects while the state cannot be read. `isSignedIn` is asked again

@@ -1,3 +1,4 @@
+import { longestWindowMs } from '@diq/quota/limits.ts';
 import type { Queue } from '@diq/tenants/tenant.ts';
 import type { QueueState } from '../estimates/queue-state.ts';
 
@@ -12,22 +13,27 @@ const sweepMs = 60_000;
 
 /**
  * Which queues are worth reading. A queue in which nothing happens costs one command a minute; one that is asked about, or
- * in which something is open, is read every time.
+ * in which something is open, is read every time; one in which calls merely count still, when the next of them counts no more.
  */
 export function createBusyQueues({
   queues,
   hasWork,
+  isListenedTo,
   intervalMs,
   nowMs = () => performance.now(),
 }: {
   queues: () => readonly Queue[];
   /** Of these, those in which something is open; with one small command each. */
   hasWork: (queues: readonly Queue[]) => Promise<readonly Queue[]>;
+  /** Whether somebody waits for its changes. */
+  isListenedTo: (queue: Queue) => boolean;
   /** Between two calls of `due`. */
   intervalMs: number;
   nowMs?: () => number;
 }) {
   const busyUntilMs = new Map<string, number>();
+  /** When what was read changes by itself. */
+  const changesAtMs = new Map<string, number>();
   let [swept, served] = [0, 0];
 
   function mark({ tag }: Pick<Queue, 'tag'>): void {
@@ -48,15 +54,19 @@ export function createBusyQueues({
     /** What a reading found. */
     saw(queue: Pick<Queue, 'tag'>, { view, backlog }: QueueState): void {
       const { queued, dispatching } = backlog.counts;
-      if (queued + dispatching > 0 || view.slotsInUse.length > 0 || view.holdsOn.length > 0) mark(queue);
+      if (queued + dispatching > 0 || view.holdsOn.length > 0) mark(queue);
+      changesAtMs.set(queue.tag, nowMs() + Math.max(quietAfterMs, nextReturnMs(view) - view.nowMs));
     },
     /** Those to be read now. */
     async due(): Promise<readonly Queue[]> {
       const all = queues();
       if (all.length <= alwaysUpTo) return all;
       await sweep(all);
+      all.filter(isListenedTo).forEach(mark);
       const now = nowMs();
-      const busy = all.filter(({ tag }) => (busyUntilMs.get(tag) ?? 0) > now);
+      const isDue = ({ tag }: Queue) =>
+        (busyUntilMs.get(tag) ?? 0) > now || (changesAtMs.get(tag) ?? Infinity) <= now;
+      const busy = all.filter(isDue);
       if (busy.length <= mostAtOnce) return busy;
       served %= busy.length;
       const turn = [...busy.slice(served), ...busy.slice(0, served)].slice(0, mostAtOnce);
@@ -70,4 +80,13 @@ export function createBusyQueues({
       return all.length <= alwaysUpTo ? all : all.filter(({ tag }) => (busyUntilMs.get(tag) ?? 0) > now);
     },
   };
+}
+
+/** When the next of the calls that count will count no more in one of the windows; `Infinity` where none counts. */
+function nextReturnMs({ slotsInUse, limits, nowMs }: QueueState['view']): number {
+  const longestMs = longestWindowMs(limits);
+  const returns = limits.flatMap(({ windowMs }) =>
+    slotsInUse.map(({ freeAtMs }) => freeAtMs - longestMs + windowMs).filter((atMs) => atMs > nowMs),
+  );
+  return returns.reduce((first, atMs) => Math.min(first, atMs), Infinity);
 }

@@ -168,6 +168,7 @@ describe('a listener that does not read', () => {
     const stateFeed: StateFeed = {
       show() {},
       fail() {},
+      isListenedTo: () => false,
       endAll() {},
       close() {},
       listen(one) {

@@ -1,7 +1,10 @@
 import type { RedisConnection } from '@diq/redis/connection.ts';
 import { storeKeys } from '../store-keys.ts';
 
-/** Of these queues, those in which a request is open; one small command each. One that cannot be asked has none. */
+/**
+ * Of these queues, those in which a request is open or a callback is due; one small command each. One that cannot be asked
+ * has none.
+ */
 export function createBusyQueueCheck(redis: RedisConnection) {
   return async <Q extends { readonly keySpace: string }>(queues: readonly Q[]): Promise<Q[]> => {
     const found = await Promise.all(queues.map((queue) => hasWork(redis, queue.keySpace).catch(() => false)));
@@ -9,8 +12,8 @@ export function createBusyQueueCheck(redis: RedisConnection) {
   };
 }
 
+/** What waits, is called or is looked up is a task; an intake that died may have left callbacks behind. */
 async function hasWork(redis: RedisConnection, keySpace: string): Promise<boolean> {
-  const { counts } = storeKeys(keySpace);
-  const open = await redis.hmget(counts, 'queued', 'dispatching');
-  return open.some((count) => Number(count) > 0);
+  const { waiting, inFlight, reconciling, callbacksDue, callbacksMoving } = storeKeys(keySpace);
+  return (await redis.exists(waiting, inFlight, reconciling, callbacksDue, callbacksMoving)) > 0;
 }
