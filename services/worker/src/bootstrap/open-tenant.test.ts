@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { captureLog } from '../test-support/capture-log.ts';
 import { countByLabel } from '../test-support/count-by-label.ts';
 import { createTestMetrics } from '../test-support/test-metrics.ts';
-import { createOddRowReport } from './open-tenant.ts';
+import { createCountDue, createOddRowReport } from './open-tenant.ts';
 
 describe('the report of rows that cannot be read', () => {
   it('counts every one, and says so once a minute for each list', async () => {
@@ -24,5 +24,23 @@ describe('the report of rows that cannot be read', () => {
         ['alerts', 3, 5],
       ],
     );
+  });
+});
+
+describe('when the reads in use of a tenant are counted again', () => {
+  it('is each time while some are of the last minute, every ten minutes while any count, and else never', () => {
+    let nowMs = 0;
+    const due = createCountDue(() => nowMs);
+    assert.equal(due.isDue(), false);
+    due.counted([1, 4]);
+    assert.equal(due.isDue(), true);
+    due.counted([0, 4]);
+    nowMs = 599_999;
+    assert.equal(due.isDue(), false);
+    nowMs = 600_000;
+    assert.equal(due.isDue(), true);
+    due.counted([0, 0]);
+    nowMs = 10 * 3_600_000;
+    assert.equal(due.isDue(), false);
   });
 });

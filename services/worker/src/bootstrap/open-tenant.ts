@@ -70,8 +70,10 @@ export function openTenant({
 
 /** From taking a read to sending it. */
 const sendWithinMs = 5_000;
-/** From one count of the reads in use to the next, while there are any: a metric needs no more. */
+/** From one look at whether the reads in use are to be counted to the next. */
 const countEveryMs = 60_000;
+/** From one count to the next while none of them is of the last minute: of many tenants most read once, when they are opened. */
+const quietCountEveryMs = 600_000;
 
 /** The tenant's reads. They are counted also when none is made, so that the metric falls when they count no more. */
 function openReadBudget(
@@ -86,21 +88,36 @@ function openReadBudget(
     metrics: Pick<TenantMetrics, 'readsRefused' | 'showReadsUsed'>;
   },
 ) {
-  let isAnyUsed = false;
+  const due = createCountDue();
   const budget = createReadBudget({
     redis,
     tenantId,
     limits: readLimits(readShare),
     timeoutMs: longestReadMs + sendWithinMs,
     onUsed(used) {
-      isAnyUsed = used.some((reads) => reads > 0);
+      due.counted(used);
       metrics.showReadsUsed(used);
     },
     onRefused: () => metrics.readsRefused.inc(),
   });
-  const count = async () => void (isAnyUsed && (await budget.used()));
+  const count = async () => void (due.isDue() && (await budget.used()));
   // That Redis is away shows elsewhere.
   return { budget, close: repeat(countEveryMs, count, () => undefined) };
+}
+
+/** Whether reads in use, which this process saw last, are to be counted again: a metric needs no more. */
+export function createCountDue(nowMs: () => number = () => performance.now()) {
+  let [last, lastAtMs]: [readonly number[], number] = [[], 0];
+  return {
+    /** By limit, that of the shortest window first. */
+    counted(used: readonly number[]): void {
+      [last, lastAtMs] = [used, nowMs()];
+    },
+    isDue(): boolean {
+      if ((last[0] ?? 0) > 0) return true;
+      return last.some((reads) => reads > 0) && nowMs() - lastAtMs >= quietCountEveryMs;
+    },
+  };
 }
 
 /** The same rows come back with every look at a machine: one line in this time says it. */
