@@ -5,6 +5,7 @@ import { batchStatus } from './batch-status.ts';
 import { batches } from './batches.ts';
 import { fullQueue } from './full-queue.ts';
 import { intakeMemory } from './intake-memory.ts';
+import { queues, queuesOnCluster } from './queues.ts';
 import { redisMemory } from './redis-memory.ts';
 import { scrape } from './scrape.ts';
 import { singleRequests } from './single-requests.ts';
@@ -24,4 +25,6 @@ export const allMeasures: readonly Measure[] = [
   slots,
   startUp,
   batchProfile,
+  queues,
+  queuesOnCluster,
 ];

@@ -1,10 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Measure } from '../support/context.ts';
 import { refuseFailures } from '../support/load.ts';
+import { residentMegabytes } from '../support/resident-memory.ts';
 import { startBenchRedis, startIntake, targetOf } from '../support/world.ts';
 
-const megabyte = 2 ** 20;
 const sampleEveryMs = 25;
 const mostMegabytes = 150;
 
@@ -55,8 +54,3 @@ export const intakeMemory: Measure = {
     }
   },
 };
-
-async function residentMegabytes(pid: number | undefined): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
-  return (Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? 0) * 1_024) / megabyte;
-}

@@ -19,6 +19,8 @@ export interface BenchContext {
 
 export interface Measure {
   readonly name: string;
+  /** The table of docs/performance.md in which its lines stand, where that is not the main one. */
+  readonly table?: 'queues' | 'queues-cluster';
   run(context: BenchContext): Promise<Row[]>;
 }
 

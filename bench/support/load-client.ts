@@ -2,6 +2,7 @@
  * A caller in a process of its own: sends the given requests over so many connections, for so long or so often, and reports
  * how long each answer took. Started by `load.ts`.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { Pool } from 'undici';
 import { newItems } from './items.ts';
 import type { LoadPlan, LoadResult } from './load.ts';
@@ -40,6 +41,7 @@ async function send(plan: LoadPlan): Promise<LoadResult> {
       latenciesMs.push(performance.now() - from);
       if (response.statusCode >= 300) failures.push(`${response.statusCode} ${text.slice(0, 200)}`);
       else if (plan.keepAnswers === true) answers.push(JSON.parse(text));
+      if (plan.pauseMs !== undefined) await delay(plan.pauseMs);
     }
   }
   const callers = Array.from({ length: plan.connections }, () => caller());
@@ -52,10 +54,12 @@ async function send(plan: LoadPlan): Promise<LoadResult> {
 /** Bodies are made before the clock starts, as far as their number is known. */
 function bodiesOf({ post, times }: LoadPlan): ((number: number) => string) | undefined {
   if (post === undefined) return undefined;
-  const make = () =>
-    JSON.stringify(
-      post.itemsPerBatch === undefined ? newItems(1)[0] : { requests: newItems(post.itemsPerBatch) },
-    );
-  const made = Array.from({ length: times ?? (post.itemsPerBatch === undefined ? 0 : 8) }, make);
-  return (number) => made[number] ?? make();
+  const make = (number: number) =>
+    JSON.stringify({
+      ...(post.itemsPerBatch === undefined ? newItems(1)[0] : { requests: newItems(post.itemsPerBatch) }),
+      ...post.more?.[number % post.more.length],
+    });
+  const known = times ?? (post.itemsPerBatch === undefined ? 0 : 8);
+  const made = Array.from({ length: known }, (_, number) => make(number));
+  return (number) => made[number] ?? make(number);
 }

@@ -12,8 +12,10 @@ export interface LoadPlan {
   durationMs: number;
   /** Exactly so many requests. */
   times?: number;
-  /** POST instead of GET: one new item, or so many in `requests`. */
-  post?: { itemsPerBatch?: number };
+  /** POST instead of GET: one new item, or so many in `requests`; with members of `more`, taken in turns with the paths. */
+  post?: { itemsPerBatch?: number; more?: readonly object[] };
+  /** Each connection rests for so long after an answer. */
+  pauseMs?: number;
   keepAnswers?: boolean;
 }
 

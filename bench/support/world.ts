@@ -67,7 +67,7 @@ export function startIntake(
       INTAKE_HOST: '127.0.0.1',
       REDIS_URL: redisUrl,
       AZURE_TENANT_ID: tenantId,
-      INTAKE_API_KEYS: `bench:submit+read:${createHash('sha256').update(apiKey).digest('hex')}`,
+      INTAKE_API_KEYS: `bench:submit+respond+read:${createHash('sha256').update(apiKey).digest('hex')}:*`,
       INTAKE_MAX_REQUESTS_PER_MINUTE: '0',
       INTAKE_MAX_BACKLOG: '10000000',
       LOG_LEVEL: 'warn',

@@ -1,0 +1,139 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { BenchContext, Measure } from '../support/context.ts';
+import { startLoadClient, type LoadClient } from '../support/load.ts';
+import type { Row } from '../support/row.ts';
+import {
+  connectionsNamed,
+  startClusterOfThree,
+  startOneRedis,
+  type RedisUnderBench,
+} from '../queues/bench-redis.ts';
+import { compareIntakes } from '../queues/compare-intakes.ts';
+import { countIdle, judgeAll, runActive, sendArrivals } from '../queues/phases.ts';
+import { openQueuesWorld, type BenchQueue, type QueuesWorld, type Services } from '../queues/queues-world.ts';
+import { rowsOf, type AtRest, type QueuesResult } from '../queues/result-rows.ts';
+
+/** 500 tenants with two operations each, beside one queue: on one Redis. */
+export const queues: Measure = {
+  name: 'queues',
+  table: 'queues',
+  run: (context) => run(context, startOneRedis),
+};
+
+/** The same on a Redis Cluster of three primaries with a replica each. */
+export const queuesOnCluster: Measure = {
+  name: 'queues-cluster',
+  table: 'queues-cluster',
+  run: (context) => run(context, startClusterOfThree),
+};
+
+const sizes = {
+  usual: {
+    tenants: 500,
+    limit: 2,
+    windowMs: 10_000,
+    active: 200,
+    windows: 9,
+    arrivals: 1_000,
+    // What is done a minute after a queue was opened is over then.
+    quietMs: 60_000,
+    idleMs: 30_000,
+  },
+  quick: {
+    tenants: 20,
+    limit: 2,
+    windowMs: 3_000,
+    active: 10,
+    windows: 2,
+    arrivals: 40,
+    quietMs: 1_000,
+    idleMs: 1_000,
+  },
+} as const;
+
+type Sizes = (typeof sizes)['usual' | 'quick'];
+
+async function run(context: BenchContext, startRedis: () => Promise<RedisUnderBench>): Promise<Row[]> {
+  const size = context.isQuick ? sizes.quick : sizes.usual;
+  const world = await openQueuesWorld(startRedis, size);
+  const trickle = await startLoadClient();
+  try {
+    const single = await runOne(context, world, size);
+    return await runMany(context, world, { size, trickle, single });
+  } finally {
+    await trickle.close();
+    await world.close();
+  }
+}
+
+type Single = AtRest & { ids: string[] };
+
+async function runOne(context: BenchContext, world: QueuesWorld, size: Sizes): Promise<Single> {
+  const services = await world.startServices(world.one);
+  try {
+    return await untilAtRest(context, world, { services, queues: world.one, size, quietMs: 0 });
+  } finally {
+    await services.stop();
+  }
+}
+
+async function runMany(
+  context: BenchContext,
+  world: QueuesWorld,
+  { size, trickle, single }: { size: Sizes; trickle: LoadClient; single: Single },
+): Promise<Row[]> {
+  const { say, load } = context;
+  const services = await world.startServices(world.many);
+  let other: Services['intake'] | undefined;
+  try {
+    const { ids, ...atRest } = await untilAtRest(context, world, {
+      services,
+      queues: world.many,
+      size,
+      quietMs: size.quietMs,
+    });
+    say(`${size.active} queues with work for ${size.windows} windows, and arrivals in the others`);
+    const clients = { fill: load, trickle };
+    const active = world.many.slice(0, size.active);
+    const found = await runActive(world, services.intake, clients, { active, windows: size.windows });
+    const peaks = services.peaks();
+    await services.stopWorkers();
+    const all = await judgeAll(world, world.many);
+    other = await world.startIntakeOf(world.one);
+    const compared = await compareIntakes(context, {
+      many: { intake: services.intake, queues: world.many, ids },
+      one: { intake: other, queues: world.one, ids: single.ids },
+    });
+    const result: QueuesResult = { ...size, queues: world.many.length, single, atRest, peaks, ...found, all };
+    return [...rowsOf(result), ...compared];
+  } finally {
+    await services.stop();
+    await other?.stop();
+  }
+}
+
+/** Has requests arrive in all of these queues, waits until they are called and nothing is due, and looks. */
+async function untilAtRest(
+  { say, load }: BenchContext,
+  world: QueuesWorld,
+  {
+    services,
+    queues: asked,
+    size,
+    quietMs,
+  }: { services: Services; queues: readonly BenchQueue[]; size: Sizes; quietMs: number },
+): Promise<Single> {
+  say(`${asked.length} queues: ${size.arrivals} arrivals`);
+  const ids = await sendArrivals(load, services.intake, asked, size.arrivals);
+  await delay(size.windowMs + quietMs);
+  const { calls } = await judgeAll(world, asked);
+  if (calls !== size.arrivals) throw new Error(`${calls} of ${size.arrivals} arrivals were called`);
+  say(`${asked.length} queues: nothing is due`);
+  const idle = await countIdle(world.redis, size.idleMs);
+  const connections = {
+    worker: (await connectionsNamed(world.redis, 'diq-worker')) / services.workers.length,
+    intake: await connectionsNamed(world.redis, 'diq-intake'),
+  };
+  say(`${asked.length} queues: ${idle.perSecond.toFixed(1)} commands a second (${idle.most})`);
+  return { ids, idle, connections, peaks: services.peaks() };
+}
