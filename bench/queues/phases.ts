@@ -101,18 +101,34 @@ export async function runActive(
   return { judged, latenciesMs: arrived.latenciesMs };
 }
 
-/** Calls of these queues that should not have been made, by the logs of all Defenders; and all that were. */
+/** Calls of these queues that should not have been made, by the logs of their Defenders; and all that were. */
 export async function judgeAll(
-  world: QueuesWorld,
+  { defenders }: QueuesWorld,
   queues: readonly BenchQueue[],
 ): Promise<{ calls: number; violations: number }> {
   let [made, violations] = [0, 0];
-  for (const queue of queues) {
-    const calls = await callsOf(world, queue);
-    made += calls.length;
-    violations += countViolations(calls, queue.tenant);
+  for (const tenant of new Set(queues.map((queue) => queue.tenant))) {
+    for (const calls of (await defenders.callsOf(tenant)).values()) {
+      made += calls.length;
+      violations += countViolations(calls, tenant);
+    }
   }
   return { calls: made, violations };
+}
+
+/** Resolves when so many calls have been made in these queues. @throws Error when that takes too long */
+export async function untilCalled(
+  world: QueuesWorld,
+  queues: readonly BenchQueue[],
+  { calls, withinMs }: { calls: number; withinMs: number },
+): Promise<void> {
+  const untilMs = performance.now() + withinMs;
+  for (;;) {
+    const found = await judgeAll(world, queues);
+    if (found.calls >= calls) return;
+    if (performance.now() > untilMs) throw new Error(`${found.calls} of ${calls} requests were called`);
+    await delay(2_000);
+  }
 }
 
 async function callsOf({ defenders }: QueuesWorld, queue: BenchQueue): Promise<ArrivedCall[]> {

@@ -24,7 +24,7 @@ export function namedIn({ operation }: BenchQueue): object {
   return operation === 'runAntiVirusScan' ? { operation, parameters: { scanType: 'Quick' } } : { operation };
 }
 
-/** Tenants with two operations each, and one tenant with a single one; each set is a file of tenants. */
+/** Tenants with two operations each, out of a file, and one with a single operation, out of the environment. */
 export interface QueuesWorld {
   readonly redis: RedisUnderBench;
   readonly defenders: ManyDefenders;
@@ -52,7 +52,7 @@ export async function openQueuesWorld(
   { tenants: count, limit, windowMs }: { tenants: number; limit: number; windowMs: number },
 ): Promise<QueuesWorld> {
   const folder = await mkdtemp(join(tmpdir(), 'diq-bench-'));
-  const single = newTenant('single', 1_000, windowMs);
+  const single = newTenant('default', 1_000, windowMs);
   const tenants = Array.from({ length: count }, (_, i) => newTenant(`tenant-${i}`, limit, windowMs));
   const defenders = await startManyDefenders(folder, [single, ...tenants]);
   const redis = await startRedis();
@@ -64,12 +64,13 @@ export async function openQueuesWorld(
   const one = [queueOf(single, operations[0])];
   const many = tenants.flatMap((tenant) => operations.map((operation) => queueOf(tenant, operation)));
   const env = async (queues: readonly BenchQueue[]) => {
-    const file = join(folder, `${queues.length}.json`);
+    const shared = { ...redis.env, LOG_LEVEL: 'warn' };
+    if (queues === one) return { ...shared, ...settingsOf(single, defenders) };
+    const file = join(folder, 'tenants.json');
     await writeFile(file, tenantsFile(queues, defenders));
-    return { ...redis.env, TENANTS_FILE: file, LOG_LEVEL: 'warn' };
+    return { ...shared, TENANTS_FILE: file, AZURE_TENANT_ID: '' };
   };
-  const startIntakeOf = async (queues: readonly BenchQueue[]) =>
-    startIntake('', [], { ...(await env(queues)), AZURE_TENANT_ID: '' });
+  const startIntakeOf = async (queues: readonly BenchQueue[]) => startIntake('', [], await env(queues));
   return {
     redis,
     defenders,
@@ -111,6 +112,18 @@ function watched(intake: ServiceProcess, workers: readonly ServiceProcess[]): Se
       await stopWorkers();
       await intake.stop();
     },
+  };
+}
+
+function settingsOf(tenant: BenchTenant, defenders: ManyDefenders): Record<string, string> {
+  return {
+    AZURE_TENANT_ID: tenant.tenantId,
+    AZURE_CLIENT_ID: tenant.clientId,
+    AZURE_CLIENT_SECRET_FILE: defenders.secretFile,
+    AZURE_AUTHORITY_HOST: defenders.originOf(tenant),
+    DEFENDER_BASE_URL: defenders.originOf(tenant),
+    DEFENDER_CALLS_PER_WINDOW: String(tenant.limit),
+    DEFENDER_WINDOW: `${tenant.windowMs}ms`,
   };
 }
 
