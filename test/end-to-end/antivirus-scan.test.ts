@@ -28,7 +28,7 @@ describe('antivirus scans, by real processes', function () {
 
   async function submit(machineId: string, scanType: 'Quick' | 'Full'): Promise<RequestDocument> {
     const asked = { machineId, comment: 'INC-1', parameters: { scanType } };
-    const { status, body } = await stack.api.call('POST', '/v1/investigations', asked);
+    const { status, body } = await stack.api.call('POST', '/v1/requests', asked);
     assert.equal(status, 202, JSON.stringify(body));
     return stack.api.findRequest((body as { id: string }).id);
   }
@@ -70,7 +70,7 @@ describe('antivirus scans, by real processes', function () {
   it('are refused by the field at fault', async () => {
     const [machineId = ''] = machineIds(1);
     const asked = { machineId, comment: 'c', parameters: { scanType: 'Deep' } };
-    const { status, body } = await stack.api.call('POST', '/v1/investigations', asked);
+    const { status, body } = await stack.api.call('POST', '/v1/requests', asked);
     assert.equal(status, 400);
     assert.deepEqual((body as { errors: unknown }).errors, [
       { path: 'parameters.scanType', message: 'must be one of Quick, Full' },
@@ -150,7 +150,7 @@ describe('antivirus scans after Redis was emptied', function () {
   it('count in the quota all the same: the ledger is rebuilt from the machine actions', async () => {
     const submit = async (machineId: string) => {
       const asked = { machineId, comment: 'INC-1', parameters: { scanType: 'Quick' } };
-      assert.equal((await stack.api.call('POST', '/v1/investigations', asked)).status, 202);
+      assert.equal((await stack.api.call('POST', '/v1/requests', asked)).status, 202);
     };
     for (const machineId of machineIds(limit)) await submit(machineId);
     await waitFor(async () => (await stack.control.machineActions()).length === limit, {

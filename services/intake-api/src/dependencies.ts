@@ -44,6 +44,8 @@ export interface ServiceDependencies {
   directory: QueueDirectory;
   /** What the routes of a queue work with. */
   askQueue: (queue: Queue) => QueueDependencies;
+  /** The same for a look at many, after which they are left alone as before. */
+  peekQueue: (queue: Queue) => Pick<QueueDependencies, 'readState'>;
   /** Whether the service can do its work. */
   checkReady: () => Promise<HealthReport>;
   /** Aborted once the service is being stopped. */

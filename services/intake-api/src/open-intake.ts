@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { claimLayout, LayoutError, watchLayout } from '@diq/queue/layout.ts';
 import { createBusyQueueCheck } from '@diq/queue/operations/open-requests.ts';
 import { queueTagIn } from '@diq/contracts/queue-tag.ts';
@@ -85,6 +86,7 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
     bodyBudget: createBodyBudget(),
     directory,
     askQueue: (queue) => queues.ask(queue).parts,
+    peekQueue: (queue) => queues.open(queue).parts,
     checkReady: createReadyCheck({
       reach: createQueueReach(submitting, () => directory.queues(), settings.waitReplicas),
       describeMemory: memory.describe,
@@ -132,6 +134,7 @@ function openQueues(options: OpenIntakeOptions, { directory, metrics, redis, sub
   const { settings, logger, lifecycle, tracing = noTracing, workerClockMs } = options;
   const { ledgerMaxAgeMs = 250, pollIntervalMs: intervalMs = 1_000 } = options;
   const opened = new Map<string, OpenQueue>();
+  const replaced: OpenQueue[] = [];
   const shared = {
     settings,
     redis,
@@ -146,7 +149,12 @@ function openQueues(options: OpenIntakeOptions, { directory, metrics, redis, sub
 
   function open(queue: Queue): OpenQueue {
     const known = opened.get(queue.tag);
-    if (known) return known;
+    if (known && (known.queue === queue || isDeepStrictEqual(known.queue, queue))) return known;
+    if (known) {
+      // Its limits or the tenant's name changed in the file. Requests that are being handled end with what they began with.
+      known.parts.stateFeed.endAll();
+      replaced.push(known);
+    }
     const made = openQueue(queue, shared);
     opened.set(queue.tag, made);
     return made;
@@ -158,7 +166,7 @@ function openQueues(options: OpenIntakeOptions, { directory, metrics, redis, sub
   const busy = createBusyQueues({ queues: directory.queues, hasWork, isListenedTo, intervalMs });
   showSeries();
   lifecycle.onClose('queues', async () => {
-    await Promise.all([...opened.values()].map((queue) => queue.close()));
+    await Promise.all([...opened.values(), ...replaced].map((queue) => queue.close()));
   });
   // Listeners keep the HTTP server open.
   const endStreams = () => opened.forEach(({ parts }) => parts.stateFeed.close());
@@ -178,7 +186,7 @@ function openQueues(options: OpenIntakeOptions, { directory, metrics, redis, sub
   lifecycle.onClose('state poll', stopPoll);
   return {
     open,
-    /** For somebody who asks about it. */
+    /** For a request about it: it is read again and again for a while. */
     ask(queue: Queue): OpenQueue {
       busy.mark(queue);
       return open(queue);

@@ -7,6 +7,7 @@ import { runScriptsWhenFull } from '@diq/redis/script.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 import { within } from '@diq/runtime/async/with-timeout.ts';
 import { targetOfPayload } from './callback-queue.ts';
+import { UnknownSourceError } from './callback-store.ts';
 import type { DeliverCallback } from './deliver-callback.ts';
 
 /** What is left to do after the grace: hand back some jobs. */
@@ -59,8 +60,9 @@ export function startCallbackWorker(options: {
   worker.on('error', onError);
   // The attempt could not even be made or recorded; BullMQ repeats it.
   worker.on('failed', (job, error) => {
-    // Of an outage the connections tell; each job that met it need not.
-    const level = isRedisTrouble(error) ? 'debug' : 'error';
+    // An outage is in the lines of the connections, and a tenant that this intake does not know yet is no fault.
+    const isElsewhere = error instanceof UnknownSourceError;
+    const level = isRedisTrouble(error) || isElsewhere ? 'debug' : 'error';
     logger[level]({ callback: job?.id, err: error }, 'callback could not be attempted');
   });
 

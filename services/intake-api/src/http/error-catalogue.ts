@@ -21,7 +21,7 @@ export const errorCatalogue = {
   nothing_to_retry: { status: 409, title: 'Only failed and unknown requests can be retried' },
   changed_too_often: { status: 409, title: 'The request was changed too many times' },
   deadline_passed: { status: 409, title: 'The deadline of the request has passed' },
-  tenant_removed: { status: 409, title: 'The tenant was removed from the settings' },
+  tenant_removed: { status: 409, title: 'The tenant or operation was removed from the settings' },
   idempotency_in_flight: {
     status: 409,
     title: 'The first request with this Idempotency-Key is still in progress',

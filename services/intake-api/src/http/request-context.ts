@@ -28,8 +28,8 @@ export interface ChosenQueue {
   readonly prefix: string;
   /** Where the request names the operation. */
   readonly operation: string | undefined;
-  /** Its tenant was removed: nothing new is accepted. */
-  readonly isRemoved: boolean;
+  /** False where its tenant or operation was taken out of the settings: nothing new is accepted. */
+  readonly isAccepting: boolean;
   readonly idempotency: IdempotencyStore;
   /** What handlers work with. */
   readonly parts: object;

@@ -74,7 +74,7 @@ describe('which of many queues are read', () => {
     assert.deepEqual(await busy.due(), [first]);
   });
 
-  it('is one whose stream of changes somebody listens to, for as long as that is so', async () => {
+  it('is one with an open stream of its changes, for as long as it is open', async () => {
     listenedTo = first.tag;
     for (nowMs of [0, 60_000]) assert.deepEqual(await busy.due(), [first]);
     listenedTo = undefined;

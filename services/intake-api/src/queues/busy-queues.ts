@@ -25,7 +25,7 @@ export function createBusyQueues({
   queues: () => readonly Queue[];
   /** Of these, those in which something is open; with one small command each. */
   hasWork: (queues: readonly Queue[]) => Promise<readonly Queue[]>;
-  /** Whether somebody waits for its changes. */
+  /** Whether a stream of its changes is open. */
   isListenedTo: (queue: Queue) => boolean;
   /** Between two calls of `due`. */
   intervalMs: number;
@@ -49,7 +49,7 @@ export function createBusyQueues({
   }
 
   return {
-    /** Somebody asks about it. */
+    /** A request is about it. */
     mark,
     /** What a reading found. */
     saw(queue: Pick<Queue, 'tag'>, { view, backlog }: QueueState): void {

@@ -1,9 +1,11 @@
 import type { Request, RequestHandler, Response } from 'express';
 import type { OperationName } from '@diq/contracts/operations.ts';
+import { profileOf } from '@diq/contracts/operations/index.ts';
 import { queueTagIn } from '@diq/contracts/queue-tag.ts';
 import type { IdempotencyStore } from '@diq/queue/admission/idempotency-store.ts';
 import type { Queue } from '@diq/tenants/tenant.ts';
 import type { ChooseQueue, QueueUse } from '../http/define-route.ts';
+import { routeOf } from '../http/middleware/http-metrics.ts';
 import { ProblemError } from '../http/problem-error.ts';
 import { contextOf } from '../http/request-context.ts';
 import { queueFor, type KnownTenant, type QueueDirectory } from './queue-directory.ts';
@@ -28,7 +30,7 @@ export function createChooseQueue(directory: QueueDirectory, open: (queue: Queue
       queue,
       prefix: named === undefined ? '/v1' : `/v1/tenants/${String(named)}`,
       operation,
-      isRemoved: directory.isRemoved(queue),
+      isAccepting: directory.isAccepting(queue),
       idempotency: parts.idempotency,
       parts,
     };
@@ -63,8 +65,9 @@ export function createChooseQueue(directory: QueueDirectory, open: (queue: Queue
         return;
       }
       const operation = use === 'id' ? undefined : operationIn(request, use);
-      const queue = queueFor(tenant, operation as OperationName | undefined);
+      const queue = queueFor(tenant, operation as OperationName | undefined, use !== 'body');
       if (!queue) throw unknownOperation(tenant);
+      if (use === 'body' && routeOf(request) === '/v1/investigations') refuseUnlessInvestigation(queue);
       choose(response, queue, operation);
       next();
     };
@@ -122,6 +125,14 @@ function operationIn(request: Request, use: Exclude<QueueUse, 'id'>): string | u
 function textOrRefuse(operation: unknown): string | undefined {
   if (operation === undefined || typeof operation === 'string') return operation;
   throw refuse('must be the name of an operation, given once');
+}
+
+/** What is posted there starts an investigation. */
+function refuseUnlessInvestigation({ operation }: Queue): void {
+  if (profileOf(operation).resultKind === 'investigation') return;
+  throw refuse(
+    `is ${operation} here, which starts no investigation: POST /v1/requests takes every operation`,
+  );
 }
 
 function unknownOperation({ queues }: KnownTenant): ProblemError {

@@ -5,9 +5,11 @@ import type { Caller } from '../config/callers.ts';
 /** A tenant, whether this service acts for it still or did so before. */
 export interface KnownTenant {
   readonly tenant: Tenant;
-  /** Its default operation's first. */
+  /** Those in which requests are accepted, its default operation's first. None of a removed tenant. */
   readonly queues: readonly Queue[];
-  /** It is in the settings no more: what was asked can be read and cancelled, and nothing new is accepted. */
+  /** Of operations that were taken out of the settings: what was asked can be read and cancelled. */
+  readonly former: readonly Queue[];
+  /** It is in the settings no more. */
   readonly isRemoved: boolean;
 }
 
@@ -15,21 +17,40 @@ export interface KnownTenant {
 export type QueueDirectory = ReturnType<typeof createQueueDirectory>;
 
 export function createQueueDirectory(given: readonly Tenant[]) {
+  let present = given;
   let byName = new Map<string, KnownTenant>();
   let byTag = new Map<string, Queue>();
-  let settled = given;
+  let accepting: ReadonlySet<string> = new Set();
 
-  /** @param earlier those that were in the settings before this process started */
+  /** @param earlier tenants, and operations of theirs, that were in the settings before this process started */
   function setTenants(tenants: readonly Tenant[], earlier: readonly Tenant[] = []): void {
-    settled = tenants;
-    const present = tenants.map((tenant) => ({ tenant, queues: queuesOf(tenant), isRemoved: false }));
-    const names = new Set(present.flatMap(({ tenant: { name, tenantId } }) => [name, tenantId]));
-    const removed = [...byName.values(), ...earlier.map((tenant) => ({ tenant, queues: queuesOf(tenant) }))]
-      .filter(({ tenant: { name, tenantId } }) => !names.has(name) && !names.has(tenantId))
-      .map(({ tenant, queues }) => ({ tenant, queues, isRemoved: true }));
-    const all: readonly KnownTenant[] = [...present, ...removed];
-    byName = new Map(all.map((one) => [one.tenant.name, one]));
-    byTag = new Map(all.flatMap(({ queues }) => queues.map((queue) => [queue.tag, queue])));
+    const queues = tenants.flatMap(queuesOf);
+    accepting = new Set(queues.map(({ tag }) => tag));
+    // By what its queues are stored under: its name may have changed.
+    const nameOf = new Map(tenants.map(({ tenantId, name }) => [tenantId, name]));
+    const taken = new Set(nameOf.values());
+    const former = new Map(
+      [...byTag.values(), ...earlier.flatMap(queuesOf)]
+        .filter(({ tag }) => !accepting.has(tag))
+        .map((queue) => ({ ...queue, tenant: nameOf.get(queue.tenantId) ?? queue.tenant }))
+        // A name that another tenant has now must not lead to what was this one's.
+        .filter(({ tenant, tenantId }) => nameOf.has(tenantId) || !taken.has(tenant))
+        .map((queue) => [queue.tag, queue]),
+    );
+    const known = (tenant: Tenant, isRemoved: boolean): KnownTenant => ({
+      tenant,
+      queues: isRemoved ? [] : queuesOf(tenant),
+      former: [...former.values()].filter((queue) => queue.tenant === tenant.name),
+      isRemoved,
+    });
+    const before = [...[...byName.values()].map(({ tenant }) => tenant), ...earlier];
+    const removed = before.filter(({ tenantId, name }) => !nameOf.has(tenantId) && !taken.has(name));
+    present = tenants;
+    byName = new Map([
+      ...tenants.map((tenant) => [tenant.name, known(tenant, false)] as const),
+      ...removed.map((tenant) => [tenant.name, known(tenant, true)] as const),
+    ]);
+    byTag = new Map([...queues, ...former.values()].map((queue) => [queue.tag, queue]));
   }
 
   setTenants(given);
@@ -39,13 +60,13 @@ export function createQueueDirectory(given: readonly Tenant[]) {
     if (caller.tenants) return caller.tenants.has(name);
     const isOwn =
       caller.entraTenantId !== undefined && byName.get(name)?.tenant.tenantId === caller.entraTenantId;
-    return byName.size === 1 || isOwn;
+    return isOwn || (present.length === 1 && present[0]?.name === name);
   }
 
   return {
     setTenants,
     /** Those in the settings. */
-    present: () => settled,
+    present: () => present,
     /** The tenants that a caller reaches, those in the settings first. A caller that names none reaches the only one. */
     tenantsOf: (caller: Caller): KnownTenant[] =>
       [...byName.values()].filter(({ tenant: { name } }) => mayReach(caller, name)),
@@ -58,16 +79,25 @@ export function createQueueDirectory(given: readonly Tenant[]) {
       const queue = byTag.get(tag);
       return queue && mayReach(caller, queue.tenant) ? queue : undefined;
     },
-    /** Whoever asks. */
+    /** The same for the service itself. */
     byTag: (tag: string): Queue | undefined => byTag.get(tag),
-    /** Whether its tenant is in the settings no more. */
-    isRemoved: ({ tenant }: Pick<Queue, 'tenant'>): boolean => byName.get(tenant)?.isRemoved === true,
-    /** All, with those of tenants that were removed: calls of theirs may be under way. */
+    /** Whether requests are accepted in it: its tenant and operation are in the settings. */
+    isAccepting: ({ tag }: Pick<Queue, 'tag'>): boolean => accepting.has(tag),
+    /** All, with those that are in the settings no more: calls of theirs may be under way. */
     queues: (): Queue[] => [...byTag.values()],
   };
 }
 
-/** The queue of a tenant for this operation, or its default one; `undefined` where the tenant may not use it. */
-export function queueFor({ queues }: KnownTenant, operation: OperationName | undefined): Queue | undefined {
-  return operation === undefined ? queues[0] : queues.find((queue) => queue.operation === operation);
+/**
+ * The queue of a tenant for this operation, or its default one; `undefined` where there is none.
+ *
+ * @param isReading also one that is in the settings no more
+ */
+export function queueFor(
+  { queues, former }: KnownTenant,
+  operation: OperationName | undefined,
+  isReading: boolean,
+): Queue | undefined {
+  const candidates = isReading ? [...queues, ...former] : queues;
+  return operation === undefined ? candidates[0] : candidates.find((queue) => queue.operation === operation);
 }

@@ -23,27 +23,26 @@ const remembered = z.object({
  */
 export function createRememberedTenants(redis: RedisConnection, retentionMs: number) {
   return {
-    /** Notes the tenants in the settings, and returns the others that were noted within the retention. */
+    /**
+     * Notes the tenants in the settings, and returns those that were noted within the retention, each with every operation
+     * that it had.
+     */
     async meet(tenants: readonly Tenant[], nowMs: number): Promise<Tenant[]> {
-      const entries = tenants.flatMap(({ name, tenantId, defaultOperation, operations }) => {
-        const entry = {
-          name,
-          tenantId,
-          defaultOperation,
-          operations: [...operations.keys()],
-          seenAtMs: nowMs,
-        };
-        return [tenantId, JSON.stringify(entry satisfies z.input<typeof remembered>)];
-      });
+      const noted = new Map(Object.entries(await redis.hgetall(key)).map(([id, json]) => [id, parse(json)]));
+      for (const { name, tenantId, defaultOperation, operations } of tenants) {
+        const all = new Set([...operations.keys(), ...(noted.get(tenantId)?.operations ?? [])]);
+        noted.set(tenantId, { name, tenantId, defaultOperation, operations: [...all], seenAtMs: nowMs });
+      }
+      const kept = [...noted].flatMap(([, entry]) =>
+        entry && nowMs - entry.seenAtMs < retentionMs ? [entry] : [],
+      );
+      const keptIds = new Set(kept.map(({ tenantId }) => tenantId));
+      const gone = [...noted.keys()].filter((tenantId) => !keptIds.has(tenantId));
+      const own = kept.filter(({ seenAtMs }) => seenAtMs === nowMs);
+      const entries = own.flatMap((entry) => [entry.tenantId, JSON.stringify(entry)]);
       if (entries.length > 0) await redis.hset(key, ...entries);
-      const found = Object.entries(await redis.hgetall(key));
-      const present = new Set(tenants.map(({ tenantId }) => tenantId));
-      const others = found.filter(([tenantId]) => !present.has(tenantId));
-      const read = others.map(([tenantId, json]) => ({ tenantId, entry: parse(json) }));
-      const isKept = (seenAtMs: number) => nowMs - seenAtMs < retentionMs;
-      const gone = read.filter(({ entry }) => !entry || !isKept(entry.seenAtMs));
-      if (gone.length > 0) await redis.hdel(key, ...gone.map(({ tenantId }) => tenantId));
-      return read.flatMap(({ entry }) => (entry && isKept(entry.seenAtMs) ? [tenantOf(entry)] : []));
+      if (gone.length > 0) await redis.hdel(key, ...gone);
+      return kept.map(tenantOf);
     },
   };
 }

@@ -37,6 +37,7 @@ describe('tenants', () => {
     keyOf('other', 'fabrikam'),
     keyOf('every', '*'),
     keyOf('nowhere', 'elsewhere'),
+    `risky:submit+respond+read:${sha256('risky')}:contoso`,
   ];
   const intake = useIntake(useEmbeddedRedis(), {
     TENANTS_FILE: file,
@@ -186,14 +187,33 @@ describe('tenants', () => {
     assert.deepEqual(await queuesOf('nowhere', ''), []);
   });
 
+  it('take what starts no investigation under /v1/requests, and say so elsewhere', async () => {
+    const scan = { ...item(++number), operation: 'runAntiVirusScan', parameters: { scanType: 'Quick' } };
+    write(
+      { ...contoso, operations: { initiateInvestigation: {}, startInvestigation: {}, runAntiVirusScan: {} } },
+      fabrikam,
+    );
+    const post = (path: string) => ask('risky', 'post', path, scan);
+    await waitFor(async () => (await post('/v1/requests')).status === 202, { what: 'the operation' });
+    for (const path of ['/v1/investigations', '/v1/tenants/contoso/investigations']) {
+      const answer = await post(path);
+      expectProblem(answer, 'invalid_request');
+      assert.match((answer.body as { detail: string }).detail, /POST \/v1\/requests takes every operation/);
+    }
+    write(contoso, fabrikam);
+    await waitFor(async () => (await post('/v1/requests')).status === 400, { what: 'the operation to go' });
+  });
+
   it('take requests for any operation under /v1/requests, which are the same as those under /v1/investigations', async () => {
     const id = await submit('both', '/v1/tenants/contoso/requests', { operation: 'startInvestigation' });
     const seen = await Promise.all(
       ['/v1/requests', '/v1/investigations', '/v1/tenants/contoso/requests'].map(
-        async (path) => (await ask('both', 'get', `${path}/${id}`).expect(200)).body as object,
+        async (path) =>
+          (await ask('both', 'get', `${path}/${id}`).expect(200)).body as { id: string; operation: string },
       ),
     );
-    assert.equal(new Set(seen.map((document) => JSON.stringify(document))).size, 1);
+    for (const { id: found, operation } of seen)
+      assert.deepEqual([found, operation], [id, 'startInvestigation']);
     const page = await ask('one', 'get', '/v1/requests?operation=startInvestigation&limit=500').expect(200);
     assert.ok((page.body as { value: { id: string }[] }).value.some((one) => one.id === id));
     await ask('one', 'delete', `/v1/requests/${id}`).expect(200);
@@ -250,6 +270,37 @@ describe('tenants', () => {
       await waitFor(async () => (await read()).status === 200, { what: 'the earlier tenant to be known' });
       expectProblem(await post(after), 'tenant_removed');
     });
+  });
+
+  it('keep what was asked of an operation that they may use no more: it can be read and cancelled, and nothing new is accepted', async () => {
+    const of = { operation: 'startInvestigation' };
+    const id = await submit('one', '/v1/requests', of);
+    const [, second] = [await submit('one'), await submit('one', '/v1/requests', of)];
+    write({ ...contoso, operations: { initiateInvestigation: {} } }, fabrikam);
+    const isTaken = async () =>
+      (await ask('one', 'post', '/v1/requests', { ...item(++number), ...of })).status === 202;
+    await waitFor(async () => !(await isTaken()), { what: 'the operation to go' });
+    await ask('one', 'get', `/v1/requests/${id}`).expect(200);
+    const listed = await ask('one', 'get', '/v1/requests?operation=startInvestigation').expect(200);
+    assert.ok((listed.body as { value: { id: string }[] }).value.some((one) => one.id === id));
+    await ask('one', 'delete', `/v1/requests/${id}`).expect(200);
+    expectProblem(await ask('every', 'post', `/v1/requests/${second}/retry`, {}), 'tenant_removed');
+    write(contoso, fabrikam);
+    await waitFor(isTaken, { what: 'the operation to be back' });
+  });
+
+  it('have their queues go by the limits in the file as it is now', async () => {
+    // That of no worker, which would have declared its own in Redis.
+    const limitOf = async () => {
+      const { body } = await ask('other', 'get', '/v1/queues?limit=1').expect(200);
+      return (body as { value: { limits: { calls: number }[] }[] }).value[0]?.limits[0]?.calls;
+    };
+    assert.equal(await limitOf(), 5);
+    const operations = { initiateInvestigation: { limits: [{ calls: 7, window: '1h' }] } };
+    write(contoso, { ...fabrikam, operations });
+    await waitFor(async () => (await limitOf()) === 7, { what: 'the other limit' });
+    write(contoso, fabrikam);
+    await waitFor(async () => (await limitOf()) === 5, { what: 'the first limit again' });
   });
 
   it('come and go with the file: what a removed one asked stays readable and can be cancelled', async () => {

@@ -52,12 +52,12 @@ export const listQueues = defineRoute({
   answers: { 200: { description: 'A page, by tenant and operation.', schema: pageOf(queueSummary) } },
   async handle(
     { query: { tenant, limit, cursor = '' }, context, response },
-    { directory, askQueue }: ServiceDependencies,
+    { directory, peekQueue }: ServiceDependencies,
   ) {
     const behind = directory
       .tenantsOf(context.caller)
       .filter((known) => tenant === undefined || known.tenant.name === tenant)
-      .flatMap(({ queues }) => queues)
+      .flatMap(({ queues, former }) => [...queues, ...former])
       .filter((queue) => nameOf(queue) > cursor)
       .toSorted((one, other) => (nameOf(one) < nameOf(other) ? -1 : 1));
     const shown = behind.slice(0, limit);
@@ -65,7 +65,7 @@ export const listQueues = defineRoute({
     const named = tenant === undefined ? '' : `tenant=${encodeURIComponent(tenant)}&`;
     await inTurn(context.caller.name, response, async () => {
       response.json({
-        value: await describeAll(shown, askQueue),
+        value: await describeAll(shown, peekQueue),
         ...(behind.length > limit && last
           ? { nextLink: `/v1/queues?${named}limit=${limit}&cursor=${writePosition(nameOf(last))}` }
           : {}),
@@ -75,13 +75,13 @@ export const listQueues = defineRoute({
 });
 
 /** @throws where not one of them can be read: then it is no matter of one queue */
-async function describeAll(queues: readonly Queue[], askQueue: ServiceDependencies['askQueue']) {
+async function describeAll(queues: readonly Queue[], peekQueue: ServiceDependencies['peekQueue']) {
   const errors: unknown[] = [];
   const summaries = await Promise.all(
     queues.map(async (queue) => {
       const { tenant, operation } = queue;
       try {
-        return describe(queue, await askQueue(queue).readState());
+        return describe(queue, await peekQueue(queue).readState());
       } catch (error) {
         errors.push(error);
         return { tenant, operation, isReadable: false };

@@ -35,10 +35,10 @@ export const listTenants = defineRoute({
     const shown = behind.slice(0, limit);
     const last = shown.at(-1)?.tenant.name ?? '';
     response.json({
-      value: shown.map(({ tenant: { name, defaultOperation }, queues, isRemoved }) => ({
+      value: shown.map(({ tenant: { name, defaultOperation, operations }, isRemoved }) => ({
         name,
         defaultOperation,
-        operations: queues.map(({ operation }) => operation),
+        operations: [...operations.keys()],
         isRemoved,
       })),
       ...(behind.length > limit

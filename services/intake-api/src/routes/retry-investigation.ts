@@ -42,7 +42,7 @@ export const retryInvestigation = defineRoute({
     { id: given, body, context, response },
     { reader, intake, actions, describeRequest }: Dependencies,
   ) {
-    if (context.chosen.isRemoved)
+    if (!context.chosen.isAccepting)
       throw new ProblemError('tenant_removed', { detail: 'Nothing new is accepted for it.' });
     requireRiskScope(context);
     const stored = await findRequestOrRefuse(reader, given);

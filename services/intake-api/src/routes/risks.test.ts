@@ -28,17 +28,17 @@ describe('an operation that changes what a machine does', () => {
 
   it('is asked for with the scope of its risk alone: submit and admin do not include it', async () => {
     for (const key of ['submitter', 'admin']) {
-      const refused = await ask(key, 'post', '/v1/investigations', scan(1));
+      const refused = await ask(key, 'post', '/v1/requests', scan(1));
       expectProblem(refused, 'forbidden');
       assert.match(refused.headers['www-authenticate'] ?? '', /insufficient_scope", scope="respond"/);
       expectProblem(await ask(key, 'post', '/v1/batches', batchOf(itemToScan(1))), 'forbidden');
-      await ask(key, 'post', '/v1/investigations', item(1)).expect(202);
+      await ask(key, 'post', '/v1/requests', item(1)).expect(202);
     }
     for (const key of ['responder', 'both']) {
-      await ask(key, 'post', '/v1/investigations', scan(2)).expect(202);
+      await ask(key, 'post', '/v1/requests', scan(2)).expect(202);
       await ask(key, 'post', '/v1/batches', batchOf(itemToScan(2))).expect(202);
     }
-    expectProblem(await ask('responder', 'post', '/v1/investigations', item(3)), 'forbidden');
+    expectProblem(await ask('responder', 'post', '/v1/requests', item(3)), 'forbidden');
   });
 
   it('names the field at fault in a batch, in its defaults too', async () => {

@@ -13,7 +13,7 @@ export function chooseParts(parts: object, idempotency?: IdempotencyStore): Choo
         queue,
         prefix: '/v1',
         operation: undefined,
-        isRemoved: false,
+        isAccepting: true,
         idempotency: store,
         parts,
       };
