@@ -1,12 +1,32 @@
 import assert from 'node:assert/strict';
-import { setTimeout as delay } from 'node:timers/promises';
-import { waitFor } from '@diq/testing/wait-for.ts';
+import { mock } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
 import { deferred } from '../test-support/loop-world.ts';
 import { createLookScheduler, type LookScheduler } from './look-scheduler.ts';
 
+const dayMs = 86_400_000;
+
 describe('the order of looks at queues', () => {
   let scheduler: LookScheduler | undefined;
-  afterEach(() => scheduler?.stop());
+  let nowMs: number;
+  beforeEach(() => {
+    nowMs = 1_000;
+    mock.timers.enable({ apis: ['setTimeout'] });
+    // Never the same twice, as the real one.
+    mock.method(performance, 'now', () => (nowMs += 0.001));
+  });
+  afterEach(() => {
+    scheduler?.stop();
+    mock.timers.reset();
+    mock.restoreAll();
+  });
+
+  /** Timers ring, and all that can follow from it without a further one is done. */
+  async function pass(ms: number): Promise<void> {
+    nowMs += ms;
+    mock.timers.tick(ms);
+    await turn();
+  }
 
   function start(atOnce?: number): { scheduler: LookScheduler; looked: string[] } {
     scheduler = createLookScheduler(atOnce === undefined ? {} : { atOnce });
@@ -28,25 +48,28 @@ describe('the order of looks at queues', () => {
     });
     for (const name of others) one.add({ look: async () => void looked.push(name) });
     blocked.resolve();
-    await waitFor(() => looked.length === 6, { what: 'all looks', intervalMs: 1 });
+    await turn();
     assert.deepEqual(looked, ['burst', 'b', 'c', 'd', 'burst', 'burst']);
   });
 
   it('leaves a queue alone until the time that its last look named, unless it is woken', async () => {
     const { scheduler: one } = start();
-    const atMs: number[] = [];
+    let looks = 0;
     const look = one.add({
       look: async () => {
-        atMs.push(performance.now());
-        return atMs.length === 1 ? 80 : undefined;
+        looks += 1;
+        return looks === 1 ? 80 : undefined;
       },
     });
-    await waitFor(() => atMs.length === 2, { what: 'the second look', intervalMs: 1 });
-    assert.ok(atMs[1]! - atMs[0]! >= 79, `${atMs[1]! - atMs[0]!} ms`);
-    await delay(30);
-    assert.equal(atMs.length, 2, 'none without a time');
+    await turn();
+    await pass(79);
+    assert.equal(looks, 1, 'none before its time');
+    await pass(1);
+    assert.equal(looks, 2);
+    await pass(dayMs);
+    assert.equal(looks, 2, 'none without a time');
     look.within(0);
-    assert.equal(atMs.length, 3);
+    assert.equal(looks, 3);
   });
 
   it('looks again at what was woken during its look: what that saw is out of date', async () => {
@@ -62,7 +85,8 @@ describe('the order of looks at queues', () => {
     look.within(0);
     assert.equal(looks, 1, 'never twice at a time');
     looking[0]?.resolve();
-    await waitFor(() => looks === 2, { what: 'the second look', intervalMs: 1 });
+    await turn();
+    assert.equal(looks, 2);
     looking[1]?.resolve();
   });
 
@@ -71,13 +95,14 @@ describe('the order of looks at queues', () => {
     const hanging = deferred();
     one.add({ look: () => hanging.promise.then(() => undefined) });
     one.add({ look: async () => void looked.push('quick') });
-    await waitFor(() => looked.length === 1, { what: 'the other look', intervalMs: 1 });
+    await turn();
     one.add({ look: () => hanging.promise.then(() => undefined) });
     one.add({ look: async () => void looked.push('late') });
-    await delay(20);
+    await pass(dayMs);
     assert.deepEqual(looked, ['quick']);
     hanging.resolve();
-    await waitFor(() => looked.length === 2, { what: 'the last one', intervalMs: 1 });
+    await turn();
+    assert.deepEqual(looked, ['quick', 'late']);
   });
 
   it('takes a queue out when its look is over, and looks at none once it is stopped', async () => {
@@ -93,16 +118,16 @@ describe('the order of looks at queues', () => {
     });
     let isOut = false;
     const removed = look.remove().then(() => (isOut = true));
-    await delay(5);
+    await pass(dayMs);
     assert.equal(isOut, false);
     looking.resolve();
     await removed;
     look.within(0);
-    await delay(5);
+    await pass(dayMs);
     assert.equal(looks, 1);
     one.stop();
     one.add({ look: async () => void (looks += 1) });
-    await delay(5);
+    await pass(dayMs);
     assert.equal(looks, 1);
   });
 });
