@@ -1,7 +1,7 @@
 import { Command } from 'ioredis';
 import { isCluster, type RedisConnection } from './connection.ts';
 
-// Commands that name no key go to any server of a Redis Cluster. What they tell is of use only from the one that holds
+// Commands that name no key go to any server of a Redis Cluster. Their answer is of use only from the one that holds
 // the key space that is meant.
 
 /** The time of the server that holds `key`, ms since 1970 by its clock. */

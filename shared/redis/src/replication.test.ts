@@ -65,7 +65,7 @@ describe('waiting for replicas', () => {
     );
   });
 
-  it('rejects when the connection broke since, although another one would be told that all is well', async () => {
+  it('rejects when the connection broke since, although Redis answers another one that all is well', async () => {
     const replication = createReplication(redis, key, 1);
     const writes = await replication.begin();
     await redis.set(key, 'x');

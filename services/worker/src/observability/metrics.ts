@@ -23,7 +23,7 @@ const callBuckets = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
 const ofQueue = ['tenant', 'operation'] as const;
 
-/** What a queue's series are told apart by. */
+/** The labels of a queue's series. */
 export type QueueLabels = Pick<Queue, 'tenant' | 'operation'>;
 
 /** The metrics of one queue. */

@@ -36,7 +36,7 @@ describe('which machine action a call made', () => {
   });
 
   it('is none that only holds the token in its text, or has another one', () => {
-    const others = [`${token} said somebody`, 'INC-1 [diq:task-11]', undefined];
+    const others = [`${token} in another place`, 'INC-1 [diq:task-11]', undefined];
     const ended = others.map((requestorComment) => action({ requestorComment, status: 'Succeeded' }));
     assert.deepEqual(match(ended), { kind: 'nothing' });
   });

@@ -5,7 +5,7 @@ import type { Finding, UnresolvedCall } from './finding.ts';
 const openStatuses: ReadonlySet<string> = new Set(['Pending', 'InProgress']);
 
 /**
- * The one place that decides whose machine action it is that Defender shows. The token in the comment tells for certain;
+ * The one place that decides whose machine action it is that Defender shows. The token in the comment proves it;
  * without it, one that runs and does all that was asked for covers the machine. Pure.
  *
  * @param covers the profile's rule

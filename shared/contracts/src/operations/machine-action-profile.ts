@@ -21,7 +21,7 @@ export const machineActionProfile = {
   correlation: 'requestorComment',
 } as const satisfies Partial<OperationProfile>;
 
-/** What an operator is told where the call needs this application role. */
+/** The operator's instructions for each hold of an operation whose call needs this application role. */
 export function adviceFor(requiredRole: string) {
   return {
     retired:

@@ -104,6 +104,6 @@ export interface OperationProfile<P = Parameters> {
   /** The application role in Entra ID that the call needs. */
   readonly requiredRole: string;
   readonly risk: Risk;
-  /** What an operator is told to do when Defender no longer offers the call, has it switched off, or refuses the application. */
+  /** The operator's instructions for when Defender no longer offers the call, has it switched off, or refuses the application. */
   readonly advice: { readonly retired: string; readonly disabled: string; readonly forbidden: string };
 }

@@ -6,7 +6,7 @@ export const wakeChannel = 'diq:wakes';
 /** `work`: a job was added. `free`: a hold was ended, or something else that kept calls from being made. */
 export type WakeReason = 'work' | 'free';
 
-/** Messages of one process on one queue within this time are one: more tell a worker nothing new. */
+/** Messages of one process on one queue within this time are one: more of them would have no further effect. */
 const togetherMs = 10;
 
 /**
