@@ -5,13 +5,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Cluster, Redis } from 'ioredis';
 import { keySpace as keySpaceOf } from '@diq/contracts/operations.ts';
+import { openInSteps, type OnStop } from '@diq/testing/open-in-steps.ts';
 import type { RedisServer } from '@diq/testing/redis-process.ts';
 import { startIntake, startSimulator, startWorker, stopAll } from '@diq/testing/service-process.ts';
 import { createSimulatorControl, type SimulatorControl } from '../end-to-end/support/simulator-control.ts';
 import { startFleet, type Fleet } from './fleet.ts';
 import type { Lag } from './lag.ts';
 import { oneNode, type FaultRedis, type RedisKind } from './redis/fault-redis.ts';
-import { startRedis, type OnStop } from './redis/start-redis.ts';
+import { startRedis } from './redis/start-redis.ts';
 import { openSimulatorLog, type SimulatorLog } from './simulator-log.ts';
 
 export interface FaultWorldOptions {
@@ -56,22 +57,13 @@ export interface FaultWorld extends Readonly<FaultWorldOptions> {
   stop(): Promise<void>;
 }
 
-/** What a worker adds to the call timeout: `beginWithinMs` in services/worker/src/bootstrap/open-worker.ts. */
+/** What a worker adds to the call timeout: `beginWithinMs` in services/worker/src/bootstrap/open-queue.ts. */
 const beginWithinMs = 5_000;
 /** Asked for while the search for a lost answer is on; long enough for the simulator, short enough for a run. */
 const reconcileGraceMs = 3_000;
 
-export async function startFaultWorld(options: FaultWorldOptions): Promise<FaultWorld> {
-  const undo: (() => Promise<unknown> | void)[] = [];
-  const stop = async () => {
-    for (const step of undo.splice(0).toReversed()) await step();
-  };
-  try {
-    return await open(options, (step) => undo.push(step), stop);
-  } catch (error) {
-    await stop();
-    throw error;
-  }
+export function startFaultWorld(options: FaultWorldOptions): Promise<FaultWorld> {
+  return openInSteps((onStop, stop) => open(options, onStop, stop));
 }
 
 async function open(

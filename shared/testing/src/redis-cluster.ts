@@ -1,5 +1,6 @@
 import { Command, type Redis } from 'ioredis';
 import { findLastingPort } from './lasting-port.ts';
+import { openInSteps, type OnStop } from './open-in-steps.ts';
 import { openAccess, replicationField, type OpenedAccess, type RedisTestAccess } from './redis-access.ts';
 import { startRedisServer, type RedisServer } from './redis-process.ts';
 import { cutReplication, untilReplicated } from './replication-link.ts';
@@ -53,22 +54,13 @@ export interface MoveOptions {
 const shardCount = 3;
 const slotCount = 16_384;
 
-export async function startRedisCluster(options: RedisClusterOptions = {}): Promise<RedisCluster> {
-  const undo: (() => Promise<unknown>)[] = [];
-  const stop = async () => {
-    for (const step of undo.splice(0).toReversed()) await step();
-  };
-  try {
-    return await open(options, (step) => undo.push(step), stop);
-  } catch (error) {
-    await stop();
-    throw error;
-  }
+export function startRedisCluster(options: RedisClusterOptions = {}): Promise<RedisCluster> {
+  return openInSteps((onStop, stop) => open(options, onStop, stop));
 }
 
 async function open(
   options: RedisClusterOptions,
-  onStop: (step: () => Promise<unknown>) => void,
+  onStop: OnStop,
   stop: () => Promise<void>,
 ): Promise<RedisCluster> {
   const access = await openAccess(options);
@@ -122,7 +114,7 @@ async function open(
 async function startNode(
   options: RedisClusterOptions,
   access: OpenedAccess,
-  onStop: (step: () => Promise<unknown>) => void,
+  onStop: OnStop,
 ): Promise<ClusterNode> {
   const [port, busPort] = [await findLastingPort(), await findLastingPort()];
   const settings = {

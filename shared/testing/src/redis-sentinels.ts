@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Redis } from 'ioredis';
 import { findLastingPort } from './lasting-port.ts';
+import { openInSteps, type OnStop } from './open-in-steps.ts';
 import { openAccess, replicationField, type OpenedAccess, type RedisTestAccess } from './redis-access.ts';
 import { launchProcess, startRedisServer, type RedisServer } from './redis-process.ts';
 import { cutReplication, untilReplicated } from './replication-link.ts';
@@ -46,22 +47,13 @@ const sentinelCount = 3;
 /** A primary without a sign of life for this long counts as lost. */
 const downAfterMs = 1_500;
 
-export async function startRedisSentinels(options: RedisSentinelsOptions = {}): Promise<RedisSentinels> {
-  const undo: (() => Promise<unknown>)[] = [];
-  const stop = async () => {
-    for (const step of undo.splice(0).toReversed()) await step();
-  };
-  try {
-    return await open(options, (step) => undo.push(step), stop);
-  } catch (error) {
-    await stop();
-    throw error;
-  }
+export function startRedisSentinels(options: RedisSentinelsOptions = {}): Promise<RedisSentinels> {
+  return openInSteps((onStop, stop) => open(options, onStop, stop));
 }
 
 async function open(
   options: RedisSentinelsOptions,
-  onStop: (step: () => Promise<unknown>) => void,
+  onStop: OnStop,
   stop: () => Promise<void>,
 ): Promise<RedisSentinels> {
   const access = await openAccess(options);
@@ -136,7 +128,7 @@ async function startSentinel(
   primaryPort: number,
   password: string | undefined,
   access: OpenedAccess,
-  onStop: (step: () => Promise<unknown>) => void,
+  onStop: OnStop,
 ): Promise<number> {
   const dir = await mkdtemp(join(tmpdir(), 'diq-sentinel-'));
   onStop(() => rm(dir, { recursive: true, force: true }));

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
+import type { OnStop } from '@diq/testing/open-in-steps.ts';
 import { replicationField } from '@diq/testing/redis-access.ts';
 import { startRedisSentinels, type RedisSentinels } from '@diq/testing/redis-sentinels.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import type { BehindSentinels } from './fault-redis.ts';
 import { endClients, serversIn, wholeWithinMs } from './replicated-servers.ts';
-import type { OnStop } from './start-redis.ts';
 
 export async function startBehindSentinels(onStop: OnStop): Promise<BehindSentinels> {
   const password = randomBytes(12).toString('hex');

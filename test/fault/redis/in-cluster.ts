@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { Cluster, Command } from 'ioredis';
+import type { OnStop } from '@diq/testing/open-in-steps.ts';
 import { replicationField } from '@diq/testing/redis-access.ts';
 import { startRedisCluster, type RedisCluster } from '@diq/testing/redis-cluster.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import type { InCluster, ReachedServer } from './fault-redis.ts';
 import { endClients, serversIn, wholeWithinMs } from './replicated-servers.ts';
-import type { OnStop } from './start-redis.ts';
 
 export async function startInCluster(keySpace: string, onStop: OnStop): Promise<InCluster> {
   const password = randomBytes(12).toString('hex');

@@ -1,9 +1,9 @@
 import { Redis } from 'ioredis';
+import type { OnStop } from '@diq/testing/open-in-steps.ts';
 import { findLastingPort } from '@diq/testing/lasting-port.ts';
 import { startRedisServer } from '@diq/testing/redis-process.ts';
 import { startTcpProxy } from '@diq/testing/tcp-proxy.ts';
 import type { OneNode } from './fault-redis.ts';
-import type { OnStop } from './start-redis.ts';
 
 export async function startOneNode(onStop: OnStop): Promise<OneNode> {
   let server = await startRedisServer({ appendOnly: true, port: await findLastingPort() });

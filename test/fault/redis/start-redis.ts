@@ -1,10 +1,8 @@
+import type { OnStop } from '@diq/testing/open-in-steps.ts';
 import { startBehindSentinels } from './behind-sentinels.ts';
 import type { FaultRedis, RedisKind } from './fault-redis.ts';
 import { startInCluster } from './in-cluster.ts';
 import { startOneNode } from './one-node.ts';
-
-/** What undoes a step, to be called in the opposite order. */
-export type OnStop = (step: () => Promise<unknown> | void) => void;
 
 /** Starts what this kind of Redis consists of; each server writes each command to disk. */
 export function startRedis(kind: RedisKind, keySpace: string, onStop: OnStop): Promise<FaultRedis> {
