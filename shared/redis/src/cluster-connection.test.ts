@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { setTimeout as delay } from 'node:timers/promises';
 import { startRedisCluster, type RedisCluster } from '@diq/testing/redis-cluster.ts';
 import { requireRedisServer } from '@diq/testing/redis-process.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
@@ -48,13 +47,20 @@ describe('a connection to a Redis Cluster that fails fast', function () {
   it('runs no script on a part of its keys while their slot is moved, and runs it once they are in one place', async () => {
     await redis.mset('{a}:one', '1', '{a}:two', '2');
     const both = `return {redis.call('GET', KEYS[1]), redis.call('GET', '{a}:' .. ARGV[1])}`;
+    const { client } = await servers.ownerOf('{a}');
+    const refused = async () => {
+      const [stats = ''] = /cmdstat_eval:.*/.exec(await client.info('commandstats')) ?? [];
+      const counts = [...stats.matchAll(/(?:rejected|failed)_calls=(\d+)/g)];
+      return counts.reduce((sum, [, calls]) => sum + Number(calls), 0);
+    };
+    const before = await refused();
     let asked: Promise<unknown>[] = [];
     await servers.moveSlot('{a}', {
       batch: 1,
       async between() {
         if (asked.length > 0) return;
         asked = [redis.eval(both, 1, '{a}:one', 'two'), redis.eval(both, 1, '{a}:two', 'one')];
-        await delay(300);
+        await waitFor(async () => (await refused()) >= before + asked.length, { what: 'both to be refused' });
       },
     });
     assert.deepEqual(await Promise.all(asked), [
