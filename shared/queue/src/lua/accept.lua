@@ -1,4 +1,4 @@
--- include lib/task-place.lua, lib/backlog.lua
+-- include lib/open-task.lua, lib/backlog.lua
 --
 -- Records accepted requests, each with a task: the one that is open for its coalescing key, or a new one. Where a result
 -- with this key was started only just now, the request ends with that one and gets no task.
@@ -51,27 +51,6 @@ local is_sealed = batch_size and not is_accepting
 local open, tasks, recent_starts, is_any_known, recorded, bytes_added = {}, {}, {}, false, {}, 0
 local added = { waiting = {}, machines = {}, by_machine = {}, by_source = {}, listed = {}, deadlines = {} }
 
-local function append(list, first, second)
-  list[#list + 1], list[#list + 2] = first, second
-end
-
--- Returns  an open task; nil for one that is corrupt, or gone: it cannot be joined. Its key gets a task of its own, and
---          no request is refused for it
-local function read_task(task_id)
-  local task_key = space .. ':task:' .. task_id
-  local state, first, priority, virtual_start, job_priority, not_after, is_promoted, sent_at, why, calls, flow_caller, of_caller =
-    unpack(redis.call('HMGET', task_key, 'state', 'first', 'priority', 'virtualStart', 'jobPriority', 'notAfter', 'promoted',
-      'sentAt', 'error', 'calls', 'flowCaller', joined_by(caller)))
-  virtual_start, job_priority = tonumber(virtual_start), tonumber(job_priority)
-  if (state ~= 'waiting' and state ~= 'in_flight' and state ~= 'reconciling') or not first or not urgency[priority]
-    or not virtual_start or not job_priority then
-    return nil
-  end
-  return { id = task_id, state = state, first = first, priority = priority, virtual_start = virtual_start, job_priority = job_priority,
-    not_after = tonumber(not_after), promoted = is_promoted and true or nil, sent_at = sent_at or nil, error = why or nil,
-    calls = calls or nil, flow_caller = flow_caller or nil, joined = redis.call('ZCARD', task_key .. ':joined'), of_caller = tonumber(of_caller) or 0 }
-end
-
 local function read_ahead()
   local keys, recents, requests = {}, {}, {}
   for i = first_argument, #ARGV, arguments do
@@ -85,7 +64,7 @@ local function read_ahead()
   for i, key in ipairs(keys) do
     recent_starts[key] = starts[i] or nil
     if found[i] and not open[key] then
-      open[key] = read_task(found[i])
+      open[key] = read_task(found[i], caller)
     end
   end
   for _, task in pairs(open) do
@@ -112,33 +91,6 @@ local function open_task(task_id, machine_id, key, request_id, priority, flow, n
   add_waiting(priority, 1)
   open[key], tasks[task_id] = task, task
   return task
-end
-
--- What a request shares with those that wait already: its status, and where their task stands.
-local function join(task, request_id, not_after)
-  task.joined, task.of_caller = task.joined + 1, task.of_caller + (caller ~= '' and 1 or 0)
-  append(task.came, arrived_at, request_id)
-  -- A task waits as long as its most patient request: without a deadline on one of them it has none.
-  if task.not_after and (not_after == '' or tonumber(not_after) > task.not_after) then
-    task.not_after, task.is_deadline_changed = tonumber(not_after), true
-  end
-  local shared = { 'with', task.first }
-  if task.calls then
-    append(shared, 'attempts', task.calls)
-  end
-  if task.state == 'waiting' then
-    return 'queued', shared
-  end
-  if task.sent_at then
-    append(shared, 'dispatchedAt', task.sent_at)
-  end
-  if task.error then
-    append(shared, 'error', task.error)
-  end
-  if task.state == 'reconciling' then
-    count('', 'reconciling', 1)
-  end
-  return 'dispatching', shared
 end
 
 -- See indexes.lua.
@@ -225,7 +177,7 @@ local function accept(request)
   if task.joined >= most_joined or (caller ~= '' and task.of_caller >= most_joined_of_caller) then
     return { is_promoted and task.id or '', '', tostring(is_promoted and task.job_priority or 0), 'full', '' }
   end
-  record(request, task.id, join(task, request_id, not_after))
+  record(request, task.id, join(task, request_id, not_after, caller, arrived_at))
   return { task.id, task.first, tostring(task.job_priority), task.promoted and 'promoted' or 'joined', '' }
 end
 
@@ -247,38 +199,6 @@ local function no_room()
   end
 end
 
-local function write_task(key, task)
-  local task_key, came = space .. ':task:' .. task.id, #task.came / 2
-  local fields = (task.is_new or task.is_changed) and { place_of(task) } or {}
-  if task.is_new then
-    append(fields, 'state', 'waiting')
-    append(fields, 'machine', task.machine)
-    if key ~= task.machine then
-      append(fields, 'key', key)
-    end
-    append(fields, 'first', task.first)
-    append(fields, 'createdAt', arrived_at)
-  end
-  if task.promoted then
-    append(fields, 'promoted', 1)
-  end
-  if task.not_after and (task.is_new or task.is_deadline_changed) then
-    append(fields, 'notAfter', string.format('%.0f', task.not_after))
-  elseif task.is_deadline_changed then
-    redis.call('HDEL', task_key, 'notAfter')
-  end
-  if #fields > 0 then
-    redis.call('HSET', task_key, unpack(fields))
-  end
-  note_flow(task_key, task)
-  if came > 0 then
-    redis.call('ZADD', task_key .. ':joined', unpack(task.came))
-  end
-  if came > 0 and caller ~= '' then
-    redis.call('HINCRBY', task_key, joined_by(caller), came)
-  end
-end
-
 local function write_added()
   local function write(command, key, list)
     if #list > 0 then
@@ -287,7 +207,7 @@ local function write_added()
   end
   write_order(rules, arrived_at)
   for key, task in pairs(open) do
-    write_task(key, task)
+    write_task(key, task, caller, arrived_at)
   end
   for _, request in ipairs(recorded) do
     redis.call('HSET', space .. ':request:' .. request.id, unpack(request.fields))
