@@ -1,4 +1,4 @@
--- include lib/ledger.lua
+-- include lib/limits-in-force.lua
 --
 -- Opens the ledger for a worker: at its start, and again whenever it finds that the ledger is not as it knew it. What the
 -- worker remembers it has handed over before (hand-over.lua).

@@ -1,4 +1,4 @@
--- include lib/judge-refusal.lua, lib/throttle-cause.lua
+-- include lib/limits-in-force.lua, lib/judge-refusal.lua, lib/throttle-cause.lua
 --
 -- Records what became of a call that may have reached Defender, and from when its permit counts.
 --

@@ -1,4 +1,4 @@
--- include lib/ledger.lua
+-- include lib/limits-in-force.lua
 --
 -- Reads the ledger in one step, for quota, forecast, metrics and the worker's next decision.
 --

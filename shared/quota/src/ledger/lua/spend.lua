@@ -1,4 +1,4 @@
--- include lib/ledger.lua
+-- include lib/limits-in-force.lua
 --
 -- Spends one permit, or returns why not. The interlock: whatever the scheduler in front of it believes, no call is made
 -- that this script has not granted. Everything is decided in one step on this server's clock.
