@@ -89,7 +89,6 @@ describe('on a Redis Cluster, over TLS, by password, and REDIS_WAIT_REPLICAS=1',
     await caller.nextAccepted();
     await untilMoreCalls();
     const tookMs = Date.now() - killedAtMs;
-    console.info(`      back after ${(tookMs / 1_000).toFixed(1)} s`);
     assert.ok(tookMs < backWithinMs, `${tookMs} ms`);
     await caller.stop();
     await assertStartedOnce(caller.accepted, { ...stack, limit });

@@ -48,7 +48,6 @@ describe('with Redis behind sentinels, over TLS, by password, and REDIS_WAIT_REP
     const callsBefore = (await stack.control.calls()).calls.length;
     await stack.control.untilCalls(callsBefore + 1);
     const tookMs = Date.now() - killedAtMs;
-    console.info(`      back after ${(tookMs / 1_000).toFixed(1)} s`);
     assert.ok(tookMs < backWithinMs, `${tookMs} ms`);
     assert.ok(caller.refusedAtMs.length > 0, 'nothing was refused meanwhile');
   });
