@@ -1,5 +1,6 @@
 import type { Request, RequestHandler, Response, Router } from 'express';
-import type { z } from 'zod';
+import { z } from 'zod';
+import { operationNames } from '@diq/contracts/operations.ts';
 import { createStrictRouter } from '@diq/runtime/http-server/strict-app.ts';
 import type { ErrorCode } from './error-catalogue.ts';
 import type { Scope } from '../config/callers.ts';
@@ -47,6 +48,12 @@ export interface RouteDefinition {
  * tenant is named by the path, by the id, or is the caller's only one.
  */
 export type QueueUse = 'id' | 'query' | 'body';
+
+/** By which a request names an operation, in its query or its body. */
+export const operationField = z
+  .enum(operationNames)
+  .optional()
+  .describe("Whose queue is meant; without it, that of the tenant's default operation.");
 
 interface BodyRule<Schema extends z.ZodType = z.ZodType> {
   schema: Schema;

@@ -6,11 +6,11 @@ import {
 } from 'zod-openapi';
 import { z } from 'zod';
 import { version } from '@diq/runtime/build-info.ts';
-import { operationNames } from '@diq/contracts/operations.ts';
 import { problemDocument } from '../http/problem-error.ts';
 import {
   headers,
   formsOf,
+  operationField,
   tags,
   type HeaderName,
   type HeaderUse,
@@ -93,13 +93,8 @@ const httpRequestId = z
     'The id of the HTTP request, returned and logged as `httpRequestId`; letters, digits, `.`, `_` and `-`, at most 128.',
   );
 
-const operationQuery = z
-  .enum(operationNames)
-  .optional()
-  .describe("Whose queue is meant; without it, that of the tenant's default operation.");
-
 function parametersOf({ path, query: own, queue, isIdempotent }: RouteDefinition) {
-  const byOperation = z.object({ operation: operationQuery });
+  const byOperation = z.object({ operation: operationField });
   const query = queue === 'query' ? (own?.safeExtend(byOperation.shape) ?? byOperation) : own;
   const ids = [...path.matchAll(/:(\w+)/g)].map(([, name = '']) => [name, z.string()] as const);
   return {

@@ -59,6 +59,7 @@ describe('GET /openapi.json', () => {
     const { components } = await fetchDocument();
     const { InvestigationItem: item, InvestigationBatch: batch } = components.schemas;
     assert.deepEqual(item?.required, ['machineId', 'comment']);
+    for (const posted of [item, batch]) assert.ok(posted?.properties['operation'], 'names the operation');
     const { description, ...comment } = item.properties['comment'] as Record<string, unknown>;
     assert.deepEqual(comment, { type: 'string', maxLength: 4_000 });
     assert.match(String(description), /control characters/);

@@ -12,7 +12,7 @@ import { tooManyJoined, type AcceptedRequest } from '@diq/queue/admission/accept
 import type { CallbackRule } from '../callbacks/callback-rule.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { drainedAtMs } from '../estimates/queue-state.ts';
-import { defineRoute } from '../http/define-route.ts';
+import { defineRoute, operationField } from '../http/define-route.ts';
 import { describeFaults, parseOrRefuse } from '../http/parse-or-400.ts';
 import { batchBodyLimitBytes } from '../http/middleware/require-json.ts';
 import { ProblemError } from '../http/problem-error.ts';
@@ -30,7 +30,8 @@ const batchItem = investigationItem.partial({ comment: true }).meta({
 });
 
 /** The envelope with its items as they should be: each is validated by itself, and a bad one refuses only itself. */
-const body = investigationBatch.extend({ requests: z.array(batchItem).min(1).max(maxBatchItems) }).meta({
+const requests = z.array(batchItem).min(1).max(maxBatchItems);
+const body = investigationBatch.extend({ requests, operation: operationField }).meta({
   id: 'InvestigationBatch',
   description: 'Machines to be investigated, and what holds for all of them.',
 });

@@ -7,7 +7,7 @@ import type { AcceptedRequest } from '@diq/queue/admission/accept-requests.ts';
 import { describeCallback } from '@diq/queue/requests/stored-callback.ts';
 import { isRedisTrouble } from '@diq/redis/is-unavailable.ts';
 import type { Dependencies } from '../dependencies.ts';
-import { defineRoute } from '../http/define-route.ts';
+import { defineRoute, operationField } from '../http/define-route.ts';
 import { describeFaults } from '../http/parse-or-400.ts';
 import { ProblemError } from '../http/problem-error.ts';
 import { requireRiskScope, type Submission } from '../http/request-context.ts';
@@ -17,6 +17,12 @@ import { isRefused, type RefusedItem } from '../submission/item-refusal.ts';
 import { forCaller, requestDryRunReceipt, requestReceipt } from '../submission/receipt.ts';
 import { describeItem } from '../submission/dry-run.ts';
 import type { DescribedRequest } from '../views/request-view.ts';
+
+/** The item with the operation beside it, which is taken out before the item is validated. */
+const body = investigationItem.extend({ operation: operationField }).meta({
+  id: 'InvestigationItem',
+  description: 'One machine, and what is asked for it.',
+});
 
 /**
  * Answers 202 once Redis has acknowledged the request, also when it joined one that waits for the same machine.
@@ -34,7 +40,7 @@ export const submitInvestigation = defineRoute({
   queue: 'body',
   query: dryRunQuery,
   body: {
-    schema: investigationItem,
+    schema: body,
     example: { machineId: 'fb9ab6be3965095a09c057be7c90f0a2', comment: 'INC-4711: suspicious logon' },
     isReadByHandler: true,
   },
