@@ -111,6 +111,12 @@ describe('a trace, with a collector', function () {
     assert.equal(dispatched?.parentSpanId, accepted?.spanId);
     assert.equal(called?.parentSpanId, dispatched?.spanId);
     assert.equal(called?.attributes['diq.call.outcome'], 'started');
+    for (const span of spans)
+      assert.deepEqual(
+        [span.attributes['diq.tenant'], span.attributes['diq.operation']],
+        ['default', 'initiateInvestigation'],
+        span.name,
+      );
     const arrived = calls.find(({ machineId }) => machineId === machine);
     assert.equal(arrived?.traceparent, `00-${callersTrace}-${called?.spanId}-01`);
   });

@@ -15,7 +15,7 @@ import { createLedger } from '@diq/quota/ledger/ledger.ts';
 import { createReplication } from '@diq/redis/replication.ts';
 import { within } from '@diq/runtime/async/with-timeout.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
-import type { Tracing } from '@diq/runtime/tracing/tracing.ts';
+import { tracingOf, type Tracing } from '@diq/runtime/tracing/tracing.ts';
 import type { Queue } from '@diq/tenants/tenant.ts';
 import type { IntakeSettings } from '../config/config.ts';
 import type { QueueDependencies } from '../dependencies.ts';
@@ -91,7 +91,7 @@ export function openQueue(queue: Queue, options: OpenQueueOptions) {
       room: createBacklogRoom(redis, keySpace),
       memory,
       ledgerSnapshot,
-      tracing,
+      tracing: tracingOf(queue, tracing),
     }),
     reader,
     readState,

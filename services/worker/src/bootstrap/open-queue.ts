@@ -11,7 +11,7 @@ import { createLimiterOnDemand } from '@diq/quota/limiter/limiter-on-demand.ts';
 import type { LimiterConnection } from '@diq/quota/limiter/permit-limiter.ts';
 import { createReplication } from '@diq/redis/replication.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
-import type { Tracing } from '@diq/runtime/tracing/tracing.ts';
+import { tracingOf, type Tracing } from '@diq/runtime/tracing/tracing.ts';
 import { within } from '@diq/runtime/async/with-timeout.ts';
 import type { Queue } from '@diq/tenants/tenant.ts';
 import type { WorkerConfig } from '../config.ts';
@@ -171,7 +171,7 @@ function createParts(options: OpenQueueOptions, closing: AbortSignal) {
     profile,
     moveLog,
     replication: createReplication(redis.ledger, keySpace, config.waitReplicas),
-    tracing,
+    tracing: tracingOf(queue, tracing),
     defender,
     windowMs: shortest.windowMs,
     beginWithinMs,

@@ -49,6 +49,26 @@ export const noTracing: Tracing = {
   close: () => Promise.resolve(),
 };
 
+/** The queue that a span is about. */
+interface NamedQueue {
+  readonly tenant: string;
+  readonly operation: string;
+}
+
+export function queueAttributes({ tenant, operation }: NamedQueue): SpanAttributes {
+  return { 'diq.tenant': tenant, 'diq.operation': operation };
+}
+
+/** Traces of one queue: each of its spans names it. */
+export function tracingOf(queue: NamedQueue, tracing: Tracing): Tracing {
+  const own = queueAttributes(queue);
+  return {
+    start: (name, options) =>
+      tracing.start(name, { ...options, attributes: { ...own, ...options.attributes } }),
+    close: () => tracing.close(),
+  };
+}
+
 const endpoints = ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'OTEL_EXPORTER_OTLP_ENDPOINT'];
 const protocols = ['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL', 'OTEL_EXPORTER_OTLP_PROTOCOL'];
 

@@ -1,7 +1,7 @@
 import type { Request, RequestHandler } from 'express';
 import { parseTraceContext, type TraceContext } from '@diq/contracts/trace-context.ts';
 import { redactText } from '@diq/runtime/logging/logger.ts';
-import type { Tracing } from '@diq/runtime/tracing/tracing.ts';
+import { queueAttributes, type Tracing } from '@diq/runtime/tracing/tracing.ts';
 import { contextOf } from '../request-context.ts';
 import { isProbe } from './access-log.ts';
 import { routeOf } from './http-metrics.ts';
@@ -27,7 +27,12 @@ export function traceRequests(tracing: Tracing): RequestHandler {
     response.once('close', () => {
       const { statusCode } = response;
       const route = routeOf(request);
-      span.set({ 'http.route': route, 'http.response.status_code': statusCode });
+      const { queue } = contextOf(response);
+      span.set({
+        'http.route': route,
+        'http.response.status_code': statusCode,
+        ...(queue && queueAttributes(queue)),
+      });
       span.end({ name: `${method} ${route}`, error: statusCode >= 500 ? String(statusCode) : undefined });
     });
     next();
