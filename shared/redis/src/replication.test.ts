@@ -88,6 +88,22 @@ describe('waiting for replicas', () => {
     for (let i = 0; i < 50; i += 1) assert.equal(await replica.client.get(`${key}:${i}`), 'x');
   });
 
+  it('asks once for all key spaces of a connection, so that replicas that lag do not keep it waiting for each', async () => {
+    const spaces = Array.from({ length: 20 }, (_, i) => `diq:{t/op-${i}}`);
+    const replications = spaces.map((space) => createReplication(redis, space, 1));
+    replica.holdBack();
+    const write = (i: number) => replications[i]!.replicated(() => redis.set(spaces[i]!, 'late'));
+    const beganMs = performance.now();
+    const results = await Promise.allSettled(spaces.map((_, i) => write(i)));
+    assert.ok(results.every(({ status }) => status === 'rejected'));
+    assert.ok(performance.now() - beganMs < 3_400, 'two answers, each of a second');
+    await assert.rejects(write(0), NotReplicatedError);
+    assert.equal(await redis.exists(...spaces), spaces.length);
+    assert.match(await redis.info('commandstats'), /cmdstat_wait:calls=[1-3],/);
+    replica.catchUp();
+    await Promise.all(spaces.map((_, i) => write(i)));
+  });
+
   it('asks nothing where no replica is asked for', async () => {
     replica.holdBack();
     await createReplication(redis, key, 0).replicated(() => redis.set(key, 'x'));

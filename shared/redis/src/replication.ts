@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { askOwner, slotOf } from './ask-owner.ts';
+import { askOwner, serverOf, slotOf } from './ask-owner.ts';
 import { isCluster, type RedisConnection } from './connection.ts';
 
 /** What was written may be on too few servers to survive the loss of one. It was carried out all the same. */
@@ -27,7 +27,7 @@ const nothingToWaitFor: ReplicatedWrites = { confirmed: () => Promise.resolve() 
 
 /**
  * Waits for replicas (`WAIT`) of the server that holds a key space, on the connection that writes: only there does Redis know
- * which writes are meant.
+ * which writes are meant. All key spaces of that server share what is waited for.
  *
  * @param redis a connection that fails fast and never sends a command twice; while replicas lag, commands behind a `WAIT`
  * on it wait as well
@@ -35,46 +35,14 @@ const nothingToWaitFor: ReplicatedWrites = { confirmed: () => Promise.resolve() 
  */
 export function createReplication(redis: RedisConnection, keySpace: string, replicas: number) {
   const slot = slotOf(keySpace);
-  let isBehind = false;
-  let running: Promise<void> | undefined;
-  let following: Promise<void> | undefined;
-
-  async function ask(): Promise<void> {
-    const reached = Number(await askOwner(redis, keySpace, 'wait', String(replicas), String(waitMs)));
-    isBehind = reached < replicas;
-    if (isBehind)
-      throw new NotReplicatedError(
-        `${reached} of ${replicas} replicas have what was written, after ${waitMs} ms`,
-      );
-  }
-
-  /** One `WAIT` at a time: all that came while it was out share the next one. */
-  function wait(): Promise<void> {
-    if (running) {
-      const sendNext = () => {
-        following = undefined;
-        return send();
-      };
-      following ??= running.then(sendNext, sendNext);
-      return following;
-    }
-    return send();
-  }
-
-  function send(): Promise<void> {
-    const asked = ask().finally(() => {
-      if (running === asked) running = undefined;
-    });
-    running = asked;
-    return asked;
-  }
+  const replicasNow = () => replicasOf(redis, serverOf(redis, keySpace), replicas);
 
   function mark(): ReplicatedWrites {
     if (replicas === 0) return nothingToWaitFor;
     const socket = socketTo(redis, slot);
     return {
       async confirmed() {
-        await wait();
+        await replicasNow().wait(keySpace);
         // Another connection knows nothing of what was written on this one, and would say at once that all is well.
         if (socket === undefined || socketTo(redis, slot) !== socket)
           throw new NotReplicatedError('the connection broke before the replicas had what was written');
@@ -83,7 +51,8 @@ export function createReplication(redis: RedisConnection, keySpace: string, repl
   }
 
   async function begin(): Promise<ReplicatedWrites> {
-    if (isBehind) await wait();
+    const { isBehind, wait } = replicasNow();
+    if (isBehind()) await wait(keySpace);
     return mark();
   }
 
@@ -102,6 +71,64 @@ export function createReplication(redis: RedisConnection, keySpace: string, repl
       const result = await write();
       await writes.confirmed();
       return result;
+    },
+  };
+}
+
+const known = new WeakMap<RedisConnection, Map<string, ReplicasOfServer>>();
+
+type ReplicasOfServer = ReturnType<typeof createReplicasOfServer>;
+
+/** Those that were asked for on this connection before, if any were. */
+function replicasOf(redis: RedisConnection, server: string, replicas: number): ReplicasOfServer {
+  const ofConnection = known.get(redis) ?? new Map<string, ReplicasOfServer>();
+  known.set(redis, ofConnection);
+  const name = `${replicas} ${server}`;
+  const found = ofConnection.get(name) ?? createReplicasOfServer(redis, server, replicas);
+  ofConnection.set(name, found);
+  return found;
+}
+
+/**
+ * One `WAIT` at a time, however many queues wait: while replicas lag each keeps all commands behind it waiting for a second.
+ * All that came while one was out share the next one.
+ */
+function createReplicasOfServer(redis: RedisConnection, server: string, replicas: number) {
+  let isBehind = false;
+  let running: Promise<void> | undefined;
+  let following: Promise<void> | undefined;
+
+  async function ask(keySpace: string): Promise<void> {
+    if (serverOf(redis, keySpace) !== server)
+      throw new NotReplicatedError('the keys were moved before the replicas had what was written');
+    const reached = Number(await askOwner(redis, keySpace, 'wait', String(replicas), String(waitMs)));
+    isBehind = reached < replicas;
+    if (isBehind)
+      throw new NotReplicatedError(
+        `${reached} of ${replicas} replicas have what was written, after ${waitMs} ms`,
+      );
+  }
+
+  function send(keySpace: string): Promise<void> {
+    const asked = ask(keySpace).finally(() => {
+      if (running === asked) running = undefined;
+    });
+    running = asked;
+    return asked;
+  }
+
+  return {
+    /** Whether they were at the last answer. */
+    isBehind: () => isBehind,
+    /** @param keySpace one that the server holds  @throws NotReplicatedError */
+    wait(keySpace: string): Promise<void> {
+      if (!running) return send(keySpace);
+      const sendNext = () => {
+        following = undefined;
+        return send(keySpace);
+      };
+      following ??= running.then(sendNext, sendNext);
+      return following;
     },
   };
 }
