@@ -40,7 +40,7 @@ const rejected = {
 };
 
 /** What became of one item of a batch. */
-export const itemAnswer = z
+const itemAnswer = z
   .discriminatedUnion('status', [
     z.strictObject({ index, id: z.string(), machineId: z.string(), status: z.literal('accepted'), warning }),
     z.strictObject({
@@ -103,7 +103,7 @@ const foreseen = {
 };
 
 /** What would become of one item. One that would join another of the same POST has the other's index, since there are no ids. */
-export const dryRunItem = z
+const dryRunItem = z
   .union([
     z.strictObject({ index, ...foreseen.accepted }),
     z.strictObject({ index, ...foreseen.coalesced }),

@@ -7,7 +7,7 @@ import type { QueueRules, ReachableTenant, Tenant } from './tenant.ts';
 import { readTenantsFile } from './watch-tenants.ts';
 
 /** What the only tenant is called that there is without a file of tenants. */
-export const defaultTenantName = 'default';
+const defaultTenantName = 'default';
 
 /** Settings of that tenant. With a file of tenants they have no meaning. */
 const ofDefaultTenant = [

@@ -91,7 +91,7 @@ export const requireRedisServer = function (this: Mocha.Context): void {
 };
 
 /** Whether a redis-server can be started here. */
-export function isRedisServerInstalled(): boolean {
+function isRedisServerInstalled(): boolean {
   return spawnSync('redis-server', ['--version']).status === 0;
 }
 

@@ -29,8 +29,6 @@ interface ServedTenant {
   close(): Promise<void>;
 }
 
-export type ServedTenants = ReturnType<typeof createServedTenants>;
-
 /** So few queues are opened at the start: an empty ledger is then rebuilt before the first request comes. */
 const openedAtStart = 10;
 /** Longest time between two looks at a queue with work, while there are few; with many it grows, for so many looks a second. */

@@ -5,7 +5,7 @@ import { loadScript } from '@diq/redis/script.ts';
 import { storeKeys } from '../store-keys.ts';
 
 /** What leaves an entry. A closed list, so that it can be searched for. */
-export const auditActions = [
+const auditActions = [
   'cancel',
   'change',
   'cancel_many',

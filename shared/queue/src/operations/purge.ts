@@ -34,8 +34,6 @@ const purgeScript = loadScript(scriptFile('purge'), { whenFull: true });
 const purgeBatchScript = loadScript(scriptFile('purge-batch'), { whenFull: true });
 const reply = z.tuple([z.number(), z.number()]).rest(z.string());
 
-export type Purge = ReturnType<typeof createPurge>;
-
 /** What an operator deletes before its retention is over. What is open stays, whatever is asked. */
 export function createPurge({ redis, keySpace, audit, retentionMs }: PurgeOptions) {
   const keys = storeKeys(keySpace);

@@ -26,8 +26,6 @@ const detail = z.object({ by: z.string(), reason: z.string().optional() });
 const stored = z.object({ detail: z.string(), since: z.coerce.number(), until: z.coerce.number() });
 
 /** The operators' hold: while it is on no call is made. Other holds are left alone. */
-export type QueuePause = ReturnType<typeof createQueuePause>;
-
 export function createQueuePause(redis: RedisConnection, keySpace: string, auditKeptMs: number) {
   const { pause: key, audit } = storeKeys(keySpace);
   const { holds } = ledgerKeys(keySpace);

@@ -7,7 +7,7 @@ import { parseStoredRequest } from '../requests/stored-request.ts';
 import { repliesOf } from '../scheduling/job-queue.ts';
 
 /** Statuses of requests that ended without an investigation and without anybody having wished so. */
-export const failureStatuses = ['failed', 'unknown', 'expired'] as const;
+const failureStatuses = ['failed', 'unknown', 'expired'] as const;
 
 export interface Failure {
   document: RequestDocument;

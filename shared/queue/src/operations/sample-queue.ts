@@ -30,8 +30,6 @@ const counted = z.object(askedFor.pick({ source: true, priority: true, at: true 
 
 const docReply = z.array(z.string().nullable());
 
-export type QueueSampling = ReturnType<typeof createQueueSampling>;
-
 /** `size`: up to so many requests are read one and all, of more so many at random and the oldest ones. */
 export function createQueueSampling(redis: RedisConnection, keySpace: string, size = 250) {
   const keys = storeKeys(keySpace);

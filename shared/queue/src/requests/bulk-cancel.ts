@@ -39,8 +39,6 @@ const bytesOfDone = 80;
 const ids = z.array(z.string());
 const reply = z.tuple([ids, ids, ids]);
 
-export type BulkCancel = ReturnType<typeof createBulkCancel>;
-
 export function createBulkCancel({ redis, keySpace, jobs, audit, retentionMs, onMoved }: BulkCancelOptions) {
   /** `entry`: of the actor for the audit log, '' once it stands there. */
   async function cancelChunk(requestIds: readonly string[], actor: Actor, entry: string) {

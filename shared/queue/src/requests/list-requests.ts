@@ -21,8 +21,6 @@ const maxPageCharacters = 2_500_000;
 
 const hashReply = z.record(z.string(), z.string());
 
-export type RequestList = ReturnType<typeof createRequestList>;
-
 export function createRequestList(redis: RedisConnection, keySpace: string) {
   return {
     /**

@@ -121,8 +121,6 @@ export const handOverReply = z.array(z.string());
 
 export const rebuildReply = z.enum(['ended', 'kept', 'over', 'lost']);
 
-export type RebuildReply = z.output<typeof rebuildReply>;
-
 export const holdReply = z.tuple([ms, ms]);
 
 /**

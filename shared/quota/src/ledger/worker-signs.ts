@@ -12,8 +12,6 @@ const readScript = loadScript(scriptFile('worker-signs'));
 const keptMs = 30 * 24 * 3_600_000;
 const forgetEveryMs = 3_600_000;
 
-export type WorkerSign = ReturnType<typeof createWorkerSign>;
-
 /**
  * The sign of life of a worker process. It stands for all queues that the process serves, also for those in which there is
  * nothing to do.
