@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { requireRedisServer, startRedisServer, type RedisServer } from '@diq/testing/redis-process.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
+import { makeCertificate } from '@diq/worker/defender/test-support/certificate.ts';
 import { openTenantsWorld, type TenantSite, type TenantsWorld } from './support/tenants.ts';
 
 describe('one worker in front of many queues', function () {
@@ -147,6 +148,18 @@ describe('one worker in front of many queues', function () {
       }
       assert.equal(await left.statusOf(id), 'queued');
       assert.equal(await callsOf(busy), before.busy);
+      await worker.stop();
+    });
+
+    it('warns of a certificate that expires soon, also where its tenant is added', async () => {
+      await world.writeTenants([calm.entry]);
+      const worker = await world.startWorker();
+      const { key, cert } = await makeCertificate('idle', { to: new Date(Date.now() + 10 * 86_400_000) });
+      const certificateFile = await world.secretFile(`${key}\n${cert}`);
+      const added = (await world.idleTenants(1)).map((entry) => ({ ...entry, certificateFile }));
+      await world.writeTenants([calm.entry, ...added]);
+      const warning = /"tenant":"idle-0".*"the certificate for Entra ID expires soon"/;
+      await waitFor(() => warning.test(worker.output()), { what: 'the warning' });
       await worker.stop();
     });
 

@@ -4,7 +4,7 @@ import { createOpsApp } from '@diq/runtime/http-server/ops-routes.ts';
 import { runService } from '@diq/runtime/processes/run-service.ts';
 import { openTracing } from '@diq/runtime/tracing/tracing.ts';
 import { credentialFileIn, readWorkerConfig } from './config.ts';
-import { credentialFaults, watchCertificate } from './defender/auth/check-credential.ts';
+import { credentialFaults } from './defender/auth/check-credential.ts';
 import { createWorkerMetrics } from './observability/metrics.ts';
 import { describeQueues } from './observability/ready-check.ts';
 import { openWorker, type OpenWorker } from './bootstrap/open-worker.ts';
@@ -20,10 +20,6 @@ await runService({
   stopDeadlineMs,
   async start({ env, logger, lifecycle, fail }) {
     const config = readWorkerConfig(env, await credentialFaults(credentialFileIn(env)));
-    for (const { access, name } of config.tenants) {
-      const watch = watchCertificate(access.credential, logger.child({ tenant: name }));
-      lifecycle.onClose('watch of the certificate', watch);
-    }
     const tracing = await openTracing(env, 'worker', logger);
     lifecycle.onClose('traces', () => tracing.close());
     const metrics = createWorkerMetrics();

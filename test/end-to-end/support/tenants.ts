@@ -22,6 +22,8 @@ export interface TenantEntry {
   origin: string;
   clientId: string;
   secretFile: string;
+  /** In place of the secret: PEM of a certificate and its key. */
+  certificateFile?: string;
   calls: number;
   window: string;
 }
@@ -121,11 +123,13 @@ export async function openTenantsWorld(redisUrl: string) {
       writeFile(
         path,
         JSON.stringify({
-          tenants: tenants.map(({ name, tenantId, clientId, secretFile: file, origin, calls, window }) => ({
+          tenants: tenants.map(({ name, tenantId, clientId, origin, calls, window, ...credential }) => ({
             name,
             tenantId,
             clientId,
-            clientSecretFile: file,
+            ...(credential.certificateFile
+              ? { clientCertificatePath: credential.certificateFile }
+              : { clientSecretFile: credential.secretFile }),
             authorityHost: origin,
             defenderBaseUrl: origin,
             operations: { initiateInvestigation: { limits: [{ calls, window }] } },

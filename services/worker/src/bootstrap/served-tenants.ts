@@ -1,6 +1,7 @@
 import { createIsAtRest } from '../scheduling/queue-needs.ts';
 import type { LimiterConnection } from '@diq/quota/limiter/permit-limiter.ts';
 import { queuesOf, type Queue, type ReachableTenant } from '@diq/tenants/tenant.ts';
+import { watchCertificate } from '../defender/auth/check-credential.ts';
 import { createOutageLog } from '../observability/outage-log.ts';
 import type { LookScheduler } from '../scheduling/look-scheduler.ts';
 import { createServedQueue, type ServedQueue } from '../scheduling/served-queue.ts';
@@ -55,6 +56,7 @@ export function createServedTenants(options: ServedTenantsOptions) {
     const { callTimeoutMs, readShare } = options.config;
     const metrics = options.metrics.ofTenant(tenant.name);
     const redis = options.redis.ledger;
+    const endWatch = watchCertificate(tenant.access.credential, logger);
     let opened: OpenTenant | undefined;
     // With its first queue that has work: most of many tenants have none.
     const open = () => (opened ??= openTenant({ tenant, redis, readShare, callTimeoutMs, logger, metrics }));
@@ -70,7 +72,7 @@ export function createServedTenants(options: ServedTenantsOptions) {
         // What is read is of no use any more, and would keep the queues from being closed.
         await opened?.reader.close();
         await closing;
-        await opened?.close();
+        await Promise.all([opened?.close(), endWatch()]);
       },
     };
   }
