@@ -55,11 +55,11 @@ describe('antivirus scans, by real processes', function () {
     const actions = await actionsOf(machineId);
     assert.deepEqual(new Set(actions.map(({ scope }) => scope)), new Set(['Full', 'Quick']));
     assert.equal(actions.length, 2);
-    for (const { status, operation, parameters, result, investigationId, attached } of ended) {
+    for (const { status, operation, parameters, result, investigationId } of ended) {
       const made = actions.find(({ scope }) => scope === parameters?.['scanType']);
       assert.deepEqual(
-        [status, operation, result, investigationId, attached],
-        ['started', 'runAntiVirusScan', { kind: 'machineAction', id: made?.id }, undefined, undefined],
+        [status, operation, result, investigationId],
+        ['started', 'runAntiVirusScan', { kind: 'machineAction', id: made?.id }, undefined],
       );
     }
     for (const { requestorComment } of actions)
@@ -86,13 +86,13 @@ describe('antivirus scans, by real processes', function () {
       // Another scan of the machine, which must not be taken for this one.
       await stack.control.addMachineAction({ machineId, type: 'RunAntiVirusScan', scope: 'Full' });
       await stack.control.addFault({ target: 'start', times: 1, when: { machineId }, action });
-      const { status, result, attached } = await untilOver(await submit(machineId, 'Full'));
+      const { status, result } = await untilOver(await submit(machineId, 'Full'));
       const ours = (await actionsOf(machineId)).filter(({ requestorComment }) =>
         requestorComment.startsWith('INC-1'),
       );
       assert.deepEqual(
-        [status, result, attached, ours.length],
-        ['started', { kind: 'machineAction', id: ours[0]?.id }, undefined, 1],
+        [status, result, ours.length],
+        ['started', { kind: 'machineAction', id: ours[0]?.id }, 1],
       );
       assert.equal((await callsFor(machineId)).length, 1);
     });
@@ -106,8 +106,8 @@ describe('antivirus scans, by real processes', function () {
     const body = { error: { code, message: 'Action is already in progress', target: 't' } };
     const action = { kind: 'status', status: 400, body };
     await stack.control.addFault({ target: 'start', times: 1, when: { machineId }, action });
-    const { status, result, attached } = await untilOver(await submit(machineId, 'Quick'));
-    assert.deepEqual([status, result, attached], ['started', { kind: 'machineAction', id }, true]);
+    const { status, result } = await untilOver(await submit(machineId, 'Quick'));
+    assert.deepEqual([status, result], ['started', { kind: 'machineAction', id, attached: true }]);
     assert.equal((await callsFor(machineId)).length, 1);
   });
 
@@ -121,15 +121,12 @@ describe('antivirus scans, by real processes', function () {
       stack.workers.at(-1)?.kill('SIGKILL');
       await stack.workers.at(-1)?.exited;
       await stack.addWorker();
-      const { status, result, attached, error } = await untilOver(request);
+      const { status, result, error } = await untilOver(request);
       const [ours, ...others] = await actionsOf(machineId);
       assert.deepEqual(others, []);
       assert.equal((await callsFor(machineId)).length, 1);
       if (made) {
-        assert.deepEqual(
-          [status, result, attached],
-          ['started', { kind: 'machineAction', id: ours?.id }, undefined],
-        );
+        assert.deepEqual([status, result], ['started', { kind: 'machineAction', id: ours?.id }]);
       } else assert.deepEqual([status, error?.code], ['unknown', 'call_interrupted']);
     });
   }

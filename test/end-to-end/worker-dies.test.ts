@@ -35,7 +35,7 @@ describe('a worker that dies or is stopped in the middle of a call', function ()
     const { counts, request, others, investigationId } = await killDuring({ kind: 'hang', made: true });
     assert.equal(counts['started'], others + 1);
     assert.ok(investigationId);
-    assert.deepEqual([request.investigationId, request.attached], [investigationId, undefined]);
+    assert.deepEqual([request.investigationId, request.result?.attached], [investigationId, undefined]);
   });
 
   it('stopped: the call in flight is finished and stored, and the rest is left for the next worker', async () => {

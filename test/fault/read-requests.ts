@@ -5,15 +5,17 @@ import { docOf } from '@diq/queue/requests/stored-request.ts';
 import type { FaultWorld } from './fault-world.ts';
 import type { RequestState } from './judge.ts';
 
-const document = z.object({
-  id: z.string(),
-  machineId: z.string(),
-  comment: z.string(),
-  status: z.string(),
-  investigationId: z.string().optional(),
-  attached: z.boolean().optional(),
-  coalescedWith: z.string().optional(),
-});
+const document = z
+  .object({
+    id: z.string(),
+    machineId: z.string(),
+    comment: z.string(),
+    status: z.string(),
+    investigationId: z.string().optional(),
+    result: z.object({ attached: z.boolean().optional() }).optional(),
+    coalescedWith: z.string().optional(),
+  })
+  .transform(({ result, ...rest }) => ({ ...rest, attached: result?.attached }));
 const asked = z.object({ machineId: z.string(), comment: z.string() });
 
 const atOnce = 16;

@@ -81,7 +81,7 @@ describe('the status page in a browser', () => {
     await field.fill(machineId(1));
     await page.getByRole('search').getByRole('button', { name: 'Look up' }).click();
     await result.getByText('1 request found.').waitFor();
-    await result.getByText('5146', { exact: true }).waitFor();
+    await result.getByText('5146, perhaps started by another call', { exact: true }).waitFor();
     const id = await result.locator('code').first().innerText();
     await field.fill(machineId(9));
     await field.press('Enter');
@@ -92,7 +92,7 @@ describe('the status page in a browser', () => {
     await result.getByText('There is no request for this machine.').waitFor();
     await field.fill(` ${id} `);
     await field.press('Enter');
-    await result.getByText('5146', { exact: true }).waitFor();
+    await result.getByText('5146, perhaps started by another call', { exact: true }).waitFor();
     await field.fill('anything');
     await field.press('Enter');
     await result.getByText('neither a request id nor a machine id').waitFor();

@@ -24,6 +24,10 @@ export const requestResult = z
   .strictObject({
     kind: z.enum(resultKinds),
     id: z.string().describe('As Defender names it.'),
+    attached: z
+      .literal(true)
+      .optional()
+      .describe('It covers the machine, but is not provably the one that this request asked for.'),
   })
   .meta({ id: 'RequestResult', description: 'What the call started, or what ran already.' });
 
@@ -79,10 +83,6 @@ export const requestDocument = z
     dispatchedAt: time.optional(),
     investigationId: z.string().optional().describe('The id of `result`, where that is an investigation.'),
     result: requestResult.optional(),
-    attached: z
-      .boolean()
-      .optional()
-      .describe('The result covers the machine, but is not provably the one that this request asked for.'),
     error: requestError
       .optional()
       .describe(

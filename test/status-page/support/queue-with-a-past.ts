@@ -14,6 +14,7 @@ export async function makePast(intake: IntakeUnderTest): Promise<void> {
   await makeCall(intake, machineId(1), {
     status: 'started',
     result: { kind: 'investigation', id: '5146' },
+    attached: true,
     attempts: 1,
   });
   await makeCall(intake, machineId(2), {

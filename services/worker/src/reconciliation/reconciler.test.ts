@@ -14,8 +14,8 @@ const madeAndSilent = { kind: 'hang', made: true };
 const silent = { kind: 'hang' };
 const failing = { kind: 'status', status: 500 };
 
-function factsOf({ status, investigationId, attached, error, attempts }: RequestDocument) {
-  return { status, investigationId, attached, code: error?.code, attempts };
+function factsOf({ status, investigationId, result, error, attempts }: RequestDocument) {
+  return { status, investigationId, attached: result?.attached, code: error?.code, attempts };
 }
 
 describe('a call without a readable answer', () => {
@@ -324,7 +324,10 @@ describe('a call without a readable answer', () => {
       const { id } = await suite.simulator.addInvestigation(order);
       const lost = await suite.lose(undefined, patient, 1, machineId);
       const request = await suite.untilOver(lost);
-      assert.deepEqual([request.status, request.investigationId, request.attached], ['started', id, true]);
+      assert.deepEqual(
+        [request.status, request.investigationId, request.result?.attached],
+        ['started', id, true],
+      );
       assert.ok((await suite.ageOf(lost)) < patient.reconcile.graceMs);
     });
 

@@ -171,7 +171,11 @@ describe('requests for one machine', () => {
       const other = await accept({ machineId: machine(2) });
       await callFor(other.id, '7', { attached: true });
       const { id } = await accept({ machineId: machine(2) }, sharing);
-      assert.equal((await store.request(id)).document.attached, true);
+      assert.deepEqual((await store.request(id)).document.result, {
+        kind: 'investigation',
+        id: '7',
+        attached: true,
+      });
     });
   });
 

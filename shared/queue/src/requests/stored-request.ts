@@ -102,8 +102,7 @@ export function parseStoredRequest(
     coalescedWith: stored.with,
     dispatchedAt: stored.dispatchedAt === undefined ? undefined : new Date(stored.dispatchedAt).toISOString(),
     investigationId: stored.investigationId,
-    result: resultIn(stored),
-    attached: stored.attached === undefined ? undefined : true,
+    result: resultOf(stored),
     error: stored.error === undefined ? undefined : requestError.parse(JSON.parse(stored.error)),
     attempts: stored.attempts,
     callback: callback && describeCallback(callback),
@@ -115,6 +114,11 @@ export function parseStoredRequest(
     ...(callback === undefined ? {} : { callback }),
     ...(trace === undefined ? {} : { trace }),
   };
+}
+
+function resultOf({ attached, ...stored }: z.output<typeof storedRequest>): RequestDocument['result'] {
+  const result = resultIn(stored);
+  return result === undefined || attached === undefined ? result : { ...result, attached: true };
 }
 
 type WithoutUndefined<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {

@@ -90,8 +90,8 @@ describe('task store, a call that is looked up in Defender', () => {
       });
       for (const document of await documents()) {
         assert.deepEqual(
-          [document.status, document.investigationId, document.attached, document.error, document.attempts],
-          ['started', '5146', true, undefined, 1],
+          [document.status, document.investigationId, document.result, document.error, document.attempts],
+          ['started', '5146', { kind: 'investigation', id: '5146', attached: true }, undefined, 1],
         );
       }
       assert.equal(await redis.client.exists(keys.reconciling), 0);
@@ -124,7 +124,9 @@ describe('task store, a call that is looked up in Defender', () => {
     it('says nothing of attachment where the investigation is its own', async () => {
       await reconcile();
       await store.tasks.settle(id, 'call-1', started);
-      assert.ok((await documents()).every((document) => !('attached' in document)));
+      for (const { result } of await documents()) {
+        assert.deepEqual(result, { kind: 'investigation', id: '5146' });
+      }
     });
   });
 

@@ -157,7 +157,7 @@ function requestView(request) {
     ['Expected start', timeOf(request.expectedStartAt)],
     ['Not before', timeOf(request.startNotBefore)],
     ['Called', timeOf(request.dispatchedAt)],
-    ['Investigation', request.investigationId],
+    resultFact(request.result),
     ['Error', request.error?.message],
     ['Comment', request.comment],
   ];
@@ -176,6 +176,15 @@ function requestView(request) {
       </dl>
     </li>
   `;
+}
+
+/**
+ * @param {Request['result']} result
+ * @returns {[string, string | undefined]}
+ */
+function resultFact(result) {
+  const name = result?.kind === 'machineAction' ? 'Machine action' : 'Investigation';
+  return [name, result?.attached ? `${result.id}, perhaps started by another call` : result?.id];
 }
 
 /**
