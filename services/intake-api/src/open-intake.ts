@@ -6,7 +6,6 @@ import { listen } from '@diq/runtime/http-server/http-server.ts';
 import { repeat } from '@diq/runtime/async/run-periodically.ts';
 import type { ServiceContext } from '@diq/runtime/processes/run-service.ts';
 import { noTracing, type Tracing } from '@diq/runtime/tracing/tracing.ts';
-import { serverInfo } from '@diq/redis/ask-owner.ts';
 import { closeRedis, openFailFastConnection, waitUntilReady } from '@diq/redis/connection.ts';
 import { queuesOf, type Queue } from '@diq/tenants/tenant.ts';
 import { watchTenants } from '@diq/tenants/watch-tenants.ts';
@@ -24,7 +23,7 @@ import { openQueue, type OpenQueue } from './queues/open-queue.ts';
 import { createQueueReach } from './observability/queue-reach.ts';
 import { createRememberedTenants } from './queues/remembered-tenants.ts';
 import { createQueueDirectory, type QueueDirectory } from './queues/queue-directory.ts';
-import { createMemoryGuard, type MemoryGuard } from './submission/memory-guard.ts';
+import { createMemoryByServer, type MemoryByServer } from './submission/memory-by-server.ts';
 
 interface OpenIntakeOptions extends OpenGuardsOptions {
   /** Ends the process because of an error from which it cannot recover. */
@@ -51,9 +50,7 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
   lifecycle.onClose('redis', () => closeRedis(redis));
   const submitting = openSubmitting(redis, options);
   const [first] = directory.queues();
-  // Of a Redis Cluster the server of the first queue stands for all.
-  const info = (section: 'memory') => serverInfo(redis, first?.keySpace ?? '', section);
-  const memory = createMemoryGuard({ info }, settings.backPressure, logger);
+  const memory = createMemoryByServer(redis, directory.queues, settings.backPressure, logger);
   const queues = openQueues(options, { directory, metrics, redis, submitting, memory });
   await checkLayout(options, redis, queues.opened);
   watchTenantsFile(options, { directory, redis, onChange: queues.showSeries });
@@ -89,7 +86,7 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
     peekQueue: (queue) => queues.open(queue).parts,
     checkReady: createReadyCheck({
       reach: createQueueReach(submitting, () => directory.queues(), settings.waitReplicas),
-      describeMemory: memory.describe,
+      fullServers: memory.full,
       workerReports: () =>
         queues.opened().map(({ queue, workerReport }) => ({ queue, report: workerReport() })),
       closing: lifecycle.closing,
@@ -126,7 +123,7 @@ interface Shared {
   metrics: IntakeMetrics;
   redis: RedisConnection;
   submitting: RedisConnection;
-  memory: MemoryGuard;
+  memory: MemoryByServer;
 }
 
 /** The queues that this process works with. Each is opened when it is needed first, and stays open. */
@@ -173,10 +170,6 @@ function openQueues(options: OpenIntakeOptions, { directory, metrics, redis, sub
   lifecycle.closing.addEventListener('abort', endStreams, { once: true });
   const stopPoll = startStatePoll({
     due: async () => (await busy.due()).map(open),
-    async alongside() {
-      await memory.refresh();
-      metrics.showMemory(memory.usedShare());
-    },
     onState: busy.saw,
     onComplete: metrics.noteReading,
     intervalMs,
@@ -184,6 +177,12 @@ function openQueues(options: OpenIntakeOptions, { directory, metrics, redis, sub
     onRecovery: () => logger.info('queue and quota can be read again'),
   });
   lifecycle.onClose('state poll', stopPoll);
+  const readMemory = async () => {
+    await memory.refresh();
+    metrics.showMemory(memory.usedShare());
+  };
+  const onFailure = (error: unknown) => logger.warn({ err: error }, 'the memory of Redis cannot be read');
+  lifecycle.onClose('memory of Redis', repeat(intervalMs, readMemory, onFailure));
   return {
     open,
     /** For a request about it: it is read again and again for a while. */

@@ -57,6 +57,11 @@ export interface Queue extends QueueRules {
   readonly tag: string;
 }
 
+/** As people read it, in logs and readiness. */
+export function nameOf({ tenant, operation }: Pick<Queue, 'tenant' | 'operation'>): string {
+  return `${tenant}/${operation}`;
+}
+
 /** The queues of a tenant, its default operation first. */
 export function queuesOf({ name, tenantId, defaultOperation, operations }: Tenant): Queue[] {
   const queues = [...operations].map(([operation, rules]): Queue => {

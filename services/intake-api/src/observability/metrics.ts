@@ -50,7 +50,7 @@ export function createMetrics() {
   }
   const memory = new Gauge({
     name: 'diq_redis_memory_ratio',
-    help: "Share of Redis' maxmemory in use; 0 where it has none or does not tell. Risen to INTAKE_MAX_MEMORY_PERCENT: new work is refused.",
+    help: "Share of Redis' maxmemory in use, in a Redis Cluster of the fullest server that holds queues; 0 where it has none or does not tell. Risen to INTAKE_MAX_MEMORY_PERCENT: new work is refused.",
     registers,
   });
   let readAtMs = performance.now();

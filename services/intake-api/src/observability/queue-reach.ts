@@ -3,23 +3,32 @@ import { serverOf } from '@diq/redis/ask-owner.ts';
 import type { RedisConnection } from '@diq/redis/connection.ts';
 import { describeRedisTrouble } from '@diq/redis/is-unavailable.ts';
 import { createReplication } from '@diq/redis/replication.ts';
-import type { Queue } from '@diq/tenants/tenant.ts';
+import { nameOf, type Queue } from '@diq/tenants/tenant.ts';
+
+type HeldQueue = Pick<Queue, 'tenant' | 'operation' | 'keySpace'>;
+
+/** Why a server takes no new work of the queues that it holds. */
+export interface RefusingServer {
+  /** The end of a sentence that begins with Redis. */
+  readonly why: string;
+  /** By name; none where there is one server only. */
+  readonly queues: readonly string[];
+}
 
 /** Of how many queues new work can be recorded, and why not of the others. */
 export interface QueueReach {
   readonly served: number;
-  /** By server of a Redis Cluster; one at the most elsewhere. `why` is the end of a sentence that begins with Redis. */
-  readonly refused: readonly { readonly why: string; readonly queues: readonly string[] }[];
+  readonly refused: readonly RefusingServer[];
 }
 
 /** Writes one small key on each server that holds queues. */
 export function createQueueReach(
   redis: RedisConnection,
-  queues: () => readonly Pick<Queue, 'tag' | 'keySpace'>[],
+  queues: () => readonly HeldQueue[],
   waitReplicas: number,
 ) {
   return async (): Promise<QueueReach> => {
-    const byServer = new Map<string, Pick<Queue, 'tag' | 'keySpace'>[]>();
+    const byServer = new Map<string, HeldQueue[]>();
     for (const queue of queues()) {
       const server = serverOf(redis, queue.keySpace);
       const onIt = byServer.get(server) ?? [];
@@ -28,13 +37,13 @@ export function createQueueReach(
     }
     const looks = [...byServer.values()].map(async ([first, ...others]) => {
       if (!first) return { served: 0 };
-      const tags = [first, ...others].map(({ tag }) => tag);
+      const names = [first, ...others].map(nameOf);
       const write = createWriteProbe(redis, first.keySpace, { evenFull: false });
       return createReplication(redis, first.keySpace, waitReplicas)
         .replicated(write)
         .then(
-          () => ({ served: tags.length }),
-          (error: unknown) => ({ why: describeRedisTrouble(error), queues: tags }),
+          () => ({ served: names.length }),
+          (error: unknown) => ({ why: describeRedisTrouble(error), queues: names }),
         );
     });
     const found = await Promise.all(looks);

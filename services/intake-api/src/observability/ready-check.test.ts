@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { createReadyCheck } from './ready-check.ts';
-import type { QueueReach } from './queue-reach.ts';
+import type { QueueReach, RefusingServer } from './queue-reach.ts';
 
-const check = (reach: QueueReach) =>
+const check = (reach: QueueReach, full: readonly RefusingServer[] = []) =>
   createReadyCheck({
     reach: async () => reach,
-    describeMemory: () => undefined,
+    fullServers: () => full,
     workerReports: () => [],
     closing: new AbortController().signal,
   })();
@@ -26,6 +26,16 @@ describe('readiness of an intake with many queues', () => {
     const queues = Array.from({ length: 12 }, (_, i) => `t${i}/isolate`);
     const { checks } = await check({ served: 1, refused: [{ why: 'does not answer', queues }] });
     assert.match(checks['queues'] ?? '', /t9\/isolate and 2 more Redis does not answer$/);
+  });
+
+  it('names the queues of a server that is full, where there are others', async () => {
+    const full = { why: 'uses 90 % of its memory', queues: ['contoso/isolate'] };
+    const all = { served: 3, refused: [] };
+    const { ok, checks } = await check(all, [full]);
+    assert.equal(ok, true);
+    assert.equal(checks['memory'], 'of contoso/isolate Redis uses 90 % of its memory');
+    const alone = await check(all, [{ ...full, queues: [] }]);
+    assert.equal(alone.checks['memory'], 'Redis uses 90 % of its memory');
   });
 
   it('is lost when none can be served, and without a word of queues while all can', async () => {

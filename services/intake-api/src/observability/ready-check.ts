@@ -2,13 +2,13 @@ import type { HealthReport } from '@diq/runtime/http-server/ops-routes.ts';
 import type { Queue } from '@diq/tenants/tenant.ts';
 import { isoTime } from '../estimates/forecast-start.ts';
 import type { WorkerReport } from '../estimates/queue-state.ts';
-import type { QueueReach } from './queue-reach.ts';
+import type { QueueReach, RefusingServer } from './queue-reach.ts';
 
 /** Ready while Redis takes writes of some queue and the service is not stopping: one that can only read accepts nothing. */
 export function createReadyCheck(options: {
   reach: () => Promise<QueueReach>;
-  /** Why new work is refused, where it is for want of memory. */
-  describeMemory: () => string | undefined;
+  /** The servers that take no new work for want of memory. */
+  fullServers: () => readonly RefusingServer[];
   /** Of the queues that were read lately, who calls; `undefined` where that is not known. */
   workerReports: () => readonly {
     queue: Pick<Queue, 'tenant' | 'operation'>;
@@ -16,21 +16,21 @@ export function createReadyCheck(options: {
   }[];
   closing: AbortSignal;
 }) {
-  const { reach, describeMemory, workerReports, closing } = options;
+  const { reach, fullServers, workerReports, closing } = options;
   return async (): Promise<HealthReport> => {
     if (closing.aborted) return { ok: false, checks: { service: 'is being stopped' } };
     const { served, refused } = await reach();
     const [first] = refused;
     if (served === 0 && first) return { ok: false, checks: { redis: first.why } };
-    const memory = describeMemory();
+    const full = fullServers();
     // Still ready: it answers what is asked, and takes what frees memory, such as cancelling.
     return {
       ok: true,
       checks: {
         redis: 'takes writes',
-        ...(first ? { queues: describeRefused(refused) } : {}),
+        ...(first ? { queues: describeServers(refused) } : {}),
         ...describeWorkers(worstOf(workerReports())),
-        ...(memory === undefined ? {} : { memory }),
+        ...(full.length === 0 ? {} : { memory: describeServers(full) }),
       },
     };
   };
@@ -38,9 +38,10 @@ export function createReadyCheck(options: {
 
 const namedAtMost = 10;
 
-function describeRefused(refused: QueueReach['refused']): string {
-  return refused
+function describeServers(servers: readonly RefusingServer[]): string {
+  return servers
     .map(({ why, queues }) => {
+      if (queues.length === 0) return `Redis ${why}`;
       const others = queues.length - namedAtMost;
       const named = queues.slice(0, namedAtMost).join(', ');
       return `of ${named}${others > 0 ? ` and ${others} more` : ''} Redis ${why}`;

@@ -1,5 +1,5 @@
 import { repeat } from '@diq/runtime/async/run-periodically.ts';
-import type { Queue } from '@diq/tenants/tenant.ts';
+import { nameOf, type Queue } from '@diq/tenants/tenant.ts';
 import { isSlotIdle, type QueueState } from '../estimates/queue-state.ts';
 import type { QueueMetrics } from './metrics.ts';
 
@@ -17,8 +17,6 @@ export interface PolledQueue {
 interface StatePollOptions {
   /** Those to be read this time. */
   due: () => Promise<readonly PolledQueue[]>;
-  /** What else is read each time. Never rejects. */
-  alongside?: () => Promise<void>;
   /** Called with each reading. */
   onState?: (queue: PolledQueue['queue'], state: QueueState) => void;
   /** All that were due were read. */
@@ -41,7 +39,7 @@ const maxNamed = 10;
  * @returns what ends it; resolves when a reading under way is over
  */
 export function startStatePoll(options: StatePollOptions): () => Promise<void> {
-  const { due, alongside = async () => {}, onState = () => {}, onComplete = () => {}, intervalMs } = options;
+  const { due, onState = () => {}, onComplete = () => {}, intervalMs } = options;
   const { onFailure, onRecovery } = options;
   const previous = new Map<string, QueueState>();
   let isFailing = false;
@@ -64,7 +62,7 @@ export function startStatePoll(options: StatePollOptions): () => Promise<void> {
   }
 
   async function poll(): Promise<void> {
-    const [queues] = await Promise.all([due(), alongside()]);
+    const queues = await due();
     const failed: string[] = [];
     let first: unknown;
     for (let i = 0; i < queues.length; i += concurrency) {
@@ -74,7 +72,7 @@ export function startStatePoll(options: StatePollOptions): () => Promise<void> {
         const queue = some[at]?.queue;
         if (error === undefined || !queue) continue;
         first ??= error;
-        if (failed.length < maxNamed) failed.push(`${queue.tenant}/${queue.operation}`);
+        if (failed.length < maxNamed) failed.push(nameOf(queue));
       }
     }
     note(first, failed);

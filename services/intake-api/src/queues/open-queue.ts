@@ -28,7 +28,7 @@ import { openStateFeed } from './open-state-feed.ts';
 import { withBackPressure } from '../submission/admission-control.ts';
 import { createDeadlineCheck } from '../submission/deadline-check.ts';
 import { idempotencyTimes } from '../submission/idempotency.ts';
-import type { MemoryGuard } from '../submission/memory-guard.ts';
+import type { MemoryByServer } from '../submission/memory-by-server.ts';
 import { keysOnReplicas, withReplicas } from '../submission/replicated-intake.ts';
 import { createDescribeRequest } from '../views/request-view.ts';
 
@@ -40,7 +40,7 @@ export interface OpenQueueOptions {
   logger: Logger;
   tracing: Tracing;
   metrics: Pick<IntakeMetrics, 'ofQueue'>;
-  memory: MemoryGuard;
+  memory: Pick<MemoryByServer, 'of'>;
   /** How old the quota may be that status answers are reckoned from: polling must not multiply readings. */
   ledgerMaxAgeMs: number;
   /** Counts how long workers stand still; one that only runs forward. */
@@ -89,7 +89,7 @@ export function openQueue(queue: Queue, options: OpenQueueOptions) {
       queueTag: queue.tag,
       settings: settings.backPressure,
       room: createBacklogRoom(redis, keySpace),
-      memory,
+      memory: memory.of(keySpace),
       ledgerSnapshot,
       tracing: tracingOf(queue, tracing),
     }),

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { operationNames } from '@diq/contracts/operations.ts';
 import { holdReasons } from '@diq/quota/ledger/answers-and-holds.ts';
-import type { Queue } from '@diq/tenants/tenant.ts';
+import { nameOf, type Queue } from '@diq/tenants/tenant.ts';
 import type { ServiceDependencies } from '../dependencies.ts';
 import type { QueueState } from '../estimates/queue-state.ts';
 import { inTurn } from '../http/caller-turns.ts';
@@ -29,8 +29,6 @@ const queueSummary = z
     expectedDrainAt: time.optional(),
   })
   .meta({ id: 'QueueSummary', description: 'One queue in short; `GET /v1/quota` has all of it.' });
-
-const nameOf = ({ tenant, operation }: Queue) => `${tenant}/${operation}`;
 
 /** Each entry is read for this answer: a page is small, and a caller's pages are read one after the other. */
 export const listQueues = defineRoute({

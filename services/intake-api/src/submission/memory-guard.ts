@@ -16,7 +16,7 @@ const memory = z.object({
 export type MemoryGuard = ReturnType<typeof createMemoryGuard>;
 
 /**
- * Refuses new work while Redis is nearly full, so that there is room for what follows from what was accepted: calls,
+ * Refuses new work while a server is nearly full, so that there is room for what follows from what was accepted: calls,
  * outcomes, callbacks, cancelling. How full it is was read a second ago at most, and what was let in since is counted on.
  */
 export function createMemoryGuard(
@@ -89,10 +89,10 @@ export function createMemoryGuard(
     },
     /** Of `maxmemory`, 0 to about 1; 0 where there is none or Redis does not tell. */
     usedShare: () => (maxBytes === 0 ? 0 : usedBytes / maxBytes),
-    /** In words, while new work is refused whatever its size. */
+    /** The end of a sentence that begins with Redis, while new work is refused whatever its size. */
     describe: () =>
       shareWith(0) > maxShare
-        ? `${percent(shareWith(0))} of Redis' memory is in use, new requests are refused from ${percent(maxShare)} on`
+        ? `uses ${percent(shareWith(0))} of its memory: new requests are refused from ${percent(maxShare)} on`
         : undefined,
   };
 }

@@ -8,7 +8,6 @@ import { createLifecycle, type Lifecycle } from '@diq/runtime/processes/lifecycl
 import { createLogger } from '@diq/runtime/logging/logger.ts';
 import type { Env } from '@diq/runtime/settings/read-settings.ts';
 import { closeRedis, openFailFastConnection, waitUntilReady } from '@diq/redis/connection.ts';
-import { parseRedisUrl } from '@diq/redis/redis-address.ts';
 import { queuesOf } from '@diq/tenants/tenant.ts';
 import { readIntakeSettings } from '../config/config.ts';
 import { openIntake } from '../open-intake.ts';
@@ -147,7 +146,11 @@ async function open({ url, isAway = false }: RedisForIntake, env: Env, context: 
   const waitForRedisMs = isAway ? 0 : 5_000;
   const intervals = { waitForRedisMs, ledgerMaxAgeMs: 0, pollIntervalMs: 20 };
   const { port } = await openIntake({ settings, ...intervals, ...context });
-  const redis = openFailFastConnection({ address: parseRedisUrl(url), name: 'test', logger: context.logger });
+  const redis = openFailFastConnection({
+    address: settings.redisAddress,
+    name: 'test',
+    logger: context.logger,
+  });
   context.lifecycle.onClose('connection of the test', () => closeRedis(redis));
   const jobs = createJobQueue(redis, keySpace, () => {});
   context.lifecycle.onClose('queue of the test', () => jobs.close());
