@@ -88,6 +88,14 @@ describe('the judge of a fault run', () => {
       assert.ok(broken(at(100, 200, 99 + windowMs)).includes('window'));
       assert.ok(broken(at(5_000, 6_000, 1_000 + 5_000)).includes('window'));
     });
+
+    it('that are broken name their calls, so that the logs can be searched for them', () => {
+      const [first] = judge(evidence(at(100, 200, 99 + windowMs)));
+      assert.match(
+        first?.text ?? '',
+        /^3 calls .*: \+0 ms 429, .*"intent 0"; \+100 ms .*"intent 1"; \+2999 ms .*"intent 2"$/,
+      );
+    });
   });
 
   describe('calls for one intent', () => {

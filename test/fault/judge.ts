@@ -79,14 +79,21 @@ export function judge(evidence: Evidence): Violation[] {
 
 /** Every window that begins with a call, counted call by call. All calls weigh, whatever they were answered. */
 function judgeWindows({ calls, limit, windowMs }: Evidence): Violation[] {
-  const times = calls.map(({ atMs }) => atMs).toSorted((a, b) => a - b);
-  return times.flatMap((from, first) => {
-    let count = 0;
-    for (let i = first; i < times.length && (times[i] ?? 0) < from + windowMs; i += 1) count += 1;
-    if (count <= limit) return [];
-    const at = calls.find(({ atMs }) => atMs === from)?.at;
-    return [{ rule: 'window' as const, text: `${count} calls in the window that begins at ${at}` }];
+  const inOrder = calls.toSorted((a, b) => a.atMs - b.atMs);
+  return inOrder.flatMap(({ atMs: fromMs, at }, first) => {
+    const end = inOrder.findIndex(({ atMs }, i) => i > first && atMs >= fromMs + windowMs);
+    const within = inOrder.slice(first, end < 0 ? undefined : end);
+    if (within.length <= limit) return [];
+    const each = within.map((call) => describeCall(call, fromMs)).join('; ');
+    const text = `${within.length} calls in the window that begins at ${at}: ${each}`;
+    return [{ rule: 'window' as const, text }];
   });
+}
+
+/** For the search in the logs of the workers. */
+function describeCall({ atMs, status, answeredAtMs, comment, machineId }: WireCall, fromMs: number): string {
+  const answered = answeredAtMs === undefined ? 'never' : `${Math.round(answeredAtMs - atMs)} ms later`;
+  return `+${Math.round(atMs - fromMs)} ms ${status}, answered ${answered}, "${comment ?? machineId}"`;
 }
 
 /**
