@@ -35,7 +35,7 @@ function asJsonSchema(schema: z.ZodType): Record<string, unknown> {
  * Entries are counted before any of them is looked at: they may be as many as a body has room for. And a record leaves out
  * a field of the name `__proto__` without a word, and nothing that a caller sent may vanish.
  */
-const correlation = z
+export const correlation = z
   .unknown()
   .superRefine((fields, context) => {
     if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) return;

@@ -81,6 +81,9 @@ export const requestDocument = z
     position: z.int().positive().optional().describe('1 is next. Only while queued.'),
     warning: deadlineWarning.optional().describe('Only in the answer that accepts the request.'),
     dispatchedAt: time.optional(),
+    endedAt: time
+      .optional()
+      .describe('When it got its last status: started, failed, unknown, cancelled or expired.'),
     investigationId: z.string().optional().describe('The id of `result`, where that is an investigation.'),
     result: requestResult.optional(),
     error: requestError

@@ -39,7 +39,9 @@ export function storeKeys(keySpace: string) {
     bySource: `${keySpace}:listed-by:source`,
     /** Sorted set of score 0: `<machine>:<request id>`, but for the first request of an open task that `machines` has under its machine. */
     byMachine: `${keySpace}:listed-by:machine`,
-    /** Sorted set: `<request id>:<status>:<machine>:<source>` of a request that ended → time (ms) at which it goes. */
+    /** Sorted set of score 0: `<digest><request id>` for each pair of a correlation, see `requests/correlation-digest.ts`. */
+    byCorrelation: `${keySpace}:listed-by:correlation`,
+    /** Sorted set: of a request that ended what it is found by → time (ms) at which it goes; see `lua/lib/indexes.lua`. */
     ended: `${keySpace}:ended`,
     /** Hash: who set the hold `paused`, why, since when and until when. */
     pause: `${keySpace}:pause`,

@@ -12,6 +12,7 @@ import { openBatch, refuseInBatch, sealBatch } from '@diq/queue/batches/batch-re
 import { createAuditLog } from '@diq/queue/operations/audit-log.ts';
 import { createPurge } from '@diq/queue/operations/purge.ts';
 import { createBulkCancel } from '@diq/queue/requests/bulk-cancel.ts';
+import { digestsOf } from '@diq/queue/requests/correlation-digest.ts';
 import { createRequestActions } from '@diq/queue/requests/request-actions.ts';
 import { createFlowCharging } from '@diq/queue/scheduling/charge-flows.ts';
 import { defaultOrderRules } from '@diq/queue/scheduling/order.ts';
@@ -47,7 +48,12 @@ const error = { code: 'call_timeout', message: 'why' } as const;
 const started = { status: 'started', result: { kind: 'investigation', id: '7' }, attempts: 1 } as const;
 const unresolved = { cause: 'lost', error } as const;
 /** Everything that leaves something in Redis. */
-const full = { source: 'edr', notAfter: '2999-01-01T00:00:00Z', callbackUrl: 'https://soar.example/one' };
+const full = {
+  source: 'edr',
+  correlation: { incident: 'INC-1' },
+  notAfter: '2999-01-01T00:00:00Z',
+  callbackUrl: 'https://soar.example/one',
+};
 const past = { notAfter: '2026-01-01T00:00:00Z' };
 
 /** Accepts one request as a batch of its own; returns its id and those of batch and task. */
@@ -314,7 +320,11 @@ async function storedThatIsOver({ store }: Life): Promise<void> {
 
 /** A request whose retention is over: the next that ends takes it out of the indexes. */
 async function goneByNow({ store }: Life): Promise<void> {
-  await store.redis.zadd(keys.ended, 1, `gone:started:${machine(99)}:${full.source}`);
+  await store.redis.zadd(
+    keys.ended,
+    1,
+    `gone:started:${machine(99)}+${digestsOf(full.correlation)}:${full.source}`,
+  );
 }
 
 async function loseAnswer(life: Life, number: number) {

@@ -56,3 +56,27 @@ export function positionCursor(read: ReadPosition) {
     return z.NEVER;
   });
 }
+
+/**
+ * Path and query of the page behind a position. What is `undefined` is left out; a name stands once for each of several values.
+ *
+ * @param asked what this page was asked with; numbers of milliseconds under `from` and `to`
+ */
+export function linkBehind(
+  position: string,
+  path: string,
+  asked: Readonly<Record<string, string | number | readonly string[] | undefined>>,
+  more: readonly [name: string, value: string][] = [],
+): string {
+  const parameters = new URLSearchParams();
+  for (const [name, given] of [...Object.entries(asked), ...more]) {
+    const values = given === undefined || typeof given === 'object' ? (given ?? []) : [given];
+    for (const value of values) parameters.append(name, textOf(name, value));
+  }
+  parameters.set('cursor', writePosition(position));
+  return `${path}?${parameters.toString()}`;
+}
+
+function textOf(name: string, value: string | number): string {
+  return name === 'from' || name === 'to' ? new Date(value).toISOString() : String(value);
+}

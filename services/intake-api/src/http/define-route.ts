@@ -9,6 +9,7 @@ import { inTurn } from './caller-turns.ts';
 import { optionalJson, requireJson, singleBodyLimitBytes } from './middleware/require-json.ts';
 import { tenantPrefix } from './middleware/http-metrics.ts';
 import { parseOrRefuse } from './parse-or-400.ts';
+import { withCorrelation } from './request-filters.ts';
 import { ProblemError } from './problem-error.ts';
 import { contextOf, requireScope, type RequestContext } from './request-context.ts';
 
@@ -242,7 +243,7 @@ function handlerStep<Deps, Query extends z.ZodObject, Body extends z.ZodType>(
   return async (request, response) => {
     const call = {
       id: request.params['id'],
-      query: (query && parseOrRefuse(query, queryOf(request, queue), 'the query')) as z.output<Query>,
+      query: (query && parseOrRefuse(query, queryOf(request, queue, query), 'the query')) as z.output<Query>,
       body: (bodySchema && parseOrRefuse(bodySchema, request.body, 'the body')) as z.output<Body>,
       context: contextOf(response),
       request,
@@ -255,11 +256,11 @@ function handlerStep<Deps, Query extends z.ZodObject, Body extends z.ZodType>(
   };
 }
 
-/** Without what names the queue, which is known by now. */
-function queryOf({ query }: Request, use: QueueUse | undefined): object {
-  if (use !== 'query') return query;
-  const { operation: _, ...rest } = query;
-  return rest;
+/** As its schema has it, without what names the queue, which is known by now. */
+function queryOf(request: Request, use: QueueUse | undefined, schema: z.ZodObject): object {
+  const { operation, ...rest } = request.query;
+  const own = use === 'query' || operation === undefined ? rest : { ...rest, operation };
+  return 'correlation' in schema.shape ? withCorrelation(own) : own;
 }
 
 /** Serves routes. A method that a path does not have is answered 405 with those that it has. */

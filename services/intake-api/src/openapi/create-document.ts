@@ -26,7 +26,7 @@ export function createOpenApiDocument(definitions: readonly RouteDefinition[]): 
     const path = templateOf(operation.path);
     paths[path] = { ...paths[path], [operation.method]: describeOperation(operation) };
   }
-  return createDocument(
+  const document = createDocument(
     {
       openapi: '3.1.1',
       info: about,
@@ -45,6 +45,22 @@ export function createOpenApiDocument(definitions: readonly RouteDefinition[]): 
       },
     },
   );
+  nameCorrelation(document);
+  return document;
+}
+
+/** What handlers get as one object is given as `correlation.<key>=<value>`, for which OpenAPI has no style. */
+function nameCorrelation({ paths }: oas31.OpenAPIObject): void {
+  for (const { get } of Object.values(paths ?? {})) {
+    for (const parameter of get?.parameters ?? []) {
+      if (!('in' in parameter) || parameter.in !== 'query' || parameter.name !== 'correlation') continue;
+      Object.assign(parameter, {
+        name: 'correlation.<key>',
+        description: 'The value of this key; several keys must all have theirs.',
+        schema: { type: 'string' },
+      });
+    }
+  }
 }
 
 /** `/v1/batches/:id` as OpenAPI writes it. */

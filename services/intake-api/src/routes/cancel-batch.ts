@@ -21,7 +21,7 @@ export const cancelBatch = defineRoute({
   answers: {
     200: {
       description: 'How many were cancelled.',
-      schema: cancelled.extend({ id: z.string() }).meta({ id: 'BatchCancelled' }),
+      schema: cancelled.omit({ cursor: true }).extend({ id: z.string() }).meta({ id: 'BatchCancelled' }),
     },
   },
   problems: ['batch_not_found'],
@@ -30,7 +30,10 @@ export const cancelBatch = defineRoute({
     refuseUnlessOwn(context, caller, 'batch_not_found');
     const actor = context.actor(query.reason);
     await inTurn(context.caller.name, response, async () => {
-      const done = await actions.bulkCancel.cancel({ batchId: id }, actor, { budgetMs, closing });
+      const { next: _, ...done } = await actions.bulkCancel.cancel({ batchId: id }, actor, {
+        budgetMs,
+        closing,
+      });
       context.log.info({ batchId: id, ...done }, 'batch cancelled');
       response.json({ id, ...done });
     });

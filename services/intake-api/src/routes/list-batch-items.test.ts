@@ -34,11 +34,17 @@ describe('GET /v1/batches/{id}/items', () => {
     const { value, nextLink } = await get(`/v1/batches/${id}/items`);
     assert.equal(nextLink, undefined);
     const started = { machineId: machineId(1), status: 'started', investigationId: '5146' };
+    const ended = async ({ id: requestId }: Record<string, unknown> = {}) => {
+      const { body } = await intake.get(`/v1/investigations/${String(requestId)}`).expect(200);
+      const { endedAt } = body as { endedAt?: string };
+      assert.ok(endedAt);
+      return { id: requestId, endedAt };
+    };
     assert.deepEqual(value, [
-      { index: 0, id: items[0]?.['id'], ...started },
+      { index: 0, ...(await ended(items[0])), ...started },
       items[1],
-      { index: 2, id: items[2]?.['id'], ...started, coalescedWith: items[0]?.['id'] },
-      { index: 3, id: items[3]?.['id'], machineId: machineId(3), status: 'failed', error },
+      { index: 2, ...(await ended(items[2])), ...started, coalescedWith: items[0]?.['id'] },
+      { index: 3, ...(await ended(items[3])), machineId: machineId(3), status: 'failed', error },
     ]);
   });
 

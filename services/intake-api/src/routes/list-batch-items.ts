@@ -22,6 +22,7 @@ const batchItem = z
       status: z.enum(requestStatuses),
       coalescedWith: z.string().optional(),
       investigationId: z.string().optional(),
+      endedAt: z.iso.datetime().optional(),
       error: requestError.optional(),
     }),
     z.strictObject({
@@ -75,6 +76,6 @@ function describeItem(item: BatchItem): Record<string, unknown> {
   }
   // Settled and past its retention, while others of the batch still wait.
   if ('gone' in item) return { index, id: item.gone, status: 'gone' };
-  const { id, machineId, status, coalescedWith, investigationId, error } = item.request.document;
-  return { index, id, machineId, status, coalescedWith, investigationId, error };
+  const { id, machineId, status, coalescedWith, investigationId, endedAt, error } = item.request.document;
+  return { index, id, machineId, status, coalescedWith, investigationId, endedAt, error };
 }

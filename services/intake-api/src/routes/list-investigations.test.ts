@@ -19,7 +19,11 @@ describe('GET /v1/investigations', () => {
 
   before(async () => {
     const requests = [1, 2, 1, 3, 4].map((number) =>
-      item(number, number < 3 ? { source: 'soar & more' } : { source: 'other' }),
+      item(number, {
+        source: number < 3 ? 'soar & more' : 'other',
+        priority: number === 2 ? 'high' : 'medium',
+        correlation: { incident: `INC ${number}&1`, 'case.id': number < 3 ? 'A' : 'B' },
+      }),
     );
     const { body } = await intake.post('/v1/batches', { requests }).expect(202);
     const batch = body as { id: string; items: { id: string }[] };
@@ -54,6 +58,10 @@ describe('GET /v1/investigations', () => {
       ids.toReversed(),
     );
     assert.equal(nextLink, undefined);
+    assert.deepEqual(
+      value.map(({ endedAt }) => endedAt !== undefined),
+      value.map(({ status }) => status === 'started'),
+    );
     const started = value.find(({ id }) => id === ids[3]);
     assert.deepEqual(
       [started?.status, started?.investigationId, started?.batchId],
@@ -70,6 +78,21 @@ describe('GET /v1/investigations', () => {
     [() => 'source=soar%20%26%20more', [2, 1, 0]],
     [() => `batchId=${batchId}&status=queued&source=other`, [4]],
     [() => `machineId=${machineId(1)}&batchId=${batchId}`, [2, 0]],
+    [() => 'status=started&status=queued', [5, 4, 3, 2, 1, 0]],
+    [() => 'status=started&status=cancelled&status=started', [3]],
+    [() => 'priority=high', [1]],
+    [() => 'priority=medium&status=queued&source=other', [4]],
+    [() => 'correlation.incident=INC%201%261', [2, 0]],
+    [() => 'correlation.case.id=A', [2, 1, 0]],
+    [() => 'correlation.case.id=A&correlation.incident=INC%201%261', [2, 0]],
+    [() => 'correlation.case.id=B&status=queued&status=failed', [4]],
+    [() => 'correlation.case=A', []],
+    [() => `from=${new Date(Date.now() + 60_000).toISOString()}`, []],
+    [
+      () => `from=2026-01-01T00:00:00Z&to=${encodeURIComponent('2099-01-01T00:00:00+01:00')}`,
+      [5, 4, 3, 2, 1, 0],
+    ],
+    [() => 'to=2026-01-01T00:00:00Z', []],
   ];
   for (const [query, expected] of filters) {
     it(`finds ${expected.length} by ${query().replace(/=[0-9a-fA-F-]{30,}/g, '')}, on one page or on many`, async () => {
@@ -88,7 +111,17 @@ describe('GET /v1/investigations with a faulty query', () => {
     ['source=victim%00z', 'source'],
     ['source=a%0Ab', 'source'],
     ['source=a&source=b', 'source'],
-    ['status=queued&status=failed', 'status'],
+    ['status=queued&status=waiting', 'status'],
+    ['priority=urgent', 'priority'],
+    ['priority=high&priority=low', 'priority'],
+    ['correlation=INC-1', 'correlation'],
+    ['correlation.=INC-1', 'correlation.'],
+    ['correlation.a=1&correlation.a=2', 'correlation.a'],
+    ['correlation.__proto__=1', 'correlation.__proto__'],
+    [Array.from({ length: 21 }, (_, n) => `correlation.k${n}=1`).join('&'), 'correlation'],
+    ['from=yesterday', 'from'],
+    ['to=2026-11-30', 'to'],
+    ['from=2026-11-30T08:00:00Z&to=2026-11-30T08:00:00Z', 'to'],
     ['machineId=ws-1', 'machineId'],
     ['batchId=*', 'batchId'],
     ['source=', 'source'],

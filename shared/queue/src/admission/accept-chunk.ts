@@ -4,6 +4,7 @@ import type { Priority } from '@diq/contracts/priority.ts';
 import { loadScript } from '@diq/redis/script.ts';
 import type { BacklogBounds } from './backlog-reservation.ts';
 import type { Sharing } from './sharing.ts';
+import { digestSize } from '../requests/correlation-digest.ts';
 import type { OrderRules } from '../scheduling/order.ts';
 import { movingKeys } from '../store-keys.ts';
 
@@ -21,6 +22,8 @@ export interface NewRequest {
   flow: string;
   notAfterMs: number | undefined;
   source?: string | undefined;
+  /** By which it is found, see `digestsOf`. */
+  digests?: string | undefined;
   /** The callback URL for its end. */
   callback?: string | undefined;
   /** It is to share nothing that was started before. */
@@ -78,6 +81,20 @@ const reply = z.array(z.string());
 const partsPerRequest = 5;
 /** Requests per script: about 5 ms of Redis' time, so that a large batch does not keep others waiting. */
 export const chunkSize = 250;
+/** Pairs of their correlations that are entered by one script, but for those of its last request. */
+const pairsPerChunk = 1_000;
+
+/** Requests in their order, as many together as are recorded by one script. */
+export function* chunksOf(requests: readonly NewRequest[]): Generator<readonly NewRequest[]> {
+  let [first, digits] = [0, 0];
+  for (const [i, { digests = '' }] of requests.entries()) {
+    digits += digests.length;
+    if (i + 1 - first < chunkSize && digits < pairsPerChunk * digestSize) continue;
+    yield requests.slice(first, i + 1);
+    [first, digits] = [i + 1, 0];
+  }
+  if (first < requests.length) yield requests.slice(first);
+}
 
 /** A request arrives later than the last of the queue's priorities tells. Accepting it would turn the order upside down. */
 export class OrderScaleError extends RangeError {
@@ -192,8 +209,21 @@ export function createAcceptChunk(
 }
 
 function argumentsOf(request: NewRequest): (string | number)[] {
-  const { id, machineId, key, doc, newTaskId, priority, flow, notAfterMs, source, callback, force, bytes } =
-    request;
+  const {
+    id,
+    machineId,
+    key,
+    doc,
+    newTaskId,
+    priority,
+    flow,
+    notAfterMs,
+    source,
+    callback,
+    force,
+    bytes,
+    digests,
+  } = request;
   return [
     id,
     machineId,
@@ -207,6 +237,7 @@ function argumentsOf(request: NewRequest): (string | number)[] {
     force === true ? 1 : '',
     bytes,
     key,
+    digests ?? '',
   ];
 }
 

@@ -4,7 +4,7 @@ import type { ItemError } from '@diq/contracts/item-answer.ts';
 import type { OperationResult } from '@diq/contracts/operations/profile.ts';
 import { queueTagOf } from '@diq/contracts/queue-tag.ts';
 import type { TraceContext } from '@diq/contracts/trace-context.ts';
-import { chunkSize, createAcceptChunk } from './accept-chunk.ts';
+import { chunksOf, createAcceptChunk } from './accept-chunk.ts';
 import type { AcceptRules, NewRequest, Placement } from './accept-chunk.ts';
 import type { BacklogBounds } from './backlog-reservation.ts';
 import {
@@ -17,6 +17,7 @@ import {
 import type { RejectedItem } from '../batches/batch-record.ts';
 import { tailOf } from '../batches/batch-tail.ts';
 import { freshIds } from './request-ids.ts';
+import { digestsOf } from '../requests/correlation-digest.ts';
 import { defaultOrderRules, flowOf } from '../scheduling/order.ts';
 import type { RequestIds } from './request-ids.ts';
 import { byMachineAlone, coalescingKeyOf } from './sharing.ts';
@@ -110,8 +111,7 @@ export function createRequestIntake({
   ): Promise<Placement[]> {
     const placements: Placement[] = [];
     let adding = Promise.resolve();
-    for (let i = 0; i < requests.length; i += chunkSize) {
-      const chunk = requests.slice(i, i + chunkSize);
+    for (const chunk of chunksOf(requests)) {
       const placed = await chunks.accept({ ...about, requests: chunk });
       placements.push(...placed);
       // In order, one chunk after the other, while Redis records the next ones.
@@ -222,6 +222,7 @@ export function newRequest(
     flow: flowOf(item.source, caller),
     notAfterMs: item.notAfter === undefined ? undefined : Date.parse(item.notAfter),
     source: item.source,
+    digests: digestsOf(item.correlation),
     callback: callbackUrl,
     force,
     bytes: requestBytes(item, trace),

@@ -17,6 +17,8 @@ const bytesPerBatch = 700;
 const bytesPerRefusal = 400;
 /** The job of a callback. A receiver that does not answer keeps it for a day. */
 const bytesPerCallback = 1_500;
+/** The entry of a pair of a correlation in its index. */
+const bytesPerPair = 170;
 
 /** What Redis needs for a request, roughly; it counts as much as long as it is kept, whatever becomes of it. */
 export function requestBytes(
@@ -24,12 +26,14 @@ export function requestBytes(
   { tracestate = '' }: Partial<TraceContext> = {},
 ): number {
   const ofCallback = callbackUrl === '' ? 0 : bytesPerCallback;
+  const pairs = Object.entries(correlation);
+  const besideText = ofCallback + pairs.length * bytesPerPair;
   // The source stands in two indexes as well.
   const sources = [source, source, source];
-  const texts = [comment, ...Object.entries(correlation).flat(), ...sources, callbackUrl, tracestate];
+  const texts = [comment, ...pairs.flat(), ...sources, callbackUrl, tracestate];
   const text = texts.reduce((sum, one) => sum + jsonBytes(one), 0);
-  if (text <= usualTextBytes) return usualBytes + ofCallback;
-  return text + (text <= shortTextBytes ? bytesBesideText : bytesBesideLongText) + ofCallback;
+  if (text <= usualTextBytes) return usualBytes + besideText;
+  return text + (text <= shortTextBytes ? bytesBesideText : bytesBesideLongText) + besideText;
 }
 
 /**

@@ -16,7 +16,7 @@
 --       then for each request:
 --       request id, machine id, JSON of the request, id for a new task, its class, its flow (order.lua),
 --       'not after' ms or '', source or '', callback or '', 1 if it is to share no earlier result, the bytes that count
---       for it, coalescing key
+--       for it, coalescing key, digests of its correlation (indexes.lua)
 --
 -- Returns  per request: task id; id of the request that it shares a result with, or ''; the task's job
 --          priority; what became of it: new, joined, promoted (the task has a better place than its job), reused,
@@ -34,8 +34,8 @@ local batch_id, arrived_at, rules, reuse_for = ARGV[3], tonumber(ARGV[4]), ARGV[
 local most_joined, most_requests, most_tasks, caller = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9]), ARGV[10]
 local most_of_caller, most_joined_of_caller, most_bytes = tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13])
 local is_dry_run, order_before, open_before = ARGV[14] ~= '', ARGV[14], ARGV[15]
--- Of the first request; each has twelve arguments.
-local first_argument, arguments = 16, 12
+-- Of the first request; each has thirteen arguments.
+local first_argument, arguments = 16, 13
 -- A batch that was accepted before. What is missing of it was deleted since, and is not accepted anew by a repeat.
 local batch_size, is_accepting = unpack(redis.call('HMGET', space .. ':batch:' .. batch_id, 'total', 'accepting'))
 local is_sealed = batch_size and not is_accepting
@@ -49,12 +49,12 @@ local is_sealed = batch_size and not is_accepting
 --   recorded  the new requests: key and fields, and what `change_status` needs where one is started already
 --   added     members of indexes with their scores, fields with their values
 local open, tasks, recent_starts, is_any_known, recorded, bytes_added = {}, {}, {}, false, {}, 0
-local added = { waiting = {}, machines = {}, by_machine = {}, by_source = {}, listed = {}, deadlines = {} }
+local added = { waiting = {}, machines = {}, by_machine = {}, by_source = {}, by_pair = {}, listed = {}, deadlines = {} }
 
 local function read_ahead()
   local keys, recents, requests = {}, {}, {}
   for i = first_argument, #ARGV, arguments do
-    local key = ARGV[i + arguments - 1]
+    local key = ARGV[i + 11]
     keys[#keys + 1] = key
     recents[#recents + 1] = space .. ':machine:' .. key .. ':recent'
     requests[#requests + 1] = space .. ':request:' .. ARGV[i]
@@ -94,7 +94,7 @@ local function open_task(task_id, machine_id, key, request_id, priority, flow, n
 end
 
 -- See indexes.lua.
-local function index_new(id, status, machine, source, is_by_machine)
+local function index_new(id, status, machine, source, digests, is_by_machine)
   added.listed[status] = added.listed[status] or {}
   append(added.listed[status], 0, id)
   if is_by_machine then
@@ -103,11 +103,14 @@ local function index_new(id, status, machine, source, is_by_machine)
   if source ~= '' then
     append(added.by_source, 0, source .. '\0' .. id)
   end
+  for_each_pair(id, digests, function(member)
+    append(added.by_pair, 0, member)
+  end)
 end
 
 -- A request that is new, with what it shares.
 local function record(request, task_id, status, shared)
-  local request_id, machine_id, doc, _, _, _, not_after, source, callback, _, bytes, key = unpack(request)
+  local request_id, machine_id, doc, _, _, _, not_after, source, callback, _, bytes, key, digests = unpack(request)
   local fields = { 'status', status, 'task', task_id, unpack(shared) }
   for name, value in pairs({ batch = batch_id, notAfter = not_after, callback = callback }) do
     if value ~= '' then
@@ -132,7 +135,7 @@ local function record(request, task_id, status, shared)
   if batch_id ~= '' then
     count(batch_id, status, 1)
   end
-  index_new(request_id, status, machine_id, source, #shared > 0 or key ~= machine_id)
+  index_new(request_id, status, machine_id, source, digests, #shared > 0 or key ~= machine_id)
 end
 
 -- Of a request that was recorded before.
@@ -217,6 +220,7 @@ local function write_added()
   write('ZADD', deadlines_key, added.deadlines)
   write('ZADD', index_machine, added.by_machine)
   write('ZADD', index_source, added.by_source)
+  write('ZADD', index_correlation, added.by_pair)
   for status, list in pairs(added.listed) do
     write('ZADD', index_listed .. status, list)
   end

@@ -114,10 +114,9 @@ local function flow_and_arrival(id, caller)
   if id == request_id then
     return flow, arrived_at
   end
-  local its_doc = doc_of(space .. ':request:' .. id)
-  local is_json, asked = pcall(cjson.decode, its_doc)
+  local is_json, asked = pcall(cjson.decode, doc_of(space .. ':request:' .. id))
   if is_json and type(asked) == 'table' and tonumber(asked.at) then
-    return caller .. '\0' .. source_in(its_doc), tonumber(asked.at)
+    return caller .. '\0' .. text_in(asked, 'source'), tonumber(asked.at)
   end
 end
 

@@ -11,21 +11,6 @@ local whose = ARGV[3]
 
 local deleted, kept, batches, is_known = 0, 0, {}, {}
 
--- What the index `ended` holds of a request, from its record.
-local function indexed_as(request_key, status)
-  local doc = doc_of(request_key)
-  return status, machine_in(doc), source_in(doc)
-end
-
-local function forget(id, status, machine, source)
-  redis.call('ZREM', index_listed .. status, id)
-  redis.call('ZREM', index_machine, machine .. ':' .. id)
-  if source ~= '' then
-    redis.call('ZREM', index_source, source .. '\0' .. id)
-  end
-  redis.call('ZREM', index_ended, table.concat({ id, status, machine, source }, ':'))
-end
-
 -- A task goes with the last of its requests; until then the next one that joined takes the first one's place, as in
 -- detach.lua. One that shares an earlier investigation is none of them.
 local function leave(task_key, id)
@@ -58,7 +43,7 @@ local function delete(id, request_key, task_id, batch_id)
 end
 
 for i = 4, #ARGV do
-  local id, ended_as, machine, source = string.match(ARGV[i], '^(.-):(.-):(.-):(.*)$')
+  local id, ended_as, found = parse_ended(ARGV[i])
   id = id or ARGV[i]
   local request_key = space .. ':request:' .. id
   local status, task_id, batch_id = unpack(redis.call('HMGET', request_key, 'status', 'task', 'batch'))
@@ -66,14 +51,14 @@ for i = 4, #ARGV do
     kept = kept + 1
   elseif status then
     if not ended_as then
-      ended_as, machine, source = indexed_as(request_key, status)
+      ended_as, found = status, (found_by(doc_of(request_key)))
     end
-    forget(id, ended_as, machine, source)
+    index_forget(id, ended_as, found)
     delete(id, request_key, task_id, batch_id)
     deleted = deleted + 1
   elseif ended_as then
     -- Its retention is over already.
-    forget(id, ended_as, machine, source)
+    index_forget(id, ended_as, found)
   end
 end
 return { deleted, kept, unpack(batches) }

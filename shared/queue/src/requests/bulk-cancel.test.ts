@@ -13,14 +13,14 @@ describe('bulk cancel', () => {
   const store = useTestStore(redis);
 
   const audit = () => createAuditLog(store.redis, keySpace, 60_000);
-  const cancel = (filter: CancelFilter, budgetMs = 10_000) =>
+  const cancel = (filter: CancelFilter, budgetMs = 10_000, from?: string) =>
     createBulkCancel({
       redis: store.redis,
       keySpace,
       jobs: store.jobs,
       audit: audit(),
       retentionMs,
-    }).cancel(filter, anna, { budgetMs });
+    }).cancel(filter, anna, { budgetMs, from });
   const items = (count: number, source: string, first = 1) =>
     Array.from({ length: count }, (_, n) => item({ machineId: machine(first + n), source }));
   const accept = (entries: ReturnType<typeof items>) =>
@@ -46,6 +46,40 @@ describe('bulk cancel', () => {
     assert.equal((await store.reader.backlog()).counts.queued, 3);
   });
 
+  it('goes by correlation and by priority', async () => {
+    const of = (n: number, incident: string, priority: 'high' | 'low') =>
+      item({ machineId: machine(n), priority, correlation: { incident, step: '1' } });
+    await accept([
+      of(1, 'INC-1', 'high'),
+      of(2, 'INC-1', 'low'),
+      of(3, 'INC-2', 'low'),
+      of(4, 'INC-2', 'high'),
+    ]);
+    assert.equal((await cancel({ correlation: { incident: 'INC-1', step: '2' } })).cancelled, 0);
+    assert.equal((await cancel({ correlation: { incident: 'INC-1' }, priority: 'low' })).cancelled, 1);
+    assert.equal((await cancel({ correlation: { incident: 'INC-1' } })).cancelled, 1);
+    assert.equal((await cancel({ priority: 'low' })).cancelled, 1);
+    assert.deepEqual((await store.reader.backlog()).waitingByPriority, {
+      critical: 0,
+      high: 1,
+      medium: 0,
+      low: 0,
+    });
+  });
+
+  it('goes on where its time was up, without a second look at what does not fit', async () => {
+    await accept([item({ machineId: machine(9_000), priority: 'low' }), ...items(600, 'a')]);
+    let looks = 0;
+    let next: string | undefined;
+    do {
+      const done = await cancel({ priority: 'low' }, 0.000_001, next);
+      next = done.next;
+      looks += 1;
+      assert.equal(done.cancelled, next === undefined ? 1 : 0);
+    } while (next !== undefined);
+    assert.equal(looks, 3);
+  });
+
   it('tells of those whose call is under way, and cancels none of them', async () => {
     const { accepted } = await accept(items(3, 'a'));
     await store.tasks.begin((await store.taskOf(accepted[1]!.id)).id, 'call-1');
@@ -57,6 +91,7 @@ describe('bulk cancel', () => {
     const { batchId } = await accept(items(300, 'soar'));
     const first = await cancel({ batchId }, 0.000_001);
     assert.equal(first.remaining, true);
+    assert.ok(first.next);
     const second = await cancel({ batchId });
     assert.equal(second.remaining, false);
     assert.equal(first.cancelled + second.cancelled, 300);

@@ -4,13 +4,27 @@ import { loadScript } from '@diq/redis/script.ts';
 import { entryOf } from '../operations/audit-log.ts';
 import type { Actor, AuditLog } from '../operations/audit-log.ts';
 import type { MovedRequests } from '../tasks/task-store.ts';
-import { isExact, readFitting } from './list-requests.ts';
+import { readFitting } from './list-requests.ts';
 import { chooseWalk } from './request-cursor.ts';
-import type { RequestFilter } from './request-cursor.ts';
+import type { RequestWalk } from './request-cursor.ts';
+import { isExact } from './request-filter.ts';
+import type { RequestFilter } from './request-filter.ts';
 import { movingKeys } from '../store-keys.ts';
 import type { JobQueue } from '../scheduling/job-queue.ts';
 
-export type CancelFilter = Pick<RequestFilter, 'machineId' | 'batchId' | 'source' | 'caller'>;
+export type CancelFilter = Pick<
+  RequestFilter,
+  'machineId' | 'batchId' | 'source' | 'priority' | 'correlation' | 'caller'
+>;
+
+/** How long a bulk action may take, and where it begins. */
+export interface BulkBounds {
+  budgetMs: number;
+  /** Aborted when the service is being stopped. */
+  closing?: AbortSignal;
+  /** The position that an earlier one ended with. */
+  from?: string | undefined;
+}
 
 export interface BulkCancelled {
   cancelled: number;
@@ -18,7 +32,12 @@ export interface BulkCancelled {
   alreadyDispatched: number;
   /** The time was up before all were looked at: asked again, it goes on. */
   remaining: boolean;
+  /** Where it goes on without a look at what it has looked at; only while some remain. */
+  next?: string;
 }
+
+/** Indexes in which a request stands for what it was asked with, and for nothing else. */
+const exactIndexes: ReadonlySet<RequestWalk['by']> = new Set(['machine', 'batch', 'source']);
 
 export interface BulkCancelOptions {
   redis: RedisConnection;
@@ -59,21 +78,24 @@ export function createBulkCancel({ redis, keySpace, jobs, audit, retentionMs, on
     async cancel(
       filter: CancelFilter,
       actor: Actor,
-      { budgetMs, closing }: { budgetMs: number; closing?: AbortSignal },
+      { budgetMs, closing, from }: BulkBounds,
     ): Promise<BulkCancelled> {
-      const endMs = performance.now() + budgetMs;
       const open = { ...filter, status: ['queued', 'dispatching'] } as const;
       const walk = await chooseWalk(redis, keySpace, open);
       const done: BulkCancelled = { cancelled: 0, alreadyDispatched: 0, remaining: true };
       // Left with the first that is cancelled, in the same step: so there is one of all that was done, even if this process
       // dies before the end, and none where there was nothing to do, however often that is asked for.
       let entry = JSON.stringify(entryOf('cancel_many', actor, { filter }));
+      let position = from;
+      // However little time there is: what is asked for again and again goes on each time.
+      const endMs = performance.now() + budgetMs;
       for (
-        let position: string | undefined;
-        done.remaining && performance.now() < endMs && closing?.aborted !== true;
+        let isFirst = true;
+        done.remaining && (isFirst || performance.now() < endMs) && closing?.aborted !== true;
+        isFirst = false
       ) {
         const met = await walk.more(position, chunkSize);
-        const isKnownToFit = isExact(filter) && walk.by !== 'status';
+        const isKnownToFit = isExact(filter) && exactIndexes.has(walk.by);
         const fitting = isKnownToFit ? met : await readFitting(redis, keySpace, met, open);
         if (fitting.length > 0) {
           const { cancelled, dispatching } = await cancelChunk(
@@ -85,11 +107,11 @@ export function createBulkCancel({ redis, keySpace, jobs, audit, retentionMs, on
           done.cancelled += cancelled.length;
           done.alreadyDispatched += dispatching.length;
         }
-        position = met.at(-1)?.position;
+        position = met.at(-1)?.position ?? position;
         done.remaining = met.length === chunkSize;
       }
       if (done.cancelled > 0) await audit.record(entryOf('cancel_many_done', actor, { filter, ...done }));
-      return done;
+      return { ...done, ...(done.remaining && position !== undefined ? { next: position } : {}) };
     },
   };
 }

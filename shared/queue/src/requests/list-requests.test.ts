@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import type { RequestStatus } from '@diq/contracts/status.ts';
+import { queueTagOf } from '@diq/contracts/queue-tag.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
+import { derivedIds } from '../admission/request-ids.ts';
 import { createTaskStore } from '../tasks/task-store.ts';
 import { createRequestList } from './list-requests.ts';
 import { defaultOrderRules } from '../scheduling/order.ts';
 import { createRequestActions } from './request-actions.ts';
-import type { RequestFilter } from './request-cursor.ts';
+import type { RequestFilter } from './request-filter.ts';
 import { storeKeys } from '../store-keys.ts';
 import { arrivedAtMs, item, keySpace, machine, retentionMs } from '../test-support/test-store.ts';
 import { useTestStore } from '../test-support/use-test-store.ts';
@@ -15,18 +17,32 @@ import type { SuiteStore } from '../test-support/use-test-store.ts';
 
 const sources = ['soar', 'soar2', 'so', undefined] as const;
 const statuses: RequestStatus[] = ['queued', 'dispatching', 'started', 'cancelled'];
+const correlations: (Record<string, string> | undefined)[] = [
+  { incident: 'INC-1', run: '7' },
+  { incident: 'INC-1' },
+  { incident: 'INC-11', run: '' },
+  undefined,
+];
+/** Requests of the test come further apart than ids and times of requests may differ. */
+const stepMs = 1_000_000;
 
 const step = fc.oneof(
   fc.record({
     do: fc.constant('accept' as const),
     machine: fc.nat(3),
     source: fc.nat(3),
+    correlation: fc.nat(3),
+    priority: fc.constantFrom('high' as const, 'medium' as const),
     batch: fc.boolean(),
   }),
   fc.record({ do: fc.constantFrom('begin' as const, 'settle' as const, 'cancel' as const), one: fc.nat(50) }),
 );
 const filter = fc.record({
-  status: fc.option(fc.constantFrom(...statuses), { nil: undefined, freq: 2 }),
+  status: fc.option(fc.subarray(statuses, { minLength: 1 }), { nil: undefined, freq: 2 }),
+  correlation: fc.option(fc.nat(2), { nil: undefined, freq: 2 }),
+  priority: fc.option(fc.constantFrom('high' as const, 'low' as const), { nil: undefined, freq: 1 }),
+  from: fc.option(fc.nat(12), { nil: undefined, freq: 1 }),
+  to: fc.option(fc.nat(25), { nil: undefined, freq: 1 }),
   machine: fc.option(fc.nat(3), { nil: undefined, freq: 2 }),
   batch: fc.option(fc.nat(10), { nil: undefined, freq: 2 }),
   source: fc.option(fc.nat(2), { nil: undefined, freq: 2 }),
@@ -80,9 +96,14 @@ describe('list of requests', () => {
             const listed = await store.redis.zcard(storeKeys(keySpace).listed(status));
             assert.equal(listed, all.filter((one) => one.status === status).length, status);
           }
+          for (const one of all) assert.equal(one.endedAt === undefined, isOpen(one.status), one.id);
           for (const { limit, ...wanted } of filters) {
             const asked = {
-              status: wanted.status && [wanted.status],
+              status: wanted.status,
+              correlation: wanted.correlation === undefined ? undefined : correlations[wanted.correlation],
+              priority: wanted.priority,
+              fromMs: wanted.from === undefined ? undefined : arrivedAtMs + wanted.from * stepMs,
+              toMs: wanted.to === undefined ? undefined : arrivedAtMs + wanted.to * stepMs,
               machineId: wanted.machine === undefined ? undefined : machine(wanted.machine),
               batchId: wanted.batch === undefined ? undefined : batches[wanted.batch % batches.length],
               source: wanted.source === undefined ? undefined : sources[wanted.source],
@@ -92,7 +113,13 @@ describe('list of requests', () => {
                 (!asked.status || asked.status.includes(one.status)) &&
                 (asked.machineId === undefined || one.machineId === asked.machineId) &&
                 (asked.batchId === undefined || one.batchId === asked.batchId) &&
-                (asked.source === undefined || one.source === asked.source),
+                (asked.source === undefined || one.source === asked.source) &&
+                (asked.priority === undefined || one.priority === asked.priority) &&
+                Object.entries(asked.correlation ?? {}).every(
+                  ([key, value]) => one.correlation?.[key] === value,
+                ) &&
+                (asked.fromMs === undefined || Date.parse(one.createdAt) >= asked.fromMs) &&
+                (asked.toMs === undefined || Date.parse(one.createdAt) < asked.toMs),
             );
             const found = await pages(asked, limit);
             assert.deepEqual(
@@ -149,6 +176,33 @@ describe('list of requests', () => {
     assert.equal((await pages({ source: 'rare' }, 10)).length, 1);
   });
 
+  it('finds no other pair whose key and value run together to the same text', async () => {
+    const accept = (correlation: Record<string, string>) =>
+      store.intake.acceptOne(item({ correlation }), { nowMs: arrivedAtMs });
+    const { id } = await accept({ ab: 'c' });
+    await accept({ a: 'bc' });
+    assert.deepEqual(await pages({ correlation: { ab: 'c' } }, 10), [[id]]);
+    assert.deepEqual(await pages({ correlation: { abc: '' } }, 10), [[]]);
+  });
+
+  it('looks through a span of time alone, however many requests are older or newer', async () => {
+    const accept = async (count: number, nowMs: number) => {
+      const items = Array.from({ length: count }, (_, n) => item({ machineId: machine(n) }));
+      const ids = derivedIds(`at ${nowMs}`, nowMs, queueTagOf(keySpace));
+      return (await store.intake.acceptBatch(items, { nowMs, ids })).accepted.map((one) => one?.id);
+    };
+    await accept(2_010, arrivedAtMs);
+    const between = await accept(2, arrivedAtMs + stepMs);
+    await accept(2_010, arrivedAtMs + 2 * stepMs);
+    const span = { fromMs: arrivedAtMs + stepMs, toMs: arrivedAtMs + 1.5 * stepMs };
+    for (const filter of [
+      span,
+      { ...span, status: ['queued' as const] },
+      { ...span, priority: 'medium' as const },
+    ])
+      assert.deepEqual(await pages(filter, 10), [between.toReversed()]);
+  });
+
   it('forgets requests as they go, in every index', async () => {
     const actions = createRequestActions({
       redis: store.redis,
@@ -159,8 +213,12 @@ describe('list of requests', () => {
       auditKeptMs: 1_000,
     });
     const submit = async (n: number) =>
-      (await store.intake.acceptOne(item({ machineId: machine(n), source: 'soar' }), { nowMs: arrivedAtMs }))
-        .id;
+      (
+        await store.intake.acceptOne(
+          item({ machineId: machine(n), source: 'soar', correlation: { incident: 'INC-1', run: `${n}` } }),
+          { nowMs: arrivedAtMs },
+        )
+      ).id;
     const gone = [await submit(1), await submit(2), await submit(3)];
     for (const id of gone) await actions.cancel(id, { name: 'anna' });
     await waitFor(async () => (await store.reader.findRequest(gone[2]!)) === undefined, {
@@ -176,13 +234,22 @@ describe('list of requests', () => {
     });
     const keys = storeKeys(keySpace);
     const sizes = await Promise.all(
-      [keys.listed('cancelled'), keys.listed('started'), keys.byMachine, keys.bySource, keys.ended].map(
-        (key) => store.redis.zcard(key),
-      ),
+      [
+        keys.listed('cancelled'),
+        keys.listed('started'),
+        keys.byMachine,
+        keys.bySource,
+        keys.ended,
+        keys.byCorrelation,
+      ].map((key) => store.redis.zcard(key)),
     );
-    assert.deepEqual(sizes, [0, 1, 1, 1, 1]);
+    assert.deepEqual(sizes, [0, 1, 1, 1, 1, 2]);
   });
 });
+
+function isOpen(status: RequestStatus): boolean {
+  return status === 'queued' || status === 'dispatching';
+}
 
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
@@ -197,18 +264,24 @@ async function play(store: SuiteStore, steps: readonly Step[]) {
   });
   const ids: string[] = [];
   const batches: string[] = ['01930000-0000-7000-8000-000000000000'];
-  for (const one of steps) {
+  for (const [i, one] of steps.entries()) {
     if (one.do === 'accept') {
       const source = sources[one.source];
-      const wanted = item({ machineId: machine(one.machine), ...(source === undefined ? {} : { source }) });
+      const correlation = correlations[one.correlation];
+      const nowMs = arrivedAtMs + i * stepMs;
+      const submission = { nowMs, ids: derivedIds(`step ${i}`, nowMs, queueTagOf(keySpace)) };
+      const wanted = item({
+        machineId: machine(one.machine),
+        priority: one.priority,
+        ...(correlation === undefined ? {} : { correlation }),
+        ...(source === undefined ? {} : { source }),
+      });
       if (one.batch) {
         const refused = { rejected: { index: 1, error: { code: 'invalid_item' as const, errors: [] } } };
-        const { batchId, accepted } = await store.intake.acceptBatch([wanted, refused, wanted], {
-          nowMs: arrivedAtMs,
-        });
+        const { batchId, accepted } = await store.intake.acceptBatch([wanted, refused, wanted], submission);
         batches.push(batchId);
         ids.push(...accepted.flatMap((answer) => answer?.id ?? []));
-      } else ids.push((await store.intake.acceptOne(wanted, { nowMs: arrivedAtMs })).id);
+      } else ids.push((await store.intake.acceptOne(wanted, submission)).id);
       continue;
     }
     const id = ids[one.one % Math.max(1, ids.length)];

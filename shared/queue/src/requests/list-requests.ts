@@ -2,7 +2,9 @@ import type { RedisConnection } from '@diq/redis/connection.ts';
 import { operationIn } from '@diq/contracts/operations.ts';
 import { z } from 'zod';
 import { chooseWalk } from './request-cursor.ts';
-import type { Met, RequestFilter } from './request-cursor.ts';
+import type { Met } from './request-cursor.ts';
+import { fits, isExact } from './request-filter.ts';
+import type { RequestFilter } from './request-filter.ts';
 import { storeKeys } from '../store-keys.ts';
 import { parseStoredRequest } from './stored-request.ts';
 import type { StoredRequest } from './stored-request.ts';
@@ -105,23 +107,4 @@ export async function* readRequestHashes(
     const replies = await repliesOf(pipeline);
     for (const [i, id] of some.entries()) yield [id, hashReply.parse(replies[i])];
   }
-}
-
-/** Whether a request is one that the filter asks for. */
-function fits(
-  { document, caller: owner }: StoredRequest,
-  { status, machineId, batchId, source, caller }: RequestFilter,
-): boolean {
-  return (
-    (status === undefined || status.includes(document.status)) &&
-    (machineId === undefined || document.machineId === machineId) &&
-    (batchId === undefined || document.batchId === batchId) &&
-    (source === undefined || document.source === source) &&
-    (caller === undefined || owner === caller)
-  );
-}
-
-/** Whether nearly every request that a walk meets fits. */
-export function isExact(filter: RequestFilter): boolean {
-  return Object.values(filter).filter((value) => value !== undefined).length <= 1;
 }

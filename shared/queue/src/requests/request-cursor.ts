@@ -3,21 +3,13 @@ import { z } from 'zod';
 import { requestStatuses } from '@diq/contracts/status.ts';
 import type { RequestStatus } from '@diq/contracts/status.ts';
 import { loadScript } from '@diq/redis/script.ts';
+import { pairDigest } from './correlation-digest.ts';
+import { pairsOf } from './request-filter.ts';
+import type { RequestFilter } from './request-filter.ts';
 import { storeKeys } from '../store-keys.ts';
 
 const newestScript = loadScript(new URL('../lua/list-newest.lua', import.meta.url));
 const listsReply = z.array(z.array(z.string()));
-
-/** What requests are looked for by; without any field, all of them. */
-export interface RequestFilter {
-  /** Any of these. */
-  status?: readonly RequestStatus[] | undefined;
-  machineId?: string | undefined;
-  batchId?: string | undefined;
-  source?: string | undefined;
-  /** Who asked, by the name of the credential. */
-  caller?: string | undefined;
-}
 
 /** A request met on a walk, and the position from which the walk goes on behind it. */
 export interface Met {
@@ -31,7 +23,7 @@ export interface Met {
  */
 export interface RequestWalk {
   /** What the index is ordered by. */
-  by: 'machine' | 'batch' | 'source' | 'status';
+  by: 'machine' | 'batch' | 'source' | 'correlation' | 'status';
   more(position: string | undefined, count: number): Promise<Met[]>;
 }
 
@@ -42,42 +34,98 @@ export interface RequestWalk {
 export async function chooseWalk(
   redis: RedisConnection,
   keySpace: string,
-  { status, machineId, batchId, source }: RequestFilter,
+  filter: RequestFilter,
 ): Promise<RequestWalk> {
+  const { machineId, batchId, source, status, correlation } = filter;
   const keys = storeKeys(keySpace);
-  if (machineId !== undefined) return walkMachine(redis, keySpace, machineId);
+  const range = idRange(filter);
+  if (machineId !== undefined) return walkMachine(redis, keySpace, machineId, range);
   if (batchId !== undefined) return walkBatch(redis, keys.batchItems(batchId));
-  if (source === undefined) return walkStatuses(redis, keySpace, status ?? requestStatuses);
-  if (status !== undefined) {
-    const [ofSource, ...ofStatus] = await Promise.all([
-      redis.zlexcount(keys.bySource, `[${source}\0`, `(${source}\u0001`),
-      ...status.map((one) => redis.zcard(keys.listed(one))),
-    ]);
-    if (ofStatus.reduce((sum, one) => sum + one, 0) < ofSource) return walkStatuses(redis, keySpace, status);
-  }
-  return { by: 'source', ...walkPrefix(redis, keys.bySource, `${source}\0`, `${source}\u0001`) };
+  const pairs = pairsOf(correlation).map(([key, value]): Listed => ({
+    by: 'correlation',
+    key: keys.byCorrelation,
+    prefix: pairDigest(key, value),
+  }));
+  const listed: Listed[] = [
+    ...(source === undefined ? [] : [{ by: 'source' as const, key: keys.bySource, prefix: `${source}\0` }]),
+    ...pairs,
+  ];
+  const [only] = listed;
+  if (!only) return walkStatuses(redis, keySpace, status ?? requestStatuses, range);
+  if (listed.length === 1 && status === undefined) return walkPrefix(redis, only, range);
+  const [counts, ofStatus] = await Promise.all([
+    Promise.all(listed.map(({ key, prefix }) => redis.zlexcount(key, ...boundsOf(prefix, range)))),
+    Promise.all((status ?? []).map((one) => redis.zlexcount(keys.listed(one), ...boundsOf('', range)))),
+  ]);
+  const fewest = Math.min(...counts);
+  if (status && ofStatus.reduce((sum, one) => sum + one, 0) < fewest)
+    return walkStatuses(redis, keySpace, status, range);
+  return walkPrefix(redis, listed[counts.indexOf(fewest)] ?? only, range);
 }
 
-/** Members of one sorted set that begin with the prefix. `behind` is the least text behind all of them. */
-function walkPrefix(
-  redis: RedisConnection,
-  key: string,
-  prefix: string,
-  behind: string,
-): Pick<RequestWalk, 'more'> {
+/** Requests of one sorted set whose members begin with the prefix. */
+interface Listed {
+  by: RequestWalk['by'];
+  key: string;
+  prefix: string;
+}
+
+/** Ids from `low` on, and before `high`: they begin with their time. */
+interface IdRange {
+  low: string;
+  high: string;
+}
+
+/** Behind every id. */
+const lastId = 'g';
+/** A request's time is read before its id is made, and a clock that was set back does not set back ids at once. */
+const idsOffByMs = 60_000;
+/** What UUIDs of version 7 begin with: 48 bits. */
+const latestMs = 2 ** 48 - 1;
+
+function idRange({ fromMs, toMs }: Pick<RequestFilter, 'fromMs' | 'toMs'>): IdRange {
   return {
+    low: fromMs === undefined ? '' : idAt(fromMs - idsOffByMs),
+    high: toMs === undefined ? lastId : idAt(toMs + idsOffByMs),
+  };
+}
+
+function idAt(timeMs: number): string {
+  const hex = Math.min(latestMs, Math.max(0, Math.floor(timeMs)))
+    .toString(16)
+    .padStart(12, '0');
+  return `${hex.slice(0, 8)}-${hex.slice(8)}`;
+}
+
+/** The first bound is inclusive, the second is not. */
+function boundsOf(prefix: string, { low, high }: IdRange): [string, string] {
+  return [`[${prefix}${low}`, `(${prefix}${high}`];
+}
+
+function below(position: string | undefined, { high }: IdRange): string {
+  return position === undefined || position > high ? high : position;
+}
+
+function walkPrefix(redis: RedisConnection, { by, key, prefix }: Listed, range: IdRange): RequestWalk {
+  return {
+    by,
     async more(position, count) {
-      const below = position === undefined ? behind : prefix + position;
-      const members = await redis.zrange(key, `(${below}`, `[${prefix}`, 'BYLEX', 'REV', 'LIMIT', 0, count);
+      const [low, high] = boundsOf(prefix, { ...range, high: below(position, range) });
+      const members = await redis.zrange(key, high, low, 'BYLEX', 'REV', 'LIMIT', 0, count);
       return members.map((member) => met(member.slice(prefix.length)));
     },
   };
 }
 
 /** The first request of an open task is found through the task; see `lua/lib/indexes.lua`. */
-function walkMachine(redis: RedisConnection, keySpace: string, machineId: string): RequestWalk {
+function walkMachine(
+  redis: RedisConnection,
+  keySpace: string,
+  machineId: string,
+  range: IdRange,
+): RequestWalk {
   const keys = storeKeys(keySpace);
-  const listed = walkPrefix(redis, keys.byMachine, `${machineId}:`, `${machineId};`);
+  const listed = walkPrefix(redis, { by: 'machine', key: keys.byMachine, prefix: `${machineId}:` }, range);
   return {
     by: 'machine',
     async more(position, count) {
@@ -85,7 +133,7 @@ function walkMachine(redis: RedisConnection, keySpace: string, machineId: string
       const taskId = await redis.hget(keys.machines, machineId);
       const first = taskId === null ? null : await redis.hget(keys.task(taskId), 'first');
       const ids = (await listed.more(position, count)).map(({ id }) => id);
-      if (first !== null && (position === undefined || first < position)) ids.push(first);
+      if (first !== null && first >= range.low && first < below(position, range)) ids.push(first);
       return newestOf(ids, count);
     },
   };
@@ -96,13 +144,14 @@ function walkStatuses(
   redis: RedisConnection,
   keySpace: string,
   statuses: readonly RequestStatus[],
+  range: IdRange,
 ): RequestWalk {
   const keys = storeKeys(keySpace);
   return {
     by: 'status',
     async more(position, count) {
-      const below = position === undefined ? '+' : `(${position}`;
-      const lists = await newestScript(redis, statuses.map(keys.listed), [below, count]);
+      const [low, high] = boundsOf('', { ...range, high: below(position, range) });
+      const lists = await newestScript(redis, statuses.map(keys.listed), [high, low, count]);
       return newestOf(listsReply.parse(lists).flat(), count);
     },
   };

@@ -18,6 +18,7 @@ const storedRequest = z.object({
   batch: z.string().optional(),
   with: z.string().optional(),
   dispatchedAt: z.coerce.number().optional(),
+  endedAt: z.coerce.number().optional(),
   investigationId: z.string().optional(),
   actionId: z.string().optional(),
   attached: z.string().optional(),
@@ -100,7 +101,8 @@ export function parseStoredRequest(
     createdAt: new Date(at).toISOString(),
     status: stored.status,
     coalescedWith: stored.with,
-    dispatchedAt: stored.dispatchedAt === undefined ? undefined : new Date(stored.dispatchedAt).toISOString(),
+    dispatchedAt: timeOf(stored.dispatchedAt),
+    endedAt: timeOf(stored.endedAt),
     investigationId: stored.investigationId,
     result: resultOf(stored),
     error: stored.error === undefined ? undefined : requestError.parse(JSON.parse(stored.error)),
@@ -119,6 +121,10 @@ export function parseStoredRequest(
 function resultOf({ attached, ...stored }: z.output<typeof storedRequest>): RequestDocument['result'] {
   const result = resultIn(stored);
   return result === undefined || attached === undefined ? result : { ...result, attached: true };
+}
+
+function timeOf(timeMs: number | undefined): string | undefined {
+  return timeMs === undefined ? undefined : new Date(timeMs).toISOString();
 }
 
 type WithoutUndefined<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {

@@ -16,21 +16,14 @@ local function close_task(task_id, key, call_id)
   redis.call('PEXPIRE', task_key .. ':joined', retention)
 end
 
--- The machine that a request asked for, and its coalescing key; '' where they cannot be read.
-local function machine_in(doc)
-  local is_json, asked = pcall(cjson.decode, doc)
-  asked = is_json and type(asked) == 'table' and asked or {}
-  local machine = type(asked.machineId) == 'string' and asked.machineId or ''
-  return machine, type(asked.key) == 'string' and asked.key or machine
-end
-
--- Those of a task; where it has lost them, those of this request of it.
+-- Machine and coalescing key of a task; where it has lost them, those of this request of it.
 local function machine_of(task_key, request_key)
   local machine, key = unpack(redis.call('HMGET', task_key, 'machine', 'key'))
   if machine then
     return machine, key or machine
   end
-  return machine_in(doc_of(request_key))
+  local found, its_key = found_by(doc_of(request_key))
+  return found.machine, its_key
 end
 
 -- Takes a queued request out of its task and ends it with this status. The next one that joined takes the first

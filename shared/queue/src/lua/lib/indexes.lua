@@ -1,46 +1,77 @@
 -- include now.lua
 --
--- Where requests are found by status, machine and source, oldest to newest, for the scripts that add or move requests.
--- ARGV 1 of them is the key space. Members are ordered by their bytes, since every score is 0, and a request's id begins
--- with its time.
+-- Where requests are found by status, machine, source and correlation, oldest to newest, for the scripts that add or move
+-- requests. ARGV 1 of them is the key space. Members are ordered by their bytes, since every score is 0, and a request's id
+-- begins with its time.
 --
 --   listed:<status>      <id>               every request
 --   listed-by:machine    <machine>:<id>     all but the first request of an open task whose coalescing key is its machine:
 --                                           `machines` leads to that, so a request which waits alone costs nothing here
 --   listed-by:source     <source>\0<id>     requests with a source
---   ended                <id>:<status>:<machine>:<source> -> time (ms) at which the request itself goes
+--   listed-by:correlation   <digest><id>    once for each pair of its correlation, 20 at most: a pair is found by its digest,
+--                                           so that an entry is short, however long key and value are
+--   ended                <id>:<status>:<machine>:<source>, of a request with a correlation <machine>+<digests> -> time (ms)
+--                        at which the request itself goes
 --
 -- A new request is entered by accept.lua, with all others of its chunk.
 --
--- index_move(id, from, to)                             one that got another status and is open
--- index_end(id, from, to, machine, source, goes_at)    one that ended; '' for no source
--- forget_ended()                                       takes out requests that are gone, a bounded number; called with
---                                                      every end, so that they go as fast as they come
+-- found_by(doc)                      machine, source and digests of what a caller asked: `found` for the next ones
+-- index_move(id, from, to)           one that got another status and is open
+-- index_end(id, from, to, found, goes_at)   one that ended
+-- index_forget(id, status, found)    one that is gone or about to go
+-- forget_ended()                     takes out requests that are gone, a bounded number; called with every end, so that they
+--                                    go as fast as they come
 local index_listed = ARGV[1] .. ':listed:'
-local index_machine, index_source, index_ended =
-  ARGV[1] .. ':listed-by:machine', ARGV[1] .. ':listed-by:source', ARGV[1] .. ':ended'
+local index_machine, index_source, index_correlation, index_ended = ARGV[1] .. ':listed-by:machine',
+  ARGV[1] .. ':listed-by:source', ARGV[1] .. ':listed-by:correlation', ARGV[1] .. ':ended'
+-- The same as in correlation-digest.ts.
+local digest_size = 16
 
 local function index_move(id, from, to)
   redis.call('ZREM', index_listed .. from, id)
   redis.call('ZADD', index_listed .. to, 0, id)
 end
 
-local function index_end(id, from, to, machine, source, goes_at)
+-- Calls `act` with the member of each pair of a correlation.
+local function for_each_pair(id, digests, act)
+  for from = 1, #digests, digest_size do
+    act(string.sub(digests, from, from + digest_size - 1) .. id)
+  end
+end
+
+local function ended_member(id, status, found)
+  local machine = found.machine .. (found.digests ~= '' and '+' .. found.digests or '')
+  return table.concat({ id, status, machine, found.source }, ':')
+end
+
+-- Returns  id, status and `found` of a member of `ended`
+local function parse_ended(member)
+  local id, status, machine, digests, source = string.match(member, '^(.-):(.-):([^:+]*)%+?(%x*):(.*)$')
+  return id, status, { machine = machine, source = source, digests = digests }
+end
+
+local function index_end(id, from, to, found, goes_at)
   index_move(id, from, to)
-  redis.call('ZADD', index_machine, 0, machine .. ':' .. id)
-  redis.call('ZADD', index_ended, string.format('%.0f', goes_at), table.concat({ id, to, machine, source }, ':'))
+  redis.call('ZADD', index_machine, 0, found.machine .. ':' .. id)
+  redis.call('ZADD', index_ended, string.format('%.0f', goes_at), ended_member(id, to, found))
+end
+
+local function index_forget(id, status, found)
+  redis.call('ZREM', index_listed .. status, id)
+  redis.call('ZREM', index_machine, found.machine .. ':' .. id)
+  if found.source ~= '' then
+    redis.call('ZREM', index_source, found.source .. '\0' .. id)
+  end
+  for_each_pair(id, found.digests, function(member)
+    redis.call('ZREM', index_correlation, member)
+  end)
+  redis.call('ZREM', index_ended, ended_member(id, status, found))
 end
 
 local function forget_ended()
   local gone = redis.call('ZRANGE', index_ended, '-inf', string.format('%.0f', now), 'BYSCORE', 'LIMIT', 0, 4)
   for _, member in ipairs(gone) do
-    local id, status, machine, source = string.match(member, '^(.-):(.-):(.-):(.*)$')
-    redis.call('ZREM', index_listed .. status, id)
-    redis.call('ZREM', index_machine, machine .. ':' .. id)
-    if source ~= '' then
-      redis.call('ZREM', index_source, source .. '\0' .. id)
-    end
-    redis.call('ZREM', index_ended, member)
+    index_forget(parse_ended(member))
   end
 end
 
@@ -91,9 +122,28 @@ local function doc_of(request_key)
   return found[1] and table.concat(found) or false
 end
 
--- The source in what a caller asked, '' for none, and where it cannot be read: that must not keep it from ending.
-local function source_in(doc)
+local function text_in(fields, name)
+  return type(fields[name]) == 'string' and fields[name] or ''
+end
+
+-- The digests of a correlation, one behind the other in their order.
+local function digests_of(correlation)
+  local digests = {}
+  for key, value in pairs(type(correlation) == 'table' and correlation or {}) do
+    digests[#digests + 1] = string.sub(redis.sha1hex(tostring(key) .. '\0' .. tostring(value)), 1, digest_size)
+  end
+  table.sort(digests)
+  return table.concat(digests)
+end
+
+-- What a request is found by, out of what its caller asked; '' for what there is not, and where it cannot be read: that must
+-- not keep it from ending.
+--
+-- Returns  machine, source and digests; and its coalescing key
+local function found_by(doc)
   local is_json, asked = pcall(cjson.decode, doc)
-  local source = is_json and type(asked) == 'table' and asked.source
-  return type(source) == 'string' and source or ''
+  asked = is_json and type(asked) == 'table' and asked or {}
+  local machine = text_in(asked, 'machineId')
+  return { machine = machine, source = text_in(asked, 'source'), digests = digests_of(asked.correlation) },
+    type(asked.key) == 'string' and asked.key or machine
 end

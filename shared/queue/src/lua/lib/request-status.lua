@@ -63,8 +63,10 @@ local function change_status(request_id, old_status, status, machine, batch_id, 
     index_move(request_id, old_status, status)
     return
   end
-  local source = source_in(doc_of(request_key))
-  index_end(request_id, old_status, status, machine, source, now + retention)
+  redis.call('HSET', request_key, 'endedAt', now)
+  local found = found_by(doc_of(request_key))
+  found.machine = machine
+  index_end(request_id, old_status, status, found, now + retention)
   forget_ended()
   redis.call('PEXPIRE', request_key, retention)
   goes_in(request_key, caller_of_request(request_key), retention)
