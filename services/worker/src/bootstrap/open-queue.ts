@@ -182,6 +182,7 @@ function createParts(options: OpenQueueOptions, closing: AbortSignal) {
     ledger,
     mode: config.coldStart,
     readStarted: createReadStarted(reader, tokens, profile.records, createWaitReport(logger)),
+    beforeReopening: () => steps.attemptPending(),
     onRestored: createRestore(shared, closing),
     logger,
   };

@@ -18,6 +18,8 @@ export interface RecordOutcomeOptions {
   /** From the loss of an answer until Defender is asked for the first time what became of the call. */
   firstQueryInMs: number;
   hold: SetHold;
+  /** Undoes a call that was not made. */
+  giveBack(call: Call): Promise<void>;
 }
 
 /** Outcomes that show Defender to be at work: what failed in a row before is over. */
@@ -33,11 +35,12 @@ const isWorking: ReadonlySet<CallOutcome['kind']> = new Set([
  * finishes the task from the ledger's record, and the ledger's verdict on a refusal decides what follows here.
  */
 export async function recordOutcome(
-  { callId, task }: Call,
+  call: Call,
   outcome: CallOutcome,
   policy: OutcomePolicy,
-  { ledger, tasks, metrics, logger, hold, firstQueryInMs }: RecordOutcomeOptions,
+  { ledger, tasks, metrics, logger, hold, giveBack, firstQueryInMs }: RecordOutcomeOptions,
 ): Promise<Verdict> {
+  const { callId, task } = call;
   const { permit, hold: held } = policy;
   const recorded =
     permit === 'spent' ? await ledger.recordAnswer(callId, answerOf(outcome, policy)) : undefined;
@@ -60,7 +63,7 @@ export async function recordOutcome(
     await tasks.resume(task.id, callId, recorded?.spentAtMs ?? Date.now() - outcome.durationMs);
     moved = await move();
   }
-  if (permit === 'unspent') await ledger.giveBack(callId);
+  if (permit === 'unspent') await giveBack(call);
   if (isLost(moved)) {
     logger.error(
       { callId, ...aboutTask(task), outcome, state: moved.state },
@@ -80,7 +83,7 @@ export function moveRequests(
   firstQueryInMs: number,
 ): Promise<Moved> {
   if (requests.kind === 'settle') return tasks.settle(id, callId, requests.settlement);
-  if (requests.kind === 'give_back') return tasks.giveBack(id, callId);
+  if (requests.kind === 'give_back') return tasks.undo(id, callId);
   return tasks.reconcile(id, callId, requests.unresolved, firstQueryInMs);
 }
 

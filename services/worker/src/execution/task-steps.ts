@@ -12,10 +12,10 @@ import type { TokenProvider, TokenResult } from '../defender/auth/token-provider
 import type { QueueMetrics } from '../observability/metrics.ts';
 import { createOutageLog } from '../observability/outage-log.ts';
 import type { Replication } from '@diq/redis/replication.ts';
-import { persistently } from '@diq/runtime/async/retry-until-aborted.ts';
 import { policyFor } from './outcome-policy.ts';
+import { createPendingWrites } from './pending-writes.ts';
 import { recordOutcome } from './record-outcome.ts';
-import { startSendDeadline, type JobFate, type TaskSteps } from './execute-task.ts';
+import { startSendDeadline, type Call, type JobFate, type TaskSteps } from './execute-task.ts';
 import { restoreCall, type FinishCallOptions } from './finish-call.ts';
 import { createSetHold } from './suspension-policy.ts';
 
@@ -41,14 +41,15 @@ export interface TaskStepsOptions extends Omit<FinishCallOptions, 'wording'> {
 const tooLate: CallOutcome = { kind: 'not_sent', reason: 'send_deadline_passed', durationMs: 0 };
 
 /** The steps of a task on the real ledger, store, token provider and Defender. */
-export function createTaskSteps(options: TaskStepsOptions): TaskSteps {
+export function createTaskSteps(options: TaskStepsOptions): TaskSteps & { attemptPending(): Promise<void> } {
   const { profile, ledger, tasks, tokens, logger } = options;
   const telemetry = createCallTelemetry(options);
   const callTokens = createCallTokens(tokens, ledger);
+  const unused = createUnusedCalls(options);
   const hold = createSetHold(ledger, options.windowMs, logger);
   const storing = createOutageLog(logger, 'storing the outcome of a call');
-  const untilStored = <T>(act: () => Promise<T>) =>
-    persistently(storing.watched(act), { signal: options.abandonRecords, onFailure: storing.failed });
+  const pending = createPendingWrites(options.abandonRecords, storing.failed);
+  const untilStored = <T>(act: () => Promise<T>) => pending.untilStored(storing.watched(act));
 
   return {
     newCallId: uuidv7,
@@ -73,12 +74,11 @@ export function createTaskSteps(options: TaskStepsOptions): TaskSteps {
       }
       return moved.moved;
     },
-    giveBackUnused: ({ callId, task }) => {
-      telemetry.over(callId, 'not_called');
+    giveBackUnused: (call) => {
+      telemetry.over(call.callId, 'not_called');
       return untilStored(async () => {
         const writes = options.replication.mark();
-        await tasks.giveBack(task.id, callId);
-        await ledger.giveBack(callId);
+        await unused.giveBack(call);
         // The intent may be on a replica already. One that has it and not its end would take the call for one that was made.
         await writes.confirmed();
       });
@@ -103,13 +103,19 @@ export function createTaskSteps(options: TaskStepsOptions): TaskSteps {
     policyFor: (outcome) => policyFor(outcome, profile.wording),
     async record(call, outcome, policy) {
       try {
-        const record = () => recordOutcome(call, outcome, policy, { ...options, hold });
+        const record = () =>
+          recordOutcome(call, outcome, policy, { ...options, hold, giveBack: unused.giveBack });
         const verdict = await untilStored(record);
         telemetry.over(call.callId);
         return verdict;
       } finally {
         telemetry.over(call.callId, 'not_stored');
       }
+    },
+
+    async attemptPending() {
+      await pending.attemptAll();
+      await unused.repeat();
     },
 
     async expire(task) {
@@ -153,9 +159,31 @@ async function followRefusal(
   } else if (call.spentAt + permitTimeoutMs < nowMs) {
     // The ledger holds a call that was never begun: its process ended between spend and begin, and past its deadline
     // it cannot begin any more. Maintenance adds the job again.
-    await ledger.giveBack(call.callId);
+    await ledger.giveBackNeverBegun(call.callId);
   }
   return 'done';
+}
+
+const rememberedForMs = 60_000;
+
+/** Undoes calls that were not made; and again after a failover, since a lagging replica knows of the call and not of its end. */
+function createUnusedCalls({ tasks, ledger }: Pick<TaskStepsOptions, 'tasks' | 'ledger'>) {
+  let recent: { call: Call; atMs: number }[] = [];
+
+  async function undo({ callId, task }: Call): Promise<void> {
+    await tasks.undo(task.id, callId);
+    await ledger.giveBack(callId);
+  }
+
+  return {
+    async giveBack(call: Call): Promise<void> {
+      const atMs = performance.now();
+      recent = recent.filter((one) => one.call !== call && one.atMs > atMs - rememberedForMs);
+      recent.push({ call, atMs });
+      await undo(call);
+    },
+    repeat: () => Promise.all(recent.map(({ call }) => undo(call))),
+  };
 }
 
 /** With which token a call is made, and what its answer says of the token. */

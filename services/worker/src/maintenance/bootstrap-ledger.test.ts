@@ -240,4 +240,23 @@ describe('a worker whose ledger is lost while it runs', () => {
     assert.deepEqual([view.hold?.reason, view.slotsInUse.length], ['failover', 1]);
     assert.equal(worker.log().filter(({ level }) => level === 'error').length, 1);
   });
+
+  it('opens it again only after what this worker alone knows of its calls was stored', async () => {
+    let isStored = false;
+    const worker = await start('open', {
+      async beforeReopening() {
+        const found = await worker.ledger.findCall(call.callId);
+        if (!isStored) throw new Error(`not stored: ${found?.outcome}`);
+        await worker.ledger.giveBack(call.callId);
+      },
+    });
+    await worker.ledger.spend(call);
+    const [generation = ''] = await redis.client.keys('*:ledger:generation');
+    await redis.client.hset(generation, 'server', 'another');
+    await assert.rejects(worker.snapshot(), /not stored: in_flight/);
+    assert.equal((await worker.ledger.snapshot()).isLost, true);
+    isStored = true;
+    const view = await worker.snapshot();
+    assert.deepEqual([view.isLost, view.hold?.reason, view.slotsInUse.length], [false, 'failover', 0]);
+  });
 });

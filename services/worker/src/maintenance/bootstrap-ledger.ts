@@ -14,6 +14,11 @@ export interface OpenLedgerOptions {
   ledger: Ledger;
   mode: ColdStartMode;
   readStarted(sinceMs: number): Promise<StartedReading>;
+  /**
+   * Stores what only this process knows of its calls: once it has opened the ledger again, others may take a call without an outcome for
+   * lost.
+   */
+  beforeReopening(): Promise<void>;
   /** Gets the calls that the ledger had lost and this worker knew, once they are in it again. */
   onRestored(calls: readonly LedgerCall[]): void;
   logger: Logger;
@@ -45,6 +50,7 @@ export async function openLedger(options: OpenLedgerOptions) {
     async snapshot(): Promise<LedgerSnapshot> {
       const view = await ledger.snapshot();
       if (!view.isLost) return view;
+      await options.beforeReopening();
       const opened = await ledger.open();
       if (opened.restored.length > 0) options.onRestored(opened.restored);
       const restored = opened.restored.length;

@@ -29,7 +29,8 @@ describe('what a dead worker left behind', () => {
   /** A worker that has claimed and spent, and goes no further by itself. */
   async function spentBy(worker: TestWorker) {
     const accepted = await suite.bench.accept();
-    assert.ok(await worker.claimer.claim());
+    const job = await worker.claimer.claim();
+    assert.ok(job);
     const task = await worker.find(accepted.taskId);
     const call: Call = {
       callId: worker.steps.newCallId(),
@@ -37,7 +38,7 @@ describe('what a dead worker left behind', () => {
       sendBy: worker.steps.startSendDeadline(),
     };
     assert.equal((await worker.steps.spend(call.callId, task)).kind, 'granted');
-    return { ...accepted, call, endsAtMs: await endsAtMs() };
+    return { ...accepted, job, call, endsAtMs: await endsAtMs() };
   }
 
   async function begunBy(worker: TestWorker) {
@@ -169,8 +170,55 @@ describe('what a dead worker left behind', () => {
       await late.steps.record(call, started, policyFor(started, wording));
       const { status, investigationId, attempts } = await suite.bench.read(requestId);
       assert.deepEqual([status, investigationId, attempts], ['started', '5146', 1]);
-      assert.equal((await heir.ledger.findCall(call.callId))?.outcome, 'lost');
+      assert.equal((await heir.ledger.findCall(call.callId))?.outcome, 'started');
       assert.equal(await heir.used(), 1);
+    });
+
+    it('is called again when a worker that only seemed dead says that it never made the call', async () => {
+      const [late, heir] = await Promise.all([suite.openWorker(timeouts), suite.openWorker(timeouts)]);
+      const { requestId, taskId, call, job } = await begunBy(late);
+      await recovery(heir);
+      assert.equal((await heir.find(taskId)).state, 'reconciling');
+      await late.steps.giveBackUnused(call);
+      await job.release();
+      assert.equal(await heir.used(), 0);
+      assert.equal((await suite.bench.read(requestId)).status, 'queued');
+      await heir.requeueMissingJobs();
+      await heir.requeueMissingJobs();
+      assert.equal(await heir.serveNext(), 'kept');
+      const { status, attempts } = await suite.bench.read(requestId);
+      assert.deepEqual([status, attempts, suite.defender.calls.length], ['started', 1, 1]);
+    });
+
+    it('is not looked up where its maker says again, after a failover, that it never made the call', async () => {
+      const [maker, heir] = await Promise.all([suite.openWorker(timeouts), suite.openWorker(timeouts)]);
+      const { requestId, taskId, call } = await begunBy(maker);
+      const task = await suite.bench.redis.dumpBuffer(suite.bench.keys.task(taskId));
+      const request = await suite.bench.redis.dumpBuffer(suite.bench.keys.request(requestId));
+      await maker.steps.giveBackUnused(call);
+      // The replica that is promoted knows that the call began, and not that it was given back.
+      await suite.bench.redis.restore(suite.bench.keys.task(taskId), 0, task ?? '', 'REPLACE');
+      await suite.bench.redis.restore(suite.bench.keys.request(requestId), 0, request ?? '', 'REPLACE');
+      assert.equal((await heir.find(taskId)).state, 'in_flight');
+      await maker.steps.attemptPending();
+      assert.equal((await heir.find(taskId)).state, 'waiting');
+      assert.equal((await suite.bench.read(requestId)).status, 'queued');
+    });
+
+    it('is called again when a worker that only seemed dead was answered that it should be', async () => {
+      const [late, heir] = await Promise.all([suite.openWorker(timeouts), suite.openWorker(timeouts)]);
+      const { requestId, call, job } = await begunBy(late);
+      await recovery(heir);
+      await late.steps.record(call, throttled, policyFor(throttled, wording));
+      await job.release();
+      assert.equal((await suite.bench.read(requestId)).status, 'queued');
+      await heir.requeueMissingJobs();
+      await heir.requeueMissingJobs();
+      await suite.bench.endHolds();
+      assert.equal(await heir.serveNext(), 'kept');
+      const { status, attempts } = await suite.bench.read(requestId);
+      assert.deepEqual([status, attempts, suite.defender.calls.length], ['started', 1, 1]);
+      assert.equal(await heir.used(), 2);
     });
 
     it('keeps what a worker that only seemed dead reports too late out of the requests', async () => {
@@ -180,7 +228,7 @@ describe('what a dead worker left behind', () => {
       await heir.tasks.settle(taskId, call.callId, { status: 'unknown', attempts: 0 });
       await late.steps.record(call, started, policyFor(started, wording));
       assert.equal((await suite.bench.read(requestId)).status, 'unknown');
-      assert.equal((await heir.ledger.findCall(call.callId))?.outcome, 'lost');
+      assert.equal((await heir.ledger.findCall(call.callId))?.outcome, 'started');
       assert.equal(await heir.used(), 1);
     });
   });

@@ -30,7 +30,6 @@ import {
 } from '../reconciliation/resolution-policy.ts';
 import { createReconciler, type Reconciler } from '../reconciliation/reconciler.ts';
 import { rescueAbandonedCalls } from '../maintenance/rescue-abandoned-calls.ts';
-import type { TaskSteps } from '../execution/execute-task.ts';
 import { createProcessJob, createSetAside } from '../execution/process-job.ts';
 import { createMissingJobCheck } from '../maintenance/requeue-missing-jobs.ts';
 import { createJobClaimer, type ClaimedJob, type JobClaimer } from '../scheduling/job-claimer.ts';
@@ -71,7 +70,7 @@ export interface TestWorker {
   readonly tasks: TaskStore;
   readonly jobs: JobQueue;
   readonly claimer: JobClaimer;
-  readonly steps: TaskSteps;
+  readonly steps: ReturnType<typeof createTaskSteps>;
   readonly metrics: TestMetrics;
   readonly logLines: string[];
   /** What limiter and queue reported. */

@@ -34,7 +34,12 @@ export function useColdStarts(redis: { readonly url: string }, simulator: Simula
 
   return async function start(
     mode: ColdStartMode,
-    at: { authorityHost?: string; defenderUrl?: string; budget?: ReadBudget } = {},
+    at: {
+      authorityHost?: string;
+      defenderUrl?: string;
+      budget?: ReadBudget;
+      beforeReopening?: () => Promise<void>;
+    } = {},
   ): Promise<ColdStarter> {
     const { logger, lines } = captureLog();
     const connection = openFailFastConnection({ address: parseRedisUrl(redis.url), name: 'test', logger });
@@ -57,7 +62,16 @@ export function useColdStarts(redis: { readonly url: string }, simulator: Simula
       createWaitReport(logger),
     );
     const onRestored = () => undefined;
-    const opened = await openLedger({ ledger, mode, readStarted, onRestored, logger, settleMs: 0 });
+    const beforeReopening = at.beforeReopening ?? (async () => undefined);
+    const opened = await openLedger({
+      ledger,
+      mode,
+      readStarted,
+      beforeReopening,
+      onRestored,
+      logger,
+      settleMs: 0,
+    });
     closers.push(() => opened.close());
     const log = () => lines.map((line) => JSON.parse(line) as Record<string, unknown>);
     return { ...opened, ledger, log };

@@ -8,7 +8,8 @@
 --       6 state it gets: waiting | in_flight | reconciling | settled
 --       7 status its open requests get
 --       8 JSON object: fields to set on each of these requests
---       9 calls to add to those made for it; none when it was being looked up, whose call is counted already
+--       9 calls to add to those made for it; none when it was being looked up, whose call is counted already. -1 takes
+--         back that one
 --      10 what is in doubt, for 'reconciling'       11 ms until Defender is asked for the first time
 --      12 JSON of the error for requests whose own deadline has passed when a call begins
 --      13 for a call that was begun before, which Redis has lost: when its permit was spent (ms), else ''
@@ -47,9 +48,8 @@ local is_allowed = string.find('|' .. from .. '|', '|' .. state .. '|', 1, true)
 if not is_allowed or (state ~= 'waiting' and owner ~= call_id) then
   return { 0, state, owner, {} }
 end
-if state ~= 'reconciling' then
-  calls = calls + calls_to_add
-end
+local is_counted = state == 'reconciling'
+calls = calls + (is_counted and math.min(calls_to_add, 0) or math.max(calls_to_add, 0))
 
 local function served()
   local ids = redis.call('ZRANGE', task_key .. ':joined', 0, -1)
@@ -81,7 +81,7 @@ for name, value in pairs(given) do
   fields[#fields + 1] = name
   fields[#fields + 1] = tostring(value)
 end
-if calls > 0 then
+if calls > 0 or is_counted then
   fields[#fields + 1] = 'attempts'
   fields[#fields + 1] = calls
 end
@@ -124,7 +124,7 @@ for _, request_id in ipairs(served()) do
 end
 write_counts()
 
-if calls > 0 then
+if calls > 0 or is_counted then
   redis.call('HSET', task_key, 'calls', calls)
 end
 redis.call('ZREM', ({ waiting = waiting_key, in_flight = in_flight_key, reconciling = reconciling_key })[state], task_id)

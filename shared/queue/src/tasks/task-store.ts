@@ -82,7 +82,7 @@ const takeReply = z.tuple([z.string(), z.number()]);
 interface MoveContent {
   /** For each of the requests. */
   fields?: Record<string, string | number>;
-  /** Calls that it counts. */
+  /** Calls that it counts; -1 for one that was counted and does not. */
   calls?: number;
   cause?: UnresolvedOutcome['cause'];
   firstQueryInMs?: number;
@@ -153,8 +153,13 @@ export function createTaskStore(
     /** Into the hands of a call that began it before, which Redis has lost. `beganAtMs` is when its permit was spent. */
     resume: (id: string, callId: string, beganAtMs: number): Promise<Moved> =>
       move(taskMoves.begin, id, callId, { beganAtMs: Math.ceil(beganAtMs) }),
-    /** Back to its place: the call never left, was throttled or not allowed, or was looked up and is to be made again. */
+    /** Back to its place: what the call came to was looked up, and it is to be made again. */
     giveBack: (id: string, callId: string): Promise<Moved> => move(taskMoves.giveBack, id, callId),
+    /**
+     * Back to its place, by the worker that made the call: it never left, or was throttled or not allowed. Such a call is not counted, also
+     * where another worker took it for lost meanwhile.
+     */
+    undo: (id: string, callId: string): Promise<Moved> => move(taskMoves.giveBack, id, callId, { calls: -1 }),
     /** What the call came to is to be looked up in Defender, for the first time after so many ms. */
     reconcile: (
       id: string,

@@ -63,13 +63,16 @@ describe('ledger: answers', () => {
   });
 
   describe('giveBack', () => {
-    it('frees the slot of a call that never left, at once and without a trace', async () => {
+    it('frees the slot of a call that never left, at once, and leaves no more than that it did not', async () => {
       await suite.use({ limit: 1 });
       const before = await suite.everything();
       await suite.granted(call(1));
       assert.equal(await suite.ledger.giveBack('call-1'), true);
-      const changed = { ...settings, [ledgerKeys(keySpace).generation]: undefined };
-      assert.deepEqual({ ...(await suite.everything()), ...changed }, { ...before, ...changed });
+      const { generation } = ledgerKeys(keySpace);
+      const changed = { ...settings, [generation]: undefined };
+      const { [`${generation}:unsent:call-1`]: unsent, ...left } = await suite.everything();
+      assert.equal(unsent, '');
+      assert.deepEqual({ ...left, ...changed }, { ...before, ...changed });
       assert.equal(usedOf(await suite.ledger.spend(call(2))), 1);
     });
 
@@ -79,6 +82,28 @@ describe('ledger: answers', () => {
       const before = await suite.everything();
       assert.equal(await suite.ledger.giveBack('call-1'), false);
       assert.deepEqual(await suite.everything(), before);
+    });
+
+    it('is believed of a call that another process took for lost, while no other call may follow', async () => {
+      await suite.granted(call(1));
+      await suite.granted(call(2));
+      for (const id of ['call-1', 'call-2'])
+        await suite.ledger.recordAnswer(id, { outcome: 'lost', facts: {} });
+      assert.equal(await suite.ledger.giveBack('call-1'), true);
+      await suite.ledger.allowRepeat('call-2');
+      assert.equal(await suite.ledger.giveBack('call-2'), false);
+      assert.equal(usedOf(await suite.ledger.spend(call(3, 1))), 2);
+    });
+
+    it('leaves a call to its maker that has an outcome, where another process finds it never begun', async () => {
+      await suite.granted(call(1));
+      await suite.granted(call(2));
+      await suite.ledger.recordAnswer('call-1', { outcome: 'lost', facts: {} });
+      for (const id of ['call-1', 'call-2']) await suite.ledger.giveBackNeverBegun(id);
+      assert.deepEqual(
+        (await suite.ledger.snapshot()).slotsInUse.map((slot) => slot.call?.callId),
+        ['call-1'],
+      );
     });
 
     it('gives back nothing twice, and nothing unknown', async () => {

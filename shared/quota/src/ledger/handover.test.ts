@@ -140,6 +140,28 @@ describe('ledger after a failover to an older state of itself', () => {
     assert.deepEqual(await idsInUse(), []);
   });
 
+  it('does not get back a call whose maker says, after the failover, that it never left', async () => {
+    const [one, other] = [await worker(), await worker()];
+    await losing(async () => {
+      await granted(one, call(1));
+      await other.snapshot();
+    });
+    await one.giveBack('call-1');
+    assert.deepEqual(await restoredBy(other), []);
+    assert.deepEqual(await idsInUse(), []);
+    assert.equal((await other.findCall('call-1'))?.outcome, undefined);
+  });
+
+  it('gets the outcome of a call from its maker that another worker took for lost', async () => {
+    const [one, other] = [await worker(), await worker()];
+    await granted(one, call(1));
+    await losing(() => one.recordAnswer('call-1', started));
+    await other.open();
+    await other.recordAnswer('call-1', { outcome: 'lost', facts: {} });
+    assert.deepEqual(await restoredBy(one), ['call-1']);
+    assert.equal((await one.findCall('call-1'))?.outcome, 'started');
+  });
+
   it('gets back an outcome that was lost while the call was not', async () => {
     const only = await worker();
     await granted(only, call(1));

@@ -37,6 +37,10 @@ interface Sighting {
 
 const inFlight = 'in_flight';
 
+/** As `is_answered` in lua/lib/ledger.lua: a call that was only taken for lost is not. */
+const isAnswered = ({ outcome, mayRepeat }: LedgerCall): boolean =>
+  outcome !== inFlight && (outcome !== 'lost' || mayRepeat === true);
+
 /**
  * The calls that this process made or read in the ledger, with their outcomes, in case Redis loses them. It reaches as far
  * back as the ledger itself does, and its length is bounded: the oldest calls are dropped first.
@@ -66,7 +70,7 @@ export function createJournal(most: number) {
     /** `countsFromMs` is when the answer came, or the call must have been given up. The first answer stands. */
     answered(callId: string, answer: Answer, countsFromMs: number) {
       const found = known.get(callId);
-      if (found?.call.outcome !== inFlight) return;
+      if (!found || isAnswered(found.call)) return;
       const { outcome, facts, mayRepeat } = answer;
       const record = {
         ...(JSON.parse(found.json) as SpentCall),
@@ -91,7 +95,7 @@ export function createJournal(most: number) {
       const inUse = new Map(sighting.inUse.map(({ call }) => [call.callId, call]));
       return [...known.values()].some((own) => {
         const seen = inUse.get(own.call.callId);
-        if (seen) return seen.outcome === inFlight && own.call.outcome !== inFlight;
+        if (seen) return !isAnswered(seen) && isAnswered(own.call);
         return own.isOwn && shouldBeSeen(own, sighting);
       });
     },

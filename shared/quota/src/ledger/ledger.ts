@@ -228,11 +228,15 @@ export function createLedger(redis: RedisConnection, keySpace: string, settings:
     async allowRepeat(callId: string) {
       await ask(giveBackScript, callId, 'repeat');
     },
-    /** Gives back the permit of a call that provably never left. */
+    /** Gives back the permit of a call of this process that provably never left, whatever others took it for. */
     async giveBack(callId: string) {
       // Before the script runs: a handover that is sent after this must not bring the call back.
       journal.forget(callId);
       return (await ask(giveBackScript, callId, 'unsent')) === 1;
+    },
+    /** Gives back the permit of a call, of whichever process, that was never begun and by its deadline cannot begin. */
+    async giveBackNeverBegun(callId: string) {
+      await ask(giveBackScript, callId, 'never_begun');
     },
     /** Forbids calls for this long from now; a longer hold for the same reason stays. */
     hold: (reason: HoldReason, forMs: number, details?: HoldDetails) =>

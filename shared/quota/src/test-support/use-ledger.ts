@@ -108,9 +108,11 @@ export function useLedger(server: Server) {
 async function contentsOf(redis: RedisConnection): Promise<Record<string, unknown>> {
   const names = await redis.keys('*');
   const contents = await Promise.all(
-    names.map(async (name) =>
-      (await redis.type(name)) === 'zset' ? redis.zrange(name, 0, '-1', 'WITHSCORES') : redis.hgetall(name),
-    ),
+    names.map(async (name) => {
+      const type = await redis.type(name);
+      if (type === 'string') return redis.get(name);
+      return type === 'zset' ? redis.zrange(name, 0, '-1', 'WITHSCORES') : redis.hgetall(name);
+    }),
   );
   return Object.fromEntries(names.map((name, i) => [name, contents[i]]));
 }

@@ -1,20 +1,31 @@
 -- include lib/ledger.lua
 --
--- Lets the task of a call be called again. 'unsent' gives back the permit of a call that provably never left: only of one
--- that is still in flight, since a call with an outcome was sent. 'repeat' is for a call that is over and that Defender's
--- records do not show: its permit stays spent.
+-- Lets the task of a call be called again.
+--
+--   unsent        its maker says that it never left, and the permit goes back: also of a call that another process has
+--                 taken for lost meanwhile. No handover brings it back
+--   never_begun   another process found it past its deadline, never begun. The permit goes back while it is in flight
+--   repeat        it is over and Defender's records do not show it. Its permit stays spent
 --
 -- KEYS  see ledger.lua
--- ARGV  7 call id   8 'unsent' or 'repeat'
+-- ARGV  7 call id   8 unsent, never_begun or repeat
 --
--- Returns  1, or 0 when the ledger does not know the call, or knows it as one of the other kind
-local call_id, is_unsent = ARGV[7], ARGV[8] == 'unsent'
+-- Returns  1, or 0 when the ledger does not know the call, or knows it as one of another kind
+local call_id, reason = ARGV[7], ARGV[8]
 
 local entry = parse_entry(redis.call('HGET', entries, call_id))
-if not entry or (entry.outcome == 'in_flight') ~= is_unsent then
+if reason == 'unsent' and not (entry and is_answered(entry)) then
+  redis.call('SET', unsent_key(call_id), '', 'PX', unsent_known_for)
+end
+local fits = entry and ({
+  unsent = not is_answered(entry),
+  never_begun = entry.outcome == 'in_flight',
+  ['repeat'] = entry.outcome ~= 'in_flight',
+})[reason]
+if not fits then
   return 0
 end
-if is_unsent then
+if reason ~= 'repeat' then
   redis.call('ZREM', calls, call_id)
   redis.call('HDEL', entries, call_id)
   if redis.call('HGET', intents, entry.taskId) == call_id then

@@ -24,7 +24,7 @@
 --                                       verdict: own, aside or shared. The cause of a 429: own, external or unclear; else
 --                                       ''. The window (ms) that a 429 is counted against; else 0
 --          {'missing', now, 0, 0, 0, 0, 'shared', '', 0} the ledger does not know the call (it was emptied)
--- Writes   the outcome, once: the first one recorded stands.
+-- Writes   the outcome, once: the first one recorded stands. That a call was taken for lost is none: its maker knows better.
 local call_id, outcome, shows = ARGV[7], ARGV[8], ARGV[11]
 
 if knows_generation() then
@@ -36,7 +36,7 @@ local entry = parse_entry(redis.call('HGET', entries, call_id))
 if not entry then
   return { 'missing', now_up, 0, 0, 0, 0, 'shared', '', 0 }
 end
-if entry.outcome ~= 'in_flight' then
+if is_answered(entry) or (entry.outcome == outcome) then
   local counts_from = tonumber(redis.call('ZSCORE', calls, call_id) or '0')
   return { 'recorded', counts_from, counts_from + longest, entry.spentAt, entry.mayRepeat and 1 or 0, 0,
     entry.verdict or 'shared', entry.cause or '', entry.throttledIn or 0 }

@@ -10,7 +10,8 @@
 --       4 holds      hash: reason -> time (ms) until which no call is granted
 --       5 generation      hash, gone when the ledger was emptied: id, createdAt, lossSeen; of the last handover its id
 --                    `handover`, the `server` it was made on, `handoverAt`, `aliveSince`, `rewound` (open.lua);
---                    `changes`, how often calls were recorded: it never falls, unless time went backwards
+--                    `changes`, how often calls were recorded: it never falls, unless time went backwards.
+--                    generation:unsent:<call id> is there for an hour where the maker of a call said that it never left
 --       6 settings   hash: <calls>/<window>[/<calls>/<window>...]/<timeout> -> when a worker last declared that this is the
 --                    quota (ms): so many calls in each of these windows
 --       7 estimate   hash: window -> <calls>/<until>. How many calls fit into it after a 429; proven: how many once did
@@ -83,6 +84,18 @@ local function stand_for_task(call_id, entry)
   end
 end
 
+-- Whether it is known what became of a call. One that a process took for lost, because its maker was gone, is not answered
+-- until another call may follow: its maker may come back.
+local function is_answered(entry)
+  return entry.outcome ~= 'in_flight' and (entry.outcome ~= 'lost' or entry.mayRepeat == true)
+end
+
+-- A call whose maker said that it never left. Others that saw it in flight may remember it longer than the ledger.
+local unsent_known_for = 3600000
+local function unsent_key(call_id)
+  return generation .. ':unsent:' .. call_id
+end
+
 -- Adds calls that the caller knows and that are missing, and outcomes that are: three arguments each from `first` on, call
 -- id, time from which its window counts, JSON of the call. Whatever else is there and can be read is left as it is.
 --
@@ -92,15 +105,18 @@ local function add_missing(first)
   for i = first, #ARGV, 3 do
     local call_id, counted_from, json = unpack(ARGV, i, i + 2)
     local known, reported = parse_entry(redis.call('HGET', entries, call_id)), parse_entry(json)
-    local has_outcome = known and known.outcome == 'in_flight' and reported.outcome ~= 'in_flight'
-    local added = redis.call('ZADD', calls, has_outcome and 'XX' or 'NX', 'CH', counted_from, call_id)
-    if not known or has_outcome then
-      redis.call('HSET', entries, call_id, json)
-    end
-    if added > 0 or not known or has_outcome then
-      changed[#changed + 1] = call_id
-      if reported.taskId ~= '' then
-        stand_for_task(call_id, reported)
+    local has_outcome = known and not is_answered(known) and is_answered(reported)
+    local is_unsent = not known and not is_answered(reported) and redis.call('EXISTS', unsent_key(call_id)) == 1
+    if not is_unsent then
+      local added = redis.call('ZADD', calls, has_outcome and 'XX' or 'NX', 'CH', counted_from, call_id)
+      if not known or has_outcome then
+        redis.call('HSET', entries, call_id, json)
+      end
+      if added > 0 or not known or has_outcome then
+        changed[#changed + 1] = call_id
+        if reported.taskId ~= '' then
+          stand_for_task(call_id, reported)
+        end
       end
     end
   end
