@@ -1,5 +1,6 @@
 import type { RedisConnection } from '@diq/redis/connection.ts';
 import { createAuditLog } from '@diq/queue/operations/audit-log.ts';
+import { createBatchList } from '@diq/queue/batches/list-batches.ts';
 import { createBulkCancel } from '@diq/queue/requests/bulk-cancel.ts';
 import { createRequestList } from '@diq/queue/requests/list-requests.ts';
 import type { MovedRequests } from '@diq/queue/tasks/task-store.ts';
@@ -26,6 +27,7 @@ export function createQueueActions(options: {
   const audit = createAuditLog(redis, keySpace, auditKeptMs);
   return {
     list: createRequestList(redis, keySpace),
+    batches: createBatchList(redis, keySpace),
     requests: createRequestActions({ ...options, auditKeptMs }),
     bulkCancel: createBulkCancel({ ...options, audit }),
     purge: createPurge({ ...options, audit }),

@@ -31,6 +31,10 @@ export function storeKeys(keySpace: string) {
     sourceNextStarts: (priority: string, caller: string) => `${keySpace}:starts:${priority}:${caller}`,
     /** List: ids of requests, and `batch:<id>`, whose callback is due. */
     callbacksDue: `${keySpace}:callbacks:due`,
+    /** Sorted set of score 0: `:<batch id>`, and `<digest><batch id>` for what it is found by; see `lua/lib/batch-index.lua`. */
+    batches: `${keySpace}:batches`,
+    /** Sorted set: `<batch id>:<digests>` of a complete batch → time (ms) at which it goes. */
+    batchesEnded: `${keySpace}:batches:ended`,
     /** String: JSON of what was started last with this coalescing key, for a day. */
     machineRecent: (key: string) => `${keySpace}:machine:${key}:recent`,
     /** Sorted set, all of score 0, so ordered by id, which is by age: the requests that have this status. */

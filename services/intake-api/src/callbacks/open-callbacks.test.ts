@@ -123,9 +123,11 @@ describe('callbacks', () => {
     assert.equal(event.type, 'batch.completed');
     assert.match(String(headers['webhook-id']), new RegExp(`^batch-${batchId}-\\d+$`));
     const zero = { queued: 0, dispatching: 0, cancelled: 0, expired: 0, unknown: 0 };
+    const { completedAtMs = 0 } = (await world.store.reader.findBatch(batchId)) ?? {};
     assert.deepEqual(event.data, {
       id: batchId,
       createdAt: new Date(arrivedAtMs).toISOString(),
+      completedAt: new Date(completedAtMs).toISOString(),
       status: 'completed',
       counts: { total: 3, started: 1, failed: 1, rejected: 1, ...zero },
       expectedCompletionAt: null,

@@ -9,6 +9,7 @@ const count = z.int().nonnegative();
 const batchDocument = z.strictObject({
   id: z.string(),
   createdAt: z.iso.datetime(),
+  completedAt: z.iso.datetime().optional(),
   status: z.enum(['running', 'completed']),
   counts: z.strictObject({
     total: count,

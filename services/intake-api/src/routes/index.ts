@@ -10,6 +10,7 @@ import { getInvestigation } from './get-investigation.ts';
 import { getQuota } from './get-quota.ts';
 import { listAudit } from './list-audit.ts';
 import { listOperations } from './list-operations.ts';
+import { listBatches } from './list-batches.ts';
 import { listBatchItems } from './list-batch-items.ts';
 import { listInvestigations } from './list-investigations.ts';
 import { listQueues } from './list-queues.ts';
@@ -40,6 +41,7 @@ export const apiRoutes: readonly Route<Dependencies>[] = [
   moveToHead,
   retryInvestigation,
   submitBatch,
+  listBatches,
   getBatch,
   listBatchItems,
   cancelBatch,

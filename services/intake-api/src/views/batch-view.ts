@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { callbackState } from '@diq/contracts/callback-state.ts';
 import { requestStatuses } from '@diq/contracts/status.ts';
+import type { ListedBatch } from '@diq/queue/batches/list-batches.ts';
 import type { StoredBatch } from '@diq/queue/requests/request-reader.ts';
 import { describeCallback } from '@diq/queue/requests/stored-callback.ts';
 import type { Completion } from '../estimates/batch-completion.ts';
@@ -12,12 +13,15 @@ const countOf = Object.fromEntries(requestStatuses.map((status) => [status, coun
   typeof count
 >;
 
+export const batchStatuses = ['running', 'completed'] as const;
+
 /** A batch as callers get it: how many of its items there are in each status. */
 export const batchDocument = z
   .strictObject({
     id: z.string(),
     createdAt: z.iso.datetime(),
-    status: z.enum(['running', 'completed']).describe('`completed` when no request of it is open any more.'),
+    completedAt: z.iso.datetime().optional(),
+    status: z.enum(batchStatuses).describe('`completed` when no request of it is open any more.'),
     counts: z.strictObject({ total: count, ...countOf, rejected: count }),
     expectedCompletionAt: z.iso
       .datetime()
@@ -35,17 +39,31 @@ export const batchDocument = z
 
 export type BatchDocument = z.output<typeof batchDocument>;
 
+/** A batch in a list: the estimate of its completion is only told where one batch is asked for. */
+export const batchEntry = batchDocument
+  .omit({ expectedCompletionAt: true, startNotBefore: true })
+  .meta({ id: 'ListedBatch', description: 'A batch in a list.' });
+
 export function describeBatch(batch: StoredBatch, completion: Completion | undefined): BatchDocument {
-  const { total, queued, dispatching, started, failed, cancelled, expired, unknown, rejected } = batch.counts;
   return {
-    id: batch.id,
-    createdAt: new Date(batch.createdAtMs).toISOString(),
-    status: batch.isComplete ? 'completed' : 'running',
-    counts: { total, queued, dispatching, started, failed, cancelled, expired, unknown, rejected },
+    ...describeListedBatch(batch),
     expectedCompletionAt: completion && 'atMs' in completion ? (isoTime(completion.atMs) ?? null) : null,
     ...(completion && 'notBeforeMs' in completion
       ? { startNotBefore: new Date(completion.notBeforeMs).toISOString() }
       : {}),
+  };
+}
+
+export function describeListedBatch(batch: ListedBatch): z.output<typeof batchEntry> {
+  const { total, queued, dispatching, started, failed, cancelled, expired, unknown, rejected } = batch.counts;
+  return {
+    id: batch.id,
+    createdAt: new Date(batch.createdAtMs).toISOString(),
+    ...(batch.completedAtMs === undefined
+      ? {}
+      : { completedAt: new Date(batch.completedAtMs).toISOString() }),
+    status: batch.isComplete ? 'completed' : 'running',
+    counts: { total, queued, dispatching, started, failed, cancelled, expired, unknown, rejected },
     ...(batch.callback === undefined ? {} : { callback: describeCallback(batch.callback) }),
   };
 }

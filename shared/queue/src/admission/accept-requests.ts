@@ -17,7 +17,7 @@ import {
 import type { RejectedItem } from '../batches/batch-record.ts';
 import { tailOf } from '../batches/batch-tail.ts';
 import { freshIds } from './request-ids.ts';
-import { digestsOf } from '../requests/correlation-digest.ts';
+import { digestsOf, foundBy } from '../requests/correlation-digest.ts';
 import { defaultOrderRules, flowOf } from '../scheduling/order.ts';
 import type { RequestIds } from './request-ids.ts';
 import { byMachineAlone, coalescingKeyOf } from './sharing.ts';
@@ -171,7 +171,8 @@ export function createRequestIntake({
       );
       const rejected = entries.length - newRequests.length;
       const about = { batchId, nowMs, caller };
-      await openBatch(redis, keySpace, { ...about, items, rejected, retentionMs, callbackUrl });
+      const found = foundBy(newRequests);
+      await openBatch(redis, keySpace, { ...about, items, rejected, retentionMs, found, callbackUrl });
       const placements = await place(newRequests, about);
       const placed = placements[Symbol.iterator]();
       // What a batch that was accepted before has no request of was deleted since, or was refused then.

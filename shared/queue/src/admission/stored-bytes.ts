@@ -1,4 +1,5 @@
 import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
+import { digestSize, mostFoundBy } from '../requests/correlation-digest.ts';
 import type { TraceContext } from '@diq/contracts/trace-context.ts';
 
 /** A request with a comment of a few lines: request, task, job and indexes. See docs/performance.md. */
@@ -54,13 +55,15 @@ const [quote, backslash, space] = [0x22, 0x5c, 0x20];
 /** What Redis needs for the record of a batch and the list of its items. */
 export function batchBytes({
   items,
+  found = '',
   callbackUrl = '',
 }: {
   items: readonly string[];
+  found?: string | undefined;
   callbackUrl?: string | undefined;
 }): number {
   const listed = items.reduce((sum, item) => sum + bytesPerElement + Buffer.byteLength(item), 0);
-  return bytesBesideItems(callbackUrl) + listed;
+  return bytesBesideItems(callbackUrl) + listed + (found.length / digestSize) * bytesPerPair;
 }
 
 function bytesBesideItems(callbackUrl: string): number {
@@ -76,6 +79,19 @@ export function postedBytes(
   return entries.reduce(
     (sum, entry) =>
       sum + bytesPerElement + ('rejected' in entry ? bytesPerRefusal : idBytes + requestBytes(entry, trace)),
-    bytesBesideItems(callbackUrl),
+    bytesBesideItems(callbackUrl) + foundByOf(entries) * bytesPerPair,
   );
+}
+
+/** By how many sources and pairs a batch of these entries is found, see `foundBy`. */
+function foundByOf(entries: readonly (InvestigationItem | { rejected: unknown })[]): number {
+  const [sources, pairs] = [new Set<string>(), new Set<string>()];
+  for (const entry of entries) {
+    if ('rejected' in entry) continue;
+    const { source, correlation = {} } = entry;
+    if (source !== undefined && sources.size < mostFoundBy) sources.add(source);
+    if (pairs.size >= mostFoundBy) continue;
+    for (const [key, value] of Object.entries(correlation)) pairs.add(`${key}\0${value}`);
+  }
+  return Math.min(sources.size, mostFoundBy) + Math.min(pairs.size, mostFoundBy);
 }

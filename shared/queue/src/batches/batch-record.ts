@@ -19,6 +19,8 @@ interface NewBatch {
   retentionMs: number;
   /** Who asked, by the name of the credential. */
   caller?: string | undefined;
+  /** Digests by which it is found, see `foundBy`. */
+  found?: string | undefined;
   /** The callback URL for its completion. */
   callbackUrl?: string | undefined;
 }
@@ -39,9 +41,9 @@ const refuseSize = 250;
  */
 export async function openBatch(redis: RedisConnection, keySpace: string, batch: NewBatch): Promise<void> {
   const keys = storeKeys(keySpace);
-  const { batchId, nowMs, items, rejected, retentionMs, caller = '', callbackUrl } = batch;
+  const { batchId, nowMs, items, rejected, retentionMs, caller = '', found = '', callbackUrl } = batch;
   const batchKeys = [keys.batch(batchId), keys.batchItems(batchId), keys.stored];
-  const about = [nowMs, items.length, rejected, retentionMs, caller, batchBytes(batch)];
+  const about = [nowMs, items.length, rejected, retentionMs, caller, batchBytes(batch), found];
   for (let i = 0; i < items.length; i += pushSize) {
     const part = items.slice(i, i + pushSize);
     await openScript(redis, batchKeys, [...about, i, ...part]);
@@ -58,7 +60,7 @@ export async function sealBatch(
 ): Promise<void> {
   const keys = storeKeys(keySpace);
   const batchKeys = [keys.batch(batchId), keys.batchItems(batchId), keys.stored, keys.callbacksDue];
-  await sealScript(redis, batchKeys, [batchId, retentionMs, JSON.stringify(tail)]);
+  await sealScript(redis, batchKeys, [batchId, retentionMs, JSON.stringify(tail), keySpace]);
 }
 
 /** Keeps with an open batch what the store refused after all. Repeated it changes nothing. */

@@ -48,7 +48,7 @@ export function createPurge({ redis, keySpace, audit, retentionMs }: PurgeOption
     let purged = 0;
     for (const id of ids) {
       const batchKeys = [keys.batch(id), keys.batchItems(id), keys.stored];
-      purged += z.number().parse(await purgeBatchScript(redis, batchKeys, [beforeMs ?? '']));
+      purged += z.number().parse(await purgeBatchScript(redis, batchKeys, [beforeMs ?? '', keySpace, id]));
     }
     return purged;
   }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** The same as in `lua/lib/indexes.lua`. */
 export const digestSize = 16;
@@ -8,7 +8,7 @@ export const digestSize = 16;
  * the request itself.
  */
 export function pairDigest(key: string, value: string): string {
-  return createHash('sha1').update(`${key}\0${value}`).digest('hex').slice(0, digestSize);
+  return hash('sha1', `${key}\0${value}`).slice(0, digestSize);
 }
 
 /** Those of all its pairs, one behind the other in their order; '' without any. */
@@ -17,4 +17,25 @@ export function digestsOf(correlation: Readonly<Record<string, string>> = {}): s
     .map(([key, value]) => pairDigest(key, value))
     .toSorted()
     .join('');
+}
+
+/** What a batch is found by that has requests of this source. No key of a correlation is empty. */
+export function sourceDigest(source: string): string {
+  return pairDigest('', source);
+}
+
+/** Sources, and pairs of correlations, that a batch is found by at most: those of its first items. */
+export const mostFoundBy = 1_000;
+
+/** The digests of the sources and pairs of these requests, one behind the other, each once. */
+export function foundBy(
+  requests: readonly { source?: string | undefined; digests?: string | undefined }[],
+): string {
+  const [sources, pairs] = [new Set<string>(), new Set<string>()];
+  for (const { source, digests = '' } of requests) {
+    if (source !== undefined && sources.size < mostFoundBy) sources.add(source);
+    for (let i = 0; i < digests.length && pairs.size < mostFoundBy; i += digestSize)
+      pairs.add(digests.slice(i, i + digestSize));
+  }
+  return [...[...sources].map(sourceDigest), ...pairs].join('');
 }

@@ -4,6 +4,8 @@ import { requestStatuses } from '@diq/contracts/status.ts';
 import type { RequestStatus } from '@diq/contracts/status.ts';
 import { loadScript } from '@diq/redis/script.ts';
 import { pairDigest } from './correlation-digest.ts';
+import { below, boundsOf, idRange } from './id-range.ts';
+import type { IdRange } from './id-range.ts';
 import { pairsOf } from './request-filter.ts';
 import type { RequestFilter } from './request-filter.ts';
 import { storeKeys } from '../store-keys.ts';
@@ -68,42 +70,6 @@ interface Listed {
   by: RequestWalk['by'];
   key: string;
   prefix: string;
-}
-
-/** Ids from `low` on, and before `high`: they begin with their time. */
-interface IdRange {
-  low: string;
-  high: string;
-}
-
-/** Behind every id. */
-const lastId = 'g';
-/** A request's time is read before its id is made, and a clock that was set back does not set back ids at once. */
-const idsOffByMs = 60_000;
-/** What UUIDs of version 7 begin with: 48 bits. */
-const latestMs = 2 ** 48 - 1;
-
-function idRange({ fromMs, toMs }: Pick<RequestFilter, 'fromMs' | 'toMs'>): IdRange {
-  return {
-    low: fromMs === undefined ? '' : idAt(fromMs - idsOffByMs),
-    high: toMs === undefined ? lastId : idAt(toMs + idsOffByMs),
-  };
-}
-
-function idAt(timeMs: number): string {
-  const hex = Math.min(latestMs, Math.max(0, Math.floor(timeMs)))
-    .toString(16)
-    .padStart(12, '0');
-  return `${hex.slice(0, 8)}-${hex.slice(8)}`;
-}
-
-/** The first bound is inclusive, the second is not. */
-function boundsOf(prefix: string, { low, high }: IdRange): [string, string] {
-  return [`[${prefix}${low}`, `(${prefix}${high}`];
-}
-
-function below(position: string | undefined, { high }: IdRange): string {
-  return position === undefined || position > high ? high : position;
 }
 
 function walkPrefix(redis: RedisConnection, { by, key, prefix }: Listed, range: IdRange): RequestWalk {

@@ -20,6 +20,8 @@ export interface StoredBatch {
   id: string;
   createdAtMs: number;
   isComplete: boolean;
+  /** Only of one that is complete. */
+  completedAtMs?: number;
   /** See `batch-tail.ts`. */
   tail: readonly string[];
   /** Who posted it; `undefined` for one that was recorded before callers were. */
@@ -127,7 +129,8 @@ function hashOf(fields: readonly string[]): Record<string, string> {
   return hash;
 }
 
-function parseBatch(id: string, hash: Record<string, string>): StoredBatch {
+/** Reads a batch's hash. */
+export function parseBatch(id: string, hash: Record<string, string>): StoredBatch {
   const number = (name: string) => Number(hash[name] ?? 0);
   const byStatus = Object.fromEntries(requestStatuses.map((status) => [status, number(status)]));
   const counts = {
@@ -142,6 +145,7 @@ function parseBatch(id: string, hash: Record<string, string>): StoredBatch {
     tail: batchTail.parse(JSON.parse(hash['tail'] ?? '[]')),
     createdAtMs: number('createdAt'),
     isComplete: hash['completedAt'] !== undefined,
+    ...(hash['completedAt'] === undefined ? {} : { completedAtMs: number('completedAt') }),
     ...(hash['caller'] === undefined ? {} : { caller: hash['caller'] }),
     ...(callback === undefined ? {} : { callback }),
     counts,
