@@ -8,6 +8,7 @@ import type { ServiceContext } from '@diq/runtime/processes/run-service.ts';
 import { noTracing, type Tracing } from '@diq/runtime/tracing/tracing.ts';
 import { closeRedis, openFailFastConnection, waitUntilReady } from '@diq/redis/connection.ts';
 import { queuesOf, type Queue } from '@diq/tenants/tenant.ts';
+import { createRememberedTenants } from '@diq/tenants/remembered-tenants.ts';
 import { watchTenants } from '@diq/tenants/watch-tenants.ts';
 import type { RedisConnection } from '@diq/redis/connection.ts';
 import { createApp } from './app.ts';
@@ -21,7 +22,6 @@ import { startStatePoll } from './observability/state-poll.ts';
 import { createBusyQueues } from './queues/busy-queues.ts';
 import { openQueue, type OpenQueue } from './queues/open-queue.ts';
 import { createQueueReach } from './observability/queue-reach.ts';
-import { createRememberedTenants } from './queues/remembered-tenants.ts';
 import { createQueueDirectory, type QueueDirectory } from './queues/queue-directory.ts';
 import { createMemoryByServer, type MemoryByServer } from './submission/memory-by-server.ts';
 

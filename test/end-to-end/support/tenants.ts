@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { keySpace } from '@diq/contracts/operations.ts';
+import { keySpace, type OperationName } from '@diq/contracts/operations.ts';
+import type { RequestDocument } from '@diq/contracts/request-document.ts';
 import type { RequestStatus } from '@diq/contracts/status.ts';
 import { createRequestIntake } from '@diq/queue/admission/accept-requests.ts';
 import { createRequestReader } from '@diq/queue/requests/request-reader.ts';
@@ -26,6 +27,8 @@ export interface TenantEntry {
   certificateFile?: string;
   calls: number;
   window: string;
+  /** initiateInvestigation alone by default. */
+  operations?: readonly OperationName[];
 }
 
 /** A Defender and Entra ID of one tenant, and what arrives there. */
@@ -53,8 +56,14 @@ export async function openTenantsWorld(redisUrl: string) {
     return file;
   }
 
-  function queueOf({ tenantId }: Pick<TenantEntry, 'tenantId'>, { isSilent = false } = {}) {
-    const space = keySpace({ tenantId, operation: 'initiateInvestigation' });
+  function queueOf(
+    { tenantId }: Pick<TenantEntry, 'tenantId'>,
+    {
+      isSilent = false,
+      operation = 'initiateInvestigation',
+    }: { isSilent?: boolean; operation?: OperationName } = {},
+  ) {
+    const space = keySpace({ tenantId, operation });
     // As where every message is lost.
     const silent = isSilent ? Object.assign(Object.create(redis), { publish: async () => 0 }) : redis;
     const jobs = createJobQueue(silent, space, () => undefined);
@@ -63,13 +72,15 @@ export async function openTenantsWorld(redisUrl: string) {
     const reader = createRequestReader(redis, space);
     return {
       keySpace: space,
-      async accept(count: number): Promise<string[]> {
+      async accept(count: number, more: { notAfter?: string } = {}): Promise<string[]> {
         const entries = machineIds(count).map((machineId) => {
-          return { machineId, comment: 'why', priority: 'medium' as const };
+          return { machineId, comment: 'why', priority: 'medium' as const, ...more };
         });
         const { accepted } = await intake.acceptBatch(entries, { nowMs: Date.now() });
         return accepted.flatMap((one) => one?.id ?? []);
       },
+      documentOf: async (id: string): Promise<RequestDocument | undefined> =>
+        (await reader.findRequest(id))?.document,
       statusOf: async (id: string): Promise<RequestStatus | undefined> =>
         (await reader.findRequest(id))?.document.status,
     };
@@ -123,17 +134,24 @@ export async function openTenantsWorld(redisUrl: string) {
       writeFile(
         path,
         JSON.stringify({
-          tenants: tenants.map(({ name, tenantId, clientId, origin, calls, window, ...credential }) => ({
-            name,
-            tenantId,
-            clientId,
-            ...(credential.certificateFile
-              ? { clientCertificatePath: credential.certificateFile }
-              : { clientSecretFile: credential.secretFile }),
-            authorityHost: origin,
-            defenderBaseUrl: origin,
-            operations: { initiateInvestigation: { limits: [{ calls, window }] } },
-          })),
+          tenants: tenants.map(
+            ({ name, tenantId, clientId, origin, calls, window, operations, ...credential }) => ({
+              name,
+              tenantId,
+              clientId,
+              ...(credential.certificateFile
+                ? { clientCertificatePath: credential.certificateFile }
+                : { clientSecretFile: credential.secretFile }),
+              authorityHost: origin,
+              defenderBaseUrl: origin,
+              operations: Object.fromEntries(
+                (operations ?? ['initiateInvestigation']).map((operation) => [
+                  operation,
+                  { limits: [{ calls, window }] },
+                ]),
+              ),
+            }),
+          ),
         }),
       ),
     startWorker: () =>

@@ -30,7 +30,7 @@ import { createQueueLooks } from '../scheduling/queue-looks.ts';
 import { createPollTurns } from '../scheduling/poll-turns.ts';
 import { criticalReserve } from '../scheduling/reserved-slots.ts';
 import type { WorkerRedis } from './open-redis.ts';
-import { longestReadMs, type OpenTenant } from './open-tenant.ts';
+import { longestLookMs, type OpenTenant } from './open-tenant.ts';
 
 export interface OpenQueueOptions {
   queue: Queue;
@@ -59,8 +59,6 @@ const beginWithinMs = 5_000;
 /** While Redis is away, a clean disconnect is not worth more time. */
 const closeWithinMs = 1_000;
 const sayGoodbyeMs = 300;
-/** One query for the outcome of a call is four reads at most. */
-const readsPerLook = 4;
 
 /**
  * Opens a queue: claims its layout, opens its ledger, and makes what serves it. Nothing of it runs by itself: all is done at
@@ -84,11 +82,11 @@ export async function openQueue(options: OpenQueueOptions) {
     ...parts.shared,
     aside,
     claimer,
-    reader: options.tenant.reader,
+    lookUp: (call) => options.tenant.lookUp(call, profileOf(queue.operation).records),
     clientId: options.tenant.clientId,
     profile: profileOf(queue.operation),
     rules: config.reconcile,
-    lookTimeoutMs: readsPerLook * longestReadMs,
+    lookTimeoutMs: longestLookMs,
   });
   const polling = createOutageLog(logger, 'polling queue and ledger');
   const looks = createQueueLooks({
@@ -128,14 +126,20 @@ export async function openQueue(options: OpenQueueOptions) {
   };
 }
 
-async function politely(close: Promise<unknown>): Promise<void> {
+/** From spending a permit to the moment at which its call can no longer be under way. */
+export function permitTimeoutOf({ callTimeoutMs }: Pick<WorkerConfig, 'callTimeoutMs'>): number {
+  return callTimeoutMs + beginWithinMs;
+}
+
+/** Waits for what is closed, as long as that is worth it. Never rejects. */
+export async function politely(close: Promise<unknown>): Promise<void> {
   await within(close, closeWithinMs).catch(() => undefined);
 }
 
 function createParts(options: OpenQueueOptions, closing: AbortSignal) {
   const { queue, tenant, redis, limiters, config, logger, metrics, tracing, signals } = options;
   const { keySpace } = queue;
-  const permitTimeoutMs = config.callTimeoutMs + beginWithinMs;
+  const permitTimeoutMs = permitTimeoutOf(config);
   const quota = { limits: queue.limits, callTimeoutMs: permitTimeoutMs };
   const shortest = shortestLimit(queue.limits);
   const limiterOutage = createOutageLog(logger, 'the permit limiter');

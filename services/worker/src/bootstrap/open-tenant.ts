@@ -1,4 +1,4 @@
-import type { OperationProfile } from '@diq/contracts/operations/profile.ts';
+import type { OperationProfile, Records } from '@diq/contracts/operations/profile.ts';
 import { createReadBudget, readLimits } from '@diq/quota/reads/read-budget.ts';
 import type { RedisConnection } from '@diq/redis/connection.ts';
 import { repeat } from '@diq/runtime/async/run-periodically.ts';
@@ -13,9 +13,13 @@ import {
   type ListName,
 } from '../defender/defender-reader.ts';
 import type { TenantMetrics } from '../observability/metrics.ts';
+import type { UnresolvedCall } from '../reconciliation/finding.ts';
+import { lookUp } from '../reconciliation/query-defender.ts';
 
 /** For one page of one of Defender's lists. */
-export const longestReadMs = 10_000;
+const longestReadMs = 10_000;
+/** For one look at what became of a call: four reads at most. */
+export const longestLookMs = 4 * longestReadMs;
 
 /** What all queues of a tenant share: its tokens, and its Defender. */
 export type OpenTenant = ReturnType<typeof openTenant>;
@@ -59,6 +63,8 @@ export function openTenant({
     clientId,
     tokens,
     reader,
+    /** One look at what became of a call, in the list that the profile of its operation names. */
+    lookUp: (call: UnresolvedCall, records: Records) => lookUp(call, { reader, tokens, records }),
     /** Closed by its queue. */
     createClient: (profile: OperationProfile) => createDefenderClient({ baseUrl, callTimeoutMs, profile }),
     /** Ends reads and requests for tokens that are under way. */

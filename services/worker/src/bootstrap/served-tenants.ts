@@ -1,6 +1,6 @@
 import { createIsAtRest } from '../scheduling/queue-needs.ts';
 import type { LimiterConnection } from '@diq/quota/limiter/permit-limiter.ts';
-import { queuesOf, type Queue, type ReachableTenant } from '@diq/tenants/tenant.ts';
+import { nameOf, queuesOf, type Queue, type ReachableTenant } from '@diq/tenants/tenant.ts';
 import { watchCertificate } from '../defender/auth/check-credential.ts';
 import { createOutageLog } from '../observability/outage-log.ts';
 import type { LookScheduler } from '../scheduling/look-scheduler.ts';
@@ -9,6 +9,7 @@ import { openQueue, type OpenQueueOptions } from './open-queue.ts';
 import { untilRedisServes, type WorkerRedis } from './open-redis.ts';
 import { openTenant, type OpenTenant } from './open-tenant.ts';
 import type { WorkerParts } from './open-worker.ts';
+import { createRemovedQueues } from './removed-queues.ts';
 
 export interface ServedTenantsOptions extends WorkerParts {
   redis: WorkerRedis;
@@ -20,14 +21,17 @@ export interface ServedTenantsOptions extends WorkerParts {
   onQueues(queues: readonly Served[]): void;
 }
 
-/** A queue with the key space by which wakes name it. */
-export type Served = ServedQueue & Pick<Queue, 'keySpace'>;
+/** A queue, served: wakes name it by its key space. */
+export type Served = ServedQueue & Queue;
 
 interface ServedTenant {
   /** Another one is another tenant, though it has the same name. */
   identity: string;
   queues: Served[];
-  close(): Promise<void>;
+  /** @param removed those of its queues that are not served again; what is open in them is attended */
+  close(removed: readonly Queue[]): Promise<void>;
+  /** Ends what is read of its Defender. */
+  abandonReads(): Promise<unknown>;
 }
 
 /** So few queues are opened at the start: an empty ledger is then rebuilt before the first request comes. */
@@ -41,9 +45,18 @@ const looksPerSecond = 200;
 export function createServedTenants(options: ServedTenantsOptions) {
   const served = new Map<string, ServedTenant>();
   const byKeySpace = new Map<string, Served>();
-  const leaving = new Set<Promise<void>>();
+  const leaving = new Map<ServedTenant, Promise<void>>();
   const sweeping = createOutageLog(options.logger, 'sweeping the queues');
   let changing = Promise.resolve();
+  let present: Present = { tenants: new Map(), keySpaces: new Set() };
+  const removedQueues = createRemovedQueues({
+    ...options,
+    isServed: (keySpace) => present.keySpaces.has(keySpace),
+    openTenant(tenantId) {
+      const tenant = present.tenants.get(tenantId);
+      return tenant && clientsOf(tenant);
+    },
+  });
 
   const all = (): Served[] => [...byKeySpace.values()];
   const longestBetweenLooks = (): number => {
@@ -51,15 +64,26 @@ export function createServedTenants(options: ServedTenantsOptions) {
     return Math.min(longestMs, Math.max(shortestMs, (active / looksPerSecond) * 1_000));
   };
 
+  function clientsOf(tenant: ReachableTenant): OpenTenant {
+    const { callTimeoutMs, readShare } = options.config;
+    return openTenant({
+      tenant,
+      redis: options.redis.ledger,
+      readShare,
+      callTimeoutMs,
+      logger: options.logger.child({ tenant: tenant.name }),
+      metrics: options.metrics.ofTenant(tenant.name),
+    });
+  }
+
   function serveTenant(tenant: ReachableTenant): ServedTenant {
     const logger = options.logger.child({ tenant: tenant.name });
-    const { callTimeoutMs, readShare } = options.config;
-    const metrics = options.metrics.ofTenant(tenant.name);
-    const redis = options.redis.ledger;
+    options.metrics.ofTenant(tenant.name);
     const endWatch = watchCertificate(tenant.access.credential, logger);
     let opened: OpenTenant | undefined;
     // With its first queue that has work: most of many tenants have none.
-    const open = () => (opened ??= openTenant({ tenant, redis, readShare, callTimeoutMs, logger, metrics }));
+    const open = () => (opened ??= clientsOf(tenant));
+    const abandonReads = async () => opened?.reader.close();
     const queues = queuesOf(tenant).map((queue) =>
       serveQueue(queue, open, { ...options, longestMs: longestBetweenLooks, sweeping }),
     );
@@ -67,13 +91,16 @@ export function createServedTenants(options: ServedTenantsOptions) {
     return {
       identity: identityOf(tenant),
       queues,
-      async close() {
+      async close(removed) {
         const closing = Promise.all(queues.map((queue) => queue.stop()));
         // What is read is of no use any more, and would keep the queues from being closed.
-        await opened?.reader.close();
+        if (removed.length === 0) await abandonReads();
         await closing;
-        await Promise.all([opened?.close(), endWatch()]);
+        await endWatch();
+        if (removed.length > 0 && !options.lifecycle.closing.aborted) removedQueues.takeOver(removed, open());
+        else await opened?.close();
       },
+      abandonReads,
     };
   }
 
@@ -87,6 +114,8 @@ export function createServedTenants(options: ServedTenantsOptions) {
   /** Those that are new begin at once, those that have changed when their calls under way have ended. */
   async function change(tenants: readonly ReachableTenant[]): Promise<void> {
     const wanted = new Map(tenants.map((tenant) => [tenant.name, identityOf(tenant)]));
+    present = presentOf(tenants);
+    await removedQueues.release(present.keySpaces);
     const gone = [...served].filter(([name, { identity }]) => wanted.get(name) !== identity);
     const left = gone.map(([name]) => leave(name));
     const changed = new Set(gone.map(([name]) => name));
@@ -101,9 +130,11 @@ export function createServedTenants(options: ServedTenantsOptions) {
   function leave(name: string): Promise<void> {
     const gone = served.get(name);
     served.delete(name);
-    for (const { keySpace } of gone?.queues ?? []) byKeySpace.delete(keySpace);
-    const left = (gone?.close() ?? Promise.resolve()).finally(() => leaving.delete(left));
-    leaving.add(left);
+    if (!gone) return Promise.resolve();
+    for (const { keySpace } of gone.queues) byKeySpace.delete(keySpace);
+    const removed = gone.queues.filter(({ keySpace }) => !present.keySpaces.has(keySpace));
+    const left = gone.close(removed).finally(() => leaving.delete(gone));
+    leaving.set(gone, left);
     return left;
   }
 
@@ -116,6 +147,7 @@ export function createServedTenants(options: ServedTenantsOptions) {
      * @throws LayoutError where the only queue is of another version
      */
     async serve(tenants: readonly ReachableTenant[]): Promise<void> {
+      present = presentOf(tenants);
       begin(tenants);
       if (all().length > openedAtStart) return;
       const { logger, lifecycle } = options;
@@ -129,8 +161,9 @@ export function createServedTenants(options: ServedTenantsOptions) {
     },
     /** Finishes all calls under way. */
     async close(): Promise<void> {
-      await Promise.all([...served.keys()].map(leave));
-      await Promise.all(leaving);
+      await Promise.all([...leaving.keys()].map((tenant) => tenant.abandonReads()));
+      await Promise.all([...[...served.keys()].map(leave), ...leaving.values()]);
+      await removedQueues.close();
     },
   };
 }
@@ -146,7 +179,7 @@ function serveQueue(
   const metrics = options.metrics.ofQueue(queue);
   const isOnly = config.tenantsFile === undefined && config.tenants.flatMap(queuesOf).length === 1;
   const served: ServedQueue = createServedQueue({
-    name: `${queue.tenant}/${queue.operation}`,
+    name: nameOf(queue),
     scheduler,
     isAtRest: createIsAtRest(redis.ledger, queue.keySpace),
     open: () =>
@@ -163,7 +196,20 @@ function serveQueue(
     // Of several, the others go on.
     ...(isOnly && { onForeign: (error: Error) => fail(error, 'Redis holds another layout') }),
   });
-  return { ...served, keySpace: queue.keySpace };
+  return { ...queue, ...served };
+}
+
+/** The tenants in the settings, by tenant id, and the key spaces of their queues. */
+interface Present {
+  readonly tenants: ReadonlyMap<string, ReachableTenant>;
+  readonly keySpaces: ReadonlySet<string>;
+}
+
+function presentOf(tenants: readonly ReachableTenant[]): Present {
+  return {
+    tenants: new Map(tenants.map((tenant) => [tenant.tenantId, tenant])),
+    keySpaces: new Set(tenants.flatMap(queuesOf).map(({ keySpace }) => keySpace)),
+  };
 }
 
 function identityOf(tenant: ReachableTenant): string {

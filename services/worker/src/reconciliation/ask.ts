@@ -5,6 +5,8 @@ export interface LookFailure {
   readonly kind: 'unreadable';
   readonly reason: string;
   readonly retryAfterMs?: number;
+  /** The end of a sentence for the requests that end because of it: why Defender could not be asked. */
+  readonly because?: string;
 }
 
 /** Ends a look in the middle: without all answers there is no finding. */

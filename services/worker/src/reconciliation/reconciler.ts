@@ -2,14 +2,13 @@ import type { OperationProfile } from '@diq/contracts/operations/profile.ts';
 import { fieldsOf } from '@diq/contracts/operations/result-fields.ts';
 import type { Task, UnresolvedOutcome } from '@diq/queue/tasks/task-store.ts';
 import type { Ledger } from '@diq/quota/ledger/ledger.ts';
-import type { DefenderReader } from '../defender/defender-reader.ts';
 import { correlationTokenOf } from '../defender/correlation-token.ts';
-import type { TokenProvider } from '../defender/auth/token-provider.ts';
 import { aboutTask } from '../observability/transition-log.ts';
 import { endUnreadable, readTask } from '../execution/dead-letter.ts';
 import type { FinishCallOptions } from '../execution/finish-call.ts';
 import type { ReconciliationOutcome, QueueMetrics } from '../observability/metrics.ts';
-import { lookUp } from './query-defender.ts';
+import type { UnresolvedCall } from './finding.ts';
+import type { LookedUp } from './query-defender.ts';
 import { nextStep, type ReconcileRules, type Step } from './resolution-policy.ts';
 
 export interface ReconcilerOptions extends Pick<
@@ -17,13 +16,13 @@ export interface ReconcilerOptions extends Pick<
   'tasks' | 'jobs' | 'logger' | 'permitTimeoutMs'
 > {
   ledger: Pick<Ledger, 'allowRepeat'>;
-  tokens: TokenProvider;
-  reader: DefenderReader;
+  /** One look in Defender. */
+  lookUp(call: UnresolvedCall): Promise<LookedUp>;
   metrics: Pick<QueueMetrics, 'reconciliations'>;
   /** The application that calls. */
   clientId: string;
   rules: ReconcileRules;
-  profile: Pick<OperationProfile, 'records' | 'resultKind' | 'wording'>;
+  profile: Pick<OperationProfile, 'resultKind' | 'wording'>;
   /** For how long one look keeps other workers from the same call; longer than its reads take. */
   lookTimeoutMs: number;
 }
@@ -33,9 +32,11 @@ export type Reconciler = ReturnType<typeof createReconciler>;
 /** A call whose outcome is being looked up, with all that the search needs. */
 type Unresolved = Task & { callId: string; sentAtMs: number; unresolved: UnresolvedOutcome };
 
+const noLook = { finding: undefined, retryAfterMs: undefined, because: undefined };
+
 /** Asks Defender what became of calls whose answer was lost, until it shows them or the grace is over. */
 export function createReconciler(options: ReconcilerOptions) {
-  const { tasks, tokens, reader, logger, clientId, permitTimeoutMs, rules, profile } = options;
+  const { tasks, logger, clientId, permitTimeoutMs, rules, profile } = options;
   let isClosed = false;
   /** Until when no read can be made; on the clock of this process. */
   let pacedUntilMs = 0;
@@ -58,7 +59,7 @@ export function createReconciler(options: ReconcilerOptions) {
       clientId,
       reported: new Set(await tasks.reportedOf(machineId)),
     };
-    const found = await lookUp(call, { reader, tokens, records: profile.records });
+    const found = await options.lookUp(call);
     if (found.kind === 'unreadable' && found.reason === 'paced') {
       // That was no look: waiting for a read uses up nothing of the time for which Defender is asked.
       const { retryAfterMs = 0 } = found;
@@ -67,8 +68,8 @@ export function createReconciler(options: ReconcilerOptions) {
       return;
     }
     logger.debug({ ...aboutTask(task), callId: task.callId, found }, 'looked up in Defender');
-    const { finding, retryAfterMs } = { finding: undefined, retryAfterMs: undefined, ...found };
-    const known = { unresolved, calls, unresolvedSinceMs, nowMs, finding, retryAfterMs };
+    const { finding, retryAfterMs, because } = { ...noLook, ...found };
+    const known = { unresolved, calls, unresolvedSinceMs, nowMs, finding, retryAfterMs, because };
     const step = nextStep(known, rules, profile);
     const moved = await take(step, task, options);
     if (moved && step.kind !== 'reschedule_query') report(step, task, options);

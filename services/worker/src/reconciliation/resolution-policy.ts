@@ -29,6 +29,8 @@ export interface Query {
   readonly finding: Finding | undefined;
   /** How long Defender, or our own restraint, wants no further read. */
   readonly retryAfterMs?: number | undefined;
+  /** Why they could not be read, as the end of a sentence, where that is known and will not change. */
+  readonly because?: string | undefined;
 }
 
 export type Step =
@@ -102,7 +104,7 @@ function started(outcome: 'found' | 'attached', id: string, { resultKind }: Resu
  * proves nothing, and where its books could not be read at all it means nothing either.
  */
 function withoutTrace(
-  { unresolved, calls, finding }: Query,
+  { unresolved, calls, finding, because }: Query,
   { onUnknown }: ReconcileRules,
   { noun }: Wording,
 ): Step {
@@ -113,7 +115,8 @@ function withoutTrace(
   if (cause === 'failed' && wasRead) return { kind: 'call_again' };
   const isItsOwn = cause === 'failed_alone' && wasRead;
   if (onUnknown === 'retry' && !isItsOwn && calls < maxCalls) return { kind: 'call_again' };
-  const shows = wasRead ? `Defender shows no ${noun} of it` : 'Defender could not be asked';
+  const notAsked = `Defender could not be asked${because === undefined ? '' : `, because ${because}`}`;
+  const shows = wasRead ? `Defender shows no ${noun} of it` : notAsked;
   const times = calls === 1 ? 'It was called once' : `It was called ${calls} times`;
   return ended(isItsOwn ? 'failed' : 'unknown', unresolved, `${shows}. ${times}.`);
 }

@@ -28,6 +28,7 @@ import {
   firstQueryInMs as firstLookInMsOf,
   type ReconcileRules,
 } from '../reconciliation/resolution-policy.ts';
+import { lookUp } from '../reconciliation/query-defender.ts';
 import { createReconciler, type Reconciler } from '../reconciliation/reconciler.ts';
 import { rescueAbandonedCalls } from '../maintenance/rescue-abandoned-calls.ts';
 import { createProcessJob, createSetAside } from '../execution/process-job.ts';
@@ -184,7 +185,7 @@ async function openParts(options: TestWorkerOptions & WorkerPlace) {
 
   const reconciler = createReconciler({
     ...used,
-    reader,
+    lookUp: (call) => lookUp(call, { reader, tokens, records: profile.records }),
     rules,
     clientId: options.clientId ?? testClientId,
     lookTimeoutMs: options.lookTimeoutMs ?? 30_000,
