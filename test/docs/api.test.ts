@@ -31,7 +31,7 @@ for (const [name, text] of Object.entries(pages)) {
     for (const { name: call, command, status, shown } of readCurlExamples(text)) {
       it(`bring what is shown: ${call}`, async () => {
         // As the page says: "should it end as failed".
-        if (command.includes('/retry')) await makeCall(intake, machineId, failure);
+        if (command.includes('$REQUEST/retry')) await makeCall(intake, machineId, failure);
         variables['INTAKE'] = intake.url;
         const answer = await runCurl(command.replaceAll('http://localhost:8080', intake.url), variables);
         assert.equal(answer.status, status ?? 202, answer.body);

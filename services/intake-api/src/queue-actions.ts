@@ -2,6 +2,7 @@ import type { RedisConnection } from '@diq/redis/connection.ts';
 import { createAuditLog } from '@diq/queue/operations/audit-log.ts';
 import { createBatchList } from '@diq/queue/batches/list-batches.ts';
 import { createBulkCancel } from '@diq/queue/requests/bulk-cancel.ts';
+import { createBulkRetry } from '@diq/queue/requests/bulk-retry.ts';
 import { createRequestList } from '@diq/queue/requests/list-requests.ts';
 import type { MovedRequests } from '@diq/queue/tasks/task-store.ts';
 import type { OrderRules } from '@diq/queue/scheduling/order.ts';
@@ -30,6 +31,7 @@ export function createQueueActions(options: {
     batches: createBatchList(redis, keySpace),
     requests: createRequestActions({ ...options, auditKeptMs }),
     bulkCancel: createBulkCancel({ ...options, audit }),
+    bulkRetry: createBulkRetry({ ...options, audit }),
     purge: createPurge({ ...options, audit }),
     pause: createQueuePause(redis, keySpace, auditKeptMs),
     audit,

@@ -62,7 +62,8 @@ export const requestDocument = z
     retryOf: z
       .string()
       .optional()
-      .describe('The failed or unknown request that an operator had tried again with this one.'),
+      .describe('The request that ended before and is tried again with this one.'),
+    retriedBy: z.string().optional().describe('The newest request that repeats this one.'),
     coalescedWith: z
       .string()
       .optional()

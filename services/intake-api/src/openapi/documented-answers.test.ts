@@ -21,6 +21,8 @@ const heldElsewhere = [
   'POST /v1/investigations 409',
   'POST /v1/batches 409',
   'POST /v1/batches 413',
+  // `queues/tenants.test.ts`: of a tenant that was taken out.
+  'POST /v1/investigations/retry 409',
   // `entra-tokens.test.ts`: needs no Redis.
   'GET /v1/tenants 503',
   // Open until the caller leaves.
@@ -62,6 +64,7 @@ describe('every documented answer is given', () => {
       submitBatch: { requests: [item(++numbers), { machineId: 'no' }] },
       changeInvestigation: { priority: 'low' },
       cancelInvestigations: { source: 'unknown-source' },
+      retryInvestigations: { source: 'unknown-source' },
       purgeInvestigations: { caller: 'unknown-caller' },
       pauseQueue: { reason: 'a test' },
     };

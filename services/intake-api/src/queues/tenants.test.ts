@@ -285,6 +285,10 @@ describe('tenants', () => {
     assert.ok((listed.body as { value: { id: string }[] }).value.some((one) => one.id === id));
     await ask('one', 'delete', `/v1/requests/${id}`).expect(200);
     expectProblem(await ask('every', 'post', `/v1/requests/${second}/retry`, {}), 'tenant_removed');
+    expectProblem(
+      await ask('one', 'post', '/v1/requests/retry?operation=startInvestigation', { status: 'failed' }),
+      'tenant_removed',
+    );
     write(contoso, fabrikam);
     await waitFor(isTaken, { what: 'the operation to be back' });
   });

@@ -20,6 +20,7 @@ const scopes: Readonly<Record<string, Scope>> = {
   'PATCH /v1/investigations/:id': 'submit',
   'DELETE /v1/investigations/:id': 'submit',
   'POST /v1/investigations/cancel': 'submit',
+  'POST /v1/investigations/retry': 'submit',
   'POST /v1/investigations/purge': 'admin',
   'POST /v1/investigations/:id/move-to-head': 'admin',
   'POST /v1/investigations/:id/retry': 'admin',

@@ -22,6 +22,7 @@ import { pauseQueue } from './pause-queue.ts';
 import { purgeInvestigations } from './purge-investigations.ts';
 import { resumeQueue } from './resume-queue.ts';
 import { retryInvestigation } from './retry-investigation.ts';
+import { retryInvestigations } from './retry-investigations.ts';
 import { runbookRoutes } from './runbook.ts';
 import { getSession, signIn, signOut } from './session.ts';
 import { submitBatch } from './submit-batch.ts';
@@ -37,6 +38,7 @@ export const apiRoutes: readonly Route<Dependencies>[] = [
   changeInvestigation,
   cancelInvestigation,
   cancelInvestigations,
+  retryInvestigations,
   purgeInvestigations,
   moveToHead,
   retryInvestigation,

@@ -1,6 +1,7 @@
-import { investigationItem, type InvestigationItem } from '@diq/contracts/investigation-item.ts';
 import { requestDocument } from '@diq/contracts/request-document.ts';
 import { entryOf } from '@diq/queue/operations/audit-log.ts';
+import type { Retry } from '@diq/queue/admission/accept-requests.ts';
+import { retryOf } from '@diq/queue/requests/retry-of.ts';
 import type { StoredRequest } from '@diq/queue/requests/stored-request.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { defineRoute } from '../http/define-route.ts';
@@ -52,9 +53,12 @@ export const retryInvestigation = defineRoute({
     // It stays with the one who asked first.
     const owner = stored.caller ?? actor.name;
     const { id } = await intake.acceptOne(item, { nowMs, caller: owner, trace: context.trace });
-    const { id: retryOf, machineId, correlation } = stored.document;
-    await actions.audit.record(entryOf('retry', actor, { requestId: retryOf, retriedBy: id }));
-    context.log.info({ requestId: id, retryOf, machineId, correlation, to: 'queued' }, 'request accepted');
+    const { id: repeated, machineId, correlation } = stored.document;
+    await actions.audit.record(entryOf('retry', actor, { requestId: repeated, retriedBy: id }));
+    context.log.info(
+      { requestId: id, retryOf: repeated, machineId, correlation, to: 'queued' },
+      'request accepted',
+    );
 
     const { document, startsInMs } = await describeRequest(await findRequestOrRefuse(reader, id));
     response
@@ -66,22 +70,19 @@ export const retryInvestigation = defineRoute({
   },
 });
 
-/** What was asked, to be asked again. An earlier investigation that was just started will not do for an operator. */
-function itemToRetry({ document, callback }: StoredRequest, nowMs: number): InvestigationItem {
-  const { id, status, notAfter, machineId, parameters, comment, priority, source, correlation } = document;
+/** An earlier investigation that was just started will not do for an operator. */
+function itemToRetry(stored: StoredRequest, nowMs: number): Retry {
+  const { status, notAfter } = stored.document;
   if (status !== 'failed' && status !== 'unknown') {
     throw new ProblemError('nothing_to_retry', {
       detail: `The request is '${status}'; only one that is 'failed' or 'unknown' can be retried.`,
     });
   }
-  if (notAfter !== undefined && Date.parse(notAfter) <= nowMs) {
+  const retry = retryOf(stored, { nowMs, force: true });
+  if (!retry) {
     throw new ProblemError('deadline_passed', {
       detail: `The request was not to be started after ${notAfter}. Submit a new one with another deadline.`,
     });
   }
-  const asked = { machineId, parameters, comment, priority, source, correlation, notAfter };
-  const item = investigationItem.parse(
-    JSON.parse(JSON.stringify({ ...asked, callbackUrl: callback?.url, force: true })),
-  );
-  return Object.assign(item, { retryOf: id });
+  return retry;
 }

@@ -49,6 +49,19 @@ export function withBackPressure(intake: RequestIntake, deps: BackPressureDeps):
         }
       });
     },
+    acceptRetries(retries, given) {
+      return traced(tracing, given, { 'diq.batch.items': retries.length }, async (submission) => {
+        const bytes = retries.reduce((sum, item) => sum + requestBytes(item, submission.trace), 0);
+        memory.admit(bytes);
+        const bounds = await boundsNow(deps);
+        try {
+          return await intake.acceptRetries(retries, { ...submission, bounds });
+        } catch (error) {
+          if (error instanceof StorageFullError) throw storageFull(error.storedBytes, bytes, bounds);
+          throw error instanceof BacklogFullError ? await refusal(error, retries.length, bounds) : error;
+        }
+      });
+    },
     acceptBatch(entries, given) {
       const about = { 'diq.batch.id': given.ids?.batch, 'diq.batch.items': entries.length };
       return traced(tracing, given, about, async (submission) => {

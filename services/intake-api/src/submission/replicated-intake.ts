@@ -9,6 +9,8 @@ import type { Replication } from '@diq/redis/replication.ts';
 export function withReplicas(intake: RequestIntake, replication: Replication): RequestIntake {
   return {
     acceptOne: (item, submission) => replication.replicated(() => intake.acceptOne(item, submission)),
+    acceptRetries: (retries, submission) =>
+      replication.replicated(() => intake.acceptRetries(retries, submission)),
     acceptBatch: (entries, submission) =>
       replication.replicated(() => intake.acceptBatch(entries, submission)),
   };

@@ -26,6 +26,8 @@ export interface NewRequest {
   digests?: string | undefined;
   /** The callback URL for its end. */
   callback?: string | undefined;
+  /** The request that it retries. */
+  retryOf?: string | undefined;
   /** It is to share nothing that was started before. */
   force?: boolean | undefined;
   /** What counts for it among the bytes that are stored of its caller. */
@@ -45,7 +47,7 @@ export interface AcceptRules {
   retentionMs: number;
 }
 
-const outcomes = ['new', 'joined', 'promoted', 'reused', 'full', 'deleted'] as const;
+const outcomes = ['new', 'joined', 'promoted', 'reused', 'full', 'deleted', 'retried'] as const;
 
 /** Where a request was placed. */
 export interface Placement {
@@ -53,7 +55,8 @@ export interface Placement {
    * `promoted`: joined, and the task has a better place than its job. `reused`: it has no task that waits, but
    * what was started before. `full`: too many have joined already, or
    * too many of its caller, and it was not recorded; with a job priority, it has promoted the task all the same.
-   * `deleted`: its batch was accepted before, and it was deleted since.
+   * `deleted`: its batch was accepted before, and it was deleted since. `retried`: it was not recorded, for what it retries was
+   * retried before, or is gone.
    */
   outcome: (typeof outcomes)[number];
   taskId: string;
@@ -144,6 +147,8 @@ export interface Chunk {
   nowMs: number;
   /** Who asked, by the name of the credential; kept with each request. */
   caller?: string | undefined;
+  /** Nothing is retried that was retried before. */
+  isRetriedOnce?: boolean | undefined;
   /** Held against what waits; without them there is room for the requests, see `backlog-reservation.ts`. */
   bounds?: BacklogBounds | undefined;
 }
@@ -170,11 +175,21 @@ export function createAcceptChunk(
   const orderRules = JSON.stringify(order);
   const reuseForMs = sharing.isReusable ? reuseWindowMs : 0;
 
-  async function run({ requests, batchId = '', nowMs, caller = '', bounds }: Chunk, before: string[]) {
+  async function run(
+    { requests, batchId = '', nowMs, caller = '', bounds, isRetriedOnce = false }: Chunk,
+    before: string[],
+  ) {
     const about = [keySpace, retentionMs, batchId, nowMs, orderRules, reuseForMs, maxJoined];
     const most = [bounds?.requests ?? '', bounds?.tasks ?? ''];
     const ofCaller = [caller, bounds?.ofCaller ?? '', maxJoinedOfCaller, bounds?.bytesOfCaller ?? ''];
-    const args = [...about, ...most, ...ofCaller, ...before, ...requests.flatMap(argumentsOf)];
+    const args = [
+      ...about,
+      ...most,
+      ...ofCaller,
+      ...before,
+      isRetriedOnce ? 1 : '',
+      ...requests.flatMap(argumentsOf),
+    ];
     const parts = reply.parse(await script(redis, keys, args).catch(refuse));
     const placements = requests.map((_, i) =>
       placed.parse(parts.slice(partsPerRequest * i, partsPerRequest * (i + 1))),
@@ -223,6 +238,7 @@ function argumentsOf(request: NewRequest): (string | number)[] {
     force,
     bytes,
     digests,
+    retryOf,
   } = request;
   return [
     id,
@@ -238,6 +254,7 @@ function argumentsOf(request: NewRequest): (string | number)[] {
     bytes,
     key,
     digests ?? '',
+    retryOf ?? '',
   ];
 }
 

@@ -54,6 +54,12 @@ export const tooManyJoined: ItemError = {
   errors: [],
 };
 
+/** What repeats an earlier request. */
+export type Retry = InvestigationItem & { retryOf: string };
+
+/** What became of a retry: `too_many_joined` and `already_retried` were not recorded. */
+export type RetryOutcome = 'accepted' | 'coalesced' | 'too_many_joined' | 'already_retried';
+
 /** What is recorded with all requests of one POST. */
 export interface Submission {
   /** When it arrived. */
@@ -134,7 +140,7 @@ export function createRequestIntake({
      * @throws StorageFullError
      */
     async acceptOne(
-      item: InvestigationItem,
+      item: InvestigationItem | Retry,
       submission: Submission & { bounds?: BacklogBounds | undefined },
     ): Promise<AcceptedRequest> {
       const { nowMs, ids = freshIds(queueTag), caller, trace, bounds } = submission;
@@ -149,6 +155,29 @@ export function createRequestIntake({
       const position = job && (await jobs.addOne(job));
       await repositionJobs(placed.filter(isPromoted));
       return position === undefined || 'coalescedWith' in answer ? answer : { ...answer, position };
+    },
+    /**
+     * Records requests that repeat earlier ones, each once: what was retried before is left alone, so that this can be asked for
+     * again. One answer per item.
+     *
+     * @throws BacklogFullError  @throws StorageFullError  with some hundred of them recorded, or none
+     */
+    async acceptRetries(
+      retries: readonly Retry[],
+      submission: Submission & { bounds?: BacklogBounds | undefined },
+    ): Promise<RetryOutcome[]> {
+      const { nowMs, ids = freshIds(queueTag), caller, trace, bounds } = submission;
+      const requests = retries.map((item, index) =>
+        newRequest(item, nowMs, { ids, index, caller, trace, sharing }),
+      );
+      const outcomes: RetryOutcome[] = [];
+      for (const chunk of chunksOf(requests)) {
+        const placed = await chunks.accept({ requests: chunk, nowMs, caller, bounds, isRetriedOnce: true });
+        await jobs.add(jobsFor(placed));
+        await repositionJobs(placed.filter(isPromoted));
+        outcomes.push(...placed.map(retryOutcome));
+      }
+      return outcomes;
     },
     /**
      * Records a batch, in pipelines. Resolves when Redis has acknowledged all of it, with one answer per entry:
@@ -199,7 +228,7 @@ function isRejected(entry: BatchEntry): entry is RejectedItem {
 }
 
 export function newRequest(
-  item: InvestigationItem,
+  item: InvestigationItem | Retry,
   nowMs: number,
   about: {
     ids: RequestIds;
@@ -226,6 +255,7 @@ export function newRequest(
     digests: digestsOf(item.correlation),
     callback: callbackUrl,
     force,
+    retryOf: 'retryOf' in item ? item.retryOf : undefined,
     bytes: requestBytes(item, trace),
   };
 }
@@ -257,11 +287,20 @@ function accepted(
   };
 }
 
+function retryOutcome({ outcome, joined }: Placement): RetryOutcome {
+  if (outcome === 'full') return 'too_many_joined';
+  if (outcome === 'retried' || outcome === 'deleted') return 'already_retried';
+  return joined === undefined ? 'accepted' : 'coalesced';
+}
+
+/** Those of these outcomes that have no task that waits. */
+const withoutJob: ReadonlySet<Placement['outcome']> = new Set(['reused', 'full', 'deleted', 'retried']);
+
 /** One job per task. A joined task gets its job again: if an earlier attempt failed to, this repairs it. */
 function jobsFor(placements: readonly Placement[]): Job[] {
   const byTask = new Map<string, Job>();
   for (const { outcome, taskId, jobPriority } of placements) {
-    if (outcome === 'reused' || outcome === 'full' || outcome === 'deleted') continue;
+    if (withoutJob.has(outcome)) continue;
     byTask.set(taskId, { taskId, jobPriority });
   }
   return [...byTask.values()];

@@ -13,16 +13,18 @@
 --       13 most bytes stored of one caller, or ''
 --       14 '' to record them; in a dry run what the chunks before it came to, 'none' for the first: the order
 --       15 likewise JSON of the open tasks with these keys, else '{}'
+--       16 1 if a request that was retried is not to be retried again, else ''
 --       then for each request:
 --       request id, machine id, JSON of the request, id for a new task, its class, its flow (order.lua),
 --       'not after' ms or '', source or '', callback or '', 1 if it is to share no earlier result, the bytes that count
---       for it, coalescing key, digests of its correlation (indexes.lua)
+--       for it, coalescing key, digests of its correlation (indexes.lua),
+--       the request that it retries, or ''
 --
 -- Returns  per request: task id; id of the request that it shares a result with, or ''; the task's job
 --          priority; what became of it: new, joined, promoted (the task has a better place than its job), reused,
 --          full (too many joined, or too many of the caller: nothing is recorded, but the task is promoted by a more urgent
---          one all the same: then with its id and job priority), deleted (since its batch was accepted); the id of
---          the result it ended with, or ''
+--          one all the same: then with its id and job priority), deleted (since its batch was accepted), retried (nothing is
+--          recorded: what it retries was retried before, or is gone); the id of the result it ended with, or ''
 --          error BACKLOG_FULL <requests queued> <tasks waiting> <requests queued of the caller> when there is no room; then nothing is recorded
 --          error STORAGE_FULL <bytes stored of the caller, with those that room is kept for> likewise
 --          error ORDER_SCALE when the time is off the scale of the priorities; then nothing is recorded
@@ -33,9 +35,9 @@
 local batch_id, arrived_at, rules, reuse_for = ARGV[3], tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[6])
 local most_joined, most_requests, most_tasks, caller = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9]), ARGV[10]
 local most_of_caller, most_joined_of_caller, most_bytes = tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13])
-local is_dry_run, order_before, open_before = ARGV[14] ~= '', ARGV[14], ARGV[15]
--- Of the first request; each has thirteen arguments.
-local first_argument, arguments = 16, 13
+local is_dry_run, order_before, open_before, is_once = ARGV[14] ~= '', ARGV[14], ARGV[15], ARGV[16] == '1'
+-- Of the first request; each has fourteen arguments.
+local first_argument, arguments = 17, 14
 -- A batch that was accepted before. What is missing of it was deleted since, and is not accepted anew by a repeat.
 local batch_size, is_accepting = unpack(redis.call('HMGET', space .. ':batch:' .. batch_id, 'total', 'accepting'))
 local is_sealed = batch_size and not is_accepting
@@ -110,7 +112,7 @@ end
 
 -- A request that is new, with what it shares.
 local function record(request, task_id, status, shared)
-  local request_id, machine_id, doc, _, _, _, not_after, source, callback, _, bytes, key, digests = unpack(request)
+  local request_id, machine_id, doc, _, _, _, not_after, source, callback, _, bytes, key, digests, retry_of = unpack(request)
   local fields = { 'status', status, 'task', task_id, unpack(shared) }
   for name, value in pairs({ batch = batch_id, notAfter = not_after, callback = callback }) do
     if value ~= '' then
@@ -126,7 +128,7 @@ local function record(request, task_id, status, shared)
   end
   add_doc(fields, doc)
   recorded[#recorded + 1] = { id = request_id, fields = fields, status = status, machine = machine_id,
-    callback = callback ~= '' and callback or nil }
+    callback = callback ~= '' and callback or nil, retry_of = retry_of ~= '' and retry_of or nil }
   if status == 'queued' and not_after ~= '' then
     append(added.deadlines, not_after, request_id)
   end
@@ -153,12 +155,22 @@ local function answer_for(request_id)
   return { task_id, with or '', job_priority, promoted and 'promoted' or with and 'joined' or 'new', '' }
 end
 
+-- Whether a request may not be retried any more: it was, or it is gone.
+local function is_retried(id)
+  local status, by = unpack(redis.call('HMGET', space .. ':request:' .. id, 'status', 'retriedBy'))
+  return not status or by
+end
+
 local function accept(request)
   local request_id, machine_id, _, new_task, priority, flow, not_after, _, _, is_forced, _, key = unpack(request)
   if is_any_known and redis.call('HEXISTS', space .. ':request:' .. request_id, 'task') == 1 then
     return answer_for(request_id)
   elseif is_sealed then
     return { '', '', '0', 'deleted', '' }
+  end
+  local retry_of = request[arguments]
+  if is_once and retry_of ~= '' and is_retried(retry_of) then
+    return { '', '', '0', 'retried', '' }
   end
   local task = open[key]
   local recent = not task and is_forced ~= '1' and recent_of(key)
@@ -214,6 +226,9 @@ local function write_added()
   end
   for _, request in ipairs(recorded) do
     redis.call('HSET', space .. ':request:' .. request.id, unpack(request.fields))
+    if request.retry_of and redis.call('HEXISTS', space .. ':request:' .. request.retry_of, 'status') == 1 then
+      redis.call('HSET', space .. ':request:' .. request.retry_of, 'retriedBy', request.id)
+    end
   end
   write('ZADD', waiting_key, added.waiting)
   write('HSET', machines_key, added.machines)

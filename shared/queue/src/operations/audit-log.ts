@@ -12,6 +12,8 @@ const auditActions = [
   'cancel_many_done',
   'move_to_head',
   'retry',
+  'retry_many',
+  'retry_many_done',
   'pause',
   'resume',
   'purge',
@@ -46,13 +48,17 @@ export type AuditLog = ReturnType<typeof createAuditLog>;
 
 /** @param keptMs how long entries can be read */
 export function createAuditLog(redis: RedisConnection, keySpace: string, keptMs: number) {
-  const { audit } = storeKeys(keySpace);
+  const { audit, stored } = storeKeys(keySpace);
   return {
     /** How long entries can be read, in ms. */
     keptMs,
-    /** For what is done elsewhere; an action's own script records its entry itself. */
-    async record(entry: AuditEntry): Promise<void> {
-      await recordScript(redis, [audit], [JSON.stringify(entry), keptMs]);
+    /**
+     * For what is done elsewhere; an action's own script records its entry itself.
+     *
+     * @param countedFor for whom its bytes count among those that are stored of a caller
+     */
+    async record(entry: AuditEntry, countedFor = ''): Promise<void> {
+      await recordScript(redis, [audit, stored], [JSON.stringify(entry), keptMs, countedFor]);
     },
     /** At most `limit` entries, newest first, older than the entry `before`; none that is older than is kept. */
     async page(limit: number, before?: string): Promise<{ entries: RecordedEntry[]; hasMore: boolean }> {

@@ -76,6 +76,19 @@ export async function readFitting(
   return fitting;
 }
 
+/** The same, with what they say. */
+export async function readFittingRequests(
+  redis: RedisConnection,
+  keySpace: string,
+  met: readonly Met[],
+  filter: RequestFilter,
+): Promise<StoredRequest[]> {
+  const fitting: StoredRequest[] = [];
+  for await (const { found } of readMet(redis, keySpace, met))
+    if (found && fits(found, filter)) fitting.push(found);
+  return fitting;
+}
+
 /** In their order, with how many characters their records have. */
 async function* readMet(
   redis: RedisConnection,

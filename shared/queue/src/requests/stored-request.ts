@@ -23,6 +23,7 @@ const storedRequest = z.object({
   actionId: z.string().optional(),
   attached: z.string().optional(),
   error: z.string().optional(),
+  retriedBy: z.string().optional(),
   attempts: z.coerce.number().default(0),
   // In two parts where it is longer than Redis stores compactly, see `lua/lib/indexes.lua`.
   caller: z.string().optional(),
@@ -103,6 +104,7 @@ export function parseStoredRequest(
     coalescedWith: stored.with,
     dispatchedAt: timeOf(stored.dispatchedAt),
     endedAt: timeOf(stored.endedAt),
+    retriedBy: stored.retriedBy,
     investigationId: stored.investigationId,
     result: resultOf(stored),
     error: stored.error === undefined ? undefined : requestError.parse(JSON.parse(stored.error)),
