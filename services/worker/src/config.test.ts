@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { usualOperationNames } from '@diq/contracts/operations.ts';
 import { SettingsError, type Env } from '@diq/runtime/settings/read-settings.ts';
 import { parseRedisUrl } from '@diq/redis/redis-address.ts';
 import { readWorkerConfig } from './config.ts';
@@ -274,6 +275,17 @@ describe('the worker configuration', () => {
   it('takes further operations of the one tenant, each with a queue of its own', () => {
     const [tenant] = readWorkerConfig({ ...complete, DEFENDER_OPERATIONS: 'startInvestigation' }).tenants;
     assert.deepEqual([...(tenant?.operations.keys() ?? [])], ['initiateInvestigation', 'startInvestigation']);
+  });
+
+  it('offers all operations but those that cannot be undone, which have to be named and are never the default', () => {
+    const offered = (DEFENDER_OPERATIONS: string) => {
+      const [tenant] = readWorkerConfig({ ...complete, DEFENDER_OPERATIONS }).tenants;
+      return [...(tenant?.operations.keys() ?? [])];
+    };
+    assert.deepEqual(offered('all'), usualOperationNames);
+    assert.equal(offered('all').includes('offboard'), false);
+    assert.deepEqual(offered('offboard'), ['initiateInvestigation', 'offboard']);
+    assert.deepEqual(faulty({ ...complete, DEFENDER_OPERATION: 'offboard' }), ['DEFENDER_OPERATION']);
   });
 
   it('echoes no secret, however wrong it is', () => {

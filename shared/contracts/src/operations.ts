@@ -1,7 +1,7 @@
-import { operationNames, profileOf, type OperationName } from './operations/index.ts';
+import { operationNames, profileOf, usualOperationNames, type OperationName } from './operations/index.ts';
 import type { Limit } from './operations/profile.ts';
 
-export { operationNames, type Limit, type OperationName };
+export { operationNames, usualOperationNames, type Limit, type OperationName };
 
 /** How many calls may start: as many as each of these limits allows. At least one. */
 export interface Quota {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import {
-  operationNames,
   operationQuotas,
+  usualOperationNames,
   type OperationName,
   type Quota,
 } from '@diq/contracts/operations.ts';
@@ -18,7 +18,7 @@ const day = 24 * hour;
  */
 export const quotaSettings = {
   AZURE_TENANT_ID: z.guid().describe('the tenant id, a GUID; the same for intake and worker'),
-  DEFENDER_OPERATION: z.enum(operationNames).default('initiateInvestigation'),
+  DEFENDER_OPERATION: z.enum(usualOperationNames).default('initiateInvestigation'),
   DEFENDER_CALLS_PER_WINDOW: positiveInt({ max: 10_000 }).optional(),
   // A timer of Node's takes 24 days at most, and a permit is one.
   DEFENDER_WINDOW: duration({ minMs: 100, maxMs: 20 * day }).optional(),

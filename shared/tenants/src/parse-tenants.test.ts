@@ -86,6 +86,17 @@ describe('a file of tenants', () => {
     assert.deepEqual([...(parsed.tenants[0]?.operations.keys() ?? [])], ['initiateInvestigation']);
   });
 
+  it('offers what cannot be undone where it is named, and never as the default', () => {
+    const entry = { name: 'a', tenantId: id('a'), clientId: id('b'), clientSecretFile: '/s' };
+    const parsed = parseTenants(
+      JSON.stringify({ tenants: [{ ...entry, operations: { offboard: {}, isolate: {} } }] }),
+    );
+    assert.ok(parsed.ok);
+    const [tenant] = parsed.tenants;
+    assert.deepEqual([...(tenant?.operations.keys() ?? [])], ['offboard', 'isolate']);
+    assert.equal(tenant?.defaultOperation, 'isolate');
+  });
+
   it('may hold none', () => {
     assert.deepEqual(parseTenants('tenants: []'), { ok: true, tenants: [] });
   });
@@ -128,6 +139,19 @@ describe('a file of tenants', () => {
         'operations: { initiateInvestigation: {} }',
       ]),
       /^17: tenants\[1\]\.defaultOperation: is none/,
+    ],
+    [
+      'a default that cannot be undone',
+      edited(['defaultOperation: startInvestigation', 'defaultOperation: offboard']),
+      /^17: tenants\[1\]\.defaultOperation: expected one of (?!.*offboard)/,
+    ],
+    [
+      'no operation but one that cannot be undone',
+      edited(
+        ['operations: { initiateInvestigation: {}, startInvestigation: {} }', 'operations: { offboard: {} }'],
+        ['    defaultOperation: startInvestigation\n', ''],
+      ),
+      /^17: tenants\[1\]\.operations: name none that can be the default \(expected one of (?!.*offboard)/,
     ],
     [
       'no operation',

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import {
   operationNames,
   operationQuotas,
+  usualOperationNames,
   type Limit,
   type OperationName,
 } from '@diq/contracts/operations.ts';
@@ -91,7 +92,7 @@ const tenant = z.strictObject({
   authorityHost: text('an https:// origin').pipe(httpsUrl()).default('https://login.microsoftonline.com'),
   defenderBaseUrl: text('an https:// URL').pipe(httpsUrl()).default('https://api.securitycenter.windows.com'),
   defenderScope: text('a scope').default('https://api.securitycenter.microsoft.com/.default'),
-  defaultOperation: z.enum(operationNames, { error: expectedOperation() }).optional(),
+  defaultOperation: z.enum(usualOperationNames, { error: expectedOperation(usualOperationNames) }).optional(),
   operations: operations.prefault({ initiateInvestigation: undefined }),
 });
 
@@ -137,7 +138,7 @@ function parseTenant(entry: unknown, index: number, locate: Locate): ReachableTe
   const { name, tenantId, clientId, authorityHost, operations, ...given } = read.data;
   const credentials = credentialsOf(read.data);
   const [credential] = credentials;
-  const [first] = operations.keys();
+  const first = [...operations.keys()].find((one) => usualOperationNames.includes(one));
   const defaultOperation = given.defaultOperation ?? first;
   const faults: TenantsFault[] = [];
   const refuse = (field: string, message: string) =>
@@ -151,6 +152,8 @@ function parseTenant(entry: unknown, index: number, locate: Locate): ReachableTe
   if (defaultOperation && !operations.has(defaultOperation)) {
     refuse('defaultOperation', "is none of the tenant's operations (expected one of them)");
   }
+  if (!defaultOperation)
+    refuse('operations', `name none that can be the default (${expectedOperation(usualOperationNames)})`);
   if (faults.length > 0 || !credential || !defaultOperation) return faults;
   const { defenderBaseUrl: baseUrl, defenderScope: scope } = given;
   return {
@@ -228,6 +231,6 @@ function lineOf(document: Document, lines: LineCounter, path: readonly PropertyK
   return 1;
 }
 
-function expectedOperation(): string {
-  return `expected one of ${operationNames.join(', ')}`;
+function expectedOperation(names = operationNames): string {
+  return `expected one of ${names.join(', ')}`;
 }

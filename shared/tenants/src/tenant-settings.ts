@@ -1,5 +1,10 @@
 import { z } from 'zod';
-import { operationNames, operationQuotas, type OperationName } from '@diq/contracts/operations.ts';
+import {
+  operationNames,
+  operationQuotas,
+  usualOperationNames,
+  type OperationName,
+} from '@diq/contracts/operations.ts';
 import { quotaOf, quotaSettings, reserveOf } from '@diq/quota/quota-settings.ts';
 import { SettingsError, type Env } from '@diq/runtime/settings/read-settings.ts';
 import { listEntries } from '@diq/runtime/settings/setting-kinds.ts';
@@ -68,7 +73,7 @@ function defaultRules(operation: OperationName): QueueRules {
 function operationList() {
   return z.string().transform((text, context): OperationName[] => {
     const names = listEntries(text);
-    if (names.length === 1 && names[0] === 'all') return [...operationNames];
+    if (names.length === 1 && names[0] === 'all') return [...usualOperationNames];
     const known = operationNames.filter((name) => names.includes(name));
     if (names.length > 0 && names.every((name) => known.some((one) => one === name))) return known;
     const message = `not a list of operations (expected all, or some of ${operationNames.join(', ')}, separated by commas)`;

@@ -49,9 +49,10 @@ describe('GET /openapi.json', () => {
   it('names every value of an enumeration in snake_case, but for the definitions, which have the names that Defender gives them', async () => {
     const values = enumerationsIn(await fetchDocument());
     assert.ok(values.includes('move_to_head'));
+    const isOther = (value: unknown) => !/^[a-z]+(_[a-z]+)*$/.test(String(value));
     assert.deepEqual(
-      new Set(values.filter((value) => !/^[a-z]+(_[a-z]+)*$/.test(String(value)))),
-      new Set([...operationNames, 'machineAction']),
+      new Set(values.filter(isOther)),
+      new Set([...operationNames, 'machineAction'].filter(isOther)),
     );
   });
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { operationNames, profileOf, type OperationName } from '@diq/contracts/operations/index.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { expectProblem } from '../test-support/expect-problem.ts';
 import { useIntake } from '../test-support/intake-under-test.ts';
@@ -82,4 +83,41 @@ describe('an operation that changes what a machine does', () => {
       isAllowed: true,
     });
   });
+});
+
+/** What the operations that have parameters are asked with. */
+const parametersOf: Partial<Record<OperationName, object>> = {
+  runAntiVirusScan: { scanType: 'Quick' },
+  isolate: { isolationType: 'Full' },
+  runLiveResponse: {
+    commands: [{ type: 'GetFile', params: [{ key: 'Path', value: 'C:\\Temp\\found.zip' }] }],
+  },
+  stopAndQuarantineFile: { sha1: '87662bc3d60e4200ceaf7aae249d1c343f4b83c9' },
+};
+
+describe('every operation', () => {
+  const scopes = { investigate: 'submit', respond: 'respond', irreversible: 'irreversible' } as const;
+  const risks = Object.keys(scopes) as (keyof typeof scopes)[];
+  const intake = useIntake(useEmbeddedRedis(), {
+    DEFENDER_OPERATIONS: operationNames.join(','),
+    INTAKE_API_KEYS: [
+      ...risks.map((risk) => keyOf(risk, `${scopes[risk]}+read`)),
+      keyOf('everything-else', 'submit+respond+read'),
+    ].join(','),
+  });
+
+  for (const [index, operation] of operationNames.entries()) {
+    const { risk } = profileOf(operation);
+    it(`is asked for with the scope of its risk and no other: ${operation}`, async () => {
+      const parameters = parametersOf[operation];
+      const asked = { ...item(100 + index), operation, ...(parameters && { parameters }) };
+      const post = (key: string) =>
+        intake.anonymously().post('/v1/requests').set('X-API-Key', key).send(asked);
+      for (const key of risks) {
+        if (key !== risk) expectProblem(await post(key), 'forbidden');
+        else assert.equal((await post(key).expect(202)).body.operation, operation);
+      }
+      if (risk === 'irreversible') expectProblem(await post('everything-else'), 'forbidden');
+    });
+  }
 });

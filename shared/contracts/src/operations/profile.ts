@@ -24,6 +24,10 @@ export interface ShownAction {
   readonly requestorComment: string | undefined;
   /** How far it goes: Quick or Full for a scan. `undefined` where Defender shows none. */
   readonly scope: string | undefined;
+  /** The hash of the file that it is about; absent where Defender shows none. */
+  readonly fileIdentifier?: string;
+  /** Of a live response: `[{ command: { type, params: [{ key, value }] }, … }]`, unchecked; absent where Defender shows none. */
+  readonly commands?: readonly unknown[];
 }
 
 /** What a successful answer names. */
@@ -101,6 +105,18 @@ export interface OperationProfile<P = Parameters> {
    */
   readonly correlation: 'requestorComment' | 'none';
   readonly records: Records<P>;
+  /**
+   * Operations with the same text act one at a time on a machine, in the order in which their requests were accepted, the
+   * next one after the end of the one before. An operation that has it alone runs once at a time on a machine.
+   */
+  readonly order?: string;
+  /**
+   * How many Defender runs at once for the tenant, those that are pending included. One counts from its call until its end
+   * was seen.
+   */
+  readonly concurrency?: { readonly calls: number };
+  /** Offered only where the tenant's operations name it: `all` leaves it out, and it is never the default. */
+  readonly isOffByDefault?: true;
   /** The application role in Entra ID that the call needs. */
   readonly requiredRole: string;
   readonly risk: Risk;

@@ -1,10 +1,16 @@
 import assert from 'node:assert/strict';
-import { operationNames, operationQuotas } from '../operations.ts';
+import { operationNames, operationQuotas, usualOperationNames } from '../operations.ts';
+import { collectInvestigationPackage } from './collect-investigation-package.ts';
 import { profileOf } from './index.ts';
 import { initiateInvestigation } from './initiate-investigation.ts';
+import { isolate } from './isolate.ts';
+import { offboard } from './offboard.ts';
+import type { OperationProfile } from './profile.ts';
 import { restrictCodeExecution } from './restrict-code-execution.ts';
 import { runAntiVirusScan } from './run-antivirus-scan.ts';
+import { stopAndQuarantineFile } from './stop-and-quarantine-file.ts';
 import { startInvestigation } from './start-investigation.ts';
+import { unisolate } from './unisolate.ts';
 import { unrestrictCodeExecution } from './unrestrict-code-execution.ts';
 
 describe('operation profiles', () => {
@@ -86,6 +92,99 @@ describe('operation profiles', () => {
       [requiredRole, isReusable, records.type],
       ['Machine.RestrictExecution', false, 'UnrestrictCodeExecution'],
     );
+  });
+
+  it('describe the actions without parameters as documented: path, body, both limits, role, risk, type', () => {
+    const documented = [
+      [unisolate, 'unisolate', 'Machine.Isolate', 'respond', 'Unisolate'],
+      [
+        collectInvestigationPackage,
+        'collectInvestigationPackage',
+        'Machine.CollectForensics',
+        'respond',
+        'CollectInvestigationPackage',
+      ],
+      [offboard, 'offboard', 'Machine.Offboard', 'irreversible', 'Offboard'],
+    ] as const;
+    for (const [profile, segment, role, risk, type] of documented) {
+      const { path, body, limits, requiredRole, isReusable, records } = profile;
+      assert.equal(path('fb9ab6be'), `/api/machines/fb9ab6be/${segment}`);
+      assert.deepEqual(body({ comment: 'why', parameters: {} }), { Comment: 'why' });
+      assert.deepEqual([requiredRole, profile.risk, isReusable, records.type], [role, risk, false, type]);
+      assert.deepEqual(
+        limits.map(({ calls, windowMs }) => [calls, windowMs]),
+        [
+          [100, 60_000],
+          [1_500, 3_600_000],
+        ],
+      );
+      assert.equal(profile.parameters.safeParse({ other: 1 }).success, false);
+    }
+  });
+
+  it('describe isolate as documented: one type does not stand for another', () => {
+    const { path, body, parameters, coalescingKey, records, requiredRole, risk, isReusable } = isolate;
+    assert.equal(path('fb9ab6be'), '/api/machines/fb9ab6be/isolate');
+    const asked = { isolationType: 'Selective' } as const;
+    assert.deepEqual(body({ comment: 'why', parameters: asked }), {
+      Comment: 'why',
+      IsolationType: 'Selective',
+    });
+    assert.deepEqual([requiredRole, risk, isReusable], ['Machine.Isolate', 'respond', false]);
+    for (const bad of [{}, { isolationType: 'full' }, { ...asked, other: 1 }])
+      assert.equal(parameters.safeParse(bad).success, false);
+    const keys = (['Full', 'Selective', 'UnManagedDevice'] as const).map((isolationType) =>
+      coalescingKey({ isolationType }),
+    );
+    assert.equal(new Set(keys).size, 3);
+    const shown = { id: 'a-1', requestorComment: undefined };
+    assert.equal(records.covers({ ...shown, scope: 'Selective' }, asked), true);
+    assert.equal(records.covers({ ...shown, scope: 'Full' }, asked), false);
+  });
+
+  it('describe stopAndQuarantineFile as documented: the hash is checked and known again in any case of its letters', () => {
+    const { path, body, parameters, coalescingKey, records, requiredRole, risk } = stopAndQuarantineFile;
+    assert.equal(path('fb9ab6be'), '/api/machines/fb9ab6be/StopAndQuarantineFile');
+    const sha1 = '87662BC3D60E4200CEAF7AAE249D1C343F4B83C9';
+    const asked = parameters.parse({ sha1 });
+    assert.deepEqual(body({ comment: 'why', parameters: asked }), {
+      Comment: 'why',
+      Sha1: sha1.toLowerCase(),
+    });
+    assert.equal(coalescingKey(asked), sha1.toLowerCase());
+    assert.deepEqual([requiredRole, risk], ['Machine.StopAndQuarantine', 'respond']);
+    for (const bad of [{}, { sha1: sha1.slice(1) }, { sha1: `${sha1}a` }, { sha1: sha1.replace('8', 'g') }])
+      assert.equal(parameters.safeParse(bad).success, false);
+    const covers = (fileIdentifier: string) => {
+      const read = stopAndQuarantineFile.readResult({ id: 'a-1', relatedFileInfo: { fileIdentifier } });
+      return read?.action !== undefined && records.covers(read.action, asked);
+    };
+    assert.equal(covers(sha1), true);
+    assert.equal(covers(sha1.replace('8', '9')), false);
+    assert.equal(records.covers({ id: 'a-1', requestorComment: undefined, scope: undefined }, asked), false);
+  });
+
+  it('put contrary operations into one order on a machine, and bound what runs at once where Defender does', () => {
+    const declared = operationNames.flatMap((name) => {
+      const { order, concurrency }: OperationProfile = profileOf(name);
+      return order === undefined && concurrency === undefined ? [] : [[name, order, concurrency?.calls]];
+    });
+    assert.deepEqual(declared, [
+      ['restrictCodeExecution', 'codeExecution', undefined],
+      ['unrestrictCodeExecution', 'codeExecution', undefined],
+      ['isolate', 'isolation', undefined],
+      ['unisolate', 'isolation', undefined],
+      ['runLiveResponse', 'liveResponse', 25],
+    ]);
+  });
+
+  it('are off by default where nothing brings the machine back', () => {
+    const off = operationNames.filter((name) => !usualOperationNames.includes(name));
+    assert.deepEqual(off, ['offboard']);
+    for (const name of operationNames) {
+      const { risk } = profileOf(name);
+      assert.equal(risk === 'irreversible', off.includes(name), name);
+    }
   });
 
   it('have names, keys and advice that fit where they are used', () => {

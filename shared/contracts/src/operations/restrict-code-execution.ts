@@ -16,6 +16,7 @@ export const restrictCodeExecution = {
   path: (machineId) => machinePath(machineId, 'restrictCodeExecution'),
   body: ({ comment }) => ({ Comment: comment }),
   records: { list: 'machineActions', type: 'RestrictCodeExecution', covers: () => true },
+  order: 'codeExecution',
   requiredRole: 'Machine.RestrictExecution',
   risk: 'respond',
   advice: adviceFor('Machine.RestrictExecution'),

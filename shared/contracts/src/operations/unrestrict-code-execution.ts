@@ -16,6 +16,7 @@ export const unrestrictCodeExecution = {
   path: (machineId) => machinePath(machineId, 'unrestrictCodeExecution'),
   body: ({ comment }) => ({ Comment: comment }),
   records: { list: 'machineActions', type: 'UnrestrictCodeExecution', covers: () => true },
+  order: 'codeExecution',
   requiredRole: 'Machine.RestrictExecution',
   risk: 'respond',
   advice: adviceFor('Machine.RestrictExecution'),
