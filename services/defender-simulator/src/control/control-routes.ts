@@ -9,7 +9,7 @@ import { faultSchema, type FaultPlan } from '../fault-plan.ts';
 import type { Holds } from '../holds.ts';
 import type { Investigations } from '../defender/investigations.ts';
 import type { MachineActions } from '../defender/machine-actions.ts';
-import type { Machines } from '../defender/machines.ts';
+import { machineSchema, type Machines } from '../defender/machines.ts';
 import type { Quota } from '../defender/quota.ts';
 import type { ReadDetails } from '../defender/read-routes.ts';
 import { sameSecret, type Tokens } from '../tokens.ts';
@@ -127,6 +127,12 @@ function addWorldRoutes(router: Router, deps: ControlDeps): void {
   });
   router.get('/investigations', (_req, res) => {
     res.json({ investigations: investigations.list('all') });
+  });
+
+  router.post('/machines', (req, res) => {
+    const record = machineSchema.safeParse(req.body);
+    if (!record.success) return invalid(res, record.error);
+    res.status(201).json(machines.add(record.data));
   });
 
   router.post('/machine-actions', (req, res) => {

@@ -17,6 +17,7 @@ describe('$filter', () => {
     'startTime gt 2020-01-06T14:11:33.9999999Z and startTime lt 2020-01-06T14:11:35Z',
     'startTime le 2020-01-06T15:11:34+01:00',
     'incidentId eq 7',
+    "machineId in ('one', 'o''brien') and state in ('Running')",
     "  state  eq  'Running'  ",
   ];
   for (const text of accepted) {
@@ -32,6 +33,7 @@ describe('$filter', () => {
     'startTime gt 2020-01-06T14:11:34Z',
     'startTime lt 2020-01-06T14:11:34Z',
     'incidentId eq 8',
+    "machineId in ('o', 'brien')",
   ];
   for (const text of rejected) {
     it(`leaves the row out by: ${text}`, () => {
@@ -52,6 +54,11 @@ describe('$filter', () => {
     "startTime ge '2020-01-06T14:11:34Z'",
     'startTime ge 2020-01-06',
     'startTime ge 2020-13-06T14:11:34Z',
+    'state in ()',
+    "state in ('Running'",
+    "state in ('Running' 'Failed')",
+    "state in 'Running'",
+    "startTime in ('2020-01-06T14:11:34Z')",
     'startTime constructor 2020-01-06T14:11:34Z',
     "computerDnsName eq 'x'",
     "constructor eq 'x'",

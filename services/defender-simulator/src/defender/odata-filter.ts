@@ -8,14 +8,15 @@ export type FilterReading =
 
 /**
  * Reads the part of OData's `$filter` that Defender's documentation and clients use: comparisons joined by `and`.
- * Text is compared by `eq`, in single quotes (a quote inside is doubled); times by `eq ge gt le lt`, without quotes;
+ * Text is compared by `eq` or `in ('one', 'other')`, in single quotes (a quote inside is doubled); times by `eq ge gt le lt`, without quotes;
  * numbers by `eq`.
  */
 export function readFilter(text: string, fields: Readonly<Record<string, FieldKind>>): FilterReading {
   const comparisons: ((row: Row) => boolean)[] = [];
   let rest = text.trim();
   while (rest !== '') {
-    const match = /^(\w+) +(\w+) +('(?:[^']|'')*'|[^\s']+)(?: +and +(?=\S)| *$)/.exec(rest);
+    const match =
+      /^(\w+) +(\w+) +('(?:[^']|'')*'|\((?:[^'()]|'[^']*')*\)|[^\s'()]+)(?: +and +(?=\S)| *$)/.exec(rest);
     if (match === null) return syntaxError(text);
     const [whole, field = '', operator = '', literal = ''] = match;
     const kind = Object.hasOwn(fields, field) ? fields[field] : undefined;
@@ -34,11 +35,28 @@ type Comparison = (value: unknown) => boolean;
 
 function readComparison(kind: FieldKind, operator: string, literal: string): Comparison | undefined {
   if (kind === 'time') return timeComparison(operator, literal);
+  if (kind === 'text' && operator === 'in') return oneOf(literal);
   if (operator !== 'eq') return undefined;
   if (kind === 'number') return /^-?\d+$/.test(literal) ? (value) => value === Number(literal) : undefined;
   if (!literal.startsWith("'")) return undefined;
-  const wanted = literal.slice(1, -1).replaceAll("''", "'");
+  const wanted = textOf(literal);
   return (value) => value === wanted;
+}
+
+/** A list in brackets, of at least one text. */
+function oneOf(list: string): Comparison | undefined {
+  if (!/^\( *(?:'[^']*')+(?: *, *(?:'[^']*')+)* *\)$/.test(list)) return undefined;
+  const wanted = textsIn(list);
+  return (value) => wanted.some((text) => text === value);
+}
+
+/** The texts that stand in a filter, in their order. */
+export function textsIn(filter: string): string[] {
+  return [...filter.matchAll(/'(?:[^']|'')*'/g)].map(([literal]) => textOf(literal));
+}
+
+function textOf(literal: string): string {
+  return literal.slice(1, -1).replaceAll("''", "'");
 }
 
 const orders: Record<string, (value: number, literal: number) => boolean> = {

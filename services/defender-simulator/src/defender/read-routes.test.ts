@@ -161,6 +161,31 @@ describe('reading from Defender', () => {
     assert.equal((await simulator.start(token, 'web-1')).status, 404);
   });
 
+  it('lists machines by id or name, also several records of one name that were added, to those who may read them', async () => {
+    await open();
+    const added = [
+      { id: 'a'.repeat(40), computerDnsName: 'pc-1', healthStatus: 'Inactive' },
+      { id: 'b'.repeat(40), computerDnsName: 'pc-1', aadDeviceId: '5f0c6d8e-0000-4000-8000-000000000001' },
+    ];
+    const list = async (filter: string) => read(`/machines?$filter=${encodeURIComponent(filter)}`);
+    assert.equal((await read('/machines')).status, 404, 'none was seen');
+    for (const record of added) assert.equal((await simulator.control('/machines', record)).status, 201);
+
+    const idsBy = async (filter: string) =>
+      (await list(filter)).json.value.map(({ id }: { id: string }) => id).toSorted();
+    assert.deepEqual(await idsBy("computerDnsName eq 'pc-1'"), ['a'.repeat(40), 'b'.repeat(40)]);
+    assert.deepEqual(await idsBy("computerDnsName eq 'pc-1' and healthStatus eq 'Active'"), ['b'.repeat(40)]);
+    assert.deepEqual(await idsBy("aadDeviceId eq '5f0c6d8e-0000-4000-8000-000000000001'"), ['b'.repeat(40)]);
+    const asked = ['a'.repeat(40), machineId, `dead${'0'.repeat(36)}`];
+    assert.deepEqual(await idsBy(`id in (${asked.map((id) => `'${id}'`).join(', ')})`), asked.slice(0, 2));
+    assert.equal((await read('/machines/pc-1')).json.computerDnsName, 'pc-1');
+    await simulator.close();
+
+    await open({ roles: ['Alert.ReadWrite.All'] });
+    assert.equal((await list(`id in ('${machineId}')`)).status, 403);
+    assert.equal((await read(`/machines/${machineId}`)).status, 403);
+  });
+
   it('answers 404 to unknown ids, 401 without a token and 405 to another method', async () => {
     await open();
     for (const path of [

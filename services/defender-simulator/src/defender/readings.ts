@@ -4,7 +4,7 @@ import { errorReply, missingRole, odataReply } from './defender-reply.ts';
 import type { Investigations } from './investigations.ts';
 import type { MachineActions } from './machine-actions.ts';
 import type { Machines } from './machines.ts';
-import type { FieldKind, Row } from './odata-filter.ts';
+import { textsIn, type FieldKind, type Row } from './odata-filter.ts';
 import { readPage } from './odata-page.ts';
 import { requestOrigin, type Reply } from '../reply.ts';
 
@@ -40,6 +40,22 @@ const alertFields: Record<string, FieldKind> = {
   alertCreationTime: 'time',
   lastUpdateTime: 'time',
   lastEventTime: 'time',
+};
+
+const machineFields: Record<string, FieldKind> = {
+  computerDnsName: 'text',
+  id: 'text',
+  version: 'text',
+  deviceValue: 'text',
+  aadDeviceId: 'text',
+  lastSeen: 'time',
+  exposureLevel: 'text',
+  onboardingStatus: 'text',
+  lastIpAddress: 'text',
+  healthStatus: 'text',
+  osPlatform: 'text',
+  riskScore: 'text',
+  rbacGroupId: 'number',
 };
 
 const actionFields: Record<string, FieldKind> = {
@@ -84,17 +100,20 @@ function investigationReadings({ settings, investigations }: ReadingDeps): Readi
   ];
 }
 
+/** What only an application that may read machines is shown. */
+function forReaders({ roles }: SimulatorSettings, answer: () => Reply): Reply {
+  return roles.includes('Machine.Read.All') || roles.includes('Machine.ReadWrite.All')
+    ? answer()
+    : missingRole('Machine.Read.All, Machine.ReadWrite.All', roles);
+}
+
 function actionReadings({ settings, machineActions }: ReadingDeps): Reading[] {
-  const forReaders = (answer: () => Reply): Reply =>
-    settings.roles.includes('Machine.Read.All') || settings.roles.includes('Machine.ReadWrite.All')
-      ? answer()
-      : missingRole('Machine.Read.All, Machine.ReadWrite.All', settings.roles);
   return [
     {
       name: 'listMachineActions',
       path: '/machineactions',
       answer: (req) =>
-        forReaders(() => {
+        forReaders(settings, () => {
           const rows = machineActions.list('visible');
           return listReply(req, 'MachineActions', rows, actionFields, settings.pageSize);
         }),
@@ -103,7 +122,7 @@ function actionReadings({ settings, machineActions }: ReadingDeps): Reading[] {
       name: 'getMachineAction',
       path: '/machineactions/:id',
       answer: (req, id) =>
-        forReaders(() => {
+        forReaders(settings, () => {
           const found = machineActions.list('visible').find((action) => action.id === id);
           return entityReply(req, 'MachineActions', found, `Machine action ${id} was not found`);
         }),
@@ -132,10 +151,23 @@ function alertReadings({ settings, investigations }: ReadingDeps): Reading[] {
 function machineReadings({ settings, machines, investigations }: ReadingDeps): Reading[] {
   return [
     {
+      name: 'listMachines',
+      path: '/machines',
+      answer: (req) =>
+        forReaders(settings, () => {
+          const filter = req.query['$filter'];
+          const rows = machines.list(typeof filter === 'string' ? textsIn(filter) : []);
+          if (rows.length === 0) return errorReply(404, 'ResourceNotFound', 'No machine was seen lately');
+          return listReply(req, 'Machines', rows, machineFields, settings.pageSize);
+        }),
+    },
+    {
       name: 'getMachine',
       path: '/machines/:id',
       answer: (req, id) =>
-        entityReply(req, 'Machines', machines.findByIdOrName(id), `Machine ${id} was not found`),
+        forReaders(settings, () =>
+          entityReply(req, 'Machines', machines.findByIdOrName(id), `Machine ${id} was not found`),
+        ),
     },
     {
       name: 'listMachineAlerts',
