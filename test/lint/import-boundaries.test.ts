@@ -30,7 +30,11 @@ const walls: readonly [where: string, imports: readonly string[]][] = [
     'services/worker/src/maintenance',
     ['../bootstrap/open-worker.ts', '../config.ts', '@diq/testing/wait-for.ts'],
   ],
-  ['services/worker/src/reconciliation', ['../maintenance/maintenance.ts', '../bootstrap/open-queue.ts']],
+  ['services/worker/src/look-ahead', ['../maintenance/maintenance.ts', '../bootstrap/open-queue.ts']],
+  [
+    'services/worker/src/reconciliation',
+    ['../look-ahead/look-ahead.ts', '../maintenance/maintenance.ts', '../bootstrap/open-queue.ts'],
+  ],
   [
     'services/worker/src/execution',
     ['../reconciliation/reconciler.ts', '../maintenance/maintenance.ts', '../config.ts'],

@@ -135,6 +135,7 @@ describe('the worker configuration', () => {
       tenantsFile: undefined,
       callTimeoutMs: 30_000,
       readShare: 0.5,
+      lookBeforeCall: true,
       coldStart: 'reconstruct',
       readyStallAfterMs: 60_000,
       reconcile: { graceMs: 600_000, onUnknown: 'fail' },

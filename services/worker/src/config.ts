@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import {
   duration,
+  flag,
   httpsUrl,
   logLevel,
   port,
@@ -24,6 +25,7 @@ const settings = {
   WORKER_HOST: z.string().optional(),
   DEFENDER_RECONCILE_GRACE: duration({ minMs: second, maxMs: day }).default(600 * second),
   DEFENDER_READ_SHARE: share().default(0.5),
+  LOOK_BEFORE_CALL: flag().default(true),
   DEFENDER_ON_UNKNOWN: z.enum(['fail', 'retry']).default('fail'),
   QUOTA_COLD_START: z.enum(coldStartModes).default('reconstruct'),
   READY_STALL_AFTER: duration({ minMs: second }).default(60 * second),
@@ -100,6 +102,7 @@ function configOf(read: Settings) {
     callTimeoutMs: read.DEFENDER_CALL_TIMEOUT,
     reconcile: { graceMs: read.DEFENDER_RECONCILE_GRACE, onUnknown: read.DEFENDER_ON_UNKNOWN },
     readShare: read.DEFENDER_READ_SHARE,
+    lookBeforeCall: read.LOOK_BEFORE_CALL,
     coldStart: read.QUOTA_COLD_START,
     readyStallAfterMs: read.READY_STALL_AFTER,
     retentionMs: read.RETENTION,

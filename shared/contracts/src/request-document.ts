@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { resultKinds } from './operations/profile.ts';
 import { callbackState } from './callback-state.ts';
+import { machineWarning, machineWarnings } from './machine-warnings.ts';
 import { priorities } from './priority.ts';
 import { requestStatuses } from './status.ts';
 
@@ -81,6 +82,11 @@ export const requestDocument = z
       ),
     position: z.int().positive().optional().describe('1 is next. Only while queued.'),
     warning: deadlineWarning.optional().describe('Only in the answer that accepts the request.'),
+    warnings: z
+      .array(machineWarning)
+      .max(Object.keys(machineWarnings).length)
+      .optional()
+      .describe('What a look at the machine showed ahead of the call.'),
     dispatchedAt: time.optional(),
     endedAt: time
       .optional()

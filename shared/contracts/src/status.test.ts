@@ -12,6 +12,8 @@ describe('request status', () => {
       'queued → cancelled',
       'queued → dispatching',
       'queued → expired',
+      'queued → failed',
+      'queued → started',
     ]);
   });
 

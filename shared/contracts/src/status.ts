@@ -13,10 +13,11 @@ export type RequestStatus = (typeof requestStatuses)[number];
 
 /**
  * The moves a request may make. `dispatching → queued` is the way back of a call that never left, was throttled or
- * was not allowed: the request keeps its place. A status without moves is terminal.
+ * was not allowed: the request keeps its place. `queued → started` and `queued → failed` go without a call: a look ahead
+ * showed that none was needed. A status without moves is terminal.
  */
 export const allowedMoves: Readonly<Record<RequestStatus, readonly RequestStatus[]>> = {
-  queued: ['dispatching', 'cancelled', 'expired'],
+  queued: ['dispatching', 'started', 'failed', 'cancelled', 'expired'],
   dispatching: ['started', 'failed', 'unknown', 'queued'],
   started: [],
   failed: [],

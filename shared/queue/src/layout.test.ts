@@ -14,6 +14,7 @@ import { createRequestList } from './requests/list-requests.ts';
 import { createRequestActions } from './requests/request-actions.ts';
 import { defaultOrderRules } from './scheduling/order.ts';
 import { storeKeys } from './store-keys.ts';
+import { createLookStore } from './tasks/look-store.ts';
 import { formOf, readStored, storedKeys, writeStored } from './test-support/stored-layout.ts';
 import { arrivedAtMs, item, keySpace, machine, retentionMs } from './test-support/test-store.ts';
 import { useTestStore } from './test-support/use-test-store.ts';
@@ -128,6 +129,11 @@ describe('the layout of what is stored', () => {
       caller,
       1,
     );
+    const looks = createLookStore(store.redis, keySpace, retentionMs);
+    const wants = { machine: true, cover: true };
+    const { lookId, tasks: looked } = await looks.take({ wants, slots: 2, reserve: 0, enough: 2 });
+    const seen = { warnings: ['machine_offline'] as const, isUncovered: true };
+    await looks.record(lookId, [{ taskId: looked[0]?.id ?? '', ...seen }]);
     await pause.pause(anna);
     await ledger.hold('throttled', longMs);
   }

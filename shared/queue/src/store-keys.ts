@@ -9,7 +9,7 @@ export function storeKeys(keySpace: string) {
   return {
     /** String: the version of the layout that all these keys have; see `layout.ts`. */
     layout: `${keySpace}:layout`,
-    /** Hash: status → how many open requests have it, or how many requests ever ended in it: deleting them lowers nothing. */
+    /** Hash: status → how many open requests have it, or how many requests ever ended in it: deleting them lowers nothing; `saved:<reason>` → tasks that needed no slot. */
     counts: `${keySpace}:counts`,
     /** Hash: caller → number of its requests that are queued. */
     callerCounts: `${keySpace}:counts:callers`,

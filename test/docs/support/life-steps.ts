@@ -18,6 +18,7 @@ import { createFlowCharging } from '@diq/queue/scheduling/charge-flows.ts';
 import { defaultOrderRules } from '@diq/queue/scheduling/order.ts';
 import { createJobRepositioning } from '@diq/queue/scheduling/job-queue.ts';
 import { storeKeys } from '@diq/queue/store-keys.ts';
+import { createLookStore } from '@diq/queue/tasks/look-store.ts';
 import { arrivedAtMs, item, keySpace, machine, retentionMs } from '@diq/queue/test-support/test-store.ts';
 import type { SuiteStore } from '@diq/queue/test-support/use-test-store.ts';
 import { byMachineAlone } from '@diq/queue/admission/sharing.ts';
@@ -167,6 +168,32 @@ export const lifeSteps: readonly [name: string, run: (life: Life) => Promise<voi
       await life.step(async () => store.jobs.removeAll((await store.tasks.expireDue()).ended));
       const overdue = await accept(life, past);
       await life.step(() => store.tasks.endWaiting(overdue.taskId, { status: 'expired', attempts: 0 }));
+    },
+  ],
+  [
+    'Look ahead of its call',
+    async (life) => {
+      const { store } = life;
+      const looks = createLookStore(store.redis, keySpace, retentionMs);
+      const query = { wants: { machine: true, cover: true }, slots: 3, reserve: 0, enough: 3 };
+      for (const n of [1, 2, 3]) await accept(life, { machineId: machine(n) });
+      await accept(life);
+      await goneByNow(life);
+      await life.step(async () => {
+        const { lookId, tasks } = await looks.take(query);
+        const [unknown, covered, kept] = tasks.map(({ id }) => id);
+        const failed = { status: 'failed', error, attempts: 0 } as const;
+        await store.tasks.endLooked(unknown ?? '', failed, { lookId, saving: 'machine_unknown' });
+        await store.tasks.endLooked(
+          covered ?? '',
+          { ...started, attempts: 0 },
+          { lookId, saving: 'already_covered' },
+        );
+        await store.jobs.removeAll([unknown ?? '', covered ?? '']);
+        await looks.record(lookId, [
+          { taskId: kept ?? '', warnings: ['machine_offline'], isUncovered: true },
+        ]);
+      });
     },
   ],
   [

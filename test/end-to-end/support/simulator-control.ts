@@ -72,6 +72,10 @@ export async function createSimulatorControl(origin: string, caFile: string) {
     /** One that another application makes. */
     addMachineAction: async (order: object) =>
       machineAction.parse(await send('POST', '/machine-actions', order)),
+    /** An investigation that another application starts. */
+    addInvestigation: (order: object) => send('POST', '/investigations', order),
+    /** A machine's record from now on; what is left out is as usual. */
+    addMachine: (record: object) => send('POST', '/machines', record),
     addFault: (fault: unknown) => send('POST', '/faults', fault),
     clearFaults: () => send('DELETE', '/faults'),
     revokeTokens: () => send('POST', '/tokens/revoke'),

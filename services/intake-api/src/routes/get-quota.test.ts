@@ -35,6 +35,7 @@ describe('GET /v1/quota', () => {
       hold: null,
       pause: null,
       slots: [],
+      slotsSaved: { machineUnknown: 0, alreadyCovered: 0 },
       queue: {
         queued: 0,
         dispatching: 0,

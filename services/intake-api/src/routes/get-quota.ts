@@ -76,6 +76,14 @@ const quota = z
         .describe('The last sign of life of any worker; null if there never was one.'),
     }),
     slots: z.array(slot).describe('The newest of those in use, 100 at most.'),
+    slotsSaved: z
+      .strictObject({
+        machineUnknown: z.int().nonnegative().describe('Defender did not know the machine.'),
+        alreadyCovered: z.int().nonnegative().describe('What was asked for ran already.'),
+      })
+      .describe(
+        'Tasks that ended without a call, because a look shortly before showed that it would be for nothing.',
+      ),
     queue: z.strictObject({
       queued: z.int().nonnegative().describe('Requests that wait for their call.'),
       dispatching: z.int().nonnegative().describe('Requests whose call is under way.'),

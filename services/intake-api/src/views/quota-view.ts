@@ -35,6 +35,7 @@ export function describeQuota(
     pause: describePause(pause),
     workers: describeWorkers(state.workers),
     slots: slotsInUse.map(describeSlot),
+    slotsSaved: describeSaved(state.backlog),
     queue: describeQueue(state),
   };
 }
@@ -62,6 +63,10 @@ function describeSlot({ freeAtMs, call }: SlotInUse) {
     outcome: call?.outcome ?? 'unknown',
     freeAt: isoTime(freeAtMs) ?? null,
   };
+}
+
+function describeSaved({ slotsSaved }: QueueState['backlog']) {
+  return { machineUnknown: slotsSaved.machine_unknown, alreadyCovered: slotsSaved.already_covered };
 }
 
 function describeQueue(state: QueueState) {

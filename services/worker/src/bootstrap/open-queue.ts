@@ -1,5 +1,6 @@
 import { profileOf } from '@diq/contracts/operations/index.ts';
 import { claimLayout } from '@diq/queue/layout.ts';
+import { createLookStore } from '@diq/queue/tasks/look-store.ts';
 import { createTaskStore } from '@diq/queue/tasks/task-store.ts';
 import { createFlowCharging } from '@diq/queue/scheduling/charge-flows.ts';
 import { createReadNeeds } from '../scheduling/queue-needs.ts';
@@ -18,6 +19,7 @@ import type { WorkerConfig } from '../config.ts';
 import { createRestore } from '../execution/finish-call.ts';
 import { createProcessJob, createSetAside } from '../execution/process-job.ts';
 import { createTaskSteps } from '../execution/task-steps.ts';
+import { createLookAhead } from '../look-ahead/look-ahead.ts';
 import { openLedger } from '../maintenance/bootstrap-ledger.ts';
 import { createReadStarted, createWaitReport } from '../maintenance/list-recent-starts.ts';
 import { createMaintenance } from '../maintenance/maintenance.ts';
@@ -39,7 +41,10 @@ export interface OpenQueueOptions {
   limiters: LimiterConnection;
   /** Of this process, in its signs of life. */
   processId: string;
-  config: Pick<WorkerConfig, 'callTimeoutMs' | 'reconcile' | 'coldStart' | 'retentionMs' | 'waitReplicas'>;
+  config: Pick<
+    WorkerConfig,
+    'callTimeoutMs' | 'reconcile' | 'coldStart' | 'retentionMs' | 'waitReplicas' | 'lookBeforeCall'
+  >;
   logger: Logger;
   metrics: QueueMetrics;
   tracing: Tracing;
@@ -88,12 +93,14 @@ export async function openQueue(options: OpenQueueOptions) {
     rules: config.reconcile,
     lookTimeoutMs: longestLookMs,
   });
+  const lookAhead = config.lookBeforeCall ? openLookAhead(options, parts) : undefined;
   const polling = createOutageLog(logger, 'polling queue and ledger');
   const looks = createQueueLooks({
     claimLayout: () => claimLayout(redis.ledger, queue.keySpace),
     snapshot,
     readNeeds: createReadNeeds(redis.ledger, queue.keySpace),
     maintenance,
+    onSeen: (view, { ready }) => lookAhead?.attend(view, ready),
     createTurns: (sight) =>
       createPollTurns({
         ...sight,
@@ -120,7 +127,7 @@ export async function openQueue(options: OpenQueueOptions) {
       await within(ledger.leave(), sayGoodbyeMs).catch(() => undefined);
       closing.abort();
       endColdStart();
-      await maintenance.close();
+      await Promise.all([maintenance.close(), lookAhead?.close()]);
       await parts.close();
     },
   };
@@ -134,6 +141,22 @@ export function permitTimeoutOf({ callTimeoutMs }: Pick<WorkerConfig, 'callTimeo
 /** Waits for what is closed, as long as that is worth it. Never rejects. */
 export async function politely(close: Promise<unknown>): Promise<void> {
   await within(close, closeWithinMs).catch(() => undefined);
+}
+
+function openLookAhead(
+  { queue, tenant, redis, config, onServed }: OpenQueueOptions,
+  { shared, tasks, jobs }: ReturnType<typeof createParts>,
+) {
+  return createLookAhead({
+    ...shared,
+    looks: createLookStore(redis.ledger, queue.keySpace, config.retentionMs),
+    tasks,
+    jobs,
+    reader: tenant.lookReader,
+    profile: profileOf(queue.operation),
+    reserve: queue.reserveForCritical,
+    onEnded: onServed,
+  });
 }
 
 function createParts(options: OpenQueueOptions, closing: AbortSignal) {

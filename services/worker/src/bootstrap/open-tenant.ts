@@ -20,6 +20,8 @@ import { lookUp } from '../reconciliation/query-defender.ts';
 const longestReadMs = 10_000;
 /** For one look at what became of a call: four reads at most. */
 export const longestLookMs = 4 * longestReadMs;
+/** For one read ahead of a call: two of them, one after the other, are to be over before another look may begin. */
+const longestLookReadMs = 5_000;
 
 /** What all queues of a tenant share: its tokens, and its Defender. */
 export type OpenTenant = ReturnType<typeof openTenant>;
@@ -53,23 +55,33 @@ export function openTenant({
     logger,
   });
   const reads = openReadBudget(tenant, { redis, readShare, metrics });
-  const reader = createDefenderReader({
-    budget: reads.budget,
+  const reading = {
     baseUrl,
     timeoutMs: Math.min(callTimeoutMs, longestReadMs),
     onOddRows: createOddRowReport(metrics.oddRows, logger),
+  };
+  const reader = createDefenderReader({ ...reading, budget: reads.budget });
+  const lookReader = createDefenderReader({
+    ...reading,
+    timeoutMs: Math.min(callTimeoutMs, longestLookReadMs),
+    budget: { take: () => reads.budget.take('optional') },
   });
+  const closeReaders = async () => void (await Promise.all([reader.close(), lookReader.close()]));
   return {
     clientId,
     tokens,
     reader,
     /** One look at what became of a call, in the list that the profile of its operation names. */
     lookUp: (call: UnresolvedCall, records: Records) => lookUp(call, { reader, tokens, records }),
+    /** For what can be left out: it leaves a part of the budget to the other one. */
+    lookReader,
+    /** Gives up the reads under way, and all later ones. */
+    closeReaders,
     /** Closed by its queue. */
     createClient: (profile: OperationProfile) => createDefenderClient({ baseUrl, callTimeoutMs, profile }),
     /** Ends reads and requests for tokens that are under way. */
     async close(): Promise<void> {
-      await Promise.all([reader.close(), tokens.close(), reads.close()]);
+      await Promise.all([closeReaders(), tokens.close(), reads.close()]);
     },
   };
 }

@@ -83,7 +83,7 @@ export function createServedTenants(options: ServedTenantsOptions) {
     let opened: OpenTenant | undefined;
     // With its first queue that has work: most of many tenants have none.
     const open = () => (opened ??= clientsOf(tenant));
-    const abandonReads = async () => opened?.reader.close();
+    const abandonReads = async () => opened?.closeReaders();
     const queues = queuesOf(tenant).map((queue) =>
       serveQueue(queue, open, { ...options, longestMs: longestBetweenLooks, sweeping }),
     );
@@ -94,6 +94,7 @@ export function createServedTenants(options: ServedTenantsOptions) {
       async close(removed) {
         const closing = Promise.all(queues.map((queue) => queue.stop()));
         // What is read is of no use any more, and would keep the queues from being closed.
+        await opened?.lookReader.close();
         if (removed.length === 0) await abandonReads();
         await closing;
         await endWatch();

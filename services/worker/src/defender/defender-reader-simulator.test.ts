@@ -54,7 +54,8 @@ describe('the reader of what Defender knows, in front of the simulator', () => {
     assert.equal(newest.machineId, machineId);
     assert.deepEqual(valueOf(await reader.findInvestigation(token, newest.id)), newest);
     assert.deepEqual(valueOf(await reader.findInvestigation(token, newest.triggeringAlertId)), newest);
-    assert.deepEqual(await reader.findInvestigation(token, '1'), { kind: 'not_found' });
+    const unknown = { kind: 'not_found', errorCode: 'ResourceNotFound' };
+    assert.deepEqual(await reader.findInvestigation(token, '1'), unknown);
   });
 
   it('finds the alert of a start by hand, with its investigation and its actor', async () => {

@@ -267,6 +267,8 @@ describe('the reader of what Defender knows', () => {
 
   it('distinguishes what Defender does not know from what cannot be read', async () => {
     body({ error: { code: 'ResourceNotFound' } }, 404);
+    assert.deepEqual(await find(), { kind: 'not_found', errorCode: 'ResourceNotFound' });
+    body('<html>', 404);
     assert.deepEqual(await find(), { kind: 'not_found' });
     for (const [status, reason] of [
       [401, 'token_rejected'],

@@ -5,10 +5,12 @@ import { createBoundedConnector } from '@diq/runtime/http-client/bounded-connect
 import {
   readAlert,
   readInvestigation,
+  readMachine,
   readMachineAction,
   readPage,
   type Alert,
   type Investigation,
+  type Machine,
   type MachineAction,
   type OddRow,
   type Row,
@@ -17,7 +19,7 @@ import { parseBaseUrl } from './address.ts';
 import { createGetPage, maxPageBytes, type GetPage } from './get-page.ts';
 import { unreadable, type Patience, type Reading } from './reading.ts';
 
-export type { Alert, Investigation, OddRow } from './defender-records.ts';
+export type { Alert, Investigation, Machine, OddRow } from './defender-records.ts';
 export type { Patience, ReadFailure, Reading, Unreadable } from './reading.ts';
 
 /** A list as far as its rows can be read: one that is odd spoils none beside it. */
@@ -28,9 +30,12 @@ export interface Rows<T> {
 }
 
 /** The lists that are read. */
-export const lists = ['alerts', 'investigations', 'machine_actions'] as const;
+export const lists = ['alerts', 'investigations', 'machine_actions', 'machines'] as const;
 
 export type ListName = (typeof lists)[number];
+
+/** A machine, several of which all records are wanted, or none for all machines. */
+export type OfMachines = string | readonly string[] | undefined;
 
 export type DefenderReader = ReturnType<typeof createDefenderReader>;
 
@@ -88,11 +93,11 @@ export function createDefenderReader(options: DefenderReaderOptions) {
     /** Investigations started since then, compared by whole seconds as Defender does; also those without a start. */
     async listInvestigations(
       token: string,
-      { startedSinceMs, machineId, onWait }: { startedSinceMs: number; machineId?: string } & Patience,
+      { startedSinceMs, machineId, onWait }: { startedSinceMs: number; machineId?: OfMachines } & Patience,
     ): Promise<Reading<Rows<Investigation>>> {
       const sinceMs = Math.floor(startedSinceMs / secondMs) * secondMs;
       const since = `startTime ge ${new Date(sinceMs).toISOString().replace('.000Z', 'Z')}`;
-      const filter = machineId === undefined ? since : `machineId eq ${quoted(machineId)} and ${since}`;
+      const filter = [...filterBy('machineId', machineId), since].join(' and ');
       const path = `${base.pathPrefix}/api/investigations?$filter=${encodeURIComponent(filter)}`;
       return readList({
         list: 'investigations',
@@ -107,11 +112,11 @@ export function createDefenderReader(options: DefenderReaderOptions) {
     /** Machine actions of this type created since then. */
     async listMachineActions(
       token: string,
-      query: { type: string; createdSinceMs: number; machineId?: string } & Patience,
+      query: { type: string; createdSinceMs: number; machineId?: OfMachines } & Patience,
     ): Promise<Reading<Rows<MachineAction>>> {
       const { type, createdSinceMs, machineId, onWait } = query;
       const filter = [
-        ...(machineId === undefined ? [] : [`machineId eq ${quoted(machineId)}`]),
+        ...filterBy('machineId', machineId),
         `type eq ${quoted(type)}`,
         `creationDateTimeUtc ge ${new Date(createdSinceMs).toISOString()}`,
       ].join(' and ');
@@ -124,6 +129,27 @@ export function createDefenderReader(options: DefenderReaderOptions) {
         keep: (one) => isSince(one.createdAtMs, createdSinceMs) && isOf(one, machineId),
         keepOdd: (one) => isSince(one.atMs, createdSinceMs) && isOf(one, machineId),
       });
+    },
+    /** The machines with these ids, of which Defender leaves out those that it has not seen for long. */
+    async listMachines(token: string, ids: readonly string[]): Promise<Reading<Rows<Machine>>> {
+      const filter = filterBy('id', ids).join('');
+      return readList({
+        list: 'machines',
+        path: `${base.pathPrefix}/api/machines?$filter=${encodeURIComponent(filter)}`,
+        token,
+        read: readMachine,
+        keep: ({ id }) => ids.includes(id),
+        keepOdd: () => false,
+      });
+    },
+    /** Only with the code `ResourceNotFound` Defender says that it does not know the machine. */
+    async findMachine(token: string, id: string): Promise<Reading<Machine>> {
+      const page = await get(base.pathPrefix + machinePath(id), token);
+      if (page.kind !== 'read') return page;
+      const row = readMachine(page.value.body);
+      // Defender takes a name for an id as well.
+      const isAsked = row.kind === 'record' && row.record.id === id.toLowerCase();
+      return isAsked ? { kind: 'read', value: row.record } : unreadable('unexpected_answer');
     },
     /** @param id an investigation's id, or the id of the alert that triggered it */
     async findInvestigation(token: string, id: string): Promise<Reading<Investigation>> {
@@ -207,9 +233,17 @@ function isSince(atMs: number | undefined, sinceMs: number): boolean {
 }
 
 /** Some records name no machine; the question was for this one. */
-function isOf(record: { machineId: string | undefined }, machineId: string | undefined): boolean {
-  if (record.machineId === undefined || machineId === undefined) return true;
-  return record.machineId.toLowerCase() === machineId.toLowerCase();
+function isOf(record: { machineId: string | undefined }, machines: OfMachines): boolean {
+  if (record.machineId === undefined || machines === undefined) return true;
+  const machineId = record.machineId.toLowerCase();
+  return [machines].flat().some((one) => one.toLowerCase() === machineId);
+}
+
+/** Comparisons of a filter: none where nothing is given. */
+function filterBy(field: string, wanted: OfMachines): string[] {
+  if (wanted === undefined) return [];
+  if (typeof wanted === 'string') return [`${field} eq ${quoted(wanted)}`];
+  return [`${field} in (${wanted.map(quoted).join(', ')})`];
 }
 
 /** OData doubles a quote inside a literal. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { readAlert, readInvestigation, readPage } from './defender-records.ts';
+import { readAlert, readInvestigation, readMachine, readPage } from './defender-records.ts';
 
 const time = '2020-03-17T10:43:15Z';
 const investigation = {
@@ -24,6 +24,23 @@ const alert = {
   detectionSource: 'AutomatedInvestigation',
   evidence: [],
 };
+
+describe('the record of a machine', () => {
+  it('is read by its id, also one that looks like a number, and by no other text in its place', () => {
+    for (const id of [investigation.machineId, `${'0'.repeat(38)}e1`, '1'.repeat(40), 'A'.repeat(32)]) {
+      const row = readMachine({
+        id,
+        healthStatus: 'Active',
+        onboardingStatus: 'Onboarded',
+        aadDeviceId: null,
+      });
+      const shown = { computerDnsName: undefined, healthStatus: 'Active', onboardingStatus: 'Onboarded' };
+      assert.deepEqual(row, { kind: 'record', record: { id: id.toLowerCase(), ...shown } });
+    }
+    for (const id of [undefined, null, 7, '', 'desktop-1', 'f'.repeat(41)])
+      assert.equal(readMachine({ id }).kind, 'odd');
+  });
+});
 
 /** What has been seen, or could be, where something else belongs. */
 const oddValues: readonly unknown[] = [

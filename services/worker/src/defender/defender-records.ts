@@ -33,6 +33,17 @@ export interface MachineAction extends ShownAction {
   readonly machineId: string | undefined;
 }
 
+/** A machine as Defender shows it. */
+export interface Machine {
+  /** In lower case. */
+  readonly id: string;
+  readonly computerDnsName: string | undefined;
+  /** Active, Inactive, ImpairedCommunication, NoSensorData, NoSensorDataImpairedCommunication, Unknown, or a new one. */
+  readonly healthStatus: string | undefined;
+  /** Onboarded, CanBeOnboarded, Unsupported, InsufficientInfo, or a new one. */
+  readonly onboardingStatus: string | undefined;
+}
+
 /** A row of a list without what it would be known by: an id, and for an alert its time. */
 export interface OddRow {
   /** When it began or was created, where that can be read. */
@@ -73,6 +84,20 @@ export function readMachineAction(row: unknown): Row<MachineAction> {
     kind: 'record',
     record: { ...shown, createdAtMs, status: readText(row, 'status') ?? '', machineId },
   };
+}
+
+/** An id that is none of a machine makes a row unreadable; one can look like a number, as 000…0e1 does. */
+export function readMachine(row: unknown): Row<Machine> {
+  const id = readText(row, 'id')?.toLowerCase();
+  if (id === undefined || !/^(?:[\da-f]{40}|[\da-f]{32})$/.test(id))
+    return { kind: 'odd', odd: { atMs: undefined, title: undefined, machineId: undefined } };
+  const record = {
+    id,
+    computerDnsName: readText(row, 'computerDnsName'),
+    healthStatus: readText(row, 'healthStatus'),
+    onboardingStatus: readText(row, 'onboardingStatus'),
+  };
+  return { kind: 'record', record };
 }
 
 export function readAlert(row: unknown): Row<Alert> {

@@ -2,6 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Pool } from 'undici';
 import type { ReadBudget } from '@diq/quota/reads/read-budget.ts';
 import { parseRetryAfter } from '@diq/runtime/http-server/retry-after.ts';
+import { readErrorDetails } from './read-error-details.ts';
 import { readAnswer, type Answer, type BodyFault } from './read-answer.ts';
 import { unreadable, type ReadFailure, type Reading } from './reading.ts';
 
@@ -91,7 +92,10 @@ function verdictOn(answer: Answer, nowMs: number): Reading<Answer> {
     const { bodyFault } = answer;
     return bodyFault === undefined ? { kind: 'read', value: answer } : unreadable(failureOf[bodyFault]);
   }
-  if (status === 404) return { kind: 'not_found' };
+  if (status === 404) {
+    const { errorCode } = readErrorDetails(answer);
+    return { kind: 'not_found', ...(errorCode !== undefined && { errorCode }) };
+  }
   const met = { httpStatus: status };
   if (status === 401) return { ...unreadable('token_rejected'), ...met };
   if (status === 403 || status === 407) return { ...unreadable('not_allowed'), ...met };

@@ -32,9 +32,15 @@ export interface Patience {
   readonly onWait?: (wait: { readonly pages: number; readonly forMs: number }) => void;
 }
 
+/** A 404. Only with Defender's own code it is Defender's word: a gateway's, or that of a wrong address, has none. */
+export interface NotFound {
+  readonly kind: 'not_found';
+  /** Of Defender's error document. */
+  readonly errorCode?: string;
+}
+
 /** What a read gave. Only `read` and `not_found` are statements of Defender's. */
-export type Reading<T> =
-  { readonly kind: 'read'; readonly value: T } | { readonly kind: 'not_found' } | Unreadable;
+export type Reading<T> = { readonly kind: 'read'; readonly value: T } | NotFound | Unreadable;
 
 export function unreadable(reason: ReadFailure): Unreadable {
   return { kind: 'unreadable', reason };

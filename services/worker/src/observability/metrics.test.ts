@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { slotSavings } from '@diq/queue/tasks/task-store.ts';
 import { throttleCauses } from '@diq/quota/ledger/answers-and-holds.ts';
 import { callOutcomes } from '../defender/classify-response.ts';
 import { lists } from '../defender/defender-reader.ts';
@@ -39,6 +40,7 @@ describe('the metrics of the worker', () => {
         (outcome) => `diq_token_requests_total{tenant="contoso",outcome="${outcome}"}`,
       ),
       ...histograms,
+      ...slotSavings.map((reason) => `diq_slots_saved_total{${labels},reason="${reason}"}`),
       `diq_slot_idle_seconds_total{${labels}}`,
       `diq_quota_interlock_refusals_total{${labels}}`,
       'diq_reads_refused_total',
@@ -52,6 +54,10 @@ describe('the metrics of the worker', () => {
 
   it('have the outcomes of reconciliation that dashboards know', () => {
     assert.deepEqual(reconciliationOutcomes, ['found', 'attached', 'retried', 'failed', 'unknown']);
+  });
+
+  it('have the reasons for which a slot is saved that the contract names', () => {
+    assert.deepEqual(slotSavings, ['machine_unknown', 'already_covered']);
   });
 
   it('have the causes of throttling that the contract names', () => {

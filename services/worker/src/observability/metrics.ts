@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { slotSavings } from '@diq/queue/tasks/task-store.ts';
 import { throttleCauses } from '@diq/quota/ledger/answers-and-holds.ts';
 import { readLimits } from '@diq/quota/reads/read-budget.ts';
 import type { Queue } from '@diq/tenants/tenant.ts';
@@ -118,6 +119,12 @@ export function createWorkerMetrics() {
     labelNames: ofQueue,
     registers,
   });
+  const slotsSaved = new Counter({
+    name: 'diq_slots_saved_total',
+    help: 'Tasks that ended without a call, because a look shortly before showed that it would be for nothing. "machine_unknown" rising: callers name machines that Defender does not know.',
+    labelNames: [...ofQueue, 'reason'] as const,
+    registers,
+  });
   const histograms = [callDuration, dispatchLag, queueWait];
   let queues = 0;
 
@@ -135,6 +142,7 @@ export function createWorkerMetrics() {
         callDuration: { observe: (seconds: number) => callDuration.observe(labels, seconds) },
         dispatchLag: { observe: (seconds: number) => dispatchLag.observe(labels, seconds) },
         queueWait: { observe: (seconds: number) => queueWait.observe(labels, seconds) },
+        slotsSaved: partOf(slotsSaved, labels, 'reason', slotSavings),
         slotIdle: plainPartOf(slotIdle, labels),
         interlockRefusals: plainPartOf(interlockRefusals, labels),
       };

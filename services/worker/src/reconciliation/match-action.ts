@@ -18,6 +18,15 @@ export function matchAction(
   const newestFirst = actions.toSorted((one, other) => (other.createdAtMs ?? 0) - (one.createdAtMs ?? 0));
   const own = newestFirst.find(({ requestorComment }) => requestorComment?.endsWith(correlationToken));
   if (own) return { kind: 'own', id: own.id, alertId: undefined };
-  const covering = newestFirst.find((one) => openStatuses.has(one.status) && covers(one, parameters));
+  const covering = runningAction(newestFirst, parameters, covers);
   return covering ? { kind: 'covering', id: covering.id, alertId: undefined } : { kind: 'nothing' };
+}
+
+/** The first of these that runs and does all that was asked for. */
+export function runningAction(
+  actions: readonly MachineAction[],
+  parameters: Parameters,
+  covers: (action: ShownAction, parameters: Parameters) => boolean,
+): MachineAction | undefined {
+  return actions.find((one) => openStatuses.has(one.status) && covers(one, parameters));
 }

@@ -30,6 +30,14 @@ const emptyStates: ReadonlySet<string> = new Set([
   'SuppressedAlert',
 ]);
 
+/** Of those in which an investigation has not ended, the ones that say that it goes on. */
+const runningStates: ReadonlySet<string> = new Set([
+  'Queued',
+  'Running',
+  'PendingApproval',
+  'PendingResource',
+]);
+
 /** The one place that decides whose investigation it is that Defender shows. Pure. */
 export function matchInvestigation(call: UnresolvedCall, { alerts, investigations }: Evidence): Finding {
   // Refused because something runs already: what runs is what is looked for, and no alert was raised.
@@ -88,4 +96,11 @@ function coveringOf(call: UnresolvedCall, investigations: readonly Investigation
 /** An unfamiliar state counts as open. */
 function isOpen({ endTimeMs, state }: Investigation): boolean {
   return endTimeMs === undefined && !closedStates.has(state) && !emptyStates.has(state);
+}
+
+/** The newest that goes on, by its own word: a state that is unfamiliar, or says nothing, is no proof. */
+export function runningInvestigation(investigations: readonly Investigation[]): Investigation | undefined {
+  return investigations
+    .filter(({ endTimeMs, state }) => endTimeMs === undefined && runningStates.has(state))
+    .toSorted((one, other) => (other.startTimeMs ?? 0) - (one.startTimeMs ?? 0))[0];
 }

@@ -12,6 +12,8 @@ export interface QueueLooksOptions {
     attend(needs: QueueNeeds, nowMs: number): void;
     unsettled(): void;
   };
+  /** Gets what each look saw. */
+  onSeen?(view: LedgerSnapshot, needs: QueueNeeds): void;
   createTurns(sight: { snapshot(): Promise<LedgerSnapshot>; countReady(): Promise<number> }): PollTurns;
 }
 
@@ -64,6 +66,7 @@ export function createQueueLooks(options: QueueLooksOptions) {
       }
       seen = { view, needs };
       maintenance.attend(seen.needs, seen.view.nowMs);
+      options.onSeen?.(seen.view, seen.needs);
       if (!isQuiet(seen) || turns.inFlight() > 0) quietSinceMs = undefined;
       else if (performance.now() - (quietSinceMs ??= performance.now()) >= lingerMs) return { kind: 'rest' };
       // What is due by now was begun, and is looked at again with the next look.

@@ -25,6 +25,7 @@ export function createTestMetrics() {
     callDuration: readable(queue.callDuration, 'defender_call_duration_seconds'),
     dispatchLag: readable(queue.dispatchLag, 'dispatch_lag_seconds'),
     queueWait: readable(queue.queueWait, 'queue_wait_seconds'),
+    slotsSaved: readable(queue.slotsSaved, 'slots_saved_total'),
     slotIdle: readable(queue.slotIdle, 'slot_idle_seconds_total'),
     interlockRefusals: readable(queue.interlockRefusals, 'quota_interlock_refusals_total'),
     tokenRequests: readable(tokenRequests, 'token_requests_total'),

@@ -33,6 +33,10 @@ export interface SimulatorSuite {
   revokeTokens(): Promise<void>;
   /** An investigation that another application starts. */
   addInvestigation(order: object): Promise<{ id: string }>;
+  /** A machine action that another application makes. */
+  addMachineAction(order: object): Promise<{ id: string }>;
+  /** A machine's record from now on; what is left out is as usual. */
+  addMachine(record: object): Promise<void>;
   /** The one of this machine, whether readers can see it yet or not. */
   investigationOf(machineId: string): Promise<string | undefined>;
   /** Spends so many slots of Defender's quota as another application. */
@@ -124,6 +128,9 @@ export function useSimulator(env: Record<string, string> = {}): SimulatorSuite {
     revokeTokens: async () => void (await control('POST', '/tokens/revoke')),
     addInvestigation: async (order) =>
       z.object({ id: z.string() }).parse(await control('POST', '/investigations', order)),
+    addMachineAction: async (order) =>
+      z.object({ id: z.string() }).parse(await control('POST', '/machine-actions', order)),
+    addMachine: async (record) => void (await control('POST', '/machines', record)),
     async investigationOf(machineId) {
       const { investigations } = allInvestigations.parse(await control('GET', '/investigations'));
       return investigations.find((one) => one.machineId === machineId)?.id;

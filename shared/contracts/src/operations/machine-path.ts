@@ -1,10 +1,11 @@
 /**
- * `/api/machines/{id}/{action}` with the id encoded as one path segment.
+ * `/api/machines/{id}/{action}`, or the machine itself, with the id encoded as one path segment.
  * Throws RangeError for an empty id and for dot segments, which no encoding keeps from being resolved on the way.
  */
-export function machinePath(machineId: string, action: string): string {
+export function machinePath(machineId: string, action?: string): string {
   if (machineId === '' || machineId === '.' || machineId === '..') {
     throw new RangeError('the machine id is not a path segment');
   }
-  return `/api/machines/${encodeURIComponent(machineId)}/${action}`;
+  const path = `/api/machines/${encodeURIComponent(machineId)}`;
+  return action === undefined ? path : `${path}/${action}`;
 }

@@ -184,6 +184,7 @@ local function accept(request)
     return { recent.task, recent.request, '0', 'reused', recent.action or recent.investigation }
   elseif not task then
     task = open_task(new_task, machine_id, key, request_id, priority, flow, not_after)
+    task.forced = is_forced == '1' or nil
     record(request, new_task, 'queued', {})
     return { new_task, '', tostring(task.job_priority), 'new', '' }
   end
@@ -192,6 +193,7 @@ local function accept(request)
   if task.joined >= most_joined or (caller ~= '' and task.of_caller >= most_joined_of_caller) then
     return { is_promoted and task.id or '', '', tostring(is_promoted and task.job_priority or 0), 'full', '' }
   end
+  task.forced = task.forced or is_forced == '1' or nil
   record(request, task.id, join(task, request_id, not_after, caller, arrived_at))
   return { task.id, task.first, tostring(task.job_priority), task.promoted and 'promoted' or 'joined', '' }
 end

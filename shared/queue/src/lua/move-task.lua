@@ -13,12 +13,15 @@
 --      10 what is in doubt, for 'reconciling'       11 ms until Defender is asked for the first time
 --      12 JSON of the error for requests whose own deadline has passed when a call begins
 --      13 for a call that was begun before, which Redis has lost: when its permit was spent (ms), else ''
+--      14 the look that ends it without a call, else ''   15 why that saves a slot
 --
 -- Returns  {1, {ids of the requests moved}, {ids of those that expired instead}}
 --          {0, present state or 'missing', call id it is in the hands of or '', {ids of those that expired}}
 -- Writes   all or nothing. Begun, looked up or settled again with the same call id it changes nothing and returns
 --          {1, {}, {}}: a client may send a script twice. A move out of 'in_flight' or 'reconciling' is refused to any call
 --          but the one that began it. The reason for which it is looked up stands in its requests for as long as it is.
+--          A look ends only a task that is still its own, and in time; one with a request that wants a result of its own is
+--          not ended by what covers the machine.
 --          A call begins without the requests whose deadline has passed; where none is left, the task ends without it. One
 --          that was begun before was begun in time.
 --          A result that was reported to requests is remembered with its machine for a minute, in machine:<id>:reported: a
@@ -26,7 +29,11 @@
 --          key, in machine:<key>:recent, for requests that would rather share it than start another.
 local task_id, call_id, from, to, status = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local calls_to_add, cause, first_look_in, deadline_error = tonumber(ARGV[9]), ARGV[10], tonumber(ARGV[11]), ARGV[12]
-local began_at = tonumber(ARGV[13])
+local began_at, look_id, saved_by = tonumber(ARGV[13]), ARGV[14], ARGV[15]
+if look_id ~= '' then
+  -- In place of a call: what ended otherwise meanwhile is not taken for ended by this.
+  call_id = look_id
+end
 local reported_for, recent_for = 60000, 24 * 3600000
 
 local task_key = space .. ':task:' .. task_id
@@ -47,6 +54,16 @@ end
 local is_allowed = string.find('|' .. from .. '|', '|' .. state .. '|', 1, true)
 if not is_allowed or (state ~= 'waiting' and owner ~= call_id) then
   return { 0, state, owner, {} }
+end
+local given = cjson.decode(ARGV[8])
+if look_id ~= '' then
+  local looked_by, look_until, forced = unpack(redis.call('HMGET', task_key, 'lookBy', 'lookUntil', 'forced'))
+  if looked_by ~= look_id or now > (tonumber(look_until) or 0) or (forced and given.attached) then
+    return { 0, state, owner, {} }
+  end
+  count('', 'saved:' .. saved_by, 1)
+elseif to == 'in_flight' then
+  redis.call('HDEL', task_key, 'lookBy', 'lookAt', 'lookUntil')
 end
 local is_counted = state == 'reconciling'
 calls = calls + (is_counted and math.min(calls_to_add, 0) or math.max(calls_to_add, 0))
@@ -75,7 +92,6 @@ if to == 'in_flight' and not began_at then
   end
 end
 
-local given = cjson.decode(ARGV[8])
 local fields = {}
 for name, value in pairs(given) do
   fields[#fields + 1] = name
@@ -146,7 +162,8 @@ if to == 'settled' then
     redis.call('SADD', reported_key, tostring(result))
     redis.call('PEXPIRE', reported_key, reported_for)
   end
-  if result and status == 'started' then
+  -- What runs without a call of ours began at a time of its own.
+  if result and status == 'started' and look_id == '' then
     redis.call('SET', space .. ':machine:' .. key .. ':recent', cjson.encode({
       request = moved[1], task = task_id, investigation = given.investigationId, action = given.actionId,
       startedAt = sent_at or tostring(now), attached = given.attached and true or false,

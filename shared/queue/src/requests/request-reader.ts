@@ -14,6 +14,8 @@ import { parseStoredCallback } from './stored-callback.ts';
 import type { StoredCallback } from './stored-callback.ts';
 import { parseStoredRequest } from './stored-request.ts';
 import type { PlacedRequest, StoredRequest } from './stored-request.ts';
+import { slotSavings } from '../tasks/task-store.ts';
+import type { SlotSaving } from '../tasks/task-store.ts';
 import { repliesOf } from '../scheduling/job-queue.ts';
 
 export interface StoredBatch {
@@ -47,6 +49,8 @@ export interface Backlog {
   waitingTasks: number;
   /** The same by class. */
   waitingByPriority: Record<Priority, number>;
+  /** Tasks that ended without a call because a look showed that none was needed, since counting began. */
+  slotsSaved: Record<SlotSaving, number>;
   /** When the longest-waiting task was asked for; `undefined` when none waits. */
   oldestSinceMs: number | undefined;
 }
@@ -104,16 +108,26 @@ export function createRequestReader(redis: RedisConnection, keySpace: string) {
       const [stored, waiting, oldest, byPriority] = await repliesOf(pipeline);
       const [, oldestSince] = z.array(z.string()).parse(oldest);
       const { reconciling = 0, ...counts } = z.record(z.string(), z.coerce.number()).parse(stored);
-      const all = { ...zeroCounts, ...counts };
+      const all = { ...zeroCounts, ...onlyStatuses(counts) };
       return {
         counts: all,
         lookingUp: Math.min(Math.max(0, reconciling), all.dispatching),
         waitingTasks: z.number().parse(waiting),
         waitingByPriority: parseByPriority(byPriority),
+        slotsSaved: savedIn(counts),
         oldestSinceMs: oldestSince === undefined ? undefined : Number(oldestSince),
       };
     },
   };
+}
+
+function onlyStatuses(counts: Readonly<Record<string, number>>): Partial<Record<RequestStatus, number>> {
+  return Object.fromEntries(requestStatuses.flatMap((one) => (one in counts ? [[one, counts[one]]] : [])));
+}
+
+function savedIn(counts: Readonly<Record<string, number>>): Backlog['slotsSaved'] {
+  const saved = slotSavings.map((reason) => [reason, counts[`saved:${reason}`] ?? 0]);
+  return Object.fromEntries(saved) as Backlog['slotsSaved'];
 }
 
 function parseByPriority(reply: unknown): Record<Priority, number> {

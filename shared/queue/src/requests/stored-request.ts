@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { investigationItem } from '@diq/contracts/investigation-item.ts';
+import { describeWarnings } from '@diq/contracts/machine-warnings.ts';
 import type { OperationName } from '@diq/contracts/operations/index.ts';
 import { resultIn } from '@diq/contracts/operations/result-fields.ts';
 import { requestError } from '@diq/contracts/request-document.ts';
@@ -25,6 +26,7 @@ const storedRequest = z.object({
   error: z.string().optional(),
   retriedBy: z.string().optional(),
   attempts: z.coerce.number().default(0),
+  warnings: z.string().optional(),
   // In two parts where it is longer than Redis stores compactly, see `lua/lib/indexes.lua`.
   caller: z.string().optional(),
   caller1: z.string().optional(),
@@ -102,6 +104,7 @@ export function parseStoredRequest(
     createdAt: new Date(at).toISOString(),
     status: stored.status,
     coalescedWith: stored.with,
+    warnings: warningsIn(stored.warnings),
     dispatchedAt: timeOf(stored.dispatchedAt),
     endedAt: timeOf(stored.endedAt),
     retriedBy: stored.retriedBy,
@@ -127,6 +130,11 @@ function resultOf({ attached, ...stored }: z.output<typeof storedRequest>): Requ
 
 function timeOf(timeMs: number | undefined): string | undefined {
   return timeMs === undefined ? undefined : new Date(timeMs).toISOString();
+}
+
+function warningsIn(stored = ''): RequestDocument['warnings'] {
+  const warnings = describeWarnings(stored);
+  return warnings.length === 0 ? undefined : warnings;
 }
 
 type WithoutUndefined<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {

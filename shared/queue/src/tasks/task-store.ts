@@ -87,6 +87,18 @@ interface MoveContent {
   cause?: UnresolvedOutcome['cause'];
   firstQueryInMs?: number;
   beganAtMs?: number;
+  look?: EndingLook;
+}
+
+/** Why a task needs no slot. */
+export const slotSavings = ['machine_unknown', 'already_covered'] as const;
+
+export type SlotSaving = (typeof slotSavings)[number];
+
+/** A look ahead of a call that shows that none is needed, see `look-store.ts`. */
+export interface EndingLook {
+  lookId: string;
+  saving: SlotSaving;
 }
 
 const deadlineReached = JSON.stringify(deadlineError);
@@ -110,10 +122,10 @@ export function createTaskStore(
     { from, to, requests: status }: Required<TaskMove>,
     id: string,
     callId: string,
-    { fields = {}, calls = 0, cause, firstQueryInMs = 0, beganAtMs }: MoveContent = {},
+    { fields = {}, calls = 0, cause, firstQueryInMs = 0, beganAtMs, look }: MoveContent = {},
   ) {
     const about = [JSON.stringify(fields), calls, cause ?? '', firstQueryInMs];
-    const times = [deadlineReached, beganAtMs ?? ''];
+    const times = [deadlineReached, beganAtMs ?? '', look?.lookId ?? '', look?.saving ?? ''];
     const args = [keySpace, retentionMs, id, callId, from.join('|'), to, status, ...about, ...times];
     const { answer, served, expired } = moveReply.parse(await moveScript(redis, moveKeys, args));
     tell({ ...expiry, requestIds: expired, taskId: id });
@@ -179,6 +191,12 @@ export function createTaskStore(
     /** Ends a task that still waits, without a call. */
     endWaiting: (id: string, settlement: Settlement): Promise<Moved> =>
       move({ ...taskMoves.endWaiting, requests: settlement.status }, id, '', contentOf(settlement)),
+    /** The same by a look, which must still be the task's, and in time: else it stays as it is. */
+    endLooked: (id: string, settlement: Settlement, look: EndingLook): Promise<Moved> =>
+      move({ ...taskMoves.endWaiting, requests: settlement.status }, id, '', {
+        ...contentOf(settlement),
+        look,
+      }),
     /**
      * Ends up to 250 queued requests whose own deadline was reached. Tells which, and the tasks that ended with them,
      * whose jobs can be taken out.

@@ -4,7 +4,8 @@
 -- of them have their places.
 --
 -- task     as for task-place.lua, with `not_after`, `promoted`, `joined`, `of_caller`; `came`, the requests that joined just now
---          (members for ZADD); `is_new`, `is_deadline_changed`: what is to be written
+--          (members for ZADD); `warnings`; `forced` where one of them wants a result of its own; `is_new`,
+--          `is_deadline_changed`: what is to be written
 -- caller   who asked for these requests, or ''   arrived_at  their time of arrival, ms
 
 local function append(list, first, second)
@@ -15,9 +16,9 @@ end
 --          and no request is refused for it
 local function read_task(task_id, caller)
   local task_key = space .. ':task:' .. task_id
-  local state, first, priority, virtual_start, job_priority, not_after, is_promoted, sent_at, why, calls, flow_caller, of_caller =
+  local state, first, priority, virtual_start, job_priority, not_after, is_promoted, sent_at, why, calls, flow_caller, warnings, of_caller =
     unpack(redis.call('HMGET', task_key, 'state', 'first', 'priority', 'virtualStart', 'jobPriority', 'notAfter', 'promoted',
-      'sentAt', 'error', 'calls', 'flowCaller', joined_by(caller)))
+      'sentAt', 'error', 'calls', 'flowCaller', 'warnings', joined_by(caller)))
   virtual_start, job_priority = tonumber(virtual_start), tonumber(job_priority)
   if (state ~= 'waiting' and state ~= 'in_flight' and state ~= 'reconciling') or not first or not urgency[priority]
     or not virtual_start or not job_priority then
@@ -25,7 +26,8 @@ local function read_task(task_id, caller)
   end
   return { id = task_id, state = state, first = first, priority = priority, virtual_start = virtual_start, job_priority = job_priority,
     not_after = tonumber(not_after), promoted = is_promoted and true or nil, sent_at = sent_at or nil, error = why or nil,
-    calls = calls or nil, flow_caller = flow_caller or nil, joined = redis.call('ZCARD', task_key .. ':joined'), of_caller = tonumber(of_caller) or 0 }
+    calls = calls or nil, flow_caller = flow_caller or nil, warnings = warnings or nil,
+    joined = redis.call('ZCARD', task_key .. ':joined'), of_caller = tonumber(of_caller) or 0 }
 end
 
 -- Lets a request join.
@@ -41,6 +43,9 @@ local function join(task, request_id, not_after, caller, arrived_at)
   local shared = { 'with', task.first }
   if task.calls then
     append(shared, 'attempts', task.calls)
+  end
+  if task.warnings then
+    append(shared, 'warnings', task.warnings)
   end
   if task.state == 'waiting' then
     return 'queued', shared
@@ -74,6 +79,9 @@ local function write_task(key, task, caller, arrived_at)
   end
   if task.promoted then
     append(fields, 'promoted', 1)
+  end
+  if task.forced then
+    append(fields, 'forced', 1)
   end
   if task.not_after and (task.is_new or task.is_deadline_changed) then
     append(fields, 'notAfter', string.format('%.0f', task.not_after))
