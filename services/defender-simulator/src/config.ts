@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { endStatuses } from './defender/machine-actions.ts';
 
 const wholeNumber = (least: number, most = Number.MAX_SAFE_INTEGER) =>
   z
@@ -24,6 +25,9 @@ const names = z.string().transform((list) =>
     .filter((name) => name !== ''),
 );
 
+/** What a call is answered while one of its kind runs on the machine. */
+export const onRunningAnswers = ['new', 'existing', 'refuse'] as const;
+
 const credentials = {
   tenantId: z.string('is required'),
   clientId: z.string('is required'),
@@ -36,6 +40,11 @@ const usualRoles = [
   'Machine.Read.All',
   'Machine.Scan',
   'Machine.RestrictExecution',
+  'Machine.Isolate',
+  'Machine.CollectForensics',
+  'Machine.LiveResponse',
+  'Machine.StopAndQuarantine',
+  'Machine.Offboard',
 ] as const;
 
 const optional = {
@@ -53,12 +62,20 @@ const optional = {
   windowKind: z.enum(['rolling', 'fixed'], 'must be rolling or fixed').default('rolling'),
   countRefused: flag.default(false),
   retryAfterForm: z.enum(['seconds', 'http-date'], 'must be seconds or http-date').default('seconds'),
-  onRunning: z.enum(['new', 'existing', 'refuse'], 'must be new, existing or refuse').default('new'),
+  onRunning: z.enum(onRunningAnswers, 'must be new, existing or refuse').default('new'),
   machinesFile: z.string().optional(),
   investigationMs: duration(0).default(480_000),
   actionMs: duration(0).default(480_000),
+  actionPendingMs: duration(0).default(60_000),
+  actionExpiryMs: duration(0).default(259_200_000),
+  actionOutcome: z.enum(endStatuses, `must be one of ${endStatuses.join(', ')}`).default('Succeeded'),
   actionsPerMinute: wholeNumber(1).default(100),
   actionsPerHour: wholeNumber(1).default(1500),
+  liveResponsesPerMinute: wholeNumber(1).default(10),
+  liveSessions: wholeNumber(1).default(25),
+  packageLinksPerMinute: wholeNumber(1).default(2),
+  packageLinksPerHour: wholeNumber(1).default(120),
+  linkMs: duration(0).default(1_800_000),
   roles: names.default([...usualRoles]),
   replicationDelayMs: duration(0).default(0),
   pageSize: wholeNumber(1, 10_000).default(10_000),
@@ -106,6 +123,14 @@ export const environmentNames: Record<keyof SimulatorSettings, string> = {
   machinesFile: 'SIMULATOR_MACHINES',
   investigationMs: 'SIMULATOR_INVESTIGATION_TIME',
   actionMs: 'SIMULATOR_ACTION_TIME',
+  actionPendingMs: 'SIMULATOR_ACTION_PENDING_TIME',
+  actionExpiryMs: 'SIMULATOR_ACTION_EXPIRY',
+  actionOutcome: 'SIMULATOR_ACTION_OUTCOME',
+  liveResponsesPerMinute: 'SIMULATOR_LIVE_RESPONSES_PER_MINUTE',
+  liveSessions: 'SIMULATOR_LIVE_SESSIONS',
+  packageLinksPerMinute: 'SIMULATOR_PACKAGE_LINKS_PER_MINUTE',
+  packageLinksPerHour: 'SIMULATOR_PACKAGE_LINKS_PER_HOUR',
+  linkMs: 'SIMULATOR_LINK_TIME',
   actionsPerMinute: 'SIMULATOR_ACTIONS_PER_MINUTE',
   actionsPerHour: 'SIMULATOR_ACTIONS_PER_HOUR',
   roles: 'SIMULATOR_ROLES',

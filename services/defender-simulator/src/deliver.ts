@@ -43,6 +43,7 @@ export function createDeliver(connections: Connections, holds: Holds): Deliver {
     switch (action?.kind) {
       case undefined:
       case 'token-refused': // the token endpoint has already made it its answer
+      case 'on-running': // the call has already made it its rule
         return proper(req, res, answer);
       case 'delay':
         return delayed(req, res, action, answer);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { onRunningAnswers } from './config.ts';
 import { retiredForms, unusableForms } from './defender/absent-endpoint.ts';
 import { entraErrorCodes } from './entra/entra-errors.ts';
 
@@ -22,6 +23,7 @@ const action = z.discriminatedUnion('kind', [
   }),
   z.strictObject({ kind: z.literal('retired'), form: z.enum(retiredForms) }),
   z.strictObject({ kind: z.literal('unusable'), form: z.enum(unusableForms) }),
+  z.strictObject({ kind: z.literal('on-running'), answer: z.enum(onRunningAnswers) }),
   z.strictObject({ kind: z.literal('token-refused'), error: z.enum(entraErrorCodes) }),
 ]);
 
@@ -36,6 +38,10 @@ export const faultSchema = z
   .refine(({ target, action: { kind } }) => kind !== 'token-refused' || target === 'token', {
     path: ['action', 'kind'],
     message: 'token-refused is for the target token',
+  })
+  .refine(({ target, action: { kind } }) => kind !== 'on-running' || target === 'start', {
+    path: ['action', 'kind'],
+    message: 'on-running is for the target start',
   });
 
 export type Fault = z.output<typeof faultSchema>;

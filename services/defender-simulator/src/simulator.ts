@@ -14,6 +14,7 @@ import { createEntraRoutes, type TokenRequestDetails, type EntraDeps } from './e
 import { createFaultPlan } from './fault-plan.ts';
 import { createHolds } from './holds.ts';
 import { createActionRoutes } from './defender/action-routes.ts';
+import { createDownloadLinks, type DownloadLinks } from './defender/download-links.ts';
 import { createInvestigations } from './defender/investigations.ts';
 import { createMachineActions } from './defender/machine-actions.ts';
 import { readMachines } from './defender/machines.ts';
@@ -68,7 +69,12 @@ export async function createSimulator(
     faults: createFaultPlan(),
     tokens: createTokens(clock, settings),
     investigations: createInvestigations({ ...settings, clock }),
-    machineActions: createMachineActions({ ...settings, clock }),
+    machineActions: createMachineActions({
+      ...settings,
+      clock,
+      isOnline: (id) => machines.find(id)?.['healthStatus'] === 'Active',
+    }),
+    links: createDownloadLinks({ ...settings, clock }),
     quota: createQuota({ ...settings, kind: settings.windowKind }),
   });
 
@@ -105,6 +111,7 @@ function originHost({ host }: SimulatorSettings): string {
 
 interface AppDeps extends ControlDeps {
   deliver: Deliver;
+  links: DownloadLinks;
   clientCertificate: EntraDeps['clientCertificate'];
 }
 
@@ -124,6 +131,8 @@ function createApp(deps: AppDeps): Express {
   app.use('/api', (req, res) => {
     sendReply(req, res, errorReply(404, 'NotFound', `No resource matches ${req.method} ${req.path}`));
   });
+
+  app.get('/downloads/:token', (req, res) => sendReply(req, res, deps.links.follow(req.params.token)));
 
   app.use(createEntraRoutes({ ...deps, log: deps.tokenRequests }));
   app.use((error: Error & { status?: number }, req: Request, res: Response, next: NextFunction) => {

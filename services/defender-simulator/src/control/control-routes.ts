@@ -8,7 +8,8 @@ import type { TokenRequestDetails } from '../entra/entra-routes.ts';
 import { faultSchema, type FaultPlan } from '../fault-plan.ts';
 import type { Holds } from '../holds.ts';
 import type { Investigations } from '../defender/investigations.ts';
-import type { MachineActions } from '../defender/machine-actions.ts';
+import { judgeActions } from '../defender/action-judge.ts';
+import { endStatuses, type MachineActions } from '../defender/machine-actions.ts';
 import { machineSchema, type Machines } from '../defender/machines.ts';
 import type { Quota } from '../defender/quota.ts';
 import type { ReadDetails } from '../defender/read-routes.ts';
@@ -49,6 +50,11 @@ const actionSchema = z.strictObject({
   createdAt: z.iso.datetime({ offset: true }).optional(),
   status: z.string().min(1).optional(),
   requestor: z.string().min(1).default('analyst@example.com'),
+});
+
+const endSchema = z.strictObject({
+  status: z.enum(endStatuses).default('Succeeded'),
+  failedCommand: z.int().min(0).optional(),
 });
 
 const useSchema = z.strictObject({ calls: z.int().min(1).max(10_000) });
@@ -146,6 +152,16 @@ function addWorldRoutes(router: Router, deps: ControlDeps): void {
   });
   router.get('/machine-actions', (_req, res) => {
     res.json({ machineActions: machineActions.list('all') });
+  });
+  router.get('/machine-actions/judgement', (_req, res) => {
+    res.json(judgeActions(machineActions.records()));
+  });
+  router.post('/machine-actions/:id/end', (req, res) => {
+    const end = endSchema.safeParse(req.body);
+    if (!end.success) return invalid(res, end.error);
+    const ended = machineActions.end(req.params.id, end.data);
+    if (ended === undefined) return problem(res, 404, 'unknown_action', `No action ${req.params.id}`);
+    res.json(ended);
   });
 
   const quotaState = () => {

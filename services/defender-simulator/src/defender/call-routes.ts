@@ -26,10 +26,15 @@ export interface Asked {
   holder: TokenHolder;
   comment: string;
   /** The other keys of the body, all of them as the operation wants them. */
-  fields: Readonly<Record<string, string>>;
+  fields: Readonly<Record<string, unknown>>;
+  /** What a scripted fault says of a call while one runs; else the settings do. */
+  onRunning?: SimulatorSettings['onRunning'];
   /** Of the server, as the client named it. */
   origin: string;
 }
+
+/** Whether the value of a key is as wanted: `undefined`, or the code of the refusal. */
+export type FieldCheck = (value: unknown) => string | undefined;
 
 /** An operation on a machine, and what it is judged by. */
 export interface MachineCall {
@@ -39,8 +44,8 @@ export interface MachineCall {
   role: string;
   /** All of them hold at once. */
   quotas: readonly CallQuota[];
-  /** Keys of the body beside `Comment`, all of them mandatory, and the values that each may have. */
-  fields: Readonly<Record<string, readonly string[]>>;
+  /** Keys of the body beside `Comment`, all of them mandatory. */
+  fields: Readonly<Record<string, FieldCheck>>;
   perform(asked: Asked, call: LoggedCall): Reply;
 }
 
@@ -99,8 +104,10 @@ async function answerCall(deps: CallDeps, called: MachineCall, req: Request, res
         return errorReply(404, 'ResourceNotFound', `Machine ${machineId} was not found`);
       }
       const { comment, fields } = content;
+      const { holder, action } = admission;
+      const asked = { machine, holder, comment, fields, origin: requestOrigin(req) };
       return called.perform(
-        { machine, holder: admission.holder, comment, fields, origin: requestOrigin(req) },
+        action?.kind === 'on-running' ? { ...asked, onRunning: action.answer } : asked,
         call,
       );
     },
@@ -147,7 +154,7 @@ function unauthorised(reason: string): Reply {
 }
 
 type ContentReading =
-  | { kind: 'content'; comment: string; fields: Record<string, string> }
+  | { kind: 'content'; comment: string; fields: Record<string, unknown> }
   | { kind: 'invalid'; code: string; message: string };
 
 /** Takes the mandatory `Comment` and the operation's own keys out of a body; keys count in exactly this spelling. */
@@ -157,21 +164,20 @@ function contentOf(body: JsonBody, wanted: MachineCall['fields']): ContentReadin
   if (comment === undefined || comment === null || comment === '') return missing('Comment');
   if (typeof comment !== 'string' || Object.keys(rest).some((key) => !Object.hasOwn(wanted, key)))
     return incorrect;
-  const fields: Record<string, string> = {};
-  for (const [key, values] of Object.entries(wanted)) {
+  for (const [key, check] of Object.entries(wanted)) {
     const value = rest[key];
     if (value === undefined || value === null || value === '') return missing(key);
-    if (typeof value !== 'string' || !values.includes(value)) return incorrect;
-    fields[key] = value;
+    const code = check(value);
+    if (code !== undefined) return { ...incorrect, code };
   }
-  return { kind: 'content', comment, fields };
+  return { kind: 'content', comment, fields: rest };
 }
 
-const incorrect: ContentReading = {
+const incorrect = {
   kind: 'invalid',
   code: 'InvalidRequestBody',
   message: 'Request body is incorrect',
-};
+} as const;
 
 function missing(key: string): ContentReading {
   return {

@@ -35,7 +35,7 @@ interface ReadQuota {
 export function createReadRoutes(deps: ReadDeps): Router {
   const router = express.Router();
   for (const route of createReadings(deps)) {
-    const quotas = readQuotas(deps.settings);
+    const quotas = readQuotas(deps.settings, route);
     router.get(route.path, (req, res) => answerRead(deps, route, quotas, req, res));
     router.all(route.path, (_req, res) => {
       res.writeHead(405, { Allow: 'GET', 'Content-Length': '0' }).end();
@@ -75,10 +75,13 @@ async function answerRead(
   });
 }
 
-function readQuotas({ readsPerMinute, readsPerHour }: SimulatorSettings): ReadQuota[] {
+function readQuotas(
+  { readsPerMinute, readsPerHour }: SimulatorSettings,
+  { limits = { perMinute: readsPerMinute, perHour: readsPerHour } }: Reading,
+): ReadQuota[] {
   const rules = [
-    { limit: readsPerMinute, windowMs: 60_000 },
-    { limit: readsPerHour, windowMs: 3_600_000 },
+    { limit: limits.perMinute, windowMs: 60_000 },
+    { limit: limits.perHour, windowMs: 3_600_000 },
   ];
   return rules.map((rule) => ({ ...rule, quota: createQuota({ ...rule, kind: 'rolling' }) }));
 }

@@ -2,6 +2,8 @@ import type { Request } from 'express';
 import type { SimulatorSettings } from '../config.ts';
 import { errorReply, missingRole, odataReply } from './defender-reply.ts';
 import type { Investigations } from './investigations.ts';
+import type { DownloadLinks } from './download-links.ts';
+import { linkReadings } from './link-readings.ts';
 import type { MachineActions } from './machine-actions.ts';
 import type { Machines } from './machines.ts';
 import { textsIn, type FieldKind, type Row } from './odata-filter.ts';
@@ -13,12 +15,15 @@ export interface ReadingDeps {
   machines: Machines;
   investigations: Investigations;
   machineActions: MachineActions;
+  links: DownloadLinks;
 }
 
 /** One documented GET. `id` is the `:id` of the path, empty without one. */
 export interface Reading {
   name: string;
   path: string;
+  /** Where they are not those of the settings for all reads. */
+  limits?: { perMinute: number; perHour: number };
   answer(req: Request, id: string): Reply;
 }
 
@@ -107,7 +112,7 @@ function forReaders({ roles }: SimulatorSettings, answer: () => Reply): Reply {
     : missingRole('Machine.Read.All, Machine.ReadWrite.All', roles);
 }
 
-function actionReadings({ settings, machineActions }: ReadingDeps): Reading[] {
+function actionReadings({ settings, machineActions, links }: ReadingDeps): Reading[] {
   return [
     {
       name: 'listMachineActions',
@@ -127,6 +132,12 @@ function actionReadings({ settings, machineActions }: ReadingDeps): Reading[] {
           return entityReply(req, 'MachineActions', found, `Machine action ${id} was not found`);
         }),
     },
+    ...linkReadings({
+      machineActions,
+      links,
+      settings,
+      forReaders: (answer) => forReaders(settings, answer),
+    }),
   ];
 }
 

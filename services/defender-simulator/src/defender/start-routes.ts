@@ -33,13 +33,13 @@ export function createStartRoutes(deps: StartDeps) {
 
 function start(
   { investigations, settings }: StartDeps,
-  { machine, holder, origin }: Asked,
+  { machine, holder, origin, onRunning = settings.onRunning }: Asked,
   call: LoggedCall,
   success: (origin: string, investigation: Investigation) => Reply,
 ): Reply {
   const order = { machine, actor: holder.clientId };
-  const running = settings.onRunning === 'new' ? undefined : investigations.running(machine.id);
-  if (running !== undefined && settings.onRunning === 'refuse') {
+  const running = onRunning === 'new' ? undefined : investigations.running(machine.id);
+  if (running !== undefined && onRunning === 'refuse') {
     return errorReply(400, 'ActiveRequestAlreadyExists', 'Action is already in progress');
   }
   if (running !== undefined) investigations.join(order, running);
