@@ -21,6 +21,10 @@ export function storeKeys(keySpace: string) {
     inFlight: `${keySpace}:in_flight`,
     /** Sorted set: task id → time (ms) at which Defender is asked next what became of its call. */
     reconciling: `${keySpace}:reconciling`,
+    /** Sorted set: task id → time (ms) at which Defender is read next for the end of its result. */
+    results: `${keySpace}:results`,
+    /** Sorted set: task id → time (ms) at which it was last seen that it waits for its turn on its machine, and not for a slot. */
+    blocked: `${keySpace}:blocked`,
     /** Sorted set: request id → its own deadline (ms), while it is queued. */
     deadlines: `${keySpace}:deadlines`,
     /** Hash: the virtual time of each class, how many tasks of it wait, and where the job priorities begin. */

@@ -1,11 +1,13 @@
 import type { RedisConnection } from '@diq/redis/connection.ts';
-import { itemRulesOf } from '@diq/contracts/investigation-item.ts';
+import { itemRulesOf, type InvestigationItem } from '@diq/contracts/investigation-item.ts';
 import { profileOf } from '@diq/contracts/operations/index.ts';
 import { createRequestIntake } from '@diq/queue/admission/accept-requests.ts';
 import { createBacklogRoom } from '@diq/queue/admission/backlog-reservation.ts';
 import { createBatchTailReader } from '@diq/queue/batches/batch-tail.ts';
 import { createDryRun } from '@diq/queue/admission/dry-run.ts';
 import { createIdempotencyStore } from '@diq/queue/admission/idempotency-store.ts';
+import { coalescingKeyOf } from '@diq/queue/admission/sharing.ts';
+import { createMachineOrder } from '@diq/queue/machine-order/machine-order.ts';
 import { createRequestReader } from '@diq/queue/requests/request-reader.ts';
 import { createRequestLog } from '@diq/queue/requests/transition-log.ts';
 import { createJobQueue } from '@diq/queue/scheduling/job-queue.ts';
@@ -78,7 +80,13 @@ export function openQueue(queue: Queue, options: OpenQueueOptions) {
   const metrics = options.metrics.ofQueue(queue);
   const stateFeed = openStateFeed({ queue, settings, redis, actions, readState, logger });
   const replication = createReplication(submitting, keySpace, settings.waitReplicas);
-  const recordingIntake = createRequestIntake({ ...own, redis: submitting, jobs });
+  const places = placesOf(queue, options);
+  const recordingIntake = createRequestIntake({
+    ...own,
+    redis: submitting,
+    jobs,
+    enterOrder: places?.enter,
+  });
   const parts: QueueDependencies = {
     queue,
     stateFeed,
@@ -101,7 +109,7 @@ export function openQueue(queue: Queue, options: OpenQueueOptions) {
       createBatchTailReader(redis, keySpace, jobs),
       ledgerSnapshot,
     ),
-    deadlineCheck: createDeadlineCheck(createDryRun(redis, keySpace, jobs, own), ledgerSnapshot),
+    deadlineCheck: createDeadlineCheck(createDryRun(redis, keySpace, jobs, { ...own, lookAtOrder: places?.look }), ledgerSnapshot),
   };
   return {
     queue,
@@ -113,6 +121,20 @@ export function openQueue(queue: Queue, options: OpenQueueOptions) {
       await within(requestLog.close(), finishLogMs).catch(() => undefined);
       await jobs.close();
     },
+  };
+}
+
+/** The places of requests in the order of their machines; `undefined` where the operation may overtake any other. */
+function placesOf({ tenantId, operation }: Queue, { submitting, settings }: OpenQueueOptions) {
+  const profile = profileOf(operation);
+  if (profile.order === undefined) return undefined;
+  const order = createMachineOrder(submitting, tenantId, profile.order);
+  const replication = createReplication(submitting, order.keySpace, settings.waitReplicas);
+  const acts = (items: readonly InvestigationItem[]) =>
+    items.map((item) => ({ machineId: item.machineId, operation, key: coalescingKeyOf(item, profile) }));
+  return {
+    enter: (items: readonly InvestigationItem[]) => replication.replicated(() => order.enter(acts(items))),
+    look: (items: readonly InvestigationItem[]) => order.look(acts(items)),
   };
 }
 

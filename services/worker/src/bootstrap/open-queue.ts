@@ -17,6 +17,7 @@ import { within } from '@diq/runtime/async/with-timeout.ts';
 import type { Queue } from '@diq/tenants/tenant.ts';
 import type { WorkerConfig } from '../config.ts';
 import { createRestore } from '../execution/finish-call.ts';
+import { createMachineTurns } from '../execution/machine-turns.ts';
 import { createProcessJob, createSetAside } from '../execution/process-job.ts';
 import { createTaskSteps } from '../execution/task-steps.ts';
 import { createLookAhead } from '../look-ahead/look-ahead.ts';
@@ -86,6 +87,7 @@ export async function openQueue(options: OpenQueueOptions) {
   const maintenance = createMaintenance({
     ...parts.shared,
     aside,
+    turns: parts.turns,
     claimer,
     lookUp: (call) => options.tenant.lookUp(call, profileOf(queue.operation).records),
     clientId: options.tenant.clientId,
@@ -193,8 +195,16 @@ function createParts(options: OpenQueueOptions, closing: AbortSignal) {
   const firstQueryInMs = firstQueryInMsOf(config.reconcile.graceMs);
   const { tokens, reader } = tenant;
   const shared = { ledger, tasks, jobs, tokens, metrics, logger, wording, permitTimeoutMs, firstQueryInMs };
+  const turns = createMachineTurns({
+    redis: redis.ledger,
+    tenantId: queue.tenantId,
+    operation: queue.operation,
+    keySpace,
+    jobs,
+  });
   const steps = createTaskSteps({
     ...shared,
+    turns,
     profile,
     moveLog,
     replication: createReplication(redis.ledger, keySpace, config.waitReplicas),
@@ -222,6 +232,7 @@ function createParts(options: OpenQueueOptions, closing: AbortSignal) {
     claimer,
     limiter,
     steps,
+    turns,
     mostInFlight: shortest.calls,
     aside: createSetAside({ ledger, tasks, jobs }),
     async close(): Promise<void> {

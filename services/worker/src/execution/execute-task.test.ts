@@ -61,6 +61,8 @@ async function run(own: Partial<TaskSteps> = {}, task: Task = waiting): Promise<
     policyFor: (outcome) => policyFor(outcome, initiateInvestigation.wording),
     record: async () => 'shared',
     expire: async () => undefined,
+    isNext: async () => true,
+    block: async () => undefined,
     ...own,
   };
   const story: Story = { events, fate: undefined, error: undefined, spentAfter: undefined };
@@ -100,6 +102,8 @@ function recording(steps: TaskSteps, events: string[]): TaskSteps {
     policyFor: steps.policyFor,
     record: say('record', steps.record),
     expire: say('expire', steps.expire),
+    isNext: steps.isNext,
+    block: say('block', steps.block),
   };
 }
 
@@ -110,6 +114,12 @@ describe('one task', () => {
   it('goes token, deadline, intent, last gate, call, record, in this order', async () => {
     const { events, fate } = await run();
     assert.deepEqual(events, [...untilCalled, 'record', 'keep permit']);
+    assert.equal(fate, 'done');
+  });
+
+  it('spends nothing and leaves the queue while it is not its turn on its machine', async () => {
+    const { events, fate } = await run({ isNext: async () => false });
+    assert.deepEqual(events, ['block', 'release permit']);
     assert.equal(fate, 'done');
   });
 

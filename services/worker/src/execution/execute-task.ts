@@ -41,6 +41,10 @@ export interface TaskSteps {
   /** Stores the outcome in ledger, holds and requests. Retries for as long as the process lives. */
   record(call: Call, outcome: CallOutcome, policy: OutcomePolicy): Promise<Verdict>;
   expire(task: Task): Promise<void>;
+  /** Whether it is the task's turn on its machine. */
+  isNext(task: Task): Promise<boolean>;
+  /** Takes the task from the queue until it is. */
+  block(task: Task): Promise<void>;
 }
 
 /** The permit in hand. */
@@ -74,6 +78,10 @@ export async function executeTask(
     if (task.state !== 'waiting') return 'done';
     if (task.notAfterMs !== undefined && task.notAfterMs <= nowMs) {
       await steps.expire(task);
+      return 'done';
+    }
+    if (!(await steps.isNext(task))) {
+      await steps.block(task);
       return 'done';
     }
     const token = await steps.getToken(task);

@@ -13,6 +13,7 @@ import type { QueueMetrics } from '../observability/metrics.ts';
 import { createOutageLog } from '../observability/outage-log.ts';
 import type { Replication } from '@diq/redis/replication.ts';
 import { policyFor } from './outcome-policy.ts';
+import type { MachineTurns } from './machine-turns.ts';
 import { createPendingWrites } from './pending-writes.ts';
 import { recordOutcome } from './record-outcome.ts';
 import { startSendDeadline, type Call, type JobFate, type TaskSteps } from './execute-task.ts';
@@ -26,6 +27,7 @@ export interface TaskStepsOptions extends Omit<FinishCallOptions, 'wording'> {
   metrics: QueueMetrics;
   moveLog?: MoveLog;
   tracing?: Tracing;
+  turns: Pick<MachineTurns, 'isNext' | 'block'>;
   /** Of the connection that ledger and tasks are on. */
   replication: Replication;
   windowMs: number;
@@ -121,6 +123,11 @@ export function createTaskSteps(options: TaskStepsOptions): TaskSteps & { attemp
     async expire(task) {
       await tasks.endWaiting(task.id, { status: 'expired', error: deadlineError, attempts: 0 });
       logger.info(aboutTask(task), 'expired while waiting');
+    },
+    isNext: options.turns.isNext,
+    async block(task) {
+      await options.turns.block(task.id);
+      logger.info(aboutTask(task), 'waits for its turn on its machine');
     },
   };
 }

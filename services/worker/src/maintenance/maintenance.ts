@@ -4,15 +4,17 @@ import type { TaskStore } from '@diq/queue/tasks/task-store.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 import { createOutageLog } from '../observability/outage-log.ts';
 import type { FinishCallOptions } from '../execution/finish-call.ts';
+import type { MachineTurns } from '../execution/machine-turns.ts';
 import type { SetAside } from '../execution/process-job.ts';
 import { createReconciler, type ReconcilerOptions } from '../reconciliation/reconciler.ts';
 import type { JobClaimer } from '../scheduling/job-claimer.ts';
 import { rescueAbandonedCalls } from './rescue-abandoned-calls.ts';
-import { createMissingJobCheck } from './requeue-missing-jobs.ts';
+import { createMissingJobCheck, type MissingJobCheckOptions } from './requeue-missing-jobs.ts';
 
 export type MaintenanceOptions = FinishCallOptions &
   ReconcilerOptions & {
     aside: SetAside;
+    turns: Pick<MachineTurns, 'unblockSome' | 'blocked'>;
     claimer: Pick<JobClaimer, 'bringBack' | 'bringBackEveryMs'>;
   };
 
@@ -25,6 +27,7 @@ const afterOutageMs = 5_000;
 const expireEveryMs = 1_000;
 const takeBackEveryMs = 1_000;
 const checkJobsEveryMs = 2_000;
+const unblockEveryMs = 1_000;
 const longestBetweenQueriesMs = 1_000;
 
 /** What is done beside the calls while there is a need for it. */
@@ -85,7 +88,7 @@ export function createMaintenance(options: MaintenanceOptions) {
 }
 
 function dutiesOf(options: MaintenanceOptions, queryDue: () => Promise<void>): Duty[] {
-  const { claimer, aside, permitTimeoutMs, firstQueryInMs } = options;
+  const { claimer, aside, turns, permitTimeoutMs, firstQueryInMs } = options;
   return [
     {
       what: 'rescuing abandoned calls',
@@ -108,10 +111,16 @@ function dutiesOf(options: MaintenanceOptions, queryDue: () => Promise<void>): D
       act: () => aside.takeBack(),
     },
     {
+      what: 'putting back tasks whose turn has come on their machine',
+      everyMs: unblockEveryMs,
+      isNeeded: ({ blocked }) => blocked > 0,
+      act: () => turns.unblockSome(),
+    },
+    {
       what: 'the search for missing jobs',
       everyMs: checkJobsEveryMs,
       isNeeded: ({ waiting }) => waiting > 0,
-      act: createMissingJobCheck(options),
+      act: createMissingJobCheck({ ...options, jobs: countingBlocked(options) }),
     },
     {
       what: 'putting back jobs of dead workers',
@@ -126,6 +135,24 @@ function dutiesOf(options: MaintenanceOptions, queryDue: () => Promise<void>): D
       act: queryDue,
     },
   ];
+}
+
+/** A task that is blocked lacks no job. */
+function countingBlocked({
+  jobs,
+  turns: { blocked },
+}: Pick<MaintenanceOptions, 'jobs' | 'turns'>): MissingJobCheckOptions['jobs'] {
+  return {
+    add: jobs.add,
+    async countAll() {
+      const [present, others] = await Promise.all([jobs.countAll(), blocked.count()]);
+      return present + others;
+    },
+    async have(ids) {
+      const [have, areBlocked] = await Promise.all([jobs.have(ids), blocked.areBlocked(ids)]);
+      return have.map((has, i) => has || areBlocked[i] === true);
+    },
+  };
 }
 
 /**

@@ -12,6 +12,8 @@ export interface QueueNeeds {
   claimed: number;
   /** Tasks that wait for their call. */
   waiting: number;
+  /** Tasks that wait for their turn on their machine, and have no job. */
+  blocked: number;
   /** Tasks that were set aside after a refusal. */
   aside: number;
   /** The first deadline of a queued request. */
@@ -24,7 +26,7 @@ export interface QueueNeeds {
 
 const count = z.number();
 const first = z.array(z.string()).transform(([, score]) => (score === undefined ? undefined : Number(score)));
-const replies = z.tuple([count, count, count, count, count, first, first, first]);
+const replies = z.tuple([count, count, count, count, count, count, first, first, first]);
 
 /** Reads in one round trip what there is to be done. */
 export function createReadNeeds(redis: RedisConnection, keySpace: string): () => Promise<QueueNeeds> {
@@ -38,15 +40,17 @@ export function createReadNeeds(redis: RedisConnection, keySpace: string): () =>
     pipeline.llen(bullmq('wait'));
     pipeline.llen(bullmq('active'));
     pipeline.zcard(keys.waiting);
+    pipeline.zcard(keys.blocked);
     pipeline.zcard(aside);
     for (const times of [keys.deadlines, keys.inFlight, keys.reconciling])
       pipeline.zrange(times, 0, '0', 'WITHSCORES');
     const read = replies.parse(await repliesOf(pipeline));
-    const [ordered, unordered, claimed, waiting, set, deadlineMs, callBeganMs, queryMs] = read;
+    const [ordered, unordered, claimed, waiting, blocked, set, deadlineMs, callBeganMs, queryMs] = read;
     return {
       ready: ordered + unordered,
       claimed,
       waiting,
+      blocked,
       aside: set,
       deadlineMs,
       callBeganMs,

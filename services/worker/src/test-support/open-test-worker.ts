@@ -31,9 +31,11 @@ import {
 import { lookUp } from '../reconciliation/query-defender.ts';
 import { createReconciler, type Reconciler } from '../reconciliation/reconciler.ts';
 import { rescueAbandonedCalls } from '../maintenance/rescue-abandoned-calls.ts';
+import { createMachineTurns } from '../execution/machine-turns.ts';
 import { createProcessJob, createSetAside } from '../execution/process-job.ts';
 import { createMissingJobCheck } from '../maintenance/requeue-missing-jobs.ts';
 import { createJobClaimer, type ClaimedJob, type JobClaimer } from '../scheduling/job-claimer.ts';
+import { operationIn } from '@diq/contracts/operations.ts';
 import { captureLog } from './capture-log.ts';
 
 /** The window of a test worker by default. */
@@ -176,8 +178,16 @@ async function openParts(options: TestWorkerOptions & WorkerPlace) {
     beginWithinMs: permitTimeoutMs,
     firstQueryInMs: firstLookInMsOf(rules.graceMs),
   };
+  const turns = createMachineTurns({
+    redis: redis.ledger,
+    tenantId: /\{([^/]+)\//.exec(keySpace)?.[1] ?? '',
+    operation: operationIn(keySpace) ?? 'initiateInvestigation',
+    keySpace,
+    jobs,
+  });
   const steps = createTaskSteps({
     ...used,
+    turns,
     replication: createReplication(redis.ledger, keySpace, 0),
     abandonCalls: abandonCalls.signal,
     abandonRecords: abandonRecords.signal,

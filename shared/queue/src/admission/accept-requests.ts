@@ -20,7 +20,7 @@ import { freshIds } from './request-ids.ts';
 import { digestsOf, foundBy } from '../requests/correlation-digest.ts';
 import { defaultOrderRules, flowOf } from '../scheduling/order.ts';
 import type { RequestIds } from './request-ids.ts';
-import { byMachineAlone, coalescingKeyOf } from './sharing.ts';
+import { byMachineAlone, coalescingKeyOf, keyAtPlace } from './sharing.ts';
 import type { Sharing } from './sharing.ts';
 import { requestBytes } from './stored-bytes.ts';
 import { createJobRepositioning } from '../scheduling/job-queue.ts';
@@ -86,7 +86,12 @@ export interface RequestIntakeOptions
   redis: RedisConnection;
   keySpace: string;
   jobs: JobQueue;
+  /** Gives each request its place in the order of its machine, where the operation has one. */
+  enterOrder?: EnterOrder | undefined;
 }
+
+/** @returns a place for each item, in the same order */
+export type EnterOrder = (items: readonly InvestigationItem[]) => Promise<readonly string[]>;
 
 /** What one call tells its outcome to, in one script: some 50 ms of Redis' time. */
 export const defaultMaxJoined = 5_000;
@@ -105,6 +110,7 @@ export function createRequestIntake({
   maxJoined = defaultMaxJoined,
   maxJoinedOfCaller = defaultMaxJoinedOfCaller,
   sharing = byMachineAlone,
+  enterOrder = async () => [],
 }: RequestIntakeOptions) {
   const queueTag = queueTagOf(keySpace);
   const rules: AcceptRules = { order, reuseWindowMs, sharing, maxJoined, maxJoinedOfCaller, retentionMs };
@@ -144,7 +150,8 @@ export function createRequestIntake({
       submission: Submission & { bounds?: BacklogBounds | undefined },
     ): Promise<AcceptedRequest> {
       const { nowMs, ids = freshIds(queueTag), caller, trace, bounds } = submission;
-      const request = newRequest(item, nowMs, { ids, index: 0, caller, trace, sharing });
+      const [place] = await enterOrder([item]);
+      const request = newRequest(item, nowMs, { ids, index: 0, caller, trace, sharing, place });
       const placed = await chunks.accept({ requests: [request], nowMs, caller, bounds });
       const answer = accepted(request, placed[0], sharing);
       if (!answer) {
@@ -191,9 +198,13 @@ export function createRequestIntake({
     ): Promise<AcceptedBatch> {
       const { nowMs, ids = freshIds(queueTag), caller, callbackUrl, trace } = submission;
       const batchId = ids.batch;
-      const requests = entries.map((entry, index) =>
-        isRejected(entry) ? undefined : newRequest(entry, nowMs, { ids, index, caller, trace, sharing }),
-      );
+      const wanted = entries.flatMap((entry) => (isRejected(entry) ? [] : [entry]));
+      const places = (await enterOrder(wanted)).values();
+      const requests = entries.map((entry, index) => {
+        if (isRejected(entry)) return undefined;
+        const place = places.next().value;
+        return newRequest(entry, nowMs, { ids, index, caller, trace, sharing, place });
+      });
       const newRequests = requests.filter((request) => request !== undefined);
       const items = entries.map((entry, i) =>
         isRejected(entry) ? storedRefusal(entry) : (requests[i]?.id ?? ''),
@@ -236,10 +247,12 @@ export function newRequest(
     caller: string | undefined;
     trace: TraceContext | undefined;
     sharing: Sharing;
+    /** In the order of its machine. */
+    place?: string | undefined;
   },
 ): NewRequest {
-  const { ids, index, caller, trace, sharing } = about;
-  const key = coalescingKeyOf(item, sharing);
+  const { ids, index, caller, trace, sharing, place } = about;
+  const key = keyAtPlace(coalescingKeyOf(item, sharing), place);
   // How it is to be accepted is over once it is; what was asked stays.
   const { force, strict: _, callbackUrl, ...asked } = item;
   return {
@@ -247,7 +260,7 @@ export function newRequest(
     newTaskId: ids.task(index),
     machineId: item.machineId,
     key,
-    doc: JSON.stringify({ ...asked, ...(key === item.machineId ? {} : { key }), at: nowMs, trace }),
+    doc: JSON.stringify({ ...asked, ...(key === item.machineId ? {} : { key }), place, at: nowMs, trace }),
     priority: item.priority,
     flow: flowOf(item.source, caller),
     notAfterMs: item.notAfter === undefined ? undefined : Date.parse(item.notAfter),

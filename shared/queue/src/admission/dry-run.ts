@@ -2,6 +2,7 @@ import type { RedisConnection } from '@diq/redis/connection.ts';
 import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
 import { chunkSize, createAcceptChunk } from './accept-chunk.ts';
 import type { AcceptRules, DryRunState, NewRequest, Placement } from './accept-chunk.ts';
+import type { EnterOrder } from './accept-requests.ts';
 import { defaultMaxJoined, defaultMaxJoinedOfCaller, newRequest } from './accept-requests.ts';
 import type { OperationResult } from '@diq/contracts/operations/profile.ts';
 import { byMachineAlone } from './sharing.ts';
@@ -33,7 +34,10 @@ export type IsRefused = (index: number, position: number | undefined) => boolean
 
 type DryRunRules = Partial<
   Pick<AcceptRules, 'order' | 'reuseWindowMs' | 'sharing' | 'maxJoined' | 'maxJoinedOfCaller'>
->;
+> & {
+  /** The places that items would get in the order of their machines, where the operation has one. */
+  lookAtOrder?: EnterOrder | undefined;
+};
 
 export type DryRun = ReturnType<typeof createDryRun>;
 
@@ -48,6 +52,7 @@ export function createDryRun(
     maxJoined = defaultMaxJoined,
     maxJoinedOfCaller = defaultMaxJoinedOfCaller,
     sharing = byMachineAlone,
+    lookAtOrder = async () => [],
   }: DryRunRules = {},
 ) {
   const rules = { order, reuseWindowMs, sharing, maxJoined, maxJoinedOfCaller, retentionMs: 0 };
@@ -100,10 +105,11 @@ export function createDryRun(
       isRefused: IsRefused = () => false,
     ): Promise<Place[]> {
       const ids = freshIds(queueTagOf(keySpace));
-      const all = items.map((item, index) => ({
-        ...newRequest(item, about.nowMs, { ids, index, caller: about.caller, trace: undefined, sharing }),
-        doc: '',
-      }));
+      const places = await lookAtOrder(items);
+      const all = items.map((item, index) => {
+        const own = { ids, index, caller: about.caller, trace: undefined, sharing, place: places[index] };
+        return { ...newRequest(item, about.nowMs, own), doc: '' };
+      });
       let tried = await tryOut(all, about, isRefused);
       const { refused } = tried;
       const indexes = [...all.keys()].filter((index) => !refused.has(index));
@@ -113,12 +119,12 @@ export function createDryRun(
         tried = await tryOut(others, about, () => false);
       }
       const indexOf = new Map(all.map(({ id }, index) => [id, index]));
-      const places: Place[] = all.map((_, index) => ({ kind: 'refused', position: refused.get(index) }));
+      const found: Place[] = all.map((_, index) => ({ kind: 'refused', position: refused.get(index) }));
       indexes.forEach((index, i) => {
         const placement = tried.placements[i];
-        if (placement) places[index] = placeOf(placement, tried.positions, indexOf, sharing);
+        if (placement) found[index] = placeOf(placement, tried.positions, indexOf, sharing);
       });
-      return places;
+      return found;
     },
     /** How many jobs wait: with those that are added, no place can be behind that. */
     countWaiting: (): Promise<number> => jobs.countReady(),

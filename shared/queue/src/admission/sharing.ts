@@ -19,3 +19,11 @@ export function coalescingKeyOf(
   const own = coalescingKey(parameters);
   return own === '' ? machineId : `${machineId}:${own}`;
 }
+
+/** Of a request with a place in the order of its machine: what has another place is another call, see `machine-order/`. */
+export function keyAtPlace(key: string, place: string | undefined): string {
+  return place === undefined ? key : `${key}:${place}`;
+}
+
+/** What a key was before `keyAtPlace`. */
+export const keyWithoutPlace = (key: string, place: string): string => key.slice(0, -place.length - 1);

@@ -9,6 +9,7 @@ import { requestStatuses } from '@diq/contracts/status.ts';
 import { wholeCharacters } from '@diq/contracts/text.ts';
 import { traceContext } from '@diq/contracts/trace-context.ts';
 import type { TraceContext } from '@diq/contracts/trace-context.ts';
+import { keyWithoutPlace } from '../admission/sharing.ts';
 import { describeCallback, parseStoredCallback } from './stored-callback.ts';
 import type { StoredCallback } from './stored-callback.ts';
 
@@ -42,13 +43,14 @@ const storedTexts = {
 };
 
 /**
- * What stands in `doc`: what was asked, when (`at`, ms), the coalescing key where it is not the machine, the request that it
- * repeats, and the trace that it belongs to.
+ * What stands in `doc`: what was asked, when (`at`, ms), the coalescing key where it is not the machine, its place in the order
+ * of the machine, the request that it repeats, and the trace that it belongs to.
  */
 export const askedFor = investigationItem.extend({
   ...storedTexts,
   at: z.int(),
   key: z.string().optional(),
+  place: z.string().optional(),
   retryOf: z.string().optional(),
   trace: traceContext.optional(),
 });
@@ -62,6 +64,8 @@ export interface StoredRequest {
   callback?: StoredCallback;
   /** The trace of the call that posted it; not for the public document. */
   trace?: TraceContext;
+  /** Its place in the order of its machine, and what it asks for there; see `machine-order/`. */
+  turn?: { key: string; place: string };
 }
 
 /** With its task's place in the order: 1 is next, `undefined` where it has none. */
@@ -95,7 +99,7 @@ export function parseStoredRequest(
   if (hash['status'] === undefined) return undefined;
   const stored = storedRequest.parse(hash);
   const callback = parseStoredCallback(hash, stored.status);
-  const { trace, at, key: _, ...asked } = askedFor.parse(JSON.parse(docOf(hash) ?? ''));
+  const { trace, at, key, place, ...asked } = askedFor.parse(JSON.parse(docOf(hash) ?? ''));
   const document = {
     id,
     batchId: stored.batch,
@@ -120,6 +124,7 @@ export function parseStoredRequest(
     ...(stored.caller === undefined ? {} : { caller: stored.caller + (stored.caller1 ?? '') }),
     ...(callback === undefined ? {} : { callback }),
     ...(trace === undefined ? {} : { trace }),
+    ...(key === undefined || place === undefined ? {} : { turn: { key: keyWithoutPlace(key, place), place } }),
   };
 }
 

@@ -51,6 +51,8 @@ export interface Task {
   /** What is being looked up, while it is, and since when. */
   unresolved: UnresolvedOutcome | undefined;
   unresolvedSinceMs: number | undefined;
+  /** Its place in the order of its machine, where its operation has one; see `machine-order/`. */
+  turn?: { key: string; place: string };
   /** Of its first request. */
   trace?: TraceContext;
   /** Of some of those that joined, each once. */
@@ -97,6 +99,7 @@ export function findTask(redis: RedisConnection, keySpace: string) {
     return {
       parameters: first.document.parameters ?? {},
       comment: joinComments([remarkOf(first), ...others.map(remarkOf)], joined - otherIds.length),
+      ...(first.turn === undefined ? {} : { turn: first.turn }),
       ...tracesOf(first, others),
     };
   }
@@ -115,7 +118,7 @@ function remarkOf({ document: { comment, source }, caller }: StoredRequest): Rem
 }
 
 /** What a task has of its requests. */
-type Content = Pick<Task, 'comment' | 'parameters' | 'trace' | 'joinedTraces'>;
+type Content = Pick<Task, 'comment' | 'parameters' | 'turn' | 'trace' | 'joinedTraces'>;
 
 function tracesOf(
   { trace }: StoredRequest,

@@ -1,0 +1,116 @@
+import { keySpace as keySpaceOf } from '@diq/contracts/operations.ts';
+import { operationNames, profileOf, type OperationName } from '@diq/contracts/operations/index.ts';
+import { keyAtPlace } from '@diq/queue/admission/sharing.ts';
+import {
+  createMachineOrder,
+  enteredAtMs,
+  type MachineOrder,
+  type PlacedAct,
+} from '@diq/queue/machine-order/machine-order.ts';
+import type { JobQueue } from '@diq/queue/scheduling/job-queue.ts';
+import { storeKeys } from '@diq/queue/store-keys.ts';
+import { createBlockedTasks, type BlockedTasks } from '@diq/queue/tasks/blocked-tasks.ts';
+import type { Task } from '@diq/queue/tasks/task-store.ts';
+import { serverTimeMs } from '@diq/redis/ask-owner.ts';
+import type { RedisConnection } from '@diq/redis/connection.ts';
+
+export interface MachineTurnsOptions {
+  redis: RedisConnection;
+  tenantId: string;
+  operation: OperationName;
+  keySpace: string;
+  jobs: Pick<JobQueue, 'add'>;
+  /** A place is given before its request is recorded: it may still be on its way for so long. */
+  settleMs?: number;
+  /** One that is blocked is not looked at again within this time, by whichever worker. */
+  betweenLooksMs?: number;
+}
+
+export interface MachineTurns {
+  /** Whether the task may act now: nothing that was accepted before it still acts, or waits to act, on its machine. */
+  isNext(task: Pick<Task, 'machineId' | 'turn'>): Promise<boolean>;
+  /** Takes a task from the queue until it is its turn. */
+  block(taskId: string): Promise<unknown>;
+  /** Tasks that are out of the queue until then. */
+  readonly blocked: Pick<BlockedTasks, 'count' | 'areBlocked'>;
+  /** Puts tasks back whose turn has come, of those that were looked at longest ago. */
+  unblockSome(): Promise<void>;
+}
+
+const usualSettleMs = 60_000;
+const perRound = 100;
+const usualBetweenLooksMs = 1_000;
+
+/** Of an operation that may overtake any other. */
+const always: MachineTurns = {
+  isNext: () => Promise.resolve(true),
+  block: () => Promise.resolve(),
+  blocked: {
+    count: () => Promise.resolve(0),
+    areBlocked: (taskIds) => Promise.resolve(taskIds.map(() => false)),
+  },
+  unblockSome: () => Promise.resolve(),
+};
+
+/**
+ * Whose turn it is on a machine. What stands first there is over when its task has ended and its result, if it has one, is not
+ * followed any more. That is asked when another one wants to go: so nothing must be reported, and nothing that is lost keeps a
+ * machine for ever.
+ */
+export function createMachineTurns(options: MachineTurnsOptions): MachineTurns {
+  const { redis, tenantId, operation, keySpace, jobs } = options;
+  const { settleMs = usualSettleMs, betweenLooksMs = usualBetweenLooksMs } = options;
+  const { order: name } = profileOf(operation);
+  if (name === undefined) return always;
+  const order = createMachineOrder(redis, tenantId, name);
+  const blocked = createBlockedTasks(redis, keySpace);
+
+  async function mayGo(acts: readonly PlacedAct[]): Promise<boolean[]> {
+    const first = await order.firstOf(acts);
+    const isFirst = (act: PlacedAct, i: number) => act.place === first[i]?.place;
+    const before = first.filter((_, i) => !isFirst(acts[i]!, i));
+    const freed = await Promise.all(before.map((act) => leaveIfOver(act)));
+    if (!freed.includes(true)) return acts.map(isFirst);
+    const now = await order.firstOf(acts);
+    return acts.map((act, i) => act.place === now[i]?.place);
+  }
+
+  async function leaveIfOver(act: PlacedAct): Promise<boolean> {
+    return (await isOver(act)) && (await order.leave(act));
+  }
+
+  /** Another queue's, as a rule. */
+  async function isOver(act: PlacedAct): Promise<boolean> {
+    const other = operationNames.find((one) => one === act.operation);
+    // Taken out of the software: no call is made for it.
+    if (other === undefined) return true;
+    const keys = storeKeys(keySpaceOf({ tenantId, operation: other }));
+    const key = keyAtPlace(act.key, act.place);
+    if ((await redis.hexists(keys.machines, key)) === 1) return false;
+    const task = await startedTask(await redis.get(keys.machineRecent(key)));
+    if (task !== undefined) return (await redis.zscore(keys.results, task)) === null;
+    return (await serverTimeMs(redis, order.keySpace)) - enteredAtMs(act) > settleMs;
+  }
+
+  return {
+    async isNext({ machineId, turn }) {
+      if (!turn) return true;
+      const [is = false] = await mayGo([{ machineId, operation, ...turn }]);
+      return is;
+    },
+    block: blocked.block,
+    blocked,
+    async unblockSome() {
+      const tasks = await blocked.list(perRound, betweenLooksMs);
+      if (tasks.length === 0) return;
+      const may = await mayGo(tasks.map((task) => ({ ...task, operation })));
+      const free = tasks.filter((_, i) => may[i]);
+      await blocked.unblock(free.map(({ taskId }) => taskId));
+      await jobs.add(free);
+    },
+  };
+}
+
+async function startedTask(recent: string | null): Promise<string | undefined> {
+  return recent === null ? undefined : (JSON.parse(recent) as { task?: string }).task;
+}
