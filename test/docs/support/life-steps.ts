@@ -20,6 +20,7 @@ import { createJobRepositioning } from '@diq/queue/scheduling/job-queue.ts';
 import { storeKeys } from '@diq/queue/store-keys.ts';
 import { createLookStore } from '@diq/queue/tasks/look-store.ts';
 import { arrivedAtMs, item, keySpace, machine, retentionMs } from '@diq/queue/test-support/test-store.ts';
+import { createBlockedTasks } from '@diq/queue/tasks/blocked-tasks.ts';
 import type { SuiteStore } from '@diq/queue/test-support/use-test-store.ts';
 import { byMachineAlone } from '@diq/queue/admission/sharing.ts';
 
@@ -214,6 +215,11 @@ export const lifeSteps: readonly [name: string, run: (life: Life) => Promise<voi
         await store.tasks.find(job?.taskId ?? '');
         await job?.release();
       });
+      const blocked = createBlockedTasks(store.redis, keySpace);
+      const [taskId = ''] = await store.tasks.waitingPage(0, 1);
+      await life.step(() => blocked.block(taskId));
+      await life.step(() => blocked.list(10, 0));
+      await life.step(() => blocked.unblock([taskId]));
       await life.step(async () => (await claimer.claim())?.complete());
       await claimer.close();
     },
