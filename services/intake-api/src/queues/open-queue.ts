@@ -109,7 +109,10 @@ export function openQueue(queue: Queue, options: OpenQueueOptions) {
       createBatchTailReader(redis, keySpace, jobs),
       ledgerSnapshot,
     ),
-    deadlineCheck: createDeadlineCheck(createDryRun(redis, keySpace, jobs, { ...own, lookAtOrder: places?.look }), ledgerSnapshot),
+    deadlineCheck: createDeadlineCheck(
+      createDryRun(redis, keySpace, jobs, { ...own, lookAtOrder: places?.look }),
+      ledgerSnapshot,
+    ),
   };
   return {
     queue,

@@ -42,7 +42,15 @@ describe('turns on a machine', () => {
     const tasks = createTaskStore(redis, keySpace, retentionMs);
     const reader = createRequestReader(redis, keySpace);
     const keys = storeKeys(keySpace);
-    const turns = createMachineTurns({ redis, tenantId, operation, keySpace, jobs, settleMs, betweenLooksMs: 0 });
+    const turns = createMachineTurns({
+      redis,
+      tenantId,
+      operation,
+      keySpace,
+      jobs,
+      settleMs,
+      betweenLooksMs: 0,
+    });
     return {
       jobs,
       tasks,
@@ -188,7 +196,8 @@ describe('turns on a machine', () => {
 
 /** So that what happened before is more than no time ago. */
 async function redisTick(redis: RedisConnection): Promise<void> {
-  const time = async () => Number((await redis.time())[0]) * 1_000 + Math.floor(Number((await redis.time())[1]) / 1_000);
+  const time = async () =>
+    Number((await redis.time())[0]) * 1_000 + Math.floor(Number((await redis.time())[1]) / 1_000);
   const before = await time();
   while ((await time()) <= before + 1);
 }

@@ -1,12 +1,7 @@
 import { keySpace as keySpaceOf } from '@diq/contracts/operations.ts';
 import { operationNames, profileOf, type OperationName } from '@diq/contracts/operations/index.ts';
 import { keyAtPlace } from '@diq/queue/admission/sharing.ts';
-import {
-  createMachineOrder,
-  enteredAtMs,
-  type MachineOrder,
-  type PlacedAct,
-} from '@diq/queue/machine-order/machine-order.ts';
+import { createMachineOrder, enteredAtMs, type PlacedAct } from '@diq/queue/machine-order/machine-order.ts';
 import type { JobQueue } from '@diq/queue/scheduling/job-queue.ts';
 import { storeKeys } from '@diq/queue/store-keys.ts';
 import { createBlockedTasks, type BlockedTasks } from '@diq/queue/tasks/blocked-tasks.ts';
@@ -68,7 +63,7 @@ export function createMachineTurns(options: MachineTurnsOptions): MachineTurns {
   async function mayGo(acts: readonly PlacedAct[]): Promise<boolean[]> {
     const first = await order.firstOf(acts);
     const isFirst = (act: PlacedAct, i: number) => act.place === first[i]?.place;
-    const before = first.filter((_, i) => !isFirst(acts[i]!, i));
+    const before = first.filter(({ place }, i) => place !== acts[i]?.place);
     const freed = await Promise.all(before.map((act) => leaveIfOver(act)));
     if (!freed.includes(true)) return acts.map(isFirst);
     const now = await order.firstOf(acts);

@@ -45,7 +45,10 @@ describe('the order of operations on a machine', () => {
 
   it('has machines, tenants and orders apart', async () => {
     const first = await enterOne(isolate);
-    const elsewhere = { ...act('unisolate', 'm-2'), place: (await order().enter([act('unisolate', 'm-2')]))[0]! };
+    const elsewhere = {
+      ...act('unisolate', 'm-2'),
+      place: (await order().enter([act('unisolate', 'm-2')]))[0]!,
+    };
     assert.deepEqual(await firstOf(elsewhere), elsewhere);
     const [another = ''] = await order('codeExecution').enter([isolate]);
     assert.notEqual(another, first.place);

@@ -50,8 +50,6 @@ export function createMachineOrder(redis: RedisConnection, tenantId: string, ord
     }
     return replies;
   }
-  const asked = (acts: readonly OrderedAct[]) =>
-    acts.map(({ machineId, operation, key }) => [machineId, operation, key]);
 
   return {
     keySpace,
@@ -71,10 +69,15 @@ export function createMachineOrder(redis: RedisConnection, tenantId: string, ord
     /** Takes out an act that has ended, where another one waits behind it. @returns whether it was */
     async leave(act: PlacedAct): Promise<boolean> {
       const { machineId, operation, key, place } = act;
-      return (await leaveScript(redis, [`${space}:order:${machineId}`], [`${place} ${operation} ${key}`])) === 1;
+      return (
+        (await leaveScript(redis, [`${space}:order:${machineId}`], [`${place} ${operation} ${key}`])) === 1
+      );
     },
   };
 }
+
+const asked = (acts: readonly OrderedAct[]) =>
+  acts.map(({ machineId, operation, key }) => [machineId, operation, key]);
 
 function placedAct(machineId: string, text: string): PlacedAct {
   const [place = '', operation = '', ...key] = text.split(' ');

@@ -124,7 +124,9 @@ export function parseStoredRequest(
     ...(stored.caller === undefined ? {} : { caller: stored.caller + (stored.caller1 ?? '') }),
     ...(callback === undefined ? {} : { callback }),
     ...(trace === undefined ? {} : { trace }),
-    ...(key === undefined || place === undefined ? {} : { turn: { key: keyWithoutPlace(key, place), place } }),
+    ...(key === undefined || place === undefined
+      ? {}
+      : { turn: { key: keyWithoutPlace(key, place), place } }),
   };
 }
 

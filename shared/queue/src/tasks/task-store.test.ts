@@ -231,7 +231,8 @@ describe('task store', () => {
       const unlimited = [];
       for (const name of left) if ((await redis.client.pttl(name)) < 0) unlimited.push(name);
       // Keys of all requests together, bounded in other ways: by statuses, classes, or with every end.
-      const ofAll = /:(counts|order|starts:medium:?|listed:(started|cancelled)|listed-by:machine|ended)$/;
+      const ofAll =
+        /:(counts|order|starts:medium:?|listed:(started|cancelled)|listed-by:machine|ended|batches(:ended)?)$/;
       assert.deepEqual(
         unlimited.filter((name) => !ofAll.test(name)),
         [],
