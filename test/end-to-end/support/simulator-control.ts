@@ -27,8 +27,11 @@ const allInvestigations = z.object({
 const machineAction = z.object({
   id: z.string(),
   machineId: z.string(),
+  type: z.string(),
   scope: z.string().nullable(),
   requestorComment: z.string(),
+  relatedFileInfo: z.object({ fileIdentifier: z.string() }).nullable(),
+  commands: z.array(z.object({ command: z.unknown() })),
 });
 const allMachineActions = z.object({ machineActions: z.array(machineAction) });
 

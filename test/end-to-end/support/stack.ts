@@ -60,7 +60,7 @@ export async function startStack(options: StackOptions) {
     ...quota,
     // Tests look far more often than callers may.
     INTAKE_MAX_REQUESTS_PER_MINUTE: '0',
-    INTAKE_API_KEYS: `test:submit+respond+read+admin:${createHash('sha256').update(secrets.apiKey).digest('hex')}`,
+    INTAKE_API_KEYS: `test:submit+respond+irreversible+read+admin:${createHash('sha256').update(secrets.apiKey).digest('hex')}`,
   };
   const workerEnv = {
     ...quota,
