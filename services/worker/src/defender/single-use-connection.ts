@@ -32,11 +32,13 @@ const lookup = lookupBy(createNameResolver());
 /**
  * A connector that knows exactly whether a request may have left, for a call that must not be repeated blindly.
  *
- * undici writes a request synchronously inside the connector's success callback, and never before. So an error up
- * to that callback (DNS, TCP, TLS, our own veto) proves that nothing was sent, and anything after it proves
- * nothing. A kept-alive connection would have no such border, therefore each call has a connection of its own.
+ * undici writes a request synchronously inside the connector's success callback, and never before. The socket holds it
+ * back until that has returned and the last question was asked. So an error up to then (DNS, TCP, TLS, our own veto)
+ * proves that nothing was sent, and anything after it proves nothing. A kept-alive connection would have no such border,
+ * therefore each call has a connection of its own.
  *
- * @param mayStillSend asked in the same turn of the event loop in which the request would be written; false or a throw stops it
+ * @param mayStillSend asked when the request is complete, and as the last thing before it goes out: a process can be stopped
+ *   at any point, and what it does then goes out when it goes on. False or a throw stops it
  * @param maxBytes of all that the server may send; a connection that brings more is cut
  */
 export function createSingleUseConnection({
@@ -60,15 +62,21 @@ export function createSingleUseConnection({
   }
 
   function offer(socket: Socket, callback: buildConnector.Callback): void {
-    if (state === 'connecting' && !isTrue(mayStillSend)) refuse('send_deadline_passed');
     if (state !== 'connecting') {
       socket.destroy();
       callback(new Error('the call was given up before it was sent'), null);
       return;
     }
-    state = 'handed_over';
+    socket.cork();
     callback(null, socket);
     cutAfter(maxBytes, socket);
+    if (isTrue(mayStillSend)) {
+      state = 'handed_over';
+      socket.uncork();
+    } else {
+      refuse('send_deadline_passed');
+      socket.destroy();
+    }
   }
 
   // No timeout of their own: the call has one clock, which covers connecting, headers and body.
@@ -113,7 +121,7 @@ export function createSingleUseConnection({
   return {
     /** For undici's `connect` option. Connects once; asked again, it fails. */
     connector,
-    /** True from the moment undici was given an open connection: the request may have left. Stays true. */
+    /** True from the moment at which the request is let out: it may have left. Stays true. */
     handedOver: () => state === 'handed_over',
     /** Why the connection was never handed over; undefined while connecting and after handing over. */
     notSent: () => notSent,
