@@ -4,8 +4,21 @@ export const queueName = 'queue';
 /** Name of the BullMQ queue of callbacks. */
 export const callbackQueueName = 'callbacks';
 
-/** The keys of requests, batches and tasks in one key space. The Lua files build the same names. */
-export function storeKeys(keySpace: string) {
+export type StoreKeys = ReturnType<typeof namesIn>;
+
+const known = new Map<string, StoreKeys>();
+
+/**
+ * The keys of requests, batches and tasks in one key space. The Lua files build the same names. A dozen parts of each queue have
+ * them, so they are made once.
+ */
+export function storeKeys(keySpace: string): StoreKeys {
+  const found = known.get(keySpace) ?? namesIn(keySpace);
+  known.set(keySpace, found);
+  return found;
+}
+
+function namesIn(keySpace: string) {
   return {
     /** String: the version of the layout that all these keys have; see `layout.ts`. */
     layout: `${keySpace}:layout`,

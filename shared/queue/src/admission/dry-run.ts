@@ -1,4 +1,5 @@
 import type { RedisConnection } from '@diq/redis/connection.ts';
+import { plainPipeline } from '@diq/redis/plain-pipeline.ts';
 import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
 import { chunkSize, createAcceptChunk } from './accept-chunk.ts';
 import type { AcceptRules, DryRunState, NewRequest, Placement } from './accept-chunk.ts';
@@ -130,7 +131,7 @@ export function createDryRun(
     countWaiting: (): Promise<number> => jobs.countReady(),
     /** Whether a request is recorded under each of these ids. */
     async areRecorded(requestIds: readonly string[]): Promise<boolean[]> {
-      const pipeline = redis.pipeline();
+      const pipeline = plainPipeline(redis);
       for (const id of requestIds) pipeline.exists(keys.request(id));
       return (await repliesOf(pipeline)).map((found) => found === 1);
     },

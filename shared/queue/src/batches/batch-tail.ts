@@ -1,4 +1,5 @@
 import type { RedisConnection } from '@diq/redis/connection.ts';
+import { plainPipeline } from '@diq/redis/plain-pipeline.ts';
 import { z } from 'zod';
 import { loadScript } from '@diq/redis/script.ts';
 import type { NewRequest, Placement } from '../admission/accept-chunk.ts';
@@ -41,7 +42,7 @@ export function createBatchTailReader(
 
   /** The tasks of those of these requests that are queued. */
   async function waitingOf(requestIds: readonly string[]) {
-    const pipeline = redis.pipeline();
+    const pipeline = plainPipeline(redis);
     for (const id of requestIds) pipeline.hmget(keys.request(id), 'status', 'task');
     const rows = z.array(requestReply).parse(await repliesOf(pipeline));
     return rows.flatMap(([status, taskId], i) => {

@@ -1,4 +1,5 @@
 import type { RedisConnection } from '@diq/redis/connection.ts';
+import { plainPipeline } from '@diq/redis/plain-pipeline.ts';
 import { z } from 'zod';
 import { requestStatuses } from '@diq/contracts/status.ts';
 import { pairDigest, sourceDigest } from '../requests/correlation-digest.ts';
@@ -74,7 +75,7 @@ export function createBatchList(redis: RedisConnection, keySpace: string) {
     ids: readonly string[],
     prefixes: readonly string[],
   ): Promise<(ListedBatch | undefined)[]> {
-    const pipeline = redis.pipeline();
+    const pipeline = plainPipeline(redis);
     for (const id of ids) {
       pipeline.hmget(keys.batch(id), ...fields);
       for (const prefix of prefixes) pipeline.zscore(keys.batches, prefix + id);

@@ -1,4 +1,5 @@
 import type { RedisConnection } from '@diq/redis/connection.ts';
+import { plainPipeline } from '@diq/redis/plain-pipeline.ts';
 import { z } from 'zod';
 import { operationIn } from '@diq/contracts/operations.ts';
 import type { RequestDocument } from '@diq/contracts/request-document.ts';
@@ -56,7 +57,7 @@ export function createNewestFailures(redis: RedisConnection, keySpace: string, r
     }
     const wanted = [...found].slice(0, limit);
     if (wanted.length === 0) return [];
-    const pipeline = redis.pipeline();
+    const pipeline = plainPipeline(redis);
     for (const [id] of wanted) pipeline.hgetall(keys.request(id));
     const hashes = await repliesOf(pipeline);
     return wanted.flatMap(([id, endedAtMs], i) => {

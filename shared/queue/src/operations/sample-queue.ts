@@ -1,4 +1,5 @@
 import type { RedisConnection } from '@diq/redis/connection.ts';
+import { plainPipeline } from '@diq/redis/plain-pipeline.ts';
 import { z } from 'zod';
 import type { Priority } from '@diq/contracts/priority.ts';
 import { storeKeys } from '../store-keys.ts';
@@ -36,7 +37,7 @@ export function createQueueSampling(redis: RedisConnection, keySpace: string, si
   const queuedKey = keys.listed('queued');
 
   async function readAll(ids: readonly string[]): Promise<QueuedRequest[]> {
-    const pipeline = redis.pipeline();
+    const pipeline = plainPipeline(redis);
     for (const id of ids) pipeline.hmget(keys.request(id), ...docFields);
     const docs = ids.length === 0 ? [] : await repliesOf(pipeline);
     return docs.flatMap((parts, i) => parseDoc(ids[i] ?? '', joinDoc(docReply.parse(parts))) ?? []);

@@ -1,4 +1,5 @@
 import type { RedisConnection } from '@diq/redis/connection.ts';
+import { plainPipeline } from '@diq/redis/plain-pipeline.ts';
 import { operationIn } from '@diq/contracts/operations.ts';
 import { z } from 'zod';
 import { chooseWalk } from './request-cursor.ts';
@@ -115,7 +116,7 @@ export async function* readRequestHashes(
   const keys = storeKeys(keySpace);
   for (let from = 0; from < ids.length; from += readTogether) {
     const some = ids.slice(from, from + readTogether);
-    const pipeline = redis.pipeline();
+    const pipeline = plainPipeline(redis);
     for (const id of some) pipeline.hgetall(keys.request(id));
     const replies = await repliesOf(pipeline);
     for (const [i, id] of some.entries()) yield [id, hashReply.parse(replies[i])];

@@ -1,4 +1,5 @@
 import type { RedisConnection } from '@diq/redis/connection.ts';
+import { plainPipeline } from '@diq/redis/plain-pipeline.ts';
 import { z } from 'zod';
 import { storedItemError } from '@diq/contracts/item-answer.ts';
 import type { StoredItemError } from '@diq/contracts/item-answer.ts';
@@ -100,7 +101,7 @@ export function createRequestReader(redis: RedisConnection, keySpace: string) {
     countWaitingOf: async (priority: Priority): Promise<number> =>
       Number((await redis.hget(keys.order, `waiting:${priority}`)) ?? 0),
     async backlog(): Promise<Backlog> {
-      const pipeline = redis.pipeline();
+      const pipeline = plainPipeline(redis);
       pipeline.hgetall(keys.counts);
       pipeline.zcard(keys.waiting);
       pipeline.zrange(keys.waiting, 0, '0', 'WITHSCORES');

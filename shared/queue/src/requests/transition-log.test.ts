@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { waitFor } from '@diq/testing/wait-for.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { createTaskStore } from '../tasks/task-store.ts';
 import { createRequestLog, maxWaiting } from './transition-log.ts';
@@ -84,7 +85,7 @@ describe('the log of requests', () => {
   });
 
   it('is written without the records when Redis is away, and fails no request', async () => {
-    const away = { pipeline: () => store.redis.pipeline([['nonsense']]) };
+    const away = { hmget: () => Promise.reject(new Error('Connection is closed.')) };
     const log = createRequestLog(away, keySpace, logger);
     log.moved({ requestIds: ['a', 'b'], from: 'queued', status: 'expired', errorCode: 'deadline_reached' });
     await log.close();
@@ -100,11 +101,10 @@ describe('the log of requests', () => {
     let release = (): void => undefined;
     const held = new Promise<void>((resolve) => (release = resolve));
     const slow = {
-      pipeline() {
+      async hmget(...asked: unknown[]) {
         reads += 1;
-        const pipeline = store.redis.pipeline();
-        const exec = pipeline.exec.bind(pipeline);
-        return Object.assign(pipeline, { exec: () => held.then(() => exec()) });
+        await held;
+        return store.redis.hmget(...(asked as Parameters<typeof store.redis.hmget>));
       },
     };
     const log = createRequestLog(slow, keySpace, logger);
@@ -112,9 +112,11 @@ describe('the log of requests', () => {
     log.moved({ requestIds: ids.slice(0, 501), from: 'queued', status: 'dispatching' });
     log.moved({ requestIds: ids, from: 'queued', status: 'dispatching' });
     assert.equal(lines.length, maxWaiting, 'what is too much is written at once');
+    await waitFor(() => reads > 0, { what: 'the first chunk', intervalMs: 1 });
+    assert.equal(reads, 250, 'a chunk is read at a time');
     release();
     await log.close();
-    assert.deepEqual([lines.length, reads], [maxWaiting + 501, 3]);
+    assert.deepEqual([lines.length, reads], [maxWaiting + 501, 501]);
     log.moved({ requestIds: ['late'], from: 'queued', status: 'dispatching' });
     assert.equal(lines.at(-1)?.['requestId'], 'late');
   });

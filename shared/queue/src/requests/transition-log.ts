@@ -4,7 +4,6 @@ import { traceContext, traceIdOf } from '@diq/contracts/trace-context.ts';
 import type { MovedRequests } from '../tasks/task-store.ts';
 import { storeKeys } from '../store-keys.ts';
 import { docFields, joinDoc } from './stored-request.ts';
-import { repliesOf } from '../scheduling/job-queue.ts';
 
 /** Where the lines go: a pino logger. */
 export interface RequestLogSink {
@@ -12,7 +11,7 @@ export interface RequestLogSink {
   isLevelEnabled(level: string): boolean;
 }
 
-/** Requests per pipeline: some two milliseconds of Redis' time. */
+/** Requests read at once: some two milliseconds of Redis' time. */
 const chunkSize = 250;
 /** Requests whose lines may wait for their records. What comes on top is written at once, with its ids alone. */
 export const maxWaiting = 20_000;
@@ -29,7 +28,7 @@ export type RequestLog = ReturnType<typeof createRequestLog>;
 
 /** Tells the log of every change of a request's status, whichever script made it. */
 export function createRequestLog(
-  redis: Pick<RedisConnection, 'pipeline'>,
+  redis: Pick<RedisConnection, 'hmget'>,
   keySpace: string,
   logger: RequestLogSink,
 ) {
@@ -39,9 +38,8 @@ export function createRequestLog(
   let last = Promise.resolve();
 
   async function read(ids: readonly string[]): Promise<object[]> {
-    const pipeline = redis.pipeline();
-    for (const id of ids) pipeline.hmget(keys.request(id), 'batch', 'task', ...docFields);
-    return (await repliesOf(pipeline)).map(describe);
+    const found = ids.map((id) => redis.hmget(keys.request(id), 'batch', 'task', ...docFields));
+    return (await Promise.all(found)).map(describe);
   }
 
   async function write(move: Parameters<RequestLog['moved']>[0]): Promise<void> {

@@ -1,6 +1,7 @@
 import { setImmediate as afterwards } from 'node:timers/promises';
 import { Queue } from 'bullmq';
 import type { RedisConnection } from '@diq/redis/connection.ts';
+import { plainPipeline } from '@diq/redis/plain-pipeline.ts';
 import { z } from 'zod';
 import { loadScript, runScriptsWhenFull } from '@diq/redis/script.ts';
 import { queueName, storeKeys } from '../store-keys.ts';
@@ -100,21 +101,21 @@ export function createJobQueue(redis: RedisConnection, keySpace: string, onError
     },
     /** 1 is claimed next; `undefined` for one that is not waiting in the order. One answer per id. */
     async positions(taskIds: readonly string[]): Promise<(number | undefined)[]> {
-      const pipeline = redis.pipeline();
+      const pipeline = plainPipeline(redis);
       for (const id of taskIds) pipeline.zrank(prioritizedKey, id);
       const replies = await repliesOf(pipeline);
       return replies.map((rank) => (typeof rank === 'number' ? rank + 1 : undefined));
     },
     /** For each of these job priorities, how many jobs that wait are of this job priority or a more urgent one. */
     async countUpTo(jobPriorities: readonly number[]): Promise<number[]> {
-      const pipeline = redis.pipeline();
+      const pipeline = plainPipeline(redis);
       for (const jobPriority of jobPriorities)
         pipeline.zcount(prioritizedKey, '-inf', `(${(jobPriority + 1) * scoresPerJobPriority}`);
       return (await repliesOf(pipeline)).map(Number);
     },
     /** Which of these tasks have a job, waiting or claimed. */
     async have(taskIds: readonly string[]): Promise<boolean[]> {
-      const pipeline = redis.pipeline();
+      const pipeline = plainPipeline(redis);
       for (const id of taskIds) pipeline.exists(queue.toKey(id));
       return (await repliesOf(pipeline)).map((found) => found === 1);
     },
@@ -189,7 +190,7 @@ export function createJobRepositioning(
   const wake = createWake(redis, keySpace);
 
   async function jobPrioritiesNow(promoted: readonly Job[]): Promise<Job[]> {
-    const pipeline = redis.pipeline();
+    const pipeline = plainPipeline(redis);
     for (const { taskId } of promoted) pipeline.hget(keys.task(taskId), 'jobPriority');
     const jobPriorities = jobPriorityReply.parse(await repliesOf(pipeline));
     return promoted.map(({ taskId }, i) => ({ taskId, jobPriority: jobPriorities[i] ?? 0 }));
@@ -208,7 +209,7 @@ export function createJobRepositioning(
     if (promoted.length === 0) return;
     // A slot that is kept for critical requests may be for one of them now.
     wake('work');
-    const pipeline = redis.pipeline();
+    const pipeline = plainPipeline(redis);
     for (const { taskId } of promoted) pipeline.hdel(keys.task(taskId), 'promoted');
     await repliesOf(pipeline);
   };

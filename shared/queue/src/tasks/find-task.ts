@@ -1,4 +1,5 @@
 import type { RedisConnection } from '@diq/redis/connection.ts';
+import { plainPipeline } from '@diq/redis/plain-pipeline.ts';
 import { z } from 'zod';
 import type { Parameters } from '@diq/contracts/operations/profile.ts';
 import { priorities } from '@diq/contracts/priority.ts';
@@ -84,7 +85,7 @@ export function findTask(redis: RedisConnection, keySpace: string) {
 
   async function contentOf(id: string, firstId: string): Promise<Content | undefined> {
     const joinedKey = `${keys.task(id)}:joined`;
-    const pipeline = redis.pipeline();
+    const pipeline = plainPipeline(redis);
     pipeline
       .hgetall(keys.request(firstId))
       .zrange(joinedKey, 0, String(maxRemarks - 2))
@@ -92,7 +93,7 @@ export function findTask(redis: RedisConnection, keySpace: string) {
     const [firstHash, otherIds, joined] = commentReply.parse(await repliesOf(pipeline));
     const first = parseStoredRequest(firstId, firstHash);
     if (!first) return undefined;
-    const reading = redis.pipeline();
+    const reading = plainPipeline(redis);
     for (const otherId of otherIds) reading.hgetall(keys.request(otherId));
     const hashes = z.array(hash).parse(otherIds.length > 0 ? await repliesOf(reading) : []);
     const others = otherIds.flatMap((otherId, i) => parseStoredRequest(otherId, hashes[i] ?? {}) ?? []);

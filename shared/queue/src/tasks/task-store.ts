@@ -1,5 +1,6 @@
 import { serverTimeMs } from '@diq/redis/ask-owner.ts';
 import type { RedisConnection } from '@diq/redis/connection.ts';
+import { plainPipeline } from '@diq/redis/plain-pipeline.ts';
 import { z } from 'zod';
 import { priorities } from '@diq/contracts/priority.ts';
 import type { OperationResult } from '@diq/contracts/operations/profile.ts';
@@ -152,7 +153,7 @@ export function createTaskStore(
     ): Promise<string | undefined> {
       if (Number((await redis.hget(keys.order, `waiting:${priority}`)) ?? 0) <= 0) return undefined;
       const ids = await readIds();
-      const pipeline = redis.pipeline();
+      const pipeline = plainPipeline(redis);
       for (const id of ids) pipeline.hget(keys.task(id), 'priority');
       const classes = ids.length > 0 ? await repliesOf(pipeline) : [];
       return ids.find((_, i) => classes[i] === priority);
@@ -232,7 +233,7 @@ export function createTaskStore(
     async jobPrioritiesOf(
       ids: readonly string[],
     ): Promise<{ taskId: string; machineId: string; jobPriority: number }[]> {
-      const pipeline = redis.pipeline();
+      const pipeline = plainPipeline(redis);
       for (const id of ids) pipeline.hmget(keys.task(id), 'machine', 'jobPriority');
       const rows = z
         .array(z.tuple([z.string().nullable(), z.string().nullable()]))
