@@ -115,7 +115,7 @@ describe('the workers, as the intake sees them', () => {
   it('are not taken for stalled after a gap in the readings: the time begins anew', () => {
     const workers = watching();
     workers.stateAfter(20);
-    workers.pass(10_001);
+    workers.pass(20_001);
     assert.equal(workers.saw({}).state, 'active');
   });
 
@@ -123,7 +123,7 @@ describe('the workers, as the intake sees them', () => {
     const { watch, pass, saw } = watching();
     assert.equal(watch.lastReport(), undefined);
     saw({ alive: 2 });
-    pass(10_000);
+    pass(20_000);
     assert.equal(watch.lastReport()?.alive, 2);
     pass(1);
     assert.equal(watch.lastReport(), undefined);

@@ -52,8 +52,8 @@ export interface WorkerReport {
 
 /** A worker looks every second; a slow Redis or a restart of a worker is no standstill yet. */
 const stalledAfterMs = 30_000;
-/** What was true between two readings further apart than these is not known. */
-const maxGapMs = 10_000;
+/** What was true between two readings further apart than these is not known. Of many queues each is read every 15 s. */
+const maxGapMs = 20_000;
 
 /**
  * Keeps over the readings of this process since when nothing is called that could be.

@@ -67,9 +67,9 @@ describe('which of many queues are read', () => {
 
   it('is one that is asked about, and one with open requests until it has been quiet for a while', async () => {
     busy.saw(first, stateWith({ queued: 1 }));
-    nowMs = 9_999;
+    nowMs = 19_999;
     assert.deepEqual(await busy.due(), [first]);
-    nowMs = 10_000;
+    nowMs = 20_000;
     assert.deepEqual(await busy.due(), []);
     busy.mark(first);
     assert.deepEqual(await busy.due(), [first]);
@@ -79,13 +79,13 @@ describe('which of many queues are read', () => {
     listenedTo = first.tag;
     for (nowMs of [0, 60_000]) assert.deepEqual(await busy.due(), [first]);
     listenedTo = undefined;
-    nowMs = 70_000;
+    nowMs = 80_000;
     assert.deepEqual(await busy.due(), []);
   });
 
   it('is one whose calls count for an hour not all that hour, but when the first of them counts no more', async () => {
     busy.saw(first, stateWith({ freeInMs: [1_000_000, 2_000_000] }));
-    for (nowMs of [1_000, 20_000, 999_999]) assert.deepEqual(await busy.due(), []);
+    for (nowMs of [1_000, 30_000, 999_999]) assert.deepEqual(await busy.due(), []);
     nowMs = 1_000_000;
     assert.deepEqual(await busy.due(), [first]);
     busy.saw(first, stateWith({ freeInMs: [1_000_000] }));
@@ -95,5 +95,47 @@ describe('which of many queues are read', () => {
     busy.saw(first, stateWith({}));
     nowMs = Number.MAX_SAFE_INTEGER;
     assert.deepEqual(await busy.due(), []);
+  });
+
+  it('are many in turns: each once in 15 s, beside the one whose changes are followed, which is read every time', async () => {
+    const many = Array.from({ length: 1_000 }, (_, i) => ({ ...first, tag: `busy-${i}` }));
+    busy = createBusyQueues({
+      queues: () => many,
+      hasWork: async () => [],
+      isListenedTo: ({ tag }) => tag === 'busy-500',
+      intervalMs: 1_000,
+      nowMs: () => nowMs,
+    });
+    many.forEach((queue) => busy.mark(queue));
+    const read = new Map<string, number>();
+    for (let second = 0; second < 15; second += 1) {
+      nowMs = second * 1_000;
+      const due = await busy.due();
+      assert.ok(due.length <= 68, `${due.length} at once`);
+      for (const { tag } of due) read.set(tag, (read.get(tag) ?? 0) + 1);
+    }
+    assert.equal(read.size, 1_000);
+    assert.equal(read.get('busy-500'), 15);
+    assert.ok([...read.values()].filter((times) => times > 1).length <= 10);
+  });
+
+  it('are not asked for work while they are known to have some', async () => {
+    const asked: string[] = [];
+    busy = createBusyQueues({
+      queues: () => queues,
+      hasWork: async (some) => {
+        asked.push(...some.map(({ tag }) => tag));
+        return [];
+      },
+      isListenedTo: () => false,
+      intervalMs: 60_000,
+      nowMs: () => nowMs,
+    });
+    busy.mark(first);
+    await busy.due();
+    assert.deepEqual(
+      asked,
+      queues.slice(1).map(({ tag }) => tag),
+    );
   });
 });

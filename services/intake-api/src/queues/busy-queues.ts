@@ -4,16 +4,16 @@ import type { QueueState } from '../estimates/queue-state.ts';
 
 /** With so few, all are read every time. */
 const alwaysUpTo = 20;
-/** Read at once at most; with more that are busy they take turns. */
-const mostAtOnce = 200;
-/** A queue in which nothing is open, and about which nothing was asked, is left alone after this. */
-const quietAfterMs = 10_000;
+/** With more that are busy they take turns: each is read once in this time. One whose changes are followed is read every time. */
+const turnMs = 15_000;
+/** A queue in which nothing is open, and about which nothing was asked, is left alone after this: longer than a turn. */
+const quietAfterMs = 20_000;
 /** Within this time every other queue is looked at once, for what other intakes accepted. */
 const sweepMs = 60_000;
 
 /**
- * Which queues are worth reading. A queue in which nothing happens costs one command a minute; one that is asked about, or
- * in which something is open, is read every time; one in which calls merely count still, when the next of them counts no more.
+ * Which queues are worth reading. One in which nothing happens is asked about once a minute, with many others by one command; one
+ * that is asked about, or in which something is open, is read every time, of many in its turn; one in which calls merely count still, when the next of them counts no more.
  */
 export function createBusyQueues({
   queues,
@@ -45,7 +45,9 @@ export function createBusyQueues({
     if (swept >= all.length) swept = 0;
     const some = all.slice(swept, swept + size);
     swept += size;
-    for (const queue of await hasWork(some)) mark(queue);
+    const now = nowMs();
+    for (const queue of await hasWork(some.filter(({ tag }) => (busyUntilMs.get(tag) ?? 0) <= now)))
+      mark(queue);
   }
 
   return {
@@ -62,16 +64,19 @@ export function createBusyQueues({
       const all = queues();
       if (all.length <= alwaysUpTo) return all;
       await sweep(all);
-      all.filter(isListenedTo).forEach(mark);
+      const followed = all.filter(isListenedTo);
+      followed.forEach(mark);
       const now = nowMs();
-      const isDue = ({ tag }: Queue) =>
-        (busyUntilMs.get(tag) ?? 0) > now || (changesAtMs.get(tag) ?? Infinity) <= now;
+      const isDue = (queue: Queue) =>
+        !isListenedTo(queue) &&
+        ((busyUntilMs.get(queue.tag) ?? 0) > now || (changesAtMs.get(queue.tag) ?? Infinity) <= now);
       const busy = all.filter(isDue);
-      if (busy.length <= mostAtOnce) return busy;
+      const atOnce = Math.max(alwaysUpTo, Math.ceil((busy.length * intervalMs) / turnMs));
+      if (busy.length <= atOnce) return [...followed, ...busy];
       served %= busy.length;
-      const turn = [...busy.slice(served), ...busy.slice(0, served)].slice(0, mostAtOnce);
-      served += mostAtOnce;
-      return turn;
+      const turn = [...busy.slice(served), ...busy.slice(0, served)].slice(0, atOnce);
+      served += atOnce;
+      return [...followed, ...turn];
     },
     /** Those in which something happens, or everything where that is little. */
     busy(): readonly Queue[] {

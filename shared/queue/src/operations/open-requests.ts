@@ -1,19 +1,23 @@
-import type { RedisConnection } from '@diq/redis/connection.ts';
+import { isCluster, type RedisConnection } from '@diq/redis/connection.ts';
 import { storeKeys } from '../store-keys.ts';
 
 /**
- * Of these queues, those in which a request is open or a callback is due; one small command each. One that cannot be asked
- * has none.
+ * Of these queues, those in which a request is open or a callback is due. As a rule there is none, which one command tells of all
+ * of them; on a Redis Cluster one of each, because a command names keys of one server only. One that cannot be asked has none.
  */
 export function createBusyQueueCheck(redis: RedisConnection) {
+  const countOf = (queues: readonly { readonly keySpace: string }[]) =>
+    redis.exists(...queues.flatMap(({ keySpace }) => workKeys(keySpace)));
+
   return async <Q extends { readonly keySpace: string }>(queues: readonly Q[]): Promise<Q[]> => {
-    const found = await Promise.all(queues.map((queue) => hasWork(redis, queue.keySpace).catch(() => false)));
-    return queues.filter((_, i) => found[i]);
+    if (queues.length > 1 && !isCluster(redis) && (await countOf(queues).catch(() => 0)) === 0) return [];
+    const found = await Promise.all(queues.map((queue) => countOf([queue]).catch(() => 0)));
+    return queues.filter((_, i) => (found[i] ?? 0) > 0);
   };
 }
 
 /** What waits, is called or is looked up is a task; an intake that died may have left callbacks behind. */
-async function hasWork(redis: RedisConnection, keySpace: string): Promise<boolean> {
+function workKeys(keySpace: string): string[] {
   const { waiting, inFlight, reconciling, callbacksDue, callbacksMoving } = storeKeys(keySpace);
-  return (await redis.exists(waiting, inFlight, reconciling, callbacksDue, callbacksMoving)) > 0;
+  return [waiting, inFlight, reconciling, callbacksDue, callbacksMoving];
 }

@@ -1,13 +1,12 @@
-import { z } from 'zod';
 import { loadScript } from '@diq/redis/script.ts';
 import type { RedisConnection } from '@diq/redis/connection.ts';
+import { cachedReading } from '@diq/runtime/async/memoize.ts';
 
 /** They belong to no queue; see lua/sign-worker.lua. */
-const keys = ['diq:{workers}:signs', 'diq:{workers}:queues'];
+const keys = ['diq:{workers}:signs', 'diq:{workers}:queues'] as const;
 
 const scriptFile = (name: string) => new URL(`./lua/${name}.lua`, import.meta.url);
 const signScript = loadScript(scriptFile('sign-worker'), { whenFull: true });
-const readScript = loadScript(scriptFile('worker-signs'));
 /** For how long the signs of processes that are gone show when the last one was there. */
 const keptMs = 30 * 24 * 3_600_000;
 const forgetEveryMs = 3_600_000;
@@ -43,12 +42,33 @@ export function createWorkerSign(redis: RedisConnection, processId: string) {
   };
 }
 
-const signsReply = z.array(z.string());
+/** How old the signs may be that one reading shows: they are those of all queues. */
+const signsAgeMs = 500;
+/** The same of the queues that each process serves, which are many and change seldom. */
+const queuesAgeMs = 5_000;
 
-/** Signs of life of the processes that serve a queue. None where they cannot be read: its ledger has signs too. */
+const readings = new WeakMap<RedisConnection, ReturnType<typeof createSignReading>>();
+
+function createSignReading(redis: RedisConnection) {
+  const [signsKey, queuesKey] = keys;
+  const signs = cachedReading(async () => new Map(Object.entries(await redis.hgetall(signsKey))), signsAgeMs);
+  const queues = cachedReading(async () => {
+    const found = Object.entries(await redis.hgetall(queuesKey));
+    return new Map(found.map(([processId, spaces]) => [processId, new Set(spaces.split('\n'))]));
+  }, queuesAgeMs);
+  return { signs, queues };
+}
+
+/**
+ * Signs of life of the processes that serve a queue, some hundred ms old at most; a queue that a process serves anew shows some
+ * seconds later. None where they cannot be read: its ledger has signs too.
+ */
 export async function readWorkerSigns(redis: RedisConnection, keySpace: string): Promise<string[]> {
-  return readScript(redis, keys, [keySpace]).then(
-    (reply) => signsReply.parse(reply),
+  const reading = readings.get(redis) ?? createSignReading(redis);
+  readings.set(redis, reading);
+  return Promise.all([reading.signs(), reading.queues()]).then(
+    ([signs, queues]) =>
+      [...signs].flatMap(([processId, sign]) => (queues.get(processId)?.has(keySpace) ? [sign] : [])),
     () => [],
   );
 }
