@@ -1,4 +1,4 @@
-import { Pool } from 'undici';
+import { Agent } from 'undici';
 import { machinePath } from '@diq/contracts/operations/machine-path.ts';
 import type { ReadBudget } from '@diq/quota/reads/read-budget.ts';
 import { createBoundedConnector } from '@diq/runtime/http-client/bounded-connection.ts';
@@ -68,7 +68,8 @@ const secondMs = 1_000;
  */
 export function createDefenderReader(options: DefenderReaderOptions) {
   const base = parseBaseUrl(options.baseUrl);
-  const pool = new Pool(base.origin, {
+  // It lets go of its pool when the last connection is closed: of many tenants most read seldom.
+  const agent = new Agent({
     connections: 4,
     pipelining: 1,
     connect: createBoundedConnector({
@@ -81,7 +82,7 @@ export function createDefenderReader(options: DefenderReaderOptions) {
     bodyTimeout: 0,
   });
   const closing = new AbortController();
-  const get = createGetPage({ pool, options, closing: closing.signal });
+  const get = createGetPage({ agent, origin: base.origin, options, closing: closing.signal });
   const readList = async <T>(list: List<T>): Promise<Reading<Rows<T>>> => {
     const counts = { odd: 0, read: 0 };
     const reading = await readPages(get, base.origin, list, counts);
@@ -174,7 +175,7 @@ export function createDefenderReader(options: DefenderReaderOptions) {
     /** Gives up the reads under way; they and all later ones are `unreadable`, reason `closed`. */
     async close() {
       closing.abort();
-      await pool.destroy();
+      await agent.destroy();
     },
   };
 }

@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Pool } from 'undici';
+import type { Dispatcher } from 'undici';
 import type { ReadBudget } from '@diq/quota/reads/read-budget.ts';
 import { parseRetryAfter } from '@diq/runtime/http-server/retry-after.ts';
 import { readErrorDetails } from './read-error-details.ts';
@@ -22,8 +22,15 @@ export type GetPage = (
   onWait?: (forMs: number) => void,
 ) => Promise<Reading<Answer>>;
 
+interface PageDependencies {
+  agent: Dispatcher;
+  origin: string;
+  options: PageOptions;
+  closing: AbortSignal;
+}
+
 /** One GET for each page, of which each takes a read of the budget before it is sent. */
-export function createGetPage(deps: { pool: Pool; options: PageOptions; closing: AbortSignal }): GetPage {
+export function createGetPage(deps: PageDependencies): GetPage {
   return async (path, token, onWait) => {
     const read = await takeRead(deps.options.budget, deps.closing, onWait);
     if (!read.granted) return { ...unreadable('paced'), retryAfterMs: read.retryAfterMs };
@@ -55,14 +62,15 @@ function refusalIn(page: Reading<Answer>): { isThrottled: boolean; retryAfterMs?
 }
 
 async function getPage(
-  { pool, options, closing }: { pool: Pool; options: PageOptions; closing: AbortSignal },
+  { agent, origin, options, closing }: PageDependencies,
   path: string,
   token: string,
 ): Promise<Reading<Answer>> {
   if (closing.aborted) return unreadable('closed');
   const timeout = AbortSignal.timeout(options.timeoutMs);
   try {
-    const response = await pool.request({
+    const response = await agent.request({
+      origin,
       method: 'GET',
       path,
       headers: {

@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
 import { createLogger, type Logger } from '../logging/logger.ts';
 import {
@@ -37,6 +38,12 @@ export interface RunServiceOptions {
   readonly repeatedSignalMs?: number;
 }
 
+/**
+ * How much more than what is alive the heap may hold before V8 collects again. By itself V8 lets it grow to four times that, where the
+ * machine has memory: a service with a thousand queues then holds half a gigabyte of garbage. It costs a few per cent more CPU time.
+ */
+const heapGrowingPercent = 50;
+
 /** Exit code for settings that cannot be used: EX_CONFIG of sysexits.h. */
 export const settingsExitCode = 78;
 
@@ -50,6 +57,7 @@ export const settingsExitCode = 78;
  */
 export async function runService(options: RunServiceOptions): Promise<void> {
   const { name, exit, start, stopDeadlineMs = 10_000 } = options;
+  setFlagsFromString(`--heap-growing-percent=${heapGrowingPercent}`);
   const env = trimEnv(options.env);
   const level = logLevel().safeParse(env['LOG_LEVEL']);
   const logger = createLogger({ level: level.success ? level.data : 'info', service: name });
