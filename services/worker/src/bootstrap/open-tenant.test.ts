@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { captureLog } from '../test-support/capture-log.ts';
 import { countByLabel } from '../test-support/count-by-label.ts';
 import { createTestMetrics } from '../test-support/test-metrics.ts';
-import { createCountDue, createOddRowReport } from './open-tenant.ts';
+import { createOddRowReport, createSeenReads } from './open-tenant.ts';
 
 describe('the report of rows that cannot be read', () => {
   it('counts every one, and says so once a minute for each list', async () => {
@@ -27,20 +27,36 @@ describe('the report of rows that cannot be read', () => {
   });
 });
 
-describe('when the reads in use of a tenant are counted again', () => {
-  it('is each time while some are of the last minute, every ten minutes while any count, and else never', () => {
+describe('the reads in use of a tenant, as a worker saw them last', () => {
+  const limits = [
+    { calls: 50, windowMs: 60_000 },
+    { calls: 750, windowMs: 3_600_000 },
+  ];
+
+  it('are over one window later, each without a command', () => {
     let nowMs = 0;
-    const due = createCountDue(() => nowMs);
-    assert.equal(due.isDue(), false);
-    due.counted([1, 4]);
-    assert.equal(due.isDue(), true);
-    due.counted([0, 4]);
-    nowMs = 599_999;
-    assert.equal(due.isDue(), false);
-    nowMs = 600_000;
-    assert.equal(due.isDue(), true);
-    due.counted([0, 0]);
-    nowMs = 10 * 3_600_000;
-    assert.equal(due.isDue(), false);
+    const seen = createSeenReads(limits, () => nowMs);
+    assert.deepEqual(seen.inUse(), [0, 0]);
+    nowMs = 1_000;
+    seen.counted([3, 4]);
+    nowMs = 60_999;
+    assert.deepEqual(seen.inUse(), [3, 4]);
+    nowMs = 61_000;
+    assert.deepEqual(seen.inUse(), [0, 4]);
+    nowMs = 3_601_000;
+    assert.deepEqual(seen.inUse(), [0, 0]);
+  });
+
+  it('are counted again while they are half of what may be read, and not for fewer', () => {
+    let nowMs = 0;
+    const seen = createSeenReads(limits, () => nowMs);
+    seen.counted([24, 374]);
+    assert.equal(seen.areMany(), false);
+    seen.counted([25, 25]);
+    assert.equal(seen.areMany(), true);
+    nowMs = 60_000;
+    assert.equal(seen.areMany(), false);
+    seen.counted([0, 375]);
+    assert.equal(seen.areMany(), true);
   });
 });

@@ -1,3 +1,4 @@
+import type { Limit } from '@diq/contracts/operations.ts';
 import type { OperationProfile, Records } from '@diq/contracts/operations/profile.ts';
 import { createReadBudget, readLimits } from '@diq/quota/reads/read-budget.ts';
 import type { RedisConnection } from '@diq/redis/connection.ts';
@@ -88,12 +89,12 @@ export function openTenant({
 
 /** From taking a read to sending it. */
 const sendWithinMs = 5_000;
-/** From one look at whether the reads in use are to be counted to the next. */
+/** How often the metric is brought up to date while nothing is read. */
 const countEveryMs = 60_000;
-/** From one count to the next while none of them is of the last minute: of many tenants most read once, when they are opened. */
-const quietCountEveryMs = 600_000;
+/** From this part of a limit on, reads in use are counted in Redis though none is made: others may use them up, or have stopped. */
+const countedFrom = 0.5;
 
-/** The tenant's reads. They are counted also when none is made, so that the metric falls when they count no more. */
+/** The tenant's reads. The metric falls when they count no more. */
 function openReadBudget(
   { tenantId }: { tenantId: string },
   {
@@ -106,35 +107,42 @@ function openReadBudget(
     metrics: Pick<TenantMetrics, 'readsRefused' | 'showReadsUsed'>;
   },
 ) {
-  const due = createCountDue();
+  const limits = readLimits(readShare);
+  const seen = createSeenReads(limits);
   const budget = createReadBudget({
     redis,
     tenantId,
-    limits: readLimits(readShare),
+    limits,
     timeoutMs: longestReadMs + sendWithinMs,
     onUsed(used) {
-      due.counted(used);
+      seen.counted(used);
       metrics.showReadsUsed(used);
     },
     onRefused: () => metrics.readsRefused.inc(),
   });
-  const count = async () => void (due.isDue() && (await budget.used()));
+  const count = async () => {
+    if (seen.areMany()) await budget.used();
+    else metrics.showReadsUsed(seen.inUse());
+  };
   // That Redis is away shows elsewhere.
   return { budget, close: repeat(countEveryMs, count, () => undefined) };
 }
 
-/** Whether reads in use, which this process saw last, are to be counted again: a metric needs no more. */
-export function createCountDue(nowMs: () => number = () => performance.now()) {
-  let [last, lastAtMs]: [readonly number[], number] = [[], 0];
+/**
+ * The reads in use, as this process saw them last. Those of a window are over one window later: so the metric falls without a
+ * command, of many tenants each of which reads once in a while.
+ */
+export function createSeenReads(limits: readonly Limit[], nowMs: () => number = () => performance.now()) {
+  let [last, lastAtMs]: [readonly number[], number] = [limits.map(() => 0), 0];
+  const inUse = () => limits.map(({ windowMs }, i) => (nowMs() - lastAtMs < windowMs ? (last[i] ?? 0) : 0));
   return {
-    /** By limit, that of the shortest window first. */
+    /** By limit, in the order of the limits. */
     counted(used: readonly number[]): void {
       [last, lastAtMs] = [used, nowMs()];
     },
-    isDue(): boolean {
-      if ((last[0] ?? 0) > 0) return true;
-      return last.some((reads) => reads > 0) && nowMs() - lastAtMs >= quietCountEveryMs;
-    },
+    inUse,
+    /** So many that it matters how many they are by now. */
+    areMany: () => inUse().some((reads, i) => reads >= countedFrom * (limits[i]?.calls ?? Infinity)),
   };
 }
 

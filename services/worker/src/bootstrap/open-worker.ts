@@ -39,8 +39,6 @@ const finishCallsMs = 6_500;
 const finishRecordsMs = 1_500;
 const sayGoodbyeMs = 300;
 const signEveryMs = 2_000;
-/** For each queue: so long it takes at the most to sweep all at a start, and to look at all open ones after Redis was away. */
-const spreadPerQueueMs = 0.5;
 
 /** Opens everything a worker needs and starts claiming. `lifecycle` closes it in reverse order. */
 export async function openWorker(parts: WorkerParts) {
@@ -80,17 +78,17 @@ export async function openWorker(parts: WorkerParts) {
   await untilRedisServes(() => sign.live(), logger, lifecycle.closing);
   const lastSignAtMs = startSigns(sign, logger, lifecycle);
   listenForWakes(redis.wakes, {
-    onWake: (keySpace, reason) => tenants.queueOf(keySpace)?.wake(reason),
-    onGap: () => tenants.queues().forEach((queue, _, all) => queue.sweep(spreadMs(all.length))),
+    onWake(keySpace, reason, by) {
+      if (by !== processId) tenants.queueOf(keySpace)?.wake(reason);
+    },
+    onGap: () => tenants.missedWakes(),
     onError: createOutageLog(logger, 'the subscription to wakes').failed,
   });
   if (config.tenantsFile !== undefined) {
     const watched = { path: config.tenantsFile, tenants: config.tenants, onChange: tenants.change, logger };
     lifecycle.onClose('watch of the tenants', watchTenants(watched));
   }
-  const onReconnected = () =>
-    tenants.queues().forEach((queue, _, all) => queue.reconnected(spreadMs(all.length)));
-  onServerReady(redis.ledger, onReconnected);
+  onServerReady(redis.ledger, () => tenants.reconnected());
 
   const probeSpace = tenants.queues()[0]?.keySpace ?? 'diq:{workers}';
   const write = createWriteProbe(redis.ledger, probeSpace, { evenFull: true });
@@ -101,11 +99,6 @@ export async function openWorker(parts: WorkerParts) {
     /** Rejects while Redis takes no writes, not even those that a full one takes. */
     probeWrite: () => replication.replicated(write),
   };
-}
-
-/** A time of its own for each queue, so that Redis is not asked about all of them at once. */
-function spreadMs(queues: number): number {
-  return Math.random() * queues * spreadPerQueueMs;
 }
 
 /** @returns local time of the last sign of life that was written */

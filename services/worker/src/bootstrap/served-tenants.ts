@@ -1,9 +1,11 @@
-import { createIsAtRest } from '../scheduling/queue-needs.ts';
+import { isCluster } from '@diq/redis/connection.ts';
 import type { LimiterConnection } from '@diq/quota/limiter/permit-limiter.ts';
 import { nameOf, queuesOf, type Queue, type ReachableTenant } from '@diq/tenants/tenant.ts';
 import { watchCertificate } from '../defender/auth/check-credential.ts';
 import { createOutageLog } from '../observability/outage-log.ts';
 import type { LookScheduler } from '../scheduling/look-scheduler.ts';
+import { createRestCheck } from '../scheduling/rest-check.ts';
+import { startRestSweep } from '../scheduling/rest-sweep.ts';
 import { createServedQueue, type ServedQueue } from '../scheduling/served-queue.ts';
 import { openQueue, type OpenQueueOptions } from './open-queue.ts';
 import { untilRedisServes, type WorkerRedis } from './open-redis.ts';
@@ -36,10 +38,17 @@ interface ServedTenant {
 
 /** So few queues are opened at the start: an empty ledger is then rebuilt before the first request comes. */
 const openedAtStart = 10;
+/** For each queue: so long it takes at the most to look at all open ones after Redis was away. */
+const spreadPerQueueMs = 0.5;
 /** Longest time between two looks at a queue with work, while there are few; with many it grows, for so many looks a second. */
 const shortestMs = 1_000;
 const longestMs = 5_000;
-const looksPerSecond = 200;
+const looksPerSecond = 40;
+/** How long the number of queues with work is taken for what it was. */
+const countedForMs = 500;
+/** From one sweep over the queues that are left alone to the next. On a Redis Cluster each takes a command: so many a second. */
+const sweepEveryMs = 60_000;
+const sweptPerSecond = 10;
 
 /** The tenants that this process serves, each with its queues. They can change while it runs. */
 export function createServedTenants(options: ServedTenantsOptions) {
@@ -59,10 +68,25 @@ export function createServedTenants(options: ServedTenantsOptions) {
   });
 
   const all = (): Served[] => [...byKeySpace.values()];
-  const longestBetweenLooks = (): number => {
+  let [longestBetweenLooks, countedAtMs] = [shortestMs, -Infinity];
+  const longest = (): number => {
+    if (performance.now() - countedAtMs < countedForMs) return longestBetweenLooks;
     const active = all().filter((queue) => queue.isActive()).length;
-    return Math.min(longestMs, Math.max(shortestMs, (active / looksPerSecond) * 1_000));
+    countedAtMs = performance.now();
+    return (longestBetweenLooks = Math.min(
+      longestMs,
+      Math.max(shortestMs, (active / looksPerSecond) * 1_000),
+    ));
   };
+  const sweep = startRestSweep({
+    queues: all,
+    check: createRestCheck(options.redis.ledger),
+    ...sweeping,
+    everyMs: () =>
+      isCluster(options.redis.ledger)
+        ? Math.max(sweepEveryMs, (byKeySpace.size / sweptPerSecond) * 1_000)
+        : sweepEveryMs,
+  });
 
   function clientsOf(tenant: ReachableTenant): OpenTenant {
     const { callTimeoutMs, readShare } = options.config;
@@ -85,7 +109,7 @@ export function createServedTenants(options: ServedTenantsOptions) {
     const open = () => (opened ??= clientsOf(tenant));
     const abandonReads = async () => opened?.closeReaders();
     const queues = queuesOf(tenant).map((queue) =>
-      serveQueue(queue, open, { ...options, longestMs: longestBetweenLooks, sweeping }),
+      serveQueue(queue, open, { ...options, longestMs: longest, sweeping }),
     );
     for (const queue of queues) byKeySpace.set(queue.keySpace, queue);
     return {
@@ -124,7 +148,7 @@ export function createServedTenants(options: ServedTenantsOptions) {
     for (const [step, some] of inSteps.entries()) {
       if (step > 0) await Promise.all(left);
       if (options.lifecycle.closing.aborted) return;
-      for (const queue of begin(some)) queue.sweep(0);
+      if (begin(some).length > 0) sweep.now();
     }
   }
 
@@ -142,6 +166,16 @@ export function createServedTenants(options: ServedTenantsOptions) {
   return {
     queues: all,
     queueOf: (keySpace: string) => byKeySpace.get(keySpace),
+    /** Wakes may have been lost: all are asked for work, and those that are open looked at. */
+    missedWakes(): void {
+      for (const queue of all()) queue.missedWakes(spreadMs(byKeySpace.size));
+      sweep.now();
+    },
+    /** The connection to Redis is a new one. */
+    reconnected(): void {
+      for (const queue of all()) queue.reconnected(spreadMs(byKeySpace.size));
+      sweep.now();
+    },
     /**
      * Serves these tenants. Few queues are opened at once, of many each when it has work.
      *
@@ -162,11 +196,17 @@ export function createServedTenants(options: ServedTenantsOptions) {
     },
     /** Finishes all calls under way. */
     async close(): Promise<void> {
+      await sweep.stop();
       await Promise.all([...leaving.keys()].map((tenant) => tenant.abandonReads()));
       await Promise.all([...[...served.keys()].map(leave), ...leaving.values()]);
       await removedQueues.close();
     },
   };
+}
+
+/** A time of its own for each queue, so that Redis is not asked about all of them at once. */
+function spreadMs(queues: number): number {
+  return Math.random() * queues * spreadPerQueueMs;
 }
 
 function serveQueue(
@@ -175,14 +215,13 @@ function serveQueue(
   options: ServedTenantsOptions &
     Pick<OpenQueueOptions, 'longestMs'> & { sweeping: ReturnType<typeof createOutageLog> },
 ): Served {
-  const { scheduler, redis, sweeping, fail, config } = options;
+  const { scheduler, sweeping, fail, config } = options;
   const logger = options.logger.child({ tenant: queue.tenant, operation: queue.operation });
   const metrics = options.metrics.ofQueue(queue);
   const isOnly = config.tenantsFile === undefined && config.tenants.flatMap(queuesOf).length === 1;
   const served: ServedQueue = createServedQueue({
     name: nameOf(queue),
     scheduler,
-    isAtRest: createIsAtRest(redis.ledger, queue.keySpace),
     open: () =>
       openQueue({
         ...options,
@@ -193,7 +232,7 @@ function serveQueue(
         onServed: () => served.again(),
       }),
     logger,
-    sweeping,
+    outages: sweeping,
     // Of several, the others go on.
     ...(isOnly && { onForeign: (error: Error) => fail(error, 'Redis holds another layout') }),
   });

@@ -70,6 +70,7 @@ async function run(own: Partial<TaskSteps> = {}, task: Task = waiting): Promise<
     spent: () => {
       story.spentAfter = [...events];
     },
+    counted: () => events.push('window runs'),
     keepForOneWindow: () => events.push('keep permit'),
     release: () => events.push('release permit'),
   };
@@ -121,6 +122,16 @@ describe('one task', () => {
     const { events, fate } = await run({ isNext: async () => false });
     assert.deepEqual(events, ['block', 'release permit']);
     assert.equal(fate, 'done');
+  });
+
+  it('has the window of the permit run from the record of the ledger, not from the end of all that follows it', async () => {
+    const { events } = await run({
+      async record(_call, _outcome, _policy, onCounted) {
+        onCounted?.();
+        return 'shared';
+      },
+    });
+    assert.deepEqual(events.slice(-3), ['record', 'window runs', 'keep permit']);
   });
 
   it('is called with the token that was obtained and recorded under the id that was spent for', async () => {

@@ -38,8 +38,12 @@ export interface TaskSteps {
   call(call: Call, token: string): Promise<CallOutcome>;
   /** What follows from an outcome. */
   policyFor(outcome: CallOutcome): OutcomePolicy;
-  /** Stores the outcome in ledger, holds and requests. Retries for as long as the process lives. */
-  record(call: Call, outcome: CallOutcome, policy: OutcomePolicy): Promise<Verdict>;
+  /**
+   * Stores the outcome in ledger, holds and requests. Retries for as long as the process lives.
+   *
+   * @param onCounted called when the ledger has it
+   */
+  record(call: Call, outcome: CallOutcome, policy: OutcomePolicy, onCounted?: () => void): Promise<Verdict>;
   expire(task: Task): Promise<void>;
   /** Whether it is the task's turn on its machine. */
   isNext(task: Task): Promise<boolean>;
@@ -51,6 +55,8 @@ export interface TaskSteps {
 export interface PermitInHand {
   /** The ledger has granted a call with it. */
   spent(): void;
+  /** The ledger has recorded the end of the call. */
+  counted(): void;
   keepForOneWindow(): void;
   release(): void;
 }
@@ -101,7 +107,7 @@ export async function executeTask(
     const outcome = await steps.call(call, token.token);
     const policy = steps.policyFor(outcome);
     spent = policy.permit === 'spent';
-    const verdict = await steps.record(call, outcome, policy);
+    const verdict = await steps.record(call, outcome, policy, () => permit.counted());
     if (requestsBy(verdict, policy).kind !== 'give_back') return 'done';
     return verdict === 'aside' ? 'aside' : 'back';
   } finally {

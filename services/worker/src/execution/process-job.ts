@@ -87,6 +87,7 @@ function releaseOnce(permit: Permit): Permit {
   };
   return {
     spent: () => permit.spent(),
+    counted: () => permit.counted(),
     release: once(() => permit.release()),
     keepForOneWindow: once(() => permit.keepForOneWindow()),
   };

@@ -20,6 +20,8 @@ export interface RecordOutcomeOptions {
   hold: SetHold;
   /** Undoes a call that was not made. */
   giveBack(call: Call): Promise<void>;
+  /** Called when the ledger has recorded it. */
+  onCounted?: (() => void) | undefined;
 }
 
 /** Outcomes that show Defender to be at work: what failed in a row before is over. */
@@ -38,12 +40,13 @@ export async function recordOutcome(
   call: Call,
   outcome: CallOutcome,
   policy: OutcomePolicy,
-  { ledger, tasks, metrics, logger, hold, giveBack, firstQueryInMs }: RecordOutcomeOptions,
+  { ledger, tasks, metrics, logger, hold, giveBack, firstQueryInMs, onCounted }: RecordOutcomeOptions,
 ): Promise<Verdict> {
   const { callId, task } = call;
   const { permit, hold: held } = policy;
   const recorded =
     permit === 'spent' ? await ledger.recordAnswer(callId, answerOf(outcome, policy)) : undefined;
+  onCounted?.();
   if (permit === 'spent' && !recorded) {
     logger.error({ callId, ...aboutTask(task), outcome }, 'the ledger has lost this call');
   }

@@ -103,10 +103,10 @@ export function createTaskSteps(options: TaskStepsOptions): TaskSteps & { attemp
       return outcome;
     },
     policyFor: (outcome) => policyFor(outcome, profile.wording),
-    async record(call, outcome, policy) {
+    async record(call, outcome, policy, onCounted) {
       try {
         const record = () =>
-          recordOutcome(call, outcome, policy, { ...options, hold, giveBack: unused.giveBack });
+          recordOutcome(call, outcome, policy, { ...options, hold, onCounted, giveBack: unused.giveBack });
         const verdict = await untilStored(record);
         telemetry.over(call.callId);
         return verdict;

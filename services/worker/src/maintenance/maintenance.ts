@@ -28,6 +28,7 @@ const expireEveryMs = 1_000;
 const takeBackEveryMs = 1_000;
 const checkJobsEveryMs = 2_000;
 const unblockEveryMs = 1_000;
+const compareJobsEveryMs = 30_000;
 const longestBetweenQueriesMs = 1_000;
 
 /** What is done beside the calls while there is a need for it. */
@@ -87,8 +88,32 @@ export function createMaintenance(options: MaintenanceOptions) {
   };
 }
 
+type JobCounts = Pick<QueueNeeds, 'waiting' | 'ready' | 'claimed' | 'blocked'>;
+
+/**
+ * Jobs are searched for while there are fewer than waiting tasks, and compared now and then though there are as many: one too
+ * many can hide one that is missing.
+ */
+export function createMissingJobsDuty(
+  search: () => Promise<{ suspects: number }>,
+  nowMs: () => number = () => performance.now(),
+) {
+  let comparedAtMs = -Infinity;
+  let suspects = 0;
+  return {
+    mayBeMissing: ({ waiting, ready, claimed, blocked }: JobCounts): boolean =>
+      waiting > 0 &&
+      (waiting > ready + claimed + blocked || suspects > 0 || nowMs() - comparedAtMs >= compareJobsEveryMs),
+    async check(): Promise<void> {
+      ({ suspects } = await search());
+      comparedAtMs = nowMs();
+    },
+  };
+}
+
 function dutiesOf(options: MaintenanceOptions, queryDue: () => Promise<void>): Duty[] {
   const { claimer, aside, turns, permitTimeoutMs, firstQueryInMs } = options;
+  const jobs = createMissingJobsDuty(createMissingJobCheck({ ...options, jobs: countingBlocked(options) }));
   return [
     {
       what: 'rescuing abandoned calls',
@@ -119,8 +144,8 @@ function dutiesOf(options: MaintenanceOptions, queryDue: () => Promise<void>): D
     {
       what: 'the search for missing jobs',
       everyMs: checkJobsEveryMs,
-      isNeeded: ({ waiting }) => waiting > 0,
-      act: createMissingJobCheck({ ...options, jobs: countingBlocked(options) }),
+      isNeeded: jobs.mayBeMissing,
+      act: jobs.check,
     },
     {
       what: 'putting back jobs of dead workers',

@@ -19,7 +19,7 @@ describe('job check while 100,000 tasks wait', function () {
   this.timeout(60_000);
   const redis = useEmbeddedRedis();
   let jobs: JobQueue;
-  let look: () => Promise<void>;
+  let look: () => Promise<unknown>;
   let connection: ReturnType<typeof openFailFastConnection>;
   before('write tasks and jobs as they stand in Redis', async () => {
     const { logger } = captureLog();

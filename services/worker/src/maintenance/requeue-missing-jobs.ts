@@ -29,8 +29,10 @@ const usualSettleMs = 5_000;
  * searched, the youngest first, where an intake that died has left them, until as many were found as are missing. One
  * job too many can hide one that is missing, so otherwise a small page is compared at each look. Either way only what is
  * missing at two looks is restored.
+ *
+ * @returns what is one round, and tells how many jobs seem to be missing
  */
-export function createMissingJobCheck(options: MissingJobCheckOptions): () => Promise<void> {
+export function createMissingJobCheck(options: MissingJobCheckOptions): () => Promise<{ suspects: number }> {
   const { tasks, jobs, logger } = options;
   const { pageSize = usualPageSize, searchSize = usualSearchSize, settleMs = usualSettleMs } = options;
   const searched = createWalk('youngest first');
@@ -59,6 +61,7 @@ export function createMissingJobCheck(options: MissingJobCheckOptions): () => Pr
     if (!areMissing) searched.begin();
     const [from, count] = areMissing ? searched.next(open, searchSize) : compared.next(open, pageSize);
     suspects = count > 0 ? await withoutJob(await tasks.waitingPage(from, count)) : [];
+    return { suspects: suspects.length };
   };
 }
 

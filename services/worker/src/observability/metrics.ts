@@ -75,7 +75,7 @@ export function createWorkerMetrics() {
   });
   const readsUsed = new Gauge({
     name: 'diq_reads_used',
-    help: 'Reads of Defender that count in one rolling window, of all workers together, by its length; of several tenants the most. Up to a minute old, ten where nothing is read. Risen to its share of 100 a minute or 1,500 an hour (DEFENDER_READ_SHARE): look-ups wait.',
+    help: 'Reads of Defender that count in one rolling window, of all workers together, by its length; of several tenants the most. As of the last read of this worker, 0 one window after it; counted anew each minute from half of the share on. Risen to its share of 100 a minute or 1,500 an hour (DEFENDER_READ_SHARE): look-ups wait.',
     labelNames: ['window'] as const,
     registers,
   });

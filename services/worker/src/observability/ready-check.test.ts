@@ -33,7 +33,7 @@ describe('readiness of a worker', () => {
   });
 
   it('ends where the only queue cannot be looked at, or nothing moves in it', () => {
-    const away = check([queue('a/x', { lastLookAtMs: nowMs - 6_000 })]);
+    const away = check([queue('a/x', { lastLookAtMs: nowMs - 10_000 })]);
     assert.deepEqual([away.ok, away.checks.queue], [false, 'not reachable']);
     const stalled = check([queue('a/x', { stalledForMs: 60_001 })]);
     assert.equal(stalled.ok, false);

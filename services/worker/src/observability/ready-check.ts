@@ -11,8 +11,10 @@ export interface QueueHealth {
   refusal(): string | undefined;
 }
 
-/** A queue with work was looked at with success this recently, and Redis took a sign of life, or the worker is not ready. */
-const readyWithinMs = 5_000;
+/** Redis took a sign of life this recently, or the worker is not ready. */
+const signWithinMs = 5_000;
+/** A queue with work was looked at with success this recently: with many it is looked at every five seconds. */
+const lookedWithinMs = 10_000;
 /** Queues that are named; of further ones the number is given. */
 const mostNamed = 10;
 
@@ -29,11 +31,10 @@ export function describeQueues(
   }: { lastSignAtMs: number; stallAfterMs: number; nowMs?: number },
 ) {
   const active = queues.filter((queue) => queue.isActive());
-  const isRecent = (timeMs: number): boolean => nowMs - timeMs < readyWithinMs;
-  const unreached = active.filter((queue) => !isRecent(queue.lastLookAtMs()));
+  const unreached = active.filter((queue) => nowMs - queue.lastLookAtMs() >= lookedWithinMs);
   const stalled = active.filter((queue) => queue.stalledForMs() > stallAfterMs);
   const refused = queues.filter((queue) => queue.refusal() !== undefined);
-  const isReached = isRecent(lastSignAtMs) && !isAll(unreached, active);
+  const isReached = nowMs - lastSignAtMs < signWithinMs && !isAll(unreached, active);
   const isMoving = !isAll(stalled, active);
   return {
     ok: isReached && isMoving && !isAll(refused, queues),

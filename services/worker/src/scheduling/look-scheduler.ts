@@ -11,6 +11,8 @@ export interface LookedAt {
 export interface Look {
   /** Looks after so many ms, unless it is to be looked at sooner anyway. */
   within(ms: number): void;
+  /** Looks after so many ms, though it was to be looked at sooner. */
+  after(ms: number): void;
   /** Takes it out, and waits for the look under way. */
   remove(): Promise<void>;
 }
@@ -98,6 +100,13 @@ export function createLookScheduler({ atOnce = usualAtOnce }: { atOnce?: number 
       within(firstMs);
       return {
         within,
+        after(ms) {
+          if (entry.underWay !== undefined) return within(ms);
+          // At the place that it had it is passed over.
+          entry.dueMs = Infinity;
+          within(ms);
+          if (underWay < atOnce && !isStopped) wakeUpAt(due.firstMs());
+        },
         async remove() {
           entry.isRemoved = true;
           entry.dueMs = Infinity;

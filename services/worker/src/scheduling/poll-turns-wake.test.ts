@@ -92,7 +92,7 @@ describe('claim loop, waking and stopping', () => {
       intervalMs: 1,
     });
     assert.ok(idleSeconds * 1_000 <= loop.stalledForMs() + 1);
-    permits.push({ spent() {}, release() {}, keepForOneWindow() {} });
+    permits.push({ spent() {}, counted() {}, release() {}, keepForOneWindow() {} });
     await waitFor(() => events.includes('claim'), { what: 'a claim', intervalMs: 1 });
     await waitFor(() => loop.stalledForMs() === 0, { what: 'the standstill to be over', intervalMs: 1 });
   });
@@ -134,7 +134,7 @@ describe('claim loop, waking and stopping', () => {
         if (looks === 3) again.resolve();
         return looks === 2
           ? looking.promise
-          : Promise.resolve(looks === 1 ? view() : view({ freeInMs: hourMs }));
+          : Promise.resolve(looks === 1 ? view({ calls: 2 }) : view({ freeInMs: hourMs }));
       },
       serve: () => served.promise,
     });

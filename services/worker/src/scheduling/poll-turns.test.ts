@@ -42,8 +42,8 @@ describe('claim loop', () => {
     });
     await waitFor(() => events.includes('claim'), { what: 'the claim', intervalMs: 1 });
     assert.deepEqual(looks.slice(0, 4), [[], [], [], []]);
-    // To the millisecond after the slot opens or the hold ends; while nothing is ready a wake comes first.
-    assert.deepEqual(waits.slice(0, 3), [301, 501, 1_000]);
+    // To the millisecond after the slot opens and its permit is back, or the hold ends; while nothing is ready a wake comes first.
+    assert.deepEqual(waits.slice(0, 3), [305, 501, 1_000]);
   });
 
   it('looks again within a second, however long slot or hold still take', async () => {
@@ -57,7 +57,7 @@ describe('claim loop', () => {
   });
 
   it('holds no job beyond those it may serve at a time: whatever waits, waits in the queue', async () => {
-    const { events, options } = loopWorld({ maxInFlight: 2 });
+    const { events, options } = loopWorld({ maxInFlight: 2, snapshot: async () => view({ calls: 3 }) });
     const both = deferred();
     let inHand = 0;
     suite.start({
@@ -100,11 +100,21 @@ describe('claim loop', () => {
 
   it('tries again soon, and then backs off, while the limiter has no permit for a slot that the ledger shows', async () => {
     const waits = suite.hurryWaits();
-    const permit = { spent() {}, release: () => undefined, keepForOneWindow: () => undefined };
-    const none = Array.from({ length: 21 }, () => undefined);
+    const permit = {
+      spent() {},
+      counted() {},
+      release: () => undefined,
+      keepForOneWindow: () => undefined,
+    };
+    // Four in the turn that finds the slot free, and one in each that follows.
+    const none = Array.from({ length: 4 + 6 }, () => undefined);
+    const again = Array.from({ length: 4 }, () => undefined);
     const done = deferred();
     let claimed = 0;
-    const { options } = loopWorld({ tryAcquire: inTurn(...none, permit, undefined, permit), maxInFlight: 3 });
+    const { options } = loopWorld({
+      tryAcquire: inTurn(...none, permit, ...again, permit),
+      maxInFlight: 3,
+    });
     suite.start({
       ...options,
       claim: async () => jobNamed(`job-${++claimed}`),
@@ -112,11 +122,55 @@ describe('claim loop', () => {
         if (claimed === 2) done.resolve();
         return new Promise(() => undefined);
       },
-      snapshot: async () => ({ ...view(), limit: 3 }),
+      snapshot: async () => view({ calls: 3 }),
     });
     await done.promise;
-    const soon = Array.from({ length: 12 }, () => 5);
-    assert.deepEqual(waits.slice(0, 22), [...soon, 10, 20, 40, 80, 160, 320, 640, 1_000, 1_000, 5]);
+    assert.deepEqual(waits.slice(0, 8), [40, 80, 160, 320, 640, 1_000, 1_000, 40]);
+  });
+
+  it('finds the permit that comes back some ms after its slot in the same turn', async () => {
+    const waits = suite.hurryWaits();
+    const permit = { spent() {}, counted() {}, release: () => undefined, keepForOneWindow: () => undefined };
+    const { events, options } = loopWorld({ tryAcquire: inTurn(undefined, undefined, undefined, permit) });
+    let looks = 0;
+    suite.start({
+      ...options,
+      snapshot: async () => {
+        looks += 1;
+        return view();
+      },
+    });
+    await waitFor(() => events.includes('claim'), { what: 'the claim', intervalMs: 1 });
+    assert.deepEqual([looks, waits], [1, [1_000]]);
+  });
+
+  it('lets the worker go first that made the last call, and comes in its place', async () => {
+    const waits = suite.hurryWaits();
+    let claims = 0;
+    const { events, options } = loopWorld({
+      snapshot: inTurn(view({ freeInMs: 300 }), view()),
+      yieldsMs: () => 50,
+      onClaimed: () => void (claims += 1),
+    });
+    let prepared = 0;
+    suite.start({ ...options, prepare: () => void (prepared += 1) });
+    await waitFor(() => events.includes('claim'), { what: 'the claim', intervalMs: 1 });
+    assert.deepEqual([waits[0], prepared, claims], [355, 0, 1]);
+  });
+
+  it('looks no more after it has claimed for the last slot: the end of its job comes first', async () => {
+    const waits = suite.hurryWaits();
+    let looks = 0;
+    const { options } = loopWorld({ maxInFlight: 2 });
+    const loop = suite.start({
+      ...options,
+      snapshot: async () => {
+        looks += 1;
+        return view();
+      },
+    });
+    await waitFor(() => waits.length > 0, { what: 'the first wait', intervalMs: 1 });
+    assert.deepEqual([looks, waits[0], loop.blockedUntilMs()], [1, 1_000, Infinity]);
   });
 
   it('claims nothing while ledger or queue cannot be asked, says so, and goes on when they can', async () => {

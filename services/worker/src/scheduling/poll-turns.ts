@@ -3,6 +3,7 @@ import type { LedgerSnapshot } from '@diq/quota/ledger/replies.ts';
 import type { Permit } from '@diq/quota/limiter/permit-limiter.ts';
 import { within } from '@diq/runtime/async/with-timeout.ts';
 import type { ClaimedJob } from './job-claimer.ts';
+import { setTimeout as delay } from 'node:timers/promises';
 
 export interface PollTurnsOptions {
   snapshot(): Promise<LedgerSnapshot>;
@@ -22,8 +23,12 @@ export interface PollTurnsOptions {
   onIdle?(seconds: number): void;
   /** Longest time between two polls, in ms: how late a returned permit is noticed. Default 1 s. */
   longestMs?(): number;
+  /** By how much other workers are ahead at the next slot, in ms. Default 0. */
+  yieldsMs?(): number;
   /** A slot opens soon, and work is ready. */
   prepare?(): void;
+  /** A job was claimed. */
+  onClaimed?(): void;
   /** A job was processed: what the last turn saw is out of date. */
   onServed?(): void;
   /** After each turn without an error. */
@@ -42,11 +47,14 @@ const afterErrorMs = 500;
 /** How long a stop waits for the turn under way. */
 const lastTurnMs = 2_000;
 /**
- * Pause when the limiter has no permit although the ledger shows a slot: the permit comes back some ms after it, when the
- * end of the call before was recorded. Later on it doubles up to the longest.
+ * Pauses when the limiter has no permit although the ledger shows a slot: the permit comes back some ms after it, when the
+ * end of the call before was recorded, or another worker has it in hand. The first ones are spent in the same turn. Later on
+ * they double up to the longest.
  */
-const disagreementMs = 5;
-const quickTries = 12;
+const quickTriesMs = [5, 10, 20];
+const disagreementMs = 40;
+/** From the time at which a slot opens by the ledger to that at which its permit is back, by the limiter. */
+const permitLagMs = 4;
 /** The limiter is opened this long before the slot, so that the call does not wait for that. */
 const prepareMs = 1_000;
 
@@ -81,17 +89,31 @@ export function createPollTurns(options: PollTurnsOptions) {
     // A wake cuts it short, and so does the end of a job.
     if (isFull || ready === 0 || isKeptBack) return longestMs;
     if (waitMs > 0) {
-      if (waitMs <= prepareMs) options.prepare?.();
-      return Math.min(waitMs, longestMs);
+      const yieldsMs = options.yieldsMs?.() ?? 0;
+      if (waitMs <= prepareMs && yieldsMs === 0) options.prepare?.();
+      return Math.min(waitMs + yieldsMs, longestMs);
     }
     if (isProbed) return probedMs;
-    const permit = await options.tryAcquire();
+    const permit = await acquire();
     if (!permit) {
       disagreements += 1;
-      return Math.min(disagreementMs * 2 ** Math.max(0, disagreements - quickTries), longestMs);
+      return Math.min(disagreementMs * 2 ** (disagreements - 1), longestMs);
     }
     disagreements = 0;
-    return (await claimWith(permit, isKept)) ? 0 : beatenMs;
+    if (!(await claimWith(permit, isKept))) return beatenMs;
+    if (freeSlots(view) > 1) return 0;
+    // It has the last slot. The end of its job is the next that can change anything.
+    blockedUntilMs = Infinity;
+    return longestMs;
+  }
+
+  async function acquire(): Promise<Permit | undefined> {
+    for (const pauseMs of disagreements === 0 ? quickTriesMs : []) {
+      const permit = await options.tryAcquire();
+      if (permit || stopping) return permit;
+      await delay(pauseMs);
+    }
+    return options.tryAcquire();
   }
 
   async function claimWith(permit: Permit, isKept: boolean): Promise<boolean> {
@@ -105,6 +127,7 @@ export function createPollTurns(options: PollTurnsOptions) {
       return false;
     }
     progress.moved();
+    options.onClaimed?.();
     const served = options.serve(job, permit).finally(() => {
       inFlight.delete(served);
       options.onServed?.();
@@ -151,7 +174,7 @@ export function createPollTurns(options: PollTurnsOptions) {
 
 /** Milliseconds until a call may be made by this view of the ledger; 0 for now. */
 function untilNextCall(view: LedgerSnapshot): number {
-  const slotAtMs = freeSlots(view) > 0 ? view.nowMs : nextSlotAtMs(view);
+  const slotAtMs = freeSlots(view) > 0 ? view.nowMs : nextSlotAtMs(view) + permitLagMs;
   // A slot is free from the millisecond after its time on.
   const waitMs = Math.max(slotAtMs, view.hold?.untilMs ?? 0) - view.nowMs;
   return waitMs > 0 ? waitMs + 1 : 0;

@@ -14,7 +14,12 @@ export interface QueueLooksOptions {
   };
   /** Gets what each look saw. */
   onSeen?(view: LedgerSnapshot, needs: QueueNeeds): void;
-  createTurns(sight: { snapshot(): Promise<LedgerSnapshot>; countReady(): Promise<number> }): PollTurns;
+  createTurns(sight: {
+    snapshot(): Promise<LedgerSnapshot>;
+    countReady(): Promise<number>;
+    yieldsMs(): number;
+    onClaimed(): void;
+  }): PollTurns;
 }
 
 /** What follows from a look: when the next one is due, or that nothing is left to be done. `failed`: it showed nothing. */
@@ -26,6 +31,9 @@ export type AfterLook = { kind: 'again' | 'failed'; waitMs: number } | { kind: '
  */
 const lingerMs = 5_000;
 
+/** By so much the worker that made the last call is ahead of the others at the next slot: they come in its place if it is gone. */
+const yieldMs = 50;
+
 /** The looks at an open queue: each claims what may be called, and has done what there is a need for. */
 export function createQueueLooks(options: QueueLooksOptions) {
   const { maintenance } = options;
@@ -34,6 +42,7 @@ export function createQueueLooks(options: QueueLooksOptions) {
   let view: LedgerSnapshot | undefined;
   let isLayoutClaimed = true;
   let quietSinceMs: number | undefined;
+  let isOthersTurn = false;
 
   const turns = options.createTurns({
     async snapshot() {
@@ -44,6 +53,8 @@ export function createQueueLooks(options: QueueLooksOptions) {
       needs = await options.readNeeds();
       return needs.ready;
     },
+    yieldsMs: () => (isOthersTurn ? yieldMs : 0),
+    onClaimed: () => void (isOthersTurn = false),
   });
 
   /** For how long, in ms, nothing is due; by Redis' clock. */
@@ -79,6 +90,10 @@ export function createQueueLooks(options: QueueLooksOptions) {
       quietSinceMs = undefined;
       maintenance.unsettled();
     },
+    othersCalled(): void {
+      isOthersTurn = true;
+    },
+    yieldsMs: () => (isOthersTurn ? yieldMs : 0),
     /** Whether a wake for this reason cannot change what the next look would do. */
     isBlocked: () => performance.now() < turns.blockedUntilMs(),
     lastTurnAtMs: turns.lastTurnAtMs,

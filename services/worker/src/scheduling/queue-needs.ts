@@ -1,5 +1,6 @@
 import { ledgerKeys } from '@diq/quota/ledger/ledger-keys.ts';
 import type { RedisConnection } from '@diq/redis/connection.ts';
+import { plainPipeline } from '@diq/redis/plain-pipeline.ts';
 import { z } from 'zod';
 import { repliesOf } from '@diq/queue/scheduling/job-queue.ts';
 import { queueName, storeKeys } from '@diq/queue/store-keys.ts';
@@ -35,7 +36,7 @@ export function createReadNeeds(redis: RedisConnection, keySpace: string): () =>
   const bullmq = (name: string) => `${keySpace}:${queueName}:${name}`;
 
   return async () => {
-    const pipeline = redis.pipeline();
+    const pipeline = plainPipeline(redis);
     pipeline.zcard(keys.jobOrder);
     pipeline.llen(bullmq('wait'));
     pipeline.llen(bullmq('active'));
@@ -56,22 +57,5 @@ export function createReadNeeds(redis: RedisConnection, keySpace: string): () =>
       callBeganMs,
       queryMs,
     };
-  };
-}
-
-/**
- * Whether a queue can be left alone, by one command: nothing waits, is under way or is to be looked up, and its ledger
- * is there if it is known to have one.
- */
-export function createIsAtRest(redis: RedisConnection, keySpace: string) {
-  const keys = storeKeys(keySpace);
-  const { generation } = ledgerKeys(keySpace);
-  const work = [keys.waiting, keys.inFlight, keys.reconciling, keys.jobOrder];
-  // A key that is named several times is counted as often: so one number shows both.
-  const ledger = Array.from({ length: work.length + 1 }, () => generation);
-
-  return async (hasLedger: boolean): Promise<boolean> => {
-    const found = await redis.exists(...work, ...(hasLedger ? ledger : []));
-    return found === (hasLedger ? ledger.length : 0);
   };
 }

@@ -11,6 +11,10 @@ export interface OpenedQueue {
   look(): Promise<AfterLook>;
   reconnected(): void;
   isBlocked(): boolean;
+  /** Another worker made a call, or one of its calls is over. */
+  othersCalled(): void;
+  /** The last call was another worker's: its next one goes first. */
+  yieldsMs(): number;
   stalledForMs(): number;
   close(): Promise<void>;
 }
@@ -19,22 +23,20 @@ export interface ServedQueueOptions {
   /** For readiness and log. */
   name: string;
   scheduler: LookScheduler;
-  /** Whether there is nothing to be done, by one cheap command. */
-  isAtRest(hasLedger: boolean): Promise<boolean>;
   /** @throws LayoutError  @throws Error while Redis cannot serve */
   open(): Promise<OpenedQueue>;
   logger: Logger;
-  /** Of sweeps, for all queues of the process: thousands of them fail together. */
-  sweeping: { failed(error: unknown): void; worked(): void };
-  sweepEveryMs?: number;
+  /** For all queues of the process: thousands of them fail together. */
+  outages: { failed(error: unknown): void };
   /** Redis holds the data of another version. */
   onForeign?(error: LayoutError): void;
 }
 
 export type ServedQueue = ReturnType<typeof createServedQueue>;
 
-/** Between two looks at a queue in which there is nothing to do, in case a wake is lost. */
-const usualSweepMs = 60_000;
+/** How soon a call of another worker is read, if no further one follows; and how soon also then. */
+const readSoonMs = 500;
+const readWithinMs = 1_000;
 /** Wakes close to each other are one look. */
 const betweenWakesMs = 20;
 const firstPauseMs = 500;
@@ -45,45 +47,37 @@ const refusedForMs = 60_000;
 
 /**
  * A queue that this process serves, from the first sign of work on: it is opened when there is something to be done, looked at
- * for as long as there is, and then left alone but for a slow sweep.
+ * for as long as there is, and then left alone but for the sweep over all queues.
  *
- * `closed`: not opened yet, swept. → `open` by a look that finds work.
+ * `closed`: not opened yet. → `open` by a wake, or a sweep that finds work.
  * `open`: each look says when the next one is due. → `resting` when nothing is left to be done.
- * `resting`: swept. → `open` by a wake, a sweep that finds work, or a new connection to Redis.
+ * `resting`: → `open` by a wake, a sweep that finds work, or a new connection to Redis.
  */
 export function createServedQueue(options: ServedQueueOptions) {
-  const { name, scheduler, logger, sweeping, sweepEveryMs = usualSweepMs } = options;
+  const { name, scheduler, logger, outages } = options;
   let opened: OpenedQueue | undefined;
   let opening: Promise<OpenedQueue> | undefined;
   let isResting = true;
   let isWoken = false;
+  let unreadSinceMs: number | undefined;
   let failures = 0;
   let lastLookAtMs = 0;
   let lastEndMs = -Infinity;
   let refusal: string | undefined;
   let isStopped = false;
-  let wasSwept = false;
 
   async function look(): Promise<number | undefined> {
     if (isStopped) return undefined;
-    const mustLook = isWoken || !isResting;
     isWoken = false;
+    unreadSinceMs = undefined;
     try {
-      return await lookOnce(mustLook);
+      return await lookOnce();
     } catch (error) {
-      // A sweep that fails is swept again; it is no sign of work.
-      isWoken ||= mustLook;
+      isWoken = true;
       return await afterFailure(error);
     } finally {
       lastEndMs = performance.now();
     }
-  }
-
-  /** Spread, so that queues which were left alone together are not swept together. */
-  function untilSweep(): number {
-    const part = wasSwept ? 0.75 + Math.random() / 2 : Math.random();
-    wasSwept = true;
-    return part * sweepEveryMs;
   }
 
   function succeeded(waitMs: number): number {
@@ -101,19 +95,14 @@ export function createServedQueue(options: ServedQueueOptions) {
     return opening;
   }
 
-  async function lookOnce(mustLook: boolean): Promise<number> {
-    if (!mustLook) {
-      const isAtRest = await options.isAtRest(opened !== undefined);
-      sweeping.worked();
-      if (isAtRest) return succeeded(untilSweep());
-    }
+  async function lookOnce(): Promise<number> {
     const queue = opened ?? (await open());
     isResting = false;
     const after = await queue.look();
     if (after.kind === 'failed') return untilNextTry(after.waitMs);
     if (after.kind === 'again') return succeeded(after.waitMs);
     isResting = true;
-    return succeeded(untilSweep());
+    return succeeded(Infinity);
   }
 
   async function afterFailure(error: unknown): Promise<number> {
@@ -126,7 +115,7 @@ export function createServedQueue(options: ServedQueueOptions) {
       await closing?.close();
       return refusedForMs;
     }
-    if (isRedisTrouble(error)) sweeping.failed(error);
+    if (isRedisTrouble(error)) outages.failed(error);
     else logger.error({ err: error }, 'look at the queue failed');
     return untilNextTry(firstPauseMs);
   }
@@ -141,6 +130,19 @@ export function createServedQueue(options: ServedQueueOptions) {
 
   const entry: Look = scheduler.add({ look }, Infinity);
 
+  /**
+   * What the last look saw is out of date: the slot for which the next one is due may be taken. While the other worker goes on
+   * calling, this one only reads along.
+   */
+  function othersCalled(): void {
+    if (!opened) return;
+    opened.othersCalled();
+    isWoken = true;
+    const nowMs = performance.now();
+    unreadSinceMs ??= nowMs;
+    entry.after(Math.max(0, Math.min(readSoonMs, unreadSinceMs + readWithinMs - nowMs)));
+  }
+
   return {
     name,
     /** Opens it whether there is work or not, as a start does. @throws as `open` */
@@ -149,22 +151,35 @@ export function createServedQueue(options: ServedQueueOptions) {
       isResting = false;
       entry.within(0);
     },
-    /** Looks within so many ms. */
-    sweep: (withinMs: number) => entry.within(withinMs),
+    /** It is open, and known to have a ledger. */
+    hasLedger: () => opened !== undefined,
     wake(reason: WakeReason): void {
+      if (reason === 'call') return othersCalled();
       if (opened && !isResting && reason === 'work' && opened.isBlocked()) return;
       isWoken = true;
-      entry.within(Math.max(0, lastEndMs + betweenWakesMs - performance.now()));
+      const yieldsMs = reason === 'work' ? (opened?.yieldsMs() ?? 0) : 0;
+      entry.within(Math.max(0, lastEndMs + betweenWakesMs - performance.now()) + yieldsMs);
+    },
+    missedWakes(withinMs: number): void {
+      if (!isResting) entry.within(withinMs);
     },
     /** A job was processed. */
     again: () => entry.within(0),
     /** The connection to Redis is a new one: what is open has to be looked at, the rest is swept. */
     reconnected(withinMs: number): void {
-      opened?.reconnected();
-      if (opened) isWoken = true;
+      if (!opened) return;
+      opened.reconnected();
+      isWoken = true;
       entry.within(withinMs);
     },
     isActive: () => !isResting,
+    /** Left alone: only a wake or the sweep brings the next look. */
+    isLeftAlone: () => isResting && !isWoken,
+    /** There is something to be done. */
+    attend(): void {
+      isWoken = true;
+      entry.within(0);
+    },
     /** Local time of the last look that succeeded; 0 for none. */
     lastLookAtMs: () => lastLookAtMs,
     stalledForMs: () => opened?.stalledForMs() ?? 0,

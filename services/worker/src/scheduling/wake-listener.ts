@@ -2,7 +2,8 @@ import { wakeChannel, type WakeReason } from '@diq/queue/scheduling/wakes.ts';
 import { isCluster, type RedisConnection } from '@diq/redis/connection.ts';
 
 export interface WakeListener {
-  onWake(keySpace: string, reason: WakeReason): void;
+  /** @param by the process of the worker that it is from, where a worker sent it */
+  onWake(keySpace: string, reason: WakeReason, by: string | undefined): void;
   /** Messages may have been lost: the connection was away. Called at its start too. */
   onGap(): void;
   onError(error: unknown): void;
@@ -11,8 +12,8 @@ export interface WakeListener {
 /** @param redis a connection of its own: one that subscribes can do nothing else */
 export function listenForWakes(redis: RedisConnection, { onWake, onGap, onError }: WakeListener): void {
   redis.on('message', (channel: string, message: string) => {
-    const [, reason, keySpace] = /^(work|free) (.+)$/.exec(message) ?? [];
-    if (channel === wakeChannel && reason && keySpace) onWake(keySpace, reason as WakeReason);
+    const [, reason, keySpace, by] = /^(work|free|call) (\S+)(?: (\S+))?$/.exec(message) ?? [];
+    if (channel === wakeChannel && reason && keySpace) onWake(keySpace, reason as WakeReason, by);
   });
   // Subscribing again as ioredis does it rejects a promise that no code holds, where that connection is lost too.
   if (!isCluster(redis)) redis.options.autoResubscribe = false;

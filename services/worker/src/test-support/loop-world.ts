@@ -7,12 +7,12 @@ import type { ClaimedJob } from '../scheduling/job-claimer.ts';
 const nowMs = 50_000;
 export const hourMs = 3_600_000;
 
-/** A ledger with one slot, free or coming back after so many ms, and a hold of so many ms. */
-export function view({ freeInMs = 0, heldForMs = 0 } = {}): LedgerSnapshot {
+/** A ledger with one slot or more, one of them free or coming back after so many ms, and a hold of so many ms. */
+export function view({ freeInMs = 0, heldForMs = 0, calls = 1 } = {}): LedgerSnapshot {
   const slotsInUse = freeInMs > 0 ? [{ freeAtMs: nowMs + freeInMs, call: undefined }] : [];
   return {
     nowMs,
-    limits: oneLimit(1, hourMs, slotsInUse),
+    limits: oneLimit(calls, hourMs, slotsInUse),
     slotsInUse,
     hold: heldForMs > 0 ? { reason: 'paused', untilMs: nowMs + heldForMs } : undefined,
     holdsOn: heldForMs > 0 ? ['paused'] : [],
@@ -61,6 +61,7 @@ export function loopWorld(own: Partial<PollTurnsOptions> = {}) {
       events.push('acquire');
       return {
         spent: () => undefined,
+        counted: () => undefined,
         release: () => events.push('release'),
         keepForOneWindow: () => events.push('keep'),
       };

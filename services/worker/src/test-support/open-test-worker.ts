@@ -86,7 +86,7 @@ export interface TestWorker {
   recover(): Promise<number>;
   readonly reconciler: Reconciler;
   /** One look for missing jobs. */
-  requeueMissingJobs(): Promise<void>;
+  requeueMissingJobs(): Promise<unknown>;
   used(): Promise<number>;
   /** The hold that is on, and how long it still lasts. */
   hold(): Promise<{ reason: string; leftMs: number } | undefined>;
@@ -297,6 +297,7 @@ async function serveOnce(
   const fates: PermitFate[] = [];
   await processJob(job, {
     spent: () => undefined,
+    counted: () => undefined,
     keepForOneWindow: () => fates.push('kept'),
     release: () => fates.push('released'),
   });

@@ -66,7 +66,7 @@ export interface LedgerSettings extends Quota {
 
 /** How long no call is made after Redis was restarted or failed over. */
 export interface HandoverTimes {
-  /** For workers that a Redis which lost data does not know. They read the ledger every second, and reconnect within two. */
+  /** For workers that a Redis which lost data does not know. They reconnect within two seconds and read then, or have the message. */
   atLeastMs: number;
   /** For workers that were alive and do not come back; longer if any call is missing. */
   atMostMs: number;
@@ -80,9 +80,9 @@ const deadAfterMs = 3 * signOfLifeEveryMs;
 const historyWindows = 25;
 /** Calls that a process remembers at least, if there were that many within those windows. */
 const leastRemembered = 1_000;
-/** Own calls that each spending checks for; `snapshot` checks for all others, at least once a second. */
+/** Own calls that each spending checks for; `snapshot` checks for all others. */
 const checkedAtMost = 100;
-/** Permits in use that a snapshot lists. What is lost in Redis are the newest calls, and these are read once a second. */
+/** Permits in use that a snapshot lists. What is lost in Redis are the newest calls, and these are read within a second. */
 const listedAtMost = 100;
 /** Calls handed over by one script, which blocks Redis for some milliseconds. */
 const perScript = 250;

@@ -19,7 +19,9 @@ import { loadScript, runScriptsWhenFull } from '@diq/redis/script.ts';
 export interface Permit {
   /** A call may follow: from now on the permit stays out if this process ends. Before, it comes back in a moment. */
   spent(): void;
-  /** The call may have left: the permit comes back one (the shortest) window from now. */
+  /** The ledger has recorded the end of the call: its windows run from now on. */
+  counted(): void;
+  /** The call may have left: the permit comes back one (the shortest) window after `counted`, or from now. */
   keepForOneWindow(): void;
   /** No call was made: the permit comes back at once. */
   release(): void;
@@ -40,6 +42,8 @@ export interface PermitLimiterOptions extends LedgerSettings {
 
 /** The ledger rounds up to the millisecond: come back a moment later, never earlier. */
 const afterLedgerMs = 3;
+/** Below the 10 s after which Bottleneck forgets a client. Leases that are over it ends at each question as well. */
+const heartbeatMs = 5_000;
 /** How long Bottleneck may take over an answer that takes it one round trip. */
 const answerWithinMs = 1_000;
 const extendLease = loadScript(new URL('./lua/extend-lease.lua', import.meta.url), { whenFull: true });
@@ -105,7 +109,9 @@ export async function createPermitLimiter(options: PermitLimiterOptions) {
   function holdLease(id: string, onGranted: (permit: Permit) => void): Promise<void> {
     return new Promise((endLease) => {
       inHand += 1;
+      let countsFromMs: number | undefined;
       onGranted({
+        counted: () => void (countsFromMs = performance.now()),
         release() {
           inHand -= 1;
           endLease();
@@ -114,11 +120,13 @@ export async function createPermitLimiter(options: PermitLimiterOptions) {
         keepForOneWindow() {
           inHand -= 1;
           // The call is over, so the lease need not outlast it by the call timeout if this process ends.
-          extend(id, windowMs + afterLedgerMs);
+          const nowMs = performance.now();
+          const leftMs = Math.max(0, (countsFromMs ?? nowMs) + windowMs + afterLedgerMs - nowMs);
+          extend(id, Math.ceil(leftMs));
           const timer = setTimeout(() => {
             timers.delete(timer);
             endLease();
-          }, windowMs + afterLedgerMs);
+          }, leftMs);
           timers.add(timer);
           timer.unref();
         },
@@ -153,7 +161,7 @@ async function openBottleneck(
     maxConcurrent,
     highWater: 0,
     strategy: Bottleneck.strategy.OVERFLOW,
-    heartbeatInterval: 1_000,
+    heartbeatInterval: heartbeatMs,
   });
   limiter.on('error', onError);
   dropLostRaces(limiter);

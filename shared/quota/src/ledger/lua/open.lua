@@ -53,6 +53,7 @@ if kind == 'created' or begins then
   -- Nothing that stands in an empty ledger was recorded before it.
   handover, server, handover_at = ARGV[8], server_id(), kind == 'created' and 0 or now_up
   alive_since, rewound = last_sign - tonumber(ARGV[12]), '0'
+  tell_workers()
 end
 if is_missing then
   rewound = '1'

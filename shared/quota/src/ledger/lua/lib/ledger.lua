@@ -60,7 +60,14 @@ local function is_as_known()
     and (tonumber(changes) or 0) >= tonumber(ARGV[5])
 end
 
+-- Every other worker that has this ledger open reads it soon, so that it remembers what was recorded: shared/queue's wakes.
+-- Nothing fails by it: each reads the ledger every few seconds in any case.
+local function tell_workers()
+  redis.pcall('PUBLISH', 'diq:wakes', 'call ' .. string.gsub(calls, ':ledger:calls$', '') .. ' ' .. ARGV[6])
+end
+
 local function count_change()
+  tell_workers()
   return redis.call('HINCRBY', generation, 'changes', 1)
 end
 

@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict';
+import { mock } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import { captureLog } from '../test-support/capture-log.ts';
+import { createLookScheduler } from './look-scheduler.ts';
+import type { AfterLook } from './queue-looks.ts';
+import { createServedQueue } from './served-queue.ts';
+
+describe('a served queue whose other workers call', () => {
+  let nowMs: number;
+  let scheduler: ReturnType<typeof createLookScheduler>;
+  beforeEach(() => {
+    nowMs = 1_000;
+    mock.timers.enable({ apis: ['setTimeout'] });
+    mock.method(performance, 'now', () => nowMs);
+    scheduler = createLookScheduler();
+  });
+  afterEach(() => {
+    scheduler.stop();
+    mock.timers.reset();
+    mock.restoreAll();
+  });
+
+  async function pass(ms: number): Promise<void> {
+    nowMs += ms;
+    mock.timers.tick(ms);
+    await turn();
+  }
+
+  const again: AfterLook = { kind: 'again', waitMs: 100 };
+
+  async function open({ after = again, yieldsMs = 0 } = {}) {
+    const seen = { looks: 0, others: 0 };
+    const queue = createServedQueue({
+      name: 'contoso/initiateInvestigation',
+      scheduler,
+      open: async () => ({
+        async look() {
+          seen.looks += 1;
+          return after;
+        },
+        reconnected: () => undefined,
+        isBlocked: () => false,
+        othersCalled: () => void (seen.others += 1),
+        yieldsMs: () => yieldsMs,
+        stalledForMs: () => 0,
+        close: async () => undefined,
+      }),
+      logger: captureLog().logger,
+      outages: { failed: (error) => assert.fail(String(error)) },
+    });
+    await queue.open();
+    await pass(0);
+    assert.equal(seen.looks, 1);
+    return { queue, seen };
+  }
+
+  it('reads half a second after a call what the other recorded, and leaves the slot that it took to it', async () => {
+    const { queue, seen } = await open();
+    await pass(50);
+    queue.wake('call');
+    await pass(499);
+    assert.deepEqual(seen, { looks: 1, others: 1 });
+    await pass(1);
+    assert.equal(seen.looks, 2);
+  });
+
+  it('reads a second after the first of many at the latest', async () => {
+    const { queue, seen } = await open();
+    for (let i = 0; i < 10; i += 1) {
+      queue.wake('call');
+      await pass(99);
+    }
+    assert.equal(seen.looks, 1);
+    await pass(10);
+    assert.equal(seen.looks, 2);
+  });
+
+  it('reads also where nothing was left to be done', async () => {
+    const { queue, seen } = await open({ after: { kind: 'rest' } });
+    await pass(60_000);
+    assert.equal(seen.looks, 1);
+    queue.wake('call');
+    assert.equal(queue.isLeftAlone(), false);
+    await pass(500);
+    assert.equal(seen.looks, 2);
+  });
+
+  it('leaves a request that arrives to the worker that made the last call, for a moment', async () => {
+    const { queue, seen } = await open({ after: { kind: 'again', waitMs: 3_600_000 }, yieldsMs: 50 });
+    await pass(1_000);
+    queue.wake('work');
+    await pass(49);
+    assert.equal(seen.looks, 1);
+    await pass(1);
+    assert.equal(seen.looks, 2);
+  });
+
+  it('looks at once when a hold is ended, and when messages may have been lost', async () => {
+    const { queue, seen } = await open({ after: { kind: 'again', waitMs: 3_600_000 }, yieldsMs: 50 });
+    await pass(1_000);
+    queue.wake('free');
+    await pass(0);
+    assert.equal(seen.looks, 2);
+    queue.missedWakes(7);
+    await pass(7);
+    assert.equal(seen.looks, 3);
+  });
+});
