@@ -53,6 +53,8 @@ export interface OpenQueueOptions {
   signals: Record<'calls' | 'records' | 'closing', AbortSignal>;
   /** Longest time between two looks at a queue that has work, in ms. */
   longestMs(): number;
+  /** Whether a queue, by its key space, is in the settings. */
+  isServed(keySpace: string): boolean;
   /** A job was processed: what the last look saw is out of date. */
   onServed(): void;
 }
@@ -201,6 +203,7 @@ function createParts(options: OpenQueueOptions, closing: AbortSignal) {
     operation: queue.operation,
     keySpace,
     jobs,
+    isServed: options.isServed,
   });
   const steps = createTaskSteps({
     ...shared,

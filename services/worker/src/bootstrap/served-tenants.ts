@@ -58,9 +58,10 @@ export function createServedTenants(options: ServedTenantsOptions) {
   const sweeping = createOutageLog(options.logger, 'sweeping the queues');
   let changing = Promise.resolve();
   let present: Present = { tenants: new Map(), keySpaces: new Set() };
+  const isServed = (keySpace: string): boolean => present.keySpaces.has(keySpace);
   const removedQueues = createRemovedQueues({
     ...options,
-    isServed: (keySpace) => present.keySpaces.has(keySpace),
+    isServed,
     openTenant(tenantId) {
       const tenant = present.tenants.get(tenantId);
       return tenant && clientsOf(tenant);
@@ -109,7 +110,7 @@ export function createServedTenants(options: ServedTenantsOptions) {
     const open = () => (opened ??= clientsOf(tenant));
     const abandonReads = async () => opened?.closeReaders();
     const queues = queuesOf(tenant).map((queue) =>
-      serveQueue(queue, open, { ...options, longestMs: longest, sweeping }),
+      serveQueue(queue, open, { ...options, isServed, longestMs: longest, sweeping }),
     );
     for (const queue of queues) byKeySpace.set(queue.keySpace, queue);
     return {
@@ -213,7 +214,7 @@ function serveQueue(
   queue: Queue,
   openTenantOf: () => OpenTenant,
   options: ServedTenantsOptions &
-    Pick<OpenQueueOptions, 'longestMs'> & { sweeping: ReturnType<typeof createOutageLog> },
+    Pick<OpenQueueOptions, 'longestMs' | 'isServed'> & { sweeping: ReturnType<typeof createOutageLog> },
 ): Served {
   const { scheduler, sweeping, fail, config } = options;
   const logger = options.logger.child({ tenant: queue.tenant, operation: queue.operation });

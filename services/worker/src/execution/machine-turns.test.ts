@@ -27,6 +27,7 @@ describe('turns on a machine', () => {
   let unrestrict: ReturnType<typeof openQueue>;
   let machineId: string;
   let tenantId: string;
+  const removed = new Set<string>();
 
   function openQueue(tenantId: string, operation: OperationName, settleMs = 0) {
     const keySpace = keySpaceOf({ tenantId, operation });
@@ -50,8 +51,10 @@ describe('turns on a machine', () => {
       jobs,
       settleMs,
       betweenLooksMs: 0,
+      isServed: (space) => !removed.has(space),
     });
     return {
+      keySpace,
       jobs,
       tasks,
       turns,
@@ -59,6 +62,12 @@ describe('turns on a machine', () => {
         const { id } = await intake.acceptOne(item(), { nowMs: Date.now() });
         const { taskId } = (await reader.findRequest(id)) ?? assert.fail();
         return { id, taskId };
+      },
+      async retry(id: string) {
+        await intake.acceptRetries([{ ...item(), retryOf: id }], { nowMs: Date.now() });
+        const { document } = (await reader.findRequest(id)) ?? assert.fail();
+        const { taskId } = (await reader.findRequest(document.retriedBy ?? '')) ?? assert.fail();
+        return { taskId };
       },
       enterOnly: () => enterOrder([item()]),
       state: async () => ({ jobs: await jobs.countAll(), blocked: await turns.blocked.count() }),
@@ -153,6 +162,45 @@ describe('turns on a machine', () => {
     assert.equal(joined.taskId, first.taskId);
     assert.notEqual(again.taskId, first.taskId);
     assert.equal(await restrict.isNext(again.taskId), false);
+  });
+
+  it('come to retries as to all others', async () => {
+    const first = await restrict.accept();
+    await restrict.settle(first.taskId, failed);
+    const second = await unrestrict.accept();
+    const again = await restrict.retry(first.id);
+    assert.equal(await restrict.isNext(again.taskId), false);
+    await redisTick(redis);
+    assert.equal(await unrestrict.isNext(second.taskId), true);
+    await unrestrict.settle(second.taskId, failed);
+    await redisTick(redis);
+    assert.equal(await restrict.isNext(again.taskId), true);
+  });
+
+  it('pass what waits in a queue that was taken out of the settings, and wait for what was called', async () => {
+    const waiting = await restrict.accept();
+    const second = await unrestrict.accept();
+    removed.add(restrict.keySpace);
+    assert.equal(await unrestrict.isNext(second.taskId), true);
+    removed.delete(restrict.keySpace);
+    assert.equal(await restrict.isNext(waiting.taskId), false);
+
+    machineId = newMachineId();
+    const called = await restrict.accept();
+    const next = await unrestrict.accept();
+    await restrict.tasks.begin(called.taskId, 'call');
+    removed.add(restrict.keySpace);
+    assert.equal(await unrestrict.isNext(next.taskId), false);
+  });
+
+  it('pass many that are over, one behind the other, in one look', async () => {
+    for (let i = 0; i < 25; i += 1) {
+      await restrict.enterOnly();
+      await unrestrict.enterOnly();
+    }
+    const { taskId } = await restrict.accept();
+    await redisTick(redis);
+    assert.equal(await restrict.isNext(taskId), true);
   });
 
   it('leave other machines alone', async () => {

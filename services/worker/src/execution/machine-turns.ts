@@ -15,6 +15,8 @@ export interface MachineTurnsOptions {
   operation: OperationName;
   keySpace: string;
   jobs: Pick<JobQueue, 'add'>;
+  /** Whether this queue is in the settings. */
+  isServed: (keySpace: string) => boolean;
   /** A place is given before its request is recorded: it may still be on its way for so long. */
   settleMs?: number;
   /** One that is blocked is not looked at again within this time, by whichever worker. */
@@ -35,6 +37,8 @@ export interface MachineTurns {
 const usualSettleMs = 60_000;
 const perRound = 100;
 const usualBetweenLooksMs = 1_000;
+/** Acts that are over, one behind the other on a machine, passed in one look. */
+const mostPassed = 100;
 
 /** Of an operation that may overtake any other. */
 const always: MachineTurns = {
@@ -53,7 +57,7 @@ const always: MachineTurns = {
  * machine for ever.
  */
 export function createMachineTurns(options: MachineTurnsOptions): MachineTurns {
-  const { redis, tenantId, operation, keySpace, jobs } = options;
+  const { redis, tenantId, operation, keySpace, jobs, isServed } = options;
   const { settleMs = usualSettleMs, betweenLooksMs = usualBetweenLooksMs } = options;
   const { order: name } = profileOf(operation);
   if (name === undefined) return always;
@@ -61,13 +65,16 @@ export function createMachineTurns(options: MachineTurnsOptions): MachineTurns {
   const blocked = createBlockedTasks(redis, keySpace);
 
   async function mayGo(acts: readonly PlacedAct[]): Promise<boolean[]> {
-    const first = await order.firstOf(acts);
-    const isFirst = (act: PlacedAct, i: number) => act.place === first[i]?.place;
-    const before = first.filter(({ place }, i) => place !== acts[i]?.place);
-    const freed = await Promise.all(before.map((act) => leaveIfOver(act)));
-    if (!freed.includes(true)) return acts.map(isFirst);
-    const now = await order.firstOf(acts);
-    return acts.map((act, i) => act.place === now[i]?.place);
+    let first = await order.firstOf(acts);
+    for (let passed = 0; passed < mostPassed; passed += 1) {
+      const before = first.filter(({ place }, i) => place !== acts[i]?.place);
+      // Of one machine many may wait.
+      const each = new Map(before.map((act) => [act.place, act]));
+      const freed = await Promise.all([...each.values()].map((act) => leaveIfOver(act)));
+      if (!freed.includes(true)) break;
+      first = await order.firstOf(acts);
+    }
+    return acts.map((act, i) => act.place === first[i]?.place);
   }
 
   async function leaveIfOver(act: PlacedAct): Promise<boolean> {
@@ -79,9 +86,12 @@ export function createMachineTurns(options: MachineTurnsOptions): MachineTurns {
     const other = operationNames.find((one) => one === act.operation);
     // Taken out of the software: no call is made for it.
     if (other === undefined) return true;
-    const keys = storeKeys(keySpaceOf({ tenantId, operation: other }));
+    const space = keySpaceOf({ tenantId, operation: other });
+    const keys = storeKeys(space);
     const key = keyAtPlace(act.key, act.place);
-    if ((await redis.hexists(keys.machines, key)) === 1) return false;
+    const open = await redis.hget(keys.machines, key);
+    // What waits in a queue that was taken out of the settings is not called. Called after all, it goes behind all others.
+    if (open !== null) return !isServed(space) && (await redis.zscore(keys.waiting, open)) !== null;
     const task = await startedTask(await redis.get(keys.machineRecent(key)));
     if (task !== undefined) return (await redis.zscore(keys.results, task)) === null;
     return (await serverTimeMs(redis, order.keySpace)) - enteredAtMs(act) > settleMs;

@@ -184,6 +184,7 @@ async function openParts(options: TestWorkerOptions & WorkerPlace) {
     operation: operationIn(keySpace) ?? 'initiateInvestigation',
     keySpace,
     jobs,
+    isServed: () => true,
   });
   const steps = createTaskSteps({
     ...used,

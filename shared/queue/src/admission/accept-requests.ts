@@ -174,8 +174,9 @@ export function createRequestIntake({
       submission: Submission & { bounds?: BacklogBounds | undefined },
     ): Promise<RetryOutcome[]> {
       const { nowMs, ids = freshIds(queueTag), caller, trace, bounds } = submission;
+      const places = await enterOrder(retries);
       const requests = retries.map((item, index) =>
-        newRequest(item, nowMs, { ids, index, caller, trace, sharing }),
+        newRequest(item, nowMs, { ids, index, caller, trace, sharing, place: places[index] }),
       );
       const outcomes: RetryOutcome[] = [];
       for (const chunk of chunksOf(requests)) {
