@@ -116,6 +116,15 @@ describe('npm run demo', function () {
     assert.deepEqual(await demoFolders(), []);
   });
 
+  it('shows with --tenants --keep a curl line that works as pasted', async () => {
+    const demo = runDemo('1s', ['--tenants', '--keep']);
+    const [line] = await demo.said(/^curl .*$/m);
+    const pasted = await promisify(execFile)('sh', ['-c', line]);
+    assert.equal((JSON.parse(pasted.stdout) as { status: string }).status, 'queued');
+    demo.kill('SIGINT');
+    assert.equal(await demo.exited, 0);
+  });
+
   it('shows with --retired what happens where the call is no longer offered, and that no request is lost', async () => {
     const demo = runDemo('2s', ['--retired']);
     const children = await childrenOfRunning(demo);

@@ -13,6 +13,8 @@ import { DemoFailure } from './demo-failure.ts';
 export interface DemoStack {
   readonly intakeUrl: string;
   readonly apiKey: string;
+  /** One of several that the key reaches: a path has to name it. */
+  readonly tenant?: string | undefined;
   readonly workerUrl: string;
   readonly redisUrl: string;
   readonly simulatorUrl: string;

@@ -4,7 +4,12 @@ import type { DemoStack } from './demo-stack.ts';
 const freshMachineId = '0a1b2c3d4e5f60718293a4b5c6d7e8f901234567';
 
 /** What a person needs to go on by hand: the page, the key, and a request to paste. */
-export function sandboxGuide({ intakeUrl, apiKey }: Pick<DemoStack, 'intakeUrl' | 'apiKey'>): string {
+export function sandboxGuide({
+  intakeUrl,
+  apiKey,
+  tenant,
+}: Pick<DemoStack, 'intakeUrl' | 'apiKey' | 'tenant'>): string {
+  const root = tenant === undefined ? '/v1' : `/v1/tenants/${tenant}`;
   return `
 Everything stays up until Ctrl-C. Nothing is kept after that.
 
@@ -14,11 +19,11 @@ Everything stays up until Ctrl-C. Nothing is kept after that.
 
 Request one more investigation:
 
-curl -s ${intakeUrl}/v1/investigations -H 'Authorization: Bearer ${apiKey}' -H 'Content-Type: application/json' -d '{"machineId":"${freshMachineId}","comment":"Sandbox: suspicious logon","priority":"critical"}'
+curl -s ${intakeUrl}${root}/investigations -H 'Authorization: Bearer ${apiKey}' -H 'Content-Type: application/json' -d '{"machineId":"${freshMachineId}","comment":"Sandbox: suspicious logon","priority":"critical"}'
 
 For the curl calls of README.md and docs/api.md, in another terminal:
 
 export INTAKE=${intakeUrl} API_KEY=${apiKey}
-
+${tenant === undefined ? '' : `\nThe key reaches several tenants: write ${root}/… in place of /v1/… there.\n`}
 `;
 }

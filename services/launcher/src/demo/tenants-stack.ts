@@ -67,6 +67,7 @@ export async function startTenantsStack(
   return {
     intakeUrl: `http://127.0.0.1:${intake.ready.port}`,
     apiKey,
+    tenant: first?.name,
     workerUrl: `http://127.0.0.1:${worker.ready.port}`,
     redisUrl: shared.REDIS_URL,
     simulatorUrl: first?.simulatorUrl ?? '',
