@@ -20,6 +20,7 @@ import { createJobRepositioning } from '@diq/queue/scheduling/job-queue.ts';
 import { storeKeys } from '@diq/queue/store-keys.ts';
 import { createLookStore } from '@diq/queue/tasks/look-store.ts';
 import { arrivedAtMs, item, keySpace, machine, retentionMs } from '@diq/queue/test-support/test-store.ts';
+import { createRunningTasks } from '@diq/queue/tasks/running-tasks.ts';
 import { createBlockedTasks } from '@diq/queue/tasks/blocked-tasks.ts';
 import type { SuiteStore } from '@diq/queue/test-support/use-test-store.ts';
 import { byMachineAlone } from '@diq/queue/admission/sharing.ts';
@@ -230,7 +231,10 @@ export const lifeSteps: readonly [name: string, run: (life: Life) => Promise<voi
       const { store } = life;
       const { taskId } = await accept(life);
       await accept(life, past);
+      const running = createRunningTasks(store.redis, keySpace, 1);
+      await life.step(() => running.takeRoom(taskId, 1_000));
       await life.step(() => store.tasks.begin(taskId, 'call-1'));
+      await life.step(() => running.leaveRoom(taskId));
       const other = await accept(life, { ...past, machineId: machine(2) });
       await goneByNow(life);
       await life.step(() => store.tasks.begin(other.taskId, 'call-2'));

@@ -2,6 +2,7 @@ import { profileOf } from '@diq/contracts/operations/index.ts';
 import { claimLayout } from '@diq/queue/layout.ts';
 import { createLookStore } from '@diq/queue/tasks/look-store.ts';
 import { createTaskStore } from '@diq/queue/tasks/task-store.ts';
+import { createRunningTasks } from '@diq/queue/tasks/running-tasks.ts';
 import { createFlowCharging } from '@diq/queue/scheduling/charge-flows.ts';
 import { createReadNeeds } from '../scheduling/queue-needs.ts';
 import { createRequestLog } from '@diq/queue/requests/transition-log.ts';
@@ -103,6 +104,7 @@ export async function openQueue(options: OpenQueueOptions) {
     claimLayout: () => claimLayout(redis.ledger, queue.keySpace),
     snapshot,
     readNeeds: createReadNeeds(redis.ledger, queue.keySpace),
+    mostRunning: parts.mostRunning,
     maintenance,
     onSeen: (view, { ready }) => lookAhead?.attend(view, ready),
     createTurns: (sight) =>
@@ -197,6 +199,7 @@ function createParts(options: OpenQueueOptions, closing: AbortSignal) {
   const firstQueryInMs = firstQueryInMsOf(config.reconcile.graceMs);
   const { tokens, reader } = tenant;
   const shared = { ledger, tasks, jobs, tokens, metrics, logger, wording, permitTimeoutMs, firstQueryInMs };
+  const mostRunning = profile.concurrency?.calls;
   const turns = createMachineTurns({
     redis: redis.ledger,
     tenantId: queue.tenantId,
@@ -208,6 +211,7 @@ function createParts(options: OpenQueueOptions, closing: AbortSignal) {
   const steps = createTaskSteps({
     ...shared,
     turns,
+    running: mostRunning === undefined ? undefined : createRunningTasks(redis.ledger, keySpace, mostRunning),
     profile,
     moveLog,
     replication: createReplication(redis.ledger, keySpace, config.waitReplicas),
@@ -236,6 +240,7 @@ function createParts(options: OpenQueueOptions, closing: AbortSignal) {
     limiter,
     steps,
     turns,
+    mostRunning,
     mostInFlight: shortest.calls,
     aside: createSetAside({ ledger, tasks, jobs }),
     async close(): Promise<void> {

@@ -63,6 +63,8 @@ async function run(own: Partial<TaskSteps> = {}, task: Task = waiting): Promise<
     expire: async () => undefined,
     isNext: async () => true,
     block: async () => undefined,
+    takeRoom: async () => true,
+    leaveRoom: async () => undefined,
     ...own,
   };
   const story: Story = { events, fate: undefined, error: undefined, spentAfter: undefined };
@@ -105,6 +107,8 @@ function recording(steps: TaskSteps, events: string[]): TaskSteps {
     expire: say('expire', steps.expire),
     isNext: steps.isNext,
     block: say('block', steps.block),
+    takeRoom: steps.takeRoom,
+    leaveRoom: steps.leaveRoom,
   };
 }
 
@@ -132,6 +136,19 @@ describe('one task', () => {
       },
     });
     assert.deepEqual(events.slice(-3), ['record', 'window runs', 'keep permit']);
+  });
+
+  it('goes back to its place while Defender runs as many as it may, and gives up its room whatever happens', async () => {
+    const full = await run({
+      takeRoom: async () => false,
+      leaveRoom: async () => assert.fail('it has none'),
+    });
+    assert.deepEqual([full.events, full.fate], [['release permit'], 'back']);
+    for (const own of [{}, { begin: async () => false }, { call: fails }]) {
+      let left = 0;
+      await run({ ...own, leaveRoom: async () => void (left += 1) });
+      assert.equal(left, 1);
+    }
   });
 
   it('is called with the token that was obtained and recorded under the id that was spent for', async () => {

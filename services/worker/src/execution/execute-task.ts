@@ -49,6 +49,10 @@ export interface TaskSteps {
   isNext(task: Task): Promise<boolean>;
   /** Takes the task from the queue until it is. */
   block(task: Task): Promise<void>;
+  /** Keeps room for it among what Defender runs at once. False where there is none. */
+  takeRoom(task: Task): Promise<boolean>;
+  /** It counts as what became of it. */
+  leaveRoom(task: Task): Promise<void>;
 }
 
 /** The permit in hand. */
@@ -79,6 +83,7 @@ export async function executeTask(
   nowMs: number,
 ): Promise<JobFate> {
   let spent = false;
+  let hasRoom = false;
   try {
     // In flight, reconciling or settled: a second job for the task has nothing to do.
     if (task.state !== 'waiting') return 'done';
@@ -90,6 +95,8 @@ export async function executeTask(
       await steps.block(task);
       return 'done';
     }
+    hasRoom = await steps.takeRoom(task);
+    if (!hasRoom) return 'back';
     const token = await steps.getToken(task);
     if (token.kind === 'unavailable') {
       await steps.holdWithoutToken(token);
@@ -113,6 +120,8 @@ export async function executeTask(
   } finally {
     if (spent) permit.keepForOneWindow();
     else permit.release();
+    // Where Redis is away, the room is given up by time.
+    if (hasRoom) await steps.leaveRoom(task).catch(() => undefined);
   }
 }
 

@@ -8,6 +8,7 @@ import { aboutTask, type MoveLog } from '../observability/transition-log.ts';
 import { createCallTelemetry } from './call-telemetry.ts';
 import { commentWithToken, correlationTokenOf } from '../defender/correlation-token.ts';
 import type { CallOutcome, DefenderClient } from '../defender/defender-client.ts';
+import type { RunningTasks } from '@diq/queue/tasks/running-tasks.ts';
 import type { TokenProvider, TokenResult } from '../defender/auth/token-provider.ts';
 import type { QueueMetrics } from '../observability/metrics.ts';
 import { createOutageLog } from '../observability/outage-log.ts';
@@ -28,6 +29,8 @@ export interface TaskStepsOptions extends Omit<FinishCallOptions, 'wording'> {
   moveLog?: MoveLog;
   tracing?: Tracing;
   turns: Pick<MachineTurns, 'isNext' | 'block'>;
+  /** Of an operation of which Defender runs only so many at once. */
+  running?: RunningTasks | undefined;
   /** Of the connection that ledger and tasks are on. */
   replication: Replication;
   windowMs: number;
@@ -129,6 +132,8 @@ export function createTaskSteps(options: TaskStepsOptions): TaskSteps & { attemp
       await options.turns.block(task.id);
       logger.info(aboutTask(task), 'waits for its turn on its machine');
     },
+    takeRoom: async ({ id }) => options.running?.takeRoom(id, options.permitTimeoutMs) ?? true,
+    leaveRoom: async ({ id }) => options.running?.leaveRoom(id),
   };
 }
 

@@ -7,6 +7,8 @@ export interface QueueLooksOptions {
   claimLayout(): Promise<void>;
   snapshot(): Promise<LedgerSnapshot>;
   readNeeds(): Promise<QueueNeeds>;
+  /** How many Defender runs at once. While as many run, nothing is claimed. */
+  mostRunning?: number | undefined;
   maintenance: {
     /** Begins what there is a need for. */
     attend(needs: QueueNeeds, nowMs: number): void;
@@ -36,7 +38,7 @@ const yieldMs = 50;
 
 /** The looks at an open queue: each claims what may be called, and has done what there is a need for. */
 export function createQueueLooks(options: QueueLooksOptions) {
-  const { maintenance } = options;
+  const { maintenance, mostRunning = Infinity } = options;
   let seen: { view: LedgerSnapshot; needs: QueueNeeds } | undefined;
   let needs: QueueNeeds | undefined;
   let view: LedgerSnapshot | undefined;
@@ -51,7 +53,7 @@ export function createQueueLooks(options: QueueLooksOptions) {
     },
     async countReady() {
       needs = await options.readNeeds();
-      return needs.ready;
+      return needs.running < mostRunning ? needs.ready : 0;
     },
     yieldsMs: () => (isOthersTurn ? yieldMs : 0),
     onClaimed: () => void (isOthersTurn = false),

@@ -15,6 +15,8 @@ export interface QueueNeeds {
   waiting: number;
   /** Tasks that wait for their turn on their machine, and have no job. */
   blocked: number;
+  /** Tasks that Defender runs: called or looked up, or with a result whose end was not seen yet. */
+  running: number;
   /** Tasks that were set aside after a refusal. */
   aside: number;
   /** The first deadline of a queued request. */
@@ -27,7 +29,7 @@ export interface QueueNeeds {
 
 const count = z.number();
 const first = z.array(z.string()).transform(([, score]) => (score === undefined ? undefined : Number(score)));
-const replies = z.tuple([count, count, count, count, count, count, first, first, first]);
+const replies = z.tuple([count, count, count, count, count, count, count, count, count, first, first, first]);
 
 /** Reads in one round trip what there is to be done. */
 export function createReadNeeds(redis: RedisConnection, keySpace: string): () => Promise<QueueNeeds> {
@@ -43,16 +45,19 @@ export function createReadNeeds(redis: RedisConnection, keySpace: string): () =>
     pipeline.zcard(keys.waiting);
     pipeline.zcard(keys.blocked);
     pipeline.zcard(aside);
+    for (const running of [keys.inFlight, keys.reconciling, keys.results]) pipeline.zcard(running);
     for (const times of [keys.deadlines, keys.inFlight, keys.reconciling])
       pipeline.zrange(times, 0, '0', 'WITHSCORES');
     const read = replies.parse(await repliesOf(pipeline));
-    const [ordered, unordered, claimed, waiting, blocked, set, deadlineMs, callBeganMs, queryMs] = read;
+    const [ordered, unordered, claimed, waiting, blocked, set, ...others] = read;
+    const [called, lookedUp, followed, deadlineMs, callBeganMs, queryMs] = others;
     return {
       ready: ordered + unordered,
       claimed,
       waiting,
       blocked,
       aside: set,
+      running: called + lookedUp + followed,
       deadlineMs,
       callBeganMs,
       queryMs,
