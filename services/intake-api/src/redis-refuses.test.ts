@@ -46,6 +46,7 @@ const refusals = [
 
 const asks: Readonly<Record<string, object | undefined>> = {
   'POST /v1/batches': { requests: [item(1), item(2)] },
+  'GET /v1/batches': undefined,
   'GET /v1/batches/:id': undefined,
   'DELETE /v1/batches/:id': undefined,
   'GET /v1/batches/:id/items': undefined,
@@ -63,6 +64,7 @@ const asks: Readonly<Record<string, object | undefined>> = {
   'POST /v1/investigations/purge': { caller: 's' },
   'POST /v1/investigations/:id/move-to-head': {},
   'POST /v1/investigations/:id/retry': {},
+  'POST /v1/investigations/retry': { source: 's' },
   'POST /v1/queue/pause': { reason: 'why' },
   'POST /v1/queue/resume': {},
   'GET /v1/audit': undefined,
