@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { storeKeys } from '@diq/queue/store-keys.ts';
 import { requireRedisServer, startRedisServer, type RedisServer } from '@diq/testing/redis-process.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { makeCertificate } from '@diq/worker/defender/test-support/certificate.ts';
@@ -178,6 +179,33 @@ describe('one worker in front of many queues', function () {
       assert.equal(await callsOf(busy), before.busy);
       await worker.stop();
     });
+  });
+
+  it('does not serve the one queue that another version wrote, says so, and serves the others', async () => {
+    const foreign = { ...busy.entry, tenantId: randomUUID(), name: 'foreign' };
+    const { layout } = storeKeys(world.queueOf(foreign).keySpace);
+    await world.redis.set(layout, '999');
+    await world.writeTenants([foreign, calm.entry]);
+    const worker = await world.startWorker();
+    const before = { busy: await callsOf(busy), calm: await callsOf(calm) };
+    await world.queueOf(foreign).accept(1);
+    const refused = async () => {
+      const answer = await fetch(`http://127.0.0.1:${worker.ready.port}/readyz`);
+      const { checks } = (await answer.json()) as { checks: Record<string, string> };
+      return answer.status === 200 && checks['notServed']?.includes('foreign/initiateInvestigation');
+    };
+    await waitFor(refused, { what: 'readiness to name it', timeoutMs: 20_000 });
+    assert.match(
+      worker.output(),
+      /"level":"error","[^\n]*"tenant":"foreign"[^\n]*layout 999[^\n]*queue not served/,
+    );
+    for (const calls of [1, 2]) {
+      await world.queueOf(calm.entry).accept(1);
+      await calm.control.untilCalls(before.calm + calls, 10_000);
+    }
+    assert.equal(await world.redis.get(layout), '999');
+    assert.equal(await callsOf(busy), before.busy);
+    assert.equal((await worker.stop()).code, 0);
   });
 
   it('finishes the calls of a worker that died, in all its queues', async () => {

@@ -13,6 +13,7 @@ import { watchTenants } from '@diq/tenants/watch-tenants.ts';
 import type { RedisConnection } from '@diq/redis/connection.ts';
 import { createApp } from './app.ts';
 import { createSessionStore } from './auth/session-store.ts';
+import { createKeyTenantCheck } from './auth/keys-without-tenant.ts';
 import { openGuards, type OpenGuardsOptions } from './auth/open-auth.ts';
 import { openCallbacks, type CallbackTiming, type OpenCallbacksOptions } from './callbacks/open-callbacks.ts';
 import { createBodyBudget } from './http/body-budget.ts';
@@ -53,7 +54,13 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
   const memory = createMemoryByServer(redis, directory.queues, settings.backPressure, logger);
   const queues = openQueues(options, { directory, metrics, redis, submitting, memory });
   await checkLayout(options, redis, queues.opened);
-  watchTenantsFile(options, { directory, redis, onChange: queues.showSeries });
+  const checkKeyTenants = createKeyTenantCheck(keys, () => directory.present().length, logger);
+  onKeysChanged(checkKeyTenants);
+  const onChange = () => {
+    queues.showSeries();
+    checkKeyTenants();
+  };
+  watchTenantsFile(options, { directory, redis, onChange });
 
   // A stream of a removed key ends.
   onKeysChanged(() => queues.opened().forEach(({ parts }) => parts.stateFeed.endAll()));

@@ -1,4 +1,5 @@
 import { isCluster } from '@diq/redis/connection.ts';
+import { LayoutError } from '@diq/queue/layout.ts';
 import type { LimiterConnection } from '@diq/quota/limiter/permit-limiter.ts';
 import { nameOf, queuesOf, type Queue, type ReachableTenant } from '@diq/tenants/tenant.ts';
 import { watchCertificate } from '../defender/auth/check-credential.ts';
@@ -164,6 +165,18 @@ export function createServedTenants(options: ServedTenantsOptions) {
     return left;
   }
 
+  async function openAtStart(queue: Served, onForeign: (error: LayoutError) => void): Promise<void> {
+    const { logger, lifecycle } = options;
+    try {
+      await untilRedisServes(() => queue.open(), logger, lifecycle.closing);
+    } catch (error) {
+      if (!(error instanceof LayoutError)) throw error;
+      onForeign(error);
+      // Its look says so, and is made again later.
+      queue.wake('free');
+    }
+  }
+
   return {
     queues: all,
     queueOf: (keySpace: string) => byKeySpace.get(keySpace),
@@ -180,16 +193,15 @@ export function createServedTenants(options: ServedTenantsOptions) {
     /**
      * Serves these tenants. Few queues are opened at once, of many each when it has work.
      *
-     * @throws LayoutError where the only queue is of another version
+     * @throws LayoutError where all queues are of another version. Of some, the others are served
      */
     async serve(tenants: readonly ReachableTenant[]): Promise<void> {
       present = presentOf(tenants);
       begin(tenants);
       if (all().length > openedAtStart) return;
-      const { logger, lifecycle } = options;
-      await Promise.all(
-        all().map((queue) => untilRedisServes(() => queue.open(), logger, lifecycle.closing)),
-      );
+      const foreign: LayoutError[] = [];
+      await Promise.all(all().map((queue) => openAtStart(queue, (error) => foreign.push(error))));
+      if (foreign[0] && foreign.length === all().length) throw foreign[0];
     },
     /** Serves these from now on: one after the other, if they change again meanwhile. */
     change(tenants: readonly ReachableTenant[]): void {
