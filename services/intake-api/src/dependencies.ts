@@ -12,6 +12,7 @@ import type { IdentifyCaller } from './auth/api-keys.ts';
 import type { BodyBudget } from './http/body-budget.ts';
 import type { CallbackRule } from './callbacks/callback-rule.ts';
 import type { ForecastCompletion } from './estimates/batch-completion.ts';
+import type { ExplainPlace } from './views/explain-place.ts';
 import type { DescribeRequest } from './views/request-view.ts';
 import type { QueueDirectory } from './queues/queue-directory.ts';
 import type { QueueActions } from './queue-actions.ts';
@@ -64,6 +65,9 @@ export interface QueueDependencies {
   /** Quota and backlog as they are. */
   readState: () => Promise<QueueState>;
   describeRequest: DescribeRequest;
+  /** Why requests stand where they do, and what goes next. */
+  explainPlace: ExplainPlace['explain'];
+  nextCalls: ExplainPlace['nextCalls'];
   forecastCompletion: ForecastCompletion;
   deadlineCheck: DeadlineCheck;
   /** What items are checked by. */

@@ -69,6 +69,7 @@ const asks: Readonly<Record<string, object | undefined>> = {
   'POST /v1/queue/resume': {},
   'GET /v1/audit': undefined,
   'GET /v1/quota': undefined,
+  'GET /v1/queue/next': undefined,
   'GET /v1/queues': undefined,
   'POST /session': { apiKey: keys.reader },
 };

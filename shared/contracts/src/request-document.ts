@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { resultKinds } from './operations/profile.ts';
 import { callbackState } from './callback-state.ts';
 import { machineWarning, machineWarnings } from './machine-warnings.ts';
+import { placement } from './placement.ts';
 import { priorities } from './priority.ts';
 import { requestStatuses } from './status.ts';
 
@@ -81,6 +82,9 @@ export const requestDocument = z
         'While a hold of unknown length is on, in place of `expectedStartAt`: nothing starts before this time, and when after it is unknown. Only while queued.',
       ),
     position: z.int().positive().optional().describe('1 is next. Only while queued.'),
+    placement: placement
+      .optional()
+      .describe('Why it stands at its `position`. Only while queued, where the one request is asked for.'),
     warning: deadlineWarning.optional().describe('Only in the answer that accepts the request.'),
     warnings: z
       .array(machineWarning)

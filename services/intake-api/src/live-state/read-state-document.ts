@@ -5,14 +5,21 @@ import type { LedgerCall } from '@diq/quota/ledger/replies.ts';
 import { longestWindowMs } from '@diq/quota/limits.ts';
 import type { Queue } from '@diq/tenants/tenant.ts';
 import { describeQuota } from '../views/quota-view.ts';
+import type { z } from 'zod';
+import type { nextCall } from '../views/queue-order-view.ts';
 import type { QueueState } from '../estimates/queue-state.ts';
 import { callWindows, shownSinceMs } from './call-windows.ts';
 import { describeWaiting } from './describe-waiting.ts';
+
+type NextCall = z.output<typeof nextCall>;
 
 /** What `GET /v1/events` tells: the answer of `GET /v1/quota`, and what lies behind it. */
 export type StateDocument = Awaited<ReturnType<ReturnType<typeof createReadStateDocument>>>;
 
 const maxFailures = 10;
+const maxNext = 5;
+/** Read again after this, too. */
+const nextMaxAgeMs = 5_000;
 /** More calls than these in 24 windows: the oldest ones are left out. */
 const maxCalls = 2_000;
 
@@ -21,6 +28,7 @@ export function createReadStateDocument(deps: {
   queue: Pick<Queue, 'tenant' | 'operation'>;
   findPause: () => Promise<Pause | undefined>;
   sampleQueue: () => Promise<QueueSample>;
+  nextCalls: (limit: number) => Promise<NextCall[]>;
   newestFailures: (limit: number) => Promise<Failure[]>;
   callsSince: (fromMs: number, limit: number) => Promise<LedgerCall[]>;
   /** The least time between two estimates: each looks at other requests. */
@@ -31,6 +39,7 @@ export function createReadStateDocument(deps: {
     () => deps.sampleQueue(),
     (read, ageMs) => read.isComplete || ageMs >= estimateIntervalMs,
   );
+  const next = whenChanged(() => deps.nextCalls(maxNext));
   const calls = whenChanged((fromMs: number) => deps.callsSince(fromMs, maxCalls));
   const failures = whenChanged(() => deps.newestFailures(maxFailures));
 
@@ -42,7 +51,13 @@ export function createReadStateDocument(deps: {
     const pause = isPaused ? await deps.findPause() : undefined;
     const { failed, unknown, expired } = backlog.counts;
     const sinceMs = shownSinceMs(nowMs, windowMs);
-    const [sampled, called, failedLast] = [
+    const [nextOnes, sampled, called, failedLast] = [
+      // Who goes next can change without a change of the figures, by a move to the head.
+      backlog.waitingTasks === 0
+        ? []
+        : await next(
+            JSON.stringify([backlog, view.slotsInUse.map(identityOf), nowMs - (nowMs % nextMaxAgeMs)]),
+          ),
       await sample(JSON.stringify(backlog)),
       await calls(JSON.stringify([sinceMs, windowMs, view.slotsInUse.map(identityOf)]), sinceMs),
       await failures(JSON.stringify([failed, unknown, expired])),
@@ -50,6 +65,7 @@ export function createReadStateDocument(deps: {
     return {
       now: new Date(nowMs).toISOString(),
       ...describeQuota(state, pause, queue),
+      next: nextOnes,
       waiting: describeWaiting(sampled, backlog.waitingByPriority),
       windows: callWindows(called, nowMs, windowMs),
       failures: failedLast.map(describeFailure),

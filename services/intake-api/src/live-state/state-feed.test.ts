@@ -8,7 +8,7 @@ function documentOf(used: number, now = '2026-01-24T12:00:00.000Z'): StateDocume
   const queue = { queued: 0, dispatching: 0, oldestWaitSeconds: Date.parse(now), expectedDrainAt: now };
   const workers = { state: 'active', alive: 1, lastSeenAt: now };
   const limits = [{ calls: 5, windowSeconds: 3_600, used, remaining: 5 - used, nextSlotAt: now }];
-  const document = { now, used, remaining: 5 - used, nextSlotAt: now, limits, queue, workers };
+  const document = { now, used, remaining: 5 - used, nextSlotAt: now, limits, queue, workers, next: [] };
   return document as unknown as StateDocument;
 }
 

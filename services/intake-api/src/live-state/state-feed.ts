@@ -157,13 +157,16 @@ export function createStateFeed(options: {
 
 /** The same for two documents of which the later one tells nothing but that time has passed. */
 function fingerprintOf(document: StateDocument): string {
-  const { now: _now, nextSlotAt, limits, queue, workers, ...rest } = document;
+  const { now: _now, nextSlotAt, limits, queue, workers, next, ...rest } = document;
   const { oldestWaitSeconds: _oldestWaitSeconds, expectedDrainAt, startNotBefore, ...counts } = queue;
   // While a slot is free, the next one is always now, and what is reckoned from it moves on.
   const expected =
     document.remaining > 0 ? [expectedDrainAt === null] : [nextSlotAt, expectedDrainAt, startNotBefore];
+  const nextOnes = next.map(({ expectedStartAt, startNotBefore: notBefore, ...call }) =>
+    document.remaining > 0 ? [call, expectedStartAt === undefined] : [call, expectedStartAt, notBefore],
+  );
   // A worker that is alive is seen again and again.
   const called = workers.state === 'absent' ? workers : [workers.state, workers.alive];
   const windows = limits.map((limit) => (limit.remaining > 0 ? { ...limit, nextSlotAt: null } : limit));
-  return JSON.stringify([rest, windows, counts, expected, called]);
+  return JSON.stringify([rest, windows, counts, expected, called, nextOnes]);
 }

@@ -11,6 +11,7 @@ import { createMachineOrder } from '@diq/queue/machine-order/machine-order.ts';
 import { createRequestReader } from '@diq/queue/requests/request-reader.ts';
 import { createRequestLog } from '@diq/queue/requests/transition-log.ts';
 import { createJobQueue } from '@diq/queue/scheduling/job-queue.ts';
+import { createQueueOrder } from '@diq/queue/scheduling/queue-order.ts';
 import { orderRules } from '@diq/queue/scheduling/order.ts';
 import { slowestLimit } from '@diq/quota/limits.ts';
 import { createLedger } from '@diq/quota/ledger/ledger.ts';
@@ -32,6 +33,7 @@ import { createDeadlineCheck } from '../submission/deadline-check.ts';
 import { idempotencyTimes } from '../submission/idempotency.ts';
 import type { MemoryByServer } from '../submission/memory-by-server.ts';
 import { keysOnReplicas, withReplicas } from '../submission/replicated-intake.ts';
+import { createExplainPlace } from '../views/explain-place.ts';
 import { createDescribeRequest } from '../views/request-view.ts';
 
 export interface OpenQueueOptions {
@@ -77,8 +79,22 @@ export function openQueue(queue: Queue, options: OpenQueueOptions) {
   );
   const { reader, ledgerSnapshot, readState, workerReport } = createReadings(queue, options);
   const actions = createQueueActions({ ...own, jobs, onMoved: requestLog.moved });
+  const explanation = createExplainPlace({
+    order: createQueueOrder(redis, keySpace),
+    backlog: () => reader.backlog(),
+    ledgerSnapshot,
+    rules: { headStartMs: own.order.headStartMs, reserveForCritical: queue.reserveForCritical },
+  });
   const metrics = options.metrics.ofQueue(queue);
-  const stateFeed = openStateFeed({ queue, settings, redis, actions, readState, logger });
+  const stateFeed = openStateFeed({
+    queue,
+    settings,
+    redis,
+    actions,
+    readState,
+    nextCalls: explanation.nextCalls,
+    logger,
+  });
   const replication = createReplication(submitting, keySpace, settings.waitReplicas);
   const places = placesOf(queue, options);
   const recordingIntake = createRequestIntake({
@@ -105,6 +121,8 @@ export function openQueue(queue: Queue, options: OpenQueueOptions) {
     readState,
     actions,
     describeRequest: createDescribeRequest(ledgerSnapshot),
+    explainPlace: explanation.explain,
+    nextCalls: explanation.nextCalls,
     forecastCompletion: createForecastCompletion(
       createBatchTailReader(redis, keySpace, jobs),
       ledgerSnapshot,

@@ -16,6 +16,7 @@ export function openStateFeed({
   redis,
   actions,
   readState,
+  nextCalls,
   logger,
 }: {
   queue: Queue;
@@ -23,6 +24,7 @@ export function openStateFeed({
   redis: RedisConnection;
   actions: Pick<QueueDependencies['actions'], 'pause'>;
   readState: QueueDependencies['readState'];
+  nextCalls: QueueDependencies['nextCalls'];
   logger: Logger;
 }) {
   const { keySpace } = own;
@@ -34,6 +36,7 @@ export function openStateFeed({
       queue: own,
       findPause: () => actions.pause.find(),
       sampleQueue: () => queue.sample(),
+      nextCalls: async (limit) => (await nextCalls(limit)).value,
       newestFailures: createNewestFailures(redis, keySpace, settings.retentionMs),
       callsSince: (fromMs, limit) => history.since(fromMs, limit),
     }),

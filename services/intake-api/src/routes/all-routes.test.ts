@@ -33,6 +33,7 @@ const scopes: Readonly<Record<string, Scope>> = {
   'GET /v1/queues': 'read',
   'GET /v1/operations': 'read',
   'GET /v1/quota': 'read',
+  'GET /v1/queue/next': 'read',
   'GET /v1/events': 'read',
   'POST /v1/queue/pause': 'admin',
   'POST /v1/queue/resume': 'admin',

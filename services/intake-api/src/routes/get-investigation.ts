@@ -20,10 +20,11 @@ export const getInvestigation = defineRoute({
     },
   },
   problems: ['request_not_found'],
-  async handle({ id, response }, { reader, describeRequest }: Dependencies) {
-    const { document, startsInMs } = await describeRequest(await findRequestOrRefuse(reader, id));
+  async handle({ id, response }, { reader, describeRequest, explainPlace }: Dependencies) {
+    const found = await findRequestOrRefuse(reader, id);
+    const { document, startsInMs } = await describeRequest(found);
     const pollAfter = pollAfterSeconds(document.status, startsInMs);
     if (pollAfter !== undefined) response.set('Retry-After', pollAfter);
-    response.json(document);
+    response.json(await explainPlace(document, found));
   },
 });

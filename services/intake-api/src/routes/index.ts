@@ -13,6 +13,7 @@ import { listOperations } from './list-operations.ts';
 import { listBatches } from './list-batches.ts';
 import { listBatchItems } from './list-batch-items.ts';
 import { listInvestigations } from './list-investigations.ts';
+import { listNext } from './list-next.ts';
 import { listQueues } from './list-queues.ts';
 import { listTenants } from './list-tenants.ts';
 import { moveToHead } from './move-to-head.ts';
@@ -51,6 +52,7 @@ export const apiRoutes: readonly Route<Dependencies>[] = [
   listQueues,
   listOperations,
   getQuota,
+  listNext,
   watchState,
   pauseQueue,
   resumeQueue,

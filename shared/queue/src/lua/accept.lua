@@ -194,6 +194,7 @@ local function accept(request)
     return { is_promoted and task.id or '', '', tostring(is_promoted and task.job_priority or 0), 'full', '' }
   end
   task.forced = task.forced or is_forced == '1' or nil
+  task.raised_by = task.is_raised and request_id or task.raised_by
   record(request, task.id, join(task, request_id, not_after, caller, arrived_at))
   return { task.id, task.first, tostring(task.job_priority), task.promoted and 'promoted' or 'joined', '' }
 end

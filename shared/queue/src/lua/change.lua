@@ -155,6 +155,7 @@ if not best or not urgency[priority or ''] then
   -- No order to keep.
 elseif urgency[best] < urgency[priority] then
   promote(task, best, flow, arrived_at)
+  task.raised_by = task.is_raised and request_id or nil
   redis.call('HSET', task_key, place_of(task))
   note_flow(task_key, task)
 elseif urgency[best] > urgency[priority] then
@@ -166,6 +167,7 @@ elseif urgency[best] > urgency[priority] then
   if redis.call('HEXISTS', task_key, 'head') == 0 then
     task.job_priority = job_priority_of(best, new_virtual_start)
   end
+  redis.call('HDEL', task_key, 'raisedBy')
   redis.call('HSET', task_key, place_of(task))
   note_flow(task_key, task)
   -- It may be the last of its batches now: which one is, is read again (batch-tail.ts).

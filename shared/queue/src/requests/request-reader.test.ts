@@ -21,7 +21,9 @@ describe('request reader', () => {
     it('is given as without it, for as long as it is queued with a place in the order', async () => {
       await store.intake.acceptOne(item({ priority: 'high' }), { nowMs: arrivedAtMs });
       const { id } = await store.intake.acceptOne(item({ machineId: machine(2) }), { nowMs: arrivedAtMs });
-      assert.deepEqual(await store.reader.findPlaced(id), { ...(await store.request(id)), position: 2 });
+      const { place, ...placed } = (await store.reader.findPlaced(id)) ?? assert.fail();
+      assert.deepEqual(placed, { ...(await store.request(id)), position: 2 });
+      assert.deepEqual([place?.first, place?.priority, place?.virtualStartMs], [id, 'medium', arrivedAtMs]);
       const { id: taskId } = await store.taskOf(id);
       await store.tasks.begin(taskId, 'call-1');
       assert.equal(await find(id), undefined, 'it waits no more');

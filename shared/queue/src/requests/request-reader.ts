@@ -17,6 +17,7 @@ import { parseStoredRequest } from './stored-request.ts';
 import type { PlacedRequest, StoredRequest } from './stored-request.ts';
 import { slotSavings } from '../tasks/task-store.ts';
 import type { SlotSaving } from '../tasks/task-store.ts';
+import { parseTaskPlace, placeFields } from '../scheduling/task-place.ts';
 import { repliesOf } from '../scheduling/job-queue.ts';
 
 export interface StoredBatch {
@@ -62,7 +63,7 @@ const zeroCounts = Object.fromEntries(requestStatuses.map((status) => [status, 0
 >;
 
 const findPlacedScript = loadScript(new URL('../lua/find-placed.lua', import.meta.url));
-const placedReply = z.tuple([z.array(z.string()), z.number()]);
+const placedReply = z.tuple([z.array(z.string()), z.number(), z.array(z.string())]);
 const batchTail = z.array(z.string());
 const rejectedEntry = z.object({
   rejected: z.object({ machineId: z.string().optional(), error: storedItemError }),
@@ -79,10 +80,15 @@ export function createRequestReader(redis: RedisConnection, keySpace: string) {
       return parseStoredRequest(id, await redis.hgetall(keys.request(id)), operation);
     },
     async findPlaced(id: string): Promise<PlacedRequest | undefined> {
-      const found = await findPlacedScript(redis, [keys.request(id), keys.jobOrder], [keys.jobs]);
-      const [fields, place] = placedReply.parse(found);
+      const found = await findPlacedScript(
+        redis,
+        [keys.request(id), keys.jobOrder],
+        [keys.jobs, keys.task(''), ...placeFields],
+      );
+      const [fields, position, ofTask] = placedReply.parse(found);
       const stored = parseStoredRequest(id, hashOf(fields), operation);
-      return stored && { ...stored, position: place === 0 ? undefined : place };
+      const place = parseTaskPlace(ofTask.slice(0, -1), Number(ofTask.at(-1) ?? 0));
+      return stored && { ...stored, position: position === 0 ? undefined : position, place };
     },
     async findBatch(id: string): Promise<StoredBatch | undefined> {
       const hash = await redis.hgetall(keys.batch(id));

@@ -10,6 +10,7 @@ import { wholeCharacters } from '@diq/contracts/text.ts';
 import { traceContext } from '@diq/contracts/trace-context.ts';
 import type { TraceContext } from '@diq/contracts/trace-context.ts';
 import { keyWithoutPlace } from '../admission/sharing.ts';
+import type { TaskPlace } from '../scheduling/task-place.ts';
 import { describeCallback, parseStoredCallback } from './stored-callback.ts';
 import type { StoredCallback } from './stored-callback.ts';
 
@@ -71,6 +72,8 @@ export interface StoredRequest {
 /** With its task's place in the order: 1 is next, `undefined` where it has none. */
 export interface PlacedRequest extends StoredRequest {
   position: number | undefined;
+  /** Why its task stands there; only of one that is queued. */
+  place?: TaskPlace | undefined;
 }
 
 /**

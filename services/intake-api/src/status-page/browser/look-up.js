@@ -154,6 +154,7 @@ function requestView(request) {
     ['Source', request.source],
     ['Asked', timeOf(request.createdAt)],
     ['Place in the queue', request.position],
+    ['Why there', request.placement?.why.join(' ')],
     ['Expected start', timeOf(request.expectedStartAt)],
     ['Not before', timeOf(request.startNotBefore)],
     ['Called', timeOf(request.dispatchedAt)],

@@ -26,6 +26,7 @@ export function stateView(state, nowMs, lookUp, { isStale }) {
       ${section('priority', 'Waiting by priority', byPriority(state, nowMs))}
       ${section('source', 'Waiting by source', bySource(state, nowMs))}
     </div>
+    ${section('next', 'Next in line', nextView(state, nowMs, lookUp))}
     ${section('look-up', 'Look up a request', lookUp.view())}
     ${section('failures', 'Newest failures', failuresView(state, nowMs, lookUp))}
   `;
@@ -232,6 +233,46 @@ function bySource({ waiting }, nowMs) {
  */
 function waited(since, nowMs, isEstimate) {
   return since === null ? '–' : `${isEstimate ? '≥ ' : ''}${duration(nowMs - Date.parse(since))}`;
+}
+
+/**
+ * @param {StateDocument} state
+ * @param {number} nowMs
+ * @param {LookUp} lookUp
+ */
+function nextView({ next }, nowMs, lookUp) {
+  if (next.length === 0) return html`<p class="quiet">The queue is empty.</p>`;
+  return html`<ol class="cards">
+    ${next.map(
+      ({ machineId, requestId, expectedStartAt, startNotBefore, placement }) =>
+        html`<li>
+          <p class="row">
+            <span class="badge">${placement.priority}</span>
+            <span class="quiet">${startOf({ expectedStartAt, startNotBefore }, nowMs)}</span>
+            <button
+              type="button"
+              aria-label="Look up request ${requestId}"
+              @click=${() => lookUp.open(requestId)}
+            >
+              Look up
+            </button>
+          </p>
+          <p><code>${machineId}</code></p>
+          <p class="quiet">${placement.why.join(' ')}</p>
+        </li>`,
+    )}
+  </ol>`;
+}
+
+/**
+ * @param {{ expectedStartAt: string | undefined, startNotBefore: string | undefined }} call
+ * @param {number} nowMs
+ */
+function startOf({ expectedStartAt, startNotBefore }, nowMs) {
+  if (expectedStartAt !== undefined) return html`about ${timeView(expectedStartAt, nowMs)}`;
+  return startNotBefore === undefined
+    ? 'start not known'
+    : html`not before ${timeView(startNotBefore, nowMs)}`;
 }
 
 /**

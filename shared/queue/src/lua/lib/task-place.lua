@@ -3,6 +3,7 @@
 -- The place of one task in the order: how it moves up, and whose place it has.
 --
 -- own:<caller>   a field of a task that has another caller's place: where it would stand by this caller's own requests
+-- raisedBy       a field of a task that was moved up: the request for which that was done
 -- left:<class>   a field of a task that was made more urgent: its virtual start in the class that it left, and whose that is
 
 -- Keeps the place that a task has, or would have, by a caller's own requests, while it has the place of another one:
@@ -24,8 +25,8 @@ end
 -- it of this class if that is the more urgent one. It never moves back.
 --
 -- task     what the script has read of it: id, state, first, priority, virtual_start, job_priority, flow_caller. They are changed
---          here, `flow` is set where its place is another flow's now, `left` where it leaves a class, and `is_changed`
---          where there is something to write
+--          here, `flow` is set where its place is another flow's now, `left` where it leaves a class,
+--          `is_raised` where it moves up (the script sets `raised_by`), and `is_changed` where there is something to write
 -- Returns  whether its job priority changed
 local function promote(task, priority, flow, arrived_at)
   local fresh = next_virtual_start(priority, flow, arrived_at)
@@ -52,6 +53,7 @@ local function promote(task, priority, flow, arrived_at)
       add_waiting(priority, 1)
     end
   end
+  task.is_raised = place < old_place or task.priority ~= old_priority
   local new_virtual_start = place + order.headStartMs[task.priority]
   local job_priority = math.min(task.job_priority, job_priority_of(task.priority, new_virtual_start))
   local has_moved = job_priority < task.job_priority
@@ -65,6 +67,9 @@ local function place_of(task)
   local fields = { 'priority', task.priority, 'virtualStart', task.virtual_start, 'jobPriority', task.job_priority }
   for field, left in pairs(task.left or {}) do
     fields[#fields + 1], fields[#fields + 2] = field, left
+  end
+  if task.raised_by then
+    fields[#fields + 1], fields[#fields + 2] = 'raisedBy', task.raised_by
   end
   for caller, place in pairs(task.own or {}) do
     fields[#fields + 1], fields[#fields + 2] = 'own:' .. caller, string.format('%.0f', place)

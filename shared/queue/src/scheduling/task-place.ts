@@ -1,0 +1,86 @@
+import { z } from 'zod';
+import { priorities, type Priority } from '@diq/contracts/priority.ts';
+import { auditEntry } from '../operations/audit-log.ts';
+
+/** Why a task stands where it does, see `lua/lib/order.lua`. */
+export interface TaskPlace {
+  /** Its class. */
+  priority: Priority;
+  virtualStartMs: number;
+  /** The request that was first for it. */
+  first: string;
+  /** Requests that share it. */
+  requests: number;
+  /** When it was asked for first. */
+  createdAtMs: number;
+  /** After which it is not begun; `undefined` where one of its requests has no deadline. */
+  notAfterMs: number | undefined;
+  /** Whose place it has; `undefined`: that of the caller of its first request. */
+  flowCaller: string | undefined;
+  /** It was put off to this virtual start, since its caller had had its turns. */
+  deferredToMs: number | undefined;
+  /** The request for which it was moved up. */
+  raisedBy: string | undefined;
+  /** It was moved to the head; `by` is `undefined` where that was not noted. */
+  head: { by: string | undefined; reason: string | undefined; atMs: number | undefined } | undefined;
+}
+
+/** Fields of a task that tell its place. */
+export const placeFields = [
+  'priority',
+  'virtualStart',
+  'first',
+  'createdAt',
+  'notAfter',
+  'flowCaller',
+  'deferredTo',
+  'raisedBy',
+  'head',
+  'headAt',
+] as const;
+
+const text = z
+  .string()
+  .nullable()
+  .transform((value) => (value === null || value === '' ? undefined : value));
+const time = text.transform((value) => (value === undefined ? undefined : Number(value)));
+const row = z.tuple([
+  z.enum(priorities),
+  z.coerce.number(),
+  z.string(),
+  time,
+  time,
+  text,
+  time,
+  text,
+  text,
+  time,
+]);
+
+/** Reads the values of `placeFields`, `null` or '' for what there is not; `undefined` for a task that is gone or corrupt. */
+export function parseTaskPlace(values: unknown, joined: number): TaskPlace | undefined {
+  const parsed = row.safeParse(values);
+  if (!parsed.success) return undefined;
+  const [priority, virtualStartMs, first, createdAtMs, notAfterMs, flowCaller, deferredToMs, raisedBy] =
+    parsed.data;
+  const [, , , , , , , , head, headAtMs] = parsed.data;
+  return {
+    priority,
+    virtualStartMs,
+    first,
+    requests: 1 + joined,
+    createdAtMs: createdAtMs ?? virtualStartMs,
+    notAfterMs,
+    flowCaller,
+    deferredToMs,
+    raisedBy,
+    head: head === undefined ? undefined : { ...headOf(head), atMs: headAtMs },
+  };
+}
+
+/** By whose word: the entry of the audit log, which an earlier version did not keep with the task. */
+function headOf(head: string): { by: string | undefined; reason: string | undefined } {
+  if (!head.startsWith('{')) return { by: undefined, reason: undefined };
+  const { by, reason } = auditEntry.parse(JSON.parse(head));
+  return { by, reason };
+}
