@@ -24,6 +24,12 @@ const allInvestigations = z.object({
   investigations: z.array(z.object({ id: z.string(), machineId: z.string() })),
 });
 
+const judgedAction = z.object({ type: z.string(), comment: z.string() });
+const actionJudgement = z.object({
+  sequences: z.array(z.object({ machineId: z.string(), actions: z.array(judgedAction) })),
+  overtakings: z.array(z.object({ machineId: z.string(), first: judgedAction, second: judgedAction })),
+  mostAtOnce: z.record(z.string(), z.number()),
+});
 const machineAction = z.object({
   id: z.string(),
   machineId: z.string(),
@@ -73,6 +79,8 @@ export async function createSimulatorControl(origin: string, caFile: string) {
     /** All machine actions, made by any caller, whether readers can see them yet or not. */
     machineActions: async () => allMachineActions.parse(await send('GET', '/machine-actions')).machineActions,
     /** One that another application makes. */
+    /** How the simulator judges what was done to its machines. */
+    actionJudgement: async () => actionJudgement.parse(await send('GET', '/machine-actions/judgement')),
     addMachineAction: async (order: object) =>
       machineAction.parse(await send('POST', '/machine-actions', order)),
     /** An investigation that another application starts. */
