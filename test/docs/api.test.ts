@@ -73,7 +73,7 @@ describe('docs/api.md', () => {
       rows.map(([, call = '', scope, whose = '']) => [call, [scope, /admin/.test(whose)]]),
     );
     const offered = definitions.flatMap(({ method, path, scope, isOwnOnly = false }) =>
-      scope ? [[`${method.toUpperCase()} ${path.replace(':id', '{id}')}`, [scope, isOwnOnly]]] : [],
+      scope ? [[`${method.toUpperCase()} ${path.replaceAll(/:(\w+)/g, '{$1}')}`, [scope, isOwnOnly]]] : [],
     );
     assert.deepEqual(documented, Object.fromEntries(offered));
   });
@@ -81,7 +81,11 @@ describe('docs/api.md', () => {
   it('calls every operation under /v1 that is there for programs, with curl', () => {
     const called = readCurlExamples(page).map(({ command }) => command.replaceAll('\\\n', ' '));
     const isCalled = ({ method, path }: (typeof definitions)[number]) => {
-      const target = new RegExp(`\\$INTAKE${path.replace(':id', String.raw`\$\w+`)}[?"]`);
+      // A request goes by the name of any operation as well.
+      const pattern = path
+        .replaceAll(/:\w+/g, String.raw`(?:\$\w+|\d+)`)
+        .replace('/v1/investigations/', '/v1/(?:investigations|requests)/');
+      const target = new RegExp(`\\$INTAKE${pattern}[?"]`);
       return called.some((command) => target.test(command) && methodOf(command) === method);
     };
     const missing = definitions.filter(({ scope, id }) => scope && id !== 'watchState');

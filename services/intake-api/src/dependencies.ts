@@ -2,6 +2,7 @@ import type { RequestHandler } from 'express';
 import type { ItemRules } from '@diq/contracts/investigation-item.ts';
 import type { RequestIntake } from '@diq/queue/admission/accept-requests.ts';
 import type { IdempotencyStore } from '@diq/queue/admission/idempotency-store.ts';
+import type { LinkExchange } from '@diq/queue/links/link-exchange.ts';
 import type { RequestReader } from '@diq/queue/requests/request-reader.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 import type { HealthReport } from '@diq/runtime/http-server/ops-routes.ts';
@@ -70,6 +71,8 @@ export interface QueueDependencies {
   nextCalls: ExplainPlace['nextCalls'];
   forecastCompletion: ForecastCompletion;
   deadlineCheck: DeadlineCheck;
+  /** Links to what machine actions brought. */
+  links: Pick<LinkExchange, 'ask'>;
   /** What items are checked by. */
   itemRules: ItemRules;
 }

@@ -86,6 +86,10 @@ function namesIn(keySpace: string) {
     batchItems: (id: string) => `${keySpace}:batch:${id}:items`,
     /** Hash: one Idempotency-Key of one caller and route; `name` is a digest of the three. */
     idempotency: (name: string) => `${keySpace}:idempotency:${name}`,
+    /** List: links that callers want, as questions in JSON; the one that stands the longest is last. */
+    linksAsked: `${keySpace}:links:asked`,
+    /** String: Defender's answer as JSON, empty until a worker has it; `command` is an index, or `package`. */
+    linkAnswer: (action: string, command: string) => `${keySpace}:links:answer:${action}:${command}`,
     /** BullMQ's own: the sorted set of the jobs in the order, and what the key of a job begins with. */
     jobOrder: `${keySpace}:${queueName}:prioritized`,
     jobs: `${keySpace}:${queueName}:`,

@@ -41,6 +41,8 @@ const machineAction = z.object({
 });
 const allMachineActions = z.object({ machineActions: z.array(machineAction) });
 
+const allReads = z.object({ reads: z.array(z.object({ read: z.string() })) });
+
 export type CallLog = z.output<typeof callLog>;
 export type SimulatorControl = Awaited<ReturnType<typeof createSimulatorControl>>;
 
@@ -83,6 +85,11 @@ export async function createSimulatorControl(origin: string, caFile: string) {
     actionJudgement: async () => actionJudgement.parse(await send('GET', '/machine-actions/judgement')),
     addMachineAction: async (order: object) =>
       machineAction.parse(await send('POST', '/machine-actions', order)),
+    /** It succeeds now. */
+    endAction: (id: string) => send('POST', `/machine-actions/${id}/end`, {}),
+    /** The reads of one route that arrived. */
+    reads: async (name: string) =>
+      allReads.parse(await send('GET', '/reads')).reads.filter(({ read }) => read === name),
     /** An investigation that another application starts. */
     addInvestigation: (order: object) => send('POST', '/investigations', order),
     /** A machine's record from now on; what is left out is as usual. */

@@ -70,7 +70,8 @@ interface BodyRule<Schema extends z.ZodType = z.ZodType> {
 
 export interface DocumentedAnswer {
   description: string;
-  schema: z.ZodType;
+  /** None where there is no body. */
+  schema?: z.ZodType;
   /** Default `application/json`. */
   mediaType?: string;
   headers?: readonly HeaderUse[];

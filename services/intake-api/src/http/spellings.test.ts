@@ -67,7 +67,10 @@ describe('a path', () => {
 
   const routes = routesOf(createApp(emptyParts)).map((route) => {
     const [method = '', path = ''] = route.split(' ');
-    return { method, path: path.replace(':id', '01930000-0000-7000-8000-00000000000a') };
+    return {
+      method,
+      path: path.replace(':id', '01930000-0000-7000-8000-00000000000a').replace(':index', '0'),
+    };
   });
 
   for (const [how, write] of Object.entries(otherSpellings)) {

@@ -130,7 +130,9 @@ function answersOf(operation: RouteDefinition): ZodOpenApiOperationObject['respo
     {
       description: answer.description,
       headers: describeHeaders(['X-Request-Id', ...limits, ...(answer.headers ?? [])]),
-      content: { [answer.mediaType ?? 'application/json']: { schema: answer.schema } },
+      ...(answer.schema && {
+        content: { [answer.mediaType ?? 'application/json']: { schema: answer.schema } },
+      }),
     },
   ]);
   const problems = problemAnswers(operation).map(({ status, codes, description, headers: own }) => [

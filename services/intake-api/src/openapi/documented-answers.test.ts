@@ -25,6 +25,11 @@ const heldElsewhere = [
   'POST /v1/investigations/retry 409',
   // `entra-tokens.test.ts`: needs no Redis.
   'GET /v1/tenants 503',
+  // `test/end-to-end/links.test.ts`: they take a worker and its Defender.
+  'GET /v1/investigations/:id/package 302',
+  'GET /v1/investigations/:id/package 409',
+  'GET /v1/investigations/:id/results/:index 302',
+  'GET /v1/investigations/:id/results/:index 409',
   // Open until the caller leaves.
   'GET /v1/events 200',
 ];
@@ -76,7 +81,7 @@ describe('every documented answer is given', () => {
     const { method, body, scope } = operation;
     const at = status === 503 ? alone : status === 429 ? limited : intake;
     const id = operation.path.includes(':id') && at === intake ? await idFor(operation, status) : unknownId;
-    const asked = at.anonymously()[method](operation.path.replace(':id', id));
+    const asked = at.anonymously()[method](operation.path.replace(':id', id).replace(':index', '0'));
     if (status !== 401 && scope) asked.set('X-API-Key', keyFor(operation, scope, status));
     if (status === 400 || (status === 200 && body && operation.answers[202]))
       asked.query(queryFor(operation, status));

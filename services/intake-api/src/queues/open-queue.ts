@@ -7,6 +7,7 @@ import { createBatchTailReader } from '@diq/queue/batches/batch-tail.ts';
 import { createDryRun } from '@diq/queue/admission/dry-run.ts';
 import { createIdempotencyStore } from '@diq/queue/admission/idempotency-store.ts';
 import { coalescingKeyOf } from '@diq/queue/admission/sharing.ts';
+import { createLinkExchange } from '@diq/queue/links/link-exchange.ts';
 import { createMachineOrder } from '@diq/queue/machine-order/machine-order.ts';
 import { createRequestReader } from '@diq/queue/requests/request-reader.ts';
 import { createRequestLog } from '@diq/queue/requests/transition-log.ts';
@@ -118,6 +119,7 @@ export function openQueue(queue: Queue, options: OpenQueueOptions) {
       tracing: tracingOf(queue, tracing),
     }),
     reader,
+    links: createLinkExchange(redis, keySpace),
     readState,
     actions,
     describeRequest: createDescribeRequest(ledgerSnapshot),

@@ -17,6 +17,8 @@ const scopes: Readonly<Record<string, Scope>> = {
   'GET /v1/investigations': 'read',
   'GET /v1/investigations/:id': 'read',
   'GET /v1/investigations/:id/result': 'read',
+  'GET /v1/investigations/:id/package': 'read',
+  'GET /v1/investigations/:id/results/:index': 'read',
   'PATCH /v1/investigations/:id': 'submit',
   'DELETE /v1/investigations/:id': 'submit',
   'POST /v1/investigations/cancel': 'submit',
@@ -69,9 +71,12 @@ const nameOf = ({ method, path }: Pick<RouteDefinition, 'method' | 'path'>) =>
   `${method.toUpperCase()} ${path}`;
 const api = definitions.filter(({ path }) => path.startsWith('/v1/'));
 
+/** With an id in it, and the first of what is counted. */
+const addressOf = (path: string, id = unknownId) => path.replace(':id', id).replace(':index', '0');
+
 /** Asks with the body that the definition has for an example. */
 function ask(intake: IntakeUnderTest, { method, path, body }: RouteDefinition, id = unknownId): Test {
-  const asked = intake.anonymously()[method](path.replace(':id', id));
+  const asked = intake.anonymously()[method](addressOf(path, id));
   return body ? asked.send(body.example) : asked;
 }
 
@@ -103,7 +108,7 @@ describe('every route of the API', () => {
         // An answer without an end is not waited for.
         const isStream = route.path === '/v1/events' && isLetIn;
         const verb = isStream ? 'head' : route.method;
-        const asked = intake.anonymously()[verb](route.path.replace(':id', unknownId));
+        const asked = intake.anonymously()[verb](addressOf(route.path));
         const response = await asked.set('X-API-Key', keys[holder]).send(route.body && { nonsense: true });
         if (isLetIn) {
           assert.ok(![401, 403].includes(response.status), `${holder}: ${response.status}`);
@@ -134,7 +139,7 @@ describe('every route of the API', () => {
 
     if (route.body) {
       it(`${name} answers 415 to a body that is not JSON`, async () => {
-        const asked = intake.anonymously()[route.method](route.path.replace(':id', unknownId));
+        const asked = intake.anonymously()[route.method](addressOf(route.path));
         const response = await asked.set('X-API-Key', keys.operator).type('text/plain').send('text');
         expectProblem(response, 'unsupported_media_type');
       });
@@ -159,7 +164,7 @@ describe('every path that is served', () => {
       for (const method of methods.filter((one) => !ofPath.includes(one))) {
         // Express answers it by itself where only `get` is registered.
         if (method === 'options' && opsPaths.includes(path)) continue;
-        const asked = intake.anonymously()[method](path.replace(':id', unknownId));
+        const asked = intake.anonymously()[method](addressOf(path));
         const response = await asked.set('X-API-Key', keys.operator);
         expectProblem(response, 'method_not_allowed');
         const allowed = (response.headers['allow'] ?? '').toLowerCase().split(', ');

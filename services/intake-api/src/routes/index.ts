@@ -7,7 +7,9 @@ import { changeInvestigation } from './change-investigation.ts';
 import { getBatch } from './get-batch.ts';
 import { getInvestigationResult } from './get-investigation-result.ts';
 import { getInvestigation } from './get-investigation.ts';
+import { getPackage } from './get-package.ts';
 import { getQuota } from './get-quota.ts';
+import { getResultFile } from './get-result-file.ts';
 import { listAudit } from './list-audit.ts';
 import { listOperations } from './list-operations.ts';
 import { listBatches } from './list-batches.ts';
@@ -36,6 +38,8 @@ export const apiRoutes: readonly Route<Dependencies>[] = [
   listInvestigations,
   getInvestigation,
   getInvestigationResult,
+  getPackage,
+  getResultFile,
   changeInvestigation,
   cancelInvestigation,
   cancelInvestigations,

@@ -1,5 +1,6 @@
 import type { Limit } from '@diq/contracts/operations.ts';
-import type { OperationProfile, Records } from '@diq/contracts/operations/profile.ts';
+import type { Download, OperationProfile, Records } from '@diq/contracts/operations/profile.ts';
+import type { LinkExchange } from '@diq/queue/links/link-exchange.ts';
 import { createReadBudget, readLimits } from '@diq/quota/reads/read-budget.ts';
 import type { RedisConnection } from '@diq/redis/connection.ts';
 import { repeat } from '@diq/runtime/async/run-periodically.ts';
@@ -10,9 +11,11 @@ import { createDefenderClient } from '../defender/defender-client.ts';
 import {
   createDefenderReader,
   lists,
+  type DefenderReader,
   type DefenderReaderOptions,
   type ListName,
 } from '../defender/defender-reader.ts';
+import { createLinkAnswers } from '../links/answer-links.ts';
 import type { TenantMetrics } from '../observability/metrics.ts';
 import type { UnresolvedCall } from '../reconciliation/finding.ts';
 import { lookUp } from '../reconciliation/query-defender.ts';
@@ -67,11 +70,24 @@ export function openTenant({
     timeoutMs: Math.min(callTimeoutMs, longestLookReadMs),
     budget: { take: () => reads.budget.take('optional') },
   });
-  const closeReaders = async () => void (await Promise.all([reader.close(), lookReader.close()]));
+  const linkReader = (download: Download) =>
+    createDefenderReader({
+      ...reading,
+      budget: download.limits === undefined ? reads.budget : openLinkBudget(tenant, redis, download.limits),
+    });
+  const linkReaders: DefenderReader[] = [];
+  const closeReaders = async () =>
+    void (await Promise.all([reader, lookReader, ...linkReaders].map((one) => one.close())));
   return {
     clientId,
     tokens,
     reader,
+    /** Answers who asks for links to what the machine actions of an operation brought. */
+    createLinkAnswers(exchange: LinkExchange, download: Download, log: Logger) {
+      const links = linkReader(download);
+      linkReaders.push(links);
+      return createLinkAnswers({ exchange, download, reader: links, tokens, baseUrl, logger: log });
+    },
     /** One look at what became of a call, in the list that the profile of its operation names. */
     lookUp: (call: UnresolvedCall, records: Records) => lookUp(call, { reader, tokens, records }),
     /** For what can be left out: it leaves a part of the budget to the other one. */
@@ -85,6 +101,21 @@ export function openTenant({
       await Promise.all([closeReaders(), tokens.close(), reads.close()]);
     },
   };
+}
+
+/** The reads of links that have limits of their own. */
+function openLinkBudget(
+  { tenantId }: { tenantId: string },
+  redis: RedisConnection,
+  limits: readonly Limit[],
+) {
+  return createReadBudget({
+    redis,
+    tenantId,
+    name: 'package-links',
+    limits,
+    timeoutMs: longestReadMs + sendWithinMs,
+  });
 }
 
 /** From taking a read to sending it. */

@@ -81,6 +81,7 @@ export async function openWorker(parts: WorkerParts) {
     onWake(keySpace, reason, by) {
       if (by !== processId) tenants.queueOf(keySpace)?.wake(reason);
     },
+    onLinkAsked: (keySpace) => tenants.answerLinks(keySpace),
     onGap: () => tenants.missedWakes(),
     onError: createOutageLog(logger, 'the subscription to wakes').failed,
   });

@@ -1,4 +1,7 @@
 import { isCluster } from '@diq/redis/connection.ts';
+import { profileOf } from '@diq/contracts/operations/index.ts';
+import type { OperationProfile } from '@diq/contracts/operations/profile.ts';
+import { createLinkExchange } from '@diq/queue/links/link-exchange.ts';
 import { LayoutError } from '@diq/queue/layout.ts';
 import type { LimiterConnection } from '@diq/quota/limiter/permit-limiter.ts';
 import { nameOf, queuesOf, type Queue, type ReachableTenant } from '@diq/tenants/tenant.ts';
@@ -33,6 +36,8 @@ interface ServedTenant {
   queues: Served[];
   /** @param removed those of its queues that are not served again; what is open in them is attended */
   close(removed: readonly Queue[]): Promise<void>;
+  /** Answers who asks for links of this queue. */
+  answerLinks(queue: Served): void;
   /** Ends what is read of its Defender. */
   abandonReads(): Promise<unknown>;
 }
@@ -110,6 +115,16 @@ export function createServedTenants(options: ServedTenantsOptions) {
     // With its first queue that has work: most of many tenants have none.
     const open = () => (opened ??= clientsOf(tenant));
     const abandonReads = async () => opened?.closeReaders();
+    const links = new Map<string, ReturnType<OpenTenant['createLinkAnswers']>>();
+    const answerLinks = ({ keySpace, operation }: Served) => {
+      const { download }: OperationProfile = profileOf(operation);
+      if (download === undefined || isClosing) return;
+      const exchange = createLinkExchange(options.redis.ledger, keySpace);
+      const answers = links.get(keySpace) ?? open().createLinkAnswers(exchange, download, logger);
+      links.set(keySpace, answers);
+      answers.wake();
+    };
+    let isClosing = false;
     const queues = queuesOf(tenant).map((queue) =>
       serveQueue(queue, open, { ...options, isServed, longestMs: longest, sweeping }),
     );
@@ -118,7 +133,11 @@ export function createServedTenants(options: ServedTenantsOptions) {
       identity: identityOf(tenant),
       queues,
       async close(removed) {
-        const closing = Promise.all(queues.map((queue) => queue.stop()));
+        isClosing = true;
+        const closing = Promise.all([
+          ...queues.map((queue) => queue.stop()),
+          ...[...links.values()].map((answers) => answers.idle()),
+        ]);
         // What is read is of no use any more, and would keep the queues from being closed.
         await opened?.lookReader.close();
         if (removed.length === 0) await abandonReads();
@@ -127,6 +146,7 @@ export function createServedTenants(options: ServedTenantsOptions) {
         if (removed.length > 0 && !options.lifecycle.closing.aborted) removedQueues.takeOver(removed, open());
         else await opened?.close();
       },
+      answerLinks,
       abandonReads,
     };
   }
@@ -179,6 +199,11 @@ export function createServedTenants(options: ServedTenantsOptions) {
 
   return {
     queues: all,
+    /** A link of this queue is asked for. */
+    answerLinks(keySpace: string): void {
+      const queue = byKeySpace.get(keySpace);
+      if (queue) served.get(queue.tenant)?.answerLinks(queue);
+    },
     queueOf: (keySpace: string) => byKeySpace.get(keySpace),
     /** Wakes may have been lost: all are asked for work, and those that are open looked at. */
     missedWakes(): void {

@@ -1,5 +1,6 @@
 import { Agent } from 'undici';
 import { machinePath } from '@diq/contracts/operations/machine-path.ts';
+import { readText } from '@diq/contracts/operations/read-id.ts';
 import type { ReadBudget } from '@diq/quota/reads/read-budget.ts';
 import { createBoundedConnector } from '@diq/runtime/http-client/bounded-connection.ts';
 import {
@@ -151,6 +152,13 @@ export function createDefenderReader(options: DefenderReaderOptions) {
       // Defender takes a name for an id as well.
       const isAsked = row.kind === 'record' && row.record.id === id.toLowerCase();
       return isAsked ? { kind: 'read', value: row.record } : unreadable('unexpected_answer');
+    },
+    /** The address that Defender gives at this path. */
+    async findLink(token: string, path: string): Promise<Reading<string>> {
+      const page = await get(base.pathPrefix + path, token);
+      if (page.kind !== 'read') return page;
+      const link = readText(page.value.body, 'value');
+      return link === undefined ? unreadable('unexpected_answer') : { kind: 'read', value: link };
     },
     /** @param id an investigation's id, or the id of the alert that triggered it */
     async findInvestigation(token: string, id: string): Promise<Reading<Investigation>> {

@@ -9,3 +9,11 @@ export function machinePath(machineId: string, action?: string): string {
   const path = `/api/machines/${encodeURIComponent(machineId)}`;
   return action === undefined ? path : `${path}/${action}`;
 }
+
+/** The same of a machine action: `/api/machineactions/{id}/{what}`. */
+export function actionPath(actionId: string, what: string): string {
+  if (actionId === '' || actionId === '.' || actionId === '..') {
+    throw new RangeError('the id of the action is not a path segment');
+  }
+  return `/api/machineactions/${encodeURIComponent(actionId)}/${what}`;
+}

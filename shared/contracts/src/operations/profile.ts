@@ -66,6 +66,18 @@ export type Records<P = Parameters> =
       covers(action: ShownAction, parameters: P): boolean;
     };
 
+/** A link to what a machine action brought. Defender has none until the action is complete. */
+export interface Download {
+  /** `package`: one for the action. `results`: one for each of its commands. */
+  readonly kind: 'package' | 'results';
+  /** Path below the base URL, ids encoded. Throws RangeError for an id that is no path segment. */
+  path(actionId: string, index: number): string;
+  /** How often Defender may be asked, where that is less than for other reads. */
+  readonly limits?: readonly Limit[];
+  /** For so long a link is handed out again before Defender is asked anew. */
+  readonly goodForMs: number;
+}
+
 /**
  * Everything that differs between the Defender operations. Client, classifier, reconciler, cold start and intake read it
  * here and know no operation by name. One file per operation; `index.ts` lists them. How one is added:
@@ -115,6 +127,8 @@ export interface OperationProfile<P = Parameters> {
    * was seen.
    */
   readonly concurrency?: { readonly calls: number };
+  /** Where Defender gives a link to what a machine action of this operation brought. */
+  readonly download?: Download;
   /** Offered only where the tenant's operations name it: `all` leaves it out, and it is never the default. */
   readonly isOffByDefault?: true;
   /** The application role in Entra ID that the call needs. */

@@ -8,6 +8,7 @@ import { offboard } from './offboard.ts';
 import type { OperationProfile } from './profile.ts';
 import { restrictCodeExecution } from './restrict-code-execution.ts';
 import { runAntiVirusScan } from './run-antivirus-scan.ts';
+import { runLiveResponse } from './run-live-response.ts';
 import { stopAndQuarantineFile } from './stop-and-quarantine-file.ts';
 import { startInvestigation } from './start-investigation.ts';
 import { unisolate } from './unisolate.ts';
@@ -162,6 +163,20 @@ describe('operation profiles', () => {
     assert.equal(covers(sha1), true);
     assert.equal(covers(sha1.replace('8', '9')), false);
     assert.equal(records.covers({ id: 'a-1', requestorComment: undefined, scope: undefined }, asked), false);
+  });
+
+  it('name where Defender gives the links to what an action brought, and how often, as documented', () => {
+    const { download: collected } = collectInvestigationPackage;
+    assert.equal(collected.path('a/1'), '/api/machineactions/a%2F1/getPackageUri');
+    assert.deepEqual(collected.limits, [
+      { calls: 2, windowMs: 60_000 },
+      { calls: 120, windowMs: 3_600_000 },
+    ]);
+    const { download: live } = runLiveResponse;
+    const path = '/api/machineactions/a%2F1/GetLiveResponseResultDownloadLink(index=2)';
+    assert.equal(live.path('a/1', 2), path);
+    assert.ok(live.goodForMs < 30 * 60_000);
+    for (const { path: of } of [collected, live]) assert.throws(() => of('..', 0), RangeError);
   });
 
   it('put contrary operations into one order on a machine, and bound what runs at once where Defender does', () => {

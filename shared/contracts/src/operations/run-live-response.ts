@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { digestOf, liveCommands, shownCommands } from './live-commands.ts';
 import { adviceFor, machineActionProfile } from './machine-action-profile.ts';
-import { machinePath } from './machine-path.ts';
+import { actionPath, machinePath } from './machine-path.ts';
 import type { OperationProfile } from './profile.ts';
 
 const parameters = z.strictObject({
@@ -34,6 +34,12 @@ export const runLiveResponse = {
       const running = shownCommands(action.commands);
       return running !== undefined && digestOf(running) === digestOf(commands);
     },
+  },
+  download: {
+    kind: 'results',
+    path: (actionId, index) => actionPath(actionId, `GetLiveResponseResultDownloadLink(index=${index})`),
+    // A link is good for 30 minutes; who gets it needs time to use it.
+    goodForMs: 15 * 60_000,
   },
   order: 'liveResponse',
   concurrency: { calls: 25 },

@@ -50,8 +50,8 @@ export function readLimits(share: number): Limit[] {
 }
 
 /** The keys of a tenant's budget: a hash tag of their own, so that all queues of the tenant share them. */
-export function readBudgetKeys(tenantId: string): [made: string, hold: string] {
-  const keySpace = `diq:{${tenantId.toLowerCase()}/reads}`;
+export function readBudgetKeys(tenantId: string, name = 'reads'): [made: string, hold: string] {
+  const keySpace = `diq:{${tenantId.toLowerCase()}/${name}}`;
   return [`${keySpace}:made`, `${keySpace}:hold`];
 }
 
@@ -59,6 +59,8 @@ export interface ReadBudgetOptions {
   /** Must fail at once when it is away. */
   redis: RedisConnection;
   tenantId: string;
+  /** Of a budget for itself, which is none of the tenant's other reads. */
+  name?: string;
   limits: readonly Limit[];
   /** How long a read takes at most; after that it counts as given up. */
   timeoutMs: number;
@@ -74,7 +76,7 @@ export interface ReadBudgetOptions {
  */
 export function createReadBudget(options: ReadBudgetOptions) {
   const { redis, limits, timeoutMs } = options;
-  const keys = readBudgetKeys(options.tenantId);
+  const keys = readBudgetKeys(options.tenantId, options.name);
   const limitArgs = (purpose: ReadPurpose) =>
     limits.flatMap(({ calls, windowMs }) => [
       purpose === 'needed' ? calls : Math.max(1, Math.floor(calls * optionalShare)),

@@ -1,0 +1,47 @@
+import type { Response } from 'express';
+import { profileOf } from '@diq/contracts/operations/index.ts';
+import type { Download, OperationProfile } from '@diq/contracts/operations/profile.ts';
+import type { Dependencies } from '../dependencies.ts';
+import { findRequestOrRefuse } from '../http/find-or-404.ts';
+import { ProblemError } from '../http/problem-error.ts';
+
+/**
+ * Sends a caller to what the machine action of a request brought.
+ *
+ * @throws ProblemError 404 where the operation brings nothing of the kind, 409 while it is not there, 503 while Defender cannot be asked
+ */
+export async function redirectToLink(
+  wanted: { id: unknown; kind: Download['kind']; index?: string },
+  { reader, links, queue }: Pick<Dependencies, 'reader' | 'links' | 'queue'>,
+  response: Response,
+): Promise<void> {
+  const { document } = await findRequestOrRefuse(reader, wanted.id);
+  const { download }: OperationProfile = profileOf(queue.operation);
+  if (download?.kind !== wanted.kind) {
+    throw new ProblemError('result_not_found', {
+      detail: `What the operation '${queue.operation}' brings cannot be fetched here.`,
+    });
+  }
+  if (document.result === undefined) {
+    throw new ProblemError('result_not_ready', {
+      detail: `The request is '${document.status}': nothing was started for it.`,
+    });
+  }
+  const answer = await links.ask({ actionId: document.result.id, ...indexOf(wanted.index) });
+  if (answer.kind === 'not_there') {
+    throw new ProblemError('result_not_ready', {
+      detail: 'Defender has no link yet. It has none either where the action failed.',
+    });
+  }
+  if (answer.kind === 'unavailable') {
+    const seconds = Math.max(1, Math.ceil(answer.retryAfterMs / 1_000));
+    throw new ProblemError('link_unavailable', { headers: { 'Retry-After': String(seconds) } });
+  }
+  response.status(302).location(answer.url).end();
+}
+
+function indexOf(text: string | undefined): { index?: number } {
+  if (text === undefined) return {};
+  if (/^\d{1,3}$/.test(text)) return { index: Number(text) };
+  throw new ProblemError('result_not_found', { detail: 'Commands are counted by whole numbers from 0.' });
+}
