@@ -94,7 +94,7 @@ export const retryInvestigations = defineRoute({
         notAfter,
         accept: async (...[retries, owner]: Parameters<Accept>) => {
           const outcomes = await intake.acceptRetries(retries, {
-            nowMs,
+            nowMs: Date.now(),
             caller: owner,
             trace: context.trace,
           });

@@ -6,12 +6,14 @@ export interface IdRange {
 
 /** Behind every id. */
 const lastId = 'g';
-/** A request's time is read before its id is made, and a clock that was set back does not set back ids at once. */
-const idsOffByMs = 60_000;
+/** An id is made after the time of its request was read, and ids do not follow a clock at once that is set back by up to 10 s. */
+const idsLateByMs = 15_000;
+/** And hardly before. */
+const idsEarlyByMs = 1_000;
 /** What UUIDs of version 7 begin with: 48 bits. */
 const latestMs = 2 ** 48 - 1;
 
-/** The ids of what was asked for in a span of time, and a minute around it. */
+/** The ids of what was asked for in a span of time, and some seconds around it. */
 export function idRange({
   fromMs,
   toMs,
@@ -20,8 +22,8 @@ export function idRange({
   toMs?: number | undefined;
 }): IdRange {
   return {
-    low: fromMs === undefined ? '' : idAt(fromMs - idsOffByMs),
-    high: toMs === undefined ? lastId : idAt(toMs + idsOffByMs),
+    low: fromMs === undefined ? '' : idAt(fromMs - idsEarlyByMs),
+    high: toMs === undefined ? lastId : idAt(toMs + idsLateByMs),
   };
 }
 

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { priorities, type Priority } from '@diq/contracts/priority.ts';
-import { auditEntry } from '../operations/audit-log.ts';
 
 /** Why a task stands where it does, see `lua/lib/order.lua`. */
 export interface TaskPlace {
@@ -38,6 +37,9 @@ export const placeFields = [
   'head',
   'headAt',
 ] as const;
+
+/** Of an entry of the audit log. */
+const movedBy = z.object({ by: z.string(), reason: z.string().optional() });
 
 const text = z
   .string()
@@ -81,6 +83,6 @@ export function parseTaskPlace(values: unknown, joined: number): TaskPlace | und
 /** By whose word: the entry of the audit log, which an earlier version did not keep with the task. */
 function headOf(head: string): { by: string | undefined; reason: string | undefined } {
   if (!head.startsWith('{')) return { by: undefined, reason: undefined };
-  const { by, reason } = auditEntry.parse(JSON.parse(head));
+  const { by, reason } = movedBy.parse(JSON.parse(head));
   return { by, reason };
 }
