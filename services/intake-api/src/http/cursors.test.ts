@@ -19,6 +19,7 @@ describe('a cursor', () => {
   it('is taken by the routes with pages', () => {
     assert.deepEqual(withCursor.map(({ path }) => path).toSorted(), [
       '/v1/audit',
+      '/v1/batches',
       '/v1/batches/:id/items',
       '/v1/investigations',
       '/v1/queues',
@@ -46,8 +47,11 @@ describe('a cursor', () => {
   );
   for (const path of [
     '/v1/audit',
+    '/v1/batches',
+    '/v1/batches?source=edr',
     '/v1/batches/:id/items',
     '/v1/investigations',
+    '/v1/investigations?source=edr',
     '/v1/investigations?batchId=:id',
   ])
     it(`of any form is answered by ${path} with a page, or with 400 that names it`, async () => {
