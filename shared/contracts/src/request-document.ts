@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { resultKinds } from './operations/profile.ts';
+import { resultOutcomes } from './result-outcome.ts';
 import { callbackState } from './callback-state.ts';
 import { machineWarning, machineWarnings } from './machine-warnings.ts';
 import { placement } from './placement.ts';
@@ -30,6 +31,18 @@ export const requestResult = z
       .literal(true)
       .optional()
       .describe('It covers the machine, but is not provably the one that this request asked for.'),
+    state: z
+      .string()
+      .optional()
+      .describe("Defender's own word for its state when it was read last. Missing before the first read."),
+    outcome: z
+      .enum(resultOutcomes)
+      .optional()
+      .describe('`running` until its end was observed. Missing where results are not followed.'),
+    checkedAt: time.optional().describe('When Defender was read for it last.'),
+    startedAt: time.optional().describe('When it began, as Defender shows it.'),
+    endedAt: time.optional().describe('When it ended, as Defender shows it, where it does.'),
+    reason: z.string().optional().describe('Why the outcome is `unknown`.'),
   })
   .meta({ id: 'RequestResult', description: 'What the call started, or what ran already.' });
 

@@ -36,6 +36,8 @@ const machines = {
   expired: 8,
   head: 9,
   action: 10,
+  followed: 11,
+  ended: 12,
 };
 /** As of an operation with parameters that makes machine actions. */
 const withParameters = {
@@ -118,6 +120,7 @@ describe('the layout of what is stored', () => {
     await tasks.settle(acting, 'call-acting', { status: 'started', result, attempts: 1 });
     await ofActions.acceptOne(asked, { nowMs: arrivedAtMs, caller });
     await ofActions.acceptOne({ ...asked, force: true }, { nowMs: arrivedAtMs, caller });
+    await followResults(accept);
     const attempt = idempotency.attempt('answered', caller);
     await attempt.claim('digest', arrivedAtMs);
     await attempt.store(Buffer.from('{}'));
@@ -138,6 +141,24 @@ describe('the layout of what is stored', () => {
     await ledger.hold('throttled', longMs);
   }
 
+  /** One result that runs, which a later request shares, and one that has ended. */
+  async function followResults(accept: (n: number) => Promise<{ taskId: string }>): Promise<void> {
+    const { following, results } = store;
+    const start = async (n: number) => {
+      const { taskId } = await accept(n);
+      await following.begin(taskId, `call-${n}`);
+      const result = { kind: 'investigation', id: `5${n}` } as const;
+      await following.settle(taskId, `call-${n}`, { status: 'started', result, attached: true, attempts: 1 });
+      return taskId;
+    };
+    const seen = { state: 'Running', startedAtMs: arrivedAtMs };
+    const running = await start(machines.followed);
+    await results.note([{ taskId: running, nextReadAtMs: arrivedAtMs, wasRead: true, seen }]);
+    await accept(machines.followed);
+    const end = { outcome: 'unknown', why: 'unfamiliar', state: 'Odd', wasRead: true } as const;
+    await results.end(await start(machines.ended), { ...end, startedAtMs: 1, endedAtMs: 2 });
+  }
+
   it('has the form of the stored fixture: a change of it needs a new version, and a way to upgrade this one', async () => {
     await fill();
     const stored = await readStored(store.redis, keySpace);
@@ -150,7 +171,7 @@ describe('the layout of what is stored', () => {
   // CHANGELOG.md tells operators the same step from version 1.
   for (const [version, upgrade, ofActions] of [
     [1, async () => redis.client.set(keys.layout, '2'), []],
-    [2, async () => undefined, ['queued', 'started', 'started']],
+    [2, async () => undefined, ['queued', ...Array<'started'>(5).fill('started')]],
   ] as const)
     describe(`of the fixture of version ${version}`, () => {
       beforeEach('load it', async () => {

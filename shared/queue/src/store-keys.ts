@@ -60,6 +60,8 @@ function namesIn(keySpace: string) {
     listed: (status: string) => `${keySpace}:listed:${status}`,
     /** Sorted set of score 0: `<source>\0<request id>`. */
     bySource: `${keySpace}:listed-by:source`,
+    /** Sorted set of score 0: `<outcome>:<request id>` of those whose result is followed, or was. */
+    byOutcome: `${keySpace}:listed-by:outcome`,
     /** Sorted set of score 0: `<machine>:<request id>`, but for the first request of an open task that `machines` has under its machine. */
     byMachine: `${keySpace}:listed-by:machine`,
     /** Sorted set of score 0: `<digest><request id>` for each pair of a correlation, see `requests/correlation-digest.ts`. */
@@ -76,6 +78,8 @@ function namesIn(keySpace: string) {
     request: (id: string) => `${keySpace}:request:${id}`,
     /** Hash: one task. */
     task: (id: string) => `${keySpace}:task:${id}`,
+    /** Sorted set: requests that share the result of this task without its call → time (ms) of their arrival; until it has ended. */
+    reused: (taskId: string) => `${keySpace}:task:${taskId}:reused`,
     /** Hash: coalescing key → its open task, which further requests join; see `admission/sharing.ts`. */
     machines: `${keySpace}:machines`,
     /** Set: ids of results that were reported to requests for this machine within the last minute. */

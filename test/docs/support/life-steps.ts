@@ -250,7 +250,7 @@ export const lifeSteps: readonly [name: string, run: (life: Life) => Promise<voi
       await life.step(() => store.tasks.giveBack(taskId, 'call-1'));
       await store.tasks.begin(taskId, 'call-2');
       await goneByNow(life);
-      await life.step(() => store.tasks.settle(taskId, 'call-2', started));
+      await life.step(() => store.following.settle(taskId, 'call-2', started));
       const lost = await accept(life, { machineId: machine(2) });
       await store.tasks.begin(lost.taskId, 'call-3');
       await life.step(() => store.tasks.reconcile(lost.taskId, 'call-3', unresolved, 1_000));
@@ -266,12 +266,27 @@ export const lifeSteps: readonly [name: string, run: (life: Life) => Promise<voi
       await life.step(() => store.tasks.find(taskId));
       await life.step(() => store.tasks.reportedOf(machine(1)));
       await life.step(() => store.tasks.rescheduleQuery(taskId, 'call-1', arrivedAtMs));
-      await life.step(() => store.tasks.settle(taskId, 'call-1', started));
+      await life.step(() => store.following.settle(taskId, 'call-1', started));
       const again = await loseAnswer(life, 2);
       await life.step(async () => {
         await store.tasks.giveBack(again.taskId, 'call-2');
         await store.jobs.add([{ taskId: again.taskId, jobPriority: 7 }]);
       });
+    },
+  ],
+  [
+    'Follow the result to its end',
+    async (life) => {
+      const { store } = life;
+      const { taskId } = await accept(life);
+      await accept(life);
+      await store.following.begin(taskId, 'call-1');
+      await store.following.settle(taskId, 'call-1', started);
+      await shareResult(life);
+      await life.step(async () => store.results.due(0, 10));
+      const seen = { state: 'Running', startedAtMs: arrivedAtMs };
+      await life.step(() => store.results.note([{ taskId, nextReadAtMs: 0, wasRead: true, seen }]));
+      await life.step(() => store.results.end(taskId, { outcome: 'succeeded', wasRead: true }));
     },
   ],
   [
@@ -309,8 +324,12 @@ export const lifeSteps: readonly [name: string, run: (life: Life) => Promise<voi
       const { store } = life;
       const gone = await accept(life);
       await accept(life);
-      await store.tasks.begin(gone.taskId, 'call-1');
-      await store.tasks.settle(gone.taskId, 'call-1', started);
+      await store.following.begin(gone.taskId, 'call-1');
+      await store.following.settle(gone.taskId, 'call-1', started);
+      await shareResult(life);
+      const alone = await accept(life, { machineId: machine(2) });
+      await store.following.begin(alone.taskId, 'call-2');
+      await store.following.settle(alone.taskId, 'call-2', started);
       const audit = createAuditLog(store.redis, keySpace, 60_000);
       const { purge } = createPurge({ redis: store.redis, keySpace, audit, retentionMs });
       await life.step(() => purge({ caller }, actor, { budgetMs: 5_000 }));
@@ -339,9 +358,17 @@ async function recordIt(life: Life): Promise<void> {
   await life.step(() => record({}));
   await store.tasks.reconcile(taskId, 'call-1', unresolved, 1_000);
   await life.step(() => record({}));
-  await store.tasks.settle(taskId, 'call-1', started);
+  await store.following.settle(taskId, 'call-1', started);
   await goneByNow(life);
   await life.step(() => record({}));
+}
+
+/** A request that shares what was started for another one. */
+async function shareResult({ store }: Life): Promise<void> {
+  const about = { ids: freshIds('00000000'), index: 0, caller, trace: undefined, sharing: byMachineAlone };
+  const requests = [newRequest(item(full), arrivedAtMs, about)];
+  const chunk = { requests, nowMs: arrivedAtMs, caller, bounds };
+  await createAcceptChunk(store.redis, keySpace, rules).accept(chunk);
 }
 
 function open({ store }: Life, batchId: string, items: readonly string[]): Promise<void> {

@@ -130,6 +130,7 @@ describe('callbacks', () => {
       completedAt: new Date(completedAtMs).toISOString(),
       status: 'completed',
       counts: { total: 3, started: 1, failed: 1, rejected: 1, ...zero },
+      results: { running: 0, succeeded: 0, failed: 0, cancelled: 0, unknown: 0 },
       expectedCompletionAt: null,
     });
     await waitFor(

@@ -22,6 +22,13 @@ const batchDocument = z.strictObject({
     unknown: count,
     rejected: count,
   }),
+  results: z.strictObject({
+    running: count,
+    succeeded: count,
+    failed: count,
+    cancelled: count,
+    unknown: count,
+  }),
   expectedCompletionAt: z.iso.datetime().nullable(),
 });
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { requestDocument } from '@diq/contracts/request-document.ts';
+import { resultOutcomes } from '@diq/contracts/result-outcome.ts';
 import { requestStatuses } from '@diq/contracts/status.ts';
 import type { Dependencies } from '../dependencies.ts';
 import {
@@ -27,6 +28,10 @@ const query = z
   .strictObject({
     status: oneOrMore(requestStatuses).optional(),
     ...requestFilters,
+    outcome: z
+      .enum(resultOutcomes, { error: `must be one of ${resultOutcomes.join(', ')}` })
+      .describe('Of the result.')
+      .optional(),
     ...timeFilters,
     limit: pageLimit(500),
     cursor: positionCursor((text) => requestPosition(text) ?? batchPosition(text)).optional(),

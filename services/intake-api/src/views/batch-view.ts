@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { callbackState } from '@diq/contracts/callback-state.ts';
+import { resultOutcomes, type ResultOutcome } from '@diq/contracts/result-outcome.ts';
 import { requestStatuses } from '@diq/contracts/status.ts';
 import type { ListedBatch } from '@diq/queue/batches/list-batches.ts';
 import type { StoredBatch } from '@diq/queue/requests/request-reader.ts';
@@ -13,6 +14,11 @@ const countOf = Object.fromEntries(requestStatuses.map((status) => [status, coun
   typeof count
 >;
 
+const resultsOf = Object.fromEntries(resultOutcomes.map((outcome) => [outcome, count])) as Record<
+  ResultOutcome,
+  typeof count
+>;
+
 export const batchStatuses = ['running', 'completed'] as const;
 
 /** A batch as callers get it: how many of its items there are in each status. */
@@ -23,6 +29,13 @@ export const batchDocument = z
     completedAt: z.iso.datetime().optional(),
     status: z.enum(batchStatuses).describe('`completed` when no request of it is open any more.'),
     counts: z.strictObject({ total: count, ...countOf, rejected: count }),
+    results: z
+      .strictObject(resultsOf)
+      .describe('Of its started requests, those whose results are followed, by the outcome of the result.'),
+    endedAt: z.iso
+      .datetime()
+      .optional()
+      .describe('When it was completed and no result of it was running any more.'),
     expectedCompletionAt: z.iso
       .datetime()
       .nullable()
@@ -64,6 +77,8 @@ export function describeListedBatch(batch: ListedBatch): z.output<typeof batchEn
       : { completedAt: new Date(batch.completedAtMs).toISOString() }),
     status: batch.isComplete ? 'completed' : 'running',
     counts: { total, queued, dispatching, started, failed, cancelled, expired, unknown, rejected },
+    results: batch.results,
+    ...(batch.endedAtMs === undefined ? {} : { endedAt: new Date(batch.endedAtMs).toISOString() }),
     ...(batch.callback === undefined ? {} : { callback: describeCallback(batch.callback) }),
   };
 }

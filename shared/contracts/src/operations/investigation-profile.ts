@@ -12,6 +12,8 @@ export const investigationProfile = {
   // Undocumented for these calls, recorded for machine actions; both statuses are conceivable.
   alreadyRunning: { statuses: [400, 409], code: 'ActiveRequestAlreadyExists' },
   resultKind: 'investigation',
+  // What waits for an approval is closed by Defender after 7 days.
+  followForMs: 8 * 24 * 3_600_000,
   correlation: 'none',
   records: { list: 'investigations' },
   requiredRole: 'Alert.ReadWrite.All',

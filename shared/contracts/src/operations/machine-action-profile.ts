@@ -14,6 +14,7 @@ export const machineActionProfile = {
   accepted: [200, 201],
   alreadyRunning: { statuses: [400, 409], code: 'ActiveRequestAlreadyExists' },
   resultKind: 'machineAction',
+  followForMs: 24 * 3_600_000,
   readResult: (body) => {
     const action = readAction(body);
     return action && { kind: 'machineAction', id: action.id, action };

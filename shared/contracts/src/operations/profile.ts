@@ -109,6 +109,8 @@ export interface OperationProfile<P = Parameters> {
   /** Answers that say that what was asked for is under way already. */
   readonly alreadyRunning: { readonly statuses: readonly number[]; readonly code: string };
   readonly resultKind: ResultKind;
+  /** For how long a result is followed at most; after that its outcome is unknown. */
+  readonly followForMs: number;
   /** What was started, out of a parsed 2xx body; `undefined` when it cannot be read. */
   readResult(body: unknown): AnsweredResult | undefined;
   /**

@@ -1,6 +1,7 @@
 import type { RedisConnection } from '@diq/redis/connection.ts';
 import { plainPipeline } from '@diq/redis/plain-pipeline.ts';
 import { z } from 'zod';
+import { resultOutcomes } from '@diq/contracts/result-outcome.ts';
 import { requestStatuses } from '@diq/contracts/status.ts';
 import { pairDigest, sourceDigest } from '../requests/correlation-digest.ts';
 import { below, boundsOf, idRange } from '../requests/id-range.ts';
@@ -44,6 +45,8 @@ const fields = [
   'caller',
   'callback',
   'delivery',
+  'endedAt',
+  ...resultOutcomes.map((outcome) => `results:${outcome}`),
   ...requestStatuses,
 ];
 const row = z.array(z.string().nullable());

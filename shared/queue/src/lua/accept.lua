@@ -1,7 +1,7 @@
--- include lib/open-task.lua, lib/backlog.lua
+-- include lib/open-task.lua, lib/backlog.lua, lib/results.lua
 --
 -- Records accepted requests, each with a task: the one that is open for its coalescing key, or a new one. Where a result
--- with this key was started only just now, the request ends with that one and gets no task.
+-- with this key was started only just now, and is not known to have failed, the request ends with that one and gets no task.
 -- The key is the machine, and of an operation with parameters what it says of them: see admission/sharing.ts.
 -- This record is the acceptance. The queue's job for a task is added afterwards and can be added again from it.
 --
@@ -79,7 +79,11 @@ end
 local function recent_of(key)
   local json = recent_starts[key]
   local recent = json and cjson.decode(json)
-  return recent and now - tonumber(recent.startedAt) < reuse_for and recent or nil
+  if not recent or now - tonumber(recent.startedAt) >= reuse_for then
+    return nil
+  end
+  recent.fields, recent.outcome = result_fields_of(space .. ':task:' .. recent.task)
+  return recent.outcome ~= 'failed' and recent.outcome ~= 'cancelled' and recent or nil
 end
 
 local function open_task(task_id, machine_id, key, request_id, priority, flow, not_after)
@@ -110,8 +114,9 @@ local function index_new(id, status, machine, source, digests, is_by_machine)
   end)
 end
 
--- A request that is new, with what it shares.
-local function record(request, task_id, status, shared)
+-- A request that is new, with what it shares; and of one that shares a result what came of that by now, nil where it is not
+-- followed.
+local function record(request, task_id, status, shared, outcome)
   local request_id, machine_id, doc, _, _, _, not_after, source, callback, _, bytes, key, digests, retry_of = unpack(request)
   local fields = { 'status', status, 'task', task_id, unpack(shared) }
   for name, value in pairs({ batch = batch_id, notAfter = not_after, callback = callback }) do
@@ -127,8 +132,8 @@ local function record(request, task_id, status, shared)
     append(fields, 'b', bytes)
   end
   add_doc(fields, doc)
-  recorded[#recorded + 1] = { id = request_id, fields = fields, status = status, machine = machine_id,
-    callback = callback ~= '' and callback or nil, retry_of = retry_of ~= '' and retry_of or nil }
+  recorded[#recorded + 1] = { id = request_id, fields = fields, status = status, machine = machine_id, task = task_id,
+    outcome = outcome, callback = callback ~= '' and callback or nil, retry_of = retry_of ~= '' and retry_of or nil }
   if status == 'queued' and not_after ~= '' then
     append(added.deadlines, not_after, request_id)
   end
@@ -180,7 +185,12 @@ local function accept(request)
     if recent.attached then
       append(shared, 'attached', 1)
     end
-    record(request, recent.task, 'started', shared)
+    if recent.outcome and recent.outcome ~= 'running' then
+      for _, part in ipairs(recent.fields) do
+        shared[#shared + 1] = part
+      end
+    end
+    record(request, recent.task, 'started', shared, recent.outcome)
     return { recent.task, recent.request, '0', 'reused', recent.action or recent.investigation }
   elseif not task then
     task = open_task(new_task, machine_id, key, request_id, priority, flow, not_after)
@@ -217,6 +227,19 @@ local function no_room()
   end
 end
 
+-- A request shares a result that was started before: while that is followed, it is told its end as those that joined are.
+local function share_result(request)
+  local batch = batch_id ~= '' and batch_id or nil
+  if request.outcome ~= 'running' then
+    note_outcome(request.id, request.outcome, batch, request.callback)
+    return
+  end
+  local reused_key = space .. ':task:' .. request.task .. ':reused'
+  redis.call('ZADD', reused_key, arrived_at, request.id)
+  redis.call('PEXPIRE', reused_key, retention)
+  follow_result_of(request.id, batch)
+end
+
 local function write_added()
   local function write(command, key, list)
     if #list > 0 then
@@ -246,6 +269,9 @@ local function write_added()
   for _, request in ipairs(recorded) do
     if request.status == 'started' then
       change_status(request.id, 'started', 'started', request.machine, nil, request.callback)
+      if request.outcome then
+        share_result(request)
+      end
     end
   end
   write_counts()

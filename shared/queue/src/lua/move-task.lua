@@ -1,4 +1,4 @@
--- include lib/detach.lua
+-- include lib/detach.lua, lib/results.lua
 --
 -- Moves a task and every request that it serves, in one step: begun, given back, looked up, settled.
 --
@@ -14,6 +14,7 @@
 --      12 JSON of the error for requests whose own deadline has passed when a call begins
 --      13 for a call that was begun before, which Redis has lost: when its permit was spent (ms), else ''
 --      14 the look that ends it without a call, else ''   15 why that saves a slot
+--      16 ms for which the result of a started call is followed, 0 for never   17 ms until it is looked for in Defender
 --
 -- Returns  {1, {ids of the requests moved}, {ids of those that expired instead}}
 --          {0, present state or 'missing', call id it is in the hands of or '', {ids of those that expired}}
@@ -26,7 +27,8 @@
 --          that was begun before was begun in time.
 --          A result that was reported to requests is remembered with its machine for a minute, in machine:<id>:reported: a
 --          later call for the machine cannot have made it. One that was started is also kept for a day with its coalescing
---          key, in machine:<key>:recent, for requests that would rather share it than start another.
+--          key, in machine:<key>:recent, for requests that would rather share it than start another. Where results are
+--          followed it stands with the task, see lib/results.lua.
 local task_id, call_id, from, to, status = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local calls_to_add, cause, first_look_in, deadline_error = tonumber(ARGV[9]), ARGV[10], tonumber(ARGV[11]), ARGV[12]
 local began_at, look_id, saved_by = tonumber(ARGV[13]), ARGV[14], ARGV[15]
@@ -56,6 +58,9 @@ if not is_allowed or (state ~= 'waiting' and owner ~= call_id) then
   return { 0, state, owner, {} }
 end
 local given = cjson.decode(ARGV[8])
+local follow_for, first_read_in = tonumber(ARGV[16]), tonumber(ARGV[17])
+local result = given.investigationId or given.actionId
+local is_followed = result and status == 'started' and follow_for > 0
 if look_id ~= '' then
   local looked_by, look_until, forced = unpack(redis.call('HMGET', task_key, 'lookBy', 'lookUntil', 'forced'))
   if looked_by ~= look_id or now > (tonumber(look_until) or 0) or (forced and given.attached) then
@@ -128,6 +133,9 @@ local function move_request(request_id)
     redis.call('ZREM', deadlines_key, request_id)
   end
   change_status(request_id, old_status, status, machine, batch_id, callback)
+  if is_followed then
+    follow_result_of(request_id, batch_id or nil)
+  end
   count('', 'reconciling', (to == 'reconciling' and 1 or 0) - (state == 'reconciling' and 1 or 0))
   return true
 end
@@ -156,7 +164,6 @@ end
 
 if to == 'settled' then
   close_task(task_id, key, call_id)
-  local result = given.investigationId or given.actionId
   if result then
     local reported_key = space .. ':machine:' .. machine .. ':reported'
     redis.call('SADD', reported_key, tostring(result))
@@ -168,6 +175,13 @@ if to == 'settled' then
       request = moved[1], task = task_id, investigation = given.investigationId, action = given.actionId,
       startedAt = sent_at or tostring(now), attached = given.attached and true or false,
     }), 'PX', recent_for)
+  end
+  if is_followed then
+    redis.call('HSET', task_key, 'result', tostring(result), 'outcome', 'running', 'until', now + follow_for)
+    if given.attached then
+      redis.call('HSET', task_key, 'attached', 1)
+    end
+    redis.call('ZADD', results_key, now + first_read_in, task_id)
   end
   return { 1, moved, expired }
 end

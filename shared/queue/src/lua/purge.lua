@@ -1,4 +1,4 @@
--- include lib/detach.lua
+-- include lib/detach.lua, lib/results.lua
 --
 -- Deletes requests that have ended, before their retention is over: with their tasks and what indexes hold of them.
 -- It only frees, so it runs on a full server.
@@ -12,8 +12,8 @@ local whose = ARGV[3]
 local deleted, kept, batches, is_known = 0, 0, {}, {}
 
 -- A task goes with the last of its requests; until then the next one that joined takes the first one's place, as in
--- detach.lua. One that shares an earlier investigation is none of them.
-local function leave(task_key, id)
+-- detach.lua. One that shares an earlier result is none of them; while its end is waited for the task stays.
+local function leave(task_key, task_id, id)
   local state, first = unpack(redis.call('HMGET', task_key, 'state', 'first'))
   if state ~= 'settled' then
     return
@@ -25,14 +25,18 @@ local function leave(task_key, id)
   else
     redis.call('ZREM', task_key .. ':joined', id)
   end
-  if not first and redis.call('ZCARD', task_key .. ':joined') == 0 then
+  if not first and redis.call('ZCARD', task_key .. ':joined') + redis.call('ZCARD', task_key .. ':reused') == 0 then
     redis.call('DEL', task_key, task_key .. ':joined')
+    redis.call('ZREM', results_key, task_id)
   end
 end
 
 local function delete(id, request_key, task_id, batch_id)
+  local task_key = space .. ':task:' .. (task_id or '')
   if redis.call('HEXISTS', request_key, 'reused') == 0 then
-    leave(space .. ':task:' .. (task_id or ''), id)
+    leave(task_key, task_id or '', id)
+  else
+    redis.call('ZREM', task_key .. ':reused', id)
   end
   uncount(request_key, caller_of_request(request_key))
   redis.call('DEL', request_key)
@@ -53,6 +57,7 @@ for i = 4, #ARGV do
     if not ended_as then
       ended_as, found = status, (found_by(doc_of(request_key)))
     end
+    unfollow_result_of(id, batch_id or nil)
     index_forget(id, ended_as, found)
     delete(id, request_key, task_id, batch_id)
     deleted = deleted + 1
@@ -61,4 +66,5 @@ for i = 4, #ARGV do
     index_forget(id, ended_as, found)
   end
 end
+write_counts()
 return { deleted, kept, unpack(batches) }

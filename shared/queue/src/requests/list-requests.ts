@@ -2,6 +2,7 @@ import type { RedisConnection } from '@diq/redis/connection.ts';
 import { plainPipeline } from '@diq/redis/plain-pipeline.ts';
 import { operationIn } from '@diq/contracts/operations.ts';
 import { z } from 'zod';
+import { joinOpenResults } from './open-results.ts';
 import { chooseWalk } from './request-cursor.ts';
 import type { Met } from './request-cursor.ts';
 import { fits, isExact } from './request-filter.ts';
@@ -107,7 +108,7 @@ async function* readMet(
 /** Of the largest requests they come to 2 MB, behind which the commands of others wait on the connection. */
 const readTogether = 50;
 
-/** The records of requests, `{}` for one that is gone. */
+/** The records of requests with what their results have come to, `{}` for one that is gone. */
 export async function* readRequestHashes(
   redis: RedisConnection,
   keySpace: string,
@@ -119,6 +120,7 @@ export async function* readRequestHashes(
     const pipeline = plainPipeline(redis);
     for (const id of some) pipeline.hgetall(keys.request(id));
     const replies = await repliesOf(pipeline);
-    for (const [i, id] of some.entries()) yield [id, hashReply.parse(replies[i])];
+    const hashes = await joinOpenResults(redis, keySpace, z.array(hashReply).parse(replies));
+    for (const [i, id] of some.entries()) yield [id, hashes[i] ?? {}];
   }
 }

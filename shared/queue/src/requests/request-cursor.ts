@@ -25,7 +25,7 @@ export interface Met {
  */
 export interface RequestWalk {
   /** What the index is ordered by. */
-  by: 'machine' | 'batch' | 'source' | 'correlation' | 'status';
+  by: 'machine' | 'batch' | 'source' | 'correlation' | 'outcome' | 'status';
   more(position: string | undefined, count: number): Promise<Met[]>;
 }
 
@@ -38,7 +38,7 @@ export async function chooseWalk(
   keySpace: string,
   filter: RequestFilter,
 ): Promise<RequestWalk> {
-  const { machineId, batchId, source, status, correlation } = filter;
+  const { machineId, batchId, source, status, outcome, correlation } = filter;
   const keys = storeKeys(keySpace);
   const range = idRange(filter);
   if (machineId !== undefined) return walkMachine(redis, keySpace, machineId, range);
@@ -50,6 +50,9 @@ export async function chooseWalk(
   }));
   const listed: Listed[] = [
     ...(source === undefined ? [] : [{ by: 'source' as const, key: keys.bySource, prefix: `${source}\0` }]),
+    ...(outcome === undefined
+      ? []
+      : [{ by: 'outcome' as const, key: keys.byOutcome, prefix: `${outcome}:` }]),
     ...pairs,
   ];
   const [only] = listed;

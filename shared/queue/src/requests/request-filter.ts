@@ -1,4 +1,5 @@
 import type { Priority } from '@diq/contracts/priority.ts';
+import type { ResultOutcome } from '@diq/contracts/result-outcome.ts';
 import type { RequestStatus } from '@diq/contracts/status.ts';
 import type { StoredRequest } from './stored-request.ts';
 
@@ -10,6 +11,8 @@ export interface RequestFilter {
   batchId?: string | undefined;
   source?: string | undefined;
   priority?: Priority | undefined;
+  /** What came of what their calls started. */
+  outcome?: ResultOutcome | undefined;
   /** All of these pairs. */
   correlation?: Readonly<Record<string, string>> | undefined;
   /** When they were asked for, ms: not before `fromMs`, and before `toMs`. */
@@ -22,7 +25,7 @@ export interface RequestFilter {
 /** Whether a request is one that the filter asks for. */
 export function fits(
   { document, caller: owner }: StoredRequest,
-  { status, machineId, batchId, source, priority, correlation, fromMs, toMs, caller }: RequestFilter,
+  { status, machineId, batchId, source, priority, outcome, correlation, fromMs, toMs, caller }: RequestFilter,
 ): boolean {
   const createdAtMs = Date.parse(document.createdAt);
   return (
@@ -30,6 +33,7 @@ export function fits(
     (machineId === undefined || document.machineId === machineId) &&
     (batchId === undefined || document.batchId === batchId) &&
     (source === undefined || document.source === source) &&
+    (outcome === undefined || document.result?.outcome === outcome) &&
     (priority === undefined || document.priority === priority) &&
     pairsOf(correlation).every(([key, value]) => valueOf(document.correlation, key) === value) &&
     (fromMs === undefined || createdAtMs >= fromMs) &&
@@ -52,10 +56,13 @@ export function isExact({
   machineId,
   batchId,
   source,
+  outcome,
   priority,
   correlation,
   caller,
 }: RequestFilter): boolean {
-  const indexed = [status, machineId, batchId, source, caller].filter((value) => value !== undefined).length;
+  const indexed = [status, machineId, batchId, source, outcome, caller].filter(
+    (value) => value !== undefined,
+  ).length;
   return priority === undefined && indexed + pairsOf(correlation).length <= 1;
 }

@@ -6,11 +6,14 @@ import type { StoredItemError } from '@diq/contracts/item-answer.ts';
 import { operationIn } from '@diq/contracts/operations.ts';
 import { priorities } from '@diq/contracts/priority.ts';
 import type { Priority } from '@diq/contracts/priority.ts';
+import { resultOutcomes } from '@diq/contracts/result-outcome.ts';
+import type { ResultOutcome } from '@diq/contracts/result-outcome.ts';
 import { requestStatuses } from '@diq/contracts/status.ts';
 import type { RequestStatus } from '@diq/contracts/status.ts';
 import { loadScript } from '@diq/redis/script.ts';
 import { storeKeys } from '../store-keys.ts';
 import { readRequestHashes } from './list-requests.ts';
+import { joinOpenResults } from './open-results.ts';
 import { parseStoredCallback } from './stored-callback.ts';
 import type { StoredCallback } from './stored-callback.ts';
 import { parseStoredRequest } from './stored-request.ts';
@@ -33,6 +36,10 @@ export interface StoredBatch {
   /** The receiver of the callback when it is complete. */
   callback?: StoredCallback;
   counts: Record<RequestStatus | 'total' | 'rejected', number>;
+  /** Of its requests, those whose result is followed or was, by what came of it. */
+  results: Record<ResultOutcome, number>;
+  /** When the last of these results had ended, and nothing of it was open. */
+  endedAtMs?: number;
 }
 
 /** An entry of a batch in input order: the request as it is now, or the refusal it met. */
@@ -74,10 +81,14 @@ export type RequestReader = ReturnType<typeof createRequestReader>;
 export function createRequestReader(redis: RedisConnection, keySpace: string) {
   const keys = storeKeys(keySpace);
   const operation = operationIn(keySpace);
+  const parse = async (id: string, hash: Record<string, string>) => {
+    const [joined = hash] = await joinOpenResults(redis, keySpace, [hash]);
+    return parseStoredRequest(id, joined, operation);
+  };
 
   return {
     async findRequest(id: string): Promise<StoredRequest | undefined> {
-      return parseStoredRequest(id, await redis.hgetall(keys.request(id)), operation);
+      return parse(id, await redis.hgetall(keys.request(id)));
     },
     async findPlaced(id: string): Promise<PlacedRequest | undefined> {
       const found = await findPlacedScript(
@@ -86,7 +97,7 @@ export function createRequestReader(redis: RedisConnection, keySpace: string) {
         [keys.jobs, keys.task(''), ...placeFields],
       );
       const [fields, position, ofTask] = placedReply.parse(found);
-      const stored = parseStoredRequest(id, hashOf(fields), operation);
+      const stored = await parse(id, hashOf(fields));
       const place = parseTaskPlace(ofTask.slice(0, -1), Number(ofTask.at(-1) ?? 0));
       return stored && { ...stored, position: position === 0 ? undefined : position, place };
     },
@@ -170,6 +181,10 @@ export function parseBatch(id: string, hash: Record<string, string>): StoredBatc
     ...(hash['caller'] === undefined ? {} : { caller: hash['caller'] }),
     ...(callback === undefined ? {} : { callback }),
     counts,
+    results: Object.fromEntries(
+      resultOutcomes.map((one) => [one, Math.max(0, number(`results:${one}`))]),
+    ) as Record<ResultOutcome, number>,
+    ...(hash['endedAt'] === undefined ? {} : { endedAtMs: number('endedAt') }),
   };
 }
 

@@ -5,6 +5,7 @@ import type { OperationName } from '@diq/contracts/operations/index.ts';
 import { resultIn } from '@diq/contracts/operations/result-fields.ts';
 import { requestError } from '@diq/contracts/request-document.ts';
 import type { RequestDocument } from '@diq/contracts/request-document.ts';
+import { reasonTexts, resultOutcomes, unknownReasons } from '@diq/contracts/result-outcome.ts';
 import { requestStatuses } from '@diq/contracts/status.ts';
 import { wholeCharacters } from '@diq/contracts/text.ts';
 import { traceContext } from '@diq/contracts/trace-context.ts';
@@ -25,6 +26,13 @@ const storedRequest = z.object({
   investigationId: z.string().optional(),
   actionId: z.string().optional(),
   attached: z.string().optional(),
+  // Of its result: its own once that has ended, before that its task's; see `lua/lib/results.lua`.
+  outcome: z.enum(resultOutcomes).optional(),
+  shown: z.string().optional(),
+  checkedAt: z.coerce.number().optional(),
+  beganAt: z.coerce.number().optional(),
+  overAt: z.coerce.number().optional(),
+  why: z.enum(unknownReasons).optional(),
   error: z.string().optional(),
   retriedBy: z.string().optional(),
   attempts: z.coerce.number().default(0),
@@ -133,9 +141,20 @@ export function parseStoredRequest(
   };
 }
 
-function resultOf({ attached, ...stored }: z.output<typeof storedRequest>): RequestDocument['result'] {
+function resultOf(stored: z.output<typeof storedRequest>): RequestDocument['result'] {
   const result = resultIn(stored);
-  return result === undefined || attached === undefined ? result : { ...result, attached: true };
+  if (result === undefined) return undefined;
+  const { attached, shown: state, outcome, checkedAt, beganAt, overAt, why } = stored;
+  return withoutUndefined({
+    ...result,
+    attached: attached === undefined ? undefined : (true as const),
+    state,
+    outcome,
+    checkedAt: timeOf(checkedAt),
+    startedAt: timeOf(beganAt),
+    endedAt: timeOf(overAt),
+    reason: why === undefined ? undefined : reasonTexts[why],
+  });
 }
 
 function timeOf(timeMs: number | undefined): string | undefined {

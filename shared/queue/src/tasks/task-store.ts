@@ -102,6 +102,17 @@ export interface EndingLook {
   saving: SlotSaving;
 }
 
+/** How the results of started calls are followed. */
+export interface FollowRules {
+  /** At most; see `followForMs`. */
+  forMs: number;
+  /** From the call's outcome until Defender is read for the first time. */
+  firstReadInMs: number;
+}
+
+/** The end of a result has to be stored with its requests while these are kept. */
+const followedShare = 0.9;
+
 const deadlineReached = JSON.stringify(deadlineError);
 const expiredPerScript = 250;
 const expiry = { from: 'queued', status: 'expired', errorCode: deadlineError.code } as const;
@@ -109,14 +120,20 @@ const expiry = { from: 'queued', status: 'expired', errorCode: deadlineError.cod
 /** The tasks' own state. Every move is one script: task, requests, batches, indexes and counts together. */
 export type TaskStore = ReturnType<typeof createTaskStore>;
 
-/** `onMoved` is called for every request that a move or an expiry gave another status. */
+/**
+ * `onMoved` is called for every request that a move or an expiry gave another status. Without `follow` results are not
+ * followed.
+ */
 export function createTaskStore(
   redis: RedisConnection,
   keySpace: string,
   retentionMs: number,
   onMoved: (move: MovedRequests) => void = () => {},
+  follow?: FollowRules,
 ) {
   const keys = storeKeys(keySpace);
+  const followForMs = Math.floor(Math.min(follow?.forMs ?? 0, followedShare * retentionMs));
+  const following = [followForMs, follow?.firstReadInMs ?? 0];
   const moveKeys = movingKeys(keySpace);
 
   async function move(
@@ -127,7 +144,8 @@ export function createTaskStore(
   ) {
     const about = [JSON.stringify(fields), calls, cause ?? '', firstQueryInMs];
     const times = [deadlineReached, beganAtMs ?? '', look?.lookId ?? '', look?.saving ?? ''];
-    const args = [keySpace, retentionMs, id, callId, from.join('|'), to, status, ...about, ...times];
+    const what = [id, callId, from.join('|'), to, status];
+    const args = [keySpace, retentionMs, ...what, ...about, ...times, ...following];
     const { answer, served, expired } = moveReply.parse(await moveScript(redis, moveKeys, args));
     tell({ ...expiry, requestIds: expired, taskId: id });
     const before = from[0] === 'waiting' ? 'queued' : 'dispatching';

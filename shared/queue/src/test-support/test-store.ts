@@ -11,6 +11,8 @@ import { createRequestIntake } from '../admission/accept-requests.ts';
 import type { RequestIntake } from '../admission/accept-requests.ts';
 import { createTaskStore } from '../tasks/task-store.ts';
 import type { Task, TaskStore } from '../tasks/task-store.ts';
+import { createResultStore } from '../results/result-store.ts';
+import type { ResultStore } from '../results/result-store.ts';
 import { createRequestReader } from '../requests/request-reader.ts';
 import type { RequestReader } from '../requests/request-reader.ts';
 import type { StoredRequest } from '../requests/stored-request.ts';
@@ -19,6 +21,8 @@ import type { JobQueue } from '../scheduling/job-queue.ts';
 
 export const keySpace = 'test:{queue}';
 export const retentionMs = 60_000;
+/** Of results of these tests. */
+export const followRules = { forMs: 40_000, firstReadInMs: 0 };
 /** When requests of these tests arrive unless they say otherwise. */
 export const arrivedAtMs = Date.parse('2026-01-24T12:00:00Z');
 
@@ -28,6 +32,9 @@ export interface TestStore {
   readonly intake: RequestIntake;
   readonly jobs: JobQueue;
   readonly tasks: TaskStore;
+  /** The same, where results are followed. */
+  readonly following: TaskStore;
+  readonly results: ResultStore;
   readonly reader: RequestReader;
   /** The request with this id, which is there. */
   request(id: string): Promise<StoredRequest>;
@@ -58,6 +65,7 @@ export async function openTestStore(url: string): Promise<TestStore> {
   const errors: Error[] = [];
   const jobs = createJobQueue(redis, keySpace, (error) => errors.push(error));
   const tasks = createTaskStore(redis, keySpace, retentionMs);
+  const following = createTaskStore(redis, keySpace, retentionMs, undefined, followRules);
   const reader = createRequestReader(redis, keySpace);
 
   async function request(id: string): Promise<StoredRequest> {
@@ -74,6 +82,8 @@ export async function openTestStore(url: string): Promise<TestStore> {
     redis,
     jobs,
     tasks,
+    following,
+    results: createResultStore(redis, keySpace, retentionMs),
     reader,
     intake: createRequestIntake({ redis, keySpace, jobs, retentionMs }),
     request,

@@ -34,6 +34,12 @@ export function useTestStore(redis: SuiteRedis): SuiteStore {
     get tasks() {
       return current().tasks;
     },
+    get following() {
+      return current().following;
+    },
+    get results() {
+      return current().results;
+    },
     get reader() {
       return current().reader;
     },

@@ -10,6 +10,7 @@
 --   listed-by:source     <source>\0<id>     requests with a source
 --   listed-by:correlation   <digest><id>    once for each pair of its correlation, 20 at most: a pair is found by its digest,
 --                                           so that an entry is short, however long key and value are
+--   listed-by:outcome    <outcome>:<id>     requests whose result is followed, or was; see results.lua
 --   ended                <id>:<status>:<machine>:<source>, of a request with a correlation <machine>+<digests> -> time (ms)
 --                        at which the request itself goes
 --
@@ -24,6 +25,7 @@
 local index_listed = ARGV[1] .. ':listed:'
 local index_machine, index_source, index_correlation, index_ended = ARGV[1] .. ':listed-by:machine',
   ARGV[1] .. ':listed-by:source', ARGV[1] .. ':listed-by:correlation', ARGV[1] .. ':ended'
+local index_outcome = ARGV[1] .. ':listed-by:outcome'
 -- The same as in correlation-digest.ts.
 local digest_size = 16
 
@@ -65,6 +67,9 @@ local function index_forget(id, status, found)
   for_each_pair(id, found.digests, function(member)
     redis.call('ZREM', index_correlation, member)
   end)
+  if status == 'started' then
+    redis.call('ZREM', index_outcome, 'running:' .. id, 'succeeded:' .. id, 'failed:' .. id, 'cancelled:' .. id, 'unknown:' .. id)
+  end
   redis.call('ZREM', index_ended, ended_member(id, status, found))
 end
 
