@@ -94,6 +94,11 @@ export async function createSimulatorControl(origin: string, caFile: string) {
     addInvestigation: (order: object) => send('POST', '/investigations', order),
     /** A machine's record from now on; what is left out is as usual. */
     addMachine: (record: object) => send('POST', '/machines', record),
+    /** All reads that arrived. */
+    reads: async () =>
+      z
+        .object({ reads: z.array(z.object({ read: z.string(), url: z.string() })) })
+        .parse(await send('GET', '/reads')).reads,
     addFault: (fault: unknown) => send('POST', '/faults', fault),
     clearFaults: () => send('DELETE', '/faults'),
     revokeTokens: () => send('POST', '/tokens/revoke'),

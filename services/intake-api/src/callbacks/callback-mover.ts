@@ -65,11 +65,11 @@ export function startCallbackMover(options: {
   };
 }
 
-const batchPrefix = 'batch:';
+const kinds = { batch: 'batch', ended: 'request_ended', 'batch-ended': 'batch_ended' } as const;
 
-/** Reads an entry of the list of what is due: a request id, or `batch:<id>`. */
+/** Reads an entry of the list of what is due: a request id, `ended:<id>` for the end of its result, `batch:<id>`, `batch-ended:<id>`. */
 function targetOfEntry(entry: string): CallbackTarget {
-  return entry.startsWith(batchPrefix)
-    ? { kind: 'batch', id: entry.slice(batchPrefix.length) }
-    : { kind: 'request', id: entry };
+  const [, prefix = '', id = ''] = /^([a-z-]+):(.*)$/.exec(entry) ?? [];
+  const kind = Object.hasOwn(kinds, prefix) ? kinds[prefix as keyof typeof kinds] : undefined;
+  return kind === undefined ? { kind: 'request', id: entry } : { kind, id };
 }

@@ -12,7 +12,7 @@ export type CallbackTarget = Omit<z.output<typeof callbackPayload>, 'v'>;
  */
 const callbackPayload = z.strictObject({
   v: z.literal(1),
-  kind: z.enum(['request', 'batch']),
+  kind: z.enum(['request', 'batch', 'request_ended', 'batch_ended']),
   id: z.string(),
 });
 

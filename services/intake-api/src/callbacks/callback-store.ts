@@ -85,12 +85,20 @@ export function createCallbackStore(options: {
     /** `undefined` when there is nothing to deliver: not ended, gone, or without a callback URL. */
     async findNews({ kind, id }: CallbackTarget): Promise<CallbackNews | undefined> {
       const { reader } = sourceOf(id);
-      return await (kind === 'request' ? newsOfRequest(reader, id) : newsOfBatch(reader, id));
+      if (kind === 'request') return await newsOfRequest(reader, id);
+      if (kind === 'request_ended') return await newsOfResult(reader, id);
+      return await (kind === 'batch' ? newsOfBatch(reader, id) : newsOfEndedBatch(reader, id));
     },
     async record({ kind, id }: CallbackTarget, delivery: DeliveryRecord): Promise<void> {
       const keys = storeKeys(sourceOf(id).keySpace);
-      const key = kind === 'request' ? keys.request(id) : keys.batch(id);
-      await recordScript(redis, [key], [JSON.stringify(delivery)]);
+      const isOfRequest = kind === 'request' || kind === 'request_ended';
+      const isOfEnd = kind === 'request_ended' || kind === 'batch_ended';
+      const field = isOfEnd ? 'endDelivery' : 'delivery';
+      await recordScript(
+        redis,
+        [isOfRequest ? keys.request(id) : keys.batch(id)],
+        [JSON.stringify(delivery), field],
+      );
     },
     /**
      * 0: the host may be called now, once, and this counts. Else the ms until this callback's turn. With `busyMs` it waits
@@ -113,6 +121,24 @@ async function newsOfRequest(reader: Reader, id: string): Promise<CallbackNews |
   // Who gets it may have nothing to do with the other caller's request.
   const { callback: _, coalescedWith: __, ...data } = stored.document;
   return { ...stored.callback, type: `investigation.${data.status}`, data, caller: stored.caller };
+}
+
+/** The end of what the call started; the status came before, in news of its own. */
+async function newsOfResult(reader: Reader, id: string): Promise<CallbackNews | undefined> {
+  const stored = await reader.findRequest(id);
+  const outcome = stored?.document.result?.outcome;
+  if (!stored?.callback || outcome === undefined || outcome === 'running') return undefined;
+  const { callback: _, coalescedWith: __, ...data } = stored.document;
+  const { url, endDelivery } = stored.callback;
+  return { url, about: 'ended', delivery: endDelivery, type: 'request.ended', data, caller: stored.caller };
+}
+
+async function newsOfEndedBatch(reader: Reader, id: string): Promise<CallbackNews | undefined> {
+  const batch = await reader.findBatch(id);
+  if (!batch?.callback || batch.endedAtMs === undefined) return undefined;
+  const { callback: _, ...data } = describeBatch(batch, undefined);
+  const { url, endDelivery } = batch.callback;
+  return { url, about: 'ended', delivery: endDelivery, type: 'batch.ended', data, caller: batch.caller };
 }
 
 async function newsOfBatch(reader: Reader, id: string): Promise<CallbackNews | undefined> {

@@ -140,6 +140,33 @@ describe('callbacks', () => {
     assert.equal(receiver.arrivals.length, 1);
   });
 
+  it('tell once that the result of a request has ended, and all those of its batch, each with an id of its own', async () => {
+    await open();
+    const { batchId, accepted } = await world.store.intake.acceptBatch(
+      [item({ machineId: machine(911), callbackUrl: receiver.url('/one') })],
+      { nowMs: arrivedAtMs, callbackUrl: receiver.url('/batch') },
+    );
+    const id = accepted[0]?.id ?? '';
+    const { taskId } = await world.store.request(id);
+    await world.store.following.begin(taskId, 'call-1');
+    const result = { kind: 'investigation', id: '77' } as const;
+    await world.store.following.settle(taskId, 'call-1', { status: 'started', result, attempts: 1 });
+    await receiver.next();
+    await receiver.next();
+    await world.store.results.end(taskId, { outcome: 'succeeded', state: 'Benign', wasRead: true });
+    const news = [await receiver.next(), await receiver.next()].map(({ body, headers }) => {
+      const { type, data } = JSON.parse(body) as { type: string; data: { id: string } };
+      return [type, data.id, String(headers['webhook-id'])];
+    });
+    assert.deepEqual(
+      news.toSorted(([one = ''], [other = '']) => one.localeCompare(other)),
+      [
+        ['batch.ended', batchId, `batch_ended-${batchId}-ended`],
+        ['request.ended', id, `request_ended-${id}-ended`],
+      ],
+    );
+  });
+
   it('are tried again after a failure, with the same id and a fresh signature, until they are taken', async () => {
     const statuses = [500, 302, 404, 429, 200];
     await open({

@@ -104,6 +104,10 @@ function createQueueFamily(registers: Registry[]) {
       'Requests that ended, by status, as counted in Redis: all intakes show the same number, so take the greatest, not the sum; 0 until the first reading. Deleting requests lowers nothing. "failed" or "unknown" rising: see which, and why.',
       'status',
     ),
+    resultsOpen: gauge(
+      'diq_results_open',
+      'Results of calls that are followed and whose end was not observed yet. Rising for hours: Defender does not come to an end, or cannot be read.',
+    ),
     waiting: gauge(
       'diq_tasks_waiting',
       'Calls still to make, by priority; requests for one machine share one. Rising for days: the quota is too small for what is asked.',
@@ -164,7 +168,7 @@ function seriesOf(family: QueueFamily, { tenant, operation }: Pick<Queue, 'tenan
   const labels = { tenant, operation };
   const { requests, slotIdle, open, ended, waiting, holdActive, slots, windowLimit, windowUsed, ...single } =
     family;
-  const { oldestWait, drain, limit, used, remaining, nextSlot, workers } = single;
+  const { resultsOpen, oldestWait, drain, limit, used, remaining, nextSlot, workers } = single;
   // All of them exist from the start.
   for (const outcome of doorOutcomes) requests.inc({ ...labels, outcome }, 0);
   slotIdle.inc(labels, 0);
@@ -212,6 +216,7 @@ function seriesOf(family: QueueFamily, { tenant, operation }: Pick<Queue, 'tenan
         waiting.set({ ...labels, priority }, backlog.waitingByPriority[priority]);
       for (const reason of holdReasons)
         holdActive.set({ ...labels, reason }, view.holdsOn.includes(reason) ? 1 : 0);
+      resultsOpen.set(labels, backlog.openResults);
       oldestWait.set(labels, oldestWaitSeconds(state));
       drain.set(labels, ((drainedAtMs(state) ?? Number.POSITIVE_INFINITY) - view.nowMs) / 1_000);
       const scarcest = scarcestLimit(view);

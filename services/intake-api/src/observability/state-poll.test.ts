@@ -29,6 +29,7 @@ function stateAt(nowMs: number, { waiting = 1, used = 4, held = false }: Situati
       counts,
       waitingTasks: waiting,
       lookingUp: 0,
+      openResults: 0,
       slotsSaved: { machine_unknown: 0, already_covered: 0 },
       waitingByPriority: { critical: 0, high: 0, medium: waiting, low: 0 },
       oldestSinceMs: waiting === 0 ? undefined : nowMs,

@@ -37,6 +37,7 @@ function stateWith({ queued = 0, freeInMs = [] as number[] }): QueueState {
       counts,
       waitingTasks: queued,
       lookingUp: 0,
+      openResults: 0,
       slotsSaved: { machine_unknown: 0, already_covered: 0 },
       waitingByPriority: { critical: 0, high: 0, medium: queued, low: 0 },
       oldestSinceMs: undefined,

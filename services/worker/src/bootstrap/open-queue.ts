@@ -1,6 +1,7 @@
 import { profileOf } from '@diq/contracts/operations/index.ts';
 import { claimLayout } from '@diq/queue/layout.ts';
 import { createLookStore } from '@diq/queue/tasks/look-store.ts';
+import { createResultStore } from '@diq/queue/results/result-store.ts';
 import { createTaskStore } from '@diq/queue/tasks/task-store.ts';
 import { createRunningTasks } from '@diq/queue/tasks/running-tasks.ts';
 import { createFlowCharging } from '@diq/queue/scheduling/charge-flows.ts';
@@ -21,6 +22,7 @@ import { createRestore } from '../execution/finish-call.ts';
 import { createMachineTurns } from '../execution/machine-turns.ts';
 import { createProcessJob, createSetAside } from '../execution/process-job.ts';
 import { createTaskSteps } from '../execution/task-steps.ts';
+import { firstReadInMs } from '../follow-up/read-schedule.ts';
 import { createLookAhead } from '../look-ahead/look-ahead.ts';
 import { openLedger } from '../maintenance/bootstrap-ledger.ts';
 import { createReadStarted, createWaitReport } from '../maintenance/list-recent-starts.ts';
@@ -45,7 +47,13 @@ export interface OpenQueueOptions {
   processId: string;
   config: Pick<
     WorkerConfig,
-    'callTimeoutMs' | 'reconcile' | 'coldStart' | 'retentionMs' | 'waitReplicas' | 'lookBeforeCall'
+    | 'callTimeoutMs'
+    | 'reconcile'
+    | 'coldStart'
+    | 'retentionMs'
+    | 'waitReplicas'
+    | 'lookBeforeCall'
+    | 'followUp'
   >;
   logger: Logger;
   metrics: QueueMetrics;
@@ -97,13 +105,15 @@ export async function openQueue(options: OpenQueueOptions) {
     profile: profileOf(queue.operation),
     rules: config.reconcile,
     lookTimeoutMs: longestLookMs,
+    ...(config.followUp && { followUp: options.tenant.followUp }),
   });
+  const unfollow = config.followUp ? followResults(options) : undefined;
   const lookAhead = config.lookBeforeCall ? openLookAhead(options, parts) : undefined;
   const polling = createOutageLog(logger, 'polling queue and ledger');
   const looks = createQueueLooks({
     claimLayout: () => claimLayout(redis.ledger, queue.keySpace),
     snapshot,
-    readNeeds: createReadNeeds(redis.ledger, queue.keySpace),
+    readNeeds: createReadNeeds(redis.ledger, queue.keySpace, { followsResults: config.followUp }),
     mostRunning: parts.mostRunning,
     maintenance,
     onSeen: (view, { ready }) => lookAhead?.attend(view, ready),
@@ -133,6 +143,7 @@ export async function openQueue(options: OpenQueueOptions) {
       await within(ledger.leave(), sayGoodbyeMs).catch(() => undefined);
       closing.abort();
       endColdStart();
+      unfollow?.();
       await Promise.all([maintenance.close(), lookAhead?.close()]);
       await parts.close();
     },
@@ -147,6 +158,14 @@ export function permitTimeoutOf({ callTimeoutMs }: Pick<WorkerConfig, 'callTimeo
 /** Waits for what is closed, as long as that is worth it. Never rejects. */
 export async function politely(close: Promise<unknown>): Promise<void> {
   await within(close, closeWithinMs).catch(() => undefined);
+}
+
+/** @returns what ends it */
+function followResults({ queue, tenant, redis, config, logger, metrics }: OpenQueueOptions): () => void {
+  const { operation, keySpace } = queue;
+  const { list } = profileOf(operation).records;
+  const results = createResultStore(redis.ledger, keySpace, config.retentionMs);
+  return tenant.followUp.add({ operation, list, results, metrics, logger });
 }
 
 function openLookAhead(
@@ -183,7 +202,9 @@ function createParts(options: OpenQueueOptions, closing: AbortSignal) {
   });
   const requestLog = createRequestLog(redis.ledger, keySpace, logger);
   const moveLog = createMoveLog(requestLog);
-  const tasks = createTaskStore(redis.ledger, keySpace, config.retentionMs, moveLog.moved);
+  const { followForMs } = profileOf(queue.operation);
+  const follow = config.followUp ? { forMs: followForMs, firstReadInMs } : undefined;
+  const tasks = createTaskStore(redis.ledger, keySpace, config.retentionMs, moveLog.moved, follow);
   const jobs = createJobQueue(redis.ledger, keySpace, queueOutage.failed);
   const claimer = createJobClaimer({
     redis: redis.queue,

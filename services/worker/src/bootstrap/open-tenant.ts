@@ -2,6 +2,7 @@ import type { Limit } from '@diq/contracts/operations.ts';
 import type { Download, OperationProfile, Records } from '@diq/contracts/operations/profile.ts';
 import type { LinkExchange } from '@diq/queue/links/link-exchange.ts';
 import { createReadBudget, readLimits } from '@diq/quota/reads/read-budget.ts';
+import { createReadTurn } from '@diq/quota/reads/read-turn.ts';
 import type { RedisConnection } from '@diq/redis/connection.ts';
 import { repeat } from '@diq/runtime/async/run-periodically.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
@@ -18,12 +19,15 @@ import {
 import { createLinkAnswers } from '../links/answer-links.ts';
 import type { TenantMetrics } from '../observability/metrics.ts';
 import type { UnresolvedCall } from '../reconciliation/finding.ts';
+import { createFollowUp } from '../follow-up/follow-up.ts';
 import { lookUp } from '../reconciliation/query-defender.ts';
 
 /** For one page of one of Defender's lists. */
 const longestReadMs = 10_000;
 /** For one look at what became of a call: four reads at most. */
 export const longestLookMs = 4 * longestReadMs;
+/** For the reads of all results that are due: two lists, and some results one by one. */
+const longestFollowMs = 90_000;
 /** For one read ahead of a call: two of them, one after the other, are to be over before another look may begin. */
 const longestLookReadMs = 5_000;
 
@@ -76,8 +80,19 @@ export function openTenant({
       budget: download.limits === undefined ? reads.budget : openLinkBudget(tenant, redis, download.limits),
     });
   const linkReaders: DefenderReader[] = [];
+  const followReader = createDefenderReader({
+    ...reading,
+    budget: { take: () => reads.budget.take('optional') },
+  });
+  const followUp = createFollowUp({
+    reader: followReader,
+    tokens,
+    turn: createReadTurn({ redis, tenantId: tenant.tenantId, forMs: longestFollowMs }),
+  });
   const closeReaders = async () =>
-    void (await Promise.all([reader, lookReader, ...linkReaders].map((one) => one.close())));
+    void (await Promise.all(
+      [reader, lookReader, followReader, ...linkReaders].map((one) => one.close()),
+    ));
   return {
     clientId,
     tokens,
@@ -92,13 +107,15 @@ export function openTenant({
     lookUp: (call: UnresolvedCall, records: Records) => lookUp(call, { reader, tokens, records }),
     /** For what can be left out: it leaves a part of the budget to the other one. */
     lookReader,
+    /** Of the results of all its queues. */
+    followUp,
     /** Gives up the reads under way, and all later ones. */
     closeReaders,
     /** Closed by its queue. */
     createClient: (profile: OperationProfile) => createDefenderClient({ baseUrl, callTimeoutMs, profile }),
     /** Ends reads and requests for tokens that are under way. */
     async close(): Promise<void> {
-      await Promise.all([closeReaders(), tokens.close(), reads.close()]);
+      await Promise.all([followUp.close(), closeReaders(), tokens.close(), reads.close()]);
     },
   };
 }

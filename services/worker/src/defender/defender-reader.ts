@@ -111,15 +111,15 @@ export function createDefenderReader(options: DefenderReaderOptions) {
         keepOdd: (one) => isSince(one.atMs, sinceMs) && isOf(one, machineId),
       });
     },
-    /** Machine actions of this type created since then. */
+    /** Machine actions of this type, or of all, created since then. */
     async listMachineActions(
       token: string,
-      query: { type: string; createdSinceMs: number; machineId?: OfMachines } & Patience,
+      query: { type?: string; createdSinceMs: number; machineId?: OfMachines } & Patience,
     ): Promise<Reading<Rows<MachineAction>>> {
       const { type, createdSinceMs, machineId, onWait } = query;
       const filter = [
         ...filterBy('machineId', machineId),
-        `type eq ${quoted(type)}`,
+        ...(type === undefined ? [] : [`type eq ${quoted(type)}`]),
         `creationDateTimeUtc ge ${new Date(createdSinceMs).toISOString()}`,
       ].join(' and ');
       return readList({
@@ -159,6 +159,12 @@ export function createDefenderReader(options: DefenderReaderOptions) {
       if (page.kind !== 'read') return page;
       const link = readText(page.value.body, 'value');
       return link === undefined ? unreadable('unexpected_answer') : { kind: 'read', value: link };
+    },
+    async findMachineAction(token: string, id: string): Promise<Reading<MachineAction>> {
+      const page = await get(`${base.pathPrefix}/api/machineactions/${encodeURIComponent(id)}`, token);
+      if (page.kind !== 'read') return page;
+      const row = readMachineAction(page.value.body);
+      return row.kind === 'record' ? { kind: 'read', value: row.record } : unreadable('unexpected_answer');
     },
     /** @param id an investigation's id, or the id of the alert that triggered it */
     async findInvestigation(token: string, id: string): Promise<Reading<Investigation>> {

@@ -28,6 +28,8 @@ export interface Alert {
 /** A machine action as Defender shows it. */
 export interface MachineAction extends ShownAction {
   readonly createdAtMs: number | undefined;
+  /** Of one that has ended: when that was. */
+  readonly updatedAtMs: number | undefined;
   /** Pending, InProgress, Succeeded, Failed, TimeOut, Cancelled, or a new one; empty where it cannot be read. */
   readonly status: string;
   readonly machineId: string | undefined;
@@ -82,7 +84,14 @@ export function readMachineAction(row: unknown): Row<MachineAction> {
   if (shown === undefined) return { kind: 'odd', odd: { atMs: createdAtMs, title: undefined, machineId } };
   return {
     kind: 'record',
-    record: { ...shown, createdAtMs, status: readText(row, 'status') ?? '', machineId },
+    record: {
+      ...shown,
+      createdAtMs,
+      // Defender's samples have it by either name.
+      updatedAtMs: readTimeMs(row, 'lastUpdateDateTimeUtc') ?? readTimeMs(row, 'lastUpdateTimeUtc'),
+      status: readText(row, 'status') ?? '',
+      machineId,
+    },
   };
 }
 

@@ -7,6 +7,7 @@ import type { FinishCallOptions } from '../execution/finish-call.ts';
 import type { MachineTurns } from '../execution/machine-turns.ts';
 import type { SetAside } from '../execution/process-job.ts';
 import { createReconciler, type ReconcilerOptions } from '../reconciliation/reconciler.ts';
+import type { FollowUp } from '../follow-up/follow-up.ts';
 import type { JobClaimer } from '../scheduling/job-claimer.ts';
 import { rescueAbandonedCalls } from './rescue-abandoned-calls.ts';
 import { createMissingJobCheck, type MissingJobCheckOptions } from './requeue-missing-jobs.ts';
@@ -16,6 +17,8 @@ export type MaintenanceOptions = FinishCallOptions &
     aside: SetAside;
     turns: Pick<MachineTurns, 'unblockSome' | 'blocked'>;
     claimer: Pick<JobClaimer, 'bringBack' | 'bringBackEveryMs'>;
+    /** Of all queues of the tenant; none where results are not followed. */
+    followUp?: Pick<FollowUp, 'check'>;
   };
 
 export type Maintenance = ReturnType<typeof createMaintenance>;
@@ -29,6 +32,7 @@ const takeBackEveryMs = 1_000;
 const checkJobsEveryMs = 2_000;
 const unblockEveryMs = 1_000;
 const compareJobsEveryMs = 30_000;
+const followEveryMs = 2_000;
 const longestBetweenQueriesMs = 1_000;
 
 /** What is done beside the calls while there is a need for it. */
@@ -112,7 +116,7 @@ export function createMissingJobsDuty(
 }
 
 function dutiesOf(options: MaintenanceOptions, queryDue: () => Promise<void>): Duty[] {
-  const { claimer, aside, turns, permitTimeoutMs, firstQueryInMs } = options;
+  const { claimer, aside, turns, permitTimeoutMs, firstQueryInMs, followUp } = options;
   const jobs = createMissingJobsDuty(createMissingJobCheck({ ...options, jobs: countingBlocked(options) }));
   return [
     {
@@ -158,6 +162,12 @@ function dutiesOf(options: MaintenanceOptions, queryDue: () => Promise<void>): D
       everyMs: Math.min(firstQueryInMs, longestBetweenQueriesMs),
       isNeeded: ({ queryMs = Infinity }, nowMs) => queryMs <= nowMs,
       act: queryDue,
+    },
+    {
+      what: 'following results',
+      everyMs: followEveryMs,
+      isNeeded: ({ resultMs = Infinity }, nowMs) => followUp !== undefined && resultMs <= nowMs,
+      act: async () => followUp?.check(),
     },
   ];
 }

@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { slotSavings } from '@diq/queue/tasks/task-store.ts';
+import { endOutcomes } from '@diq/contracts/result-outcome.ts';
 import { throttleCauses } from '@diq/quota/ledger/answers-and-holds.ts';
 import { readLimits } from '@diq/quota/reads/read-budget.ts';
 import type { Queue } from '@diq/tenants/tenant.ts';
@@ -64,6 +65,12 @@ export function createWorkerMetrics() {
   const reconciliations = new Counter({
     name: 'diq_reconciliations_total',
     help: 'Calls that were looked up in Defender because their answer named no investigation, by result. Rising: answers get lost. "unknown" rising: an operator must look at the machines.',
+    labelNames: [...ofQueue, 'outcome'] as const,
+    registers,
+  });
+  const resultsEnded = new Counter({
+    name: 'diq_results_ended_total',
+    help: 'Results of calls whose end was observed, by outcome. "failed" rising: Defender does not do what was asked. "unknown" rising: its end was not observed; look at the machines.',
     labelNames: [...ofQueue, 'outcome'] as const,
     registers,
   });
@@ -139,6 +146,7 @@ export function createWorkerMetrics() {
         calls: partOf(calls, labels, 'outcome', callOutcomes),
         throttled: partOf(throttled, labels, 'cause', throttleCauses),
         reconciliations: partOf(reconciliations, labels, 'outcome', reconciliationOutcomes),
+        resultsEnded: partOf(resultsEnded, labels, 'outcome', endOutcomes),
         callDuration: { observe: (seconds: number) => callDuration.observe(labels, seconds) },
         dispatchLag: { observe: (seconds: number) => dispatchLag.observe(labels, seconds) },
         queueWait: { observe: (seconds: number) => queueWait.observe(labels, seconds) },

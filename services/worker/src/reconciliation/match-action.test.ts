@@ -13,6 +13,7 @@ function action(fields: Partial<MachineAction> = {}): MachineAction {
     requestorComment: 'by hand',
     scope: 'Full',
     createdAtMs: 1_000 + number,
+    updatedAtMs: undefined,
     status: 'Pending',
     machineId: 'm',
     ...fields,

@@ -24,8 +24,11 @@ export interface QueueLooksOptions {
   }): PollTurns;
 }
 
-/** What follows from a look: when the next one is due, or that nothing is left to be done. `failed`: it showed nothing. */
-export type AfterLook = { kind: 'again' | 'failed'; waitMs: number } | { kind: 'rest' };
+/**
+ * What follows from a look: when the next one is due, or that nothing is left to be done, for so long where results are followed.
+ * `failed`: it showed nothing.
+ */
+export type AfterLook = { kind: 'again' | 'failed'; waitMs: number } | { kind: 'rest'; dueMs?: number };
 
 /**
  * For so long a queue is looked at when nothing is left to be done: so every worker knows of the calls that the others
@@ -60,8 +63,11 @@ export function createQueueLooks(options: QueueLooksOptions) {
   });
 
   /** For how long, in ms, nothing is due; by Redis' clock. */
-  function untilDue({ view: { nowMs }, needs: { deadlineMs, queryMs } }: NonNullable<typeof seen>): number {
-    return Math.max(0, Math.min(deadlineMs ?? Infinity, queryMs ?? Infinity) - nowMs);
+  function untilDue({
+    view: { nowMs },
+    needs: { deadlineMs, queryMs, resultMs },
+  }: NonNullable<typeof seen>): number {
+    return Math.max(0, Math.min(deadlineMs ?? Infinity, queryMs ?? Infinity, resultMs ?? Infinity) - nowMs);
   }
 
   return {
@@ -81,7 +87,7 @@ export function createQueueLooks(options: QueueLooksOptions) {
       maintenance.attend(seen.needs, seen.view.nowMs);
       options.onSeen?.(seen.view, seen.needs);
       if (!isQuiet(seen) || turns.inFlight() > 0) quietSinceMs = undefined;
-      else if (performance.now() - (quietSinceMs ??= performance.now()) >= lingerMs) return { kind: 'rest' };
+      else if (performance.now() - (quietSinceMs ??= performance.now()) >= lingerMs) return restUntil(seen);
       // What is due by now was begun, and is looked at again with the next look.
       const dueMs = untilDue(seen);
       return { kind: 'again', waitMs: dueMs > 0 ? Math.min(waitMs, dueMs) : waitMs };
@@ -105,13 +111,18 @@ export function createQueueLooks(options: QueueLooksOptions) {
   };
 }
 
-/** Nothing is left to be done, now or later, and no call is under way. */
+function restUntil({ view: { nowMs }, needs: { resultMs } }: { view: LedgerSnapshot; needs: QueueNeeds }) {
+  return { kind: 'rest', ...(resultMs !== undefined && { dueMs: resultMs - nowMs }) } as const;
+}
+
+/** Nothing is left to be done now, nor later but for reading what became of results, and no call is under way. */
 function isQuiet({ view, needs }: { view: LedgerSnapshot; needs: QueueNeeds }): boolean {
-  const { ready, claimed, waiting, deadlineMs, callBeganMs, queryMs } = needs;
+  const { ready, claimed, waiting, deadlineMs, callBeganMs, queryMs, resultMs = Infinity } = needs;
   const times = [deadlineMs, callBeganMs, queryMs];
   return (
     ready + claimed + waiting === 0 &&
     times.every((time) => time === undefined) &&
+    resultMs > view.nowMs &&
     !view.holdsOn.includes('failover') &&
     view.slotsInUse.every(({ call }) => call?.outcome !== 'in_flight')
   );

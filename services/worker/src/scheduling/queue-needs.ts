@@ -25,14 +25,34 @@ export interface QueueNeeds {
   callBeganMs: number | undefined;
   /** When Defender is to be asked next about a call whose answer was lost. */
   queryMs: number | undefined;
+  /** When Defender is to be read next for the end of a result. */
+  resultMs: number | undefined;
 }
 
 const count = z.number();
 const first = z.array(z.string()).transform(([, score]) => (score === undefined ? undefined : Number(score)));
-const replies = z.tuple([count, count, count, count, count, count, count, count, count, first, first, first]);
+const replies = z.tuple([
+  count,
+  count,
+  count,
+  count,
+  count,
+  count,
+  count,
+  count,
+  count,
+  first,
+  first,
+  first,
+  first,
+]);
 
 /** Reads in one round trip what there is to be done. */
-export function createReadNeeds(redis: RedisConnection, keySpace: string): () => Promise<QueueNeeds> {
+export function createReadNeeds(
+  redis: RedisConnection,
+  keySpace: string,
+  { followsResults = true }: { followsResults?: boolean } = {},
+): () => Promise<QueueNeeds> {
   const keys = storeKeys(keySpace);
   const { aside } = ledgerKeys(keySpace);
   const bullmq = (name: string) => `${keySpace}:${queueName}:${name}`;
@@ -46,11 +66,11 @@ export function createReadNeeds(redis: RedisConnection, keySpace: string): () =>
     pipeline.zcard(keys.blocked);
     pipeline.zcard(aside);
     for (const running of [keys.inFlight, keys.reconciling, keys.results]) pipeline.zcard(running);
-    for (const times of [keys.deadlines, keys.inFlight, keys.reconciling])
+    for (const times of [keys.deadlines, keys.inFlight, keys.reconciling, keys.results])
       pipeline.zrange(times, 0, '0', 'WITHSCORES');
     const read = replies.parse(await repliesOf(pipeline));
     const [ordered, unordered, claimed, waiting, blocked, set, ...others] = read;
-    const [called, lookedUp, followed, deadlineMs, callBeganMs, queryMs] = others;
+    const [called, lookedUp, followed, deadlineMs, callBeganMs, queryMs, resultMs] = others;
     return {
       ready: ordered + unordered,
       claimed,
@@ -61,6 +81,7 @@ export function createReadNeeds(redis: RedisConnection, keySpace: string): () =>
       deadlineMs,
       callBeganMs,
       queryMs,
+      resultMs: followsResults ? resultMs : undefined,
     };
   };
 }

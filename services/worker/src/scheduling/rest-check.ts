@@ -18,7 +18,7 @@ export interface RestFound<Q> {
 }
 
 /**
- * Of queues that are left alone, those that are not to be: something waits, is under way or is to be looked up, or a ledger is
+ * Of queues that are left alone, those that are not to be: something waits, is under way, is to be looked up or followed, or a ledger is
  * gone. As a rule there is none, which two commands tell of all of them; on a Redis Cluster one of each, because a command
  * names keys of one server only.
  */
@@ -53,6 +53,6 @@ export function createRestCheck(redis: RedisConnection) {
 }
 
 function workKeys(keySpace: string): string[] {
-  const { waiting, inFlight, reconciling, jobOrder } = storeKeys(keySpace);
-  return [waiting, inFlight, reconciling, jobOrder];
+  const { waiting, inFlight, reconciling, results, jobOrder } = storeKeys(keySpace);
+  return [waiting, inFlight, reconciling, results, jobOrder];
 }

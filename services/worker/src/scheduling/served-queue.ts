@@ -99,10 +99,11 @@ export function createServedQueue(options: ServedQueueOptions) {
     const queue = opened ?? (await open());
     isResting = false;
     const after = await queue.look();
-    if (after.kind === 'failed') return untilNextTry(after.waitMs);
-    if (after.kind === 'again') return succeeded(after.waitMs);
-    isResting = true;
-    return succeeded(Infinity);
+    if (after.kind === 'rest') {
+      isResting = true;
+      return succeeded(after.dueMs ?? Infinity);
+    }
+    return after.kind === 'failed' ? untilNextTry(after.waitMs) : succeeded(after.waitMs);
   }
 
   async function afterFailure(error: unknown): Promise<number> {

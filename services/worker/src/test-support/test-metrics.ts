@@ -22,6 +22,7 @@ export function createTestMetrics() {
     calls: readable(queue.calls, 'defender_calls_total'),
     throttled: readable(queue.throttled, 'defender_throttled_total'),
     reconciliations: readable(queue.reconciliations, 'reconciliations_total'),
+    resultsEnded: readable(queue.resultsEnded, 'results_ended_total'),
     callDuration: readable(queue.callDuration, 'defender_call_duration_seconds'),
     dispatchLag: readable(queue.dispatchLag, 'dispatch_lag_seconds'),
     queueWait: readable(queue.queueWait, 'queue_wait_seconds'),

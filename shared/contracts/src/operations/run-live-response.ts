@@ -17,6 +17,8 @@ const parameters = z.strictObject({
  */
 export const runLiveResponse = {
   ...machineActionProfile,
+  // A machine that is switched off has three days, and the session an hour.
+  followForMs: 73 * 3_600_000,
   name: 'runLiveResponse',
   title: 'Run commands on a machine',
   wording: { noun: 'live response', one: 'a live response' },

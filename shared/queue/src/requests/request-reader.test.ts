@@ -98,6 +98,7 @@ describe('request reader', () => {
         counts: Object.fromEntries(requestStatuses.map((status) => [status, 0])),
         waitingTasks: 0,
         lookingUp: 0,
+        openResults: 0,
         waitingByPriority: { critical: 0, high: 0, medium: 0, low: 0 },
         slotsSaved: { machine_unknown: 0, already_covered: 0 },
         oldestSinceMs: undefined,

@@ -54,6 +54,8 @@ export interface Backlog {
   counts: Record<RequestStatus, number>;
   /** Of the requests that are `dispatching`: those whose answer was lost and is being looked up in Defender. */
   lookingUp: number;
+  /** Results that are followed and have no observed end. */
+  openResults: number;
   /** Tasks that wait for their call: the number of calls still to make. */
   waitingTasks: number;
   /** The same by class. */
@@ -123,13 +125,15 @@ export function createRequestReader(redis: RedisConnection, keySpace: string) {
       pipeline.zcard(keys.waiting);
       pipeline.zrange(keys.waiting, 0, '0', 'WITHSCORES');
       pipeline.hmget(keys.order, ...priorities.map((one) => `waiting:${one}`));
-      const [stored, waiting, oldest, byPriority] = await repliesOf(pipeline);
+      pipeline.zcard(keys.results);
+      const [stored, waiting, oldest, byPriority, openResults] = await repliesOf(pipeline);
       const [, oldestSince] = z.array(z.string()).parse(oldest);
       const { reconciling = 0, ...counts } = z.record(z.string(), z.coerce.number()).parse(stored);
       const all = { ...zeroCounts, ...onlyStatuses(counts) };
       return {
         counts: all,
         lookingUp: Math.min(Math.max(0, reconciling), all.dispatching),
+        openResults: z.number().parse(openResults),
         waitingTasks: z.number().parse(waiting),
         waitingByPriority: parseByPriority(byPriority),
         slotsSaved: savedIn(counts),

@@ -24,6 +24,8 @@ export interface StoredCallback {
   about: string;
   /** `undefined` as long as nothing was tried for just this news: a request that was opened again has news again. */
   delivery: DeliveryRecord | undefined;
+  /** Of the news that the result of the request has ended, or all results of the batch. */
+  endDelivery?: DeliveryRecord | undefined;
 }
 
 /** Reads the fields `callback` and `delivery` of a request's or batch's hash; `undefined` without a callback URL. */
@@ -35,7 +37,13 @@ export function parseStoredCallback(
   if (url === undefined || url === '') return undefined;
   const delivery =
     hash['delivery'] === undefined ? undefined : deliveryRecord.parse(JSON.parse(hash['delivery']));
-  return { url, about, delivery: delivery?.about === about ? delivery : undefined };
+  const ended = hash['endDelivery'];
+  return {
+    url,
+    about,
+    delivery: delivery?.about === about ? delivery : undefined,
+    ...(ended === undefined ? {} : { endDelivery: deliveryRecord.parse(JSON.parse(ended)) }),
+  };
 }
 
 /** A callback as its request or batch tells it. */
