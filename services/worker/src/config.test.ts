@@ -136,6 +136,7 @@ describe('the worker configuration', () => {
       callTimeoutMs: 30_000,
       readShare: 0.5,
       lookBeforeCall: true,
+      followUp: true,
       coldStart: 'reconstruct',
       readyStallAfterMs: 60_000,
       reconcile: { graceMs: 600_000, onUnknown: 'fail' },
