@@ -66,7 +66,7 @@ describe('results of calls', () => {
     const { value } = (await stack.api.call('GET', '/v1/investigations?outcome=succeeded&limit=100'))
       .body as { value: unknown[] };
     assert.equal(value.length, many);
-    const followed = (await stack.control.reads()).filter(({ url }) => !url.includes('/alerts'));
+    const followed = (await stack.control.allReads()).filter(({ url }) => !url.includes('/alerts'));
     assert.ok(followed.length <= 10, `${followed.length} reads for ${ids.length} results`);
   });
 });

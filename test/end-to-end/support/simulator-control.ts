@@ -95,7 +95,7 @@ export async function createSimulatorControl(origin: string, caFile: string) {
     /** A machine's record from now on; what is left out is as usual. */
     addMachine: (record: object) => send('POST', '/machines', record),
     /** All reads that arrived. */
-    reads: async () =>
+    allReads: async () =>
       z
         .object({ reads: z.array(z.object({ read: z.string(), url: z.string() })) })
         .parse(await send('GET', '/reads')).reads,

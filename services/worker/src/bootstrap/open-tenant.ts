@@ -90,9 +90,7 @@ export function openTenant({
     turn: createReadTurn({ redis, tenantId: tenant.tenantId, forMs: longestFollowMs }),
   });
   const closeReaders = async () =>
-    void (await Promise.all(
-      [reader, lookReader, followReader, ...linkReaders].map((one) => one.close()),
-    ));
+    void (await Promise.all([reader, lookReader, followReader, ...linkReaders].map((one) => one.close())));
   return {
     clientId,
     tokens,
