@@ -60,6 +60,8 @@ const asks: Readonly<Record<string, object | undefined>> = {
   'PATCH /v1/investigations/:id': { priority: 'high' },
   'DELETE /v1/investigations/:id': undefined,
   'GET /v1/investigations/:id/result': undefined,
+  'GET /v1/investigations/:id/package': undefined,
+  'GET /v1/investigations/:id/results/:index': undefined,
   'POST /v1/investigations/cancel': { source: 's' },
   'POST /v1/investigations/purge': { caller: 's' },
   'POST /v1/investigations/:id/move-to-head': {},
@@ -110,7 +112,7 @@ describe('a Redis that answers and refuses', () => {
       for (const [route, body] of Object.entries(asks)) {
         const [method = '', path = ''] = route.split(' ');
         const verb = method.toLowerCase() as 'get' | 'post' | 'patch' | 'delete';
-        const asked = intake.anonymously()[verb](path.replace(':id', unknownId));
+        const asked = intake.anonymously()[verb](path.replace(':id', unknownId).replace(':index', '0'));
         void asked.set('Origin', intake.url).set('X-API-Key', keys.operator).set('Idempotency-Key', 'key-1');
         const answer = await (body ? asked.send(body) : asked);
         const what = `${route}: ${answer.status} ${answer.text}`;

@@ -19,15 +19,15 @@ const owners = ['own', 'another', 'unknown'] as const;
 type Owner = (typeof owners)[number];
 
 const forbidden = { own: 'forbidden', another: 'forbidden', unknown: 'forbidden' } as const;
-const always = (status: number) => ({ own: status, another: status, unknown: status }) as const;
+const always = (answer: Answer) => ({ own: answer, another: answer, unknown: answer }) as const;
 /** `submitter` may submit, `playbook` submit and read, `reader` read, `operator` everything. */
 type Row = Record<Key, Record<Owner, Answer>>;
 
-const readable = (status: number): Row => ({
+const readable = (answer: Answer): Row => ({
   submitter: forbidden,
-  playbook: always(status),
-  reader: always(status),
-  operator: always(status),
+  playbook: always(answer),
+  reader: always(answer),
+  operator: always(answer),
 });
 const ownOnly = (notFound: ErrorCode): Row => ({
   submitter: { own: 200, another: notFound, unknown: notFound },
@@ -45,6 +45,8 @@ const operatorOnly = (answer: Answer): Row => ({
 const table: Readonly<Record<string, Row>> = {
   'GET /v1/investigations/:id': readable(200),
   'GET /v1/investigations/:id/result': readable(202),
+  'GET /v1/investigations/:id/package': readable('result_not_found'),
+  'GET /v1/investigations/:id/results/:index': readable('result_not_found'),
   'PATCH /v1/investigations/:id': ownOnly('request_not_found'),
   'DELETE /v1/investigations/:id': ownOnly('request_not_found'),
   'POST /v1/investigations/:id/move-to-head': operatorOnly(200),
@@ -94,7 +96,9 @@ describe('who may do what with whose request', () => {
         it(`${route}, ${caller}, request of ${owner}: ${answers[owner]}`, async () => {
           const { batch, request } = await submitFor(caller, owner);
           const [method = '', path = ''] = route.split(' ');
-          const target = path.replace(':id', path.startsWith('/v1/batches') ? batch : request);
+          const target = path
+            .replace(':id', path.startsWith('/v1/batches') ? batch : request)
+            .replace(':index', '0');
           const verb = method.toLowerCase() as 'get' | 'post' | 'patch' | 'delete';
           const asked = intake.as(caller, verb, target, method === 'PATCH' ? { priority: 'low' } : undefined);
           const answer = answers[owner];

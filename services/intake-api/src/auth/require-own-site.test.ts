@@ -35,7 +35,7 @@ describe('a page of another site', () => {
       it(`changes nothing ${mode}: ${method} ${path}`, async () => {
         for (const headers of foreign) {
           // Without a body: what a browser sends without asking first.
-          const asked = intake().anonymously()[method](path.replace(':id', unknownId));
+          const asked = intake().anonymously()[method](path.replace(':id', unknownId).replace(':index', '0'));
           expectProblem(await asked.set({ ...headers, ...credential }), 'cross_site');
         }
       });
@@ -81,7 +81,7 @@ describe('a foreign name that leads to this address', () => {
 
   for (const { method, path } of routes) {
     it(`opens nothing where no credential is needed: ${method} ${path}`, async () => {
-      const asked = open.anonymously()[method](path.replace(':id', unknownId));
+      const asked = open.anonymously()[method](path.replace(':id', unknownId).replace(':index', '0'));
       expectProblem(await asked.set(evil), 'foreign_host');
     });
   }

@@ -27,6 +27,8 @@ export interface DemoStackOptions {
   readonly lifecycle: Lifecycle;
   readonly limit: number;
   readonly windowMs: number;
+  /** Whether Defender is asked before its calls; by default it is. */
+  readonly looksAhead?: boolean;
   /** It stays up for a person, whose key may then pause and resume the queue too. */
   readonly isKept: boolean;
   readonly onLine: (service: ServiceName, line: string) => void;
@@ -55,7 +57,11 @@ export async function startDemoStack(options: DemoStackOptions): Promise<DemoSta
   const simulatorUrl = String(simulator.ready['origin']);
   const queueEnv = { ...sharedEnv(options, secrets), REDIS_URL: redisUrl };
   const [worker, intake] = await Promise.all([
-    open('worker', { ...queueEnv, ...workerEnv(secrets, simulatorUrl, caFile) }),
+    open('worker', {
+      ...queueEnv,
+      ...workerEnv(secrets, simulatorUrl, caFile),
+      ...(options.looksAhead === false && { LOOK_BEFORE_CALL: 'off' }),
+    }),
     open('intake-api', { ...queueEnv, ...intakeEnv(options, secrets) }),
   ]);
   return {

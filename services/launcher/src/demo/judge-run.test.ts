@@ -54,6 +54,14 @@ describe('the judgement of a run', () => {
     assert.deepEqual(judgeRun(good), { faults: [], mostInAnyWindow: 2 });
   });
 
+  it('expects no call for a machine of which Defender said before that it does not know it', () => {
+    const ended = endingAs(3, { error: { code: 'machine_unknown', message: 'unknown' } });
+    const calls = good.calls.filter(({ machineId }) => machineId !== unknown);
+    assert.deepEqual(faultsOf({ ...ended, calls }), []);
+    assert.deepEqual(faultsOf(ended), ['3 calls arrived at Defender, expected 2']);
+    assert.deepEqual(faultsOf({ calls }), ['2 calls arrived at Defender, expected 3']);
+  });
+
   it('finds one call too many in a rolling window', () => {
     const calls = good.calls.map((call) => ({ ...call, atMs: Math.min(call.atMs, 999) }));
     assert.deepEqual(faultsOf({ calls }), ['3 calls arrived within 1000 ms, allowed are 2']);
@@ -89,7 +97,7 @@ describe('the judgement of a run', () => {
       'item 2 ended as unknown, expected started',
     ]);
     assert.deepEqual(faultsOf(endingAs(3, { error: { code: 'retired', message: '' } })), [
-      'item 4 failed with retired, expected machine_not_found',
+      'item 4 failed with retired, expected machine_unknown or machine_not_found',
     ]);
     assert.deepEqual(faultsOf({ inTheEnd: good.inTheEnd.slice(1) }), ['item 1 is missing from the answers']);
   });

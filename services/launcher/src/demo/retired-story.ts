@@ -19,7 +19,12 @@ export async function tellRetirement(story: Story): Promise<DemoStack> {
   const { lifecycle, write, isKept } = story;
   const bulk = await readBulkFile(exampleFile);
   write(announcement(bulk.expected.length));
-  const stack = await startDemoStack({ ...story, limit });
+  const stack = await startDemoStack({
+    ...story,
+    limit,
+    // What ends before its call says nothing of the call.
+    looksAhead: false,
+  });
   lifecycle.closing.throwIfAborted();
   write(addresses(stack));
   await retireCall(stack);

@@ -68,7 +68,7 @@ Defender Investigation Queue: one bulk request, all the way, on this machine alo
   examples/bulk-request.json (${expected.length} items) → intake API → queue → worker → Defender (simulated)
 
   Malformed items: ${malformed}; naming a machine once more: ${repeated}; machines that Defender does not know: ${unknown}.
-  So ${expectedCalls(expected)} calls have to be made, at most ${limit} in any ${window}; the others wait for their turn.
+  So at most ${expectedCalls(expected)} calls have to be made, at most ${limit} in any ${window}; the others wait for their turn.
   Window shortened to ${limit} per ${window} for the demo; Defender's own is ${limit} per hour.
 
 Starting embedded Valkey, simulator, intake API and worker …
