@@ -3,8 +3,6 @@ import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { machineIds, startStack, type Stack } from './support/stack.ts';
 
-const machines = 6;
-const actsOfEach = 5;
 /** Each more urgent than the one before: what decides is the order of acceptance. */
 const priorities = ['low', 'medium', 'high', 'critical', 'critical'] as const;
 
@@ -13,56 +11,78 @@ describe('contrary operations on a machine, by real processes', function () {
   const redis = useEmbeddedRedis();
   let stack: Stack;
 
-  before('start the stack', async () => {
-    const env = { DEFENDER_OPERATION: 'isolate', DEFENDER_OPERATIONS: 'isolate,unisolate' };
-    const simulatorEnv = { SIMULATOR_ACTION_TIME: '20ms', SIMULATOR_ACTION_PENDING_TIME: '5ms' };
+  async function start(workerEnv: Record<string, string>, actionTime: string) {
+    await redis.flush();
     stack = await startStack({
       redisUrl: redis.url,
       limit: 5,
       windowMs: 500,
       workers: 2,
-      env,
-      simulatorEnv,
+      env: { DEFENDER_OPERATION: 'isolate', DEFENDER_OPERATIONS: 'isolate,unisolate' },
+      workerEnv,
+      simulatorEnv: { SIMULATOR_ACTION_TIME: actionTime, SIMULATOR_ACTION_PENDING_TIME: '5ms' },
     });
-  });
-  after(() => stack?.stop());
+  }
+  afterEach(() => stack?.stop());
 
-  it('are called in the order in which they were accepted, whatever their priorities and queues', async () => {
-    const ids: string[] = [];
-    const expected = new Map<string, string[]>();
-    for (const machineId of machineIds(machines)) {
-      expected.set(machineId, []);
-      for (let i = 0; i < actsOfEach; i += 1) {
-        const operation = i % 2 === 0 ? 'isolate' : 'unisolate';
-        const parameters = operation === 'isolate' ? { isolationType: 'Full' } : {};
-        const asked = {
-          operation,
-          machineId,
-          comment: `${operation} ${i}`,
-          priority: priorities[i],
-          parameters,
-        };
-        const { status, body } = await stack.api.call('POST', '/v1/requests', asked);
-        assert.equal(status, 202, JSON.stringify(body));
-        const { id, coalescedWith } = body as { id: string; coalescedWith?: string };
-        assert.equal(coalescedWith, undefined);
-        ids.push(id);
-        expected.get(machineId)?.push(asked.comment);
-      }
+  async function submit(machineId: string, count: number) {
+    const asked = [];
+    for (let i = 0; i < count; i += 1) {
+      const operation = i % 2 === 0 ? 'isolate' : 'unisolate';
+      const parameters = operation === 'isolate' ? { isolationType: 'Full' } : {};
+      const request = {
+        operation,
+        machineId,
+        comment: `${operation} ${i}`,
+        priority: priorities[i],
+        parameters,
+      };
+      const { status, body } = await stack.api.call('POST', '/v1/requests', request);
+      assert.equal(status, 202, JSON.stringify(body));
+      const { id, coalescedWith } = body as { id: string; coalescedWith?: string };
+      assert.equal(coalescedWith, undefined);
+      asked.push({ id, comment: request.comment });
     }
+    return asked;
+  }
+
+  async function untilStarted(ids: readonly string[]) {
     const left = new Set(ids);
     const areStarted = async () => {
       for (const id of left) if ((await stack.api.findRequest(id)).status === 'started') left.delete(id);
       return left.size === 0;
     };
     await waitFor(areStarted, { what: 'all to be started', timeoutMs: 80_000, intervalMs: 200 });
-    const { sequences } = await stack.control.actionJudgement();
-    const called = new Map(
-      sequences.map(({ machineId, actions }) => [
+  }
+
+  it('are called in the order in which they were accepted, whatever their priorities and queues', async () => {
+    await start({ FOLLOW_UP: 'off' }, '20ms');
+    const expected = new Map<string, string[]>();
+    const ids: string[] = [];
+    for (const machineId of machineIds(6)) {
+      const asked = await submit(machineId, priorities.length);
+      ids.push(...asked.map(({ id }) => id));
+      expected.set(
         machineId,
-        actions.map(({ comment }) => comment.replace(/ \[diq:.*/, '')),
-      ]),
-    );
-    assert.deepEqual(called, expected);
+        asked.map(({ comment }) => comment),
+      );
+    }
+    await untilStarted(ids);
+    const { sequences } = await stack.control.actionJudgement();
+    const called = sequences.map(({ machineId, actions }) => [
+      machineId,
+      actions.map(({ comment }) => comment.replace(/ \[diq:.*/, '')),
+    ]);
+    assert.deepEqual(new Map(called as [string, string[]][]), expected);
+  });
+
+  it('wait for the end of what the one before started', async () => {
+    await start({}, '2s');
+    const [machineId = ''] = machineIds(1);
+    const asked = await submit(machineId, 2);
+    await untilStarted(asked.map(({ id }) => id));
+    const { sequences, overtakings } = await stack.control.actionJudgement();
+    assert.deepEqual(overtakings, []);
+    assert.equal(sequences[0]?.actions.length, 2);
   });
 });

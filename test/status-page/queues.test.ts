@@ -51,7 +51,7 @@ describe('the status page for a key that reaches several queues', () => {
 
     // By its machine it is found in the queue that is shown alone.
     await page.getByLabel('Request id or machine id').fill(item(1).machineId);
-    await page.getByRole('button', { name: 'Look up' }).click();
+    await page.getByRole('search').getByRole('button', { name: 'Look up' }).click();
     await page.getByText('1 request found.').waitFor();
     await page
       .getByText((body as { id: string }).id)

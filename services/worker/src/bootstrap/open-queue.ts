@@ -228,11 +228,15 @@ function createParts(options: OpenQueueOptions, closing: AbortSignal) {
     keySpace,
     jobs,
     isServed: options.isServed,
+    followsResults: config.followUp,
   });
   const steps = createTaskSteps({
     ...shared,
     turns,
-    running: mostRunning === undefined ? undefined : createRunningTasks(redis.ledger, keySpace, mostRunning),
+    running:
+      mostRunning === undefined
+        ? undefined
+        : createRunningTasks(redis.ledger, keySpace, mostRunning, config.followUp),
     profile,
     moveLog,
     replication: createReplication(redis.ledger, keySpace, config.waitReplicas),

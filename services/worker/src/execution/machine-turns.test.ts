@@ -29,7 +29,11 @@ describe('turns on a machine', () => {
   let tenantId: string;
   const removed = new Set<string>();
 
-  function openQueue(tenantId: string, operation: OperationName, settleMs = 0) {
+  function openQueue(
+    tenantId: string,
+    operation: OperationName,
+    own: { settleMs?: number; followsResults?: boolean } = {},
+  ) {
     const keySpace = keySpaceOf({ tenantId, operation });
     const jobs = createJobQueue(redis, keySpace, () => undefined);
     const profile = profileOf(operation);
@@ -49,8 +53,9 @@ describe('turns on a machine', () => {
       operation,
       keySpace,
       jobs,
-      settleMs,
+      settleMs: 0,
       betweenLooksMs: 0,
+      ...own,
       isServed: (space) => !removed.has(space),
     });
     return {
@@ -148,7 +153,7 @@ describe('turns on a machine', () => {
   });
 
   it('wait for one that was given a place and is still being recorded', async () => {
-    const patient = openQueue(tenantId, 'unrestrictCodeExecution', 60_000);
+    const patient = openQueue(tenantId, 'unrestrictCodeExecution', { settleMs: 60_000 });
     await restrict.enterOnly();
     const second = await patient.accept();
     assert.equal(await patient.isNext(second.taskId), false);
@@ -201,6 +206,17 @@ describe('turns on a machine', () => {
     const { taskId } = await restrict.accept();
     await redisTick(redis);
     assert.equal(await restrict.isNext(taskId), true);
+  });
+
+  it('pass to the next one after the answer, where results are not followed', async () => {
+    const first = await restrict.accept();
+    const second = await unrestrict.accept();
+    const unfollowed = openQueue(tenantId, 'unrestrictCodeExecution', { followsResults: false });
+    assert.equal(await unfollowed.isNext(second.taskId), false);
+    await restrict.start(first.taskId);
+    assert.equal(await unrestrict.isNext(second.taskId), false);
+    assert.equal(await unfollowed.isNext(second.taskId), true);
+    await unfollowed.jobs.close();
   });
 
   it('leave other machines alone', async () => {

@@ -17,6 +17,8 @@ export interface MachineTurnsOptions {
   jobs: Pick<JobQueue, 'add'>;
   /** Whether this queue is in the settings. */
   isServed: (keySpace: string) => boolean;
+  /** Whether the ends of results are seen; without it the next one goes after the answer to the call before. By default they are. */
+  followsResults?: boolean;
   /** A place is given before its request is recorded: it may still be on its way for so long. */
   settleMs?: number;
   /** One that is blocked is not looked at again within this time, by whichever worker. */
@@ -58,7 +60,7 @@ const always: MachineTurns = {
  */
 export function createMachineTurns(options: MachineTurnsOptions): MachineTurns {
   const { redis, tenantId, operation, keySpace, jobs, isServed } = options;
-  const { settleMs = usualSettleMs, betweenLooksMs = usualBetweenLooksMs } = options;
+  const { settleMs = usualSettleMs, betweenLooksMs = usualBetweenLooksMs, followsResults = true } = options;
   const { order: name } = profileOf(operation);
   if (name === undefined) return always;
   const order = createMachineOrder(redis, tenantId, name);
@@ -93,7 +95,7 @@ export function createMachineTurns(options: MachineTurnsOptions): MachineTurns {
     // What waits in a queue that was taken out of the settings is not called. Called after all, it goes behind all others.
     if (open !== null) return !isServed(space) && (await redis.zscore(keys.waiting, open)) !== null;
     const task = await startedTask(await redis.get(keys.machineRecent(key)));
-    if (task !== undefined) return (await redis.zscore(keys.results, task)) === null;
+    if (task !== undefined) return !followsResults || (await redis.zscore(keys.results, task)) === null;
     return (await serverTimeMs(redis, order.keySpace)) - enteredAtMs(act) > settleMs;
   }
 

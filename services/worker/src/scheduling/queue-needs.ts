@@ -15,7 +15,7 @@ export interface QueueNeeds {
   waiting: number;
   /** Tasks that wait for their turn on their machine, and have no job. */
   blocked: number;
-  /** Tasks that Defender runs: called or looked up, or with a result whose end was not seen yet. */
+  /** Tasks that Defender runs: called or looked up, or with a result whose end was not seen yet, where results are followed. */
   running: number;
   /** Tasks that were set aside after a refusal. */
   aside: number;
@@ -77,7 +77,7 @@ export function createReadNeeds(
       waiting,
       blocked,
       aside: set,
-      running: called + lookedUp + followed,
+      running: called + lookedUp + (followsResults ? followed : 0),
       deadlineMs,
       callBeganMs,
       queryMs,

@@ -26,9 +26,9 @@
 --          A call begins without the requests whose deadline has passed; where none is left, the task ends without it. One
 --          that was begun before was begun in time.
 --          A result that was reported to requests is remembered with its machine for a minute, in machine:<id>:reported: a
---          later call for the machine cannot have made it. One that was started is also kept for a day with its coalescing
---          key, in machine:<key>:recent, for requests that would rather share it than start another. Where results are
---          followed it stands with the task, see lib/results.lua.
+--          later call for the machine cannot have made it. One that was started is also kept for a day, or for as long as
+--          it is followed, with its coalescing key, in machine:<key>:recent, for requests that would rather share it than
+--          start another. Where results are followed it stands with the task, see lib/results.lua.
 local task_id, call_id, from, to, status = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local calls_to_add, cause, first_look_in, deadline_error = tonumber(ARGV[9]), ARGV[10], tonumber(ARGV[11]), ARGV[12]
 local began_at, look_id, saved_by = tonumber(ARGV[13]), ARGV[14], ARGV[15]
@@ -174,7 +174,7 @@ if to == 'settled' then
     redis.call('SET', space .. ':machine:' .. key .. ':recent', cjson.encode({
       request = moved[1], task = task_id, investigation = given.investigationId, action = given.actionId,
       startedAt = sent_at or tostring(now), attached = given.attached and true or false,
-    }), 'PX', recent_for)
+    }), 'PX', math.max(recent_for, is_followed and follow_for or 0))
   end
   if is_followed then
     redis.call('HSET', task_key, 'result', tostring(result), 'outcome', 'running', 'until', now + follow_for)

@@ -47,6 +47,14 @@ describe('what Defender runs at once', () => {
     assert.equal(await other(), true);
   });
 
+  it('is what is called, where the ends of results are not followed', async () => {
+    await store.redis.zadd(keys.results, 1, 'followed before');
+    const unfollowed = createRunningTasks(store.redis, keySpace, 1, false);
+    assert.equal(await running(1).takeRoom('one', 60_000), false);
+    assert.equal(await unfollowed.takeRoom('one', 60_000), true);
+    assert.equal(await unfollowed.takeRoom('two', 60_000), false);
+  });
+
   it('keeps room no longer than was said: a process that died holds none for ever', async () => {
     assert.deepEqual([await take('one'), await take('two')], [true, true]);
     await store.redis.zadd(keys.starting, 1, 'one');
