@@ -203,6 +203,10 @@ describe('a file of tenants', () => {
     });
   }
 
+  it('is refused with one fault for a tenant that is there twice, however many operations both have', () => {
+    assert.equal(faultsOf(edited([id('c'), id('A')])).length, 1);
+  });
+
   it('is refused with all its faults at once, which repeat no value', () => {
     const secret = 'Q~w7secretvalue-that-is-in-the-wrong-place';
     const found = faultsOf(

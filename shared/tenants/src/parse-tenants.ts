@@ -190,7 +190,9 @@ function duplicates(tenants: readonly ReachableTenant[], locate: Locate): Tenant
       if (first === undefined) seen.set(`${field} ${value}`, index);
       else if (first !== index) {
         const path = ['tenants', index, field];
-        faults.push({ line: locate(path), message: `${pathName(path)}: is that of tenants[${first}] too` });
+        const message = `${pathName(path)}: is that of tenants[${first}] too`;
+        // Of the same tenant id all queues collide.
+        if (faults.at(-1)?.message !== message) faults.push({ line: locate(path), message });
       }
     }
   }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { repeat } from '../async/run-periodically.ts';
 import type { Logger } from '../logging/logger.ts';
+import { NoRegularFileError, readRegularFile } from './read-regular-file.ts';
 
 /** What a file holds, or what is wrong with it: faults repeat nothing of it. */
 export type ReadContent<T> =
@@ -58,10 +58,10 @@ export function watchFile<T>(options: WatchFileOptions<T>): () => Promise<void> 
 /** `state` differs whenever there is something new to report; without a text it says why there is none. */
 async function readContent(path: string, maxBytes: number): Promise<{ state: string; text?: string }> {
   try {
-    const bytes = await readFile(path);
-    if (bytes.length > maxBytes) return { state: 'the file is too large' };
+    const bytes = await readRegularFile(path, maxBytes);
     return { state: createHash('sha256').update(bytes).digest('hex'), text: bytes.toString() };
   } catch (error) {
+    if (error instanceof NoRegularFileError) return { state: error.message };
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
     return { state: `the file cannot be read, ${code}` };
   }

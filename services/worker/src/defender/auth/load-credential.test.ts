@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { createHash, createPublicKey, verify, constants } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { generate } from 'selfsigned';
-import type { Credential } from './load-credential.ts';
+import { loadCredential, type Credential } from './load-credential.ts';
 import { createMsalNetworkClient } from './msal-network-client.ts';
 import { createTokenProvider } from './token-provider.ts';
 import { makeCertificate, type TestCertificate } from '../test-support/certificate.ts';
@@ -48,6 +49,11 @@ describe('credentials in files', () => {
       networkClient: network,
     });
   }
+
+  it('are refused at once where they are a pipe, on which reading would wait for ever', async () => {
+    execFileSync('mkfifo', [path]);
+    await assert.rejects(loadCredential({ kind: 'secret_file', path }), { code: 'secret_unreadable' });
+  });
 
   it('proves possession of the certificate by an assertion that its public key verifies', async () => {
     await writeFile(path, identity.key + identity.cert);

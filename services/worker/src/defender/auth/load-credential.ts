@@ -1,6 +1,6 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import type { NodeAuthOptions } from '@azure/msal-node';
+import { readRegularFile } from '@diq/runtime/settings/read-regular-file.ts';
 import type { Credential } from '@diq/tenants/tenant.ts';
 
 export type { Credential } from '@diq/tenants/tenant.ts';
@@ -65,9 +65,12 @@ async function readWord(path: string, code: CredentialErrorCode): Promise<string
   return word;
 }
 
+/** Far more than a chain of certificates takes. */
+const maxFileBytes = 1_024 * 1_024;
+
 async function read(path: string, code: CredentialErrorCode): Promise<string> {
   try {
-    return await readFile(path, 'utf8');
+    return (await readRegularFile(path, maxFileBytes)).toString();
   } catch {
     throw new CredentialError(code);
   }

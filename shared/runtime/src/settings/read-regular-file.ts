@@ -1,0 +1,29 @@
+import { constants, open } from 'node:fs/promises';
+
+/** The path leads to a pipe or a device, or to more than is read. */
+export class NoRegularFileError extends Error {
+  constructor(fault: 'is no regular file' | 'is too large') {
+    super(`the file ${fault}`);
+    this.name = 'NoRegularFileError';
+  }
+}
+
+/**
+ * The bytes of a file that others can replace while the process runs. To open a pipe waits for its other end, on one of the few
+ * threads that all files share, and a device has no end.
+ *
+ * @throws NoRegularFileError  @throws Error with Node's `code` where it cannot be read
+ */
+export async function readRegularFile(path: string, maxBytes: number): Promise<Buffer> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const found = await file.stat();
+    // Reading a folder says so itself.
+    if (found.isDirectory()) return await file.readFile();
+    if (!found.isFile()) throw new NoRegularFileError('is no regular file');
+    if (found.size > maxBytes) throw new NoRegularFileError('is too large');
+    return await file.readFile();
+  } finally {
+    await file.close();
+  }
+}
