@@ -182,7 +182,7 @@ describe('turns on a machine', () => {
     assert.equal(await restrict.isNext(again.taskId), true);
   });
 
-  it('pass what waits in a queue that was taken out of the settings, and wait for what was called', async () => {
+  it('pass a task that waits in a queue taken out of the settings, and wait for one that was called', async () => {
     const waiting = await restrict.accept();
     const second = await unrestrict.accept();
     removed.add(restrict.keySpace);

@@ -92,7 +92,7 @@ export function createMachineTurns(options: MachineTurnsOptions): MachineTurns {
     const keys = storeKeys(space);
     const key = keyAtPlace(act.key, act.place);
     const open = await redis.hget(keys.machines, key);
-    // What waits in a queue that was taken out of the settings is not called. Called after all, it goes behind all others.
+    // A task that waits in a queue taken out of the settings is not called. Called after all, it goes behind all others.
     if (open !== null) return !isServed(space) && (await redis.zscore(keys.waiting, open)) !== null;
     const task = await startedTask(await redis.get(keys.machineRecent(key)));
     if (task !== undefined) return !followsResults || (await redis.zscore(keys.results, task)) === null;
