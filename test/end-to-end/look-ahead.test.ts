@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { machineIds, startStack, type Stack } from './support/stack.ts';
@@ -107,5 +107,31 @@ describe('looks ahead of the calls, with unknown machines, machines under invest
         [code],
       );
     }
+  });
+
+  it('start machines that are asked for by name, once for all their names, and fail those that stand for none', async () => {
+    const [machineId = ''] = machineIds(1);
+    const aadDeviceId = randomUUID();
+    await stack.control.addMachine({ id: machineId, computerDnsName: 'pc-1.contoso.example', aadDeviceId });
+    const requests = [{ machineName: 'PC-1.contoso.example' }, { aadDeviceId }, { machineName: 'pc-2' }];
+    const { status, body } = await stack.api.call('POST', '/v1/batches', {
+      requests: requests.map((named) => ({ ...named, comment: 'by name' })),
+    });
+    assert.equal(status, 202, JSON.stringify(body));
+    const { id, items } = body as { id: string; items: { id: string }[] };
+    await stack.api.untilCompleted(id, 60_000);
+    const ended = await Promise.all(items.map((one) => stack.api.findRequest(one.id)));
+    assert.deepEqual(
+      ended.map((one) => [one.status, one.machineId, one.error?.code]),
+      [
+        ['started', machineId, undefined],
+        ['started', machineId, undefined],
+        ['failed', undefined, 'machine_name_unknown'],
+      ],
+    );
+    const { calls } = await stack.control.calls();
+    assert.equal(calls.filter((call) => call.machineId === machineId).length, 1);
+    const listed = await stack.api.call('GET', `/v1/investigations?machineId=${machineId}`);
+    assert.equal((listed.body as { value: unknown[] }).value.length, 2);
   });
 });

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { OperationProfile, Parameters } from './operations/profile.ts';
 import { callbackUrlText } from './callback-state.ts';
 import { commentText } from './comment.ts';
+import { aadDeviceId, machineName } from './machine-name.ts';
 import { priorities } from './priority.ts';
 import { filledLineOf, lineOf, nameOf } from './text.ts';
 import { countFaults, fieldFaults, type FieldFault } from './field-fault.ts';
@@ -95,10 +96,21 @@ const shareable = {
   ),
 };
 
+const namings = ['machineId', 'machineName', 'aadDeviceId'] as const;
+
+/** The same in JSON Schema, for documents that show items. */
+export const namedOnce = namings.map((field) => ({ required: [field] }));
+
 /** One investigation request as a caller posts it. Unknown keys are refused: a misspelt deadline must not vanish. */
 export const investigationItem = z
   .strictObject({
-    machineId,
+    machineId: machineId.optional(),
+    machineName: machineName
+      .optional()
+      .describe('In place of `machineId`: the DNS name, which is looked up in Defender.'),
+    aadDeviceId: aadDeviceId
+      .optional()
+      .describe('In place of `machineId`: the id of the device in Entra ID, which is looked up in Defender.'),
     comment: shareable.comment,
     priority: shareable.priority.default('medium'),
     notAfter: shareable.notAfter.optional(),
@@ -109,7 +121,12 @@ export const investigationItem = z
     parameters: shareable.parameters.optional(),
     callbackUrl: shareable.callbackUrl.optional(),
   })
-  .meta({ id: 'InvestigationItem', description: 'One machine to be investigated.' });
+  .meta({
+    id: 'InvestigationItem',
+    description:
+      'One machine to be investigated, named by exactly one of `machineId`, `machineName` and `aadDeviceId`.',
+    oneOf: namedOnce,
+  });
 
 export type InvestigationItem = z.output<typeof investigationItem>;
 
@@ -142,9 +159,11 @@ export type ParsedItem =
 export type ItemRules = ReturnType<typeof itemRulesOf>;
 
 /** The schemas of an operation's items and of the envelope of a batch of them. */
-export function itemRulesOf({ parameters }: Pick<OperationProfile, 'parameters'>) {
+export function itemRulesOf({ parameters, order }: Pick<OperationProfile, 'parameters' | 'order'>) {
   const own = { parameters: parameters.optional() };
   return {
+    /** Its requests take turns on their machine from their acceptance on, so the machine must be known by then. */
+    needsId: order !== undefined,
     // What is left out is checked as if nothing were in it, so that what is missing is named.
     item: investigationItem.extend({ parameters: parameters.prefault({}) }),
     batch: investigationBatch.extend({ defaults: itemDefaults.extend(own).optional() }),
@@ -159,14 +178,35 @@ export function parseItem(
   defaults?: InvestigationBatch['defaults'],
 ): ParsedItem {
   const parsed = rules.item.safeParse(withDefaults(input, defaults), { reportInput: true });
-  if (!parsed.success) {
-    return { ok: false, faults: fieldFaults(parsed.error), faultCount: countFaults(parsed.error) };
+  const misnamed = namingFaults(withDefaults(input, defaults), rules);
+  if (!parsed.success || misnamed.length > 0) {
+    const faults = [...misnamed, ...(parsed.success ? [] : fieldFaults(parsed.error))];
+    return {
+      ok: false,
+      faults,
+      faultCount: misnamed.length + (parsed.success ? 0 : countFaults(parsed.error)),
+    };
   }
   if (parsed.data.notAfter !== undefined && Date.parse(parsed.data.notAfter) <= nowMs) {
     return { ok: false, faults: [{ path: 'notAfter', message: 'must lie in the future' }], faultCount: 1 };
   }
   const { parameters, ...item } = parsed.data;
   return { ok: true, item: Object.keys(parameters).length === 0 ? item : { ...item, parameters } };
+}
+
+/** A machine is named exactly once. */
+function namingFaults(input: unknown, { needsId }: Pick<ItemRules, 'needsId'>): FieldFault[] {
+  if (!isObject(input)) return [];
+  const [first, ...others] = namings.filter((field) => input[field] !== undefined);
+  if (first === undefined) return [{ path: 'machineId', message: 'is required' }];
+  if (needsId && first !== 'machineId')
+    return [
+      {
+        path: first,
+        message: 'is not taken by this operation, whose calls take turns on a machine: use machineId',
+      },
+    ];
+  return others.map((path) => ({ path, message: `must not stand beside ${first}: a machine is named once` }));
 }
 
 function withDefaults(input: unknown, defaults: InvestigationBatch['defaults']): unknown {

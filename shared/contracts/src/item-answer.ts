@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { namedMachine } from './machine-name.ts';
 import { fieldFault } from './field-fault.ts';
 import { deadlineWarning, requestResult } from './request-document.ts';
 
@@ -35,6 +36,8 @@ export type StoredItemError = z.output<typeof storedItemError>;
 const rejected = {
   index,
   machineId: z.string().optional().describe('As it was posted.'),
+  machineName: namedMachine.machineName,
+  aadDeviceId: namedMachine.aadDeviceId,
   status: z.literal('rejected'),
   error: itemError,
 };
@@ -42,11 +45,11 @@ const rejected = {
 /** What became of one item of a batch. */
 const itemAnswer = z
   .discriminatedUnion('status', [
-    z.strictObject({ index, id: z.string(), machineId: z.string(), status: z.literal('accepted'), warning }),
+    z.strictObject({ index, id: z.string(), ...namedMachine, status: z.literal('accepted'), warning }),
     z.strictObject({
       index,
       id: z.string(),
-      machineId: z.string(),
+      ...namedMachine,
       status: z.literal('coalesced'),
       coalescedWith,
       warning,
@@ -87,7 +90,7 @@ const expected = {
   expectedStartAt: time.optional(),
   warning,
 };
-const expectedAlone = { machineId: z.string(), ...expected };
+const expectedAlone = { ...namedMachine, ...expected };
 const coalesced = z.literal('coalesced');
 
 /** What would become of one request; `index` is there in a batch. */

@@ -4,6 +4,10 @@ import { z } from 'zod';
 export const machineWarnings = {
   machine_offline:
     'Defender has not heard of this machine lately: what is started may wait until it is back.',
+  name_reads_forbidden:
+    'The name of the machine is not looked up yet: Defender refuses the application, which needs the role Machine.Read.All.',
+  name_reads_failing: 'The name of the machine is not looked up yet: Defender cannot be read at the moment.',
+  name_reads_used_up: 'The name of the machine is not looked up yet: the budget of reads is used up.',
   machine_not_onboarded: 'This machine is not onboarded to Defender: the call may be refused, or do nothing.',
 } as const;
 

@@ -3,11 +3,21 @@ import { resultKinds } from './operations/profile.ts';
 import { resultOutcomes } from './result-outcome.ts';
 import { callbackState } from './callback-state.ts';
 import { machineWarning, machineWarnings } from './machine-warnings.ts';
+import { namedMachine } from './machine-name.ts';
 import { placement } from './placement.ts';
 import { priorities } from './priority.ts';
 import { requestStatuses } from './status.ts';
 
 const time = z.iso.datetime();
+
+/** Of the records with one name so many are given. */
+export const mostCandidates = 5;
+
+const candidate = z.strictObject({
+  machineId: z.string(),
+  healthStatus: z.string().optional(),
+  lastSeen: time.optional().describe('Its last full report.'),
+});
 
 /**
  * Why a request did not end in a started investigation, or why that is not known yet. `defenderTarget` is Defender's own
@@ -17,6 +27,11 @@ export const requestError = z
   .strictObject({
     code: z.string(),
     message: z.string(),
+    candidates: z
+      .array(candidate)
+      .max(mostCandidates)
+      .optional()
+      .describe('The records of Defender that leave open which machine is meant, the newest first.'),
     defenderTarget: z.string().optional().describe("Defender's own tracking id, for support."),
   })
   .meta({ id: 'RequestError' });
@@ -63,7 +78,7 @@ export const requestDocument = z
     id: z.string(),
     batchId: z.string().optional(),
     operation: z.string().optional().describe('What is done to the machine, as Defender calls it.'),
-    machineId: z.string(),
+    ...namedMachine,
     parameters: z
       .record(z.string(), z.unknown())
       .optional()

@@ -121,6 +121,8 @@ describe('the layout of what is stored', () => {
     await ofActions.acceptOne(asked, { nowMs: arrivedAtMs, caller });
     await ofActions.acceptOne({ ...asked, force: true }, { nowMs: arrivedAtMs, caller });
     await followResults(accept);
+    const named = { ...asked, machineId: undefined, machineName: 'pc-1' };
+    await ofActions.acceptOne(named, { nowMs: arrivedAtMs, caller });
     const attempt = idempotency.attempt('answered', caller);
     await attempt.claim('digest', arrivedAtMs);
     await attempt.store(Buffer.from('{}'));
@@ -171,7 +173,7 @@ describe('the layout of what is stored', () => {
   // CHANGELOG.md tells operators the same step from version 1.
   for (const [version, upgrade, ofActions] of [
     [1, async () => redis.client.set(keys.layout, '2'), []],
-    [2, async () => undefined, ['queued', ...Array<'started'>(5).fill('started')]],
+    [2, async () => undefined, ['queued', 'queued', ...Array<'started'>(5).fill('started')]],
   ] as const)
     describe(`of the fixture of version ${version}`, () => {
       beforeEach('load it', async () => {

@@ -30,6 +30,8 @@ function namesIn(keySpace: string) {
     stored: `${keySpace}:stored`,
     /** Sorted set: task id → time (ms) of its first request, while it waits for its call. */
     waiting: `${keySpace}:waiting`,
+    /** Sorted set: task id → its job priority, while it waits for its machine, which was asked for by name, to be known. */
+    unresolved: `${keySpace}:unresolved`,
     /** Sorted set: task id → time (ms) at which its call began, until the outcome is stored. */
     inFlight: `${keySpace}:in_flight`,
     /** Sorted set: task id → time (ms) at which Defender is asked next what became of its call. */

@@ -18,6 +18,7 @@ import { createFlowCharging } from '@diq/queue/scheduling/charge-flows.ts';
 import { defaultOrderRules } from '@diq/queue/scheduling/order.ts';
 import { createJobRepositioning } from '@diq/queue/scheduling/job-queue.ts';
 import { storeKeys } from '@diq/queue/store-keys.ts';
+import { createNameStore } from '@diq/queue/tasks/name-store.ts';
 import { createLookStore } from '@diq/queue/tasks/look-store.ts';
 import { arrivedAtMs, item, keySpace, machine, retentionMs } from '@diq/queue/test-support/test-store.ts';
 import { createRunningTasks } from '@diq/queue/tasks/running-tasks.ts';
@@ -170,6 +171,27 @@ export const lifeSteps: readonly [name: string, run: (life: Life) => Promise<voi
       await life.step(async () => store.jobs.removeAll((await store.tasks.expireDue()).ended));
       const overdue = await accept(life, past);
       await life.step(() => store.tasks.endWaiting(overdue.taskId, { status: 'expired', attempts: 0 }));
+    },
+  ],
+  [
+    'Find out its machine',
+    async (life) => {
+      const { store } = life;
+      const names = createNameStore(store.redis, keySpace, { retentionMs });
+      const named = (machineName: string) => accept(life, { machineId: undefined, machineName });
+      const byId = await accept(life);
+      await store.tasks.begin(byId.taskId, 'call-1');
+      for (const name of ['one', 'one', 'other', 'unknown']) await named(name);
+      await goneByNow(life);
+      await life.step(async () => {
+        const { lookId, tasks } = await names.take();
+        const idOf = (name: string) => tasks.find((task) => task.name === name)?.id ?? '';
+        await names.resolve(idOf('one'), lookId, machine(1));
+        const found = await names.resolve(idOf('other'), lookId, machine(2));
+        if (found.kind === 'resolved') await store.jobs.add([found]);
+        const failed = { status: 'failed', error, attempts: 0 } as const;
+        await store.tasks.endLooked(idOf('unknown'), failed, { lookId, saving: 'machine_unknown' });
+      });
     },
   ],
   [
@@ -361,6 +383,7 @@ async function recordIt(life: Life): Promise<void> {
   await store.following.settle(taskId, 'call-1', started);
   await goneByNow(life);
   await life.step(() => record({}));
+  await life.step(() => record({ machineId: undefined, machineName: 'pc-1' }));
 }
 
 /** A request that shares what was started for another one. */

@@ -16,7 +16,7 @@ const slotMs = windowMs / limit;
 
 /** The estimate for a machine's call, and when it was given. */
 interface Estimated {
-  machineId: string;
+  machineId?: string | undefined;
   expectedStartAt?: string | undefined;
 }
 
@@ -98,7 +98,7 @@ describe('expectedStartAt, held against what happens when nothing changes', () =
     const laterIds = [...mix.ids, ...singles];
     const later = (await Promise.all(laterIds.map(get))).filter(({ status }) => status === 'queued');
     const calls = await replay;
-    const callOf = ({ machineId: machine, expectedStartAt }: Estimated) => {
+    const callOf = ({ machineId: machine = '', expectedStartAt }: Estimated) => {
       const call = calls.get(machine);
       assert.ok(call && expectedStartAt !== undefined, machine);
       return { ...call, estimatedMs: Date.parse(expectedStartAt) };

@@ -1,3 +1,4 @@
+import { machineKeyOf } from '@diq/contracts/machine-name.ts';
 import type { RedisConnection } from '@diq/redis/connection.ts';
 import { itemRulesOf, type InvestigationItem } from '@diq/contracts/investigation-item.ts';
 import { profileOf } from '@diq/contracts/operations/index.ts';
@@ -154,7 +155,7 @@ function placesOf({ tenantId, operation }: Queue, { submitting, settings }: Open
   const order = createMachineOrder(submitting, tenantId, profile.order);
   const replication = createReplication(submitting, order.keySpace, settings.waitReplicas);
   const acts = (items: readonly InvestigationItem[]) =>
-    items.map((item) => ({ machineId: item.machineId, operation, key: coalescingKeyOf(item, profile) }));
+    items.map((item) => ({ machineId: machineKeyOf(item), operation, key: coalescingKeyOf(item, profile) }));
   return {
     enter: (items: readonly InvestigationItem[]) => replication.replicated(() => order.enter(acts(items))),
     look: (items: readonly InvestigationItem[]) => order.look(acts(items)),

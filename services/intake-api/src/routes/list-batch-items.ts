@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { itemError } from '@diq/contracts/item-answer.ts';
+import { namedMachine, namingOf } from '@diq/contracts/machine-name.ts';
 import { requestError } from '@diq/contracts/request-document.ts';
 import { requestStatuses } from '@diq/contracts/status.ts';
 import type { BatchItem } from '@diq/queue/requests/request-reader.ts';
@@ -18,7 +19,7 @@ const batchItem = z
     z.strictObject({
       index,
       id: z.string(),
-      machineId: z.string(),
+      ...namedMachine,
       status: z.enum(requestStatuses),
       coalescedWith: z.string().optional(),
       investigationId: z.string().optional(),
@@ -27,7 +28,7 @@ const batchItem = z
     }),
     z.strictObject({
       index,
-      machineId: z.string().optional(),
+      ...namedMachine,
       status: z.literal('rejected'),
       error: itemError,
     }),
@@ -76,6 +77,15 @@ function describeItem(item: BatchItem): Record<string, unknown> {
   }
   // Settled and past its retention, while others of the batch still wait.
   if ('gone' in item) return { index, id: item.gone, status: 'gone' };
-  const { id, machineId, status, coalescedWith, investigationId, endedAt, error } = item.request.document;
-  return { index, id, machineId, status, coalescedWith, investigationId, endedAt, error };
+  const { id, status, coalescedWith, investigationId, endedAt, error } = item.request.document;
+  return {
+    index,
+    id,
+    ...namingOf(item.request.document),
+    status,
+    coalescedWith,
+    investigationId,
+    endedAt,
+    error,
+  };
 }

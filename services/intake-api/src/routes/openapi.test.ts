@@ -59,7 +59,9 @@ describe('GET /openapi.json', () => {
   it('holds the bounds by which bodies are judged', async () => {
     const { components } = await fetchDocument();
     const { InvestigationItem: item, InvestigationBatch: batch } = components.schemas;
-    assert.deepEqual(item?.required, ['machineId', 'comment']);
+    assert.deepEqual(item?.required, ['comment']);
+    const namings = ['machineId', 'machineName', 'aadDeviceId'].map((field) => ({ required: [field] }));
+    assert.deepEqual(Reflect.get(item, 'oneOf'), namings);
     for (const posted of [item, batch]) assert.ok(posted?.properties['operation'], 'names the operation');
     const { description, ...comment } = item.properties['comment'] as Record<string, unknown>;
     assert.deepEqual(comment, { type: 'string', maxLength: 4_000 });

@@ -483,7 +483,7 @@ describe('POST /v1/batches with acceptable items', () => {
     for (const answer of items) {
       assert.ok(answer.status === 'accepted');
       await intake.get(`/v1/investigations/${answer.id}`).expect(200);
-      await taskFor(intake, answer.machineId);
+      await taskFor(intake, answer.machineId ?? '');
     }
   });
 

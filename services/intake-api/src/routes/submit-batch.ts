@@ -1,9 +1,11 @@
+import { namingOf } from '@diq/contracts/machine-name.ts';
 import type { Request } from 'express';
 import { z } from 'zod';
 import {
   investigationBatch,
   investigationItem,
   maxBatchItems,
+  namedOnce,
   type ItemRules,
 } from '@diq/contracts/investigation-item.ts';
 import { batchAnswer, batchDryRun, type ItemAnswer } from '@diq/contracts/item-answer.ts';
@@ -27,6 +29,7 @@ import { countOutcomes, dryRunAnswer } from '../submission/dry-run.ts';
 const batchItem = investigationItem.partial({ comment: true }).meta({
   id: 'BatchItem',
   description: 'One machine to be investigated; without a `comment`, that of `defaults`.',
+  oneOf: namedOnce,
 });
 
 /** The envelope with its items as they should be: each is validated by itself, and a bad one refuses only itself. */
@@ -162,14 +165,14 @@ function answerFor(
   warning: DeadlineWarning | undefined,
 ): ItemAnswer {
   if (isRefused(entry)) return { ...entry.rejected, status: 'rejected' };
-  const { machineId } = entry;
+  const naming = namingOf(entry);
   // Acceptable as it is, but too many wait for its machine.
-  if (!accepted) return { index, machineId, status: 'rejected', error: tooManyJoined };
+  if (!accepted) return { index, ...naming, status: 'rejected', error: tooManyJoined };
   const { id, coalescedWith } = accepted;
   const warned = warning === undefined ? {} : { warning };
   return coalescedWith === undefined
-    ? { index, id, machineId, status: 'accepted', ...warned }
-    : { index, id, machineId, status: 'coalesced', coalescedWith, ...warned };
+    ? { index, id, ...naming, status: 'accepted', ...warned }
+    : { index, id, ...naming, status: 'coalesced', coalescedWith, ...warned };
 }
 
 /** Ten thousand lines take a third as long again as accepting the batch, so they are there for those who look for something. */

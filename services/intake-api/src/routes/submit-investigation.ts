@@ -1,5 +1,10 @@
 import { z } from 'zod';
-import { investigationItem, parseItem, type InvestigationItem } from '@diq/contracts/investigation-item.ts';
+import {
+  investigationItem,
+  namedOnce,
+  parseItem,
+  type InvestigationItem,
+} from '@diq/contracts/investigation-item.ts';
 import { fieldsOf } from '@diq/contracts/operations/result-fields.ts';
 import { requestDryRun } from '@diq/contracts/item-answer.ts';
 import { requestDocument, type RequestDocument } from '@diq/contracts/request-document.ts';
@@ -22,6 +27,7 @@ import type { DescribedRequest } from '../views/request-view.ts';
 const body = investigationItem.extend({ operation: operationField }).meta({
   id: 'InvestigationItem',
   description: 'One machine, and what is asked for it.',
+  oneOf: namedOnce,
 });
 
 /**

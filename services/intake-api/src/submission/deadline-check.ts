@@ -1,3 +1,4 @@
+import { namingOf } from '@diq/contracts/machine-name.ts';
 import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
 import type { Priority } from '@diq/contracts/priority.ts';
 import type { DeadlineWarning } from '@diq/contracts/request-document.ts';
@@ -137,7 +138,7 @@ function refused({ index, item }: Indexed, expectedStartAt = ''): RefusedItem {
   return {
     rejected: {
       index,
-      machineId: item.machineId,
+      ...namingOf(item),
       error: withMessage({
         code: 'deadline_unreachable',
         errors: [{ path: 'notAfter', message }],

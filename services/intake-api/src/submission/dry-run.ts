@@ -1,4 +1,5 @@
 import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
+import { namingOf } from '@diq/contracts/machine-name.ts';
 import type { BatchDryRun, DryRunItem } from '@diq/contracts/item-answer.ts';
 import { fieldsOf } from '@diq/contracts/operations/result-fields.ts';
 import { tooManyJoined } from '@diq/queue/admission/accept-requests.ts';
@@ -43,29 +44,30 @@ function completesAtMs({ entries, places }: Judged, startMsAt: StartMsAt): numbe
 
 /** What would become of one item that is not refused. */
 export function describeItem(
-  { machineId, priority }: InvestigationItem,
+  item: InvestigationItem,
   index: number,
   { places, warnings }: Pick<Judged, 'places' | 'warnings'>,
   startMsAt: StartMsAt,
 ): DryRunItem {
+  const naming = namingOf(item);
   const [place, warning] = [places.get(index), warnings.get(index)];
   const position = place?.position;
-  const startMs = position === undefined ? undefined : startMsAt(position, priority);
+  const startMs = position === undefined ? undefined : startMsAt(position, item.priority);
   const expectedStartAt = isoTime(startMs);
   const expected = {
     ...(position === undefined ? {} : { position }),
     ...(expectedStartAt === undefined ? {} : { expectedStartAt }),
     ...(warning === undefined ? {} : { warning }),
   };
-  if (place?.kind === 'full') return { index, machineId, status: 'rejected', error: tooManyJoined };
+  if (place?.kind === 'full') return { index, ...naming, status: 'rejected', error: tooManyJoined };
   if (place?.kind === 'reused') {
     const { with: coalescedWith, result } = place;
     const { investigationId } = fieldsOf(result);
     const shared = { coalescedWith, ...(investigationId === undefined ? {} : { investigationId }), result };
-    return { index, machineId, status: 'coalesced', ...shared };
+    return { index, ...naming, status: 'coalesced', ...shared };
   }
-  if (place?.kind !== 'joins') return { index, machineId, status: 'accepted', ...expected };
+  if (place?.kind !== 'joins') return { index, ...naming, status: 'accepted', ...expected };
   return 'index' in place.joins
-    ? { index, machineId, status: 'coalesced', coalescedWithIndex: place.joins.index, ...expected }
-    : { index, machineId, status: 'coalesced', coalescedWith: place.joins.first, ...expected };
+    ? { index, ...naming, status: 'coalesced', coalescedWithIndex: place.joins.index, ...expected }
+    : { index, ...naming, status: 'coalesced', coalescedWith: place.joins.first, ...expected };
 }

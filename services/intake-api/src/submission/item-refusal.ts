@@ -1,13 +1,14 @@
 import type { FieldFault } from '@diq/contracts/field-fault.ts';
 import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
 import type { ItemError, StoredItemError } from '@diq/contracts/item-answer.ts';
+import type { NamedMachine } from '@diq/contracts/machine-name.ts';
 import { wholeCharacters } from '@diq/contracts/text.ts';
 import { tooManyJoined } from '@diq/queue/admission/accept-requests.ts';
 import { describeFaults } from '../http/parse-or-400.ts';
 
 /** An item of a batch that is refused. It is answered, and kept for as long as its batch. */
 export interface RefusedItem {
-  rejected: { index: number; machineId?: string; error: ItemError };
+  rejected: NamedMachine & { index: number; error: ItemError };
 }
 
 /** An item of a batch as it is accepted, or its refusal. */

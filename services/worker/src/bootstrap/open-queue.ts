@@ -1,5 +1,6 @@
 import { profileOf } from '@diq/contracts/operations/index.ts';
 import { claimLayout } from '@diq/queue/layout.ts';
+import { createNameStore } from '@diq/queue/tasks/name-store.ts';
 import { createLookStore } from '@diq/queue/tasks/look-store.ts';
 import { createResultStore } from '@diq/queue/results/result-store.ts';
 import { createTaskStore } from '@diq/queue/tasks/task-store.ts';
@@ -7,7 +8,7 @@ import { createRunningTasks } from '@diq/queue/tasks/running-tasks.ts';
 import { createFlowCharging } from '@diq/queue/scheduling/charge-flows.ts';
 import { createReadNeeds } from '../scheduling/queue-needs.ts';
 import { createRequestLog } from '@diq/queue/requests/transition-log.ts';
-import { createJobQueue } from '@diq/queue/scheduling/job-queue.ts';
+import { createJobQueue, createJobRepositioning } from '@diq/queue/scheduling/job-queue.ts';
 import { shortestLimit } from '@diq/quota/limits.ts';
 import { createLedger } from '@diq/quota/ledger/ledger.ts';
 import { createLimiterOnDemand } from '@diq/quota/limiter/limiter-on-demand.ts';
@@ -23,6 +24,7 @@ import { createMachineTurns } from '../execution/machine-turns.ts';
 import { createProcessJob, createSetAside } from '../execution/process-job.ts';
 import { createTaskSteps } from '../execution/task-steps.ts';
 import { firstReadInMs } from '../follow-up/read-schedule.ts';
+import { createNameLookup } from '../look-ahead/name-lookup.ts';
 import { createLookAhead } from '../look-ahead/look-ahead.ts';
 import { openLedger } from '../maintenance/bootstrap-ledger.ts';
 import { createReadStarted, createWaitReport } from '../maintenance/list-recent-starts.ts';
@@ -109,6 +111,7 @@ export async function openQueue(options: OpenQueueOptions) {
   });
   const unfollow = config.followUp ? followResults(options) : undefined;
   const lookAhead = config.lookBeforeCall ? openLookAhead(options, parts) : undefined;
+  const nameLookup = openNameLookup(options, parts);
   const polling = createOutageLog(logger, 'polling queue and ledger');
   const looks = createQueueLooks({
     claimLayout: () => claimLayout(redis.ledger, queue.keySpace),
@@ -116,7 +119,10 @@ export async function openQueue(options: OpenQueueOptions) {
     readNeeds: createReadNeeds(redis.ledger, queue.keySpace, { followsResults: config.followUp }),
     mostRunning: parts.mostRunning,
     maintenance,
-    onSeen: (view, { ready }) => lookAhead?.attend(view, ready),
+    onSeen(view, { ready, unresolved }) {
+      nameLookup.attend(unresolved);
+      lookAhead?.attend(view, ready);
+    },
     createTurns: (sight) =>
       createPollTurns({
         ...sight,
@@ -144,7 +150,7 @@ export async function openQueue(options: OpenQueueOptions) {
       closing.abort();
       endColdStart();
       unfollow?.();
-      await Promise.all([maintenance.close(), lookAhead?.close()]);
+      await Promise.all([maintenance.close(), lookAhead?.close(), nameLookup.close()]);
       await parts.close();
     },
   };
@@ -181,6 +187,22 @@ function openLookAhead(
     profile: profileOf(queue.operation),
     reserve: queue.reserveForCritical,
     onEnded: onServed,
+  });
+}
+
+function openNameLookup(
+  { queue, tenant, redis, config }: OpenQueueOptions,
+  { shared, tasks, jobs }: ReturnType<typeof createParts>,
+) {
+  const { retentionMs } = config;
+  return createNameLookup({
+    ...shared,
+    names: createNameStore(redis.ledger, queue.keySpace, { retentionMs }),
+    looks: createLookStore(redis.ledger, queue.keySpace, retentionMs),
+    tasks,
+    jobs,
+    reposition: createJobRepositioning(redis.ledger, queue.keySpace, jobs),
+    reader: tenant.lookReader,
   });
 }
 

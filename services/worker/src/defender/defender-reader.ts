@@ -132,16 +132,20 @@ export function createDefenderReader(options: DefenderReaderOptions) {
         keepOdd: (one) => isSince(one.atMs, createdSinceMs) && isOf(one, machineId),
       });
     },
-    /** The machines with these ids, of which Defender leaves out those that it has not seen for long. */
-    async listMachines(token: string, ids: readonly string[]): Promise<Reading<Rows<Machine>>> {
-      const filter = filterBy('id', ids).join('');
+    /** The machines of which this field has one of these values. Defender leaves out those that it has not seen for long. */
+    async listMachines(
+      token: string,
+      { by, values }: { by: 'id' | 'computerDnsName' | 'aadDeviceId'; values: readonly string[] },
+    ): Promise<Reading<Rows<Machine>>> {
+      const [only, ...others] = values;
+      const filter = filterBy(by, others.length === 0 ? only : values).join('');
       return readList({
         list: 'machines',
         path: `${base.pathPrefix}/api/machines?$filter=${encodeURIComponent(filter)}`,
         token,
         read: readMachine,
-        keep: ({ id }) => ids.includes(id),
-        keepOdd: () => false,
+        keep: (one) => values.includes(one[by]?.toLowerCase() ?? ''),
+        keepOdd: () => true,
       });
     },
     /** Only with the code `ResourceNotFound` Defender says that it does not know the machine. */

@@ -34,7 +34,14 @@ describe('the record of a machine', () => {
         onboardingStatus: 'Onboarded',
         aadDeviceId: null,
       });
-      const shown = { computerDnsName: undefined, healthStatus: 'Active', onboardingStatus: 'Onboarded' };
+      const shown = {
+        computerDnsName: undefined,
+        aadDeviceId: undefined,
+        lastSeenMs: undefined,
+        isMerged: false,
+        healthStatus: 'Active',
+        onboardingStatus: 'Onboarded',
+      };
       assert.deepEqual(row, { kind: 'record', record: { id: id.toLowerCase(), ...shown } });
     }
     for (const id of [undefined, null, 7, '', 'desktop-1', 'f'.repeat(41)])

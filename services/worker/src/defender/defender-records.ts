@@ -40,6 +40,11 @@ export interface Machine {
   /** In lower case. */
   readonly id: string;
   readonly computerDnsName: string | undefined;
+  readonly aadDeviceId: string | undefined;
+  /** The last full report, about once a day. */
+  readonly lastSeenMs: number | undefined;
+  /** Its record was merged into another one. */
+  readonly isMerged: boolean;
   /** Active, Inactive, ImpairedCommunication, NoSensorData, NoSensorDataImpairedCommunication, Unknown, or a new one. */
   readonly healthStatus: string | undefined;
   /** Onboarded, CanBeOnboarded, Unsupported, InsufficientInfo, or a new one. */
@@ -103,6 +108,9 @@ export function readMachine(row: unknown): Row<Machine> {
   const record = {
     id,
     computerDnsName: readText(row, 'computerDnsName'),
+    aadDeviceId: readText(row, 'aadDeviceId'),
+    lastSeenMs: readTimeMs(row, 'lastSeen'),
+    isMerged: readText(row, 'mergedIntoMachineId') !== undefined,
     healthStatus: readText(row, 'healthStatus'),
     onboardingStatus: readText(row, 'onboardingStatus'),
   };

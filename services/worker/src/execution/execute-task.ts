@@ -1,3 +1,4 @@
+import { isNamed } from '@diq/contracts/machine-name.ts';
 import type { Task } from '@diq/queue/tasks/task-store.ts';
 import type { Verdict } from '@diq/quota/ledger/ledger.ts';
 import type { SpendReply } from '@diq/quota/ledger/replies.ts';
@@ -85,8 +86,8 @@ export async function executeTask(
   let spent = false;
   let hasRoom = false;
   try {
-    // In flight, reconciling or settled: a second job for the task has nothing to do.
-    if (task.state !== 'waiting') return 'done';
+    // In flight, reconciling, settled, or its machine is not known yet: a second job for the task has nothing to do.
+    if (task.state !== 'waiting' || isNamed(task.machineId)) return 'done';
     if (task.notAfterMs !== undefined && task.notAfterMs <= nowMs) {
       await steps.expire(task);
       return 'done';

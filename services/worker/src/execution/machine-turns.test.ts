@@ -1,3 +1,4 @@
+import { machineKeyOf } from '@diq/contracts/machine-name.ts';
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { keySpace as keySpaceOf } from '@diq/contracts/operations.ts';
@@ -40,7 +41,11 @@ describe('turns on a machine', () => {
     const order = createMachineOrder(redis, tenantId, profile.order ?? assert.fail());
     const enterOrder: EnterOrder = (items) =>
       order.enter(
-        items.map((item) => ({ machineId: item.machineId, operation, key: coalescingKeyOf(item, profile) })),
+        items.map((item) => ({
+          machineId: machineKeyOf(item),
+          operation,
+          key: coalescingKeyOf(item, profile),
+        })),
       );
     const intake = createRequestIntake({ redis, keySpace, jobs, retentionMs, sharing: profile, enterOrder });
     const item = () => ({ machineId, comment: 'why', priority: 'medium' as const });

@@ -25,7 +25,7 @@ describe('a call that is refused', () => {
   const statusesOf = async (accepted: readonly { requestId: string }[]) =>
     Promise.all(accepted.map(async ({ requestId }) => (await suite.bench.read(requestId)).status));
   const machineOf = async ({ requestId }: { requestId: string }) =>
-    (await suite.bench.read(requestId)).machineId;
+    (await suite.bench.read(requestId)).machineId ?? '';
   const callsTo = (machineId: string) => suite.defender.calls.filter((called) => called === machineId).length;
 
   for (const [what, answer, code] of [

@@ -8,7 +8,7 @@ export type MachineSeen =
   | Unreadable;
 
 /** Defender's own word that there is no such machine; `NotFound` is a route that it does not know. */
-const unknownCode = 'ResourceNotFound';
+export const unknownCode = 'ResourceNotFound';
 /** Defender gets no reports of these. */
 const offline: ReadonlySet<string> = new Set([
   'Inactive',
@@ -43,7 +43,9 @@ async function listOf(
   token: string,
   reader: Pick<DefenderReader, 'listMachines'>,
 ): Promise<Reading<Rows<Machine>>> {
-  return machineIds.length > 1 ? reader.listMachines(token, machineIds) : { kind: 'not_found' };
+  return machineIds.length > 1
+    ? reader.listMachines(token, { by: 'id', values: machineIds })
+    : { kind: 'not_found' };
 }
 
 /** A read that was answered in another form than it should be says nothing about reads of another form. */

@@ -19,7 +19,7 @@ describe('ending requests whose deadline was reached', () => {
 });
 
 describe('when missing jobs are searched for', () => {
-  const waits = { waiting: 4, ready: 2, claimed: 1, blocked: 1 };
+  const waits = { waiting: 5, ready: 2, claimed: 1, blocked: 1, unresolved: 1 };
 
   it('is while fewer jobs are there than tasks that wait', () => {
     const duty = createMissingJobsDuty(
@@ -27,7 +27,7 @@ describe('when missing jobs are searched for', () => {
       () => 0,
     );
     assert.equal(duty.mayBeMissing({ ...waits, claimed: 0 }), true);
-    assert.equal(duty.mayBeMissing({ waiting: 0, ready: 0, claimed: 0, blocked: 0 }), false);
+    assert.equal(duty.mayBeMissing({ waiting: 0, ready: 0, claimed: 0, blocked: 0, unresolved: 0 }), false);
   });
 
   it('is every half minute where there are as many, and again soon while any seems to be missing', async () => {

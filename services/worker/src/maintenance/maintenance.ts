@@ -92,7 +92,7 @@ export function createMaintenance(options: MaintenanceOptions) {
   };
 }
 
-type JobCounts = Pick<QueueNeeds, 'waiting' | 'ready' | 'claimed' | 'blocked'>;
+type JobCounts = Pick<QueueNeeds, 'waiting' | 'ready' | 'claimed' | 'blocked' | 'unresolved'>;
 
 /**
  * Jobs are searched for while there are fewer than waiting tasks, and compared now and then though there are as many: one too
@@ -105,9 +105,11 @@ export function createMissingJobsDuty(
   let comparedAtMs = -Infinity;
   let suspects = 0;
   return {
-    mayBeMissing: ({ waiting, ready, claimed, blocked }: JobCounts): boolean =>
+    mayBeMissing: ({ waiting, ready, claimed, blocked, unresolved }: JobCounts): boolean =>
       waiting > 0 &&
-      (waiting > ready + claimed + blocked || suspects > 0 || nowMs() - comparedAtMs >= compareJobsEveryMs),
+      (waiting > ready + claimed + blocked + unresolved ||
+        suspects > 0 ||
+        nowMs() - comparedAtMs >= compareJobsEveryMs),
     async check(): Promise<void> {
       ({ suspects } = await search());
       comparedAtMs = nowMs();

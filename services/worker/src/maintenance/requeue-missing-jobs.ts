@@ -3,7 +3,7 @@ import type { TaskStore } from '@diq/queue/tasks/task-store.ts';
 import type { JobQueue } from '@diq/queue/scheduling/job-queue.ts';
 
 export interface MissingJobCheckOptions {
-  tasks: Pick<TaskStore, 'countWaiting' | 'waitingPage' | 'jobPrioritiesOf'>;
+  tasks: Pick<TaskStore, 'countWaiting' | 'countUnresolved' | 'waitingPage' | 'jobPrioritiesOf'>;
   jobs: Pick<JobQueue, 'countAll' | 'have' | 'add'>;
   logger: Pick<Logger, 'warn'>;
   /** Tasks compared by id in one round while no job is known to be missing. */
@@ -28,7 +28,7 @@ const usualSettleMs = 5_000;
  * Two numbers show that some are missing: fewer jobs than tasks that have waited for a while. Then these are
  * searched, the youngest first, where an intake that died has left them, until as many were found as are missing. One
  * job too many can hide one that is missing, so otherwise a small page is compared at each look. Either way only what is
- * missing at two looks is restored.
+ * missing at two looks is restored. A task whose machine is not known yet lacks no job.
  *
  * @returns what is one round, and tells how many jobs seem to be missing
  */
@@ -40,8 +40,11 @@ export function createMissingJobCheck(options: MissingJobCheckOptions): () => Pr
   let suspects: readonly string[] = [];
 
   async function withoutJob(ids: readonly string[]): Promise<string[]> {
-    const found = ids.length > 0 ? await jobs.have(ids) : [];
-    return ids.filter((_, i) => found[i] === false);
+    if (ids.length === 0) return [];
+    const found = await jobs.have(ids);
+    const without = ids.filter((_, i) => found[i] === false);
+    if (without.length === 0) return [];
+    return (await tasks.jobPrioritiesOf(without)).map(({ taskId }) => taskId);
   }
 
   async function restore(ids: readonly string[]): Promise<void> {
@@ -54,10 +57,11 @@ export function createMissingJobCheck(options: MissingJobCheckOptions): () => Pr
 
   return async () => {
     await restore(await withoutJob(suspects));
-    // In this order: a task that ends in between has lost its job by the second.
+    // In this order: a task whose machine is found in between, or that ends, is not counted as missing.
+    const unresolved = await tasks.countUnresolved();
     const present = await jobs.countAll();
     const open = await tasks.countWaiting(settleMs);
-    const areMissing = present < open;
+    const areMissing = present + unresolved < open;
     if (!areMissing) searched.begin();
     const [from, count] = areMissing ? searched.next(open, searchSize) : compared.next(open, pageSize);
     suspects = count > 0 ? await withoutJob(await tasks.waitingPage(from, count)) : [];

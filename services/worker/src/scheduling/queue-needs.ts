@@ -17,6 +17,8 @@ export interface QueueNeeds {
   blocked: number;
   /** Tasks that Defender runs: called or looked up, or with a result whose end was not seen yet, where results are followed. */
   running: number;
+  /** Tasks whose machine was asked for by name and is not known yet. */
+  unresolved: number;
   /** Tasks that were set aside after a refusal. */
   aside: number;
   /** The first deadline of a queued request. */
@@ -31,21 +33,8 @@ export interface QueueNeeds {
 
 const count = z.number();
 const first = z.array(z.string()).transform(([, score]) => (score === undefined ? undefined : Number(score)));
-const replies = z.tuple([
-  count,
-  count,
-  count,
-  count,
-  count,
-  count,
-  count,
-  count,
-  count,
-  first,
-  first,
-  first,
-  first,
-]);
+const counts = [count, count, count, count, count, count, count, count, count, count] as const;
+const replies = z.tuple([...counts, first, first, first, first]);
 
 /** Reads in one round trip what there is to be done. */
 export function createReadNeeds(
@@ -65,11 +54,12 @@ export function createReadNeeds(
     pipeline.zcard(keys.waiting);
     pipeline.zcard(keys.blocked);
     pipeline.zcard(aside);
+    pipeline.zcard(keys.unresolved);
     for (const running of [keys.inFlight, keys.reconciling, keys.results]) pipeline.zcard(running);
     for (const times of [keys.deadlines, keys.inFlight, keys.reconciling, keys.results])
       pipeline.zrange(times, 0, '0', 'WITHSCORES');
     const read = replies.parse(await repliesOf(pipeline));
-    const [ordered, unordered, claimed, waiting, blocked, set, ...others] = read;
+    const [ordered, unordered, claimed, waiting, blocked, set, unresolved, ...others] = read;
     const [called, lookedUp, followed, deadlineMs, callBeganMs, queryMs, resultMs] = others;
     return {
       ready: ordered + unordered,
@@ -78,6 +68,7 @@ export function createReadNeeds(
       blocked,
       aside: set,
       running: called + lookedUp + (followsResults ? followed : 0),
+      unresolved,
       deadlineMs,
       callBeganMs,
       queryMs,

@@ -1,10 +1,13 @@
 import { profileOf, type OperationName } from '@diq/contracts/operations/index.ts';
+import { createJobRepositioning } from '@diq/queue/scheduling/job-queue.ts';
+import { createNameStore } from '@diq/queue/tasks/name-store.ts';
 import { createLookStore } from '@diq/queue/tasks/look-store.ts';
 import type { LedgerSnapshot } from '@diq/quota/ledger/replies.ts';
 import type { ReadBudget } from '@diq/quota/reads/read-budget.ts';
 import { oneLimit } from '@diq/quota/test-support/one-limit.ts';
 import type { TokenProvider } from '../defender/auth/token-provider.ts';
 import { createDefenderReader, type DefenderReader } from '../defender/defender-reader.ts';
+import { createNameLookup } from '../look-ahead/name-lookup.ts';
 import { createLookAhead, type LookAhead } from '../look-ahead/look-ahead.ts';
 import { captureLog } from './capture-log.ts';
 import { hourMs, view } from './loop-world.ts';
@@ -32,6 +35,8 @@ export interface LookAheadSuite {
   look(options?: LookAheadOfTest & { slots?: number }): Promise<void>;
   /** As when the tenant is left. */
   closeReaders(): Promise<void>;
+  /** One look-up of names of a worker of its own, from its begin to its end. */
+  lookUpNames(options?: { budget?: ReadBudget; maxJoined?: number }): Promise<void>;
   /** Reads that arrived since the test began, by route, in the order of their names. */
   reads(): Promise<string[]>;
 }
@@ -115,6 +120,25 @@ export function useLookAhead(
       const lookAhead = open(options);
       lookAhead.attend(freeSlotsView(slots), 1);
       await lookAhead.close();
+    },
+    async lookUpNames({ budget = unlimitedReads, maxJoined } = {}) {
+      const { tasks, jobs } = worker;
+      const lookup = createNameLookup({
+        names: createNameStore(bench.redis, bench.keySpace, {
+          retentionMs: hourMs,
+          ...(maxJoined !== undefined && { maxJoined }),
+        }),
+        looks: createLookStore(bench.redis, bench.keySpace, hourMs),
+        tasks,
+        jobs,
+        reposition: createJobRepositioning(bench.redis, bench.keySpace, jobs),
+        reader: readerOf(budget),
+        tokens,
+        logger: log.logger,
+        metrics,
+      });
+      lookup.attend(1);
+      await lookup.close();
     },
     async closeReaders() {
       await Promise.all(closers.map((close) => close()));

@@ -1,4 +1,5 @@
 import type { RedisConnection } from '@diq/redis/connection.ts';
+import { byName, isNamed, machineKeyOf, type NamedMachine } from '@diq/contracts/machine-name.ts';
 import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
 import type { ItemError } from '@diq/contracts/item-answer.ts';
 import type { OperationResult } from '@diq/contracts/operations/profile.ts';
@@ -20,8 +21,9 @@ import { freshIds } from './request-ids.ts';
 import { digestsOf, foundBy } from '../requests/correlation-digest.ts';
 import { defaultOrderRules, flowOf } from '../scheduling/order.ts';
 import type { RequestIds } from './request-ids.ts';
-import { byMachineAlone, coalescingKeyOf, keyAtPlace } from './sharing.ts';
+import { byMachineAlone, coalescingKeyOf, defaultMaxJoined, keyAtPlace } from './sharing.ts';
 import type { Sharing } from './sharing.ts';
+import { createWake } from '../scheduling/wakes.ts';
 import { requestBytes } from './stored-bytes.ts';
 import { createJobRepositioning } from '../scheduling/job-queue.ts';
 import type { Job, JobQueue } from '../scheduling/job-queue.ts';
@@ -93,8 +95,7 @@ export interface RequestIntakeOptions
 /** @returns a place for each item, in the same order */
 export type EnterOrder = (items: readonly InvestigationItem[]) => Promise<readonly string[]>;
 
-/** What one call tells its outcome to, in one script: some 50 ms of Redis' time. */
-export const defaultMaxJoined = 5_000;
+export { defaultMaxJoined } from './sharing.ts';
 /** So that no caller alone keeps others from a call. */
 export const defaultMaxJoinedOfCaller = 1_000;
 
@@ -116,6 +117,11 @@ export function createRequestIntake({
   const rules: AcceptRules = { order, reuseWindowMs, sharing, maxJoined, maxJoinedOfCaller, retentionMs };
   const chunks = createAcceptChunk(redis, keySpace, rules);
   const repositionJobs = createJobRepositioning(redis, keySpace, jobs);
+  const wake = createWake(redis, keySpace);
+  /** They have no job that would wake a worker. */
+  const wakeForNames = (requests: readonly NewRequest[]) => {
+    if (requests.some(({ machineId }) => isNamed(machineId))) wake('work');
+  };
 
   async function place(
     requests: readonly NewRequest[],
@@ -127,11 +133,12 @@ export function createRequestIntake({
       const placed = await chunks.accept({ ...about, requests: chunk });
       placements.push(...placed);
       // In order, one chunk after the other, while Redis records the next ones.
-      adding = adding.then(() => jobs.add(jobsFor(placed)));
+      adding = adding.then(() => jobs.add(jobsFor(chunk, placed)));
       // Awaited below; until then a failure has no other handler.
       adding.catch(() => {});
     }
     await adding;
+    wakeForNames(requests);
     await repositionJobs(placements.filter(isPromoted));
     return placements;
   }
@@ -153,12 +160,13 @@ export function createRequestIntake({
       const [place] = await enterOrder([item]);
       const request = newRequest(item, nowMs, { ids, index: 0, caller, trace, sharing, place });
       const placed = await chunks.accept({ requests: [request], nowMs, caller, bounds });
+      wakeForNames([request]);
       const answer = accepted(request, placed[0], sharing);
       if (!answer) {
         await repositionJobs(placed.filter(isPromoted));
         throw new TooManyJoinedError();
       }
-      const [job] = jobsFor(placed);
+      const [job] = jobsFor([request], placed);
       const position = job && (await jobs.addOne(job));
       await repositionJobs(placed.filter(isPromoted));
       return position === undefined || 'coalescedWith' in answer ? answer : { ...answer, position };
@@ -181,8 +189,9 @@ export function createRequestIntake({
       const outcomes: RetryOutcome[] = [];
       for (const chunk of chunksOf(requests)) {
         const placed = await chunks.accept({ requests: chunk, nowMs, caller, bounds, isRetriedOnce: true });
-        await jobs.add(jobsFor(placed));
+        await jobs.add(jobsFor(chunk, placed));
         await repositionJobs(placed.filter(isPromoted));
+        wakeForNames(chunk);
         outcomes.push(...placed.map(retryOutcome));
       }
       return outcomes;
@@ -253,15 +262,23 @@ export function newRequest(
   },
 ): NewRequest {
   const { ids, index, caller, trace, sharing, place } = about;
+  const machine = machineKeyOf(item);
   const key = keyAtPlace(coalescingKeyOf(item, sharing), place);
   // How it is to be accepted is over once it is; what was asked stays.
   const { force, strict: _, callbackUrl, ...asked } = item;
   return {
     id: ids.request(index),
     newTaskId: ids.task(index),
-    machineId: item.machineId,
+    machineId: machine,
     key,
-    doc: JSON.stringify({ ...asked, ...(key === item.machineId ? {} : { key }), place, at: nowMs, trace }),
+    // In front: there it is exchanged when the name is known, see `lua/resolve-task.lua`.
+    doc: JSON.stringify({
+      ...(key === machine && !isNamed(machine) ? {} : { key }),
+      ...asked,
+      place,
+      at: nowMs,
+      trace,
+    }),
     priority: item.priority,
     flow: flowOf(item.source, caller),
     notAfterMs: item.notAfter === undefined ? undefined : Date.parse(item.notAfter),
@@ -280,10 +297,15 @@ function refusalsOf(
   answers: readonly (AcceptedRequest | undefined)[],
 ): RejectedItem[] {
   return requests.flatMap((request, index) =>
-    request && !answers[index]
-      ? [{ rejected: { index, machineId: request.machineId, error: tooManyJoined } }]
-      : [],
+    request && !answers[index] ? [{ rejected: { index, ...namingIn(request), error: tooManyJoined } }] : [],
   );
+}
+
+/** As it was asked for. */
+function namingIn({ machineId }: NewRequest): NamedMachine {
+  if (!isNamed(machineId)) return { machineId };
+  const name = machineId.slice(machineId.indexOf('=') + 1);
+  return machineId.startsWith(byName.machineName) ? { machineName: name } : { aadDeviceId: name };
 }
 
 function accepted(
@@ -311,10 +333,11 @@ function retryOutcome({ outcome, joined }: Placement): RetryOutcome {
 const withoutJob: ReadonlySet<Placement['outcome']> = new Set(['reused', 'full', 'deleted', 'retried']);
 
 /** One job per task. A joined task gets its job again: if an earlier attempt failed to, this repairs it. */
-function jobsFor(placements: readonly Placement[]): Job[] {
+function jobsFor(requests: readonly NewRequest[], placements: readonly Placement[]): Job[] {
   const byTask = new Map<string, Job>();
-  for (const { outcome, taskId, jobPriority } of placements) {
-    if (withoutJob.has(outcome)) continue;
+  for (const [i, { outcome, taskId, jobPriority }] of placements.entries()) {
+    // A task whose machine is not known yet has no place among those that can be called.
+    if (withoutJob.has(outcome) || isNamed(requests[i]?.machineId ?? '')) continue;
     byTask.set(taskId, { taskId, jobPriority });
   }
   return [...byTask.values()];

@@ -1,8 +1,12 @@
 import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
+import { machineKeyOf, type NamedMachine } from '@diq/contracts/machine-name.ts';
 import type { OperationProfile } from '@diq/contracts/operations/profile.ts';
 
 /** What the operation of a queue says of requests that share a call. */
 export type Sharing = Pick<OperationProfile, 'coalescingKey' | 'isReusable' | 'resultKind'>;
+
+/** What one call tells its outcome to, in one script: some 50 ms of Redis' time. */
+export const defaultMaxJoined = 5_000;
 
 /** Of operations without parameters that start an investigation. */
 export const byMachineAlone: Sharing = {
@@ -13,11 +17,12 @@ export const byMachineAlone: Sharing = {
 
 /** Requests with the same text share a call: the machine, and of an operation with parameters what it says of them. */
 export function coalescingKeyOf(
-  { machineId, parameters = {} }: Pick<InvestigationItem, 'machineId' | 'parameters'>,
+  item: NamedMachine & Pick<InvestigationItem, 'parameters'>,
   { coalescingKey }: Sharing,
 ): string {
-  const own = coalescingKey(parameters);
-  return own === '' ? machineId : `${machineId}:${own}`;
+  const own = coalescingKey(item.parameters ?? {});
+  const machine = machineKeyOf(item);
+  return own === '' ? machine : `${machine}:${own}`;
 }
 
 /** Of a request with a place in the order of its machine: what has another place is another call, see `machine-order/`. */

@@ -1,3 +1,4 @@
+import { namingOf, type NamedMachine } from '@diq/contracts/machine-name.ts';
 import type { RedisConnection } from '@diq/redis/connection.ts';
 import { storedItemError } from '@diq/contracts/item-answer.ts';
 import type { StoredItemError } from '@diq/contracts/item-answer.ts';
@@ -7,7 +8,7 @@ import { batchBytes } from '../admission/stored-bytes.ts';
 
 /** An item of a bulk request that was refused; kept with the batch so that its items can be read back in input order. */
 export interface RejectedItem {
-  rejected: { index: number; machineId?: string; error: StoredItemError };
+  rejected: NamedMachine & { index: number; error: StoredItemError };
 }
 
 interface NewBatch {
@@ -90,6 +91,6 @@ export async function refusedInBatch(
 }
 
 /** Without what is known where it is read: its index, and the sentence that is made of the rest. */
-export function storedRefusal({ rejected: { machineId, error } }: RejectedItem): string {
-  return JSON.stringify({ rejected: { machineId, error: storedItemError.parse(error) } });
+export function storedRefusal({ rejected: { error, ...named } }: RejectedItem): string {
+  return JSON.stringify({ rejected: { ...namingOf(named), error: storedItemError.parse(error) } });
 }

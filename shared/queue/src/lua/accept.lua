@@ -51,7 +51,11 @@ local is_sealed = batch_size and not is_accepting
 --   recorded  the new requests: key and fields, and what `change_status` needs where one is started already
 --   added     members of indexes with their scores, fields with their values
 local open, tasks, recent_starts, is_any_known, recorded, bytes_added = {}, {}, {}, false, {}, 0
-local added = { waiting = {}, machines = {}, by_machine = {}, by_source = {}, by_pair = {}, listed = {}, deadlines = {} }
+local added = { waiting = {}, unresolved = {}, machines = {}, by_machine = {}, by_source = {}, by_pair = {}, listed = {}, deadlines = {} }
+
+local function is_named(machine)
+  return string.find(machine, '=', 1, true) ~= nil
+end
 
 local function read_ahead()
   local keys, recents, requests = {}, {}, {}
@@ -94,6 +98,10 @@ local function open_task(task_id, machine_id, key, request_id, priority, flow, n
     came = {}, is_new = true, machine = machine_id }
   append(added.machines, key, task_id)
   append(added.waiting, arrived_at, task_id)
+  -- It is asked for by name: without a job until its machine is known (resolve-task.lua).
+  if is_named(machine_id) then
+    append(added.unresolved, task.job_priority, task_id)
+  end
   add_waiting(priority, 1)
   open[key], tasks[task_id] = task, task
   return task
@@ -103,7 +111,7 @@ end
 local function index_new(id, status, machine, source, digests, is_by_machine)
   added.listed[status] = added.listed[status] or {}
   append(added.listed[status], 0, id)
-  if is_by_machine then
+  if is_by_machine and not is_named(machine) then
     append(added.by_machine, 0, machine .. ':' .. id)
   end
   if source ~= '' then
@@ -257,6 +265,7 @@ local function write_added()
     end
   end
   write('ZADD', waiting_key, added.waiting)
+  write('ZADD', space .. ':unresolved', added.unresolved)
   write('HSET', machines_key, added.machines)
   write('ZADD', deadlines_key, added.deadlines)
   write('ZADD', index_machine, added.by_machine)

@@ -13,7 +13,7 @@
 --      10 what is in doubt, for 'reconciling'       11 ms until Defender is asked for the first time
 --      12 JSON of the error for requests whose own deadline has passed when a call begins
 --      13 for a call that was begun before, which Redis has lost: when its permit was spent (ms), else ''
---      14 the look that ends it without a call, else ''   15 why that saves a slot
+--      14 the look that ends it without a call, else ''   15 why that saves a slot, '' where it is not counted
 --      16 ms for which the result of a started call is followed, 0 for never   17 ms until it is looked for in Defender
 --
 -- Returns  {1, {ids of the requests moved}, {ids of those that expired instead}}
@@ -66,7 +66,9 @@ if look_id ~= '' then
   if looked_by ~= look_id or now > (tonumber(look_until) or 0) or (forced and given.attached) then
     return { 0, state, owner, {} }
   end
-  count('', 'saved:' .. saved_by, 1)
+  if saved_by ~= '' then
+    count('', 'saved:' .. saved_by, 1)
+  end
 elseif to == 'in_flight' then
   redis.call('HDEL', task_key, 'lookBy', 'lookAt', 'lookUntil')
 end

@@ -3,6 +3,7 @@ import { plainPipeline } from '@diq/redis/plain-pipeline.ts';
 import { z } from 'zod';
 import { storedItemError } from '@diq/contracts/item-answer.ts';
 import type { StoredItemError } from '@diq/contracts/item-answer.ts';
+import { namingOf, type NamedMachine } from '@diq/contracts/machine-name.ts';
 import { operationIn } from '@diq/contracts/operations.ts';
 import { priorities } from '@diq/contracts/priority.ts';
 import type { Priority } from '@diq/contracts/priority.ts';
@@ -45,7 +46,7 @@ export interface StoredBatch {
 /** An entry of a batch in input order: the request as it is now, or the refusal it met. */
 export type BatchItem =
   | { index: number; request: StoredRequest }
-  | { index: number; rejected: { machineId?: string; error: StoredItemError } }
+  | { index: number; rejected: NamedMachine & { error: StoredItemError } }
   /** The request's retention is over before its batch's. */
   | { index: number; gone: string };
 
@@ -75,7 +76,12 @@ const findPlacedScript = loadScript(new URL('../lua/find-placed.lua', import.met
 const placedReply = z.tuple([z.array(z.string()), z.number(), z.array(z.string())]);
 const batchTail = z.array(z.string());
 const rejectedEntry = z.object({
-  rejected: z.object({ machineId: z.string().optional(), error: storedItemError }),
+  rejected: z.object({
+    machineId: z.string().optional(),
+    machineName: z.string().optional(),
+    aadDeviceId: z.string().optional(),
+    error: storedItemError,
+  }),
 });
 
 export type RequestReader = ReturnType<typeof createRequestReader>;
@@ -198,8 +204,8 @@ function toItem(
   requests: ReadonlyMap<string, StoredRequest | undefined>,
 ): BatchItem {
   if (!requests.has(entry)) {
-    const { machineId, error } = rejectedEntry.parse(JSON.parse(entry)).rejected;
-    return { index, rejected: machineId === undefined ? { error } : { machineId, error } };
+    const { error, ...named } = rejectedEntry.parse(JSON.parse(entry)).rejected;
+    return { index, rejected: { ...namingOf(named), error } };
   }
   const request = requests.get(entry);
   return request ? { index, request } : { index, gone: entry };

@@ -12,10 +12,13 @@ export interface RetryRules {
 
 /** What was asked, to be asked again, whatever became of it; `undefined` where it is not to be started any more. */
 export function retryOf({ document, callback }: StoredRequest, rules: RetryRules): Retry | undefined {
-  const { id, machineId, parameters, comment, priority, source, correlation } = document;
+  const { id, machineId, machineName, aadDeviceId, parameters, comment, priority, source, correlation } =
+    document;
   const deadline = rules.notAfter === undefined ? document.notAfter : (rules.notAfter ?? undefined);
   if (deadline !== undefined && Date.parse(deadline) <= rules.nowMs) return undefined;
-  const asked = { machineId, parameters, comment, priority, source, correlation, notAfter: deadline };
+  // One that is known is not looked up again.
+  const named = machineId === undefined ? { machineName, aadDeviceId } : { machineId };
+  const asked = { ...named, parameters, comment, priority, source, correlation, notAfter: deadline };
   const force = rules.force ? true : undefined;
   const item = investigationItem.parse(
     JSON.parse(JSON.stringify({ ...asked, callbackUrl: callback?.url, force })),

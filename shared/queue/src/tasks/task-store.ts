@@ -2,6 +2,7 @@ import { serverTimeMs } from '@diq/redis/ask-owner.ts';
 import type { RedisConnection } from '@diq/redis/connection.ts';
 import { plainPipeline } from '@diq/redis/plain-pipeline.ts';
 import { z } from 'zod';
+import { isNamed } from '@diq/contracts/machine-name.ts';
 import { priorities } from '@diq/contracts/priority.ts';
 import type { OperationResult } from '@diq/contracts/operations/profile.ts';
 import { fieldsOf } from '@diq/contracts/operations/result-fields.ts';
@@ -99,7 +100,8 @@ export type SlotSaving = (typeof slotSavings)[number];
 /** A look ahead of a call that shows that none is needed, see `look-store.ts`. */
 export interface EndingLook {
   lookId: string;
-  saving: SlotSaving;
+  /** Left out where it is not counted. */
+  saving?: SlotSaving;
 }
 
 /** How the results of started calls are followed. */
@@ -247,7 +249,9 @@ export function createTaskStore(
     },
     waitingPage: (offset: number, limit: number): Promise<string[]> =>
       redis.zrange(keys.waiting, offset, String(offset + limit - 1)),
-    /** Tasks by id, for many at once; unknown ones are left out. */
+    /** Tasks that wait for their machine to be known, and have no job meanwhile. */
+    countUnresolved: (): Promise<number> => redis.zcard(keys.unresolved),
+    /** Tasks by id, for many at once; unknown ones are left out, and those that have no job before their machine is known. */
     async jobPrioritiesOf(
       ids: readonly string[],
     ): Promise<{ taskId: string; machineId: string; jobPriority: number }[]> {
@@ -257,7 +261,9 @@ export function createTaskStore(
         .array(z.tuple([z.string().nullable(), z.string().nullable()]))
         .parse(await repliesOf(pipeline));
       return rows.flatMap(([machineId, jobPriority], i) =>
-        machineId === null ? [] : [{ taskId: ids[i] ?? '', machineId, jobPriority: Number(jobPriority) }],
+        machineId === null || isNamed(machineId)
+          ? []
+          : [{ taskId: ids[i] ?? '', machineId, jobPriority: Number(jobPriority) }],
       );
     },
   };

@@ -12,6 +12,10 @@ local function close_task(task_id, key, call_id)
   if redis.call('HGET', machines_key, key) == task_id then
     redis.call('HDEL', machines_key, key)
   end
+  -- Its machine was never known.
+  if string.find(key, '=', 1, true) then
+    redis.call('ZREM', space .. ':unresolved', task_id)
+  end
   redis.call('PEXPIRE', task_key, retention)
   redis.call('PEXPIRE', task_key .. ':joined', retention)
 end
