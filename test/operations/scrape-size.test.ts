@@ -5,7 +5,7 @@ import type { QueueState } from '../../services/intake-api/src/estimates/queue-s
 
 const queues = 1_000;
 /** Two limits, as most operations have. */
-const seriesOfQueue = 44;
+const seriesOfQueue = 45;
 /** The names of tenants have at most 40 characters: so many they have here. */
 const bytesOfQueue = 5_400;
 
@@ -24,7 +24,7 @@ describe('a scrape of an intake with 1,000 queues', () => {
     for (const queue of all) queue.showState(state);
 
     const text = await metrics.registry.metrics();
-    assert.equal(seriesIn(text) - seriesIn(withoutQueues), queues * seriesOfQueue);
+    assert.equal((seriesIn(text) - seriesIn(withoutQueues)) / queues, seriesOfQueue);
     const bytes = Buffer.byteLength(text) - Buffer.byteLength(withoutQueues);
     assert.ok(bytes <= queues * bytesOfQueue, `${bytes / queues} bytes a queue`);
   });

@@ -41,6 +41,9 @@ describe('the metrics of the worker', () => {
       ),
       ...histograms,
       ...slotSavings.map((reason) => `diq_slots_saved_total{${labels},reason="${reason}"}`),
+      ...['succeeded', 'failed', 'cancelled', 'unknown'].map(
+        (outcome) => `diq_results_ended_total{${labels},outcome="${outcome}"}`,
+      ),
       `diq_slot_idle_seconds_total{${labels}}`,
       `diq_quota_interlock_refusals_total{${labels}}`,
       'diq_reads_refused_total',

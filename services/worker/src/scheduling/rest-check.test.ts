@@ -51,6 +51,16 @@ describe('the check of queues that are left alone', () => {
     assert.deepEqual(await found(queues.slice(20, 21)), busy.slice(0, 1));
   });
 
+  it('finds results that are followed in a queue that was not opened, and leaves one that was to its own time', async () => {
+    await writeLedgers();
+    const [opened, closed] = [queues[20], queues[21]];
+    for (const queue of [opened, closed])
+      await redis.zadd(storeKeys(queue?.keySpace ?? '').results, 1, 'task');
+    assert.deepEqual([opened?.hasLedger, closed?.hasLedger], [true, false]);
+    assert.deepEqual(await found(), [closed?.keySpace]);
+    assert.deepEqual(await found([opened!]), []);
+  });
+
   it('finds a queue whose ledger is gone, and not one that never had any', async () => {
     await writeLedgers();
     await redis.del(ledgerKeys(spaces[4] ?? '').generation);

@@ -24,7 +24,7 @@ export interface RestFound<Q> {
  */
 export function createRestCheck(redis: RedisConnection) {
   async function isAtRest({ keySpace, hasLedger }: QueueAtRest): Promise<boolean> {
-    const work = workKeys(keySpace);
+    const work = workKeys({ keySpace, hasLedger });
     // A key that is named several times is counted as often: so one number shows both.
     const ledger = hasLedger ? work.concat('').map(() => ledgerKeys(keySpace).generation) : [];
     return (await redis.exists(...work, ...ledger)) === ledger.length;
@@ -34,7 +34,7 @@ export function createRestCheck(redis: RedisConnection) {
     const known = queues.filter(({ hasLedger }) => hasLedger);
     const ledgers = known.map(({ keySpace }) => ledgerKeys(keySpace).generation);
     const [work, found] = await Promise.all([
-      redis.exists(...queues.flatMap(({ keySpace }) => workKeys(keySpace))),
+      redis.exists(...queues.flatMap(workKeys)),
       ledgers.length > 0 ? redis.exists(...ledgers) : 0,
     ]);
     return work === 0 && found === ledgers.length;
@@ -52,7 +52,8 @@ export function createRestCheck(redis: RedisConnection) {
   };
 }
 
-function workKeys(keySpace: string): string[] {
+/** A queue that this process has opened before rests until its next result is due, which may be for days: that is no work now. */
+function workKeys({ keySpace, hasLedger }: QueueAtRest): string[] {
   const { waiting, inFlight, reconciling, results, jobOrder } = storeKeys(keySpace);
-  return [waiting, inFlight, reconciling, results, jobOrder];
+  return [waiting, inFlight, reconciling, jobOrder, ...(hasLedger ? [] : [results])];
 }
