@@ -4,7 +4,7 @@ import { createCallbackStore } from '../../../services/intake-api/src/callbacks/
 import { createJobClaimer } from '../../../services/worker/src/scheduling/job-claimer.ts';
 import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
 import { createAcceptChunk } from '@diq/queue/admission/accept-chunk.ts';
-import { newRequest } from '@diq/queue/admission/accept-requests.ts';
+import { newRequest } from '@diq/queue/admission/new-request.ts';
 import { createBacklogRoom } from '@diq/queue/admission/backlog-reservation.ts';
 import { createIdempotencyStore } from '@diq/queue/admission/idempotency-store.ts';
 import { freshIds } from '@diq/queue/admission/request-ids.ts';

@@ -1,6 +1,6 @@
 import { requestDocument } from '@diq/contracts/request-document.ts';
 import { entryOf } from '@diq/queue/operations/audit-log.ts';
-import type { Retry } from '@diq/queue/admission/accept-requests.ts';
+import type { Retry } from '@diq/queue/admission/new-request.ts';
 import { retryOf } from '@diq/queue/requests/retry-of.ts';
 import type { StoredRequest } from '@diq/queue/requests/stored-request.ts';
 import type { Dependencies } from '../dependencies.ts';

@@ -52,7 +52,7 @@ export const batchDocument = z
 
 export type BatchDocument = z.output<typeof batchDocument>;
 
-/** A batch in a list: the estimate of its completion is only told where one batch is asked for. */
+/** A batch in a list: only a batch that is asked for alone has an estimate of its completion. */
 export const batchEntry = batchDocument
   .omit({ expectedCompletionAt: true, startNotBefore: true })
   .meta({ id: 'ListedBatch', description: 'A batch in a list.' });

@@ -21,7 +21,7 @@ export interface PlacementRules {
 /**
  * Why a call stands where it does, in figures and in words: these are shown on the status page as they are.
  *
- * @param asked the request that it is told to, where there is one
+ * @param asked the request whose document it stands in, where there is one
  */
 export function describePlacement(
   { place, source, caller, ahead }: Placed,

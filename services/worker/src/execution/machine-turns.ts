@@ -94,7 +94,7 @@ export function createMachineTurns(options: MachineTurnsOptions): MachineTurns {
     const open = await redis.hget(keys.machines, key);
     // A task that waits in a queue taken out of the settings is not called. Called after all, it goes behind all others.
     if (open !== null) return !isServed(space) && (await redis.zscore(keys.waiting, open)) !== null;
-    const task = await startedTask(await redis.get(keys.machineRecent(key)));
+    const task = startedTask(await redis.get(keys.machineRecent(key)));
     if (task !== undefined) return !followsResults || (await redis.zscore(keys.results, task)) === null;
     return (await serverTimeMs(redis, order.keySpace)) - enteredAtMs(act) > settleMs;
   }
@@ -118,6 +118,7 @@ export function createMachineTurns(options: MachineTurnsOptions): MachineTurns {
   };
 }
 
-async function startedTask(recent: string | null): Promise<string | undefined> {
+/** Of what was started last at a place; see `move-task.lua`. */
+function startedTask(recent: string | null): string | undefined {
   return recent === null ? undefined : (JSON.parse(recent) as { task?: string }).task;
 }

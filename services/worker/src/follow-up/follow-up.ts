@@ -122,7 +122,7 @@ export function createFollowUp(options: FollowUpOptions) {
       queues.add(queue);
       return () => void queues.delete(queue);
     },
-    /** Reads Defender for all results that are due, in all queues of the tenant. One read at a time, whoever asks. */
+    /** Reads Defender for all results that are due, in all queues of the tenant. Callers share the read under way. */
     check(): Promise<void> {
       if (isClosed) return Promise.resolve();
       underWay ??= check().finally(() => (underWay = undefined));

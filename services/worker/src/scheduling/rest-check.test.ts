@@ -20,7 +20,7 @@ describe('the check of queues that are left alone', () => {
   after(() => closeRedis(redis));
 
   const spaces = Array.from({ length: 60 }, (_, i) => `test:{rest-${i}}`);
-  const queues = spaces.map((keySpace, i) => ({ keySpace, hasLedger: i % 2 === 0 }));
+  const queues = spaces.map((keySpace, i) => ({ keySpace, hasLedger: i % 2 === 0, awaitsResult: false }));
   const found = async (some = queues) =>
     (await createRestCheck(redis)(some)).withWork.map(({ keySpace }) => keySpace);
   const writeLedgers = async () => {
@@ -51,14 +51,14 @@ describe('the check of queues that are left alone', () => {
     assert.deepEqual(await found(queues.slice(20, 21)), busy.slice(0, 1));
   });
 
-  it('finds results that are followed in a queue that was not opened, and leaves one that was to its own time', async () => {
+  it('finds results that are followed, but for a queue whose own time brings the next read', async () => {
     await writeLedgers();
-    const [opened, closed] = [queues[20], queues[21]];
-    for (const queue of [opened, closed])
-      await redis.zadd(storeKeys(queue?.keySpace ?? '').results, 1, 'task');
-    assert.deepEqual([opened?.hasLedger, closed?.hasLedger], [true, false]);
-    assert.deepEqual(await found(), [closed?.keySpace]);
-    assert.deepEqual(await found([opened!]), []);
+    const [first, second] = queues;
+    for (const queue of [first!, second!]) await redis.zadd(storeKeys(queue.keySpace).results, 1, 'task');
+    assert.deepEqual(await found(), [first?.keySpace, second?.keySpace]);
+    const waiting = queues.map((queue) => ({ ...queue, awaitsResult: queue === first }));
+    assert.deepEqual(await found(waiting), [second?.keySpace]);
+    assert.deepEqual(await found(waiting.slice(0, 1)), []);
   });
 
   it('finds a queue whose ledger is gone, and not one that never had any', async () => {

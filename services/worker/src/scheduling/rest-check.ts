@@ -7,6 +7,8 @@ export interface QueueAtRest {
   readonly keySpace: string;
   /** It is known to have a ledger. */
   readonly hasLedger: boolean;
+  /** The next read of a result brings its next look: results are no work now. */
+  readonly awaitsResult: boolean;
 }
 
 /** What is found of queues that are left alone. */
@@ -23,8 +25,9 @@ export interface RestFound<Q> {
  * names keys of one server only.
  */
 export function createRestCheck(redis: RedisConnection) {
-  async function isAtRest({ keySpace, hasLedger }: QueueAtRest): Promise<boolean> {
-    const work = workKeys({ keySpace, hasLedger });
+  async function isAtRest(queue: QueueAtRest): Promise<boolean> {
+    const { keySpace, hasLedger } = queue;
+    const work = workKeys(queue);
     // A key that is named several times is counted as often: so one number shows both.
     const ledger = hasLedger ? work.concat('').map(() => ledgerKeys(keySpace).generation) : [];
     return (await redis.exists(...work, ...ledger)) === ledger.length;
@@ -52,8 +55,7 @@ export function createRestCheck(redis: RedisConnection) {
   };
 }
 
-/** A queue that this process has opened before rests until its next result is due, which may be for days: that is no work now. */
-function workKeys({ keySpace, hasLedger }: QueueAtRest): string[] {
+function workKeys({ keySpace, awaitsResult }: QueueAtRest): string[] {
   const { waiting, inFlight, reconciling, results, jobOrder } = storeKeys(keySpace);
-  return [waiting, inFlight, reconciling, jobOrder, ...(hasLedger ? [] : [results])];
+  return [waiting, inFlight, reconciling, jobOrder, ...(awaitsResult ? [] : [results])];
 }

@@ -12,6 +12,7 @@ describe('the sweep over queues that are left alone', () => {
     const queues = Array.from({ length: 120 }, (_, i) => ({
       keySpace: `queue-${i}`,
       hasLedger: () => true,
+      awaitsResult: () => false,
       isLeftAlone: () => i !== 3,
       attend: () => void attended.push(`queue-${i}`),
     }));

@@ -8,6 +8,8 @@ export interface Swept {
   isLeftAlone(): boolean;
   /** It is known to have a ledger. */
   hasLedger(): boolean;
+  /** It rests until the next read of a result is due. */
+  awaitsResult(): boolean;
   /** There is something to be done in it. */
   attend(): void;
 }
@@ -43,7 +45,12 @@ export function startRestSweep({ queues, check, failed, worked, everyMs }: RestS
     const { withWork, error } = await check(
       some
         .filter((queue) => queue.isLeftAlone())
-        .map(({ keySpace, hasLedger, attend }) => ({ keySpace, hasLedger: hasLedger(), attend })),
+        .map(({ keySpace, hasLedger, awaitsResult, attend }) => ({
+          keySpace,
+          hasLedger: hasLedger(),
+          awaitsResult: awaitsResult(),
+          attend,
+        })),
     );
     for (const queue of withWork) queue.attend();
     next += some.length;

@@ -96,6 +96,17 @@ describe('a served queue whose other workers call', () => {
     assert.equal(seen.looks, 2);
   });
 
+  it('rests until the next read of a result is due, which the sweep leaves to it', async () => {
+    const { queue, seen } = await open({ after: { kind: 'rest', dueMs: 30_000 } });
+    assert.deepEqual([queue.isLeftAlone(), queue.awaitsResult()], [true, true]);
+    await pass(29_999);
+    assert.equal(seen.looks, 1);
+    await pass(1);
+    assert.equal(seen.looks, 2);
+    const { queue: empty } = await open({ after: { kind: 'rest' } });
+    assert.deepEqual([empty.isLeftAlone(), empty.awaitsResult()], [true, false]);
+  });
+
   it('looks at once when a hold is ended, and when messages may have been lost', async () => {
     const { queue, seen } = await open({ after: { kind: 'again', waitMs: 3_600_000 }, yieldsMs: 50 });
     await pass(1_000);

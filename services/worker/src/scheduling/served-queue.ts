@@ -58,6 +58,7 @@ export function createServedQueue(options: ServedQueueOptions) {
   let opened: OpenedQueue | undefined;
   let opening: Promise<OpenedQueue> | undefined;
   let isResting = true;
+  let awaitsResult = false;
   let isWoken = false;
   let unreadSinceMs: number | undefined;
   let failures = 0;
@@ -98,9 +99,11 @@ export function createServedQueue(options: ServedQueueOptions) {
   async function lookOnce(): Promise<number> {
     const queue = opened ?? (await open());
     isResting = false;
+    awaitsResult = false;
     const after = await queue.look();
     if (after.kind === 'rest') {
       isResting = true;
+      awaitsResult = after.dueMs !== undefined;
       return succeeded(after.dueMs ?? Infinity);
     }
     return after.kind === 'failed' ? untilNextTry(after.waitMs) : succeeded(after.waitMs);
@@ -154,6 +157,8 @@ export function createServedQueue(options: ServedQueueOptions) {
     },
     /** It is open, and known to have a ledger. */
     hasLedger: () => opened !== undefined,
+    /** It rests until the next read of a result is due. */
+    awaitsResult: () => awaitsResult,
     wake(reason: WakeReason): void {
       if (reason === 'call') return othersCalled();
       if (opened && !isResting && reason === 'work' && opened.isBlocked()) return;

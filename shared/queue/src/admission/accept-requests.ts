@@ -1,5 +1,5 @@
 import type { RedisConnection } from '@diq/redis/connection.ts';
-import { byName, isNamed, machineKeyOf, type NamedMachine } from '@diq/contracts/machine-name.ts';
+import { byName, isNamed, type NamedMachine } from '@diq/contracts/machine-name.ts';
 import type { InvestigationItem } from '@diq/contracts/investigation-item.ts';
 import type { ItemError } from '@diq/contracts/item-answer.ts';
 import type { OperationResult } from '@diq/contracts/operations/profile.ts';
@@ -17,14 +17,14 @@ import {
 } from '../batches/batch-record.ts';
 import type { RejectedItem } from '../batches/batch-record.ts';
 import { tailOf } from '../batches/batch-tail.ts';
+import { newRequest, type Retry } from './new-request.ts';
 import { freshIds } from './request-ids.ts';
-import { digestsOf, foundBy } from '../requests/correlation-digest.ts';
-import { defaultOrderRules, flowOf } from '../scheduling/order.ts';
+import { foundBy } from '../requests/correlation-digest.ts';
+import { defaultOrderRules } from '../scheduling/order.ts';
 import type { RequestIds } from './request-ids.ts';
-import { byMachineAlone, coalescingKeyOf, defaultMaxJoined, keyAtPlace } from './sharing.ts';
+import { byMachineAlone, defaultMaxJoined } from './sharing.ts';
 import type { Sharing } from './sharing.ts';
 import { createWake } from '../scheduling/wakes.ts';
-import { requestBytes } from './stored-bytes.ts';
 import { createJobRepositioning } from '../scheduling/job-queue.ts';
 import type { Job, JobQueue } from '../scheduling/job-queue.ts';
 
@@ -55,9 +55,6 @@ export const tooManyJoined: ItemError = {
     'As many requests wait for this machine as one call can serve, or as many of yours as may. Ask again when it was made.',
   errors: [],
 };
-
-/** What repeats an earlier request. */
-export type Retry = InvestigationItem & { retryOf: string };
 
 /** What became of a retry: `too_many_joined` and `already_retried` were not recorded. */
 export type RetryOutcome = 'accepted' | 'coalesced' | 'too_many_joined' | 'already_retried';
@@ -246,49 +243,6 @@ function isPromoted({ outcome, jobPriority }: Placement): boolean {
 
 function isRejected(entry: BatchEntry): entry is RejectedItem {
   return 'rejected' in entry;
-}
-
-export function newRequest(
-  item: InvestigationItem | Retry,
-  nowMs: number,
-  about: {
-    ids: RequestIds;
-    index: number;
-    caller: string | undefined;
-    trace: TraceContext | undefined;
-    sharing: Sharing;
-    /** In the order of its machine. */
-    place?: string | undefined;
-  },
-): NewRequest {
-  const { ids, index, caller, trace, sharing, place } = about;
-  const machine = machineKeyOf(item);
-  const key = keyAtPlace(coalescingKeyOf(item, sharing), place);
-  // How it is to be accepted is over once it is; what was asked stays.
-  const { force, strict: _, callbackUrl, ...asked } = item;
-  return {
-    id: ids.request(index),
-    newTaskId: ids.task(index),
-    machineId: machine,
-    key,
-    // In front: there it is exchanged when the name is known, see `lua/resolve-task.lua`.
-    doc: JSON.stringify({
-      ...(key === machine && !isNamed(machine) ? {} : { key }),
-      ...asked,
-      place,
-      at: nowMs,
-      trace,
-    }),
-    priority: item.priority,
-    flow: flowOf(item.source, caller),
-    notAfterMs: item.notAfter === undefined ? undefined : Date.parse(item.notAfter),
-    source: item.source,
-    digests: digestsOf(item.correlation),
-    callback: callbackUrl,
-    force,
-    retryOf: 'retryOf' in item ? item.retryOf : undefined,
-    bytes: requestBytes(item, trace),
-  };
 }
 
 /** What the store itself refused, as it is kept with the batch. */

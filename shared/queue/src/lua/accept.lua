@@ -235,7 +235,7 @@ local function no_room()
   end
 end
 
--- A request shares a result that was started before: while that is followed, it is told its end as those that joined are.
+-- A request shares a result that was started before: while that is followed, it gets its end as those that joined do.
 local function share_result(request)
   local batch = batch_id ~= '' and batch_id or nil
   if request.outcome ~= 'running' then

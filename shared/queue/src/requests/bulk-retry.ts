@@ -1,6 +1,7 @@
 import type { RedisConnection } from '@diq/redis/connection.ts';
 import type { RequestStatus } from '@diq/contracts/status.ts';
-import type { Retry, RetryOutcome } from '../admission/accept-requests.ts';
+import type { RetryOutcome } from '../admission/accept-requests.ts';
+import type { Retry } from '../admission/new-request.ts';
 import { entryOf } from '../operations/audit-log.ts';
 import type { Actor, AuditLog } from '../operations/audit-log.ts';
 import type { BulkBounds } from './bulk-cancel.ts';

@@ -1,5 +1,5 @@
 import { investigationItem } from '@diq/contracts/investigation-item.ts';
-import type { Retry } from '../admission/accept-requests.ts';
+import type { Retry } from '../admission/new-request.ts';
 import type { StoredRequest } from './stored-request.ts';
 
 export interface RetryRules {

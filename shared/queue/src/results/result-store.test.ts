@@ -20,7 +20,7 @@ const succeeded = {
   endedAtMs: arrivedAtMs + 60_000,
   wasRead: true,
 } as const;
-const nobody = { running: 0, succeeded: 0, failed: 0, cancelled: 0, unknown: 0 };
+const none = { running: 0, succeeded: 0, failed: 0, cancelled: 0, unknown: 0 };
 
 describe('the result of a call', () => {
   const redis = useEmbeddedRedis();
@@ -77,7 +77,7 @@ describe('the result of a call', () => {
     await store.tasks.settle(taskId, 'call-1', started);
     assert.deepEqual(await resultOf(ids[0]!), { kind: 'investigation', id: '5146' });
     assert.equal(await store.results.countOpen(), 0);
-    assert.deepEqual((await batch(batchId)).results, nobody);
+    assert.deepEqual((await batch(batchId)).results, none);
     assert.equal((await batch(batchId)).endedAtMs, undefined);
   });
 
@@ -118,14 +118,14 @@ describe('the result of a call', () => {
       const { ids, batchId } = await submit([item({ callbackUrl }), item(), item({ callbackUrl })], true);
       const taskId = await start(ids[0]!);
       assert.deepEqual((await listed('running')).toSorted(), ids.toSorted());
-      assert.deepEqual((await batch(batchId)).results, { ...nobody, running: 3 });
+      assert.deepEqual((await batch(batchId)).results, { ...none, running: 3 });
       assert.deepEqual(await store.results.end(taskId, succeeded), { ended: true, requests: 3 });
       assert.deepEqual(await store.results.end(taskId, { ...succeeded, outcome: 'failed' }), {
         ended: false,
         requests: 0,
       });
       const { results, endedAtMs } = await batch(batchId);
-      assert.deepEqual(results, { ...nobody, succeeded: 3 });
+      assert.deepEqual(results, { ...none, succeeded: 3 });
       assert.ok(endedAtMs);
       assert.deepEqual([await listed('running'), (await listed('succeeded')).length], [[], 3]);
       const [first, ...others] = await Promise.all(ids.map(resultOf));
@@ -184,7 +184,7 @@ describe('the result of a call', () => {
       const { taskId } = await store.request(ids[2]!);
       await store.tasks.endWaiting(taskId, { status: 'cancelled', attempts: 0 });
       const { results, endedAtMs, isComplete } = await batch(batchId);
-      assert.deepEqual([results, isComplete], [{ ...nobody, succeeded: 1, failed: 1 }, true]);
+      assert.deepEqual([results, isComplete], [{ ...none, succeeded: 1, failed: 1 }, true]);
       assert.ok(endedAtMs);
       assert.deepEqual(await due(), [`batch:${batchId}`, `batch-ended:${batchId}`]);
     });
@@ -198,10 +198,10 @@ describe('the result of a call', () => {
         Array.from({ length: 600 }, () => item({ callbackUrl })),
         true,
       );
-      assert.deepEqual((await batch(later.batchId)).results, { ...nobody, running: 600 });
+      assert.deepEqual((await batch(later.batchId)).results, { ...none, running: 600 });
       assert.equal((await resultOf(later.ids[7]!))?.outcome, 'running');
       assert.deepEqual(await store.results.end(taskId, succeeded), { ended: true, requests: 601 });
-      assert.deepEqual((await batch(later.batchId)).results, { ...nobody, succeeded: 600 });
+      assert.deepEqual((await batch(later.batchId)).results, { ...none, succeeded: 600 });
       assert.deepEqual(await resultOf(later.ids[7]!), await resultOf(ids[0]!));
       assert.equal((await due()).filter((one) => one.startsWith('ended:')).length, 600);
       assert.equal((await due()).filter((one) => one === `batch-ended:${later.batchId}`).length, 1);
@@ -268,7 +268,7 @@ describe('the result of a call', () => {
       const { ids, batchId } = await submit([item(), item({ machineId: machine(2) })], true);
       await start(ids[0]!);
       await purge({ batchId });
-      assert.deepEqual((await batch(batchId)).results, nobody);
+      assert.deepEqual((await batch(batchId)).results, none);
     });
   });
 
