@@ -9,7 +9,14 @@ import {
   type RedisUnderBench,
 } from '../queues/bench-redis.ts';
 import { compareIntakes } from '../queues/compare-intakes.ts';
-import { countIdle, judgeAll, runActive, sendArrivals, untilCalled } from '../queues/phases.ts';
+import {
+  countIdle,
+  judgeAll,
+  runActive,
+  sendArrivals,
+  untilCalled,
+  untilFollowed,
+} from '../queues/phases.ts';
 import { openQueuesWorld, type BenchQueue, type QueuesWorld, type Services } from '../queues/queues-world.ts';
 import { rowsOf, type AtRest, type QueuesResult } from '../queues/result-rows.ts';
 
@@ -50,6 +57,8 @@ const sizes = {
     idleMs: 1_000,
   },
 } as const;
+
+const followedWithinMs = 120_000;
 
 type Sizes = (typeof sizes)['usual' | 'quick'];
 
@@ -127,6 +136,8 @@ async function untilAtRest(
   const ids = await sendArrivals(load, services.intake, asked, size.arrivals);
   await untilCalled(world, asked, { calls: size.arrivals, withinMs: 60_000 });
   say(`${asked.length} queues: all are called`);
+  await untilFollowed(world, asked, followedWithinMs);
+  say(`${asked.length} queues: all results have ended`);
   await delay(size.windowMs + quietMs);
   say(`${asked.length} queues: nothing is due`);
   const idle = await countIdle(world.redis, size.idleMs);

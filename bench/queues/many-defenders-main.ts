@@ -5,6 +5,8 @@
 import { createSimulator } from '../../services/defender-simulator/src/simulator.ts';
 import type { DefendersPlan } from './many-defenders.ts';
 
+const resultMs = 5_000;
+
 process.on('message', (plan: DefendersPlan) => {
   void open(plan).then((origins) => process.send?.(origins));
 });
@@ -25,6 +27,10 @@ async function open({ tenants, clientSecret, certFile, keyFile }: DefendersPlan)
       windowMs,
       // Its machine actions have a limit per minute instead.
       actionsPerMinute: Math.ceil((limit * 60_000) / windowMs),
+      // Over when results are read first: what is measured at rest is a time in which nothing is followed.
+      investigationMs: resultMs,
+      actionMs: resultMs,
+      actionPendingMs: resultMs / 2,
     });
     origins.push(simulator.origin);
   }

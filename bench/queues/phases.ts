@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
+import { storeKeys } from '@diq/queue/store-keys.ts';
 import { ledgerKeys } from '@diq/quota/ledger/ledger-keys.ts';
 import type { ServiceProcess } from '@diq/runtime/processes/spawn-service.ts';
 import { refuseFailures, type LoadClient } from '../support/load.ts';
@@ -127,6 +128,24 @@ export async function untilCalled(
     const found = await judgeAll(world, queues);
     if (found.calls >= calls) return;
     if (performance.now() > untilMs) throw new Error(`${found.calls} of ${calls} requests were called`);
+    await delay(2_000);
+  }
+}
+
+/** Resolves when the end of every result was read. @throws Error when that takes too long */
+export async function untilFollowed(
+  { redis }: QueuesWorld,
+  queues: readonly BenchQueue[],
+  withinMs: number,
+): Promise<void> {
+  const untilMs = performance.now() + withinMs;
+  for (;;) {
+    const counts = await Promise.all(
+      queues.map(async ({ keySpace }) => (await redis.nodeOf(keySpace)).zcard(storeKeys(keySpace).results)),
+    );
+    const open = counts.reduce((sum, count) => sum + count, 0);
+    if (open === 0) return;
+    if (performance.now() > untilMs) throw new Error(`${open} results were not followed to their end`);
     await delay(2_000);
   }
 }

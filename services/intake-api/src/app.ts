@@ -25,7 +25,7 @@ export function createApp(deps: ServiceDependencies): Express {
   const shared = {
     bodyBudget: deps.bodyBudget,
     once: idempotent(deps.closing),
-    choose: createChooseQueue(deps.directory, withService(deps)),
+    choose: createChooseQueue(deps.directory, deps.layouts, withService(deps)),
   };
   const serve = (routes: readonly Route<ServiceDependencies>[]) => createRouter(routes, deps, shared);
   const ownSite = createOwnSite(deps.hostNames);
@@ -52,10 +52,10 @@ export function createApp(deps: ServiceDependencies): Express {
 }
 
 /** What the routes of a queue work with, made once for each queue. */
-function withService(deps: ServiceDependencies): (queue: Queue) => Dependencies {
+function withService(deps: ServiceDependencies): (queue: Queue, isReading: boolean) => Dependencies {
   const made = new WeakMap<QueueDependencies, Dependencies>();
-  return (queue) => {
-    const parts = deps.askQueue(queue);
+  return (queue, isReading) => {
+    const parts = isReading ? deps.peekQueue(queue) : deps.askQueue(queue);
     const known = made.get(parts);
     if (known) return known;
     const all = { ...deps, ...parts };

@@ -15,6 +15,7 @@ import type { CallbackRule } from './callbacks/callback-rule.ts';
 import type { ForecastCompletion } from './estimates/batch-completion.ts';
 import type { ExplainPlace } from './views/explain-place.ts';
 import type { DescribeRequest } from './views/request-view.ts';
+import type { LayoutGuard } from './queues/layout-guard.ts';
 import type { QueueDirectory } from './queues/queue-directory.ts';
 import type { QueueActions } from './queue-actions.ts';
 import type { IntakeMetrics, QueueMetrics } from './observability/metrics.ts';
@@ -44,10 +45,12 @@ export interface ServiceDependencies {
   /** Which URLs may be called back. */
   callbackRule: CallbackRule;
   directory: QueueDirectory;
-  /** What the routes of a queue work with. */
+  /** What the routes of a queue work with that change something in it: it is read again and again for a while. */
   askQueue: (queue: Queue) => QueueDependencies;
-  /** The same for a look at many, after which they are left alone as before. */
-  peekQueue: (queue: Queue) => Pick<QueueDependencies, 'readState'>;
+  /** The same for those that only read, after which it is left alone as before. */
+  peekQueue: (queue: Queue) => QueueDependencies;
+  /** Keeps this version out of queues that another version holds. */
+  layouts: LayoutGuard;
   /** Whether the service can do its work. */
   checkReady: () => Promise<HealthReport>;
   /** Aborted once the service is being stopped. */
@@ -66,6 +69,8 @@ export interface QueueDependencies {
   /** Quota and backlog as they are. */
   readState: () => Promise<QueueState>;
   describeRequest: DescribeRequest;
+  /** Begins to read what expected starts are reckoned from: in one round trip with what is recorded meanwhile. */
+  readAhead: () => void;
   /** Why requests stand where they do, and what goes next. */
   explainPlace: ExplainPlace['explain'];
   nextCalls: ExplainPlace['nextCalls'];

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { claimLayout, LayoutError, watchLayout } from '@diq/queue/layout.ts';
+import { LayoutError } from '@diq/queue/layout.ts';
 import { createBusyQueueCheck } from '@diq/queue/operations/open-requests.ts';
 import { queueTagIn } from '@diq/contracts/queue-tag.ts';
 import { listen } from '@diq/runtime/http-server/http-server.ts';
@@ -21,6 +21,7 @@ import { createMetrics, type IntakeMetrics } from './observability/metrics.ts';
 import { createReadyCheck } from './observability/ready-check.ts';
 import { startStatePoll } from './observability/state-poll.ts';
 import { createBusyQueues } from './queues/busy-queues.ts';
+import { createLayoutGuard, type LayoutGuard } from './queues/layout-guard.ts';
 import { openQueue, type OpenQueue } from './queues/open-queue.ts';
 import { createQueueReach } from './observability/queue-reach.ts';
 import { createQueueDirectory, type QueueDirectory } from './queues/queue-directory.ts';
@@ -52,8 +53,9 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
   const submitting = openSubmitting(redis, options);
   const [first] = directory.queues();
   const memory = createMemoryByServer(redis, directory.queues, settings.backPressure, logger);
-  const queues = openQueues(options, { directory, metrics, redis, submitting, memory });
-  await checkLayout(options, redis, queues.opened);
+  const layouts = openLayoutGuard(options, redis, directory);
+  const queues = openQueues(options, { directory, metrics, redis, submitting, memory, layouts });
+  await checkLayout(options, redis, layouts);
   const checkKeyTenants = createKeyTenantCheck(keys, () => directory.present().length, logger);
   onKeysChanged(checkKeyTenants);
   const onChange = () => {
@@ -91,8 +93,12 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
     directory,
     askQueue: (queue) => queues.ask(queue).parts,
     peekQueue: (queue) => queues.open(queue).parts,
+    layouts,
     checkReady: createReadyCheck({
-      reach: createQueueReach(submitting, () => directory.queues(), settings.waitReplicas),
+      reach: createQueueReach(submitting, () => directory.queues(), {
+        waitReplicas: settings.waitReplicas,
+        foreign: layouts.foreign,
+      }),
       fullServers: memory.full,
       workerReports: () =>
         queues.opened().map(({ queue, workerReport }) => ({ queue, report: workerReport() })),
@@ -131,10 +137,14 @@ interface Shared {
   redis: RedisConnection;
   submitting: RedisConnection;
   memory: MemoryByServer;
+  layouts: LayoutGuard;
 }
 
 /** The queues that this process works with. Each is opened when it is needed first, and stays open. */
-function openQueues(options: OpenIntakeOptions, { directory, metrics, redis, submitting, memory }: Shared) {
+function openQueues(
+  options: OpenIntakeOptions,
+  { directory, metrics, redis, submitting, memory, layouts }: Shared,
+) {
   const { settings, logger, lifecycle, tracing = noTracing, workerClockMs } = options;
   const { ledgerMaxAgeMs = 250, pollIntervalMs: intervalMs = 1_000 } = options;
   const opened = new Map<string, OpenQueue>();
@@ -176,7 +186,7 @@ function openQueues(options: OpenIntakeOptions, { directory, metrics, redis, sub
   const endStreams = () => opened.forEach(({ parts }) => parts.stateFeed.close());
   lifecycle.closing.addEventListener('abort', endStreams, { once: true });
   const stopPoll = startStatePoll({
-    due: async () => (await busy.due()).map(open),
+    due: async () => (await busy.due()).filter((queue) => !layouts.isForeign(queue)).map(open),
     onState: busy.saw,
     onComplete: metrics.noteReading,
     intervalMs,
@@ -192,40 +202,62 @@ function openQueues(options: OpenIntakeOptions, { directory, metrics, redis, sub
   lifecycle.onClose('memory of Redis', repeat(intervalMs, readMemory, onFailure));
   return {
     open,
-    /** For a request about it: it is read again and again for a while. */
+    /** For a request that changes something in it: it is read again and again for a while. */
     ask(queue: Queue): OpenQueue {
       busy.mark(queue);
       return open(queue);
     },
     opened: () => [...opened.values()],
-    busy: () => busy.busy().map(open),
+    busy: () =>
+      busy
+        .busy()
+        .filter((queue) => !layouts.isForeign(queue))
+        .map(open),
     showSeries,
   };
 }
 
-/** Claims the layout of what is there at the start, and watches it for what is opened. */
-async function checkLayout(
-  { settings, logger, fail, waitForRedisMs = 1_000 }: OpenIntakeOptions,
+/** Ends the process when another version holds all queues; of some, the others are served. */
+function openLayoutGuard(
+  { logger, fail }: OpenIntakeOptions,
   redis: RedisConnection,
-  opened: () => readonly OpenQueue[],
+  directory: QueueDirectory,
+): LayoutGuard {
+  return createLayoutGuard({
+    redis,
+    logger,
+    onForeign(error, foreign) {
+      if (foreign.length === directory.queues().length) fail(error, 'Redis holds another layout');
+    },
+  });
+}
+
+/**
+ * Claims the layout of queues that are there at the start; of many, of some: any other one's when it is asked about first.
+ *
+ * @throws LayoutError where all of them are of another version
+ */
+async function checkLayout(
+  { settings, logger, waitForRedisMs = 1_000 }: OpenIntakeOptions,
+  redis: RedisConnection,
+  layouts: LayoutGuard,
 ): Promise<void> {
-  const queues = settings.tenants.flatMap(queuesOf);
-  await waitUntilReady(redis, waitForRedisMs)
-    .then(() =>
-      Promise.all(queues.slice(0, checkedAtStart).map(({ keySpace }) => claimLayout(redis, keySpace))),
-    )
-    .catch((error: unknown) => {
-      if (error instanceof LayoutError) throw error;
-      logger.warn('Redis is unavailable, starting without it');
-    });
-  const keySpaces = () => opened().map(({ queue }) => queue.keySpace);
-  watchLayout(redis, keySpaces, (error) => fail(error, 'Redis holds another layout'));
+  const asked = settings.tenants.flatMap(queuesOf).slice(0, checkedAtStart);
+  const errors: unknown[] = await waitUntilReady(redis, waitForRedisMs).then(
+    async () => {
+      const claims = await Promise.allSettled(asked.map((queue) => layouts.claim(queue)));
+      return claims.flatMap((claim) => (claim.status === 'rejected' ? [claim.reason] : []));
+    },
+    (error: unknown) => [error],
+  );
+  const foreign = errors.filter((error) => error instanceof LayoutError);
+  if (foreign[0] && foreign.length === asked.length) throw foreign[0];
+  if (errors.length > foreign.length) logger.warn('Redis is unavailable, starting without it');
 }
 
 /** A new tenant is noted within this time; who it was is needed only when it is gone. */
 const rememberEveryMs = 10_000;
 
-/** All were written by one version; of many, some show which. */
 const checkedAtStart = 100;
 
 function watchTenantsFile(

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 import { createLedger } from '@diq/quota/ledger/ledger.ts';
+import { duplicateConnection } from '@diq/redis/connection.ts';
 import { createPermitLimiter, openLimiterConnection } from '@diq/quota/limiter/permit-limiter.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { createBacklogRoom } from './admission/backlog-reservation.ts';
@@ -16,7 +17,7 @@ describe('keys in Redis', () => {
   it('all carry one and the same hash tag: in Redis Cluster every script finds its keys on one node', async () => {
     const store = await openTestStore(redis.url);
     const quota = { limits: [{ calls: 2, windowMs: 60_000 }], callTimeoutMs: 1_000 };
-    const permits = openLimiterConnection(store.redis, () => undefined);
+    const permits = openLimiterConnection(duplicateConnection(store.redis), () => undefined);
     const limiter = await createPermitLimiter({ ...quota, connection: permits, keySpace, onError() {} });
     const ledger = createLedger(store.redis, keySpace, quota);
     const connection = new Redis(redis.url, { maxRetriesPerRequest: null });

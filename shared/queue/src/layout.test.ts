@@ -2,12 +2,11 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createLedger } from '@diq/quota/ledger/ledger.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
-import { waitFor } from '@diq/testing/wait-for.ts';
 import { createRequestIntake } from './admission/accept-requests.ts';
 import { createBacklogRoom } from './admission/backlog-reservation.ts';
 import { createIdempotencyStore } from './admission/idempotency-store.ts';
 import { freshIds } from './admission/request-ids.ts';
-import { claimLayout, LayoutError, layoutVersion, watchLayout } from './layout.ts';
+import { claimLayout, LayoutError, layoutVersion } from './layout.ts';
 import { createAuditLog } from './operations/audit-log.ts';
 import { createQueuePause } from './operations/queue-pause.ts';
 import { createRequestList } from './requests/list-requests.ts';
@@ -261,19 +260,6 @@ describe('the layout of what is stored', () => {
       });
       assert.equal(await redis.client.get(keys.layout), String(found));
     });
-
-  it('is looked at again when the connection is back, as after a restored backup', async () => {
-    const foreign: LayoutError[] = [];
-    await claimLayout(store.redis, keySpace);
-    watchLayout(
-      store.redis,
-      () => [keySpace],
-      (error) => foreign.push(error),
-    );
-    await redis.client.set(keys.layout, layoutVersion + 1);
-    store.redis.disconnect(true);
-    await waitFor(() => foreign.length > 0, { what: 'the other layout to be found' });
-  });
 });
 
 const isBatch = (entry: string) => entry.startsWith('batch:');

@@ -1,4 +1,4 @@
-import { onServerReady, type RedisConnection } from '@diq/redis/connection.ts';
+import type { RedisConnection } from '@diq/redis/connection.ts';
 import { z } from 'zod';
 import { loadScript } from '@diq/redis/script.ts';
 import { storeKeys } from './store-keys.ts';
@@ -33,27 +33,8 @@ const version = z.coerce.number().int();
  * @throws LayoutError where it has another one
  */
 export async function claimLayout(redis: RedisConnection, keySpace: string): Promise<void> {
-  const found = version.parse(await script(redis, [storeKeys(keySpace).layout], [layoutVersion]));
+  const { layout } = storeKeys(keySpace);
+  // Read first: a server that takes no writes can be read from as before.
+  const found = version.parse((await redis.get(layout)) ?? (await script(redis, [layout], [layoutVersion])));
   if (found !== layoutVersion) throw new LayoutError(keySpace, found);
-}
-
-/**
- * Claims the layout each time the connection is ready, as after an outage, a fail-over or a restored backup.
- *
- * @param keySpaces those in use
- * @param onForeign one of them has another layout now
- */
-export function watchLayout(
-  redis: RedisConnection,
-  keySpaces: () => readonly string[],
-  onForeign: (error: LayoutError) => void,
-): void {
-  onServerReady(redis, () => {
-    for (const keySpace of keySpaces()) {
-      claimLayout(redis, keySpace).catch((error: unknown) => {
-        // Anything else is said by whatever asks Redis next.
-        if (error instanceof LayoutError) onForeign(error);
-      });
-    }
-  });
 }

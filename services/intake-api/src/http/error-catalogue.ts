@@ -45,6 +45,7 @@ export const errorCatalogue = {
   link_unavailable: { status: 503, title: 'Defender cannot be asked for the link at the moment' },
   identity_unavailable: { status: 503, title: 'Tokens cannot be verified at the moment' },
   too_many_listeners: { status: 503, title: 'Too many event streams are open' },
+  other_version: { status: 503, title: 'Another version of the service holds the data of the queue' },
   redis_full: { status: 503, title: 'The memory of Redis is nearly full' },
   redis_unavailable: { status: 503, title: 'The queue cannot be reached at the moment' },
 } as const satisfies Record<string, { status: number; title: string }>;

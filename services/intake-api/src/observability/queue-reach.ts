@@ -21,15 +21,21 @@ export interface QueueReach {
   readonly refused: readonly RefusingServer[];
 }
 
-/** Writes one small key on each server that holds queues. */
+/**
+ * Writes one small key on each server that holds queues.
+ *
+ * @param options.foreign those of another version: nothing is written there
+ */
 export function createQueueReach(
   redis: RedisConnection,
   queues: () => readonly HeldQueue[],
-  waitReplicas: number,
+  { waitReplicas, foreign }: { waitReplicas: number; foreign: () => readonly HeldQueue[] },
 ) {
   return async (): Promise<QueueReach> => {
     const byServer = new Map<string, HeldQueue[]>();
-    for (const queue of queues()) {
+    const others = foreign();
+    const isForeign = new Set(others.map(({ keySpace }) => keySpace));
+    for (const queue of queues().filter(({ keySpace }) => !isForeign.has(keySpace))) {
       const server = serverOf(redis, queue.keySpace);
       const onIt = byServer.get(server) ?? [];
       onIt.push(queue);
@@ -49,7 +55,10 @@ export function createQueueReach(
     const found = await Promise.all(looks);
     return {
       served: found.reduce((sum, one) => sum + ('served' in one ? one.served : 0), 0),
-      refused: found.flatMap((one) => ('why' in one ? [one] : [])),
+      refused: [
+        ...found.flatMap((one) => ('why' in one ? [one] : [])),
+        ...(others.length > 0 ? [{ why: 'holds data of another version', queues: others.map(nameOf) }] : []),
+      ],
     };
   };
 }

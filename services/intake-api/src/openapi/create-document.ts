@@ -218,9 +218,9 @@ const ofEveryScope: ErrorCode[] = [
   'redis_unavailable',
 ];
 const ofEveryQueue: Record<QueueUse, readonly ErrorCode[]> = {
-  id: [],
-  query: ['tenant_required', 'invalid_request'],
-  body: ['tenant_required', 'tenant_removed', 'invalid_request'],
+  id: ['other_version'],
+  query: ['tenant_required', 'invalid_request', 'other_version'],
+  body: ['tenant_required', 'tenant_removed', 'invalid_request', 'other_version'],
 };
 const ofEveryBody: ErrorCode[] = [
   'malformed_json',

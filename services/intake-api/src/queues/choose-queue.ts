@@ -3,11 +3,13 @@ import type { OperationName } from '@diq/contracts/operations.ts';
 import { profileOf } from '@diq/contracts/operations/index.ts';
 import { queueTagIn } from '@diq/contracts/queue-tag.ts';
 import type { IdempotencyStore } from '@diq/queue/admission/idempotency-store.ts';
+import { LayoutError } from '@diq/queue/layout.ts';
 import type { Queue } from '@diq/tenants/tenant.ts';
 import type { ChooseQueue, QueueUse } from '../http/define-route.ts';
 import { routeOf } from '../http/middleware/http-metrics.ts';
 import { ProblemError } from '../http/problem-error.ts';
 import { contextOf } from '../http/request-context.ts';
+import type { LayoutGuard } from './layout-guard.ts';
 import { queueFor, type KnownTenant, type QueueDirectory } from './queue-directory.ts';
 
 /** What a queue's routes work with. */
@@ -18,14 +20,19 @@ interface Parts {
 /**
  * Which queue a request is about. An id leads to its own, whatever else the request names. Otherwise the tenant is that of
  * the path, or the caller's only one; the operation is the one named, or the tenant's default. What a caller does not
- * reach is answered like what does not exist.
+ * reach is answered like what does not exist. A queue that another version holds is neither read nor written.
  *
  * @param open what the queue's routes work with; opened when it is asked for first
  */
-export function createChooseQueue(directory: QueueDirectory, open: (queue: Queue) => Parts): ChooseQueue {
-  function choose(response: Response, queue: Queue, operation?: string): void {
+export function createChooseQueue(
+  directory: QueueDirectory,
+  layouts: Pick<LayoutGuard, 'claim' | 'isClaimed'>,
+  open: (queue: Queue, isReading: boolean) => Parts,
+): ChooseQueue {
+  async function choose(response: Response, queue: Queue, operation?: string): Promise<void> {
+    if (!layouts.isClaimed(queue)) await layouts.claim(queue).catch(refuseForeign);
     const named = response.req.params['tenant'];
-    const parts = open(queue);
+    const parts = open(queue, ['GET', 'HEAD'].includes(response.req.method));
     contextOf(response).chosen = {
       queue,
       prefix: named === undefined ? '/v1' : `/v1/tenants/${String(named)}`,
@@ -53,14 +60,14 @@ export function createChooseQueue(directory: QueueDirectory, open: (queue: Queue
   }
 
   function queueStep(use: QueueUse): RequestHandler {
-    return (request, response, next) => {
+    return async (request, response, next) => {
       const tenant = response.locals['tenant'] as KnownTenant;
       const id = idIn(request);
       const found =
         id === undefined ? undefined : directory.findByTag(contextOf(response).caller, queueTagIn(id));
       const isNamed = request.params['tenant'] !== undefined;
       if (found && (!isNamed || found.tenant === tenant.tenant.name)) {
-        choose(response, found);
+        await choose(response, found);
         next();
         return;
       }
@@ -68,13 +75,24 @@ export function createChooseQueue(directory: QueueDirectory, open: (queue: Queue
       const queue = queueFor(tenant, operation as OperationName | undefined, use !== 'body');
       if (!queue) throw unknownOperation(tenant);
       if (use === 'body' && routeOf(request) === '/v1/investigations') refuseUnlessInvestigation(queue);
-      choose(response, queue, operation);
+      await choose(response, queue, operation);
       next();
     };
   }
 
   return { tenant: tenantStep, queue: queueStep };
 }
+
+function refuseForeign(error: unknown): never {
+  if (!(error instanceof LayoutError)) throw error;
+  throw new ProblemError('other_version', {
+    detail: 'Nothing was read or recorded. Readiness and the log name the queue, the log what operators do.',
+    headers: { 'Retry-After': String(foreignRetryAfterSeconds) },
+  });
+}
+
+/** An operator has to act. */
+const foreignRetryAfterSeconds = 60;
 
 /** Nothing new is accepted for a tenant that is gone from the settings. */
 function tenantRemoved(): ProblemError {

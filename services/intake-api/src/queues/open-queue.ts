@@ -124,6 +124,7 @@ export function openQueue(queue: Queue, options: OpenQueueOptions) {
     readState,
     actions,
     describeRequest: createDescribeRequest(ledgerSnapshot),
+    readAhead: () => void ledgerSnapshot().catch(() => undefined),
     explainPlace: explanation.explain,
     nextCalls: explanation.nextCalls,
     forecastCompletion: createForecastCompletion(

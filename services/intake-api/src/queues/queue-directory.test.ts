@@ -31,6 +31,21 @@ describe('the directory of queues', () => {
     assert.deepEqual(names(directory, everywhere), ['one', 'two', 'three']);
   });
 
+  it('has one object for a queue for as long as nothing of it changes', () => {
+    const directory = createQueueDirectory([one, two]);
+    const found = () => [
+      directory.byTag(tagOf(one)),
+      directory.findTenant(everywhere, 'one')?.queues[0],
+      directory.queues()[0],
+    ];
+    const [first] = found();
+    assert.ok(first && found().every((queue) => queue === first));
+    directory.setTenants([tenant('one', '1')], [tenant('two', '2')]);
+    assert.ok(found().every((queue) => queue === first));
+    directory.setTenants([tenant('uno', '1')]);
+    assert.notEqual(directory.byTag(tagOf(one)), first);
+  });
+
   it('keeps the queues of a tenant that has another name now, under that name', () => {
     const directory = createQueueDirectory([one]);
     directory.setTenants([tenant('uno', '1')]);

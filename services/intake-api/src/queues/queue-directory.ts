@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { OperationName } from '@diq/contracts/operations.ts';
 import { queuesOf, type Queue, type Tenant } from '@diq/tenants/tenant.ts';
 import type { Caller } from '../config/callers.ts';
@@ -22,9 +23,16 @@ export function createQueueDirectory(given: readonly Tenant[]) {
   let byTag = new Map<string, Queue>();
   let accepting: ReadonlySet<string> = new Set();
 
+  /** The same object for as long as nothing of it changes: what is open for it is found by it. */
+  function asKnown(queue: Queue): Queue {
+    const known = byTag.get(queue.tag);
+    return known && isDeepStrictEqual(known, queue) ? known : queue;
+  }
+
   /** @param earlier tenants, and operations of theirs, that were in the settings before this process started */
   function setTenants(tenants: readonly Tenant[], earlier: readonly Tenant[] = []): void {
-    const queues = tenants.flatMap(queuesOf);
+    const own = new Map(tenants.map((tenant) => [tenant, queuesOf(tenant).map(asKnown)]));
+    const queues = [...own.values()].flat();
     accepting = new Set(queues.map(({ tag }) => tag));
     // By what its queues are stored under: its name may have changed.
     const nameOf = new Map(tenants.map(({ tenantId, name }) => [tenantId, name]));
@@ -32,14 +40,14 @@ export function createQueueDirectory(given: readonly Tenant[]) {
     const former = new Map(
       [...byTag.values(), ...earlier.flatMap(queuesOf)]
         .filter(({ tag }) => !accepting.has(tag))
-        .map((queue) => ({ ...queue, tenant: nameOf.get(queue.tenantId) ?? queue.tenant }))
+        .map((queue) => asKnown({ ...queue, tenant: nameOf.get(queue.tenantId) ?? queue.tenant }))
         // A name that another tenant has now must not lead to what was this one's.
         .filter(({ tenant, tenantId }) => nameOf.has(tenantId) || !taken.has(tenant))
         .map((queue) => [queue.tag, queue]),
     );
     const known = (tenant: Tenant, isRemoved: boolean): KnownTenant => ({
       tenant,
-      queues: isRemoved ? [] : queuesOf(tenant),
+      queues: own.get(tenant) ?? [],
       former: [...former.values()].filter((queue) => queue.tenant === tenant.name),
       isRemoved,
     });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { operationNames } from '@diq/contracts/operations.ts';
+import { LayoutError } from '@diq/queue/layout.ts';
 import { holdReasons } from '@diq/quota/ledger/answers-and-holds.ts';
 import { nameOf, type Queue } from '@diq/tenants/tenant.ts';
 import type { ServiceDependencies } from '../dependencies.ts';
@@ -19,7 +20,9 @@ const queueSummary = z
     operation: z.enum(operationNames),
     isReadable: z
       .boolean()
-      .describe('False while its part of Redis cannot be asked; the rest is absent then.'),
+      .describe(
+        'False while its part of Redis cannot be asked or another version holds it; the rest is absent then.',
+      ),
     limits: z.array(oneLimit).optional(),
     nextSlotAt: time.optional(),
     hold: z.enum(holdReasons).nullable().optional(),
@@ -50,7 +53,7 @@ export const listQueues = defineRoute({
   answers: { 200: { description: 'A page, by tenant and operation.', schema: pageOf(queueSummary) } },
   async handle(
     { query: { tenant, limit, cursor = '' }, context, response },
-    { directory, peekQueue }: ServiceDependencies,
+    { directory, layouts, peekQueue }: ServiceDependencies,
   ) {
     const behind = directory
       .tenantsOf(context.caller)
@@ -63,7 +66,7 @@ export const listQueues = defineRoute({
     const named = tenant === undefined ? '' : `tenant=${encodeURIComponent(tenant)}&`;
     await inTurn(context.caller.name, response, async () => {
       response.json({
-        value: await describeAll(shown, peekQueue),
+        value: await describeAll(shown, { layouts, peekQueue }),
         ...(behind.length > limit && last
           ? { nextLink: `/v1/queues?${named}limit=${limit}&cursor=${writePosition(nameOf(last))}` }
           : {}),
@@ -73,12 +76,16 @@ export const listQueues = defineRoute({
 });
 
 /** @throws where not one of them can be read: then it is no matter of one queue */
-async function describeAll(queues: readonly Queue[], peekQueue: ServiceDependencies['peekQueue']) {
+async function describeAll(
+  queues: readonly Queue[],
+  { layouts, peekQueue }: Pick<ServiceDependencies, 'layouts' | 'peekQueue'>,
+) {
   const errors: unknown[] = [];
   const summaries = await Promise.all(
     queues.map(async (queue) => {
       const { tenant, operation } = queue;
       try {
+        if (!layouts.isClaimed(queue)) await layouts.claim(queue);
         return describe(queue, await peekQueue(queue).readState());
       } catch (error) {
         errors.push(error);
@@ -86,7 +93,8 @@ async function describeAll(queues: readonly Queue[], peekQueue: ServiceDependenc
       }
     }),
   );
-  if (errors.length > 0 && errors.length === queues.length) throw errors[0];
+  const away = errors.filter((error) => !(error instanceof LayoutError));
+  if (away.length > 0 && errors.length === queues.length) throw away[0];
   return summaries;
 }
 

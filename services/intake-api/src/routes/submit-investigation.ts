@@ -94,6 +94,7 @@ export const submitInvestigation = defineRoute({
       response.json(forCaller(context, { dryRun: true, ...answer }));
       return;
     }
+    needs.readAhead();
     const accepted = await needs.intake.acceptOne(item, { nowMs, ids, caller, trace: context.trace });
     const { id, coalescedWith } = accepted;
     const coalesced = coalescedWith === undefined ? 0 : 1;

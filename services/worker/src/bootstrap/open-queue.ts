@@ -2,7 +2,7 @@ import { profileOf } from '@diq/contracts/operations/index.ts';
 import { claimLayout } from '@diq/queue/layout.ts';
 import { createNameStore } from '@diq/queue/tasks/name-store.ts';
 import { createLookStore } from '@diq/queue/tasks/look-store.ts';
-import { createResultStore } from '@diq/queue/results/result-store.ts';
+import { createResultStore, type ResultStore } from '@diq/queue/results/result-store.ts';
 import { createTaskStore } from '@diq/queue/tasks/task-store.ts';
 import { createRunningTasks } from '@diq/queue/tasks/running-tasks.ts';
 import { createFlowCharging } from '@diq/queue/scheduling/charge-flows.ts';
@@ -109,13 +109,15 @@ export async function openQueue(options: OpenQueueOptions) {
     lookTimeoutMs: longestLookMs,
     ...(config.followUp && { followUp: options.tenant.followUp }),
   });
-  const unfollow = config.followUp ? followResults(options) : undefined;
+  const unfollow = config.followUp ? followResults(options, parts.results) : undefined;
   const lookAhead = config.lookBeforeCall ? openLookAhead(options, parts) : undefined;
   const nameLookup = openNameLookup(options, parts);
   const polling = createOutageLog(logger, 'polling queue and ledger');
   const looks = createQueueLooks({
     claimLayout: () => claimLayout(redis.ledger, queue.keySpace),
     snapshot,
+    follow: config.followUp ? () => options.tenant.followUp.check() : undefined,
+    nextResultMs: () => parts.results.nextReadAtMs(),
     readNeeds: createReadNeeds(redis.ledger, queue.keySpace, { followsResults: config.followUp }),
     mostRunning: parts.mostRunning,
     maintenance,
@@ -167,10 +169,11 @@ export async function politely(close: Promise<unknown>): Promise<void> {
 }
 
 /** @returns what ends it */
-function followResults({ queue, tenant, redis, config, logger, metrics }: OpenQueueOptions): () => void {
-  const { operation, keySpace } = queue;
+function followResults(
+  { queue: { operation }, tenant, logger, metrics }: OpenQueueOptions,
+  results: ResultStore,
+): () => void {
   const { list } = profileOf(operation).records;
-  const results = createResultStore(redis.ledger, keySpace, config.retentionMs);
   return tenant.followUp.add({ operation, list, results, metrics, logger });
 }
 
@@ -282,6 +285,7 @@ function createParts(options: OpenQueueOptions, closing: AbortSignal) {
     ledger,
     opening,
     tasks,
+    results: createResultStore(redis.ledger, keySpace, config.retentionMs),
     jobs,
     claimer,
     limiter,

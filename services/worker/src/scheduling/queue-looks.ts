@@ -7,6 +7,10 @@ export interface QueueLooksOptions {
   claimLayout(): Promise<void>;
   snapshot(): Promise<LedgerSnapshot>;
   readNeeds(): Promise<QueueNeeds>;
+  /** Reads Defender for the results of the tenant that are due; none where results are not followed. */
+  follow?: (() => Promise<void>) | undefined;
+  /** When the next result of this queue is to be read, by Redis' clock; `undefined` where none is followed. */
+  nextResultMs(): Promise<number | undefined>;
   /** How many Defender runs at once. While as many run, nothing is claimed. */
   mostRunning?: number | undefined;
   maintenance: {
@@ -32,9 +36,12 @@ export type AfterLook = { kind: 'again' | 'failed'; waitMs: number } | { kind: '
 
 /**
  * For so long a queue is looked at when nothing is left to be done: so every worker knows of the calls that the others
- * made last, and their outcomes, should Redis lose them.
+ * made last, and their outcomes, should Redis lose them, also where the message that brings it to look was lost.
  */
-const lingerMs = 5_000;
+const lingerMs = 1_500;
+
+/** From one reading of results that are due to the next. */
+const followAgainMs = 2_000;
 
 /** By so much the worker that made the last call is ahead of the others at the next slot: they come in its place if it is gone. */
 const yieldMs = 50;
@@ -42,7 +49,7 @@ const yieldMs = 50;
 /** The looks at an open queue: each claims what may be called, and has done what there is a need for. */
 export function createQueueLooks(options: QueueLooksOptions) {
   const { maintenance, mostRunning = Infinity } = options;
-  let seen: { view: LedgerSnapshot; needs: QueueNeeds } | undefined;
+  let seen: { view: LedgerSnapshot; needs: QueueNeeds; atMs: number } | undefined;
   let needs: QueueNeeds | undefined;
   let view: LedgerSnapshot | undefined;
   let isLayoutClaimed = true;
@@ -70,27 +77,42 @@ export function createQueueLooks(options: QueueLooksOptions) {
     return Math.max(0, Math.min(deadlineMs ?? Infinity, queryMs ?? Infinity, resultMs ?? Infinity) - nowMs);
   }
 
+  /** @throws LayoutError where Redis holds another one now  @throws Error while that cannot be asked */
+  async function look(): Promise<AfterLook> {
+    if (!isLayoutClaimed) {
+      await options.claimLayout();
+      isLayoutClaimed = true;
+    }
+    [view, needs] = [undefined, undefined];
+    const waitMs = await turns.turn();
+    if (!view || !needs) {
+      maintenance.unsettled();
+      return { kind: 'failed', waitMs };
+    }
+    seen = { view, needs, atMs: performance.now() };
+    maintenance.attend(seen.needs, seen.view.nowMs);
+    options.onSeen?.(seen.view, seen.needs);
+    if (!isQuiet(seen) || turns.inFlight() > 0) quietSinceMs = undefined;
+    else if (performance.now() - (quietSinceMs ??= performance.now()) >= lingerMs) return restUntil(seen);
+    // What is due by now was begun, and is looked at again with the next look.
+    const dueMs = untilDue(seen);
+    return { kind: 'again', waitMs: dueMs > 0 ? Math.min(waitMs, dueMs) : waitMs };
+  }
+
   return {
-    /** @throws LayoutError where Redis holds another one now  @throws Error while that cannot be asked */
-    async look(): Promise<AfterLook> {
-      if (!isLayoutClaimed) {
-        await options.claimLayout();
-        isLayoutClaimed = true;
-      }
-      [view, needs] = [undefined, undefined];
-      const waitMs = await turns.turn();
-      if (!view || !needs) {
-        maintenance.unsettled();
-        return { kind: 'failed', waitMs };
-      }
-      seen = { view, needs };
-      maintenance.attend(seen.needs, seen.view.nowMs);
-      options.onSeen?.(seen.view, seen.needs);
-      if (!isQuiet(seen) || turns.inFlight() > 0) quietSinceMs = undefined;
-      else if (performance.now() - (quietSinceMs ??= performance.now()) >= lingerMs) return restUntil(seen);
-      // What is due by now was begun, and is looked at again with the next look.
-      const dueMs = untilDue(seen);
-      return { kind: 'again', waitMs: dueMs > 0 ? Math.min(waitMs, dueMs) : waitMs };
+    look,
+    /**
+     * In place of a look at a queue that rests but for its results: reads for those that are due, and nothing else. Thousands of
+     * queues have results open for hours.
+     */
+    async follow(): Promise<AfterLook> {
+      if (!isLayoutClaimed || !seen || !options.follow) return look();
+      await options.follow();
+      const resultMs = await options.nextResultMs();
+      if (resultMs === undefined) return { kind: 'rest' };
+      const nowMs = seen.view.nowMs + performance.now() - seen.atMs;
+      // What is due still is read by another worker now.
+      return { kind: 'rest', dueMs: Math.max(followAgainMs, resultMs - nowMs) };
     },
     /** Redis may have been away, or be another one. */
     reconnected() {

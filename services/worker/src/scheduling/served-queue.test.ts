@@ -30,13 +30,17 @@ describe('a served queue whose other workers call', () => {
   const again: AfterLook = { kind: 'again', waitMs: 100 };
 
   async function open({ after = again, yieldsMs = 0 } = {}) {
-    const seen = { looks: 0, others: 0 };
+    const seen = { looks: 0, follows: 0, others: 0 };
     const queue = createServedQueue({
       name: 'contoso/initiateInvestigation',
       scheduler,
       open: async () => ({
         async look() {
           seen.looks += 1;
+          return after;
+        },
+        async follow() {
+          seen.follows += 1;
           return after;
         },
         reconnected: () => undefined,
@@ -60,7 +64,7 @@ describe('a served queue whose other workers call', () => {
     await pass(50);
     queue.wake('call');
     await pass(499);
-    assert.deepEqual(seen, { looks: 1, others: 1 });
+    assert.deepEqual(seen, { looks: 1, follows: 0, others: 1 });
     await pass(1);
     assert.equal(seen.looks, 2);
   });
@@ -100,9 +104,14 @@ describe('a served queue whose other workers call', () => {
     const { queue, seen } = await open({ after: { kind: 'rest', dueMs: 30_000 } });
     assert.deepEqual([queue.isLeftAlone(), queue.awaitsResult()], [true, true]);
     await pass(29_999);
-    assert.equal(seen.looks, 1);
+    assert.deepEqual([seen.looks, seen.follows], [1, 0]);
     await pass(1);
-    assert.equal(seen.looks, 2);
+    // The queue itself is left alone: nothing of it is read for that.
+    assert.deepEqual([seen.looks, seen.follows], [1, 1]);
+    assert.deepEqual([queue.isLeftAlone(), queue.awaitsResult()], [true, true]);
+    queue.wake('work');
+    await pass(30_000);
+    assert.deepEqual([seen.looks, seen.follows], [2, 1]);
     const { queue: empty } = await open({ after: { kind: 'rest' } });
     assert.deepEqual([empty.isLeftAlone(), empty.awaitsResult()], [true, false]);
   });

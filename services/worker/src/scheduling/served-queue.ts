@@ -9,6 +9,8 @@ import type { AfterLook } from './queue-looks.ts';
 /** A queue as it is served once it is open; see `createQueueLooks`. */
 export interface OpenedQueue {
   look(): Promise<AfterLook>;
+  /** In place of a look while the queue rests: reads what became of results. */
+  follow(): Promise<AfterLook>;
   reconnected(): void;
   isBlocked(): boolean;
   /** Another worker made a call, or one of its calls is over. */
@@ -69,10 +71,11 @@ export function createServedQueue(options: ServedQueueOptions) {
 
   async function look(): Promise<number | undefined> {
     if (isStopped) return undefined;
+    const wasWoken = isWoken;
     isWoken = false;
     unreadSinceMs = undefined;
     try {
-      return await lookOnce();
+      return await lookOnce(wasWoken);
     } catch (error) {
       isWoken = true;
       return await afterFailure(error);
@@ -96,13 +99,13 @@ export function createServedQueue(options: ServedQueueOptions) {
     return opening;
   }
 
-  async function lookOnce(): Promise<number> {
+  async function lookOnce(wasWoken: boolean): Promise<number> {
     const queue = opened ?? (await open());
-    isResting = false;
-    awaitsResult = false;
-    const after = await queue.look();
+    const isAtRest = isResting && awaitsResult && !wasWoken;
+    if (!isAtRest) [isResting, awaitsResult] = [false, false];
+    const after = await (isAtRest ? queue.follow() : queue.look());
+    isResting = after.kind === 'rest';
     if (after.kind === 'rest') {
-      isResting = true;
       awaitsResult = after.dueMs !== undefined;
       return succeeded(after.dueMs ?? Infinity);
     }

@@ -76,6 +76,11 @@ export function createResultStore(redis: RedisConnection, keySpace: string, rete
   return {
     /** How many results have no observed end: what runs at Defender, as far as it is known. */
     countOpen: (): Promise<number> => redis.zcard(keys.results),
+    /** When the next read is due, by Redis' clock; `undefined` where no result is open. */
+    async nextReadAtMs(): Promise<number | undefined> {
+      const [, atMs] = await redis.zrange(keys.results, 0, '0', 'WITHSCORES');
+      return atMs === undefined ? undefined : Number(atMs);
+    },
     /** Those whose next read is due within so many ms, those that are due for the longest first. */
     async due(withinMs: number, most: number): Promise<{ nowMs: number; results: OpenResult[] }> {
       const [nowMs, ...values] = dueReply.parse(

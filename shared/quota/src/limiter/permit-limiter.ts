@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import Bottleneck from 'bottleneck';
-import { duplicateConnection, type RedisConnection } from '@diq/redis/connection.ts';
+import type { RedisConnection } from '@diq/redis/connection.ts';
 import {
   clearJobTimers,
   dropLostRaces,
@@ -48,10 +48,10 @@ const heartbeatMs = 5_000;
 const answerWithinMs = 1_000;
 const extendLease = loadScript(new URL('./lua/extend-lease.lua', import.meta.url), { whenFull: true });
 
-/** @param redis must fail at once when Redis is away; two like it are opened */
+/** @param redis the limiter's own from now on, closed with it: must fail at once when Redis is away; one like it is opened to subscribe */
 export function openLimiterConnection(redis: RedisConnection, onError: (error: unknown) => void) {
   let isClosed = false;
-  const client = goByServerClock(duplicateConnection(redis));
+  const client = goByServerClock(redis);
   runScriptsWhenFull(client);
   const bottleneck = new Bottleneck.IORedisConnection({ client });
   const report = (error: unknown) => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as fc from 'fast-check';
-import type { RedisConnection } from '@diq/redis/connection.ts';
+import { duplicateConnection, type RedisConnection } from '@diq/redis/connection.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { createLedger, type Ledger, type LedgerSettings } from '../ledger/ledger.ts';
 import { longestWindowMs } from '../limits.ts';
@@ -108,7 +108,7 @@ describe('limiter and ledger together, on the wire', function () {
     async function run(calls: readonly Call[], connection: RedisConnection) {
       const ledger = createLedger(connection, keySpace, settings);
       await openWithoutHold(ledger);
-      const shared = openLimiterConnection(connection, () => undefined);
+      const shared = openLimiterConnection(duplicateConnection(connection), () => undefined);
       opened.push(shared);
       const limiter = await createPermitLimiter({
         ...settings,
