@@ -45,7 +45,7 @@ describe('one worker in front of many queues', function () {
     const before = await waitFor(
       async () => {
         const found = await clients();
-        return found.length >= 6 ? found : undefined;
+        return found.length >= 5 ? found : undefined;
       },
       { what: 'all connections' },
     );
