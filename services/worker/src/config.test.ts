@@ -137,6 +137,7 @@ describe('the worker configuration', () => {
       readShare: 0.5,
       lookBeforeCall: true,
       followUp: true,
+      followUpEveryMs: 30_000,
       coldStart: 'reconstruct',
       readyStallAfterMs: 60_000,
       reconcile: { graceMs: 600_000, onUnknown: 'fail' },

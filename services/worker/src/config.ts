@@ -16,6 +16,7 @@ import type { DefenderAccess, ReachableTenant } from '@diq/tenants/tenant.ts';
 import { tenantShape, tenantsOf } from '@diq/tenants/tenant-settings.ts';
 import { coldStartModes } from './maintenance/bootstrap-ledger.ts';
 import { credentialSettings, type Credential } from './defender/auth/load-credential.ts';
+import { usualEveryMs } from './follow-up/read-schedule.ts';
 
 const second = 1_000;
 const day = 24 * 3_600 * second;
@@ -27,6 +28,7 @@ const settings = {
   DEFENDER_READ_SHARE: share().default(0.5),
   LOOK_BEFORE_CALL: flag().default(true),
   FOLLOW_UP: flag().default(true),
+  FOLLOW_UP_EVERY: duration({ minMs: second, maxMs: 600 * second }).default(usualEveryMs),
   DEFENDER_ON_UNKNOWN: z.enum(['fail', 'retry']).default('fail'),
   QUOTA_COLD_START: z.enum(coldStartModes).default('reconstruct'),
   READY_STALL_AFTER: duration({ minMs: second }).default(60 * second),
@@ -105,6 +107,7 @@ function configOf(read: Settings) {
     readShare: read.DEFENDER_READ_SHARE,
     lookBeforeCall: read.LOOK_BEFORE_CALL,
     followUp: read.FOLLOW_UP,
+    followUpEveryMs: read.FOLLOW_UP_EVERY,
     coldStart: read.QUOTA_COLD_START,
     readyStallAfterMs: read.READY_STALL_AFTER,
     retentionMs: read.RETENTION,

@@ -23,7 +23,6 @@ import { createRestore } from '../execution/finish-call.ts';
 import { createMachineTurns } from '../execution/machine-turns.ts';
 import { createProcessJob, createSetAside } from '../execution/process-job.ts';
 import { createTaskSteps } from '../execution/task-steps.ts';
-import { firstReadInMs } from '../follow-up/read-schedule.ts';
 import { createNameLookup } from '../look-ahead/name-lookup.ts';
 import { createLookAhead } from '../look-ahead/look-ahead.ts';
 import { openLedger } from '../maintenance/bootstrap-ledger.ts';
@@ -56,6 +55,7 @@ export interface OpenQueueOptions {
     | 'waitReplicas'
     | 'lookBeforeCall'
     | 'followUp'
+    | 'followUpEveryMs'
   >;
   logger: Logger;
   metrics: QueueMetrics;
@@ -228,7 +228,7 @@ function createParts(options: OpenQueueOptions, closing: AbortSignal) {
   const requestLog = createRequestLog(redis.ledger, keySpace, logger);
   const moveLog = createMoveLog(requestLog);
   const { followForMs } = profileOf(queue.operation);
-  const follow = config.followUp ? { forMs: followForMs, firstReadInMs } : undefined;
+  const follow = config.followUp ? { forMs: followForMs, firstReadInMs: config.followUpEveryMs } : undefined;
   const tasks = createTaskStore(redis.ledger, keySpace, config.retentionMs, moveLog.moved, follow);
   const jobs = createJobQueue(redis.ledger, keySpace, queueOutage.failed);
   const claimer = createJobClaimer({

@@ -39,6 +39,7 @@ export function openTenant({
   tenant,
   redis,
   readShare,
+  followUpEveryMs,
   callTimeoutMs,
   logger,
   metrics,
@@ -48,6 +49,7 @@ export function openTenant({
   redis: RedisConnection;
   /** The part of Defender's limits for reads that is used. */
   readShare: number;
+  followUpEveryMs: number;
   callTimeoutMs: number;
   logger: Logger;
   metrics: TenantMetrics;
@@ -88,6 +90,7 @@ export function openTenant({
     reader: followReader,
     tokens,
     turn: createReadTurn({ redis, tenantId: tenant.tenantId, forMs: longestFollowMs }),
+    shortestEveryMs: followUpEveryMs,
   });
   const closeReaders = async () =>
     void (await Promise.all([reader, lookReader, followReader, ...linkReaders].map((one) => one.close())));

@@ -96,11 +96,12 @@ export function createServedTenants(options: ServedTenantsOptions) {
   });
 
   function clientsOf(tenant: ReachableTenant): OpenTenant {
-    const { callTimeoutMs, readShare } = options.config;
+    const { callTimeoutMs, readShare, followUpEveryMs } = options.config;
     return openTenant({
       tenant,
       redis: options.redis.ledger,
       readShare,
+      followUpEveryMs,
       callTimeoutMs,
       logger: options.logger.child({ tenant: tenant.name }),
       metrics: options.metrics.ofTenant(tenant.name),

@@ -168,7 +168,8 @@ export function createDefenderReader(options: DefenderReaderOptions) {
       const page = await get(`${base.pathPrefix}/api/machineactions/${encodeURIComponent(id)}`, token);
       if (page.kind !== 'read') return page;
       const row = readMachineAction(page.value.body);
-      return row.kind === 'record' ? { kind: 'read', value: row.record } : unreadable('unexpected_answer');
+      const isAsked = row.kind === 'record' && row.record.id === id;
+      return isAsked ? { kind: 'read', value: row.record } : unreadable('unexpected_answer');
     },
     /** @param id an investigation's id, or the id of the alert that triggered it */
     async findInvestigation(token: string, id: string): Promise<Reading<Investigation>> {

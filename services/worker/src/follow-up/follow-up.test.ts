@@ -39,7 +39,7 @@ describe('following results', () => {
       reader,
       tokens,
       turn: createReadTurn({ redis: bench.redis, tenantId, forMs: 60_000 }),
-      everyMs: () => 0,
+      shortestEveryMs: 0,
     });
     const metrics = createTestMetrics();
     const { logger, lines } = captureLog();
@@ -53,9 +53,13 @@ describe('following results', () => {
     return { followUp, metrics, results, lines };
   }
 
+  interface Investigated {
+    id: string;
+    machineId: string;
+  }
   /** A request whose call started this investigation. */
-  async function start(investigationId: string, forMs = retentionMs) {
-    const { requestId, taskId } = await bench.accept({ machineId: newMachineId() });
+  async function start({ id: investigationId, machineId }: Investigated, forMs = retentionMs) {
+    const { requestId, taskId } = await bench.accept({ machineId });
     const follow = { forMs, firstReadInMs: 0 };
     const tasks = createTaskStore(bench.redis, bench.keySpace, retentionMs, undefined, follow);
     await tasks.begin(taskId, 'call-1');
@@ -63,8 +67,10 @@ describe('following results', () => {
     await tasks.settle(taskId, 'call-1', { status: 'started', result, attempts: 1 });
     return requestId;
   }
-  const investigate = async (order: object) =>
-    (await simulator.addInvestigation({ machineId: newMachineId(), ...order })).id;
+  async function investigate(order: object): Promise<Investigated> {
+    const machineId = newMachineId();
+    return { id: (await simulator.addInvestigation({ machineId, ...order })).id, machineId };
+  }
   const outcomeOf = async (requestId: string) => (await bench.read(requestId)).result;
 
   it('reads one list for all that are due, stores what it shows, and ends each once', async () => {
@@ -112,6 +118,15 @@ describe('following results', () => {
     assert.equal((await outcomeOf(requestId))?.outcome, 'succeeded');
   });
 
+  it('takes no end from an investigation of the same id on another machine', async () => {
+    const { followUp } = open();
+    const { id } = await investigate({ state: 'Benign' });
+    const requestId = await start({ id, machineId: newMachineId() });
+    await followUp.check();
+    const { outcome, state } = (await outcomeOf(requestId)) ?? {};
+    assert.deepEqual([outcome, state], ['running', undefined]);
+  });
+
   it('keeps what Defender cannot be read for, until it is over', async () => {
     const { followUp } = open();
     const requestId = await start(await investigate({ state: 'Benign' }));
@@ -125,7 +140,7 @@ describe('following results', () => {
   it('ends as unknown, and says why, when the time is over for which it is followed', async () => {
     const { followUp } = open();
     const waiting = await start(await investigate({ state: 'PendingApproval' }), 1);
-    const none = await start('999999', 1);
+    const none = await start({ id: '999999', machineId: newMachineId() }, 1);
     await followUp.check();
     const [shown, missing] = [await outcomeOf(waiting), await outcomeOf(none)];
     assert.deepEqual(

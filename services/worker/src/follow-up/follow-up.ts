@@ -5,7 +5,7 @@ import type { Logger } from '@diq/runtime/logging/logger.ts';
 import type { TokenProvider } from '../defender/auth/token-provider.ts';
 import type { DefenderReader } from '../defender/defender-reader.ts';
 import type { QueueMetrics } from '../observability/metrics.ts';
-import { readEveryMs } from './read-schedule.ts';
+import { readEveryMs, usualEveryMs } from './read-schedule.ts';
 import { readResults, type ListOf, type ResultReading } from './read-results.ts';
 
 /** A queue whose results are followed. */
@@ -23,14 +23,14 @@ export interface FollowUpOptions {
   tokens: TokenProvider;
   /** Of all workers one reads at a time for the tenant. */
   turn: ReadTurn;
-  /** Of the reads of tests; see `readEveryMs`. */
-  everyMs?: (ageMs: number) => number;
+  /** From one read for a young result to the next; see `readEveryMs`. */
+  shortestEveryMs?: number;
 }
 
 export type FollowUp = ReturnType<typeof createFollowUp>;
 
-/** What is due within this time is read along: the results of all queues fall into step. */
-const alongMs = 10_000;
+/** What is due within this part of the shortest interval is read along: the results of all queues fall into step. */
+const alongShare = 1 / 3;
 const mostOfQueue = 2_000;
 /** Ends stored at the same time. */
 const endsTogether = 25;
@@ -49,7 +49,7 @@ interface Due {
  * are of, by whichever worker's turn it is.
  */
 export function createFollowUp(options: FollowUpOptions) {
-  const { turn, everyMs = readEveryMs } = options;
+  const { turn, shortestEveryMs = usualEveryMs } = options;
   const queues = new Set<FollowedQueue>();
   let isClosed = false;
   let underWay: Promise<void> | undefined;
@@ -73,7 +73,7 @@ export function createFollowUp(options: FollowUpOptions) {
   async function readDue(): Promise<Due[]> {
     const found = await Promise.allSettled(
       [...queues].map(async (queue) => {
-        const { nowMs, results } = await queue.results.due(alongMs, mostOfQueue);
+        const { nowMs, results } = await queue.results.due(shortestEveryMs * alongShare, mostOfQueue);
         return results.map((result) => ({ queue, result, nowMs }));
       }),
     );
@@ -109,7 +109,7 @@ export function createFollowUp(options: FollowUpOptions) {
     const seen = reading.kind === 'seen' ? reading.seen : undefined;
     const ageMs = nowMs - (seen?.startedAtMs ?? result.startedAtMs ?? result.calledAtMs);
     const retryMs = reading.kind === 'unreadable' ? (reading.retryAfterMs ?? 0) : 0;
-    const waitMs = Math.max(everyMs(ageMs), retryMs);
+    const waitMs = Math.max(readEveryMs(ageMs, shortestEveryMs), retryMs);
     // At its time it is read once more.
     const nextReadAtMs =
       nowMs < untilMs ? Math.min(nowMs + waitMs, untilMs) : nowMs + Math.max(retryMs, usualRetryMs);

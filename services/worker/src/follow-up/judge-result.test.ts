@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { judgeAction, judgeInvestigation } from './judge-result.ts';
+import { agreed, judgeAction, judgeInvestigation } from './judge-result.ts';
 
 const action = (status: string) => ({
   id: 'a',
@@ -59,5 +59,41 @@ describe('what Defender shows of a result', () => {
       endedAtMs: 9,
       why: 'unfamiliar',
     });
+  });
+
+  it('has no end before its beginning: the state alone decides, and that end is not shown', () => {
+    const before = { startTimeMs: 9 };
+    assert.equal(judgeInvestigation({ ...investigation('Running', 8), ...before }).end, undefined);
+    const benign = judgeInvestigation({ ...investigation('Benign', 8), ...before });
+    const scan = judgeAction({ ...action('Succeeded'), createdAtMs: 9, updatedAtMs: 8 });
+    for (const { end } of [benign, scan])
+      assert.deepEqual(end, { outcome: 'succeeded', endedAtMs: undefined });
+  });
+});
+
+describe('rows under one id', () => {
+  const row = (status: string, machineId: string | undefined = 'm') => ({
+    ...judgeAction(action(status)),
+    machineId,
+  });
+
+  it('show an end only where all of them do, and the same', () => {
+    for (const [one, other, outcome] of [
+      ['Succeeded', 'Succeeded', 'succeeded'],
+      ['Succeeded', 'Pending', undefined],
+      ['InProgress', 'Failed', undefined],
+      ['Succeeded', 'Cancelled', undefined],
+    ] as const)
+      assert.equal(agreed([row(one), row(other)], 'm')?.end?.outcome, outcome, `${one}, ${other}`);
+  });
+
+  it('show nothing of a result on another machine', () => {
+    assert.equal(agreed([row('Succeeded', 'other')], 'm'), undefined);
+    assert.equal(agreed([row('Succeeded', 'other'), row('Pending')], 'm')?.state, 'Pending');
+    assert.equal(
+      agreed([row('Succeeded', 'M'), row('Succeeded', undefined)], 'm')?.end?.outcome,
+      'succeeded',
+    );
+    assert.equal(agreed(undefined, 'm'), undefined);
   });
 });

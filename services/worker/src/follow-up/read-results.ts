@@ -2,7 +2,8 @@ import type { Records } from '@diq/contracts/operations/profile.ts';
 import type { OpenResult } from '@diq/queue/results/result-store.ts';
 import type { TokenProvider } from '../defender/auth/token-provider.ts';
 import type { DefenderReader, Reading } from '../defender/defender-reader.ts';
-import { judgeAction, judgeInvestigation, type SeenResult } from './judge-result.ts';
+import { agreed, judgeAction, judgeInvestigation, type SeenRow } from './judge-result.ts';
+import type { SeenResult } from './judge-result.ts';
 
 export type ListOf = Records['list'];
 
@@ -36,7 +37,7 @@ export async function readResults(
   // A list that is too long to be read leaves the single reads.
   let trouble: ResultReading | undefined = isTooLong(found) ? undefined : troubleOf(found);
   for (const result of results) {
-    const seen = found.kind === 'read' ? found.value.get(result.id) : undefined;
+    const seen = found.kind === 'read' ? agreed(found.value.get(result.id), result.machineId) : undefined;
     if (seen) readings.set(result, { kind: 'seen', seen });
     else if (trouble) readings.set(result, trouble);
     else if (singles === mostSingleReads) {
@@ -51,47 +52,54 @@ export async function readResults(
   return readings;
 }
 
-/** By id. An investigation can be known by the alert that triggered it. */
+/** Its rows by id. An investigation can be known by the alert that triggered it. */
 async function readList(
   list: ListOf,
   results: readonly OpenResult[],
   reader: DefenderReader,
   token: string,
-): Promise<Reading<Map<string, SeenResult>>> {
+): Promise<Reading<Map<string, SeenRow[]>>> {
   const sinceMs = Math.min(...results.map((one) => one.startedAtMs ?? one.calledAtMs)) - clockSlackMs;
-  const seen = new Map<string, SeenResult>();
+  const rows = new Map<string, SeenRow[]>();
+  const add = (id: string, row: SeenRow) => void rows.set(id, [...(rows.get(id) ?? []), row]);
   if (list === 'machineActions') {
     const actions = await reader.listMachineActions(token, { createdSinceMs: sinceMs });
     if (actions.kind !== 'read') return actions;
-    for (const action of actions.value.records) seen.set(action.id, judgeAction(action));
-    return { kind: 'read', value: seen };
+    for (const action of actions.value.records) add(action.id, rowOf(action, judgeAction));
+    return { kind: 'read', value: rows };
   }
   const investigations = await reader.listInvestigations(token, { startedSinceMs: sinceMs });
   if (investigations.kind !== 'read') return investigations;
   for (const one of investigations.value.records) {
-    const judged = judgeInvestigation(one);
-    seen.set(one.id, judged);
-    if (one.triggeringAlertId !== undefined) seen.set(one.triggeringAlertId, judged);
+    const row = rowOf(one, judgeInvestigation);
+    add(one.id, row);
+    if (one.triggeringAlertId !== undefined && one.triggeringAlertId !== one.id)
+      add(one.triggeringAlertId, row);
   }
-  return { kind: 'read', value: seen };
+  return { kind: 'read', value: rows };
 }
 
 async function readOne(
   list: ListOf,
-  { id }: OpenResult,
+  { id, machineId }: OpenResult,
   reader: DefenderReader,
   token: string,
 ): Promise<ResultReading> {
   const reading =
     list === 'machineActions'
-      ? mapped(await reader.findMachineAction(token, id), judgeAction)
-      : mapped(await reader.findInvestigation(token, id), judgeInvestigation);
-  if (reading.kind === 'read') return { kind: 'seen', seen: reading.value };
-  return reading.kind === 'not_found' ? { kind: 'not_shown' } : reading;
+      ? mapped(await reader.findMachineAction(token, id), (one) => rowOf(one, judgeAction))
+      : mapped(await reader.findInvestigation(token, id), (one) => rowOf(one, judgeInvestigation));
+  if (reading.kind === 'unreadable') return reading;
+  const seen = reading.kind === 'read' ? agreed([reading.value], machineId) : undefined;
+  return seen ? { kind: 'seen', seen } : { kind: 'not_shown' };
 }
 
-function mapped<T>(reading: Reading<T>, judge: (value: T) => SeenResult): Reading<SeenResult> {
-  return reading.kind === 'read' ? { kind: 'read', value: judge(reading.value) } : reading;
+function rowOf<T extends { machineId: string | undefined }>(one: T, judge: (one: T) => SeenResult): SeenRow {
+  return { ...judge(one), machineId: one.machineId };
+}
+
+function mapped<T>(reading: Reading<T>, map: (value: T) => SeenRow): Reading<SeenRow> {
+  return reading.kind === 'read' ? { kind: 'read', value: map(reading.value) } : reading;
 }
 
 function isTooLong(reading: Reading<unknown>): boolean {
