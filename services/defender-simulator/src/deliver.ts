@@ -2,6 +2,7 @@ import type { Request, Response } from 'express';
 import { retiredReply, unusableReply } from './defender/absent-endpoint.ts';
 import type { ArrivalStatus } from './arrival-log.ts';
 import type { Connections } from './connections.ts';
+import { withContradictions, withoutLatest } from './false-rows.ts';
 import type { FaultAction } from './fault-plan.ts';
 import type { Holds } from './holds.ts';
 import { sendReply, type Reply } from './reply.ts';
@@ -69,6 +70,16 @@ export function createDeliver(connections: Connections, holds: Holds): Deliver {
         const reply = answer.perform();
         answer.decided(reply.status);
         return sendBroken(req, res, reply, action.form);
+      }
+      case 'late':
+      case 'contradictory': {
+        const reply = answer.perform();
+        const shown =
+          action.kind === 'contradictory'
+            ? withContradictions(reply, action.form)
+            : (withoutLatest(reply, action.ms) ?? answer.failure(404));
+        answer.decided(shown.status);
+        return sendReply(req, res, shown);
       }
     }
   };

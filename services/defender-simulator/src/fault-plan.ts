@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { onRunningAnswers } from './config.ts';
 import { retiredForms, unusableForms } from './defender/absent-endpoint.ts';
 import { entraErrorCodes } from './entra/entra-errors.ts';
+import { contradictions } from './false-rows.ts';
 
 const madeFlag = z.boolean().default(false);
 
@@ -21,6 +22,8 @@ const action = z.discriminatedUnion('kind', [
     kind: z.literal('broken-body'),
     form: z.enum(['truncated', 'not-json', 'no-value', 'byte-order-mark', 'odd-rows']),
   }),
+  z.strictObject({ kind: z.literal('late'), ms: z.number().min(0).max(86_400_000) }),
+  z.strictObject({ kind: z.literal('contradictory'), form: z.enum(contradictions) }),
   z.strictObject({ kind: z.literal('retired'), form: z.enum(retiredForms) }),
   z.strictObject({ kind: z.literal('unusable'), form: z.enum(unusableForms) }),
   z.strictObject({ kind: z.literal('on-running'), answer: z.enum(onRunningAnswers) }),
@@ -42,7 +45,14 @@ export const faultSchema = z
   .refine(({ target, action: { kind } }) => kind !== 'on-running' || target === 'start', {
     path: ['action', 'kind'],
     message: 'on-running is for the target start',
-  });
+  })
+  .refine(
+    ({ target, action: { kind } }) => target === 'read' || (kind !== 'late' && kind !== 'contradictory'),
+    {
+      path: ['action', 'kind'],
+      message: 'late and contradictory are for the target read',
+    },
+  );
 
 export type Fault = z.output<typeof faultSchema>;
 export type FaultAction = Fault['action'];
