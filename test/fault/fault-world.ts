@@ -23,6 +23,8 @@ export interface FaultWorldOptions {
   intakes: number;
   /** Default: one node. */
   redisKind?: RedisKind;
+  /** Further settings of each service. */
+  env?: Readonly<Partial<Record<'simulator' | 'worker' | 'intake', Readonly<Record<string, string>>>>>;
 }
 
 /** The whole system as it runs in production, on a Redis that writes each command to disk, and every way to break it. */
@@ -79,7 +81,7 @@ async function open(
   onStop(stopAll);
 
   const settings = settingsOf(options, identity, redis.env, join(folder, 'ca.pem'));
-  const simulator = await startSimulator(settings.simulator);
+  const simulator = await startSimulator({ ...settings.simulator, ...options.env?.simulator });
   const { origin, caFile } = simulator.ready;
   const control = await createSimulatorControl(origin, caFile);
   onStop(() => control.close());
@@ -92,9 +94,11 @@ async function open(
   };
   const [workerFleet, intakeFleet] = await Promise.all([
     startFleet('worker', options.workers, (env) =>
-      startWorker({ ...settings.worker, ...ofSimulator, ...env }),
+      startWorker({ ...settings.worker, ...ofSimulator, ...options.env?.worker, ...env }),
     ),
-    startFleet('intake', options.intakes, (env) => startIntake({ ...settings.intake, ...env })),
+    startFleet('intake', options.intakes, (env) =>
+      startIntake({ ...settings.intake, ...options.env?.intake, ...env }),
+    ),
   ]);
   const killAll = () => {
     workerFleet.killAll();
@@ -180,7 +184,7 @@ function settingsOf(
     intake: {
       ...common,
       INTAKE_MAX_REQUESTS_PER_MINUTE: '0',
-      INTAKE_API_KEYS: `fault:submit+read:${createHash('sha256').update(apiKey).digest('hex')}`,
+      INTAKE_API_KEYS: `fault:submit+respond+read+admin:${createHash('sha256').update(apiKey).digest('hex')}`,
     },
   };
 }

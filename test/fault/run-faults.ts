@@ -13,12 +13,19 @@ import type { Evidence, Violation } from './judge.ts';
 import { createRandom } from './random.ts';
 import { redisKinds } from './redis/fault-redis.ts';
 import { countBy, tableOf } from './result-table.ts';
+import { faultsOfRun, followingFaults } from './results/results-faults.ts';
+import { resultsRunNames, runResults, type ResultsRunName } from './results/results-run.ts';
+import { resultsTableOf } from './results/results-table.ts';
 import { scheduleRound } from './schedule.ts';
 
 const usage = `npm run test:fault -- [--minutes 5] [--seed N] [--redis single|sentinel|cluster] [--only name,name] [--without name,name] [--json file] [--log file]
 
 Breaks the whole system in every way the harness knows, round after round, and judges what arrived at Defender.
-Faults: ${allFaults.map(({ name }) => name).join(', ')}`;
+Faults: ${allFaults.map(({ name }) => name).join(', ')}
+
+Two further runs, on one node: --only following has every operation and faults of the books in which results are followed, and judges
+each outcome and each callback; --only machine-order has contrary actions on few machines, and judges their order.
+Faults: ${followingFaults.map(({ name }) => name).join(', ')}, and some of those above. Name some behind the run to make them alone.`;
 
 const minuteMs = 60_000;
 const progressEveryMs = 10_000;
@@ -27,6 +34,7 @@ const overtimeMs = 6 * minuteMs;
 
 const options = readOptions();
 const startedAtMs = Date.now();
+if (options.resultsRun !== undefined) await playResults(options.resultsRun);
 console.log(`seed ${options.seed}, ${options.minutes} minutes, Redis: ${options.redisKind}`);
 for (const [name, { [options.redisKind]: reason }] of Object.entries(leftOut)) {
   if (reason !== undefined) console.log(`without ${name}: ${reason}`);
@@ -69,6 +77,30 @@ try {
 } catch (error) {
   console.log(error);
   await end(2);
+}
+
+/** One of the two runs in which results are followed. */
+async function playResults(name: ResultsRunName): Promise<never> {
+  const { seed, minutes, log } = options;
+  console.log(`${name}: seed ${seed}, ${minutes} minutes`);
+  const keeping = setInterval(() => void keepOutput(), progressEveryMs);
+  const result = await runResults({
+    name,
+    seed,
+    forMs: minutes * minuteMs,
+    faults: options.faults,
+    machines: name === 'following' ? 30 : 8,
+    betweenMs: name === 'following' ? 12_000 : 2_000,
+    onFault: (fault) => console.log(`${clock()} ${fault}`),
+  });
+  clearInterval(keeping);
+  await keepOutput();
+  for (const { rule, text } of result.violations) console.log(`  ${rule}: ${text}`);
+  console.log(resultsTableOf(result));
+  if (log === undefined && result.violations.length > 0)
+    console.log('with --log FILE the services write there');
+  // oxlint-disable-next-line unicorn/no-process-exit -- this is a main file
+  process.exit(result.violations.length === 0 ? 0 : 1);
 }
 
 async function playRounds(world: FaultWorld, run: FaultRun) {
@@ -146,16 +178,20 @@ function readOptions() {
   }
   const redisKind = redisKinds.find((kind) => kind === values.redis);
   if (redisKind === undefined) throw new Error(`--redis ${values.redis}: expected ${redisKinds.join(', ')}`);
-  const only = values.only?.split(',');
+  const names = values.only?.split(',') ?? [];
+  const resultsRun = resultsRunNames.find((name) => names.includes(name));
+  const only = names.filter((name) => name !== resultsRun);
   const without = values.without.split(',');
-  const faults = faultsOn(redisKind).filter(
-    ({ name }) => (only?.includes(name) ?? true) && !without.includes(name),
+  const possible = resultsRun === undefined ? faultsOn(redisKind) : faultsOfRun[resultsRun];
+  const faults = possible.filter(
+    ({ name }) => (only.length === 0 || only.includes(name)) && !without.includes(name),
   );
-  if (faults.length === 0) throw new Error('none of these faults is made on this kind of Redis');
+  if (faults.length === 0) throw new Error('none of these faults is made in this run');
   return {
     minutes: Number(values.minutes),
     seed: Number(values.seed),
     redisKind,
+    resultsRun,
     faults,
     json: values.json,
     log: values.log,

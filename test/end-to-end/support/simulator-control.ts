@@ -85,8 +85,9 @@ export async function createSimulatorControl(origin: string, caFile: string) {
     actionJudgement: async () => actionJudgement.parse(await send('GET', '/machine-actions/judgement')),
     addMachineAction: async (order: object) =>
       machineAction.parse(await send('POST', '/machine-actions', order)),
-    /** It succeeds now. */
-    endAction: (id: string) => send('POST', `/machine-actions/${id}/end`, {}),
+    /** It ends now, by default as succeeded. */
+    endAction: (id: string, status?: string) =>
+      send('POST', `/machine-actions/${id}/end`, status === undefined ? {} : { status }),
     /** The reads of one route that arrived. */
     reads: async (name: string) =>
       allReads.parse(await send('GET', '/reads')).reads.filter(({ read }) => read === name),

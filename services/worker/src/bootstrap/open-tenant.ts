@@ -26,8 +26,8 @@ import { lookUp } from '../reconciliation/query-defender.ts';
 const longestReadMs = 10_000;
 /** For one look at what became of a call: four reads at most. */
 export const longestLookMs = 4 * longestReadMs;
-/** For the reads of all results that are due: two lists, and some results one by one. */
-const longestFollowMs = 90_000;
+/** Of a worker that reads for all results that are due and gives no sign of life: then another one does. */
+const followTurnMs = 10_000;
 /** For one read ahead of a call: two of them, one after the other, are to be over before another look may begin. */
 const longestLookReadMs = 5_000;
 
@@ -89,7 +89,7 @@ export function openTenant({
   const followUp = createFollowUp({
     reader: followReader,
     tokens,
-    turn: createReadTurn({ redis, tenantId: tenant.tenantId, forMs: longestFollowMs }),
+    turn: createReadTurn({ redis, tenantId: tenant.tenantId, forMs: followTurnMs }),
     shortestEveryMs: followUpEveryMs,
   });
   const closeReaders = async () =>

@@ -7,7 +7,10 @@ const take = loadScript(new URL('./lua/take-turn.lua', import.meta.url), { whenF
 
 export type ReadTurn = ReturnType<typeof createReadTurn>;
 
-/** The turn of one worker to read for a tenant: others leave it alone meanwhile. It ends by itself if that worker dies. */
+/**
+ * The turn of one worker to read for a tenant: others leave it alone meanwhile. It is held for as long as that worker lives and does
+ * not give it back, and ends by itself soon after it died or stands still.
+ */
 export function createReadTurn({
   redis,
   tenantId,
@@ -15,7 +18,7 @@ export function createReadTurn({
 }: {
   redis: RedisConnection;
   tenantId: string;
-  /** Longer than what is read takes. */
+  /** After the last sign of life of the worker. */
   forMs: number;
 }) {
   const key = `diq:{${tenantId.toLowerCase()}/reads}:turn`;
@@ -23,9 +26,17 @@ export function createReadTurn({
     /** `undefined` while it is another one's. @throws Error while Redis cannot be asked */
     async take(): Promise<{ release(): Promise<void> } | undefined> {
       const id = randomUUID();
-      if ((await take(redis, [key], [id, forMs])) !== 1) return undefined;
-      // A turn that is not given back ends in time.
-      return { release: async () => void (await release(redis, [key], [id]).catch(() => undefined)) };
+      const hold = () => take(redis, [key], [id, forMs]);
+      if ((await hold()) !== 1) return undefined;
+      const holding = setInterval(() => void hold().catch(() => undefined), forMs / 3);
+      holding.unref();
+      return {
+        async release() {
+          clearInterval(holding);
+          // A turn that is not given back ends in time.
+          await release(redis, [key], [id]).catch(() => undefined);
+        },
+      };
     },
   };
 }
