@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { allFaults } from '../fault/faults/all-faults.ts';
+import { allFaults as ofEveryRun } from '../fault/faults/all-faults.ts';
+import { followingFaults } from '../fault/results/results-faults.ts';
+
+const allFaults = [...ofEveryRun, ...followingFaults];
 
 const page = readFileSync(new URL('../../docs/failure-modes.md', import.meta.url), 'utf8');
 const sections = new Map(

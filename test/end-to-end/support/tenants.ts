@@ -11,7 +11,7 @@ import { createJobQueue } from '@diq/queue/scheduling/job-queue.ts';
 import { closeRedis, openFailFastConnection, waitUntilReady } from '@diq/redis/connection.ts';
 import { parseRedisUrl } from '@diq/redis/redis-address.ts';
 import { makeCertificate } from '@diq/worker/defender/test-support/certificate.ts';
-import { startSimulator, startWorker, stopAll } from '@diq/testing/service-process.ts';
+import { startIntake, startSimulator, startWorker, stopAll } from '@diq/testing/service-process.ts';
 import { createSimulatorControl, type SimulatorControl } from './simulator-control.ts';
 import { machineIds } from './stack.ts';
 
@@ -35,6 +35,8 @@ export interface TenantEntry {
 export interface TenantSite {
   entry: TenantEntry;
   control: SimulatorControl;
+  /** Of the authority of its certificate. */
+  caFile: string;
 }
 
 export type TenantsWorld = Awaited<ReturnType<typeof openTenantsWorld>>;
@@ -89,7 +91,12 @@ export async function openTenantsWorld(redisUrl: string) {
   return {
     redis,
     /** A tenant with a simulator of its own. */
-    async addSite(name: string, calls: number, windowMs: number): Promise<TenantSite> {
+    async addSite(
+      name: string,
+      calls: number,
+      windowMs: number,
+      simulatorEnv: Readonly<Record<string, string>> = {},
+    ): Promise<TenantSite> {
       const [tenantId, clientId, secret] = [randomUUID(), randomUUID(), randomUUID()];
       // Of two authorities of the same name one would be taken for the other.
       const { key, cert } = await makeCertificate(name);
@@ -104,11 +111,12 @@ export async function openTenantsWorld(redisUrl: string) {
         SIMULATOR_LIMIT: String(calls),
         SIMULATOR_WINDOW: `${windowMs}ms`,
         SIMULATOR_CA_FILE: join(folder, `${name}.pem`),
+        ...simulatorEnv,
       });
       const { origin, caFile: ownCa } = simulator.ready;
       const file = await secretFile(`${secret}\n`);
       const entry = { name, tenantId, origin, clientId, secretFile: file, calls, window: `${windowMs}ms` };
-      const site = { entry, control: await createSimulatorControl(origin, ownCa) };
+      const site = { entry, control: await createSimulatorControl(origin, ownCa), caFile: ownCa };
       sites.push(site);
       const cas = await Promise.all(
         sites.map((one) => readFile(join(folder, `${one.entry.name}.pem`), 'utf8')),
@@ -154,7 +162,9 @@ export async function openTenantsWorld(redisUrl: string) {
           ),
         }),
       ),
-    startWorker: () =>
+    startIntake: (env: Readonly<Record<string, string>>) =>
+      startIntake({ REDIS_URL: redisUrl, TENANTS_FILE: path, ...env }),
+    startWorker: (env: Readonly<Record<string, string>> = {}) =>
       startWorker({
         REDIS_URL: redisUrl,
         TENANTS_FILE: path,
@@ -162,6 +172,7 @@ export async function openTenantsWorld(redisUrl: string) {
         DEFENDER_CALL_TIMEOUT: '5s',
         DEFENDER_RECONCILE_GRACE: '1s',
         ...(sites.length > 0 && { NODE_EXTRA_CA_CERTS: caFile }),
+        ...env,
       }),
     queueOf,
     async close() {
