@@ -13,6 +13,8 @@ export interface ShownRequest {
   readonly machineId: string;
   readonly status: string;
   readonly coalescedWith: string | undefined;
+  /** The code of its error. */
+  readonly code?: string | undefined;
   readonly result:
     | {
         readonly kind: string;

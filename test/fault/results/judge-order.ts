@@ -1,4 +1,4 @@
-import type { ActionJudgement } from '../simulator-log.ts';
+import type { ActionJudgement, JudgedAction } from '../simulator-log.ts';
 import type { AskedRequest, ShownRequest } from './asked.ts';
 import { intentOf, type ResultViolation } from './judge-results.ts';
 
@@ -24,16 +24,19 @@ export function judgeOrder({ asked, shown, judgement }: OrderEvidence): OrderJud
   const byComment = new Map(asked.map((one) => [one.comment, one]));
   const violations: ResultViolation[] = [];
   let [pairs, behindUnknown] = [0, 0];
-  const isUnknown = (comment: string) => {
-    const request = byComment.get(intentOf(comment));
-    return request !== undefined && shown.get(request.id)?.status === 'unknown';
-  };
+  /** For whom an action was made, or who was attached to it and stands before that one. */
+  const firstOf = (first: JudgedAction, second: AskedRequest): AskedRequest | undefined =>
+    byComment.get(intentOf(first.comment)) ??
+    asked.find(
+      ({ id, acknowledgedAtMs }) =>
+        shown.get(id)?.result?.id === first.id && acknowledgedAtMs < second.postedAtMs,
+    );
   for (const { machineId, family, first, second } of judgement.overtakings) {
-    // What others do on the machine waits for nothing.
-    if (!byComment.has(intentOf(second.comment))) continue;
-    // Equal ones can be asked for by others, and answered with what runs.
-    if (!byComment.has(intentOf(first.comment))) continue;
-    if (isUnknown(first.comment)) {
+    const later = byComment.get(intentOf(second.comment));
+    // What others do on the machine waits for nothing, and nothing waits for them.
+    const earlier = later && firstOf(first, later);
+    if (!earlier) continue;
+    if (shown.get(earlier.id)?.status === 'unknown') {
       behindUnknown += 1;
       continue;
     }

@@ -155,9 +155,9 @@ describe(`${count} mixed operations of two tenants`, function () {
 
       const made = new Set(actions.map(({ requestorComment }) => intentOf(requestorComment)));
       for (const { id, comment, machineId, operation } of asked) {
-        const { status = '' } = shown.get(id) ?? {};
+        const { status = '', code = '' } = shown.get(id) ?? {};
         if (unknownMachines.has(machineId)) assert.ok(['failed', 'unknown'].includes(status), comment);
-        else assert.ok(['started', 'unknown'].includes(status), `${comment}: ${status}`);
+        else assert.ok(['started', 'unknown'].includes(status), `${comment}: ${status} ${code}`);
         // Where nothing was found Defender did nothing.
         if (status === 'unknown' && operation !== 'initiateInvestigation')
           assert.ok(!made.has(comment), comment);

@@ -9,6 +9,7 @@ const shown = z
     machineId: z.string().optional(),
     status: z.string(),
     coalescedWith: z.string().optional(),
+    error: z.object({ code: z.string() }).optional(),
     result: z
       .object({
         kind: z.string(),
@@ -26,8 +27,8 @@ const shown = z
       }))
       .optional(),
   })
-  .transform(({ id, machineId = '', status, coalescedWith, result }): ShownRequest => {
-    return { id, machineId, status, coalescedWith, result };
+  .transform(({ id, machineId = '', status, coalescedWith, error, result }): ShownRequest => {
+    return { id, machineId, status, coalescedWith, code: error?.code, result };
   });
 
 const atOnce = 16;
