@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
-import { contradictions, withContradictions, withoutLatest } from './false-rows.ts';
+import { withContradictions, withoutLatest, type Contradiction } from './false-rows.ts';
 
 const now = new Date().toISOString();
 const action = { id: '9', type: 'Isolate', status: 'Pending', machineId: 'm', creationDateTimeUtc: now };
 const investigation = { id: '1', state: 'Benign', startTime: '2026-01-01T00:00:00Z', endTime: now };
 const reply = (document: object) => ({ status: 200, headers: {}, body: JSON.stringify(document) });
 const rowsOf = ({ body }: { body: string }) =>
-  (JSON.parse(body) as { value: Record<string, unknown>[] }).value;
-const shownAs = (form: (typeof contradictions)[number], row: object) =>
+  (JSON.parse(body) as { value: Record<string, string>[] }).value;
+const shownAs = (form: Contradiction, row: object) =>
   rowsOf(withContradictions(reply({ value: [row] }), form)).map(
-    (one) => `${String(one['machineId'] ?? '').slice(0, 1)} ${String(one['status'] ?? one['state'])}`,
+    (one) => `${(one['machineId'] ?? '').slice(0, 1)} ${one['status'] ?? one['state']}`,
   );
 
 describe('rows that contradict what is', () => {

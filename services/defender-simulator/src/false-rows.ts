@@ -95,5 +95,6 @@ function foreign(row: Row): Row {
 }
 
 function madeMs(row: Row): number {
-  return Date.parse(String(row['creationDateTimeUtc'] ?? row['startTime'] ?? row['alertCreationTime'] ?? ''));
+  const at = row['creationDateTimeUtc'] ?? row['startTime'] ?? row['alertCreationTime'];
+  return typeof at === 'string' ? Date.parse(at) : Number.NaN;
 }

@@ -136,6 +136,23 @@ describe('turns on a machine', () => {
     assert.equal(await unrestrict.isNext(second.taskId), true);
   });
 
+  it('come to an equal act when the one before has ended, though nothing contrary is between them', async () => {
+    const first = await restrict.accept();
+    await restrict.start(first.taskId);
+    await restrict.jobs.remove(first.taskId);
+    const second = await restrict.accept();
+    assert.notEqual(second.taskId, first.taskId);
+    assert.equal(await restrict.isNext(second.taskId), false);
+    await restrict.block(second.taskId);
+    await restrict.turns.unblockSome();
+    assert.deepEqual(await restrict.state(), { jobs: 0, blocked: 1 });
+    assert.equal((await restrict.accept()).taskId, second.taskId, 'further ones share its call');
+    await restrict.end(first.taskId);
+    await restrict.turns.unblockSome();
+    assert.deepEqual(await restrict.state(), { jobs: 1, blocked: 0 });
+    assert.equal(await restrict.isNext(second.taskId), true);
+  });
+
   it('pass to the next one when nothing was started: failed, cancelled or never recorded', async () => {
     const endings = [
       (taskId: string) => restrict.settle(taskId, failed),

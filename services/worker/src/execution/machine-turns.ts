@@ -26,7 +26,7 @@ export interface MachineTurnsOptions {
 }
 
 export interface MachineTurns {
-  /** Whether the task may act now: nothing that was accepted before it still acts, or waits to act, on its machine. */
+  /** Whether the task may act now: nothing that was accepted before it still acts, or waits to act, on its machine, an equal act included. */
   isNext(task: Pick<Task, 'machineId' | 'turn'>): Promise<boolean>;
   /** Takes a task from the queue until it is its turn. */
   block(taskId: string): Promise<unknown>;
@@ -76,7 +76,16 @@ export function createMachineTurns(options: MachineTurnsOptions): MachineTurns {
       if (!freed.includes(true)) break;
       first = await order.firstOf(acts);
     }
-    return acts.map((act, i) => act.place === first[i]?.place);
+    const isFirst = acts.map((act, i) => act.place === first[i]?.place);
+    return Promise.all(acts.map(async (act, i) => isFirst[i] === true && !(await runsAlready(act))));
+  }
+
+  /** What was asked for at the same place before, and called: an equal act, on which nothing contrary followed. */
+  async function runsAlready({ key, place }: PlacedAct): Promise<boolean> {
+    if (!followsResults) return false;
+    const { machineRecent, results } = storeKeys(keySpace);
+    const task = startedTask(await redis.get(machineRecent(keyAtPlace(key, place))));
+    return task !== undefined && (await redis.zscore(results, task)) !== null;
   }
 
   async function leaveIfOver(act: PlacedAct): Promise<boolean> {
