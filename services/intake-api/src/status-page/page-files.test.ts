@@ -37,7 +37,9 @@ describe('the status page', () => {
 
   it('serves every file it is made of, as what it is, and nothing else of its folder', async () => {
     const types: Record<string, string> = { js: 'text/javascript', css: 'text/css', svg: 'image/svg+xml' };
-    for (const name of readdirSync(browser).filter((file) => /\.(js|css|svg)$/.test(file))) {
+    for (const name of readdirSync(browser, { encoding: 'utf8', recursive: true }).filter((file) =>
+      /\.(js|css|svg)$/.test(file),
+    )) {
       const { headers } = await get(`/status-page/${name}`);
       assert.ok(headers['content-type']?.startsWith(types[name.split('.').at(-1) ?? ''] ?? '?'), name);
     }

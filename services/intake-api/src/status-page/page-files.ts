@@ -39,6 +39,10 @@ const files = [
   'queues.js',
   'live-state.js',
   'wording.js',
+  'actions/confirmation.js',
+  'actions/pause-actions.js',
+  'actions/request-actions.js',
+  'actions/send-action.js',
 ] as const;
 
 /** The page at `/`, and its parts under `/status-page/`: for people, without a credential; the data needs one. */

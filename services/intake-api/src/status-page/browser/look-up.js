@@ -1,4 +1,5 @@
 import { fetchInTime } from './fetch-in-time.js';
+import { requestActions } from './actions/request-actions.js';
 import { html } from './lit-html.js';
 import { counted, timeView } from './wording.js';
 
@@ -12,16 +13,24 @@ const maxShown = 10;
 /**
  * Finds requests by their own id or by that of their machine.
  *
- * @param {{ onChange: () => void, routes: () => { base: string, operation: string } }} deps `routes` of the queue that is shown
+ * @param {object} deps
+ * @param {() => void} deps.onChange
+ * @param {() => { base: string, operation: string }} deps.routes of the queue that is shown
+ * @param {(scope: string) => boolean} deps.may
+ * @param {(question: import('./actions/confirmation.js').Question) => void} deps.ask
  */
-export function createLookUp({ onChange, routes }) {
+export function createLookUp({ onChange, routes, may, ask: confirm }) {
   /** @type {Result} */
   let result = { kind: 'none' };
   let asked = 0;
+  let lastId = '';
+  let done = '';
 
   /** @param {string} text */
   async function lookUp(text) {
     const id = text.trim().toLowerCase();
+    lastId = id;
+    done = '';
     asked += 1;
     const mine = asked;
     show({ kind: 'asking' });
@@ -29,6 +38,25 @@ export function createLookUp({ onChange, routes }) {
     // Another one was asked for meanwhile.
     if (mine === asked) show(answer);
   }
+
+  /**
+   * What was shown is out of date, and its buttons with it.
+   *
+   * @param {string} text
+   */
+  async function refreshAfter(text) {
+    const id = lastId;
+    await lookUp(id);
+    if (id !== lastId) return;
+    done = text;
+    onChange();
+    // The button that was used may be gone.
+    if (document.activeElement === document.body) document.getElementById('look-up-id')?.focus();
+  }
+
+  /** @param {Request} request */
+  const actionsOf = (request) =>
+    requestActions(request, { may, ask: confirm, onDone: (text) => void refreshAfter(text) });
 
   /** @param {Result} next */
   function show(next) {
@@ -55,6 +83,7 @@ export function createLookUp({ onChange, routes }) {
     },
     clear() {
       result = { kind: 'none' };
+      done = '';
     },
     view: () => html`
       <form class="look-up" role="search" @submit=${submit}>
@@ -71,7 +100,9 @@ export function createLookUp({ onChange, routes }) {
           <button type="submit">Look up</button>
         </div>
       </form>
-      <div aria-live="polite" id="look-up-result">${resultView(result)}</div>
+      <div aria-live="polite" id="look-up-result">
+        ${done ? html`<p>${done}</p>` : ''} ${resultView(result, actionsOf)}
+      </div>
     `,
   };
 }
@@ -123,8 +154,11 @@ async function withPlace(request) {
   return response.ok ? response.json() : request;
 }
 
-/** @param {Result} result */
-function resultView(result) {
+/**
+ * @param {Result} result
+ * @param {(request: Request) => unknown} actionsOf
+ */
+function resultView(result, actionsOf) {
   switch (result.kind) {
     case 'none':
       return '';
@@ -138,14 +172,17 @@ function resultView(result) {
           ${result.isCut ? `The newest ${maxShown} requests.` : `${counted(result.requests.length, 'request')} found.`}
         </p>
         <ul class="cards">
-          ${result.requests.map(requestView)}
+          ${result.requests.map((request) => requestView(request, actionsOf))}
         </ul>
       `;
   }
 }
 
-/** @param {Request} request */
-function requestView(request) {
+/**
+ * @param {Request} request
+ * @param {(request: Request) => unknown} actionsOf
+ */
+function requestView(request, actionsOf) {
   /** @type {[string, unknown][]} */
   const facts = [
     ['Request', html`<code>${request.id}</code>`],
@@ -158,6 +195,10 @@ function requestView(request) {
     ['Expected start', timeOf(request.expectedStartAt)],
     ['Not before', timeOf(request.startNotBefore)],
     ['Called', timeOf(request.dispatchedAt)],
+    ['Ended', timeOf(request.endedAt)],
+    ['Shares the call of', request.coalescedWith],
+    ['Retry of', request.retryOf],
+    ['Asked again as', request.retriedBy],
     resultFact(request.result),
     ['Error', request.error?.message],
     ['Comment', request.comment],
@@ -175,6 +216,7 @@ function requestView(request) {
               </div>`,
         )}
       </dl>
+      ${actionsOf(request)}
     </li>
   `;
 }

@@ -1,3 +1,5 @@
+import { createConfirmation } from './actions/confirmation.js';
+import { pauseActions } from './actions/pause-actions.js';
 import { fetchInTime } from './fetch-in-time.js';
 import { html, render } from './lit-html.js';
 import { createLookUp } from './look-up.js';
@@ -17,10 +19,16 @@ const signIn = createSignIn({
   onChange: show,
 });
 const queues = createQueues({ onChange: show });
-const lookUp = createLookUp({ onChange: show, routes: () => routesOf(queues.chosen()) });
+const confirmation = createConfirmation({ onChange: show });
+const acting = {
+  may: (/** @type {string} */ scope) => page.scopes.includes('admin') || page.scopes.includes(scope),
+  ask: confirmation.ask,
+  routes: () => routesOf(queues.chosen()),
+};
+const lookUp = createLookUp({ onChange: show, ...acting });
 
-/** @type {{ screen: 'opening' | 'sign-in' | 'queues' | 'state', caller: string | null, trouble: string }} */
-const page = { screen: 'opening', caller: null, trouble: '' };
+/** @type {{ screen: 'opening' | 'sign-in' | 'queues' | 'state', caller: string | null, scopes: string[], trouble: string }} */
+const page = { screen: 'opening', caller: null, scopes: [], trouble: '' };
 /** @type {{ document: StateDocument, clockAheadMs: number } | undefined} */
 let last;
 /**
@@ -58,6 +66,8 @@ async function start() {
     const session = await response.json();
     page.trouble = '';
     page.caller = session.caller;
+    // Without INTAKE_AUTH everyone may everything.
+    page.scopes = session.scopes ?? (session.signInNeeded || session.caller !== null ? [] : ['admin']);
     if (session.signInNeeded) showSignIn();
     else {
       await queues.open();
@@ -84,6 +94,7 @@ function forget() {
   stale = undefined;
   page.trouble = '';
   lookUp.clear();
+  confirmation.close();
 }
 
 /** The queue that is chosen, or the list to choose from. */
@@ -173,9 +184,17 @@ function pageView() {
     <main id="main" tabindex="-1">
       ${page.screen === 'queues' ? queues.view(nowMs) : ''} ${last && stale ? staleNotice(stale) : ''}
       <div class="state ${last && stale ? 'stale' : ''}">
-        ${last ? stateView(last.document, nowMs, lookUp, { isStale: stale !== undefined }) : ''}
+        ${
+          last
+            ? stateView(last.document, nowMs, lookUp, {
+                isStale: stale !== undefined,
+                pause: pauseActions(last.document, acting),
+              })
+            : ''
+        }
       </div>
     </main>
+    ${confirmation.view()}
   `;
 }
 

@@ -12,14 +12,14 @@ import { countdown, counted, duration, moment, timeView } from './wording.js';
  * @param {StateDocument} state
  * @param {number} nowMs
  * @param {LookUp} lookUp
- * @param {{ isStale: boolean }} freshness
+ * @param {{ isStale: boolean, pause: unknown }} shown `pause` is what pauses the queue
  */
-export function stateView(state, nowMs, lookUp, { isStale }) {
+export function stateView(state, nowMs, lookUp, { isStale, pause }) {
   return html`
     ${workersNotice(state, nowMs)} ${holdNotice(state, nowMs)}
     <div class="columns">
       ${section('quota', 'Quota', quotaView(state, nowMs, isStale))}
-      ${section('queue', 'Queue', queueView(state, nowMs))}
+      ${section('queue', 'Queue', html`${queueView(state, nowMs)} ${pause}`)}
     </div>
     ${section('calls', 'Last calls', callChart(state, nowMs, isStale))}
     <div class="columns">

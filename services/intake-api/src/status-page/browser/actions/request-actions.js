@@ -1,0 +1,99 @@
+import { html } from '../lit-html.js';
+import { sendAction } from './send-action.js';
+
+/** @typedef {import('../look-up.js').Request} Request */
+/** @typedef {import('./confirmation.js').Question} Question */
+/** @typedef {Pick<Question, 'title' | 'says' | 'confirm' | 'priority'> & { name: string, scope: 'submit' | 'admin', statuses: string[], action: (url: string, given: import('./confirmation.js').Given) => import('./send-action.js').Action }} Offer */
+
+/**
+ * What can be done with one request. Whose it is its document does not say: where it is another's the service refuses.
+ *
+ * @param {Request} request
+ * @returns {Offer[]}
+ */
+function offersFor({ machineId, priority }) {
+  return [
+    {
+      name: 'Cancel',
+      scope: 'submit',
+      statuses: ['queued'],
+      title: 'Cancel the request?',
+      says: `The request for machine ${machineId} ends without a call for it. Others that share its call keep it. This cannot be undone.`,
+      confirm: 'Cancel the request',
+      action: (url, { reason }) => ({
+        method: 'DELETE',
+        url: reason ? `${url}?reason=${encodeURIComponent(reason)}` : url,
+      }),
+    },
+    {
+      name: 'Change priority',
+      scope: 'submit',
+      statuses: ['queued'],
+      title: 'Change the priority?',
+      says: `The request for machine ${machineId} is ${priority} now. It gets another place in the queue by the priority that you choose.`,
+      confirm: 'Change the priority',
+      priority,
+      action: (url, given) => ({
+        method: 'PATCH',
+        url,
+        body: { priority: given.priority, ...reasonOf(given) },
+      }),
+    },
+    {
+      name: 'Move to head',
+      scope: 'admin',
+      statuses: ['queued'],
+      title: 'Move to the head of the queue?',
+      says: `The call for machine ${machineId} goes next, before all others that wait.`,
+      confirm: 'Move to head',
+      action: (url, given) => ({ method: 'POST', url: `${url}/move-to-head`, body: reasonOf(given) }),
+    },
+    {
+      name: 'Retry',
+      scope: 'admin',
+      statuses: ['failed', 'unknown'],
+      title: 'Ask again?',
+      says: `A new request for machine ${machineId} is made, which says the same and uses a slot of its own. Where the outcome is unknown the first call may have been made: look at the machine first.`,
+      confirm: 'Ask again',
+      action: (url, given) => ({ method: 'POST', url: `${url}/retry`, body: reasonOf(given) }),
+    },
+  ];
+}
+
+/** @param {import('./confirmation.js').Given} given */
+function reasonOf({ reason }) {
+  return reason ? { reason } : {};
+}
+
+/**
+ * The buttons for what its state and the scopes allow.
+ *
+ * @param {Request} request
+ * @param {object} deps
+ * @param {(scope: string) => boolean} deps.may
+ * @param {(question: Question) => void} deps.ask
+ * @param {(done: string) => void} deps.onDone in words
+ */
+export function requestActions(request, { may, ask, onDone }) {
+  const offers = offersFor(request).filter(
+    ({ scope, statuses }) => may(scope) && statuses.includes(request.status),
+  );
+  if (offers.length === 0) return '';
+  const url = `v1/investigations/${encodeURIComponent(request.id)}`;
+  return html`<p class="row actions">
+    ${offers.map(
+      ({ name, action, ...offer }) =>
+        html`<button
+          type="button"
+          @click=${() =>
+            ask({
+              ...offer,
+              send: (given) => sendAction(action(url, given)),
+              onDone: () => onDone(`Done: ${name.toLowerCase()}.`),
+            })}
+        >
+          ${name}
+        </button>`,
+    )}
+  </p>`;
+}

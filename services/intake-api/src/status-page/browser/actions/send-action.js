@@ -1,0 +1,46 @@
+import { fetchInTime } from '../fetch-in-time.js';
+
+/**
+ * What the service is asked to do.
+ *
+ * @typedef {{ method: 'POST' | 'PATCH' | 'DELETE', url: string, body?: Record<string, unknown> }} Action
+ */
+
+/**
+ * @param {Action} action
+ * @returns {Promise<string>} why it was not done, in words; '' when it was
+ */
+export async function sendAction({ method, url, body }) {
+  try {
+    const response = await fetchInTime(url, {
+      method,
+      // Only the own page can send this type with the session's cookie, so it goes along without a body too.
+      headers: { 'Content-Type': 'application/json' },
+      ...(method === 'DELETE' ? {} : { body: JSON.stringify(body ?? {}) }),
+    });
+    return response.ok ? '' : await faultOf(response);
+  } catch {
+    return 'The service does not answer. Whether it was done is not known: look again before you repeat it.';
+  }
+}
+
+/** @type {Record<string, string>} */
+const words = {
+  unauthenticated: 'You are no longer signed in. Sign in again.',
+  forbidden: 'You lack the scope for this.',
+  not_owner: 'It belongs to another caller. Only that caller or an operator can change it.',
+  already_dispatched: 'Too late: the call to Defender was already made.',
+  already_ended: 'It has already ended.',
+};
+
+/** @param {Response} response */
+async function faultOf(response) {
+  const problem = await response.json().catch(() => ({}));
+  const [first] = problem.errors ?? [];
+  const text =
+    words[problem.code] ??
+    (problem.title
+      ? [problem.title, problem.detail].filter(Boolean).join('. ')
+      : `Answer ${response.status}.`);
+  return first?.message ? `${text} ${first.field ?? ''} ${first.message}` : text;
+}
