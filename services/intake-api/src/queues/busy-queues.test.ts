@@ -68,9 +68,9 @@ describe('which of many queues are read', () => {
 
   it('is one that is asked about, and one with open requests until it has been quiet for a while', async () => {
     busy.saw(first, stateWith({ queued: 1 }));
-    nowMs = 19_999;
+    nowMs = 39_999;
     assert.deepEqual(await busy.due(), [first]);
-    nowMs = 20_000;
+    nowMs = 40_000;
     assert.deepEqual(await busy.due(), []);
     busy.mark(first);
     assert.deepEqual(await busy.due(), [first]);
@@ -80,7 +80,7 @@ describe('which of many queues are read', () => {
     listenedTo = first.tag;
     for (nowMs of [0, 60_000]) assert.deepEqual(await busy.due(), [first]);
     listenedTo = undefined;
-    nowMs = 80_000;
+    nowMs = 100_000;
     assert.deepEqual(await busy.due(), []);
   });
 
@@ -98,7 +98,7 @@ describe('which of many queues are read', () => {
     assert.deepEqual(await busy.due(), []);
   });
 
-  it('are many in turns: each once in 15 s, beside the one whose changes are followed, which is read every time', async () => {
+  it('are many in turns: each once in 30 s, beside the one whose changes are followed, which is read every time', async () => {
     const many = Array.from({ length: 1_000 }, (_, i) => ({ ...first, tag: `busy-${i}` }));
     busy = createBusyQueues({
       queues: () => many,
@@ -109,15 +109,15 @@ describe('which of many queues are read', () => {
     });
     many.forEach((queue) => busy.mark(queue));
     const read = new Map<string, number>();
-    for (let second = 0; second < 15; second += 1) {
+    for (let second = 0; second < 30; second += 1) {
       nowMs = second * 1_000;
       const due = await busy.due();
-      assert.ok(due.length <= 68, `${due.length} at once`);
+      assert.ok(due.length <= 35, `${due.length} at once`);
       for (const { tag } of due) read.set(tag, (read.get(tag) ?? 0) + 1);
     }
     assert.equal(read.size, 1_000);
-    assert.equal(read.get('busy-500'), 15);
-    assert.ok([...read.values()].filter((times) => times > 1).length <= 10);
+    assert.equal(read.get('busy-500'), 30);
+    assert.ok([...read.values()].filter((times) => times > 1).length <= 25);
   });
 
   it('are not asked for work while they are known to have some', async () => {

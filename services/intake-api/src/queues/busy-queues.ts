@@ -5,9 +5,9 @@ import type { QueueState } from '../estimates/queue-state.ts';
 /** With so few, all are read every time. */
 const alwaysUpTo = 20;
 /** With more that are busy they take turns: each is read once in this time. One whose changes are followed is read every time. */
-const turnMs = 15_000;
+const turnMs = 30_000;
 /** A queue in which nothing is open, and about which nothing was asked, is left alone after this: longer than a turn. */
-const quietAfterMs = 20_000;
+const quietAfterMs = 40_000;
 /** Within this time every other queue is looked at once, for what other intakes accepted. */
 const sweepMs = 60_000;
 
