@@ -62,6 +62,8 @@ const maxListBytes = 48 * 1024 * 1024;
 /** Of all pages of one list together: ten pages of Defender's have 100,000. */
 const maxListRows = 250_000;
 const secondMs = 1_000;
+/** Between two pages, or two lists of one reading. */
+const keptMs = 5_000;
 
 /**
  * Reads what Defender knows, and changes nothing there, on the host that calls go to: hosts are replicas of each other and
@@ -79,6 +81,8 @@ export function createDefenderReader(options: DefenderReaderOptions) {
       ca: options.connect?.ca,
     }),
     maxResponseSize: maxPageBytes,
+    // However long the server would keep it: the next read is half a minute away as a rule, and a connection takes as much memory as a queue.
+    keepAliveMaxTimeout: keptMs,
     headersTimeout: 0,
     bodyTimeout: 0,
   });
