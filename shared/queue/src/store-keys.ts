@@ -26,6 +26,10 @@ function namesIn(keySpace: string) {
     counts: `${keySpace}:counts`,
     /** Hash: caller → number of its requests that are queued. */
     callerCounts: `${keySpace}:counts:callers`,
+    /** Sorted set: source, empty for none → number of its requests that are queued. */
+    sourceCounts: `${keySpace}:counts:sources`,
+    /** Hash: begin of a step of 5 minutes (ms) → by how much the number of queued requests changed in it; see `lua/lib/queue-length.lua`. */
+    lengths: `${keySpace}:counts:lengths`,
     /** Hash: caller → bytes that are stored of it; see `lua/lib/stored-bytes.lua`. */
     stored: `${keySpace}:stored`,
     /** Sorted set: task id → time (ms) of its first request, while it waits for its call. */

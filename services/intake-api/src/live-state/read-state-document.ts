@@ -1,6 +1,6 @@
 import type { Failure } from '@diq/queue/operations/recent-failures.ts';
 import type { Pause } from '@diq/queue/operations/queue-pause.ts';
-import type { QueueSample } from '@diq/queue/operations/sample-queue.ts';
+import { lengthStepMs, type QueueFigures } from '@diq/queue/operations/queue-figures.ts';
 import type { LedgerCall } from '@diq/quota/ledger/replies.ts';
 import { longestWindowMs } from '@diq/quota/limits.ts';
 import type { Queue } from '@diq/tenants/tenant.ts';
@@ -9,7 +9,7 @@ import type { z } from 'zod';
 import type { nextCall } from '../views/queue-order-view.ts';
 import type { QueueState } from '../estimates/queue-state.ts';
 import { callWindows, shownSinceMs } from './call-windows.ts';
-import { describeWaiting } from './describe-waiting.ts';
+import { describeHistory, describeWaiting } from './describe-waiting.ts';
 
 type NextCall = z.output<typeof nextCall>;
 
@@ -27,17 +27,17 @@ const maxCalls = 2_000;
 export function createReadStateDocument(deps: {
   queue: Pick<Queue, 'tenant' | 'operation'>;
   findPause: () => Promise<Pause | undefined>;
-  sampleQueue: () => Promise<QueueSample>;
+  readFigures: () => Promise<QueueFigures>;
   nextCalls: (limit: number) => Promise<NextCall[]>;
   newestFailures: (limit: number) => Promise<Failure[]>;
   callsSince: (fromMs: number, limit: number) => Promise<LedgerCall[]>;
-  /** The least time between two estimates: each looks at other requests. */
-  estimateIntervalMs?: number;
+  /** The least time between two readings of a queue of which not all requests are read. */
+  figuresIntervalMs?: number;
 }) {
-  const { queue, estimateIntervalMs = 5_000 } = deps;
-  const sample = whenChanged(
-    () => deps.sampleQueue(),
-    (read, ageMs) => read.isComplete || ageMs >= estimateIntervalMs,
+  const { queue, figuresIntervalMs = 1_000 } = deps;
+  const figures = whenChanged(
+    () => deps.readFigures(),
+    (read, ageMs) => !read.hasMore || ageMs >= figuresIntervalMs,
   );
   const next = whenChanged(() => deps.nextCalls(maxNext));
   const calls = whenChanged((fromMs: number) => deps.callsSince(fromMs, maxCalls));
@@ -51,14 +51,15 @@ export function createReadStateDocument(deps: {
     const pause = isPaused ? await deps.findPause() : undefined;
     const { failed, unknown, expired } = backlog.counts;
     const sinceMs = shownSinceMs(nowMs, windowMs);
-    const [nextOnes, sampled, called, failedLast] = [
+    const [nextOnes, counted, called, failedLast] = [
       // Who goes next can change without a change of the figures, by a move to the head.
       backlog.waitingTasks === 0
         ? []
         : await next(
             JSON.stringify([backlog, view.slotsInUse.map(identityOf), nowMs - (nowMs % nextMaxAgeMs)]),
           ),
-      await sample(JSON.stringify(backlog)),
+      // The history goes on while nothing moves.
+      await figures(JSON.stringify([backlog, Math.floor(nowMs / lengthStepMs)])),
       await calls(JSON.stringify([sinceMs, windowMs, view.slotsInUse.map(identityOf)]), sinceMs),
       await failures(JSON.stringify([failed, unknown, expired])),
     ];
@@ -66,7 +67,10 @@ export function createReadStateDocument(deps: {
       now: new Date(nowMs).toISOString(),
       ...describeQuota(state, pause, queue),
       next: nextOnes,
-      waiting: describeWaiting(sampled, backlog.waitingByPriority),
+      waiting: describeWaiting(counted, backlog.waitingByPriority),
+      history: describeHistory(counted),
+      /** `open` counts results, `byOutcome` the requests that share them, as long as these are kept. */
+      results: { open: backlog.openResults, byOutcome: counted.byOutcome },
       windows: callWindows(called, nowMs, windowMs),
       failures: failedLast.map(describeFailure),
     };

@@ -1,6 +1,6 @@
 import type { RedisConnection } from '@diq/redis/connection.ts';
 import { createNewestFailures } from '@diq/queue/operations/recent-failures.ts';
-import { createQueueSampling } from '@diq/queue/operations/sample-queue.ts';
+import { createQueueFigures } from '@diq/queue/operations/queue-figures.ts';
 import { createLedgerHistory } from '@diq/quota/ledger/ledger-keys.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 import type { Queue } from '@diq/tenants/tenant.ts';
@@ -28,14 +28,14 @@ export function openStateFeed({
   logger: Logger;
 }) {
   const { keySpace } = own;
-  const queue = createQueueSampling(redis, keySpace);
+  const figures = createQueueFigures(redis, keySpace);
   const history = createLedgerHistory(redis, keySpace);
   return createStateFeed({
     readState,
     readDocument: createReadStateDocument({
       queue: own,
       findPause: () => actions.pause.find(),
-      sampleQueue: () => queue.sample(),
+      readFigures: () => figures.read(),
       nextCalls: async (limit) => (await nextCalls(limit)).value,
       newestFailures: createNewestFailures(redis, keySpace, settings.retentionMs),
       callsSince: (fromMs, limit) => history.since(fromMs, limit),

@@ -147,6 +147,8 @@ local function record(request, task_id, status, shared, outcome)
   end
   count('', status, 1)
   count_queued(caller, status, 1)
+  -- Half a character cannot be read back: it must be counted as it is when the request leaves.
+  count_source(string.find(doc, '\\ud', 1, true) and found_by(doc).source or source, status, 1)
   if batch_id ~= '' then
     count(batch_id, status, 1)
   end

@@ -180,7 +180,7 @@ function byPriority({ waiting }, nowMs) {
             <tr>
               <th scope="row">${priority}</th>
               <td class="number">${calls.toLocaleString('en')}</td>
-              <td class="number">${waited(oldestSince, nowMs, waiting.isEstimate)}</td>
+              <td class="number">${waited(oldestSince, nowMs)}</td>
             </tr>
           `,
         )}
@@ -195,7 +195,6 @@ function byPriority({ waiting }, nowMs) {
  */
 function bySource({ waiting }, nowMs) {
   if (waiting.bySource.length === 0) return html`<p class="quiet">The queue is empty.</p>`;
-  const about = waiting.isEstimate ? '≈ ' : '';
   return html`
     <table>
       <thead>
@@ -210,8 +209,8 @@ function bySource({ waiting }, nowMs) {
           ({ source, requests, oldestSince }) => html`
             <tr>
               <th scope="row" class="source">${source ?? 'no source'}</th>
-              <td class="number">${about}${requests.toLocaleString('en')}</td>
-              <td class="number">${waited(oldestSince, nowMs, waiting.isEstimate)}</td>
+              <td class="number">${requests.toLocaleString('en')}</td>
+              <td class="number">${waited(oldestSince, nowMs)}</td>
             </tr>
           `,
         )}
@@ -219,20 +218,21 @@ function bySource({ waiting }, nowMs) {
     </table>
     ${
       waiting.otherSources > 0
-        ? html`<p class="quiet">and ${about}${counted(waiting.otherSources, 'request')} of other sources</p>`
+        ? html`<p class="quiet">
+            and ${counted(waiting.otherSources, 'request')} of
+            ${counted(waiting.otherSourceCount, 'other source')}
+          </p>`
         : ''
     }
-    ${waiting.isEstimate ? html`<p class="quiet">Estimated from a sample: the queue is too long to count.</p>` : ''}
   `;
 }
 
 /**
  * @param {string | null} since
  * @param {number} nowMs
- * @param {boolean} isEstimate
  */
-function waited(since, nowMs, isEstimate) {
-  return since === null ? '–' : `${isEstimate ? '≥ ' : ''}${duration(nowMs - Date.parse(since))}`;
+function waited(since, nowMs) {
+  return since === null ? '–' : duration(nowMs - Date.parse(since));
 }
 
 /**

@@ -1,4 +1,4 @@
--- include indexes.lua, complete-batch.lua
+-- include indexes.lua, complete-batch.lua, queue-length.lua
 --
 -- The status of requests, and what all scripts share that change it.
 --
@@ -9,6 +9,7 @@
 local counts_key, waiting_key, in_flight_key, reconciling_key, deadlines_key, order_key, callbacks_key = unpack(KEYS)
 local space, retention = ARGV[1], tonumber(ARGV[2])
 local machines_key, callers_key = space .. ':machines', space .. ':counts:callers'
+local sources_key = space .. ':counts:sources'
 stored_key = space .. ':stored'
 
 local is_open = { queued = true, dispatching = true }
@@ -31,6 +32,16 @@ local function count_queued(caller, status, by)
   end
 end
 
+-- Source, '' for none -> by how much the number of its queued requests changes. Callers choose sources: there are never more of
+-- them here than requests that are queued.
+local source_changes = {}
+
+local function count_source(source, status, by)
+  if status == 'queued' then
+    source_changes[source] = (source_changes[source] or 0) + by
+  end
+end
+
 -- Who asked for a request, '' where that is not known.
 local function caller_of_request(request_key)
   local caller, more = unpack(redis.call('HMGET', request_key, 'caller', 'caller1'))
@@ -46,10 +57,14 @@ end
 local function change_status(request_id, old_status, status, machine, batch_id, callback)
   local request_key = space .. ':request:' .. request_id
   redis.call('HSET', request_key, 'status', status)
+  local is_moved = status ~= old_status and (old_status == 'queued' or status == 'queued')
+  local found = (is_moved or not is_open[status]) and found_by(doc_of(request_key))
   if status ~= old_status then
     count('', old_status, -1)
     count('', status, 1)
-    if old_status == 'queued' or status == 'queued' then
+    if is_moved then
+      count_source(found.source, old_status, -1)
+      count_source(found.source, status, 1)
       local caller = caller_of_request(request_key)
       count_queued(caller, old_status, -1)
       count_queued(caller, status, 1)
@@ -64,7 +79,6 @@ local function change_status(request_id, old_status, status, machine, batch_id, 
     return
   end
   redis.call('HSET', request_key, 'endedAt', now)
-  local found = found_by(doc_of(request_key))
   found.machine = machine
   index_end(request_id, old_status, status, found, now + retention)
   forget_ended()
@@ -82,6 +96,12 @@ local function write_counts()
       redis.call('HDEL', callers_key, caller)
     end
   end
+  for source, by in pairs(source_changes) do
+    if by ~= 0 and tonumber(redis.call('ZINCRBY', sources_key, by, source)) <= 0 then
+      redis.call('ZREM', sources_key, source)
+    end
+  end
+  note_length(changes[''].queued or 0)
   for batch_id, by_status in pairs(changes) do
     local key = batch_id == '' and counts_key or space .. ':batch:' .. batch_id
     -- A batch that was never sealed goes by itself: counting on would bring it back, for ever.
@@ -90,6 +110,11 @@ local function write_counts()
         if by ~= 0 then
           redis.call('HINCRBY', key, status, by)
         end
+      end
+      -- With an empty queue the numbers by source begin anew, also those of requests that were recorded before there were any, or
+      -- whose source cannot be read any more.
+      if batch_id == '' and by_status.queued and tonumber(redis.call('HGET', key, 'queued') or 0) <= 0 then
+        redis.call('DEL', sources_key)
       end
       if batch_id ~= '' then
         complete_batch(key, batch_id, retention, callbacks_key)
