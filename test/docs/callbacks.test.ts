@@ -7,7 +7,7 @@ import { Webhook } from 'standardwebhooks';
 const page = readFileSync(new URL('../../docs/callbacks.md', import.meta.url), 'utf8');
 const secret = `whsec_${Buffer.from('a key of twenty-four byte').toString('base64')}`;
 const otherSecret = `whsec_${Buffer.from('another key of 24 bytes, ').toString('base64')}`;
-const body = '{"type":"investigation.started","data":{"comment":"Zürich 🜁"}}';
+const body = '{"type":"request.started","data":{"comment":"Zürich 🜁"}}';
 
 /** The code of a language, as it stands in the page. */
 function snippet(language: string): string {

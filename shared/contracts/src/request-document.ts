@@ -137,6 +137,9 @@ export const requestDocument = z
         'Calls for this request that Defender answered or that may have reached it; waiting is none.',
       ),
     callback: callbackState.optional().describe("Of its own callback, not of its batch's."),
+    endCallback: callbackState
+      .optional()
+      .describe('Of its callback `request.ended`, once the end of its result was observed.'),
   })
   .meta({ id: 'InvestigationRequest', description: 'What one caller asked and what became of it.' });
 

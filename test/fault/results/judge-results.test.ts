@@ -21,7 +21,7 @@ const delivered = (some: Partial<Delivered>): Delivered => ({
   outcome: 'succeeded',
   ...some,
 });
-const news = delivered({ deliveryId: 'd2', type: 'investigation.started' });
+const news = delivered({ deliveryId: 'd2', type: 'request.started' });
 
 function rulesOf(more: Partial<ResultEvidence>): string[] {
   const good: ResultEvidence = {
@@ -81,7 +81,7 @@ describe('the judge of results', () => {
       'callback-twice',
     ]);
     assert.deepEqual(rulesOf({ delivered: [delivered({ outcome: 'failed' }), news] }), ['callback-wrong']);
-    const other = { ...news, type: 'investigation.failed' };
+    const other = { ...news, type: 'request.failed' };
     assert.deepEqual(rulesOf({ delivered: [delivered({}), other] }), ['callback-wrong']);
   });
 

@@ -119,8 +119,8 @@ async function newsOfRequest(reader: Reader, id: string): Promise<CallbackNews |
   const stored = await reader.findRequest(id);
   if (!stored?.callback || !isTerminal(stored.document.status)) return undefined;
   // Who gets it may have nothing to do with the other caller's request.
-  const { callback: _, coalescedWith: __, ...data } = stored.document;
-  return { ...stored.callback, type: `investigation.${data.status}`, data, caller: stored.caller };
+  const { callback: _, endCallback: __, coalescedWith: ___, ...data } = stored.document;
+  return { ...stored.callback, type: `request.${data.status}`, data, caller: stored.caller };
 }
 
 /** The end of what the call started; the status came before, in news of its own. */
@@ -128,7 +128,7 @@ async function newsOfResult(reader: Reader, id: string): Promise<CallbackNews | 
   const stored = await reader.findRequest(id);
   const outcome = stored?.document.result?.outcome;
   if (!stored?.callback || outcome === undefined || outcome === 'running') return undefined;
-  const { callback: _, coalescedWith: __, ...data } = stored.document;
+  const { callback: _, endCallback: __, coalescedWith: ___, ...data } = stored.document;
   const { url, endDelivery } = stored.callback;
   return { url, about: 'ended', delivery: endDelivery, type: 'request.ended', data, caller: stored.caller };
 }
@@ -136,7 +136,7 @@ async function newsOfResult(reader: Reader, id: string): Promise<CallbackNews | 
 async function newsOfEndedBatch(reader: Reader, id: string): Promise<CallbackNews | undefined> {
   const batch = await reader.findBatch(id);
   if (!batch?.callback || batch.endedAtMs === undefined) return undefined;
-  const { callback: _, ...data } = describeBatch(batch, undefined);
+  const { callback: _, endCallback: __, ...data } = describeBatch(batch, undefined);
   const { url, endDelivery } = batch.callback;
   return { url, about: 'ended', delivery: endDelivery, type: 'batch.ended', data, caller: batch.caller };
 }
@@ -144,6 +144,6 @@ async function newsOfEndedBatch(reader: Reader, id: string): Promise<CallbackNew
 async function newsOfBatch(reader: Reader, id: string): Promise<CallbackNews | undefined> {
   const batch = await reader.findBatch(id);
   if (!batch?.callback || !batch.isComplete) return undefined;
-  const { callback: _, ...data } = describeBatch(batch, undefined);
+  const { callback: _, endCallback: __, ...data } = describeBatch(batch, undefined);
   return { ...batch.callback, type: 'batch.completed', data, caller: batch.caller };
 }

@@ -47,7 +47,7 @@ describe('callbacks', () => {
       string,
       unknown
     >;
-    assert.equal(event['type'], 'investigation.started');
+    assert.equal(event['type'], 'request.started');
     assert.ok(Math.abs(Date.parse(String(event['timestamp'])) - Date.now()) < 10_000);
     const { callback: _, ...document } = (await world.store.request(id)).document;
     assert.deepEqual(event['data'], document);
@@ -84,7 +84,7 @@ describe('callbacks', () => {
     for (const status of ['failed', 'unknown', 'cancelled', 'expired'] as const) {
       await world.endRequest({ callbackUrl }, { status, attempts: 0 });
       const event = JSON.parse((await receiver.next()).body) as { type: string; data: { status: string } };
-      assert.deepEqual([event.type, event.data.status], [`investigation.${status}`, status]);
+      assert.deepEqual([event.type, event.data.status], [`request.${status}`, status]);
     }
     // As if a request had been opened again since it was entered.
     await world.store.redis.rpush('test:{queue}:callbacks:due', waiting);
@@ -165,6 +165,8 @@ describe('callbacks', () => {
         ['request.ended', id, `request_ended-${id}-ended`],
       ],
     );
+    const isShown = async () => (await world.store.request(id)).document.endCallback?.state === 'delivered';
+    await waitFor(isShown, { what: 'the delivery to be shown' });
   });
 
   it('are tried again after a failure, with the same id and a fresh signature, until they are taken', async () => {
@@ -281,7 +283,7 @@ describe('callbacks', () => {
     await world.store.redis.hset(`test:{queue}:request:${id}`, { status: started.status });
     await world.store.redis.rpush('test:{queue}:callbacks:due', id);
     const second = await receiver.next();
-    assert.equal((JSON.parse(second.body) as { type: string }).type, 'investigation.started');
+    assert.equal((JSON.parse(second.body) as { type: string }).type, 'request.started');
     assert.notEqual(first.headers['webhook-id'], second.headers['webhook-id']);
     await untilState(id, 'delivered');
     assert.equal((await world.stateOf(id))?.attempts, 1);

@@ -1,4 +1,5 @@
 import type { Response } from 'express';
+import { isTerminal } from '@diq/contracts/status.ts';
 import { profileOf } from '@diq/contracts/operations/index.ts';
 import type { Download, OperationProfile } from '@diq/contracts/operations/profile.ts';
 import type { Dependencies } from '../dependencies.ts';
@@ -8,7 +9,7 @@ import { ProblemError } from '../http/problem-error.ts';
 /**
  * Sends a caller to what the machine action of a request brought.
  *
- * @throws ProblemError 404 where the operation brings nothing of the kind, 409 while it is not there, 503 while Defender cannot be asked
+ * @throws ProblemError 404 where the operation brings nothing of the kind, or the action failed or never began, 409 while it is not there, 503 while Defender cannot be asked
  */
 export async function redirectToLink(
   wanted: { id: unknown; kind: Download['kind']; index?: string },
@@ -23,8 +24,15 @@ export async function redirectToLink(
     });
   }
   if (document.result === undefined) {
-    throw new ProblemError('result_not_ready', {
+    // What has ended without a start is never started.
+    throw new ProblemError(isTerminal(document.status) ? 'result_not_found' : 'result_not_ready', {
       detail: `The request is '${document.status}': nothing was started for it.`,
+    });
+  }
+  const { outcome } = document.result;
+  if (outcome === 'failed' || outcome === 'cancelled') {
+    throw new ProblemError('result_not_found', {
+      detail: `The machine action ended as '${outcome}' at Defender: it brought nothing.`,
     });
   }
   const answer = await links.ask({ actionId: document.result.id, ...indexOf(wanted.index) });

@@ -78,7 +78,7 @@ describe('POST /v1/investigations with a callback', () => {
     const event = JSON.parse(body) as { type: string; data: { id: string; investigationId: string } };
     assert.deepEqual(
       [event.type, event.data.id, event.data.investigationId],
-      ['investigation.started', id, '5146'],
+      ['request.started', id, '5146'],
     );
     await waitFor(
       async () => {

@@ -4,7 +4,7 @@ import { resultOutcomes, type ResultOutcome } from '@diq/contracts/result-outcom
 import { requestStatuses } from '@diq/contracts/status.ts';
 import type { ListedBatch } from '@diq/queue/batches/list-batches.ts';
 import type { StoredBatch } from '@diq/queue/requests/request-reader.ts';
-import { describeCallback } from '@diq/queue/requests/stored-callback.ts';
+import { describeCallback, describeEndCallback } from '@diq/queue/requests/stored-callback.ts';
 import type { Completion } from '../estimates/batch-completion.ts';
 import { isoTime } from '../estimates/forecast-start.ts';
 
@@ -47,6 +47,9 @@ export const batchDocument = z
         'While a hold of unknown length is on, in place of `expectedCompletionAt`: none of its queued requests starts before.',
       ),
     callback: callbackState.optional().describe('Of the batch itself, not of its requests.'),
+    endCallback: callbackState
+      .optional()
+      .describe('Of its callback `batch.ended`, once no result of its requests is followed any more.'),
   })
   .meta({ id: 'Batch', description: 'Requests that were posted together.' });
 
@@ -68,6 +71,7 @@ export function describeBatch(batch: StoredBatch, completion: Completion | undef
 }
 
 export function describeListedBatch(batch: ListedBatch): z.output<typeof batchEntry> {
+  const endCallback = batch.callback && describeEndCallback(batch.callback, batch.endedAtMs !== undefined);
   const { total, queued, dispatching, started, failed, cancelled, expired, unknown, rejected } = batch.counts;
   return {
     id: batch.id,
@@ -80,5 +84,6 @@ export function describeListedBatch(batch: ListedBatch): z.output<typeof batchEn
     results: batch.results,
     ...(batch.endedAtMs === undefined ? {} : { endedAt: new Date(batch.endedAtMs).toISOString() }),
     ...(batch.callback === undefined ? {} : { callback: describeCallback(batch.callback) }),
+    ...(endCallback === undefined ? {} : { endCallback }),
   };
 }

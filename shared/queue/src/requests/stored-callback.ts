@@ -46,6 +46,13 @@ export function parseStoredCallback(
   };
 }
 
+/** The callback about the end of the result, or of all results of a batch, once there was one. */
+export const describeEndCallback = (
+  { url, about, endDelivery }: StoredCallback,
+  hasEnded: boolean,
+): CallbackState | undefined =>
+  hasEnded || endDelivery ? describeCallback({ url, about, delivery: endDelivery }) : undefined;
+
 /** A callback as its request or batch tells it. */
 export function describeCallback({ url, delivery }: StoredCallback): CallbackState {
   const shown = { url: new URL(url).origin };

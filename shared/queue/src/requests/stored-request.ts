@@ -12,7 +12,7 @@ import { traceContext } from '@diq/contracts/trace-context.ts';
 import type { TraceContext } from '@diq/contracts/trace-context.ts';
 import { keyWithoutPlace } from '../admission/sharing.ts';
 import type { TaskPlace } from '../scheduling/task-place.ts';
-import { describeCallback, parseStoredCallback } from './stored-callback.ts';
+import { describeCallback, describeEndCallback, parseStoredCallback } from './stored-callback.ts';
 import type { StoredCallback } from './stored-callback.ts';
 
 /** The hash of one request as the scripts write it. */
@@ -128,6 +128,7 @@ export function parseStoredRequest(
     error: stored.error === undefined ? undefined : requestError.parse(JSON.parse(stored.error)),
     attempts: stored.attempts,
     callback: callback && describeCallback(callback),
+    endCallback: callback && describeEndCallback(callback, hasEndedResult(stored)),
   };
   return {
     document: withoutUndefined(document),
@@ -140,6 +141,10 @@ export function parseStoredRequest(
       : { turn: { key: keyWithoutPlace(key, place), place } }),
   };
 }
+
+/** Whether the result was followed to its end. */
+const hasEndedResult = ({ outcome }: z.output<typeof storedRequest>): boolean =>
+  outcome !== undefined && outcome !== 'running';
 
 function resultOf(stored: z.output<typeof storedRequest>): RequestDocument['result'] {
   const result = resultIn(stored);
