@@ -67,15 +67,15 @@ function withService(deps: ServiceDependencies): (queue: Queue, isReading: boole
 /** In front of all routes of the API: who is let in, and how often. */
 function whoMayAsk(
   { identify, failedCredentials, sessions, limitRate }: ServiceDependencies,
-  { requireOwnHost, refuseForeignPages }: ReturnType<typeof createOwnSite>,
+  ownSite: ReturnType<typeof createOwnSite>,
 ): RequestHandler[] {
   return [
     guardData,
     noStore,
     // Without credentials, callers cannot be distinguished from a page of a foreign name that leads here.
-    ...(identify ? [] : [requireOwnHost]),
-    refuseForeignPages,
-    identify ? authenticate(identify, failedCredentials, sessions) : letEverybodyIn,
+    ...(identify ? [] : [ownSite.requireOwnHost]),
+    ownSite.refuseForeignPages,
+    identify ? authenticate(identify, failedCredentials, sessions, ownSite) : letEverybodyIn,
     ...(limitRate ? [limitRate] : []),
   ];
 }

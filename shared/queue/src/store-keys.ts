@@ -118,6 +118,8 @@ export function callerKeys(caller: string) {
     rate: `${keySpace}:rate`,
     /** Sorted set: digest of a session's secret and its API key → time (ms) at which the session of this caller ends. */
     sessions: `${keySpace}:sessions`,
+    /** The same of sessions that only look. */
+    lookingSessions: `${keySpace}:sessions:looking`,
   } as const;
 }
 

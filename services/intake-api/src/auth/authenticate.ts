@@ -5,6 +5,7 @@ import { challenge, clientAddress, contextOf } from '../http/request-context.ts'
 import type { FailedCredentials } from './brute-force-guard.ts';
 import type { IdentifyCaller } from './api-keys.ts';
 import { ProblemError } from '../http/problem-error.ts';
+import type { createOwnSite } from './require-own-site.ts';
 import { sessionToken } from './session-cookie.ts';
 import type { SessionStore } from './session-store.ts';
 
@@ -12,18 +13,20 @@ import type { SessionStore } from './session-store.ts';
 const keysRetryAfterSeconds = 5;
 
 /**
- * Admits callers with a known credential before the body is read. A browser's session is enough for reading, in requests
- * without a credential of their own, and never for changes.
+ * Admits callers with a known credential before the body is read. A browser's session is enough for requests without a
+ * credential of their own; changes by it must come from the service's own page.
  */
 export function authenticate(
   identify: IdentifyCaller,
   failed: FailedCredentials,
   sessions: SessionStore | undefined,
+  ownSite: ReturnType<typeof createOwnSite>,
 ): RequestHandler {
   return async (request, response, next) => {
-    const token = onlyLooks(request) ? sessionToken(request) : undefined;
+    const token = hasCredential(request) ? undefined : sessionToken(request);
     const context = contextOf(response);
     if (sessions && token !== undefined) {
+      if (!['GET', 'HEAD'].includes(request.method)) requireOwnPage(request, ownSite);
       const session = await sessions.find(token);
       if (!session) throw unauthenticated('The session is over: sign in again.');
       context.identified = session.caller;
@@ -66,14 +69,31 @@ export async function identifyCredential(
   return identity.caller;
 }
 
-function onlyLooks(request: Request): boolean {
-  const hasCredential = ['Authorization', 'X-API-Key'].some((name) => request.get(name) !== undefined);
-  return !hasCredential && ['GET', 'HEAD'].includes(request.method);
+function hasCredential(request: Request): boolean {
+  return ['Authorization', 'X-API-Key'].some((name) => request.get(name) !== undefined);
 }
+
+/**
+ * Browsers send the cookie by themselves, so it proves who, and not from where. That a script of the own page is asking is
+ * seen by its origin, under a name of the service's own, and by a type that no form can send.
+ */
+function requireOwnPage(request: Request, ownSite: ReturnType<typeof createOwnSite>): void {
+  ownSite.checkHost(request);
+  ownSite.checkOrigin(request);
+  // A DELETE is no form's, and other origins' scripts have to ask for it first.
+  if (request.method !== 'DELETE' && !/^application\/json *(;|$)/i.test(request.get('Content-Type') ?? '')) {
+    throw new ProblemError('unsupported_media_type', {
+      detail: 'With a session send `Content-Type: application/json`, also without a body.',
+    });
+  }
+}
+
+/** What everybody may do with INTAKE_AUTH=off. */
+export const scopesOfEverybody = new Set(scopes);
 
 /** For INTAKE_AUTH=off: every caller has every scope. */
 export const letEverybodyIn: RequestHandler = (_request, response, next) => {
-  contextOf(response).identified = { name: nameOfAnybody, scopes: new Set(scopes), tenants: 'all' };
+  contextOf(response).identified = { name: nameOfAnybody, scopes: scopesOfEverybody, tenants: 'all' };
   next();
 };
 

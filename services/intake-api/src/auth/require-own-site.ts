@@ -17,7 +17,24 @@ export function createOwnSite(listed: readonly string[] = []) {
     const asked = hostsOf(request).map((host) => parseUrl(`${url.protocol}//${host}`)?.host);
     return [...asked, ...listed].includes(url.host);
   };
+  const checkOrigin = (request: Request): void => {
+    const { origin } = request.headers;
+    if (origin === undefined || !isOwnOrigin(request, origin)) {
+      throw new ProblemError('cross_site', { detail: 'The header Origin must name this service.' });
+    }
+  };
+  const checkHost = (request: Request): void => {
+    if (!hostsOf(request).every((host) => isOwnName(host, names))) {
+      throw new ProblemError('foreign_host', {
+        detail: 'Operators list the names of the service in INTAKE_HOST_NAMES.',
+      });
+    }
+  };
   return {
+    /** @throws ProblemError as `requireOwnOrigin` refuses */
+    checkOrigin,
+    /** @throws ProblemError as `requireOwnHost` refuses */
+    checkHost,
     /** Refuses what would change something and comes from a page of another site. */
     refuseForeignPages(request, _response, next) {
       const { origin } = request.headers;
@@ -34,10 +51,7 @@ export function createOwnSite(listed: readonly string[] = []) {
     },
     /** Refuses what does not name its origin, too: for what only the own page asks. */
     requireOwnOrigin(request, _response, next) {
-      const { origin } = request.headers;
-      if (origin === undefined || !isOwnOrigin(request, origin)) {
-        throw new ProblemError('cross_site', { detail: 'The header Origin must name this service.' });
-      }
+      checkOrigin(request);
       next();
     },
     /**
@@ -45,14 +59,10 @@ export function createOwnSite(listed: readonly string[] = []) {
      * makes the browser take the attacker's page and this service for one site; then no check of origins helps.
      */
     requireOwnHost(request, _response, next) {
-      if (!hostsOf(request).every((host) => isOwnName(host, names))) {
-        throw new ProblemError('foreign_host', {
-          detail: 'Operators list the names of the service in INTAKE_HOST_NAMES.',
-        });
-      }
+      checkHost(request);
       next();
     },
-  } satisfies Record<string, RequestHandler>;
+  } satisfies Record<string, RequestHandler | ((request: Request) => void)>;
 }
 
 const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);

@@ -22,7 +22,7 @@ describe('sessions', () => {
     createSessionStore({
       redis: redis.client,
       keys: () => keys,
-      ...(lifetimeMs === undefined ? {} : { lifetimeMs }),
+      ...(lifetimeMs === undefined ? {} : { lifetimesMs: { acting: lifetimeMs, looking: lifetimeMs } }),
     });
 
   async function open(credential: string, sessions = store()): Promise<string> {
@@ -41,9 +41,34 @@ describe('sessions', () => {
     });
   });
 
-  it('allow reading only, whatever the key may do', async () => {
+  it('have the scopes of their key, and never irreversible', async () => {
+    keys = [apiKey('bert', 'secret of bert', ['submit', 'respond', 'irreversible', 'read', 'admin'])];
     const found = await store().find(await open('secret of bert'));
-    assert.deepEqual(found?.caller.scopes, new Set(['read']));
+    assert.deepEqual(found?.caller.scopes, new Set(['submit', 'respond', 'read', 'admin']));
+  });
+
+  it('that only look have read alone, last 30 days, and are over with their key', async () => {
+    const opened = await store().open('secret of bert', 'looking');
+    assert.ok(opened && Math.abs(opened.endsAtMs - Date.now() - 30 * 24 * 3_600_000) < 5_000);
+    assert.deepEqual((await store().find(opened.token))?.caller.scopes, new Set(['read']));
+    keys = [];
+    assert.equal(await store().find(opened.token), undefined);
+  });
+
+  it('that only look are not made to act by their token, not even with what Redis holds', async () => {
+    const opened = await store().open('secret of bert', 'looking');
+    assert.ok(opened);
+    const { sessions, lookingSessions } = callerKeys('bert');
+    await redis.client.rename(lookingSessions, sessions);
+    const changed = opened.token.replace('~looking~', '~acting~');
+    for (const token of [changed, opened.token.replace('~looking~', '~')])
+      assert.equal(await store().find(token), undefined);
+  });
+
+  it('that only look do not crowd out those that act', async () => {
+    const token = await open('secret of anna');
+    for (let i = 0; i < 101; i += 1) await store().open('secret of anna', 'looking');
+    assert.ok(await store().find(token));
   });
 
   it('are opened by nothing else', async () => {
@@ -97,7 +122,7 @@ describe('sessions', () => {
     assert.ok((await redis.client.pttl(name)) > 0);
     const stored = JSON.stringify([name, await redis.client.zrange(name, 0, '-1')]);
     const secrets = [
-      token.split('~')[1] ?? '',
+      token.split('~')[2] ?? '',
       ...['hex', 'base64', 'base64url'].map((form) => keys[0]!.sha256.toString(form as 'hex')),
     ];
     for (const secret of secrets) assert.equal(stored.includes(secret), false);
@@ -113,10 +138,12 @@ describe('sessions', () => {
   for (const token of [
     '',
     'anna',
-    'anna~',
+    'anna~acting~',
     `anna~${'A'.repeat(43)}`,
-    `*~${'A'.repeat(43)}`,
-    `anna~${'A'.repeat(5_000)}`,
+    `anna~acting~${'A'.repeat(43)}`,
+    `anna~looking~${'A'.repeat(43)}`,
+    `*~acting~${'A'.repeat(43)}`,
+    `anna~acting~${'A'.repeat(5_000)}`,
   ]) {
     it(`are not found by '${token.slice(0, 50)}'`, async () => {
       await open('secret of anna');

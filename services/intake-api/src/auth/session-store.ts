@@ -2,14 +2,26 @@ import { createHash, createHmac, randomBytes } from 'node:crypto';
 import type { RedisConnection } from '@diq/redis/connection.ts';
 import { callerKeys } from '@diq/queue/store-keys.ts';
 import { loadScript } from '@diq/redis/script.ts';
-import type { ApiKey, Caller } from '../config/callers.ts';
+import type { ApiKey, Caller, Scope } from '../config/callers.ts';
 
 const openScript = loadScript(new URL('./lua/open-session.lua', import.meta.url));
 
-/** Of one key at a time; the oldest goes when there is another one. */
+/**
+ * `acting`: has the scopes of its key, but for `irreversible`. `looking`: has `read` alone, and lasts long, for a screen on a
+ * wall.
+ */
+export type SessionKind = 'acting' | 'looking';
+
+const hourMs = 3_600_000;
+const defaultLifetimesMs: Readonly<Record<SessionKind, number>> = {
+  acting: 8 * hourMs,
+  looking: 30 * 24 * hourMs,
+};
+
+/** Of one key and kind at a time; the oldest goes when there is another one. */
 const maxSessions = 100;
 const secretBytes = 32;
-const tokenPattern = /^([A-Za-z0-9][A-Za-z0-9._-]{0,63})~([A-Za-z0-9_-]{43})$/;
+const tokenPattern = /^([A-Za-z0-9][A-Za-z0-9._-]{0,63})~(acting|looking)~([A-Za-z0-9_-]{43})$/;
 
 export type SessionStore = ReturnType<typeof createSessionStore>;
 
@@ -18,16 +30,17 @@ export function createSessionStore(options: {
   redis: RedisConnection;
   /** As they are at the moment. */
   keys: () => readonly ApiKey[];
-  lifetimeMs?: number;
+  lifetimesMs?: Readonly<Record<SessionKind, number>>;
 }) {
-  const { redis, keys, lifetimeMs = 8 * 3_600_000 } = options;
+  const { redis, keys, lifetimesMs = defaultLifetimesMs } = options;
 
   /** What the token may be known by: of the keys of its name, so that no others are tried. There are seldom two. */
-  function locate(token: string): { key: ApiKey; member: string }[] {
-    const [, name, secret] = tokenPattern.exec(token) ?? [];
+  function locate(token: string): { key: ApiKey; kind: SessionKind; set: string; member: string }[] {
+    const [, name, word, secret] = tokenPattern.exec(token) ?? [];
     if (secret === undefined) return [];
+    const kind = word === 'acting' ? 'acting' : 'looking';
     const named = keys().filter((known) => known.name === name);
-    return named.map((key) => ({ key, member: memberOf(secret, key) }));
+    return named.map((key) => ({ key, kind, set: setOf(key, kind), member: memberOf(secret, kind, key) }));
   }
 
   return {
@@ -35,36 +48,56 @@ export function createSessionStore(options: {
      * What the browser keeps: random, and worth nothing once the session or its key is gone. `undefined` for a credential
      * that is no API key.
      */
-    async open(credential: string): Promise<{ token: string; endsAtMs: number } | undefined> {
+    async open(
+      credential: string,
+      kind: SessionKind = 'acting',
+    ): Promise<{ token: string; endsAtMs: number } | undefined> {
       const digest = createHash('sha256').update(credential).digest();
       const key = keys().find(({ sha256 }) => sha256.equals(digest));
       if (!key) return undefined;
       const secret = randomBytes(secretBytes).toString('base64url');
       const nowMs = Date.now();
+      const lifetimeMs = lifetimesMs[kind];
       const endsAtMs = nowMs + lifetimeMs;
-      const set = callerKeys(key.name).sessions;
-      await openScript(redis, [set], [nowMs, endsAtMs, memberOf(secret, key), maxSessions, lifetimeMs]);
-      return { token: `${key.name}~${secret}`, endsAtMs };
+      const member = memberOf(secret, kind, key);
+      await openScript(redis, [setOf(key, kind)], [nowMs, endsAtMs, member, maxSessions, lifetimeMs]);
+      return { token: `${key.name}~${kind}~${secret}`, endsAtMs };
     },
     /** Who is signed in to the status page, and until when; `undefined` for a session that is over, or whose API key is gone. */
     async find(token: string): Promise<{ caller: Caller; endsAtMs: number } | undefined> {
-      for (const { key, member } of locate(token)) {
-        const endsAtMs = Number(await redis.zscore(callerKeys(key.name).sessions, member));
+      for (const { key, kind, set, member } of locate(token)) {
+        const endsAtMs = Number(await redis.zscore(set, member));
         if (endsAtMs <= Date.now()) continue;
-        // As the key is now: it may have lost a scope since. More than looking is never given.
-        const scopes = new Set(key.scopes.has('read') ? (['read'] as const) : []);
+        const scopes = scopesOf(key, kind);
         const caller = { name: key.name, scopes, ...(key.tenants && { tenants: key.tenants }) };
         return { caller, endsAtMs };
       }
       return undefined;
     },
     async close(token: string): Promise<void> {
-      for (const { key, member } of locate(token)) await redis.zrem(callerKeys(key.name).sessions, member);
+      for (const { set, member } of locate(token)) await redis.zrem(set, member);
     },
   };
 }
 
-/** Another key of the same name gives another digest; and a reader of Redis cannot make a token of it. */
-function memberOf(secret: string, { sha256 }: ApiKey): string {
-  return createHmac('sha256', sha256).update(secret).digest('base64url');
+/** As the key is now: it may have lost a scope since. A key that may no longer read gives nothing. */
+function scopesOf({ scopes }: ApiKey, kind: SessionKind): Set<Scope> {
+  if (!scopes.has('read')) return new Set();
+  if (kind === 'looking') return new Set(['read']);
+  // What cannot be undone takes the key itself: a browser left open, or its cookie, is never enough.
+  return new Set([...scopes].filter((scope) => scope !== 'irreversible'));
+}
+
+/** Kinds have sets of their own: screens on walls never crowd out the people. */
+function setOf({ name }: ApiKey, kind: SessionKind): string {
+  const { sessions, lookingSessions } = callerKeys(name);
+  return kind === 'acting' ? sessions : lookingSessions;
+}
+
+/**
+ * Another key of the same name gives another digest, and so does another kind: a session that looks is never made one that
+ * acts. A reader of Redis cannot make a token of it.
+ */
+function memberOf(secret: string, kind: SessionKind, { sha256 }: ApiKey): string {
+  return createHmac('sha256', sha256).update(`${kind}~${secret}`).digest('base64url');
 }

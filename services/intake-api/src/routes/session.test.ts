@@ -3,14 +3,15 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
+import { scopes } from '../config/callers.ts';
 import { keySetting, keys } from '../test-support/credentials.ts';
 import { expectProblem } from '../test-support/expect-problem.ts';
 import { useIntake } from '../test-support/intake-under-test.ts';
-import { item, redisAway, unknownId } from '../test-support/items.ts';
+import { item, redisAway } from '../test-support/items.ts';
 import { listenToEvents } from '../test-support/listen-to-events.ts';
 import { signIn } from '../test-support/sign-in.ts';
 
-const signedOut = { signInNeeded: true, caller: null, endsAt: null };
+const signedOut = { signInNeeded: true, caller: null, scopes: [], endsAt: null };
 
 describe('GET /session', () => {
   const redis = useEmbeddedRedis();
@@ -27,13 +28,13 @@ describe('GET /session', () => {
     const cookie = await signIn(intake, 'reader');
     const { body } = await intake.anonymously().get('/session').set('Cookie', cookie).expect(200);
     const { endsAt, ...rest } = body as { endsAt: string };
-    assert.deepEqual(rest, { signInNeeded: false, caller: 'reader' });
+    assert.deepEqual(rest, { signInNeeded: false, caller: 'reader', scopes: ['read'] });
     assert.ok(Math.abs(Date.parse(endsAt) - Date.now() - 8 * 3_600_000) < 60_000);
   });
 
   it('says that no sign-in is needed where every caller is let in', async () => {
     const { body } = await open.anonymously().get('/session').expect(200);
-    assert.deepEqual(body, { signInNeeded: false, caller: null, endsAt: null });
+    assert.deepEqual(body, { signInNeeded: false, caller: null, scopes, endsAt: null });
   });
 });
 
@@ -90,7 +91,7 @@ describe('POST /session', () => {
     assert.deepEqual(others, []);
     assert.match(
       cookie,
-      /^diq-session=playbook~[\w-]{43}; Max-Age=(28800|28799); Path=\/; HttpOnly; SameSite=Strict$/,
+      /^diq-session=playbook~acting~[\w-]{43}; Max-Age=(28800|28799); Path=\/; HttpOnly; SameSite=Strict$/,
     );
     assert.equal(cookie.includes(keys.playbook), false);
   });
@@ -149,21 +150,40 @@ describe('POST /session', () => {
     assert.equal((body as { caller: string }).caller, 'playbook');
   });
 
-  it('lets the browser do nothing else, even where the key may', async () => {
+  it('lets the browser act as the key may, from the own page', async () => {
     const cookie = await signIn(intake, 'operator');
-    const changes = [
-      ['post', '/v1/investigations', item(1)],
-      ['post', '/v1/batches', { requests: [item(1)] }],
-      ['post', '/v1/queue/pause', {}],
-      ['patch', `/v1/investigations/${unknownId}`, { priority: 'low' }],
-      ['delete', `/v1/investigations/${unknownId}`, {}],
-    ] as const;
-    for (const [method, path, body] of changes) {
-      const asked = intake.anonymously()[method](path).set({ Cookie: cookie, Origin: intake.url });
-      const response = await asked.send(body);
-      expectProblem(response, 'unauthenticated');
-    }
-    expectProblem(await intake.anonymously().get('/v1/audit').set('Cookie', cookie), 'forbidden');
+    const act = (method: 'post' | 'patch' | 'delete', path: string) =>
+      intake.anonymously()[method](path).set({ Cookie: cookie, Origin: intake.url });
+    const submitted = await act('post', '/v1/investigations').send(item(1)).expect(202);
+    const { id } = submitted.body as { id: string };
+    await act('patch', `/v1/investigations/${id}`).send({ priority: 'low' }).expect(200);
+    await act('delete', `/v1/investigations/${id}`).expect(200);
+    await act('post', '/v1/queue/pause').send({ reason: 'a test' }).expect(200);
+    await act('post', '/v1/queue/resume').type('json').expect(200);
+    const { body } = await intake.anonymously().get('/v1/audit').set('Cookie', cookie).expect(200);
+    for (const { by } of (body as { value: { by: string }[] }).value) assert.equal(by, 'operator');
+    assert.ok((body as { value: unknown[] }).value.length >= 4);
+  });
+
+  it('lets the browser do nothing that the key may not', async () => {
+    const cookie = await signIn(intake, 'reader');
+    const asked = intake.anonymously().post('/v1/investigations').set({ Cookie: cookie, Origin: intake.url });
+    expectProblem(await asked.send(item(1)), 'forbidden');
+  });
+
+  it('lets a screen on a wall look for 30 days and do nothing else', async () => {
+    const response = await intake
+      .anonymously()
+      .post('/session')
+      .set('Origin', intake.url)
+      .send({ apiKey: keys.operator, kiosk: true });
+    assert.match(cookiesOf(response)[0] ?? '', /; Max-Age=(2592000|2591999);/);
+    const cookie = cookiesOf(response)[0]?.split(';')[0] ?? '';
+    const { body } = await intake.anonymously().get('/session').set('Cookie', cookie).expect(200);
+    assert.deepEqual((body as { scopes: string[] }).scopes, ['read']);
+    await intake.anonymously().get('/v1/quota').set('Cookie', cookie).expect(200);
+    const pause = intake.anonymously().post('/v1/queue/pause').set({ Cookie: cookie, Origin: intake.url });
+    expectProblem(await pause.send({ reason: 'a test' }), 'forbidden');
   });
 
   it('takes a credential that is sent beside the cookie for what it is', async () => {
@@ -193,6 +213,7 @@ describe('POST /session with a body that says no key', () => {
     ['an empty key', { apiKey: '' }],
     ['a key that is no text', { apiKey: 7 }],
     ['a key that is far too long', { apiKey: 'k'.repeat(513) }],
+    ['a kiosk that is neither', { apiKey: 'k', kiosk: 'yes' }],
     ['something beside the key', { apiKey: 'k', user: 'anna' }],
     ['a list', []],
   ];

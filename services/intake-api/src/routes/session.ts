@@ -1,6 +1,6 @@
 import type { Request, RequestHandler, Response } from 'express';
 import { z } from 'zod';
-import { identifyCredential } from '../auth/authenticate.ts';
+import { identifyCredential, scopesOfEverybody } from '../auth/authenticate.ts';
 import { createOwnSite } from '../auth/require-own-site.ts';
 import {
   allSessionTokens,
@@ -18,13 +18,13 @@ const path = '/session';
 const signInBodyLimitBytes = 4 * 1_024;
 const ownOriginOnly = ({ hostNames }: ServiceDependencies) => [createOwnSite(hostNames).requireOwnOrigin];
 
-/** Whether the browser is signed in, as whom and until when. Never 401: a page asks before it shows a form. */
+/** Whether the browser is signed in, as whom, with which scopes and until when. Never 401: a page asks before it shows a form. */
 export const getSession = defineBrowserRoute({
   method: 'get',
   path,
   async handle({ request, response }, { sessions }: ServiceDependencies) {
     if (!sessions) {
-      response.json({ signInNeeded: false, caller: null, endsAt: null });
+      response.json({ signInNeeded: false, caller: null, scopes: [...scopesOfEverybody], endsAt: null });
       return;
     }
     const token = sessionToken(request);
@@ -32,6 +32,7 @@ export const getSession = defineBrowserRoute({
     response.json({
       signInNeeded: !session?.caller.scopes.has('read'),
       caller: session?.caller.name ?? null,
+      scopes: [...(session?.caller.scopes ?? [])],
       endsAt: session ? new Date(session.endsAtMs).toISOString() : null,
     });
   },
@@ -40,6 +41,8 @@ export const getSession = defineBrowserRoute({
 const credential = z.strictObject({
   // Longer ones are no key.
   apiKey: z.string({ error: 'must be a string' }).min(1, 'must not be empty').max(512, 'must be an API key'),
+  /** For a screen on a wall: a session that only looks, and lasts long. */
+  kiosk: z.boolean({ error: 'must be true or false' }).optional(),
 });
 
 /** Gives the browser a session for an API key that may read. Wrong keys count with those of all other routes. */
@@ -49,7 +52,7 @@ export const signIn = defineBrowserRoute({
   guards: ownOriginOnly,
   body: { schema: credential, limitBytes: signInBodyLimitBytes },
   async handle(
-    { body: { apiKey }, context, request, response },
+    { body: { apiKey, kiosk }, context, request, response },
     { identify, failedCredentials, limitRate, sessions }: ServiceDependencies,
   ) {
     if (identify)
@@ -57,7 +60,7 @@ export const signIn = defineBrowserRoute({
     if (limitRate) await passed(limitRate, request, response);
     if (identify) requireScope(context, 'read');
     // Without INTAKE_AUTH there is nothing to sign in to.
-    const opened = sessions && (await sessions.open(apiKey));
+    const opened = sessions && (await sessions.open(apiKey, kiosk ? 'looking' : 'acting'));
     if (sessions && !opened) {
       throw new ProblemError('unauthenticated', { detail: 'A session is given for an API key only.' });
     }
