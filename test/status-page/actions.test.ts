@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import type { Page } from 'playwright-core';
+import { keys } from '@diq/intake-api/test-support/credentials.ts';
 import { useIntake } from '@diq/intake-api/test-support/intake-under-test.ts';
 import { item, machineId } from '@diq/intake-api/test-support/items.ts';
 import { makeCall } from '@diq/intake-api/test-support/worker-moves.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { seeAndJudge } from './support/see-and-judge.ts';
+import { signInAs } from './support/sign-in-as.ts';
 import { useBrowser } from './support/use-browser.ts';
 
 describe('actions on the status page', () => {
@@ -123,5 +125,38 @@ describe('actions on the status page', () => {
     await dialog().getByRole('button', { name: 'Resume the queue' }).click();
     await page.getByText('“Maintenance”').waitFor({ state: 'detached' });
     await page.getByRole('button', { name: 'Pause', exact: true }).waitFor();
+  });
+});
+
+describe('actions of people who signed in', () => {
+  const intake = useIntake(useEmbeddedRedis());
+  const browser = useBrowser();
+  const pause = (page: Page) => page.getByRole('button', { name: 'Pause', exact: true });
+
+  it('are those of the key, whose name the audit has', async () => {
+    const { page } = await browser.open(intake.url);
+    await signInAs(page, keys.operator);
+    await pause(page).click();
+    await page.getByLabel('Reason').fill('Maintenance window');
+    await page.getByRole('dialog').getByRole('button', { name: 'Pause the queue' }).click();
+    await page.getByRole('button', { name: 'Resume' }).waitFor();
+    const { body } = await intake.as('operator', 'get', '/v1/audit').expect(200);
+    const [latest] = (body as { value: { action: string; by: string; reason: string }[] }).value;
+    assert.deepEqual(
+      [latest?.action, latest?.by, latest?.reason],
+      ['pause', 'operator', 'Maintenance window'],
+    );
+    await page.close();
+  });
+
+  it('are none on a screen that only looks, which stays signed in for 30 days', async () => {
+    const { page } = await browser.open(`${intake.url}/?kiosk`);
+    await page.getByText('This screen stays signed in for 30 days').waitFor();
+    await signInAs(page, keys.operator);
+    await page.getByRole('heading', { name: 'Quota' }).waitFor();
+    assert.equal(await page.getByRole('button', { name: /Pause|Resume/ }).count(), 0);
+    const [cookie] = await page.context().cookies();
+    assert.ok(cookie && cookie.expires - Date.now() / 1_000 > 29 * 24 * 3_600);
+    await page.close();
   });
 });

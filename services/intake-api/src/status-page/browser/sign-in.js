@@ -1,6 +1,9 @@
 import { fetchInTime } from './fetch-in-time.js';
 import { html } from './lit-html.js';
 
+/** `?kiosk` in the address: a screen on a wall, before which people pass. */
+const isKiosk = new URLSearchParams(location.search).has('kiosk');
+
 /**
  * The form that turns an API key into a session. The key is sent once and kept nowhere.
  *
@@ -46,7 +49,10 @@ export function createSignIn({ onSignedIn, onChange }) {
             aria-describedby="api-key-hint sign-in-fault"
             aria-invalid=${fault ? 'true' : 'false'}
           />
-          <p class="quiet" id="api-key-hint">A key with the scope read. You stay signed in for 8 hours.</p>
+          <p class="quiet" id="api-key-hint">
+            A key with the scope read.
+            ${isKiosk ? 'This screen stays signed in for 30 days, and only looks.' : 'You stay signed in for 8 hours.'}
+          </p>
           <p class="fault" id="sign-in-fault" role="alert">${fault}</p>
           <button type="submit" class="main-action" ?disabled=${isSending}>Sign in</button>
         </form>
@@ -64,7 +70,7 @@ async function send(apiKey) {
     const response = await fetchInTime('session', {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify({ apiKey }),
+      body: JSON.stringify(isKiosk ? { apiKey, kiosk: true } : { apiKey }),
     });
     if (response.ok) return '';
     if (response.status === 401) return 'This key is not valid.';
