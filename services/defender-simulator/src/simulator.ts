@@ -11,6 +11,7 @@ import { withDefaults, type SimulatorOptions, type SimulatorSettings } from './c
 import { createConnections } from './connections.ts';
 import { createDeliver, type Deliver } from './deliver.ts';
 import { createEntraRoutes, type TokenRequestDetails, type EntraDeps } from './entra/entra-routes.ts';
+import { createSignIns } from './entra/sign-ins.ts';
 import { createFaultPlan } from './fault-plan.ts';
 import { createHolds } from './holds.ts';
 import { createActionRoutes } from './defender/action-routes.ts';
@@ -68,6 +69,7 @@ export async function createSimulator(
     reads: createArrivalLog<ReadDetails>(clock),
     faults: createFaultPlan(),
     tokens: createTokens(clock, settings),
+    signIns: createSignIns(clock),
     investigations: createInvestigations({ ...settings, clock }),
     machineActions: createMachineActions({
       ...settings,

@@ -5,6 +5,8 @@ import type { CallLog } from '../defender/call-log.ts';
 import type { Clock } from '../clock.ts';
 import type { SimulatorSettings } from '../config.ts';
 import type { TokenRequestDetails } from '../entra/entra-routes.ts';
+import { signInSchema } from '../entra/sign-in-setup.ts';
+import type { SignIns } from '../entra/sign-ins.ts';
 import { faultSchema, type FaultPlan } from '../fault-plan.ts';
 import type { Holds } from '../holds.ts';
 import type { Investigations } from '../defender/investigations.ts';
@@ -24,6 +26,7 @@ export interface ControlDeps {
   faults: FaultPlan;
   holds: Holds;
   tokens: Tokens;
+  signIns: SignIns;
   machines: Machines;
   investigations: Investigations;
   machineActions: MachineActions;
@@ -121,6 +124,14 @@ function addWorldRoutes(router: Router, deps: ControlDeps): void {
   const { limit, windowMs, windowKind } = settings;
 
   router.post('/tokens/revoke', (_req, res) => void res.json({ revoked: tokens.revokeAll() }));
+
+  const setUpSignIn = async (req: Request, res: Response) => {
+    const setup = signInSchema.safeParse(req.body);
+    if (!setup.success) return invalid(res, setup.error);
+    await deps.signIns.setUp(setup.data);
+    res.status(204).end();
+  };
+  router.post('/sign-in', (req, res) => setUpSignIn(req, res));
 
   router.post('/investigations', (req, res) => {
     const order = investigationSchema.safeParse(req.body);

@@ -11,7 +11,8 @@ export interface EntraErrorKind {
 
 /**
  * The refusals that this token endpoint gives, by their AADSTS number.
- * 7000215, 7000222 and 700016 are as documented for Defender; the others follow Microsoft's general list of codes.
+ * 7000215, 7000222 and 700016 are as documented for Defender; the others follow Microsoft's general list of codes. Those of a
+ * sign-in also stand in what the authorize endpoint answers.
  */
 export const entraErrors = {
   AADSTS7000215: {
@@ -81,6 +82,65 @@ export const entraErrors = {
     httpStatus: 400,
     error: 'invalid_resource',
     message: "The resource principal named {2} was not found in the tenant named '{1}'.",
+  },
+  AADSTS50011: {
+    httpStatus: 400,
+    error: 'invalid_request',
+    message:
+      "The redirect URI specified in the request does not match the redirect URIs configured for the application '{0}'.",
+  },
+  AADSTS50034: {
+    httpStatus: 400,
+    error: 'invalid_request',
+    message: "The user account does not exist in the '{1}' directory.",
+  },
+  AADSTS54005: {
+    httpStatus: 400,
+    error: 'invalid_grant',
+    message:
+      'OAuth2 Authorization code was already redeemed, please retry with a new valid code or use an existing refresh token.',
+  },
+  AADSTS65004: {
+    httpStatus: 400,
+    error: 'access_denied',
+    message: 'User declined to consent to access the app.',
+  },
+  AADSTS70000: {
+    httpStatus: 400,
+    error: 'invalid_grant',
+    message: 'Provided grant is invalid or malformed.',
+  },
+  AADSTS70008: {
+    httpStatus: 400,
+    error: 'invalid_grant',
+    message:
+      'The provided authorization code or refresh token has expired due to inactivity. Send a new interactive authorization request for this user and resource.',
+  },
+  AADSTS500112: {
+    httpStatus: 400,
+    error: 'invalid_grant',
+    message:
+      'The reply address does not match the reply address provided when requesting Authorization code.',
+  },
+  AADSTS501481: {
+    httpStatus: 400,
+    error: 'invalid_grant',
+    message: 'The Code_Verifier does not match the code_challenge supplied in the authorization request.',
+  },
+  AADSTS501491: {
+    httpStatus: 400,
+    error: 'invalid_request',
+    message: 'Invalid PKCE code challenge method.',
+  },
+  AADSTS700025: {
+    httpStatus: 401,
+    error: 'invalid_client',
+    message: "Client is public so neither 'client_assertion' nor 'client_secret' should be presented.",
+  },
+  AADSTS9002325: {
+    httpStatus: 400,
+    error: 'invalid_request',
+    message: 'Proof Key for Code Exchange is required for authorization code redemption.',
   },
   AADSTS90002: { httpStatus: 400, error: 'invalid_request', message: "Tenant '{1}' not found." },
   AADSTS90033: {

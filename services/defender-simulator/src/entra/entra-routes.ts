@@ -1,6 +1,7 @@
-import type { X509Certificate } from 'node:crypto';
+import { randomUUID, type X509Certificate } from 'node:crypto';
 import express, { type Request, type Response, type Router } from 'express';
 import type { ArrivalLog } from '../arrival-log.ts';
+import { answerAuthorizeRequest } from './authorize-route.ts';
 import { judgeAssertion } from './client-assertion.ts';
 import type { Clock } from '../clock.ts';
 import type { SimulatorSettings } from '../config.ts';
@@ -8,6 +9,7 @@ import type { Deliver } from '../deliver.ts';
 import { entraErrorReply, type EntraErrorCode } from './entra-errors.ts';
 import type { FaultPlan } from '../fault-plan.ts';
 import { requestOrigin, type Reply } from '../reply.ts';
+import type { SignIns } from './sign-ins.ts';
 import { sameSecret, type Tokens } from '../tokens.ts';
 
 export interface TokenRequestDetails {
@@ -22,6 +24,7 @@ export interface EntraDeps {
   /** For applications that prove themselves by a certificate. */
   clientCertificate?: X509Certificate | undefined;
   tokens: Tokens;
+  signIns: SignIns;
   faults: FaultPlan;
   deliver: Deliver;
   log: ArrivalLog<TokenRequestDetails>;
@@ -38,7 +41,7 @@ const defenderScopes = new Set(
   ].map((resource) => `${resource}/.default`),
 );
 
-/** The v2.0 token endpoint of one tenant, and the discovery documents that clients read before they use it. */
+/** The v2.0 endpoints of one tenant, and the discovery documents that clients read before they use them. */
 export function createEntraRoutes(deps: EntraDeps): Router {
   const { clock, settings } = deps;
   const router = express.Router();
@@ -46,6 +49,10 @@ export function createEntraRoutes(deps: EntraDeps): Router {
   router.post('/:tenant/oauth2/v2.0/token', express.urlencoded({ extended: false }), (req, res) =>
     answerTokenRequest(deps, req, res),
   );
+
+  router.get('/:tenant/oauth2/v2.0/authorize', (req, res) => answerAuthorizeRequest(deps, req, res));
+
+  router.get('/:tenant/discovery/v2.0/keys', (_req, res) => void res.json(deps.signIns.publicKeys()));
 
   router.get('/:tenant/v2.0/.well-known/openid-configuration', (req, res) => {
     sendDiscovery(req, res, settings.tenantId, clock.wallMs());
@@ -70,12 +77,22 @@ async function answerTokenRequest(deps: EntraDeps, req: Request, res: Response):
   const entry = log.arrived({ tenant, clientId, credential: credentialOf(request) });
   const action = faults.next('token', {});
   const subject = { ...request, wallMs: clock.wallMs() };
-  const refusal = action?.kind === 'token-refused' ? action.error : judge(request, deps);
+  const signsIn = request.grantType === 'authorization_code' && sameName(tenant, settings.tenantId);
+  const judged = () => (signsIn ? undefined : judge(request, deps));
+  const refusal = action?.kind === 'token-refused' ? action.error : judged();
   await deliver(req, res, action, {
-    perform: () =>
-      refusal === undefined
-        ? tokenReply(tokens.issue(settings), settings.tokenLifetimeS)
-        : entraErrorReply(refusal, subject),
+    perform: () => {
+      if (refusal !== undefined) return entraErrorReply(refusal, subject);
+      if (!signsIn) return tokenReply(tokens.issue(settings), settings.tokenLifetimeS);
+      const redeemed = deps.signIns.redeem({
+        ...request,
+        clientSecret: request.secret,
+        tenantId: settings.tenantId,
+      });
+      if (redeemed.kind === 'refused') return entraErrorReply(redeemed.error, subject);
+      // The access token is for reading who signed in, and none that Defender takes.
+      return tokenReply(randomUUID(), settings.tokenLifetimeS, { id_token: redeemed.idToken });
+    },
     failure: (status) => ({ ...entraErrorReply('AADSTS90033', subject), status }),
     decided: (status) => log.settle(entry, status),
   });
@@ -94,6 +111,10 @@ interface FormRequest {
   assertion: string | undefined;
   assertionType: string | undefined;
   scope: string;
+  code: string;
+  redirectUri: string | undefined;
+  codeVerifier: string | undefined;
+  issuer: string;
   /** The names under which this client may know the endpoint. */
   audiences: string[];
   correlationId: string | undefined;
@@ -109,6 +130,10 @@ function tokenRequestOf(req: Request): FormRequest {
     grantType: field('grant_type'),
     clientId: field('client_id') ?? '',
     secret: field('client_secret'),
+    code: field('code') ?? '',
+    redirectUri: field('redirect_uri'),
+    codeVerifier: field('code_verifier'),
+    issuer: `${origin}/${tenant}/v2.0`,
     assertion: field('client_assertion'),
     assertionType: field('client_assertion_type'),
     scope: field('scope') ?? '',
@@ -153,7 +178,7 @@ function judgeCredential(request: FormRequest, deps: EntraDeps): EntraErrorCode 
   return judgement.kind === 'refused' ? judgement.error : undefined;
 }
 
-function tokenReply(accessToken: string, lifetimeS: number): Reply {
+function tokenReply(accessToken: string, lifetimeS: number, beside: object = {}): Reply {
   return {
     status: 200,
     headers: { 'Content-Type': 'application/json; charset=utf-8', 'Cache-Control': 'no-store, no-cache' },
@@ -162,6 +187,7 @@ function tokenReply(accessToken: string, lifetimeS: number): Reply {
       expires_in: lifetimeS,
       ext_expires_in: 0,
       access_token: accessToken,
+      ...beside,
     }),
   };
 }
@@ -183,7 +209,7 @@ function sendDiscovery(req: Request, res: Response, tenantId: string, wallMs: nu
     subject_types_supported: ['pairwise'],
     id_token_signing_alg_values_supported: ['RS256'],
     response_types_supported: ['code'],
-    scopes_supported: ['openid'],
+    scopes_supported: ['openid', 'profile', 'email', 'offline_access'],
     issuer: `${origin}/${tenant}/v2.0`,
     authorization_endpoint: `${origin}/${tenant}/oauth2/v2.0/authorize`,
     claims_supported: ['sub', 'iss', 'aud', 'exp', 'iat'],
