@@ -6,7 +6,7 @@ import { queueTable } from './queue-table.ts';
 import { DashboardCursorSync } from './panels.ts';
 import { callbackPanels, processPanels } from './process-panels.ts';
 import { quotaPanels, wastePanels } from './quota-panels.ts';
-import { doorPanels, waitingFigures, waitingPanels } from './waiting-panels.ts';
+import { doorPanels, resultPanels, waitingFigures, waitingPanels } from './waiting-panels.ts';
 
 /** The dashboard, in the order in which a request travels. Written to ../dashboards by generate.ts. */
 export function createDashboard() {
@@ -46,6 +46,8 @@ export function createDashboard() {
     pictures(calls.outcomes, calls.duration),
     pictures(calls.lostAnswers, calls.tokens),
   );
+  const results = resultPanels();
+  addRow(dashboard, 'Results', pictures(results.open, results.ended, results.saved));
   addRow(dashboard, 'Throttling and holds', pictures(...holdPanels()));
   addRow(dashboard, 'Slots wasted', pictures(...wastePanels()));
   addRow(dashboard, 'Callbacks', pictures(...callbackPanels()));

@@ -128,3 +128,36 @@ export function doorPanels() {
     }),
   };
 }
+
+/** What came of what was called for, and what needed no call. */
+export function resultPanels() {
+  return {
+    open: curve({
+      title: 'Results without an end',
+      description:
+        'Followed, and not seen to have ended. Rising for hours: Defender does not come to an end, or cannot be read.',
+      unit: 'short',
+      lines: [{ expr: `sum(max by (tenant, operation) (${chosen('diq_results_open')}))`, legend: 'open' }],
+    }),
+    ended: stack({
+      title: 'Results ended within the hour',
+      description: 'By outcome, as Defender showed it; unknown where it did not show an end in time.',
+      unit: 'short',
+      lines: [
+        {
+          expr: rise(chosen('diq_results_ended_total'), { over: '1h', by: 'outcome' }),
+          legend: '{{outcome}}',
+        },
+      ],
+    }),
+    saved: stack({
+      title: 'Slots saved within the hour',
+      description:
+        'Tasks that ended without a call, by reason. machine_unknown: callers name machines that Defender does not know.',
+      unit: 'short',
+      lines: [
+        { expr: rise(chosen('diq_slots_saved_total'), { over: '1h', by: 'reason' }), legend: '{{reason}}' },
+      ],
+    }),
+  };
+}

@@ -3,13 +3,15 @@ import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { keySpace } from '../test-support/test-store.ts';
 import { useTestStore } from '../test-support/use-test-store.ts';
+import { wakeChannel } from '../scheduling/wakes.ts';
 import { createLinkExchange, type LinkAnswer } from './link-exchange.ts';
 
 const link: LinkAnswer = { kind: 'link', url: 'https://x.securitycenter.windows.com/p.zip' };
 const question = { actionId: 'a-1' };
 
 describe('the exchange of links', () => {
-  const store = useTestStore(useEmbeddedRedis());
+  const redis = useEmbeddedRedis();
+  const store = useTestStore(redis);
   const open = () => createLinkExchange(store.redis, keySpace);
   const taken = () => waitFor(() => open().take(), { what: 'a question' });
 
@@ -38,6 +40,23 @@ describe('the exchange of links', () => {
     assert.equal((await open().ask({ actionId: 'a-2' })).kind, 'unavailable');
     const isGone = async () => (await store.redis.exists(`${keySpace}:links:asked`)) === 0;
     await waitFor(isGone, { what: 'the question to go' });
+  });
+
+  it('wakes workers again while none has answered: one that did not listen before hears of it', async () => {
+    const asking = open().ask({ actionId: 'a-3' });
+    await waitFor(async () => (await store.redis.exists(`${keySpace}:links:asked`)) === 1, {
+      what: 'a question',
+    });
+    const late = redis.client.duplicate();
+    try {
+      const woken = new Promise((resolve) => late.once('message', (_, text) => resolve(text)));
+      await late.subscribe(wakeChannel);
+      assert.equal(await woken, `link ${keySpace}`);
+    } finally {
+      late.disconnect();
+    }
+    await open().answer(await taken(), link, 60_000);
+    assert.deepEqual(await asking, link);
   });
 
   it('refuses more callers at once than may wait', async () => {

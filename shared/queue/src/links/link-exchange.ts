@@ -22,6 +22,8 @@ export type LinkAnswer = z.output<typeof linkAnswer>;
 /** How long an intake waits for a worker's answer, and how long a question stands. */
 const answerWithinMs = 5_000;
 const lookEveryMs = 100;
+/** A wake reaches who listens at that moment, and may be lost: so often workers are told of a question that is not answered. */
+const wakeEveryMs = 1_000;
 /** Of one queue: questions that stand, and callers that wait in one process. What is more is refused, or goes unanswered. */
 const mostQuestions = 100;
 const mostWaiting = 50;
@@ -50,16 +52,23 @@ export function createLinkExchange(redis: RedisConnection, keySpace: string) {
     await redis.lpush(questions, JSON.stringify(question));
     await redis.ltrim(questions, 0, mostQuestions - 1);
     await redis.pexpire(questions, answerWithinMs);
-    await redis.publish(wakeChannel, `link ${keySpace}`);
+    await wake();
   }
+
+  const wake = () => redis.publish(wakeChannel, `link ${keySpace}`);
 
   async function answerTo(question: LinkQuestion): Promise<LinkAnswer> {
     const key = answerKey(question);
     const endsAtMs = performance.now() + answerWithinMs;
+    let wakeAtMs = performance.now() + wakeEveryMs;
     let found = await look(key);
     if (found === undefined) await post(question, key);
     while (found === undefined || found === 'asked') {
       if (performance.now() >= endsAtMs) return busy;
+      if (performance.now() >= wakeAtMs) {
+        wakeAtMs += wakeEveryMs;
+        await wake();
+      }
       await wait(lookEveryMs);
       found = await look(key);
     }
