@@ -47,6 +47,8 @@ describe('the status page in a browser', () => {
     );
     const failures = section(page, 'Newest failures').getByRole('listitem');
     assert.match((await failures.allInnerTexts()).join(), /unknown.*shows nothing.*failed.*does not know/s);
+    // What to do is said beside the unknown one alone.
+    assert.equal(await failures.filter({ hasText: 'Look the machine up in the Defender portal' }).count(), 1);
     assert.deepEqual(complaints, []);
     assert.deepEqual([...new Set(requests.map((url) => new URL(url).origin))], [intake.url]);
   });

@@ -33,6 +33,8 @@ const files = [
   'fetch-in-time.js',
   'sign-in.js',
   'state-view.js',
+  'waiting.js',
+  'request-cards.js',
   'notices.js',
   'call-chart.js',
   'look-up.js',

@@ -1,7 +1,7 @@
 import { fetchInTime } from './fetch-in-time.js';
 import { requestActions } from './actions/request-actions.js';
 import { html } from './lit-html.js';
-import { counted, timeView } from './wording.js';
+import { counted, timeView, unknownAdvice } from './wording.js';
 
 /** @typedef {import('@diq/contracts/request-document.ts').RequestDocument & { position?: number, startNotBefore?: string, expectedStartAt?: string }} Request */
 /** @typedef {{ kind: 'none' } | { kind: 'asking' } | { kind: 'fault', text: string } | { kind: 'found', requests: Request[], isCut: boolean }} Result */
@@ -201,6 +201,7 @@ function requestView(request, actionsOf) {
     ['Asked again as', request.retriedBy],
     resultFact(request.result),
     ['Error', request.error?.message],
+    ['What to do', request.status === 'unknown' ? unknownAdvice : undefined],
     ['Comment', request.comment],
   ];
   return html`

@@ -123,3 +123,7 @@ export function announcement(state, nowMs) {
     ? 'The next slot opens in more than an hour.'
     : `The next slot opens within ${counted(mark, 'minute')}.`;
 }
+
+/** What to do about a request whose outcome is unknown, as the runbook has it. */
+export const unknownAdvice =
+  'Look the machine up in the Defender portal (device page, Action center). If the call was made, there is nothing to do. If not, retry the request.';

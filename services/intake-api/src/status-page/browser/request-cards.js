@@ -1,0 +1,83 @@
+import { html } from './lit-html.js';
+import { duration, moment, timeView, unknownAdvice } from './wording.js';
+
+/** @typedef {import('../../live-state/read-state-document.ts').StateDocument} StateDocument */
+/** @typedef {ReturnType<typeof import('./look-up.js').createLookUp>} LookUp */
+
+/**
+ * @param {StateDocument} state
+ * @param {number} nowMs
+ * @param {LookUp} lookUp
+ */
+export function nextView({ next }, nowMs, lookUp) {
+  if (next.length === 0) return html`<p class="quiet">The queue is empty.</p>`;
+  return html`<ol class="cards">
+    ${next.map(
+      ({ machineId, requestId, expectedStartAt, startNotBefore, placement }) =>
+        html`<li>
+          <p class="row">
+            <span class="badge">${placement.priority}</span>
+            <span class="quiet">${startOf({ expectedStartAt, startNotBefore }, nowMs)}</span>
+            <button
+              type="button"
+              aria-label="Look up request ${requestId}"
+              @click=${() => lookUp.open(requestId)}
+            >
+              Look up
+            </button>
+          </p>
+          <p><code>${machineId}</code></p>
+          <p class="quiet">${placement.why.join(' ')}</p>
+        </li>`,
+    )}
+  </ol>`;
+}
+
+/**
+ * @param {{ expectedStartAt: string | undefined, startNotBefore: string | undefined }} call
+ * @param {number} nowMs
+ */
+function startOf({ expectedStartAt, startNotBefore }, nowMs) {
+  if (expectedStartAt !== undefined) return html`about ${timeView(expectedStartAt, nowMs)}`;
+  return startNotBefore === undefined
+    ? 'start not known'
+    : html`not before ${timeView(startNotBefore, nowMs)}`;
+}
+
+/**
+ * @param {StateDocument} state
+ * @param {number} nowMs
+ * @param {LookUp} lookUp
+ */
+export function failuresView({ failures }, nowMs, lookUp) {
+  if (failures.length === 0) return html`<p class="quiet">None.</p>`;
+  return html`<ul class="cards">
+    ${failures.map(
+      (failure) =>
+        html`<li>
+          <p class="row">
+            <span class="badge ${failure.status}">${failure.status}</span>
+            <time class="quiet" datetime=${failure.endedAt ?? failure.createdAt}>
+              ${
+                failure.endedAt === null
+                  ? `asked ${moment(failure.createdAt, nowMs)}`
+                  : `${duration(nowMs - Date.parse(failure.endedAt))} ago`
+              }
+            </time>
+            <button
+              type="button"
+              aria-label="Look up request ${failure.id}"
+              @click=${() => lookUp.open(failure.id)}
+            >
+              Look up
+            </button>
+          </p>
+          <p>${failure.error?.message ?? ''}</p>
+          ${failure.status === 'unknown' ? html`<p>${unknownAdvice}</p>` : ''}
+          <p class="quiet">
+            <code>${failure.machineId}</code>${failure.source === null ? '' : ` · ${failure.source}`}
+          </p>
+        </li>`,
+    )}
+  </ul>`;
+}
