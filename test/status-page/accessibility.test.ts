@@ -33,7 +33,7 @@ describe('the status page, for everybody', () => {
 
         await signInAs(page, keys.reader);
         await page.getByRole('heading', { name: 'Paused' }).waitFor();
-        for (const name of ['Calls in this window', 'Calls as a table']) {
+        for (const name of ['Calls in this window', 'Calls as a table', 'Queue length as a table']) {
           await page.locator('summary', { hasText: name }).click();
         }
         await page.getByLabel('Request id or machine id').fill(machineId(2));

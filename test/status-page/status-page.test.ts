@@ -40,6 +40,10 @@ describe('the status page in a browser', () => {
       .getByRole('row', { name: /^no source 1 / })
       .waitFor();
     await page.getByRole('img', { name: '4 calls in the last 24 windows of 10 minutes' }).waitFor();
+    await page
+      .getByRole('img', { name: /^At most \d+ requests queued in the last 24 hours, 6 now$/ })
+      .waitFor();
+    await section(page, 'Results').getByText('No result has an outcome yet.').waitFor();
     const next = section(page, 'Next in line').getByRole('listitem');
     assert.match(
       await next.first().innerText(),
@@ -155,17 +159,18 @@ describe('the status page in a browser', () => {
     await page.getByRole('heading', { name: 'Quota' }).waitFor();
     const visited: string[] = [];
     await page.locator('#main:focus').waitFor();
-    for (let i = 0; i < 12 && visited.at(-2) !== 'look-up-id'; i += 1) {
+    for (let i = 0; i < 13 && visited.at(-2) !== 'look-up-id'; i += 1) {
       await page.keyboard.press('Tab');
       const focus = page.locator(':focus');
       visited.push((await focus.getAttribute('id')) ?? (await focus.innerText()));
       const outline = await page.evaluate<string>('getComputedStyle(document.activeElement).outlineStyle');
       assert.equal(outline, 'solid', visited.at(-1));
     }
-    const ofNext = visited.slice(2, -2);
+    const details = ['Calls in this window', 'Calls as a table', 'Queue length as a table'];
+    const ofNext = visited.slice(details.length, -2);
     assert.deepEqual(
-      [visited.slice(0, 2), [...new Set(ofNext)], visited.slice(-2)],
-      [['Calls in this window', 'Calls as a table'], ['Look up'], ['look-up-id', 'Look up']],
+      [visited.slice(0, details.length), [...new Set(ofNext)], visited.slice(-2)],
+      [details, ['Look up'], ['look-up-id', 'Look up']],
     );
     await page.keyboard.press('Shift+Tab');
     await page.keyboard.type(machineId(5));

@@ -37,6 +37,8 @@ const files = [
   'request-cards.js',
   'notices.js',
   'call-chart.js',
+  'queue-length-chart.js',
+  'results-view.js',
   'look-up.js',
   'queues.js',
   'live-state.js',

@@ -1,7 +1,9 @@
 import { html } from './lit-html.js';
 import { callChart, windowName } from './call-chart.js';
 import { holdNotice, workersNotice } from './notices.js';
+import { queueLengthChart } from './queue-length-chart.js';
 import { failuresView, nextView } from './request-cards.js';
+import { resultsView } from './results-view.js';
 import { byPriority, bySource } from './waiting.js';
 import { countdown, counted, duration, moment, timeView } from './wording.js';
 
@@ -24,6 +26,10 @@ export function stateView(state, nowMs, lookUp, { isStale, pause }) {
       ${section('queue', 'Queue', html`${queueView(state, nowMs)} ${pause}`)}
     </div>
     ${section('calls', 'Last calls', callChart(state, nowMs, isStale))}
+    <div class="columns">
+      ${section('history', 'Queue length', queueLengthChart(state, nowMs, isStale))}
+      ${section('results', 'Results', resultsView(state))}
+    </div>
     <div class="columns">
       ${section('priority', 'Waiting by priority', byPriority(state, nowMs))}
       ${section('source', 'Waiting by source', bySource(state, nowMs))}

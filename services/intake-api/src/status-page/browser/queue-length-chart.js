@@ -1,0 +1,86 @@
+import { html, svg } from './lit-html.js';
+import { counted, moment, timeView } from './wording.js';
+
+/** @typedef {import('../../live-state/read-state-document.ts').StateDocument} StateDocument */
+/** @typedef {StateDocument['history'][number]} Length */
+
+const width = 288;
+const height = 100;
+
+/**
+ * How many requests were queued over the last day, as a line, and by the hour as a table for those who read rather than look.
+ *
+ * @param {StateDocument} state
+ * @param {number} nowMs
+ * @param {boolean} isStale whether `nowMs` is the time up to which the state is known, and not the present
+ */
+export function queueLengthChart({ history }, nowMs, isStale) {
+  const longest = history.reduce((most, { queued }) => Math.max(most, queued), 0);
+  const first = history[0];
+  if (longest === 0 || !first) return html`<p class="quiet">No request was queued in the last 24 hours.</p>`;
+  return html`
+    <svg
+      class="chart"
+      viewBox="0 0 ${width} ${height}"
+      preserveAspectRatio="none"
+      role="img"
+      aria-label="At most ${counted(longest, 'request')} queued in the last 24 hours, ${history.at(-1)?.queued} now"
+    >
+      <line class="ground" x1="0" x2=${width} y1=${height} y2=${height} />
+      ${svg`<path class="length" d=${pathOf(history, longest)} />`}
+    </svg>
+    <p class="axis quiet">
+      <span>${moment(first.at, nowMs)}</span>
+      <span>at most ${longest.toLocaleString('en')}</span>
+      <span>${isStale ? `as of ${moment(new Date(nowMs).toISOString(), nowMs)}` : 'now'}</span>
+    </p>
+    <details>
+      <summary>Queue length as a table</summary>
+      <div class="scroll" tabindex="0" role="region" aria-label="Queue length as a table">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">At</th>
+              <th scope="col" class="number">Queued</th>
+            </tr>
+          </thead>
+          <tbody>
+            ${byHour(history).map(
+              ({ at, queued }) => html`
+                <tr>
+                  <th scope="row">${timeView(at, nowMs)}</th>
+                  <td class="number">${queued.toLocaleString('en')}</td>
+                </tr>
+              `,
+            )}
+          </tbody>
+        </table>
+      </div>
+    </details>
+  `;
+}
+
+/**
+ * Steps: the queue kept its length from one reading to the next.
+ *
+ * @param {Length[]} history
+ * @param {number} longest
+ */
+function pathOf(history, longest) {
+  const [fromMs, toMs] = [history[0], history.at(-1)].map((length) => Date.parse(length?.at ?? ''));
+  const spanMs = Math.max(1, (toMs ?? 0) - (fromMs ?? 0));
+  const x = (/** @type {string} */ at) => ((Date.parse(at) - (fromMs ?? 0)) / spanMs) * width;
+  const y = (/** @type {number} */ queued) => height - (queued / longest) * (height - 4);
+  const steps = history.map(({ at, queued }) => `H${x(at).toFixed(1)}V${y(queued).toFixed(1)}`);
+  return `M0 ${height}${steps.join('')}H${width}V${height}Z`;
+}
+
+/**
+ * The newest first, and of each hour the last.
+ *
+ * @param {Length[]} history
+ */
+function byHour(history) {
+  const newest = history.toReversed();
+  return newest.filter(({ at }, i) => i === 0 || at.slice(0, 13) !== newest[i - 1]?.at.slice(0, 13));
+}
