@@ -70,7 +70,7 @@ export interface SimulatorLog {
   /** Resolves when one more call than now has been decided, or after the timeout. */
   untilNextCall(timeoutMs: number): Promise<void>;
   investigations(): Promise<FollowedInvestigation[]>;
-  /** All machine actions, whoever made them, with their present status. */
+  /** The machine actions of all applications and people, with their present status. */
   actions(): Promise<MadeAction[]>;
   /** Contrary actions as they were accepted and ended on each machine. */
   judgement(): Promise<ActionJudgement>;

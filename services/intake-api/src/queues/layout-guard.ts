@@ -14,9 +14,9 @@ export type LayoutGuard = ReturnType<typeof createLayoutGuard>;
 export function createLayoutGuard(options: {
   redis: RedisConnection;
   logger: Logger;
-  onForeign?: (error: LayoutError, foreign: readonly Queue[]) => void;
+  onForeign: (error: LayoutError, foreign: readonly Queue[]) => void;
 }) {
-  const { redis, logger, onForeign = () => {} } = options;
+  const { redis, logger, onForeign } = options;
   const claims = new Map<string, Promise<void>>();
   const claimed = new Map<string, Queue>();
   const foreign = new Map<string, Queue>();
@@ -65,8 +65,8 @@ export function createLayoutGuard(options: {
     claim,
     /** Whether this version works with the queue: nothing has to be asked. */
     isClaimed: ({ keySpace }: Queue): boolean => claimed.has(keySpace),
+    /** Whether another version holds it, as far as it was asked for. */
     isForeign: ({ keySpace }: Queue): boolean => foreign.has(keySpace),
-    /** Those that another version holds, as far as they were asked for. */
     foreign: (): Queue[] => [...foreign.values()],
   };
 }

@@ -22,7 +22,7 @@ describe('the way to what a machine action brought', () => {
     return id;
   }
   /** The code of the refusal, and whether Defender was to be asked for a link. */
-  async function codeFor(id: string): Promise<[string, boolean]> {
+  async function codeFor(id: string, index?: string): Promise<[string, boolean]> {
     let isAsked = false;
     const ask = async () => {
       isAsked = true;
@@ -31,10 +31,12 @@ describe('the way to what a machine action brought', () => {
     const parts = {
       reader: store.reader,
       links: { ask },
-      queue: { operation: 'collectInvestigationPackage' },
+      queue: { operation: index === undefined ? 'collectInvestigationPackage' : 'runLiveResponse' },
     };
+    const wanted =
+      index === undefined ? { id, kind: 'package' as const } : { id, kind: 'results' as const, index };
     try {
-      await redirectToLink({ id, kind: 'package' }, parts as never, undefined as never);
+      await redirectToLink(wanted, parts as never, undefined as never);
     } catch (error) {
       assert.ok(error instanceof ProblemError, String(error));
       return [error.code, isAsked];
@@ -45,6 +47,10 @@ describe('the way to what a machine action brought', () => {
   it('ends for good, without a question to Defender, where the action failed or was cancelled', async () => {
     assert.deepEqual(await codeFor(await end(1, 'failed')), ['result_not_found', false]);
     assert.deepEqual(await codeFor(await end(2, 'cancelled')), ['result_not_found', false]);
+  });
+
+  it('asks for the output of each command also where a live response failed, and ends where there is none', async () => {
+    assert.deepEqual(await codeFor(await end(5, 'failed'), '0'), ['result_not_found', true]);
   });
 
   it('ends for good where none was started and none will be', async () => {

@@ -30,13 +30,16 @@ export async function redirectToLink(
     });
   }
   const { outcome } = document.result;
-  if (outcome === 'failed' || outcome === 'cancelled') {
-    throw new ProblemError('result_not_found', {
-      detail: `The machine action ended as '${outcome}' at Defender: it brought nothing.`,
+  const hasEndedBadly = outcome === 'failed' || outcome === 'cancelled';
+  const broughtNothing = () =>
+    new ProblemError('result_not_found', {
+      detail: `The machine action ended as '${outcome}' at Defender: there is nothing to fetch.`,
     });
-  }
+  // Of a live response that failed, the commands before the one that failed have their output.
+  if (hasEndedBadly && wanted.index === undefined) throw broughtNothing();
   const answer = await links.ask({ actionId: document.result.id, ...indexOf(wanted.index) });
   if (answer.kind === 'not_there') {
+    if (hasEndedBadly) throw broughtNothing();
     throw new ProblemError('result_not_ready', {
       detail: 'Defender has no link yet. It has none either where the action failed.',
     });

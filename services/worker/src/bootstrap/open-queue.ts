@@ -2,7 +2,7 @@ import { profileOf } from '@diq/contracts/operations/index.ts';
 import { claimLayout } from '@diq/queue/layout.ts';
 import { createNameStore } from '@diq/queue/tasks/name-store.ts';
 import { createLookStore } from '@diq/queue/tasks/look-store.ts';
-import { createResultStore, type ResultStore } from '@diq/queue/results/result-store.ts';
+import { createResultStore } from '@diq/queue/results/result-store.ts';
 import { createTaskStore } from '@diq/queue/tasks/task-store.ts';
 import { createRunningTasks } from '@diq/queue/tasks/running-tasks.ts';
 import { createFlowCharging } from '@diq/queue/scheduling/charge-flows.ts';
@@ -109,7 +109,9 @@ export async function openQueue(options: OpenQueueOptions) {
     lookTimeoutMs: longestLookMs,
     ...(config.followUp && { followUp: options.tenant.followUp }),
   });
-  const unfollow = config.followUp ? followResults(options, parts.results) : undefined;
+  const { list } = profileOf(queue.operation).records;
+  const followed = { operation: queue.operation, list, results: parts.results, metrics, logger };
+  const unfollow = config.followUp ? options.tenant.followUp.add(followed) : undefined;
   const lookAhead = config.lookBeforeCall ? openLookAhead(options, parts) : undefined;
   const nameLookup = openNameLookup(options, parts);
   const polling = createOutageLog(logger, 'polling queue and ledger');
@@ -166,15 +168,6 @@ export function permitTimeoutOf({ callTimeoutMs }: Pick<WorkerConfig, 'callTimeo
 /** Waits for what is closed, as long as that is worth it. Never rejects. */
 export async function politely(close: Promise<unknown>): Promise<void> {
   await within(close, closeWithinMs).catch(() => undefined);
-}
-
-/** @returns what ends it */
-function followResults(
-  { queue: { operation }, tenant, logger, metrics }: OpenQueueOptions,
-  results: ResultStore,
-): () => void {
-  const { list } = profileOf(operation).records;
-  return tenant.followUp.add({ operation, list, results, metrics, logger });
 }
 
 function openLookAhead(

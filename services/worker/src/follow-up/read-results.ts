@@ -2,8 +2,7 @@ import type { Records } from '@diq/contracts/operations/profile.ts';
 import type { OpenResult } from '@diq/queue/results/result-store.ts';
 import type { TokenProvider } from '../defender/auth/token-provider.ts';
 import type { DefenderReader, Reading } from '../defender/defender-reader.ts';
-import { agreed, judgeAction, judgeInvestigation, type SeenRow } from './judge-result.ts';
-import type { SeenResult } from './judge-result.ts';
+import { agreed, judgeAction, judgeInvestigation, type SeenResult, type SeenRow } from './judge-result.ts';
 
 export type ListOf = Records['list'];
 
@@ -61,7 +60,12 @@ async function readList(
 ): Promise<Reading<Map<string, SeenRow[]>>> {
   const sinceMs = Math.min(...results.map((one) => one.startedAtMs ?? one.calledAtMs)) - clockSlackMs;
   const rows = new Map<string, SeenRow[]>();
-  const add = (id: string, row: SeenRow) => void rows.set(id, [...(rows.get(id) ?? []), row]);
+  // Appended in place: a list may show one id 250,000 times.
+  const add = (id: string, row: SeenRow): void => {
+    const known = rows.get(id);
+    if (known) known.push(row);
+    else rows.set(id, [row]);
+  };
   if (list === 'machineActions') {
     const actions = await reader.listMachineActions(token, { createdSinceMs: sinceMs });
     if (actions.kind !== 'read') return actions;

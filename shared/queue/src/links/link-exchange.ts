@@ -22,7 +22,7 @@ export type LinkAnswer = z.output<typeof linkAnswer>;
 /** How long an intake waits for a worker's answer, and how long a question stands. */
 const answerWithinMs = 5_000;
 const lookEveryMs = 100;
-/** A wake reaches who listens at that moment, and may be lost: so often workers are told of a question that is not answered. */
+/** A wake reaches only the workers that listen at that moment: it is repeated this often until the question is answered. */
 const wakeEveryMs = 1_000;
 /** Of one queue: questions that stand, and callers that wait in one process. What is more is refused, or goes unanswered. */
 const mostQuestions = 100;

@@ -8,7 +8,7 @@ import { storeKeys } from '../store-keys.ts';
 import { askedFor, docFields, joinDoc } from '../requests/stored-request.ts';
 import { repliesOf } from '../scheduling/job-queue.ts';
 
-/** What a queued request says of itself, as far as waits are told by. */
+/** The fields of a queued request by which waits are reported. */
 export interface QueuedRequest {
   id: string;
   source: string | undefined;

@@ -48,7 +48,7 @@ const heartbeatMs = 5_000;
 const answerWithinMs = 1_000;
 const extendLease = loadScript(new URL('./lua/extend-lease.lua', import.meta.url), { whenFull: true });
 
-/** @param redis the limiter's own from now on, closed with it: must fail at once when Redis is away; one like it is opened to subscribe */
+/** @param redis the limiter's own from now on, and closed with it; it fails at once when Redis is away. Another one like it is opened to subscribe */
 export function openLimiterConnection(redis: RedisConnection, onError: (error: unknown) => void) {
   let isClosed = false;
   const client = goByServerClock(redis);

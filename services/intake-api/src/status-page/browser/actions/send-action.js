@@ -42,5 +42,5 @@ async function faultOf(response) {
     (problem.title
       ? [problem.title, problem.detail].filter(Boolean).join('. ')
       : `Answer ${response.status}.`);
-  return first?.message ? `${text} ${first.field ?? ''} ${first.message}` : text;
+  return first?.message ? `${text} ${first.path ?? ''} ${first.message}` : text;
 }
