@@ -3,6 +3,7 @@ import type { ItemRules } from '@diq/contracts/investigation-item.ts';
 import type { RequestIntake } from '@diq/queue/admission/accept-requests.ts';
 import type { IdempotencyStore } from '@diq/queue/admission/idempotency-store.ts';
 import type { LinkExchange } from '@diq/queue/links/link-exchange.ts';
+import type { QueueFigures } from '@diq/queue/operations/queue-figures.ts';
 import type { RequestReader } from '@diq/queue/requests/request-reader.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 import type { HealthReport } from '@diq/runtime/http-server/ops-routes.ts';
@@ -68,6 +69,8 @@ export interface QueueDependencies {
   actions: QueueActions;
   /** Quota and backlog as they are. */
   readState: () => Promise<QueueState>;
+  /** Requests by the outcome of their result. */
+  readOutcomes: () => Promise<QueueFigures['byOutcome']>;
   describeRequest: DescribeRequest;
   /** Begins to read what expected starts are reckoned from: in one round trip with what is recorded meanwhile. */
   readAhead: () => void;

@@ -62,6 +62,8 @@ function namesIn(keySpace: string) {
     batchesEnded: `${keySpace}:batches:ended`,
     /** String: JSON of what was started last with this coalescing key, for a day. */
     machineRecent: (key: string) => `${keySpace}:machine:${key}:recent`,
+    /** String: a task with this coalescing key, which ends in a place, was opened within the last minute; see `machine-order/`. */
+    machinePlaced: (key: string) => `${keySpace}:machine:${key}:placed`,
     /** Sorted set, all of score 0, so ordered by id, which is by age: the requests that have this status. */
     listed: (status: string) => `${keySpace}:listed:${status}`,
     /** Sorted set of score 0: `<source>\0<request id>`. */

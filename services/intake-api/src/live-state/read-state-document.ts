@@ -4,7 +4,7 @@ import { lengthStepMs, type QueueFigures } from '@diq/queue/operations/queue-fig
 import type { LedgerCall } from '@diq/quota/ledger/replies.ts';
 import { longestWindowMs } from '@diq/quota/limits.ts';
 import type { Queue } from '@diq/tenants/tenant.ts';
-import { describeQuota } from '../views/quota-view.ts';
+import { describeQuota, describeResults } from '../views/quota-view.ts';
 import type { z } from 'zod';
 import type { nextCall } from '../views/queue-order-view.ts';
 import type { QueueState } from '../estimates/queue-state.ts';
@@ -69,8 +69,7 @@ export function createReadStateDocument(deps: {
       next: nextOnes,
       waiting: describeWaiting(counted, backlog.waitingByPriority),
       history: describeHistory(counted),
-      /** `open` counts results, `byOutcome` the requests that share them, as long as these are kept. */
-      results: { open: backlog.openResults, byOutcome: counted.byOutcome },
+      results: describeResults(state, counted.byOutcome),
       windows: callWindows(called, nowMs, windowMs),
       failures: failedLast.map(describeFailure),
     };

@@ -13,6 +13,7 @@ import { createMachineOrder } from '@diq/queue/machine-order/machine-order.ts';
 import { createRequestReader } from '@diq/queue/requests/request-reader.ts';
 import { createRequestLog } from '@diq/queue/requests/transition-log.ts';
 import { createJobQueue } from '@diq/queue/scheduling/job-queue.ts';
+import { createQueueFigures } from '@diq/queue/operations/queue-figures.ts';
 import { createQueueOrder } from '@diq/queue/scheduling/queue-order.ts';
 import { orderRules } from '@diq/queue/scheduling/order.ts';
 import { slowestLimit } from '@diq/quota/limits.ts';
@@ -118,10 +119,12 @@ export function openQueue(queue: Queue, options: OpenQueueOptions) {
       memory: memory.of(keySpace),
       ledgerSnapshot,
       tracing: tracingOf(queue, tracing),
+      hasPlaces: places !== undefined,
     }),
     reader,
     links: createLinkExchange(redis, keySpace),
     readState,
+    readOutcomes: createQueueFigures(redis, keySpace).readOutcomes,
     actions,
     describeRequest: createDescribeRequest(ledgerSnapshot),
     readAhead: () => void ledgerSnapshot().catch(() => undefined),

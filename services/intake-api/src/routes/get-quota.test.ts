@@ -36,6 +36,10 @@ describe('GET /v1/quota', () => {
       pause: null,
       slots: [],
       slotsSaved: { machineUnknown: 0, alreadyCovered: 0 },
+      results: {
+        open: 0,
+        byOutcome: { running: 0, succeeded: 0, failed: 0, cancelled: 0, unknown: 0 },
+      },
       queue: {
         queued: 0,
         dispatching: 0,

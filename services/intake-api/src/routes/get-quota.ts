@@ -1,11 +1,12 @@
 import { z } from 'zod';
+import { resultOutcomes } from '@diq/contracts/result-outcome.ts';
 import { operationNames } from '@diq/contracts/operations.ts';
 import { holdReasons } from '@diq/quota/ledger/answers-and-holds.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { defineRoute } from '../http/define-route.ts';
 import { holdActions } from '../views/hold-view.ts';
 import { workerStates } from '../estimates/queue-state.ts';
-import { describeQuota } from '../views/quota-view.ts';
+import { describeQuota, describeResults } from '../views/quota-view.ts';
 import { pause } from './pause-queue.ts';
 
 const time = z.iso.datetime();
@@ -84,6 +85,14 @@ const quota = z
       .describe(
         'Tasks that ended without a call, because a look shortly before showed that it would be for nothing.',
       ),
+    results: z
+      .strictObject({
+        open: z.int().nonnegative().describe('Results that are followed and have no observed end.'),
+        byOutcome: z
+          .record(z.enum(resultOutcomes), z.int().nonnegative())
+          .describe('Requests that share them, as long as these are kept.'),
+      })
+      .describe('What calls started, and what ran already.'),
     queue: z.strictObject({
       queued: z.int().nonnegative().describe('Requests that wait for their call.'),
       dispatching: z.int().nonnegative().describe('Requests whose call is under way.'),
@@ -115,8 +124,8 @@ export const getQuota = defineRoute({
   scope: 'read',
   queue: 'query',
   answers: { 200: { description: 'At this moment.', schema: quota } },
-  async handle({ response }, { readState, queue, actions }: Dependencies) {
-    const [state, pause] = await Promise.all([readState(), actions.pause.find()]);
-    response.json(describeQuota(state, pause, queue));
+  async handle({ response }, { readState, readOutcomes, queue, actions }: Dependencies) {
+    const [state, pause, byOutcome] = await Promise.all([readState(), actions.pause.find(), readOutcomes()]);
+    response.json({ ...describeQuota(state, pause, queue), results: describeResults(state, byOutcome) });
   },
 });

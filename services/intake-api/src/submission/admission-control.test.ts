@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import type { LedgerSnapshot } from '@diq/quota/ledger/replies.ts';
 import { startsWithin } from './admission-control.ts';
+import { sha256 } from '../test-support/credentials.ts';
 import { expectProblem } from '../test-support/expect-problem.ts';
 import { useIntake, type IntakeUnderTest } from '../test-support/intake-under-test.ts';
 import { item, machineId } from '../test-support/items.ts';
@@ -96,6 +97,32 @@ describe('a POST when as many requests wait as may (INTAKE_MAX_BACKLOG)', () => 
     assert.equal(await queued(intake), 3 * accepted);
     for (const answer of answers.filter(({ status }) => status !== 202))
       expectProblem(answer, 'backlog_full');
+    assert.deepEqual(await redis.client.keys('*:reservations'), [], 'no room stays reserved');
+  });
+});
+
+describe('a POST of an operation that takes turns with others on a machine, when as many requests wait as may', () => {
+  const redis = useEmbeddedRedis();
+  const intake = useIntake(redis, {
+    DEFENDER_OPERATION: 'restrictCodeExecution',
+    INTAKE_MAX_BACKLOG: '2',
+    INTAKE_API_KEYS: `responder:respond+read:${sha256('responder')}`,
+  });
+  const post = (number: number, key: string = randomUUID()) =>
+    intake
+      .anonymously()
+      .post('/v1/requests')
+      .set({ 'X-API-Key': 'responder', 'Idempotency-Key': key })
+      .send(item(number));
+  const places = async () => (await redis.client.keys('*:order:*')).length;
+
+  it('leaves no place on the machine where it is refused, and one where it is recorded', async () => {
+    const key = randomUUID();
+    await post(1, key).expect(202);
+    await post(2).expect(202);
+    expectProblem(await post(3), 'backlog_full');
+    assert.equal(await places(), 2);
+    await post(1, key).expect(202);
     assert.deepEqual(await redis.client.keys('*:reservations'), [], 'no room stays reserved');
   });
 });

@@ -1,6 +1,6 @@
 import type { RequestIntake, Submission } from '@diq/queue/admission/accept-requests.ts';
 import { BacklogFullError, StorageFullError } from '@diq/queue/admission/accept-chunk.ts';
-import type { BacklogBounds, BacklogRoom } from '@diq/queue/admission/backlog-reservation.ts';
+import type { BacklogBounds, BacklogRoom, Room } from '@diq/queue/admission/backlog-reservation.ts';
 import { freshIds } from '@diq/queue/admission/request-ids.ts';
 import { postedBytes, requestBytes } from '@diq/queue/admission/stored-bytes.ts';
 import type { LedgerSnapshot } from '@diq/quota/ledger/replies.ts';
@@ -19,6 +19,8 @@ interface BackPressureDeps {
   memory: Pick<MemoryGuard, 'admit' | 'mostOfCaller'>;
   ledgerSnapshot: () => Promise<LedgerSnapshot>;
   tracing: Tracing;
+  /** Whether requests get a place in the order of their machine before they are recorded: what is refused shall leave none. */
+  hasPlaces?: boolean;
 }
 
 /** What waits, with what is being recorded at this moment. */
@@ -34,6 +36,22 @@ export function withBackPressure(intake: RequestIntake, deps: BackPressureDeps):
   const refusal = async (full: FullBacklog, size: number, bounds: BacklogBounds) =>
     backlogFull(full, size, { bounds, view: await deps.ledgerSnapshot() });
 
+  /** Records what room is kept for, and gives it back. */
+  async function inRoom<T>(
+    room: Room,
+    { size, bytes, bounds }: { size: number; bytes: number; bounds: BacklogBounds },
+    accept: () => Promise<T>,
+  ): Promise<T> {
+    if (room.kind === 'full') throw await refusal(room, size, bounds);
+    if (room.kind === 'storage-full') throw storageFull(room.storedBytes, bytes, bounds);
+    try {
+      return await accept();
+    } finally {
+      // Goes out ahead of whatever follows on this connection; lost, the room is given up by itself.
+      room.giveBack().catch(() => undefined);
+    }
+  }
+
   return {
     acceptOne(item, given) {
       const about = { 'diq.machine.id': item.machineId, 'diq.request.id': given.ids?.request(0) };
@@ -41,6 +59,13 @@ export function withBackPressure(intake: RequestIntake, deps: BackPressureDeps):
         const bytes = requestBytes(item, submission.trace);
         memory.admit(bytes);
         const bounds = await boundsNow(deps);
+        if (deps.hasPlaces === true) {
+          const { ids = freshIds(deps.queueTag), caller } = submission;
+          const room = await backlog.keepForOne(bounds, ids.request(0), caller, bytes);
+          return inRoom(room, { size: 1, bytes, bounds }, () =>
+            intake.acceptOne(item, { ...submission, ids }),
+          );
+        }
         try {
           return await intake.acceptOne(item, { ...submission, bounds });
         } catch (error) {
@@ -71,14 +96,8 @@ export function withBackPressure(intake: RequestIntake, deps: BackPressureDeps):
         memory.admit(bytes);
         const bounds = await boundsNow(deps);
         const room = await backlog.keep(size, bounds, ids.batch, caller, bytes);
-        if (room.kind === 'full') throw await refusal(room, size, bounds);
-        if (room.kind === 'storage-full') throw storageFull(room.storedBytes, bytes, bounds);
-        try {
-          return await intake.acceptBatch(entries, { ...submission, ids });
-        } finally {
-          // Goes out ahead of whatever follows on this connection; lost, the room is given up by itself.
-          room.giveBack().catch(() => undefined);
-        }
+        const accept = () => intake.acceptBatch(entries, { ...submission, ids });
+        return inRoom(room, { size, bytes, bounds }, accept);
       });
     },
   };

@@ -1,5 +1,6 @@
 import { profileOf } from '@diq/contracts/operations/index.ts';
 import type { Pause } from '@diq/queue/operations/queue-pause.ts';
+import type { QueueFigures } from '@diq/queue/operations/queue-figures.ts';
 import { freeSlots, nextSlotAtMs } from '@diq/quota/forecast.ts';
 import type { LimitState, SlotInUse } from '@diq/quota/ledger/replies.ts';
 import { freeSlotsOf, nextSlotOf, scarcestLimit } from '@diq/quota/limits.ts';
@@ -38,6 +39,14 @@ export function describeQuota(
     slotsSaved: describeSaved(state.backlog),
     queue: describeQueue(state),
   };
+}
+
+/** `open` counts results, `byOutcome` the requests that share them, as long as these are kept. */
+export function describeResults(
+  { backlog }: Pick<QueueState, 'backlog'>,
+  byOutcome: QueueFigures['byOutcome'],
+) {
+  return { open: backlog.openResults, byOutcome };
 }
 
 function describeLimit(limit: LimitState, nowMs: number) {

@@ -174,11 +174,22 @@ describe('turns on a machine', () => {
     assert.equal(await unrestrict.isNext(only.taskId), true);
   });
 
-  it('wait for one that was given a place and is still being recorded', async () => {
+  it('wait for one that was given a place and is still being recorded, and not for one that ended without a result', async () => {
     const patient = openQueue(tenantId, 'unrestrictCodeExecution', { settleMs: 60_000 });
     await restrict.enterOnly();
     const second = await patient.accept();
-    assert.equal(await patient.isNext(second.taskId), false);
+    assert.equal(await patient.isNext(second.taskId), false, 'it is on its way');
+    for (const end of [
+      (taskId: string) => restrict.settle(taskId, failed),
+      (taskId: string) => restrict.tasks.endWaiting(taskId, { ...failed, status: 'cancelled' }),
+    ]) {
+      machineId = newMachineId();
+      const recorded = await restrict.accept();
+      const next = await patient.accept();
+      assert.equal(await patient.isNext(next.taskId), false, 'it is open');
+      await end(recorded.taskId);
+      assert.equal(await patient.isNext(next.taskId), true, 'it was recorded, and is over');
+    }
     await patient.jobs.close();
   });
 

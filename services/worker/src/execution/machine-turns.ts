@@ -1,7 +1,12 @@
 import { keySpace as keySpaceOf } from '@diq/contracts/operations.ts';
 import { operationNames, profileOf, type OperationName } from '@diq/contracts/operations/index.ts';
 import { keyAtPlace } from '@diq/queue/admission/sharing.ts';
-import { createMachineOrder, enteredAtMs, type PlacedAct } from '@diq/queue/machine-order/machine-order.ts';
+import {
+  createMachineOrder,
+  enteredAtMs,
+  settleMs as usualSettleMs,
+  type PlacedAct,
+} from '@diq/queue/machine-order/machine-order.ts';
 import type { JobQueue } from '@diq/queue/scheduling/job-queue.ts';
 import { storeKeys } from '@diq/queue/store-keys.ts';
 import { createBlockedTasks, type BlockedTasks } from '@diq/queue/tasks/blocked-tasks.ts';
@@ -19,7 +24,7 @@ export interface MachineTurnsOptions {
   isServed: (keySpace: string) => boolean;
   /** Whether the ends of results are seen; without it the next one goes after the answer to the call before. By default they are. */
   followsResults?: boolean;
-  /** A place is given before its request is recorded: it may still be on its way for so long. */
+  /** For so long a place may belong to a request that is still to be recorded. */
   settleMs?: number;
   /** One that is blocked is not looked at again within this time, by whichever worker. */
   betweenLooksMs?: number;
@@ -36,7 +41,6 @@ export interface MachineTurns {
   unblockSome(): Promise<void>;
 }
 
-const usualSettleMs = 60_000;
 const perRound = 100;
 const usualBetweenLooksMs = 1_000;
 /** Acts that are over, one behind the other on a machine, passed in one look. */
@@ -105,6 +109,8 @@ export function createMachineTurns(options: MachineTurnsOptions): MachineTurns {
     if (open !== null) return !isServed(space) && (await redis.zscore(keys.waiting, open)) !== null;
     const task = startedTask(await redis.get(keys.machineRecent(key)));
     if (task !== undefined) return !followsResults || (await redis.zscore(keys.results, task)) === null;
+    // Recorded lately, and neither open nor started any more.
+    if ((await redis.exists(keys.machinePlaced(key))) === 1) return true;
     return (await serverTimeMs(redis, order.keySpace)) - enteredAtMs(act) > settleMs;
   }
 

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Priority } from '@diq/contracts/priority.ts';
 import { loadScript } from '@diq/redis/script.ts';
 import type { BacklogBounds } from './backlog-reservation.ts';
+import { settleMs } from '../machine-order/machine-order.ts';
 import type { Sharing } from './sharing.ts';
 import { digestSize } from '../requests/correlation-digest.ts';
 import type { OrderRules } from '../scheduling/order.ts';
@@ -188,6 +189,7 @@ export function createAcceptChunk(
       ...ofCaller,
       ...before,
       isRetriedOnce ? 1 : '',
+      sharing.order === undefined ? 0 : settleMs,
       ...requests.flatMap(argumentsOf),
     ];
     const parts = reply.parse(await script(redis, keys, args).catch(refuse));

@@ -35,44 +35,47 @@ export type BacklogRoom = ReturnType<typeof createBacklogRoom>;
 export function createBacklogRoom(redis: RedisConnection, keySpace: string) {
   const keys = storeKeys(keySpace);
 
+  /** `begunKey` is what they are recorded under: what was begun before is let through, so that it can be completed. */
+  async function keep(
+    size: number,
+    bounds: BacklogBounds,
+    begunKey: string,
+    { caller = '', bytes = 0 }: { caller?: string | undefined; bytes?: number | undefined },
+  ): Promise<Room> {
+    const name = randomUUID();
+    const [kind, first, tasks, ofCaller] = reply.parse(
+      await script(
+        redis,
+        [keys.counts, keys.waiting, keys.reservations, begunKey, keys.callerCounts, keys.stored],
+        [
+          size,
+          name,
+          giveUpAfterMs,
+          bounds.requests,
+          bounds.tasks ?? '',
+          bounds.ofCaller ?? '',
+          caller,
+          bytes,
+          bounds.bytesOfCaller ?? '',
+        ],
+      ),
+    );
+    if (kind === 'full') return { kind, requests: first, tasks, ofCaller };
+    if (kind === 'storage-full') return { kind, storedBytes: first };
+    return {
+      kind,
+      async giveBack() {
+        await redis.zrem(keys.reservations, `${caller}\0${name}:${bytes}:${size}`);
+      },
+    };
+  }
+
   return {
-    /**
-     * Keeps room for so many requests of a caller, and so many bytes. `batchId` is what they are recorded under: a batch that
-     * was begun before is let through, so that it can be completed.
-     */
-    async keep(
-      size: number,
-      bounds: BacklogBounds,
-      batchId: string,
-      caller: string = '',
-      bytes: number = 0,
-    ): Promise<Room> {
-      const name = randomUUID();
-      const [kind, first, tasks, ofCaller] = reply.parse(
-        await script(
-          redis,
-          [keys.counts, keys.waiting, keys.reservations, keys.batch(batchId), keys.callerCounts, keys.stored],
-          [
-            size,
-            name,
-            giveUpAfterMs,
-            bounds.requests,
-            bounds.tasks ?? '',
-            bounds.ofCaller ?? '',
-            caller,
-            bytes,
-            bounds.bytesOfCaller ?? '',
-          ],
-        ),
-      );
-      if (kind === 'full') return { kind, requests: first, tasks, ofCaller };
-      if (kind === 'storage-full') return { kind, storedBytes: first };
-      return {
-        kind,
-        async giveBack() {
-          await redis.zrem(keys.reservations, `${caller}\0${name}:${bytes}:${size}`);
-        },
-      };
-    },
+    /** Keeps room for so many requests of a caller, and so many bytes, that are recorded under a batch. */
+    keep: (size: number, bounds: BacklogBounds, batchId: string, caller?: string, bytes?: number) =>
+      keep(size, bounds, keys.batch(batchId), { caller, bytes }),
+    /** The same for one request alone. */
+    keepForOne: (bounds: BacklogBounds, requestId: string, caller?: string, bytes?: number) =>
+      keep(1, bounds, keys.request(requestId), { caller, bytes }),
   };
 }

@@ -3,7 +3,7 @@ import { machineKeyOf, type NamedMachine } from '@diq/contracts/machine-name.ts'
 import type { OperationProfile } from '@diq/contracts/operations/profile.ts';
 
 /** What the operation of a queue says of requests that share a call. */
-export type Sharing = Pick<OperationProfile, 'coalescingKey' | 'isReusable' | 'resultKind'>;
+export type Sharing = Pick<OperationProfile, 'coalescingKey' | 'isReusable' | 'resultKind' | 'order'>;
 
 /** What one call tells its outcome to, in one script: some 50 ms of Redis' time. */
 export const defaultMaxJoined = 5_000;

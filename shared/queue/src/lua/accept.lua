@@ -14,6 +14,8 @@
 --       14 '' to record them; in a dry run what the chunks before it came to, 'none' for the first: the order
 --       15 likewise JSON of the open tasks with these keys, else '{}'
 --       16 1 if a request that was retried is not to be retried again, else ''
+--       17 where keys end in the place in the order of the machine: ms for which it is remembered that a task was opened
+--       there, else 0
 --       then for each request:
 --       request id, machine id, JSON of the request, id for a new task, its class, its flow (order.lua),
 --       'not after' ms or '', source or '', callback or '', 1 if it is to share no earlier result, the bytes that count
@@ -36,8 +38,9 @@ local batch_id, arrived_at, rules, reuse_for = ARGV[3], tonumber(ARGV[4]), ARGV[
 local most_joined, most_requests, most_tasks, caller = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9]), ARGV[10]
 local most_of_caller, most_joined_of_caller, most_bytes = tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13])
 local is_dry_run, order_before, open_before, is_once = ARGV[14] ~= '', ARGV[14], ARGV[15], ARGV[16] == '1'
+local placed_for = tonumber(ARGV[17])
 -- Of the first request; each has fourteen arguments.
-local first_argument, arguments = 17, 14
+local first_argument, arguments = 18, 14
 -- A batch that was accepted before. What is missing of it was deleted since, and is not accepted anew by a repeat.
 local batch_size, is_accepting = unpack(redis.call('HMGET', space .. ':batch:' .. batch_id, 'total', 'accepting'))
 local is_sealed = batch_size and not is_accepting
@@ -259,6 +262,9 @@ local function write_added()
   write_order(rules, arrived_at)
   for key, task in pairs(open) do
     write_task(key, task, caller, arrived_at)
+    if task.is_new and placed_for > 0 then
+      redis.call('SET', space .. ':machine:' .. key .. ':placed', 1, 'PX', placed_for)
+    end
   end
   for _, request in ipairs(recorded) do
     redis.call('HSET', space .. ':request:' .. request.id, unpack(request.fields))

@@ -4,9 +4,10 @@
 -- several intakes take in at the same time is seen by all of them, so that together they do not pass the bound either.
 -- Until its room is given back, what a POST has recorded so far counts twice: near the bound a POST may be refused that
 -- would fit a moment later, and none is let in that does not fit. A POST of one request is recorded by the script that
--- finds the room, and keeps none.
+-- finds the room, and keeps none; but where it gets a place in the order of its machine before it is recorded: what is refused
+-- shall leave none there.
 --
--- KEYS  1 counts   2 waiting   3 reservations   4 the batch that the POST records   5 queued by caller
+-- KEYS  1 counts   2 waiting   3 reservations   4 the batch or request that the POST records   5 queued by caller
 --       6 stored        (see store-keys.ts)
 -- ARGV  1 requests of the POST   2 name of the reservation   3 ms after which its room is given up
 --       4 most requests queued   5 most tasks waiting, or ''   6 most queued of one caller, or ''   7 the caller

@@ -24,6 +24,9 @@ const texts = z.array(z.string());
 /** Acts per script: a millisecond of Redis' time. */
 const perScript = 250;
 
+/** A place is given before its request is recorded: it may still be on its way for so long. */
+export const settleMs = 60_000;
+
 /** The key space of a tenant's machines: not a queue's, since several queues take turns there. */
 export const orderKeySpace = (tenantId: string): string => `diq:{${tenantId.toLowerCase()}/order}`;
 

@@ -63,6 +63,13 @@ export function createQueueFigures(
   }
 
   return {
+    /** `byOutcome` alone. */
+    async readOutcomes(): Promise<QueueFigures['byOutcome']> {
+      const pipeline = plainPipeline(redis);
+      // The character behind the colon ends the range.
+      for (const one of resultOutcomes) pipeline.zlexcount(keys.byOutcome, `[${one}:`, `(${one};`);
+      return outcomesOf(z.array(z.number()).parse(await repliesOf(pipeline)));
+    },
     /** The numbers are exact, of one instant. Their reading is bounded, however many are queued. */
     async read(): Promise<QueueFigures> {
       const [reply, oldestIds] = await Promise.all([
@@ -84,15 +91,17 @@ export function createQueueFigures(
         otherSources: sourceCount - sources.length,
         otherRequests: Math.max(0, queued - sources.reduce((sum, { requests }) => sum + requests, 0)),
         lengths: lengthsBefore(nowMs, queued, new Map(pairs(changes).map(([at, by]) => [Number(at), by]))),
-        byOutcome: Object.fromEntries(resultOutcomes.map((one, i) => [one, byOutcome[i] ?? 0])) as Record<
-          ResultOutcome,
-          number
-        >,
+        byOutcome: outcomesOf(byOutcome),
         oldest: await readAll(oldestIds.slice(0, mostOldest)),
         hasMore: oldestIds.length > mostOldest,
       };
     },
   };
+}
+
+function outcomesOf(numbers: readonly number[]): QueueFigures['byOutcome'] {
+  const entries = resultOutcomes.map((one, i) => [one, numbers[i] ?? 0]);
+  return Object.fromEntries(entries) as QueueFigures['byOutcome'];
 }
 
 /** From the present length back: what came in within a step was not there before it, and what left then was. */
