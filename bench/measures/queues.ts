@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { BenchContext, Measure } from '../support/context.ts';
 import { startLoadClient, type LoadClient } from '../support/load.ts';
 import type { Row } from '../support/row.ts';
+import { targetOf } from '../support/world.ts';
 import {
   connectionsNamed,
   startClusterOfThree,
@@ -14,6 +15,7 @@ import {
   judgeAll,
   runActive,
   sendArrivals,
+  slowestScrape,
   untilCalled,
   untilFollowed,
 } from '../queues/phases.ts';
@@ -101,6 +103,11 @@ async function runMany(
       size,
       quietMs: size.quietMs,
     });
+    const [worker] = services.workers;
+    const scrapes = {
+      intake: await slowestScrape(load, targetOf(services.intake).origin, context.isQuick),
+      worker: await slowestScrape(load, `http://127.0.0.1:${worker?.ready.port}`, context.isQuick),
+    };
     say(`${size.active} queues with work for ${size.windows} windows, and arrivals in the others`);
     const clients = { fill: load, trickle };
     const active = world.many.slice(0, size.active);
@@ -113,7 +120,16 @@ async function runMany(
       many: { intake: services.intake, queues: world.many, ids },
       one: { intake: other, queues: world.one, ids: single.ids },
     });
-    const result: QueuesResult = { ...size, queues: world.many.length, single, atRest, peaks, ...found, all };
+    const result: QueuesResult = {
+      ...size,
+      queues: world.many.length,
+      single,
+      atRest,
+      scrapes,
+      peaks,
+      ...found,
+      all,
+    };
     return [...rowsOf(result), ...compared];
   } finally {
     await services.stop();

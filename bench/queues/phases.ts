@@ -53,6 +53,16 @@ export async function countIdle(
   return { perSecond, most: most.join(', ') };
 }
 
+const scrapes = 20;
+
+/** How long a scrape of a service takes, the slowest of some, in ms. */
+export async function slowestScrape(load: LoadClient, origin: string, isQuick: boolean): Promise<number> {
+  const plan = { paths: ['/metrics'], connections: 1, durationMs: 0, times: isQuick ? 2 : scrapes };
+  const result = await load.run({ ...plan, origin, headers: {} });
+  refuseFailures(result);
+  return Math.max(...result.latenciesMs);
+}
+
 /** What came of a time in which some queues had work all along, and all others a request now and then. */
 export interface ActiveTime {
   /** Of the queues with work, from its beginning on. */
@@ -61,7 +71,13 @@ export interface ActiveTime {
   latenciesMs: number[];
 }
 
-/** Fills these queues for so many windows and more, and has requests arrive in the others meanwhile. */
+/** At the same time. */
+const fillers = 2;
+
+/**
+ * Fills these queues for so many windows and more, and has requests arrive in the others meanwhile. They are filled one after
+ * the other over one window, as tenants know nothing of each other: their slots do not open at one moment.
+ */
 export async function runActive(
   world: QueuesWorld,
   intake: ServiceProcess,
@@ -71,7 +87,7 @@ export async function runActive(
   const { limit = 0, windowMs = 0 } = active[0]?.tenant ?? {};
   const fromMs = Date.now();
   const others = world.many.filter((queue) => !active.includes(queue));
-  const durationMs = (windows + 0.5) * windowMs;
+  const durationMs = (windows + 1.5) * windowMs;
   const target = targetOf(intake);
   const arriving = trickle.run({
     ...target,
@@ -84,10 +100,11 @@ export async function runActive(
   const filled = await fill.run({
     ...target,
     paths: active.map(({ tenant }) => `/v1/tenants/${tenant.name}/batches`),
-    connections: 2,
+    connections: fillers,
     durationMs: 0,
     times: active.length,
-    post: { itemsPerBatch: limit * (windows + 2), more: active.map(batchOf) },
+    post: { itemsPerBatch: limit * (windows + 3), more: active.map(batchOf) },
+    pauseMs: (fillers * windowMs) / active.length,
   });
   refuseFailures(filled);
   const arrived = await arriving;

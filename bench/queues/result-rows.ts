@@ -19,6 +19,8 @@ export interface QueuesResult extends ActiveTime {
   windows: number;
   single: AtRest;
   atRest: AtRest;
+  /** Of `/metrics`, in ms. */
+  scrapes: { worker: number; intake: number };
   /** With the time in which queues had work. */
   peaks: AtRest['peaks'];
   all: { calls: number; violations: number };
@@ -31,7 +33,7 @@ export function rowsOf(result: QueuesResult): Row[] {
   return [...restRows(result), ...memoryRows(result), ...slotRows(result)];
 }
 
-function restRows({ queues, single, atRest }: QueuesResult): Row[] {
+function restRows({ queues, single, atRest, scrapes }: QueuesResult): Row[] {
   const connections = (who: 'worker' | 'intake', most: number | undefined): Row => ({
     what: `Connections to Redis of one ${who}, ${queues.toLocaleString('en')} queues`,
     measured: series('connections', '', atRest.connections[who]),
@@ -50,6 +52,12 @@ function restRows({ queues, single, atRest }: QueuesResult): Row[] {
       isReached: atRest.idle.perSecond <= 50,
       note: atRest.idle.most,
     },
+    ...(['worker', 'intake'] as const).map((who) => ({
+      what: `/metrics of ${who === 'intake' ? 'an intake' : 'a worker'}, ${queues.toLocaleString('en')} queues`,
+      measured: series('the slowest', 'ms', scrapes[who]),
+      mark: '< 500 ms',
+      isReached: scrapes[who] < 500,
+    })),
   ];
 }
 

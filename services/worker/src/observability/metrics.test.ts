@@ -84,22 +84,4 @@ describe('the metrics of the worker', () => {
     assert.match(written ?? '', /tenant="fabrikam".*} 0$/m);
     assert.match(others ?? '', /tenant="contoso".*} 0$/m);
   });
-
-  it('are scraped within half a second for a thousand queues', async () => {
-    const metrics = createWorkerMetrics();
-    for (let i = 0; i < 500; i += 1) {
-      const tenant = `tenant-${i}`;
-      metrics.ofTenant(tenant);
-      for (const operation of ['initiateInvestigation', 'runAntiVirusScan'] as const)
-        metrics.ofQueue({ tenant, operation });
-    }
-    // The quickest of a few: others use the machine too, and the first time is that of code that is not compiled yet.
-    let tookMs = Infinity;
-    for (let i = 0; i < 5; i += 1) {
-      const fromMs = performance.now();
-      await metrics.registry.metrics();
-      tookMs = Math.min(tookMs, performance.now() - fromMs);
-    }
-    assert.ok(tookMs < 500, `${tookMs} ms`);
-  });
 });

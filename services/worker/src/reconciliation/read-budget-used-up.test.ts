@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { createReadBudget } from '@diq/quota/reads/read-budget.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { useLostCalls } from '../test-support/use-lost-calls.ts';
+
+const hourMs = 3_600_000;
 
 describe('lost answers while the budget of reads is used up', () => {
   const redis = useEmbeddedRedis();
@@ -15,15 +18,14 @@ describe('lost answers while the budget of reads is used up', () => {
 
   it('are not looked for, and are found when reads can be made again, however long the grace is over', async () => {
     const tenantId = randomUUID();
-    const elsewhere = budgetOf(tenantId, 1, 2_500);
-    const taken = await elsewhere.take();
-    assert.ok(taken.granted);
-    await taken.answered();
-    const budget = budgetOf(tenantId, 1, 2_500);
+    const budget = budgetOf(tenantId, 1, 4_000);
     const quick = { reconcile: { graceMs: 100, onUnknown: 'fail' } } as const;
     const lost = await suite.lose(madeAndSilent, { ...quick, budget });
     // Ten times the grace is when a search without an answer is given up.
     await waitFor(async () => (await suite.ageOf(lost)) > 1_500, { what: 'the end of the grace' });
+    const taken = await budget.take();
+    assert.ok(taken.granted, 'by another worker');
+    await taken.answered();
     await lost.worker.reconciler.queryDue();
     assert.equal((await lost.worker.find(lost.taskId)).state, 'reconciling');
     assert.deepEqual(await suite.readsOf(lost.machineId), [], 'nothing was sent');
@@ -36,12 +38,14 @@ describe('lost answers while the budget of reads is used up', () => {
 
   it('hold up no call that is due, nor take a slot of it', async () => {
     const tenantId = randomUUID();
-    const budget = budgetOf(tenantId, 1, 3_600_000);
+    const budget = budgetOf(tenantId, 1, hourMs);
     assert.ok((await budget.take()).granted);
     const lost = await suite.lose(madeAndSilent, { limit: 5, budget });
     const loop = await lost.worker.startLoop();
-    const looks = setInterval(() => void lost.worker.reconciler.queryDue(), 20);
-    const acceptedAt = performance.now();
+    let isOver = false;
+    const looking = (async () => {
+      while (!isOver) await Promise.all([lost.worker.reconciler.queryDue(), delay(20)]);
+    })();
     const due = await Promise.all([suite.bench.accept(), suite.bench.accept(), suite.bench.accept()]);
     try {
       for (const { requestId } of due) {
@@ -50,11 +54,10 @@ describe('lost answers while the budget of reads is used up', () => {
         });
       }
     } finally {
-      clearInterval(looks);
+      isOver = true;
+      await looking;
       await loop.stop();
     }
-    const tookMs = performance.now() - acceptedAt;
-    assert.ok(tookMs < 3_000, `three calls took ${tookMs} ms`);
     assert.equal(await lost.worker.used(), 4);
     assert.equal((await lost.worker.find(lost.taskId)).state, 'reconciling', 'it is still looked for');
     assert.deepEqual(await suite.readsOf(lost.machineId), []);
@@ -62,7 +65,7 @@ describe('lost answers while the budget of reads is used up', () => {
 
   it('take one read for each page that is asked for, of all workers together', async () => {
     const tenantId = randomUUID();
-    const budget = budgetOf(tenantId, 100, 3_600_000);
+    const budget = budgetOf(tenantId, 100, hourMs);
     const lost = await suite.lose(madeAndSilent, { budget });
     await suite.untilOver(lost);
     const reads = await suite.readsOf(lost.machineId);
