@@ -1,4 +1,5 @@
 import { html, svg } from './lit-html.js';
+import { wideTableView } from './table-view.js';
 import { counted, moment, timeView } from './wording.js';
 
 /** @typedef {import('../../live-state/read-state-document.ts').StateDocument} StateDocument */
@@ -79,28 +80,14 @@ function table(windows, counts, nowMs) {
   const rows = windows.map((window, i) => ({ window, count: counts[i] ?? {} })).toReversed();
   const called = rows.filter(({ count }) => sumOf(count) > 0);
   if (called.length === 0) return html`<p class="quiet">No call was made in these windows.</p>`;
-  return html`
-    <div class="scroll" tabindex="0" role="region" aria-label="Calls as a table">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">From</th>
-            ${groups.map(({ label }) => html`<th scope="col" class="number">${label}</th>`)}
-          </tr>
-        </thead>
-        <tbody>
-          ${called.map(
-            ({ window, count }) => html`
-              <tr>
-                <th scope="row">${timeView(window.from, nowMs)}</th>
-                ${groups.map(({ name }) => html`<td class="number">${count[name] ?? 0}</td>`)}
-              </tr>
-            `,
-          )}
-        </tbody>
-      </table>
-    </div>
-  `;
+  return wideTableView(
+    'Calls as a table',
+    [{ title: 'From' }, ...groups.map(({ label }) => ({ title: label, isNumber: true }))],
+    called.map(({ window, count }) => [
+      timeView(window.from, nowMs),
+      ...groups.map(({ name }) => count[name] ?? 0),
+    ]),
+  );
 }
 
 /**

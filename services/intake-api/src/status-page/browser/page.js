@@ -1,13 +1,16 @@
+import { addressOf, readAddress } from './address.js';
 import { createConfirmation } from './actions/confirmation.js';
 import { pauseActions } from './actions/pause-actions.js';
 import { fetchInTime } from './fetch-in-time.js';
+import { createBatchList } from './lists/batch-list.js';
+import { createRequestList } from './lists/request-list.js';
 import { html, render } from './lit-html.js';
 import { createLookUp } from './look-up.js';
 import { createQueues, routesOf } from './queues.js';
 import { watchState } from './live-state.js';
 import { createSignIn } from './sign-in.js';
-import { staleNotice } from './notices.js';
-import { stateView } from './state-view.js';
+import { holdNotice, staleNotice, workersNotice } from './notices.js';
+import { section, stateView } from './state-view.js';
 import { announcement } from './wording.js';
 
 /** @typedef {import('../../live-state/read-state-document.ts').StateDocument} StateDocument */
@@ -26,6 +29,18 @@ const acting = {
   routes: () => routesOf(queues.chosen()),
 };
 const lookUp = createLookUp({ onChange: show, ...acting });
+const requests = createRequestList({ onChange: show, lookUp: lookUp.open, ...acting });
+const batches = createBatchList({
+  onChange: show,
+  openRequests: (batchId) => listRequests({ batchId }),
+  ...acting,
+});
+/** @type {readonly [import('./address.js').View, string][]} */
+const views = [
+  ['overview', 'Overview'],
+  ['requests', 'Requests'],
+  ['batches', 'Batches'],
+];
 
 /** @type {{ screen: 'opening' | 'sign-in' | 'queues' | 'state', caller: string | null, scopes: string[], trouble: string }} */
 const page = { screen: 'opening', caller: null, scopes: [], trouble: '' };
@@ -39,6 +54,7 @@ let last;
 let stale;
 /** @type {(() => void) | undefined} */
 let stopWatching;
+let shownQueue = '';
 
 await start();
 // What counts down is drawn again each second; everything else stays as it is.
@@ -47,13 +63,18 @@ setInterval(show, 1_000);
 document.addEventListener('visibilitychange', () => {
   if (page.screen !== 'state' && page.screen !== 'queues') return;
   if (!document.hidden) showQueue();
-  else if (page.screen === 'state') stopWatching?.();
-  else queues.watch(false);
+  else if (page.screen === 'state') {
+    stopWatching?.();
+    batches.watch(false);
+  } else queues.watch(false);
 });
 addEventListener('hashchange', () => {
   if (page.screen !== 'state' && page.screen !== 'queues') return;
-  forget();
-  showQueue();
+  if (page.screen === 'state' && shownQueue === nameOf(queues.chosen())) showView();
+  else {
+    forget();
+    showQueue();
+  }
   show();
   focusOn('main');
 });
@@ -94,6 +115,9 @@ function forget() {
   stale = undefined;
   page.trouble = '';
   lookUp.clear();
+  requests.clear();
+  batches.watch(false);
+  batches.clear();
   confirmation.close();
 }
 
@@ -107,6 +131,8 @@ function showQueue() {
 
 function showState() {
   page.screen = 'state';
+  shownQueue = nameOf(queues.chosen());
+  showView();
   stopWatching?.();
   const { base, operation } = routesOf(queues.chosen());
   stopWatching = watchState({
@@ -124,6 +150,24 @@ function showState() {
     },
     onRefused: () => void start(),
   });
+}
+
+/** Reads what the view needs that the address asks for. */
+function showView() {
+  const { view } = readAddress();
+  batches.watch(view === 'batches');
+  if (view === 'requests') requests.open();
+}
+
+/** @param {import('./lists/request-filter.js').Filter} filter */
+function listRequests(filter) {
+  requests.open(filter);
+  location.hash = addressOf(queues.chosen(), 'requests');
+}
+
+/** @param {import('./address.js').Queue | undefined} queue */
+function nameOf(queue) {
+  return queue ? `${queue.tenant} ${queue.operation}` : '';
 }
 
 async function signOut() {
@@ -148,8 +192,7 @@ function serviceNowMs() {
 }
 
 function show() {
-  const { tenant, operation } = queues.chosen() ?? {};
-  const name = tenant ? `${tenant} ${operation} · Investigation queue` : 'Investigation queue';
+  const name = [nameOf(queues.chosen()), viewName(), 'Investigation queue'].filter(Boolean).join(' · ');
   document.title = last && stale ? `Not current: ${stale.what} · ${name}` : name;
   render(pageView(), container);
 }
@@ -159,7 +202,7 @@ function pageView() {
   // Nothing counts down while it is not known whether it is still true.
   const nowMs = stale?.sinceMs ?? serviceNowMs();
   return html`
-    <a class="skip" href="#main">Skip to content</a>
+    <a class="skip" href="#main" @click=${skip}>Skip to content</a>
     <header>
       <h1>Investigation queue</h1>
       <p class="connection" role="status">
@@ -186,10 +229,8 @@ function pageView() {
       <div class="state ${last && stale ? 'stale' : ''}">
         ${
           last
-            ? stateView(last.document, nowMs, lookUp, {
-                isStale: stale !== undefined,
-                pause: pauseActions(last.document, acting),
-              })
+            ? html`${workersNotice(last.document, nowMs)} ${holdNotice(last.document, nowMs)}
+              ${viewOf(last.document, nowMs)}`
             : ''
         }
       </div>
@@ -200,6 +241,55 @@ function pageView() {
 
 function queueName() {
   const queue = queues.chosen();
-  if (!queue || page.screen !== 'state') return '';
-  return html`<nav aria-label="Queues"><a href="#">All queues</a> ${queue.tenant} ${queue.operation}</nav>`;
+  if (page.screen !== 'state') return '';
+  const { view } = readAddress();
+  return html`
+    ${queue ? html`<nav aria-label="Queues"><a href="#">All queues</a> ${queue.tenant} ${queue.operation}</nav>` : ''}
+    <nav aria-label="Views" class="views">
+      ${views.map(
+        ([name, title]) =>
+          html`<a href=${addressOf(queue, name)} aria-current=${name === view ? 'page' : 'false'}
+            >${title}</a
+          >`,
+      )}
+    </nav>
+  `;
+}
+
+/** What is not the overview, for the title. */
+function viewName() {
+  const { view } = readAddress();
+  return page.screen === 'state' && view !== 'overview' ? views.find(([name]) => name === view)?.[1] : '';
+}
+
+/**
+ * @param {StateDocument} state
+ * @param {number} nowMs
+ */
+function viewOf(state, nowMs) {
+  switch (readAddress().view) {
+    case 'requests':
+      return html`
+        ${section('requests', 'Requests', requests.view())}
+        ${section('look-up', 'Look up a request', lookUp.view())}
+      `;
+    case 'batches':
+      return section('batches', 'Batches', batches.view());
+    default:
+      return stateView(state, nowMs, lookUp, {
+        isStale: stale !== undefined,
+        pause: pauseActions(state, acting),
+        list: listRequests,
+      });
+  }
+}
+
+/**
+ * The address says which queue and view are shown.
+ *
+ * @param {Event} event
+ */
+function skip(event) {
+  event.preventDefault();
+  focusOn('main');
 }

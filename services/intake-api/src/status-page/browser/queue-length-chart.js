@@ -1,4 +1,5 @@
 import { html, svg } from './lit-html.js';
+import { wideTableView } from './table-view.js';
 import { counted, moment, timeView } from './wording.js';
 
 /** @typedef {import('../../live-state/read-state-document.ts').StateDocument} StateDocument */
@@ -36,26 +37,11 @@ export function queueLengthChart({ history }, nowMs, isStale) {
     </p>
     <details>
       <summary>Queue length as a table</summary>
-      <div class="scroll" tabindex="0" role="region" aria-label="Queue length as a table">
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">At</th>
-              <th scope="col" class="number">Queued</th>
-            </tr>
-          </thead>
-          <tbody>
-            ${byHour(history).map(
-              ({ at, queued }) => html`
-                <tr>
-                  <th scope="row">${timeView(at, nowMs)}</th>
-                  <td class="number">${queued.toLocaleString('en')}</td>
-                </tr>
-              `,
-            )}
-          </tbody>
-        </table>
-      </div>
+      ${wideTableView(
+        'Queue length as a table',
+        [{ title: 'At' }, { title: 'Queued', isNumber: true }],
+        byHour(history).map(({ at, queued }) => [timeView(at, nowMs), queued.toLocaleString('en')]),
+      )}
     </details>
   `;
 }

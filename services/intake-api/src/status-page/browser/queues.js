@@ -1,5 +1,7 @@
+import { readAddress } from './address.js';
 import { fetchInTime } from './fetch-in-time.js';
 import { html } from './lit-html.js';
+import { wideTableView } from './table-view.js';
 import { counted, duration, holdReason, timeView } from './wording.js';
 
 /**
@@ -54,7 +56,7 @@ export function createQueues({ onChange }) {
     },
     /** @returns {{ tenant: string, operation: string } | undefined} the one that is shown; `undefined` where one has to be chosen, or there is one */
     chosen() {
-      const [tenant = '', operation = ''] = decodeURIComponent(location.hash.slice(1)).split('/');
+      const { tenant, operation } = readAddress();
       return all.length > 1 && tenant && operation ? { tenant, operation } : undefined;
     },
     areSeveral: () => all.length > 1,
@@ -98,24 +100,19 @@ export function createQueues({ onChange }) {
           <p class="quiet" role="status">
             ${counted(found.length, 'queue')}${hasMore ? ' of the first thousand; ask GET /v1/queues for more' : ''}
           </p>
-          <div class="scroll" tabindex="0" role="region" aria-label="Queues, one in each row">
-            <table>
-              <thead>
-                <tr>
-                  <th scope="col">Queue</th>
-                  <th scope="col" class="number">Waiting</th>
-                  <th scope="col" class="number">Being called</th>
-                  <th scope="col" class="number">Oldest wait</th>
-                  <th scope="col" class="number">Used</th>
-                  <th scope="col">Next slot</th>
-                  <th scope="col">Hold</th>
-                </tr>
-              </thead>
-              <tbody>
-                ${found.map((queue) => rowView(queue, nowMs))}
-              </tbody>
-            </table>
-          </div>
+          ${wideTableView(
+            'Queues, one in each row',
+            [
+              { title: 'Queue' },
+              { title: 'Waiting', isNumber: true },
+              { title: 'Being called', isNumber: true },
+              { title: 'Oldest wait', isNumber: true },
+              { title: 'Used', isNumber: true },
+              { title: 'Next slot' },
+              { title: 'Hold' },
+            ],
+            found.map((queue) => cellsOf(queue, nowMs)),
+          )}
         </section>
       `;
     },
@@ -126,24 +123,19 @@ export function createQueues({ onChange }) {
  * @param {Summary} queue
  * @param {number} nowMs
  */
-function rowView(queue, nowMs) {
+function cellsOf(queue, nowMs) {
   const { tenant, operation, isReadable, limits = [], nextSlotAt, hold, queued, dispatching } = queue;
   const name = html`<a href="#${tenant}/${operation}">${tenant} ${operation}</a>`;
-  if (!isReadable) {
-    return html`<tr>
-      <th scope="row">${name}</th>
-      <td colspan="6" class="fault">cannot be read now</td>
-    </tr>`;
-  }
-  return html`<tr>
-    <th scope="row">${name}</th>
-    <td class="number">${queued}</td>
-    <td class="number">${dispatching}</td>
-    <td class="number">${queued ? duration((queue.oldestWaitSeconds ?? 0) * 1_000) : ''}</td>
-    <td class="number">${limits.map(({ used, calls }) => `${used} of ${calls}`).join(', ')}</td>
-    <td>${nextSlotText(nextSlotAt, nowMs)}</td>
-    <td>${hold ? holdReason(hold) : ''}</td>
-  </tr>`;
+  if (!isReadable) return [name, '', '', '', '', '', html`<span class="fault">cannot be read now</span>`];
+  return [
+    name,
+    queued,
+    dispatching,
+    queued ? duration((queue.oldestWaitSeconds ?? 0) * 1_000) : '',
+    limits.map(({ used, calls }) => `${used} of ${calls}`).join(', '),
+    nextSlotText(nextSlotAt, nowMs),
+    hold ? holdReason(hold) : '',
+  ];
 }
 
 /**

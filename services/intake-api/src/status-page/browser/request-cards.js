@@ -4,6 +4,8 @@ import { duration, moment, timeView, unknownAdvice } from './wording.js';
 /** @typedef {import('../../live-state/read-state-document.ts').StateDocument} StateDocument */
 /** @typedef {ReturnType<typeof import('./look-up.js').createLookUp>} LookUp */
 
+const badEnds = ['unknown', 'failed', 'expired'];
+
 /**
  * @param {StateDocument} state
  * @param {number} nowMs
@@ -48,36 +50,45 @@ function startOf({ expectedStartAt, startNotBefore }, nowMs) {
  * @param {StateDocument} state
  * @param {number} nowMs
  * @param {LookUp} lookUp
+ * @param {(filter: import('./lists/request-filter.js').Filter) => void} list opens the list of those requests
  */
-export function failuresView({ failures }, nowMs, lookUp) {
+export function failuresView({ failures }, nowMs, lookUp, list) {
   if (failures.length === 0) return html`<p class="quiet">None.</p>`;
   return html`<ul class="cards">
-    ${failures.map(
-      (failure) =>
-        html`<li>
-          <p class="row">
-            <span class="badge ${failure.status}">${failure.status}</span>
-            <time class="quiet" datetime=${failure.endedAt ?? failure.createdAt}>
-              ${
-                failure.endedAt === null
-                  ? `asked ${moment(failure.createdAt, nowMs)}`
-                  : `${duration(nowMs - Date.parse(failure.endedAt))} ago`
-              }
-            </time>
-            <button
-              type="button"
-              aria-label="Look up request ${failure.id}"
-              @click=${() => lookUp.open(failure.id)}
-            >
-              Look up
-            </button>
-          </p>
-          <p>${failure.error?.message ?? ''}</p>
-          ${failure.status === 'unknown' ? html`<p>${unknownAdvice}</p>` : ''}
-          <p class="quiet">
-            <code>${failure.machineId}</code>${failure.source === null ? '' : ` · ${failure.source}`}
-          </p>
-        </li>`,
-    )}
-  </ul>`;
+      ${failures.map(
+        (failure) =>
+          html`<li>
+            <p class="row">
+              <span class="badge ${failure.status}">${failure.status}</span>
+              <time class="quiet" datetime=${failure.endedAt ?? failure.createdAt}>
+                ${
+                  failure.endedAt === null
+                    ? `asked ${moment(failure.createdAt, nowMs)}`
+                    : `${duration(nowMs - Date.parse(failure.endedAt))} ago`
+                }
+              </time>
+              <button
+                type="button"
+                aria-label="Look up request ${failure.id}"
+                @click=${() => lookUp.open(failure.id)}
+              >
+                Look up
+              </button>
+            </p>
+            <p>${failure.error?.message ?? ''}</p>
+            ${failure.status === 'unknown' ? html`<p>${unknownAdvice}</p>` : ''}
+            <p class="quiet">
+              <code>${failure.machineId}</code>${failure.source === null ? '' : ` · ${failure.source}`}
+            </p>
+          </li>`,
+      )}
+    </ul>
+    <p class="row actions">
+      ${badEnds.map(
+        (status) =>
+          html`<button type="button" class="small" @click=${() => list({ status })}>
+            List all ${status}
+          </button>`,
+      )}
+    </p>`;
 }

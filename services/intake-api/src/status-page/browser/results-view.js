@@ -1,4 +1,5 @@
 import { html } from './lit-html.js';
+import { tableView } from './table-view.js';
 import { counted } from './wording.js';
 
 /** @typedef {import('../../live-state/read-state-document.ts').StateDocument} StateDocument */
@@ -16,30 +17,32 @@ const meanings = {
  * What came of the calls, of all requests that are kept.
  *
  * @param {StateDocument} state
+ * @param {(filter: import('./lists/request-filter.js').Filter) => void} list opens the list of those
  */
-export function resultsView({ results: { open, byOutcome } }) {
+export function resultsView({ results: { open, byOutcome } }, list) {
   const outcomes = /** @type {(keyof typeof meanings)[]} */ (Object.keys(meanings));
   if (outcomes.every((outcome) => byOutcome[outcome] === 0))
-    return html`<p class="quiet">No result has an outcome yet.</p>`;
+    return html`<p class="quiet">
+      No result has an outcome yet. The first call that starts something has one.
+    </p>`;
   return html`
-    <table>
-      <thead>
-        <tr>
-          <th scope="col">Outcome</th>
-          <th scope="col" class="number">Requests</th>
-        </tr>
-      </thead>
-      <tbody>
-        ${outcomes.map(
-          (outcome) => html`
-            <tr>
-              <th scope="row">${outcome} <span class="quiet">${meanings[outcome]}</span></th>
-              <td class="number">${byOutcome[outcome].toLocaleString('en')}</td>
-            </tr>
-          `,
-        )}
-      </tbody>
-    </table>
+    ${tableView(
+      [{ title: 'Outcome' }, { title: 'Requests', isNumber: true }, { title: 'Which ones', isNumber: true }],
+      outcomes.map((outcome) => [
+        html`${outcome} <span class="quiet">${meanings[outcome]}</span>`,
+        byOutcome[outcome].toLocaleString('en'),
+        byOutcome[outcome] === 0
+          ? ''
+          : html`<button
+              type="button"
+              class="small"
+              aria-label="List results that are ${outcome}"
+              @click=${() => list({ outcome })}
+            >
+              List
+            </button>`,
+      ]),
+    )}
     <p class="quiet">${counted(open, 'result')} followed to the end</p>
   `;
 }

@@ -1,6 +1,5 @@
 import { html } from './lit-html.js';
 import { callChart, windowName } from './call-chart.js';
-import { holdNotice, workersNotice } from './notices.js';
 import { queueLengthChart } from './queue-length-chart.js';
 import { failuresView, nextView } from './request-cards.js';
 import { resultsView } from './results-view.js';
@@ -11,16 +10,18 @@ import { countdown, counted, duration, moment, timeView } from './wording.js';
 /** @typedef {ReturnType<typeof import('./look-up.js').createLookUp>} LookUp */
 
 /**
- * Everything there is to see, in the order in which one asks for it.
+ * Everything there is to see of the queue as a whole, in the order in which one asks for it.
  *
  * @param {StateDocument} state
  * @param {number} nowMs
  * @param {LookUp} lookUp
- * @param {{ isStale: boolean, pause: unknown }} shown `pause` is what pauses the queue
+ * @param {object} shown
+ * @param {boolean} shown.isStale
+ * @param {unknown} shown.pause what pauses the queue
+ * @param {(filter: import('./lists/request-filter.js').Filter) => void} shown.list opens the list of those requests
  */
-export function stateView(state, nowMs, lookUp, { isStale, pause }) {
+export function stateView(state, nowMs, lookUp, { isStale, pause, list }) {
   return html`
-    ${workersNotice(state, nowMs)} ${holdNotice(state, nowMs)}
     <div class="columns">
       ${section('quota', 'Quota', quotaView(state, nowMs, isStale))}
       ${section('queue', 'Queue', html`${queueView(state, nowMs)} ${pause}`)}
@@ -28,7 +29,7 @@ export function stateView(state, nowMs, lookUp, { isStale, pause }) {
     ${section('calls', 'Last calls', callChart(state, nowMs, isStale))}
     <div class="columns">
       ${section('history', 'Queue length', queueLengthChart(state, nowMs, isStale))}
-      ${section('results', 'Results', resultsView(state))}
+      ${section('results', 'Results', resultsView(state, list))}
     </div>
     <div class="columns">
       ${section('priority', 'Waiting by priority', byPriority(state, nowMs))}
@@ -36,7 +37,7 @@ export function stateView(state, nowMs, lookUp, { isStale, pause }) {
     </div>
     ${section('next', 'Next in line', nextView(state, nowMs, lookUp))}
     ${section('look-up', 'Look up a request', lookUp.view())}
-    ${section('failures', 'Newest failures', failuresView(state, nowMs, lookUp))}
+    ${section('failures', 'Newest failures', failuresView(state, nowMs, lookUp, list))}
   `;
 }
 
@@ -45,7 +46,7 @@ export function stateView(state, nowMs, lookUp, { isStale, pause }) {
  * @param {string} title
  * @param {unknown} content
  */
-function section(name, title, content) {
+export function section(name, title, content) {
   return html`<section id=${name} aria-labelledby="${name}-title">
     <h2 id="${name}-title">${title}</h2>
     ${content}

@@ -1,4 +1,5 @@
 import { html } from './lit-html.js';
+import { tableView } from './table-view.js';
 import { counted, duration } from './wording.js';
 
 /** @typedef {import('../../live-state/read-state-document.ts').StateDocument} StateDocument */
@@ -8,28 +9,14 @@ import { counted, duration } from './wording.js';
  * @param {number} nowMs
  */
 export function byPriority({ waiting }, nowMs) {
-  return html`
-    <table>
-      <thead>
-        <tr>
-          <th scope="col">Priority</th>
-          <th scope="col" class="number">Calls</th>
-          <th scope="col" class="number">Oldest wait</th>
-        </tr>
-      </thead>
-      <tbody>
-        ${waiting.byPriority.map(
-          ({ priority, calls, oldestSince }) => html`
-            <tr>
-              <th scope="row">${priority}</th>
-              <td class="number">${calls.toLocaleString('en')}</td>
-              <td class="number">${waited(oldestSince, nowMs)}</td>
-            </tr>
-          `,
-        )}
-      </tbody>
-    </table>
-  `;
+  return tableView(
+    [{ title: 'Priority' }, { title: 'Calls', isNumber: true }, { title: 'Oldest wait', isNumber: true }],
+    waiting.byPriority.map(({ priority, calls, oldestSince }) => [
+      priority,
+      calls.toLocaleString('en'),
+      waited(oldestSince, nowMs),
+    ]),
+  );
 }
 
 /**
@@ -39,26 +26,14 @@ export function byPriority({ waiting }, nowMs) {
 export function bySource({ waiting }, nowMs) {
   if (waiting.bySource.length === 0) return html`<p class="quiet">The queue is empty.</p>`;
   return html`
-    <table>
-      <thead>
-        <tr>
-          <th scope="col">Source</th>
-          <th scope="col" class="number">Requests</th>
-          <th scope="col" class="number">Oldest wait</th>
-        </tr>
-      </thead>
-      <tbody>
-        ${waiting.bySource.map(
-          ({ source, requests, oldestSince }) => html`
-            <tr>
-              <th scope="row" class="source">${source ?? 'no source'}</th>
-              <td class="number">${requests.toLocaleString('en')}</td>
-              <td class="number">${waited(oldestSince, nowMs)}</td>
-            </tr>
-          `,
-        )}
-      </tbody>
-    </table>
+    ${tableView(
+      [{ title: 'Source' }, { title: 'Requests', isNumber: true }, { title: 'Oldest wait', isNumber: true }],
+      waiting.bySource.map(({ source, requests, oldestSince }) => [
+        html`<span class="any-text">${source ?? 'no source'}</span>`,
+        requests.toLocaleString('en'),
+        waited(oldestSince, nowMs),
+      ]),
+    )}
     ${
       waiting.otherSources > 0
         ? html`<p class="quiet">

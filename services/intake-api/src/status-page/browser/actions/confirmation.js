@@ -1,3 +1,4 @@
+import { textOf } from '../form-text.js';
 import { html } from '../lit-html.js';
 
 /** @typedef {{ reason: string, priority: string }} Given what was given in the dialog */
@@ -104,13 +105,4 @@ function priorityView(present) {
         .map((name) => html`<option value=${name}>${name}</option>`)}
     </select>
   `;
-}
-
-/**
- * @param {FormData} data
- * @param {string} name
- */
-function textOf(data, name) {
-  const value = data.get(name);
-  return typeof value === 'string' ? value.trim() : '';
 }

@@ -3,24 +3,45 @@ import { fetchInTime } from '../fetch-in-time.js';
 /**
  * What the service is asked to do.
  *
- * @typedef {{ method: 'POST' | 'PATCH' | 'DELETE', url: string, body?: Record<string, unknown> }} Action
+ * @typedef {object} Action
+ * @property {'POST' | 'PATCH' | 'DELETE'} method
+ * @property {string} url
+ * @property {unknown} [body]
+ * @property {Record<string, string>} [headers]
+ * @property {number} [timeoutMs]
  */
+
+const noAnswer =
+  'The service does not answer. Whether it was done is not known: look again before you repeat it.';
 
 /**
  * @param {Action} action
  * @returns {Promise<string>} why it was not done, in words; '' when it was
  */
-export async function sendAction({ method, url, body }) {
+export async function sendAction(action) {
+  return (await sendForAnswer(action)).fault;
+}
+
+/**
+ * @param {Action} action
+ * @returns {Promise<{ fault: string, answer: any, isAnswered: boolean }>} `isAnswered` says whether the service said what it did
+ */
+export async function sendForAnswer({ method, url, body, headers = {}, timeoutMs }) {
   try {
-    const response = await fetchInTime(url, {
-      method,
-      // Only the own page can send this type with the session's cookie, so it goes along without a body too.
-      headers: { 'Content-Type': 'application/json' },
-      ...(method === 'DELETE' ? {} : { body: JSON.stringify(body ?? {}) }),
-    });
-    return response.ok ? '' : await faultOf(response);
+    const response = await fetchInTime(
+      url,
+      {
+        method,
+        // Only the own page can send this type with the session's cookie, so it goes along without a body too.
+        headers: { 'Content-Type': 'application/json', ...headers },
+        ...(method === 'DELETE' ? {} : { body: JSON.stringify(body ?? {}) }),
+      },
+      timeoutMs,
+    );
+    if (!response.ok) return { fault: await faultOf(response), answer: undefined, isAnswered: true };
+    return { fault: '', answer: await response.json(), isAnswered: true };
   } catch {
-    return 'The service does not answer. Whether it was done is not known: look again before you repeat it.';
+    return { fault: noAnswer, answer: undefined, isAnswered: false };
   }
 }
 
@@ -33,8 +54,11 @@ const words = {
   already_ended: 'It has already ended.',
 };
 
-/** @param {Response} response */
-async function faultOf(response) {
+/**
+ * @param {Response} response
+ * @returns {Promise<string>} why it was refused, in words
+ */
+export async function faultOf(response) {
   const problem = await response.json().catch(() => ({}));
   const [first] = problem.errors ?? [];
   const text =

@@ -1,0 +1,228 @@
+import { html } from '../lit-html.js';
+import { wideTableView } from '../table-view.js';
+import { counted, momentToTheSecond, timeView, unknownAdvice } from '../wording.js';
+import { createBulkActions } from './bulk-actions.js';
+import { createPagedList } from './paged-list.js';
+import { fillFilter, outcomes, queryOf, readFilter, statuses } from './request-filter.js';
+
+/** @typedef {import('./request-filter.js').Filter} Filter */
+/** @typedef {import('@diq/contracts/request-document.ts').RequestDocument} Request */
+/** @typedef {{ name: string, label: string, values?: string[], hint?: string }} Field */
+
+const pageSize = 50;
+
+const form = () => /** @type {HTMLFormElement | null} */ (document.getElementById('find-requests'));
+
+/** @type {Field[]} */
+const fields = [
+  { name: 'status', label: 'Status', values: statuses },
+  { name: 'outcome', label: 'Outcome', values: outcomes },
+  { name: 'key', label: 'Correlation, name', hint: 'incident' },
+  { name: 'value', label: 'Correlation, value', hint: 'INC-4711' },
+  { name: 'machineId', label: 'Machine id' },
+  { name: 'source', label: 'Source' },
+  { name: 'batchId', label: 'Batch id' },
+];
+
+/**
+ * The requests of the queue that is shown, by what they have in common.
+ *
+ * @param {object} deps
+ * @param {() => void} deps.onChange
+ * @param {() => { base: string, operation: string }} deps.routes
+ * @param {(scope: string) => boolean} deps.may
+ * @param {(question: import('../actions/confirmation.js').Question) => void} deps.ask
+ * @param {(id: string) => void} deps.lookUp
+ */
+export function createRequestList({ onChange, routes, may, ask, lookUp }) {
+  /** @type {Filter} */
+  let filter = {};
+  let done = '';
+  const list = createPagedList(onChange);
+  const bulk = createBulkActions({
+    onChange,
+    may,
+    ask,
+    routes,
+    onDone: (text) => {
+      void find(filter);
+      done = text;
+      onChange();
+    },
+  });
+
+  /** @param {Filter} next */
+  function find(next) {
+    filter = next;
+    done = '';
+    bulk.clear();
+    const { base, operation } = routes();
+    return list.read(`${base}/requests?${queryOf(filter, operation, pageSize)}`);
+  }
+
+  return {
+    /**
+     * Lists these, or at the first time all.
+     *
+     * @param {Filter} [wanted]
+     */
+    open(wanted) {
+      if (wanted === undefined && (list.readAtMs() > 0 || list.isReading())) return;
+      const next = wanted ?? {};
+      const shown = form();
+      if (shown) fillFilter(shown, next);
+      void find(next);
+    },
+    clear() {
+      filter = {};
+      done = '';
+      list.clear();
+      bulk.clear();
+    },
+    filter: () => filter,
+    view: () => html`
+      <form
+        id="find-requests"
+        class="fields"
+        role="search"
+        aria-label="Requests"
+        @submit=${(/** @type {SubmitEvent} */ event) => {
+          event.preventDefault();
+          void find(readFilter(/** @type {HTMLFormElement} */ (event.target)));
+        }}
+      >
+        ${fields.map((field) => fieldView(field, filter))}
+        <p class="row">
+          <button type="submit" class="main-action">Find</button>
+        </p>
+      </form>
+      <div id="requests-found">
+        ${filter.status === 'unknown' ? html`<p class="hint">${unknownAdvice}</p>` : ''} ${bulk.view(filter)}
+        <div role="status">
+          ${done ? html`<p>${done}</p>` : ''}
+          <p class="quiet">${summary(list)}</p>
+        </div>
+        ${list.fault() ? html`<p class="fault" role="alert">${list.fault()}</p>` : ''}
+        ${tableOf(/** @type {Request[]} */ (list.rows()), lookUp)}
+        ${
+          list.hasMore()
+            ? html`<p class="row actions">
+                <button type="button" ?disabled=${list.isReading()} @click=${() => void list.more()}>
+                  Show more
+                </button>
+              </p>`
+            : ''
+        }
+      </div>
+    `,
+  };
+}
+
+/**
+ * @param {Field} field
+ * @param {Filter} filter
+ */
+function fieldView({ name, label, values, hint = '' }, filter) {
+  const id = `find-${name}`;
+  const value = filter[/** @type {keyof Filter} */ (name)] ?? '';
+  return html`<div>
+    <label for=${id}>${label}</label>
+    ${
+      values
+        ? html`<select id=${id} name=${name}>
+            <option value="">any</option>
+            ${values.map((one) => html`<option value=${one} ?selected=${one === value}>${one}</option>`)}
+          </select>`
+        : html`<input
+            id=${id}
+            name=${name}
+            value=${value}
+            placeholder=${hint}
+            maxlength="256"
+            autocomplete="off"
+            spellcheck="false"
+            autocapitalize="none"
+          />`
+    }
+  </div>`;
+}
+
+/** @param {ReturnType<typeof createPagedList>} list */
+function summary(list) {
+  if (list.isReading() && list.rows().length === 0) return 'Reading…';
+  if (list.readAtMs() === 0) return '';
+  const asOf = `as of ${momentToTheSecond(list.readAtMs())}`;
+  if (list.rows().length > 0)
+    return `${list.hasMore() ? 'The newest ' : ''}${counted(list.rows().length, 'request')}, ${asOf}`;
+  // A page looks at a bounded number of requests.
+  return list.hasMore()
+    ? `None among the newest, ${asOf}. Show more looks further.`
+    : `No request fits, ${asOf}.`;
+}
+
+/**
+ * @param {Request[]} requests
+ * @param {(id: string) => void} lookUp
+ */
+function tableOf(requests, lookUp) {
+  if (requests.length === 0) return '';
+  const nowMs = Date.now();
+  return wideTableView(
+    'Requests, one in each row',
+    [
+      { title: 'Machine' },
+      { title: 'Status' },
+      { title: 'Request' },
+      { title: 'Asked' },
+      { title: 'Priority' },
+      { title: 'Source' },
+      { title: 'Correlation' },
+      { title: 'Error' },
+    ],
+    requests.map((request) => [
+      html`<code class="machine">${machineOf(request)}</code>`,
+      statusBadge(request),
+      html`<button
+        type="button"
+        class="small"
+        aria-label="Look up request ${request.id}"
+        @click=${() => lookUp(request.id)}
+      >
+        Look up
+      </button>`,
+      timeView(request.createdAt, nowMs),
+      request.priority,
+      html`<span class="any-text">${request.source ?? ''}</span>`,
+      html`<span class="any-text">${pairsText(request.correlation)}</span>`,
+      request.error?.code ?? '',
+    ]),
+  );
+}
+
+/** @param {{ machineId?: string | undefined, machineName?: string | undefined, aadDeviceId?: string | undefined }} request */
+export function machineOf({ machineId, machineName, aadDeviceId }) {
+  return machineId ?? machineName ?? aadDeviceId ?? '';
+}
+
+/**
+ * An error beside an open request is the reason for which its answer is looked up in Defender.
+ *
+ * @param {Pick<Request, 'status' | 'error' | 'result'>} request
+ */
+export function statusBadge({ status, error, result }) {
+  if (status === 'dispatching')
+    return error
+      ? html`<span class="badge unknown">being looked up</span>`
+      : html`<span class="badge dispatching">being called</span>`;
+  const outcome = status === 'started' ? result?.outcome : undefined;
+  return html`<span class="badge ${status}">${status}</span>${
+      outcome === undefined ? '' : html` <span class="badge result-${outcome}">${outcome}</span>`
+    }`;
+}
+
+/** @param {Record<string, string> | undefined} correlation */
+export function pairsText(correlation = {}) {
+  return Object.entries(correlation)
+    .map(([key, value]) => `${key}: ${value}`)
+    .join(', ');
+}
