@@ -22,7 +22,7 @@ export type ServiceAnnouncement = Readonly<{
 export interface SpawnServiceOptions {
   /** The service's main file, a `.ts`. */
   readonly entry: URL | string;
-  /** All of its environment; nothing of this process's own is passed on. PATH is added if missing. */
+  /** All of its environment, but for PATH and NODE_COMPILE_CACHE, which are this process's own if missing; nothing else is. */
   readonly env: Env;
   /** For messages. */
   readonly name: string;
@@ -48,7 +48,7 @@ export async function spawnService(options: SpawnServiceOptions) {
   const entry = options.entry instanceof URL ? fileURLToPath(options.entry) : options.entry;
   const args = ['--import', loader, ...(options.nodeArgs ?? []), entry];
   const child = spawn(process.execPath, args, {
-    env: { PATH: dirname(process.execPath), ...options.env },
+    env: { PATH: dirname(process.execPath), ...compiledCode(), ...options.env },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     detached: true,
   });
@@ -73,6 +73,12 @@ export async function spawnService(options: SpawnServiceOptions) {
       return exit;
     },
   };
+}
+
+/** A third of the time in which a service starts is compiling, unless Node was given a folder for it. */
+function compiledCode(): Env {
+  const { NODE_COMPILE_CACHE: folder } = process.env;
+  return folder === undefined ? {} : { NODE_COMPILE_CACHE: folder };
 }
 
 /** Does nothing where Node runs TypeScript by itself. */
