@@ -78,6 +78,25 @@ describe('actions on the status page', () => {
     assert.equal((body as { value: { machineId: string }[] }).value[0]?.machineId, machineId(4));
   });
 
+  it('stand in the history of the request, beside those that share its call', async () => {
+    await intake.post('/v1/requests', item(4, { source: 'helpdesk' })).expect(202);
+    await lookUp(4);
+    await result().getByText('2 requests found.').waitFor();
+    const [newest, first] = await result().locator('.cards > li').all();
+    assert.ok(newest && first);
+    assert.match(
+      await first.locator('.history').innerText(),
+      /^\d\d:\d\d UTC Asked\n.* Changed by .*\n.* Moved to the head by /,
+    );
+    assert.match(await first.innerText(), /Shares its call with\s+1 other request\s+\S+ helpdesk/);
+    // From one that shares the call to the other.
+    await newest.getByText('Shares its call with').waitFor();
+    await newest.locator('.bare').getByRole('button').click();
+    await result().getByText('1 request found.').waitFor();
+    await result().getByText('Moved to the head by').waitFor();
+    await intake.post('/v1/requests/cancel', { source: 'helpdesk' }).expect(200);
+  });
+
   it('ask again for what failed', async () => {
     await lookUp(1);
     await result().getByRole('button', { name: 'Retry' }).click();

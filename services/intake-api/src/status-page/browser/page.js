@@ -5,7 +5,7 @@ import { fetchInTime } from './fetch-in-time.js';
 import { createBatchList } from './lists/batch-list.js';
 import { createRequestList } from './lists/request-list.js';
 import { html, render } from './lit-html.js';
-import { createLookUp } from './look-up.js';
+import { createLookUp } from './one-request/look-up.js';
 import { createQueues, routesOf } from './queues.js';
 import { watchState } from './live-state.js';
 import { createSignIn } from './sign-in.js';
@@ -28,7 +28,11 @@ const acting = {
   ask: confirmation.ask,
   routes: () => routesOf(queues.chosen()),
 };
-const lookUp = createLookUp({ onChange: show, ...acting });
+const lookUp = createLookUp({
+  onChange: show,
+  listBatch: (batchId) => listRequests({ batchId }),
+  ...acting,
+});
 const requests = createRequestList({ onChange: show, lookUp: lookUp.open, ...acting });
 const batches = createBatchList({
   onChange: show,

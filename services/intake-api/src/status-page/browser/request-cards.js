@@ -2,7 +2,7 @@ import { html } from './lit-html.js';
 import { duration, moment, timeView, unknownAdvice } from './wording.js';
 
 /** @typedef {import('../../live-state/read-state-document.ts').StateDocument} StateDocument */
-/** @typedef {ReturnType<typeof import('./look-up.js').createLookUp>} LookUp */
+/** @typedef {ReturnType<typeof import('./one-request/look-up.js').createLookUp>} LookUp */
 
 const badEnds = ['unknown', 'failed', 'expired'];
 

@@ -7,7 +7,7 @@ import { byPriority, bySource } from './waiting.js';
 import { countdown, counted, duration, moment, timeView } from './wording.js';
 
 /** @typedef {import('../../live-state/read-state-document.ts').StateDocument} StateDocument */
-/** @typedef {ReturnType<typeof import('./look-up.js').createLookUp>} LookUp */
+/** @typedef {ReturnType<typeof import('./one-request/look-up.js').createLookUp>} LookUp */
 
 /**
  * Everything there is to see of the queue as a whole, in the order in which one asks for it.

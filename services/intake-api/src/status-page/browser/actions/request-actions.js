@@ -1,7 +1,8 @@
 import { html } from '../lit-html.js';
+import { machineOf } from '../machine-name.js';
 import { sendAction } from './send-action.js';
 
-/** @typedef {import('../look-up.js').Request} Request */
+/** @typedef {import('../one-request/look-up.js').Request} Request */
 /** @typedef {import('./confirmation.js').Question} Question */
 /** @typedef {Pick<Question, 'title' | 'says' | 'confirm' | 'priority'> & { name: string, scope: 'submit' | 'admin', statuses: string[], action: (url: string, given: import('./confirmation.js').Given) => import('./send-action.js').Action }} Offer */
 
@@ -11,14 +12,16 @@ import { sendAction } from './send-action.js';
  * @param {Request} request
  * @returns {Offer[]}
  */
-function offersFor({ machineId, priority }) {
+function offersFor(request) {
+  const { priority } = request;
+  const machine = machineOf(request);
   return [
     {
       name: 'Cancel',
       scope: 'submit',
       statuses: ['queued'],
       title: 'Cancel the request?',
-      says: `The request for machine ${machineId} ends without a call for it. Others that share its call keep it. This cannot be undone.`,
+      says: `The request for machine ${machine} ends without a call for it. Others that share its call keep it. This cannot be undone.`,
       confirm: 'Cancel the request',
       action: (url, { reason }) => ({
         method: 'DELETE',
@@ -30,7 +33,7 @@ function offersFor({ machineId, priority }) {
       scope: 'submit',
       statuses: ['queued'],
       title: 'Change the priority?',
-      says: `The request for machine ${machineId} is ${priority} now. It gets another place in the queue by the priority that you choose.`,
+      says: `The request for machine ${machine} is ${priority} now. It gets another place in the queue by the priority that you choose.`,
       confirm: 'Change the priority',
       priority,
       action: (url, given) => ({
@@ -44,7 +47,7 @@ function offersFor({ machineId, priority }) {
       scope: 'admin',
       statuses: ['queued'],
       title: 'Move to the head of the queue?',
-      says: `The call for machine ${machineId} goes next, before all others that wait.`,
+      says: `The call for machine ${machine} goes next, before all others that wait.`,
       confirm: 'Move to head',
       action: (url, given) => ({ method: 'POST', url: `${url}/move-to-head`, body: reasonOf(given) }),
     },
@@ -53,7 +56,7 @@ function offersFor({ machineId, priority }) {
       scope: 'admin',
       statuses: ['failed', 'unknown'],
       title: 'Ask again?',
-      says: `A new request for machine ${machineId} is made, which says the same and uses a slot of its own. Where the outcome is unknown the first call may have been made: look at the machine first.`,
+      says: `A new request for machine ${machine} is made, which says the same and uses a slot of its own. Where the outcome is unknown the first call may have been made: look at the machine first.`,
       confirm: 'Ask again',
       action: (url, given) => ({ method: 'POST', url: `${url}/retry`, body: reasonOf(given) }),
     },

@@ -1,4 +1,6 @@
 import { html } from '../lit-html.js';
+import { machineOf, pairsText } from '../machine-name.js';
+import { statusBadge } from '../status-badge.js';
 import { wideTableView } from '../table-view.js';
 import { counted, momentToTheSecond, timeView, unknownAdvice } from '../wording.js';
 import { createBulkActions } from './bulk-actions.js';
@@ -197,32 +199,4 @@ function tableOf(requests, lookUp) {
       request.error?.code ?? '',
     ]),
   );
-}
-
-/** @param {{ machineId?: string | undefined, machineName?: string | undefined, aadDeviceId?: string | undefined }} request */
-export function machineOf({ machineId, machineName, aadDeviceId }) {
-  return machineId ?? machineName ?? aadDeviceId ?? '';
-}
-
-/**
- * An error beside an open request is the reason for which its answer is looked up in Defender.
- *
- * @param {Pick<Request, 'status' | 'error' | 'result'>} request
- */
-export function statusBadge({ status, error, result }) {
-  if (status === 'dispatching')
-    return error
-      ? html`<span class="badge unknown">being looked up</span>`
-      : html`<span class="badge dispatching">being called</span>`;
-  const outcome = status === 'started' ? result?.outcome : undefined;
-  return html`<span class="badge ${status}">${status}</span>${
-      outcome === undefined ? '' : html` <span class="badge result-${outcome}">${outcome}</span>`
-    }`;
-}
-
-/** @param {Record<string, string> | undefined} correlation */
-export function pairsText(correlation = {}) {
-  return Object.entries(correlation)
-    .map(([key, value]) => `${key}: ${value}`)
-    .join(', ');
 }

@@ -1,0 +1,46 @@
+import { html } from '../lit-html.js';
+import { timeView } from '../wording.js';
+
+/** @typedef {import('./read-requests.js').Request} Request */
+/** @typedef {import('./read-requests.js').AuditEntry} AuditEntry */
+
+/** @type {Record<string, string>} */
+const actions = {
+  cancel: 'Cancelled',
+  change: 'Changed',
+  move_to_head: 'Moved to the head',
+  retry: 'Asked again',
+};
+
+/**
+ * What happened to a request, in the order of time.
+ *
+ * @param {Request} request
+ */
+export function historyView(request) {
+  const { createdAt, dispatchedAt, endedAt, status, result, audit, callback, endCallback } = request;
+  /** @type {[string | undefined, unknown][]} */
+  const events = [
+    [createdAt, 'Asked'],
+    ...audit.map((entry) => /** @type {[string, unknown]} */ ([entry.at, auditText(entry)])),
+    [dispatchedAt, 'Called'],
+    [endedAt, `Ended as ${status}`],
+    [callback?.deliveredAt, 'Callback delivered'],
+    [result?.startedAt, 'Began in Defender'],
+    [result?.endedAt, `Ended in Defender: ${result?.outcome ?? ''}`],
+    [result?.outcome === 'running' ? result.checkedAt : undefined, `Read from Defender: ${result?.state}`],
+    [endCallback?.deliveredAt, 'Callback about the end delivered'],
+  ];
+  const nowMs = Date.now();
+  const known = events
+    .flatMap(([at, what]) => (at === undefined ? [] : [{ at, what }]))
+    .toSorted((one, other) => Date.parse(one.at) - Date.parse(other.at));
+  return html`<ol class="history">
+    ${known.map(({ at, what }) => html`<li>${timeView(at, nowMs)} ${what}</li>`)}
+  </ol>`;
+}
+
+/** @param {AuditEntry} entry */
+function auditText({ action, by, reason }) {
+  return html`${actions[action] ?? action} by ${by}${reason ? html`: “${reason}”` : ''}`;
+}
