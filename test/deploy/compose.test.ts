@@ -8,7 +8,7 @@ import { readText, root, settingNames } from './support/read-deploy.ts';
 const thirdParty = /^(NODE_EXTRA_CA_CERTS|GF_[A-Z_]+|OTEL_[A-Z_]+|PROMETHEUS_URL|RUNBOOKS_URL)$/;
 /** What only one way of running has a use for: ports and addresses inside a container are fixed, secrets are files. */
 const fixedInContainers =
-  /^(INTAKE|WORKER|SIMULATOR)_(PORT|HOST)$|^(REDIS_URL|INTAKE_API_KEYS|CALLBACK_SECRET|AZURE_CLIENT_SECRET)(_FILE)?$|^REDIS_(SENTINELS|SENTINEL_NAME|SENTINEL_PASSWORD|CLUSTER_NODES)$|^AZURE_(CLIENT_CERTIFICATE_PATH|FEDERATED_TOKEN_FILE)$/;
+  /^(INTAKE|WORKER|SIMULATOR)_(PORT|HOST)$|^(REDIS_URL|INTAKE_API_KEYS|CALLBACK_SECRET|AZURE_CLIENT_SECRET|INTAKE_ENTRA_CLIENT_SECRET)(_FILE)?$|^REDIS_(SENTINELS|SENTINEL_NAME|SENTINEL_PASSWORD|CLUSTER_NODES)$|^AZURE_(CLIENT_CERTIFICATE_PATH|FEDERATED_TOKEN_FILE)$/;
 
 describe('docker-compose.yml', () => {
   let compose: ComposeFile;

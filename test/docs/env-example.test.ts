@@ -62,6 +62,8 @@ describe('.env.example', () => {
       [
         'INTAKE_API_KEYS',
         'INTAKE_API_KEYS_FILE',
+        'INTAKE_ENTRA_CLIENT_SECRET',
+        'INTAKE_ENTRA_CLIENT_SECRET_FILE',
         'CALLBACK_SECRET',
         'CALLBACK_SECRET_FILE',
         'AZURE_CLIENT_SECRET',

@@ -43,7 +43,7 @@ export function createApp(deps: ServiceDependencies): Express {
 
   app.use(createOpsRouter({ registry: deps.metrics.registry, ready: deps.checkReady }));
   app.use(serve([...operationsRoutes, ...documentRoutes, ...createPageRoutes()]));
-  app.route('/session').all(noStore, ownSite.requireOwnHost);
+  app.use('/session', noStore, ownSite.requireOwnHost);
   app.use(serve(sessionRoutes));
 
   app.use(routeNotFound);

@@ -9,6 +9,7 @@ import type { Logger } from '@diq/runtime/logging/logger.ts';
 import type { HealthReport } from '@diq/runtime/http-server/ops-routes.ts';
 import type { Tracing } from '@diq/runtime/tracing/tracing.ts';
 import type { Queue } from '@diq/tenants/tenant.ts';
+import type { EntraSignIn } from './auth/entra-sign-in.ts';
 import type { FailedCredentials } from './auth/brute-force-guard.ts';
 import type { IdentifyCaller } from './auth/api-keys.ts';
 import type { BodyBudget } from './http/body-budget.ts';
@@ -41,6 +42,8 @@ export interface ServiceDependencies {
   limitRate: RequestHandler | undefined;
   /** Who is signed in to the status page; `undefined` where everybody is let in. */
   sessions: SessionStore | undefined;
+  /** `undefined`: people sign in by API key alone. */
+  entraSignIn: EntraSignIn | undefined;
   /** What bodies may take in all. */
   bodyBudget: BodyBudget;
   /** Which URLs may be called back. */

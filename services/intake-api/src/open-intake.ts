@@ -13,6 +13,7 @@ import { watchTenants } from '@diq/tenants/watch-tenants.ts';
 import type { RedisConnection } from '@diq/redis/connection.ts';
 import { createApp } from './app.ts';
 import { createSessionStore } from './auth/session-store.ts';
+import { createPersonSessions } from './auth/person-sessions.ts';
 import { createKeyTenantCheck } from './auth/keys-without-tenant.ts';
 import { openGuards, type OpenGuardsOptions } from './auth/open-auth.ts';
 import { openCallbacks, type CallbackTiming, type OpenCallbacksOptions } from './callbacks/open-callbacks.ts';
@@ -46,7 +47,7 @@ interface OpenIntakeOptions extends OpenGuardsOptions {
 export async function openIntake(options: OpenIntakeOptions): Promise<{ port: number }> {
   const { settings, logger, lifecycle, tracing = noTracing } = options;
   const directory = createQueueDirectory(settings.tenants);
-  const { guards, keys, onKeysChanged } = openGuards(options);
+  const { guards, entra, keys, onKeysChanged } = openGuards(options);
   const metrics = createMetrics();
   const redis = openFailFastConnection({ address: settings.redisAddress, name: 'diq-intake', logger });
   lifecycle.onClose('redis', () => closeRedis(redis));
@@ -82,13 +83,15 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
     timing: options.callbackTiming,
     connection: options.callbackConnection,
   });
+  const persons = entra && createPersonSessions(redis, entra.settings, entra.application);
   const app = createApp({
     logger,
     metrics,
     tracing,
     callbackRule,
     ...guards,
-    sessions: settings.auth.kind === 'off' ? undefined : createSessionStore({ redis, keys }),
+    sessions: settings.auth.kind === 'off' ? undefined : createSessionStore({ redis, keys, persons }),
+    entraSignIn: entra?.signIn,
     bodyBudget: createBodyBudget(),
     directory,
     askQueue: (queue) => queues.ask(queue).parts,

@@ -118,7 +118,7 @@ export function callerKeys(caller: string) {
   return {
     /** String: requests of a caller in the present minute. */
     rate: `${keySpace}:rate`,
-    /** Sorted set: digest of a session's secret and its API key → time (ms) at which the session of this caller ends. */
+    /** Sorted set: digest of a session's secret and its API key, or of a person's whole token → time (ms) at which the session of this caller ends. */
     sessions: `${keySpace}:sessions`,
     /** The same of sessions that only look. */
     lookingSessions: `${keySpace}:sessions:looking`,

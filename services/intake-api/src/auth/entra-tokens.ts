@@ -7,16 +7,17 @@ import {
   type JWTPayload,
   type JWTVerifyGetKey,
 } from 'jose';
-import { Agent, fetch as undiciFetch } from 'undici';
 import { z } from 'zod';
-import { createBoundedConnector } from '@diq/runtime/http-client/bounded-connection.ts';
-import { adminScopes, type Scope } from '../config/callers.ts';
 import { guid, type EntraSettings } from '../config/auth-settings.ts';
 import type { Identity } from './api-keys.ts';
+import { createEntraFetch } from './entra-fetch.ts';
+import { scopesOfRoles } from './entra-roles.ts';
 
 export interface EntraTokensDeps {
   /** Default: one whose lookups of names end in time, also when their caller has given up. */
   fetch?: FetchImplementation;
+  /** PEM of the only authority of certificates to trust for Entra ID; default: Node's own list. */
+  ca?: string;
   /** The least time between two readings of the keys on behalf of an unknown one. Default 30 s. */
   cooldownMs?: number;
 }
@@ -30,19 +31,10 @@ export class KeysUnreachable extends Error {
 const maxTokenLength = 12_288;
 /** Below what a caller is promised as an answer while something of ours is away. */
 const readTimeoutMs = 1_500;
-/** Entra's own are 20 KB. */
-const maxKeysBytes = 1024 * 1024;
 /** New keys are announced long before they are used, and an outage of Entra ID of a day does no harm. */
 const keysMaxAgeMs = 24 * 3_600_000;
 const refreshKeysAfterMs = 3_600_000;
 const clockToleranceSeconds = 60;
-
-/** Roles as the app registration names them. */
-const scopesOfRole: Readonly<Record<string, readonly Scope[]>> = {
-  'Investigations.Submit': ['submit'],
-  'Investigations.Read': ['read'],
-  'Investigations.Admin': adminScopes,
-};
 
 const claims = z.object({
   tid: z.string(),
@@ -96,7 +88,7 @@ export function looksLikeToken(credential: string): boolean {
 
 function tenantKeys(
   { authorityHost, tenantId }: EntraSettings,
-  { fetch = fetchBoundedly(), cooldownMs = 30_000 }: EntraTokensDeps,
+  { ca, fetch = createEntraFetch(authorityHost, ca), cooldownMs = 30_000 }: EntraTokensDeps,
 ): JWTVerifyGetKey {
   const url = new URL(`${authorityHost}/${tenantId}/discovery/v2.0/keys`);
   const remote = createRemoteJWKSet(url, {
@@ -126,31 +118,6 @@ function tenantKeys(
   };
 }
 
-/** An attempt that is given up leaves no lookup behind that would take a place from those of Redis. */
-function fetchBoundedly(): FetchImplementation {
-  const dispatcher = new Agent({
-    connect: createBoundedConnector({ maxBodyBytes: maxKeysBytes }),
-    maxResponseSize: maxKeysBytes,
-  });
-  return async (url, { headers, signal }) => {
-    const response = await undiciFetch(url, {
-      headers: [...headers],
-      signal,
-      redirect: 'manual',
-      dispatcher,
-    });
-    const pieces: Uint8Array[] = [];
-    let length = 0;
-    // The bound of the dispatcher is that of what comes packed.
-    for await (const piece of response.body ?? []) {
-      length += piece.length;
-      if (length > maxKeysBytes) throw new RangeError('the keys of the Entra tenant are too long');
-      pieces.push(Buffer.from(piece));
-    }
-    return new Response(Buffer.concat(pieces), { status: response.status });
-  };
-}
-
 function issuersOf({ authorityHost, tenantId }: EntraSettings): string[] {
   const isChina = /\.(?:chinacloudapi|microsoftonline)\.cn$/.test(new URL(authorityHost).hostname);
   const versionOneHost = isChina ? 'https://sts.chinacloudapi.cn' : 'https://sts.windows.net';
@@ -170,11 +137,8 @@ function identify(payload: JWTPayload, type: string | undefined, settings: Entra
   if (bearer === undefined) {
     return unknown('The token is no access token of an application or of a person who signed in to one.');
   }
-  const granted = data.roles.flatMap(
-    (role) => (Object.hasOwn(scopesOfRole, role) ? scopesOfRole[role] : undefined) ?? [],
-  );
   // No API key can have this name: the colon separates the parts of its entry.
-  const caller = { name: `entra:${bearer}`, scopes: new Set(granted), tenants: settings.tenants };
+  const caller = { name: `entra:${bearer}`, scopes: scopesOfRoles(data.roles), tenants: settings.tenants };
   return { kind: 'known', caller: { ...caller, entraTenantId: tenantId } };
 }
 

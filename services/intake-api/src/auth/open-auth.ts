@@ -4,7 +4,9 @@ import type { Logger } from '@diq/runtime/logging/logger.ts';
 import { closeRedis, openFailFastConnection } from '@diq/redis/connection.ts';
 import { createKeyRing, type Identity } from './api-keys.ts';
 import type { ApiKey } from '../config/callers.ts';
+import type { EntraSettings } from '../config/auth-settings.ts';
 import type { IntakeSettings } from '../config/config.ts';
+import { createEntraSignIn } from './entra-sign-in.ts';
 import { createTokenCheck, looksLikeToken, type EntraTokensDeps } from './entra-tokens.ts';
 import { createFailedCredentials } from './brute-force-guard.ts';
 import { createRateStore, limitRate, rateWindowMs } from '../http/middleware/limit-rate.ts';
@@ -36,6 +38,7 @@ export function openGuards(options: OpenGuardsOptions) {
       hostNames: settings.hostNames,
       limitRate: openRateLimit(options),
     },
+    entra: settings.auth.kind === 'off' ? undefined : openSignIn(settings.auth.entra, options),
     keys: identity?.keys ?? (() => []),
     onKeysChanged: identity?.onKeysChanged ?? (() => {}),
   };
@@ -76,6 +79,12 @@ function openIdentity(
     /** Called when they become others. */
     onKeysChanged: (listener: () => void) => void listeners.push(listener),
   };
+}
+
+/** What signing in with Entra ID takes. */
+function openSignIn(entra: EntraSettings | undefined, { entra: deps }: OpenGuardsOptions) {
+  if (!entra?.signIn) return undefined;
+  return { settings: entra, application: entra.signIn, signIn: createEntraSignIn(entra, entra.signIn, deps) };
 }
 
 function openRateLimit({ settings, logger, lifecycle }: OpenGuardsOptions): RequestHandler | undefined {

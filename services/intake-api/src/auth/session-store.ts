@@ -1,10 +1,9 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto';
 import type { RedisConnection } from '@diq/redis/connection.ts';
 import { callerKeys } from '@diq/queue/store-keys.ts';
-import { loadScript } from '@diq/redis/script.ts';
 import type { ApiKey, Caller, Scope } from '../config/callers.ts';
-
-const openScript = loadScript(new URL('./lua/open-session.lua', import.meta.url));
+import type { Person, PersonSessions } from './person-sessions.ts';
+import { openInRedis, sessionSecretBytes } from './session-set.ts';
 
 /**
  * `acting`: has the scopes of its key, but for `irreversible`. `looking`: has `read` alone, and lasts long, for a screen on a
@@ -18,21 +17,23 @@ const defaultLifetimesMs: Readonly<Record<SessionKind, number>> = {
   looking: 30 * 24 * hourMs,
 };
 
-/** Of one key and kind at a time; the oldest goes when there is another one. */
-const maxSessions = 100;
-const secretBytes = 32;
 const tokenPattern = /^([A-Za-z0-9][A-Za-z0-9._-]{0,63})~(acting|looking)~([A-Za-z0-9_-]{43})$/;
 
 export type SessionStore = ReturnType<typeof createSessionStore>;
 
-/** Sessions of people, each begun with an API key and as good as that key. All intakes know all of them. */
+/**
+ * Sessions of people, each begun with an API key and as good as that key, or by signing in with Entra ID. All intakes know all
+ * of them.
+ */
 export function createSessionStore(options: {
   redis: RedisConnection;
   /** As they are at the moment. */
   keys: () => readonly ApiKey[];
+  /** Of people who sign in with Entra ID; left out: none can. */
+  persons?: PersonSessions | undefined;
   lifetimesMs?: Readonly<Record<SessionKind, number>>;
 }) {
-  const { redis, keys, lifetimesMs = defaultLifetimesMs } = options;
+  const { redis, keys, persons, lifetimesMs = defaultLifetimesMs } = options;
 
   /** What the token may be known by: of the keys of its name, so that no others are tried. There are seldom two. */
   function locate(token: string): { key: ApiKey; kind: SessionKind; set: string; member: string }[] {
@@ -41,6 +42,11 @@ export function createSessionStore(options: {
     const kind = word === 'acting' ? 'acting' : 'looking';
     const named = keys().filter((known) => known.name === name);
     return named.map((key) => ({ key, kind, set: setOf(key, kind), member: memberOf(secret, kind, key) }));
+  }
+
+  function ofPersons(): PersonSessions {
+    if (!persons) throw new Error('people sign in by API key alone');
+    return persons;
   }
 
   return {
@@ -55,16 +61,20 @@ export function createSessionStore(options: {
       const digest = createHash('sha256').update(credential).digest();
       const key = keys().find(({ sha256 }) => sha256.equals(digest));
       if (!key) return undefined;
-      const secret = randomBytes(secretBytes).toString('base64url');
-      const nowMs = Date.now();
-      const lifetimeMs = lifetimesMs[kind];
-      const endsAtMs = nowMs + lifetimeMs;
+      const secret = randomBytes(sessionSecretBytes).toString('base64url');
       const member = memberOf(secret, kind, key);
-      await openScript(redis, [setOf(key, kind)], [nowMs, endsAtMs, member, maxSessions, lifetimeMs]);
+      const endsAtMs = await openInRedis(redis, setOf(key, kind), member, lifetimesMs[kind]);
       return { token: `${key.name}~${kind}~${secret}`, endsAtMs };
     },
+    /** The same for a person, as an acting one. @throws where Entra ID is not set up */
+    async openForPerson(person: Person): Promise<{ token: string; endsAtMs: number }> {
+      return await ofPersons().open(person, lifetimesMs.acting);
+    },
+    /** @throws where Entra ID is not set up */
+    callerOf: (person: Person): Caller => ofPersons().callerOf(person),
     /** Who is signed in to the status page, and until when; `undefined` for a session that is over, or whose API key is gone. */
     async find(token: string): Promise<{ caller: Caller; endsAtMs: number } | undefined> {
+      if (persons?.isToken(token)) return await persons.find(token);
       for (const { key, kind, set, member } of locate(token)) {
         const endsAtMs = Number(await redis.zscore(set, member));
         if (endsAtMs <= Date.now()) continue;
@@ -75,6 +85,7 @@ export function createSessionStore(options: {
       return undefined;
     },
     async close(token: string): Promise<void> {
+      if (persons?.isToken(token)) return await persons.close(token);
       for (const { set, member } of locate(token)) await redis.zrem(set, member);
     },
   };

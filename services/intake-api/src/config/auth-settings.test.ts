@@ -82,6 +82,49 @@ describe('the settings of who may call', () => {
     });
   }
 
+  const signIn = {
+    INTAKE_ENTRA_CLIENT_ID: '5E0C0F3E-9A40-4BE7-8C11-7A2F7D1C2222',
+    INTAKE_ENTRA_CLIENT_SECRET: 'the secret of the application',
+    INTAKE_PUBLIC_URL: 'https://Queue.example.com/',
+  };
+
+  it('let people sign in with Entra ID where all of it is set, under the public name', () => {
+    const { auth, hostNames } = readIntakeSettings({ ...base, ...entra, ...signIn });
+    assert.ok(auth.kind === 'required');
+    assert.deepEqual(auth.entra?.signIn, {
+      clientId: '5e0c0f3e-9a40-4be7-8c11-7a2f7d1c2222',
+      clientSecret: 'the secret of the application',
+      publicUrl: 'https://queue.example.com',
+    });
+    assert.deepEqual(hostNames, ['queue.example.com']);
+  });
+
+  const parts = { ...entra, ...signIn };
+  for (const name of Object.keys(signIn)) {
+    it(`name everything that signing in lacks beside ${name} alone, at once`, () => {
+      const faults = faultsOf({ [name]: parts[name as keyof typeof parts], INTAKE_API_KEYS: keySetting });
+      const missing = Object.keys(parts).filter((other) => other !== name);
+      assert.deepEqual(new Set(faults.map((fault) => fault.split(':')[0])), new Set(missing));
+    });
+  }
+
+  const unusableForSignIn: [keyof typeof signIn, string][] = [
+    ['INTAKE_ENTRA_CLIENT_ID', 'status-page'],
+    ['INTAKE_PUBLIC_URL', 'http://queue.example.com'],
+    ['INTAKE_PUBLIC_URL', 'https://queue.example.com/queue'],
+    ['INTAKE_PUBLIC_URL', 'queue.example.com'],
+    ['INTAKE_PUBLIC_URL', 'https://anna@queue.example.com'],
+  ];
+  for (const [name, value] of unusableForSignIn) {
+    it(`refuse ${name}=${value}`, () => {
+      const faults = faultsOf({ ...parts, [name]: value });
+      assert.deepEqual(
+        faults.map((fault) => fault.split(':')[0]),
+        [name],
+      );
+    });
+  }
+
   it('take another authority, without the slash at its end', () => {
     const { entra: set } = authOf({
       ...entra,

@@ -13,6 +13,16 @@ export interface EntraSettings {
   authorityHost: string;
   /** The tenants that its tokens reach beside the one with its id. */
   tenants?: ReadonlySet<string> | 'all' | undefined;
+  /** `undefined`: people sign in to the status page by API key alone. */
+  signIn?: SignInSettings;
+}
+
+/** The application as which the status page lets people sign in. */
+export interface SignInSettings {
+  clientId: string;
+  clientSecret: string;
+  /** Where browsers find the service: an origin, such as `https://queue.example.com`. */
+  publicUrl: string;
 }
 
 /** As Entra ID names tenants, applications and people. */
@@ -21,23 +31,39 @@ export const guid = z
   .regex(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i)
   .toLowerCase();
 
+/** All of them, or none. */
+const signInNames = ['INTAKE_ENTRA_CLIENT_ID', 'INTAKE_ENTRA_CLIENT_SECRET', 'INTAKE_PUBLIC_URL'] as const;
+
 /**
  * The settings of who may call. What is mandatory depends on what is set: keys, unless there is Entra ID or
- * INTAKE_AUTH=off is written out, since no service is open because a setting was left out; and of the tenant and the
- * audience both or none.
+ * INTAKE_AUTH=off is written out, since no service is open because a setting was left out; of the tenant and the
+ * audience both or none; and of what signing in takes all or none.
  */
 export function authShape(env: Env) {
   const keys = apiKeys().describe(
     'at least one name:scopes:sha256hex, or INTAKE_ENTRA_TENANT_ID, or INTAKE_AUTH=off written out',
   );
-  const isEntraSet = Boolean(env['INTAKE_ENTRA_TENANT_ID']) || Boolean(env['INTAKE_ENTRA_AUDIENCE']);
+  const isSet = (...names: string[]) => names.some((name) => Boolean(env[name]));
+  const isSignInSet = isSet(...signInNames, 'INTAKE_ENTRA_CLIENT_SECRET_FILE');
+  const isEntraSet = isSignInSet || isSet('INTAKE_ENTRA_TENANT_ID', 'INTAKE_ENTRA_AUDIENCE');
   const tenantId = guid.describe('the GUID of the tenant that issues tokens');
   const audience = audiences().describe('what tokens are issued for: client id or api:// identifier');
+  const clientId = guid.describe('the client id of the application to which people sign in, a GUID');
+  const clientSecret = z.string().describe('a client secret of that application');
+  const publicUrl = httpsUrl()
+    .refine(
+      (url) => URL.canParse(url) && new URL(url).origin === url,
+      'holds a path (expected scheme and host only)',
+    )
+    .describe('where browsers find the service, such as https://queue.example.com');
   return {
     INTAKE_AUTH: z.enum(['required', 'off']).default('required'),
     INTAKE_API_KEYS: env['INTAKE_AUTH'] === 'off' || isEntraSet ? keys.optional() : keys,
     INTAKE_ENTRA_TENANT_ID: isEntraSet ? tenantId : tenantId.optional(),
     INTAKE_ENTRA_AUDIENCE: isEntraSet ? audience : audience.optional(),
+    INTAKE_ENTRA_CLIENT_ID: isSignInSet ? clientId : clientId.optional(),
+    INTAKE_ENTRA_CLIENT_SECRET: isSignInSet ? clientSecret : clientSecret.optional(),
+    INTAKE_PUBLIC_URL: isSignInSet ? publicUrl : publicUrl.optional(),
     INTAKE_ENTRA_AUTHORITY_HOST: httpsUrl()
       .refine((url) => url.startsWith('https:'), 'not encrypted (expected https)')
       .prefault('https://login.microsoftonline.com'),
@@ -61,6 +87,7 @@ export function authSettings(read: Read, env: Env) {
           audiences,
           authorityHost: read.INTAKE_ENTRA_AUTHORITY_HOST,
           ...(read.INTAKE_ENTRA_TENANTS && { tenants: read.INTAKE_ENTRA_TENANTS }),
+          ...signInOf(read),
         };
   return {
     kind: 'required' as const,
@@ -70,6 +97,12 @@ export function authSettings(read: Read, env: Env) {
     /** `undefined`: no tokens are accepted. */
     entra,
   };
+}
+
+function signInOf(read: Read): { signIn?: SignInSettings } {
+  const [clientId, clientSecret, publicUrl] = signInNames.map((name) => read[name]);
+  if (clientId === undefined || clientSecret === undefined || publicUrl === undefined) return {};
+  return { signIn: { clientId, clientSecret, publicUrl } };
 }
 
 function tenantNames() {

@@ -24,6 +24,8 @@ export const scopeByRisk = {
 /** The caller that a credential identifies. */
 export interface Caller {
   name: string;
+  /** Of a person with a session: how the person is called. For people to read; `name` identifies. */
+  displayName?: string;
   scopes: ReadonlySet<Scope>;
   /** The names of the tenants that it reaches. `undefined`: it names none, and reaches the only one there is. */
   tenants?: ReadonlySet<string> | 'all' | undefined;

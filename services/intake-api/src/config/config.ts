@@ -32,7 +32,7 @@ export type CallbackSettings = NonNullable<ReturnType<typeof callbackSettings>>;
 export function readIntakeSettings(given: Env) {
   const env = trimEnv(given);
   const settings = readSettings(schemaFor(env), env, {
-    secrets: ['INTAKE_API_KEYS', ...redisSecrets, 'CALLBACK_SECRET'],
+    secrets: ['INTAKE_API_KEYS', 'INTAKE_ENTRA_CLIENT_SECRET', ...redisSecrets, 'CALLBACK_SECRET'],
     lists: [
       'INTAKE_API_KEYS',
       'INTAKE_ENTRA_AUDIENCE',
@@ -55,7 +55,10 @@ export function readIntakeSettings(given: Env) {
     /** Proxies in front of the service, whose `X-Forwarded-For` tells a caller's address. */
     trustedProxies: settings.INTAKE_TRUSTED_PROXIES,
     /** Under which browsers and proxies reach the service, beside addresses, `localhost` and the machine's name. */
-    hostNames: settings.INTAKE_HOST_NAMES ?? [],
+    hostNames: [
+      ...(settings.INTAKE_HOST_NAMES ?? []),
+      ...(settings.INTAKE_PUBLIC_URL === undefined ? [] : [new URL(settings.INTAKE_PUBLIC_URL).host]),
+    ],
     /** 0: as many as a caller likes. */
     maxRequestsPerMinute: settings.INTAKE_MAX_REQUESTS_PER_MINUTE,
     /** At the start; those of the file can change. */

@@ -63,7 +63,8 @@ export class RequestContext {
 
   /** Who acts, by the name of the credential, and why. */
   actor(reason: string | undefined): Actor {
-    return { name: this.caller.name, reason };
+    const { name, displayName } = this.caller;
+    return { name, displayName, reason };
   }
 
   /** The queue that the request is about, once it was chosen. */

@@ -4,6 +4,7 @@ import { cancelBatch } from './cancel-batch.ts';
 import { cancelInvestigation } from './cancel-investigation.ts';
 import { cancelInvestigations } from './cancel-investigations.ts';
 import { changeInvestigation } from './change-investigation.ts';
+import { beginEntraSignIn, endEntraSignIn } from './entra-sign-in.ts';
 import { getBatch } from './get-batch.ts';
 import { getInvestigationResult } from './get-investigation-result.ts';
 import { getInvestigation } from './get-investigation.ts';
@@ -64,7 +65,13 @@ export const apiRoutes: readonly Route<Dependencies>[] = [
 ];
 
 /** How people sign in to the status page. Its data are those of the API. */
-export const sessionRoutes: readonly Route<ServiceDependencies>[] = [getSession, signIn, signOut];
+export const sessionRoutes: readonly Route<ServiceDependencies>[] = [
+  getSession,
+  signIn,
+  signOut,
+  beginEntraSignIn,
+  endEntraSignIn,
+];
 
 /** What is there to be read, in no need of a credential. */
 export const documentRoutes: readonly Route<unknown>[] = [

@@ -19,7 +19,7 @@ interface OpenApi {
 
 /** For the browser alone: files, and signing in to the status page. */
 const isForBrowsers = (route: string) =>
-  /\.(?:js|css|svg|html)$|^GET \/$| \/session$|^GET \/docs\/runbook$/.test(route);
+  /\.(?:js|css|svg|html)$|^GET \/$| \/session(?:\/entra(?:\/callback)?)?$|^GET \/docs\/runbook$/.test(route);
 
 describe('GET /openapi.json', () => {
   const intake = useIntake(redisAway);

@@ -11,7 +11,14 @@ import { item, redisAway } from '../test-support/items.ts';
 import { listenToEvents } from '../test-support/listen-to-events.ts';
 import { signIn } from '../test-support/sign-in.ts';
 
-const signedOut = { signInNeeded: true, caller: null, scopes: [], endsAt: null };
+const signedOut = {
+  signInNeeded: true,
+  caller: null,
+  displayName: null,
+  scopes: [],
+  endsAt: null,
+  entra: false,
+};
 
 describe('GET /session', () => {
   const redis = useEmbeddedRedis();
@@ -28,13 +35,19 @@ describe('GET /session', () => {
     const cookie = await signIn(intake, 'reader');
     const { body } = await intake.anonymously().get('/session').set('Cookie', cookie).expect(200);
     const { endsAt, ...rest } = body as { endsAt: string };
-    assert.deepEqual(rest, { signInNeeded: false, caller: 'reader', scopes: ['read'] });
+    assert.deepEqual(rest, {
+      signInNeeded: false,
+      caller: 'reader',
+      displayName: 'reader',
+      scopes: ['read'],
+      entra: false,
+    });
     assert.ok(Math.abs(Date.parse(endsAt) - Date.now() - 8 * 3_600_000) < 60_000);
   });
 
   it('says that no sign-in is needed where every caller is let in', async () => {
     const { body } = await open.anonymously().get('/session').expect(200);
-    assert.deepEqual(body, { signInNeeded: false, caller: null, scopes, endsAt: null });
+    assert.deepEqual(body, { ...signedOut, signInNeeded: false, scopes });
   });
 });
 

@@ -5,6 +5,7 @@ import { createOwnSite } from '../auth/require-own-site.ts';
 import {
   allSessionTokens,
   clearSessionCookies,
+  isSecure,
   sessionToken,
   setSessionCookie,
 } from '../auth/session-cookie.ts';
@@ -22,9 +23,11 @@ const ownOriginOnly = ({ hostNames }: ServiceDependencies) => [createOwnSite(hos
 export const getSession = defineBrowserRoute({
   method: 'get',
   path,
-  async handle({ request, response }, { sessions }: ServiceDependencies) {
+  async handle({ request, response }, { sessions, entraSignIn }: ServiceDependencies) {
+    const entra = entraSignIn !== undefined;
     if (!sessions) {
-      response.json({ signInNeeded: false, caller: null, scopes: [...scopesOfEverybody], endsAt: null });
+      const scopes = [...scopesOfEverybody];
+      response.json({ signInNeeded: false, caller: null, displayName: null, scopes, endsAt: null, entra });
       return;
     }
     const token = sessionToken(request);
@@ -32,8 +35,12 @@ export const getSession = defineBrowserRoute({
     response.json({
       signInNeeded: !session?.caller.scopes.has('read'),
       caller: session?.caller.name ?? null,
+      /** For people to read: of a person the name, else that of the key. */
+      displayName: session?.caller.displayName ?? session?.caller.name ?? null,
       scopes: [...(session?.caller.scopes ?? [])],
       endsAt: session ? new Date(session.endsAtMs).toISOString() : null,
+      /** Whether people can sign in with Entra ID. */
+      entra,
     });
   },
 });
@@ -65,8 +72,8 @@ export const signIn = defineBrowserRoute({
       throw new ProblemError('unauthenticated', { detail: 'A session is given for an API key only.' });
     }
     if (opened) {
-      await closeSessions(request, sessions);
-      setSessionCookie(request, response, opened.token, opened.endsAtMs - Date.now());
+      await closeSessions(allSessionTokens(request), sessions);
+      setSessionCookie(response, opened.token, opened.endsAtMs - Date.now(), isSecure(request));
     }
     response.status(204).end();
   },
@@ -78,18 +85,18 @@ export const signOut = defineBrowserRoute({
   path,
   guards: ownOriginOnly,
   async handle({ request, response }, { sessions }: ServiceDependencies) {
-    if (sessions) await closeSessions(request, sessions);
+    if (sessions) await closeSessions(allSessionTokens(request), sessions);
     clearSessionCookies(request, response);
     response.status(204).end();
   },
 });
 
-async function closeSessions(request: Request, sessions: SessionStore): Promise<void> {
-  for (const token of allSessionTokens(request)) await sessions.close(token);
+export async function closeSessions(tokens: readonly string[], sessions: SessionStore): Promise<void> {
+  for (const token of tokens) await sessions.close(token);
 }
 
 /** Rejects with what the handler refuses the request for. */
-function passed(handler: RequestHandler, request: Request, response: Response): Promise<void> {
+export function passed(handler: RequestHandler, request: Request, response: Response): Promise<void> {
   return new Promise((resolve, reject) => {
     void handler(request, response, (error?: unknown) => (error === undefined ? resolve() : reject(error)));
   });

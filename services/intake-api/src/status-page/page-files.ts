@@ -32,6 +32,7 @@ const files = [
   'page.js',
   'fetch-in-time.js',
   'sign-in.js',
+  'sign-in-errors.js',
   'state-view.js',
   'waiting.js',
   'request-cards.js',

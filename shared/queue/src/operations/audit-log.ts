@@ -23,12 +23,15 @@ const auditActions = [
 /** On whose behalf something is done, and why, in the caller's words. */
 export interface Actor {
   name: string;
+  /** Of a person, for people to read. */
+  displayName?: string | undefined;
   reason?: string | undefined;
 }
 
 export const auditEntry = z.looseObject({
   action: z.enum(auditActions),
-  by: z.string(),
+  by: z.string().describe('The caller: the name of a key, or `entra:` and ids of Entra ID.'),
+  displayName: z.string().optional().describe('Of a person who signed in with Entra ID to the status page.'),
   reason: z.string().optional(),
 });
 
@@ -74,10 +77,16 @@ export function createAuditLog(redis: RedisConnection, keySpace: string, keptMs:
 /** The entry of something that an actor does. */
 export function entryOf(
   action: AuditEntry['action'],
-  { name, reason }: Actor,
+  { name, displayName, reason }: Actor,
   subject: Record<string, unknown> = {},
 ): AuditEntry {
-  return { action, by: name, ...(reason === undefined ? {} : { reason }), ...subject };
+  return {
+    action,
+    by: name,
+    ...(displayName === undefined ? {} : { displayName }),
+    ...(reason === undefined ? {} : { reason }),
+    ...subject,
+  };
 }
 
 function toRecorded([id, fields]: [string, string[]]): RecordedEntry {

@@ -1,6 +1,6 @@
--- Opens a session of one API key.
+-- Opens a session of one API key or person.
 --
--- KEYS  1 sessions of the key                       (see store-keys.ts)
+-- KEYS  1 sessions of the caller                    (see store-keys.ts)
 -- ARGV  1 time ms   2 time ms at which the session ends   3 its name   4 most sessions   5 lifetime, ms
 --
 -- Returns  1

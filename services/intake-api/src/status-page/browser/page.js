@@ -20,6 +20,7 @@ const container = /** @type {HTMLElement} */ (document.getElementById('page'));
 const signIn = createSignIn({
   onSignedIn: () => void start().then(() => focusOn('main')),
   onChange: show,
+  isEntraOffered: () => page.entra,
 });
 const queues = createQueues({ onChange: show });
 const confirmation = createConfirmation({ onChange: show });
@@ -46,8 +47,8 @@ const views = [
   ['batches', 'Batches'],
 ];
 
-/** @type {{ screen: 'opening' | 'sign-in' | 'queues' | 'state', caller: string | null, scopes: string[], trouble: string }} */
-const page = { screen: 'opening', caller: null, scopes: [], trouble: '' };
+/** @type {{ screen: 'opening' | 'sign-in' | 'queues' | 'state', caller: string | null, scopes: string[], entra: boolean, trouble: string }} */
+const page = { screen: 'opening', caller: null, scopes: [], entra: false, trouble: '' };
 /** @type {{ document: StateDocument, clockAheadMs: number } | undefined} */
 let last;
 /**
@@ -90,7 +91,8 @@ async function start() {
     if (!response.ok) throw new Error(String(response.status));
     const session = await response.json();
     page.trouble = '';
-    page.caller = session.caller;
+    page.caller = session.displayName ?? session.caller;
+    page.entra = session.entra === true;
     // Without INTAKE_AUTH everyone may everything.
     page.scopes = session.scopes ?? (session.signInNeeded || session.caller !== null ? [] : ['admin']);
     if (session.signInNeeded) showSignIn();

@@ -1,16 +1,18 @@
 import { fetchInTime } from './fetch-in-time.js';
 import { html } from './lit-html.js';
+import { takeSignInError } from './sign-in-errors.js';
 
 /** `?kiosk` in the address: a screen on a wall, before which people pass. */
 const isKiosk = new URLSearchParams(location.search).has('kiosk');
 
 /**
- * The form that turns an API key into a session. The key is sent once and kept nowhere.
+ * The form that turns an API key into a session, and the way to Entra ID. The key is sent once and kept nowhere.
  *
- * @param {{ onSignedIn: () => void, onChange: () => void }} deps
+ * @param {{ onSignedIn: () => void, onChange: () => void, isEntraOffered: () => boolean }} deps
  */
-export function createSignIn({ onSignedIn, onChange }) {
+export function createSignIn({ onSignedIn, onChange, isEntraOffered }) {
   let fault = '';
+  let entraFault = takeSignInError();
   let isSending = false;
 
   /** @param {SubmitEvent} event */
@@ -21,6 +23,7 @@ export function createSignIn({ onSignedIn, onChange }) {
     const input = /** @type {HTMLInputElement} */ (form.elements.namedItem('apiKey'));
     isSending = true;
     fault = '';
+    entraFault = '';
     onChange();
     fault = await send(input.value.trim());
     isSending = false;
@@ -38,6 +41,15 @@ export function createSignIn({ onSignedIn, onChange }) {
     view: () => html`
       <main class="alone" id="main">
         <h1>Investigation queue</h1>
+        ${
+          isEntraOffered() && !isKiosk
+            ? html`<div class="entra">
+                <p class="fault" role="alert">${entraFault}</p>
+                <a class="main-action" href="session/entra">Sign in with Entra ID</a>
+                <p class="quiet">As yourself, with your roles. Or with a key:</p>
+              </div>`
+            : ''
+        }
         <form method="post" action="session" @submit=${submit}>
           <label for="api-key">API key</label>
           <input
