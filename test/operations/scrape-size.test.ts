@@ -58,6 +58,7 @@ const state: QueueState = {
     waitingTasks: 12_345,
     lookingUp: 0,
     openResults: 0,
+    aside: { machineBusy: 0, machineOffline: 0 },
     slotsSaved: { machine_unknown: 0, already_covered: 0 },
     waitingByPriority: { critical: 1, high: 1, medium: 12_342, low: 1 },
     oldestSinceMs: nowMs - 86_400_123,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { resultKinds } from './operations/profile.ts';
 import { resultOutcomes } from './result-outcome.ts';
+import { blockedBy } from './blocked-by.ts';
 import { callbackState } from './callback-state.ts';
 import { machineWarning, machineWarnings } from './machine-warnings.ts';
 import { namedMachine } from './machine-name.ts';
@@ -107,9 +108,16 @@ export const requestDocument = z
     startNotBefore: time
       .optional()
       .describe(
-        'While a hold of unknown length is on, in place of `expectedStartAt`: nothing starts before this time, and when after it is unknown. Only while queued.',
+        'While a hold of unknown length is on, or with `blockedBy`, in place of `expectedStartAt`: it does not start before this time, and when after it is unknown. Only while queued.',
       ),
-    position: z.int().positive().optional().describe('1 is next. Only while queued.'),
+    position: z
+      .int()
+      .positive()
+      .optional()
+      .describe('1 is next. Only while queued, and not while its task is put aside: see `blockedBy`.'),
+    blockedBy: blockedBy
+      .optional()
+      .describe('What it waits for beside a slot. Only while queued, where the one request is asked for.'),
     placement: placement
       .optional()
       .describe('Why it stands at its `position`. Only while queued, where the one request is asked for.'),

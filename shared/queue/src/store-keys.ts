@@ -44,6 +44,8 @@ function namesIn(keySpace: string) {
     results: `${keySpace}:results`,
     /** Sorted set: task id → time (ms) at which it was last seen that it waits for its turn on its machine, and not for a slot. */
     blocked: `${keySpace}:blocked`,
+    /** Sorted set: task id → time (ms) at which it was last seen that it is put behind others, since Defender gets no reports of its machine. */
+    offline: `${keySpace}:offline`,
     /** Sorted set: task id → until when (ms) room is kept for its call among those that Defender runs at once. */
     starting: `${keySpace}:starting`,
     /** Sorted set: request id → its own deadline (ms), while it is queued. */

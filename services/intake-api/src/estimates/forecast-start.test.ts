@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import type { LedgerSnapshot } from '@diq/quota/ledger/replies.ts';
 import { oneLimit } from '@diq/quota/test-support/one-limit.ts';
-import { createLedgerReading, isoTime } from './forecast-start.ts';
+import {
+  byQuotaAlone,
+  createLedgerReading,
+  forecastStartMs,
+  isoTime,
+  startNotBeforeMs,
+} from './forecast-start.ts';
 
 const view: LedgerSnapshot = {
   nowMs: 1_000,
@@ -41,9 +47,31 @@ describe('a reading of the ledger', () => {
     assert.equal(snapshots(), 2);
   });
 
+  it('tells how many calls run only where Defender runs so many at once', async () => {
+    const { snapshot } = createLedgerReading({
+      snapshot: async () => view,
+      countCriticalWaiting: async () => 0,
+      reserveForCritical: 0,
+      running: { most: 25, count: async () => 3 },
+      maxAgeMs: 60_000,
+    });
+    assert.deepEqual((await snapshot()).running, { now: 3, most: 25 });
+    assert.equal((await reading().snapshot()).running, undefined);
+  });
+
   it('tells the slots that are kept, and how many may use them, only where some are kept', async () => {
     assert.deepEqual((await reading(2).snapshot()).reserve, { slots: 2, criticalWaiting: 7 });
     assert.equal((await reading().snapshot()).reserve, undefined);
+  });
+});
+
+describe('the time of a start', () => {
+  it('is unknown while as many calls run as Defender runs at once, but not before the next slot', () => {
+    const full = { ...view, running: { now: 25, most: 25 } };
+    assert.deepEqual([forecastStartMs(full, 1), startNotBeforeMs(full)], [undefined, view.nowMs]);
+    const room = { ...view, running: { now: 24, most: 25 } };
+    assert.deepEqual([forecastStartMs(room, 1), startNotBeforeMs(room)], [view.nowMs, undefined]);
+    assert.equal(forecastStartMs(byQuotaAlone(full), 1), view.nowMs);
   });
 });
 

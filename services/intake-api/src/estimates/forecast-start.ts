@@ -7,7 +7,10 @@ export function forecastStartMs(view: LedgerSnapshot, position: number): number 
   return startForecast(view)(position);
 }
 
-/** The same for many places by one view. A hold without a known end, or no worker alive, gives no time. */
+/**
+ * The same for many places by one view. A hold without a known end, no worker alive, or as many calls running as Defender runs at
+ * once, gives no time.
+ */
 export function startForecast(view: LedgerSnapshot): (position: number) => number | undefined {
   const isEndKnown = view.hold === undefined || isoTime(view.hold.untilMs) !== undefined;
   return isEndKnown && !isStartUnknown(view) ? createForecast(view) : () => undefined;
@@ -21,14 +24,22 @@ export function startNotBeforeMs(view: LedgerSnapshot): number | undefined {
   return isoTime(atMs) === undefined ? undefined : atMs;
 }
 
-/** By quota and holds alone, as if a worker were alive: one that is replaced must not close the door for new requests. */
+/**
+ * By quota and holds alone, as if a worker were alive and little running: one that is replaced, or results that have not ended,
+ * must not close the door for new requests.
+ */
 export function byQuotaAlone(view: LedgerSnapshot): LedgerSnapshot {
-  const { workers: _, ...rest } = view;
+  const { workers: _, running: __, ...rest } = view;
   return rest;
 }
 
-function isStartUnknown({ isEndUnknown, workers }: LedgerSnapshot): boolean {
-  return isEndUnknown === true || workers?.alive === 0;
+/** Whether Defender runs as many as it runs at once: nothing is called before one of them has ended. */
+export function isFull({ running }: Pick<LedgerSnapshot, 'running'>): boolean {
+  return running !== undefined && running.now >= running.most;
+}
+
+function isStartUnknown(view: LedgerSnapshot): boolean {
+  return view.isEndUnknown === true || view.workers?.alive === 0 || isFull(view);
 }
 
 /** The last instant that a four-digit year can express. */
@@ -43,19 +54,28 @@ export function createLedgerReading(options: {
   snapshot: () => Promise<LedgerSnapshot>;
   countCriticalWaiting: () => Promise<number>;
   reserveForCritical: number;
+  /** Where Defender runs only so many at once: that number, and how many run. */
+  running?: { most: number; count: () => Promise<number> } | undefined;
   maxAgeMs: number;
 }) {
-  const { reserveForCritical: slots, maxAgeMs } = options;
+  const { reserveForCritical: slots, running, maxAgeMs } = options;
   const recall = cachedReading(
     async () => ({ view: await snapshot(), readAtMs: performance.now() }),
     maxAgeMs,
   );
 
-  /** The ledger as it is, with the slots that are kept for critical requests. */
+  /** The ledger as it is, with the slots that are kept for critical requests, and with what runs. */
   async function snapshot(): Promise<LedgerSnapshot> {
-    if (slots === 0) return options.snapshot();
-    const [view, criticalWaiting] = await Promise.all([options.snapshot(), options.countCriticalWaiting()]);
-    return { ...view, reserve: { slots, criticalWaiting } };
+    const [view, criticalWaiting, now] = await Promise.all([
+      options.snapshot(),
+      slots === 0 ? 0 : options.countCriticalWaiting(),
+      running?.count() ?? 0,
+    ]);
+    return {
+      ...view,
+      ...(slots > 0 && { reserve: { slots, criticalWaiting } }),
+      ...(running !== undefined && { running: { now, most: running.most } }),
+    };
   }
 
   return {

@@ -53,6 +53,7 @@ function stateOf({ alive = 1, waiting = 1, critical = 0, reserve = 0, held = fal
       counts,
       lookingUp: 0,
       openResults: 0,
+      aside: { machineBusy: 0, machineOffline: 0 },
       waitingTasks: waiting,
       slotsSaved: { machine_unknown: 0, already_covered: 0 },
       waitingByPriority: { critical, high: 0, medium: waiting - critical, low: 0 },

@@ -13,9 +13,15 @@ export interface QueueState {
   workers: WorkerReport;
 }
 
-/** When the last of the tasks that wait now starts: at once when none waits, and `undefined` while that is unknown. */
+/**
+ * When the last of the tasks that wait now starts, those that are put aside left out: at once when none waits, and `undefined`
+ * while that is unknown.
+ */
 export function drainedAtMs({ view, backlog }: Pick<QueueState, 'view' | 'backlog'>): number | undefined {
-  return backlog.waitingTasks === 0 ? view.nowMs : forecastStartMs(view, backlog.waitingTasks);
+  const { waitingTasks, aside } = backlog;
+  if (waitingTasks === 0) return view.nowMs;
+  const placed = waitingTasks - aside.machineBusy - aside.machineOffline;
+  return placed > 0 ? forecastStartMs(view, placed) : undefined;
 }
 
 /** Open requests whose call is under way, those whose lost answer is being looked up aside. */

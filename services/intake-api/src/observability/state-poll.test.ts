@@ -30,6 +30,7 @@ function stateAt(nowMs: number, { waiting = 1, used = 4, held = false }: Situati
       waitingTasks: waiting,
       lookingUp: 0,
       openResults: 0,
+      aside: { machineBusy: 0, machineOffline: 0 },
       slotsSaved: { machine_unknown: 0, already_covered: 0 },
       waitingByPriority: { critical: 0, high: 0, medium: waiting, low: 0 },
       oldestSinceMs: waiting === 0 ? undefined : nowMs,

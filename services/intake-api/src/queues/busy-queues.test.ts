@@ -38,6 +38,7 @@ function stateWith({ queued = 0, freeInMs = [] as number[] }): QueueState {
       waitingTasks: queued,
       lookingUp: 0,
       openResults: 0,
+      aside: { machineBusy: 0, machineOffline: 0 },
       slotsSaved: { machine_unknown: 0, already_covered: 0 },
       waitingByPriority: { critical: 0, high: 0, medium: queued, low: 0 },
       oldestSinceMs: undefined,

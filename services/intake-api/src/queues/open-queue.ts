@@ -36,6 +36,7 @@ import { createDeadlineCheck } from '../submission/deadline-check.ts';
 import { idempotencyTimes } from '../submission/idempotency.ts';
 import type { MemoryByServer } from '../submission/memory-by-server.ts';
 import { keysOnReplicas, withReplicas } from '../submission/replicated-intake.ts';
+import type { FirstOn } from '../views/blocked-view.ts';
 import { createExplainPlace } from '../views/explain-place.ts';
 import { createDescribeRequest } from '../views/request-view.ts';
 
@@ -81,11 +82,14 @@ export function openQueue(queue: Queue, options: OpenQueueOptions) {
     logger.child({ tenant: queue.tenant, operation: queue.operation }),
   );
   const { reader, ledgerSnapshot, readState, workerReport } = createReadings(queue, options);
+  const places = placesOf(queue, options);
+  const firstOn: FirstOn = places?.firstOn ?? (async (machineIds) => machineIds.map(() => undefined));
   const actions = createQueueActions({ ...own, jobs, onMoved: requestLog.moved });
   const explanation = createExplainPlace({
     order: createQueueOrder(redis, keySpace),
     backlog: () => reader.backlog(),
     ledgerSnapshot,
+    firstOn,
     rules: { headStartMs: own.order.headStartMs, reserveForCritical: queue.reserveForCritical },
   });
   const metrics = options.metrics.ofQueue(queue);
@@ -99,7 +103,6 @@ export function openQueue(queue: Queue, options: OpenQueueOptions) {
     logger,
   });
   const replication = createReplication(submitting, keySpace, settings.waitReplicas);
-  const places = placesOf(queue, options);
   const recordingIntake = createRequestIntake({
     ...own,
     redis: submitting,
@@ -126,7 +129,7 @@ export function openQueue(queue: Queue, options: OpenQueueOptions) {
     readState,
     readOutcomes: createQueueFigures(redis, keySpace).readOutcomes,
     actions,
-    describeRequest: createDescribeRequest(ledgerSnapshot),
+    describeRequest: createDescribeRequest(ledgerSnapshot, firstOn),
     readAhead: () => void ledgerSnapshot().catch(() => undefined),
     explainPlace: explanation.explain,
     nextCalls: explanation.nextCalls,
@@ -153,7 +156,7 @@ export function openQueue(queue: Queue, options: OpenQueueOptions) {
 }
 
 /** The places of requests in the order of their machines; `undefined` where the operation may overtake any other. */
-function placesOf({ tenantId, operation }: Queue, { submitting, settings }: OpenQueueOptions) {
+function placesOf({ tenantId, operation }: Queue, { redis, submitting, settings }: OpenQueueOptions) {
   const profile = profileOf(operation);
   if (profile.order === undefined) return undefined;
   const order = createMachineOrder(submitting, tenantId, profile.order);
@@ -163,6 +166,7 @@ function placesOf({ tenantId, operation }: Queue, { submitting, settings }: Open
   return {
     enter: (items: readonly InvestigationItem[]) => replication.replicated(() => order.enter(acts(items))),
     look: (items: readonly InvestigationItem[]) => order.look(acts(items)),
+    firstOn: createMachineOrder(redis, tenantId, profile.order).firstOn,
   };
 }
 
@@ -170,6 +174,7 @@ function placesOf({ tenantId, operation }: Queue, { submitting, settings }: Open
 function createReadings(queue: Queue, { redis, settings, ledgerMaxAgeMs, workerClockMs }: OpenQueueOptions) {
   const { keySpace, reserveForCritical } = queue;
   const { callTimeoutMs } = settings;
+  const { concurrency } = profileOf(queue.operation);
   const ledger = createLedger(redis, keySpace, { limits: queue.limits, callTimeoutMs });
   const reader = createRequestReader(redis, keySpace);
   const workerWatch = createWorkerWatch(workerClockMs);
@@ -177,6 +182,7 @@ function createReadings(queue: Queue, { redis, settings, ledgerMaxAgeMs, workerC
     snapshot: () => ledger.snapshot(),
     countCriticalWaiting: () => reader.countWaitingOf('critical'),
     reserveForCritical,
+    running: concurrency && { most: concurrency.calls, count: () => reader.countRunning() },
     maxAgeMs: ledgerMaxAgeMs,
   });
   return {

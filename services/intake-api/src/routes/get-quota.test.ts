@@ -36,6 +36,7 @@ describe('GET /v1/quota', () => {
       pause: null,
       slots: [],
       slotsSaved: { machineUnknown: 0, alreadyCovered: 0 },
+      blocked: { machineBusy: 0, machineOffline: 0, concurrency: null },
       results: {
         open: 0,
         byOutcome: { running: 0, succeeded: 0, failed: 0, cancelled: 0, unknown: 0 },

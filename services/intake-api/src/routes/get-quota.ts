@@ -93,6 +93,21 @@ const quota = z
           .describe('Requests that share them, as long as these are kept.'),
       })
       .describe('What calls started, and what ran already.'),
+    blocked: z
+      .strictObject({
+        machineBusy: z.int().nonnegative().describe('Calls that wait for their turn on their machine.'),
+        machineOffline: z
+          .int()
+          .nonnegative()
+          .describe('Calls that are put behind others, since Defender gets no reports of their machine.'),
+        concurrency: z
+          .strictObject({ running: z.int().nonnegative(), limit: z.int().positive() })
+          .nullable()
+          .describe(
+            'Of an operation of which Defender runs only so many at once: while as many run, none is called.',
+          ),
+      })
+      .describe('What waits for something else than a slot.'),
     queue: z.strictObject({
       queued: z.int().nonnegative().describe('Requests that wait for their call.'),
       dispatching: z.int().nonnegative().describe('Requests whose call is under way.'),
@@ -105,11 +120,13 @@ const quota = z
       oldestWaitSeconds: z.number().nonnegative(),
       expectedDrainAt: time
         .nullable()
-        .describe('When the last waiting call starts; null if none waits or that is unknown.'),
+        .describe(
+          'When the last waiting call starts, those of `blocked` left out; null if none waits or that is unknown.',
+        ),
       startNotBefore: time
         .nullable()
         .describe(
-          'While a hold of unknown length is on or no worker is alive: no call starts before. Null otherwise.',
+          'While a hold of unknown length is on, no worker is alive or as many calls run as may: no call starts before. Null otherwise.',
         ),
     }),
   })

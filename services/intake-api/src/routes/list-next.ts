@@ -3,7 +3,7 @@ import type { Dependencies } from '../dependencies.ts';
 import { inTurn } from '../http/caller-turns.ts';
 import { defineRoute } from '../http/define-route.ts';
 import { pageLimit } from '../http/parse-or-400.ts';
-import { nextCall } from '../views/queue-order-view.ts';
+import { blockedCall, nextCall } from '../views/queue-order-view.ts';
 
 const next = z
   .strictObject({
@@ -15,6 +15,11 @@ const next = z
       })
       .describe('`QUOTA_RESERVE_CRITICAL`, and how many it is for.'),
     value: z.array(nextCall),
+    blocked: z
+      .array(blockedCall)
+      .describe(
+        'The first of those that are put aside, up to `limit` of each reason; how many there are tells `blocked` of the quota.',
+      ),
   })
   .meta({ id: 'NextCalls', description: 'What goes next, by the present state of the queue.' });
 

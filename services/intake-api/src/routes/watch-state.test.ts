@@ -50,7 +50,7 @@ describe('GET /v1/events', () => {
     let state = await stateOf(reader);
     // The first one may be a second old.
     while (state.queue.queued === 0) state = await stateOf(reader);
-    const { now, waiting, history, results, next, windows, failures, ...quota } = state;
+    const { now, waiting, history, next, windows, failures, ...quota } = state;
     const { value } = (await intake.get('/v1/queue/next?limit=5').expect(200)).body as { value: typeof next };
     assert.deepEqual(
       next.map(({ requestId, placement }) => [requestId, placement]),
@@ -81,7 +81,7 @@ describe('GET /v1/events', () => {
       [['soar', 1]],
     );
     assert.deepEqual([history.length, history[0]?.queued, history.at(-1)?.queued], [289, 0, 1]);
-    assert.deepEqual(results, {
+    assert.deepEqual(quota.results, {
       open: 0,
       byOutcome: { running: 0, succeeded: 0, failed: 0, cancelled: 0, unknown: 0 },
     });

@@ -6,8 +6,9 @@ import type { Backlog } from '@diq/queue/requests/request-reader.ts';
 import type { LedgerSnapshot } from '@diq/quota/ledger/replies.ts';
 import { cachedReading } from '@diq/runtime/async/memoize.ts';
 import { estimateAhead } from '../estimates/calls-ahead.ts';
+import type { FirstOn } from './blocked-view.ts';
 import { describePlacement, type PlacementRules } from './placement-view.ts';
-import { describeNextCalls } from './queue-order-view.ts';
+import { describeBlockedCalls, describeNextCalls } from './queue-order-view.ts';
 
 /** How old a sample of the order may be: however many ask for their requests, it is read so often. */
 const sampleMaxAgeMs = 2_000;
@@ -19,6 +20,7 @@ export function createExplainPlace(deps: {
   order: QueueOrder;
   backlog: () => Promise<Pick<Backlog, 'waitingTasks' | 'waitingByPriority'>>;
   ledgerSnapshot: () => Promise<LedgerSnapshot>;
+  firstOn: FirstOn;
   rules: PlacementRules;
 }) {
   const { order, rules } = deps;
@@ -46,8 +48,9 @@ export function createExplainPlace(deps: {
     },
     /** The first ones in the order, and how many wait. */
     async nextCalls(limit: number) {
-      const [tasks, view, { waitingTasks, waitingByPriority }] = await Promise.all([
+      const [tasks, aside, view, { waitingTasks, waitingByPriority }] = await Promise.all([
         order.next(limit),
+        order.aside(limit),
         deps.ledgerSnapshot(),
         deps.backlog(),
       ]);
@@ -58,6 +61,7 @@ export function createExplainPlace(deps: {
           criticalWaiting: waitingByPriority['critical' satisfies Priority],
         },
         value: describeNextCalls(tasks, view, rules),
+        blocked: await describeBlockedCalls(aside, deps.firstOn),
       };
     },
   };

@@ -37,7 +37,16 @@ export function describeQuota(
     workers: describeWorkers(state.workers),
     slots: slotsInUse.map(describeSlot),
     slotsSaved: describeSaved(state.backlog),
+    blocked: describeBlocked(state),
     queue: describeQueue(state),
+  };
+}
+
+/** What waits for something else than a slot. */
+function describeBlocked({ view: { running }, backlog: { aside } }: QueueState) {
+  return {
+    ...aside,
+    concurrency: running === undefined ? null : { running: running.now, limit: running.most },
   };
 }
 

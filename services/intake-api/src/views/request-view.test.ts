@@ -26,7 +26,7 @@ const stored: StoredRequest = {
   },
 };
 
-const describeRequest = createDescribeRequest(ledgerSnapshot);
+const describeRequest = createDescribeRequest(ledgerSnapshot, async () => [undefined]);
 
 describe('a queued request without a place', () => {
   it('has no expected time either', async () => {
@@ -44,5 +44,54 @@ describe('the expected time of a request that is next', () => {
     const early = { document: { ...stored.document, createdAt }, position: 1 };
     const { document, startsInMs } = await describeRequest(early);
     assert.deepEqual([document.expectedStartAt, startsInMs], [createdAt, 700]);
+  });
+});
+
+describe('a queued request whose task is put aside', () => {
+  const { document } = stored;
+  const offlineSinceMs = nowMs - 60_000;
+
+  it('says why, and has no expected time, but the earliest one', async () => {
+    const aside = { reason: 'machine_offline', sinceMs: offlineSinceMs } as const;
+    const { document: shown } = await describeRequest({ document, position: undefined, aside });
+    const { blockedBy, expectedStartAt, startNotBefore, position } = shown;
+    assert.deepEqual([expectedStartAt, position], [undefined, undefined]);
+    assert.equal(startNotBefore, new Date(nowMs).toISOString());
+    assert.deepEqual(
+      [blockedBy?.reason, blockedBy?.since, blockedBy?.calledAnywayAt],
+      [
+        'machine_offline',
+        new Date(offlineSinceMs).toISOString(),
+        new Date(offlineSinceMs + 86_400_000).toISOString(),
+      ],
+    );
+  });
+
+  it('names what goes first on its machine', async () => {
+    const acceptedAtMs = nowMs - 5_000;
+    const first = { machineId: 'm', operation: 'isolate', key: 'm', place: `${acceptedAtMs}000` };
+    const describeBusy = createDescribeRequest(ledgerSnapshot, async ([machineId]) => {
+      assert.equal(machineId, document.machineId);
+      return [first];
+    });
+    const aside = { reason: 'machine_busy', sinceMs: undefined } as const;
+    const { document: shown } = await describeBusy({ document, position: undefined, aside });
+    const behind = { operation: 'isolate', acceptedAt: new Date(acceptedAtMs).toISOString() };
+    assert.deepEqual([shown.blockedBy?.reason, shown.blockedBy?.behind], ['machine_busy', behind]);
+    assert.equal(shown.expectedStartAt, undefined);
+  });
+});
+
+describe('a queued request while Defender runs as many as it runs at once', () => {
+  it('keeps its place, says so, and has no expected time, but the earliest one', async () => {
+    const full = async () => ({ ...(await ledgerSnapshot()), running: { now: 26, most: 25 } });
+    const { document, startsInMs } = await createDescribeRequest(full, async () => [])({
+      document: stored.document,
+      position: 2,
+    });
+    const { blockedBy, expectedStartAt, startNotBefore, position } = document;
+    assert.deepEqual([position, expectedStartAt, startsInMs], [2, undefined, 0]);
+    assert.equal(startNotBefore, new Date(nowMs).toISOString());
+    assert.deepEqual([blockedBy?.reason, blockedBy?.running, blockedBy?.limit], ['concurrency', 26, 25]);
   });
 });

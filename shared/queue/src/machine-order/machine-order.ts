@@ -1,6 +1,9 @@
 import { z } from 'zod';
 import type { RedisConnection } from '@diq/redis/connection.ts';
+import { plainPipeline } from '@diq/redis/plain-pipeline.ts';
 import { loadScript } from '@diq/redis/script.ts';
+
+import { repliesOf } from '../scheduling/job-queue.ts';
 
 /** What is to be done on a machine, in which operations that may not overtake each other take turns. */
 export interface OrderedAct {
@@ -68,6 +71,16 @@ export function createMachineOrder(redis: RedisConnection, tenantId: string, ord
         acts.map(({ machineId, operation, key, place }) => [machineId, operation, key, place]),
       );
       return first.map((text, i) => placedAct(acts[i]?.machineId ?? '', text));
+    },
+    /** What stands first on each of these machines, without a look at who asks; `undefined` for nothing. Writes nothing. */
+    async firstOn(machineIds: readonly string[]): Promise<(PlacedAct | undefined)[]> {
+      if (machineIds.length === 0) return [];
+      const pipeline = plainPipeline(redis);
+      for (const machineId of machineIds) pipeline.zrange(`${space}:order:${machineId}`, 0, '0');
+      const found = z.array(texts).parse(await repliesOf(pipeline));
+      return found.map(([text], i) =>
+        text === undefined ? undefined : placedAct(machineIds[i] ?? '', text),
+      );
     },
     /** Takes out an act that has ended, where another one waits behind it. @returns whether it was */
     async leave(act: PlacedAct): Promise<boolean> {

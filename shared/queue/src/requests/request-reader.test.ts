@@ -99,6 +99,7 @@ describe('request reader', () => {
         waitingTasks: 0,
         lookingUp: 0,
         openResults: 0,
+        aside: { machineBusy: 0, machineOffline: 0 },
         waitingByPriority: { critical: 0, high: 0, medium: 0, low: 0 },
         slotsSaved: { machine_unknown: 0, already_covered: 0 },
         oldestSinceMs: undefined,

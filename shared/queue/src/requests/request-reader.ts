@@ -59,7 +59,9 @@ export interface Backlog {
   openResults: number;
   /** Tasks that wait for their call: the number of calls still to make. */
   waitingTasks: number;
-  /** The same by class. */
+  /** Of them those that wait for something else than a slot, and have no place in the order: for their turn on their machine, or for their machine to report. */
+  aside: { machineBusy: number; machineOffline: number };
+  /** All that wait, by class. */
   waitingByPriority: Record<Priority, number>;
   /** Tasks that ended without a call because a look showed that none was needed, since counting began. */
   slotsSaved: Record<SlotSaving, number>;
@@ -73,7 +75,15 @@ const zeroCounts = Object.fromEntries(requestStatuses.map((status) => [status, 0
 >;
 
 const findPlacedScript = loadScript(new URL('../lua/find-placed.lua', import.meta.url));
-const placedReply = z.tuple([z.array(z.string()), z.number(), z.array(z.string())]);
+const asideReply = z.enum(['', 'machine_busy', 'machine_offline']);
+const placedReply = z.tuple([
+  z.array(z.string()),
+  z.number(),
+  z.array(z.string()),
+  asideReply,
+  z.string().transform((since) => (since === '' ? undefined : Number(since))),
+]);
+const sizesReply = z.tuple([z.number(), z.number(), z.number()]);
 const batchTail = z.array(z.string());
 const rejectedEntry = z.object({
   rejected: z.object({
@@ -101,13 +111,14 @@ export function createRequestReader(redis: RedisConnection, keySpace: string) {
     async findPlaced(id: string): Promise<PlacedRequest | undefined> {
       const found = await findPlacedScript(
         redis,
-        [keys.request(id), keys.jobOrder],
+        [keys.request(id), keys.jobOrder, keys.blocked, keys.offline],
         [keys.jobs, keys.task(''), ...placeFields],
       );
-      const [fields, position, ofTask] = placedReply.parse(found);
+      const [fields, position, ofTask, reason, sinceMs] = placedReply.parse(found);
       const stored = await parse(id, hashOf(fields));
       const place = parseTaskPlace(ofTask.slice(0, -1), Number(ofTask.at(-1) ?? 0));
-      return stored && { ...stored, position: position === 0 ? undefined : position, place };
+      const aside = reason === '' ? {} : { aside: { reason, sinceMs } };
+      return stored && { ...stored, position: position === 0 ? undefined : position, place, ...aside };
     },
     async findBatch(id: string): Promise<StoredBatch | undefined> {
       const hash = await redis.hgetall(keys.batch(id));
@@ -122,6 +133,12 @@ export function createRequestReader(redis: RedisConnection, keySpace: string) {
         requests.set(requestId, parseStoredRequest(requestId, hash, operation));
       return entries.map((entry, i) => toItem(entry, offset + i, requests));
     },
+    /** Calls of an operation that Defender runs: under way, looked up, or with a result whose end was not seen yet. */
+    async countRunning(): Promise<number> {
+      const pipeline = plainPipeline(redis);
+      for (const key of [keys.inFlight, keys.reconciling, keys.results]) pipeline.zcard(key);
+      return sizesReply.parse(await repliesOf(pipeline)).reduce((sum, size) => sum + size, 0);
+    },
     /** Tasks of this class that wait for their call. */
     countWaitingOf: async (priority: Priority): Promise<number> =>
       Number((await redis.hget(keys.order, `waiting:${priority}`)) ?? 0),
@@ -131,16 +148,18 @@ export function createRequestReader(redis: RedisConnection, keySpace: string) {
       pipeline.zcard(keys.waiting);
       pipeline.zrange(keys.waiting, 0, '0', 'WITHSCORES');
       pipeline.hmget(keys.order, ...priorities.map((one) => `waiting:${one}`));
-      pipeline.zcard(keys.results);
-      const [stored, waiting, oldest, byPriority, openResults] = await repliesOf(pipeline);
+      for (const key of [keys.results, keys.blocked, keys.offline]) pipeline.zcard(key);
+      const [stored, waiting, oldest, byPriority, ...sizes] = await repliesOf(pipeline);
+      const [openResults, machineBusy, machineOffline] = sizesReply.parse(sizes);
       const [, oldestSince] = z.array(z.string()).parse(oldest);
       const { reconciling = 0, ...counts } = z.record(z.string(), z.coerce.number()).parse(stored);
       const all = { ...zeroCounts, ...onlyStatuses(counts) };
       return {
         counts: all,
         lookingUp: Math.min(Math.max(0, reconciling), all.dispatching),
-        openResults: z.number().parse(openResults),
+        openResults,
         waitingTasks: z.number().parse(waiting),
+        aside: { machineBusy, machineOffline },
         waitingByPriority: parseByPriority(byPriority),
         slotsSaved: savedIn(counts),
         oldestSinceMs: oldestSince === undefined ? undefined : Number(oldestSince),

@@ -82,6 +82,15 @@ export interface PlacedRequest extends StoredRequest {
   position: number | undefined;
   /** Why its task stands there; only of one that is queued. */
   place?: TaskPlace | undefined;
+  /** Why its task is put aside and has no place; only of one that is queued. */
+  aside?: Aside | undefined;
+}
+
+/** What a task waits for that has no job meanwhile. */
+export interface Aside {
+  reason: 'machine_busy' | 'machine_offline';
+  /** Of a machine that is offline: when the task was put aside. */
+  sinceMs: number | undefined;
 }
 
 /**

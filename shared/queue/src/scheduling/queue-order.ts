@@ -1,7 +1,7 @@
 import type { RedisConnection } from '@diq/redis/connection.ts';
 import { z } from 'zod';
 import type { Priority } from '@diq/contracts/priority.ts';
-import { askedFor, docFields, joinDoc } from '../requests/stored-request.ts';
+import { askedFor, docFields, joinDoc, type Aside } from '../requests/stored-request.ts';
 import { storeKeys } from '../store-keys.ts';
 import { repliesOf } from './job-queue.ts';
 import { parseTaskPlace, placeFields } from './task-place.ts';
@@ -15,6 +15,11 @@ export interface OrderedTask {
   /** Whose place it has; `undefined` where that was not recorded. */
   caller: string | undefined;
   place: TaskPlace;
+}
+
+/** A task that waits and is put aside: it has no place in the order meanwhile. */
+export interface AsideTask extends Pick<OrderedTask, 'taskId' | 'machineId' | 'place'> {
+  aside: Aside;
 }
 
 /** What a task counts as among those ahead of another. */
@@ -93,6 +98,29 @@ export function createQueueOrder(redis: RedisConnection, keySpace: string) {
         source: first[i]?.source,
         caller: task.place.flowCaller ?? first[i]?.caller,
       }));
+    },
+
+    /** Those that are put aside, at most so many for each reason, what was asked for first ahead. */
+    async aside(limit: number): Promise<AsideTask[]> {
+      const [busy, offline] = await Promise.all(
+        [keys.blocked, keys.offline].map((key) => redis.zrange(key, 0, String(limit - 1))),
+      );
+      const known = new Set(offline);
+      const ids = [...known, ...(busy ?? []).filter((id) => !known.has(id))];
+      const pipeline = redis.pipeline();
+      for (const id of ids) pipeline.hmget(keys.task(id), 'state', 'machine', 'offlineSince', ...placeFields);
+      const rows = ids.length === 0 ? [] : await repliesOf(pipeline);
+      const tasks = ids.flatMap((taskId, i) => {
+        const [state, machineId, since, ...values] = row.parse(rows[i]);
+        const place = parseTaskPlace(values, 0);
+        // One that was cancelled or called meanwhile is taken out at the next look.
+        if (state !== 'waiting' || !machineId || !place) return [];
+        const aside: Aside = known.has(taskId)
+          ? { reason: 'machine_offline', sinceMs: since ? Number(since) : undefined }
+          : { reason: 'machine_busy', sinceMs: undefined };
+        return [{ taskId, machineId, place, aside }];
+      });
+      return tasks.toSorted((one, other) => one.place.createdAtMs - other.place.createdAtMs);
     },
 
     /** Of the request that was first for a task: what its place is by. */

@@ -160,6 +160,8 @@ export interface LedgerSnapshot {
   limits: readonly [LimitState, ...LimitState[]];
   /** Slots kept for critical calls, and how many of those wait. The reader adds it; the ledger does not know it. */
   reserve?: { slots: number; criticalWaiting: number };
+  /** How many calls of the operation Defender runs, and how many at once. The reader adds it where there is such a limit. */
+  running?: { now: number; most: number };
   /** The ledger is not as the process that opened it knows it: the process has to open it again. */
   isLost: boolean;
   /** The newest permits in use, 100 at most, ordered by the time at which they are free again. */

@@ -15,7 +15,7 @@ export function nextView({ next }, nowMs, lookUp) {
   if (next.length === 0) return html`<p class="quiet">The queue is empty.</p>`;
   return html`<ol class="cards">
     ${next.map(
-      ({ machineId, requestId, expectedStartAt, startNotBefore, placement }) =>
+      ({ machineId, requestId, expectedStartAt, startNotBefore, blockedBy, placement }) =>
         html`<li>
           <p class="row">
             <span class="badge">${placement.priority}</span>
@@ -29,6 +29,7 @@ export function nextView({ next }, nowMs, lookUp) {
             </button>
           </p>
           <p><code>${machineId}</code></p>
+          ${blockedBy === undefined ? '' : html`<p>${blockedBy.message}</p>`}
           <p class="quiet">${placement.why.join(' ')}</p>
         </li>`,
     )}

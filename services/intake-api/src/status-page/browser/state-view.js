@@ -154,8 +154,33 @@ function queueView(state, nowMs) {
         <dt>All started</dt>
         <dd>${allStarted(state, nowMs)}</dd>
       </div>
+      ${blockedFacts(state).map(
+        ([name, value]) =>
+          html`<div>
+            <dt>${name}</dt>
+            <dd>${value}</dd>
+          </div>`,
+      )}
     </dl>
   `;
+}
+
+/**
+ * What waits for something else than a slot, where anything does.
+ *
+ * @param {StateDocument} state
+ * @returns {[string, string][]}
+ */
+function blockedFacts({ blocked: { machineBusy, machineOffline, concurrency } }) {
+  /** @type {[string, string][]} */
+  const facts = [];
+  if (machineBusy > 0)
+    facts.push(['Waiting for their turn on the machine', machineBusy.toLocaleString('en')]);
+  if (machineOffline > 0)
+    facts.push(['Put behind others: machine offline', machineOffline.toLocaleString('en')]);
+  if (concurrency !== null)
+    facts.push(['Running at Defender', `${concurrency.running} of ${concurrency.limit} at once`]);
+  return facts;
 }
 
 /**
