@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Request, Response } from 'express';
 import { isRedisTrouble } from '@diq/redis/is-unavailable.ts';
 import { callbackPath, type EntraSignIn, type SignInResult } from '../auth/entra-sign-in.ts';
@@ -42,22 +43,23 @@ export const endEntraSignIn = defineBrowserRoute({
   async handle({ request, response }, deps: ServiceDependencies) {
     const signIn = offered(deps.entraSignIn);
     const result = await finish(signIn, request, deps);
-    // A code is good once, and so is what belongs to it.
-    clearPendingCookie(response, signIn.isSecure);
+    // A code is good once, and so is what belongs to it; what does not belong to it leaves it as it is.
+    if (result.kind === 'signed-in' || result.refusal.code !== 'wrong_state')
+      clearPendingCookie(response, signIn.isSecure);
     const refusal = result.kind === 'refused' ? result.refusal : await openSession(result, response, deps);
     if (refusal) refuse(response, refusal);
     else response.redirect(303, '/');
   },
 });
 
-/** Codes that are refused count with the wrong credentials of an address: each costs a question to Entra ID. */
+/** What is refused counts with the wrong credentials of an address, each time anew: it costs a question to Entra ID. */
 async function finish(
   signIn: EntraSignIn,
   request: Request,
   { failedCredentials }: ServiceDependencies,
 ): Promise<SignInResult> {
   const answer = new URL(request.originalUrl, 'http://localhost').searchParams;
-  const trial = failedCredentials.begin(clientAddress(request), answer.get('code') ?? '');
+  const trial = failedCredentials.begin(clientAddress(request), randomUUID());
   if ('refusedForMs' in trial) return { kind: 'refused', refusal: { code: 'too_many' } };
   let isWrong = false;
   try {

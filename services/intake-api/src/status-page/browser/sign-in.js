@@ -46,7 +46,7 @@ export function createSignIn({ onSignedIn, onChange, isEntraOffered }) {
             ? html`<div class="entra">
                 <p class="fault" role="alert">${entraFault}</p>
                 <a class="main-action" href="session/entra">Sign in with Entra ID</a>
-                <p class="quiet">As yourself, with your roles. Or with a key:</p>
+                <p class="quiet">With your name and your roles, for 8 hours. Or with a key:</p>
               </div>`
             : ''
         }
