@@ -48,10 +48,15 @@ describe('the status page', () => {
     }
   });
 
-  it('serves the template library as it is published for browsers', async () => {
-    const { text } = await get('/status-page/lit-html.js');
-    const published = new URL('../../../../node_modules/lit-html/lit-html.js', import.meta.url);
-    assert.equal(text, readFileSync(published, 'utf8'));
-    assert.doesNotMatch(text, /^import /m);
-  });
+  for (const [library, path] of [
+    ['lit-html.js', 'lit-html/lit-html.js'],
+    ['papaparse.js', 'papaparse/papaparse.min.js'],
+  ] as const) {
+    it(`serves ${library} as it is published for browsers, which loads nothing more and makes no code of text`, async () => {
+      const { text } = await get(`/status-page/${library}`);
+      const published = new URL(`../../../../node_modules/${path}`, import.meta.url);
+      assert.equal(text, readFileSync(published, 'utf8'));
+      assert.doesNotMatch(text, /^import |new Function|\beval\(/m);
+    });
+  }
 });

@@ -50,6 +50,7 @@ const files = [
   'live-state.js',
   'wording.js',
   'address.js',
+  'views.js',
   'form-text.js',
   'table-view.js',
   'lists.css',
@@ -59,6 +60,13 @@ const files = [
   'lists/request-list.js',
   'lists/batch-card.js',
   'lists/batch-list.js',
+  'submit/submit.js',
+  'submit/submit-form.js',
+  'submit/read-machines.js',
+  'submit/compose-batch.js',
+  'submit/operations.js',
+  'submit/dry-run-view.js',
+  'submit/followed-batch.js',
   'actions/confirmation.js',
   'actions/pause-actions.js',
   'actions/request-actions.js',
@@ -69,19 +77,21 @@ const files = [
 export function createPageRoutes(): Route<unknown>[] {
   const browser = new URL('./browser/', import.meta.url);
   const page = readFileSync(new URL('index.html', browser), 'utf8').replace('{{version}}', version);
-  // The library's one file as it is published; Node itself would be given another build.
-  const library = new URL(
-    '../lit-html.js',
-    pathToFileURL(createRequire(import.meta.url).resolve('lit-html')),
-  );
   return [
     serve('/', page, 'html'),
     ...files.map((name) => {
       const type = name.slice(name.lastIndexOf('.') + 1) as keyof typeof types;
       return serve(`/status-page/${name}`, readFileSync(new URL(name, browser)), type);
     }),
-    serve('/status-page/lit-html.js', readFileSync(library), 'js'),
+    // The libraries' one file each as it is published; Node itself would be given another build.
+    serve('/status-page/lit-html.js', readFileSync(beside('lit-html', '../lit-html.js')), 'js'),
+    serve('/status-page/papaparse.js', readFileSync(beside('papaparse', 'papaparse.min.js')), 'js'),
   ];
+}
+
+/** A file of a package, by where its entry is. */
+function beside(name: string, path: string): URL {
+  return new URL(path, pathToFileURL(createRequire(import.meta.url).resolve(name)));
 }
 
 /** Read once: they are few and small. */

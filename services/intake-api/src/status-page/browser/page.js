@@ -11,6 +11,8 @@ import { watchState } from './live-state.js';
 import { createSignIn } from './sign-in.js';
 import { holdNotice, staleNotice, workersNotice } from './notices.js';
 import { section, stateView } from './state-view.js';
+import { createSubmit } from './submit/submit.js';
+import { navigation, viewTitle } from './views.js';
 import { announcement } from './wording.js';
 
 /** @typedef {import('../../live-state/read-state-document.ts').StateDocument} StateDocument */
@@ -40,12 +42,12 @@ const batches = createBatchList({
   openRequests: (batchId) => listRequests({ batchId }),
   ...acting,
 });
-/** @type {readonly [import('./address.js').View, string][]} */
-const views = [
-  ['overview', 'Overview'],
-  ['requests', 'Requests'],
-  ['batches', 'Batches'],
-];
+const submit = createSubmit({
+  onChange: show,
+  chosenOperation: () => queues.chosen()?.operation,
+  batchActions: batches.actionsOf,
+  ...acting,
+});
 
 /** @type {{ screen: 'opening' | 'sign-in' | 'queues' | 'state', caller: string | null, scopes: string[], entra: boolean, trouble: string }} */
 const page = { screen: 'opening', caller: null, scopes: [], entra: false, trouble: '' };
@@ -70,7 +72,7 @@ document.addEventListener('visibilitychange', () => {
   if (!document.hidden) showQueue();
   else if (page.screen === 'state') {
     stopWatching?.();
-    batches.watch(false);
+    watchViews(undefined);
   } else queues.watch(false);
 });
 addEventListener('hashchange', () => {
@@ -122,8 +124,9 @@ function forget() {
   page.trouble = '';
   lookUp.clear();
   requests.clear();
-  batches.watch(false);
+  watchViews(undefined);
   batches.clear();
+  submit.clear();
   confirmation.close();
 }
 
@@ -161,8 +164,19 @@ function showState() {
 /** Reads what the view needs that the address asks for. */
 function showView() {
   const { view } = readAddress();
-  batches.watch(view === 'batches');
+  watchViews(view);
   if (view === 'requests') requests.open();
+}
+
+/** @param {import('./address.js').View | undefined} shown `undefined` where nothing is in sight */
+function watchViews(shown) {
+  batches.watch(shown === 'batches');
+  void submit.watch(shown === 'submit');
+}
+
+/** Whose scopes let it ask for something, if only for some operation. */
+function maySubmit() {
+  return acting.may('submit') || acting.may('respond');
 }
 
 /** @param {import('./lists/request-filter.js').Filter} filter */
@@ -198,7 +212,9 @@ function serviceNowMs() {
 }
 
 function show() {
-  const name = [nameOf(queues.chosen()), viewName(), 'Investigation queue'].filter(Boolean).join(' · ');
+  const name = [nameOf(queues.chosen()), page.screen === 'state' ? viewTitle() : '', 'Investigation queue']
+    .filter(Boolean)
+    .join(' · ');
   document.title = last && stale ? `Not current: ${stale.what} · ${name}` : name;
   render(pageView(), container);
 }
@@ -226,7 +242,7 @@ function pageView() {
             </p>`
       }
     </header>
-    ${queueName()}
+    ${page.screen === 'state' ? navigation(queues.chosen(), maySubmit()) : ''}
     <p class="visually-hidden" aria-live="polite" id="announcement">
       ${last ? announcement(last.document, nowMs) : ''}
     </p>
@@ -245,29 +261,6 @@ function pageView() {
   `;
 }
 
-function queueName() {
-  const queue = queues.chosen();
-  if (page.screen !== 'state') return '';
-  const { view } = readAddress();
-  return html`
-    ${queue ? html`<nav aria-label="Queues"><a href="#">All queues</a> ${queue.tenant} ${queue.operation}</nav>` : ''}
-    <nav aria-label="Views" class="views">
-      ${views.map(
-        ([name, title]) =>
-          html`<a href=${addressOf(queue, name)} aria-current=${name === view ? 'page' : 'false'}
-            >${title}</a
-          >`,
-      )}
-    </nav>
-  `;
-}
-
-/** What is not the overview, for the title. */
-function viewName() {
-  const { view } = readAddress();
-  return page.screen === 'state' && view !== 'overview' ? views.find(([name]) => name === view)?.[1] : '';
-}
-
 /**
  * @param {StateDocument} state
  * @param {number} nowMs
@@ -281,6 +274,12 @@ function viewOf(state, nowMs) {
       `;
     case 'batches':
       return section('batches', 'Batches', batches.view());
+    case 'submit':
+      return section(
+        'submit',
+        'Submit',
+        maySubmit() ? submit.view() : html`<p>Submitting needs the scope submit.</p>`,
+      );
     default:
       return stateView(state, nowMs, lookUp, {
         isStale: stale !== undefined,

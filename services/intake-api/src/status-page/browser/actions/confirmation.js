@@ -8,6 +8,7 @@ import { html } from '../lit-html.js';
  * @property {string} says what will be done, in a sentence or two
  * @property {string} confirm what the button says
  * @property {boolean} [needsReason] whether it is not done without one
+ * @property {boolean} [takesNoReason] whether none is asked for
  * @property {string} [priority] the present one, where another is to be chosen
  * @property {(given: Given) => Promise<string>} send resolves to why it was not done; '' when it was
  * @property {() => void} onDone
@@ -76,14 +77,7 @@ export function createConfirmation({ onChange }) {
           <h2 id="confirmation-title">${question?.title}</h2>
           <p id="confirmation-says">${question?.says}</p>
           ${question?.priority === undefined ? '' : priorityView(question.priority)}
-          <label for="confirmation-reason">Reason${question?.needsReason ? '' : ' (may be left out)'}</label>
-          <input
-            id="confirmation-reason"
-            name="reason"
-            maxlength="200"
-            autocomplete="off"
-            ?required=${question?.needsReason}
-          />
+          ${question?.takesNoReason ? '' : reasonView(question?.needsReason ?? false)}
           <p class="fault" role="alert">${fault}</p>
           <p class="row">
             <button type="button" ?disabled=${isSending} @click=${() => dialog()?.close()}>Leave it</button>
@@ -93,6 +87,14 @@ export function createConfirmation({ onChange }) {
       </dialog>
     `,
   };
+}
+
+/** @param {boolean} isNeeded */
+function reasonView(isNeeded) {
+  return html`
+    <label for="confirmation-reason">Reason${isNeeded ? '' : ' (may be left out)'}</label>
+    <input id="confirmation-reason" name="reason" maxlength="200" autocomplete="off" ?required=${isNeeded} />
+  `;
 }
 
 /** @param {string} present */

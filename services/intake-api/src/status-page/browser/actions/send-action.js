@@ -11,6 +11,11 @@ import { fetchInTime } from '../fetch-in-time.js';
  * @property {number} [timeoutMs]
  */
 
+/**
+ * @typedef {{ path?: string, message: string }} Fault
+ * @typedef {{ status: number, code?: string, title?: string, detail?: string, errors?: Fault[] }} Problem
+ */
+
 const noAnswer =
   'The service does not answer. Whether it was done is not known: look again before you repeat it.';
 
@@ -24,7 +29,8 @@ export async function sendAction(action) {
 
 /**
  * @param {Action} action
- * @returns {Promise<{ fault: string, answer: any, isAnswered: boolean }>} `isAnswered` says whether the service said what it did
+ * @returns {Promise<{ fault: string, faults: Fault[], answer: any, isAnswered: boolean }>} `isAnswered` says whether the service
+ *   said what it did; `faults` are those of fields
  */
 export async function sendForAnswer({ method, url, body, headers = {}, timeoutMs }) {
   try {
@@ -38,10 +44,11 @@ export async function sendForAnswer({ method, url, body, headers = {}, timeoutMs
       },
       timeoutMs,
     );
-    if (!response.ok) return { fault: await faultOf(response), answer: undefined, isAnswered: true };
-    return { fault: '', answer: await response.json(), isAnswered: true };
+    if (response.ok) return { fault: '', faults: [], answer: await response.json(), isAnswered: true };
+    const problem = await problemOf(response);
+    return { fault: describe(problem), faults: problem.errors ?? [], answer: undefined, isAnswered: true };
   } catch {
-    return { fault: noAnswer, answer: undefined, isAnswered: false };
+    return { fault: noAnswer, faults: [], answer: undefined, isAnswered: false };
   }
 }
 
@@ -59,12 +66,20 @@ const words = {
  * @returns {Promise<string>} why it was refused, in words
  */
 export async function faultOf(response) {
-  const problem = await response.json().catch(() => ({}));
-  const [first] = problem.errors ?? [];
-  const text =
-    words[problem.code] ??
-    (problem.title
-      ? [problem.title, problem.detail].filter(Boolean).join('. ')
-      : `Answer ${response.status}.`);
+  return describe(await problemOf(response));
+}
+
+/**
+ * @param {Response} response
+ * @returns {Promise<Problem>}
+ */
+async function problemOf(response) {
+  return { status: response.status, ...(await response.json().catch(() => ({}))) };
+}
+
+/** @param {Problem} problem */
+function describe({ code = '', title, detail, errors = [], status }) {
+  const [first] = errors;
+  const text = words[code] ?? (title ? [title, detail].filter(Boolean).join('. ') : `Answer ${status}.`);
   return first?.message ? `${text} ${first.path ?? ''} ${first.message}` : text;
 }
