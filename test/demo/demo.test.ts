@@ -88,6 +88,9 @@ describe('npm run demo', function () {
     };
     await waitFor(read, { what: 'the pasted request to be started', timeoutMs: 15_000 });
     assert.match(await (await fetch(String(page))).text(), /<title>/);
+    await demo.said(/^ {2}Entra ID {5}or sign in to the page as anna@demo\.example/m);
+    const begun = await fetch(new URL('/session/entra', page), { redirect: 'manual' });
+    assert.match(begun.headers.get('location') ?? '', /^https:.*\/oauth2\/v2\.0\/authorize\?/);
     const paused = await fetch(new URL('/v1/queue/pause', page), {
       method: 'POST',
       headers: { ...headers, 'content-type': 'application/json' },

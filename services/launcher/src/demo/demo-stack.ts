@@ -5,9 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Lifecycle } from '@diq/runtime/processes/lifecycle.ts';
 import type { Env } from '@diq/runtime/settings/read-settings.ts';
+import { findFreePort } from '@diq/runtime/processes/free-port.ts';
 import { openService } from '../open-service.ts';
 import type { ServiceName } from '../start-service.ts';
 import { DemoFailure } from './demo-failure.ts';
+import { demoPerson, registerPerson, signInEnv, type PageApplication } from './demo-people.ts';
 
 /** The services of the demo, each in a process of its own, on free ports of this machine. */
 export interface DemoStack {
@@ -15,6 +17,8 @@ export interface DemoStack {
   readonly apiKey: string;
   /** One of several that the key reaches: a path has to name it. */
   readonly tenant?: string | undefined;
+  /** Who can sign in to the page with the simulated Entra ID, where one can. */
+  readonly person?: string;
   readonly workerUrl: string;
   readonly redisUrl: string;
   readonly simulatorUrl: string;
@@ -55,6 +59,9 @@ export async function startDemoStack(options: DemoStackOptions): Promise<DemoSta
   ]);
   const redisUrl = `redis://127.0.0.1:${redis.ready.port}`;
   const simulatorUrl = String(simulator.ready['origin']);
+  const control = { simulatorUrl, caFile, controlKey: secrets.controlKey };
+  const page = options.isKept ? await pageApplication(secrets) : undefined;
+  if (page) await registerPerson(page, control);
   const queueEnv = { ...sharedEnv(options, secrets), REDIS_URL: redisUrl };
   const [worker, intake] = await Promise.all([
     open('worker', {
@@ -62,16 +69,19 @@ export async function startDemoStack(options: DemoStackOptions): Promise<DemoSta
       ...workerEnv(secrets, simulatorUrl, caFile),
       ...(options.looksAhead === false && { LOOK_BEFORE_CALL: 'off' }),
     }),
-    open('intake-api', { ...queueEnv, ...intakeEnv(options, secrets) }),
+    open('intake-api', {
+      ...queueEnv,
+      ...intakeEnv(options, secrets),
+      ...(page && { ...signInEnv(page, control), INTAKE_PORT: new URL(page.publicUrl).port }),
+    }),
   ]);
   return {
     intakeUrl: `http://127.0.0.1:${intake.ready.port}`,
     apiKey: secrets.apiKey,
     workerUrl: `http://127.0.0.1:${worker.ready.port}`,
     redisUrl,
-    simulatorUrl,
-    caFile,
-    controlKey: secrets.controlKey,
+    ...control,
+    ...(page && { person: demoPerson.username }),
   };
 }
 
@@ -99,6 +109,12 @@ export function openProcesses({
     }
   };
   return { folder, open };
+}
+
+/** Of a page whose address is known before the intake starts, since Entra ID leads back there. */
+async function pageApplication({ tenantId }: Secrets): Promise<PageApplication> {
+  const publicUrl = `http://127.0.0.1:${await findFreePort()}`;
+  return { tenantId, clientId: randomUUID(), clientSecret: secret(), publicUrl };
 }
 
 type Secrets = ReturnType<typeof makeSecrets>;

@@ -8,7 +8,8 @@ export function sandboxGuide({
   intakeUrl,
   apiKey,
   tenant,
-}: Pick<DemoStack, 'intakeUrl' | 'apiKey' | 'tenant'>): string {
+  person,
+}: Pick<DemoStack, 'intakeUrl' | 'apiKey' | 'tenant' | 'person'>): string {
   const root = tenant === undefined ? '/v1' : `/v1/tenants/${tenant}`;
   return `
 Everything stays up until Ctrl-C. Nothing is kept after that.
@@ -16,7 +17,7 @@ Everything stays up until Ctrl-C. Nothing is kept after that.
   Status page  ${intakeUrl}/
   API          ${intakeUrl}/docs
   API key      ${apiKey}
-
+${person === undefined ? '' : `  Entra ID     or sign in to the page as ${person} (no password; the browser warns of the simulator's certificate)\n`}
 Request one more investigation:
 
 curl -s ${intakeUrl}${root}/investigations -H 'Authorization: Bearer ${apiKey}' -H 'Content-Type: application/json' -d '{"machineId":"${freshMachineId}","comment":"Sandbox: suspicious logon","priority":"critical"}'

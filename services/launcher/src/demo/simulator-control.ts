@@ -35,6 +35,11 @@ export async function retireCall(stack: DemoStack): Promise<void> {
   await ask(stack, 'POST', '/control/faults', JSON.stringify(fault));
 }
 
+/** Lets people sign in to an application by the simulated Entra ID. */
+export async function setUpSignIn(stack: Simulator, setup: object): Promise<void> {
+  await ask(stack, 'POST', '/control/sign-in', JSON.stringify(setup));
+}
+
 async function ask(stack: Simulator, method: 'GET' | 'POST', path: string, body = ''): Promise<unknown> {
   const asked = request(`${stack.simulatorUrl}${path}`, {
     method,
@@ -50,7 +55,7 @@ async function ask(stack: Simulator, method: 'GET' | 'POST', path: string, body 
     const [response] = (await once(asked, 'response')) as [IncomingMessage];
     const answer = await text(response);
     if (Math.floor((response.statusCode ?? 0) / 100) !== 2) throw new Error(answer);
-    return JSON.parse(answer);
+    return answer === '' ? undefined : JSON.parse(answer);
   } catch (error) {
     const message = `${method} ${path} of the simulator failed: ${String(error)}`;
     throw new DemoFailure(message, 'defender-simulator');
