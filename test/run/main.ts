@@ -9,6 +9,11 @@ import { concurrently } from 'concurrently';
 import type { Command } from 'concurrently';
 import { keepStripped } from '../../shared/runtime/stripped-code.mjs';
 
+// The tests start hundreds of processes of the same code. It lies among the installed packages: who can write there can change what
+// runs anyway.
+process.env['NODE_COMPILE_CACHE'] ??= fileURLToPath(
+  new URL('../../node_modules/.cache/compiled/', import.meta.url),
+);
 await keepStripped(['services', 'shared', 'test'].flatMap(typescriptIn));
 const { result, commands } = concurrently(['npm:tests:*'], {
   prefix: 'name',

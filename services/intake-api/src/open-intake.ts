@@ -149,7 +149,7 @@ function openQueues(
   { directory, metrics, redis, submitting, memory, layouts }: Shared,
 ) {
   const { settings, logger, lifecycle, tracing = noTracing, workerClockMs } = options;
-  const { ledgerMaxAgeMs = 250, pollIntervalMs: intervalMs = 1_000 } = options;
+  const { ledgerMaxAgeMs = 1_000, pollIntervalMs: intervalMs = 1_000 } = options;
   const opened = new Map<string, OpenQueue>();
   const replaced: OpenQueue[] = [];
   const shared = {
