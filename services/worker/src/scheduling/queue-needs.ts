@@ -1,8 +1,7 @@
 import { ledgerKeys } from '@diq/quota/ledger/ledger-keys.ts';
 import type { RedisConnection } from '@diq/redis/connection.ts';
-import { plainPipeline } from '@diq/redis/plain-pipeline.ts';
+import { loadScript } from '@diq/redis/script.ts';
 import { z } from 'zod';
-import { repliesOf } from '@diq/queue/scheduling/job-queue.ts';
 import { queueName, storeKeys } from '@diq/queue/store-keys.ts';
 
 /** What there is to be done in a queue, and when. Times are milliseconds of Redis' clock. */
@@ -31,12 +30,13 @@ export interface QueueNeeds {
   resultMs: number | undefined;
 }
 
+const script = loadScript(new URL('./lua/read-needs.lua', import.meta.url));
 const count = z.number();
-const first = z.array(z.string()).transform(([, score]) => (score === undefined ? undefined : Number(score)));
-const counts = [count, count, count, count, count, count, count, count, count, count] as const;
-const replies = z.tuple([...counts, first, first, first, first]);
+const counts = z.tuple([count, count, count, count, count, count, count, count, count, count]);
+const time = z.string().transform((score) => (score === '' ? undefined : Number(score)));
+const reply = z.tuple([counts, z.tuple([time, time, time, time])]);
 
-/** Reads in one round trip what there is to be done. */
+/** Reads at one instant what there is to be done. */
 export function createReadNeeds(
   redis: RedisConnection,
   keySpace: string,
@@ -45,22 +45,15 @@ export function createReadNeeds(
   const keys = storeKeys(keySpace);
   const { aside } = ledgerKeys(keySpace);
   const bullmq = (name: string) => `${keySpace}:${queueName}:${name}`;
+  const jobs = [keys.jobOrder, bullmq('wait'), bullmq('active')];
+  const tasks = [keys.waiting, keys.blocked, aside, keys.unresolved];
+  const scriptKeys = [...jobs, ...tasks, keys.inFlight, keys.reconciling, keys.results, keys.deadlines];
 
   return async () => {
-    const pipeline = plainPipeline(redis);
-    pipeline.zcard(keys.jobOrder);
-    pipeline.llen(bullmq('wait'));
-    pipeline.llen(bullmq('active'));
-    pipeline.zcard(keys.waiting);
-    pipeline.zcard(keys.blocked);
-    pipeline.zcard(aside);
-    pipeline.zcard(keys.unresolved);
-    for (const running of [keys.inFlight, keys.reconciling, keys.results]) pipeline.zcard(running);
-    for (const times of [keys.deadlines, keys.inFlight, keys.reconciling, keys.results])
-      pipeline.zrange(times, 0, '0', 'WITHSCORES');
-    const read = replies.parse(await repliesOf(pipeline));
-    const [ordered, unordered, claimed, waiting, blocked, set, unresolved, ...others] = read;
-    const [called, lookedUp, followed, deadlineMs, callBeganMs, queryMs, resultMs] = others;
+    const [numbers, times] = reply.parse(await script(redis, scriptKeys, []));
+    const [ordered, unordered, claimed, waiting, blocked, set, unresolved, ...others] = numbers;
+    const [called, lookedUp, followed] = others;
+    const [deadlineMs, callBeganMs, queryMs, resultMs] = times;
     return {
       ready: ordered + unordered,
       claimed,

@@ -1,5 +1,5 @@
 import type { Answer } from './answers-and-holds.ts';
-import type { LedgerCall } from './replies.ts';
+import { parseCall, type LedgerCall } from './replies.ts';
 
 /** A call as the ledger records it, with the text of the record. */
 export interface RecordedCall {
@@ -49,6 +49,8 @@ const isAnswered = ({ outcome, mayRepeat }: LedgerCall): boolean =>
  */
 export function createJournal(most: number) {
   const known = new Map<string, KnownCall>();
+  /** What the last sighting had in use. */
+  let parsed = new Map<string, LedgerCall>();
 
   function keep(call: KnownCall): void {
     known.set(call.call.callId, call);
@@ -81,6 +83,8 @@ export function createJournal(most: number) {
       };
       known.set(callId, { ...found, call: record, json: JSON.stringify(record), countsFromMs });
     },
+    /** The call that is recorded as this text. Most were in use when the ledger was read last, a moment ago. */
+    parse: (json: string): LedgerCall | undefined => parsed.get(json) ?? parseCall(json),
     /** The call was never sent. */
     forget: (callId: string) => void known.delete(callId),
     /** Drops the calls that the ledger drops. */
@@ -109,6 +113,13 @@ export function createJournal(most: number) {
         const present = known.get(seen.call.callId);
         if (present?.json !== seen.json) keep({ ...seen, isOwn: present?.isOwn ?? false });
       }
+      parsed = new Map(
+        sighting.inUse.map(({ call, json }) => {
+          const kept = known.get(call.callId)?.json;
+          // Of equal texts the one that is kept anyway: another one is read each time.
+          return [kept === json ? kept : json, call];
+        }),
+      );
     },
     find: (callId: string): RecordedCall | undefined => known.get(callId),
     all: (): readonly RecordedCall[] => [...known.values()],

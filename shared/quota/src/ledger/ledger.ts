@@ -27,7 +27,7 @@ import {
 } from './answers-and-holds.ts';
 import { longestWindowMs, mostCalls } from '../limits.ts';
 import { callArgs, createJournal } from './journal.ts';
-import { snapshotReply, workersBy } from './snapshot-reply.ts';
+import { readSnapshot, workersBy } from './snapshot-reply.ts';
 import { readWorkerSigns } from './worker-signs.ts';
 import { loadScript } from '@diq/redis/script.ts';
 
@@ -250,11 +250,11 @@ export function createLedger(redis: RedisConnection, keySpace: string, settings:
       if (known.generation === '') {
         const reading = ask(snapshotScript, '', listedAtMost, 'times');
         const [reply, signs] = await Promise.all([reading, readWorkerSigns(redis, keySpace)]);
-        const { view } = snapshotReply.parse(reply);
+        const { view } = readSnapshot(reply, parseCall);
         return { ...view, workers: workersBy(signs, view), isLost: false };
       }
       const reading = isSignDue ? snapshotWithSign() : ask(snapshotScript, '', listedAtMost, '');
-      const found = snapshotReply.parse(await reading);
+      const found = readSnapshot(await reading, journal.parse);
       const { view } = found;
       const windowMs = longestWindowMs(view.limits);
       const inUse = found.records;

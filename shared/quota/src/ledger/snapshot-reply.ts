@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { longestWindowMs } from '../limits.ts';
 import { throttleCauses } from './answers-and-holds.ts';
-import { parseCall, type Hold, type LedgerSnapshot, type LimitState, type WorkersSeen } from './replies.ts';
+import type { Hold, LedgerCall, LedgerSnapshot, LimitState, WorkersSeen } from './replies.ts';
 
 const ms = z.number();
 
@@ -71,55 +71,57 @@ function opens(atMs: number): { opensAtMs?: number } {
   return atMs > 0 ? { opensAtMs: atMs } : {};
 }
 
-export const snapshotReply = z
-  .tuple([
-    ms,
-    z.tuple([limitState], limitState),
-    z.array(z.union([z.string(), ms])),
-    z.array(z.union([z.string(), ms])),
-    z.tuple([z.string(), z.string()]),
-    z.number(),
-    z.number(),
-    z.number(),
-    ms,
-    z.array(z.string()),
-    z.array(z.string()),
-  ])
-  .transform(([nowMs, limits, holds, slots, ages, isKnown, changes, inDoubt, probedUntilMs, ...texts]) => {
-    const [details, signs] = texts;
-    const longestMs = longestWindowMs(limits);
-    const holdsOn: Hold[] = pairs(holds).map(([reason, untilMs], i) => ({
-      reason: String(reason),
-      untilMs: Number(untilMs),
-      ...detailsIn(details[i] ?? ''),
-    }));
-    const isEndUnknown = holdsOn.some(({ isOpen }) => isOpen) || (inDoubt === 1 && holdsOn.length === 0);
-    const inUse = pairs(slots).map(([countsFromMs, json]) => ({
-      json: String(json),
-      countsFromMs: Number(countsFromMs),
-      call: parseCall(String(json)),
-    }));
-    const [others, throttled] = [timesOf(ages[0], nowMs), timesOf(ages[1], nowMs)];
-    const view: Omit<LedgerSnapshot, 'isLost'> = {
-      nowMs,
-      limits,
-      ...(isEndUnknown ? { isEndUnknown } : {}),
-      ...(probedUntilMs > 0 ? { probedUntilMs } : {}),
-      holdsOn: holdsOn.flatMap(({ reason, cause }) => (cause === undefined ? [reason] : [reason, cause])),
-      hold: holdsOn.reduce<Hold | undefined>(
-        (last, on) => (last && last.untilMs >= on.untilMs ? last : on),
-        undefined,
-      ),
-      slotsInUse: inUse.map(({ countsFromMs, call }) => ({ freeAtMs: countsFromMs + longestMs, call })),
-      ...(others.length > 0 && { othersCountFromMs: others }),
-      ...(throttled.length > 0 && { othersThrottledFromMs: throttled }),
-      workers: workersIn(signs, nowMs),
-    };
-    const records = inUse.flatMap(({ json, countsFromMs, call }) =>
-      call ? [{ call, json, countsFromMs }] : [],
-    );
-    return { view, holds: holdsOn, records, isKnown: isKnown === 1, changes };
-  });
+const snapshotReply = z.tuple([
+  ms,
+  z.tuple([limitState], limitState),
+  z.array(z.union([z.string(), ms])),
+  z.array(z.union([z.string(), ms])),
+  z.tuple([z.string(), z.string()]),
+  z.number(),
+  z.number(),
+  z.number(),
+  ms,
+  z.array(z.string()),
+  z.array(z.string()),
+]);
+
+/** @param parse the call that is recorded as a text */
+export function readSnapshot(reply: unknown, parse: (json: string) => LedgerCall | undefined) {
+  const [nowMs, limits, holds, slots, ages, isKnown, changes, inDoubt, probedUntilMs, details, signs] =
+    snapshotReply.parse(reply);
+  const longestMs = longestWindowMs(limits);
+  const holdsOn: Hold[] = pairs(holds).map(([reason, untilMs], i) => ({
+    reason: String(reason),
+    untilMs: Number(untilMs),
+    ...detailsIn(details[i] ?? ''),
+  }));
+  const isEndUnknown = holdsOn.some(({ isOpen }) => isOpen) || (inDoubt === 1 && holdsOn.length === 0);
+  const inUse = pairs(slots).map(([countsFromMs, json]) => ({
+    json: String(json),
+    countsFromMs: Number(countsFromMs),
+    call: parse(String(json)),
+  }));
+  const [others, throttled] = [timesOf(ages[0], nowMs), timesOf(ages[1], nowMs)];
+  const view: Omit<LedgerSnapshot, 'isLost'> = {
+    nowMs,
+    limits,
+    ...(isEndUnknown ? { isEndUnknown } : {}),
+    ...(probedUntilMs > 0 ? { probedUntilMs } : {}),
+    holdsOn: holdsOn.flatMap(({ reason, cause }) => (cause === undefined ? [reason] : [reason, cause])),
+    hold: holdsOn.reduce<Hold | undefined>(
+      (last, on) => (last && last.untilMs >= on.untilMs ? last : on),
+      undefined,
+    ),
+    slotsInUse: inUse.map(({ countsFromMs, call }) => ({ freeAtMs: countsFromMs + longestMs, call })),
+    ...(others.length > 0 && { othersCountFromMs: others }),
+    ...(throttled.length > 0 && { othersThrottledFromMs: throttled }),
+    workers: workersIn(signs, nowMs),
+  };
+  const records = inUse.flatMap(({ json, countsFromMs, call }) =>
+    call ? [{ call, json, countsFromMs }] : [],
+  );
+  return { view, holds: holdsOn, records, isKnown: isKnown === 1, changes };
+}
 
 /** Ages joined by commas, newest first; as times, in order. */
 function timesOf(ages: string, nowMs: number): number[] {
