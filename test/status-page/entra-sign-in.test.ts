@@ -1,65 +1,25 @@
 import assert from 'node:assert/strict';
 import { useIntake, type IntakeUnderTest } from '@diq/intake-api/test-support/intake-under-test.ts';
-import { item, redisAway } from '@diq/intake-api/test-support/items.ts';
+import { item } from '@diq/intake-api/test-support/items.ts';
 import { signIn } from '@diq/intake-api/test-support/sign-in.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
+import { entraVisits, sentAs } from './support/entra-visits.ts';
 import { people, useEntra, type PersonName } from './support/use-entra.ts';
-
-/** What a browser sends and keeps; names with their values. */
-type Cookies = Record<string, string>;
-
-interface Answer {
-  /** Where it leads. */
-  location: string;
-  /** What it sets, whole. */
-  set: string[];
-  cookies: Cookies;
-}
-
-const sentAs = (cookies: Cookies) =>
-  Object.entries(cookies)
-    .map((pair) => pair.join('='))
-    .join('; ');
 
 describe('signing in to the status page with Entra ID', () => {
   const redis = useEmbeddedRedis();
   const entra = useEntra();
   const intake = useIntake(redis, entra.env, { entra: entra.trust });
   /** Another one of the same service. */
-  const second = useIntake(redis, entra.envOfAnother, { entra: entra.trust });
-  const cutOff = useIntake(redisAway, entra.envOfAnother, { entra: entra.trust });
+  const second = useIntake(redis, entra.envOfAnother(), { entra: entra.trust });
+  const limited = useIntake(redis, entra.envOfAnother({ INTAKE_MAX_REQUESTS_PER_MINUTE: '1' }), {
+    entra: entra.trust,
+  });
+  const published = useIntake(redis, entra.envOfAnother({ INTAKE_PUBLIC_URL: 'https://queue.example.com' }), {
+    entra: entra.trust,
+  });
 
-  async function visit(
-    path: string,
-    cookies: Cookies = {},
-    headers: Record<string, string> = {},
-    at = intake,
-  ) {
-    const asked = at
-      .anonymously()
-      .get(path)
-      .set({ Cookie: sentAs(cookies), ...headers });
-    const response = await asked.expect(303);
-    assert.equal(response.headers['cache-control'], 'no-store');
-    const set = (response.headers['set-cookie'] ?? []) as unknown as string[];
-    const pairs = set.map((one) => one.split(';')[0]?.split('=') ?? []);
-    const answer: Answer = {
-      location: response.headers['location'] ?? '',
-      set,
-      cookies: Object.fromEntries(pairs.filter(([, value]) => value !== '')) as Cookies,
-    };
-    return answer;
-  }
-
-  const begin = (cookies: Cookies = {}) => visit('/session/entra', cookies);
-  const back = (url: URL) => url.pathname + url.search;
-
-  /** The whole way, up to where the browser is sent at its end. */
-  async function signInAs(person: PersonName | 'cancel', cookies: Cookies = {}): Promise<Answer> {
-    const begun = await begin(cookies);
-    const returned = await entra.goTo(begun.location, person);
-    return visit(back(returned), begun.cookies);
-  }
+  const { visit, begin, back, signInAs } = entraVisits(entra, intake);
 
   async function sessionOf(person: PersonName): Promise<string> {
     const { location, cookies } = await signInAs(person);
@@ -180,6 +140,28 @@ describe('signing in to the status page with Entra ID', () => {
     await intake.anonymously().get('/session/entra').set('Host', 'evil.example').expect(421);
   });
 
+  it('keeps its cookies for https and this host alone where the public URL is https', async () => {
+    await entra.setUp({ redirectUris: ['https://queue.example.com/session/entra/callback'] });
+    const begun = await visit('/session/entra', {}, {}, published);
+    assert.match(
+      begun.set[0] ?? '',
+      /^__Host-diq-sign-in=[^;]+; Max-Age=600; Path=\/; HttpOnly; SameSite=Lax; Secure$/,
+    );
+    const returned = back(await entra.goTo(begun.location, 'anna'));
+    const underAnotherName = { 'diq-sign-in': begun.cookies['__Host-diq-sign-in'] ?? '' };
+    assert.equal(
+      (await visit(returned, underAnotherName, {}, published)).location,
+      '/?sign-in-error=expired',
+    );
+    const { set, location } = await visit(returned, begun.cookies, { Host: 'queue.example.com' }, published);
+    await entra.setUp();
+    assert.equal(location, '/');
+    assert.match(
+      set[1] ?? '',
+      /^__Host-diq-session=person:[^;]+; Max-Age=\d+; Path=\/; HttpOnly; SameSite=Strict; Secure$/,
+    );
+  });
+
   it('is not begun by a page of another site', async () => {
     for (const site of ['cross-site', 'same-site']) {
       const { location, set } = await visit('/session/entra', {}, { 'Sec-Fetch-Site': site });
@@ -187,108 +169,14 @@ describe('signing in to the status page with Entra ID', () => {
     }
   });
 
-  const reasons: [string, string, () => Promise<Answer>][] = [
-    ['a person who gives up', 'cancelled', () => signInAs('cancel')],
-    ['a person without a role', 'no_role', () => signInAs('dora')],
-    ['a person whose role does not let look', 'no_role', () => signInAs('carl')],
-    [
-      'a browser that has begun nothing',
-      'expired',
-      async () => visit(back(await entra.goTo((await begin()).location, 'anna'))),
-    ],
-    [
-      'a browser with a cookie of its own making',
-      'expired',
-      () => visit('/session/entra/callback?code=c&state=s', { 'diq-sign-in': 'e30..a.b.c' }),
-    ],
-    [
-      'an answer to what another browser began',
-      'wrong_state',
-      async () => visit(back(await entra.goTo((await begin()).location, 'anna')), (await begin()).cookies),
-    ],
-    [
-      'an answer without anything',
-      'wrong_state',
-      async () => visit('/session/entra/callback', (await begin()).cookies),
-    ],
-    [
-      'a refusal that belongs to nothing that was begun',
-      'wrong_state',
-      async () => visit('/session/entra/callback?error=access_denied&state=x', (await begin()).cookies),
-    ],
-    [
-      'a code that was used',
-      'refused',
-      async () => {
-        const { location, cookies } = await begin();
-        const returned = back(await entra.goTo(location, 'anna'));
-        assert.equal((await visit(returned, cookies)).location, '/');
-        return visit(returned, cookies);
-      },
-    ],
-    [
-      'a code of another sign-in (PKCE)',
-      'refused',
-      async () => {
-        const stolen = (await entra.goTo((await begin()).location, 'anna')).searchParams.get('code') ?? '';
-        const { location, cookies } = await begin();
-        const returned = await entra.goTo(location, 'bert');
-        returned.searchParams.set('code', stolen);
-        return visit(back(returned), cookies);
-      },
-    ],
-    [
-      'a consent that is missing',
-      'consent_missing',
-      async () => {
-        const { location, cookies } = await begin();
-        const state = new URL(location).searchParams.get('state');
-        return visit(`/session/entra/callback?error=consent_required&state=${state}`, cookies);
-      },
-    ],
-  ];
-  for (const [what, code, act] of reasons) {
-    it(`gives no session for ${what}, and says so: ${code}`, async () => {
-      const { location, cookies } = await act();
-      assert.deepEqual([location, cookies], [`/?sign-in-error=${code}`, {}]);
-    });
-  }
-
-  for (const flaw of ['signature', 'issuer', 'audience', 'tenant', 'nonce', 'expired']) {
-    it(`gives no session for an ID token that is wrong: ${flaw}`, async () => {
-      await entra.setUp({ flaw });
-      const { location, cookies } = await signInAs('anna');
-      await entra.setUp();
-      assert.deepEqual([location, cookies], ['/?sign-in-error=refused', {}]);
-    });
-  }
-
-  it('says when Entra ID does not take the application, with its number in the log', async () => {
-    await entra.setUp({ clientSecret: 'another secret' });
-    assert.equal((await signInAs('anna')).location, '/?sign-in-error=misconfigured');
-    await entra.setUp();
-    const line = intake.log.findLast(({ reason }) => reason === 'misconfigured');
-    assert.equal(line?.['detail'], 'invalid_client AADSTS7000215');
-  });
-
-  const faults: [string, object][] = [
-    ['fails', { kind: 'status', status: 503 }],
-    ['breaks the connection', { kind: 'reset', when: 'before' }],
-    ['answers with something else', { kind: 'broken-body', form: 'not-json' }],
-    ['leads elsewhere', { kind: 'status', status: 302, headers: { Location: 'https://evil.example/' } }],
-  ];
-  for (const [what, action] of faults) {
-    it(`says that Entra ID is away where it ${what}`, async () => {
-      await entra.control('/faults', { target: 'token', action });
-      assert.equal((await signInAs('anna')).location, '/?sign-in-error=unavailable');
-    });
-  }
-
-  it('says when no session can be kept, since Redis is away', async () => {
-    const begun = await visit('/session/entra', {}, {}, cutOff);
-    const returned = await entra.goTo(begun.location, 'anna');
-    const { location, cookies } = await visit(back(returned), begun.cookies, {}, cutOff);
-    assert.deepEqual([location, cookies], ['/?sign-in-error=store_unavailable', {}]);
+  it('counts for the rate of the person', async () => {
+    const locations: string[] = [];
+    for (const _ of ['once', 'twice']) {
+      const begun = await visit('/session/entra', {}, {}, limited);
+      const returned = back(await entra.goTo(begun.location, 'bert'));
+      locations.push((await visit(returned, begun.cookies, {}, limited)).location);
+    }
+    assert.deepEqual(locations, ['/', '/?sign-in-error=too_many']);
   });
 
   it('leaves code, state, nonce, cookies and secret in no line of the log', async () => {
@@ -305,24 +193,5 @@ describe('signing in to the status page with Entra ID', () => {
     const log = JSON.stringify(intake.log);
     assert.ok(log.includes('/session/entra/callback'));
     for (const secret of secrets) assert.ok(secret && !log.includes(secret), secret ?? 'none');
-  });
-
-  it('goes on after an answer that does not belong to it', async () => {
-    const { location, cookies } = await begin();
-    const wrong = await visit('/session/entra/callback?code=c&state=another', cookies);
-    assert.deepEqual([wrong.location, wrong.set], ['/?sign-in-error=wrong_state', []]);
-    assert.equal((await visit(back(await entra.goTo(location, 'anna')), cookies)).location, '/');
-  });
-
-  it('asks Entra ID about no more than 30 refused answers a minute from one address, also about the same one', async () => {
-    const outcomes = new Map<string, number>();
-    const { location, cookies } = await begin();
-    const state = new URL(location).searchParams.get('state');
-    for (let i = 0; i < 32; i += 1) {
-      const refused = await visit(`/session/entra/callback?code=wrong&state=${state}`, cookies);
-      outcomes.set(refused.location, (outcomes.get(refused.location) ?? 0) + 1);
-    }
-    assert.deepEqual([...outcomes.keys()], ['/?sign-in-error=refused', '/?sign-in-error=too_many']);
-    assert.ok((outcomes.get('/?sign-in-error=refused') ?? 0) <= 30);
   });
 });

@@ -43,8 +43,8 @@ export type PersonName = keyof typeof people;
 export interface EntraInUse {
   /** Settings of the intake at the public URL. */
   readonly env: Readonly<Record<string, string>>;
-  /** Of another one of the same service, behind a balancer so to say. */
-  readonly envOfAnother: Readonly<Record<string, string>>;
+  /** Of another intake, with these settings of its own. */
+  envOfAnother(changes?: Readonly<Record<string, string>>): Readonly<Record<string, string>>;
   /** For `openIntake`. */
   readonly trust: { ca: string };
   /** Replaces what can be signed in to; codes given before are forgotten. */
@@ -98,7 +98,8 @@ export function useEntra(): EntraInUse {
       ...changes,
     });
 
-  const settings = (port: () => string) => ({
+  const settings = (port: () => string, changes: Readonly<Record<string, string>> = {}) => ({
+    ...changes,
     INTAKE_ENTRA_TENANT_ID: tenantId,
     INTAKE_ENTRA_AUDIENCE: clientId,
     INTAKE_ENTRA_CLIENT_ID: clientId,
@@ -107,7 +108,7 @@ export function useEntra(): EntraInUse {
       return port();
     },
     get INTAKE_PUBLIC_URL() {
-      return publicUrl();
+      return changes['INTAKE_PUBLIC_URL'] ?? publicUrl();
     },
     get INTAKE_ENTRA_AUTHORITY_HOST() {
       return current().simulator.origin;
@@ -116,7 +117,7 @@ export function useEntra(): EntraInUse {
 
   return {
     env: settings(() => String(current().port)),
-    envOfAnother: settings(() => '0'),
+    envOfAnother: (changes) => settings(() => '0', changes),
     trust: {
       get ca() {
         return current().simulator.caPem;
