@@ -49,6 +49,8 @@ const files = [
   'queues.js',
   'live-state.js',
   'wording.js',
+  'times.js',
+  'first-step.js',
   'address.js',
   'views.js',
   'form-text.js',

@@ -1,5 +1,6 @@
 import { html } from './lit-html.js';
-import { countdown, counted, holdReason, momentToTheSecond, timeView } from './wording.js';
+import { momentToTheSecond, timeView } from './times.js';
+import { countdown, counted, holdReason } from './wording.js';
 
 /** @typedef {import('../../live-state/read-state-document.ts').StateDocument} StateDocument */
 

@@ -1,6 +1,7 @@
 import { addressOf, readAddress } from './address.js';
 import { createConfirmation } from './actions/confirmation.js';
 import { pauseActions } from './actions/pause-actions.js';
+import { firstStep } from './first-step.js';
 import { fetchInTime } from './fetch-in-time.js';
 import { createBatchList } from './lists/batch-list.js';
 import { createRequestList } from './lists/request-list.js';
@@ -12,7 +13,7 @@ import { createSignIn } from './sign-in.js';
 import { holdNotice, staleNotice, workersNotice } from './notices.js';
 import { section, stateView } from './state-view.js';
 import { createSubmit } from './submit/submit.js';
-import { navigation, viewTitle } from './views.js';
+import { headerView, navigation, viewTitle } from './views.js';
 import { announcement } from './wording.js';
 
 /** @typedef {import('../../live-state/read-state-document.ts').StateDocument} StateDocument */
@@ -30,6 +31,7 @@ const acting = {
   may: (/** @type {string} */ scope) => page.scopes.includes('admin') || page.scopes.includes(scope),
   ask: confirmation.ask,
   routes: () => routesOf(queues.chosen()),
+  firstStep: () => firstStep(maySubmit(), queues.chosen()),
 };
 const lookUp = createLookUp({
   onChange: show,
@@ -225,23 +227,13 @@ function pageView() {
   const nowMs = stale?.sinceMs ?? serviceNowMs();
   return html`
     <a class="skip" href="#main" @click=${skip}>Skip to content</a>
-    <header>
-      <h1>Investigation queue</h1>
-      <p class="connection" role="status">
-        ${
-          page.trouble
-            ? html`<span class="dot bad"></span>${page.trouble}`
-            : html`<span class="dot"></span>${last || page.screen === 'queues' ? 'Live' : 'Opening'}`
-        }
-      </p>
-      ${
-        page.caller === null
-          ? ''
-          : html`<p class="caller">
-              <span>${page.caller}</span> <button type="button" @click=${signOut}>Sign out</button>
-            </p>`
-      }
-    </header>
+    ${headerView({
+      trouble: page.trouble,
+      isLive: last !== undefined || page.screen === 'queues',
+      caller: page.caller,
+      onSignOut: () => void signOut(),
+      onChange: show,
+    })}
     ${page.screen === 'state' ? navigation(queues.chosen(), maySubmit()) : ''}
     <p class="visually-hidden" aria-live="polite" id="announcement">
       ${last ? announcement(last.document, nowMs) : ''}
@@ -268,10 +260,10 @@ function pageView() {
 function viewOf(state, nowMs) {
   switch (readAddress().view) {
     case 'requests':
-      return html`
+      return html`<div class="beside-each-other">
         ${section('requests', 'Requests', requests.view())}
         ${section('look-up', 'Look up a request', lookUp.view())}
-      `;
+      </div>`;
     case 'batches':
       return section('batches', 'Batches', batches.view());
     case 'submit':
@@ -285,6 +277,7 @@ function viewOf(state, nowMs) {
         isStale: stale !== undefined,
         pause: pauseActions(state, acting),
         list: listRequests,
+        firstStep: acting.firstStep,
       });
   }
 }

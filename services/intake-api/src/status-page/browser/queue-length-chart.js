@@ -1,6 +1,7 @@
 import { html, svg } from './lit-html.js';
 import { wideTableView } from './table-view.js';
-import { counted, moment, timeView } from './wording.js';
+import { moment, timeView } from './times.js';
+import { counted } from './wording.js';
 
 /** @typedef {import('../../live-state/read-state-document.ts').StateDocument} StateDocument */
 /** @typedef {StateDocument['history'][number]} Length */

@@ -2,7 +2,8 @@ import { readAddress } from './address.js';
 import { fetchInTime } from './fetch-in-time.js';
 import { html } from './lit-html.js';
 import { wideTableView } from './table-view.js';
-import { counted, duration, holdReason, timeView } from './wording.js';
+import { timeView } from './times.js';
+import { counted, duration, holdReason } from './wording.js';
 
 /**
  * A queue in short, as `GET /v1/queues` lists it.

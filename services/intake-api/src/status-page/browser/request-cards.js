@@ -1,5 +1,6 @@
 import { html } from './lit-html.js';
-import { duration, moment, timeView, unknownAdvice } from './wording.js';
+import { moment, timeView } from './times.js';
+import { duration, unknownAdvice } from './wording.js';
 
 /** @typedef {import('../../live-state/read-state-document.ts').StateDocument} StateDocument */
 /** @typedef {ReturnType<typeof import('./one-request/look-up.js').createLookUp>} LookUp */
@@ -10,9 +11,12 @@ const badEnds = ['unknown', 'failed', 'expired'];
  * @param {StateDocument} state
  * @param {number} nowMs
  * @param {LookUp} lookUp
+ * @param {() => unknown} firstStep
  */
-export function nextView({ next }, nowMs, lookUp) {
-  if (next.length === 0) return html`<p class="quiet">The queue is empty.</p>`;
+export function nextView({ next }, nowMs, lookUp, firstStep) {
+  if (next.length === 0)
+    return html`<p class="quiet">The queue is empty.</p>
+      ${firstStep()}`;
   return html`<ol class="cards">
     ${next.map(
       ({ machineId, requestId, expectedStartAt, startNotBefore, blockedBy, placement }) =>
@@ -54,7 +58,8 @@ function startOf({ expectedStartAt, startNotBefore }, nowMs) {
  * @param {(filter: import('./lists/request-filter.js').Filter) => void} list opens the list of those requests
  */
 export function failuresView({ failures }, nowMs, lookUp, list) {
-  if (failures.length === 0) return html`<p class="quiet">None.</p>`;
+  if (failures.length === 0)
+    return html`<p class="quiet">None: no request that is kept ended as failed, unknown or expired.</p>`;
   return html`<ul class="cards">
       ${failures.map(
         (failure) =>

@@ -4,7 +4,8 @@ import { queueLengthChart } from './queue-length-chart.js';
 import { failuresView, nextView } from './request-cards.js';
 import { resultsView } from './results-view.js';
 import { byPriority, bySource } from './waiting.js';
-import { countdown, counted, duration, moment, timeView } from './wording.js';
+import { moment, timeView } from './times.js';
+import { countdown, counted, duration } from './wording.js';
 
 /** @typedef {import('../../live-state/read-state-document.ts').StateDocument} StateDocument */
 /** @typedef {ReturnType<typeof import('./one-request/look-up.js').createLookUp>} LookUp */
@@ -19,9 +20,10 @@ import { countdown, counted, duration, moment, timeView } from './wording.js';
  * @param {boolean} shown.isStale
  * @param {unknown} shown.pause what pauses the queue
  * @param {(filter: import('./lists/request-filter.js').Filter) => void} shown.list opens the list of those requests
+ * @param {() => unknown} shown.firstStep what to do where nothing is there yet
  */
-export function stateView(state, nowMs, lookUp, { isStale, pause, list }) {
-  return html`
+export function stateView(state, nowMs, lookUp, { isStale, pause, list, firstStep }) {
+  return html`<div class="overview">
     <div class="columns">
       ${section('quota', 'Quota', quotaView(state, nowMs, isStale))}
       ${section('queue', 'Queue', html`${queueView(state, nowMs)} ${pause}`)}
@@ -35,10 +37,10 @@ export function stateView(state, nowMs, lookUp, { isStale, pause, list }) {
       ${section('priority', 'Waiting by priority', byPriority(state, nowMs))}
       ${section('source', 'Waiting by source', bySource(state, nowMs))}
     </div>
-    ${section('next', 'Next in line', nextView(state, nowMs, lookUp))}
+    ${section('next', 'Next in line', nextView(state, nowMs, lookUp, firstStep))}
     ${section('look-up', 'Look up a request', lookUp.view())}
     ${section('failures', 'Newest failures', failuresView(state, nowMs, lookUp, list))}
-  `;
+  </div>`;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { addressOf, readAddress } from './address.js';
 import { html } from './lit-html.js';
+import { zoneButton } from './times.js';
 
 /** @type {readonly [import('./address.js').View, string][]} */
 const views = [
@@ -40,4 +41,35 @@ export function navigation(queue, maySubmit) {
 export function viewTitle() {
   const { view } = readAddress();
   return view === 'overview' ? '' : views.find(([name]) => name === view)?.[1];
+}
+
+/**
+ * @param {object} shown
+ * @param {string} shown.trouble '' while all is well
+ * @param {boolean} shown.isLive
+ * @param {string | null} shown.caller
+ * @param {() => void} shown.onSignOut
+ * @param {() => void} shown.onChange
+ */
+export function headerView({ trouble, isLive, caller, onSignOut, onChange }) {
+  return html`
+    <header>
+      <h1>Investigation queue</h1>
+      <p class="connection" role="status">
+        ${
+          trouble
+            ? html`<span class="dot bad"></span>${trouble}`
+            : html`<span class="dot"></span>${isLive ? 'Live' : 'Opening'}`
+        }
+      </p>
+      <p class="caller">
+        ${zoneButton(onChange)}
+        ${
+          caller === null
+            ? ''
+            : html`<span>${caller}</span> <button type="button" @click=${onSignOut}>Sign out</button>`
+        }
+      </p>
+    </header>
+  `;
 }

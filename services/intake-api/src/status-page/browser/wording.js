@@ -1,5 +1,3 @@
-import { html } from './lit-html.js';
-
 /** @typedef {import('../../live-state/read-state-document.ts').StateDocument} StateDocument */
 
 /** @type {Record<string, string>} */
@@ -47,50 +45,6 @@ export function duration(ms) {
   const hours = Math.floor(minutes / 60);
   if (hours < 24) return `${hours} h ${minutes % 60} min`;
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
-}
-
-/** The queue is used from everywhere, and its logs are in UTC. */
-const inUtc = /** @type {const} */ ({
-  hour: '2-digit',
-  minute: '2-digit',
-  hourCycle: 'h23',
-  timeZone: 'UTC',
-});
-const clock = new Intl.DateTimeFormat('en-GB', inUtc);
-const clockWithSeconds = new Intl.DateTimeFormat('en-GB', { ...inUtc, second: '2-digit' });
-const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' });
-const dayOfYear = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeZone: 'UTC' });
-
-/**
- * The one form of a time on the page: 14:05 UTC, with the date where it is not within half a day, and the year where that
- * is another.
- *
- * @param {string} iso
- * @param {number} nowMs
- */
-export function moment(iso, nowMs) {
-  const at = new Date(iso);
-  const time = `${clock.format(at)} UTC`;
-  if (Math.abs(at.getTime() - nowMs) < 12 * 3_600_000) return time;
-  const isThisYear = at.getUTCFullYear() === new Date(nowMs).getUTCFullYear();
-  return `${(isThisYear ? day : dayOfYear).format(at)} ${time}`;
-}
-
-/**
- * To the second, for a time up to which something is known: 14:05:09 UTC.
- *
- * @param {number} atMs
- */
-export function momentToTheSecond(atMs) {
-  return `${clockWithSeconds.format(atMs)} UTC`;
-}
-
-/**
- * @param {string} iso
- * @param {number} nowMs
- */
-export function timeView(iso, nowMs) {
-  return html`<time datetime=${iso}>${moment(iso, nowMs)}</time>`;
 }
 
 /**

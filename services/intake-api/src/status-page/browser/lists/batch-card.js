@@ -1,5 +1,6 @@
 import { html, svg } from '../lit-html.js';
-import { counted, timeView } from '../wording.js';
+import { timeView } from '../times.js';
+import { counted } from '../wording.js';
 
 /**
  * A batch, from a list or by itself; only by itself it says when its last call is expected.

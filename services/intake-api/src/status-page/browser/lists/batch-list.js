@@ -1,8 +1,9 @@
 import { sendForAnswer } from '../actions/send-action.js';
 import { html } from '../lit-html.js';
-import { counted, momentToTheSecond } from '../wording.js';
+import { momentToTheSecond } from '../times.js';
+import { counted } from '../wording.js';
 import { batchCard } from './batch-card.js';
-import { createPagedList } from './paged-list.js';
+import { createPagedList, isEmpty } from './paged-list.js';
 
 /** @typedef {import('./batch-card.js').Batch} Batch */
 
@@ -21,8 +22,9 @@ const maxRounds = 200;
  * @param {(scope: string) => boolean} deps.may
  * @param {(question: import('../actions/confirmation.js').Question) => void} deps.ask
  * @param {(batchId: string) => void} deps.openRequests
+ * @param {() => unknown} deps.firstStep what to do where there is none yet
  */
-export function createBatchList({ onChange, routes, may, ask, openRequests }) {
+export function createBatchList({ onChange, routes, may, ask, openRequests, firstStep }) {
   let status = '';
   let done = '';
   const list = createPagedList(onChange);
@@ -121,6 +123,7 @@ export function createBatchList({ onChange, routes, may, ask, openRequests }) {
       </p>
       <div role="status">${done ? html`<p>${done}</p>` : ''}</div>
       <p class="quiet">${summary(list)}</p>
+      ${isEmpty(list) && status === '' ? firstStep() : ''}
       ${list.fault() ? html`<p class="fault" role="alert">${list.fault()}</p>` : ''}
       <ul class="cards" id="batches-found">
         ${/** @type {Batch[]} */ (list.rows()).map((batch) => html`<li>${batchCard(batch, actionsOf(batch))}</li>`)}
@@ -143,6 +146,6 @@ function summary(list) {
   if (list.readAtMs() === 0) return list.isReading() ? 'Reading…' : '';
   if (list.rows().length === 0 && list.hasMore()) return 'None among the newest. Show more looks further.';
   return list.rows().length === 0
-    ? 'No batch fits.'
+    ? 'There is no batch.'
     : `The newest first, as of ${momentToTheSecond(list.readAtMs())}`;
 }

@@ -60,6 +60,15 @@ export function createPagedList(onChange) {
 }
 
 /**
+ * Whether it was read to its end, and nothing was there.
+ *
+ * @param {ReturnType<typeof createPagedList>} list
+ */
+export function isEmpty(list) {
+  return list.readAtMs() > 0 && list.fault() === '' && list.rows().length === 0 && !list.hasMore();
+}
+
+/**
  * @param {string} path
  * @returns {Promise<{ fault: string, rows: unknown[], nextPath: string }>}
  */

@@ -2,9 +2,10 @@ import { html } from '../lit-html.js';
 import { machineOf, pairsText } from '../machine-name.js';
 import { statusBadge } from '../status-badge.js';
 import { wideTableView } from '../table-view.js';
-import { counted, momentToTheSecond, timeView, unknownAdvice } from '../wording.js';
+import { momentToTheSecond, timeView } from '../times.js';
+import { counted, unknownAdvice } from '../wording.js';
 import { createBulkActions } from './bulk-actions.js';
-import { createPagedList } from './paged-list.js';
+import { createPagedList, isEmpty } from './paged-list.js';
 import { fillFilter, outcomes, queryOf, readFilter, statuses } from './request-filter.js';
 
 /** @typedef {import('./request-filter.js').Filter} Filter */
@@ -35,8 +36,9 @@ const fields = [
  * @param {(scope: string) => boolean} deps.may
  * @param {(question: import('../actions/confirmation.js').Question) => void} deps.ask
  * @param {(id: string) => void} deps.lookUp
+ * @param {() => unknown} deps.firstStep what to do where there is none yet
  */
-export function createRequestList({ onChange, routes, may, ask, lookUp }) {
+export function createRequestList({ onChange, routes, may, ask, lookUp, firstStep }) {
   /** @type {Filter} */
   let filter = {};
   let done = '';
@@ -105,6 +107,7 @@ export function createRequestList({ onChange, routes, may, ask, lookUp }) {
           <p class="quiet">${summary(list)}</p>
         </div>
         ${list.fault() ? html`<p class="fault" role="alert">${list.fault()}</p>` : ''}
+        ${isEmpty(list) && Object.keys(filter).length === 0 ? firstStep() : ''}
         ${tableOf(/** @type {Request[]} */ (list.rows()), lookUp)}
         ${
           list.hasMore()

@@ -1,5 +1,5 @@
 import { html } from '../lit-html.js';
-import { timeView } from '../wording.js';
+import { timeView } from '../times.js';
 
 /** @typedef {import('./read-requests.js').Request} Request */
 /** @typedef {import('./read-requests.js').AuditEntry} AuditEntry */

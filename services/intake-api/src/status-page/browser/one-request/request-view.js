@@ -1,7 +1,8 @@
 import { html } from '../lit-html.js';
 import { machineOf, pairsText } from '../machine-name.js';
 import { statusBadge } from '../status-badge.js';
-import { counted, timeView, unknownAdvice } from '../wording.js';
+import { timeView } from '../times.js';
+import { counted, unknownAdvice } from '../wording.js';
 import { historyView } from './history.js';
 
 /** @typedef {import('./read-requests.js').Request} Request */

@@ -1,7 +1,8 @@
 import { html } from '../lit-html.js';
 import { machineOf } from '../machine-name.js';
 import { wideTableView } from '../table-view.js';
-import { counted, timeView } from '../wording.js';
+import { timeView } from '../times.js';
+import { counted } from '../wording.js';
 
 /** @typedef {import('zod').output<typeof import('@diq/contracts/item-answer.ts').batchDryRun>} DryRun */
 /** @typedef {import('./read-machines.js').Machines} Machines */
