@@ -22,6 +22,7 @@ import { createNameStore } from '@diq/queue/tasks/name-store.ts';
 import { createLookStore } from '@diq/queue/tasks/look-store.ts';
 import { arrivedAtMs, item, keySpace, machine, retentionMs } from '@diq/queue/test-support/test-store.ts';
 import { createRunningTasks } from '@diq/queue/tasks/running-tasks.ts';
+import { createOfflineTasks } from '@diq/queue/tasks/offline-tasks.ts';
 import { createBlockedTasks } from '@diq/queue/tasks/blocked-tasks.ts';
 import type { SuiteStore } from '@diq/queue/test-support/use-test-store.ts';
 import { byMachineAlone } from '@diq/queue/admission/sharing.ts';
@@ -214,9 +215,12 @@ export const lifeSteps: readonly [name: string, run: (life: Life) => Promise<voi
           { lookId, saving: 'already_covered' },
         );
         await store.jobs.removeAll([unknown ?? '', covered ?? '']);
-        await looks.record(lookId, [
-          { taskId: kept ?? '', warnings: ['machine_offline'], isUncovered: true },
-        ]);
+        const seen = { taskId: kept ?? '', warnings: ['machine_offline'] as const, isUncovered: true };
+        const { aside } = await looks.record(lookId, [seen], { putsAside: true });
+        await store.jobs.removeAll(aside);
+        await store.jobs.add(
+          await createOfflineTasks(store.redis, keySpace, { betweenLooksMs: 0 }).takeBack(1),
+        );
       });
     },
   ],

@@ -2,6 +2,7 @@ import { profileOf } from '@diq/contracts/operations/index.ts';
 import { claimLayout } from '@diq/queue/layout.ts';
 import { createNameStore } from '@diq/queue/tasks/name-store.ts';
 import { createLookStore } from '@diq/queue/tasks/look-store.ts';
+import { createOfflineTasks } from '@diq/queue/tasks/offline-tasks.ts';
 import { createResultStore } from '@diq/queue/results/result-store.ts';
 import { createTaskStore } from '@diq/queue/tasks/task-store.ts';
 import { createRunningTasks } from '@diq/queue/tasks/running-tasks.ts';
@@ -101,6 +102,9 @@ export async function openQueue(options: OpenQueueOptions) {
     ...parts.shared,
     aside,
     turns: parts.turns,
+    offline: createOfflineTasks(redis.ledger, queue.keySpace),
+    // Without looks nothing shows that a machine is back.
+    mostRunning: config.lookBeforeCall ? parts.mostRunning : undefined,
     claimer,
     lookUp: (call) => options.tenant.lookUp(call, profileOf(queue.operation).records),
     clientId: options.tenant.clientId,
@@ -123,9 +127,9 @@ export async function openQueue(options: OpenQueueOptions) {
     readNeeds: createReadNeeds(redis.ledger, queue.keySpace, { followsResults: config.followUp }),
     mostRunning: parts.mostRunning,
     maintenance,
-    onSeen(view, { ready, unresolved }) {
+    onSeen(view, { ready, offline, unresolved }) {
       nameLookup.attend(unresolved);
-      lookAhead?.attend(view, ready);
+      lookAhead?.attend(view, { ready, offline });
     },
     createTurns: (sight) =>
       createPollTurns({

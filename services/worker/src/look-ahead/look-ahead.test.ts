@@ -107,10 +107,13 @@ describe('a look ahead of calls', () => {
     const lookAhead = suite.open();
     const now = freeSlotsView(1);
     const hold = { reason: 'paused' as const, untilMs: now.nowMs + hourMs };
-    lookAhead.attend({ ...now, hold, holdsOn: ['paused'] }, 1);
+    lookAhead.attend({ ...now, hold, holdsOn: ['paused'] }, { ready: 1, offline: 0 });
     const slotsInUse = [{ freeAtMs: now.nowMs + hourMs, call: undefined }];
-    lookAhead.attend({ ...now, slotsInUse, limits: oneLimit(1, hourMs, slotsInUse) }, 1);
-    lookAhead.attend(now, 0);
+    lookAhead.attend(
+      { ...now, slotsInUse, limits: oneLimit(1, hourMs, slotsInUse) },
+      { ready: 1, offline: 0 },
+    );
+    lookAhead.attend(now, { ready: 0, offline: 0 });
     await lookAhead.close();
     assert.deepEqual(await suite.reads(), []);
   });
@@ -197,12 +200,12 @@ describe('a look ahead of calls', () => {
     await suite.simulator.addInvestigation({ machineId });
     const request = await accept(machineId);
     const lookAhead = suite.open();
-    lookAhead.attend(freeSlotsView(1), 1);
+    lookAhead.attend(freeSlotsView(1), { ready: 1, offline: 0 });
     await waitFor(async () => (await statusOf(request)) === 'started', { what: 'the cover to be found' });
     const next = await accept(newMachineId());
     await waitFor(
       async () => {
-        lookAhead.attend(freeSlotsView(1), 1);
+        lookAhead.attend(freeSlotsView(1), { ready: 1, offline: 0 });
         return (await suite.bench.redis.hget(suite.bench.keys.task(next.taskId), 'seenCover')) !== null;
       },
       { what: 'the next look' },
@@ -263,11 +266,35 @@ describe('a look ahead of calls', () => {
     for (const request of [first, joined]) assert.equal(await codesOf(request), undefined);
   });
 
+  it('puts tasks of machines that are offline behind others where calls that run keep room from others, and back', async () => {
+    const operation = 'runLiveResponse';
+    const [silent, unknown, well] = [newMachineId(), unknownId(), newMachineId()];
+    await suite.simulator.addMachine({ id: silent, healthStatus: 'Inactive' });
+    const first = await accept(silent);
+    const second = await accept(well);
+    const critical = await accept(newMachineId(), { priority: 'critical' });
+    const { offline, jobOrder, task } = suite.bench.keys;
+    const ordered = () => suite.bench.redis.zrange(jobOrder, 0, '-1');
+    await suite.look({ operation });
+    assert.deepEqual(await ordered(), [critical.taskId, second.taskId]);
+    assert.equal(await statusOf(first), 'queued');
+
+    // Of one that is put aside Defender can forget the machine.
+    const gone = await accept(unknown);
+    await suite.worker.jobs.removeAll([gone.taskId]);
+    await suite.bench.redis.zadd(offline, 1, gone.taskId);
+    await suite.simulator.addMachine({ id: silent });
+    await suite.bench.redis.hset(task(first.taskId), 'seenMachine', '1');
+    await suite.look({ operation, slots: 0, offline: 2 });
+    assert.deepEqual(await ordered(), [critical.taskId, first.taskId, second.taskId]);
+    assert.equal(await statusOf(gone), 'failed');
+  });
+
   it('is cut short by the end of its reader', async () => {
     await accept(newMachineId());
     await suite.simulator.addFault({ target: 'read', times: null, action: { kind: 'hang' } });
     const lookAhead = suite.open();
-    lookAhead.attend(freeSlotsView(1), 1);
+    lookAhead.attend(freeSlotsView(1), { ready: 1, offline: 0 });
     await waitFor(async () => (await suite.reads()).length > 0, { what: 'the read' });
     await suite.closeReaders();
     await lookAhead.close();

@@ -17,11 +17,11 @@ import { enoughFor, slotsAhead } from './slots-ahead.ts';
 export interface LookAheadOptions {
   looks: LookStore;
   tasks: Pick<TaskStore, 'endLooked'>;
-  jobs: Pick<JobQueue, 'removeAll'>;
+  jobs: Pick<JobQueue, 'removeAll' | 'add'>;
   /** Its reads use the part of the budget for what can be left out. */
   reader: DefenderReader;
   tokens: Pick<TokenProvider, 'get' | 'renewAfterRejection'>;
-  profile: Pick<OperationProfile, 'records' | 'resultKind' | 'isReusable' | 'wording'>;
+  profile: Pick<OperationProfile, 'records' | 'resultKind' | 'isReusable' | 'wording' | 'concurrency'>;
   /** Slots kept for critical requests. */
   reserve: number;
   logger: Pick<Logger, 'info' | 'warn' | 'error'>;
@@ -34,6 +34,8 @@ export type LookAhead = ReturnType<typeof createLookAhead>;
 
 /** From one look that found nothing to look at to the next. */
 const betweenMs = 250;
+/** From one look at machines that are offline to the next. */
+const offlineEveryMs = 10_000;
 /** After an error on our side: Redis is away, as a rule. */
 const afterErrorMs = 2_000;
 
@@ -57,6 +59,7 @@ export function createLookAhead(options: LookAheadOptions) {
     cover: createReadPause(logger, 'looking for what runs before a call'),
   };
   let notBeforeMs = 0;
+  let offlineNotBeforeMs = 0;
   let isClosed = false;
   let underWay: Promise<void> | undefined;
 
@@ -76,18 +79,37 @@ export function createLookAhead(options: LookAheadOptions) {
     await conclude(taken.lookId, seen, options);
   }
 
+  /** Whether machines are back whose tasks were put aside. */
+  async function lookAtOffline(): Promise<void> {
+    offlineNotBeforeMs = performance.now() + offlineEveryMs;
+    const taken = await looks.takeOffline();
+    if (taken.tasks.length > 0)
+      await conclude(taken.lookId, await seeAll(taken.tasks, options, pauses), options);
+  }
+
+  function begin(act: () => Promise<void>): void {
+    underWay = act()
+      .catch((error: unknown) => {
+        notBeforeMs = performance.now() + afterErrorMs;
+        logger.warn({ err: error }, 'look ahead failed; calls are made without');
+      })
+      .finally(() => (underWay = undefined));
+  }
+
   return {
-    /** Begins a look if slots open soon for tasks that were not looked at. Never rejects, and is waited for by nothing. */
-    attend(view: LedgerSnapshot, ready: number): void {
-      if (isClosed || underWay || ready === 0 || performance.now() < notBeforeMs) return;
-      const slots = slotsAhead(view);
-      if (slots === 0) return;
-      underWay = look(slots)
-        .catch((error: unknown) => {
-          notBeforeMs = performance.now() + afterErrorMs;
-          logger.warn({ err: error }, 'look ahead failed; calls are made without');
-        })
-        .finally(() => (underWay = undefined));
+    /**
+     * Begins a look if slots open soon for tasks that were not looked at, or if machines that are offline are to be looked at again.
+     * Never rejects, and is waited for by nothing.
+     */
+    attend(view: LedgerSnapshot, { ready, offline }: { ready: number; offline: number }): void {
+      const nowMs = performance.now();
+      if (isClosed || underWay || nowMs < notBeforeMs) return;
+      if (offline > 0 && nowMs >= offlineNotBeforeMs && pauses.machine.isOver()) {
+        begin(lookAtOffline);
+        return;
+      }
+      const slots = ready === 0 ? 0 : slotsAhead(view);
+      if (slots > 0) begin(() => look(slots));
     },
     /** Begins nothing more and waits for the look under way, whose reads end with their reader. */
     async close(): Promise<void> {
@@ -147,7 +169,7 @@ function isTokenRejected(seen: MachineSeen | CoverSeen): seen is Unreadable {
 async function conclude(
   lookId: string,
   seen: readonly SeenTask[],
-  { looks, tasks, jobs, logger, metrics, onEnded }: LookAheadOptions,
+  { looks, tasks, jobs, profile, logger, metrics, onEnded }: LookAheadOptions,
 ): Promise<void> {
   const ended: string[] = [];
   const kept: Seen[] = [];
@@ -167,8 +189,19 @@ async function conclude(
       logger.info({ taskId, machineId, reason: saving, ...fieldsOf(settlement.result) }, 'no slot needed');
     }),
   );
-  await Promise.all([jobs.removeAll(ended), looks.record(lookId, kept)]);
-  if (ended.length > 0) onEnded();
+  const putsAside = profile.concurrency !== undefined;
+  const [{ aside, back }] = await Promise.all([
+    looks.record(lookId, kept, { putsAside }),
+    jobs.removeAll(ended),
+  ]);
+  // One that is claimed meanwhile is called: nothing waits for a look.
+  await Promise.all([jobs.removeAll(aside), jobs.add(back)]);
+  if (aside.length > 0) logger.info({ taskIds: aside }, 'machines offline, others go first');
+  if (back.length > 0) {
+    const taskIds = back.map(({ taskId }) => taskId);
+    logger.info({ taskIds }, 'machines report again, or are urgent: put back to their places');
+  }
+  if (ended.length + aside.length + back.length > 0) onEnded();
 }
 
 /** The end of a task that needs no call. What Defender says of the two must not contradict each other. */

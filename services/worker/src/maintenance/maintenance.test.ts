@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createMissingJobsDuty, expireDue } from './maintenance.ts';
+import { createMissingJobsDuty, expireDue, roomForOffline } from './maintenance.ts';
 
 describe('ending requests whose deadline was reached', () => {
   it('goes on until none is left, and takes out the jobs of the tasks that ended', async () => {
@@ -19,7 +19,7 @@ describe('ending requests whose deadline was reached', () => {
 });
 
 describe('when missing jobs are searched for', () => {
-  const waits = { waiting: 5, ready: 2, claimed: 1, blocked: 1, unresolved: 1 };
+  const waits = { waiting: 5, ready: 2, claimed: 1, blocked: 1, offline: 0, unresolved: 1 };
 
   it('is while fewer jobs are there than tasks that wait', () => {
     const duty = createMissingJobsDuty(
@@ -27,7 +27,10 @@ describe('when missing jobs are searched for', () => {
       () => 0,
     );
     assert.equal(duty.mayBeMissing({ ...waits, claimed: 0 }), true);
-    assert.equal(duty.mayBeMissing({ waiting: 0, ready: 0, claimed: 0, blocked: 0, unresolved: 0 }), false);
+    assert.equal(
+      duty.mayBeMissing({ waiting: 0, ready: 0, claimed: 0, blocked: 0, offline: 0, unresolved: 0 }),
+      false,
+    );
   });
 
   it('is every half minute where there are as many, and again soon while any seems to be missing', async () => {
@@ -49,5 +52,14 @@ describe('when missing jobs are searched for', () => {
     suspects = 0;
     await duty.check();
     assert.equal(duty.mayBeMissing(waits), false);
+  });
+});
+
+describe('the room for tasks whose machine is offline', () => {
+  it('is half of what Defender runs at once, while nothing else waits', () => {
+    const room = (ready: number, claimed: number, running: number, most: number | undefined = 25) =>
+      roomForOffline({ ready, claimed, running }, most);
+    assert.deepEqual([room(0, 0, 0), room(0, 2, 5), room(0, 0, 20), room(1, 0, 0)], [12, 5, 0, 0]);
+    assert.ok(roomForOffline({ ready: 9, claimed: 9, running: 9 }, undefined) > 1_000);
   });
 });

@@ -1,5 +1,6 @@
 import type { JobQueue } from '@diq/queue/scheduling/job-queue.ts';
 import type { QueueNeeds } from '../scheduling/queue-needs.ts';
+import type { OfflineTasks } from '@diq/queue/tasks/offline-tasks.ts';
 import type { TaskStore } from '@diq/queue/tasks/task-store.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 import { createOutageLog } from '../observability/outage-log.ts';
@@ -16,6 +17,9 @@ export type MaintenanceOptions = FinishCallOptions &
   ReconcilerOptions & {
     aside: SetAside;
     turns: Pick<MachineTurns, 'unblockSome' | 'blocked'>;
+    offline: OfflineTasks;
+    /** How many Defender runs at once; `undefined` where machines that are offline are not put behind others, or not any more. */
+    mostRunning?: number | undefined;
     claimer: Pick<JobClaimer, 'bringBack' | 'bringBackEveryMs'>;
     /** Of all queues of the tenant; none where results are not followed. */
     followUp?: Pick<FollowUp, 'check'>;
@@ -43,7 +47,7 @@ interface Duty {
   everyMs: number;
   /** Left out at first, and for so long after Redis could not be asked. */
   calmMs?: number;
-  act(): Promise<unknown>;
+  act(needs: QueueNeeds): Promise<unknown>;
   /** For the log of its outages. */
   what: string;
 }
@@ -63,8 +67,10 @@ export function createMaintenance(options: MaintenanceOptions) {
   let isClosed = false;
   let calmSinceMs: number | undefined;
 
-  function begin(duty: (typeof duties)[number]): void {
-    const acted = duty.outages.watched(duty.act)().catch(duty.outages.failed);
+  function begin(duty: (typeof duties)[number], needs: QueueNeeds): void {
+    const acted = duty.outages
+      .watched(() => duty.act(needs))()
+      .catch(duty.outages.failed);
     duty.underWay = acted.finally(() => {
       duty.underWay = undefined;
       duty.notBeforeMs = performance.now() + duty.everyMs;
@@ -78,7 +84,7 @@ export function createMaintenance(options: MaintenanceOptions) {
       for (const duty of duties) {
         const fromMs = Math.max(duty.notBeforeMs, calmSinceMs + (duty.calmMs ?? 0));
         const mayBegin = !isClosed && duty.underWay === undefined && performance.now() >= fromMs;
-        if (mayBegin && duty.isNeeded(needs, nowMs)) begin(duty);
+        if (mayBegin && duty.isNeeded(needs, nowMs)) begin(duty, needs);
       }
     },
     /** Redis could not be asked, or may have been away. */
@@ -92,7 +98,7 @@ export function createMaintenance(options: MaintenanceOptions) {
   };
 }
 
-type JobCounts = Pick<QueueNeeds, 'waiting' | 'ready' | 'claimed' | 'blocked' | 'unresolved'>;
+type JobCounts = Pick<QueueNeeds, 'waiting' | 'ready' | 'claimed' | 'blocked' | 'offline' | 'unresolved'>;
 
 /**
  * Jobs are searched for while there are fewer than waiting tasks, and compared now and then though there are as many: one too
@@ -105,9 +111,9 @@ export function createMissingJobsDuty(
   let comparedAtMs = -Infinity;
   let suspects = 0;
   return {
-    mayBeMissing: ({ waiting, ready, claimed, blocked, unresolved }: JobCounts): boolean =>
+    mayBeMissing: ({ waiting, ready, claimed, blocked, offline, unresolved }: JobCounts): boolean =>
       waiting > 0 &&
-      (waiting > ready + claimed + blocked + unresolved ||
+      (waiting > ready + claimed + blocked + offline + unresolved ||
         suspects > 0 ||
         nowMs() - comparedAtMs >= compareJobsEveryMs),
     async check(): Promise<void> {
@@ -119,7 +125,7 @@ export function createMissingJobsDuty(
 
 function dutiesOf(options: MaintenanceOptions, queryDue: () => Promise<void>): Duty[] {
   const { claimer, aside, turns, permitTimeoutMs, firstQueryInMs, followUp } = options;
-  const jobs = createMissingJobsDuty(createMissingJobCheck({ ...options, jobs: countingBlocked(options) }));
+  const jobs = createMissingJobsDuty(createMissingJobCheck({ ...options, jobs: countingAside(options) }));
   return [
     {
       what: 'rescuing abandoned calls',
@@ -148,6 +154,13 @@ function dutiesOf(options: MaintenanceOptions, queryDue: () => Promise<void>): D
       act: () => turns.unblockSome(),
     },
     {
+      what: 'putting back tasks whose machine is offline',
+      everyMs: unblockEveryMs,
+      isNeeded: (needs) => needs.offline > 0,
+      act: async (needs) =>
+        options.jobs.add(await options.offline.takeBack(roomForOffline(needs, options.mostRunning))),
+    },
+    {
       what: 'the search for missing jobs',
       everyMs: checkJobsEveryMs,
       isNeeded: jobs.mayBeMissing,
@@ -174,20 +187,33 @@ function dutiesOf(options: MaintenanceOptions, queryDue: () => Promise<void>): D
   ];
 }
 
-/** A task that is blocked lacks no job. */
-function countingBlocked({
+/**
+ * For how many tasks there is room whose machine is offline: while nothing else waits, they may have half of what Defender runs at once.
+ * What they start runs until the machine is back, and the other half is for machines that answer.
+ */
+export function roomForOffline(
+  { ready, claimed, running }: Pick<QueueNeeds, 'ready' | 'claimed' | 'running'>,
+  mostRunning: number | undefined,
+): number {
+  if (mostRunning === undefined) return Number.MAX_SAFE_INTEGER;
+  return ready > 0 ? 0 : Math.max(0, Math.floor(mostRunning / 2) - running - claimed);
+}
+
+/** A task that is put aside lacks no job. */
+function countingAside({
   jobs,
   turns: { blocked },
-}: Pick<MaintenanceOptions, 'jobs' | 'turns'>): MissingJobCheckOptions['jobs'] {
+  offline,
+}: Pick<MaintenanceOptions, 'jobs' | 'turns' | 'offline'>): MissingJobCheckOptions['jobs'] {
   return {
     add: jobs.add,
     async countAll() {
-      const [present, others] = await Promise.all([jobs.countAll(), blocked.count()]);
-      return present + others;
+      const counts = await Promise.all([jobs.countAll(), blocked.count(), offline.count()]);
+      return counts.reduce((sum, count) => sum + count, 0);
     },
     async have(ids) {
-      const [have, areBlocked] = await Promise.all([jobs.have(ids), blocked.areBlocked(ids)]);
-      return have.map((has, i) => has || areBlocked[i] === true);
+      const found = await Promise.all([jobs.have(ids), blocked.areBlocked(ids), offline.areAside(ids)]);
+      return ids.map((_, i) => found.some((has) => has[i] === true));
     },
   };
 }

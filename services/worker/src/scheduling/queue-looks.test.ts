@@ -11,6 +11,7 @@ const nothing: QueueNeeds = {
   claimed: 0,
   waiting: 0,
   blocked: 0,
+  offline: 0,
   running: 0,
   unresolved: 0,
   aside: 0,

@@ -14,6 +14,8 @@ export interface QueueNeeds {
   waiting: number;
   /** Tasks that wait for their turn on their machine, and have no job. */
   blocked: number;
+  /** Tasks that are put behind others, since Defender gets no reports of their machine, and have no job. */
+  offline: number;
   /** Tasks that Defender runs: called or looked up, or with a result whose end was not seen yet, where results are followed. */
   running: number;
   /** Tasks whose machine was asked for by name and is not known yet. */
@@ -32,7 +34,7 @@ export interface QueueNeeds {
 
 const script = loadScript(new URL('./lua/read-needs.lua', import.meta.url));
 const count = z.number();
-const counts = z.tuple([count, count, count, count, count, count, count, count, count, count]);
+const counts = z.tuple([count, count, count, count, count, count, count, count, count, count, count]);
 const time = z.string().transform((score) => (score === '' ? undefined : Number(score)));
 const reply = z.tuple([counts, z.tuple([time, time, time, time])]);
 
@@ -47,18 +49,27 @@ export function createReadNeeds(
   const bullmq = (name: string) => `${keySpace}:${queueName}:${name}`;
   const jobs = [keys.jobOrder, bullmq('wait'), bullmq('active')];
   const tasks = [keys.waiting, keys.blocked, aside, keys.unresolved];
-  const scriptKeys = [...jobs, ...tasks, keys.inFlight, keys.reconciling, keys.results, keys.deadlines];
+  const scriptKeys = [
+    ...jobs,
+    ...tasks,
+    keys.inFlight,
+    keys.reconciling,
+    keys.results,
+    keys.deadlines,
+    keys.offline,
+  ];
 
   return async () => {
     const [numbers, times] = reply.parse(await script(redis, scriptKeys, []));
     const [ordered, unordered, claimed, waiting, blocked, set, unresolved, ...others] = numbers;
-    const [called, lookedUp, followed] = others;
+    const [called, lookedUp, followed, offline] = others;
     const [deadlineMs, callBeganMs, queryMs, resultMs] = times;
     return {
       ready: ordered + unordered,
       claimed,
       waiting,
       blocked,
+      offline,
       aside: set,
       running: called + lookedUp + (followsResults ? followed : 0),
       unresolved,

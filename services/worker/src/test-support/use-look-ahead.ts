@@ -32,7 +32,7 @@ export interface LookAheadSuite {
   readonly logLines: string[];
   open(options?: LookAheadOfTest): LookAhead;
   /** One look of a worker of its own at a queue in which so many slots are free, from its begin to its end. */
-  look(options?: LookAheadOfTest & { slots?: number }): Promise<void>;
+  look(options?: LookAheadOfTest & { slots?: number; offline?: number }): Promise<void>;
   /** As when the tenant is left. */
   closeReaders(): Promise<void>;
   /** One look-up of names of a worker of its own, from its begin to its end. */
@@ -116,9 +116,9 @@ export function useLookAhead(
       return log.lines;
     },
     open,
-    async look({ slots = 5, ...options } = {}) {
+    async look({ slots = 5, offline = 0, ...options } = {}) {
       const lookAhead = open(options);
-      lookAhead.attend(freeSlotsView(slots), 1);
+      lookAhead.attend(freeSlotsView(slots), { ready: 1, offline });
       await lookAhead.close();
     },
     async lookUpNames({ budget = unlimitedReads, maxJoined } = {}) {

@@ -1,15 +1,44 @@
 -- include lib/request-status.lua
 --
 -- Keeps what a look showed of tasks that are to be called: until when no other is needed, and the warnings on their requests.
+-- Where a call to a machine of which Defender gets no reports would keep room from others, its task is put aside.
 --
 -- KEYS  see lib/request-status.lua
--- ARGV  3 look id   then for each task: id, '1' if its machine was seen, its warnings (codes joined by commas, or ''), '1' if
+-- ARGV  3 look id   4 '1' where such tasks are put aside   then for each task: id, '1' if its machine was seen, its warnings (codes joined by commas, or ''), '1' if
 --       it was seen that nothing covers it
 --
--- Returns  how many of them were still this look's
+-- offline   sorted set: task id -> when it was last seen that it is put behind others (ms), see also put-back-offline.lua
+--
+-- Returns  {tasks that are put aside now: their jobs are to go}, {task id, job priority, … of those that are not any more}
 -- Writes   'seenMachine' and 'seenCover' of the task, by the time at which the look began; 'warnings' of the task and its
---          requests. A task that does not wait any more, or is another look's by now, stays as it is
-local look_id, recorded = ARGV[3], 0
+--          requests; 'offlineSince' of one that is put aside. A task that does not wait any more, or is another look's by now, stays
+--          as it is. Critical ones, those moved to the head and those that were called for anyway ('offlineOver') are not put aside
+local look_id, puts_aside, offline_key = ARGV[3], ARGV[4] == '1', space .. ':offline'
+local aside, back = {}, {}
+
+local function is_silent(warnings)
+  return string.find(warnings, 'machine_offline', 1, true) or string.find(warnings, 'machine_not_onboarded', 1, true)
+end
+
+local function put_aside_or_back(task_id, task_key, warnings)
+  local priority, head, over, job_priority = unpack(
+    redis.call('HMGET', task_key, 'priority', 'head', 'offlineOver', 'jobPriority'))
+  local is_aside = redis.call('ZSCORE', offline_key, task_id)
+  local goes_aside = puts_aside and is_silent(warnings) and priority ~= 'critical' and not head and not over
+  if goes_aside and not is_aside then
+    redis.call('ZADD', offline_key, now, task_id)
+    redis.call('HSET', task_key, 'offlineSince', now)
+    aside[#aside + 1] = task_id
+  elseif is_aside and not goes_aside then
+    redis.call('ZREM', offline_key, task_id)
+    redis.call('HDEL', task_key, 'offlineSince')
+    back[#back + 1] = task_id
+    back[#back + 1] = job_priority
+  end
+  if over and not is_silent(warnings) then
+    redis.call('HDEL', task_key, 'offlineOver')
+  end
+end
 
 local function warn(key, warnings)
   if warnings == '' then
@@ -19,14 +48,14 @@ local function warn(key, warnings)
   end
 end
 
-for i = 4, #ARGV, 4 do
+for i = 5, #ARGV, 4 do
   local task_key, of_machine, warnings, of_cover = space .. ':task:' .. ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
   local state, owner, began, first, before = unpack(
     redis.call('HMGET', task_key, 'state', 'lookBy', 'lookAt', 'first', 'warnings'))
   if state == 'waiting' and owner == look_id and first then
-    recorded = recorded + 1
     if of_machine == '1' then
       redis.call('HSET', task_key, 'seenMachine', began)
+      put_aside_or_back(ARGV[i], task_key, warnings)
       if (before or '') ~= warnings then
         warn(task_key, warnings)
         warn(space .. ':request:' .. first, warnings)
@@ -41,4 +70,4 @@ for i = 4, #ARGV, 4 do
     redis.call('HDEL', task_key, 'lookBy', 'lookAt', 'lookUntil')
   end
 end
-return recorded
+return { aside, back }

@@ -3,10 +3,11 @@
 -- Chooses the tasks that Defender is asked about before their calls: those whose slots open soon, as far as no look at them
 -- counts. Each is one look's for a while.
 --
--- KEYS  see lib/request-status.lua; 8 BullMQ's sorted set of jobs in the order
+-- KEYS  see lib/request-status.lua; 8 BullMQ's sorted set of jobs in the order, or that of tasks whose machine is offline
 -- ARGV  3 look id   4 ms for which they are this look's alone   5 ms for which it counts that a machine was looked at, ''
 --       where machines cannot be read   6 the same for what covers it   7 slots that open soon   8 of these kept for
 --       critical ones   9 jobs searched, at most   10 none are taken while a look counts for so many of those to be called
+--       11 tasks taken, at most
 --
 -- Returns  {} or for each task: id, machine, '1' if its machine is to be looked at, '1' if what covers it is, JSON of what
 --          its first request asked
@@ -14,6 +15,7 @@
 local job_order, look_id, lease = KEYS[8], ARGV[3], tonumber(ARGV[4])
 local machine_for, cover_for = tonumber(ARGV[5]), tonumber(ARGV[6])
 local slots, kept, searched, enough = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
+local most = tonumber(ARGV[11])
 
 local function is_due(seen_at, counts_for)
   return counts_for ~= nil and now - (tonumber(seen_at) or -math.huge) >= counts_for
@@ -30,7 +32,7 @@ for _, task_id in ipairs(redis.call('ZRANGE', job_order, 0, searched - 1)) do
     local of_cover = not forced and is_due(seen_cover, cover_for)
     if not of_machine and not of_cover then
       settled = settled + 1
-    elseif (tonumber(look_until) or 0) <= now then
+    elseif (tonumber(look_until) or 0) <= now and #due < most then
       due[#due + 1] = { task_id, machine, of_machine and '1' or '', of_cover and '1' or '', first }
     end
   end

@@ -5,6 +5,8 @@ import type { MachineWarning } from '@diq/contracts/machine-warnings.ts';
 import type { RedisConnection } from '@diq/redis/connection.ts';
 import { loadScript } from '@diq/redis/script.ts';
 import { movingKeys, storeKeys } from '../store-keys.ts';
+import type { Job } from '../scheduling/job-queue.ts';
+import { jobsIn } from './offline-tasks.ts';
 import { askedFor } from '../requests/stored-request.ts';
 
 /** What a look is to find out of a task. */
@@ -30,6 +32,12 @@ export interface LookQuery {
   enough: number;
 }
 
+/** Tasks that are one look's for a while: `lookId` ends or records them. */
+export interface Look {
+  lookId: string;
+  tasks: LookedAtTask[];
+}
+
 /** What a look showed of a task that is to be called. */
 export interface Seen {
   taskId: string;
@@ -47,11 +55,16 @@ const machineCountsForMs = 600_000;
 const coverCountsForMs = 45_000;
 /** Tasks that may not have one of the slots stand in between. */
 const mostSearched = 100;
+/** What one read can ask about. */
+const mostTaken = 20;
+/** A machine that is offline is looked at again sooner. */
+const offlineCountsForMs = 300_000;
 
 const lookScript = (name: string) => loadScript(new URL(`../lua/${name}.lua`, import.meta.url));
 const takeScript = lookScript('take-looks');
 const recordScript = lookScript('record-looks');
 const takeReply = z.array(z.string());
+const recordReply = z.tuple([z.array(z.string()), z.array(z.string())]);
 const partsPerTask = 5;
 /** Not strict: the rest is not looked at. */
 const asked = z.object(askedFor.pick({ parameters: true }).shape);
@@ -61,34 +74,55 @@ export type LookStore = ReturnType<typeof createLookStore>;
 /** What was found out about tasks ahead of their calls, for all workers: each task is looked at by one of them at a time. */
 export function createLookStore(redis: RedisConnection, keySpace: string, retentionMs: number) {
   const keys = movingKeys(keySpace);
-  const { jobOrder } = storeKeys(keySpace);
+  const { jobOrder, offline } = storeKeys(keySpace);
+
+  async function takeFrom(
+    sortedSet: string,
+    countsFor: readonly (number | '')[],
+    { slots, reserve, enough }: Pick<LookQuery, 'slots' | 'reserve' | 'enough'>,
+  ): Promise<Look> {
+    const lookId = randomUUID();
+    const bounds = [slots, reserve, mostSearched, enough, mostTaken];
+    const args = [keySpace, retentionMs, lookId, leaseMs, ...countsFor, ...bounds];
+    const parts = takeReply.parse(await takeScript(redis, [...keys, sortedSet], args));
+    const tasks = Array.from({ length: parts.length / partsPerTask }, (_, i) =>
+      parts.slice(partsPerTask * i, partsPerTask * (i + 1)),
+    );
+    return { lookId, tasks: tasks.flatMap((one) => toTask(one) ?? []) };
+  }
 
   return {
-    /** The next tasks that are to be looked at; `lookId` ends or records them, for a while. */
-    async take({ wants, slots, reserve, enough }: LookQuery): Promise<{
-      lookId: string;
-      tasks: LookedAtTask[];
-    }> {
-      const lookId = randomUUID();
-      const countsFor = [wants.machine ? machineCountsForMs : '', wants.cover ? coverCountsForMs : ''];
-      const bounds = [slots, reserve, mostSearched, enough];
-      const args = [keySpace, retentionMs, lookId, leaseMs, ...countsFor, ...bounds];
-      const parts = takeReply.parse(await takeScript(redis, [...keys, jobOrder], args));
-      const tasks = Array.from({ length: parts.length / partsPerTask }, (_, i) =>
-        parts.slice(partsPerTask * i, partsPerTask * (i + 1)),
-      );
-      return { lookId, tasks: tasks.flatMap((one) => toTask(one) ?? []) };
-    },
-    /** Keeps what was seen, for as long as it counts, and warnings with the requests. Tasks that are another's by now stay as they are. */
-    async record(lookId: string, seen: readonly Seen[]): Promise<void> {
-      if (seen.length === 0) return;
+    /** The next tasks that are to be looked at. */
+    take: ({ wants, ...bounds }: LookQuery): Promise<Look> =>
+      takeFrom(
+        jobOrder,
+        [wants.machine ? machineCountsForMs : '', wants.cover ? coverCountsForMs : ''],
+        bounds,
+      ),
+    /** Of those that are put aside, since their machine is offline, some whose machine is to be looked at again. */
+    takeOffline: (): Promise<Look> =>
+      takeFrom(offline, [offlineCountsForMs, ''], { slots: mostSearched, reserve: 0, enough: mostSearched }),
+    /**
+     * Keeps what was seen, for as long as it counts, and warnings with the requests. Tasks that are another's by now stay as they
+     * are. Where `putsAside`, tasks whose machine is offline are put aside.
+     *
+     * @returns those that are put aside by now, whose jobs are to go, and the jobs that others need which were
+     */
+    async record(
+      lookId: string,
+      seen: readonly Seen[],
+      { putsAside = false }: { putsAside?: boolean } = {},
+    ): Promise<{ aside: string[]; back: Job[] }> {
+      if (seen.length === 0) return { aside: [], back: [] };
       const about = seen.flatMap(({ taskId, warnings, isUncovered }) => [
         taskId,
         warnings ? '1' : '',
         (warnings ?? []).join(','),
         isUncovered ? '1' : '',
       ]);
-      await recordScript(redis, keys, [keySpace, retentionMs, lookId, ...about]);
+      const args = [keySpace, retentionMs, lookId, putsAside ? 1 : '', ...about];
+      const [aside, back] = recordReply.parse(await recordScript(redis, keys, args));
+      return { aside, back: jobsIn(back) };
     },
   };
 }
