@@ -13,9 +13,16 @@ export type EndOutcome = (typeof endOutcomes)[number];
 
 /**
  * Why an outcome is `unknown`: Defender did not show an end for as long as it was followed (`not_ended`), did not show the result
- * at all (`not_shown`), could not be read (`not_readable`), or closed it in a state that is none of an end (`unfamiliar`).
+ * at all (`not_shown`) or for another machine alone (`other_machine`), could not be read (`not_readable`), or closed it in a state that is
+ * none of an end (`unfamiliar`).
  */
-export const unknownReasons = ['not_ended', 'not_shown', 'not_readable', 'unfamiliar'] as const;
+export const unknownReasons = [
+  'not_ended',
+  'not_shown',
+  'other_machine',
+  'not_readable',
+  'unfamiliar',
+] as const;
 
 export type UnknownReason = (typeof unknownReasons)[number];
 
@@ -23,6 +30,8 @@ export type UnknownReason = (typeof unknownReasons)[number];
 export const reasonTexts = {
   not_ended: 'Defender showed no end of it for as long as it was followed.',
   not_shown: 'Defender did not show it for as long as it was followed.',
+  other_machine:
+    'Defender shows its id for another machine alone. Records of machines may have been merged: look it up in the portal.',
   not_readable: 'Defender could not be read for as long as it was followed.',
   unfamiliar: 'Defender closed it in a state that says neither success nor failure.',
 } as const satisfies Record<UnknownReason, string>;

@@ -148,6 +148,13 @@ describe('following results', () => {
       ['unknown', 'PendingApproval', 'Defender showed no end of it for as long as it was followed.'],
     );
     assert.equal(missing?.reason, 'Defender did not show it for as long as it was followed.');
+    const { id } = await investigate({ state: 'Benign' });
+    const elsewhere = await start({ id, machineId: newMachineId() }, 1);
+    await followUp.check();
+    assert.match(
+      (await outcomeOf(elsewhere))?.reason ?? '',
+      /^Defender shows its id for another machine alone\./,
+    );
     const unread = await start(await investigate({ state: 'Running' }), 1);
     await simulator.addFault({ target: 'read', times: null, action: { kind: 'status', status: 503 } });
     await followUp.check();

@@ -1,4 +1,5 @@
 import type { OperationName } from '@diq/contracts/operations/index.ts';
+import type { UnknownReason } from '@diq/contracts/result-outcome.ts';
 import type { OpenResult, ResultEnd, ResultNote, ResultStore } from '@diq/queue/results/result-store.ts';
 import type { ReadTurn } from '@diq/quota/reads/read-turn.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
@@ -156,8 +157,13 @@ function endOf({ result, nowMs }: Due, reading: ResultReading): ResultEnd | unde
   const isPaced = reading.kind === 'unreadable' && ['paced', 'next_time', 'closed'].includes(reading.reason);
   if (nowMs < result.untilMs + (isPaced ? pacedMs : 0)) return undefined;
   const state = reading.kind === 'seen' ? reading.seen.state : result.state;
-  const why = !wasRead ? 'not_readable' : reading.kind === 'not_shown' ? 'not_shown' : 'not_ended';
+  const why = wasRead ? whyNoEnd(reading) : 'not_readable';
   return { outcome: 'unknown', why, state, startedAtMs: result.startedAtMs, wasRead };
+}
+
+function whyNoEnd(reading: ResultReading): UnknownReason {
+  if (reading.kind !== 'not_shown') return 'not_ended';
+  return reading.elsewhere === true ? 'other_machine' : 'not_shown';
 }
 
 /** What another worker began to end. */

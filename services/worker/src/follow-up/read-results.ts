@@ -9,7 +9,8 @@ export type ListOf = Records['list'];
 /** Of one result: what Defender shows, that it shows none, or that it could not be read. */
 export type ResultReading =
   | { readonly kind: 'seen'; readonly seen: SeenResult }
-  | { readonly kind: 'not_shown' }
+  /** `elsewhere`: its id is shown, for another machine. */
+  | { readonly kind: 'not_shown'; readonly elsewhere?: true }
   | { readonly kind: 'unreadable'; readonly reason: string; readonly retryAfterMs?: number };
 
 /** Defender's clock and ours differ by some seconds. */
@@ -94,8 +95,9 @@ async function readOne(
       ? mapped(await reader.findMachineAction(token, id), (one) => rowOf(one, judgeAction))
       : mapped(await reader.findInvestigation(token, id), (one) => rowOf(one, judgeInvestigation));
   if (reading.kind === 'unreadable') return reading;
-  const seen = reading.kind === 'read' ? agreed([reading.value], machineId) : undefined;
-  return seen ? { kind: 'seen', seen } : { kind: 'not_shown' };
+  if (reading.kind !== 'read') return { kind: 'not_shown' };
+  const seen = agreed([reading.value], machineId);
+  return seen ? { kind: 'seen', seen } : { kind: 'not_shown', elsewhere: true };
 }
 
 function rowOf<T extends { machineId: string | undefined }>(one: T, judge: (one: T) => SeenResult): SeenRow {

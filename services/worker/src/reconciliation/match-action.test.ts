@@ -20,9 +20,16 @@ function action(fields: Partial<MachineAction> = {}): MachineAction {
   };
 }
 
-function match(actions: MachineAction[], scanType: 'Quick' | 'Full' = 'Full') {
+const sentAtMs = 10_000_000;
+
+function match(
+  actions: MachineAction[],
+  scanType: 'Quick' | 'Full' = 'Full',
+  cause: 'lost' | 'running' = 'lost',
+) {
   const { covers } = runAntiVirusScan.records;
-  return matchAction({ correlationToken: token, parameters: { scanType } }, actions, (shown) =>
+  const call = { cause, sentAtMs, arrivedByMs: sentAtMs + 30_000 };
+  return matchAction({ ...call, correlationToken: token, parameters: { scanType } }, actions, (shown) =>
     covers(shown, { scanType }),
   );
 }
@@ -54,5 +61,27 @@ describe('which machine action a call made', () => {
     assert.equal(match([quick], 'Quick').kind, 'covering');
     assert.equal(match([older], 'Quick').kind, 'covering');
     assert.deepEqual(match([action({ scope: undefined })]), { kind: 'nothing' });
+  });
+
+  it('is one that ran when the call was refused because of it, though it has ended since', () => {
+    const [createdAtMs, updatedAtMs, status] = [sentAtMs - 60_000, sentAtMs + 2_000, 'Succeeded'];
+    const ended = action({ createdAtMs, updatedAtMs, status });
+    assert.deepEqual(match([ended], 'Full', 'running'), {
+      kind: 'covering',
+      id: ended.id,
+      alertId: undefined,
+    });
+    assert.deepEqual(match([ended], 'Full', 'lost'), { kind: 'nothing' });
+    for (const other of [
+      { scope: 'Quick' },
+      { updatedAtMs: sentAtMs - 60_000 },
+      { createdAtMs: sentAtMs + 60_000 },
+      { updatedAtMs: undefined },
+    ])
+      assert.deepEqual(match([action({ createdAtMs, updatedAtMs, status, ...other })], 'Full', 'running'), {
+        kind: 'nothing',
+      });
+    const running = action({ createdAtMs: sentAtMs - 3_600_000 });
+    assert.equal((match([ended, running], 'Full', 'running') as { id: string }).id, running.id);
   });
 });

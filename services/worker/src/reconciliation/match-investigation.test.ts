@@ -167,6 +167,15 @@ describe('what Defender shows of a machine whose call got no answer', () => {
     assert.deepEqual(weigh([alert()], [], running), { kind: 'nothing' });
   });
 
+  it('is attached to what ran when the call was refused because of it, though it has ended since', () => {
+    const ended = { startTimeMs: sentAtMs - 600_000, endTimeMs: sentAtMs + 2_000, state: 'Benign' };
+    const ran = investigation(ended);
+    assert.deepEqual(weigh([], [ran], running), covering(ran));
+    assert.deepEqual(weigh([], [ran]), { kind: 'nothing' });
+    const before = investigation({ ...ended, endTimeMs: sentAtMs - 60_000 });
+    assert.deepEqual(weigh([], [before], running), { kind: 'nothing' });
+  });
+
   it('does not depend on the order in which it is shown', () => {
     const anAlert = fc
       .record({

@@ -81,9 +81,13 @@ function traceOf(alert: Alert, investigations: readonly Investigation[]): Trace 
   return { id: alert.investigationId ?? triggered?.id, alertId: alert.id };
 }
 
-/** One that runs, before one that was started since the call and has ended; of several the newest. */
+/**
+ * One that runs, before one that was started since the call and has ended, or that ran when the call was refused because of it; of
+ * several the newest.
+ */
 function coveringOf(call: UnresolvedCall, investigations: readonly Investigation[]): Finding {
-  const isSince = ({ startTimeMs = 0 }: Investigation) => startTimeMs >= earliestMs(call);
+  const isSince = ({ startTimeMs = 0, endTimeMs = 0 }: Investigation) =>
+    startTimeMs >= earliestMs(call) || (call.cause === 'running' && endTimeMs >= earliestMs(call));
   const [best] = investigations
     .filter((one) => !emptyStates.has(one.state) && (isOpen(one) || isSince(one)))
     .toSorted(

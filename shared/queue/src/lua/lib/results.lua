@@ -7,7 +7,7 @@
 --   shown       Defender's own word for its state, none before Defender was read
 --   checkedAt   when Defender was read last, ms
 --   beganAt, overAt   as Defender shows them, ms
---   why         where the outcome is unknown: not_ended, not_shown, not_readable, unfamiliar
+--   why         where the outcome is unknown: not_ended, not_shown, other_machine, not_readable, unfamiliar
 --   until       until when it is followed, ms
 --   attached    1 where it ran before the call
 --
