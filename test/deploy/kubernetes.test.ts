@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import { BlockList, isIPv6 } from 'node:net';
 import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
@@ -221,11 +222,14 @@ describe('deploy/kubernetes', () => {
           path === it.path || (it.pathType === 'Prefix' && path.startsWith(`${it.path.replace(/\/$/, '')}/`)),
       );
     const browser = 'services/intake-api/src/status-page/browser/';
-    const ofPage = ['index.html', 'sign-in.js', 'live-state.js', 'look-up.js'].flatMap((file) =>
-      [...readText(browser + file).matchAll(/["'`]((?:status-page|session|v1)\b[^"'`?$]*)/g)].map(
-        ([, path]) => `/${path}`,
-      ),
-    );
+    const files = readdirSync(new URL(browser, root), { encoding: 'utf8', recursive: true });
+    const ofPage = files
+      .filter((file) => /\.(?:html|js)$/.test(file))
+      .flatMap((file) =>
+        [...readText(browser + file).matchAll(/["'`]((?:status-page|session|v1)\b[^"'`?$]*)/g)].map(
+          ([, path]) => `/${path}`,
+        ),
+      );
     for (const path of ['/session', '/status-page/page.js']) assert.ok(ofPage.includes(path), path);
     for (const path of ['/', '/v1/batches', '/v1/events', '/docs', '/openapi.json', ...ofPage]) {
       assert.ok(isOpen(path), path);

@@ -11,9 +11,13 @@ import { useBrowser } from './support/use-browser.ts';
 
 const perPage = 50;
 const waiting = 60;
+const tenantId = 'aaaaaaaa-5555-4555-8555-555555555555';
 
 describe('the lists of the status page', () => {
-  const intake = useIntake(useEmbeddedRedis(), { DEFENDER_CALLS_PER_WINDOW: '20' });
+  const intake = useIntake(useEmbeddedRedis(), {
+    DEFENDER_CALLS_PER_WINDOW: '20',
+    AZURE_TENANT_ID: tenantId,
+  });
   const browser = useBrowser();
   let page: Page;
   let complaints: string[];
@@ -112,6 +116,11 @@ describe('the lists of the status page', () => {
     await found().getByText('1 request').waitFor();
     await found().getByText('Look the machine up in the Defender portal').waitFor();
     assert.deepEqual(await rows().locator('code').allInnerTexts(), [machineId(2)]);
+    const link = found().getByRole('link', { name: `Machine ${machineId(2)} in Defender` });
+    assert.equal(
+      await link.getAttribute('href'),
+      `https://security.microsoft.com/machines/${machineId(2)}?tid=${tenantId}`,
+    );
   });
 
   it('cancel what waits of a source', async () => {

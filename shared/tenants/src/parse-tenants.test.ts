@@ -47,6 +47,7 @@ describe('a file of tenants', () => {
     assert.deepEqual(contoso, {
       name: 'contoso',
       tenantId: id('a'),
+      portal: 'https://security.microsoft.com',
       defaultOperation: 'initiateInvestigation',
       operations: new Map([
         ['initiateInvestigation', { limits: [{ calls: 5, windowMs: 3_600_000 }], reserveForCritical: 0 }],

@@ -8,6 +8,7 @@ import {
   type OperationName,
 } from '@diq/contracts/operations.ts';
 import { duration, httpsUrl } from '@diq/runtime/settings/setting-kinds.ts';
+import { portalOf } from './portal.ts';
 import { queuesOf, tenantName, type Credential, type QueueRules, type ReachableTenant } from './tenant.ts';
 
 /** A fault of a tenants file: where, which field, what is wrong (what is expected). Never a value. */
@@ -156,9 +157,11 @@ function parseTenant(entry: unknown, index: number, locate: Locate): ReachableTe
     refuse('operations', `name none that can be the default (${expectedOperation(usualOperationNames)})`);
   if (faults.length > 0 || !credential || !defaultOperation) return faults;
   const { defenderBaseUrl: baseUrl, defenderScope: scope } = given;
+  const portal = portalOf(baseUrl);
   return {
     name,
     tenantId,
+    ...(portal === undefined ? {} : { portal }),
     defaultOperation,
     operations,
     access: { clientId, credential, authorityHost, baseUrl, scope },

@@ -8,6 +8,7 @@ import {
 import { quotaOf, quotaSettings, reserveOf } from '@diq/quota/quota-settings.ts';
 import { SettingsError, type Env } from '@diq/runtime/settings/read-settings.ts';
 import { listEntries } from '@diq/runtime/settings/setting-kinds.ts';
+import { portalOf } from './portal.ts';
 import type { QueueRules, ReachableTenant, Tenant } from './tenant.ts';
 import { readTenantsFile } from './watch-tenants.ts';
 
@@ -43,11 +44,12 @@ type TenantSettings = z.output<z.ZodObject<ReturnType<typeof tenantShape>>>;
  * @throws SettingsError with every fault of the file, and of settings that do not go with it
  */
 export function tenantsOf(
-  settings: TenantSettings,
+  settings: TenantSettings & { DEFENDER_BASE_URL?: string | undefined },
   env: Env,
 ): { file: string; tenants: readonly ReachableTenant[] } | { file: undefined; tenants: readonly [Tenant] } {
-  const { TENANTS_FILE: file, AZURE_TENANT_ID: tenantId = '' } = settings;
-  if (file === undefined) return { file, tenants: [defaultTenant(settings, tenantId)] };
+  const { TENANTS_FILE: file, AZURE_TENANT_ID: tenantId = '', DEFENDER_BASE_URL: baseUrl } = settings;
+  const portal = baseUrl === undefined ? undefined : portalOf(baseUrl);
+  if (file === undefined) return { file, tenants: [defaultTenant(settings, tenantId, portal)] };
   const faults = ofDefaultTenant
     .filter((name) => env[name])
     .map((name) => `${name}: set together with TENANTS_FILE (expected in that file, or no file)`);
@@ -55,7 +57,7 @@ export function tenantsOf(
   return { file, tenants: readTenantsFile(file) };
 }
 
-function defaultTenant(settings: TenantSettings, tenantId: string): Tenant {
+function defaultTenant(settings: TenantSettings, tenantId: string, portal: string | undefined): Tenant {
   const { DEFENDER_OPERATION: defaultOperation, DEFENDER_OPERATIONS: further = [] } = settings;
   const own: QueueRules = { ...quotaOf(settings), reserveForCritical: reserveOf(settings) };
   const others = further.filter((operation) => operation !== defaultOperation);
@@ -63,7 +65,13 @@ function defaultTenant(settings: TenantSettings, tenantId: string): Tenant {
     [defaultOperation, own],
     ...others.map((operation) => [operation, defaultRules(operation)] as const),
   ]);
-  return { name: defaultTenantName, tenantId: tenantId.toLowerCase(), defaultOperation, operations };
+  return {
+    name: defaultTenantName,
+    tenantId: tenantId.toLowerCase(),
+    ...(portal === undefined ? {} : { portal }),
+    defaultOperation,
+    operations,
+  };
 }
 
 function defaultRules(operation: OperationName): QueueRules {

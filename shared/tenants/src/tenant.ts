@@ -17,6 +17,8 @@ export interface Tenant {
   /** In paths, labels and log lines. */
   readonly name: string;
   readonly tenantId: string;
+  /** Origin of Defender's portal; `undefined` where it is not known. */
+  readonly portal?: string | undefined;
   /** Of requests that name no operation. */
   readonly defaultOperation: OperationName;
   /** Those that it may use. */
@@ -51,6 +53,8 @@ export interface Queue extends QueueRules {
   /** The tenant's name. */
   readonly tenant: string;
   readonly tenantId: string;
+  /** Origin of Defender's portal; `undefined` where it is not known. */
+  readonly portal?: string | undefined;
   readonly operation: OperationName;
   readonly keySpace: string;
   /** See `queueTagOf`. */
@@ -63,10 +67,10 @@ export function nameOf({ tenant, operation }: Pick<Queue, 'tenant' | 'operation'
 }
 
 /** The queues of a tenant, its default operation first. */
-export function queuesOf({ name, tenantId, defaultOperation, operations }: Tenant): Queue[] {
+export function queuesOf({ name, tenantId, portal, defaultOperation, operations }: Tenant): Queue[] {
   const queues = [...operations].map(([operation, rules]): Queue => {
     const space = keySpace({ tenantId, operation });
-    return { tenant: name, tenantId, operation, ...rules, keySpace: space, tag: queueTagOf(space) };
+    return { tenant: name, tenantId, portal, operation, ...rules, keySpace: space, tag: queueTagOf(space) };
   });
   const isDefault = ({ operation }: Queue) => Number(operation === defaultOperation);
   return queues.toSorted((a, b) => isDefault(b) - isDefault(a));

@@ -38,6 +38,7 @@ describe('the settings of the intake', () => {
         {
           name: 'default',
           tenantId: '0fbe4f1a-5e8a-4d4b-9a3c-0a1b2c3d4e5f',
+          portal: 'https://security.microsoft.com',
           defaultOperation: 'initiateInvestigation',
           operations: new Map([
             ['initiateInvestigation', { limits: [{ calls: 5, windowMs: 3_600_000 }], reserveForCritical: 0 }],

@@ -5,6 +5,7 @@ import { tenantShape, tenantsOf } from '@diq/tenants/tenant-settings.ts';
 import {
   duration,
   flag,
+  httpsUrl,
   logLevel,
   port,
   positiveInt,
@@ -139,6 +140,8 @@ function schemaFor(env: Env) {
     INTAKE_HOST_NAMES: hostNames().optional(),
     ...authShape(env),
     ...tenantShape(env),
+    // The worker's; here it says which portal links lead to.
+    DEFENDER_BASE_URL: httpsUrl().default('https://api.securitycenter.windows.com'),
     ...orderShape,
     // The investigation started last is kept for a day.
     REUSE_WINDOW: duration({ minMs: 0, maxMs: 24 * 3_600_000 }).prefault('1h'),

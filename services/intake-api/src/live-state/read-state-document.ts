@@ -25,7 +25,7 @@ const maxCalls = 2_000;
 
 /** Reads what a reading of queue and quota does not tell, each part only when that reading says that it changed. */
 export function createReadStateDocument(deps: {
-  queue: Pick<Queue, 'tenant' | 'operation'>;
+  queue: Pick<Queue, 'tenant' | 'operation' | 'tenantId' | 'portal'>;
   findPause: () => Promise<Pause | undefined>;
   readFigures: () => Promise<QueueFigures>;
   nextCalls: (limit: number) => Promise<NextCall[]>;
@@ -66,6 +66,8 @@ export function createReadStateDocument(deps: {
     return {
       now: new Date(nowMs).toISOString(),
       ...describeQuota(state, pause, queue),
+      /** Where people see the machines of the tenant. */
+      portal: queue.portal === undefined ? null : { url: queue.portal, tenantId: queue.tenantId },
       next: nextOnes,
       waiting: describeWaiting(counted, backlog.waitingByPriority),
       history: describeHistory(counted),

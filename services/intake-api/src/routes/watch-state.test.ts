@@ -50,13 +50,14 @@ describe('GET /v1/events', () => {
     let state = await stateOf(reader);
     // The first one may be a second old.
     while (state.queue.queued === 0) state = await stateOf(reader);
-    const { now, waiting, history, next, windows, failures, ...quota } = state;
+    const { now, portal, waiting, history, next, windows, failures, ...quota } = state;
     const { value } = (await intake.get('/v1/queue/next?limit=5').expect(200)).body as { value: typeof next };
     assert.deepEqual(
       next.map(({ requestId, placement }) => [requestId, placement]),
       value.map(({ requestId, placement }) => [requestId, placement]),
     );
     assert.equal(next.length, 1);
+    assert.equal(portal?.url, 'https://security.microsoft.com');
     const { body } = await intake.get('/v1/quota').expect(200);
     // Meanwhile the worker may have been seen again.
     const withoutTime = ({ nextSlotAt: _at, limits, queue: _queue, workers, ...rest }: typeof quota) => ({

@@ -52,6 +52,7 @@ const files = [
   'times.js',
   'first-step.js',
   'address.js',
+  'portal-link.js',
   'views.js',
   'form-text.js',
   'table-view.js',

@@ -31,6 +31,7 @@ const acting = {
   may: (/** @type {string} */ scope) => page.scopes.includes('admin') || page.scopes.includes(scope),
   ask: confirmation.ask,
   routes: () => routesOf(queues.chosen()),
+  portal: () => last?.document.portal ?? null,
   firstStep: () => firstStep(maySubmit(), queues.chosen()),
 };
 const lookUp = createLookUp({

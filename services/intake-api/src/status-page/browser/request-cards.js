@@ -1,4 +1,5 @@
 import { html } from './lit-html.js';
+import { portalLink } from './portal-link.js';
 import { moment, timeView } from './times.js';
 import { duration, unknownAdvice } from './wording.js';
 
@@ -57,7 +58,7 @@ function startOf({ expectedStartAt, startNotBefore }, nowMs) {
  * @param {LookUp} lookUp
  * @param {(filter: import('./lists/request-filter.js').Filter) => void} list opens the list of those requests
  */
-export function failuresView({ failures }, nowMs, lookUp, list) {
+export function failuresView({ failures, portal }, nowMs, lookUp, list) {
   if (failures.length === 0)
     return html`<p class="quiet">None: no request that is kept ended as failed, unknown or expired.</p>`;
   return html`<ul class="cards">
@@ -84,7 +85,8 @@ export function failuresView({ failures }, nowMs, lookUp, list) {
             <p>${failure.error?.message ?? ''}</p>
             ${failure.status === 'unknown' ? html`<p>${unknownAdvice}</p>` : ''}
             <p class="quiet">
-              <code>${failure.machineId}</code>${failure.source === null ? '' : ` · ${failure.source}`}
+              <code>${failure.machineId}</code>
+              ${portalLink(portal, failure.machineId)}${failure.source === null ? '' : ` · ${failure.source}`}
             </p>
           </li>`,
       )}

@@ -1,5 +1,6 @@
 import { html } from '../lit-html.js';
 import { machineOf, pairsText } from '../machine-name.js';
+import { portalLink } from '../portal-link.js';
 import { statusBadge } from '../status-badge.js';
 import { wideTableView } from '../table-view.js';
 import { momentToTheSecond, timeView } from '../times.js';
@@ -36,9 +37,10 @@ const fields = [
  * @param {(scope: string) => boolean} deps.may
  * @param {(question: import('../actions/confirmation.js').Question) => void} deps.ask
  * @param {(id: string) => void} deps.lookUp
+ * @param {() => import('../portal-link.js').Portal} deps.portal
  * @param {() => unknown} deps.firstStep what to do where there is none yet
  */
-export function createRequestList({ onChange, routes, may, ask, lookUp, firstStep }) {
+export function createRequestList({ onChange, routes, may, ask, lookUp, portal, firstStep }) {
   /** @type {Filter} */
   let filter = {};
   let done = '';
@@ -108,7 +110,7 @@ export function createRequestList({ onChange, routes, may, ask, lookUp, firstSte
         </div>
         ${list.fault() ? html`<p class="fault" role="alert">${list.fault()}</p>` : ''}
         ${isEmpty(list) && Object.keys(filter).length === 0 ? firstStep() : ''}
-        ${tableOf(/** @type {Request[]} */ (list.rows()), lookUp)}
+        ${tableOf(/** @type {Request[]} */ (list.rows()), lookUp, portal())}
         ${
           list.hasMore()
             ? html`<p class="row actions">
@@ -168,8 +170,9 @@ function summary(list) {
 /**
  * @param {Request[]} requests
  * @param {(id: string) => void} lookUp
+ * @param {import('../portal-link.js').Portal} portal
  */
-function tableOf(requests, lookUp) {
+function tableOf(requests, lookUp, portal) {
   if (requests.length === 0) return '';
   const nowMs = Date.now();
   return wideTableView(
@@ -185,7 +188,7 @@ function tableOf(requests, lookUp) {
       { title: 'Error' },
     ],
     requests.map((request) => [
-      html`<code class="machine">${machineOf(request)}</code>`,
+      html`<code class="machine">${machineOf(request)}</code> ${portalLink(portal, request.machineId)}`,
       statusBadge(request),
       html`<button
         type="button"

@@ -16,9 +16,10 @@ import { requestView } from './request-view.js';
  * @param {() => { base: string, operation: string }} deps.routes of the queue that is shown
  * @param {(scope: string) => boolean} deps.may
  * @param {(question: import('../actions/confirmation.js').Question) => void} deps.ask
+ * @param {() => import('../portal-link.js').Portal} deps.portal of the tenant that is shown
  * @param {(batchId: string) => void} deps.listBatch opens the list of its requests
  */
-export function createLookUp({ onChange, routes, may, ask: confirm, listBatch }) {
+export function createLookUp({ onChange, routes, may, ask: confirm, portal, listBatch }) {
   /** @type {Result} */
   let result = { kind: 'none' };
   let asked = 0;
@@ -102,7 +103,8 @@ export function createLookUp({ onChange, routes, may, ask: confirm, listBatch })
         </div>
       </form>
       <div aria-live="polite" id="look-up-result">
-        ${done ? html`<p>${done}</p>` : ''} ${resultView(result, { actionsOf, open, listBatch })}
+        ${done ? html`<p>${done}</p>` : ''}
+        ${resultView(result, { actionsOf, open, listBatch, portal: portal() })}
       </div>
     `,
   };

@@ -2,11 +2,11 @@ import { fetchInTime } from '../fetch-in-time.js';
 import { readPage } from '../lists/paged-list.js';
 
 /**
- * A request, with those that share its call, and what people did with it as far as the newest entries of the audit say.
+ * A request, with those that share its call, whether the queue that is shown has it, and what people did with it as far as the newest entries of the audit say.
  *
  * @typedef {import('@diq/contracts/request-document.ts').RequestDocument} RequestDocument
  * @typedef {{ at: string, action: string, by: string, reason?: string, requestId?: string, retriedBy?: string }} AuditEntry
- * @typedef {RequestDocument & { sharing: RequestDocument[], audit: AuditEntry[] }} Request
+ * @typedef {RequestDocument & { sharing: RequestDocument[], audit: AuditEntry[], isOfQueue: boolean }} Request
  * @typedef {{ kind: 'found', requests: Request[], isCut: boolean }} Found
  */
 
@@ -124,6 +124,7 @@ function describe(request, ofMachine, audit) {
     sharing: ofMachine.filter(
       ({ id, coalescedWith }) => id !== request.id && (id === first || coalescedWith === first),
     ),
+    isOfQueue: ofMachine.some(({ id }) => id === request.id),
     audit: audit.filter(({ requestId }) => requestId === request.id),
   };
 }

@@ -1,5 +1,6 @@
 import { html } from '../lit-html.js';
 import { machineOf, pairsText } from '../machine-name.js';
+import { portalLink } from '../portal-link.js';
 import { statusBadge } from '../status-badge.js';
 import { timeView } from '../times.js';
 import { counted, unknownAdvice } from '../wording.js';
@@ -11,6 +12,7 @@ import { historyView } from './history.js';
  * @property {(request: Request) => unknown} actionsOf
  * @property {(id: string) => void} open looks another request up
  * @property {(batchId: string) => void} listBatch
+ * @property {import('../portal-link.js').Portal} portal
  */
 
 /** Of those that share a call so many are named. */
@@ -20,7 +22,7 @@ const maxNamed = 10;
  * @param {Request} request
  * @param {Shown} shown
  */
-export function requestView(request, { actionsOf, open, listBatch }) {
+export function requestView(request, { actionsOf, open, listBatch, portal }) {
   /** @param {string | undefined} id */
   const link = (id) =>
     id && html`<button type="button" class="link" @click=${() => open(id)}><code>${id}</code></button>`;
@@ -28,7 +30,11 @@ export function requestView(request, { actionsOf, open, listBatch }) {
   /** @type {[string, unknown][]} */
   const facts = [
     ['Request', html`<code>${request.id}</code>`],
-    ['Machine', html`<code>${machineOf(request)}</code>`],
+    [
+      'Machine',
+      // An id leads to requests of other tenants, too, whose portal is not this one.
+      html`<code>${machineOf(request)}</code> ${request.isOfQueue ? portalLink(portal, machineId) : ''}`,
+    ],
     ['Asked for by', machineId === undefined ? undefined : (machineName ?? aadDeviceId)],
     ['Operation', request.operation],
     ['Parameters', parameters && html`<code>${JSON.stringify(parameters)}</code>`],
