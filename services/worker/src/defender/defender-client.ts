@@ -7,8 +7,10 @@ import { maxAnswerBytes, readAnswer } from './read-answer.ts';
 import {
   codeOf,
   createSingleUseConnection,
+  createStartTls,
   type NotSent,
   type SingleUseConnection,
+  type StartTls,
 } from './single-use-connection.ts';
 
 /** A call that ended without an answer. */
@@ -63,6 +65,7 @@ type StopReason = 'timeout' | 'shutdown';
 /** The only part of the system that talks to the Defender API. */
 export function createDefenderClient(options: DefenderClientOptions) {
   const base = parseBaseUrl(options.baseUrl);
+  const startTls = createStartTls(options.connect?.ca);
   const underWay = new Map<AbortController, Promise<CallOutcome>>();
   let closed = false;
 
@@ -73,7 +76,7 @@ export function createDefenderClient(options: DefenderClientOptions) {
     call.signal?.addEventListener('abort', shutDown, { once: true });
     try {
       if (closed || call.signal?.aborted === true) shutDown();
-      const verdict = await exchange(base, options, call, stop.signal);
+      const verdict = await exchange({ ...options, base, startTls }, call, stop.signal);
       return { ...verdict, durationMs: performance.now() - startedMs };
     } finally {
       clearTimeout(timer);
@@ -101,15 +104,19 @@ export function createDefenderClient(options: DefenderClientOptions) {
 }
 
 async function exchange(
-  base: ReturnType<typeof parseBaseUrl>,
-  { profile, connect, now = Date.now }: DefenderClientOptions,
+  {
+    base,
+    startTls,
+    profile,
+    now = Date.now,
+  }: DefenderClientOptions & { base: ReturnType<typeof parseBaseUrl>; startTls: StartTls },
   call: StartCall,
   stop: AbortSignal,
 ): Promise<AnswerVerdict | TransportVerdict> {
   if (stop.aborted) return { kind: 'not_sent', reason: 'shutdown' };
   if (call.token === '') return { kind: 'not_sent', reason: 'no_token' };
   const connection = createSingleUseConnection({
-    ca: connect?.ca,
+    startTls,
     mayStillSend: call.mayStillSend ?? (() => true),
     maxBytes: wireBytesFor(maxAnswerBytes),
   });

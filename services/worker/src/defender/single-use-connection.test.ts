@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createSingleUseConnection } from './single-use-connection.ts';
+import { createSingleUseConnection, createStartTls } from './single-use-connection.ts';
 import { makeCertificate, type TestCertificate } from './test-support/certificate.ts';
 import { openScriptedServer, type ScriptedServer } from './test-support/scripted-server.ts';
 
@@ -25,7 +25,7 @@ describe('the connection of one call', () => {
         servers.push(server);
         const order: string[] = [];
         const connection = createSingleUseConnection({
-          ca: certificate.cert,
+          startTls: createStartTls(certificate.cert),
           maxBytes: 10_000,
           mayStillSend() {
             order.push('asked');

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { buildConnector } from 'undici';
 import { cutAfter } from '@diq/runtime/http-client/bounded-connection.ts';
+import { createSessionKeeper, secureContextOf } from '@diq/runtime/http-client/tls-connections.ts';
 import { createNameResolver, lookupBy } from '@diq/runtime/dns/name-resolver.ts';
 
 /** Where the request can still be stopped, and what stopped it. */
@@ -24,6 +25,29 @@ export interface NotSent {
   readonly code?: string;
 }
 
+/** Puts TLS over a connection that is there. */
+export type StartTls = buildConnector.connector;
+
+/**
+ * One for all calls to one Defender: a later connection resumes the session of an earlier one.
+ *
+ * @param ca PEM of the only authority to trust, instead of Node's own list
+ */
+export function createStartTls(ca?: string): StartTls {
+  // No switch of Node's own turns the check of certificates off.
+  const connect = buildConnector({
+    timeout: 0,
+    rejectUnauthorized: true,
+    secureContext: secureContextOf(ca),
+  });
+  const keepSession = createSessionKeeper();
+  return (target, callback) =>
+    connect(target, (...[error, socket]) => {
+      if (error === null) keepSession(socket);
+      callback(...([error, socket] as Parameters<buildConnector.Callback>));
+    });
+}
+
 export type SingleUseConnection = ReturnType<typeof createSingleUseConnection>;
 
 /** One for all calls: those that follow one that was given up join its lookup. */
@@ -42,11 +66,11 @@ const lookup = lookupBy(createNameResolver());
  * @param maxBytes of all that the server may send; a connection that brings more is cut
  */
 export function createSingleUseConnection({
-  ca,
+  startTls,
   mayStillSend,
   maxBytes,
 }: {
-  ca?: string | undefined;
+  startTls: StartTls;
   mayStillSend: () => boolean;
   maxBytes: number;
 }) {
@@ -81,12 +105,6 @@ export function createSingleUseConnection({
 
   // No timeout of their own: the call has one clock, which covers connecting, headers and body.
   const connectTcp = buildConnector({ timeout: 0, signal: cancelConnecting.signal, lookup });
-  // No switch of Node's own turns the check of certificates off.
-  const startTls = buildConnector({
-    timeout: 0,
-    rejectUnauthorized: true,
-    ...(ca !== undefined && { ca }),
-  });
 
   function connector(target: buildConnector.Options, callback: buildConnector.Callback): void {
     if (state !== 'unused') {

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { buildConnector } from 'undici';
 import { createNameResolver, lookupBy } from '../dns/name-resolver.ts';
+import { createSessionKeeper, secureContextOf } from './tls-connections.ts';
 
 /**
  * A connector whose lookups of names end in time, and whose connections are cut once a server has sent more than an answer
@@ -23,14 +24,16 @@ export function createBoundedConnector({
     lookup: lookupBy(createNameResolver()),
     // No switch of Node's own turns the check of certificates off.
     rejectUnauthorized: true,
-    ...(ca !== undefined && { ca }),
+    secureContext: secureContextOf(ca),
   });
+  const keepSession = createSessionKeeper();
   return (target, callback) => {
     connect(target, (...[error, socket]) => {
       if (error !== null) {
         callback(error, null);
         return;
       }
+      keepSession(socket);
       callback(null, socket);
       cutAfter(wireBytesFor(maxBodyBytes), socket);
     });

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { initiateInvestigation } from '@diq/contracts/operations/initiate-investigation.ts';
+import { createDefenderClient } from './defender-client.ts';
+import { makeCertificate, type TestCertificate } from './test-support/certificate.ts';
+
+describe('the connections of one client to Defender', () => {
+  const call = { machineId: 'f'.repeat(40), comment: 'x', parameters: {}, token: 'secret-token' };
+  const resumed: boolean[] = [];
+  let own: TestCertificate;
+  let server: Server | undefined;
+  let port = 0;
+
+  async function serve({ cert, key }: TestCertificate): Promise<void> {
+    server = createServer({ cert, key }, (request, response) => {
+      resumed.push((request.socket as TLSSocket).isSessionReused());
+      request.resume();
+      response.writeHead(201, { 'content-type': 'application/json' }).end('{"id":"1"}');
+    });
+    server.listen(port, '127.0.0.1');
+    await once(server, 'listening');
+    ({ port } = server.address() as AddressInfo);
+  }
+  async function leave(): Promise<void> {
+    server?.closeAllConnections();
+    server?.close();
+    if (server) await once(server, 'close');
+    server = undefined;
+  }
+  before(async () => {
+    own = await makeCertificate();
+    await serve(own);
+  });
+  after(leave);
+
+  it('resume the session of the one before, and another server with that address is checked', async () => {
+    const client = createDefenderClient({
+      baseUrl: `https://localhost:${port}`,
+      callTimeoutMs: 5_000,
+      profile: initiateInvestigation,
+      connect: { ca: own.cert },
+    });
+    for (let i = 0; i < 3; i += 1) assert.notEqual((await client.start(call)).kind, 'not_sent');
+    assert.deepEqual(resumed, [false, true, true]);
+
+    await leave();
+    await serve(await makeCertificate());
+    const outcome = await client.start(call);
+    assert.equal(outcome.kind === 'not_sent' && outcome.reason, 'tls');
+    assert.equal(resumed.length, 3, 'nothing arrived');
+    await client.close();
+  });
+});
