@@ -11,6 +11,7 @@ import { createTokenProvider } from '../defender/auth/token-provider.ts';
 import { createDefenderClient } from '../defender/defender-client.ts';
 import {
   createDefenderReader,
+  createReadingAgent,
   lists,
   type DefenderReader,
   type DefenderReaderOptions,
@@ -65,9 +66,12 @@ export function openTenant({
     logger,
   });
   const reads = openReadBudget(tenant, { redis, readShare, metrics });
+  const timeoutMs = Math.min(callTimeoutMs, longestReadMs);
+  const agent = createReadingAgent({ timeoutMs });
   const reading = {
     baseUrl,
-    timeoutMs: Math.min(callTimeoutMs, longestReadMs),
+    timeoutMs,
+    agent,
     onOddRows: createOddRowReport(metrics.oddRows, logger),
   };
   const reader = createDefenderReader({ ...reading, budget: reads.budget });
@@ -94,6 +98,10 @@ export function openTenant({
   });
   const closeReaders = async () =>
     void (await Promise.all([reader, lookReader, followReader, ...linkReaders].map((one) => one.close())));
+  const close = async () => {
+    await Promise.all([followUp.close(), closeReaders(), tokens.close(), reads.close()]);
+    await agent.destroy();
+  };
   return {
     clientId,
     tokens,
@@ -115,9 +123,7 @@ export function openTenant({
     /** Closed by its queue. */
     createClient: (profile: OperationProfile) => createDefenderClient({ baseUrl, callTimeoutMs, profile }),
     /** Ends reads and requests for tokens that are under way. */
-    async close(): Promise<void> {
-      await Promise.all([followUp.close(), closeReaders(), tokens.close(), reads.close()]);
-    },
+    close,
   };
 }
 

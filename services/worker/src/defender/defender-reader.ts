@@ -49,6 +49,8 @@ export interface DefenderReaderOptions {
   readonly timeoutMs: number;
   /** PEM of the only authority to trust, instead of Node's own list. */
   readonly connect?: { readonly ca?: string };
+  /** Connections that it shares with other readers, closed by who made them; by default its own. */
+  readonly agent?: Agent;
   /** Called once for each list in which rows could not be read. */
   readonly onOddRows?: (list: ListName, rows: { readonly odd: number; readonly read: number }) => void;
   /** Local time in ms, for Retry-After dates in answers that carry no Date. */
@@ -64,6 +66,25 @@ const maxListRows = 250_000;
 const secondMs = 1_000;
 /** Between two pages, or two lists of one reading. */
 const keptMs = 5_000;
+/** Of one agent: reads that a call waits for are not to wait for those of others. */
+const connections = 12;
+
+/** The connections of the readers of one Defender. It lets go of its pool when the last one is closed: of many tenants most read seldom. */
+export function createReadingAgent({
+  timeoutMs,
+  connect,
+}: Pick<DefenderReaderOptions, 'timeoutMs' | 'connect'>): Agent {
+  return new Agent({
+    connections,
+    pipelining: 1,
+    connect: createBoundedConnector({ maxBodyBytes: maxPageBytes, timeoutMs, ca: connect?.ca }),
+    maxResponseSize: maxPageBytes,
+    // However long the server would keep it: the next read is half a minute away as a rule, and a connection takes as much memory as a queue.
+    keepAliveMaxTimeout: keptMs,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  });
+}
 
 /**
  * Reads what Defender knows, and changes nothing there, on the host that calls go to: hosts are replicas of each other and
@@ -71,21 +92,7 @@ const keptMs = 5_000;
  */
 export function createDefenderReader(options: DefenderReaderOptions) {
   const base = parseBaseUrl(options.baseUrl);
-  // It lets go of its pool when the last connection is closed: of many tenants most read seldom.
-  const agent = new Agent({
-    connections: 4,
-    pipelining: 1,
-    connect: createBoundedConnector({
-      maxBodyBytes: maxPageBytes,
-      timeoutMs: options.timeoutMs,
-      ca: options.connect?.ca,
-    }),
-    maxResponseSize: maxPageBytes,
-    // However long the server would keep it: the next read is half a minute away as a rule, and a connection takes as much memory as a queue.
-    keepAliveMaxTimeout: keptMs,
-    headersTimeout: 0,
-    bodyTimeout: 0,
-  });
+  const agent = options.agent ?? createReadingAgent(options);
   const closing = new AbortController();
   const get = createGetPage({ agent, origin: base.origin, options, closing: closing.signal });
   const readList = async <T>(list: List<T>): Promise<Reading<Rows<T>>> => {
@@ -198,7 +205,7 @@ export function createDefenderReader(options: DefenderReaderOptions) {
     /** Gives up the reads under way; they and all later ones are `unreadable`, reason `closed`. */
     async close() {
       closing.abort();
-      await agent.destroy();
+      if (!options.agent) await agent.destroy();
     },
   };
 }

@@ -173,7 +173,7 @@ export function createServedQueue(options: ServedQueueOptions) {
       if (!isResting) entry.within(withinMs);
     },
     /** A job was processed. */
-    again: () => entry.within(0),
+    again: () => entry.within(Math.max(0, lastEndMs + betweenWakesMs - performance.now())),
     /** The connection to Redis is a new one: what is open has to be looked at, the rest is swept. */
     reconnected(withinMs: number): void {
       if (!opened) return;
