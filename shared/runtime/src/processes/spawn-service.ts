@@ -77,6 +77,7 @@ export async function spawnService(options: SpawnServiceOptions) {
 
 /** A third of the time in which a service starts is compiling, unless Node was given a folder for it. */
 function compiledCode(): Env {
+  // oxlint-disable-next-line node/no-process-env -- of Node itself, and no setting of a service
   const { NODE_COMPILE_CACHE: folder } = process.env;
   return folder === undefined ? {} : { NODE_COMPILE_CACHE: folder };
 }
