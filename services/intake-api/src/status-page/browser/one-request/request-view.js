@@ -56,7 +56,10 @@ export function requestView(request, { actionsOf, open, listBatch, portal }) {
     ['Expected start', timeOf(request.expectedStartAt)],
     ['Not before', timeOf(request.startNotBefore)],
     ['Not after', timeOf(request.notAfter)],
-    ['Shares its call with', sharingView(request, link)],
+    [
+      request.status === 'cancelled' ? 'Shared its call with' : 'Shares its call with',
+      sharingView(request, link),
+    ],
     ['Retry of', link(request.retryOf)],
     ['Asked again as', link(request.retriedBy)],
     resultFact(request.result),
@@ -96,10 +99,16 @@ function sharingView({ sharing, coalescedWith, placement }, link) {
   const ids = [...(isNamed ? [] : [coalescedWith]), ...sharing.map(({ id }) => id)];
   const others = Math.max(ids.length, (placement?.requests ?? 1) - 1);
   if (others === 0) return undefined;
-  const sources = new Map(sharing.map(({ id, source }) => [id, source]));
+  // A request that was cancelled lets go of the call that it shared.
+  const facts = new Map(
+    sharing.map(({ id, source = '', status }) => [
+      id,
+      status === 'cancelled' ? `${source} (cancelled)`.trim() : source,
+    ]),
+  );
   return html`${counted(others, 'other request')}
     <ul class="bare">
-      ${ids.slice(0, maxNamed).map((id) => html`<li>${link(id)} ${sources.get(id) ?? ''}</li>`)}
+      ${ids.slice(0, maxNamed).map((id) => html`<li>${link(id)} ${facts.get(id) ?? ''}</li>`)}
     </ul>`;
 }
 
