@@ -1,7 +1,6 @@
 import type { BlockedBy } from '@diq/contracts/blocked-by.ts';
 import { enteredAtMs, type PlacedAct } from '@diq/queue/machine-order/machine-order.ts';
-import type { Aside } from '@diq/queue/requests/stored-request.ts';
-import { calledAnywayAfterMs } from '@diq/queue/tasks/offline-tasks.ts';
+import { calledAnywayAfterMs, type Aside } from '@diq/queue/requests/stored-request.ts';
 import type { LedgerSnapshot } from '@diq/quota/ledger/replies.ts';
 import { isFull } from '../estimates/forecast-start.ts';
 

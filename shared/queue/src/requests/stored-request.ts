@@ -86,6 +86,9 @@ export interface PlacedRequest extends StoredRequest {
   aside?: Aside | undefined;
 }
 
+/** So long after it was put aside a task is called though Defender gets no reports of its machine still: nothing starves. */
+export const calledAnywayAfterMs = 24 * 3_600_000;
+
 /** What a task waits for that has no job meanwhile. */
 export interface Aside {
   reason: 'machine_busy' | 'machine_offline';

@@ -1,11 +1,9 @@
 import { z } from 'zod';
 import type { RedisConnection } from '@diq/redis/connection.ts';
 import { loadScript } from '@diq/redis/script.ts';
+import { calledAnywayAfterMs } from '../requests/stored-request.ts';
 import type { Job } from '../scheduling/job-queue.ts';
 import { storeKeys } from '../store-keys.ts';
-
-/** So long after it was put aside a task is called though Defender gets no reports of its machine still: nothing starves. */
-export const calledAnywayAfterMs = 24 * 3_600_000;
 
 export interface OfflineOptions {
   /** One is not looked at again within this time, by whichever worker. */
