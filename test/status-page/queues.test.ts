@@ -58,6 +58,25 @@ describe('the status page for a key that reaches several queues', () => {
       .first()
       .waitFor();
 
+    // What is submitted there is that queue's, too, and so is what is listed.
+    await page.getByRole('link', { name: 'Submit' }).click();
+    await page.getByRole('textbox', { name: /^Machines/ }).fill(item(2).machineId);
+    await page.getByLabel('Comment, shown in Defender').fill('INC-2');
+    assert.equal(await page.getByLabel('Operation').inputValue(), 'startInvestigation');
+    await page.getByRole('button', { name: 'Dry run' }).click();
+    await page.getByRole('button', { name: 'Submit 1 request' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Submit 1 request' }).click();
+    await page.locator('#submitted').getByText('0 of 1 item ended').waitFor();
+    await page.getByRole('link', { name: 'Batches' }).click();
+    await page.locator('#batches-found').getByText('0 of 1 item ended').waitFor();
+    await page.getByRole('link', { name: 'Requests' }).click();
+    await page.getByRole('table').getByRole('row').nth(2).waitFor();
+    assert.match(page.url(), /#fabrikam\/startInvestigation\/requests$/);
+    assert.deepEqual(await page.getByRole('table').locator('code').allInnerTexts(), [
+      item(2).machineId,
+      item(1).machineId,
+    ]);
+
     await page.getByRole('link', { name: 'All queues' }).click();
     await page.getByRole('link', { name: 'contoso initiateInvestigation' }).waitFor();
     assert.deepEqual(complaints, []);

@@ -46,6 +46,8 @@ export function renderRunbook(markdown: string): string {
     <title>Runbook: investigation queue</title>
     <link rel="icon" href="../status-page/icon.svg" type="image/svg+xml">
     <link rel="stylesheet" href="../status-page/page.css">
+    <link rel="stylesheet" href="../status-page/parts.css">
+    <link rel="stylesheet" href="../status-page/controls.css">
   </head>
   <body>
     <main class="document">
