@@ -64,7 +64,7 @@ describe('the status page while no calls are made', () => {
     it('have one form: in UTC, which they say, and with the date where they are not near', async () => {
       const { page } = await browser.open(intake.url, { locale: 'en-US', timezoneId: 'Asia/Tokyo' });
       const inPage = (at: string) =>
-        page.evaluate(`import('./status-page/wording.js').then(({ moment }) =>
+        page.evaluate(`import('./status-page/times.js').then(({ moment }) =>
           moment('${at}', Date.parse('2026-11-26T10:00:00Z')))`);
       assert.equal(await inPage('2026-11-26T14:05:09Z'), '14:05 UTC');
       assert.equal(await inPage('2026-11-26T00:05:00Z'), '00:05 UTC');
