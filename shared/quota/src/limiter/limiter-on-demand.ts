@@ -35,6 +35,8 @@ export function createLimiterOnDemand(options: PermitLimiterOptions & { idleMs?:
     clearTimeout(timer);
     timer = setTimeout(() => {
       if (limiter.inHand() > 0) return closeLater(limiter);
+      // A timer that has rung holds on to what it closed.
+      timer = undefined;
       opening = undefined;
       limiter.close();
     }, idleMs);
