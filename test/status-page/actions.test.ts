@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Page } from 'playwright-core';
-import { keys } from '@diq/intake-api/test-support/credentials.ts';
+import { keys, sha256 } from '@diq/intake-api/test-support/credentials.ts';
 import { useIntake } from '@diq/intake-api/test-support/intake-under-test.ts';
 import { item, machineId } from '@diq/intake-api/test-support/items.ts';
 import { makeCall } from '@diq/intake-api/test-support/worker-moves.ts';
@@ -144,6 +144,29 @@ describe('actions on the status page', () => {
     await dialog().getByRole('button', { name: 'Resume the queue' }).click();
     await page.getByText('“Maintenance”').waitFor({ state: 'detached' });
     await page.getByRole('button', { name: 'Pause', exact: true }).waitFor();
+  });
+});
+
+describe('actions of people who may ask for what changes machines', () => {
+  const key = 'key-of-the-responder-5a1e';
+  const intake = useIntake(useEmbeddedRedis(), {
+    DEFENDER_OPERATION: 'runAntiVirusScan',
+    INTAKE_API_KEYS: `responder:respond+read:${sha256(key)}`,
+  });
+  const browser = useBrowser();
+
+  it('are those with what they asked for, though they lack the scope submit', async () => {
+    const scan = item(1, { parameters: { scanType: 'Quick' } });
+    await intake.anonymously().post('/v1/requests').set('X-API-Key', key).send(scan).expect(202);
+    const { page } = await browser.open(intake.url);
+    await signInAs(page, key);
+    await page.getByLabel('Request id or machine id').fill(machineId(1));
+    await page.getByLabel('Request id or machine id').press('Enter');
+    const result = page.locator('#look-up-result');
+    await result.getByRole('button', { name: 'Change priority' }).waitFor();
+    await result.getByRole('button', { name: 'Cancel' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Cancel the request' }).click();
+    await result.getByText('Done: cancel.').waitFor();
   });
 });
 

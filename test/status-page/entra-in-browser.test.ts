@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { useIntake } from '@diq/intake-api/test-support/intake-under-test.ts';
+import { item, machineId } from '@diq/intake-api/test-support/items.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { seeAndJudge } from './support/see-and-judge.ts';
 import { useBrowser } from './support/use-browser.ts';
@@ -28,6 +29,15 @@ describe('a person at the status page', () => {
     const { body } = await intake.as('operator', 'get', '/v1/audit').expect(200);
     const [entry] = (body as { value: Record<string, unknown>[] }).value;
     assert.deepEqual([entry?.['action'], entry?.['displayName']], ['pause', 'Anna Lind']);
+
+    await intake.post('/v1/requests', item(1)).expect(202);
+    await page.getByLabel('Request id or machine id').fill(machineId(1));
+    await page.getByLabel('Request id or machine id').press('Enter');
+    const result = page.locator('#look-up-result');
+    await result.getByRole('button', { name: 'Move to head' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Move to head' }).click();
+    const caller = `entra:${entra.env['INTAKE_ENTRA_CLIENT_ID']}/${people.anna.oid}`;
+    await result.getByText(`Moved to the head by Anna Lind ${caller}`).waitFor();
 
     await page.getByRole('button', { name: 'Sign out' }).click();
     await link.click();

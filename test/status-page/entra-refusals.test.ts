@@ -9,6 +9,7 @@ describe('signing in to the status page with Entra ID, where it does not work', 
   const entra = useEntra();
   const intake = useIntake(useEmbeddedRedis(), entra.env, { entra: entra.trust });
   const cutOff = useIntake(redisAway, entra.envOfAnother(), { entra: entra.trust });
+  const fresh = useIntake(useEmbeddedRedis(), entra.envOfAnother(), { entra: entra.trust });
   const { visit, begin, back, signInAs } = entraVisits(entra, intake);
 
   const reasons: [string, string, () => Promise<Answer>][] = [
@@ -132,5 +133,18 @@ describe('signing in to the status page with Entra ID, where it does not work', 
     }
     assert.deepEqual([...outcomes.keys()], ['/?sign-in-error=refused', '/?sign-in-error=too_many']);
     assert.ok((outcomes.get('/?sign-in-error=refused') ?? 0) <= 30);
+  });
+
+  it('nor about those for which Entra ID blames the application', async () => {
+    await entra.setUp({ clientSecret: 'another secret' });
+    const { location, cookies } = await begin();
+    const state = new URL(location).searchParams.get('state');
+    const codes: string[] = [];
+    for (let i = 0; i < 32; i += 1)
+      codes.push(
+        (await visit(`/session/entra/callback?code=wrong&state=${state}`, cookies, {}, fresh)).location,
+      );
+    await entra.setUp();
+    assert.deepEqual([codes[0], codes.at(-1)], ['/?sign-in-error=misconfigured', '/?sign-in-error=too_many']);
   });
 });

@@ -5,6 +5,7 @@ import { useIntake } from '@diq/intake-api/test-support/intake-under-test.ts';
 import { item, machineId } from '@diq/intake-api/test-support/items.ts';
 import { makeCall } from '@diq/intake-api/test-support/worker-moves.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
+import { waitFor } from '@diq/testing/wait-for.ts';
 import { seeAndJudge } from './support/see-and-judge.ts';
 import { signInAs } from './support/sign-in-as.ts';
 import { useBrowser } from './support/use-browser.ts';
@@ -158,6 +159,9 @@ describe('submitting on the status page', () => {
     });
     await dryRun().click();
     await page.getByText('Line 2 names no machine.').waitFor();
+    await machines().fill(`machineId,correlation.__proto__\n${machineId(1)},x`);
+    await dryRun().click();
+    await page.getByText(/^Line 2: .*is no name that can be kept/).waitFor();
     await machines().fill(`${machineId(1)},${machineId(2)}`);
     await dryRun().click();
     await page.getByText('Line 1 has several columns, and no first line names them.').waitFor();
@@ -168,6 +172,22 @@ describe('submitting on the status page', () => {
       complaints.filter((text) => !/40[0-9]|ERR_FAILED/.test(text)),
       [],
     );
+  });
+
+  it('reads a file in UTF-16, and refuses one whose letters would be lost', async () => {
+    const file = page.getByLabel('CSV or text file');
+    const text = `machineId\tcomment\r\n${machineId(9)}\tVerdächtig`;
+    const choose = (buffer: Buffer) =>
+      file.setInputFiles({ name: 'machines.txt', mimeType: 'text/plain', buffer });
+    await choose(Buffer.from(`\uFEFF${text}`, 'utf16le'));
+    await waitFor(async () => (await machines().inputValue()).includes(machineId(9)), {
+      what: 'the file to be read',
+    });
+    assert.equal((await machines().inputValue()).replaceAll('\r', ''), text.replaceAll('\r', ''));
+    await choose(Buffer.from(text, 'latin1'));
+    await page.getByText('machines.txt is not in UTF-8').waitFor();
+    await choose(Buffer.alloc(4_000_000, 'pc\n'));
+    await page.getByText('machines.txt is too large').waitFor();
   });
 
   it('is not offered to who may only read', async () => {

@@ -64,7 +64,8 @@ async function finish(
   let isWrong = false;
   try {
     const result = await signIn.finish(answer, pendingCookie(request, signIn.isSecure));
-    isWrong = result.kind === 'refused' && result.refusal.code === 'refused';
+    // For some codes Entra ID blames the application.
+    isWrong = result.kind === 'refused' && ['refused', 'misconfigured'].includes(result.refusal.code);
     return result;
   } finally {
     if (isWrong) trial.wrong();

@@ -28,7 +28,9 @@ const signIn = createSignIn({
 const queues = createQueues({ onChange: show });
 const confirmation = createConfirmation({ onChange: show });
 const acting = {
-  may: (/** @type {string} */ scope) => page.scopes.includes('admin') || page.scopes.includes(scope),
+  /** As the service has it: who may ask for some operation may also change and cancel what it asked for. */
+  may: (/** @type {string} */ scope) =>
+    page.scopes.includes(scope) || (scope === 'submit' && page.scopes.includes('respond')),
   ask: confirmation.ask,
   routes: () => routesOf(queues.chosen()),
   portal: () => last?.document.portal ?? null,
@@ -98,8 +100,7 @@ async function start() {
     page.trouble = '';
     page.caller = session.displayName ?? session.caller;
     page.entra = session.entra === true;
-    // Without INTAKE_AUTH everyone may everything.
-    page.scopes = session.scopes ?? (session.signInNeeded || session.caller !== null ? [] : ['admin']);
+    page.scopes = session.scopes ?? [];
     if (session.signInNeeded) showSignIn();
     else {
       await queues.open();
@@ -179,7 +180,7 @@ function watchViews(shown) {
 
 /** Whose scopes let it ask for something, if only for some operation. */
 function maySubmit() {
-  return acting.may('submit') || acting.may('respond');
+  return acting.may('submit');
 }
 
 /** @param {import('./lists/request-filter.js').Filter} filter */

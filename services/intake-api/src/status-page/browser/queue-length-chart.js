@@ -19,7 +19,8 @@ const height = 100;
 export function queueLengthChart({ history }, nowMs, isStale) {
   const longest = history.reduce((most, { queued }) => Math.max(most, queued), 0);
   const first = history[0];
-  if (longest === 0 || !first) return html`<p class="quiet">No request was queued in the last 24 hours.</p>`;
+  if (longest === 0 || !first)
+    return html`<p class="quiet">The queue was empty at each full five minutes of the last 24 hours.</p>`;
   const top = roundedUp(longest);
   const half = history[Math.floor(history.length / 2)];
   const now = (history.at(-1)?.queued ?? 0).toLocaleString('en');

@@ -43,6 +43,6 @@ export function resultsView({ results: { open, byOutcome } }, list) {
             </button>`,
       ]),
     )}
-    <p class="quiet">${counted(open, 'result')} followed to the end</p>
+    <p class="quiet">${counted(open, 'result')} still open, read until the end</p>
   `;
 }

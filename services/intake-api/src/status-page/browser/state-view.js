@@ -156,7 +156,7 @@ function queueView(state, nowMs) {
         <dt>All started</dt>
         <dd>${allStarted(state, nowMs)}</dd>
       </div>
-      ${blockedFacts(state).map(
+      ${[...blockedFacts(state), ...savedFacts(state)].map(
         ([name, value]) =>
           html`<div>
             <dt>${name}</dt>
@@ -183,6 +183,21 @@ function blockedFacts({ blocked: { machineBusy, machineOffline, concurrency } })
   if (concurrency !== null)
     facts.push(['Running at Defender', `${concurrency.running} of ${concurrency.limit} at once`]);
   return facts;
+}
+
+/**
+ * The calls that were not made, since a look before showed that they would be for nothing.
+ *
+ * @param {StateDocument} state
+ * @returns {[string, string][]}
+ */
+function savedFacts({ slotsSaved: { machineUnknown, alreadyCovered } }) {
+  const saved = machineUnknown + alreadyCovered;
+  const reasons = [
+    machineUnknown > 0 && `${machineUnknown.toLocaleString('en')}, Defender does not know the machine`,
+    alreadyCovered > 0 && `${alreadyCovered.toLocaleString('en')}, it ran already`,
+  ];
+  return saved === 0 ? [] : [['Slots saved', reasons.filter(Boolean).join('; ')]];
 }
 
 /**

@@ -77,7 +77,7 @@ export function createBatchList({ onChange, routes, may, ask, openRequests, firs
       Requests
     </button>
     ${
-      batch.counts.queued > 0 && (may('submit') || may('respond'))
+      batch.counts.queued > 0 && may('submit')
         ? html`<button type="button" aria-label="Cancel batch ${batch.id}" @click=${() => cancel(batch)}>
             Cancel
           </button>`

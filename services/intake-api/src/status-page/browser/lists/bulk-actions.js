@@ -99,7 +99,7 @@ export function createBulkActions({ onChange, may, ask, routes, onDone }) {
     },
     /** @param {Filter} filter of the list that is shown */
     view(filter) {
-      const mayAct = may('submit') || may('respond');
+      const mayAct = may('submit');
       const mayRetry = mayAct && !filter.outcome && retriable.includes(filter.status ?? '');
       const mayCancel =
         mayAct && !filter.outcome && filter.status === 'queued' && Object.keys(bodyOf(filter)).length > 0;

@@ -24,7 +24,7 @@ export function historyView(request) {
     [createdAt, 'Asked'],
     ...audit.map((entry) => /** @type {[string, unknown]} */ ([entry.at, auditText(entry)])),
     [dispatchedAt, 'Called'],
-    [endedAt, `Ended as ${status}`],
+    [endedAt, status === 'started' ? 'Started' : `Ended as ${status}`],
     [callback?.deliveredAt, 'Callback delivered'],
     [result?.startedAt, 'Began in Defender'],
     [result?.endedAt, `Ended in Defender: ${result?.outcome ?? ''}`],
@@ -41,6 +41,8 @@ export function historyView(request) {
 }
 
 /** @param {AuditEntry} entry */
-function auditText({ action, by, reason }) {
-  return html`${actions[action] ?? action} by ${by}${reason ? html`: “${reason}”` : ''}`;
+function auditText({ action, by, displayName, reason }) {
+  // A name is not one person's alone; the caller is.
+  const who = displayName === undefined ? by : html`${displayName} <code class="quiet">${by}</code>`;
+  return html`${actions[action] ?? action} by ${who}${reason ? html`: “${reason}”` : ''}`;
 }

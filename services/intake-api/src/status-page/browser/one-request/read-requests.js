@@ -5,7 +5,7 @@ import { readPage } from '../lists/paged-list.js';
  * A request, with those that share its call, whether the queue that is shown has it, and what people did with it as far as the newest entries of the audit say.
  *
  * @typedef {import('@diq/contracts/request-document.ts').RequestDocument} RequestDocument
- * @typedef {{ at: string, action: string, by: string, reason?: string, requestId?: string, retriedBy?: string }} AuditEntry
+ * @typedef {{ at: string, action: string, by: string, displayName?: string, reason?: string, requestId?: string, retriedBy?: string }} AuditEntry
  * @typedef {RequestDocument & { sharing: RequestDocument[], audit: AuditEntry[], isOfQueue: boolean }} Request
  * @typedef {{ kind: 'found', requests: Request[], isCut: boolean }} Found
  */

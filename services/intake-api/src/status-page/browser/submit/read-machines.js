@@ -80,19 +80,19 @@ function ofTable(header, rows) {
 function itemOf(header, cells) {
   /** @type {Item} */
   const item = {};
-  /** @type {Record<string, string>} */
-  const correlation = {};
+  /** @type {Map<string, string>} whatever their names are, none vanishes: the service says which cannot be */
+  const pairs = new Map();
   header.forEach((name, i) => {
     const cell = cells[i];
     if (!cell) return;
     const key = correlationKey(name);
     const field = columns.get(plain(name));
-    if (key) correlation[key] = cell;
+    if (key) pairs.set(key, cell);
     else if (field && field !== 'correlation') item[field] ??= cell;
   });
   const named = names.find((name) => item[name] !== undefined);
   for (const name of names) if (name !== named) delete item[name];
-  return Object.keys(correlation).length === 0 ? item : { ...item, correlation };
+  return pairs.size === 0 ? item : { ...item, correlation: Object.fromEntries(pairs) };
 }
 
 /**

@@ -1,5 +1,6 @@
 import { html } from '../lit-html.js';
 import { fieldOf } from './operations.js';
+import { mostMachines } from './read-machines.js';
 
 /** @typedef {import('./operations.js').Operation} Operation */
 /** @typedef {Record<string, string>} Values */
@@ -7,6 +8,8 @@ import { fieldOf } from './operations.js';
 const priorities = ['critical', 'high', 'medium', 'low'];
 /** More than ten thousand lines can fill. */
 const mostBytes = 8_000_000;
+/** Some cells have several lines. Browsers stand still over a text of millions. */
+const mostLines = 5 * mostMachines;
 
 /**
  * The fields of the form. What was given stands in `values`, by the names of the fields.
@@ -92,8 +95,26 @@ export function fieldsView(values, operations, chosen, onFile) {
  * @returns {Promise<{ text: string, fault: string }>}
  */
 export async function readFile(file) {
-  if (file.size > mostBytes) return { text: '', fault: `${file.name} is too large: split it.` };
-  return { text: await file.text(), fault: '' };
+  const tooLarge = { text: '', fault: `${file.name} is too large: split it.` };
+  if (file.size > mostBytes) return tooLarge;
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  try {
+    const text = new TextDecoder(encodingOf(bytes), { fatal: true }).decode(bytes);
+    return text.split('\n', mostLines + 1).length > mostLines ? tooLarge : { text, fault: '' };
+  } catch {
+    // Read as if it were, what is meant for Defender would be there with marks in place of its letters.
+    return { text: '', fault: `${file.name} is not in UTF-8: save it as “CSV UTF-8”.` };
+  }
+}
+
+/**
+ * UTF-16 says so at its beginning; Excel saves "Unicode text" in it.
+ *
+ * @param {Uint8Array} bytes
+ */
+function encodingOf([first, second]) {
+  if (first === 0xff && second === 0xfe) return 'utf-16le';
+  return first === 0xfe && second === 0xff ? 'utf-16be' : 'utf-8';
 }
 
 /**
