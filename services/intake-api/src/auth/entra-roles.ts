@@ -3,6 +3,7 @@ import { adminScopes, type Scope } from '../config/callers.ts';
 /** Roles as the app registration names them. */
 const scopesByRole: Readonly<Record<string, readonly Scope[]>> = {
   'Investigations.Submit': ['submit'],
+  'Investigations.Respond': ['respond'],
   'Investigations.Read': ['read'],
   'Investigations.Admin': adminScopes,
 };

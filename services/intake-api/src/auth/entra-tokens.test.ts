@@ -9,6 +9,7 @@ import { generateKeyPair } from 'jose';
 import type { Response } from 'supertest';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { countSystemLookups } from '@diq/testing/system-lookups.ts';
+import { scopesOfRoles } from './entra-roles.ts';
 import { createTokenCheck, KeysUnreachable } from './entra-tokens.ts';
 import { keys } from '../test-support/credentials.ts';
 import { expectProblem } from '../test-support/expect-problem.ts';
@@ -130,6 +131,11 @@ describe('a bearer token of Entra ID', () => {
   });
 
   describe('may do what its app roles say', () => {
+    it('Investigations.Respond: an operation of that risk, and no other', () => {
+      assert.deepEqual([...scopesOfRoles(['Investigations.Respond'])], ['respond']);
+      assert.deepEqual([...scopesOfRoles(['Investigations.Admin'])], ['submit', 'read', 'admin']);
+    });
+
     const roles: [string[], number, number][] = [
       [['Investigations.Read'], 200, 403],
       [['Investigations.Submit'], 403, 202],

@@ -79,7 +79,12 @@ export function createSessionStore(options: {
         const endsAtMs = Number(await redis.zscore(set, member));
         if (endsAtMs <= Date.now()) continue;
         const scopes = scopesOf(key, kind);
-        const caller = { name: key.name, scopes, ...(key.tenants && { tenants: key.tenants }) };
+        const caller: Caller = {
+          name: key.name,
+          scopes,
+          ...(kind === 'looking' && { onlyLooks: true }),
+          ...(key.tenants && { tenants: key.tenants }),
+        };
         return { caller, endsAtMs };
       }
       return undefined;

@@ -29,6 +29,8 @@ export interface Caller {
   scopes: ReadonlySet<Scope>;
   /** The names of the tenants that it reaches. `undefined`: it names none, and reaches the only one there is. */
   tenants?: ReadonlySet<string> | 'all' | undefined;
+  /** Signed in for a screen that many can reach: it sees the status page, and gets nothing that was collected from machines. */
+  onlyLooks?: true;
   /** Of a token: it reaches the tenant with this id, too. */
   entraTenantId?: string;
 }

@@ -186,6 +186,14 @@ export function scopeToAskFor(operation: OperationName): Scope {
   return scopeByRisk[profileOf(operation).risk];
 }
 
+/** Keeps what was collected from machines off screens that many can reach. */
+export function refuseWhereOnlyLooking({ identified }: RequestContext): void {
+  if (!identified?.onlyLooks) return;
+  throw new ProblemError('forbidden', {
+    detail: 'This session was opened for a screen (kiosk): files take a session of a person, or a key.',
+  });
+}
+
 function requireExactly(context: RequestContext, scope: Scope): void {
   if (context.identified?.scopes.has(scope)) return;
   throw new ProblemError('forbidden', {

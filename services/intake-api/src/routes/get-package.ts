@@ -1,5 +1,6 @@
 import type { Dependencies } from '../dependencies.ts';
 import { defineRoute } from '../http/define-route.ts';
+import { refuseWhereOnlyLooking } from '../http/request-context.ts';
 import { redirectToLink } from './redirect-to-link.ts';
 
 export const getPackage = defineRoute({
@@ -13,5 +14,8 @@ export const getPackage = defineRoute({
   queue: 'id',
   answers: { 302: { description: 'Where the package is.', headers: ['Location'] } },
   problems: ['request_not_found', 'result_not_found', 'result_not_ready', 'link_unavailable'],
-  handle: ({ id, response }, deps: Dependencies) => redirectToLink({ id, kind: 'package' }, deps, response),
+  async handle({ id, context, response }, deps: Dependencies) {
+    refuseWhereOnlyLooking(context);
+    await redirectToLink({ id, kind: 'package' }, deps, response);
+  },
 });

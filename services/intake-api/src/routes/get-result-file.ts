@@ -1,5 +1,6 @@
 import type { Dependencies } from '../dependencies.ts';
 import { defineRoute } from '../http/define-route.ts';
+import { refuseWhereOnlyLooking } from '../http/request-context.ts';
 import { redirectToLink } from './redirect-to-link.ts';
 
 export const getResultFile = defineRoute({
@@ -13,7 +14,8 @@ export const getResultFile = defineRoute({
   queue: 'id',
   answers: { 302: { description: 'Where the result is.', headers: ['Location'] } },
   problems: ['request_not_found', 'result_not_found', 'result_not_ready', 'link_unavailable'],
-  async handle({ id, request, response }, deps: Dependencies) {
+  async handle({ id, context, request, response }, deps: Dependencies) {
+    refuseWhereOnlyLooking(context);
     await redirectToLink({ id, kind: 'results', index: String(request.params['index']) }, deps, response);
   },
 });

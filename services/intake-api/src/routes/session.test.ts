@@ -199,6 +199,30 @@ describe('POST /session', () => {
     expectProblem(await pause.send({ reason: 'a test' }), 'forbidden');
   });
 
+  it('keeps from a screen on a wall what was collected from machines', async () => {
+    const response = await intake
+      .anonymously()
+      .post('/session')
+      .set('Origin', intake.url)
+      .send({ apiKey: keys.operator, kiosk: true });
+    const ofScreen = cookiesOf(response)[0]?.split(';')[0] ?? '';
+    const { body } = await intake
+      .anonymously()
+      .post('/v1/investigations')
+      .set('X-API-Key', keys.operator)
+      .send(item(1))
+      .expect(202);
+    for (const file of ['package', 'results/0']) {
+      const fetchBy = (cookie: string) =>
+        intake
+          .anonymously()
+          .get(`/v1/requests/${(body as { id: string }).id}/${file}`)
+          .set('Cookie', cookie);
+      expectProblem(await fetchBy(ofScreen), 'forbidden');
+      expectProblem(await fetchBy(await signIn(intake, 'operator')), 'result_not_found');
+    }
+  });
+
   it('takes a credential that is sent beside the cookie for what it is', async () => {
     const cookie = await signIn(intake, 'playbook');
     const response = await intake
