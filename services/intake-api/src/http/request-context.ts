@@ -191,6 +191,7 @@ export function refuseWhereOnlyLooking({ identified }: RequestContext): void {
   if (!identified?.onlyLooks) return;
   throw new ProblemError('forbidden', {
     detail: 'This session was opened for a screen (kiosk): files take a session of a person, or a key.',
+    headers: { 'WWW-Authenticate': challenge('error="insufficient_scope"') },
   });
 }
 
