@@ -13,7 +13,7 @@ describe('the status page at first sight', () => {
   const browser = useBrowser();
   let page: Page;
 
-  before('somebody in Delhi opens it on a wall', async () => {
+  before('open it on a wall in Delhi', async () => {
     ({ page } = await browser.open(intake.url, {
       bypassCSP: true,
       timezoneId: 'Asia/Kolkata',

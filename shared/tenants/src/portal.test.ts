@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { portalOf } from './portal.ts';
 
 describe('the portal of Defender', () => {
-  it('is that of the cloud whose API is called, where the host leaves no doubt', () => {
+  it('is that of the cloud whose API is called, where its host names one cloud alone', () => {
     const known = 'https://security.microsoft.com';
     for (const host of [
       'api.securitycenter.windows.com',

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { requireRedisServer } from '@diq/testing/redis-process.ts';
+import { booksContradictory } from '../faults/books-contradictory.ts';
 import { booksLate } from '../faults/books-late.ts';
 import { workerKilled } from '../faults/worker-killed.ts';
 import { runResults, type ResultsRun, type ResultsRunOptions } from './results-run.ts';
@@ -15,13 +16,21 @@ async function run(options: Omit<ResultsRunOptions, 'seed' | 'forMs'>): Promise<
   return result;
 }
 
-describe('contrary actions while books are late and workers are killed', function () {
+describe('while books contradict themselves or are late and workers are killed', function () {
   this.timeout(300_000);
   before(requireRedisServer);
 
-  it('are called in their turns, each after the end of the one before', async () => {
-    const faults = [booksLate, workerKilled];
-    const { order } = await run({ name: 'machine-order', faults, machines: 4, betweenMs: 1_500 });
-    assert.ok(order.pairs > 5, `only ${order.pairs} pairs were judged`);
+  it('results of all operations reach their true ends, and each callback comes once', async () => {
+    const faults = [booksContradictory, workerKilled];
+    const { evidence } = await run({ name: 'following', faults, machines: 12, betweenMs: 5_000 });
+    assert.ok(evidence.asked.length > 10, `only ${evidence.asked.length} requests were accepted`);
+  });
+
+  describe('contrary actions', () => {
+    it('are called in their turns, each after the end of the one before', async () => {
+      const faults = [booksLate, workerKilled];
+      const { order } = await run({ name: 'machine-order', faults, machines: 4, betweenMs: 1_500 });
+      assert.ok(order.pairs > 5, `only ${order.pairs} pairs were judged`);
+    });
   });
 });

@@ -25,8 +25,9 @@ export const callbackPath = '/session/entra/callback';
 /** Each of at most two questions to Entra ID: for the token, and for the keys that sign it. A person is waiting. */
 const askTimeoutSeconds = 5;
 const clockToleranceSeconds = 60;
-/** People come one by one; more than these are no people. */
+/** People come one by one; more than these are no people. Of one address fewer: it does not keep others out while Entra ID is slow. */
 const maxUnderWay = 20;
+const maxOfOneAddress = 3;
 const maxNameLength = 100;
 /** They would move or hide what stands beside a name: controls, and marks that change the direction of letters. */
 const unprintable = /[\p{Cc}\p{Cf}\u2028\u2029]/gu;
@@ -76,7 +77,8 @@ export function createEntraSignIn(
   // That the token came over TLS would be enough by the standard.
   enableNonRepudiationChecks(config);
   const pendingSignIns = createPendingSignIns(clientSecret);
-  let underWay = 0;
+  /** By address. */
+  const underWay: string[] = [];
 
   async function redeem(answer: URLSearchParams, pending: PendingSignIn): Promise<SignInResult> {
     const url = new URL(redirectUri);
@@ -121,19 +123,27 @@ export function createEntraSignIn(
     /**
      * Who has signed in, by what the browser brought back from Entra ID and what it kept. Asks Entra ID only where the two
      * belong together.
+     *
+     * @param address where it came from
      */
-    async finish(answer: URLSearchParams, sealed: string | undefined): Promise<SignInResult> {
+    async finish(
+      answer: URLSearchParams,
+      sealed: string | undefined,
+      address: string,
+    ): Promise<SignInResult> {
       const pending = sealed === undefined ? undefined : await pendingSignIns.open(sealed);
       if (!pending) return refused({ code: 'expired' });
       if (answer.get('state') !== pending.state) return refused({ code: 'wrong_state' });
-      if (underWay >= maxUnderWay) return refused({ code: 'too_many' });
-      underWay += 1;
+      const ownUnderWay = underWay.filter((one) => one === address).length;
+      if (underWay.length >= maxUnderWay || ownUnderWay >= maxOfOneAddress)
+        return refused({ code: 'too_many' });
+      underWay.push(address);
       try {
         return await redeem(answer, pending);
       } catch (error) {
         return refused(refusalOf(error));
       } finally {
-        underWay -= 1;
+        underWay.splice(underWay.indexOf(address), 1);
       }
     },
   };

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { buildConnector } from 'undici';
 import { cutAfter } from '@diq/runtime/http-client/bounded-connection.ts';
+import { secureContextOf } from '@diq/runtime/http-client/tls-connections.ts';
 import { lookupBy, type ResolveName } from '@diq/runtime/dns/name-resolver.ts';
 
 /** The name leads to an address that may not be called. The error does not name it: callers would learn our network. */
@@ -44,7 +45,7 @@ export function createGuardedConnector(options: GuardedConnectionOptions): build
     maxCachedSessions: 0,
     // No switch of Node's own turns the check off.
     rejectUnauthorized: true,
-    ...(ca === undefined ? {} : { ca }),
+    secureContext: secureContextOf(ca),
   });
   return (target, callback) => {
     const literal = target.hostname.replace(/^\[|\]$/g, '');

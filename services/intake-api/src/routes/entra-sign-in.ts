@@ -63,7 +63,11 @@ async function finish(
   if ('refusedForMs' in trial) return { kind: 'refused', refusal: { code: 'too_many' } };
   let isWrong = false;
   try {
-    const result = await signIn.finish(answer, pendingCookie(request, signIn.isSecure));
+    const result = await signIn.finish(
+      answer,
+      pendingCookie(request, signIn.isSecure),
+      clientAddress(request),
+    );
     // For some codes Entra ID blames the application.
     isWrong = result.kind === 'refused' && ['refused', 'misconfigured'].includes(result.refusal.code);
     return result;

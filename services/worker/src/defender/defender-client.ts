@@ -1,16 +1,15 @@
-import { Client } from 'undici';
+import { Client, type buildConnector } from 'undici';
 import type { OperationProfile, Parameters } from '@diq/contracts/operations/profile.ts';
 import { wireBytesFor } from '@diq/runtime/http-client/bounded-connection.ts';
+import { createResumingConnector } from '@diq/runtime/http-client/tls-connections.ts';
 import { classifyResponse, type AnswerVerdict } from './classify-response.ts';
 import { parseBaseUrl } from './address.ts';
 import { maxAnswerBytes, readAnswer } from './read-answer.ts';
 import {
   codeOf,
   createSingleUseConnection,
-  createStartTls,
   type NotSent,
   type SingleUseConnection,
-  type StartTls,
 } from './single-use-connection.ts';
 
 /** A call that ended without an answer. */
@@ -65,7 +64,8 @@ type StopReason = 'timeout' | 'shutdown';
 /** The only part of the system that talks to the Defender API. */
 export function createDefenderClient(options: DefenderClientOptions) {
   const base = parseBaseUrl(options.baseUrl);
-  const startTls = createStartTls(options.connect?.ca);
+  // No timeout of its own, as the connection under it.
+  const startTls = createResumingConnector({ timeoutMs: 0, ca: options.connect?.ca });
   const underWay = new Map<AbortController, Promise<CallOutcome>>();
   let closed = false;
 
@@ -109,7 +109,7 @@ async function exchange(
     startTls,
     profile,
     now = Date.now,
-  }: DefenderClientOptions & { base: ReturnType<typeof parseBaseUrl>; startTls: StartTls },
+  }: DefenderClientOptions & { base: ReturnType<typeof parseBaseUrl>; startTls: buildConnector.connector },
   call: StartCall,
   stop: AbortSignal,
 ): Promise<AnswerVerdict | TransportVerdict> {

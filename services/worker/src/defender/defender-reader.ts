@@ -64,12 +64,13 @@ const maxListBytes = 48 * 1024 * 1024;
 /** Of all pages of one list together: ten pages of Defender's have 100,000. */
 const maxListRows = 250_000;
 const secondMs = 1_000;
-/** Between two pages, or two lists of one reading. */
-const keptMs = 5_000;
 /** Of one agent: reads that a call waits for are not to wait for those of others. */
 const connections = 12;
 
-/** The connections of the readers of one Defender. It lets go of its pool when the last one is closed: of many tenants most read seldom. */
+/**
+ * The connections of the readers of one Defender: each read has one of its own, and resumes the session of the one before. It lets go
+ * of its pool when the last one is closed: of many tenants most read seldom.
+ */
 export function createReadingAgent({
   timeoutMs,
   connect,
@@ -79,8 +80,6 @@ export function createReadingAgent({
     pipelining: 1,
     connect: createBoundedConnector({ maxBodyBytes: maxPageBytes, timeoutMs, ca: connect?.ca }),
     maxResponseSize: maxPageBytes,
-    // However long the server would keep it: the next read is half a minute away as a rule, and a connection takes as much memory as a queue.
-    keepAliveMaxTimeout: keptMs,
     headersTimeout: 0,
     bodyTimeout: 0,
   });

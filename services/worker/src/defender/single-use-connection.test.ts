@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { createSingleUseConnection, createStartTls } from './single-use-connection.ts';
+import { createSingleUseConnection } from './single-use-connection.ts';
+import { createResumingConnector } from '@diq/runtime/http-client/tls-connections.ts';
 import { makeCertificate, type TestCertificate } from './test-support/certificate.ts';
 import { openScriptedServer, type ScriptedServer } from './test-support/scripted-server.ts';
 
@@ -25,7 +26,7 @@ describe('the connection of one call', () => {
         servers.push(server);
         const order: string[] = [];
         const connection = createSingleUseConnection({
-          startTls: createStartTls(certificate.cert),
+          startTls: createResumingConnector({ timeoutMs: 0, ca: certificate.cert }),
           maxBytes: 10_000,
           mayStillSend() {
             order.push('asked');

@@ -1,7 +1,6 @@
 import type { Socket } from 'node:net';
 import { buildConnector } from 'undici';
 import { cutAfter } from '@diq/runtime/http-client/bounded-connection.ts';
-import { createSessionKeeper, secureContextOf } from '@diq/runtime/http-client/tls-connections.ts';
 import { createNameResolver, lookupBy } from '@diq/runtime/dns/name-resolver.ts';
 
 /** Where the request can still be stopped, and what stopped it. */
@@ -25,29 +24,6 @@ export interface NotSent {
   readonly code?: string;
 }
 
-/** Puts TLS over a connection that is there. */
-export type StartTls = buildConnector.connector;
-
-/**
- * One for all calls to one Defender: a later connection resumes the session of an earlier one.
- *
- * @param ca PEM of the only authority to trust, instead of Node's own list
- */
-export function createStartTls(ca?: string): StartTls {
-  // No switch of Node's own turns the check of certificates off.
-  const connect = buildConnector({
-    timeout: 0,
-    rejectUnauthorized: true,
-    secureContext: secureContextOf(ca),
-  });
-  const keepSession = createSessionKeeper();
-  return (target, callback) =>
-    connect(target, (...[error, socket]) => {
-      if (error === null) keepSession(socket);
-      callback(...([error, socket] as Parameters<buildConnector.Callback>));
-    });
-}
-
 export type SingleUseConnection = ReturnType<typeof createSingleUseConnection>;
 
 /** One for all calls: those that follow one that was given up join its lookup. */
@@ -61,6 +37,7 @@ const lookup = lookupBy(createNameResolver());
  * proves that nothing was sent, and anything after it proves nothing. A kept-alive connection would have no such border,
  * therefore each call has a connection of its own.
  *
+ * @param startTls puts TLS over a connection that is there; the same for all calls to one Defender
  * @param mayStillSend asked when the request is complete, and as the last thing before it goes out: a process can be stopped
  *   at any point, and what it does then goes out when it goes on. False or a throw stops it
  * @param maxBytes of all that the server may send; a connection that brings more is cut
@@ -70,7 +47,7 @@ export function createSingleUseConnection({
   mayStillSend,
   maxBytes,
 }: {
-  startTls: StartTls;
+  startTls: buildConnector.connector;
   mayStillSend: () => boolean;
   maxBytes: number;
 }) {

@@ -6,7 +6,7 @@ import { useBench } from '../test-support/use-bench.ts';
 import { useSimulator } from '../test-support/use-simulator.ts';
 
 const limit = 2;
-/** Far longer than a call takes on a busy machine: a window that is lost is told apart from one that is late. */
+/** Far longer than a call takes on a busy machine: a late call is no lost window. */
 const windowMs = 1_500;
 
 describe('claim loops whose limiter forgets everything', () => {

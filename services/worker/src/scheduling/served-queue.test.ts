@@ -116,6 +116,17 @@ describe('a served queue whose other workers call', () => {
     assert.deepEqual([empty.isLeftAlone(), empty.awaitsResult()], [true, false]);
   });
 
+  it('looks once after several calls that end together', async () => {
+    const { queue, seen } = await open({ after: { kind: 'again', waitMs: 3_600_000 } });
+    for (let i = 0; i < 3; i += 1) {
+      queue.again();
+      await pass(5);
+    }
+    assert.equal(seen.looks, 1);
+    await pass(5);
+    assert.equal(seen.looks, 2);
+  });
+
   it('looks at once when a hold is ended, and when messages may have been lost', async () => {
     const { queue, seen } = await open({ after: { kind: 'again', waitMs: 3_600_000 }, yieldsMs: 50 });
     await pass(1_000);

@@ -39,7 +39,7 @@ export type ServedQueue = ReturnType<typeof createServedQueue>;
 /** How soon a call of another worker is read, if no further one follows; and how soon also then. */
 const readSoonMs = 500;
 const readWithinMs = 1_000;
-/** Wakes close to each other are one look. */
+/** Wakes and ends of calls close to each other are one look. */
 const betweenWakesMs = 20;
 const firstPauseMs = 500;
 const longestPauseMs = 2_000;
@@ -136,6 +136,7 @@ export function createServedQueue(options: ServedQueueOptions) {
   }
 
   const entry: Look = scheduler.add({ look }, Infinity);
+  const soonMs = (): number => Math.max(0, lastEndMs + betweenWakesMs - performance.now());
 
   /**
    * What the last look saw is out of date: the slot for which the next one is due may be taken. While the other worker goes on
@@ -167,13 +168,13 @@ export function createServedQueue(options: ServedQueueOptions) {
       if (opened && !isResting && reason === 'work' && opened.isBlocked()) return;
       isWoken = true;
       const yieldsMs = reason === 'work' ? (opened?.yieldsMs() ?? 0) : 0;
-      entry.within(Math.max(0, lastEndMs + betweenWakesMs - performance.now()) + yieldsMs);
+      entry.within(soonMs() + yieldsMs);
     },
     missedWakes(withinMs: number): void {
       if (!isResting) entry.within(withinMs);
     },
     /** A job was processed. */
-    again: () => entry.within(Math.max(0, lastEndMs + betweenWakesMs - performance.now())),
+    again: () => entry.within(soonMs()),
     /** The connection to Redis is a new one: what is open has to be looked at, the rest is swept. */
     reconnected(withinMs: number): void {
       if (!opened) return;

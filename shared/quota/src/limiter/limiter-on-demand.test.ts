@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { queryObjects } from 'node:v8';
+import Bottleneck from 'bottleneck';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { useLedgerConnections } from '../test-support/ledger-connections.ts';
@@ -89,6 +91,14 @@ describe('limiters that are open only while calls are due', () => {
     assert.equal(await count(), before);
     const open = () => redis.client.pubsub('CHANNELS', 'b_*');
     await waitFor(async () => (await open()).length === 0, { what: 'all to be closed', intervalMs: 10 });
+  });
+
+  it('hold on to nothing of what was closed', async () => {
+    const before = queryObjects(Bottleneck);
+    (await limiterOf('gone').tryAcquire())?.release();
+    assert.ok(queryObjects(Bottleneck) > before);
+    await untilClosed('gone');
+    await waitFor(() => queryObjects(Bottleneck) <= before, { what: 'its memory to be free' });
   });
 
   it('are opened again after an opening that failed', async () => {

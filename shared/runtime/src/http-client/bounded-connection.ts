@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
-import { buildConnector } from 'undici';
+import type { buildConnector } from 'undici';
 import { createNameResolver, lookupBy } from '../dns/name-resolver.ts';
-import { createSessionKeeper, secureContextOf } from './tls-connections.ts';
+import { createResumingConnector } from './tls-connections.ts';
 
 /**
  * A connector whose lookups of names end in time, and whose connections are cut once a server has sent more than an answer
@@ -19,21 +19,17 @@ export function createBoundedConnector({
   timeoutMs?: number;
   ca?: string | undefined;
 }): buildConnector.connector {
-  const connect = buildConnector({
-    timeout: timeoutMs,
+  const connect = createResumingConnector({
+    timeoutMs,
     lookup: lookupBy(createNameResolver()),
-    // No switch of Node's own turns the check of certificates off.
-    rejectUnauthorized: true,
-    secureContext: secureContextOf(ca),
+    ca,
   });
-  const keepSession = createSessionKeeper();
   return (target, callback) => {
     connect(target, (...[error, socket]) => {
       if (error !== null) {
         callback(error, null);
         return;
       }
-      keepSession(socket);
       callback(null, socket);
       cutAfter(wireBytesFor(maxBodyBytes), socket);
     });

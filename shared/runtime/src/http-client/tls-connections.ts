@@ -1,5 +1,6 @@
-import type { Socket } from 'node:net';
+import type { LookupFunction } from 'node:net';
 import { createSecureContext, TLSSocket, type SecureContext } from 'node:tls';
+import { buildConnector } from 'undici';
 
 const contexts = new Map<string | undefined, SecureContext>();
 
@@ -18,15 +19,40 @@ export function secureContextOf(ca?: string): SecureContext {
 }
 
 /**
- * Keeps the last session of the connections of one connector, so that the next one resumes it: its server has shown who it is, and
- * neither side works with keys again. undici refers to it weakly: it would be gone when memory is collected.
+ * undici's connector, of which each connection over TLS resumes the session of the one before: its server has shown who it is, and
+ * neither side works with keys again.
  *
- * @returns to be given each connection as soon as it is there
+ * @param timeoutMs for connecting; 0 for no bound
+ * @param lookup in place of Node's own
+ * @param ca PEM of the only authority to trust, instead of Node's own list
  */
-export function createSessionKeeper(): (socket: Socket) => void {
+export function createResumingConnector({
+  timeoutMs,
+  lookup,
+  ca,
+}: {
+  timeoutMs: number;
+  lookup?: LookupFunction;
+  ca?: string | undefined;
+}): buildConnector.connector {
+  const connect = buildConnector({
+    timeout: timeoutMs,
+    ...(lookup && { lookup }),
+    // No switch of Node's own turns the check of certificates off.
+    rejectUnauthorized: true,
+    secureContext: secureContextOf(ca),
+  });
+  // undici refers to a session weakly: it would be gone when memory is collected.
   const kept: Buffer[] = [];
   const keep = (session: Buffer): void => void (kept[0] = session);
-  return (socket) => {
-    if (socket instanceof TLSSocket) socket.on('session', keep);
+  return (target, callback) => {
+    connect(target, (...[error, socket]) => {
+      if (error !== null) {
+        callback(error, null);
+        return;
+      }
+      if (socket instanceof TLSSocket) socket.on('session', keep);
+      callback(null, socket);
+    });
   };
 }

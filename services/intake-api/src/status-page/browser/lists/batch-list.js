@@ -3,7 +3,7 @@ import { html } from '../lit-html.js';
 import { momentToTheSecond } from '../times.js';
 import { counted } from '../wording.js';
 import { batchCard } from './batch-card.js';
-import { createPagedList, isEmpty } from './paged-list.js';
+import { createPagedList, isEmpty, showMore } from './paged-list.js';
 
 /** @typedef {import('./batch-card.js').Batch} Batch */
 
@@ -128,15 +128,7 @@ export function createBatchList({ onChange, routes, may, ask, openRequests, firs
       <ul class="cards" id="batches-found">
         ${/** @type {Batch[]} */ (list.rows()).map((batch) => html`<li>${batchCard(batch, actionsOf(batch))}</li>`)}
       </ul>
-      ${
-        list.hasMore()
-          ? html`<p class="row actions">
-              <button type="button" ?disabled=${list.isReading()} @click=${() => void list.more()}>
-                Show more
-              </button>
-            </p>`
-          : ''
-      }
+      ${showMore(list)}
     `,
   };
 }

@@ -1,4 +1,5 @@
 import { faultOf } from '../actions/send-action.js';
+import { html } from '../lit-html.js';
 import { fetchInTime } from '../fetch-in-time.js';
 
 /**
@@ -66,6 +67,18 @@ export function createPagedList(onChange) {
  */
 export function isEmpty(list) {
   return list.readAtMs() > 0 && list.fault() === '' && list.rows().length === 0 && !list.hasMore();
+}
+
+/**
+ * What asks for the next page, where there is one.
+ *
+ * @param {ReturnType<typeof createPagedList>} list
+ */
+export function showMore(list) {
+  if (!list.hasMore()) return '';
+  return html`<p class="row actions">
+    <button type="button" ?disabled=${list.isReading()} @click=${() => void list.more()}>Show more</button>
+  </p>`;
 }
 
 /**

@@ -6,7 +6,7 @@ import { wideTableView } from '../table-view.js';
 import { momentToTheSecond, timeView } from '../times.js';
 import { counted, unknownAdvice } from '../wording.js';
 import { createBulkActions } from './bulk-actions.js';
-import { createPagedList, isEmpty } from './paged-list.js';
+import { createPagedList, isEmpty, showMore } from './paged-list.js';
 import { fillFilter, outcomes, queryOf, readFilter, statuses } from './request-filter.js';
 
 /** @typedef {import('./request-filter.js').Filter} Filter */
@@ -110,16 +110,7 @@ export function createRequestList({ onChange, routes, may, ask, lookUp, portal, 
         </div>
         ${list.fault() ? html`<p class="fault" role="alert">${list.fault()}</p>` : ''}
         ${isEmpty(list) && Object.keys(filter).length === 0 ? firstStep() : ''}
-        ${tableOf(/** @type {Request[]} */ (list.rows()), lookUp, portal())}
-        ${
-          list.hasMore()
-            ? html`<p class="row actions">
-                <button type="button" ?disabled=${list.isReading()} @click=${() => void list.more()}>
-                  Show more
-                </button>
-              </p>`
-            : ''
-        }
+        ${tableOf(/** @type {Request[]} */ (list.rows()), lookUp, portal())} ${showMore(list)}
       </div>
     `,
   };
