@@ -36,6 +36,7 @@ describe('signing in while Entra ID does not answer', () => {
 
   it('takes three of one address at a time, and others beside them', async () => {
     const waiting = ['192.0.2.1', '192.0.2.1', '192.0.2.1'].map(comeBackFrom);
+    await waitFor(() => sockets.length === 3, { what: 'three connections' });
     assert.equal(await refusalOf(comeBackFrom('192.0.2.1')), 'too_many');
     const other = comeBackFrom('192.0.2.2');
     await waitFor(() => sockets.length === 4, { what: 'four connections' });
