@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { version } from '@diq/runtime/build-info.ts';
-import { holdReasons } from '@diq/quota/ledger/answers-and-holds.ts';
+import { holdReasons } from '@diq/contracts/hold-reasons.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { keys } from './test-support/credentials.ts';

@@ -1,3 +1,4 @@
+import type { WorkerState } from '@diq/contracts/quota-document.ts';
 import type { Backlog } from '@diq/queue/requests/request-reader.ts';
 import type { LedgerSnapshot } from '@diq/quota/ledger/replies.ts';
 import { freeSlots } from '@diq/quota/forecast.ts';
@@ -46,11 +47,8 @@ export function isSlotIdle({ view, backlog, reserveForCritical = 0 }: Omit<Queue
   );
 }
 
-/** `absent`: none is alive. `stalled`: alive, but nothing is called although slots are free, work waits and no hold is on. */
-export const workerStates = ['active', 'absent', 'stalled'] as const;
-
 export interface WorkerReport {
-  state: (typeof workerStates)[number];
+  state: WorkerState;
   alive: number;
   /** By Redis' clock; absent where no worker was ever seen. */
   lastSeenAtMs?: number;

@@ -1,3 +1,4 @@
+import type { NextCall } from '@diq/contracts/queue-order.ts';
 import type { Failure } from '@diq/queue/operations/recent-failures.ts';
 import type { Pause } from '@diq/queue/operations/queue-pause.ts';
 import { lengthStepMs, type QueueFigures } from '@diq/queue/operations/queue-figures.ts';
@@ -5,13 +6,9 @@ import type { LedgerCall } from '@diq/quota/ledger/replies.ts';
 import { longestWindowMs } from '@diq/quota/limits.ts';
 import type { Queue } from '@diq/tenants/tenant.ts';
 import { describeQuota, describeResults } from '../views/quota-view.ts';
-import type { z } from 'zod';
-import type { nextCall } from '../views/queue-order-view.ts';
 import type { QueueState } from '../estimates/queue-state.ts';
 import { callWindows, shownSinceMs } from './call-windows.ts';
 import { describeHistory, describeWaiting } from './describe-waiting.ts';
-
-type NextCall = z.output<typeof nextCall>;
 
 /** What `GET /v1/events` tells: the answer of `GET /v1/quota`, and what lies behind it. */
 export type StateDocument = Awaited<ReturnType<ReturnType<typeof createReadStateDocument>>>;

@@ -3,7 +3,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import { priorities } from '@diq/contracts/priority.ts';
 import { isTerminal, requestStatuses } from '@diq/contracts/status.ts';
 import { freeSlots, nextSlotAtMs } from '@diq/quota/forecast.ts';
-import { holdReasons } from '@diq/quota/ledger/answers-and-holds.ts';
+import { holdReasons } from '@diq/contracts/hold-reasons.ts';
 import { registerBuildInfo } from '@diq/runtime/build-info.ts';
 import type { LedgerSnapshot, LimitState } from '@diq/quota/ledger/replies.ts';
 import { longestWindowMs, scarcestLimit } from '@diq/quota/limits.ts';

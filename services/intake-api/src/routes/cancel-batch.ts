@@ -1,11 +1,11 @@
-import { z } from 'zod';
+import { batchCancelled } from '@diq/contracts/bulk-answers.ts';
 import { refuseUnlessOwn } from '../auth/ownership.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { inTurn } from '../http/caller-turns.ts';
 import { defineRoute } from '../http/define-route.ts';
 import { findBatchOrRefuse } from '../http/find-or-404.ts';
 import { onlyReason } from '../http/parse-or-400.ts';
-import { bulkCancelBudgetMs as budgetMs, cancelled } from './cancel-investigations.ts';
+import { bulkCancelBudgetMs as budgetMs } from './cancel-investigations.ts';
 
 export const cancelBatch = defineRoute({
   method: 'delete',
@@ -21,7 +21,7 @@ export const cancelBatch = defineRoute({
   answers: {
     200: {
       description: 'How many were cancelled.',
-      schema: cancelled.omit({ cursor: true }).extend({ id: z.string() }).meta({ id: 'BatchCancelled' }),
+      schema: batchCancelled,
     },
   },
   problems: ['batch_not_found'],

@@ -1,11 +1,12 @@
 import { z } from 'zod';
+import { requestReceipt } from '@diq/contracts/receipts.ts';
 import { requestDocument } from '@diq/contracts/request-document.ts';
 import { refuseUnlessOwn } from '../auth/ownership.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { findRequestOrRefuse, refuseUnlessDone } from '../http/find-or-404.ts';
 import { defineRoute } from '../http/define-route.ts';
 import { onlyReason } from '../http/parse-or-400.ts';
-import { forCaller, requestReceipt } from '../submission/receipt.ts';
+import { forCaller } from '../submission/receipt.ts';
 
 export const cancelInvestigation = defineRoute({
   method: 'delete',

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { cancelled } from '@diq/contracts/bulk-answers.ts';
 import { ownerActedFor } from '../auth/ownership.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { inTurn } from '../http/caller-turns.ts';
@@ -10,29 +11,10 @@ import { fitsCursor, requestFilters } from '../http/request-filters.ts';
 /** Below the usual time-outs of clients and proxies; who has more to cancel asks again. */
 export const bulkCancelBudgetMs = 10_000;
 
-/** Of what looks at many requests. */
-export const remaining = z
-  .boolean()
-  .describe('The time was up before all were looked at: the same request again goes on.');
-
 export const notFromAnswer = 'must be taken from an answer to the same request';
 
 /** Where a bulk action goes on. */
 export const bulkCursor = positionCursor((text) => requestPosition(text) ?? batchPosition(text));
-
-export const bulkCursorAnswer = z
-  .string()
-  .optional()
-  .describe('While some remain: with it the same request goes on behind what was looked at.');
-
-export const cancelled = z
-  .strictObject({
-    cancelled: z.int().nonnegative(),
-    alreadyDispatched: z.int().nonnegative().describe('Fitted, and their call was made or being made.'),
-    remaining,
-    cursor: bulkCursorAnswer,
-  })
-  .meta({ id: 'Cancelled' });
 
 const filter = z
   .strictObject({ ...requestFilters, cursor: bulkCursor.optional(), reason: reason.optional() })

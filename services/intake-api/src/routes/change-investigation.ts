@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { itemDefaults } from '@diq/contracts/investigation-item.ts';
+import { requestReceipt } from '@diq/contracts/receipts.ts';
 import { requestDocument } from '@diq/contracts/request-document.ts';
 import { refuseUnlessOwn } from '../auth/ownership.ts';
 import type { Dependencies } from '../dependencies.ts';
@@ -7,7 +8,7 @@ import { findRequestOrRefuse, refuseUnlessDone } from '../http/find-or-404.ts';
 import { inTurn } from '../http/caller-turns.ts';
 import { defineRoute } from '../http/define-route.ts';
 import { reason } from '../http/parse-or-400.ts';
-import { forCaller, requestReceipt } from '../submission/receipt.ts';
+import { forCaller } from '../submission/receipt.ts';
 
 const { priority, notAfter } = itemDefaults.shape;
 

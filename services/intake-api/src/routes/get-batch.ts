@@ -1,8 +1,9 @@
+import { batchDocument } from '@diq/contracts/batch-document.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { defineRoute } from '../http/define-route.ts';
 import { findBatchOrRefuse } from '../http/find-or-404.ts';
 import { retryAfterSeconds } from '../http/retry-after.ts';
-import { batchDocument, describeBatch } from '../views/batch-view.ts';
+import { describeBatch } from '../views/batch-view.ts';
 
 /**
  * `expectedCompletionAt` is when the last of its calls is expected to start by the present state; `null` when completed,

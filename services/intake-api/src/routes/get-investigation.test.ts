@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { requestDocument, type RequestDocument } from '@diq/contracts/request-document.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
-import type { BatchDocument } from '../views/batch-view.ts';
+import type { BatchDocument } from '@diq/contracts/batch-document.ts';
 import { useIntake } from '../test-support/intake-under-test.ts';
 import { item, machineId } from '../test-support/items.ts';
 import { beginCall, endCall, makeCall, taskFor } from '../test-support/worker-moves.ts';

@@ -1,14 +1,9 @@
 import { z } from 'zod';
-import { auditEntry } from '@diq/queue/operations/audit-log.ts';
+import { recordedEntry } from '@diq/contracts/audit-entry.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { pageOf, positionCursor, streamPosition, writePosition } from '../http/cursor.ts';
 import { defineRoute } from '../http/define-route.ts';
 import { pageLimit } from '../http/parse-or-400.ts';
-
-const recorded = auditEntry.extend({ id: z.string(), at: z.iso.datetime() }).meta({
-  id: 'AuditEntry',
-  description: 'Who did what, when and why; what it was done to stands in further fields.',
-});
 
 export const listAudit = defineRoute({
   method: 'get',
@@ -22,7 +17,7 @@ export const listAudit = defineRoute({
     limit: pageLimit(500),
     cursor: positionCursor(streamPosition).optional(),
   }),
-  answers: { 200: { description: 'A page, newest first.', schema: pageOf(recorded) } },
+  answers: { 200: { description: 'A page, newest first.', schema: pageOf(recordedEntry) } },
   async handle({ query: { limit, cursor }, context, response }, { actions }: Dependencies) {
     const { prefix, operation } = context.chosen;
     const named = operation === undefined ? '' : `operation=${operation}&`;

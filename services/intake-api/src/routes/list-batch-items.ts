@@ -1,8 +1,6 @@
 import { z } from 'zod';
-import { itemError } from '@diq/contracts/item-answer.ts';
-import { namedMachine, namingOf } from '@diq/contracts/machine-name.ts';
-import { requestError } from '@diq/contracts/request-document.ts';
-import { requestStatuses } from '@diq/contracts/status.ts';
+import { batchEntry } from '@diq/contracts/batch-document.ts';
+import { namingOf } from '@diq/contracts/machine-name.ts';
 import type { BatchItem } from '@diq/queue/requests/request-reader.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { batchPosition, pageOf, positionCursor, writePosition } from '../http/cursor.ts';
@@ -11,34 +9,6 @@ import { findBatchOrRefuse } from '../http/find-or-404.ts';
 import { inTurn } from '../http/caller-turns.ts';
 import { pageLimit } from '../http/parse-or-400.ts';
 import { withMessage } from '../submission/item-refusal.ts';
-
-const index = z.int().nonnegative().describe('Where the item stood in `requests`, from 0.');
-
-const batchItem = z
-  .discriminatedUnion('status', [
-    z.strictObject({
-      index,
-      id: z.string(),
-      ...namedMachine,
-      status: z.enum(requestStatuses),
-      coalescedWith: z.string().optional(),
-      investigationId: z.string().optional(),
-      endedAt: z.iso.datetime().optional(),
-      error: requestError.optional(),
-    }),
-    z.strictObject({
-      index,
-      ...namedMachine,
-      status: z.literal('rejected'),
-      error: itemError,
-    }),
-    z.strictObject({
-      index,
-      id: z.string(),
-      status: z.literal('gone').describe('It ended longer ago than is kept.'),
-    }),
-  ])
-  .meta({ id: 'BatchEntry', description: 'Where one item of a batch stands.' });
 
 export const listBatchItems = defineRoute({
   method: 'get',
@@ -52,7 +22,7 @@ export const listBatchItems = defineRoute({
     limit: pageLimit(1_000),
     cursor: positionCursor(batchPosition).optional(),
   }),
-  answers: { 200: { description: 'A page.', schema: pageOf(batchItem) } },
+  answers: { 200: { description: 'A page.', schema: pageOf(batchEntry) } },
   problems: ['batch_not_found'],
   async handle({ id, query: { limit, cursor = '-1' }, context, response }, { reader }: Dependencies) {
     const batch = await findBatchOrRefuse(reader, id);

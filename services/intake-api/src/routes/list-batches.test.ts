@@ -4,7 +4,7 @@ import { writePosition } from '../http/cursor.ts';
 import { expectProblem } from '../test-support/expect-problem.ts';
 import { useIntake } from '../test-support/intake-under-test.ts';
 import { item, machineId } from '../test-support/items.ts';
-import type { BatchDocument } from '../views/batch-view.ts';
+import type { BatchDocument } from '@diq/contracts/batch-document.ts';
 
 interface Page {
   value: BatchDocument[];

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { batchListed, batchStatuses } from '@diq/contracts/batch-document.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { linkBehind, pageOf, positionCursor, requestPosition } from '../http/cursor.ts';
 import { inTurn } from '../http/caller-turns.ts';
@@ -11,7 +12,7 @@ import {
   requestFilters,
   timeFilters,
 } from '../http/request-filters.ts';
-import { batchEntry, batchStatuses, describeListedBatch } from '../views/batch-view.ts';
+import { describeListedBatch } from '../views/batch-view.ts';
 
 const { source, correlation } = requestFilters;
 
@@ -37,7 +38,7 @@ export const listBatches = defineRoute({
   scope: 'read',
   queue: 'query',
   query,
-  answers: { 200: { description: 'A page.', schema: pageOf(batchEntry) } },
+  answers: { 200: { description: 'A page.', schema: pageOf(batchListed) } },
   async handle({ query, context, response }, { actions }: Dependencies) {
     const { limit, cursor, status, from: fromMs, to: toMs, ...filter } = query;
     const isComplete = status === undefined ? undefined : status === 'completed';

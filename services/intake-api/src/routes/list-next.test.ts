@@ -1,16 +1,15 @@
 import assert from 'node:assert/strict';
-import type { z } from 'zod';
+import type { NextCall } from '@diq/contracts/queue-order.ts';
 import { requestDocument, type RequestDocument } from '@diq/contracts/request-document.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { expectProblem } from '../test-support/expect-problem.ts';
 import { useIntake } from '../test-support/intake-under-test.ts';
 import { item, machineId } from '../test-support/items.ts';
-import type { nextCall } from '../views/queue-order-view.ts';
 
 interface Next {
   waiting: number;
   keptForCritical: { slots: number; criticalWaiting: number };
-  value: z.output<typeof nextCall>[];
+  value: NextCall[];
 }
 
 describe('GET /v1/queue/next', () => {

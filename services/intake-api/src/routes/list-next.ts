@@ -1,27 +1,9 @@
 import { z } from 'zod';
+import { nextCalls as answer } from '@diq/contracts/queue-order.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { inTurn } from '../http/caller-turns.ts';
 import { defineRoute } from '../http/define-route.ts';
 import { pageLimit } from '../http/parse-or-400.ts';
-import { blockedCall, nextCall } from '../views/queue-order-view.ts';
-
-const next = z
-  .strictObject({
-    waiting: z.int().nonnegative().describe('Calls that wait in all.'),
-    keptForCritical: z
-      .strictObject({
-        slots: z.int().nonnegative().describe('That only critical requests can have.'),
-        criticalWaiting: z.int().nonnegative().describe('Critical calls that wait.'),
-      })
-      .describe('`QUOTA_RESERVE_CRITICAL`, and how many it is for.'),
-    value: z.array(nextCall),
-    blocked: z
-      .array(blockedCall)
-      .describe(
-        'The first of those that are put aside, up to `limit` of each reason; how many there are tells `blocked` of the quota.',
-      ),
-  })
-  .meta({ id: 'NextCalls', description: 'What goes next, by the present state of the queue.' });
 
 export const listNext = defineRoute({
   method: 'get',
@@ -34,7 +16,7 @@ export const listNext = defineRoute({
   scope: 'read',
   queue: 'query',
   query: z.strictObject({ limit: pageLimit(100) }),
-  answers: { 200: { description: 'The first ones in the order.', schema: next } },
+  answers: { 200: { description: 'The first ones in the order.', schema: answer } },
   async handle({ query: { limit }, context, response }, { nextCalls }: Dependencies) {
     await inTurn(context.caller.name, response, async () => {
       response.json(await nextCalls(limit));

@@ -1,7 +1,6 @@
 import { z } from 'zod';
-import { operationNames } from '@diq/contracts/operations.ts';
+import { queueSummary } from '@diq/contracts/quota-document.ts';
 import { LayoutError } from '@diq/queue/layout.ts';
-import { holdReasons } from '@diq/quota/ledger/answers-and-holds.ts';
 import { nameOf, type Queue } from '@diq/tenants/tenant.ts';
 import type { ServiceDependencies } from '../dependencies.ts';
 import type { QueueState } from '../estimates/queue-state.ts';
@@ -10,28 +9,6 @@ import { namePosition, pageOf, positionCursor, writePosition } from '../http/cur
 import { defineRoute } from '../http/define-route.ts';
 import { pageLimit } from '../http/parse-or-400.ts';
 import { describeQuota } from '../views/quota-view.ts';
-import { limit as oneLimit } from './get-quota.ts';
-
-const time = z.iso.datetime().nullable();
-
-const queueSummary = z
-  .strictObject({
-    tenant: z.string(),
-    operation: z.enum(operationNames),
-    isReadable: z
-      .boolean()
-      .describe(
-        'False while its part of Redis cannot be asked or another version holds it; the rest is absent then.',
-      ),
-    limits: z.array(oneLimit).optional(),
-    nextSlotAt: time.optional(),
-    hold: z.enum(holdReasons).nullable().optional(),
-    queued: z.int().nonnegative().optional(),
-    dispatching: z.int().nonnegative().optional(),
-    oldestWaitSeconds: z.number().nonnegative().optional(),
-    expectedDrainAt: time.optional(),
-  })
-  .meta({ id: 'QueueSummary', description: 'One queue in short; `GET /v1/quota` has all of it.' });
 
 /** Each entry is read for this answer: a page is small, and a caller's pages are read one after the other. */
 export const listQueues = defineRoute({

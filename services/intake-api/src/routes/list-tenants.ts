@@ -1,22 +1,9 @@
 import { z } from 'zod';
-import { operationNames } from '@diq/contracts/operations.ts';
+import { tenantDocument } from '@diq/contracts/offers.ts';
 import type { ServiceDependencies } from '../dependencies.ts';
 import { namePosition, pageOf, positionCursor, writePosition } from '../http/cursor.ts';
 import { defineRoute } from '../http/define-route.ts';
 import { pageLimit } from '../http/parse-or-400.ts';
-
-const tenant = z
-  .strictObject({
-    name: z.string(),
-    defaultOperation: z.enum(operationNames).describe('Of requests that name none.'),
-    operations: z.array(z.enum(operationNames)),
-    isRemoved: z
-      .boolean()
-      .describe(
-        'It is in the settings no more: what was asked can be read and cancelled, nothing new is accepted.',
-      ),
-  })
-  .meta({ id: 'Tenant', description: 'A tenant that the credential reaches.' });
 
 export const listTenants = defineRoute({
   method: 'get',
@@ -26,7 +13,7 @@ export const listTenants = defineRoute({
   summary: 'List the tenants that the credential reaches',
   scope: 'read',
   query: z.strictObject({ limit: pageLimit(500), cursor: positionCursor(namePosition).optional() }),
-  answers: { 200: { description: 'A page, by name.', schema: pageOf(tenant) } },
+  answers: { 200: { description: 'A page, by name.', schema: pageOf(tenantDocument) } },
   handle({ query: { limit, cursor = '' }, context, response }, { directory }: ServiceDependencies) {
     const behind = directory
       .tenantsOf(context.caller)

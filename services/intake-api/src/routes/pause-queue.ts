@@ -1,19 +1,10 @@
 import { z } from 'zod';
 import { itemDefaults } from '@diq/contracts/investigation-item.ts';
+import { queuePaused } from '@diq/contracts/quota-document.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { defineRoute } from '../http/define-route.ts';
 import { reason } from '../http/parse-or-400.ts';
 import { describePause } from '../views/quota-view.ts';
-
-/** A pause as operators see it. */
-export const pause = z
-  .strictObject({
-    by: z.string(),
-    reason: z.string().optional(),
-    since: z.iso.datetime(),
-    until: z.iso.datetime().nullable().describe('null for one that lasts until the queue is resumed.'),
-  })
-  .meta({ id: 'Pause' });
 
 const wantedPause = z.strictObject({
   reason,
@@ -38,7 +29,7 @@ export const pauseQueue = defineRoute({
     example: { reason: 'Defender is being maintained', until: '2026-11-30T08:00:00Z' },
   },
   answers: {
-    200: { description: 'The pause.', schema: z.strictObject({ pause: pause.nullable() }) },
+    200: { description: 'The pause.', schema: queuePaused },
   },
   async handle({ body: { reason: why, until }, context, response }, { actions }: Dependencies) {
     const actor = context.actor(why);

@@ -1,10 +1,11 @@
 import { z } from 'zod';
+import { purged } from '@diq/contracts/bulk-answers.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { inTurn } from '../http/caller-turns.ts';
 import { defineRoute } from '../http/define-route.ts';
 import { reason } from '../http/parse-or-400.ts';
 import { batchId } from '../http/cursor.ts';
-import { bulkCancelBudgetMs as budgetMs, remaining } from './cancel-investigations.ts';
+import { bulkCancelBudgetMs as budgetMs } from './cancel-investigations.ts';
 
 /** Names of callers are no longer than that of any application or key. */
 const maxCallerLength = 256;
@@ -30,14 +31,6 @@ const filter = z
     ({ batchId, caller, endedBefore }) => batchId === undefined || (caller ?? endedBefore) === undefined,
     'must name batchId alone, without caller and endedBefore',
   );
-
-const purged = z
-  .strictObject({
-    requests: z.int().nonnegative().describe('Deleted.'),
-    batches: z.int().nonnegative().describe('Complete ones that were deleted with them.'),
-    remaining,
-  })
-  .meta({ id: 'Purged' });
 
 /**
  * Deletes what has ended before its retention is over, and makes room in Redis also when that is full. What is open

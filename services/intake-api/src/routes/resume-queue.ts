@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import { queueResumed } from '@diq/contracts/quota-document.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { defineRoute } from '../http/define-route.ts';
 import { onlyReason } from '../http/parse-or-400.ts';
@@ -16,7 +16,7 @@ export const resumeQueue = defineRoute({
   answers: {
     200: {
       description: 'Nothing is paused, whether or not it was.',
-      schema: z.strictObject({ pause: z.null(), wasPaused: z.boolean() }),
+      schema: queueResumed,
     },
   },
   async handle({ body: { reason: why }, context, response }, { actions }: Dependencies) {

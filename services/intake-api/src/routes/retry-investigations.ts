@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { retried, retryStoppers } from '@diq/contracts/bulk-answers.ts';
 import { investigationItem } from '@diq/contracts/investigation-item.ts';
 import { RetryStoppedError, retriableStatuses } from '@diq/queue/requests/bulk-retry.ts';
 import type { BulkRetried } from '@diq/queue/requests/bulk-retry.ts';
@@ -11,29 +12,7 @@ import { reason } from '../http/parse-or-400.ts';
 import { ProblemError } from '../http/problem-error.ts';
 import { requireRiskScope } from '../http/request-context.ts';
 import { fitsCursor, oneOrMore, requestFilters } from '../http/request-filters.ts';
-import {
-  bulkCancelBudgetMs as budgetMs,
-  bulkCursor,
-  bulkCursorAnswer,
-  notFromAnswer,
-  remaining,
-} from './cancel-investigations.ts';
-
-const refusals = ['backlog_full', 'storage_full', 'redis_full'] as const;
-
-const count = z.int().nonnegative();
-const retried = z
-  .strictObject({
-    retried: count.describe('Requests that were made anew.'),
-    coalesced: count.describe('Of them, those that share a call or a result with others.'),
-    alreadyRetried: count.describe('Fitted, and have `retriedBy`.'),
-    deadlinePassed: count.describe('Fitted, and their `notAfter` has passed.'),
-    tooManyJoined: count.describe('Fitted, and too many wait for their machine.'),
-    remaining: remaining.describe('Not all were looked at: the same request again goes on.'),
-    cursor: bulkCursorAnswer,
-    stoppedBy: z.enum(refusals).optional().describe('Why no more was accepted: go on later.'),
-  })
-  .meta({ id: 'Retried' });
+import { bulkCancelBudgetMs as budgetMs, bulkCursor, notFromAnswer } from './cancel-investigations.ts';
 
 const body = z
   .strictObject({
@@ -121,13 +100,14 @@ export const retryInvestigations = defineRoute({
 
 type Accept = Parameters<Dependencies['actions']['bulkRetry']['retry']>[0]['accept'];
 
-type Done = BulkRetried & { stoppedBy?: (typeof refusals)[number] };
+type Done = BulkRetried & { stoppedBy?: (typeof retryStoppers)[number] };
 
 /** What was accepted stays accepted: the refusal of more is the answer only where nothing was. */
 function whatWasDone(error: unknown): Done {
   if (!(error instanceof RetryStoppedError)) throw error;
   const { done, cause } = error;
-  const stoppedBy = cause instanceof ProblemError ? refusals.find((code) => code === cause.code) : undefined;
+  const stoppedBy =
+    cause instanceof ProblemError ? retryStoppers.find((code) => code === cause.code) : undefined;
   if (done.retried === 0 || stoppedBy === undefined) throw cause;
   return { ...done, stoppedBy };
 }

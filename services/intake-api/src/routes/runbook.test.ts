@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { initiateInvestigation } from '@diq/contracts/operations/initiate-investigation.ts';
-import { holdReasons } from '@diq/quota/ledger/answers-and-holds.ts';
+import { holdReasons } from '@diq/contracts/hold-reasons.ts';
 import { describeHold } from '../views/hold-view.ts';
 import { expectProblem } from '../test-support/expect-problem.ts';
 import { useIntake } from '../test-support/intake-under-test.ts';

@@ -9,6 +9,7 @@ import {
   type ItemRules,
 } from '@diq/contracts/investigation-item.ts';
 import { batchAnswer, batchDryRun, type ItemAnswer } from '@diq/contracts/item-answer.ts';
+import { batchDryRunReceipt, batchReceipt } from '@diq/contracts/receipts.ts';
 import type { DeadlineWarning } from '@diq/contracts/request-document.ts';
 import { tooManyJoined, type AcceptedRequest } from '@diq/queue/admission/accept-requests.ts';
 import type { CallbackRule } from '../callbacks/callback-rule.ts';
@@ -22,7 +23,7 @@ import { requireRiskScope, type RequestLog } from '../http/request-context.ts';
 import { retryAfterSeconds } from '../http/retry-after.ts';
 import { checkBatchCallback, dryRunQuery, sortItems } from '../submission/validate-items.ts';
 import { boundRefusals, isRefused, type Entry, type RefusedItem } from '../submission/item-refusal.ts';
-import { batchDryRunReceipt, batchReceipt, forCaller } from '../submission/receipt.ts';
+import { forCaller } from '../submission/receipt.ts';
 import { countOutcomes, dryRunAnswer } from '../submission/dry-run.ts';
 
 /** What an item must have by itself: everything else may come from `defaults`. */

@@ -7,6 +7,7 @@ import {
 } from '@diq/contracts/investigation-item.ts';
 import { fieldsOf } from '@diq/contracts/operations/result-fields.ts';
 import { requestDryRun } from '@diq/contracts/item-answer.ts';
+import { requestDryRunReceipt, requestReceipt } from '@diq/contracts/receipts.ts';
 import { requestDocument, type RequestDocument } from '@diq/contracts/request-document.ts';
 import type { AcceptedRequest } from '@diq/queue/admission/accept-requests.ts';
 import { describeCallback } from '@diq/queue/requests/stored-callback.ts';
@@ -19,7 +20,7 @@ import { requireRiskScope, type Submission } from '../http/request-context.ts';
 import { retryAfterSeconds } from '../http/retry-after.ts';
 import { checkCallback, dryRunQuery } from '../submission/validate-items.ts';
 import { isRefused, type RefusedItem } from '../submission/item-refusal.ts';
-import { forCaller, requestDryRunReceipt, requestReceipt } from '../submission/receipt.ts';
+import { forCaller } from '../submission/receipt.ts';
 import { describeItem } from '../submission/dry-run.ts';
 import type { DescribedRequest } from '../views/request-view.ts';
 

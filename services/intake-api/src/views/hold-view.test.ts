@@ -3,7 +3,8 @@ import { initiateInvestigation } from '@diq/contracts/operations/initiate-invest
 import { runAntiVirusScan } from '@diq/contracts/operations/run-antivirus-scan.ts';
 import { readFileSync } from 'node:fs';
 import type { OperationProfile } from '@diq/contracts/operations/profile.ts';
-import { throttleCauses, holdReasons } from '@diq/quota/ledger/answers-and-holds.ts';
+import { holdReasons } from '@diq/contracts/hold-reasons.ts';
+import { throttleCauses } from '@diq/quota/ledger/answers-and-holds.ts';
 import { describeHold } from './hold-view.ts';
 
 const runbook = readFileSync(new URL('../../../../docs/runbook.md', import.meta.url), 'utf8');

@@ -1,12 +1,10 @@
+import { holdReasons, type AnyHoldReason, type holdActions } from '@diq/contracts/hold-reasons.ts';
 import type { OperationProfile } from '@diq/contracts/operations/profile.ts';
-import { holdReasons, type ThrottleCause } from '@diq/quota/ledger/answers-and-holds.ts';
+import type { ThrottleCause } from '@diq/quota/ledger/answers-and-holds.ts';
 import type { Hold } from '@diq/quota/ledger/replies.ts';
 import { isoTime } from '../estimates/forecast-start.ts';
 
-type Reason = (typeof holdReasons)[number];
-
-/** `required`: nothing goes on until an operator acts. `check`: it may pass by itself. `none`: it ends by itself. */
-export const holdActions = ['required', 'check', 'none'] as const;
+type Reason = AnyHoldReason;
 
 /** By reason what to check, and the heading in docs/runbook.md that says what to do. A closed list: nothing of what servers say. */
 const advice: Readonly<

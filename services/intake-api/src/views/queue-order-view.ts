@@ -1,7 +1,4 @@
-import { z } from 'zod';
-import { blockedBy } from '@diq/contracts/blocked-by.ts';
-import { placement } from '@diq/contracts/placement.ts';
-import { priorities } from '@diq/contracts/priority.ts';
+import type { BlockedCall, NextCall } from '@diq/contracts/queue-order.ts';
 import type { AsideTask, OrderedTask } from '@diq/queue/scheduling/queue-order.ts';
 import type { LedgerSnapshot } from '@diq/quota/ledger/replies.ts';
 import { countAhead } from '../estimates/calls-ahead.ts';
@@ -9,41 +6,11 @@ import { isoTime, startForecast, startNotBeforeMs } from '../estimates/forecast-
 import { describeBlock, type FirstOn } from './blocked-view.ts';
 import { describePlacement, type PlacementRules } from './placement-view.ts';
 
-const time = z.iso.datetime();
-
-export const nextCall = z
-  .strictObject({
-    position: z.int().positive().describe('1 is next.'),
-    machineId: z.string(),
-    requestId: z.string().describe('The request that was first; others may share the call.'),
-    createdAt: time.describe('When it was asked for first.'),
-    expectedStartAt: time.optional(),
-    startNotBefore: time
-      .optional()
-      .describe('While a hold of unknown length is on, or with `blockedBy`, in place of `expectedStartAt`.'),
-    blockedBy: blockedBy.optional().describe('What it waits for beside a slot.'),
-    placement,
-  })
-  .meta({ id: 'NextCall', description: 'A call that waits, and why it stands where it does.' });
-
-export const blockedCall = z
-  .strictObject({
-    machineId: z.string(),
-    requestId: z.string().describe('The request that was first; others may share the call.'),
-    createdAt: time.describe('When it was asked for first.'),
-    priority: z.enum(priorities),
-    blockedBy,
-  })
-  .meta({
-    id: 'BlockedCall',
-    description: 'A call that waits and is put aside: it has no place in the order meanwhile.',
-  });
-
 /** Tasks that are put aside, as callers get them. */
 export async function describeBlockedCalls(
   tasks: readonly AsideTask[],
   firstOn: FirstOn,
-): Promise<z.output<typeof blockedCall>[]> {
+): Promise<BlockedCall[]> {
   const busy = tasks.filter(({ aside }) => aside.reason === 'machine_busy');
   const first = await firstOn(busy.map(({ machineId }) => machineId));
   return tasks.flatMap((task) => {
@@ -62,7 +29,7 @@ export function describeNextCalls(
   tasks: readonly OrderedTask[],
   view: LedgerSnapshot,
   rules: PlacementRules,
-): z.output<typeof nextCall>[] {
+): NextCall[] {
   const forecast = startForecast(view);
   const notBefore = isoTime(startNotBeforeMs(view));
   const because = describeBlock(undefined, view);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { holdReasons } from '@diq/quota/ledger/answers-and-holds.ts';
+import { holdReasons } from '@diq/contracts/hold-reasons.ts';
 import { holdLengths } from './suspension-policy.ts';
 
 const minuteMs = 60_000;

@@ -1,24 +1,9 @@
 import { serverTimeMs } from '@diq/redis/ask-owner.ts';
 import type { RedisConnection } from '@diq/redis/connection.ts';
-import { z } from 'zod';
+import type { z } from 'zod';
+import { auditEntry } from '@diq/contracts/audit-entry.ts';
 import { loadScript } from '@diq/redis/script.ts';
 import { storeKeys } from '../store-keys.ts';
-
-/** What leaves an entry. A closed list, so that it can be searched for. */
-const auditActions = [
-  'cancel',
-  'change',
-  'cancel_many',
-  'cancel_many_done',
-  'move_to_head',
-  'retry',
-  'retry_many',
-  'retry_many_done',
-  'pause',
-  'resume',
-  'purge',
-  'purge_done',
-] as const;
 
 /** On whose behalf something is done, and why, in the caller's words. */
 export interface Actor {
@@ -27,13 +12,6 @@ export interface Actor {
   displayName?: string | undefined;
   reason?: string | undefined;
 }
-
-export const auditEntry = z.looseObject({
-  action: z.enum(auditActions),
-  by: z.string().describe('The caller: the name of a key, or `entra:` and ids of Entra ID.'),
-  displayName: z.string().optional().describe('Of a person who signed in with Entra ID to the status page.'),
-  reason: z.string().optional(),
-});
 
 /** Who did what and why; what it was done to stands in further fields, such as `requestId`. Never a secret. */
 export type AuditEntry = z.output<typeof auditEntry>;

@@ -1,3 +1,5 @@
+import type { holdReasons } from '@diq/contracts/hold-reasons.ts';
+
 /** What the ledger records of a call that may have reached Defender. */
 export interface Answer {
   /** `throttled` lowers one limit for its window to the calls that fitted. */
@@ -72,21 +74,6 @@ export interface Recorded {
   cause?: ThrottleCause | undefined;
   throttledInMs?: number | undefined;
 }
-
-/** Why no calls are made for now. A closed list: it is a metric's label. */
-export const holdReasons = [
-  'throttled',
-  'not_allowed',
-  'no_token',
-  'endpoint_unusable',
-  'disabled',
-  'retired',
-  'unreachable',
-  'failing',
-  'paused',
-  'cold_start',
-  'failover',
-] as const;
 
 /** Holds that opening a ledger sets and ends, if the ledger is empty or may be an older state of itself. */
 const holdsOfOpening = ['cold_start', 'failover'] as const;

@@ -5,7 +5,7 @@ import { counted } from '../wording.js';
 /**
  * A batch, from a list or by itself; only by itself it says when its last call is expected.
  *
- * @typedef {import('zod').output<typeof import('../../../views/batch-view.ts').batchEntry> & { expectedCompletionAt?: string | null,
+ * @typedef {import('@diq/contracts/batch-document.ts').ListedBatch & { expectedCompletionAt?: string | null,
  *   startNotBefore?: string }} Batch
  */
 
