@@ -22,6 +22,7 @@ const walls: readonly [where: string, imports: readonly string[]][] = [
     'services/defender-simulator/src/defender',
     ['../entra/entra-errors.ts', '../control/control-routes.ts', '@diq/runtime/logging/logger.ts'],
   ],
+  ['shared/client/src', ['@diq/testing/wait-for.ts', '@diq/intake-api/openapi/create-document.ts']],
   ['shared/quota/src', ['@diq/testing/wait-for.ts', '@diq/worker/config.ts', '@diq/queue/store-keys.ts']],
   ['shared/queue/src', ['@diq/quota/ledger/ledger.ts', '@diq/intake-api/main.ts']],
   ['shared/queue/src/operations', ['@diq/quota/forecast.ts']],
