@@ -57,7 +57,22 @@ const walls: readonly [where: string, imports: readonly string[]][] = [
   ],
   [
     'services/intake-api/src/routes',
-    ['../open-intake.ts', '../status-page/page-files.ts', '../app.ts', '../config/config.ts'],
+    [
+      '../open-intake.ts',
+      '../status-page/page-files.ts',
+      '../app.ts',
+      '../config/config.ts',
+      '../front-door/front-door.ts',
+    ],
+  ],
+  [
+    'services/intake-api/src/front-door',
+    [
+      '../routes/index.ts',
+      '../open-intake.ts',
+      '../status-page/page-files.ts',
+      '../observability/metrics.ts',
+    ],
   ],
   ['services/intake-api/src/openapi', ['../routes/index.ts', '../auth/authenticate.ts']],
   [

@@ -6,6 +6,7 @@ import { authenticate, letEverybodyIn } from './auth/authenticate.ts';
 import { createOwnSite } from './auth/require-own-site.ts';
 import type { Queue } from '@diq/tenants/tenant.ts';
 import type { Dependencies, QueueDependencies, ServiceDependencies } from './dependencies.ts';
+import { createFrontDoor } from './front-door/front-door.ts';
 import { createRouter, inAllForms, type Route } from './http/define-route.ts';
 import { logAccess } from './http/middleware/access-log.ts';
 import { guardData, requireCanonicalPath } from './http/middleware/guard-data.ts';
@@ -34,6 +35,7 @@ export function createApp(deps: ServiceDependencies): Express {
   app.use(logAccess(deps.logger));
   app.use(traceRequests(deps.tracing));
   app.use(observeRequests(deps.metrics.observeRequest));
+  if (deps.frontDoor) app.use(createFrontDoor(deps, deps.frontDoor, shared));
   app.use(requireCanonicalPath);
   app.use('/v1', ...whoMayAsk(deps, ownSite));
   // Their handlers work with what belongs to the queue that was chosen.

@@ -2,6 +2,7 @@ import type { RequestHandler } from 'express';
 import type { ItemRules } from '@diq/contracts/investigation-item.ts';
 import type { RequestIntake } from '@diq/queue/admission/accept-requests.ts';
 import type { IdempotencyStore } from '@diq/queue/admission/idempotency-store.ts';
+import type { ProvisionalIds } from '@diq/queue/front-door/provisional-ids.ts';
 import type { LinkExchange } from '@diq/queue/links/link-exchange.ts';
 import type { QueueFigures } from '@diq/queue/operations/queue-figures.ts';
 import type { RequestReader } from '@diq/queue/requests/request-reader.ts';
@@ -12,6 +13,7 @@ import type { Queue } from '@diq/tenants/tenant.ts';
 import type { EntraSignIn } from './auth/entra-sign-in.ts';
 import type { FailedCredentials } from './auth/brute-force-guard.ts';
 import type { IdentifyCaller } from './auth/api-keys.ts';
+import type { FrontDoorParts } from './front-door/open-front-door.ts';
 import type { BodyBudget } from './http/body-budget.ts';
 import type { CallbackRule } from './callbacks/callback-rule.ts';
 import type { ForecastCompletion } from './estimates/batch-completion.ts';
@@ -44,6 +46,8 @@ export interface ServiceDependencies {
   sessions: SessionStore | undefined;
   /** `undefined`: people sign in by API key alone. */
   entraSignIn: EntraSignIn | undefined;
+  /** `undefined`: the front door is closed. */
+  frontDoor: FrontDoorParts | undefined;
   /** What bodies may take in all. */
   bodyBudget: BodyBudget;
   /** Which URLs may be called back. */
@@ -84,6 +88,8 @@ export interface QueueDependencies {
   deadlineCheck: DeadlineCheck;
   /** Links to what machine actions brought. */
   links: Pick<LinkExchange, 'ask'>;
+  /** Ids that the front door gives out for requests. */
+  provisionalIds: ProvisionalIds;
   /** What items are checked by. */
   itemRules: ItemRules;
 }

@@ -17,6 +17,7 @@ import { createPersonSessions } from './auth/person-sessions.ts';
 import { createKeyTenantCheck } from './auth/keys-without-tenant.ts';
 import { openGuards, type OpenGuardsOptions } from './auth/open-auth.ts';
 import { openCallbacks, type CallbackTiming, type OpenCallbacksOptions } from './callbacks/open-callbacks.ts';
+import { openFrontDoor } from './front-door/open-front-door.ts';
 import { createBodyBudget } from './http/body-budget.ts';
 import { createMetrics, type IntakeMetrics } from './observability/metrics.ts';
 import { createReadyCheck } from './observability/ready-check.ts';
@@ -92,6 +93,7 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
     ...guards,
     sessions: settings.auth.kind === 'off' ? undefined : createSessionStore({ redis, keys, persons }),
     entraSignIn: entra?.signIn,
+    frontDoor: settings.frontDoor && openFrontDoor(settings.frontDoor, { redis, keys, entra: options.entra }),
     bodyBudget: createBodyBudget(),
     directory,
     askQueue: (queue) => queues.ask(queue).parts,

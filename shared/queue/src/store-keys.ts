@@ -104,6 +104,11 @@ function namesIn(keySpace: string) {
     linksAsked: `${keySpace}:links:asked`,
     /** String: Defender's answer as JSON, empty until a worker has it; `command` is an index, or `package`. */
     linkAnswer: (action: string, command: string) => `${keySpace}:links:answer:${action}:${command}`,
+    /** String: the request that a number stands for, which the front door gave in place of one of Defender's. */
+    frontDoorNumber: (number: string) => `${keySpace}:front-door:number:${number}`,
+    /** String: the request whose id the front door gives a caller for repeats that share a call with this request of another one. */
+    frontDoorFirst: (sharedWith: string, caller: string) =>
+      `${keySpace}:front-door:first:${sharedWith}:${caller}`,
     /** BullMQ's own: the sorted set of the jobs in the order, and what the key of a job begins with. */
     jobOrder: `${keySpace}:${queueName}:prioritized`,
     jobs: `${keySpace}:${queueName}:`,
@@ -124,6 +129,8 @@ export function callerKeys(caller: string) {
     sessions: `${keySpace}:sessions`,
     /** The same of sessions that only look. */
     lookingSessions: `${keySpace}:sessions:looking`,
+    /** The same of the tokens of the front door that were given out for an API key. */
+    frontDoorTokens: `${keySpace}:front-door-tokens`,
   } as const;
 }
 

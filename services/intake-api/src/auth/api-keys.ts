@@ -6,8 +6,8 @@ const maxCredentialLength = 512;
 
 /** Compares with every key to the end, each in constant time: the duration tells nothing about any of them. */
 export function createKeyRing(keys: readonly ApiKey[]) {
-  /** The caller of a key; `undefined` for an unknown key. */
-  return (credential: string): Caller | undefined => {
+  /** The key, which is its caller; `undefined` for an unknown one. */
+  return (credential: string): ApiKey | undefined => {
     if (credential.length > maxCredentialLength) return undefined;
     const digest = createHash('sha256').update(credential).digest();
     let found: ApiKey | undefined;

@@ -8,7 +8,7 @@ import {
   type JWTVerifyGetKey,
 } from 'jose';
 import { z } from 'zod';
-import { guid, type EntraSettings } from '../config/auth-settings.ts';
+import { guid, type EntraSettings, type TokenSettings } from '../config/auth-settings.ts';
 import type { Identity } from './api-keys.ts';
 import { createEntraFetch } from './entra-fetch.ts';
 import { scopesOfRoles } from './entra-roles.ts';
@@ -53,12 +53,23 @@ const claims = z.object({
 /** Claims of ID tokens, and of nothing that is presented to an API. */
 const idTokenClaims = ['nonce', 'at_hash', 'c_hash'];
 
+/** What an access token says of its bearer. */
+export interface TokenClaims {
+  /** The client id of the application that asked for the token. */
+  application: string;
+  /** The object id of the person who has signed in to it; `undefined` for the application itself. */
+  person: string | undefined;
+  roles: readonly string[];
+}
+
+type ReadToken = { kind: 'valid'; claims: TokenClaims } | Extract<Identity, { kind: 'unknown' }>;
+
 /**
- * Checks access tokens of one Entra tenant, of version 1.0 and 2.0: signature (RS256 alone, by the tenant's published
+ * Reads access tokens of one Entra tenant, of version 1.0 and 2.0: signature (RS256 alone, by the tenant's published
  * keys), issuer, tenant, audience, times, and that it is no ID token. What its bearer may do stands in `roles`, those of the
  * person where one has signed in; `scp` grants nothing.
  */
-export function createTokenCheck(settings: EntraSettings, deps: EntraTokensDeps = {}) {
+export function createTokenReader(settings: TokenSettings, deps: EntraTokensDeps = {}) {
   const keyFor = tenantKeys(settings, deps);
   const expected = {
     algorithms: ['RS256'],
@@ -68,16 +79,31 @@ export function createTokenCheck(settings: EntraSettings, deps: EntraTokensDeps 
     clockTolerance: clockToleranceSeconds,
   };
 
-  /** The caller of a token. Rejects with `KeysUnreachable` while the signing keys cannot be read. */
-  return async (token: string): Promise<Identity> => {
+  /** Rejects with `KeysUnreachable` while the signing keys cannot be read. */
+  return async (token: string): Promise<ReadToken> => {
     if (token.length > maxTokenLength) return unknown('The token is too long.');
     try {
       const { payload, protectedHeader } = await jwtVerify(token, keyFor, expected);
-      return identify(payload, protectedHeader.typ, settings);
+      return readClaims(payload, protectedHeader.typ, settings);
     } catch (error) {
       if (error instanceof KeysUnreachable) throw error;
       return unknown(reasonOf(error));
     }
+  };
+}
+
+/** Who presents an access token of one Entra tenant, by what `createTokenReader` reads. */
+export function createTokenCheck(settings: EntraSettings, deps: EntraTokensDeps = {}) {
+  const read = createTokenReader(settings, deps);
+  /** The caller of a token. Rejects with `KeysUnreachable` while the signing keys cannot be read. */
+  return async (token: string): Promise<Identity> => {
+    const found = await read(token);
+    if (found.kind === 'unknown') return found;
+    const { application, person, roles } = found.claims;
+    // No API key can have this name: the colon separates the parts of its entry.
+    const name = `entra:${application}${person === undefined ? '' : `/${person}`}`;
+    const caller = { name, scopes: scopesOfRoles(roles), tenants: settings.tenants };
+    return { kind: 'known', caller: { ...caller, entraTenantId: settings.tenantId } };
   };
 }
 
@@ -87,7 +113,7 @@ export function looksLikeToken(credential: string): boolean {
 }
 
 function tenantKeys(
-  { authorityHost, tenantId }: EntraSettings,
+  { authorityHost, tenantId }: TokenSettings,
   { ca, fetch = createEntraFetch(authorityHost, ca), cooldownMs = 30_000 }: EntraTokensDeps,
 ): JWTVerifyGetKey {
   const url = new URL(`${authorityHost}/${tenantId}/discovery/v2.0/keys`);
@@ -118,14 +144,13 @@ function tenantKeys(
   };
 }
 
-function issuersOf({ authorityHost, tenantId }: EntraSettings): string[] {
+function issuersOf({ authorityHost, tenantId }: TokenSettings): string[] {
   const isChina = /\.(?:chinacloudapi|microsoftonline)\.cn$/.test(new URL(authorityHost).hostname);
   const versionOneHost = isChina ? 'https://sts.chinacloudapi.cn' : 'https://sts.windows.net';
   return [`${authorityHost}/${tenantId}/v2.0`, `${versionOneHost}/${tenantId}/`];
 }
 
-function identify(payload: JWTPayload, type: string | undefined, settings: EntraSettings): Identity {
-  const { tenantId } = settings;
+function readClaims(payload: JWTPayload, type: string | undefined, { tenantId }: TokenSettings): ReadToken {
   const parsed = claims.safeParse(payload);
   if (!parsed.success) return unknown('A claim of the token cannot be read.');
   const { data } = parsed;
@@ -137,9 +162,7 @@ function identify(payload: JWTPayload, type: string | undefined, settings: Entra
   if (bearer === undefined) {
     return unknown('The token is no access token of an application or of a person who signed in to one.');
   }
-  // No API key can have this name: the colon separates the parts of its entry.
-  const caller = { name: `entra:${bearer}`, scopes: scopesOfRoles(data.roles), tenants: settings.tenants };
-  return { kind: 'known', caller: { ...caller, entraTenantId: tenantId } };
+  return { kind: 'valid', claims: { ...bearer, roles: data.roles } };
 }
 
 /**
@@ -147,17 +170,19 @@ function identify(payload: JWTPayload, type: string | undefined, settings: Entra
  * token names no application, or no person though it is a person's: an ID token has roles too, but neither `scp` nor the
  * subject of an application.
  */
-function bearerOf({ appid, azp, oid, sub, scp, idtyp }: z.output<typeof claims>): string | undefined {
+function bearerOf({ appid, azp, oid, sub, scp, idtyp }: z.output<typeof claims>) {
   const application = appid ?? azp;
   if (application === undefined) return undefined;
-  if (scp !== undefined) return oid === undefined || idtyp === 'app' ? undefined : `${application}/${oid}`;
+  if (scp !== undefined) {
+    return oid === undefined || idtyp === 'app' ? undefined : { application, person: oid };
+  }
   if (idtyp !== undefined && idtyp !== 'app') return undefined;
   // Of an application's own token both name its service principal.
   if (oid !== undefined && sub !== undefined && sub.toLowerCase() !== oid) return undefined;
-  return application;
+  return { application, person: undefined };
 }
 
-function unknown(why: string): Identity {
+function unknown(why: string): Extract<Identity, { kind: 'unknown' }> {
   return { kind: 'unknown', why };
 }
 

@@ -9,15 +9,16 @@ const maxSessions = 100;
 /** Of the random part of a token. */
 export const sessionSecretBytes = 32;
 
-/** Adds a session to a caller's, and returns when it ends. */
+/** Adds a session to a caller's, of which there are at most so many, and returns when it ends. */
 export async function openInRedis(
   redis: RedisConnection,
   set: string,
   member: string,
   lifetimeMs: number,
+  most = maxSessions,
 ): Promise<number> {
   const nowMs = Date.now();
   const endsAtMs = nowMs + lifetimeMs;
-  await openScript(redis, [set], [nowMs, endsAtMs, member, maxSessions, lifetimeMs]);
+  await openScript(redis, [set], [nowMs, endsAtMs, member, most, lifetimeMs]);
   return endsAtMs;
 }

@@ -6,11 +6,15 @@ import { tenantName } from '@diq/tenants/tenant.ts';
 import { apiKeys } from './callers.ts';
 
 /** Whose tokens are accepted, and for whom they must have been issued. */
-export interface EntraSettings {
+export interface TokenSettings {
   tenantId: string;
   /** The application's client id or its `api://` identifier, as they stand in `aud`. */
   audiences: readonly string[];
   authorityHost: string;
+}
+
+/** The same of tokens for this service, and what they reach. */
+export interface EntraSettings extends TokenSettings {
   /** The tenants that its tokens reach beside the one with its id. */
   tenants?: ReadonlySet<string> | 'all' | undefined;
   /** `undefined`: people sign in to the status page by API key alone. */

@@ -61,6 +61,7 @@ describe('the settings of the intake', () => {
         maxMemoryShareOfCaller: 0.4,
       },
       callbacks: undefined,
+      frontDoor: undefined,
     });
     assert.equal(auth.kind, 'required');
   });

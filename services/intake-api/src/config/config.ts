@@ -18,6 +18,7 @@ import { redisAddressOf, redisSecrets, redisShape } from '@diq/redis/redis-setti
 import { authSettings, authShape, hostNames } from './auth-settings.ts';
 import { allowedHosts } from './allowed-hosts.ts';
 import { callbackSecrets } from './callback-secrets.ts';
+import { frontDoorSettings, frontDoorShape } from './front-door-settings.ts';
 import { orderShape, prioritySettingsOf } from './priority-settings.ts';
 
 /** The settings of the intake API, checked. */
@@ -40,6 +41,7 @@ export function readIntakeSettings(given: Env) {
       'INTAKE_HOST_NAMES',
       'CALLBACK_ALLOWED_HOSTS',
       'CALLBACK_SECRET',
+      'FRONT_DOOR_CLIENTS',
     ],
   });
   const { file: tenantsFile, tenants } = tenantsOf(settings, env);
@@ -89,6 +91,8 @@ export function readIntakeSettings(given: Env) {
     },
     /** `undefined`: callbacks are refused. */
     callbacks: callbackSettings(settings),
+    /** `undefined`: it is closed. */
+    frontDoor: frontDoorSettings(settings),
   };
 }
 
@@ -139,6 +143,7 @@ function schemaFor(env: Env) {
     INTAKE_HOST: z.string().optional(),
     INTAKE_HOST_NAMES: hostNames().optional(),
     ...authShape(env),
+    ...frontDoorShape,
     ...tenantShape(env),
     // The worker's; here it says which portal links lead to.
     DEFENDER_BASE_URL: httpsUrl().default('https://api.securitycenter.windows.com'),

@@ -1,6 +1,7 @@
 import type { Request, RequestHandler, Response, Router } from 'express';
 import { z } from 'zod';
 import { operationNames } from '@diq/contracts/operations.ts';
+import type { Queue } from '@diq/tenants/tenant.ts';
 import { createStrictRouter } from '@diq/runtime/http-server/strict-app.ts';
 import type { ErrorCode } from './error-catalogue.ts';
 import type { Scope } from '../config/callers.ts';
@@ -142,6 +143,8 @@ interface SharedSteps {
 export interface ChooseQueue {
   tenant: (use: QueueUse) => RequestHandler;
   queue: (use: QueueUse) => RequestHandler;
+  /** This one, where what the request names it by was read elsewhere. Resolves to what its handlers work with. */
+  exactly: (response: Response, queue: Queue) => Promise<object>;
 }
 
 /** Declares a route: what is checked, what is documented and what is done follow from this alone. */

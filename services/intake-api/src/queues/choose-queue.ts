@@ -29,7 +29,7 @@ export function createChooseQueue(
   layouts: Pick<LayoutGuard, 'claim' | 'isClaimed'>,
   open: (queue: Queue, isReading: boolean) => Parts,
 ): ChooseQueue {
-  async function choose(response: Response, queue: Queue, operation?: string): Promise<void> {
+  async function choose(response: Response, queue: Queue, operation?: string): Promise<object> {
     if (!layouts.isClaimed(queue)) await layouts.claim(queue).catch(refuseForeign);
     const named = response.req.params['tenant'];
     const parts = open(queue, ['GET', 'HEAD'].includes(response.req.method));
@@ -41,6 +41,7 @@ export function createChooseQueue(
       idempotency: parts.idempotency,
       parts,
     };
+    return parts;
   }
 
   function tenantStep(use: QueueUse): RequestHandler {
@@ -80,7 +81,7 @@ export function createChooseQueue(
     };
   }
 
-  return { tenant: tenantStep, queue: queueStep };
+  return { tenant: tenantStep, queue: queueStep, exactly: choose };
 }
 
 function refuseForeign(error: unknown): never {

@@ -8,6 +8,7 @@ import { createBatchTailReader } from '@diq/queue/batches/batch-tail.ts';
 import { createDryRun } from '@diq/queue/admission/dry-run.ts';
 import { createIdempotencyStore } from '@diq/queue/admission/idempotency-store.ts';
 import { coalescingKeyOf } from '@diq/queue/admission/sharing.ts';
+import { createProvisionalIds, type ProvisionalIds } from '@diq/queue/front-door/provisional-ids.ts';
 import { createLinkExchange } from '@diq/queue/links/link-exchange.ts';
 import { createMachineOrder } from '@diq/queue/machine-order/machine-order.ts';
 import { createRequestReader } from '@diq/queue/requests/request-reader.ts';
@@ -126,6 +127,7 @@ export function openQueue(queue: Queue, options: OpenQueueOptions) {
     }),
     reader,
     links: createLinkExchange(redis, keySpace),
+    provisionalIds: onReplicas(createProvisionalIds(submitting, keySpace, settings.retentionMs), replication),
     readState,
     readOutcomes: createQueueFigures(redis, keySpace).readOutcomes,
     actions,
@@ -152,6 +154,19 @@ export function openQueue(queue: Queue, options: OpenQueueOptions) {
       await within(requestLog.close(), finishLogMs).catch(() => undefined);
       await jobs.close();
     },
+  };
+}
+
+/** What is given out must be known after a failover, as what it stands for is. */
+function onReplicas(
+  ids: ProvisionalIds,
+  { replicated }: ReturnType<typeof createReplication>,
+): ProvisionalIds {
+  return {
+    ...ids,
+    numberOf: (...about) => replicated(() => ids.numberOf(...about)),
+    firstOf: (...about) => replicated(() => ids.firstOf(...about)),
+    replaceFirst: (...about) => replicated(() => ids.replaceFirst(...about)),
   };
 }
 

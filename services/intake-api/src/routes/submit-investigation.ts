@@ -1,28 +1,16 @@
 import { z } from 'zod';
-import {
-  investigationItem,
-  namedOnce,
-  parseItem,
-  type InvestigationItem,
-} from '@diq/contracts/investigation-item.ts';
-import { fieldsOf } from '@diq/contracts/operations/result-fields.ts';
+import { investigationItem, namedOnce } from '@diq/contracts/investigation-item.ts';
 import { requestDryRun } from '@diq/contracts/item-answer.ts';
 import { requestDryRunReceipt, requestReceipt } from '@diq/contracts/receipts.ts';
-import { requestDocument, type RequestDocument } from '@diq/contracts/request-document.ts';
-import type { AcceptedRequest } from '@diq/queue/admission/accept-requests.ts';
-import { describeCallback } from '@diq/queue/requests/stored-callback.ts';
-import { isRedisTrouble } from '@diq/redis/is-unavailable.ts';
+import { requestDocument } from '@diq/contracts/request-document.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { defineRoute, operationField } from '../http/define-route.ts';
-import { describeFaults } from '../http/parse-or-400.ts';
-import { ProblemError } from '../http/problem-error.ts';
-import { requireRiskScope, type Submission } from '../http/request-context.ts';
 import { retryAfterSeconds } from '../http/retry-after.ts';
-import { checkCallback, dryRunQuery } from '../submission/validate-items.ts';
-import { isRefused, type RefusedItem } from '../submission/item-refusal.ts';
+import { dryRunQuery } from '../submission/validate-items.ts';
+import { acceptItem, judgeItem, logAccepted } from '../submission/accept-item.ts';
 import { forCaller } from '../submission/receipt.ts';
 import { describeItem } from '../submission/dry-run.ts';
-import type { DescribedRequest } from '../views/request-view.ts';
+import { describeAccepted } from '../views/accepted-view.ts';
 
 /** The item with the operation beside it, which is taken out before the item is validated. */
 const body = investigationItem.extend({ operation: operationField }).meta({
@@ -65,29 +53,8 @@ export const submitInvestigation = defineRoute({
   },
   problems: ['deadline_unreachable', 'too_many_joined', 'storage_full', 'backlog_full', 'redis_full'],
   async handle({ query, context, request, response }, needs: Dependencies) {
-    requireRiskScope(context);
     const isDryRun = query.dryRun === 'true';
-    const { nowMs, ids, isRepeat } = context.submission;
-    const countOutcomes: Dependencies['countOutcomes'] = (outcomes) => {
-      if (!isDryRun) needs.countOutcomes(outcomes);
-    };
-    const parsed = checkCallback(parseItem(request.body, nowMs, needs.itemRules), needs.callbackRule);
-    if (!parsed.ok) {
-      countOutcomes({ accepted: 0, coalesced: 0, rejected: 1 });
-      throw new ProblemError('invalid_request', {
-        detail: describeFaults(parsed.faults, 'the body', parsed.faultCount),
-        errors: parsed.faults,
-      });
-    }
-    const caller = context.caller.name;
-    const knownAs = isRepeat ? ids.request : undefined;
-    const options = { nowMs, caller, knownAs, wantsPlaces: isDryRun };
-    const judged = await needs.deadlineCheck.judge([parsed.item], options);
-    const [item] = judged.entries;
-    if (!item || isRefused(item)) {
-      countOutcomes({ accepted: 0, coalesced: 0, rejected: 1 });
-      throw tooLate(item);
-    }
+    const { item, judged } = await judgeItem(context, request.body, needs, { dryRun: isDryRun });
     if (isDryRun) {
       // Under the names that a batch's dry run has for it.
       const startMsAt = await needs.deadlineCheck.startForecast();
@@ -95,19 +62,11 @@ export const submitInvestigation = defineRoute({
       response.json(forCaller(context, { dryRun: true, ...answer }));
       return;
     }
-    needs.readAhead();
-    const accepted = await needs.intake.acceptOne(item, { nowMs, ids, caller, trace: context.trace });
-    const { id, coalescedWith } = accepted;
-    const coalesced = coalescedWith === undefined ? 0 : 1;
-    countOutcomes({ accepted: 1 - coalesced, coalesced, rejected: 0 });
-
+    const accepted = await acceptItem(context, item, needs);
+    const { id } = accepted;
     const warning = judged.warnings.get(0);
-    const { document, startsInMs } = await describeAccepted(needs, accepted, item, context.submission);
-    const { machineId, correlation, status: to, result } = document;
-    context.log.info(
-      { requestId: id, machineId, correlation, to, coalescedWith, ...fieldsOf(result) },
-      'request accepted',
-    );
+    const { document, startsInMs } = await describeAccepted(accepted, item, context.submission, needs);
+    logAccepted(context, document);
     response
       .status(202)
       .location(`/v1/investigations/${id}/result`)
@@ -116,53 +75,3 @@ export const submitInvestigation = defineRoute({
       .json(forCaller(context, warning ? { ...document, warning } : document));
   },
 });
-
-function tooLate(item: RefusedItem | undefined): ProblemError {
-  const error = item?.rejected.error;
-  if (!error) throw new Error('an item was given no answer');
-  return new ProblemError('deadline_unreachable', { detail: error.message, errors: error.errors });
-}
-
-/**
- * What was recorded a moment ago need not be read to be known; what it joined, or was recorded by an earlier attempt, is.
- * (The connection sends no command twice, so only a repeat of the caller's can find it recorded.)
- * The request is safe by now: should Redis go away at this moment, the answer comes without its place in the order.
- */
-async function describeAccepted(
-  { reader, describeRequest, queue: { operation } }: Dependencies,
-  accepted: AcceptedRequest,
-  item: InvestigationItem,
-  { nowMs, isRepeat }: Submission,
-): Promise<DescribedRequest> {
-  const document = newDocument(accepted, item, { nowMs, operation });
-  const { id, position } = accepted;
-  try {
-    const isKnown = position !== undefined && !isRepeat;
-    const placed = isKnown ? { document, position } : await reader.findPlaced(id);
-    if (placed) return await describeRequest(placed);
-  } catch (error) {
-    if (!isRedisTrouble(error)) throw error;
-  }
-  return { document, startsInMs: undefined };
-}
-
-function newDocument(
-  { id, coalescedWith }: AcceptedRequest,
-  item: InvestigationItem,
-  { nowMs, operation }: { nowMs: number; operation: string },
-): RequestDocument {
-  const { callbackUrl, strict: _, force: __, ...asked } = item;
-  const callback = callbackUrl && { url: callbackUrl, about: 'queued', delivery: undefined };
-  const document = {
-    id,
-    operation,
-    ...asked,
-    createdAt: new Date(nowMs).toISOString(),
-    status: 'queued' as const,
-    coalescedWith,
-    attempts: 0,
-    callback: callback && describeCallback(callback),
-  };
-  // Through JSON, as the stored one: fields that the caller left out are absent and not undefined.
-  return JSON.parse(JSON.stringify(document)) as RequestDocument;
-}

@@ -6,6 +6,7 @@ import { contextOf } from '../http/request-context.ts';
 export function chooseParts(parts: object, idempotency?: IdempotencyStore): ChooseQueue {
   const queue = { tenant: 'default', operation: 'initiateInvestigation', tag: '00000000' } as const;
   return {
+    exactly: () => Promise.reject(new Error('every request is about the same queue')),
     tenant: () => (_request, _response, next) => next(),
     queue: () => (_request, response, next) => {
       const store = idempotency ?? ({} as IdempotencyStore);

@@ -10,6 +10,7 @@ export const initiateInvestigation = {
   title: 'Start an automated investigation (first generation of the API)',
   limits: [{ calls: 5, windowMs: 3_600_000 }],
   path: (machineId) => machinePath(machineId, 'InitiateInvestigation'),
+  answersNumber: true,
   readResult: (body) => {
     const id = readOpaqueId(body, 'value');
     return id === undefined ? undefined : { kind: 'investigation', id };

@@ -111,6 +111,8 @@ export interface OperationProfile<P = Parameters> {
   readonly resultKind: ResultKind;
   /** For how long a result is followed at most; after that its outcome is unknown. */
   readonly followForMs: number;
+  /** Defender answers with 200 and the number of what it started; otherwise with 201 and the whole of it. */
+  readonly answersNumber?: true;
   /** What was started, out of a parsed 2xx body; `undefined` when it cannot be read. */
   readResult(body: unknown): AnsweredResult | undefined;
   /**

@@ -56,7 +56,8 @@ export const routeNotFound: RequestHandler = () => {
   throw new ProblemError('route_not_found');
 };
 
-function toProblem(error: unknown): ProblemError {
+/** The problem that an error is, of whatever kind it is. */
+export function toProblem(error: unknown): ProblemError {
   if (error instanceof ProblemError) return error;
   // Express: the path cannot be percent-decoded, so it names nothing.
   if (error instanceof URIError) return new ProblemError('route_not_found');

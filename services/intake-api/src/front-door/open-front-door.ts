@@ -1,0 +1,28 @@
+import type { RedisConnection } from '@diq/redis/connection.ts';
+import type { EntraTokensDeps } from '../auth/entra-tokens.ts';
+import type { ApiKey } from '../config/callers.ts';
+import type { FrontDoorSettings } from '../config/front-door-settings.ts';
+import { createDoorTokens, type DoorTokens } from './door-tokens.ts';
+import { createMicrosoftTokens, type MicrosoftTokens } from './microsoft-tokens.ts';
+
+/** What the front door is made of, beside what the API works with. */
+export interface FrontDoorParts {
+  settings: FrontDoorSettings;
+  tokens: DoorTokens;
+  microsoft: MicrosoftTokens;
+}
+
+export function openFrontDoor(
+  settings: FrontDoorSettings,
+  {
+    redis,
+    keys,
+    entra,
+  }: { redis: RedisConnection; keys: () => readonly ApiKey[]; entra?: EntraTokensDeps | undefined },
+): FrontDoorParts {
+  return {
+    settings,
+    tokens: createDoorTokens(redis, keys),
+    microsoft: createMicrosoftTokens(settings, entra),
+  };
+}
