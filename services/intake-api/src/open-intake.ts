@@ -93,7 +93,9 @@ export async function openIntake(options: OpenIntakeOptions): Promise<{ port: nu
     ...guards,
     sessions: settings.auth.kind === 'off' ? undefined : createSessionStore({ redis, keys, persons }),
     entraSignIn: entra?.signIn,
-    frontDoor: settings.frontDoor && openFrontDoor(settings.frontDoor, { redis, keys, entra: options.entra }),
+    frontDoor:
+      settings.frontDoor &&
+      openFrontDoor(settings.frontDoor, { redis, keys, entra: options.entra, lifecycle }),
     bodyBudget: createBodyBudget(),
     directory,
     askQueue: (queue) => queues.ask(queue).parts,

@@ -7,6 +7,7 @@ import { noStore } from '../http/middleware/problem-response.ts';
 import { answerAsDefender, DefenderError } from './answer-as-defender.ts';
 import { identifyAsker } from './identify-asker.ts';
 import type { FrontDoorParts } from './open-front-door.ts';
+import { passThrough } from './pass-through.ts';
 import { requireDoorPath } from './path-form.ts';
 import { cancelAction, pollOne, pollSeveral } from './poll-operations.ts';
 import { queuedOperation } from './queued-operation.ts';
@@ -27,7 +28,7 @@ export function createFrontDoor(
 ): Router {
   const { directory, failedCredentials, limitRate } = deps;
   const router = Router({ caseSensitive: false, strict: false });
-  const { tokens, microsoft } = door;
+  const { tokens, microsoft, settings } = door;
   const poll = { choose, directory };
 
   router.use('/defender', guardData, noStore, requireDoorPath);
@@ -43,6 +44,7 @@ export function createFrontDoor(
   router.get(`${api}/machineactions/:id`, pollOne('machineAction', poll));
   router.get(`${api}/machineactions`, pollSeveral(poll));
   router.post(`${api}/machineactions/:id/cancel`, cancelAction(poll));
+  router.all(`${root}/api/*path`, passThrough({ agent: door.agent, defenderUrlOf: settings.defenderUrlOf }));
   router.use(`${root}/api`, notImplemented);
   router.use('/defender', nothingHere);
   router.use('/defender', answerAsDefender);

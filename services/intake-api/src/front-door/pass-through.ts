@@ -1,0 +1,207 @@
+import { Transform, type Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
+import type { Request, RequestHandler, Response } from 'express';
+import { Agent, type Dispatcher } from 'undici';
+import { createBoundedConnector } from '@diq/runtime/http-client/bounded-connection.ts';
+import type { FrontDoorSettings } from '../config/front-door-settings.ts';
+import { contextOf } from '../http/request-context.ts';
+import { isPassedOn } from './allowed-paths.ts';
+import { DefenderError } from './answer-as-defender.ts';
+import { doorUrl } from './door-url.ts';
+import { askerOf } from './identify-asker.ts';
+import { createLinkRewriter } from './rewrite-links.ts';
+
+/** A page of Defender's has some MB, a library file up to 20 MB. */
+const maxAnswerBytes = 64 * 1_024 * 1_024;
+const maxBodyBytes = 32 * 1_024 * 1_024;
+/** Hunting queries take up to some minutes. */
+const answerTimeoutMs = 200_000;
+const silenceTimeoutMs = 60_000;
+/** At once, of one caller and of all: they hold connections and not much memory. */
+const mostOfCaller = 20;
+const mostOfAll = 100;
+
+const listenersOfAnswer = 30;
+
+/** What Defender is to know of a request, and the caller of an answer. */
+const sentHeaders = ['accept', 'content-type', 'content-length', 'content-encoding', 'if-match', 'prefer'];
+const answeredHeaders = [
+  'content-type',
+  'content-disposition',
+  'odata-version',
+  'retry-after',
+  'mise-correlation-id',
+  'allow',
+  'etag',
+];
+
+/** Connections to Defenders, which are made for one request each, and how they are closed. */
+export function createPassThroughAgent(): Agent {
+  return new Agent({
+    connect: createBoundedConnector({ maxBodyBytes: maxAnswerBytes }),
+    maxResponseSize: maxAnswerBytes,
+    headersTimeout: answerTimeoutMs,
+    bodyTimeout: silenceTimeoutMs,
+  });
+}
+
+interface PassThroughDeps {
+  agent: Dispatcher;
+  defenderUrlOf: FrontDoorSettings['defenderUrlOf'];
+}
+
+/**
+ * Passes on what no queue stands in front of, with the caller's own token of Microsoft's, to the Defender of its tenant and to
+ * no other host. Both bodies stream, within bounds; redirects are not followed. What comes with a token of ours goes on to the
+ * next route: it is worth nothing there.
+ */
+export function passThrough({ agent, defenderUrlOf }: PassThroughDeps): RequestHandler {
+  const underWay = new Map<string, number>();
+  let all = 0;
+
+  return async (request, response, next) => {
+    const { caller, tenant, microsoftToken } = askerOf(response);
+    if (microsoftToken === undefined) return next();
+    const { path, query } = targetOf(request, response);
+    const url = defenderUrlOf(tenant.tenant);
+    if (url === undefined || !isPassedOn(request.method, path.replace(/^\/api(?:\/v1\.0)?(?=\/)/i, '')))
+      throw new DefenderError(501, 'NotImplemented', 'This service does not pass that on to Defender.');
+    const ofCaller = underWay.get(caller.name) ?? 0;
+    if (ofCaller >= mostOfCaller || all >= mostOfAll) throw tooMany();
+    underWay.set(caller.name, ofCaller + 1);
+    all += 1;
+    try {
+      const base = new URL(url);
+      const prefix = base.pathname.replace(/\/$/, '');
+      const sent = { origin: base.origin, path: `${prefix}${path}${query}`, token: microsoftToken };
+      await passOn(request, response, { agent, prefix, ...sent });
+    } finally {
+      all -= 1;
+      const left = (underWay.get(caller.name) ?? 1) - 1;
+      if (left === 0) underWay.delete(caller.name);
+      else underWay.set(caller.name, left);
+    }
+    return undefined;
+  };
+}
+
+/** The path at Defender, from `/api` on; an earlier step may have put Defender's own id into it. */
+function targetOf({ originalUrl }: Request, response: Response): { path: string; query: string } {
+  const [, path = '', query = ''] =
+    /^\/[^/?]+(?:\/[^/?]+)??(\/api\/[^?]*?)\/?(\?.*)?$/i.exec(originalUrl) ?? [];
+  const translated: unknown = response.locals['defenderPath'];
+  return { path: typeof translated === 'string' ? translated : path, query };
+}
+
+interface Sent {
+  agent: Dispatcher;
+  origin: string;
+  path: string;
+  prefix: string;
+  token: string;
+}
+
+async function passOn(request: Request, response: Response, sent: Sent): Promise<void> {
+  const stop = new AbortController();
+  response.once('close', () => stop.abort());
+  const answer = await ask(request, sent, stop.signal);
+  const { statusCode, headers, body } = answer;
+  if (statusCode >= 300 && statusCode < 400) {
+    body.destroy();
+    throw new DefenderError(502, 'BadGateway', 'Defender answered with a redirect, which is not followed.');
+  }
+  const decoders = decodersFor(headers['content-encoding']);
+  response.status(statusCode);
+  for (const name of answeredHeaders) {
+    const value = headers[name];
+    if (value !== undefined) response.set(name, value);
+  }
+  const isJson = /^application\/json\b/i.test(String(headers['content-type'] ?? ''));
+  const base = doorUrl(request);
+  const links = isJson ? [createLinkRewriter((link) => throughDoor(link, base, sent.prefix))] : [];
+  // The steps of the pipeline listen beside what looks after every answer.
+  response.setMaxListeners(listenersOfAnswer);
+  try {
+    await pipeline([body as Readable, ...decoders, atMost(maxAnswerBytes), ...links, response]);
+  } catch (error) {
+    // What came is out already: that it is not all is seen by the connection, which ends.
+    contextOf(response).log.warn({ err: error }, 'front door: an answer of Defender broke off');
+    response.destroy();
+  }
+}
+
+async function ask(request: Request, { agent, origin, path, token }: Sent, signal: AbortSignal) {
+  const declared = Number(request.headers['content-length'] ?? 0);
+  const hasBody = declared > 0 || request.headers['transfer-encoding'] !== undefined;
+  if (declared > maxBodyBytes) throw tooLarge();
+  const bounded = hasBody ? atMost(maxBodyBytes) : null;
+  if (bounded) request.pipe(bounded);
+  const headers = Object.fromEntries(
+    sentHeaders.flatMap((name) => {
+      const value = request.headers[name];
+      return typeof value === 'string' ? [[name, value]] : [];
+    }),
+  );
+  try {
+    return await agent.request({
+      origin,
+      path,
+      method: request.method,
+      headers: {
+        ...headers,
+        authorization: `Bearer ${token}`,
+        'accept-encoding': 'identity',
+        'user-agent': 'defender-investigation-queue',
+      },
+      body: bounded,
+      reset: true,
+      signal,
+    });
+  } catch (error) {
+    request.unpipe();
+    if (error instanceof TooMuch) throw tooLarge();
+    throw new DefenderError(502, 'BadGateway', 'Defender cannot be reached from here at the moment.', {
+      cause: error,
+    });
+  }
+}
+
+/** Defender compresses also where nothing was said of it. */
+function decodersFor(coding: string | string[] | undefined): Transform[] {
+  const decoders = { gzip: createGunzip, deflate: createInflate, br: createBrotliDecompress };
+  if (coding === undefined || coding === 'identity') return [];
+  const create = typeof coding === 'string' && Object.hasOwn(decoders, coding) ? coding : undefined;
+  if (create === undefined)
+    throw new DefenderError(502, 'BadGateway', 'Defender answered in a coding that is not known here.');
+  return [decoders[create as keyof typeof decoders]()];
+}
+
+/** The same page under the front door; links of other kinds are left alone. */
+function throughDoor(link: string, base: string, prefix: string): string | undefined {
+  const url = URL.canParse(link) ? new URL(link) : undefined;
+  if (!url?.pathname.startsWith(`${prefix}/api/`)) return undefined;
+  return `${base}${url.pathname.slice(prefix.length)}${url.search}`;
+}
+
+class TooMuch extends Error {}
+
+function atMost(bytes: number): Transform {
+  let seen = 0;
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      seen += chunk.length;
+      if (seen > bytes) done(new TooMuch(`more than ${bytes} bytes`));
+      else done(null, chunk);
+    },
+  });
+}
+
+function tooLarge(): DefenderError {
+  return new DefenderError(400, 'InvalidRequestBody', `A body has at most ${maxBodyBytes} bytes here.`);
+}
+
+function tooMany(): DefenderError {
+  const message = 'Too many requests are under way to Defender through this service.';
+  return new DefenderError(429, 'TooManyRequests', message, { headers: { 'Retry-After': '2' } });
+}
