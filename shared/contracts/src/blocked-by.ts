@@ -20,7 +20,11 @@ export const blockedBy = z
     running: z.int().nonnegative().optional().describe('Of `concurrency`: how many run.'),
     limit: z.int().positive().optional().describe('Of `concurrency`: how many run at once, at most.'),
     since: time.optional().describe('Of `machine_offline`: when it was put behind the others.'),
-    calledAnywayAt: time.optional().describe('Of `machine_offline`: when it is put back at the latest.'),
+    calledAnywayAt: time
+      .optional()
+      .describe(
+        'Of `machine_offline`: from when on it is called all the same, as soon as there is room for a machine that is offline.',
+      ),
   })
   .meta({
     id: 'BlockedBy',

@@ -46,6 +46,8 @@ function namesIn(keySpace: string) {
     blocked: `${keySpace}:blocked`,
     /** Sorted set: task id → time (ms) at which it was last seen that it is put behind others, since Defender gets no reports of its machine. */
     offline: `${keySpace}:offline`,
+    /** Sorted set: task id → time (ms) at which it was put back although its machine is offline, until it is called. */
+    offlineBack: `${keySpace}:offline:back`,
     /** Sorted set: task id → until when (ms) room is kept for its call among those that Defender runs at once. */
     starting: `${keySpace}:starting`,
     /** Sorted set: request id → its own deadline (ms), while it is queued. */

@@ -219,7 +219,10 @@ export const lifeSteps: readonly [name: string, run: (life: Life) => Promise<voi
         const { aside } = await looks.record(lookId, [seen], { putsAside: true });
         await store.jobs.removeAll(aside);
         await store.jobs.add(
-          await createOfflineTasks(store.redis, keySpace, { betweenLooksMs: 0 }).takeBack(1),
+          await createOfflineTasks(store.redis, keySpace, { betweenLooksMs: 0 }).takeBack({
+            most: 1,
+            isIdle: true,
+          }),
         );
       });
     },
@@ -257,7 +260,7 @@ export const lifeSteps: readonly [name: string, run: (life: Life) => Promise<voi
       const { store } = life;
       const { taskId } = await accept(life);
       await accept(life, past);
-      const running = createRunningTasks(store.redis, keySpace, 1);
+      const running = createRunningTasks(store.redis, keySpace, { calls: 1, offlineCalls: 1 });
       await life.step(() => running.takeRoom(taskId, 1_000));
       await life.step(() => store.tasks.begin(taskId, 'call-1'));
       await life.step(() => running.leaveRoom(taskId));

@@ -37,7 +37,7 @@ function offline(sinceMs: number | undefined): BlockedBy {
   return {
     reason: 'machine_offline',
     message:
-      'Defender gets no reports of this machine, so others go first. It is called when the machine reports again, or while nothing else waits.',
+      'Defender gets no reports of this machine, so others go first. It is called when the machine reports again, or while nothing else waits. Only some of what Defender runs at once is for such machines.',
     ...(sinceMs === undefined
       ? {}
       : {

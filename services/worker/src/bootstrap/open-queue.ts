@@ -102,9 +102,8 @@ export async function openQueue(options: OpenQueueOptions) {
     ...parts.shared,
     aside,
     turns: parts.turns,
-    offline: createOfflineTasks(redis.ledger, queue.keySpace),
-    // Without looks nothing shows that a machine is back.
-    mostRunning: config.lookBeforeCall ? parts.mostRunning : undefined,
+    offline: createOfflineTasks(redis.ledger, queue.keySpace, { followsResults: config.followUp }),
+    mostOffline: parts.room?.offlineCalls,
     claimer,
     lookUp: (call) => options.tenant.lookUp(call, profileOf(queue.operation).records),
     clientId: options.tenant.clientId,
@@ -125,7 +124,7 @@ export async function openQueue(options: OpenQueueOptions) {
     follow: config.followUp ? () => options.tenant.followUp.check() : undefined,
     nextResultMs: () => parts.results.nextReadAtMs(),
     readNeeds: createReadNeeds(redis.ledger, queue.keySpace, { followsResults: config.followUp }),
-    mostRunning: parts.mostRunning,
+    mostRunning: parts.room?.calls,
     maintenance,
     onSeen(view, { ready, offline, unresolved }) {
       nameLookup.attend(unresolved);
@@ -242,7 +241,10 @@ function createParts(options: OpenQueueOptions, closing: AbortSignal) {
   const firstQueryInMs = firstQueryInMsOf(config.reconcile.graceMs);
   const { tokens, reader } = tenant;
   const shared = { ledger, tasks, jobs, tokens, metrics, logger, wording, permitTimeoutMs, firstQueryInMs };
-  const mostRunning = profile.concurrency?.calls;
+  // Without looks nothing shows that a machine is back.
+  const { concurrency } = profile;
+  const offlineCalls = config.lookBeforeCall ? concurrency?.offlineCalls : undefined;
+  const room = concurrency && { calls: concurrency.calls, offlineCalls };
   const turns = createMachineTurns({
     redis: redis.ledger,
     tenantId: queue.tenantId,
@@ -256,9 +258,7 @@ function createParts(options: OpenQueueOptions, closing: AbortSignal) {
     ...shared,
     turns,
     running:
-      mostRunning === undefined
-        ? undefined
-        : createRunningTasks(redis.ledger, keySpace, mostRunning, config.followUp),
+      room === undefined ? undefined : createRunningTasks(redis.ledger, keySpace, room, config.followUp),
     profile,
     moveLog,
     replication: createReplication(redis.ledger, keySpace, config.waitReplicas),
@@ -288,7 +288,7 @@ function createParts(options: OpenQueueOptions, closing: AbortSignal) {
     limiter,
     steps,
     turns,
-    mostRunning,
+    room,
     mostInFlight: shortest.calls,
     aside: createSetAside({ ledger, tasks, jobs }),
     async close(): Promise<void> {

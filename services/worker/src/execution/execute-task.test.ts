@@ -63,7 +63,7 @@ async function run(own: Partial<TaskSteps> = {}, task: Task = waiting): Promise<
     expire: async () => undefined,
     isNext: async () => true,
     block: async () => undefined,
-    takeRoom: async () => true,
+    takeRoom: async () => 'taken',
     leaveRoom: async () => undefined,
     ...own,
   };
@@ -140,10 +140,12 @@ describe('one task', () => {
 
   it('goes back to its place while Defender runs as many as it may, and gives up its room whatever happens', async () => {
     const full = await run({
-      takeRoom: async () => false,
+      takeRoom: async () => 'full',
       leaveRoom: async () => assert.fail('it has none'),
     });
     assert.deepEqual([full.events, full.fate], [['release permit'], 'back']);
+    const offline = await run({ takeRoom: async () => 'offline' });
+    assert.deepEqual([offline.events, offline.fate], [['release permit'], 'done'], 'it was put aside');
     for (const own of [{}, { begin: async () => false }, { call: fails }]) {
       let left = 0;
       await run({ ...own, leaveRoom: async () => void (left += 1) });

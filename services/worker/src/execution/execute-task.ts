@@ -1,4 +1,5 @@
 import { isNamed } from '@diq/contracts/machine-name.ts';
+import type { RoomTaken } from '@diq/queue/tasks/running-tasks.ts';
 import type { Task } from '@diq/queue/tasks/task-store.ts';
 import type { Verdict } from '@diq/quota/ledger/ledger.ts';
 import type { SpendReply } from '@diq/quota/ledger/replies.ts';
@@ -50,8 +51,8 @@ export interface TaskSteps {
   isNext(task: Task): Promise<boolean>;
   /** Takes the task from the queue until it is. */
   block(task: Task): Promise<void>;
-  /** Keeps room for it among what Defender runs at once. False where there is none. */
-  takeRoom(task: Task): Promise<boolean>;
+  /** Keeps room for it among what Defender runs at once. `offline`: there is none for its machine, and it was taken from the queue. */
+  takeRoom(task: Task): Promise<RoomTaken>;
   /** It counts as what became of it. */
   leaveRoom(task: Task): Promise<void>;
 }
@@ -96,8 +97,9 @@ export async function executeTask(
       await steps.block(task);
       return 'done';
     }
-    hasRoom = await steps.takeRoom(task);
-    if (!hasRoom) return 'back';
+    const room = await steps.takeRoom(task);
+    hasRoom = room === 'taken';
+    if (!hasRoom) return room === 'full' ? 'back' : 'done';
     const token = await steps.getToken(task);
     if (token.kind === 'unavailable') {
       await steps.holdWithoutToken(token);

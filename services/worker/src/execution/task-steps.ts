@@ -132,7 +132,7 @@ export function createTaskSteps(options: TaskStepsOptions): TaskSteps & { attemp
       await options.turns.block(task.id);
       logger.info(aboutTask(task), 'waits for its turn on its machine');
     },
-    takeRoom: async ({ id }) => options.running?.takeRoom(id, options.permitTimeoutMs) ?? true,
+    takeRoom: async ({ id }) => options.running?.takeRoom(id, options.permitTimeoutMs) ?? 'taken',
     leaveRoom: async ({ id }) => options.running?.leaveRoom(id),
   };
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createMissingJobsDuty, expireDue, roomForOffline } from './maintenance.ts';
+import { createMissingJobsDuty, expireDue } from './maintenance.ts';
 
 describe('ending requests whose deadline was reached', () => {
   it('goes on until none is left, and takes out the jobs of the tasks that ended', async () => {
@@ -52,14 +52,5 @@ describe('when missing jobs are searched for', () => {
     suspects = 0;
     await duty.check();
     assert.equal(duty.mayBeMissing(waits), false);
-  });
-});
-
-describe('the room for tasks whose machine is offline', () => {
-  it('is half of what Defender runs at once, while nothing else waits', () => {
-    const room = (ready: number, claimed: number, running: number, most: number | undefined = 25) =>
-      roomForOffline({ ready, claimed, running }, most);
-    assert.deepEqual([room(0, 0, 0), room(0, 2, 5), room(0, 0, 20), room(1, 0, 0)], [12, 5, 0, 0]);
-    assert.ok(roomForOffline({ ready: 9, claimed: 9, running: 9 }, undefined) > 1_000);
   });
 });

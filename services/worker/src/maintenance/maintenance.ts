@@ -18,8 +18,8 @@ export type MaintenanceOptions = FinishCallOptions &
     aside: SetAside;
     turns: Pick<MachineTurns, 'unblockSome' | 'blocked'>;
     offline: OfflineTasks;
-    /** How many Defender runs at once; `undefined` where machines that are offline are not put behind others, or not any more. */
-    mostRunning?: number | undefined;
+    /** How many Defender runs at once for machines that are offline; `undefined` where these are not put behind others, or not any more. */
+    mostOffline?: number | undefined;
     claimer: Pick<JobClaimer, 'bringBack' | 'bringBackEveryMs'>;
     /** Of all queues of the tenant; none where results are not followed. */
     followUp?: Pick<FollowUp, 'check'>;
@@ -157,8 +157,11 @@ function dutiesOf(options: MaintenanceOptions, queryDue: () => Promise<void>): D
       what: 'putting back tasks whose machine is offline',
       everyMs: unblockEveryMs,
       isNeeded: (needs) => needs.offline > 0,
-      act: async (needs) =>
-        options.jobs.add(await options.offline.takeBack(roomForOffline(needs, options.mostRunning))),
+      act: async ({ ready, claimed }) => {
+        const { mostOffline: most } = options;
+        const isIdle = most === undefined || ready + claimed === 0;
+        await options.jobs.add(await options.offline.takeBack({ most, isIdle }));
+      },
     },
     {
       what: 'the search for missing jobs',
@@ -185,18 +188,6 @@ function dutiesOf(options: MaintenanceOptions, queryDue: () => Promise<void>): D
       act: async () => followUp?.check(),
     },
   ];
-}
-
-/**
- * For how many tasks there is room whose machine is offline: while nothing else waits, they may have half of what Defender runs at once.
- * What they start runs until the machine is back, and the other half is for machines that answer.
- */
-export function roomForOffline(
-  { ready, claimed, running }: Pick<QueueNeeds, 'ready' | 'claimed' | 'running'>,
-  mostRunning: number | undefined,
-): number {
-  if (mostRunning === undefined) return Number.MAX_SAFE_INTEGER;
-  return ready > 0 ? 0 : Math.max(0, Math.floor(mostRunning / 2) - running - claimed);
 }
 
 /** A task that is put aside lacks no job. */

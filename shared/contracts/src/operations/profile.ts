@@ -128,9 +128,10 @@ export interface OperationProfile<P = Parameters> {
   readonly order?: string;
   /**
    * How many Defender runs at once for the tenant, those that are pending included. One counts from its call until its end
-   * was seen.
+   * was seen. `offlineCalls`: of these so many, at least one, may be for machines of which Defender gets no reports, which
+   * keep their place until the machine is back.
    */
-  readonly concurrency?: { readonly calls: number };
+  readonly concurrency?: { readonly calls: number; readonly offlineCalls: number };
   /** Where Defender gives a link to what a machine action of this operation brought. */
   readonly download?: Download;
   /** Offered only where the tenant's operations name it: `all` leaves it out, and it is never the default. */

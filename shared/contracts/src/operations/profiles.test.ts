@@ -182,14 +182,16 @@ describe('operation profiles', () => {
   it('put contrary operations into one order on a machine, and bound what runs at once where Defender does', () => {
     const declared = operationNames.flatMap((name) => {
       const { order, concurrency }: OperationProfile = profileOf(name);
-      return order === undefined && concurrency === undefined ? [] : [[name, order, concurrency?.calls]];
+      return order === undefined && concurrency === undefined
+        ? []
+        : [[name, order, concurrency?.calls, concurrency?.offlineCalls]];
     });
     assert.deepEqual(declared, [
-      ['restrictCodeExecution', 'codeExecution', undefined],
-      ['unrestrictCodeExecution', 'codeExecution', undefined],
-      ['isolate', 'isolation', undefined],
-      ['unisolate', 'isolation', undefined],
-      ['runLiveResponse', 'liveResponse', 25],
+      ['restrictCodeExecution', 'codeExecution', undefined, undefined],
+      ['unrestrictCodeExecution', 'codeExecution', undefined, undefined],
+      ['isolate', 'isolation', undefined, undefined],
+      ['unisolate', 'isolation', undefined, undefined],
+      ['runLiveResponse', 'liveResponse', 25, 5],
     ]);
   });
 

@@ -44,7 +44,9 @@ export const runLiveResponse = {
     goodForMs: 15 * 60_000,
   },
   order: 'liveResponse',
-  concurrency: { calls: 25 },
+  // Offline machines hold a place for up to three days. A fifth of the places passes as many of them on as come back in time, and leaves
+  // twenty that are free again within minutes.
+  concurrency: { calls: 25, offlineCalls: 5 },
   requiredRole: 'Machine.LiveResponse',
   risk: 'respond',
   advice: adviceFor('Machine.LiveResponse'),

@@ -1,4 +1,4 @@
--- include lib/request-status.lua
+-- include lib/request-status.lua, lib/offline-room.lua
 --
 -- Keeps what a look showed of tasks that are to be called: until when no other is needed, and the warnings on their requests.
 -- Where a call to a machine of which Defender gets no reports would keep room from others, its task is put aside.
@@ -13,12 +13,9 @@
 -- Writes   'seenMachine' and 'seenCover' of the task, by the time at which the look began; 'warnings' of the task and its
 --          requests; 'offlineSince' of one that is put aside. A task that does not wait any more, or is another look's by now, stays
 --          as it is. Critical ones, those moved to the head and those that were called for anyway ('offlineOver') are not put aside
+--          here; those that are, for want of room (take-room.lua), wait for put-back-offline.lua
 local look_id, puts_aside, offline_key = ARGV[3], ARGV[4] == '1', space .. ':offline'
 local aside, back = {}, {}
-
-local function is_silent(warnings)
-  return string.find(warnings, 'machine_offline', 1, true) or string.find(warnings, 'machine_not_onboarded', 1, true)
-end
 
 local function put_aside_or_back(task_id, task_key, warnings)
   local priority, head, over, job_priority = unpack(
@@ -29,7 +26,7 @@ local function put_aside_or_back(task_id, task_key, warnings)
     redis.call('ZADD', offline_key, now, task_id)
     redis.call('HSET', task_key, 'offlineSince', now)
     aside[#aside + 1] = task_id
-  elseif is_aside and not goes_aside then
+  elseif is_aside and not (puts_aside and is_silent(warnings)) then
     redis.call('ZREM', offline_key, task_id)
     redis.call('HDEL', task_key, 'offlineSince')
     back[#back + 1] = task_id

@@ -7,6 +7,7 @@ import { arrivedAtMs, item, keySpace, machine, retentionMs } from '../test-suppo
 import { useTestStore } from '../test-support/use-test-store.ts';
 import { createLookStore } from './look-store.ts';
 import { createOfflineTasks } from './offline-tasks.ts';
+import { createRunningTasks } from './running-tasks.ts';
 
 const keys = storeKeys(keySpace);
 const hourMs = 3_600_000;
@@ -38,11 +39,15 @@ describe('tasks whose machine is offline', () => {
     await store.jobs.add(back);
     return tasks.map(({ id }) => id);
   }
-  const takeBack = async (room: number, calledAnywayMs?: number) => {
-    const back = await offline(calledAnywayMs).takeBack(room);
+  const takeBack = async (isIdle: boolean, { most, calledAnywayMs }: Bounds = {}) => {
+    const back = await offline(calledAnywayMs).takeBack({ isIdle, most });
     await store.jobs.add(back);
     return back.map(({ taskId }) => taskId);
   };
+  interface Bounds {
+    most?: number;
+    calledAnywayMs?: number;
+  }
   /** Time goes by: the last look at machines counts no more. */
   const forget = (taskId: string) => store.redis.hdel(keys.task(taskId), 'seenMachine');
   const inOrder = () => store.redis.zrange(keys.jobOrder, 0, '-1');
@@ -75,11 +80,11 @@ describe('tasks whose machine is offline', () => {
 
     const [raised, moved, old] = [await accept(2), await accept(3), await accept(4)];
     await look('order', () => true);
-    assert.deepEqual([await inOrder(), await takeBack(0)], [[critical], []]);
+    assert.deepEqual([await inOrder(), await takeBack(false)], [[critical], []]);
     await accept(2, 'critical');
     await store.redis.hset(keys.task(moved), 'head', '{"by":"operator"}');
-    assert.deepEqual((await takeBack(0)).toSorted(), [raised, moved].toSorted());
-    assert.deepEqual(await takeBack(0, 0), [old]);
+    assert.deepEqual((await takeBack(false)).toSorted(), [raised, moved].toSorted());
+    assert.deepEqual(await takeBack(false, { calledAnywayMs: 0 }), [old]);
     assert.equal(await offline().count(), 0);
     for (const taskId of [raised, moved, old]) await forget(taskId);
     await look('order', () => true);
@@ -91,8 +96,40 @@ describe('tasks whose machine is offline', () => {
     const high = await accept(2, 'high');
     const medium = await accept(3);
     await look('order', () => true);
-    assert.deepEqual(await takeBack(2), [high, medium]);
+    assert.deepEqual(await takeBack(true, { most: 2 }), [high, medium]);
     assert.deepEqual(await offline().areAside([low]), [true]);
+    assert.deepEqual(await takeBack(true, { most: 2 }), [], 'they wait for their calls');
+    await store.tasks.begin(high, 'call');
+    assert.deepEqual(await takeBack(true, { most: 2 }), [], 'one of them is called');
+    await store.redis.zrem(keys.inFlight, high);
+    assert.deepEqual(await takeBack(false, { most: 2 }), [], 'another one waits');
+    assert.deepEqual(await takeBack(true, { most: 2 }), [low]);
+  });
+
+  it('are no more than their part of the room, critical ones and those that waited for long included', async () => {
+    const tasks = [await accept(1), await accept(2), await accept(3)];
+    await look('order', () => true);
+    await accept(2, 'critical');
+    assert.deepEqual(await takeBack(true, { most: 2, calledAnywayMs: 0 }), [tasks[1], tasks[0]]);
+    assert.deepEqual(await takeBack(true, { most: 2, calledAnywayMs: 0 }), []);
+    assert.deepEqual(await offline().areAside(tasks), [false, false, true]);
+
+    // The machine of one of them reports: it holds no place of these.
+    await forget(tasks[0] ?? '');
+    await look('order', () => false);
+    assert.deepEqual(await takeBack(false, { most: 2, calledAnywayMs: 0 }), [tasks[2]]);
+  });
+
+  it('stay aside for want of room though they are critical, and another look changes nothing', async () => {
+    const critical = await accept(1, 'critical');
+    await look('order', () => true);
+    const room = createRunningTasks(store.redis, keySpace, { calls: 5, offlineCalls: 0 });
+    assert.equal(await room.takeRoom(critical, 1_000), 'offline');
+    await store.jobs.removeAll([critical]);
+    await forget(critical);
+    await look('aside', () => true);
+    assert.deepEqual([await offline().areAside([critical]), await inOrder()], [[true], []]);
+    assert.deepEqual(await takeBack(false, { most: 1 }), [critical]);
   });
 
   it('are forgotten when they are cancelled or called meanwhile', async () => {
@@ -100,7 +137,7 @@ describe('tasks whose machine is offline', () => {
     await look('order', () => true);
     await store.tasks.endWaiting(cancelled, { status: 'cancelled', attempts: 0 });
     await store.tasks.begin(called, 'call');
-    assert.deepEqual([await takeBack(0), await offline().count()], [[], 0]);
+    assert.deepEqual([await takeBack(false), await offline().count()], [[], 0]);
   });
 
   it('always have a job or are put aside, and what has a job stands by its job priority, whatever happens', async () => {
@@ -108,7 +145,7 @@ describe('tasks whose machine is offline', () => {
       | { do: 'accept'; priority: Priority }
       | { do: 'look'; offline: number[] }
       | { do: 'lookAside'; offline: number[] }
-      | { do: 'takeBack'; room: number; isLongAgo: boolean }
+      | { do: 'takeBack'; most: number; isLongAgo: boolean }
       | { do: 'cancel'; task: number }
       | { do: 'begin'; task: number };
     const machines = fc.array(fc.nat(5), { maxLength: 4 });
@@ -116,11 +153,14 @@ describe('tasks whose machine is offline', () => {
       fc.record({ do: fc.constant('accept'), priority: fc.constantFrom(...priorities) }),
       fc.record({ do: fc.constant('look'), offline: machines }),
       fc.record({ do: fc.constant('lookAside'), offline: machines }),
-      fc.record({ do: fc.constant('takeBack'), room: fc.nat(2), isLongAgo: fc.boolean() }),
+      fc.record({ do: fc.constant('takeBack'), most: fc.nat(2), isLongAgo: fc.boolean() }),
       fc.record({ do: fc.constant('cancel'), task: fc.nat(5) }),
       fc.record({ do: fc.constant('begin'), task: fc.nat(5) }),
     );
     interface Model {
+      /** Called with its machine offline. */
+      isOut?: boolean;
+      isSilent?: boolean;
       isCritical: boolean;
       state: 'ready' | 'aside' | 'gone';
       wasCalledFor: boolean;
@@ -142,13 +182,19 @@ describe('tasks whose machine is offline', () => {
           for (const [taskId, task] of model) {
             const { state, isCritical, wasCalledFor } = task;
             if (state !== (one.do === 'look' ? 'ready' : 'aside')) continue;
+            task.isSilent = isOffline(taskId);
             task.state = isOffline(taskId) && !isCritical && !wasCalledFor ? 'aside' : 'ready';
             if (!isOffline(taskId)) task.wasCalledFor = false;
           }
         } else if (one.do === 'takeBack') {
-          const back = await takeBack(one.room, one.isLongAgo ? 0 : hourMs);
-          const aside = [...model].filter(([, { state }]) => state === 'aside');
-          assert.equal(back.length, one.isLongAgo ? aside.length : Math.min(one.room, aside.length));
+          const { most, isLongAgo } = one;
+          const back = await takeBack(true, { most, calledAnywayMs: isLongAgo ? 0 : hourMs });
+          const aside = [...model].filter(([, { state }]) => state === 'aside').length;
+          const waitBack = [...model].filter(
+            ([, { state, wasCalledFor }]) => state === 'ready' && wasCalledFor,
+          );
+          const { length: called } = [...model].filter(([, { state, isOut }]) => state === 'gone' && isOut);
+          assert.equal(back.length, Math.max(0, Math.min(most - waitBack.length - called, aside)));
           for (const taskId of back)
             Object.assign(model.get(taskId) ?? {}, { state: 'ready', wasCalledFor: true });
         } else {
@@ -158,6 +204,7 @@ describe('tasks whose machine is offline', () => {
           if (one.do === 'begin') await store.tasks.begin(taskId, 'call');
           else await store.tasks.endWaiting(taskId, { status: 'cancelled', attempts: 0 });
           await store.jobs.removeAll([taskId]);
+          task.isOut = one.do === 'begin' && task.isSilent === true;
           task.state = 'gone';
         }
         const idsIn = (state: Model['state']) =>
@@ -174,7 +221,7 @@ describe('tasks whose machine is offline', () => {
         assert.ok(areAside.every(Boolean));
       }
       // Nothing that waits is lost.
-      await takeBack(100);
+      await takeBack(true);
       assert.equal(
         (await inOrder()).length,
         [...model.values()].filter(({ state }) => state !== 'gone').length,

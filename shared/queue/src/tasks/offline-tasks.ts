@@ -9,6 +9,8 @@ export interface OfflineOptions {
   /** One is not looked at again within this time, by whichever worker. */
   betweenLooksMs?: number;
   calledAnywayMs?: number;
+  /** Whether the ends of results are seen; see `running-tasks.ts`. */
+  followsResults?: boolean;
 }
 
 const putBackScript = loadScript(new URL('../lua/put-back-offline.lua', import.meta.url), { whenFull: true });
@@ -21,16 +23,20 @@ export type OfflineTasks = ReturnType<typeof createOfflineTasks>;
  * from others. A look ahead puts them aside and finds out that a machine is back (`look-store.ts`). They have no job meanwhile.
  */
 export function createOfflineTasks(redis: RedisConnection, keySpace: string, options: OfflineOptions = {}) {
-  const { betweenLooksMs = 1_000, calledAnywayMs = calledAnywayAfterMs } = options;
+  const { betweenLooksMs = 1_000, calledAnywayMs = calledAnywayAfterMs, followsResults = true } = options;
   const keys = storeKeys(keySpace);
+  const running = [keys.starting, keys.inFlight, keys.reconciling, ...(followsResults ? [keys.results] : [])];
+  const scriptKeys = [keys.offline, keys.waiting, keys.offlineBack, ...running];
   return {
     /**
-     * Takes out those that are called all the same: critical ones, those that were put aside long ago, and the most urgent ones
-     * where nothing else waits and there is room for so many. @returns the jobs that they need again
+     * Takes out those that are called all the same: critical ones and those that were put aside long ago, then, while nothing else
+     * waits, the most urgent ones. With what runs for such machines they are never more than `most`, any number by default.
+     *
+     * @returns the jobs that they need again
      */
-    async takeBack(room: number): Promise<Job[]> {
-      const args = [keySpace, perRound, betweenLooksMs, calledAnywayMs, room];
-      return jobsIn(await putBackScript(redis, [keys.offline, keys.waiting], args));
+    async takeBack({ most, isIdle }: { most?: number | undefined; isIdle: boolean }): Promise<Job[]> {
+      const args = [keySpace, perRound, betweenLooksMs, calledAnywayMs, most ?? '', isIdle ? 1 : ''];
+      return jobsIn(await putBackScript(redis, scriptKeys, args));
     },
     count: (): Promise<number> => redis.zcard(keys.offline),
     /** Which of these are put aside. */
