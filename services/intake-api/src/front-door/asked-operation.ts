@@ -15,7 +15,7 @@ export function operationOfVerb(verb: string): OperationName | undefined {
 }
 
 /** An item as `POST /v1/requests` takes it, out of what a connector sends to Defender. It is checked there. */
-export function itemFor(operation: OperationName, machine: string, body: unknown): object {
+export function itemFor(machine: string, body: unknown): object {
   const { Comment: comment, ...rest } = isObject(body) ? body : {};
   const names = Object.keys(rest);
   const misspelt = names.find((name) => !/^[A-Z]/.test(name));
@@ -25,25 +25,24 @@ export function itemFor(operation: OperationName, machine: string, body: unknown
     names.map((name) => [`${name[0]?.toLowerCase()}${name.slice(1)}`, rest[name]]),
   );
   return {
-    ...namingFor(operation, machine),
+    ...namingOf(machine),
     comment,
     ...(names.length > 0 && { parameters }),
   };
 }
 
 /** As Defender takes it in its path: the id of a machine, of its device in Entra ID, or its DNS name. */
-function namingFor(operation: OperationName, machine: string): object {
+export function namingOf(
+  machine: string,
+): { machineId: string } | { aadDeviceId: string } | { machineName: string } {
   if (machineId.safeParse(machine).success) return { machineId: machine };
-  const isDevice = aadDeviceId.safeParse(machine).success;
-  // Their calls take turns on a machine, so that it must be known at once which one is meant.
-  if (profileOf(operation).order !== undefined || !(isDevice || machineName.safeParse(machine).success))
-    throw machineNotFound(machine);
-  return isDevice ? { aadDeviceId: machine } : { machineName: machine };
+  if (aadDeviceId.safeParse(machine).success) return { aadDeviceId: machine };
+  if (machineName.safeParse(machine).success) return { machineName: machine };
+  throw machineNotFound(machine);
 }
 
-function machineNotFound(machine: string): DefenderError {
-  const hint = 'this operation takes a machine id of 40 hexadecimal characters';
-  return new DefenderError(404, 'ResourceNotFound', `Machine ${machine} was not found (${hint})`);
+export function machineNotFound(machine: string): DefenderError {
+  return new DefenderError(404, 'ResourceNotFound', `Machine ${machine} was not found`);
 }
 
 function invalidBody(message: string): DefenderError {

@@ -5,6 +5,7 @@ import type { ChooseQueue } from '../http/define-route.ts';
 import { guardData } from '../http/middleware/guard-data.ts';
 import { noStore } from '../http/middleware/problem-response.ts';
 import { answerAsDefender, DefenderError } from './answer-as-defender.ts';
+import { answerReads } from './answer-reads.ts';
 import { identifyAsker } from './identify-asker.ts';
 import type { FrontDoorParts } from './open-front-door.ts';
 import { passThrough } from './pass-through.ts';
@@ -39,12 +40,13 @@ export function createFrontDoor(
     identifyAsker({ tokens, microsoft, failedCredentials, directory }),
     ...(limitRate ? [limitRate] : []),
   );
-  router.post(`${api}/machines/:machine/:verb`, ...queuedOperation(choose, bodyBudget));
+  router.post(`${api}/machines/:machine/:verb`, ...queuedOperation(choose, bodyBudget, door.askDefender));
   router.get(`${api}/investigations/:id`, pollOne('investigation', poll));
   router.get(`${api}/machineactions/:id`, pollOne('machineAction', poll));
   router.get(`${api}/machineactions`, pollSeveral(poll));
   router.post(`${api}/machineactions/:id/cancel`, cancelAction(poll));
   router.all(`${root}/api/*path`, passThrough({ agent: door.agent, defenderUrlOf: settings.defenderUrlOf }));
+  router.get(`${root}/api/*path`, answerReads(door.askDefender));
   router.use(`${root}/api`, notImplemented);
   router.use('/defender', nothingHere);
   router.use('/defender', answerAsDefender);

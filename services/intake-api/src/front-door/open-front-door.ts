@@ -4,6 +4,7 @@ import type { Lifecycle } from '@diq/runtime/processes/lifecycle.ts';
 import type { EntraTokensDeps } from '../auth/entra-tokens.ts';
 import type { ApiKey } from '../config/callers.ts';
 import type { FrontDoorSettings } from '../config/front-door-settings.ts';
+import { createAskDefender, type AskDefender } from './answer-reads.ts';
 import { createDoorTokens, type DoorTokens } from './door-tokens.ts';
 import { createPassThroughAgent } from './pass-through.ts';
 import { createMicrosoftTokens, type MicrosoftTokens } from './microsoft-tokens.ts';
@@ -15,6 +16,7 @@ export interface FrontDoorParts {
   microsoft: MicrosoftTokens;
   /** Connections to Defenders. */
   agent: Agent;
+  askDefender: AskDefender;
 }
 
 interface OpenFrontDoorOptions {
@@ -35,5 +37,6 @@ export function openFrontDoor(
     tokens: createDoorTokens(redis, keys),
     microsoft: createMicrosoftTokens(settings, entra),
     agent,
+    askDefender: createAskDefender(redis),
   };
 }

@@ -8,7 +8,9 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { deflateSync } from 'node:zlib';
 import request from 'supertest';
+import { createReadExchange } from '@diq/queue/reads/read-exchange.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
+import { waitFor } from '@diq/testing/wait-for.ts';
 import { keys, sha256 } from '../test-support/credentials.ts';
 import { expectDefenderError, fetchToken } from '../test-support/front-door.ts';
 import { useIntake } from '../test-support/intake-under-test.ts';
@@ -73,8 +75,9 @@ describe('what no queue stands in front of', () => {
     ];
     writeFileSync(file, JSON.stringify({ tenants }));
   });
+  const redis = useEmbeddedRedis();
   const intake = useIntake(
-    useEmbeddedRedis(),
+    redis,
     {
       TENANTS_FILE: file,
       AZURE_TENANT_ID: '',
@@ -264,7 +267,12 @@ describe('what no queue stands in front of', () => {
     const id = await start(theirs, 2);
     await ask('get', `/api/investigations/${id}`, theirs).expect(200);
     // Of the same key: what a token was given for is the wall.
-    assert.notEqual((await ask('get', `/api/investigations/${id}`, mine)).status, 200);
+    const asked = ask('get', `/api/investigations/${id}`, mine).then((answer) => answer);
+    const exchange = createReadExchange(redis.client, issuer.tenantId);
+    const question = await waitFor(() => exchange.take(), { what: 'the question to the worker' });
+    assert.deepEqual(question, { path: `/api/investigations/${id}` });
+    await exchange.answer(question, { kind: 'not_found' }, 1_000);
+    expectDefenderError(await asked, 404, 'ResourceNotFound');
     await ask('get', `/api/investigations/${id}`).expect(200);
     assert.equal(upstream.arrived[0]?.url, `/gateway/api/investigations/${id}`);
     const nowhere = await request(intake.url)

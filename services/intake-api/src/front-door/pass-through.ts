@@ -8,7 +8,7 @@ import type { FrontDoorSettings } from '../config/front-door-settings.ts';
 import { contextOf } from '../http/request-context.ts';
 import { isPassedOn } from './allowed-paths.ts';
 import { DefenderError } from './answer-as-defender.ts';
-import { doorUrl } from './door-url.ts';
+import { doorPathOf, doorUrl, throughDoor } from './door-url.ts';
 import { askerOf } from './identify-asker.ts';
 import { createLinkRewriter } from './rewrite-links.ts';
 
@@ -63,7 +63,8 @@ export function passThrough({ agent, defenderUrlOf }: PassThroughDeps): RequestH
   return async (request, response, next) => {
     const { caller, tenant, microsoftToken } = askerOf(response);
     if (microsoftToken === undefined) return next();
-    const { path, query } = targetOf(request, response);
+    const query = /\?.*$/s.exec(request.originalUrl)?.[0] ?? '';
+    const path = doorPathOf(request.originalUrl);
     const url = defenderUrlOf(tenant.tenant);
     if (url === undefined || !isPassedOn(request.method, path.replace(/^\/api(?:\/v1\.0)?(?=\/)/i, '')))
       throw new DefenderError(501, 'NotImplemented', 'This service does not pass that on to Defender.');
@@ -84,14 +85,6 @@ export function passThrough({ agent, defenderUrlOf }: PassThroughDeps): RequestH
     }
     return undefined;
   };
-}
-
-/** The path at Defender, from `/api` on; an earlier step may have put Defender's own id into it. */
-function targetOf({ originalUrl }: Request, response: Response): { path: string; query: string } {
-  const [, path = '', query = ''] =
-    /^\/[^/?]+(?:\/[^/?]+)??(\/api\/[^?]*?)\/?(\?.*)?$/i.exec(originalUrl) ?? [];
-  const translated: unknown = response.locals['defenderPath'];
-  return { path: typeof translated === 'string' ? translated : path, query };
 }
 
 interface Sent {
@@ -175,13 +168,6 @@ function decodersFor(coding: string | string[] | undefined): Transform[] {
   if (create === undefined)
     throw new DefenderError(502, 'BadGateway', 'Defender answered in a coding that is not known here.');
   return [decoders[create as keyof typeof decoders]()];
-}
-
-/** The same page under the front door; links of other kinds are left alone. */
-function throughDoor(link: string, base: string, prefix: string): string | undefined {
-  const url = URL.canParse(link) ? new URL(link) : undefined;
-  if (!url?.pathname.startsWith(`${prefix}/api/`)) return undefined;
-  return `${base}${url.pathname.slice(prefix.length)}${url.search}`;
 }
 
 class TooMuch extends Error {}

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import request from 'supertest';
+import { createReadExchange, type ReadAnswer } from '@diq/queue/reads/read-exchange.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
+import { waitFor } from '@diq/testing/wait-for.ts';
 import { keys } from '../test-support/credentials.ts';
-import { doorSettings, expectDefenderError, fetchToken } from '../test-support/front-door.ts';
+import { doorSettings, doorTenantId, expectDefenderError, fetchToken } from '../test-support/front-door.ts';
 import { useIntake } from '../test-support/intake-under-test.ts';
 import { machineId, unknownId } from '../test-support/items.ts';
 import { beginCall, endCall } from '../test-support/worker-moves.ts';
@@ -12,6 +14,8 @@ interface Shown {
   id: string;
   '@odata.context': string;
 }
+
+const isolation = { Comment: 'isolate', IsolationType: 'Full' };
 
 describe('a queued operation at the front door', () => {
   const redis = useEmbeddedRedis();
@@ -126,7 +130,6 @@ describe('a queued operation at the front door', () => {
 
   it('is a MachineAction that is Pending, found alone and by a filter, and can be cancelled before its call', async () => {
     const scan = { Comment: 'scan', ScanType: 'Full' };
-    const isolation = { Comment: 'isolate', IsolationType: 'Full' };
     const one = (await send(`/api/machines/${machineId(8)}/runAntiVirusScan`, scan).expect(201))
       .body as Shown;
     const two = (await send(`/api/machines/${machineId(8)}/isolate`, isolation).expect(201)).body as Shown;
@@ -151,6 +154,64 @@ describe('a queued operation at the front door', () => {
     assert.deepEqual([cancelled.id, cancelled['status']], [two.id, 'Cancelled']);
   });
 
+  it('has a worker ask Defender which machine a name is, where calls take turns on a machine', async () => {
+    const exchange = createReadExchange(redis.client, doorTenantId);
+    const isolate = async (named: string, answers: ReadAnswer) => {
+      const asked = send(`/api/machines/${named}/isolate`, isolation).then((answer) => answer);
+      const question = await waitFor(() => exchange.take(), { what: 'the question' });
+      await exchange.answer(question, answers, 1_000);
+      return { path: question.path, answer: await asked };
+    };
+    const read = (...ids: string[]): ReadAnswer => ({
+      kind: 'read',
+      body: { value: ids.map((id) => ({ id })) },
+    });
+    const device = '7d1c9d8e-58f4-4a6e-9a0e-6d3f0a4b1c2d';
+    const { path, answer } = await isolate(device, read(machineId(20)));
+    assert.equal(path, `/api/machines?$filter=aadDeviceId+eq+%27${device}%27&$top=100`);
+    assert.deepEqual([answer.status, (answer.body as Shown)['machineId']], [201, machineId(20)]);
+    let number = 0;
+    for (const [answers, status, code] of [
+      [read(), 404, 'ResourceNotFound'],
+      [{ kind: 'not_found' }, 404, 'ResourceNotFound'],
+      [read(machineId(21), machineId(22)), 400, 'InvalidInput'],
+      [{ kind: 'unavailable', retryAfterMs: 1_500 }, 429, 'TooManyRequests'],
+      [{ kind: 'refused', httpStatus: 403 }, 429, 'TooManyRequests'],
+    ] as const) {
+      expectDefenderError((await isolate(`elastic-test-${(number += 1)}`, answers)).answer, status, code);
+    }
+  });
+
+  it('reads for a token of ours through a worker, in pages that lead back here', async () => {
+    const exchange = createReadExchange(redis.client, doorTenantId);
+    const read = async (path: string, answers: ReadAnswer) => {
+      const asked = get(path).then((answer) => answer);
+      const question = await waitFor(() => exchange.take(), { what: 'the question' });
+      await exchange.answer(question, answers, 1_000);
+      return asked;
+    };
+    const link = 'https://api.securitycenter.windows.com/api/machines?$skip=100';
+    const body = { value: [{ id: machineId(1) }], '@odata.nextLink': link };
+    const page = await read('/api/machines', { kind: 'read', body });
+    assert.deepEqual(page.body, {
+      ...body,
+      '@odata.nextLink': `${intake.url}/defender/api/machines?$skip=100`,
+    });
+    const limited = await read('/api/machineactions', { kind: 'unavailable', retryAfterMs: 2_400 });
+    expectDefenderError(limited, 429, 'TooManyRequests');
+    assert.equal(limited.headers['retry-after'], '3');
+    expectDefenderError(await read('/api/investigations', { kind: 'too_long' }), 400, 'BadRequest');
+    expectDefenderError(
+      await read('/api/investigations?$top=5', { kind: 'refused', httpStatus: 403 }),
+      403,
+      'Forbidden',
+    );
+    const submitter = await fetchToken(intake, 'submitter', keys.submitter);
+    expectDefenderError(await get('/api/machines', submitter), 403, 'Forbidden');
+    for (const path of ['/api/alerts', '/api/machines?$expand=x', '/api/machines?$top=500'])
+      expectDefenderError(await get(path), 501, 'NotImplemented');
+  });
+
   it('refuses what Defender refuses, in its form', async () => {
     const path = `/api/machines/${machineId(9)}/startInvestigation`;
     for (const body of [
@@ -167,8 +228,7 @@ describe('a queued operation at the front door', () => {
       400,
       'InvalidRequestBody',
     );
-    const unknown = '/api/machines/elastic-connector-test/isolate';
-    expectDefenderError(await send(unknown, { Comment: 'x' }), 404, 'ResourceNotFound');
+    expectDefenderError(await send('/api/machines/10.0.0.1/isolate', isolation), 404, 'ResourceNotFound');
     const broken = await request(intake.url)
       .post(`/defender${path}`)
       .set('Authorization', `Bearer ${token}`)

@@ -15,7 +15,9 @@ import { DefenderError } from './answer-as-defender.ts';
 import { itemFor, operationOfVerb } from './asked-operation.ts';
 import { contextOfDocument, describeAsDefender } from './defender-documents.ts';
 import { doorUrl } from './door-url.ts';
+import type { AskDefender } from './answer-reads.ts';
 import { askerOf } from './identify-asker.ts';
+import { resolveMachine } from './resolve-machine.ts';
 
 /** What ended so did not reach Defender: asked for again, it is another request. */
 const endedUncalled: readonly RequestDocument['status'][] = ['cancelled', 'expired'];
@@ -24,7 +26,11 @@ const endedUncalled: readonly RequestDocument['status'][] = ['cancelled', 'expir
  * `POST …/machines/{machine}/{verb}` of an operation that the tenant has a queue for: recorded as `POST /v1/requests` records
  * it, and answered at once as if Defender had started it, with an id that stays. Whatever else goes on to the next route.
  */
-export function queuedOperation(choose: ChooseQueue, budget: BodyBudget): RequestHandler[] {
+export function queuedOperation(
+  choose: ChooseQueue,
+  budget: BodyBudget,
+  askDefender: AskDefender,
+): RequestHandler[] {
   return [
     async (request, response, next) => {
       const operation = operationOfVerb(String(request.params['verb']));
@@ -41,7 +47,11 @@ export function queuedOperation(choose: ChooseQueue, budget: BodyBudget): Reques
       const context = contextOf(response);
       const needs = context.chosen.parts as Dependencies;
       const { operation } = needs.queue;
-      const asked = itemFor(operation, String(request.params['machine']), request.body);
+      const named = String(request.params['machine']);
+      const { tenantId } = askerOf(response).tenant.tenant;
+      const isInTurns = profileOf(operation).order !== undefined;
+      const machine = isInTurns ? await resolveMachine(named, tenantId, askDefender) : named;
+      const asked = itemFor(machine, request.body);
       const { item } = await judgeItem(context, asked, needs);
       const accepted = await acceptItem(context, item, needs);
       const { document } = await describeAccepted(accepted, item, context.submission, needs);

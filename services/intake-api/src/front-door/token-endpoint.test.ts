@@ -34,9 +34,7 @@ describe('the token endpoint of the front door', () => {
   const intake = useIntake(redis, { ...settings, INTAKE_API_KEYS_FILE: file }, { keyFileIntervalMs: 10 });
   const post = (path: string, form: object) => request(intake.url).post(path).type('form').send(form);
   const poll = (token: string) =>
-    request(intake.url)
-      .get(`/defender/api/machineactions/${unknownId}`)
-      .set('Authorization', `Bearer ${token}`);
+    request(intake.url).get('/defender/api/alerts').set('Authorization', `Bearer ${token}`);
 
   it('gives a token of an hour in the forms of version 1 and 2', async () => {
     const resource = 'https://api.securitycenter.microsoft.com';

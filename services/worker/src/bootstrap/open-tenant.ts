@@ -1,6 +1,7 @@
 import type { Limit } from '@diq/contracts/operations.ts';
 import type { Download, OperationProfile, Records } from '@diq/contracts/operations/profile.ts';
 import type { LinkExchange } from '@diq/queue/links/link-exchange.ts';
+import type { ReadExchange } from '@diq/queue/reads/read-exchange.ts';
 import { createReadBudget, readLimits } from '@diq/quota/reads/read-budget.ts';
 import { createReadTurn } from '@diq/quota/reads/read-turn.ts';
 import type { RedisConnection } from '@diq/redis/connection.ts';
@@ -18,6 +19,7 @@ import {
   type ListName,
 } from '../defender/defender-reader.ts';
 import { createLinkAnswers } from '../links/answer-links.ts';
+import { createReadAnswers } from '../links/answer-reads.ts';
 import type { TenantMetrics } from '../observability/metrics.ts';
 import type { UnresolvedCall } from '../reconciliation/finding.ts';
 import { createFollowUp } from '../follow-up/follow-up.ts';
@@ -112,6 +114,9 @@ export function openTenant({
       linkReaders.push(links);
       return createLinkAnswers({ exchange, download, reader: links, tokens, baseUrl, logger: log });
     },
+    /** Answers what is read for callers of the front door: it is left out before anything of the service waits for it. */
+    createReadAnswers: (exchange: ReadExchange, log: Logger) =>
+      createReadAnswers({ exchange, reader: lookReader, tokens, logger: log }),
     /** One look at what became of a call, in the list that the profile of its operation names. */
     lookUp: (call: UnresolvedCall, records: Records) => lookUp(call, { reader, tokens, records }),
     /** For what can be left out: it leaves a part of the budget to the other one. */

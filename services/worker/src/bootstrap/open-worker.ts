@@ -82,6 +82,7 @@ export async function openWorker(parts: WorkerParts) {
       if (by !== processId) tenants.queueOf(keySpace)?.wake(reason);
     },
     onLinkAsked: (keySpace) => tenants.answerLinks(keySpace),
+    onReadAsked: (tenantId) => tenants.answerReads(tenantId),
     onGap: () => tenants.missedWakes(),
     onError: createOutageLog(logger, 'the subscription to wakes').failed,
   });

@@ -2,6 +2,7 @@ import { isCluster } from '@diq/redis/connection.ts';
 import { profileOf } from '@diq/contracts/operations/index.ts';
 import type { OperationProfile } from '@diq/contracts/operations/profile.ts';
 import { createLinkExchange } from '@diq/queue/links/link-exchange.ts';
+import { createReadExchange } from '@diq/queue/reads/read-exchange.ts';
 import { LayoutError } from '@diq/queue/layout.ts';
 import type { LimiterConnection } from '@diq/quota/limiter/permit-limiter.ts';
 import { nameOf, queuesOf, type Queue, type ReachableTenant } from '@diq/tenants/tenant.ts';
@@ -38,6 +39,8 @@ interface ServedTenant {
   close(removed: readonly Queue[]): Promise<void>;
   /** Answers who asks for links of this queue. */
   answerLinks(queue: Served): void;
+  /** Answers who asks for reads of its Defender. */
+  answerReads(): void;
   /** Ends what is read of its Defender. */
   abandonReads(): Promise<unknown>;
 }
@@ -125,6 +128,13 @@ export function createServedTenants(options: ServedTenantsOptions) {
       links.set(keySpace, answers);
       answers.wake();
     };
+    let reads: ReturnType<OpenTenant['createReadAnswers']> | undefined;
+    const answerReads = () => {
+      if (isClosing) return;
+      const { tenantId } = tenant;
+      reads ??= open().createReadAnswers(createReadExchange(options.redis.ledger, tenantId), logger);
+      reads.wake();
+    };
     let isClosing = false;
     const queues = queuesOf(tenant).map((queue) =>
       serveQueue(queue, open, { ...options, isServed, longestMs: longest, sweeping }),
@@ -138,6 +148,7 @@ export function createServedTenants(options: ServedTenantsOptions) {
         const closing = Promise.all([
           ...queues.map((queue) => queue.stop()),
           ...[...links.values()].map((answers) => answers.idle()),
+          reads?.idle(),
         ]);
         // What is read is of no use any more, and would keep the queues from being closed.
         await opened?.lookReader.close();
@@ -148,6 +159,7 @@ export function createServedTenants(options: ServedTenantsOptions) {
         else await opened?.close();
       },
       answerLinks,
+      answerReads,
       abandonReads,
     };
   }
@@ -204,6 +216,11 @@ export function createServedTenants(options: ServedTenantsOptions) {
     answerLinks(keySpace: string): void {
       const queue = byKeySpace.get(keySpace);
       if (queue) served.get(queue.tenant)?.answerLinks(queue);
+    },
+    /** A read of this tenant's Defender is asked for. */
+    answerReads(tenantId: string): void {
+      const tenant = present.tenants.get(tenantId);
+      if (tenant) served.get(tenant.name)?.answerReads();
     },
     queueOf: (keySpace: string) => byKeySpace.get(keySpace),
     /** Wakes may have been lost: all are asked for work, and those that are open looked at. */

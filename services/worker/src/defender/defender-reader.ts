@@ -174,6 +174,13 @@ export function createDefenderReader(options: DefenderReaderOptions) {
       const link = readText(page.value.body, 'value');
       return link === undefined ? unreadable('unexpected_answer') : { kind: 'read', value: link };
     },
+    /** What Defender answers at this path, with its length in bytes. */
+    async readPath(token: string, path: string): Promise<Reading<{ body: unknown; bytes: number }>> {
+      const page = await get(base.pathPrefix + path, token);
+      if (page.kind !== 'read') return page;
+      const { body, bodyBytes: bytes = 0 } = page.value;
+      return { kind: 'read', value: { body, bytes } };
+    },
     async findMachineAction(token: string, id: string): Promise<Reading<MachineAction>> {
       const page = await get(`${base.pathPrefix}/api/machineactions/${encodeURIComponent(id)}`, token);
       if (page.kind !== 'read') return page;

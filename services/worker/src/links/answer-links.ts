@@ -3,6 +3,7 @@ import type { LinkAnswer, LinkExchange, LinkQuestion } from '@diq/queue/links/li
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 import type { TokenProvider } from '../defender/auth/token-provider.ts';
 import type { DefenderReader } from '../defender/defender-reader.ts';
+import { createAnswers } from './answer-questions.ts';
 import { isLinkHost } from './link-hosts.ts';
 
 type Download = NonNullable<OperationProfile['download']>;
@@ -23,35 +24,14 @@ const failedMs = 5_000;
 /** So long at the most an answer says that Defender is not asked: its limit may have been another program's. */
 const longestRefusalMs = 60_000;
 
-/** Asks Defender for the links that are asked for, one after the other. Never rejects. */
+/** Asks Defender for the links that are asked for. */
 export function createLinkAnswers(options: LinkAnswersOptions) {
   const { exchange, logger } = options;
-  let working: Promise<void> | undefined;
-  let isAskedAgain = false;
-
-  async function work(): Promise<void> {
-    do {
-      isAskedAgain = false;
-      for (;;) {
-        const question = await exchange.take();
-        if (question === undefined) break;
-        const { answer, forMs } = await answerTo(question, options);
-        await exchange.answer(question, answer, forMs);
-      }
-    } while (isAskedAgain);
-  }
-
-  return {
-    /** There may be questions. */
-    wake(): void {
-      isAskedAgain = true;
-      working ??= work()
-        .catch((error: unknown) => logger.error({ err: error }, 'links could not be asked for'))
-        .finally(() => (working = undefined));
-    },
-    /** Resolves when the questions that were taken are answered. */
-    idle: async () => working,
-  };
+  return createAnswers<LinkQuestion, LinkAnswer>({
+    exchange,
+    answerTo: (question) => answerTo(question, options),
+    logger,
+  });
 }
 
 async function answerTo(

@@ -6,6 +6,8 @@ export interface WakeListener {
   onWake(keySpace: string, reason: WakeReason, by: string | undefined): void;
   /** A link to what a machine action brought is asked for. */
   onLinkAsked(keySpace: string): void;
+  /** A read of this tenant's Defender is asked for. */
+  onReadAsked(tenantId: string): void;
   /** Messages may have been lost: the connection was away. Called at its start too. */
   onGap(): void;
   onError(error: unknown): void;
@@ -14,12 +16,13 @@ export interface WakeListener {
 /** @param redis a connection of its own: one that subscribes can do nothing else */
 export function listenForWakes(
   redis: RedisConnection,
-  { onWake, onLinkAsked, onGap, onError }: WakeListener,
+  { onWake, onLinkAsked, onReadAsked, onGap, onError }: WakeListener,
 ): void {
   redis.on('message', (channel: string, message: string) => {
-    const [, reason, keySpace, by] = /^(work|free|call|link) (\S+)(?: (\S+))?$/.exec(message) ?? [];
+    const [, reason, keySpace, by] = /^(work|free|call|link|read) (\S+)(?: (\S+))?$/.exec(message) ?? [];
     if (channel !== wakeChannel || !reason || !keySpace) return;
     if (reason === 'link') onLinkAsked(keySpace);
+    else if (reason === 'read') onReadAsked(keySpace);
     else onWake(keySpace, reason as WakeReason, by);
   });
   // Subscribing again as ioredis does it rejects a promise that no code holds, where that connection is lost too.

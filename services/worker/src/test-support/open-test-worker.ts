@@ -278,6 +278,7 @@ async function openLoop(parts: Awaited<ReturnType<typeof openParts>>) {
   listenForWakes(parts.redis.wakes, {
     onWake: (woken) => void (woken === keySpace && loop.wake()),
     onLinkAsked: () => undefined,
+    onReadAsked: () => undefined,
     onGap: () => loop.wake(),
     onError,
   });
