@@ -6,12 +6,14 @@ import { describeMachine } from './support/machine.ts';
 import { openContext } from './support/open-context.ts';
 import { tableOf } from './support/result-table.ts';
 import type { Row } from './support/row.ts';
+import { readTraceSettings, traceOptions, traceUsage } from './trace/trace-settings.ts';
 import { writeDocs } from './support/write-docs.ts';
 
 const usage = `npm run bench -- [--quick] [--only name,name] [--rounds 5] [--json file] [--write-docs]
 
 Measures the product against the thinnest programs that could do the same, side by side, on the same Redis.
 --quick   small sizes, one round: shows that it runs, says nothing about speed
+${traceUsage}
 Names: ${allMeasures.map(({ name }) => name).join(', ')}`;
 
 /** A run that hangs is ended by force after this long. */
@@ -24,6 +26,7 @@ const { values: options } = parseArgs({
     rounds: { type: 'string' },
     json: { type: 'string' },
     'write-docs': { type: 'boolean', default: false },
+    ...traceOptions,
     help: { type: 'boolean', default: false },
   },
 });
@@ -35,6 +38,11 @@ const only = options.only?.split(',');
 const unknown = only?.filter((name) => !allMeasures.some((measure) => measure.name === name)) ?? [];
 if (unknown.length > 0) {
   console.error(`unknown: ${unknown.join(', ')}\n\n${usage}`);
+  process.exit(2);
+}
+const trace = readTraceSettings(options);
+if (Array.isArray(trace)) {
+  console.error(`${trace.join('\n')}\n\n${usage}`);
   process.exit(2);
 }
 const rounds = options.quick ? 1 : Number(options.rounds ?? '5');
@@ -50,7 +58,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 const machine = describeMachine();
 const tables = new Map<string, Row[]>();
 const failed: string[] = [];
-const context = await openContext({ isQuick: options.quick, rounds, say });
+const context = await openContext({ isQuick: options.quick, rounds, say, trace });
 for (const { name, table = 'main', run } of allMeasures.filter(({ name }) => only?.includes(name) ?? true)) {
   say(name);
   try {
@@ -69,6 +77,8 @@ if (options.json !== undefined) {
   const rows = [...tables.values()].flat();
   await writeFile(options.json, `${JSON.stringify({ machine, isQuick, rounds, rows, failed }, null, 2)}\n`);
 }
+// Written by itself, with its pictures.
+tables.delete('trace');
 if (options['write-docs']) await writeDocs(tables, machine, rounds);
 if (options.quick) say('quick: it runs; the figures say nothing');
 process.exit(failed.length > 0 ? 1 : 0);

@@ -2,6 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { BulkPlan } from './bare-bullmq.ts';
+import type { Asked, BaselinesPlan } from './replay-baselines.ts';
 
 /** The bare program of `bare-bullmq.ts`, running. */
 export interface BareBullMq {
@@ -34,6 +35,17 @@ export async function startNaiveBottleneck(
   const child = start('naive-bottleneck.ts', env);
   await once(child, 'message');
   return { stop: () => stop(child) };
+}
+
+/** Resolves when all of them take requests. */
+export async function startReplayBaselines(
+  plan: BaselinesPlan,
+): Promise<{ ask(asked: Asked): void; pid: number | undefined; stop(): Promise<void> }> {
+  const child = start('replay-baselines.ts', {});
+  await once(child, 'message');
+  child.send(plan);
+  await once(child, 'message', { signal: AbortSignal.timeout(60_000) });
+  return { ask: (asked) => void child.send(asked), pid: child.pid, stop: () => stop(child) };
 }
 
 type Child = ReturnType<typeof start>;

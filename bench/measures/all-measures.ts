@@ -11,6 +11,7 @@ import { scrape } from './scrape.ts';
 import { singleRequests } from './single-requests.ts';
 import { slots } from './slots.ts';
 import { startUp } from './start-up.ts';
+import { trace } from './trace.ts';
 
 /** In the order in which they run and are reported. */
 export const allMeasures: readonly Measure[] = [
@@ -27,4 +28,5 @@ export const allMeasures: readonly Measure[] = [
   batchProfile,
   queues,
   queuesOnCluster,
+  trace,
 ];

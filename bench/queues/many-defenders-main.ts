@@ -13,7 +13,7 @@ process.on('message', (plan: DefendersPlan) => {
 process.once('disconnect', () => process.exit(0));
 process.send?.('ready');
 
-async function open({ tenants, clientSecret, certFile, keyFile }: DefendersPlan): Promise<string[]> {
+async function open({ tenants, clientSecret, certFile, keyFile, further }: DefendersPlan): Promise<string[]> {
   const origins: string[] = [];
   for (const { tenantId, clientId, limit, windowMs } of tenants) {
     const simulator = await createSimulator({
@@ -31,6 +31,7 @@ async function open({ tenants, clientSecret, certFile, keyFile }: DefendersPlan)
       investigationMs: resultMs,
       actionMs: resultMs,
       actionPendingMs: resultMs / 2,
+      ...further,
     });
     origins.push(simulator.origin);
   }

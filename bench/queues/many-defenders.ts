@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { Agent, request } from 'undici';
 import { z } from 'zod';
 import type { OperationName } from '@diq/contracts/operations.ts';
+import type { SimulatorSettings } from '../../services/defender-simulator/src/config.ts';
 import { makeCertificate } from '../../services/worker/src/defender/test-support/certificate.ts';
 
 /** A tenant, and how many calls of each of its operations may start in any window. */
@@ -24,6 +25,8 @@ export interface DefendersPlan {
   clientSecret: string;
   certFile: string;
   keyFile: string;
+  /** Over what `many-defenders-main.ts` sets. */
+  further: Partial<SimulatorSettings>;
 }
 
 const callLog = z.object({
@@ -50,6 +53,8 @@ export interface ArrivedCall {
 export interface ManyDefenders {
   readonly caFile: string;
   readonly secretFile: string;
+  /** Of the side entrance of one tenant's. @throws Error when it refuses */
+  tell(tenant: BenchTenant, path: string, body: object): Promise<void>;
   originOf(tenant: BenchTenant): string;
   /** All calls of one tenant, by operation, in order of arrival. */
   callsOf(tenant: BenchTenant): Promise<Map<string, ArrivedCall[]>>;
@@ -68,6 +73,7 @@ export function loggedName(operation: OperationName): string {
 export async function startManyDefenders(
   folder: string,
   tenants: readonly BenchTenant[],
+  further: Partial<SimulatorSettings> = {},
 ): Promise<ManyDefenders> {
   const [certFile, keyFile, secretFile] = ['defender.crt', 'defender.key', 'secret'].map((name) =>
     join(folder, name),
@@ -81,7 +87,7 @@ export async function startManyDefenders(
   ]);
   const child = fork(fileURLToPath(new URL('./many-defenders-main.ts', import.meta.url)));
   await once(child, 'message');
-  const plan: DefendersPlan = { tenants, clientSecret, certFile, keyFile };
+  const plan: DefendersPlan = { tenants, clientSecret, certFile, keyFile, further };
   child.send(plan);
   const [list] = (await once(child, 'message', { signal: AbortSignal.timeout(60_000) })) as [string[]];
   const origins = new Map(tenants.map((tenant, i) => [tenant, list[i] ?? '']));
@@ -91,6 +97,16 @@ export async function startManyDefenders(
     caFile: certFile,
     secretFile,
     originOf,
+    async tell(tenant, path, body) {
+      const answer = await request(`${originOf(tenant)}/control${path}`, {
+        method: 'POST',
+        dispatcher,
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+      const text = await answer.body.text();
+      if (answer.statusCode >= 300) throw new Error(`${path}: ${answer.statusCode} ${text}`);
+    },
     async callsOf(tenant) {
       const { body } = await request(`${originOf(tenant)}/control/calls`, { dispatcher });
       const found = new Map<string, ArrivedCall[]>();

@@ -1,4 +1,5 @@
 import type { LoadClient } from './load.ts';
+import type { TraceSettings } from '../trace/trace-settings.ts';
 import type { Row } from './row.ts';
 import type { World } from './world.ts';
 
@@ -15,12 +16,14 @@ export interface BenchContext {
   /** The same, with a Redis in which requests wait: 200,000 of them, or a few when it is quick. */
   fullWorld(): Promise<World>;
   readonly fullSize: number;
+  /** What is replayed, and how. */
+  readonly trace: TraceSettings;
 }
 
 export interface Measure {
   readonly name: string;
   /** The table of docs/performance.md in which its lines stand, where that is not the main one. */
-  readonly table?: 'queues' | 'queues-cluster';
+  readonly table?: 'queues' | 'queues-cluster' | 'trace';
   run(context: BenchContext): Promise<Row[]>;
 }
 

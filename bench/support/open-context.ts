@@ -1,3 +1,4 @@
+import type { TraceSettings } from '../trace/trace-settings.ts';
 import type { BenchContext } from './context.ts';
 import { startLoadClient } from './load.ts';
 import { postBatch } from './post-batch.ts';
@@ -8,6 +9,7 @@ import type { World } from './world.ts';
 export async function openContext(options: {
   isQuick: boolean;
   rounds: number;
+  trace: TraceSettings;
   say(text: string): void;
 }): Promise<BenchContext & { close(): Promise<void> }> {
   const { isQuick, say } = options;

@@ -12,8 +12,14 @@ export function tableOf(rows: readonly Row[]): string {
     row.mark === '' ? '' : row.isReached ? 'reached' : '**not reached**',
     row.note ?? '',
   ]);
-  const head = ['what', 'measured', 'baseline', 'ratio', 'mark', '', ''];
-  const widths = head.map((title, i) => Math.max(title.length, ...lines.map((line) => line[i]?.length ?? 0)));
+  return markdownTable(['what', 'measured', 'baseline', 'ratio', 'mark', '', ''], lines);
+}
+
+/** As prettier would set it. */
+export function markdownTable(head: readonly string[], lines: readonly (readonly string[])[]): string {
+  const widths = head.map((title, i) =>
+    Math.max(3, title.length, ...lines.map((line) => line[i]?.length ?? 0)),
+  );
   const lineOf = (cells: readonly string[]) =>
     `| ${cells.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(' | ')} |`;
   const rule = `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`;

@@ -47,7 +47,7 @@ describe('the status page in a browser', () => {
     const next = section(page, 'Next in line').getByRole('listitem');
     assert.match(
       await next.first().innerText(),
-      /high[\s\S]*Priority high: a head start of 1 day\.[\s\S]*Nothing is ahead/,
+      /high[\s\S]*Priority high: a head start of 14 days\.[\s\S]*Nothing is ahead/,
     );
     const failures = section(page, 'Newest failures').getByRole('listitem');
     assert.match((await failures.allInnerTexts()).join(), /unknown.*shows nothing.*failed.*does not know/s);
