@@ -58,7 +58,7 @@ export async function replay(options: ReplayOptions): Promise<ReplayResult> {
     const hours = Math.max(...traces.map((trace) => trace.hours));
     const progress = setInterval(() => {
       const hour = (Date.now() - beganAtMs) / hourMs;
-      say(`hour ${hour.toFixed(0)} of ${hours} (day ${(1 + hour / 24).toFixed(0)})`);
+      say(`hour ${hour.toFixed(0)} of ${hours} (day ${1 + Math.floor(hour / 24)})`);
     }, sayEveryMs);
     try {
       const players = await Promise.all(

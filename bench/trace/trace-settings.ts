@@ -23,7 +23,7 @@ export const traceOptions = {
   days: { type: 'string', default: '3' },
   loads: { type: 'string' },
   seed: { type: 'string', default: '1' },
-  'hour-ms': { type: 'string', default: '2000' },
+  'hour-ms': { type: 'string' },
   csv: { type: 'string' },
   save: { type: 'string' },
   from: { type: 'string' },
@@ -35,7 +35,7 @@ Of \`trace\` alone, which replays what arrives at a SOC (bench/trace/README.md):
 --loads 0.6,1.25,3   requests of each slot, one trace for each; a quick run has 1.25 alone
 --seed 1             the same seed makes the same traces
 --file mine.csv      a trace of your own instead
---hour-ms 2000       an hour takes so long: 3 days 2.4 minutes, 30 days 24
+--hour-ms 2000       an hour takes so long: 3 days 2.4 minutes, 30 days 24; a quick run's takes 1000
 --csv folder         write the traces that are made
 --save all.json      keep what happened; --from all.json judges it again and replays nothing
 `;
@@ -52,11 +52,11 @@ type Given = ReturnType<typeof parseArgs<{ options: typeof traceOptions }>>['val
 /** @returns what is wrong with them, each with its name */
 export function readTraceSettings(given: Given): TraceSettings | string[] {
   const loads = (given.loads ?? (given.quick ? '1.25' : usualLoads)).split(',').map(Number);
-  const [days, seed, hourMs] = [given.days, given.seed, given['hour-ms']].map(Number) as [
-    number,
-    number,
-    number,
-  ];
+  const [days, seed, hourMs] = [
+    given.days,
+    given.seed,
+    given['hour-ms'] ?? (given.quick ? '1000' : '2000'),
+  ].map(Number) as [number, number, number];
   const faults: string[] = [];
   if (!Number.isInteger(days) || days < 1 || days > 60)
     faults.push('--days: not a whole number from 1 to 60');

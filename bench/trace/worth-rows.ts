@@ -15,20 +15,11 @@ export interface JudgedTrace {
 
 /** The marks, each with what it is held against. */
 export function worthRows({ name, figures, estimates, zeros }: JudgedTrace): Row[] {
-  const { queue, fifo, fixed } = figures;
-  const low = (system: SystemFigures) => system.byPriority.low.p95;
+  const { queue } = figures;
   const needless = queue.slots.unknown_machine + queue.slots.already_running;
   return [
     ...withinRows(name, figures),
-    {
-      what: `${name}: wait of low, 95th percentile`,
-      measured: hoursOf('queue', low(queue)),
-      baseline: hoursOf('fixed priority', low(fixed)),
-      ratio: low(queue).hours / low(fixed).hours,
-      mark: '≤ a third',
-      isReached: low(queue).hours <= low(fixed).hours / 3,
-      note: `FIFO ${waitText(low(fifo))}`,
-    },
+    ...lowRows(name, figures),
     zeroRow(`${name}: slots on machines that need none`, needless, 'slots'),
     {
       what: `${name}: error of expectedStartAt, 95th percentile`,
@@ -59,6 +50,22 @@ function withinRows(name: string, { queue, fifo, fixed }: JudgedTrace['figures']
       note: `FIFO ${(100 * ofFifo).toFixed(0)} %, of ${ours.count}`,
     };
   });
+}
+
+function lowRows(name: string, { queue, fifo, fixed }: JudgedTrace['figures']): Row[] {
+  const low = (system: SystemFigures) => system.byPriority.low.p95;
+  if (queue.byPriority.low.requests === 0) return [];
+  return [
+    {
+      what: `${name}: wait of low, 95th percentile`,
+      measured: hoursOf('queue', low(queue)),
+      baseline: hoursOf('fixed priority', low(fixed)),
+      ratio: low(queue).hours / low(fixed).hours,
+      mark: '≤ a third of fixed',
+      isReached: low(queue).hours <= low(fixed).hours / 3,
+      note: `FIFO ${waitText(low(fifo))}`,
+    },
+  ];
 }
 
 function zeroRow(what: string, value: number, unit: string): Row {

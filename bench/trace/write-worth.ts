@@ -10,7 +10,7 @@ import { waitText, worthRows, type JudgedTrace } from './worth-rows.ts';
 
 const file = new URL('../../docs/worth.md', import.meta.url);
 const images = new URL('../../docs/images/', import.meta.url);
-const [begin, end] = ['<!-- npm run bench -- --only trace --write-docs: begin -->', '<!-- end -->'];
+const [begin, end] = ['<!-- npm run bench -- --only trace --days 30 --write-docs: begin -->', '<!-- end -->'];
 
 /** Puts tables and pictures into docs/worth.md; what stands around them is written by hand. */
 export async function writeWorth(result: ReplayResult, judged: readonly JudgedTrace[]): Promise<void> {
@@ -48,8 +48,8 @@ function sectionOf(result: ReplayResult, judged: readonly JudgedTrace[]): string
 const percent = (share: number | undefined) =>
   share === undefined || Number.isNaN(share) ? '–' : `${(100 * share).toFixed(0)} %`;
 
-function detailsOf({ name, figures, saved }: JudgedTrace, { replayed }: ReplayResult): string {
-  const trace = replayed.find((one) => one.trace.name === name)?.trace;
+function detailsOf({ name, figures, saved }: JudgedTrace, result: ReplayResult): string {
+  const trace = result.replayed.find((one) => one.trace.name === name)?.trace;
   const columns = systems.map((system) => figures[system]);
   const row = (what: string, cell: (figures: (typeof columns)[number]) => string) => [
     what,
@@ -76,6 +76,7 @@ function detailsOf({ name, figures, saved }: JudgedTrace, { replayed }: ReplayRe
     row('slots that began an investigation', ({ slots }) => String(slots.used)),
     row('slots spent on unknown machines', ({ slots }) => String(slots.unknown_machine)),
     row('slots spent where one ran already', ({ slots }) => String(slots.already_running)),
+    row('slots used of those possible', ({ slots }) => percent(usedShare(slots, trace?.hours ?? 0, result))),
     row('calls answered 429', ({ throttled }) => String(throttled)),
     row("equal to sources (Jain's index)", ({ fairness }) => fairness.toFixed(2)),
   ];
@@ -87,6 +88,16 @@ function detailsOf({ name, figures, saved }: JudgedTrace, { replayed }: ReplayRe
     `Requests that this queue ended without a call of their own: ${saved.joined} shared another's, of ${saved.unknown} the machine was` +
       `\nunknown, for ${saved.running} an investigation ran or had just begun.`,
   ].join('\n\n');
+}
+
+/** A full burst at the beginning, and as much again with each hour. */
+function usedShare(
+  slots: Readonly<Record<string, number>>,
+  hours: number,
+  { slotsPerHour }: ReplayResult,
+): number {
+  const used = Object.values(slots).reduce((sum, count) => sum + count, 0);
+  return used / (slotsPerHour * (hours + 1));
 }
 
 function pair(

@@ -20,14 +20,14 @@ describe('the settings of the order', () => {
   it('can change head starts, turns, reuse and reserve', () => {
     const settings = readIntakeSettings({
       ...base,
-      PRIORITY_HEAD_START_HIGH: '12h',
+      PRIORITY_HEAD_START_HIGH: '2d',
       FAIR_SOURCES: 'off',
       REUSE_WINDOW: '0',
       QUOTA_RESERVE_CRITICAL: '4',
     });
     assert.deepEqual(
       [settings.priorities.headStartMs.high, settings.priorities.fairSources, settings.reuseWindowMs],
-      [12 * 3_600_000, false, 0],
+      [48 * 3_600_000, false, 0],
     );
     assert.equal(settings.tenants.flatMap(queuesOf)[0]?.reserveForCritical, 4);
   });

@@ -60,7 +60,10 @@ describe('GET /v1/queue/next', () => {
       [high?.priority, high?.headStartSeconds, high?.requests, high?.promotedBy, high?.flow.caller],
       ['high', 14 * 86_400, 2, { requestId: ids.joined }, 'submitter'],
     );
-    assert.equal(Date.parse(high?.flow.virtualStart ?? '') - Date.parse(high?.sortedBy ?? ''), 14 * 86_400_000);
+    assert.equal(
+      Date.parse(high?.flow.virtualStart ?? '') - Date.parse(high?.sortedBy ?? ''),
+      14 * 86_400_000,
+    );
     assert.deepEqual([low?.priority, low?.flow.caller, low?.flow.source], ['low', 'playbook', 'edr']);
     assert.deepEqual(low?.ahead, {
       calls: 2,

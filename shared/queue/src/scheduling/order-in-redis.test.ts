@@ -148,7 +148,7 @@ describe('the order in Redis', () => {
   it('puts no caller behind the place of another one whose requests before it were cancelled', async () => {
     const nowMs = Date.now();
     const many = Array.from({ length: 300 }, () =>
-      item({ machineId: machine(machines++), priority: 'high' }),
+      item({ machineId: machine(machines++), priority: 'medium' }),
     );
     const { accepted } = await store.intake.acceptBatch(many, { nowMs, caller: 'many' });
     for (const one of accepted.slice(0, -2)) {
@@ -157,15 +157,15 @@ describe('the order in Redis', () => {
       await store.jobs.remove(taskId);
     }
     await begin();
-    const medium = await arrive({}, nowMs, 'third');
-    const high = await arrive({ priority: 'high' }, nowMs, 'other');
-    assert.equal(await store.jobs.next(), high);
+    const low = await arrive({ priority: 'low' }, nowMs, 'third');
+    const medium = await arrive({ priority: 'medium' }, nowMs, 'other');
+    assert.equal(await store.jobs.next(), medium);
     // Nor one whose request another has made more urgent, without a better place.
-    await arrive({ machineId: machine(machines - 2), priority: 'high' }, nowMs, 'many');
+    await arrive({ machineId: machine(machines - 2), priority: 'medium' }, nowMs, 'many');
     await begin();
-    assert.equal(await begin(), medium);
-    const next = await arrive({ priority: 'high' }, nowMs, 'third');
-    await arrive({}, nowMs, 'fourth');
+    assert.equal(await begin(), low);
+    const next = await arrive({ priority: 'medium' }, nowMs, 'third');
+    await arrive({ priority: 'low' }, nowMs, 'fourth');
     assert.equal(await store.jobs.next(), next);
   });
 
