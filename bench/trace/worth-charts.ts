@@ -22,6 +22,8 @@ const colours: Readonly<Record<System, string>> = {
 const order: readonly System[] = ['queue', 'fixed', 'fifo', 'soar'];
 const size = { width: 820, height: 400 };
 const font = 'system-ui, sans-serif';
+/** Without a browser the width of a text is a guess, and a low one. */
+const legend = { bottom: 0, itemGap: 36 };
 
 /** By file name: SVG. */
 export function worthCharts(result: ReplayResult, judged: readonly JudgedTrace[]): Map<string, string> {
@@ -76,7 +78,7 @@ interface Bars {
 function bars({ title, unit, names, value }: Bars): string {
   return draw({
     title: { text: title, left: 'center', textStyle: { fontSize: 15, fontFamily: font } },
-    legend: { bottom: 0 },
+    legend,
     grid: { left: 60, right: 20, top: 50, bottom: 60 },
     xAxis: { type: 'category', data: [...names] },
     yAxis: { type: 'value', name: unit },
@@ -105,7 +107,7 @@ function waits({ trace, calls }: Replayed): string {
       left: 'center',
       textStyle: { fontSize: 15, fontFamily: font },
     },
-    legend: { bottom: 0 },
+    legend,
     grid: { left: 60, right: 40, top: 50, bottom: 80 },
     xAxis: { type: 'log', name: 'hours', nameLocation: 'middle', nameGap: 28, min: shortest },
     yAxis: { type: 'value', name: '%', max: 100 },
