@@ -209,10 +209,10 @@ export function inAllForms<Deps>(routes: readonly Route<Deps>[]): Route<Deps>[] 
   });
 }
 
-/** A route that answers with the same bytes in memory each time: no file is opened and nothing is copied for it. */
+/** A route that answers with the same bytes in memory each time. What takes time to make is made when it is asked for first. */
 export function defineContent(
   path: string,
-  content: string | Buffer,
+  content: string | Buffer | (() => string | Buffer),
   {
     headers: sent,
     guards = [],
@@ -223,8 +223,11 @@ export function defineContent(
     definition?: RouteDefinition;
   },
 ): Route<unknown> {
-  const bytes = Buffer.from(content);
-  const send: RequestHandler = (_request, response) => void response.set(sent).send(bytes);
+  let bytes: Buffer | undefined;
+  const send: RequestHandler = (_request, response) => {
+    bytes ??= Buffer.from(typeof content === 'function' ? content() : content);
+    response.set(sent).send(bytes);
+  };
   return { method: 'get', path, steps: () => [...guards, send], ...(definition && { definition }) };
 }
 

@@ -70,7 +70,7 @@ export function createOpenApiRoutes(definitions: () => readonly RouteDefinition[
         answers: { 200: { description: 'A page.', mediaType: 'text/html', schema: z.string() } },
       },
     }),
-    defineContent(scriptPath, readFileSync(script), {
+    defineContent(scriptPath, () => readFileSync(script), {
       headers: { 'Content-Type': 'text/javascript; charset=utf-8', 'Cache-Control': 'public, max-age=3600' },
     }),
   ];

@@ -3,7 +3,7 @@ import { contentSecurityPolicy } from 'helmet';
 import { Marked } from 'marked';
 import { defineContent, type Route } from '../http/define-route.ts';
 
-const file = new URL('../../../../docs/runbook.md', import.meta.url);
+const markdown = readFileSync(new URL('../../../../docs/runbook.md', import.meta.url), 'utf8');
 
 const guardPage = contentSecurityPolicy({
   useDefaults: false,
@@ -18,14 +18,14 @@ const guardPage = contentSecurityPolicy({
 
 /** docs/runbook.md for a person who comes from the status page. It needs no credential. */
 export const runbookRoutes: readonly Route<unknown>[] = [
-  defineContent('/docs/runbook', renderRunbook(readFileSync(file, 'utf8')), {
+  defineContent('/docs/runbook', () => renderRunbook(markdown), {
     guards: [guardPage],
     headers: { 'Content-Type': 'text/html; charset=utf-8' },
   }),
 ];
 
 /** Headings have the ids by which `hold.runbook` names them; other pages of the repository are not served, and no links. */
-export function renderRunbook(markdown: string): string {
+export function renderRunbook(source: string): string {
   const marked = new Marked({
     renderer: {
       heading({ tokens, depth, text }) {
@@ -51,7 +51,7 @@ export function renderRunbook(markdown: string): string {
   </head>
   <body>
     <main class="document">
-${marked.parse(markdown, { async: false })}
+${marked.parse(source, { async: false })}
     </main>
   </body>
 </html>
