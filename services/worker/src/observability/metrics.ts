@@ -18,10 +18,10 @@ export type WorkerMetrics = ReturnType<typeof createWorkerMetrics>;
 
 const readWindows = readLimits(1).map(({ windowMs }) => `${windowMs / 1_000}s`);
 
-/** Seconds; the calls of one window wait from moments to days. */
-const waitBuckets = [1, 10, 60, 300, 900, 3_600, 7_200, 14_400, 28_800, 86_400, 172_800, 345_600];
-const lagBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 30, 300];
-const callBuckets = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+/** Seconds; the calls of one window wait from moments to days. Few: each is a series of each queue. */
+const waitBuckets = [1, 10, 60, 600, 3_600, 14_400, 86_400, 345_600];
+const lagBuckets = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 5, 30];
+const callBuckets = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
 const ofQueue = ['tenant', 'operation'] as const;
 
