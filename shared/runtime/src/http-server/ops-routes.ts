@@ -1,3 +1,4 @@
+import { setImmediate as afterOthers } from 'node:timers/promises';
 import type { Response, Router, Express, RequestHandler } from 'express';
 import type { Registry } from 'prom-client';
 import { version } from '../build-info.ts';
@@ -14,7 +15,7 @@ export interface HealthReport {
 
 /** What the operations routes report on. */
 export interface OpsRouterOptions {
-  readonly registry: Pick<Registry, 'contentType' | 'metrics'>;
+  readonly registry: Pick<Registry, 'contentType' | 'getMetricsAsArray' | 'getSingleMetricAsString'>;
   /** Whether work can be taken now. */
   readonly ready: () => Promise<HealthReport>;
   /** One collector that never answers would otherwise hang every scrape. Default 5 s. */
@@ -31,10 +32,7 @@ export function createOpsRouter(options: OpsRouterOptions): Router {
   // Probes that come while a check hangs share it, instead of piling further ones onto what is already stuck; scrapes
   // share the collection and its bytes.
   const checkReady = cachedReading(ready, 0);
-  const collect = cachedReading(
-    async () => Buffer.from(await within(registry.metrics(), metricsTimeoutMs)),
-    0,
-  );
+  const collect = cachedReading(() => within(collectMetrics(registry), metricsTimeoutMs), 0);
 
   router.get([...opsPaths], (_request, response, next) => {
     response.set('Cache-Control', 'no-store');
@@ -48,13 +46,30 @@ export function createOpsRouter(options: OpsRouterOptions): Router {
     sendReport(response, await within(checkReady(), readyTimeoutMs).catch(notReady));
   });
   router.get('/metrics', async (_request, response) => {
-    try {
-      response.set('Content-Type', registry.contentType).send(await collect());
-    } catch {
+    const parts = await collect().catch(() => undefined);
+    if (!parts) {
       response.status(500).type('text').send('metrics could not be collected\n');
+      return;
     }
+    const bytes = parts.reduce((sum, { length }) => sum + length, 0);
+    response.set({ 'Content-Type': registry.contentType, 'Content-Length': String(bytes) });
+    for (const part of parts) response.write(part);
+    response.end();
   });
   return router;
+}
+
+/**
+ * A metric after the other, and whatever else there is to do between them: of many queues they are megabytes, which
+ * would otherwise be in memory several times over, and nothing else would be done until all are text.
+ */
+async function collectMetrics(registry: OpsRouterOptions['registry']): Promise<Buffer[]> {
+  const parts: Buffer[] = [];
+  for (const { name } of registry.getMetricsAsArray()) {
+    parts.push(Buffer.from(`${await registry.getSingleMetricAsString(name)}\n\n`));
+    await afterOthers();
+  }
+  return parts;
 }
 
 function notReady(error: unknown): HealthReport {
