@@ -40,9 +40,10 @@ const sizes = {
   usual: {
     tenants: 500,
     limit: 2,
-    windowMs: 10_000,
+    // Divides the minute, in which the simulator counts what is no investigation.
+    windowMs: 30_000,
     active: 200,
-    windows: 9,
+    windows: 4,
     arrivals: 1_000,
     // What is done a minute after a queue was opened is over then.
     quietMs: 60_000,
