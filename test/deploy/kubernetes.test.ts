@@ -231,7 +231,15 @@ describe('deploy/kubernetes', () => {
         ),
       );
     for (const path of ['/session', '/status-page/page.js']) assert.ok(ofPage.includes(path), path);
-    for (const path of ['/', '/v1/batches', '/v1/events', '/docs', '/openapi.json', ...ofPage]) {
+    for (const path of [
+      '/',
+      '/v1/batches',
+      '/v1/events',
+      '/docs',
+      '/openapi.json',
+      '/defender/api/machines',
+      ...ofPage,
+    ]) {
       assert.ok(isOpen(path), path);
     }
     for (const path of ['/metrics', '/livez', '/readyz']) assert.ok(!isOpen(path), path);

@@ -155,6 +155,19 @@ describe('connectors at the front door', function () {
       ({ value }) => value[0]?.status !== 'Pending' && value[0]?.status !== 'InProgress',
     );
     assert.deepEqual([last.value[0]?.id, last.value[0]?.status], [id, 'Succeeded']);
+
+    const script = idOf(
+      await call(token, `/api/machines/${machine}/runliveresponse`, { ...comment, Commands: commands }),
+    );
+    const output = `/api/machineactions/${script}/GetLiveResponseResultDownloadLink(index=0)`;
+    const link = await waitFor(
+      async () => {
+        const answer = await call(token, output);
+        return answer.status === 200 && answer.body.value;
+      },
+      { what: 'a link to the output', timeoutMs: 30_000, intervalMs: 300 },
+    );
+    assert.match(JSON.stringify(link), /^"https:/);
   });
 
   it('Swimlane, XSOAR: an investigation keeps its id from Queued to its end', async () => {

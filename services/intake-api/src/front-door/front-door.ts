@@ -12,6 +12,7 @@ import { passThrough } from './pass-through.ts';
 import { requireDoorPath } from './path-form.ts';
 import { cancelAction, pollOne, pollSeveral } from './poll-operations.ts';
 import { queuedOperation } from './queued-operation.ts';
+import { resultLink } from './result-link.ts';
 import { tokenEndpoint } from './token-endpoint.ts';
 
 /** A tenant's name may stand in front; both prefixes of Defender's mean the same. */
@@ -44,6 +45,7 @@ export function createFrontDoor(
   router.get(`${api}/investigations/:id`, pollOne('investigation', poll));
   router.get(`${api}/machineactions/:id`, pollOne('machineAction', poll));
   router.get(`${api}/machineactions`, pollSeveral(poll));
+  router.get(`${api}/machineactions/:id/:what`, resultLink(poll));
   router.post(`${api}/machineactions/:id/cancel`, cancelAction(poll));
   router.all(`${root}/api/*path`, passThrough({ agent: door.agent, defenderUrlOf: settings.defenderUrlOf }));
   router.get(`${root}/api/*path`, answerReads(door.askDefender));

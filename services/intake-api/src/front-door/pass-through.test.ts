@@ -8,7 +8,9 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { deflateSync } from 'node:zlib';
 import request from 'supertest';
+import { keySpace } from '@diq/contracts/operations.ts';
 import { createReadExchange } from '@diq/queue/reads/read-exchange.ts';
+import { createTaskStore } from '@diq/queue/tasks/task-store.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { keys, sha256 } from '../test-support/credentials.ts';
@@ -66,7 +68,7 @@ describe('what no queue stands in front of', () => {
     clientId: '22222222-2222-4222-8222-222222222222',
     clientSecretFile: '/run/secret',
     defenderBaseUrl,
-    operations: { startInvestigation: {} },
+    operations: { startInvestigation: {}, runAntiVirusScan: {} },
   });
   before('write the file of tenants', () => {
     const tenants = [
@@ -100,7 +102,7 @@ describe('what no queue stands in front of', () => {
       claims: {
         iss: `https://sts.windows.net/${issuer.tenantId}/`,
         aud: 'https://api.securitycenter.microsoft.com',
-        roles: ['Alert.ReadWrite.All'],
+        roles: ['Alert.ReadWrite.All', 'Machine.Scan'],
       },
     });
   });
@@ -239,6 +241,55 @@ describe('what no queue stands in front of', () => {
       .send({ Comment: 'x', IsolationType: 'Full' })
       .expect(200);
     assert.equal(upstream.arrived[0]?.url, `/gateway/api/machines/${machineId(1)}/isolate`);
+  });
+
+  it('lets XSOAR start, follow and list as it does at Defender', async () => {
+    const started = await ask('post', `/api/machines/${machineId(3)}/startInvestigation`)
+      .send({ Comment: 'testing' })
+      .expect(201);
+    // It stops where one of the first is missing.
+    const shown = started.body as Record<string, unknown>;
+    for (const field of ['id', 'startTime', 'endTime', 'state', 'cancelledBy', 'statusDetails', 'machineId'])
+      assert.ok(field in shown, field);
+    const followed = await ask('get', `/api/investigations/${String(shown['id'])}`).expect(200);
+    assert.deepEqual({ ...(followed.body as object), statusDetails: '' }, { ...shown, statusDetails: '' });
+    assert.equal(upstream.arrived.length, 0);
+    upstream.answers((response, { url }) => {
+      response.setHeader('content-type', 'application/json');
+      response.end(
+        JSON.stringify(url.includes('?') ? { value: [{ id: '10' }] } : { id: '10', status: 'Pending' }),
+      );
+    });
+    const listed = await ask('get', '/api/investigations?$top=50').expect(200);
+    assert.deepEqual(listed.body, { value: [{ id: '10' }] });
+    const action = await ask('get', '/api/machineactions/55680be3-162c-49d1-a4d6-37f9dc47e9d8').expect(200);
+    assert.deepEqual(action.body, { id: '10', status: 'Pending' });
+  });
+
+  it('cancels at Defender what has begun there, under Defender’s own id', async () => {
+    const scan = await ask('post', `/api/machines/${machineId(4)}/runAntiVirusScan`)
+      .send({ Comment: 'x', ScanType: 'Quick' })
+      .expect(201);
+    const { id } = scan.body as { id: string };
+    const space = keySpace({ tenantId: issuer.tenantId, operation: 'runAntiVirusScan' });
+    const tasks = createTaskStore(redis.client, space, 60_000);
+    const [taskId = ''] = await tasks.waitingPage(0, 1);
+    const defenderId = '55680be3-162c-49d1-a4d6-37f9dc47e9d8';
+    await tasks.begin(taskId, 'call-1');
+    const result = { kind: 'machineAction', id: defenderId } as const;
+    await tasks.settle(taskId, 'call-1', { status: 'started', result, attempts: 1 });
+    await ask('post', `/api/machineactions/${id}/cancel`).send({ Comment: 'no' }).expect(200);
+    const [seen] = upstream.arrived;
+    assert.deepEqual(
+      [seen?.method, seen?.url, seen?.body],
+      ['POST', `/gateway/api/machineactions/${defenderId}/cancel`, '{"Comment":"no"}'],
+    );
+    const ours = await own('contoso', keys.playbook, issuer.tenantId);
+    expectDefenderError(
+      await ask('post', `/api/machineactions/${id}/cancel`, ours).send({}),
+      403,
+      'Forbidden',
+    );
   });
 
   it('is not reached with a token of ours, nor of another tenant', async () => {

@@ -64,7 +64,9 @@ export function passThrough({ agent, defenderUrlOf }: PassThroughDeps): RequestH
     const { caller, tenant, microsoftToken } = askerOf(response);
     if (microsoftToken === undefined) return next();
     const query = /\?.*$/s.exec(request.originalUrl)?.[0] ?? '';
-    const path = doorPathOf(request.originalUrl);
+    // An earlier step may have put Defender's own id in the place of a provisional one.
+    const translated: unknown = response.locals['defenderPath'];
+    const path = typeof translated === 'string' ? translated : doorPathOf(request.originalUrl);
     const url = defenderUrlOf(tenant.tenant);
     if (url === undefined || !isPassedOn(request.method, path.replace(/^\/api(?:\/v1\.0)?(?=\/)/i, '')))
       throw new DefenderError(501, 'NotImplemented', 'This service does not pass that on to Defender.');

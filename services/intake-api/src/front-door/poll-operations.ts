@@ -17,7 +17,7 @@ import { contextOfDocument, describeAsDefender } from './defender-documents.ts';
 import { doorUrl } from './door-url.ts';
 import { askerOf } from './identify-asker.ts';
 
-interface PollDeps {
+export interface PollDeps {
   choose: ChooseQueue;
   directory: Pick<QueueDirectory, 'findByTag'>;
 }
@@ -33,7 +33,7 @@ interface Found {
 /** `GET …/investigations/{id}` and `…/machineactions/{id}`: what became of a provisional id. Others go on to the next route. */
 export function pollOne(kind: ResultKind, deps: PollDeps): RequestHandler {
   return async (request, response, next) => {
-    const found = await find(String(request.params['id']), kind, response, deps);
+    const found = await findProvisional(String(request.params['id']), kind, response, deps);
     if (!found) return next();
     const context = contextOfDocument(doorUrl(request), found.needs.queue.operation);
     response.json({ '@odata.context': context, ...(await describe(found)) });
@@ -54,7 +54,7 @@ const someIds = new RegExp(String.raw`^id in \(\s*${ids}(?:\s*,\s*'[^']{1,64}'){
 export function pollSeveral(deps: PollDeps): RequestHandler {
   return async (request, response, next) => {
     const named = idsIn(request);
-    const all = await Promise.all(named.map((id) => find(id, 'machineAction', response, deps)));
+    const all = await Promise.all(named.map((id) => findProvisional(id, 'machineAction', response, deps)));
     const found = all.filter((one) => one !== undefined);
     const [first] = found;
     if (!first) return next();
@@ -83,15 +83,26 @@ function idsIn({ query }: Request): string[] {
 }
 
 /**
- * `POST …/machineactions/{id}/cancel` of a provisional id, before its call. What Defender has begun is cancelled at Defender,
- * under the id that stands in `defenderId`.
+ * `POST …/machineactions/{id}/cancel` of a provisional id, before its call. What Defender has begun is cancelled there: with a
+ * token of Microsoft's the request is passed on under Defender's own id.
  */
 export function cancelAction(deps: PollDeps): RequestHandler {
   return async (request, response, next) => {
-    const found = await find(String(request.params['id']), 'machineAction', response, deps, 'submit');
+    const found = await findProvisional(
+      String(request.params['id']),
+      'machineAction',
+      response,
+      deps,
+      'submit',
+    );
     if (!found) return next();
     const context = contextOf(response);
     const { needs, stored } = found;
+    const { status, result } = stored.document;
+    if (status === 'started' && result && askerOf(response).microsoftToken !== undefined) {
+      response.locals['defenderPath'] = `/api/machineactions/${encodeURIComponent(result.id)}/cancel`;
+      return next();
+    }
     refuseUnlessOwn(context, stored.caller, 'request_not_found');
     const answer = await needs.actions.requests.cancel(stored.document.id, context.actor(undefined));
     if (answer.kind !== 'not-queued' || answer.status !== 'cancelled') {
@@ -113,7 +124,7 @@ async function describe({ id, needs, stored }: Found): Promise<object> {
 }
 
 /** `undefined` for an id that was not given out here, or that is none of this tenant's. @throws ProblemError 403 */
-async function find(
+export async function findProvisional(
   id: string,
   kind: ResultKind,
   response: Response,

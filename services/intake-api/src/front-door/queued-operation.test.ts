@@ -4,9 +4,16 @@ import { createReadExchange, type ReadAnswer } from '@diq/queue/reads/read-excha
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { keys } from '../test-support/credentials.ts';
-import { doorSettings, doorTenantId, expectDefenderError, fetchToken } from '../test-support/front-door.ts';
+import {
+  doorSettings,
+  doorTenantId,
+  expectDefenderError,
+  fetchToken,
+  tokenForm,
+} from '../test-support/front-door.ts';
 import { useIntake } from '../test-support/intake-under-test.ts';
-import { machineId, unknownId } from '../test-support/items.ts';
+import { useIssuer } from '../test-support/issuer-under-test.ts';
+import { machineId, redisAway, unknownId } from '../test-support/items.ts';
 import { beginCall, endCall } from '../test-support/worker-moves.ts';
 
 interface Shown {
@@ -16,6 +23,37 @@ interface Shown {
 }
 
 const isolation = { Comment: 'isolate', IsolationType: 'Full' };
+
+describe('the front door without Redis', () => {
+  const issuer = useIssuer();
+  const intake = useIntake(
+    redisAway,
+    {
+      ...doorSettings,
+      AZURE_TENANT_ID: issuer.tenantId,
+      FRONT_DOOR_CLIENTS: `${issuer.tenantId}/${issuer.applicationId}`,
+      get INTAKE_ENTRA_AUTHORITY_HOST() {
+        return issuer.origin;
+      },
+    },
+    { entra: { fetch: (...asked) => issuer.fetch(...asked) } },
+  );
+
+  it('says that it is away, as Defender and Entra ID do, and when to ask again', async () => {
+    const form = tokenForm('soar', keys.playbook);
+    const refused = await request(intake.url).post('/defender/default/oauth2/token').type('form').send(form);
+    assert.deepEqual([refused.status, refused.headers['retry-after']], [503, '5']);
+    assert.deepEqual((refused.body as { error_codes: number[] }).error_codes, [90_033]);
+    const iss = `https://sts.windows.net/${issuer.tenantId}/`;
+    const claims = { iss, aud: 'https://api.security.microsoft.com', roles: ['Alert.ReadWrite.All'] };
+    const answer = await request(intake.url)
+      .post(`/defender/api/machines/${machineId(1)}/startInvestigation`)
+      .set('Authorization', `Bearer ${await issuer.token({ claims })}`)
+      .send({ Comment: 'x' });
+    expectDefenderError(answer, 503, 'ServiceUnavailable');
+    assert.equal(answer.headers['retry-after'], '5');
+  });
+});
 
 describe('a queued operation at the front door', () => {
   const redis = useEmbeddedRedis();
