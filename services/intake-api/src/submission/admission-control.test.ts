@@ -125,6 +125,33 @@ describe('a POST of an operation that takes turns with others on a machine, when
     await post(1, key).expect(202);
     assert.deepEqual(await redis.client.keys('*:reservations'), [], 'no room stays reserved');
   });
+
+  it('leaves none either where what failed is asked for again in bulk and refused', async () => {
+    const retryAll = () =>
+      intake
+        .anonymously()
+        .post('/v1/requests/retry')
+        .set('X-API-Key', 'responder')
+        .send({ status: 'failed' });
+    await redis.flush();
+    await intake.ledger.open();
+    await intake.ledger.endColdStart();
+    await post(1).expect(202);
+    await makeCall(intake, machineId(1), { status: 'failed', attempts: 1 });
+    for (const key of await redis.client.keys('*:order:*')) await redis.client.del(key);
+    const { body } = await post(2).expect(202);
+    await post(3).expect(202);
+    expectProblem(await retryAll(), 'backlog_full');
+    assert.equal(await places(), 2);
+    await intake
+      .anonymously()
+      .delete(`/v1/requests/${(body as { id: string }).id}`)
+      .set('X-API-Key', 'responder')
+      .expect(200);
+    assert.equal(((await retryAll().expect(200)).body as { retried: number }).retried, 1);
+    assert.equal(await places(), 3);
+    assert.deepEqual(await redis.client.keys('*:reservations'), [], 'no room stays reserved');
+  });
 });
 
 describe('a POST when one caller has as many queued as it may (INTAKE_MAX_BACKLOG_PER_CALLER)', () => {

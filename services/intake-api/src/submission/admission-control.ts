@@ -79,6 +79,14 @@ export function withBackPressure(intake: RequestIntake, deps: BackPressureDeps):
         const bytes = retries.reduce((sum, item) => sum + requestBytes(item, submission.trace), 0);
         memory.admit(bytes);
         const bounds = await boundsNow(deps);
+        if (deps.hasPlaces === true) {
+          const { ids = freshIds(deps.queueTag), caller } = submission;
+          const size = retries.length;
+          const room = await backlog.keep(size, bounds, ids.batch, caller, bytes);
+          return inRoom(room, { size, bytes, bounds }, () =>
+            intake.acceptRetries(retries, { ...submission, ids }),
+          );
+        }
         try {
           return await intake.acceptRetries(retries, { ...submission, bounds });
         } catch (error) {
