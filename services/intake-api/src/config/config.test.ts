@@ -49,6 +49,7 @@ describe('the settings of the intake', () => {
       callTimeoutMs: 30_000,
       retentionMs: 30 * 86_400_000,
       trustedProxies: [],
+      followsResults: true,
       auditRetentionMs: 90 * 24 * 3_600_000,
       maxRequestsPerMinute: 600,
       priorities: { headStartMs: defaultHeadStartMs, fairSources: true },
@@ -75,7 +76,9 @@ describe('the settings of the intake', () => {
       DEFENDER_WINDOW: '15m',
       DEFENDER_CALL_TIMEOUT: '3s',
       RETENTION: '7d',
+      FOLLOW_UP: 'off',
     });
+    assert.equal(settings.followsResults, false);
     assert.deepEqual(
       settings.tenants.flatMap(queuesOf).map(({ limits }) => limits),
       [[{ calls: 2, windowMs: 900_000 }]],

@@ -73,6 +73,8 @@ export function readIntakeSettings(given: Env) {
     retentionMs: settings.RETENTION,
     /** How long the record of who did what can be read. */
     auditRetentionMs: settings.AUDIT_RETENTION,
+    /** Whether the workers see the ends of results. */
+    followsResults: settings.FOLLOW_UP,
     /** Who goes before whom. */
     priorities: prioritySettingsOf(settings),
     /** An investigation that was started less than this ago is shared; 0: none is. */
@@ -147,6 +149,8 @@ function schemaFor(env: Env) {
     ...tenantShape(env),
     // The worker's; here it says which portal links lead to.
     DEFENDER_BASE_URL: httpsUrl().default('https://api.securitycenter.windows.com'),
+    // The worker's; here it says what counts as running at Defender.
+    FOLLOW_UP: flag().default(true),
     ...orderShape,
     // The investigation started last is kept for a day.
     REUSE_WINDOW: duration({ minMs: 0, maxMs: 24 * 3_600_000 }).prefault('1h'),

@@ -188,7 +188,7 @@ function placesOf({ tenantId, operation }: Queue, { redis, submitting, settings 
 /** What is read of requests, queue and quota. */
 function createReadings(queue: Queue, { redis, settings, ledgerMaxAgeMs, workerClockMs }: OpenQueueOptions) {
   const { keySpace, reserveForCritical } = queue;
-  const { callTimeoutMs } = settings;
+  const { callTimeoutMs, followsResults } = settings;
   const { concurrency } = profileOf(queue.operation);
   const ledger = createLedger(redis, keySpace, { limits: queue.limits, callTimeoutMs });
   const reader = createRequestReader(redis, keySpace);
@@ -197,7 +197,7 @@ function createReadings(queue: Queue, { redis, settings, ledgerMaxAgeMs, workerC
     snapshot: () => ledger.snapshot(),
     countCriticalWaiting: () => reader.countWaitingOf('critical'),
     reserveForCritical,
-    running: concurrency && { most: concurrency.calls, count: () => reader.countRunning() },
+    running: concurrency && { most: concurrency.calls, count: () => reader.countRunning({ followsResults }) },
     maxAgeMs: ledgerMaxAgeMs,
   });
   return {

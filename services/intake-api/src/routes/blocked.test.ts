@@ -109,3 +109,30 @@ describe('calls that wait for something else than a slot', () => {
     assert.deepEqual([later.blockedBy?.reason, later.expectedStartAt], ['concurrency', undefined]);
   });
 });
+
+describe('calls that wait for room where results are not followed (FOLLOW_UP=off)', () => {
+  const redis = useEmbeddedRedis();
+  const tenantId = randomUUID();
+  const intake = useIntake(redis, {
+    AZURE_TENANT_ID: tenantId,
+    DEFENDER_OPERATION: 'runLiveResponse',
+    FOLLOW_UP: 'off',
+    INTAKE_API_KEYS: `responder:respond+read:${sha256('responder')}`,
+  });
+
+  it('are none because of results that were open before: the workers do not count these', async () => {
+    const { results, inFlight } = storeKeys(keySpaceOf({ tenantId, operation: 'runLiveResponse' }));
+    for (let i = 0; i < 25; i += 1) await redis.client.zadd(results, Date.now(), `task-${i}`);
+    await redis.client.zadd(inFlight, Date.now(), 'called');
+    const commands = [{ type: 'GetFile', params: [{ key: 'Path', value: 'a' }] }];
+    const ask = (method: 'get' | 'post', path: string) =>
+      intake.anonymously()[method](path).set('X-API-Key', 'responder');
+    const { body } = await ask('post', '/v1/requests')
+      .send(item(1, { parameters: { commands } }))
+      .expect(202);
+    const { blockedBy, expectedStartAt } = body as Shown;
+    assert.deepEqual([blockedBy, typeof expectedStartAt], [undefined, 'string']);
+    const { blocked } = (await ask('get', '/v1/quota').expect(200)).body as { blocked: object };
+    assert.deepEqual(blocked, { machineBusy: 0, machineOffline: 0, concurrency: { running: 1, limit: 25 } });
+  });
+});

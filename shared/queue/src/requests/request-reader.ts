@@ -133,11 +133,19 @@ export function createRequestReader(redis: RedisConnection, keySpace: string) {
         requests.set(requestId, parseStoredRequest(requestId, hash, operation));
       return entries.map((entry, i) => toItem(entry, offset + i, requests));
     },
-    /** Calls of an operation that Defender runs: under way, looked up, or with a result whose end was not seen yet. */
-    async countRunning(): Promise<number> {
+    /**
+     * Calls of an operation that Defender runs, as the workers count them: under way, looked up, or with a result whose end was not
+     * seen yet. Where results are not followed, a call counts until its answer.
+     */
+    async countRunning({ followsResults }: { followsResults: boolean }): Promise<number> {
       const pipeline = plainPipeline(redis);
-      for (const key of [keys.inFlight, keys.reconciling, keys.results]) pipeline.zcard(key);
-      return sizesReply.parse(await repliesOf(pipeline)).reduce((sum, size) => sum + size, 0);
+      pipeline.zcard(keys.inFlight);
+      pipeline.zcard(keys.reconciling);
+      if (followsResults) pipeline.zcard(keys.results);
+      return z
+        .array(z.number())
+        .parse(await repliesOf(pipeline))
+        .reduce((sum, size) => sum + size, 0);
     },
     /** Tasks of this class that wait for their call. */
     countWaitingOf: async (priority: Priority): Promise<number> =>
