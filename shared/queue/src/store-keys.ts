@@ -44,6 +44,10 @@ function namesIn(keySpace: string) {
     results: `${keySpace}:results`,
     /** Sorted set: task id → time (ms) at which it was last seen that it waits for its turn on its machine, and not for a slot. */
     blocked: `${keySpace}:blocked`,
+    /** Sorted set: caller, empty for none → time (ms) at which its blocked tasks were last looked at. */
+    blockedCallers: `${keySpace}:blocked:callers`,
+    /** Sorted set: the blocked tasks of this caller, and some that are not any more; see `lua/block.lua`. */
+    blockedOf: (caller: string) => `${keySpace}:blocked:of:${caller}`,
     /** Sorted set: task id → time (ms) at which it was last seen that it is put behind others, since Defender gets no reports of its machine. */
     offline: `${keySpace}:offline`,
     /** Sorted set: task id → time (ms) at which it was put back although its machine is offline, until it is called. */

@@ -68,8 +68,8 @@ describe('turns on a machine', () => {
       jobs,
       tasks,
       turns,
-      async accept() {
-        const { id } = await intake.acceptOne(item(), { nowMs: Date.now() });
+      async accept(caller?: string) {
+        const { id } = await intake.acceptOne(item(), { nowMs: Date.now(), caller });
         const { taskId } = (await reader.findRequest(id)) ?? assert.fail();
         return { id, taskId };
       },
@@ -288,6 +288,32 @@ describe('turns on a machine', () => {
       await unrestrict.turns.unblockSome();
     }
     assert.deepEqual(await unrestrict.state(), { jobs: 1, blocked: some });
+  });
+
+  it('are looked at for each caller: many of one do not keep one of another from its turn', async () => {
+    const some = 230;
+    for (let i = 0; i < some; i += 1) {
+      machineId = newMachineId();
+      await restrict.accept('bulk');
+      await unrestrict.block((await unrestrict.accept('bulk')).taskId);
+    }
+    machineId = newMachineId();
+    const first = await restrict.accept('other');
+    const { taskId } = await unrestrict.accept('other');
+    await unrestrict.block(taskId);
+    await redisTick(redis);
+    // Looked at once: it stands behind the others now.
+    await unrestrict.turns.unblockSome();
+    await restrict.settle(first.taskId, failed);
+    await redisTick(redis);
+    await unrestrict.turns.unblockSome();
+    assert.deepEqual(await unrestrict.state(), { jobs: 1, blocked: some });
+    assert.deepEqual(await unrestrict.turns.blocked.areBlocked([taskId]), [false]);
+    // What was let go of is forgotten for its caller too.
+    await redisTick(redis);
+    await unrestrict.turns.unblockSome();
+    assert.deepEqual(await redis.zrange(storeKeys(unrestrict.keySpace).blockedCallers, 0, '-1'), ['bulk']);
+    assert.equal(await redis.exists(storeKeys(unrestrict.keySpace).blockedOf('other')), 0);
   });
 });
 

@@ -22,14 +22,17 @@ export type BlockedTasks = ReturnType<typeof createBlockedTasks>;
 /** Tasks that wait for something else than a slot: they have no job until they are unblocked, and so use up no permit. */
 export function createBlockedTasks(redis: RedisConnection, keySpace: string) {
   const keys = storeKeys(keySpace);
-  const scriptKeys = [keys.blocked, keys.waiting];
+  const scriptKeys = [keys.blocked, keys.waiting, keys.blockedCallers];
 
   return {
     /** Before its job is completed. @returns false where it waits no more */
-    block: async (taskId: string): Promise<boolean> => (await blockScript(redis, scriptKeys, [taskId])) === 1,
-    /** Those that were looked at longest ago, and not within so many ms. They come last the next time. */
+    block: async (taskId: string): Promise<boolean> =>
+      (await blockScript(redis, scriptKeys, [taskId, keySpace])) === 1,
+    /**
+     * Those that were looked at longest ago, and not within so many ms: of each caller some. They come last the next time.
+     */
     async list(limit: number, notWithinMs: number): Promise<BlockedTask[]> {
-      const listed = ids.parse(await listScript(redis, scriptKeys, [limit, notWithinMs]));
+      const listed = ids.parse(await listScript(redis, scriptKeys, [limit, notWithinMs, keySpace]));
       if (listed.length === 0) return [];
       const pipeline = redis.pipeline();
       for (const id of listed) pipeline.hmget(keys.task(id), 'machine', 'key', 'jobPriority');
