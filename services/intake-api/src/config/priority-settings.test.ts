@@ -20,14 +20,14 @@ describe('the settings of the order', () => {
   it('can change head starts, turns, reuse and reserve', () => {
     const settings = readIntakeSettings({
       ...base,
-      PRIORITY_HEAD_START_HIGH: '2d',
+      PRIORITY_HEAD_START_HIGH: '5d',
       FAIR_SOURCES: 'off',
       REUSE_WINDOW: '0',
       QUOTA_RESERVE_CRITICAL: '4',
     });
     assert.deepEqual(
       [settings.priorities.headStartMs.high, settings.priorities.fairSources, settings.reuseWindowMs],
-      [48 * 3_600_000, false, 0],
+      [5 * 24 * 3_600_000, false, 0],
     );
     assert.equal(settings.tenants.flatMap(queuesOf)[0]?.reserveForCritical, 4);
   });

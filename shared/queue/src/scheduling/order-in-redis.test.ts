@@ -147,7 +147,7 @@ describe('the order in Redis', () => {
 
   it('puts no caller behind the place of another one whose requests before it were cancelled', async () => {
     const nowMs = Date.now();
-    const many = Array.from({ length: 300 }, () =>
+    const many = Array.from({ length: 400 }, () =>
       item({ machineId: machine(machines++), priority: 'medium' }),
     );
     const { accepted } = await store.intake.acceptBatch(many, { nowMs, caller: 'many' });

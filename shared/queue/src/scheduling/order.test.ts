@@ -27,8 +27,8 @@ const arrivals = fc.array(
 );
 
 describe('the order', () => {
-  it('has head starts of 30 days, 14 days, 36 hours and none, and starts as far apart as slots', () => {
-    const headStartMs = { critical: 30 * dayMs, high: 14 * dayMs, medium: 36 * hourMs, low: 0 };
+  it('has head starts of 30 days, 14 days, 3 days and none, and starts as far apart as slots', () => {
+    const headStartMs = { critical: 30 * dayMs, high: 14 * dayMs, medium: 3 * dayMs, low: 0 };
     assert.deepEqual(defaultHeadStartMs, headStartMs);
     assert.deepEqual(defaultOrderRules, {
       headStartMs,

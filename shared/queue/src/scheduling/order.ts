@@ -8,13 +8,13 @@ const dayMs = 24 * hourMs;
 export type HeadStarts = Readonly<Record<Priority, number>>;
 
 /**
- * The shortest ones with which at least as many real attacks were called within one and four hours as under fixed priorities, at each
- * of the loads of docs/worth.md.
+ * With these at least as many real attacks were called within one and four hours as under fixed priorities, at each of the loads of
+ * docs/worth.md.
  */
 export const defaultHeadStartMs: HeadStarts = {
   critical: 30 * dayMs,
   high: 14 * dayMs,
-  medium: 36 * hourMs,
+  medium: 3 * dayMs,
   low: 0,
 };
 
