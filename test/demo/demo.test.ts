@@ -82,11 +82,12 @@ describe('npm run demo', function () {
     const [, page, key] = await demo.said(/Status page {2}(\S+)[^]*API key {6}(\S+)/);
     await demo.said(new RegExp(`^export INTAKE=${page?.slice(0, -1)} API_KEY=${key}$`, 'm'));
     const headers = { authorization: `Bearer ${key}` };
-    const read = async () => {
+    const hasEnded = async () => {
       const answer = await fetch(new URL(`/v1/investigations/${id}`, page), { headers });
-      return ((await answer.json()) as { status: string }).status === 'started';
+      const { status, result } = (await answer.json()) as { status: string; result?: { outcome?: string } };
+      return status === 'started' && result?.outcome === 'succeeded';
     };
-    await waitFor(read, { what: 'the pasted request to be started', timeoutMs: 15_000 });
+    await waitFor(hasEnded, { what: 'what the pasted request started to end', timeoutMs: 40_000 });
     assert.match(await (await fetch(String(page))).text(), /<title>/);
     await demo.said(/^ {2}Entra ID {5}or sign in to the page as anna@demo\.example/m);
     const begun = await fetch(new URL('/session/entra', page), { redirect: 'manual' });

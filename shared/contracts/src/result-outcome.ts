@@ -31,7 +31,7 @@ export const reasonTexts = {
   not_ended: 'Defender showed no end of it for as long as it was followed.',
   not_shown: 'Defender did not show it for as long as it was followed.',
   other_machine:
-    'Defender shows its id for another machine alone. Records of machines may have been merged: look it up in the portal.',
+    'Defender shows its id for another machine alone. Records of machines may have been merged: look it up in the portal, and ask again if it did not run on the machine that was meant.',
   not_readable: 'Defender could not be read for as long as it was followed.',
   unfamiliar: 'Defender closed it in a state that says neither success nor failure.',
 } as const satisfies Record<UnknownReason, string>;

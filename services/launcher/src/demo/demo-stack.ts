@@ -147,6 +147,8 @@ export function simulatorEnv(
     SIMULATOR_CA_FILE: caFile,
     SIMULATOR_LIMIT: String(limit),
     SIMULATOR_WINDOW: String(windowMs),
+    // Minutes in fact; here results are to be seen ending.
+    SIMULATOR_INVESTIGATION_TIME: '6s',
   };
 }
 
@@ -162,6 +164,7 @@ function workerEnv({ clientId, clientSecret }: Secrets, simulatorUrl: string, ca
   return {
     WORKER_PORT: '0',
     WORKER_HOST: '127.0.0.1',
+    FOLLOW_UP_EVERY: '5s',
     AZURE_CLIENT_ID: clientId,
     AZURE_CLIENT_SECRET: clientSecret,
     AZURE_AUTHORITY_HOST: simulatorUrl,
