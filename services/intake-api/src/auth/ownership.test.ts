@@ -29,11 +29,11 @@ const readable = (answer: Answer): Row => ({
   reader: always(answer),
   operator: always(answer),
 });
-const ownOnly = (notFound: ErrorCode): Row => ({
-  submitter: { own: 200, another: notFound, unknown: notFound },
-  playbook: { own: 200, another: 'not_owner', unknown: 'not_owner' },
+const ownOnly = (notFound: ErrorCode, answer: Answer = 200): Row => ({
+  submitter: { own: answer, another: notFound, unknown: notFound },
+  playbook: { own: answer, another: 'not_owner', unknown: 'not_owner' },
   reader: forbidden,
-  operator: always(200),
+  operator: always(answer),
 });
 const operatorOnly = (answer: Answer): Row => ({
   submitter: forbidden,
@@ -50,7 +50,7 @@ const table: Readonly<Record<string, Row>> = {
   'PATCH /v1/investigations/:id': ownOnly('request_not_found'),
   'DELETE /v1/investigations/:id': ownOnly('request_not_found'),
   'POST /v1/investigations/:id/move-to-head': operatorOnly(200),
-  'POST /v1/investigations/:id/retry': operatorOnly('nothing_to_retry'),
+  'POST /v1/investigations/:id/retry': ownOnly('request_not_found', 'nothing_to_retry'),
   'GET /v1/batches/:id': readable(200),
   'GET /v1/batches/:id/items': readable(200),
   'DELETE /v1/batches/:id': ownOnly('batch_not_found'),

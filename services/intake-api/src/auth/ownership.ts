@@ -27,7 +27,8 @@ export function refuseUnlessOwn(
   if (own === undefined || own === owner) return;
   if (!mayRead(context)) throw new ProblemError(notFound, { detail: goneOrUnknown });
   throw new ProblemError('not_owner', {
-    detail: "Another caller asked for it; only that one and the scope 'admin' may change or cancel it.",
+    detail:
+      "Another caller asked for it; only that one and the scope 'admin' may change, cancel or retry it.",
     headers: insufficientScope('admin'),
   });
 }

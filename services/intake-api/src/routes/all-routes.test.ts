@@ -25,7 +25,7 @@ const scopes: Readonly<Record<string, Scope>> = {
   'POST /v1/investigations/retry': 'submit',
   'POST /v1/investigations/purge': 'admin',
   'POST /v1/investigations/:id/move-to-head': 'admin',
-  'POST /v1/investigations/:id/retry': 'admin',
+  'POST /v1/investigations/:id/retry': 'submit',
   'POST /v1/batches': 'submit',
   'GET /v1/batches': 'read',
   'GET /v1/batches/:id': 'read',

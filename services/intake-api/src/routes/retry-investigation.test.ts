@@ -63,6 +63,24 @@ describe('POST /v1/investigations/{id}/retry of what failed or is unknown', () =
     assert.ok((await place(other)) < (await place(again)));
   });
 
+  it('is open to the caller that asked, who may only submit: a receipt; of others it learns nothing', async () => {
+    const { body } = await intake.as('submitter', 'post', '/v1/investigations', item(20)).expect(202);
+    await makeCall(intake, machineId(20), { status: 'failed', error, attempts: 1 });
+    const { id } = body as RequestDocument;
+    const again = await intake.as('submitter', 'post', `/v1/investigations/${id}/retry`).expect(202);
+    const receipt = again.body as RequestDocument;
+    assert.deepEqual(Object.keys(receipt).toSorted(), ['id', 'status']);
+    const retried = requestDocument.parse(
+      (await intake.get(`/v1/investigations/${receipt.id}`).expect(200)).body,
+    );
+    assert.deepEqual([retried.retryOf, retried.status], [id, 'queued']);
+    const other = await intake.post('/v1/investigations', item(21)).expect(202);
+    const others = (other.body as RequestDocument).id;
+    const path = `/v1/investigations/${others}/retry`;
+    expectProblem(await intake.as('submitter', 'post', path), 'request_not_found');
+    expectProblem(await intake.as('reader', 'post', path), 'forbidden');
+  });
+
   it('joins the first retry when it is repeated: one call is made for both', async () => {
     const id = await ended(3, 'failed');
     const first = (await retry(id)).body as RequestDocument;

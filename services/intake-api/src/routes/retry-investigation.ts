@@ -1,8 +1,11 @@
+import { z } from 'zod';
+import { requestReceipt } from '@diq/contracts/receipts.ts';
 import { requestDocument } from '@diq/contracts/request-document.ts';
 import { entryOf } from '@diq/queue/operations/audit-log.ts';
 import type { Retry } from '@diq/queue/admission/new-request.ts';
 import { retryOf } from '@diq/queue/requests/retry-of.ts';
 import type { StoredRequest } from '@diq/queue/requests/stored-request.ts';
+import { refuseUnlessOwn } from '../auth/ownership.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { defineRoute } from '../http/define-route.ts';
 import { findRequestOrRefuse } from '../http/find-or-404.ts';
@@ -10,6 +13,7 @@ import { onlyReason } from '../http/parse-or-400.ts';
 import { ProblemError } from '../http/problem-error.ts';
 import { requireRiskScope } from '../http/request-context.ts';
 import { retryAfterSeconds } from '../http/retry-after.ts';
+import { forCaller } from '../submission/receipt.ts';
 
 /** While the new request waits, a second retry joins it. */
 export const retryInvestigation = defineRoute({
@@ -19,13 +23,14 @@ export const retryInvestigation = defineRoute({
   tag: 'Requests',
   summary: 'Ask again for what failed or is unknown',
   description: 'Ends are final: this makes a new request that says the same, with `retryOf`.',
-  scope: 'admin',
+  scope: 'submit',
   queue: 'id',
+  isOwnOnly: true,
   body: { schema: onlyReason, isOptional: true, example: { reason: 'The machine is back' } },
   answers: {
     202: {
       description: 'The new request.',
-      schema: requestDocument,
+      schema: z.union([requestDocument, requestReceipt]),
       headers: ['Location', 'Operation-Location', 'Retry-After'],
     },
   },
@@ -47,6 +52,7 @@ export const retryInvestigation = defineRoute({
       throw new ProblemError('tenant_removed', { detail: 'Nothing new is accepted for it.' });
     requireRiskScope(context);
     const stored = await findRequestOrRefuse(reader, given);
+    refuseUnlessOwn(context, stored.caller, 'request_not_found');
     const { nowMs } = context.submission;
     const item = itemToRetry(stored, nowMs);
     const actor = context.actor(body.reason);
@@ -66,11 +72,11 @@ export const retryInvestigation = defineRoute({
       .location(`/v1/investigations/${id}/result`)
       .set('Operation-Location', `/v1/investigations/${id}`)
       .set('Retry-After', retryAfterSeconds(startsInMs))
-      .json(document);
+      .json(forCaller(context, document));
   },
 });
 
-/** An earlier investigation that was just started will not do for an operator. */
+/** An earlier investigation that was just started will not do for who asks for this one by its id. */
 function itemToRetry(stored: StoredRequest, nowMs: number): Retry {
   const { status, notAfter } = stored.document;
   if (status !== 'failed' && status !== 'unknown') {

@@ -53,7 +53,7 @@ function offersFor(request) {
     },
     {
       name: 'Retry',
-      scope: 'admin',
+      scope: 'submit',
       statuses: ['failed', 'unknown'],
       title: 'Ask again?',
       says: `A new request for machine ${machine} is made, which says the same and uses a slot of its own. Where the outcome is unknown the first call may have been made: look at the machine first.`,
