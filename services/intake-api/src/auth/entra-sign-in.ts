@@ -40,7 +40,7 @@ const claims = z.object({
   roles: z.array(z.string()).default([]),
 });
 
-/** What came of signing in. `replaced`: tokens of sessions in whose place the person's comes. */
+/** What came of signing in. `replaced`: places of sessions in whose place the person's comes. */
 export type SignInResult =
   | { kind: 'signed-in'; person: Person; replaced: readonly string[] }
   | { kind: 'refused'; refusal: SignInRefusal };
@@ -103,7 +103,7 @@ export function createEntraSignIn(
     /**
      * Where to send a browser, and what it has to keep meanwhile.
      *
-     * @param replaced tokens of the sessions that end when the person has signed in
+     * @param replaced places of the sessions that end when the person has signed in
      */
     async begin(replaced: string[]): Promise<{ url: URL; sealed: string }> {
       const [state, nonce, verifier] = [randomState(), randomNonce(), randomPKCECodeVerifier()];

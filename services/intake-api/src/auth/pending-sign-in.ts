@@ -10,7 +10,10 @@ export interface PendingSignIn {
   nonce: string;
   /** Proves that who redeems the code asked for it (PKCE). */
   verifier: string;
-  /** Tokens of the sessions that the new one takes the place of: the browser does not bring them when it comes back. */
+  /**
+   * Places in Redis of the sessions that the new one takes the place of: the browser does not bring them when it comes back, and
+   * their tokens may be longer than a cookie has room for.
+   */
   replaced: string[];
 }
 
@@ -20,7 +23,7 @@ export const pendingForMs = 10 * 60_000;
 /** Browsers keep cookies of up to 4,096 bytes. */
 const maxLength = 4_000;
 /** With these, all headers of the answer stay below 4 KB, of which some proxies take no more. */
-const [replacedAtMost, replacedLengthAtMost] = [2, 700];
+const [replacedAtMost, replacedLengthAtMost] = [4, 250];
 
 const text = z.string().min(20).max(200);
 const content = z.object({ state: text, nonce: text, verifier: text, replaced: z.array(z.string()) });
@@ -35,7 +38,7 @@ export function createPendingSignIns(clientSecret: string) {
   return {
     async seal(pending: PendingSignIn): Promise<string> {
       const replaced = pending.replaced
-        .filter((token) => token.length <= replacedLengthAtMost)
+        .filter((place) => place.length <= replacedLengthAtMost)
         .slice(0, replacedAtMost);
       return await new EncryptJWT({ ...pending, replaced })
         .setProtectedHeader(algorithms)

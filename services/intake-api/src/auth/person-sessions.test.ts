@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { callerKeys } from '@diq/queue/store-keys.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
+import { createPendingSignIns } from './pending-sign-in.ts';
 import { createPersonSessions, type Person } from './person-sessions.ts';
+import { createSessionStore } from './session-store.ts';
 
 const tenant = { tenantId: '0d2f6a5b-7a4e-4c46-9a55-0f1d3ac0b111', tenants: new Set(['contoso']) };
 const application = { clientId: '5e0c0f3e-9a40-4be7-8c11-7a2f7d1c2222', clientSecret: 'the secret' };
@@ -20,6 +22,9 @@ describe('sessions of people who signed in with Entra ID', () => {
   const store = (changes: Partial<typeof application> = {}) =>
     createPersonSessions(redis.client, tenant, { ...application, ...changes });
   const open = async (person = anna, lifetimeMs = hourMs) => (await store().open(person, lifetimeMs)).token;
+
+  /** Which ends sessions. */
+  const acrossAll = () => createSessionStore({ redis: redis.client, keys: () => [], persons: store() });
 
   it('know who it is, with the scopes of the roles, the tenants of the settings, and until when', async () => {
     const { token, endsAtMs } = await store().open(anna, hourMs);
@@ -70,7 +75,7 @@ describe('sessions of people who signed in with Entra ID', () => {
 
   it('end when they are closed, one at a time, and with their time', async () => {
     const [first, second] = [await open(), await open()];
-    await store().close(first);
+    await acrossAll().close(first);
     assert.equal(await store().find(first), undefined);
     assert.ok(await store().find(second));
     const { token, endsAtMs } = await store().open(anna, 10);
@@ -86,6 +91,20 @@ describe('sessions of people who signed in with Entra ID', () => {
     assert.ok(await store().find(tokens[1]!));
   });
 
+  it('end through the next sign-in however long their token is', async () => {
+    const sessions = acrossAll();
+    const { token } = await sessions.openForPerson({ ...anna, displayName: 'A'.repeat(500) });
+    assert.ok(token.length > 700 && (await sessions.find(token)));
+    const pendingSignIns = createPendingSignIns('the secret');
+    const [state, nonce, verifier] = ['s'.repeat(43), 'n'.repeat(43), 'v'.repeat(43)];
+    const replaced = sessions.placesOf([token]);
+    const pending = await pendingSignIns.open(
+      await pendingSignIns.seal({ state, nonce, verifier, replaced }),
+    );
+    await sessions.endPlaces(pending?.replaced ?? []);
+    assert.equal(await sessions.find(token), undefined);
+  });
+
   const described = (content: unknown) => Buffer.from(JSON.stringify(content)).toString('base64url');
   for (const token of [
     'person:',
@@ -98,7 +117,7 @@ describe('sessions of people who signed in with Entra ID', () => {
     it(`are not found by '${token.slice(0, 40)}'`, async () => {
       await open();
       assert.equal(await store().find(token), undefined);
-      await store().close(token);
+      store().locate(token);
     });
   }
 });

@@ -67,9 +67,10 @@ export function createPersonSessions(
       if (endsAtMs <= Date.now()) return undefined;
       return { caller: callerOf(person), endsAtMs };
     },
-    async close(token: string): Promise<void> {
+    /** Where its session stands in Redis. */
+    locate(token: string): { set: string; member: string }[] {
       const person = read(token);
-      if (person) await redis.zrem(setOf(person.oid), memberOf(token));
+      return person ? [{ set: setOf(person.oid), member: memberOf(token) }] : [];
     },
     callerOf,
   };

@@ -107,6 +107,13 @@ describe('sessions', () => {
     assert.ok(await store().find(second));
   });
 
+  it('end together, of one browser eight at most, whatever else it brings', async () => {
+    const tokens = await Promise.all(Array.from({ length: 9 }, () => open('secret of anna')));
+    await store().close(...tokens);
+    const found = await Promise.all(tokens.map((token) => store().find(token)));
+    assert.deepEqual(found.map(Boolean), [...Array.from({ length: 8 }, () => false), true]);
+  });
+
   it('end with their time', async () => {
     const opened = await store(20).open('secret of anna');
     assert.ok(opened);

@@ -17,6 +17,9 @@ const defaultLifetimesMs: Readonly<Record<SessionKind, number>> = {
   looking: 30 * 24 * hourMs,
 };
 
+/** Tokens of one browser that are looked at when its sessions end. */
+const closedAtMost = 8;
+
 const tokenPattern = /^([A-Za-z0-9][A-Za-z0-9._-]{0,63})~(acting|looking)~([A-Za-z0-9_-]{43})$/;
 
 export type SessionStore = ReturnType<typeof createSessionStore>;
@@ -42,6 +45,28 @@ export function createSessionStore(options: {
     const kind = word === 'acting' ? 'acting' : 'looking';
     const named = keys().filter((known) => known.name === name);
     return named.map((key) => ({ key, kind, set: setOf(key, kind), member: memberOf(secret, kind, key) }));
+  }
+
+  /**
+   * Where the sessions of these tokens stand in Redis, as short texts without a secret, of so many at most: a browser brings
+   * two cookies of ours, and only a sender of its own making brings more.
+   */
+  function placesOf(tokens: readonly string[]): string[] {
+    const places = tokens.slice(0, closedAtMost).flatMap((token) => {
+      if (persons?.isToken(token)) return persons.locate(token);
+      return locate(token).map(({ set, member }) => ({ set, member }));
+    });
+    return [...new Set(places.map(({ set, member }) => `${set} ${member}`))];
+  }
+
+  /** All at once; on a cluster they belong to several nodes. */
+  async function endPlaces(places: readonly string[]): Promise<void> {
+    await Promise.all(
+      places.slice(0, 2 * closedAtMost).map(async (place) => {
+        const [set = '', member] = place.split(' ');
+        if (member !== undefined) await redis.zrem(set, member);
+      }),
+    );
   }
 
   function ofPersons(): PersonSessions {
@@ -89,10 +114,13 @@ export function createSessionStore(options: {
       }
       return undefined;
     },
-    async close(token: string): Promise<void> {
-      if (persons?.isToken(token)) return await persons.close(token);
-      for (const { set, member } of locate(token)) await redis.zrem(set, member);
+    placesOf,
+    /** Ends the sessions of these tokens. */
+    async close(...tokens: string[]): Promise<void> {
+      await endPlaces(placesOf(tokens));
     },
+    /** Ends the sessions that stand there. */
+    endPlaces,
   };
 }
 

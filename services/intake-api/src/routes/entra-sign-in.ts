@@ -14,7 +14,7 @@ import type { ServiceDependencies } from '../dependencies.ts';
 import { defineBrowserRoute } from '../http/define-route.ts';
 import { ProblemError } from '../http/problem-error.ts';
 import { clientAddress, contextOf } from '../http/request-context.ts';
-import { closeSessions, passed } from './session.ts';
+import { passed } from './session.ts';
 
 type SignedIn = Extract<SignInResult, { kind: 'signed-in' }>;
 
@@ -22,7 +22,7 @@ type SignedIn = Extract<SignInResult, { kind: 'signed-in' }>;
 export const beginEntraSignIn = defineBrowserRoute({
   method: 'get',
   path: '/session/entra',
-  async handle({ request, response }, { entraSignIn }: ServiceDependencies) {
+  async handle({ request, response }, { entraSignIn, sessions }: ServiceDependencies) {
     const signIn = offered(entraSignIn);
     // What another site's page begins would end in a session that its person did not ask for.
     const site = request.get('Sec-Fetch-Site') ?? 'none';
@@ -30,7 +30,7 @@ export const beginEntraSignIn = defineBrowserRoute({
       refuse(response, { code: 'foreign_page' });
       return;
     }
-    const { url, sealed } = await signIn.begin(allSessionTokens(request));
+    const { url, sealed } = await signIn.begin(sessions?.placesOf(allSessionTokens(request)) ?? []);
     setPendingCookie(response, sealed, signIn.isSecure);
     response.redirect(303, url.href);
   },
@@ -88,7 +88,7 @@ async function openSession(
     contextOf(response).identified = sessions.callerOf(person);
     if (limitRate) await passed(limitRate, response.req, response);
     const { token, endsAtMs } = await sessions.openForPerson(person);
-    await closeSessions(replaced, sessions);
+    await sessions.endPlaces(replaced);
     setSessionCookie(response, token, endsAtMs - Date.now(), entraSignIn.isSecure);
     return undefined;
   } catch (error) {

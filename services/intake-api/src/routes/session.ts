@@ -9,7 +9,6 @@ import {
   sessionToken,
   setSessionCookie,
 } from '../auth/session-cookie.ts';
-import type { SessionStore } from '../auth/session-store.ts';
 import type { ServiceDependencies } from '../dependencies.ts';
 import { defineBrowserRoute } from '../http/define-route.ts';
 import { ProblemError } from '../http/problem-error.ts';
@@ -72,7 +71,7 @@ export const signIn = defineBrowserRoute({
       throw new ProblemError('unauthenticated', { detail: 'A session is given for an API key only.' });
     }
     if (opened) {
-      await closeSessions(allSessionTokens(request), sessions);
+      await sessions.close(...allSessionTokens(request));
       setSessionCookie(response, opened.token, opened.endsAtMs - Date.now(), isSecure(request));
     }
     response.status(204).end();
@@ -85,15 +84,11 @@ export const signOut = defineBrowserRoute({
   path,
   guards: ownOriginOnly,
   async handle({ request, response }, { sessions }: ServiceDependencies) {
-    if (sessions) await closeSessions(allSessionTokens(request), sessions);
+    await sessions?.close(...allSessionTokens(request));
     clearSessionCookies(request, response);
     response.status(204).end();
   },
 });
-
-export async function closeSessions(tokens: readonly string[], sessions: SessionStore): Promise<void> {
-  for (const token of tokens) await sessions.close(token);
-}
 
 /** Rejects with what the handler refuses the request for. */
 export function passed(handler: RequestHandler, request: Request, response: Response): Promise<void> {
