@@ -138,6 +138,7 @@ export async function openQueue(options: OpenQueueOptions) {
         claim: () => claimer.claim(),
         serve: createProcessJob({ tasks, steps, aside, logger }),
         ...criticalReserve(queue, { jobs, tasks }),
+        ...(lookAhead && { holdsNext: lookAhead.holdsNext }),
         maxInFlight: parts.mostInFlight,
         longestMs: options.longestMs,
         onServed: options.onServed,

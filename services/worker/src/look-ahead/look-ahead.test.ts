@@ -7,6 +7,7 @@ import { waitFor } from '@diq/testing/wait-for.ts';
 import { newMachineId } from '../test-support/open-bench.ts';
 import { countByLabel } from '../test-support/count-by-label.ts';
 import { hourMs } from '../test-support/loop-world.ts';
+import type { LookAhead } from './look-ahead.ts';
 import { freeSlotsView, useLookAhead } from '../test-support/use-look-ahead.ts';
 
 const unknownId = () => `dead${newMachineId().slice(4)}`;
@@ -100,6 +101,41 @@ describe('a look ahead of calls', () => {
     assert.deepEqual([await statusOf(usual), await statusOf(critical)], ['queued', 'failed']);
     await suite.look({ slots: 1, reserve: 1 });
     assert.equal(await statusOf(usual), 'queued');
+  });
+
+  describe('while a slot is free', () => {
+    const holds = (lookAhead: LookAhead) => lookAhead.holdsNext(freeSlotsView(2));
+
+    it('holds the next call until the task was seen, by whichever worker, and ends the one that needs none', async () => {
+      const [first, second] = [await accept(unknownId()), await accept(newMachineId())];
+      const [one, other] = [suite.open(), suite.open()];
+      assert.deepEqual([await holds(one), await holds(other)], [true, true]);
+      await waitFor(async () => (await statusOf(first)) === 'failed', { what: 'the end of the first' });
+      await waitFor(async () => !(await holds(one)) && !(await holds(other)), { what: 'the look' });
+      assert.equal(await statusOf(second), 'queued');
+      await Promise.all([one.close(), other.close()]);
+    });
+
+    it('holds no critical call', async () => {
+      await accept(newMachineId(), { priority: 'critical' });
+      const critical = suite.open();
+      assert.equal(await holds(critical), false);
+      await critical.close();
+    });
+
+    it('holds a call for a second at most', async () => {
+      const { taskId } = await accept(newMachineId());
+      // Another worker died with its look.
+      const lookUntil = { lookBy: 'dead', lookUntil: Date.now() + 60_000 };
+      await suite.bench.redis.hset(suite.bench.keys.task(taskId), lookUntil);
+      const lookAhead = suite.open();
+      const beganMs = performance.now();
+      assert.equal(await holds(lookAhead), true);
+      await waitFor(async () => !(await holds(lookAhead)), { what: 'the end of the wait' });
+      const tookMs = performance.now() - beganMs;
+      assert.ok(tookMs >= 900 && tookMs < 2_500, `${tookMs} ms`);
+      await lookAhead.close();
+    });
   });
 
   it('reads nothing while no slot opens soon, a hold is on, or nothing is ready', async () => {

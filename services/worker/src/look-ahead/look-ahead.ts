@@ -34,6 +34,10 @@ export type LookAhead = ReturnType<typeof createLookAhead>;
 
 /** From one look that found nothing to look at to the next. */
 const betweenMs = 250;
+/** So long a call waits for a look at most. */
+const longestHeldMs = 1_000;
+/** Where looks take longer than that calls are made without for so long. */
+const restMs = 60_000;
 /** From one look at machines that are offline to the next. */
 const offlineEveryMs = 10_000;
 /** After an error on our side: Redis is away, as a rule. */
@@ -49,7 +53,8 @@ const unknownMachine: RequestError = {
  * Asks Defender about the next tasks shortly before their slots open: whether it knows the machine, and whether something runs
  * already that does what is asked for. Such a task ends without a call.
  *
- * Nothing waits for it: a task that was not looked at in time is called. It ends a task only by Defender's own word, seen
+ * No slot that opens waits for it: a task that was not looked at in time is called. What comes while a slot is free waits for a
+ * look for a second at most, and not if it is critical. It ends a task only by Defender's own word, seen
  * just now, and only while the task waits as it did then (`move-task.lua`).
  */
 export function createLookAhead(options: LookAheadOptions) {
@@ -62,13 +67,17 @@ export function createLookAhead(options: LookAheadOptions) {
   let offlineNotBeforeMs = 0;
   let isClosed = false;
   let underWay: Promise<void> | undefined;
+  let heldSinceMs: number | undefined;
+
+  /** What can be read now. */
+  const wanted = () => ({
+    machine: pauses.machine.isOver(),
+    // Where another operation can have undone what runs, only a call is certain.
+    cover: profile.isReusable && pauses.cover.isOver(),
+  });
 
   async function look(slots: number): Promise<void> {
-    const wants = {
-      machine: pauses.machine.isOver(),
-      // Where another operation can have undone what runs, only a call is certain.
-      cover: profile.isReusable && pauses.cover.isOver(),
-    };
+    const wants = wanted();
     if (!wants.machine && !wants.cover) return;
     const taken = await looks.take({ wants, slots, reserve, enough: enoughFor(slots) });
     if (taken.tasks.length === 0) {
@@ -98,11 +107,32 @@ export function createLookAhead(options: LookAheadOptions) {
 
   return {
     /**
+     * Asked while a slot is free and a call would be made: whether it is to wait for a look. That is so for a second at most, while Defender
+     * can be read; then calls are made without, for a while or until nothing is left to be called.
+     */
+    async holdsNext(view: LedgerSnapshot): Promise<boolean> {
+      const wants = wanted();
+      if (isClosed || (!wants.machine && !wants.cover)) return false;
+      const nowMs = performance.now();
+      if (heldSinceMs !== undefined && nowMs - heldSinceMs >= restMs) heldSinceMs = undefined;
+      if (heldSinceMs !== undefined && nowMs - heldSinceMs >= longestHeldMs) return false;
+      const slots = Math.max(1, slotsAhead(view));
+      const taken = await looks.take({ wants, slots, reserve, enough: underWay ? 0 : slots });
+      if (taken.tasks.length > 0)
+        begin(async () => {
+          await conclude(taken.lookId, await seeAll(taken.tasks, options, pauses), options);
+          options.onEnded();
+        });
+      heldSinceMs = taken.isNextOpen ? (heldSinceMs ?? nowMs) : undefined;
+      return taken.isNextOpen;
+    },
+    /**
      * Begins a look if slots open soon for tasks that were not looked at, or if machines that are offline are to be looked at again.
      * Never rejects, and is waited for by nothing.
      */
     attend(view: LedgerSnapshot, { ready, offline }: { ready: number; offline: number }): void {
       const nowMs = performance.now();
+      if (ready === 0) heldSinceMs = undefined;
       if (isClosed || underWay || nowMs < notBeforeMs) return;
       if (offline > 0 && nowMs >= offlineNotBeforeMs && pauses.machine.isOver()) {
         begin(lookAtOffline);

@@ -46,6 +46,39 @@ describe('claim loop', () => {
     assert.deepEqual(waits.slice(0, 3), [305, 501, 1_000]);
   });
 
+  it('waits for a look at the next task while a slot was free before it came, and never at one that was waited for', async () => {
+    const waits = suite.hurryWaits();
+    const asked: string[][] = [];
+    const { events, options } = loopWorld({
+      holdsNext: inTurn(true, true, false),
+      countReady: inTurn(0, 1),
+    });
+    const holdsNext = options.holdsNext ?? assert.fail();
+    suite.start({
+      ...options,
+      holdsNext: (seen) => {
+        asked.push([...events]);
+        return holdsNext(seen);
+      },
+    });
+    await waitFor(() => events.includes('claim'), { what: 'the claim', intervalMs: 1 });
+    assert.deepEqual(
+      [asked, waits.slice(0, 3)],
+      [
+        [[], [], []],
+        [1_000, 50, 50],
+      ],
+    );
+
+    const awaited = loopWorld({
+      snapshot: inTurn(view({ freeInMs: 300 }), view()),
+      holdsNext: () => assert.fail('asked'),
+    });
+    suite.start(awaited.options);
+    await waitFor(() => awaited.events.includes('claim'), { what: 'the claim', intervalMs: 1 });
+    assert.deepEqual(awaited.errors, []);
+  });
+
   it('looks again within a second, however long slot or hold still take', async () => {
     const waits = suite.hurryWaits();
     const { events, options } = loopWorld({

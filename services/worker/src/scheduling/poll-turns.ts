@@ -17,6 +17,8 @@ export interface PollTurnsOptions {
   isCriticalNext?(): Promise<boolean>;
   /** Whether a job may have a slot that is kept for critical requests: asked of what was claimed for one. */
   isCritical?(job: ClaimedJob): Promise<boolean>;
+  /** Whether the next call waits for a look at it; for a second at most. Not asked at a slot that was waited for. */
+  holdsNext?(view: LedgerSnapshot): Promise<boolean>;
   /** Jobs served at the same time; more than the quota is of no use. */
   maxInFlight: number;
   /** Gets the time during which a call could have been made and was not, in seconds. */
@@ -42,6 +44,8 @@ export type PollTurns = ReturnType<typeof createPollTurns>;
 const beatenMs = 100;
 /** Between two polls while a probe call tests the path to Defender; it may be another worker's. */
 const probedMs = 50;
+/** While the next call waits for a look; the end of that wakes the queue as a rule. */
+const heldMs = 50;
 const usualLongestMs = 1_000;
 const afterErrorMs = 500;
 /** How long a stop waits for the turn under way. */
@@ -70,6 +74,7 @@ export function createPollTurns(options: PollTurnsOptions) {
   let lastTurnAtMs = Date.now();
   let blockedUntilMs = 0;
   let disagreements = 0;
+  let isSlotAwaited = false;
   let stopping = false;
   let hasStopped = false;
 
@@ -84,7 +89,11 @@ export function createPollTurns(options: PollTurnsOptions) {
     const isKept = waitMs === 0 && freeSlots(view) <= reserve;
     const isKeptBack = isKept && ready > 0 && !(await isCriticalNext());
     const isProbed = view.probedUntilMs !== undefined;
-    progress.saw(!isFull && ready > 0 && waitMs === 0 && !isKeptBack && !isProbed);
+    const couldCall = !isFull && ready > 0 && waitMs === 0 && !isKeptBack && !isProbed;
+    // What waited for its slot had its look ahead of it.
+    isSlotAwaited = ready > 0 && (isSlotAwaited || waitMs > 0);
+    const isHeld = couldCall && !isSlotAwaited && (await options.holdsNext?.(view)) === true;
+    progress.saw(couldCall && !isHeld);
     const longestMs = longest();
     // A wake cuts it short, and so does the end of a job.
     if (isFull || ready === 0 || isKeptBack) return longestMs;
@@ -94,6 +103,7 @@ export function createPollTurns(options: PollTurnsOptions) {
       return Math.min(waitMs + yieldsMs, longestMs);
     }
     if (isProbed) return probedMs;
+    if (isHeld) return heldMs;
     const permit = await acquire();
     if (!permit) {
       disagreements += 1;

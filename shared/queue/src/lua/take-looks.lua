@@ -9,7 +9,8 @@
 --       critical ones   9 jobs searched, at most   10 none are taken while a look counts for so many of those to be called
 --       11 tasks taken, at most
 --
--- Returns  {} or for each task: id, machine, '1' if its machine is to be looked at, '1' if what covers it is, JSON of what
+-- Returns  '1' if the next call would be made without a look that is under way or can be made, else '': that of a critical task
+--          waits for none; then for each task: id, machine, '1' if its machine is to be looked at, '1' if what covers it is, JSON of what
 --          its first request asked
 -- Writes   'lookBy', 'lookAt' and 'lookUntil' of these tasks
 local job_order, look_id, lease = KEYS[8], ARGV[3], tonumber(ARGV[4])
@@ -21,7 +22,7 @@ local function is_due(seen_at, counts_for)
   return counts_for ~= nil and now - (tonumber(seen_at) or -math.huge) >= counts_for
 end
 
-local due, settled = {}, 0
+local due, settled, is_next_open = {}, 0, nil
 for _, task_id in ipairs(redis.call('ZRANGE', job_order, 0, searched - 1)) do
   local state, priority, machine, first, look_until, seen_machine, seen_cover, forced = unpack(redis.call('HMGET',
     space .. ':task:' .. task_id, 'state', 'priority', 'machine', 'first', 'lookUntil', 'seenMachine', 'seenCover',
@@ -30,7 +31,11 @@ for _, task_id in ipairs(redis.call('ZRANGE', job_order, 0, searched - 1)) do
     slots = slots - 1
     local of_machine = is_due(seen_machine, machine_for)
     local of_cover = not forced and is_due(seen_cover, cover_for)
-    if not of_machine and not of_cover then
+    local is_seen = not of_machine and not of_cover
+    if is_next_open == nil then
+      is_next_open = not is_seen and priority ~= 'critical' and '1' or ''
+    end
+    if is_seen then
       settled = settled + 1
     elseif (tonumber(look_until) or 0) <= now and #due < most then
       due[#due + 1] = { task_id, machine, of_machine and '1' or '', of_cover and '1' or '', first }
@@ -40,11 +45,11 @@ for _, task_id in ipairs(redis.call('ZRANGE', job_order, 0, searched - 1)) do
     break
   end
 end
+local taken = { is_next_open or '' }
 if settled >= enough then
-  return {}
+  return taken
 end
 
-local taken = {}
 for _, one in ipairs(due) do
   one[5] = doc_of(space .. ':request:' .. one[5]) or ''
   for _, part in ipairs(one) do

@@ -36,6 +36,8 @@ export interface LookQuery {
 export interface Look {
   lookId: string;
   tasks: LookedAtTask[];
+  /** The task that is next is not critical, and a look at it is under way, by whichever worker, or was not made. */
+  isNextOpen: boolean;
 }
 
 /** What a look showed of a task that is to be called. */
@@ -84,11 +86,11 @@ export function createLookStore(redis: RedisConnection, keySpace: string, retent
     const lookId = randomUUID();
     const bounds = [slots, reserve, mostSearched, enough, mostTaken];
     const args = [keySpace, retentionMs, lookId, leaseMs, ...countsFor, ...bounds];
-    const parts = takeReply.parse(await takeScript(redis, [...keys, sortedSet], args));
+    const [isNextOpen, ...parts] = takeReply.parse(await takeScript(redis, [...keys, sortedSet], args));
     const tasks = Array.from({ length: parts.length / partsPerTask }, (_, i) =>
       parts.slice(partsPerTask * i, partsPerTask * (i + 1)),
     );
-    return { lookId, tasks: tasks.flatMap((one) => toTask(one) ?? []) };
+    return { lookId, tasks: tasks.flatMap((one) => toTask(one) ?? []), isNextOpen: isNextOpen === '1' };
   }
 
   return {
