@@ -200,7 +200,8 @@ function baseOf(given: string | URL): URL {
 
 /** Always of the configured origin: links of answers are paths, and a path cannot lead elsewhere. */
 function urlOf(base: URL, path: string): URL {
-  return new URL(base.origin + base.pathname.replace(/\/+$/, '') + path);
+  const folder = base.pathname;
+  return new URL(base.origin + (folder.endsWith('/') ? folder.slice(0, -1) : folder) + path);
 }
 
 /** Without the query, in which names of machines and sources may stand. */
