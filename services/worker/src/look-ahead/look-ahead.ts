@@ -64,6 +64,7 @@ export function createLookAhead(options: LookAheadOptions) {
     cover: createReadPause(logger, 'looking for what runs before a call'),
   };
   let notBeforeMs = 0;
+  let failedUntilMs = 0;
   let offlineNotBeforeMs = 0;
   let isClosed = false;
   let underWay: Promise<void> | undefined;
@@ -96,13 +97,26 @@ export function createLookAhead(options: LookAheadOptions) {
       await conclude(taken.lookId, await seeAll(taken.tasks, options, pauses), options);
   }
 
+  function failed(error: unknown): void {
+    failedUntilMs = performance.now() + afterErrorMs;
+    logger.warn({ err: error }, 'look ahead failed; calls are made without');
+  }
+
   function begin(act: () => Promise<void>): void {
     underWay = act()
-      .catch((error: unknown) => {
-        notBeforeMs = performance.now() + afterErrorMs;
-        logger.warn({ err: error }, 'look ahead failed; calls are made without');
-      })
+      .catch(failed)
       .finally(() => (underWay = undefined));
+  }
+
+  async function takeNext(view: LedgerSnapshot, wants: ReturnType<typeof wanted>): Promise<boolean> {
+    const slots = Math.max(1, slotsAhead(view));
+    const taken = await looks.take({ wants, slots, reserve, enough: underWay ? 0 : slots });
+    if (taken.tasks.length > 0)
+      begin(async () => {
+        await conclude(taken.lookId, await seeAll(taken.tasks, options, pauses), options);
+        options.onEnded();
+      });
+    return taken.isNextOpen;
   }
 
   return {
@@ -112,19 +126,17 @@ export function createLookAhead(options: LookAheadOptions) {
      */
     async holdsNext(view: LedgerSnapshot): Promise<boolean> {
       const wants = wanted();
-      if (isClosed || (!wants.machine && !wants.cover)) return false;
       const nowMs = performance.now();
+      if (isClosed || nowMs < failedUntilMs || (!wants.machine && !wants.cover)) return false;
       if (heldSinceMs !== undefined && nowMs - heldSinceMs >= restMs) heldSinceMs = undefined;
       if (heldSinceMs !== undefined && nowMs - heldSinceMs >= longestHeldMs) return false;
-      const slots = Math.max(1, slotsAhead(view));
-      const taken = await looks.take({ wants, slots, reserve, enough: underWay ? 0 : slots });
-      if (taken.tasks.length > 0)
-        begin(async () => {
-          await conclude(taken.lookId, await seeAll(taken.tasks, options, pauses), options);
-          options.onEnded();
-        });
-      heldSinceMs = taken.isNextOpen ? (heldSinceMs ?? nowMs) : undefined;
-      return taken.isNextOpen;
+      // Redis may be full: a look is written down there, and calls are made without.
+      const isHeld = await takeNext(view, wants).catch((error: unknown) => {
+        failed(error);
+        return false;
+      });
+      heldSinceMs = isHeld ? (heldSinceMs ?? nowMs) : undefined;
+      return isHeld;
     },
     /**
      * Begins a look if slots open soon for tasks that were not looked at, or if machines that are offline are to be looked at again.
@@ -133,7 +145,7 @@ export function createLookAhead(options: LookAheadOptions) {
     attend(view: LedgerSnapshot, { ready, offline }: { ready: number; offline: number }): void {
       const nowMs = performance.now();
       if (ready === 0) heldSinceMs = undefined;
-      if (isClosed || underWay || nowMs < notBeforeMs) return;
+      if (isClosed || underWay || nowMs < Math.max(notBeforeMs, failedUntilMs)) return;
       if (offline > 0 && nowMs >= offlineNotBeforeMs && pauses.machine.isOver()) {
         begin(lookAtOffline);
         return;
