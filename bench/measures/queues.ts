@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { ServiceProcess } from '@diq/runtime/processes/spawn-service.ts';
 import type { BenchContext, Measure } from '../support/context.ts';
 import { startLoadClient, type LoadClient } from '../support/load.ts';
 import type { Row } from '../support/row.ts';
@@ -96,7 +97,7 @@ async function runMany(
 ): Promise<Row[]> {
   const { say, load } = context;
   const services = await world.startServices(world.many);
-  let other: Services['intake'] | undefined;
+  const fresh: ServiceProcess[] = [];
   try {
     const { ids, ...atRest } = await untilAtRest(context, world, {
       services,
@@ -114,12 +115,14 @@ async function runMany(
     const active = world.many.slice(0, size.active);
     const found = await runActive(world, services.intake, clients, { active, windows: size.windows });
     const peaks = services.peaks();
-    await services.stopWorkers();
     const all = await judgeAll(world, world.many);
-    other = await world.startIntakeOf(world.one);
+    await services.stop();
+    // Both anew: one that has worked for minutes would be compared with one that has not.
+    for (const queues of [world.many, world.one]) fresh.push(await world.startIntakeOf(queues));
+    const [many, one] = fresh as [ServiceProcess, ServiceProcess];
     const compared = await compareIntakes(context, {
-      many: { intake: services.intake, queues: world.many, ids },
-      one: { intake: other, queues: world.one, ids: single.ids },
+      many: { intake: many, queues: world.many, ids },
+      one: { intake: one, queues: world.one, ids: single.ids },
     });
     const result: QueuesResult = {
       ...size,
@@ -134,7 +137,7 @@ async function runMany(
     return [...rowsOf(result), ...compared];
   } finally {
     await services.stop();
-    await other?.stop();
+    await Promise.all(fresh.map((intake) => intake.stop()));
   }
 }
 

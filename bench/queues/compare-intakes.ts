@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { queueTagIn, queueTagOf } from '@diq/contracts/queue-tag.ts';
 import type { ServiceProcess } from '@diq/runtime/processes/spawn-service.ts';
 import { alternate, type BenchContext } from '../support/context.ts';
 import { ratePerSecond, type LoadPlan } from '../support/load.ts';
@@ -19,8 +20,8 @@ const catchUpMs = 300;
 const mostRounds = 5;
 
 /**
- * POST and GET with many queues beside the same with one. Requests are posted for the operation that both have: what a parameter
- * costs is not what queues cost. The intake that is not asked stands still meanwhile.
+ * POST and GET with many queues beside the same with one. Requests are posted and read of the operation that both have: what a
+ * parameter costs is not what queues cost. The intake that is not asked stands still meanwhile.
  */
 export async function compareIntakes(
   context: BenchContext,
@@ -35,11 +36,16 @@ export async function compareIntakes(
     await delay(catchUpMs);
     return 1_000 / ratePerSecond(await load.run({ ...common, ...targetOf(own.intake), ...plan }));
   };
-  const posts = ({ queues }: Side) => {
-    const asked = queues.filter(({ operation }) => operation === operations[0]);
+  const ofBoth = ({ queues }: Side) => queues.filter(({ operation }) => operation === operations[0]);
+  const posts = (side: Side) => {
+    const asked = ofBoth(side);
     return { paths: asked.map(requestsPath), post: { more: asked.map(namedIn) } };
   };
-  const gets = ({ ids }: Side) => ({ paths: ids.map((id) => `/v1/requests/${id}`) });
+  const gets = (side: Side) => {
+    const tags = new Set(ofBoth(side).map(({ keySpace }) => queueTagOf(keySpace)));
+    const asked = side.ids.filter((id) => tags.has(queueTagIn(id)));
+    return { paths: asked.map((id) => `/v1/requests/${id}`) };
+  };
   const { many, one } = sides;
   const rows: Row[] = [];
   try {

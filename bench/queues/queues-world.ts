@@ -41,7 +41,6 @@ export interface Services {
   readonly workers: readonly ServiceProcess[];
   /** The most that was resident since the start, in megabytes: of the intake, and of the worker that had more. */
   peaks(): { intake: number; worker: number };
-  stopWorkers(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -99,18 +98,13 @@ function watched(intake: ServiceProcess, workers: readonly ServiceProcess[]): Se
     peaks.worker = Math.max(peaks.worker, ...ofWorkers);
   };
   const sampling = setInterval(() => void sample(), sampleEveryMs);
-  const stopWorkers = async () => {
-    clearInterval(sampling);
-    await Promise.all(workers.map((worker) => worker.stop()));
-  };
   return {
     intake,
     workers,
     peaks: () => ({ ...peaks }),
-    stopWorkers,
     async stop() {
-      await stopWorkers();
-      await intake.stop();
+      clearInterval(sampling);
+      await Promise.all([intake, ...workers].map((service) => service.stop()));
     },
   };
 }
