@@ -116,7 +116,7 @@ export const leadTimes = [1, 4, 24, Number.POSITIVE_INFINITY] as const;
 /** A wait of less than a slot's distance is no wait to tell of. */
 const leastSlots = 1;
 
-/** Of all, and by how long the wait was; of requests that share another's call that one's was told. */
+/** Of all, and by how long the wait was; of requests that share another's call that one's was given. */
 export function estimateFigures(
   { ends }: Pick<Replayed, 'ends'>,
   { hourMs, slotsPerHour }: { hourMs: number; slotsPerHour: number },

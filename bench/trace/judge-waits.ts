@@ -18,12 +18,12 @@ const runsSeconds = investigationHours * secondsPerHour;
 
 const isStart = ({ status }: ReplayedCall) => status === 200 || status === 201;
 
-/** Whether a slot can do anything for it: Defender knows the machine, and nobody else had just begun. */
+/** Whether a slot can do anything for it: Defender knows the machine, and no other program had just begun. */
 const needsSlot = ({ machine }: TraceRequest) => machine === 'known' || machine === 'offline';
 
 /**
  * The waits of those requests for which a slot can do something, by the calls that arrived at Defender alone. A request is
- * served by the first investigation of its machine that runs when it arrives or begins later, whoever asked for it.
+ * served by the first investigation of its machine that runs when it arrives or begins later, from any caller.
  */
 export function waitsOf({ requests, hours }: Trace, calls: readonly ReplayedCall[]): Wait[] {
   const starts = startsByMachine(requests, calls);
@@ -70,7 +70,7 @@ export function slotUses({ requests }: Trace, calls: readonly ReplayedCall[]): R
   return uses;
 }
 
-/** By machine when investigations of it began, in order: by these calls, or by somebody else. */
+/** By machine when investigations of it began, in order: by these calls, or by another program. */
 function startsByMachine(
   requests: readonly TraceRequest[],
   calls: readonly ReplayedCall[],

@@ -144,7 +144,7 @@ async function sendToAll(
   group: readonly TraceRequest[],
   ask: (requests: readonly TraceRequest[]) => Promise<AskedRequest[]>,
 ): Promise<AskedRequest[]> {
-  // Somebody else has begun just before.
+  // Another program has begun just before.
   for (const { machineId } of group.filter(({ machine }) => machine === 'under_investigation')) {
     await Promise.all(
       systems.map((system) => defenders.tell(tenantOf(system, i), '/investigations', { machineId })),

@@ -71,7 +71,7 @@ export const mix = {
   unknown: 0.05,
   /** Part of the machines that are offline. */
   offline: 0.08,
-  /** Part of the requests whose machine somebody else has just begun to investigate. */
+  /** Part of the requests whose machine another program has just begun to investigate. */
   underInvestigation: 0.04,
   machines: 5_000,
   /** Which machines are asked for: Zipf with this exponent. */

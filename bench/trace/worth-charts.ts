@@ -12,7 +12,7 @@ export const systemNames: Readonly<Record<System, string>> = {
   soar: 'SOAR that retries by itself',
 };
 
-/** Told apart without colours too: by their order in the legend, and by symbol. */
+/** Distinct without colours too: by their order in the legend, and by symbol. */
 const colours: Readonly<Record<System, string>> = {
   queue: '#0b6e4f',
   fixed: '#c8553d',

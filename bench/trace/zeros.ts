@@ -10,7 +10,7 @@ export interface Zeros {
   losses: number;
 }
 
-/** A result that is so young is shared with whoever asks for the machine (REUSE_WINDOW). */
+/** A result that is so young is shared with all who ask for the machine (REUSE_WINDOW). */
 const reuseSeconds = 3_600;
 
 /** By the log of the Defender in front of which the queue under test stands, and by what it says of its requests. */

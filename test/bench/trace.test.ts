@@ -42,7 +42,7 @@ describe('a trace that is made', () => {
     assert.notDeepEqual(generateTrace({ ...options, seed: 8 }).requests, trace.requests);
   });
 
-  it('asks for as many calls of each slot as it is told, in order of arrival', () => {
+  it('asks for as many calls of each slot as it is asked for, in order of arrival', () => {
     const slots = options.days * 24 * options.slotsPerHour;
     assert.ok(Math.abs(trace.requests.length / slots - options.load) < 0.02);
     const times = trace.requests.map(({ atSeconds }) => atSeconds);
@@ -83,7 +83,7 @@ describe('a trace that is made', () => {
 });
 
 describe('what a replay is judged by', () => {
-  it('counts from the arrival to the first investigation of the machine, whoever asked for it', () => {
+  it('counts from the arrival to the first investigation of the machine, from any caller', () => {
     const trace = traceOf(request(0), request(hour), request(2 * hour, { machineId: other }));
     const waits = waitsOf(trace, [call(hour / 2)]);
     assert.deepEqual(

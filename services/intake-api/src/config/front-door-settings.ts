@@ -12,7 +12,7 @@ export interface FrontDoorClient {
 }
 
 export interface FrontDoorSettings {
-  /** Nobody else's tokens of Microsoft count. */
+  /** No other tokens of Microsoft count. */
   clients: readonly FrontDoorClient[];
   /** Whose keys these tokens are signed by. */
   authorityHost: string;

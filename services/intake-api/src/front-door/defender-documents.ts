@@ -50,7 +50,7 @@ function investigationOf({ id, document }: Shown) {
     id,
     startTime: result?.startedAt ?? null,
     endTime: endOf(document),
-    // Nothing follows it any more, so nobody is to wait for another state.
+    // Nothing follows it any more, so no caller is to wait for another state.
     state: result?.outcome === 'unknown' ? 'Unknown' : (result?.state ?? states[status]),
     cancelledBy: status === 'cancelled' ? 'defender-investigation-queue' : null,
     statusDetails: detailsOf(document),

@@ -66,7 +66,7 @@ describe('the token endpoint of the front door', () => {
   > = {
     'a wrong secret': [v1, tokenForm('soar', 'wrong'), 401, 'invalid_client', 7_000_215],
     'the secret of another key': [v2, tokenForm('soar', keys.reader), 401, 'invalid_client', 7_000_215],
-    'an unknown name': [v2, tokenForm('nobody-here', keys.playbook), 401, 'invalid_client', 7_000_215],
+    'an unknown name': [v2, tokenForm('no-such-key', keys.playbook), 401, 'invalid_client', 7_000_215],
     'no secret': [
       v2,
       { grant_type: 'client_credentials', client_id: 'soar' },
