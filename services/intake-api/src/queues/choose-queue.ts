@@ -5,6 +5,7 @@ import { queueTagIn } from '@diq/contracts/queue-tag.ts';
 import type { IdempotencyStore } from '@diq/queue/admission/idempotency-store.ts';
 import { LayoutError } from '@diq/queue/layout.ts';
 import type { Queue } from '@diq/tenants/tenant.ts';
+import type { Caller } from '../config/callers.ts';
 import type { ChooseQueue, QueueUse } from '../http/define-route.ts';
 import { routeOf } from '../http/middleware/http-metrics.ts';
 import { ProblemError } from '../http/problem-error.ts';
@@ -44,14 +45,21 @@ export function createChooseQueue(
     return parts;
   }
 
+  function tenantOf(caller: Caller, named: string | string[] | undefined, use: QueueUse): KnownTenant {
+    if (named !== undefined) {
+      const tenant = directory.findTenant(caller, String(named));
+      if (tenant) return tenant;
+      throw new ProblemError('tenant_not_found', { detail: 'The credential reaches no such tenant.' });
+    }
+    // An id names its tenant. One that leads nowhere is unknown in any of them.
+    const tenant = use === 'id' ? directory.firstTenantOf(caller) : onlyOf(directory.tenantsOf(caller));
+    if (tenant) return tenant;
+    throw new ProblemError('tenant_not_found', { detail: 'The credential reaches no tenant.' });
+  }
+
   function tenantStep(use: QueueUse): RequestHandler {
     return (request, response, next) => {
-      const { caller } = contextOf(response);
-      const reached = directory.tenantsOf(caller);
-      const named = request.params['tenant'];
-      const tenant = named === undefined ? onlyOf(reached, use) : directory.findTenant(caller, String(named));
-      if (!tenant)
-        throw new ProblemError('tenant_not_found', { detail: 'The credential reaches no such tenant.' });
+      const tenant = tenantOf(contextOf(response).caller, request.params['tenant'], use);
       if (tenant.isRemoved && use === 'body') {
         throw tenantRemoved();
       }
@@ -103,17 +111,14 @@ function tenantRemoved(): ProblemError {
 }
 
 /**
- * The tenant that is meant where none is named.
+ * The tenant that is meant where none is named; `undefined` for a caller that reaches none.
  *
- * @throws ProblemError 404 for a caller that reaches none, 400 for one that reaches several
+ * @throws ProblemError 400 for one that reaches several
  */
-function onlyOf(reached: readonly KnownTenant[], use: QueueUse): KnownTenant {
+function onlyOf(reached: readonly KnownTenant[]): KnownTenant | undefined {
   const present = reached.filter(({ isRemoved }) => !isRemoved);
   const candidates = present.length > 0 ? present : reached;
-  const [first] = candidates;
-  if (!first) throw new ProblemError('tenant_not_found', { detail: 'The credential reaches no tenant.' });
-  // An id names its tenant. One that leads nowhere is unknown in any of them.
-  if (candidates.length === 1 || use === 'id') return first;
+  if (candidates.length <= 1) return candidates[0];
   const names = candidates.slice(0, maxNamed).map(({ tenant }) => tenant.name);
   const left = candidates.length - names.length;
   throw new ProblemError('tenant_required', {

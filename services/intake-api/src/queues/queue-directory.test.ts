@@ -31,6 +31,15 @@ describe('the directory of queues', () => {
     assert.deepEqual(names(directory, everywhere), ['one', 'two', 'three']);
   });
 
+  it('finds the first tenant of a caller without listing them, those in the settings first', () => {
+    const directory = createQueueDirectory([one, two]);
+    directory.setTenants([two], [one, tenant('three', '3')]);
+    for (const who of [everywhere, caller(), caller(new Set(['three', 'two'])), caller(new Set(['one']))])
+      assert.equal(directory.firstTenantOf(who), directory.tenantsOf(who)[0]);
+    assert.equal(directory.firstTenantOf(everywhere)?.tenant.name, 'two');
+    assert.equal(directory.firstTenantOf(caller(new Set(['four']))), undefined);
+  });
+
   it('has one object for a queue for as long as nothing of it changes', () => {
     const directory = createQueueDirectory([one, two]);
     const found = () => [

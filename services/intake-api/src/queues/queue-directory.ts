@@ -78,6 +78,11 @@ export function createQueueDirectory(given: readonly Tenant[]) {
     /** The tenants that a caller reaches, those in the settings first. A caller that names none reaches the only one. */
     tenantsOf: (caller: Caller): KnownTenant[] =>
       [...byName.values()].filter(({ tenant: { name } }) => mayReach(caller, name)),
+    /** The first of them, found without going through the others. */
+    firstTenantOf(caller: Caller): KnownTenant | undefined {
+      for (const known of byName.values()) if (mayReach(caller, known.tenant.name)) return known;
+      return undefined;
+    },
     /** `undefined` for one that is unknown or that the caller does not reach: it learns no difference. */
     findTenant(caller: Caller, name: string): KnownTenant | undefined {
       return mayReach(caller, name) ? byName.get(name) : undefined;
