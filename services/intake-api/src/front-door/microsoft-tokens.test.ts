@@ -104,6 +104,60 @@ describe('a token of Microsoft’s for Defender', () => {
     expectDefenderError(await start(await tokenOf({ claims: { roles: [] } }), 4), 403, 'Forbidden');
   });
 
+  it('shows what others asked for to those whose roles let them read it at Defender, and to no other', async () => {
+    const key = await fetchToken(intake, 'soar', keys.playbook, '/defender/default/oauth2/token');
+    const asked = async (verb: string, bearer: string, body: object = comment) => {
+      const answer = await send(`/api/machines/${machineId(6)}/${verb}`, bearer, body);
+      return String((answer.body as { id?: string; value?: number }).id ?? answer.body.value);
+    };
+    const read = async (path: string, ...roles: string[]) => {
+      const token = await tokenOf({ claims: { roles } });
+      return request(intake.url).get(`/defender${path}`).set('Authorization', `Bearer ${token}`);
+    };
+    const scan = { ...comment, ScanType: 'Quick' };
+    const [investigation, number, action] = [
+      await asked('startInvestigation', key),
+      await asked('InitiateInvestigation', key),
+      await asked('runAntiVirusScan', key, scan),
+    ];
+    const paths = {
+      [`/api/investigations/${investigation}`]: 'Alert.Read.All',
+      [`/api/investigations/${number}`]: 'Alert.Read.All',
+      [`/api/machineactions/${action}`]: 'Machine.Read.All',
+      [`/api/machineactions?$filter=id eq '${action}'`]: 'Machine.ReadWrite.All',
+    };
+    for (const [path, role] of Object.entries(paths)) {
+      assert.equal((await read(path, role)).status, 200, path);
+      const other = role.startsWith('Alert') ? 'Machine.Read.All' : 'Alert.ReadWrite.All';
+      for (const roles of [['Machine.Isolate'], [other]])
+        expectDefenderError(await read(path, ...roles), 404, 'ResourceNotFound');
+    }
+    const own = await asked('runAntiVirusScan', await tokenOf({ claims: { roles: ['Machine.Scan'] } }), {
+      ...scan,
+      ScanType: 'Full',
+    });
+    assert.equal((await read(`/api/machineactions/${own}`, 'Machine.Scan')).status, 200);
+  });
+
+  it('gets links to what was collected by a role to read alone, also for its own requests', async () => {
+    const link = async (roles: string[]) => {
+      const token = await tokenOf({ claims: { roles: ['Machine.LiveResponse', ...roles] } });
+      const command = { type: 'GetFile', params: [{ key: 'Path', value: 'C:\\a.txt' }] };
+      const asked = await send(`/api/machines/${machineId(7)}/runliveresponse`, token, {
+        ...comment,
+        Commands: [command],
+      }).expect(201);
+      const { id } = asked.body as { id: string };
+      return request(intake.url)
+        .get(`/defender/api/machineactions/${id}/GetLiveResponseResultDownloadLink(index=0)`)
+        .set('Authorization', `Bearer ${token}`);
+    };
+    const { message } = expectDefenderError(await link([]), 403, 'Forbidden');
+    assert.match(message, /Machine\.Read\.All/);
+    // It has brought nothing yet.
+    expectDefenderError(await link(['Machine.Read.All']), 404, 'ResourceNotFound');
+  });
+
   it('is no credential of the API', async () => {
     const asked = request(intake.url)
       .get('/v1/quota')

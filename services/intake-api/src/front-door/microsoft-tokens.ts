@@ -1,5 +1,6 @@
 import { decodeJwt } from 'jose';
 import { operationNames, profileOf } from '@diq/contracts/operations/index.ts';
+import type { ResultKind } from '@diq/contracts/operations/profile.ts';
 import type { Identity } from '../auth/api-keys.ts';
 import { createTokenReader, looksLikeToken, type EntraTokensDeps } from '../auth/entra-tokens.ts';
 import { scopeByRisk, type Caller, type Scope } from '../config/callers.ts';
@@ -86,13 +87,17 @@ function tenantClaimedBy(token: string): string | undefined {
   }
 }
 
-/** With which investigations and actions can be read at Defender, beside the roles of the operations themselves. */
-const readingRoles: readonly string[] = ['Alert.Read.All', 'Machine.Read.All', 'Machine.ReadWrite.All'];
+/** With which application roles Defender shows results, and the links to what an action brought. */
+export const readingRoles: Readonly<Record<ResultKind, readonly string[]>> = {
+  investigation: ['Alert.Read.All', 'Alert.ReadWrite.All'],
+  machineAction: ['Machine.Read.All', 'Machine.ReadWrite.All'],
+};
 
-/** What the same token lets its bearer do at Defender itself. */
+/** What the same token lets its bearer do at Defender itself; `defender-roles.ts` looks closer. Who may ask may follow what it asked for. */
 function scopesOf(roles: readonly string[]): Set<Scope> {
   const allowed = operationNames.map(profileOf).filter(({ requiredRole }) => roles.includes(requiredRole));
-  const mayRead = allowed.length > 0 || roles.some((role) => readingRoles.includes(role));
+  const reading = Object.values(readingRoles).flat();
+  const mayRead = allowed.length > 0 || roles.some((role) => reading.includes(role));
   return new Set([
     ...allowed.map(({ risk }): Scope => scopeByRisk[risk]),
     ...(mayRead ? (['read'] as const) : []),

@@ -70,9 +70,11 @@ export function passThrough({ agent, defenderUrlOf }: PassThroughDeps): RequestH
     const url = defenderUrlOf(tenant.tenant);
     if (url === undefined || !isPassedOn(request.method, path.replace(/^\/api(?:\/v1\.0)?(?=\/)/i, '')))
       throw new DefenderError(501, 'NotImplemented', 'This service does not pass that on to Defender.');
-    const ofCaller = underWay.get(caller.name) ?? 0;
+    // An application has the same name in each of its tenants.
+    const who = `${caller.name} ${tenant.tenant.tenantId}`;
+    const ofCaller = underWay.get(who) ?? 0;
     if (ofCaller >= mostOfCaller || all >= mostOfAll) throw tooMany();
-    underWay.set(caller.name, ofCaller + 1);
+    underWay.set(who, ofCaller + 1);
     all += 1;
     try {
       const base = new URL(url);
@@ -81,9 +83,9 @@ export function passThrough({ agent, defenderUrlOf }: PassThroughDeps): RequestH
       await passOn(request, response, { agent, prefix, ...sent });
     } finally {
       all -= 1;
-      const left = (underWay.get(caller.name) ?? 1) - 1;
-      if (left === 0) underWay.delete(caller.name);
-      else underWay.set(caller.name, left);
+      const left = (underWay.get(who) ?? 1) - 1;
+      if (left === 0) underWay.delete(who);
+      else underWay.set(who, left);
     }
     return undefined;
   };
@@ -100,6 +102,8 @@ interface Sent {
 async function passOn(request: Request, response: Response, sent: Sent): Promise<void> {
   const stop = new AbortController();
   response.once('close', () => stop.abort());
+  // It may have left while it was let in: the end of its body would never come.
+  if (response.closed) stop.abort();
   const answer = await ask(request, sent, stop.signal);
   const { statusCode, headers, body } = answer;
   if (statusCode >= 300 && statusCode < 400) {

@@ -14,6 +14,7 @@ import { contextOf, requireScope } from '../http/request-context.ts';
 import { queueFor, type QueueDirectory } from '../queues/queue-directory.ts';
 import { DefenderError } from './answer-as-defender.ts';
 import { contextOfDocument, describeAsDefender } from './defender-documents.ts';
+import { mayReadAll } from './defender-roles.ts';
 import { doorUrl } from './door-url.ts';
 import { askerOf } from './identify-asker.ts';
 
@@ -123,7 +124,12 @@ async function describe({ id, needs, stored }: Found): Promise<object> {
   return describeAsDefender({ id, document, operation });
 }
 
-/** `undefined` for an id that was not given out here, or that is none of this tenant's. @throws ProblemError 403 */
+/**
+ * `undefined` for an id that was not given out here, or that is none of this tenant's. What the asker may not see is answered like what
+ * does not exist: numbers can be guessed.
+ *
+ * @throws ProblemError 403 or DefenderError 404
+ */
 export async function findProvisional(
   id: string,
   kind: ResultKind,
@@ -137,7 +143,9 @@ export async function findProvisional(
   const needs = (await choose.exactly(response, queue)) as Dependencies;
   const requestId = isNumber(id) ? await needs.provisionalIds.requestOf(Number(id)) : readPublicId(id);
   const stored = requestId === undefined ? undefined : await needs.reader.findPlaced(requestId);
-  if (!stored) throw new DefenderError(404, 'ResourceNotFound', `${id} is not known here, or no longer.`);
+  const isShown = stored?.caller === askerOf(response).caller.name || mayReadAll(response, kind);
+  if (!stored || !isShown)
+    throw new DefenderError(404, 'ResourceNotFound', `${id} is not known here, or no longer.`);
   return { id, needs, stored };
 }
 

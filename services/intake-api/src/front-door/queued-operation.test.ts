@@ -218,6 +218,10 @@ describe('a queued operation at the front door', () => {
     ] as const) {
       expectDefenderError((await isolate(`elastic-test-${(number += 1)}`, answers)).answer, status, code);
     }
+    // What is refused whichever machine is meant costs no read.
+    const incomplete = await send('/api/machines/elastic-test-9/isolate', { Comment: 'isolate' });
+    expectDefenderError(incomplete, 400, 'InvalidRequestBody');
+    assert.equal(await exchange.take(), undefined);
   });
 
   it('reads for a token of ours through a worker, in pages that lead back here', async () => {

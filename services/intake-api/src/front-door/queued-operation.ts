@@ -1,5 +1,5 @@
 import type { RequestHandler, Response } from 'express';
-import { profileOf, type OperationName } from '@diq/contracts/operations/index.ts';
+import { profileOf } from '@diq/contracts/operations/index.ts';
 import type { OperationProfile } from '@diq/contracts/operations/profile.ts';
 import type { RequestDocument } from '@diq/contracts/request-document.ts';
 import type { Dependencies } from '../dependencies.ts';
@@ -7,17 +7,19 @@ import type { BodyBudget } from '../http/body-budget.ts';
 import type { ChooseQueue } from '../http/define-route.ts';
 import { requireJson, singleBodyLimitBytes } from '../http/middleware/require-json.ts';
 import { ProblemError } from '../http/problem-error.ts';
-import { contextOf, requireScope, scopeToAskFor, type RequestContext } from '../http/request-context.ts';
+import { contextOf, type RequestContext } from '../http/request-context.ts';
 import { queueFor } from '../queues/queue-directory.ts';
 import { acceptItem, judgeItem, logAccepted } from '../submission/accept-item.ts';
 import { describeAccepted } from '../views/accepted-view.ts';
-import { DefenderError } from './answer-as-defender.ts';
-import { itemFor, operationOfVerb } from './asked-operation.ts';
+import { itemFor, namingOf, operationOfVerb } from './asked-operation.ts';
 import { contextOfDocument, describeAsDefender } from './defender-documents.ts';
+import { requireOperation } from './defender-roles.ts';
 import { doorUrl } from './door-url.ts';
 import type { AskDefender } from './answer-reads.ts';
 import { askerOf } from './identify-asker.ts';
 import { resolveMachine } from './resolve-machine.ts';
+
+const anyMachine = '0'.repeat(40);
 
 /** What ended so did not reach Defender: asked for again, it is another request. */
 const endedUncalled: readonly RequestDocument['status'][] = ['cancelled', 'expired'];
@@ -37,6 +39,7 @@ export function queuedOperation(
       const { tenant } = askerOf(response);
       const queue = operation && queueFor(tenant, operation, false);
       if (!operation || !queue) return next('route');
+      // Before anything is read of its body.
       requireOperation(response, operation);
       if (tenant.isRemoved) throw new ProblemError('tenant_removed');
       await choose.exactly(response, queue);
@@ -49,10 +52,11 @@ export function queuedOperation(
       const { operation } = needs.queue;
       const named = String(request.params['machine']);
       const { tenantId } = askerOf(response).tenant.tenant;
-      const isInTurns = profileOf(operation).order !== undefined;
-      const machine = isInTurns ? await resolveMachine(named, tenantId, askDefender) : named;
-      const asked = itemFor(machine, request.body);
-      const { item } = await judgeItem(context, asked, needs);
+      const isResolved = profileOf(operation).order !== undefined && !('machineId' in namingOf(named));
+      // What is refused whichever machine is meant costs no read.
+      if (isResolved) await judgeItem(context, itemFor(anyMachine, request.body), needs);
+      const machine = isResolved ? await resolveMachine(named, tenantId, askDefender) : named;
+      const { item } = await judgeItem(context, itemFor(machine, request.body), needs);
       const accepted = await acceptItem(context, item, needs);
       const { document } = await describeAccepted(accepted, item, context.submission, needs);
       logAccepted(context, document);
@@ -60,20 +64,6 @@ export function queuedOperation(
       await answer(response, shown, needs);
     },
   ];
-}
-
-/** Before anything is read of it. @throws ProblemError or DefenderError 403 */
-function requireOperation(response: Response, operation: OperationName): void {
-  const { caller } = askerOf(response);
-  const { requiredRole }: OperationProfile = profileOf(operation);
-  if (caller.defenderRoles === undefined) requireScope(contextOf(response), scopeToAskFor(operation));
-  else if (!caller.defenderRoles.has(requiredRole)) {
-    throw new DefenderError(
-      403,
-      'Forbidden',
-      `Missing application roles. API required roles: ${requiredRole}.`,
-    );
-  }
 }
 
 /**

@@ -2,6 +2,7 @@ import type { RequestHandler } from 'express';
 import { profileOf } from '@diq/contracts/operations/index.ts';
 import type { OperationProfile } from '@diq/contracts/operations/profile.ts';
 import { DefenderError } from './answer-as-defender.ts';
+import { requireReadingRole } from './defender-roles.ts';
 import { doorUrl } from './door-url.ts';
 import { findProvisional, type PollDeps } from './poll-operations.ts';
 
@@ -21,6 +22,7 @@ export function resultLink(deps: PollDeps): RequestHandler {
     const id = String(request.params['id']);
     const found = await findProvisional(id, 'machineAction', response, deps);
     if (!found) return next();
+    requireReadingRole(response, 'machineAction');
     const { needs, stored } = found;
     const { download }: OperationProfile = profileOf(needs.queue.operation);
     const { result } = stored.document;
