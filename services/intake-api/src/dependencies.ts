@@ -3,7 +3,7 @@ import type { ItemRules } from '@diq/contracts/investigation-item.ts';
 import type { RequestIntake } from '@diq/queue/admission/accept-requests.ts';
 import type { IdempotencyStore } from '@diq/queue/admission/idempotency-store.ts';
 import type { ProvisionalIds } from '@diq/queue/front-door/provisional-ids.ts';
-import type { LinkExchange } from '@diq/queue/links/link-exchange.ts';
+import type { LinkExchange } from '@diq/queue/questions/link-exchange.ts';
 import type { QueueFigures } from '@diq/queue/operations/queue-figures.ts';
 import type { RequestReader } from '@diq/queue/requests/request-reader.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';

@@ -1,6 +1,6 @@
 import type { RequestHandler, Response } from 'express';
-import { createReadExchange, type ReadAnswer, type ReadExchange } from '@diq/queue/reads/read-exchange.ts';
-import { readablePath } from '@diq/queue/reads/readable-path.ts';
+import { createReadExchange, type ReadAnswer, type ReadExchange } from '@diq/queue/questions/read-exchange.ts';
+import { readablePath } from '@diq/queue/questions/readable-path.ts';
 import type { RedisConnection } from '@diq/redis/connection.ts';
 import { contextOf, requireScope } from '../http/request-context.ts';
 import { DefenderError } from './answer-as-defender.ts';

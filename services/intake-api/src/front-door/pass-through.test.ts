@@ -9,7 +9,7 @@ import { text } from 'node:stream/consumers';
 import { deflateSync } from 'node:zlib';
 import request from 'supertest';
 import { keySpace } from '@diq/contracts/operations.ts';
-import { createReadExchange } from '@diq/queue/reads/read-exchange.ts';
+import { createReadExchange } from '@diq/queue/questions/read-exchange.ts';
 import { createTaskStore } from '@diq/queue/tasks/task-store.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import request from 'supertest';
-import { createReadExchange, type ReadAnswer } from '@diq/queue/reads/read-exchange.ts';
+import { createReadExchange, type ReadAnswer } from '@diq/queue/questions/read-exchange.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { keys } from '../test-support/credentials.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { machineId } from '@diq/contracts/investigation-item.ts';
-import { readablePath } from '@diq/queue/reads/readable-path.ts';
+import { readablePath } from '@diq/queue/questions/readable-path.ts';
 import type { AskDefender } from './answer-reads.ts';
 import { DefenderError } from './answer-as-defender.ts';
 import { machineNotFound, namingOf } from './asked-operation.ts';

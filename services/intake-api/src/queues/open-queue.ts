@@ -9,7 +9,7 @@ import { createDryRun } from '@diq/queue/admission/dry-run.ts';
 import { createIdempotencyStore } from '@diq/queue/admission/idempotency-store.ts';
 import { coalescingKeyOf } from '@diq/queue/admission/sharing.ts';
 import { createProvisionalIds, type ProvisionalIds } from '@diq/queue/front-door/provisional-ids.ts';
-import { createLinkExchange } from '@diq/queue/links/link-exchange.ts';
+import { createLinkExchange } from '@diq/queue/questions/link-exchange.ts';
 import { createMachineOrder } from '@diq/queue/machine-order/machine-order.ts';
 import { createRequestReader } from '@diq/queue/requests/request-reader.ts';
 import { createRequestLog } from '@diq/queue/requests/transition-log.ts';

@@ -1,7 +1,7 @@
 import type { Limit } from '@diq/contracts/operations.ts';
 import type { Download, OperationProfile, Records } from '@diq/contracts/operations/profile.ts';
-import type { LinkExchange } from '@diq/queue/links/link-exchange.ts';
-import type { ReadExchange } from '@diq/queue/reads/read-exchange.ts';
+import type { LinkExchange } from '@diq/queue/questions/link-exchange.ts';
+import type { ReadExchange } from '@diq/queue/questions/read-exchange.ts';
 import { createReadBudget, readLimits } from '@diq/quota/reads/read-budget.ts';
 import { createReadTurn } from '@diq/quota/reads/read-turn.ts';
 import type { RedisConnection } from '@diq/redis/connection.ts';
@@ -18,8 +18,8 @@ import {
   type DefenderReaderOptions,
   type ListName,
 } from '../defender/defender-reader.ts';
-import { createLinkAnswers } from '../links/answer-links.ts';
-import { createReadAnswers } from '../links/answer-reads.ts';
+import { createLinkAnswers } from '../answers/answer-links.ts';
+import { createReadAnswers } from '../answers/answer-reads.ts';
 import type { TenantMetrics } from '../observability/metrics.ts';
 import type { UnresolvedCall } from '../reconciliation/finding.ts';
 import { createFollowUp } from '../follow-up/follow-up.ts';

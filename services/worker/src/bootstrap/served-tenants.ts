@@ -1,8 +1,4 @@
 import { isCluster } from '@diq/redis/connection.ts';
-import { profileOf } from '@diq/contracts/operations/index.ts';
-import type { OperationProfile } from '@diq/contracts/operations/profile.ts';
-import { createLinkExchange } from '@diq/queue/links/link-exchange.ts';
-import { createReadExchange } from '@diq/queue/reads/read-exchange.ts';
 import { LayoutError } from '@diq/queue/layout.ts';
 import type { LimiterConnection } from '@diq/quota/limiter/permit-limiter.ts';
 import { nameOf, queuesOf, type Queue, type ReachableTenant } from '@diq/tenants/tenant.ts';
@@ -17,6 +13,7 @@ import { untilRedisServes, type WorkerRedis } from './open-redis.ts';
 import { openTenant, type OpenTenant } from './open-tenant.ts';
 import type { WorkerParts } from './open-worker.ts';
 import { createRemovedQueues } from './removed-queues.ts';
+import { createTenantAnswers, type TenantAnswers } from './tenant-answers.ts';
 
 export interface ServedTenantsOptions extends WorkerParts {
   redis: WorkerRedis;
@@ -37,10 +34,8 @@ interface ServedTenant {
   queues: Served[];
   /** @param removed those of its queues that are not served again; what is open in them is attended */
   close(removed: readonly Queue[]): Promise<void>;
-  /** Answers who asks for links of this queue. */
-  answerLinks(queue: Served): void;
-  /** Answers who asks for reads of its Defender. */
-  answerReads(): void;
+  /** Answers what intakes ask about its Defender. */
+  readonly answers: TenantAnswers;
   /** Ends what is read of its Defender. */
   abandonReads(): Promise<unknown>;
 }
@@ -119,23 +114,12 @@ export function createServedTenants(options: ServedTenantsOptions) {
     // With its first queue that has work: most of many tenants have none.
     const open = () => (opened ??= clientsOf(tenant));
     const abandonReads = async () => opened?.closeReaders();
-    const links = new Map<string, ReturnType<OpenTenant['createLinkAnswers']>>();
-    const answerLinks = ({ keySpace, operation }: Served) => {
-      const { download }: OperationProfile = profileOf(operation);
-      if (download === undefined || isClosing) return;
-      const exchange = createLinkExchange(options.redis.ledger, keySpace);
-      const answers = links.get(keySpace) ?? open().createLinkAnswers(exchange, download, logger);
-      links.set(keySpace, answers);
-      answers.wake();
-    };
-    let reads: ReturnType<OpenTenant['createReadAnswers']> | undefined;
-    const answerReads = () => {
-      if (isClosing) return;
-      const { tenantId } = tenant;
-      reads ??= open().createReadAnswers(createReadExchange(options.redis.ledger, tenantId), logger);
-      reads.wake();
-    };
-    let isClosing = false;
+    const answers = createTenantAnswers({
+      redis: options.redis.ledger,
+      tenantId: tenant.tenantId,
+      open,
+      logger,
+    });
     const queues = queuesOf(tenant).map((queue) =>
       serveQueue(queue, open, { ...options, isServed, longestMs: longest, sweeping }),
     );
@@ -144,12 +128,7 @@ export function createServedTenants(options: ServedTenantsOptions) {
       identity: identityOf(tenant),
       queues,
       async close(removed) {
-        isClosing = true;
-        const closing = Promise.all([
-          ...queues.map((queue) => queue.stop()),
-          ...[...links.values()].map((answers) => answers.idle()),
-          reads?.idle(),
-        ]);
+        const closing = Promise.all([...queues.map((queue) => queue.stop()), answers.close()]);
         // What is read is of no use any more, and would keep the queues from being closed.
         await opened?.lookReader.close();
         if (removed.length === 0) await abandonReads();
@@ -158,8 +137,7 @@ export function createServedTenants(options: ServedTenantsOptions) {
         if (removed.length > 0 && !options.lifecycle.closing.aborted) removedQueues.takeOver(removed, open());
         else await opened?.close();
       },
-      answerLinks,
-      answerReads,
+      answers,
       abandonReads,
     };
   }
@@ -215,12 +193,12 @@ export function createServedTenants(options: ServedTenantsOptions) {
     /** A link of this queue is asked for. */
     answerLinks(keySpace: string): void {
       const queue = byKeySpace.get(keySpace);
-      if (queue) served.get(queue.tenant)?.answerLinks(queue);
+      if (queue) served.get(queue.tenant)?.answers.answerLinks(queue);
     },
     /** A read of this tenant's Defender is asked for. */
     answerReads(tenantId: string): void {
       const tenant = present.tenants.get(tenantId);
-      if (tenant) served.get(tenant.name)?.answerReads();
+      if (tenant) served.get(tenant.name)?.answers.answerReads();
     },
     queueOf: (keySpace: string) => byKeySpace.get(keySpace),
     /** Wakes may have been lost: all are asked for work, and those that are open looked at. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { RedisConnection } from '@diq/redis/connection.ts';
-import { createExchange } from '../links/exchange.ts';
+import { createExchange } from './exchange.ts';
 import { isReadable } from './readable-path.ts';
 
 /** What is read of Defender for a caller: a path of its API, as `readable-path.ts` allows it. */

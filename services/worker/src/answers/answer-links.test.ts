@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { LinkAnswer, LinkQuestion } from '@diq/queue/links/link-exchange.ts';
+import type { LinkAnswer, LinkQuestion } from '@diq/queue/questions/link-exchange.ts';
 import type { Reading } from '../defender/reading.ts';
 import { createLinkAnswers, type LinkAnswersOptions } from './answer-links.ts';
 

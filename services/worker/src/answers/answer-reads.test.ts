@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { maxReadBytes, type ReadAnswer } from '@diq/queue/reads/read-exchange.ts';
+import { maxReadBytes, type ReadAnswer } from '@diq/queue/questions/read-exchange.ts';
 import type { Reading } from '../defender/reading.ts';
 import { createReadAnswers, type ReadAnswersOptions } from './answer-reads.ts';
 

@@ -3,7 +3,7 @@ import {
   type ReadAnswer,
   type ReadExchange,
   type ReadQuestion,
-} from '@diq/queue/reads/read-exchange.ts';
+} from '@diq/queue/questions/read-exchange.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 import type { TokenProvider } from '../defender/auth/token-provider.ts';
 import type { DefenderReader } from '../defender/defender-reader.ts';

@@ -1,5 +1,5 @@
 import type { OperationProfile } from '@diq/contracts/operations/profile.ts';
-import type { LinkAnswer, LinkExchange, LinkQuestion } from '@diq/queue/links/link-exchange.ts';
+import type { LinkAnswer, LinkExchange, LinkQuestion } from '@diq/queue/questions/link-exchange.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 import type { TokenProvider } from '../defender/auth/token-provider.ts';
 import type { DefenderReader } from '../defender/defender-reader.ts';
