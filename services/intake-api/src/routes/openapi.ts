@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { contentSecurityPolicy } from 'helmet';
 import { z } from 'zod';
-import { defineContent, defineRoute, type Route, type RouteDefinition } from '../http/define-route.ts';
+import { defineContent } from '../http/define-content.ts';
+import { defineRoute, type Route, type RouteDefinition } from '../http/define-route.ts';
 import { createOpenApiDocument } from '../openapi/create-document.ts';
 
 const scriptPath = '/docs/openapi-explorer.min.js';

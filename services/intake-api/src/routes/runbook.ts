@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { contentSecurityPolicy } from 'helmet';
 import { Marked } from 'marked';
-import { defineContent, type Route } from '../http/define-route.ts';
+import { defineContent } from '../http/define-content.ts';
+import type { Route } from '../http/define-route.ts';
 
 const markdown = readFileSync(new URL('../../../../docs/runbook.md', import.meta.url), 'utf8');
 

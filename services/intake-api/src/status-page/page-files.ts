@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { version } from '@diq/runtime/build-info.ts';
-import { defineContent, type Route } from '../http/define-route.ts';
+import { defineContent } from '../http/define-content.ts';
+import type { Route } from '../http/define-route.ts';
 
 /** Nothing from elsewhere, nothing inline; what the template library makes HTML of goes through its own policy. */
 const policy = [

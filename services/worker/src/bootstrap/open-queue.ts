@@ -237,13 +237,12 @@ function createParts(options: OpenQueueOptions, closing: AbortSignal) {
     onError: queueOutage.failed,
   });
   const profile = profileOf(queue.operation);
-  const { wording } = profile;
+  const { wording, concurrency } = profile;
   const defender = tenant.createClient(profile);
   const firstQueryInMs = firstQueryInMsOf(config.reconcile.graceMs);
   const { tokens, reader } = tenant;
   const shared = { ledger, tasks, jobs, tokens, metrics, logger, wording, permitTimeoutMs, firstQueryInMs };
   // Without looks nothing shows that a machine is back.
-  const { concurrency } = profile;
   const offlineCalls = config.lookBeforeCall ? concurrency?.offlineCalls : undefined;
   const room = concurrency && { calls: concurrency.calls, offlineCalls };
   const turns = createMachineTurns({
