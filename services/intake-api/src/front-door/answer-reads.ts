@@ -1,5 +1,9 @@
 import type { RequestHandler, Response } from 'express';
-import { createReadExchange, type ReadAnswer, type ReadExchange } from '@diq/queue/questions/read-exchange.ts';
+import {
+  createReadExchange,
+  type ReadAnswer,
+  type ReadExchange,
+} from '@diq/queue/questions/read-exchange.ts';
 import { readablePath } from '@diq/queue/questions/readable-path.ts';
 import type { RedisConnection } from '@diq/redis/connection.ts';
 import { contextOf, requireScope } from '../http/request-context.ts';

@@ -3,6 +3,7 @@ import { createTaskStore } from '@diq/queue/tasks/task-store.ts';
 import { createResultStore } from '@diq/queue/results/result-store.ts';
 import { createReadTurn } from '@diq/quota/reads/read-turn.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
+import { waitFor } from '@diq/testing/wait-for.ts';
 import { createDefenderReader } from '../defender/defender-reader.ts';
 import { captureLog } from '../test-support/capture-log.ts';
 import { newMachineId, openBench, type Bench } from '../test-support/open-bench.ts';
@@ -65,11 +66,18 @@ describe('following results', () => {
     await tasks.begin(taskId, 'call-1');
     const result = { kind: 'investigation', id: investigationId } as const;
     await tasks.settle(taskId, 'call-1', { status: 'started', result, attempts: 1 });
+    const settledAtMs = await redisNowMs();
+    if (forMs < retentionMs)
+      await waitFor(async () => (await redisNowMs()) > settledAtMs + forMs, { what: 'the end of its time' });
     return requestId;
   }
   async function investigate(order: object): Promise<Investigated> {
     const machineId = newMachineId();
     return { id: (await simulator.addInvestigation({ machineId, ...order })).id, machineId };
+  }
+  async function redisNowMs(): Promise<number> {
+    const [seconds, micros] = (await bench.redis.time()).map(Number);
+    return (seconds ?? 0) * 1_000 + (micros ?? 0) / 1_000;
   }
   const outcomeOf = async (requestId: string) => (await bench.read(requestId)).result;
 
