@@ -22,7 +22,14 @@ const walls: readonly [where: string, imports: readonly string[]][] = [
     'services/defender-simulator/src/defender',
     ['../entra/entra-errors.ts', '../control/control-routes.ts', '@diq/runtime/logging/logger.ts'],
   ],
-  ['shared/client/src', ['@diq/testing/wait-for.ts', '@diq/intake-api/openapi/create-document.ts']],
+  [
+    'services/command-line/src',
+    ['@diq/worker/doctor/examine.ts', '../../worker/src/config.ts', 'node:process'],
+  ],
+  [
+    'shared/client/src',
+    ['@diq/command-line/io.ts', '@diq/testing/wait-for.ts', '@diq/intake-api/openapi/create-document.ts'],
+  ],
   ['shared/quota/src', ['@diq/testing/wait-for.ts', '@diq/worker/config.ts', '@diq/queue/store-keys.ts']],
   ['shared/queue/src', ['@diq/quota/ledger/ledger.ts', '@diq/intake-api/main.ts']],
   ['shared/queue/src/operations', ['@diq/quota/forecast.ts']],

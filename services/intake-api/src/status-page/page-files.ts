@@ -69,7 +69,6 @@ const files = [
   'lists/batch-list.js',
   'submit/submit.js',
   'submit/submit-form.js',
-  'submit/read-machines.js',
   'submit/compose-batch.js',
   'submit/operations.js',
   'submit/dry-run-view.js',
@@ -83,6 +82,7 @@ const files = [
 /** The page at `/`, and its parts under `/status-page/`: for people, without a credential; the data needs one. */
 export function createPageRoutes(): Route<unknown>[] {
   const browser = new URL('./browser/', import.meta.url);
+  const machineList = new URL(import.meta.resolve('@diq/contracts/machine-list.js'));
   const page = readFileSync(new URL('index.html', browser), 'utf8').replace('{{version}}', version);
   return [
     serve('/', page, 'html'),
@@ -90,6 +90,7 @@ export function createPageRoutes(): Route<unknown>[] {
       const type = name.slice(name.lastIndexOf('.') + 1) as keyof typeof types;
       return serve(`/status-page/${name}`, readFileSync(new URL(name, browser)), type);
     }),
+    serve('/status-page/submit/read-machines.js', readFileSync(machineList), 'js'),
     // The libraries' one file each as it is published; Node itself would be given another build.
     serve('/status-page/lit-html.js', readFileSync(beside('lit-html', '../lit-html.js')), 'js'),
     serve('/status-page/papaparse.js', readFileSync(beside('papaparse', 'papaparse.min.js')), 'js'),

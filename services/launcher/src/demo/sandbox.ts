@@ -25,6 +25,10 @@ curl -s ${intakeUrl}${root}/investigations -H 'Authorization: Bearer ${apiKey}' 
 For the curl calls of README.md and docs/api.md, in another terminal:
 
 export INTAKE=${intakeUrl} API_KEY=${apiKey}
+
+For the command line, in another terminal (npm run --silent diq -- --help):
+
+export DIQ_URL=${intakeUrl} DIQ_API_KEY=${apiKey}${tenant === undefined ? '' : ` DIQ_TENANT=${tenant}`}
 ${tenant === undefined ? '' : `\nThe key reaches several tenants: write ${root}/… in place of /v1/… there.\n`}
 `;
 }

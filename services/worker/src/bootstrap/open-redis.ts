@@ -100,27 +100,33 @@ const wanted = {
   },
 } as const;
 
+/** A setting with which Redis can lose data. */
+export interface DurabilityRisk {
+  setting: keyof typeof wanted;
+  found: string;
+  expected: string;
+  risk: string;
+}
+
 /**
- * Warns about settings with which the Redis that holds the key space can lose data. Never fails: the operator decides. What INFO shows is read there,
- * because CONFIG is for administrators: the worker's own user may not ask it, and managed services forbid it.
+ * How far the Redis that holds the key space keeps what it is given. What INFO shows is read there, because CONFIG is for administrators: the
+ * worker's own user may not ask it, and managed services forbid it.
+ *
+ * @returns also the settings that could not be checked, and why; nothing of either for the embedded one, which keeps nothing
  */
-export async function checkRedis(
-  redis: RedisConnection,
-  keySpace: string,
-  logger: Pick<Logger, 'warn' | 'info'>,
-): Promise<void> {
-  const unchecked = new Set(Object.keys(wanted));
+export async function readDurability(redis: RedisConnection, keySpace: string) {
+  const unchecked = new Set(Object.keys(wanted) as (keyof typeof wanted)[]);
+  const risks: DurabilityRisk[] = [];
   const check = (setting: keyof typeof wanted, found: string | undefined) => {
     if (found === undefined) return;
     unchecked.delete(setting);
     const { value, risk } = wanted[setting];
-    if (found !== value) logger.warn({ setting, found, expected: value }, `Redis: ${risk}`);
+    if (found !== value) risks.push({ setting, found, expected: value, risk });
   };
   let err: unknown;
   try {
     const info = await serverInfo(redis, keySpace);
-    // The launcher's embedded Redis keeps nothing; the launcher prints that at its start.
-    if (/^os:wasi/m.test(info)) return;
+    if (/^os:wasi/m.test(info)) return { isEmbedded: true, risks: [], unchecked: [], err };
     const shown = (name: string) => new RegExp(`^${name}:(\\S+)`, 'm').exec(info)?.[1];
     const isAppendOnly = shown('aof_enabled');
     check('appendonly', isAppendOnly && (isAppendOnly === '1' ? 'yes' : 'no'));
@@ -129,6 +135,18 @@ export async function checkRedis(
   } catch (error) {
     err = error;
   }
-  if (unchecked.size > 0)
-    logger.info({ settings: [...unchecked], err }, 'durability settings of Redis that could not be checked');
+  return { isEmbedded: false, risks, unchecked: [...unchecked], err };
+}
+
+/** Warns about settings with which the Redis that holds the key space can lose data. Never fails: the operator decides. */
+export async function checkRedis(
+  redis: RedisConnection,
+  keySpace: string,
+  logger: Pick<Logger, 'warn' | 'info'>,
+): Promise<void> {
+  // The launcher's embedded Redis keeps nothing; the launcher prints that at its start.
+  const { risks, unchecked, err } = await readDurability(redis, keySpace);
+  for (const { risk, ...facts } of risks) logger.warn(facts, `Redis: ${risk}`);
+  if (unchecked.length > 0)
+    logger.info({ settings: unchecked, err }, 'durability settings of Redis that could not be checked');
 }

@@ -5,6 +5,7 @@
  *   notAfter?: string, correlation?: Record<string, string> }} Item
  * @typedef {{ line: number, item: Item }} Line
  * @typedef {{ lines: Line[], unusedColumns: string[], faults: string[] }} Machines
+ * @typedef {(text: string, options: { header: false }) => { data: unknown[], errors: { type: string, row?: number | undefined, message: string }[] }} ParseCsv
  */
 
 /** As many as a batch can have. */
@@ -37,13 +38,15 @@ const correlationPrefix = 'correlation.';
 const names = /** @type {const} */ (['machineId', 'aadDeviceId', 'machineName']);
 
 /**
- * Reads machines as they are pasted: one a line, or CSV whose first row names the columns.
+ * Reads machines as they are pasted: one a line, or CSV whose first row names the columns. The status page is served this file
+ * as it is, and has the library as a global; others hand it in.
  *
  * @param {string} text
+ * @param {ParseCsv} [parse] of papaparse
  * @returns {Machines}
  */
-export function readMachines(text) {
-  const { data, errors } = globalThis.Papa.parse(text.replace(/^\uFEFF/, ''), { header: false });
+export function readMachines(text, parse = globalThis.Papa.parse) {
+  const { data, errors } = parse(text.replace(/^\uFEFF/, ''), { header: false });
   const rows = /** @type {string[][]} */ (data)
     .map((cells, i) => ({ line: i + 1, cells: cells.map((cell) => cell.trim()) }))
     .filter(({ cells }) => cells.some(Boolean));
