@@ -10,9 +10,13 @@ const roomsIn = (folder: string) =>
   readdirSync(new URL(folder, root), { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
     .map(({ name }) => `${folder}${name}/`);
-const pages = ['./', 'docs/', 'docs/decisions/', ...roomsIn('services/'), ...roomsIn('shared/')].flatMap(
-  pagesIn,
-);
+const pages = [
+  './',
+  'docs/',
+  'docs/decisions/',
+  'examples/integrations/',
+  ...['services/', 'shared/', 'examples/integrations/'].flatMap(roomsIn),
+].flatMap(pagesIn);
 
 /** As GitHub makes them. */
 function anchorsOf(markdown: string): Set<string> {

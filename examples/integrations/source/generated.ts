@@ -1,0 +1,18 @@
+import { unifiedXsoar } from './unified-xsoar.ts';
+
+/** A file that is made from sources; a test holds the repository's copy against it. */
+export interface GeneratedFile {
+  readonly url: URL;
+  readonly text: string;
+}
+
+const inIntegrations = (path: string) => new URL(`../${path}`, import.meta.url);
+
+export async function generatedFiles(): Promise<GeneratedFile[]> {
+  return [
+    {
+      url: inIntegrations('xsoar/integration-DefenderInvestigationQueue.yml'),
+      text: await unifiedXsoar(inIntegrations('xsoar/')),
+    },
+  ];
+}
