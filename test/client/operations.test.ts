@@ -70,6 +70,7 @@ const ofService: Record<string, (client: DiqClient) => unknown> = {
   getReadiness: (client) => client.getReadiness(),
   getMetrics: (client) => client.getMetrics(),
   getOpenApi: (client) => client.getOpenApi(),
+  getOpenApi30: (client) => client.getOpenApi30(),
   getDocs: (client) => client.getDocs(),
 };
 

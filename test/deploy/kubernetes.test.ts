@@ -237,6 +237,7 @@ describe('deploy/kubernetes', () => {
       '/v1/events',
       '/docs',
       '/openapi.json',
+      '/openapi-3.0.json',
       '/defender/api/machines',
       ...ofPage,
     ]) {

@@ -38,6 +38,11 @@ export function serviceCalls(transport: Transport) {
       return (await transport.send({ ...options, method: 'GET', path: '/openapi.json', schema: openApi }))
         .body;
     },
+    /** The same as OpenAPI 3.0. */
+    async getOpenApi30(options: CallOptions = {}) {
+      return (await transport.send({ ...options, method: 'GET', path: '/openapi-3.0.json', schema: openApi }))
+        .body;
+    },
     /** The page that shows the same to people. */
     getDocs: (options: CallOptions = {}) => textAt('/docs', options),
   };

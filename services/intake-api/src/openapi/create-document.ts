@@ -5,7 +5,7 @@ import {
   type ZodOpenApiPathsObject,
 } from 'zod-openapi';
 import { z } from 'zod';
-import { version } from '@diq/runtime/build-info.ts';
+import { version as versionOfService } from '@diq/runtime/build-info.ts';
 import { problemDocument } from '../http/problem-error.ts';
 import {
   headers,
@@ -19,8 +19,15 @@ import {
 } from '../http/define-route.ts';
 import { errorCatalogue, type ErrorCode } from '../http/error-catalogue.ts';
 
-/** The OpenAPI 3.1 document of these routes. */
-export function createOpenApiDocument(definitions: readonly RouteDefinition[]): oas31.OpenAPIObject {
+/** 3.0 is for generators and platforms that do not read 3.1 yet; it says the same with fewer words. */
+export type OpenApiVersion = '3.1.1' | '3.0.3';
+
+/** The OpenAPI document of these routes. */
+export function createOpenApiDocument(
+  definitions: readonly RouteDefinition[],
+  version: OpenApiVersion = '3.1.1',
+): oas31.OpenAPIObject {
+  const is30 = version === '3.0.3';
   const paths: ZodOpenApiPathsObject = {};
   for (const operation of definitions.flatMap(formsOf)) {
     const path = templateOf(operation.path);
@@ -28,8 +35,8 @@ export function createOpenApiDocument(definitions: readonly RouteDefinition[]): 
   }
   const document = createDocument(
     {
-      openapi: '3.1.1',
-      info: about,
+      openapi: version,
+      info: { ...about, license: is30 ? { name: 'MIT' } : { name: 'MIT', identifier: 'MIT' } },
       servers: [{ url: '/' }],
       tags: tags.map((name) => ({ name })),
       paths,
@@ -37,6 +44,8 @@ export function createOpenApiDocument(definitions: readonly RouteDefinition[]): 
     },
     {
       override: ({ jsonSchema }) => {
+        // 3.0 cannot bound the names of fields.
+        if (is30) delete jsonSchema.propertyNames;
         // `format` says as much, and can be read.
         if (jsonSchema.format === 'date-time') delete jsonSchema.pattern;
         // The bounds of numbers in JavaScript are no promise.
@@ -167,7 +176,7 @@ function describeHeaders(uses: readonly HeaderUse[]) {
 /** What the document says of the whole API. */
 const about: oas31.InfoObject = {
   title: 'Defender Investigation Queue',
-  version,
+  version: versionOfService,
   description: [
     'Takes requests to investigate machines, starts them in Microsoft Defender within its quota, and tells where each stands.',
     'Errors are problem documents (RFC 9457) with a stable `code`. A method that a path does not offer is answered 405 ' +
@@ -175,7 +184,6 @@ const about: oas31.InfoObject = {
       'answered 400, 408, 413 or 431 and the end of the connection.',
     'Times are ISO 8601 in UTC. Poll by `Retry-After`.',
   ].join('\n\n'),
-  license: { name: 'MIT', identifier: 'MIT' },
 };
 
 /** How callers show who they are; each scope is asked for by the operations that name it. */

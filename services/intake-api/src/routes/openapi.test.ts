@@ -14,6 +14,7 @@ import { definitions } from './index.ts';
 interface OpenApi {
   openapi: string;
   info: { version: string };
+  paths: Record<string, object>;
   components: { schemas: Record<string, { properties: Record<string, object>; required: string[] }> };
 }
 
@@ -30,6 +31,20 @@ describe('GET /openapi.json', () => {
     const document = await fetchDocument();
     assert.match(document.openapi, /^3\.1\./);
     assert.deepEqual(await new Validator().validate({ ...document }), { valid: true });
+  });
+
+  it('is there as OpenAPI 3.0 too, valid, with the same operations and schemas', async () => {
+    const { body } = await intake.anonymously().get('/openapi-3.0.json').expect(200);
+    const older = body as OpenApi;
+    assert.match(older.openapi, /^3\.0\./);
+    assert.deepEqual(await new Validator().validate({ ...older }), { valid: true });
+    const newer = await fetchDocument();
+    const namesOf = ({ paths, components }: OpenApi) => [
+      Object.entries(paths).map(([path, methods]) => [path, Object.keys(methods)]),
+      Object.keys(components.schemas),
+    ];
+    assert.deepEqual(namesOf(older), namesOf(newer));
+    assert.doesNotMatch(JSON.stringify(older), /"propertyNames"|"const"|"type":\[|"type":"null"/);
   });
 
   it('states the version of the service', async () => {

@@ -3,8 +3,8 @@ import { createRequire } from 'node:module';
 import { contentSecurityPolicy } from 'helmet';
 import { z } from 'zod';
 import { defineContent } from '../http/define-content.ts';
-import { defineRoute, type Route, type RouteDefinition } from '../http/define-route.ts';
-import { createOpenApiDocument } from '../openapi/create-document.ts';
+import type { Route, RouteDefinition } from '../http/define-route.ts';
+import { createOpenApiDocument, type OpenApiVersion } from '../openapi/create-document.ts';
 
 const scriptPath = '/docs/openapi-explorer.min.js';
 
@@ -42,23 +42,29 @@ const guardPage = contentSecurityPolicy({
 
 /** The document of these routes, and a page to read it in a browser. Neither needs a credential. */
 export function createOpenApiRoutes(definitions: () => readonly RouteDefinition[]): Route<unknown>[] {
-  let document: Buffer | undefined;
   const script = createRequire(import.meta.url).resolve(
     'openapi-explorer/dist/browser/openapi-explorer.min.js',
   );
-  return [
-    defineRoute({
-      method: 'get',
-      path: '/openapi.json',
-      id: 'getOpenApi',
-      tag: 'Operations',
-      summary: 'This document',
-      answers: { 200: { description: 'OpenAPI 3.1.', schema: z.looseObject({ openapi: z.string() }) } },
-      handle({ response }) {
-        document ??= Buffer.from(JSON.stringify(createOpenApiDocument(definitions())));
-        response.set('Content-Type', 'application/json; charset=utf-8').send(document);
+  const documentAt = (path: string, id: string, version: OpenApiVersion) =>
+    defineContent(path, () => JSON.stringify(createOpenApiDocument(definitions(), version)), {
+      headers: { 'Content-Type': 'application/json; charset=utf-8' },
+      definition: {
+        method: 'get',
+        path,
+        id,
+        tag: 'Operations',
+        summary: `This document, as OpenAPI ${version.slice(0, 3)}`,
+        answers: {
+          200: {
+            description: `OpenAPI ${version.slice(0, 3)}.`,
+            schema: z.looseObject({ openapi: z.string() }),
+          },
+        },
       },
-    }),
+    });
+  return [
+    documentAt('/openapi.json', 'getOpenApi', '3.1.1'),
+    documentAt('/openapi-3.0.json', 'getOpenApi30', '3.0.3'),
     defineContent('/docs', page, {
       guards: [guardPage],
       headers: { 'Content-Type': 'text/html; charset=utf-8' },
