@@ -43,6 +43,8 @@ export function scaledConstants(hourMs: number): ScaledConstant[] {
     },
     constant(`${lookAhead}/slots-ahead.ts`, 'const aheadMs = 20_000;', ahead),
     constant(`${lookAhead}/look-ahead.ts`, 'const betweenMs = 250;', Math.max(5, scaled(0.25))),
+    constant(`${lookAhead}/look-ahead.ts`, 'const longestHeldMs = 1_000;', Math.max(leastAheadMs, scaled(1))),
+    constant(`${lookAhead}/look-ahead.ts`, 'const restMs = 60_000;', Math.max(leastAheadMs, scaled(60))),
     constant(looks, 'const coverCountsForMs = 45_000;', 2.25 * ahead),
     constant(looks, 'const machineCountsForMs = 600_000;', Math.max(2.25 * ahead, scaled(600))),
     constant('shared/quota/src/reads/read-budget.ts', 'const minuteMs = 60_000;', scaled(60)),
