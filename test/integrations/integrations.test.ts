@@ -5,6 +5,7 @@ import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { startStack, type Stack } from '../end-to-end/support/stack.ts';
 import { startProxy, type ScriptedProxy } from './support/scripted-proxy.ts';
 import type { Service } from './support/service.ts';
+import { describeCortex } from './cortex.ts';
 import { describeXsoar } from './xsoar.ts';
 
 describe('generated files of the integrations', () => {
@@ -65,6 +66,7 @@ describe('ready-made integrations', function () {
   };
 
   describeXsoar(service);
+  describeCortex(service);
 });
 
 function opened<Value>(value: Value | undefined): Value {
