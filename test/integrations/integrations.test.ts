@@ -6,6 +6,7 @@ import { startStack, type Stack } from '../end-to-end/support/stack.ts';
 import { startProxy, type ScriptedProxy } from './support/scripted-proxy.ts';
 import type { Service } from './support/service.ts';
 import { describeCortex } from './cortex.ts';
+import { describeLogicApps } from './logic-apps.ts';
 import { describeXsoar } from './xsoar.ts';
 
 describe('generated files of the integrations', () => {
@@ -67,6 +68,7 @@ describe('ready-made integrations', function () {
 
   describeXsoar(service);
   describeCortex(service);
+  describeLogicApps(service);
 });
 
 function opened<Value>(value: Value | undefined): Value {
