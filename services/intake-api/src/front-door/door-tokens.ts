@@ -26,6 +26,7 @@ export type DoorTokens = ReturnType<typeof createDoorTokens>;
  * them.
  */
 export function createDoorTokens(redis: RedisConnection, keys: () => readonly ApiKey[]) {
+  const ofNobody = randomBytes(32);
   return {
     /** The API key that this secret is and that has this name; every key is compared, in constant time. */
     keyOf(name: string, secret: string): ApiKey | undefined {
@@ -34,7 +35,7 @@ export function createDoorTokens(redis: RedisConnection, keys: () => readonly Ap
     },
     async issue({ key, tenantId }: Bearer): Promise<string> {
       const secret = randomBytes(sessionSecretBytes).toString('base64url');
-      const member = memberOf(secret, { key, tenantId });
+      const member = memberOf(secret, tenantId, key.sha256);
       await openInRedis(redis, callerKeys(key.name).frontDoorTokens, member, tokenLifetimeMs, maxTokens);
       return `${key.name}~defender~${tenantId}~${secret}`;
     },
@@ -43,16 +44,17 @@ export function createDoorTokens(redis: RedisConnection, keys: () => readonly Ap
     async find(token: string): Promise<Bearer | undefined> {
       const [, name = '', tenantId = '', secret = ''] = form.exec(token) ?? [];
       const set = callerKeys(name).frontDoorTokens;
-      // There are two while a key is being replaced.
-      for (const key of keys().filter((known) => known.name === name)) {
-        const endsAtMs = Number(await redis.zscore(set, memberOf(secret, { key, tenantId })));
-        if (endsAtMs > Date.now()) return { key, tenantId };
-      }
-      return undefined;
+      // There are two while a key is being replaced. Of a name that no key has as much is looked up: the time tells no names.
+      const known = keys().filter((key) => key.name === name);
+      const hashes = known.length > 0 ? known.map(({ sha256 }) => sha256) : [ofNobody];
+      const members = hashes.map((sha256) => memberOf(secret, tenantId, sha256));
+      const ends = await Promise.all(members.map((member) => redis.zscore(set, member)));
+      const key = known[ends.findIndex((endsAtMs) => Number(endsAtMs) > Date.now())];
+      return key && { key, tenantId };
     },
   };
 }
 
-function memberOf(secret: string, { key, tenantId }: Bearer): string {
-  return createHmac('sha256', key.sha256).update(`defender~${tenantId}~${secret}`).digest('base64url');
+function memberOf(secret: string, tenantId: string, sha256: Buffer): string {
+  return createHmac('sha256', sha256).update(`defender~${tenantId}~${secret}`).digest('base64url');
 }

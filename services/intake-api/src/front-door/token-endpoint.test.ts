@@ -164,6 +164,18 @@ describe('the token endpoint of the front door', () => {
     expectDefenderError(await poll(token), 401, 'Unauthorized');
   });
 
+  it('looks as much up for a name that no key has: the time of an answer tells no names', async () => {
+    const secret = 'A'.repeat(43);
+    const lookUps = async (name: string) => {
+      const calls = async () =>
+        Number(/cmdstat_zscore:calls=(\d+)/.exec(await redis.client.info('commandstats'))?.[1] ?? 0);
+      const before = await calls();
+      expectDefenderError(await poll(`${name}~defender~${doorTenantId}~${secret}`), 401, 'Unauthorized');
+      return (await calls()) - before;
+    };
+    assert.deepEqual([await lookUps('soar'), await lookUps('no-such-key')], [1, 1]);
+  });
+
   it('lets no client guess', async () => {
     const tries = Array.from({ length: 31 }, (_, i) => post(v1, tokenForm('soar', `guess-${i}`)));
     const statuses = (await Promise.all(tries)).map(({ status }) => status);
