@@ -9,6 +9,7 @@ import { generateKeyPair } from 'jose';
 import type { Response } from 'supertest';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { countSystemLookups } from '@diq/testing/system-lookups.ts';
+import { waitFor } from '@diq/testing/wait-for.ts';
 import { scopesOfRoles } from './entra-roles.ts';
 import { createTokenCheck, KeysUnreachable } from './entra-tokens.ts';
 import { keys } from '../test-support/credentials.ts';
@@ -265,7 +266,7 @@ describe('a bearer token of Entra ID whose keys cannot be read', () => {
         return issuer.origin;
       },
     },
-    { entra: { fetch: (...asked) => issuer.fetch(...asked) } },
+    { entra: { fetch: (...asked) => issuer.fetch(...asked), cooldownMs } },
   );
   const read = (token: string) =>
     intake.anonymously().get('/v1/quota').set('Authorization', `Bearer ${token}`);
@@ -278,7 +279,7 @@ describe('a bearer token of Entra ID whose keys cannot be read', () => {
     assert.equal(answer.headers['retry-after'], '5');
     await intake.get('/v1/quota').expect(200);
     issuer.setReachable(true);
-    await read(token).expect(200);
+    await waitFor(async () => (await read(token)).status === 200, { what: 'the keys to be read' });
   });
 
   it('is accepted while they are known from before', async () => {
@@ -290,6 +291,23 @@ describe('a bearer token of Entra ID whose keys cannot be read', () => {
 
 describe('the keys of the Entra tenant', () => {
   const issuer = useIssuer();
+
+  it('are tried for once in a second at most while they cannot be read, however often they are needed', async () => {
+    const { tenantId, audience, origin } = issuer;
+    const settings = { tenantId, audiences: [audience], authorityHost: origin };
+    let tries = 0;
+    const away = () => {
+      tries += 1;
+      return Promise.resolve(new globalThis.Response(null, { status: 503 }));
+    };
+    const [check, token, startedAtMs] = [
+      createTokenCheck(settings, { fetch: away }),
+      await issuer.token(),
+      performance.now(),
+    ];
+    for (let i = 0; i < 20; i += 1) await assert.rejects(check(token), KeysUnreachable);
+    assert.ok(tries <= 1 + Math.floor((performance.now() - startedAtMs) / 1_000), `${tries} tries`);
+  });
 
   it("are read without a lookup in the system's pool, which the connections to Redis need", async () => {
     const { tenantId, audience, origin } = issuer;

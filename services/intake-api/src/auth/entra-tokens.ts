@@ -35,6 +35,8 @@ const readTimeoutMs = 1_500;
 const keysMaxAgeMs = 24 * 3_600_000;
 const refreshKeysAfterMs = 3_600_000;
 const clockToleranceSeconds = 60;
+/** After a failed reading of the keys: what strangers send is not to have Entra ID asked without a pause. */
+const failurePauseMs = 1_000;
 
 const claims = z.object({
   tid: z.string(),
@@ -121,8 +123,13 @@ function tenantKeys(
     timeoutDuration: readTimeoutMs,
     cooldownDuration: cooldownMs,
     cacheMaxAge: keysMaxAgeMs,
-    [customFetch]: fetch,
+    [customFetch]: async (...asked) => {
+      if (performance.now() < pausedUntilMs) throw new Error('the keys could not be read a moment ago');
+      return await fetch(...asked);
+    },
   });
+  const pauseMs = Math.min(failurePauseMs, cooldownMs);
+  let pausedUntilMs = 0;
   let refreshAtMs = performance.now() + refreshKeysAfterMs;
 
   return async (header, token) => {
@@ -139,6 +146,7 @@ function tenantKeys(
         error instanceof errors.JWKSMultipleMatchingKeys ||
         error instanceof errors.JOSENotSupported;
       if (isAboutTheToken) throw error;
+      if (performance.now() >= pausedUntilMs) pausedUntilMs = performance.now() + pauseMs;
       throw new KeysUnreachable('the keys of the Entra tenant cannot be read', { cause: error });
     }
   };
