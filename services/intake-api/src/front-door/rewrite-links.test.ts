@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { Readable } from 'node:stream';
 import { createLinkRewriter } from './rewrite-links.ts';
@@ -54,5 +55,21 @@ describe('links to further pages', () => {
     await new Promise((resolve) => rewriter.write(more, resolve));
     assert.ok(out > 100_000, `${out}`);
     rewriter.destroy();
+  });
+
+  it('cost no more than other bytes where they come one by one', async () => {
+    const cpuMs = async (begin: string) => {
+      const rewriter = createLinkRewriter(rewrite).resume();
+      const before = process.cpuUsage();
+      rewriter.write(begin);
+      for (let i = 0; i < 16_000; i += 1) rewriter.write(Buffer.of(0x78));
+      rewriter.end();
+      await once(rewriter, 'end');
+      return process.cpuUsage(before).user / 1_000;
+    };
+    await cpuMs('');
+    const plain = await cpuMs('"@odata.context":"');
+    const link = await cpuMs('"@odata.nextLink":"');
+    assert.ok(link < 4 * plain + 50, `${link} ms beside ${plain} ms`);
   });
 });

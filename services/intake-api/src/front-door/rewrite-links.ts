@@ -19,6 +19,7 @@ const mostOfMember = key.length + 40 + 2 * maxLinkLength;
  */
 export function createLinkRewriter(rewrite: (link: string) => string | undefined): Transform {
   let held = '';
+  let more = '';
   let before = '';
 
   /** What can go out, and what has to wait for more. */
@@ -44,6 +45,12 @@ export function createLinkRewriter(rewrite: (link: string) => string | undefined
     }
   }
 
+  /** What was held back, and all that came since. */
+  const waiting = (): string => {
+    const text = held + more;
+    more = '';
+    return text;
+  };
   const send = (text: string): Buffer => {
     before = text.at(-1) ?? before;
     // One character for each byte: what is not looked for goes out as it came.
@@ -51,10 +58,13 @@ export function createLinkRewriter(rewrite: (link: string) => string | undefined
   };
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
-      done(null, send(pass(held + chunk.toString('latin1'), false)));
+      more += chunk.toString('latin1');
+      // What is held back is read again when there is as much more: bytes that come one by one cost no more than a page does.
+      if (more.length < held.length) done();
+      else done(null, send(pass(waiting(), false)));
     },
     flush(done) {
-      done(null, send(pass(held, true)));
+      done(null, send(pass(waiting(), true)));
     },
   });
 }
