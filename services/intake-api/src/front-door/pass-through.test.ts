@@ -157,6 +157,18 @@ describe('what no queue stands in front of', () => {
     assert.equal(other.arrived.length, 0);
   });
 
+  it('goes on without a body where its method has none, and comes back with one type', async () => {
+    upstream.answers((response) => {
+      response.setHeader('content-type', ['application/json', 'text/html']);
+      response.end('{}');
+    });
+    const answer = await ask('get', '/api/alerts').send({ GET: '/api/machines' });
+    assert.deepEqual([answer.status, answer.headers['content-type']], [200, 'application/json']);
+    const [seen] = upstream.arrived;
+    assert.deepEqual([seen?.body, seen?.headers['content-length']], ['', undefined]);
+    assert.equal(seen?.headers['content-type'], undefined);
+  });
+
   it('streams bodies and gives errors as Defender gives them', async () => {
     upstream.answers((response) => {
       response.writeHead(429, { 'retry-after': '7', 'content-type': 'application/json' });

@@ -10,6 +10,7 @@ import { isPassedOn } from './allowed-paths.ts';
 import { DefenderError } from './answer-as-defender.ts';
 import { doorPathOf, doorUrl, throughDoor } from './door-url.ts';
 import { askerOf } from './identify-asker.ts';
+import { createPlaces } from './places.ts';
 import { createLinkRewriter } from './rewrite-links.ts';
 
 /** A page of Defender's has some MB, a library file up to 20 MB. */
@@ -18,14 +19,14 @@ const maxBodyBytes = 32 * 1_024 * 1_024;
 /** Hunting queries take up to some minutes. */
 const answerTimeoutMs = 200_000;
 const silenceTimeoutMs = 60_000;
-/** At once, of one caller and of all: they hold connections and not much memory. */
-const mostOfCaller = 20;
-const mostOfAll = 100;
 
 const listenersOfAnswer = 30;
 
 /** What Defender is to know of a request, and the caller of an answer. */
-const sentHeaders = ['accept', 'content-type', 'content-length', 'content-encoding', 'if-match', 'prefer'];
+const sentHeaders = ['accept', 'if-match', 'prefer'];
+const bodyHeaders = ['content-type', 'content-length', 'content-encoding'];
+/** With another one a server may take the body for a request of its own. */
+const methodsWithBody = ['POST', 'PATCH'];
 const answeredHeaders = [
   'content-type',
   'content-disposition',
@@ -57,8 +58,7 @@ interface PassThroughDeps {
  * next route: it is worth nothing there.
  */
 export function passThrough({ agent, defenderUrlOf }: PassThroughDeps): RequestHandler {
-  const underWay = new Map<string, number>();
-  let all = 0;
+  const places = createPlaces();
 
   return async (request, response, next) => {
     const { caller, tenant, microsoftToken } = askerOf(response);
@@ -70,22 +70,15 @@ export function passThrough({ agent, defenderUrlOf }: PassThroughDeps): RequestH
     const url = defenderUrlOf(tenant.tenant);
     if (url === undefined || !isPassedOn(request.method, path.replace(/^\/api(?:\/v1\.0)?(?=\/)/i, '')))
       throw new DefenderError(501, 'NotImplemented', 'This service does not pass that on to Defender.');
-    // An application has the same name in each of its tenants.
-    const who = `${caller.name} ${tenant.tenant.tenantId}`;
-    const ofCaller = underWay.get(who) ?? 0;
-    if (ofCaller >= mostOfCaller || all >= mostOfAll) throw tooMany();
-    underWay.set(who, ofCaller + 1);
-    all += 1;
+    const giveBack = places.take(caller.name, tenant.tenant.tenantId);
+    if (!giveBack) throw tooMany();
     try {
       const base = new URL(url);
       const prefix = base.pathname.replace(/\/$/, '');
       const sent = { origin: base.origin, path: `${prefix}${path}${query}`, token: microsoftToken };
       await passOn(request, response, { agent, prefix, ...sent });
     } finally {
-      all -= 1;
-      const left = (underWay.get(who) ?? 1) - 1;
-      if (left === 0) underWay.delete(who);
-      else underWay.set(who, left);
+      giveBack();
     }
     return undefined;
   };
@@ -113,10 +106,11 @@ async function passOn(request: Request, response: Response, sent: Sent): Promise
   const decoders = decodersFor(headers['content-encoding']);
   response.status(statusCode);
   for (const name of answeredHeaders) {
-    const value = headers[name];
-    if (value !== undefined) response.set(name, value);
+    // Of several the first: which is meant is not known, and what reads the body has to go by one.
+    const [value] = [headers[name]].flat();
+    if (value !== undefined) response.setHeader(name, value);
   }
-  const isJson = /^application\/json\b/i.test(String(headers['content-type'] ?? ''));
+  const isJson = /^application\/json\b/i.test(String(response.getHeader('content-type')));
   const base = doorUrl(request);
   const links = isJson ? [createLinkRewriter((link) => throughDoor(link, base, sent.prefix))] : [];
   // The steps of the pipeline listen beside what looks after every answer.
@@ -132,12 +126,13 @@ async function passOn(request: Request, response: Response, sent: Sent): Promise
 
 async function ask(request: Request, { agent, origin, path, token }: Sent, signal: AbortSignal) {
   const declared = Number(request.headers['content-length'] ?? 0);
-  const hasBody = declared > 0 || request.headers['transfer-encoding'] !== undefined;
+  const isSent = declared > 0 || request.headers['transfer-encoding'] !== undefined;
+  const hasBody = isSent && methodsWithBody.includes(request.method);
   if (declared > maxBodyBytes) throw tooLarge();
   const bounded = hasBody ? atMost(maxBodyBytes) : null;
   if (bounded) request.pipe(bounded);
   const headers = Object.fromEntries(
-    sentHeaders.flatMap((name) => {
+    [...sentHeaders, ...(hasBody ? bodyHeaders : [])].flatMap((name) => {
       const value = request.headers[name];
       return typeof value === 'string' ? [[name, value]] : [];
     }),
