@@ -1,20 +1,20 @@
 // npm test: the groups of tests (`tests:*` in package.json), three at a time and the longest first: more of them would keep
 // two cores no busier, and make each wait longer for its turn. What they write is shown as it comes, so that
 // of a run that is stopped all is seen too; the last lines name every test that failed.
-import { readdirSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { PassThrough } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { concurrently } from 'concurrently';
 import type { Command } from 'concurrently';
-import { keepStripped } from '../../shared/runtime/stripped-code.mjs';
+import { bundleServices } from './bundle-services.ts';
 
 // The tests start hundreds of processes of the same code. It lies among the installed packages: who can write there can change what
 // runs anyway.
 process.env['NODE_COMPILE_CACHE'] ??= fileURLToPath(
   new URL('../../node_modules/.cache/compiled/', import.meta.url),
 );
-await keepStripped(['services', 'shared', 'test'].flatMap(typescriptIn));
+// A run within a run (test/run/main.test.ts) writes none.
+process.env['BUNDLED_SERVICES'] ??= (await bundleServices()).href;
 const { result, commands } = concurrently(['npm:tests:*'], {
   prefix: 'name',
   group: false,
@@ -30,14 +30,6 @@ for (const { name, verdicts } of groups) {
   if (exitCode !== 0) process.exitCode = 1;
   console.log(`${name}: ${exitCode === 0 ? 'passed' : `did not pass (${exitCode})`}`);
   for (const verdict of verdicts) console.log(`  ${verdict}`);
-}
-
-/** All TypeScript in a folder of the repository. */
-function typescriptIn(folder: string): string[] {
-  const root = fileURLToPath(new URL(`../../${folder}/`, import.meta.url));
-  return readdirSync(root, { encoding: 'utf8', recursive: true })
-    .filter((path) => path.endsWith('.ts') && !path.includes('node_modules'))
-    .map((path) => root + path);
 }
 
 /** The lines by which `reporter.mjs` reports a test that failed or was stopped, as they come. */

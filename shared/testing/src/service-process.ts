@@ -50,7 +50,7 @@ export function forgetOutput(): void {
 
 async function start(name: string, env: Env): Promise<ServiceProcess> {
   const service = await spawnService({
-    entry: new URL(`../../../services/${name}/src/main.ts`, import.meta.url),
+    entry: entryOf(name),
     env,
     name,
     onLine: (line) => lines.push(line),
@@ -58,4 +58,12 @@ async function start(name: string, env: Env): Promise<ServiceProcess> {
   running.add(service);
   void service.exited.then(() => running.delete(service));
   return service;
+}
+
+/** `npm test` writes each service into one file, which starts in half the time (`test/run/bundle-services.ts`). */
+function entryOf(name: string): URL {
+  const bundles = process.env['BUNDLED_SERVICES'];
+  return bundles === undefined
+    ? new URL(`../../../services/${name}/src/main.ts`, import.meta.url)
+    : new URL(`${name}.mjs`, bundles);
 }

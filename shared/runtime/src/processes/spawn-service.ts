@@ -20,7 +20,7 @@ export type ServiceAnnouncement = Readonly<{
 
 /** Which service to start, and with what. */
 export interface SpawnServiceOptions {
-  /** The service's main file, a `.ts`. */
+  /** The service's main file, as a rule a `.ts`. */
   readonly entry: URL | string;
   /** All of its environment, but for PATH and NODE_COMPILE_CACHE, which are this process's own if missing; nothing else is. */
   readonly env: Env;
@@ -46,7 +46,7 @@ export type ServiceProcess = Awaited<ReturnType<typeof spawnService>>;
  */
 export async function spawnService(options: SpawnServiceOptions) {
   const entry = options.entry instanceof URL ? fileURLToPath(options.entry) : options.entry;
-  const args = ['--import', loader, ...(options.nodeArgs ?? []), entry];
+  const args = [...(entry.endsWith('.ts') ? ['--import', loader] : []), ...(options.nodeArgs ?? []), entry];
   const child = spawn(process.execPath, args, {
     env: { PATH: dirname(process.execPath), ...compiledCode(), ...options.env },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

@@ -1,2 +1,0 @@
-/** Keeps these files of TypeScript without their types, and nothing else. */
-export function keepStripped(filenames: readonly string[]): Promise<void>;
