@@ -7,6 +7,7 @@ import { startProxy, type ScriptedProxy } from './support/scripted-proxy.ts';
 import type { Service } from './support/service.ts';
 import { describeCortex } from './cortex.ts';
 import { describeLogicApps } from './logic-apps.ts';
+import { describeSentinel } from './sentinel.ts';
 import { describeXsoar } from './xsoar.ts';
 
 describe('generated files of the integrations', () => {
@@ -69,6 +70,7 @@ describe('ready-made integrations', function () {
   describeXsoar(service);
   describeCortex(service);
   describeLogicApps(service);
+  describeSentinel(service);
 });
 
 function opened<Value>(value: Value | undefined): Value {
