@@ -10,7 +10,7 @@ export const blockedBy = z
     reason: z
       .enum(blockReasons)
       .describe(
-        '`machine_busy`: an operation that was accepted earlier on the machine has not ended. `concurrency`: Defender runs as many as it runs at once. `machine_offline`: Defender gets no reports of the machine, and others go first.',
+        '`machine_busy`: an operation that was accepted earlier on the machine goes first. `concurrency`: Defender runs as many as it runs at once. `machine_offline`: Defender gets no reports of the machine, and others go first.',
       ),
     message: z.string(),
     behind: z

@@ -44,6 +44,12 @@ export const placement = z
         reason: z.string().optional(),
         at: time.optional(),
         requestId: z.string().optional().describe('The request for which it was moved up.'),
+        isBehind: z
+          .literal(true)
+          .optional()
+          .describe(
+            'That request waits behind it for its turn on the machine; otherwise it shares the call.',
+          ),
       })
       .optional(),
     deferredUntil: time.optional().describe('Its caller has had its turns until this virtual time.'),

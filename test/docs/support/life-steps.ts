@@ -10,12 +10,13 @@ import { createIdempotencyStore } from '@diq/queue/admission/idempotency-store.t
 import { freshIds } from '@diq/queue/admission/request-ids.ts';
 import { openBatch, refuseInBatch, sealBatch } from '@diq/queue/batches/batch-record.ts';
 import { createAuditLog } from '@diq/queue/operations/audit-log.ts';
+import { createPromoteAhead } from '@diq/queue/machine-order/promote-ahead.ts';
 import { createPurge } from '@diq/queue/operations/purge.ts';
 import { createBulkCancel } from '@diq/queue/requests/bulk-cancel.ts';
 import { digestsOf } from '@diq/queue/requests/correlation-digest.ts';
 import { createRequestActions } from '@diq/queue/requests/request-actions.ts';
 import { createFlowCharging } from '@diq/queue/scheduling/charge-flows.ts';
-import { defaultOrderRules } from '@diq/queue/scheduling/order.ts';
+import { defaultOrderRules, flowOf } from '@diq/queue/scheduling/order.ts';
 import { createJobRepositioning } from '@diq/queue/scheduling/job-queue.ts';
 import { storeKeys } from '@diq/queue/store-keys.ts';
 import { createNameStore } from '@diq/queue/tasks/name-store.ts';
@@ -250,6 +251,9 @@ export const lifeSteps: readonly [name: string, run: (life: Life) => Promise<voi
       await life.step(() => blocked.block(taskId));
       await life.step(() => blocked.list(10, 0));
       await life.step(() => blocked.unblock([taskId]));
+      const behind = { priority: 'critical', flow: flowOf('', caller), requestId: 'behind' } as const;
+      const promote = createPromoteAhead(store.redis, keySpace, store.jobs);
+      await life.step(() => promote([{ key: machine(2), virtualStartMs: arrivedAtMs, ...behind }]));
       await life.step(async () => (await claimer.claim())?.complete());
       await claimer.close();
     },

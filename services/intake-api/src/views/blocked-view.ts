@@ -27,7 +27,7 @@ export function describeBlock(
 
 function busy(first: PlacedAct | undefined): BlockedBy {
   const message =
-    'An operation that was accepted earlier on this machine has not ended. They are called one after the other.';
+    'An operation that was accepted earlier on this machine goes first. They are called one after the other.';
   if (first === undefined) return { reason: 'machine_busy', message };
   const acceptedAt = new Date(enteredAtMs(first)).toISOString();
   return { reason: 'machine_busy', message, behind: { operation: first.operation, acceptedAt } };

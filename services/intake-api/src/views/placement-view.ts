@@ -55,7 +55,7 @@ function timeAs<Name extends 'notAfter' | 'deferredUntil' | 'at'>(name: Name, ti
   return (time === undefined ? {} : { [name]: time }) as Partial<Record<Name, string>>;
 }
 
-function promotionOf({ head, raisedBy }: TaskPlace): Pick<Placement, 'promotedBy'> {
+function promotionOf({ head, raisedBy, isRaisedOnMachine }: TaskPlace): Pick<Placement, 'promotedBy'> {
   if (head) {
     const { by, reason, atMs } = head;
     return {
@@ -66,7 +66,8 @@ function promotionOf({ head, raisedBy }: TaskPlace): Pick<Placement, 'promotedBy
       },
     };
   }
-  return raisedBy === undefined ? {} : { promotedBy: { requestId: raisedBy } };
+  if (raisedBy === undefined) return {};
+  return { promotedBy: { requestId: raisedBy, ...(isRaisedOnMachine && { isBehind: true }) } };
 }
 
 /** Sentences, the most important first. */
@@ -90,7 +91,7 @@ function reasonsFor(figures: Omit<Placement, 'why'>, asked: string | undefined):
       : [
           promotedBy.requestId === asked
             ? 'Moved up for this request.'
-            : `Moved up for request ${promotedBy.requestId}, which shares the call.`,
+            : `Moved up for request ${promotedBy.requestId}, which ${promotedBy.isBehind ? 'waits behind it for its turn on the machine' : 'shares the call'}.`,
         ]),
     ...(deferredUntil === undefined || isMoved
       ? []

@@ -253,6 +253,7 @@ function createParts(options: OpenQueueOptions, closing: AbortSignal) {
     jobs,
     isServed: options.isServed,
     followsResults: config.followUp,
+    onQueueError: queueOutage.failed,
   });
   const steps = createTaskSteps({
     ...shared,
@@ -294,7 +295,7 @@ function createParts(options: OpenQueueOptions, closing: AbortSignal) {
     async close(): Promise<void> {
       await defender.close();
       await claimer.close();
-      await Promise.all([jobs.close(), requestLog.close(), limiter.close()].map(politely));
+      await Promise.all([jobs.close(), turns.close(), requestLog.close(), limiter.close()].map(politely));
     },
   };
 }

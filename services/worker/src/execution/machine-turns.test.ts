@@ -113,7 +113,9 @@ describe('turns on a machine', () => {
     restrict = openQueue(tenantId, 'restrictCodeExecution');
     unrestrict = openQueue(tenantId, 'unrestrictCodeExecution');
   });
-  afterEach(() => Promise.all([restrict, unrestrict].map(({ jobs }) => jobs.close())));
+  afterEach(() =>
+    Promise.all([restrict, unrestrict].flatMap(({ jobs, turns }) => [jobs.close(), turns.close()])),
+  );
   after(() => closeRedis(redis));
 
   it('come in the order of acceptance, the next after the end of what the one before started', async () => {

@@ -7,25 +7,28 @@ import {
   settleMs as usualSettleMs,
   type PlacedAct,
 } from '@diq/queue/machine-order/machine-order.ts';
-import type { JobQueue } from '@diq/queue/scheduling/job-queue.ts';
+import { createJobRepositioning, type JobQueue } from '@diq/queue/scheduling/job-queue.ts';
 import { storeKeys } from '@diq/queue/store-keys.ts';
 import { createBlockedTasks, type BlockedTasks } from '@diq/queue/tasks/blocked-tasks.ts';
 import type { Task } from '@diq/queue/tasks/task-store.ts';
 import { serverTimeMs } from '@diq/redis/ask-owner.ts';
 import type { RedisConnection } from '@diq/redis/connection.ts';
+import { createTurnPromotion } from './turn-promotion.ts';
 
 export interface MachineTurnsOptions {
   redis: RedisConnection;
   tenantId: string;
   operation: OperationName;
   keySpace: string;
-  jobs: Pick<JobQueue, 'add'>;
+  jobs: Pick<JobQueue, 'add' | 'setJobPriorities'>;
   /** Whether this queue is in the settings. */
   isServed: (keySpace: string) => boolean;
   /** Whether the ends of results are seen; without it the next one goes after the answer to the call before. By default they are. */
   followsResults?: boolean;
   /** For so long a place may belong to a request that is still to be recorded. */
   settleMs?: number;
+  /** Of the queues in which tasks are promoted. */
+  onQueueError?: (error: Error) => void;
   /** One that is blocked is not looked at again within this time, by whichever worker. */
   betweenLooksMs?: number;
 }
@@ -37,8 +40,12 @@ export interface MachineTurns {
   block(taskId: string): Promise<unknown>;
   /** Tasks that are out of the queue until then. */
   readonly blocked: Pick<BlockedTasks, 'count' | 'areBlocked'>;
-  /** Puts tasks back whose turn has come, of those that were looked at longest ago. */
+  /**
+   * Puts tasks back whose turn has come, of those that were looked at longest ago, and makes what stands before the others as
+   * urgent as they are.
+   */
   unblockSome(): Promise<void>;
+  close(): Promise<void>;
 }
 
 const perRound = 100;
@@ -55,6 +62,7 @@ const always: MachineTurns = {
     areBlocked: (taskIds) => Promise.resolve(taskIds.map(() => false)),
   },
   unblockSome: () => Promise.resolve(),
+  close: () => Promise.resolve(),
 };
 
 /**
@@ -69,6 +77,9 @@ export function createMachineTurns(options: MachineTurnsOptions): MachineTurns {
   if (name === undefined) return always;
   const order = createMachineOrder(redis, tenantId, name);
   const blocked = createBlockedTasks(redis, keySpace);
+  const repositionJobs = createJobRepositioning(redis, keySpace, jobs);
+  const { onQueueError = () => undefined } = options;
+  const promotion = createTurnPromotion({ ...options, order, onQueueError });
 
   async function mayGo(acts: readonly PlacedAct[]): Promise<boolean[]> {
     let first = await order.firstOf(acts);
@@ -129,7 +140,11 @@ export function createMachineTurns(options: MachineTurnsOptions): MachineTurns {
       const free = tasks.filter((_, i) => may[i]);
       await blocked.unblock(free.map(({ taskId }) => taskId));
       await jobs.add(free);
+      // One that was promoted before it had its job again: that had no job to move.
+      await repositionJobs(await blocked.movedSince(free));
+      await promotion.promoteAheadOf(tasks.filter((_, i) => !may[i]));
     },
+    close: promotion.close,
   };
 }
 

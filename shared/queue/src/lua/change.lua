@@ -167,7 +167,7 @@ elseif urgency[best] > urgency[priority] then
   if redis.call('HEXISTS', task_key, 'head') == 0 then
     task.job_priority = job_priority_of(best, new_virtual_start)
   end
-  redis.call('HDEL', task_key, 'raisedBy')
+  redis.call('HDEL', task_key, 'raisedBy', 'raisedOn')
   redis.call('HSET', task_key, place_of(task))
   note_flow(task_key, task)
   -- It may be the last of its batches now: which one is, is read again (batch-tail.ts).

@@ -82,18 +82,29 @@ export function createMachineOrder(redis: RedisConnection, tenantId: string, ord
         text === undefined ? undefined : placedAct(machineIds[i] ?? '', text),
       );
     },
+    /** Of each of these acts the first ones that stand before it on its machine, at most so many. Writes nothing. */
+    async aheadOf(acts: readonly PlacedAct[], most: number): Promise<PlacedAct[][]> {
+      if (acts.length === 0) return [];
+      const pipeline = plainPipeline(redis);
+      for (const { machineId } of acts) pipeline.zrange(`${space}:order:${machineId}`, 0, String(most - 1));
+      const found = z.array(texts).parse(await repliesOf(pipeline));
+      return acts.map((act, i) => {
+        const first = found[i] ?? [];
+        const own = first.indexOf(textOf(act));
+        return first.slice(0, own < 0 ? most : own).map((text) => placedAct(act.machineId, text));
+      });
+    },
     /** Takes out an act that has ended, where another one waits behind it. @returns whether it was */
     async leave(act: PlacedAct): Promise<boolean> {
-      const { machineId, operation, key, place } = act;
-      return (
-        (await leaveScript(redis, [`${space}:order:${machineId}`], [`${place} ${operation} ${key}`])) === 1
-      );
+      return (await leaveScript(redis, [`${space}:order:${act.machineId}`], [textOf(act)])) === 1;
     },
   };
 }
 
 const asked = (acts: readonly OrderedAct[]) =>
   acts.map(({ machineId, operation, key }) => [machineId, operation, key]);
+
+const textOf = ({ place, operation, key }: PlacedAct): string => `${place} ${operation} ${key}`;
 
 function placedAct(machineId: string, text: string): PlacedAct {
   const [place = '', operation = '', ...key] = text.split(' ');

@@ -62,6 +62,7 @@ describe('the order of what waits', () => {
         flowCaller: undefined,
         deferredToMs: undefined,
         raisedBy: undefined,
+        isRaisedOnMachine: false,
         head: undefined,
       })),
     );

@@ -129,6 +129,9 @@ export function createQueueOrder(redis: RedisConnection, keySpace: string) {
       return first ?? { source: undefined, caller: undefined };
     },
 
+    /** The same for some hundred. */
+    firstOfEach: readFirst,
+
     /** Reads some hundred tasks, however many wait. */
     async sample(): Promise<OrderSample> {
       const [ids, waiting] = await Promise.all([

@@ -20,6 +20,8 @@ export interface TaskPlace {
   deferredToMs: number | undefined;
   /** The request for which it was moved up. */
   raisedBy: string | undefined;
+  /** That one waits behind it for its turn on the machine; else it shares the call. */
+  isRaisedOnMachine: boolean;
   /** It was moved to the head; `by` is `undefined` where that was not noted. */
   head: { by: string | undefined; reason: string | undefined; atMs: number | undefined } | undefined;
 }
@@ -36,6 +38,7 @@ export const placeFields = [
   'raisedBy',
   'head',
   'headAt',
+  'raisedOn',
 ] as const;
 
 /** Of an entry of the audit log. */
@@ -57,6 +60,7 @@ const row = z.tuple([
   text,
   text,
   time,
+  text,
 ]);
 
 /** Reads the values of `placeFields`, `null` or '' for what there is not; `undefined` for a task that is gone or corrupt. */
@@ -65,7 +69,7 @@ export function parseTaskPlace(values: unknown, joined: number): TaskPlace | und
   if (!parsed.success) return undefined;
   const [priority, virtualStartMs, first, createdAtMs, notAfterMs, flowCaller, deferredToMs, raisedBy] =
     parsed.data;
-  const [, , , , , , , , head, headAtMs] = parsed.data;
+  const [, , , , , , , , head, headAtMs, raisedOn] = parsed.data;
   return {
     priority,
     virtualStartMs,
@@ -76,6 +80,7 @@ export function parseTaskPlace(values: unknown, joined: number): TaskPlace | und
     flowCaller,
     deferredToMs,
     raisedBy,
+    isRaisedOnMachine: raisedOn === 'machine',
     head: head === undefined ? undefined : { ...headOf(head), atMs: headAtMs },
   };
 }

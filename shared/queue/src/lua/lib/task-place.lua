@@ -4,6 +4,7 @@
 --
 -- own:<caller>   a field of a task that has another caller's place: where it would stand by this caller's own requests
 -- raisedBy       a field of a task that was moved up: the request for which that was done
+-- raisedOn       'machine' where that request waits behind it for its turn on the machine; '' where it shares the call
 -- left:<class>   a field of a task that was made more urgent: its virtual start in the class that it left, and whose that is
 
 -- Keeps the place that a task has, or would have, by a caller's own requests, while it has the place of another one:
@@ -70,6 +71,7 @@ local function place_of(task)
   end
   if task.raised_by then
     fields[#fields + 1], fields[#fields + 2] = 'raisedBy', task.raised_by
+    fields[#fields + 1], fields[#fields + 2] = 'raisedOn', task.raised_on or ''
   end
   for caller, place in pairs(task.own or {}) do
     fields[#fields + 1], fields[#fields + 2] = 'own:' .. caller, string.format('%.0f', place)
