@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
 import { environmentNames } from '@diq/defender-simulator/config.ts';
 import { readIntakeSettings } from '@diq/intake-api/config/config.ts';
+import { proxyShape } from '@diq/runtime/http-client/proxy-settings.ts';
 import { tenantShape } from '@diq/tenants/tenant-settings.ts';
 import { redisShape } from '@diq/redis/redis-settings.ts';
 import { readWorkerConfig } from '@diq/worker/config.ts';
@@ -31,6 +32,7 @@ describe('.env.example', () => {
     ofServices = new Set([
       ...Object.keys(redisShape({})),
       ...Object.keys(tenantShape({})),
+      ...Object.keys(proxyShape({})),
       ...(await settingsOf('intake-api')),
       ...(await settingsOf('worker')),
     ]);

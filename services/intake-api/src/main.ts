@@ -9,6 +9,7 @@ await runService({
   exit: (code) => process.exit(code),
   async start({ env, logger, lifecycle, fail }) {
     const settings = readIntakeSettings(env);
+    if (settings.proxy) logger.info({ proxy: settings.proxy.origin }, 'hosts outside are reached by a proxy');
     const tracing = await openTracing(env, 'intake-api', logger);
     lifecycle.onClose('traces', () => tracing.close());
     return openIntake({ settings, logger, lifecycle, tracing, fail });

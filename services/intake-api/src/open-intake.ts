@@ -45,7 +45,13 @@ interface OpenIntakeOptions extends OpenGuardsOptions {
 }
 
 /** Opens the intake API, saying how each part closes. Resolves when it answers, with Redis or without. */
-export async function openIntake(options: OpenIntakeOptions): Promise<{ port: number }> {
+export async function openIntake(given: OpenIntakeOptions): Promise<{ port: number }> {
+  const { proxy } = given.settings;
+  const options = {
+    ...given,
+    entra: { proxy, ...given.entra },
+    callbackConnection: { proxy, ...given.callbackConnection },
+  };
   const { settings, logger, lifecycle, tracing = noTracing } = options;
   const directory = createQueueDirectory(settings.tenants);
   const { guards, entra, keys, onKeysChanged } = openGuards(options);

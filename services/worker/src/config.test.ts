@@ -129,6 +129,7 @@ describe('the worker configuration', () => {
         },
       ],
       redisAddress: parseRedisUrl(complete.REDIS_URL),
+      proxy: undefined,
       waitReplicas: 0,
       port: 9_091,
       host: undefined,

@@ -11,6 +11,7 @@ import {
   trimEnv,
   type Env,
 } from '@diq/runtime/settings/read-settings.ts';
+import { proxyOf, proxySecrets, proxyShape } from '@diq/runtime/http-client/proxy-settings.ts';
 import { redisAddressOf, redisSecrets, redisShape } from '@diq/redis/redis-settings.ts';
 import type { DefenderAccess, ReachableTenant } from '@diq/tenants/tenant.ts';
 import { tenantShape, tenantsOf } from '@diq/tenants/tenant-settings.ts';
@@ -53,7 +54,8 @@ const accessSettings = {
   DEFENDER_SCOPE: z.string().default('https://api.securitycenter.microsoft.com/.default'),
 };
 
-const schemaFor = (env: Env) => z.object({ ...redisShape(env), ...tenantShape(env), ...settings });
+const schemaFor = (env: Env) =>
+  z.object({ ...redisShape(env), ...tenantShape(env), ...proxyShape(env), ...settings });
 const accessSchema = z.object(accessSettings);
 
 type Settings = z.output<ReturnType<typeof schemaFor>>;
@@ -75,7 +77,10 @@ export type WorkerConfig = ReturnType<typeof readWorkerConfig>;
 export function readWorkerConfig(untrimmed: Env, furtherFaults: readonly string[] = []) {
   const env = trimEnv(untrimmed);
   const faults: string[] = [];
-  const read = readOrNote(() => readSettings(schemaFor(env), env, { secrets: redisSecrets }), faults);
+  const read = readOrNote(
+    () => readSettings(schemaFor(env), env, { secrets: [...redisSecrets, ...proxySecrets] }),
+    faults,
+  );
   const access = env['TENANTS_FILE'] ? undefined : readOrNote(() => accessIn(env), faults);
   const tenants = read && readOrNote(() => reachableTenants(read, env, access), faults);
   faults.push(...furtherFaults);
@@ -97,6 +102,8 @@ function reachableTenants(
 function configOf(read: Settings) {
   return {
     redisAddress: redisAddressOf(read),
+    /** `undefined`: Entra ID and Defender are reached directly. */
+    proxy: proxyOf(read),
     waitReplicas: read.REDIS_WAIT_REPLICAS,
     port: read.WORKER_PORT,
     host: read.WORKER_HOST,

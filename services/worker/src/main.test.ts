@@ -76,12 +76,14 @@ describe('the worker as a process', () => {
         DEFENDER_BASE_URL: `http://127.0.0.1:${await findFreePort()}`,
         QUOTA_COLD_START: 'open',
         HTTPS_PROXY: 'http://user:proxy-password@proxy.example:3128',
+        ALL_PROXY: 'socks5://user:proxy-password@proxy.example',
       });
 
-    it('says at its start that a proxy is not used, without naming it', async () => {
+    it('says at its start through which proxy it goes and which setting is not used, without the password', async () => {
       const worker = await start();
-      assert.match(worker.output(), /"level":"warn".*"settings":\["HTTPS_PROXY"\].*proxies are not used/);
-      assert.doesNotMatch(worker.output(), /proxy-password|proxy\.example/);
+      assert.match(worker.output(), /"proxy":"http:\/\/proxy\.example:3128".*reached by a proxy/);
+      assert.match(worker.output(), /"level":"warn".*"settings":\["ALL_PROXY"\].*not used: HTTPS_PROXY is/);
+      assert.doesNotMatch(worker.output(), /proxy-password/);
       assert.equal((await worker.stop()).code, 0);
     });
 

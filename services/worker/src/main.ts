@@ -20,6 +20,8 @@ await runService({
   stopDeadlineMs,
   async start({ env, logger, lifecycle, fail }) {
     const config = readWorkerConfig(env, await credentialFaults(credentialFileIn(env)));
+    if (config.proxy)
+      logger.info({ proxy: config.proxy.origin }, 'Entra ID and Defender are reached by a proxy');
     const tracing = await openTracing(env, 'worker', logger);
     lifecycle.onClose('traces', () => tracing.close());
     const metrics = createWorkerMetrics();

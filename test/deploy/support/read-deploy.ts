@@ -18,6 +18,7 @@ export function settingNames(service: 'intake-api' | 'worker'): ReadonlySet<stri
   const files = [
     'shared/quota/src/quota-settings.ts',
     'shared/redis/src/redis-settings.ts',
+    'shared/runtime/src/http-client/proxy-settings.ts',
     ...readdirSync(new URL(folder, root), { recursive: true, encoding: 'utf8' })
       .filter((file) => /(^|\/)config\.ts$|-settings\.ts$/.test(file))
       .map((file) => folder + file),

@@ -1,5 +1,6 @@
 import { Agent, fetch as undiciFetch } from 'undici';
 import { createBoundedConnector } from '@diq/runtime/http-client/bounded-connection.ts';
+import type { Proxy } from '@diq/runtime/http-client/proxy-settings.ts';
 
 /** Entra's own keys are 20 KB, its answers to a code 5 KB. */
 const maxBodyBytes = 1024 * 1024;
@@ -17,11 +18,12 @@ interface Sent {
  * reads a bounded answer, and leaves no lookup of a name behind that would take a place from those of Redis.
  *
  * @param ca PEM of the only authority of certificates to trust, instead of Node's own list
+ * @param proxy through which the authority is reached, if it is used for it
  */
-export function createEntraFetch(authorityHost: string, ca?: string) {
+export function createEntraFetch(authorityHost: string, ca?: string, proxy?: Proxy) {
   const { origin } = new URL(authorityHost);
   const dispatcher = new Agent({
-    connect: createBoundedConnector({ maxBodyBytes, ca }),
+    connect: createBoundedConnector({ maxBodyBytes, ca, proxy }),
     maxResponseSize: maxBodyBytes,
   });
   return async (url: string, { method, headers, body, signal }: Sent): Promise<Response> => {

@@ -13,6 +13,7 @@ import {
 import { z } from 'zod';
 import { clip } from '@diq/contracts/text.ts';
 import { guid, type EntraSettings, type SignInSettings } from '../config/auth-settings.ts';
+import type { Proxy } from '@diq/runtime/http-client/proxy-settings.ts';
 import { createEntraFetch } from './entra-fetch.ts';
 import { knownRoles, scopesOfRoles } from './entra-roles.ts';
 import { createPendingSignIns, type PendingSignIn } from './pending-sign-in.ts';
@@ -57,7 +58,7 @@ export type EntraSignIn = ReturnType<typeof createEntraSignIn>;
 export function createEntraSignIn(
   { authorityHost, tenantId }: EntraSettings,
   { clientId, clientSecret, publicUrl }: SignInSettings,
-  { ca }: { ca?: string | undefined } = {},
+  { ca, proxy }: { ca?: string | undefined; proxy?: Proxy | undefined } = {},
 ) {
   const tenant = `${authorityHost}/${tenantId}`;
   const redirectUri = `${publicUrl}${callbackPath}`;
@@ -73,7 +74,7 @@ export function createEntraSignIn(
     { client_secret: clientSecret, [clockTolerance]: clockToleranceSeconds },
   );
   config.timeout = askTimeoutSeconds;
-  config[customFetch] = createEntraFetch(authorityHost, ca);
+  config[customFetch] = createEntraFetch(authorityHost, ca, proxy);
   // That the token came over TLS would be enough by the standard.
   enableNonRepudiationChecks(config);
   const pendingSignIns = createPendingSignIns(clientSecret);

@@ -10,6 +10,7 @@ import {
 import { z } from 'zod';
 import { guid, type EntraSettings, type TokenSettings } from '../config/auth-settings.ts';
 import type { Identity } from './api-keys.ts';
+import type { Proxy } from '@diq/runtime/http-client/proxy-settings.ts';
 import { createEntraFetch } from './entra-fetch.ts';
 import { scopesOfRoles } from './entra-roles.ts';
 
@@ -18,6 +19,8 @@ export interface EntraTokensDeps {
   fetch?: FetchImplementation;
   /** PEM of the only authority of certificates to trust for Entra ID; default: Node's own list. */
   ca?: string;
+  /** Through which Entra ID is reached, if it is used for it. */
+  proxy?: Proxy | undefined;
   /** The least time between two readings of the keys on behalf of an unknown one. Default 30 s. */
   cooldownMs?: number;
 }
@@ -116,7 +119,7 @@ export function looksLikeToken(credential: string): boolean {
 
 function tenantKeys(
   { authorityHost, tenantId }: TokenSettings,
-  { ca, fetch = createEntraFetch(authorityHost, ca), cooldownMs = 30_000 }: EntraTokensDeps,
+  { ca, proxy, fetch = createEntraFetch(authorityHost, ca, proxy), cooldownMs = 30_000 }: EntraTokensDeps,
 ): JWTVerifyGetKey {
   const url = new URL(`${authorityHost}/${tenantId}/discovery/v2.0/keys`);
   const remote = createRemoteJWKSet(url, {

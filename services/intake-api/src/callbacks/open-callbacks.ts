@@ -30,8 +30,8 @@ export interface OpenCallbacksOptions {
   logger: Logger;
   lifecycle: Pick<Lifecycle, 'onClose'>;
   timing?: Partial<CallbackTiming> | undefined;
-  /** How names are resolved and whom TLS trusts, instead of the system's ways. */
-  connection?: Pick<PostCallbackOptions, 'resolve' | 'ca'> | undefined;
+  /** How names are resolved, whom TLS trusts, and by which way it goes, instead of the system's ways. */
+  connection?: Pick<PostCallbackOptions, 'resolve' | 'ca' | 'proxy'> | undefined;
 }
 
 const standardTiming = {

@@ -1,6 +1,7 @@
 import { Client } from 'undici';
 import type { CallbackState } from '@diq/contracts/callback-state.ts';
 import { createNameResolver, type ResolveName } from '@diq/runtime/dns/name-resolver.ts';
+import type { Proxy } from '@diq/runtime/http-client/proxy-settings.ts';
 import { parseRetryAfter } from '@diq/runtime/http-server/retry-after.ts';
 import { AddressRefusedError, createGuardedConnector } from './guarded-connection.ts';
 
@@ -26,6 +27,7 @@ export interface PostCallbackOptions {
   timeoutMs?: number | undefined;
   resolve?: ResolveName | undefined;
   ca?: string | undefined;
+  proxy?: Proxy | undefined;
 }
 
 /** Of the answer's body, which is not used; a receiver may finish writing as much. */
@@ -36,7 +38,7 @@ const maxReceivedBytes = 64 * 1024;
 
 /** Each attempt has a connection of its own: none that was checked for one is used by another. */
 export function createPostCallback(options: PostCallbackOptions) {
-  const { isAllowedAddress, timeoutMs = 10_000, resolve = createNameResolver(), ca } = options;
+  const { isAllowedAddress, timeoutMs = 10_000, resolve = createNameResolver(), ca, proxy } = options;
   /** Makes one attempt, following no redirect and repeating nothing. Never rejects. */
   return async ({ url, headers, body, signal }: CallbackPost): Promise<PostOutcome> => {
     const stop = new AbortController();
@@ -48,7 +50,7 @@ export function createPostCallback(options: PostCallbackOptions) {
     }, timeoutMs);
     signal.addEventListener('abort', giveUp, { once: true });
     const bounds = { signal: stop.signal, timeoutMs, maxBytes: maxReceivedBytes };
-    const checks = { isAllowed: isAllowedAddress, ...bounds, resolve, ca };
+    const checks = { isAllowed: isAllowedAddress, ...bounds, resolve, ca, proxy };
     const client = new Client(url.origin, { connect: createGuardedConnector(checks), pipelining: 0 });
     try {
       if (signal.aborted) return { kind: 'given-up' };

@@ -30,6 +30,7 @@ describe('the settings of the intake', () => {
     const { auth, ...settings } = readIntakeSettings(usable);
     assert.deepEqual(settings, {
       redisAddress: parseRedisUrl('redis://127.0.0.1:6379'),
+      proxy: undefined,
       waitReplicas: 0,
       port: 8_080,
       host: undefined,

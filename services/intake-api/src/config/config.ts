@@ -14,6 +14,7 @@ import {
   trimEnv,
   type Env,
 } from '@diq/runtime/settings/read-settings.ts';
+import { proxyOf, proxySecrets, proxyShape } from '@diq/runtime/http-client/proxy-settings.ts';
 import { redisAddressOf, redisSecrets, redisShape } from '@diq/redis/redis-settings.ts';
 import { authSettings, authShape, hostNames } from './auth-settings.ts';
 import { allowedHosts } from './allowed-hosts.ts';
@@ -34,7 +35,13 @@ export type CallbackSettings = NonNullable<ReturnType<typeof callbackSettings>>;
 export function readIntakeSettings(given: Env) {
   const env = trimEnv(given);
   const settings = readSettings(schemaFor(env), env, {
-    secrets: ['INTAKE_API_KEYS', 'INTAKE_ENTRA_CLIENT_SECRET', ...redisSecrets, 'CALLBACK_SECRET'],
+    secrets: [
+      'INTAKE_API_KEYS',
+      'INTAKE_ENTRA_CLIENT_SECRET',
+      ...redisSecrets,
+      ...proxySecrets,
+      'CALLBACK_SECRET',
+    ],
     lists: [
       'INTAKE_API_KEYS',
       'INTAKE_ENTRA_AUDIENCE',
@@ -49,6 +56,8 @@ export function readIntakeSettings(given: Env) {
   refuseKeysWithoutTenant(auth, tenants);
   return {
     redisAddress: redisAddressOf(settings),
+    /** `undefined`: Entra ID, Defender and the receivers of callbacks are reached directly. */
+    proxy: proxyOf(settings),
     /** So many replicas must have what is accepted before it is answered. */
     waitReplicas: settings.REDIS_WAIT_REPLICAS,
     port: settings.INTAKE_PORT,
@@ -141,6 +150,7 @@ function schemaFor(env: Env) {
   const secret = callbackSecrets().describe('whsec_ and Base64, which signs callbacks');
   return z.object({
     ...redisShape(env),
+    ...proxyShape(env),
     INTAKE_PORT: port().prefault('8080'),
     INTAKE_HOST: z.string().optional(),
     INTAKE_HOST_NAMES: hostNames().optional(),

@@ -30,7 +30,7 @@ export function openFrontDoor(
   settings: FrontDoorSettings,
   { redis, keys, entra, lifecycle }: OpenFrontDoorOptions,
 ): FrontDoorParts {
-  const agent = createPassThroughAgent();
+  const agent = createPassThroughAgent(entra?.proxy);
   lifecycle.onClose('connections of the front door', () => agent.destroy());
   return {
     settings,

@@ -4,6 +4,7 @@ import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import type { Request, RequestHandler, Response } from 'express';
 import { Agent, type Dispatcher } from 'undici';
 import { createBoundedConnector } from '@diq/runtime/http-client/bounded-connection.ts';
+import type { Proxy } from '@diq/runtime/http-client/proxy-settings.ts';
 import type { FrontDoorSettings } from '../config/front-door-settings.ts';
 import { contextOf } from '../http/request-context.ts';
 import { isPassedOn } from './allowed-paths.ts';
@@ -38,9 +39,9 @@ const answeredHeaders = [
 ];
 
 /** Connections to Defenders, which are made for one request each, and how they are closed. */
-export function createPassThroughAgent(): Agent {
+export function createPassThroughAgent(proxy?: Proxy): Agent {
   return new Agent({
-    connect: createBoundedConnector({ maxBodyBytes: maxAnswerBytes }),
+    connect: createBoundedConnector({ maxBodyBytes: maxAnswerBytes, proxy }),
     maxResponseSize: maxAnswerBytes,
     headersTimeout: answerTimeoutMs,
     bodyTimeout: silenceTimeoutMs,

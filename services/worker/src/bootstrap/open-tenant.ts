@@ -7,6 +7,7 @@ import { createReadTurn } from '@diq/quota/reads/read-turn.ts';
 import type { RedisConnection } from '@diq/redis/connection.ts';
 import { repeat } from '@diq/runtime/async/run-periodically.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
+import type { Proxy } from '@diq/runtime/http-client/proxy-settings.ts';
 import type { ReachableTenant } from '@diq/tenants/tenant.ts';
 import { createTokenProvider } from '../defender/auth/token-provider.ts';
 import { createDefenderClient } from '../defender/defender-client.ts';
@@ -44,6 +45,7 @@ export function openTenant({
   readShare,
   followUpEveryMs,
   callTimeoutMs,
+  proxy,
   logger,
   metrics,
 }: {
@@ -54,6 +56,7 @@ export function openTenant({
   readShare: number;
   followUpEveryMs: number;
   callTimeoutMs: number;
+  proxy: Proxy | undefined;
   logger: Logger;
   metrics: TenantMetrics;
 }) {
@@ -64,12 +67,13 @@ export function openTenant({
     credential,
     authorityHost,
     scope,
+    proxy,
     onRequest: (outcome) => metrics.tokenRequests.inc({ outcome }),
     logger,
   });
   const reads = openReadBudget(tenant, { redis, readShare, metrics });
   const timeoutMs = Math.min(callTimeoutMs, longestReadMs);
-  const agent = createReadingAgent({ timeoutMs });
+  const agent = createReadingAgent({ timeoutMs, proxy });
   const reading = {
     baseUrl,
     timeoutMs,
@@ -126,7 +130,8 @@ export function openTenant({
     /** Gives up the reads under way, and all later ones. */
     closeReaders,
     /** Closed by its queue. */
-    createClient: (profile: OperationProfile) => createDefenderClient({ baseUrl, callTimeoutMs, profile }),
+    createClient: (profile: OperationProfile) =>
+      createDefenderClient({ baseUrl, callTimeoutMs, profile, proxy }),
     /** Ends reads and requests for tokens that are under way. */
     close,
   };

@@ -94,13 +94,14 @@ export function createServedTenants(options: ServedTenantsOptions) {
   });
 
   function clientsOf(tenant: ReachableTenant): OpenTenant {
-    const { callTimeoutMs, readShare, followUpEveryMs } = options.config;
+    const { callTimeoutMs, readShare, followUpEveryMs, proxy } = options.config;
     return openTenant({
       tenant,
       redis: options.redis.ledger,
       readShare,
       followUpEveryMs,
       callTimeoutMs,
+      proxy,
       logger: options.logger.child({ tenant: tenant.name }),
       metrics: options.metrics.ofTenant(tenant.name),
     });

@@ -1,6 +1,7 @@
 import { Client, type buildConnector } from 'undici';
 import type { OperationProfile, Parameters } from '@diq/contracts/operations/profile.ts';
 import { wireBytesFor } from '@diq/runtime/http-client/bounded-connection.ts';
+import type { Proxy } from '@diq/runtime/http-client/proxy-settings.ts';
 import { createResumingConnector } from '@diq/runtime/http-client/tls-connections.ts';
 import { classifyResponse, type AnswerVerdict } from './classify-response.ts';
 import { parseBaseUrl } from './address.ts';
@@ -55,6 +56,8 @@ export interface DefenderClientOptions {
   readonly profile: OperationProfile;
   /** PEM of the only authority to trust, instead of Node's own list. */
   readonly connect?: { readonly ca?: string };
+  /** Through which Defender is reached, if it is used for it. */
+  readonly proxy?: Proxy | undefined;
   /** Local time in ms, for Retry-After dates in answers that carry no Date. */
   readonly now?: () => number;
 }
@@ -108,6 +111,7 @@ async function exchange(
     base,
     startTls,
     profile,
+    proxy,
     now = Date.now,
   }: DefenderClientOptions & { base: ReturnType<typeof parseBaseUrl>; startTls: buildConnector.connector },
   call: StartCall,
@@ -119,6 +123,7 @@ async function exchange(
     startTls,
     mayStillSend: call.mayStillSend ?? (() => true),
     maxBytes: wireBytesFor(maxAnswerBytes),
+    proxy,
   });
   const client = new Client(base.origin, {
     connect: connection.connector,

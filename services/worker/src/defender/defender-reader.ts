@@ -3,6 +3,7 @@ import { machinePath } from '@diq/contracts/operations/machine-path.ts';
 import { readText } from '@diq/contracts/operations/read-id.ts';
 import type { ReadBudget } from '@diq/quota/reads/read-budget.ts';
 import { createBoundedConnector } from '@diq/runtime/http-client/bounded-connection.ts';
+import type { Proxy } from '@diq/runtime/http-client/proxy-settings.ts';
 import {
   readAlert,
   readInvestigation,
@@ -49,6 +50,8 @@ export interface DefenderReaderOptions {
   readonly timeoutMs: number;
   /** PEM of the only authority to trust, instead of Node's own list. */
   readonly connect?: { readonly ca?: string };
+  /** Through which Defender is reached, if it is used for it. */
+  readonly proxy?: Proxy | undefined;
   /** Connections that it shares with other readers, closed by who made them; by default its own. */
   readonly agent?: Agent;
   /** Called once for each list in which rows could not be read. */
@@ -74,11 +77,12 @@ const connections = 12;
 export function createReadingAgent({
   timeoutMs,
   connect,
-}: Pick<DefenderReaderOptions, 'timeoutMs' | 'connect'>): Agent {
+  proxy,
+}: Pick<DefenderReaderOptions, 'timeoutMs' | 'connect' | 'proxy'>): Agent {
   return new Agent({
     connections,
     pipelining: 1,
-    connect: createBoundedConnector({ maxBodyBytes: maxPageBytes, timeoutMs, ca: connect?.ca }),
+    connect: createBoundedConnector({ maxBodyBytes: maxPageBytes, timeoutMs, ca: connect?.ca, proxy }),
     maxResponseSize: maxPageBytes,
     headersTimeout: 0,
     bodyTimeout: 0,

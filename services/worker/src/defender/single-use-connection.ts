@@ -1,6 +1,9 @@
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { buildConnector } from 'undici';
 import { cutAfter } from '@diq/runtime/http-client/bounded-connection.ts';
+import type { Proxy } from '@diq/runtime/http-client/proxy-settings.ts';
+import { openTunnel, portOf, ProxyError } from '@diq/runtime/http-client/proxy-tunnel.ts';
 import { createNameResolver, lookupBy } from '@diq/runtime/dns/name-resolver.ts';
 
 /** Where the request can still be stopped, and what stopped it. */
@@ -8,6 +11,7 @@ export const notSentReasons = [
   'dns',
   'connection_refused',
   'connect_timeout',
+  'proxy',
   'tls',
   'network',
   'send_deadline_passed',
@@ -38,6 +42,7 @@ const lookup = lookupBy(createNameResolver());
  * therefore each call has a connection of its own.
  *
  * @param startTls puts TLS over a connection that is there; the same for all calls to one Defender
+ * @param proxy through which Defender is reached if it is used for it: until its tunnel is there nothing was sent
  * @param mayStillSend asked when the request is complete, and as the last thing before it goes out: a process can be stopped
  *   at any point, and what it does then goes out when it goes on. False or a throw stops it
  * @param maxBytes of all that the server may send; a connection that brings more is cut
@@ -46,10 +51,12 @@ export function createSingleUseConnection({
   startTls,
   mayStillSend,
   maxBytes,
+  proxy,
 }: {
   startTls: buildConnector.connector;
   mayStillSend: () => boolean;
   maxBytes: number;
+  proxy?: Proxy | undefined;
 }) {
   const cancelConnecting = new AbortController();
   let state: 'unused' | 'connecting' | 'handed_over' | 'not_sent' = 'unused';
@@ -90,14 +97,19 @@ export function createSingleUseConnection({
     }
     state = 'connecting';
     const secure = target.protocol === 'https:';
-    const port = target.port === '' && secure ? '443' : target.port;
-    connectTcp({ ...target, protocol: 'http:', port }, (...[error, socket]) => {
+    const port = portOf(target);
+    const goOn: buildConnector.Callback = (...[error, socket]) => {
       if (error !== null) {
         refuse(tcpReason(error), codeOf(error));
         callback(error, null);
         return;
       }
       tcp = socket;
+      if (state !== 'connecting') {
+        socket.destroy();
+        callback(new Error('the call was given up before it was sent'), null);
+        return;
+      }
       if (!secure) {
         offer(socket, callback);
         return;
@@ -110,7 +122,14 @@ export function createSingleUseConnection({
         refuse('tls', codeOf(tlsError));
         callback(tlsError, null);
       });
-    });
+    };
+    if (secure && proxy?.isUsedFor(target.hostname, port) === true) {
+      const bounds = { signal: cancelConnecting.signal, timeoutMs: 0 };
+      openTunnel(proxy, { hostname: target.hostname, port }, bounds).then(
+        (socket) => goOn(null, socket),
+        (error: Error) => goOn(error, null),
+      );
+    } else connectTcp({ ...target, protocol: 'http:', port: String(port) }, goOn);
   }
 
   return {
@@ -124,6 +143,8 @@ export function createSingleUseConnection({
     reset(reason: NotSentReason) {
       refuse(reason);
       if (tcp === undefined) cancelConnecting.abort();
+      // Under TLS to a proxy there is no TCP of our own to reset; what waits there is dropped as well.
+      else if (tcp instanceof TLSSocket) tcp.destroy();
       else tcp.resetAndDestroy();
     },
   };
@@ -138,6 +159,7 @@ function isTrue(ask: () => boolean): boolean {
 }
 
 function tcpReason(error: Error): NotSentReason {
+  if (error instanceof ProxyError) return 'proxy';
   const code = codeOf(error) ?? '';
   if (code === 'ENOTFOUND' || code.startsWith('EAI_')) return 'dns';
   if (code === 'ECONNREFUSED') return 'connection_refused';

@@ -35,7 +35,10 @@ export async function examine(env: Env): Promise<Finding[]> {
     return error.faults.map((detail) => ({ check, state: 'fault', detail, remedy }));
   }
   const ok: Finding = { check, state: 'ok', detail: `${config.tenants.length} tenants` };
-  const [redis, ...tenants] = await Promise.all([examineRedis(config), ...config.tenants.map(examineTenant)]);
+  const [redis, ...tenants] = await Promise.all([
+    examineRedis(config),
+    ...config.tenants.map((tenant) => examineTenant(tenant, config.proxy)),
+  ]);
   return [ok, ...(redis ?? []), ...tenants.flat()];
 }
 
@@ -73,10 +76,13 @@ async function examineRedis({ redisAddress, tenants }: WorkerConfig): Promise<Fi
 }
 
 /** Whether Entra ID gives a token, and which roles it lacks for which operation. */
-async function examineTenant({ name, tenantId, operations, access }: ReachableTenant): Promise<Finding[]> {
+async function examineTenant(
+  { name, tenantId, operations, access }: ReachableTenant,
+  proxy: WorkerConfig['proxy'],
+): Promise<Finding[]> {
   const check = `credential of ${name}`;
   const { authorityHost } = access;
-  const networkClient = createMsalNetworkClient({ authorityHost, requestTimeoutMs: tokenTimeoutMs });
+  const networkClient = createMsalNetworkClient({ authorityHost, requestTimeoutMs: tokenTimeoutMs, proxy });
   const answer = await requestToken({ ...access, tenantId, networkClient });
   await networkClient.close();
   if (answer.kind === 'failure') {

@@ -215,7 +215,14 @@ describe('what follows from the outcome of a call', () => {
         }
       }
       const unreachable = { reason: 'unreachable', length: 'growing' };
-      for (const reason of ['dns', 'connection_refused', 'connect_timeout', 'tls', 'network'] as const) {
+      for (const reason of [
+        'dns',
+        'connection_refused',
+        'connect_timeout',
+        'proxy',
+        'tls',
+        'network',
+      ] as const) {
         assert.deepEqual(notSent(reason).hold, unreachable, reason);
       }
     });

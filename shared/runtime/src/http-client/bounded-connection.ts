@@ -1,6 +1,8 @@
 import type { Socket } from 'node:net';
 import type { buildConnector } from 'undici';
 import { createNameResolver, lookupBy } from '../dns/name-resolver.ts';
+import type { Proxy } from './proxy-settings.ts';
+import { throughProxy } from './proxy-tunnel.ts';
 import { createResumingConnector } from './tls-connections.ts';
 
 /**
@@ -9,21 +11,25 @@ import { createResumingConnector } from './tls-connections.ts';
  *
  * @param timeoutMs for connecting; the default is undici's
  * @param ca PEM of the only authority to trust, instead of Node's own list
+ * @param proxy through which hosts are reached that it is used for
  */
 export function createBoundedConnector({
   maxBodyBytes,
   timeoutMs = 10_000,
   ca,
+  proxy,
 }: {
   maxBodyBytes: number;
   timeoutMs?: number;
   ca?: string | undefined;
+  proxy?: Proxy | undefined;
 }): buildConnector.connector {
-  const connect = createResumingConnector({
+  const direct = createResumingConnector({
     timeoutMs,
     lookup: lookupBy(createNameResolver()),
     ca,
   });
+  const connect = throughProxy(direct, proxy, timeoutMs);
   return (target, callback) => {
     connect(target, (...[error, socket]) => {
       if (error !== null) {

@@ -76,7 +76,8 @@ export async function runService(options: RunServiceOptions): Promise<void> {
   listenForEnd(stop, fail, { ...options, env });
 
   const proxies = unusedProxySettings(env);
-  if (proxies.length > 0) logger.warn({ settings: proxies }, 'proxies are not used: calls go out directly');
+  if (proxies.length > 0)
+    logger.warn({ settings: proxies }, 'these proxy settings are not used: HTTPS_PROXY is');
 
   try {
     const ready = await start({ env, logger, lifecycle, fail });

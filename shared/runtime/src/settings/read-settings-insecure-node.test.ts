@@ -37,9 +37,8 @@ describe('the options of Node itself', () => {
     );
   });
 
-  it('may name a proxy, which is not used', () => {
-    assert.deepEqual(unusedProxySettings({ https_proxy: 'http://proxy', HTTPS_PROXY: '', NO_PROXY: 'x' }), [
-      'https_proxy',
-    ]);
+  it('may name a proxy in the ways of other programs, which are not used', () => {
+    const env = { https_proxy: 'http://proxy', ALL_PROXY: '', HTTPS_PROXY: 'http://proxy', NO_PROXY: 'x' };
+    assert.deepEqual(unusedProxySettings(env), ['https_proxy']);
   });
 });

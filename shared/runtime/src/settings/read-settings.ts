@@ -176,9 +176,9 @@ export function insecureNodeFaults(env: Env, execArgv: readonly string[] = proce
   return faults;
 }
 
-const proxySettings = ['HTTPS_PROXY', 'https_proxy', 'ALL_PROXY', 'all_proxy'];
+const proxySettings = ['https_proxy', 'ALL_PROXY', 'all_proxy'];
 
-/** Names of the proxy settings that are set. They are not used. */
+/** Names of other programs' proxy settings that are set. They are not used: `HTTPS_PROXY` is. */
 export function unusedProxySettings(env: Env): string[] {
   return proxySettings.filter((name) => (env[name] ?? '') !== '');
 }

@@ -1,6 +1,7 @@
 import type { INetworkModule, NetworkRequestOptions, NetworkResponse } from '@azure/msal-node';
 import { Agent, type Dispatcher } from 'undici';
 import { createBoundedConnector } from '@diq/runtime/http-client/bounded-connection.ts';
+import type { Proxy } from '@diq/runtime/http-client/proxy-settings.ts';
 import { TimeoutError, within } from '@diq/runtime/async/with-timeout.ts';
 import { readAnswer, type BodyFault } from '../read-answer.ts';
 import { parseRetryAfter } from '@diq/runtime/http-server/retry-after.ts';
@@ -34,19 +35,22 @@ export class TokenNetworkError extends Error {
  * @param authorityHost https origin of the authority; requests to any other origin are refused, whatever metadata says
  * @param requestTimeoutMs for one request from connecting to the end of the body
  * @param ca PEM of the only authority to trust, instead of Node's own list
+ * @param proxy through which the authority is reached, if it is used for it
  */
 export function createMsalNetworkClient({
   authorityHost,
   requestTimeoutMs,
   ca,
+  proxy,
 }: {
   authorityHost: string;
   requestTimeoutMs: number;
   ca?: string;
+  proxy?: Proxy | undefined;
 }) {
   const { origin } = new URL(authorityHost);
   const agent = new Agent({
-    connect: createBoundedConnector({ maxBodyBytes: maxAnswerBytes, timeoutMs: requestTimeoutMs, ca }),
+    connect: createBoundedConnector({ maxBodyBytes: maxAnswerBytes, timeoutMs: requestTimeoutMs, ca, proxy }),
     maxResponseSize: maxAnswerBytes,
   });
 

@@ -1,4 +1,5 @@
 import type { INetworkModule } from '@azure/msal-node';
+import type { Proxy } from '@diq/runtime/http-client/proxy-settings.ts';
 import type { Credential } from './load-credential.ts';
 import { createMsalNetworkClient } from './msal-network-client.ts';
 import { requestToken, type TokenAnswer } from './request-token.ts';
@@ -36,6 +37,8 @@ export interface TokenProviderOptions {
   /** In place of the built-in one; then `requestTimeoutMs` has no effect. */
   readonly networkClient?: INetworkModule;
   readonly requestTimeoutMs?: number;
+  /** Through which the authority is reached, if it is used for it; for the built-in network client. */
+  readonly proxy?: Proxy | undefined;
   readonly now?: () => number;
   readonly onRequest?: (outcome: TokenRequestOutcome) => void;
   readonly logger?: { warn(fields: Readonly<Record<string, unknown>>, message: string): void };
@@ -64,7 +67,7 @@ type Unavailable = Extract<TokenResult, { kind: 'unavailable' }>;
 export function createTokenProvider(options: TokenProviderOptions) {
   const { now = Date.now, requestTimeoutMs = 10_000 } = options;
   const authorityHost = parseAuthorityHost(options.authorityHost);
-  const ownNetwork = createMsalNetworkClient({ authorityHost, requestTimeoutMs });
+  const ownNetwork = createMsalNetworkClient({ authorityHost, requestTimeoutMs, proxy: options.proxy });
   const request = { ...options, authorityHost, networkClient: options.networkClient ?? ownNetwork };
 
   const rejected = new Set<string>();

@@ -7,7 +7,7 @@ export interface TestCertificate {
   readonly cert: string;
 }
 
-/** A self-signed RSA certificate for loopback, which is its own authority; valid from a day ago for a year. */
+/** A self-signed RSA certificate for loopback and the common name, which is its own authority; valid from a day ago for a year. */
 export async function makeCertificate(
   commonName = 'localhost',
   { from = new Date(Date.now() - dayMs), to }: { from?: Date; to?: Date } = {},
@@ -23,6 +23,7 @@ export async function makeCertificate(
         name: 'subjectAltName',
         altNames: [
           { type: 2, value: 'localhost' },
+          { type: 2, value: commonName },
           { type: 7, ip: '127.0.0.1' },
         ],
       },
