@@ -85,7 +85,7 @@ export function createGuardedConnector(options: GuardedConnectionOptions): build
     };
     open().then(
       (httpSocket) => connect({ ...target, httpSocket }, goOn),
-      (error: Error) => callback(error, null),
+      (error: Error) => goOn(error, null),
     );
   };
 }

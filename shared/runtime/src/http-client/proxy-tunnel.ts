@@ -88,9 +88,10 @@ export function throughProxy(
       connect(target, callback);
       return;
     }
+    const fail = (error: Error): void => callback(error, null);
     openTunnel(proxy, { hostname: target.hostname, port }, { timeoutMs }).then(
       (httpSocket) => connect({ ...target, httpSocket }, callback),
-      (error: Error) => callback(error, null),
+      fail,
     );
   };
 }
