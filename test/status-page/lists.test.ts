@@ -59,6 +59,7 @@ describe('the lists of the status page', () => {
   const found = () => page.locator('#requests-found');
   const rows = () => found().getByRole('row');
   const dialog = () => page.getByRole('dialog');
+  const status = (name: string) => page.getByRole('checkbox', { name });
   const find = () => page.getByRole('button', { name: 'Find', exact: true }).click();
 
   async function total(query: string): Promise<number> {
@@ -86,6 +87,9 @@ describe('the lists of the status page', () => {
   it('find requests by incident, by keyboard, and lead to one of them', async () => {
     await page.getByLabel('Batch id').fill('');
     await page.getByLabel('Correlation, name').fill('incident');
+    await page.keyboard.press('Enter');
+    // A name alone would list everything.
+    assert.equal(await page.locator('#find-value:invalid').count(), 1);
     await page.getByLabel('Correlation, value').fill('INC-2');
     await page.keyboard.press('Enter');
     await found().getByText('2 requests').waitFor();
@@ -96,7 +100,7 @@ describe('the lists of the status page', () => {
   });
 
   it('ask again for all that failed, after a dialog with their number, and each once', async () => {
-    await page.getByLabel('Status').selectOption('failed');
+    await status('failed').check();
     await find();
     await found().getByText('2 requests').waitFor();
     await found().getByRole('button', { name: 'Ask again for all of these' }).click();
@@ -123,8 +127,42 @@ describe('the lists of the status page', () => {
     );
   });
 
+  it('list by several statuses, priority and time in UTC, with the ends, at an address that leads back to it', async () => {
+    await status('failed').check();
+    await page.getByLabel('Priority', { exact: true }).selectOption('critical');
+    await find();
+    await found().getByText('4 requests').waitFor();
+    const ended = rows().nth(1).getByRole('cell').nth(3).locator('time');
+    assert.ok(Date.parse((await ended.getAttribute('datetime')) ?? '') <= Date.now());
+    await found().getByRole('button', { name: 'Ask again for all of these' }).waitFor();
+    const kept = page.url();
+    assert.match(kept, /#requests\?status=failed&status=unknown&priority=critical$/);
+
+    const later = new Date(Date.now() + 60_000).toISOString().slice(0, 16);
+    await page.getByLabel('Asked from (UTC)').fill(later);
+    await find();
+    await found().getByText('No request fits').waitFor();
+    assert.equal(new URLSearchParams(page.url().split('?')[1]).get('from'), `${later}:00.000Z`);
+    assert.equal(
+      await found()
+        .getByRole('button', { name: /of these/ })
+        .count(),
+      0,
+    );
+
+    await page.goBack();
+    await found().getByText('4 requests').waitFor();
+    assert.equal(await page.getByLabel('Asked from (UTC)').inputValue(), '');
+    await page.reload();
+    await found().getByText('4 requests').waitFor();
+    assert.equal(await status('failed').isChecked(), true);
+    await page.getByRole('link', { name: 'Clear' }).click();
+    await found().getByText('The newest 50 requests').waitFor();
+    assert.equal(await status('failed').isChecked(), false);
+  });
+
   it('cancel what waits of a source', async () => {
-    await page.getByLabel('Status').selectOption('queued');
+    await status('queued').check();
     await page.getByLabel('Source').fill('xsoar');
     await find();
     await found().getByText('2 requests').waitFor();
@@ -150,7 +188,7 @@ describe('the lists of the status page', () => {
     const { page: looking } = await browser.open(intake.url);
     await signInAs(looking, keys.reader);
     await looking.getByRole('navigation', { name: 'Views' }).getByText('Requests').click();
-    await looking.getByLabel('Status').selectOption('failed');
+    await looking.getByRole('checkbox', { name: 'failed' }).check();
     await looking.getByRole('button', { name: 'Find', exact: true }).click();
     await looking.locator('#requests-found').getByText('3 requests').waitFor();
     assert.equal(await looking.getByRole('button', { name: /of these/ }).count(), 0);

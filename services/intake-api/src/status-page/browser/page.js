@@ -1,9 +1,10 @@
-import { addressOf, readAddress } from './address.js';
+import { addressOfList, readAddress } from './address.js';
 import { createConfirmation } from './actions/confirmation.js';
 import { pauseActions } from './actions/pause-actions.js';
 import { firstStep } from './first-step.js';
 import { fetchInTime } from './fetch-in-time.js';
 import { createBatchList } from './lists/batch-list.js';
+import { queryOf, readQuery } from './lists/request-filter.js';
 import { createRequestList } from './lists/request-list.js';
 import { html, render } from './lit-html.js';
 import { createLookUp } from './one-request/look-up.js';
@@ -167,9 +168,9 @@ function showState() {
 
 /** Reads what the view needs that the address asks for. */
 function showView() {
-  const { view } = readAddress();
+  const { view, query } = readAddress();
   watchViews(view);
-  if (view === 'requests') requests.open();
+  if (view === 'requests') requests.open(readQuery(query));
 }
 
 /** @param {import('./address.js').View | undefined} shown `undefined` where nothing is in sight */
@@ -185,8 +186,8 @@ function maySubmit() {
 
 /** @param {import('./lists/request-filter.js').Filter} filter */
 function listRequests(filter) {
-  requests.open(filter);
-  location.hash = addressOf(queues.chosen(), 'requests');
+  requests.list(filter);
+  location.hash = addressOfList(queryOf(filter));
 }
 
 /** @param {import('./address.js').Queue | undefined} queue */
@@ -236,7 +237,7 @@ function pageView() {
       onSignOut: () => void signOut(),
       onChange: show,
     })}
-    ${page.screen === 'state' ? navigation(queues.chosen(), maySubmit()) : ''}
+    ${page.screen === 'state' ? navigation(queues.chosen(), maySubmit(), requests.query()) : ''}
     <p class="visually-hidden" aria-live="polite" id="announcement">
       ${last ? announcement(last.document, nowMs) : ''}
     </p>

@@ -94,7 +94,7 @@ export function failuresView({ failures, portal }, nowMs, lookUp, list) {
     <p class="row actions">
       ${badEnds.map(
         (status) =>
-          html`<button type="button" class="small" @click=${() => list({ status })}>
+          html`<button type="button" class="small" @click=${() => list({ status: [status] })}>
             List all ${status}
           </button>`,
       )}

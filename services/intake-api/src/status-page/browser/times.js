@@ -84,6 +84,33 @@ export function timeView(iso, nowMs) {
   return html`<time datetime=${iso} title=${both.join('\n')}>${moment(iso, nowMs)}</time>`;
 }
 
+/** What the fields for times are read in, for their labels. */
+export function fieldZone() {
+  return isLocal ? 'your time' : 'UTC';
+}
+
+/**
+ * As `<input type="datetime-local">` has it, in the zone of the page.
+ *
+ * @param {string | undefined} iso
+ */
+export function timeInField(iso) {
+  const at = new Date(iso ?? '');
+  if (Number.isNaN(at.getTime())) return '';
+  const aheadMs = isLocal ? -at.getTimezoneOffset() * 60_000 : 0;
+  return new Date(at.getTime() + aheadMs).toISOString().slice(0, 16);
+}
+
+/**
+ * The other way round.
+ *
+ * @param {string} text
+ * @returns {string} in ISO 8601; '' where nothing was given
+ */
+export function readFieldTime(text) {
+  return text === '' ? '' : new Date(isLocal ? text : `${text}Z`).toISOString();
+}
+
 /**
  * The button that has all times in the other zone. None where both are the same.
  *

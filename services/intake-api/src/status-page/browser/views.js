@@ -15,8 +15,9 @@ const views = [
  *
  * @param {import('./address.js').Queue | undefined} queue
  * @param {boolean} maySubmit
+ * @param {string} listed what requests are listed by
  */
-export function navigation(queue, maySubmit) {
+export function navigation(queue, maySubmit, listed) {
   const { view } = readAddress();
   return html`
     ${
@@ -29,7 +30,9 @@ export function navigation(queue, maySubmit) {
         .filter(([name]) => name !== 'submit' || maySubmit)
         .map(
           ([name, title]) =>
-            html`<a href=${addressOf(queue, name)} aria-current=${name === view ? 'page' : 'false'}
+            html`<a
+              href=${addressOf(queue, name, name === 'requests' ? listed : '')}
+              aria-current=${name === view ? 'page' : 'false'}
               >${title}</a
             >`,
         )}

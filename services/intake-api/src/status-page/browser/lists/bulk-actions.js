@@ -2,7 +2,7 @@ import { sendForAnswer } from '../actions/send-action.js';
 import { html } from '../lit-html.js';
 import { counted } from '../wording.js';
 import { readPage } from './paged-list.js';
-import { bodyOf, describeFilter, queryOf, retriable } from './request-filter.js';
+import { bodyOf, bulkActionFor, describeFilter, queryOf } from './request-filter.js';
 
 /** @typedef {import('./request-filter.js').Filter} Filter */
 /** @typedef {{ status: string, retriedBy?: string }} Row */
@@ -60,8 +60,8 @@ export function createBulkActions({ onChange, may, ask, routes, onDone }) {
           const url = `${base}/requests/retry${operation ? `?${operation}` : ''}`;
           const body = {
             ...bodyOf(filter),
-            status: [filter.status],
-            ...(filter.status === 'expired' ? { notAfter: null } : {}),
+            status: filter.status,
+            ...(filter.status?.includes('expired') ? { notAfter: null } : {}),
             ...(reason ? { reason } : {}),
           };
           const { fault: refused, sums } = await repeatWhileSomeRemain(url, body);
@@ -99,19 +99,16 @@ export function createBulkActions({ onChange, may, ask, routes, onDone }) {
     },
     /** @param {Filter} filter of the list that is shown */
     view(filter) {
-      const mayAct = may('submit');
-      const mayRetry = mayAct && !filter.outcome && retriable.includes(filter.status ?? '');
-      const mayCancel =
-        mayAct && !filter.outcome && filter.status === 'queued' && Object.keys(bodyOf(filter)).length > 0;
-      if (!mayRetry && !mayCancel) return '';
+      const action = may('submit') ? bulkActionFor(filter) : undefined;
+      if (action === undefined) return '';
       return html`
         <p class="row actions">
           <button
             type="button"
             ?disabled=${isCounting}
-            @click=${() => void (mayRetry ? retryAll(filter) : cancelAll(filter))}
+            @click=${() => void (action === 'retry' ? retryAll(filter) : cancelAll(filter))}
           >
-            ${mayRetry ? 'Ask again for all of these' : 'Cancel all of these'}
+            ${action === 'retry' ? 'Ask again for all of these' : 'Cancel all of these'}
           </button>
           ${isCounting ? html`<span class="quiet" role="status">Counting…</span>` : ''}
         </p>
@@ -131,7 +128,7 @@ export function createBulkActions({ onChange, may, ask, routes, onDone }) {
  * @returns {Promise<Counted>}
  */
 async function countAll(filter, { base, operation }) {
-  let path = `${base}/requests?${queryOf(filter, operation, countLimit)}`;
+  let path = `${base}/requests?${[operation, queryOf(filter), `limit=${countLimit}`].filter(Boolean).join('&')}`;
   let requests = 0;
   for (let page = 0; path !== '' && page < countPages; page += 1) {
     const { fault, rows, nextPath } = await readPage(path);
@@ -175,13 +172,13 @@ async function repeatWhileSomeRemain(url, body) {
  * @param {boolean} isOperator
  */
 function retrySays(filter, count, isOperator) {
+  const { status = [] } = filter;
   return [
-    `${requestsText(count)} ${describeFilter(filter)} that ${filter.status === 'unknown' ? 'are' : 'ended as'} ${filter.status}: a new request is made for each, which says the same. Requests for one machine share a call; each call uses a slot.`,
-    filter.status === 'unknown'
-      ? 'Their calls may have been made: look at the machines first.'
-      : filter.status === 'expired'
-        ? 'The new ones have no deadline.'
-        : '',
+    `${requestsText(count)} ${describeFilter(filter)} that ended as ${status.join(' or ')}: a new request is made for each, which says the same. Requests for one machine share a call; each call uses a slot.`,
+    status.includes('unknown')
+      ? 'The calls of those that are unknown may have been made: look at the machines first.'
+      : '',
+    status.includes('expired') ? 'The new ones have no deadline.' : '',
     ownership(isOperator),
   ]
     .filter(Boolean)

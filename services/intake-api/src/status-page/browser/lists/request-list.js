@@ -1,17 +1,18 @@
+import { addressOfList } from '../address.js';
 import { html } from '../lit-html.js';
 import { machineOf, pairsText } from '../machine-name.js';
 import { portalLink } from '../portal-link.js';
 import { statusBadge } from '../status-badge.js';
 import { wideTableView } from '../table-view.js';
-import { momentToTheSecond, timeView } from '../times.js';
+import { fieldZone, momentToTheSecond, timeInField, timeView } from '../times.js';
 import { counted, unknownAdvice } from '../wording.js';
 import { createBulkActions } from './bulk-actions.js';
 import { createPagedList, isEmpty, showMore } from './paged-list.js';
-import { fillFilter, outcomes, queryOf, readFilter, statuses } from './request-filter.js';
+import { fillFilter, outcomes, priorities, queryOf, readFilter, statuses } from './request-filter.js';
 
 /** @typedef {import('./request-filter.js').Filter} Filter */
 /** @typedef {import('@diq/contracts/request-document.ts').RequestDocument} Request */
-/** @typedef {{ name: string, label: string, values?: string[], hint?: string }} Field */
+/** @typedef {{ name: Exclude<keyof Filter, 'status' | 'from' | 'to'>, label: string, values?: string[], hint?: string }} Field */
 
 const pageSize = 50;
 
@@ -19,7 +20,7 @@ const form = () => /** @type {HTMLFormElement | null} */ (document.getElementByI
 
 /** @type {Field[]} */
 const fields = [
-  { name: 'status', label: 'Status', values: statuses },
+  { name: 'priority', label: 'Priority', values: priorities },
   { name: 'outcome', label: 'Outcome', values: outcomes },
   { name: 'key', label: 'Correlation, name', hint: 'incident' },
   { name: 'value', label: 'Correlation, value', hint: 'INC-4711' },
@@ -63,21 +64,24 @@ export function createRequestList({ onChange, routes, may, ask, lookUp, portal, 
     done = '';
     bulk.clear();
     const { base, operation } = routes();
-    return list.read(`${base}/requests?${queryOf(filter, operation, pageSize)}`);
+    return list.read(
+      `${base}/requests?${[operation, queryOf(filter), `limit=${pageSize}`].filter(Boolean).join('&')}`,
+    );
+  }
+
+  /** Lists these, and has the form say so. @param {Filter} wanted */
+  function show(wanted) {
+    const shown = form();
+    if (shown) fillFilter(shown, wanted);
+    void find(wanted);
   }
 
   return {
-    /**
-     * Lists these, or at the first time all.
-     *
-     * @param {Filter} [wanted]
-     */
+    list: show,
+    /** Lists these, unless they are listed already. @param {Filter} wanted */
     open(wanted) {
-      if (wanted === undefined && (list.readAtMs() > 0 || list.isReading())) return;
-      const next = wanted ?? {};
-      const shown = form();
-      if (shown) fillFilter(shown, next);
-      void find(next);
+      const isShown = list.readAtMs() > 0 || list.isReading();
+      if (!isShown || queryOf(wanted) !== queryOf(filter)) show(wanted);
     },
     clear() {
       filter = {};
@@ -85,25 +89,30 @@ export function createRequestList({ onChange, routes, may, ask, lookUp, portal, 
       list.clear();
       bulk.clear();
     },
-    filter: () => filter,
+    /** What is listed, for the address. */
+    query: () => queryOf(filter),
     view: () => html`
       <form
         id="find-requests"
         class="fields"
         role="search"
         aria-label="Requests"
+        @input=${(/** @type {Event} */ event) => requirePair(/** @type {HTMLInputElement} */ (event.target))}
         @submit=${(/** @type {SubmitEvent} */ event) => {
           event.preventDefault();
           void find(readFilter(/** @type {HTMLFormElement} */ (event.target)));
+          history.pushState(null, '', addressOfList(queryOf(filter)));
         }}
       >
-        ${fields.map((field) => fieldView(field, filter))}
+        ${statusView(filter)} ${fields.map((field) => fieldView(field, filter))} ${timesView(filter)}
         <p class="row">
+          ${queryOf(filter) === '' ? '' : html`<a href=${addressOfList('')}>Clear</a>`}
           <button type="submit" class="main-action">Find</button>
         </p>
       </form>
       <div id="requests-found">
-        ${filter.status === 'unknown' ? html`<p class="hint">${unknownAdvice}</p>` : ''} ${bulk.view(filter)}
+        ${filter.status?.includes('unknown') ? html`<p class="hint">${unknownAdvice}</p>` : ''}
+        ${bulk.view(filter)}
         <div role="status">
           ${done ? html`<p>${done}</p>` : ''}
           <p class="quiet">${summary(list)}</p>
@@ -117,12 +126,53 @@ export function createRequestList({ onChange, routes, may, ask, lookUp, portal, 
 }
 
 /**
+ * A correlation is a name and a value: one alone would be left out, and everything be listed.
+ *
+ * @param {HTMLInputElement} changed
+ */
+function requirePair({ form: shown }) {
+  const [key, value] = ['key', 'value'].map((name) => shown?.elements.namedItem(name));
+  if (!(key instanceof HTMLInputElement && value instanceof HTMLInputElement)) return;
+  key.required = value.value !== '';
+  value.required = key.value !== '';
+}
+
+/** @param {Filter} filter */
+function statusView({ status = [] }) {
+  return html`<fieldset class="whole choices">
+    <legend>Status</legend>
+    ${statuses.map(
+      (one) =>
+        html`<label
+          ><input type="checkbox" name="status" value=${one} ?checked=${status.includes(one)} /> ${one}</label
+        >`,
+    )}
+  </fieldset>`;
+}
+
+/** @param {Filter} filter */
+function timesView({ from, to }) {
+  /** @type {[string, string, string | undefined][]} */
+  const ends = [
+    ['from', 'Asked from', from],
+    ['to', 'Asked before', to],
+  ];
+  return ends.map(
+    ([name, label, iso]) =>
+      html`<div>
+        <label for="find-${name}">${label} (${fieldZone()})</label>
+        <input id="find-${name}" name=${name} type="datetime-local" .value=${timeInField(iso)} />
+      </div>`,
+  );
+}
+
+/**
  * @param {Field} field
  * @param {Filter} filter
  */
 function fieldView({ name, label, values, hint = '' }, filter) {
   const id = `find-${name}`;
-  const value = filter[/** @type {keyof Filter} */ (name)] ?? '';
+  const value = filter[name] ?? '';
   return html`<div>
     <label for=${id}>${label}</label>
     ${
@@ -173,23 +223,26 @@ function tableOf(requests, lookUp, portal) {
       { title: 'Status' },
       { title: 'Request' },
       { title: 'Asked' },
+      { title: 'Ended' },
       { title: 'Priority' },
       { title: 'Source' },
       { title: 'Correlation' },
       { title: 'Error' },
     ],
     requests.map((request) => [
-      html`<code class="machine">${machineOf(request)}</code> ${portalLink(portal, request.machineId)}`,
+      html`<code class="machine">${machineOf(request)}</code>`,
       statusBadge(request),
       html`<button
-        type="button"
-        class="small"
-        aria-label="Look up request ${request.id}"
-        @click=${() => lookUp(request.id)}
-      >
-        Look up
-      </button>`,
+          type="button"
+          class="small"
+          aria-label="Look up request ${request.id}"
+          @click=${() => lookUp(request.id)}
+        >
+          Look up
+        </button>
+        ${portalLink(portal, request.machineId)}`,
       timeView(request.createdAt, nowMs),
+      request.endedAt === undefined ? '' : timeView(request.endedAt, nowMs),
       request.priority,
       html`<span class="any-text">${request.source ?? ''}</span>`,
       html`<span class="any-text">${pairsText(request.correlation)}</span>`,
