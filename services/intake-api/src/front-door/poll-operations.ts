@@ -5,8 +5,9 @@ import { queueTagIn } from '@diq/contracts/queue-tag.ts';
 import { isProvisionalNumber } from '@diq/queue/front-door/provisional-ids.ts';
 import type { PlacedRequest } from '@diq/queue/requests/stored-request.ts';
 import type { Queue } from '@diq/tenants/tenant.ts';
-import { refuseUnlessOwn } from '../auth/ownership.ts';
+import { mayRead, ownerActedFor, refuseUnlessOwn } from '../auth/ownership.ts';
 import type { Dependencies } from '../dependencies.ts';
+import { inTurn } from '../http/caller-turns.ts';
 import { readPublicId } from '../http/cursor.ts';
 import type { ChooseQueue } from '../http/define-route.ts';
 import { refuseUnlessDone } from '../http/find-or-404.ts';
@@ -17,6 +18,7 @@ import { contextOfDocument, describeAsDefender } from './defender-documents.ts';
 import { mayReadAll } from './defender-roles.ts';
 import { doorUrl } from './door-url.ts';
 import { askerOf } from './identify-asker.ts';
+import { receiptUnlessReader } from './receipt-document.ts';
 
 export interface PollDeps {
   choose: ChooseQueue;
@@ -37,7 +39,7 @@ export function pollOne(kind: ResultKind, deps: PollDeps): RequestHandler {
     const found = await findProvisional(String(request.params['id']), kind, response, deps);
     if (!found) return next();
     const context = contextOfDocument(doorUrl(request), found.needs.queue.operation);
-    response.json({ '@odata.context': context, ...(await describe(found)) });
+    response.json({ '@odata.context': context, ...(await describe(found, response)) });
     return undefined;
   };
 }
@@ -50,13 +52,19 @@ const someIds = new RegExp(String.raw`^id in \(\s*${ids}(?:\s*,\s*'[^']{1,64}'){
 
 /**
  * `GET …/machineactions?$filter=id in ('…', '…')`, as Kibana follows what it asked for: answered where all that are named are
- * provisional. Others go on to the next route.
+ * provisional. Others go on to the next route. Each id takes some commands of Redis: one filter of a caller is answered at a time.
  */
 export function pollSeveral(deps: PollDeps): RequestHandler {
   return async (request, response, next) => {
-    const named = idsIn(request);
-    const all = await Promise.all(named.map((id) => findProvisional(id, 'machineAction', response, deps)));
-    const found = all.filter((one) => one !== undefined);
+    const named = [...new Set(idsIn(request))];
+    const lookUp = async () => {
+      const all = await Promise.all(named.map((id) => findProvisional(id, 'machineAction', response, deps)));
+      const found = all.filter((one) => one !== undefined);
+      const isAll = found.length === named.length;
+      return { found, value: isAll ? await Promise.all(found.map((one) => describe(one, response))) : [] };
+    };
+    const { found, value } =
+      named.length > 1 ? await inTurn(contextOf(response).caller.name, response, lookUp) : await lookUp();
     const [first] = found;
     if (!first) return next();
     if (found.length < named.length)
@@ -65,7 +73,6 @@ export function pollSeveral(deps: PollDeps): RequestHandler {
         'BadRequest',
         'The filter names ids of this service beside others: ask for those in a request of their own.',
       );
-    const value = await Promise.all(found.map(describe));
     const context = contextOfDocument(doorUrl(request), first.needs.queue.operation, true);
     const isCounted = request.query['$count'] === 'true';
     response.json({
@@ -111,17 +118,18 @@ export function cancelAction(deps: PollDeps): RequestHandler {
       context.log.info({ requestId: stored.document.id }, 'request cancelled');
     }
     const cancelled = await needs.reader.findPlaced(stored.document.id);
-    const shown = await describe({ ...found, stored: cancelled ?? stored });
+    const shown = await describe({ ...found, stored: cancelled ?? stored }, response);
     const odata = contextOfDocument(doorUrl(request), needs.queue.operation);
     response.status(201).json({ '@odata.context': odata, ...shown });
     return undefined;
   };
 }
 
-async function describe({ id, needs, stored }: Found): Promise<object> {
+async function describe({ id, needs, stored }: Found, response: Response): Promise<object> {
   const { operation } = needs.queue;
   const { document } = await needs.describeRequest(stored);
-  return describeAsDefender({ id, document, operation });
+  const seen = receiptUnlessReader(contextOf(response), document);
+  return describeAsDefender({ id, document: seen, operation });
 }
 
 /**
@@ -143,7 +151,9 @@ export async function findProvisional(
   const needs = (await choose.exactly(response, queue)) as Dependencies;
   const requestId = isNumber(id) ? await needs.provisionalIds.requestOf(Number(id)) : readPublicId(id);
   const stored = requestId === undefined ? undefined : await needs.reader.findPlaced(requestId);
-  const isShown = stored?.caller === askerOf(response).caller.name || mayReadAll(response, kind);
+  const context = contextOf(response);
+  const isOwn = stored?.caller === (ownerActedFor(context) ?? stored?.caller);
+  const isShown = isOwn || (mayRead(context) && mayReadAll(response, kind));
   if (!stored || !isShown)
     throw new DefenderError(404, 'ResourceNotFound', `${id} is not known here, or no longer.`);
   return { id, needs, stored };

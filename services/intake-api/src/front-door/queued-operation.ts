@@ -17,6 +17,7 @@ import { requireOperation } from './defender-roles.ts';
 import { doorUrl } from './door-url.ts';
 import type { AskDefender } from './answer-reads.ts';
 import { askerOf } from './identify-asker.ts';
+import { receiptUnlessReader } from './receipt-document.ts';
 import { resolveMachine } from './resolve-machine.ts';
 
 const anyMachine = '0'.repeat(40);
@@ -60,7 +61,7 @@ export function queuedOperation(
       const accepted = await acceptItem(context, item, needs);
       const { document } = await describeAccepted(accepted, item, context.submission, needs);
       logAccepted(context, document);
-      const shown = await firstAsked(context, document, needs);
+      const shown = receiptUnlessReader(context, await firstAsked(context, document, needs));
       await answer(response, shown, needs);
     },
   ];
