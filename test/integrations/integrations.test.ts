@@ -7,6 +7,7 @@ import { startProxy, type ScriptedProxy } from './support/scripted-proxy.ts';
 import type { Service } from './support/service.ts';
 import { describeCortex } from './cortex.ts';
 import { describeLogicApps } from './logic-apps.ts';
+import { describeRecipes } from './recipes.ts';
 import { describeSentinel } from './sentinel.ts';
 import { describeXsoar } from './xsoar.ts';
 
@@ -71,6 +72,7 @@ describe('ready-made integrations', function () {
   describeCortex(service);
   describeLogicApps(service);
   describeSentinel(service);
+  describeRecipes(service);
 });
 
 function opened<Value>(value: Value | undefined): Value {

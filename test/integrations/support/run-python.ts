@@ -21,7 +21,18 @@ export async function runPython(
   program: URL,
   { input = '', args = [] }: { input?: string; args?: readonly string[] },
 ): Promise<{ code: number; output: string; complaint: string }> {
-  const child = spawn(python, [fileURLToPath(program), ...args], {
+  return run([fileURLToPath(program), ...args], input);
+}
+
+/** Runs this code; resolves to what it printed. */
+export async function runPythonCode(code: string): Promise<string> {
+  const { output, complaint, code: end } = await run(['-'], code);
+  if (end !== 0) throw new Error(complaint);
+  return output;
+}
+
+async function run(args: readonly string[], input: string) {
+  const child = spawn(python, args, {
     env: { PATH: '/usr/bin:/bin', NO_PROXY: '*', PYTHONDONTWRITEBYTECODE: '1', PYTHONPATH: standIns },
   });
   child.stdin.end(input);
