@@ -6,7 +6,7 @@ import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import { batchBodyLimitBytes } from '@diq/intake-api/http/middleware/require-json.ts';
 import { requireTools } from '@diq/testing/require-tools.ts';
-import { readText, readYaml, root, settingNames } from './support/read-deploy.ts';
+import { readText, root, settingNames } from './support/read-deploy.ts';
 import { renderOverlay, type Resource } from './support/render-overlay.ts';
 import { schemaFault, unknownFields } from './support/schema-faults.ts';
 
@@ -247,22 +247,6 @@ describe('deploy/kubernetes', () => {
 
     const allowed = metadata.annotations['nginx.ingress.kubernetes.io/proxy-body-size'];
     assert.equal(allowed, `${batchBodyLimitBytes / 1_024 / 1_024}m`);
-  });
-
-  it('gets its rules by the steps of docs/deploy.md: what the commands print keeps to the schema of the operator', () => {
-    const [, commands = ''] = /```sh\n( +for rules in [^]*? done) \|/.exec(readText('docs/deploy.md')) ?? [];
-    const text = execFileSync('sh', ['-c', commands], { cwd: root, encoding: 'utf8' });
-    const made = parseAllDocuments(text)
-      .map((it) => it.toJS() as Resource | null)
-      .filter((it) => it !== null);
-    assert.deepEqual(
-      made.map(({ kind, metadata }) => `${kind} ${metadata.name}`),
-      ['PrometheusRule investigation-queue-rules', 'PrometheusRule investigation-queue-alerts'],
-    );
-    assert.deepEqual(made.map(schemaFault), [undefined, undefined]);
-    for (const [i, name] of ['rules', 'alerts'].entries()) {
-      assert.deepEqual(made[i]?.['spec'], readYaml(`deploy/prometheus/${name}.yml`));
-    }
   });
 
   it('lets the worker alone become the application, by workload identity', () => {

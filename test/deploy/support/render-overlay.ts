@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import { parseAllDocuments } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import { readText, readYaml } from './read-deploy.ts';
 
@@ -24,6 +24,7 @@ const kustomization = z.strictObject({
   apiVersion: z.literal('kustomize.config.k8s.io/v1beta1'),
   kind: z.literal('Kustomization'),
   namespace: z.string(),
+  components: z.array(z.string()).default([]),
   resources: z.array(z.string()),
   labels: z
     .array(z.strictObject({ pairs: z.record(z.string(), z.string()), includeTemplates: z.literal(true) }))
@@ -32,8 +33,49 @@ const kustomization = z.strictObject({
   patches: z.array(z.strictObject({ path: z.string() })).default([]),
 });
 
+const component = z.strictObject({
+  apiVersion: z.literal('kustomize.config.k8s.io/v1alpha1'),
+  kind: z.literal('Component'),
+  resources: z.array(z.string()),
+  patches: z
+    .array(
+      z.strictObject({ target: z.strictObject({ kind: z.string(), name: z.string() }), patch: z.string() }),
+    )
+    .default([]),
+});
+const replacements = z.array(
+  z.strictObject({ op: z.literal('replace'), path: z.string(), value: z.unknown() }),
+);
+
+/** What a component adds to resources, and what it replaces in them. */
+export function addComponent(resources: readonly Resource[], folder: string): Resource[] {
+  const plan = component.parse(readYaml(`${folder}/kustomization.yaml`));
+  const own = plan.resources.flatMap((entry) => readResources(posix.join(folder, entry)));
+  return plan.patches.reduce(
+    (all, { target, patch }) => {
+      if (!all.some((it) => it.kind === target.kind && it.metadata.name === target.name))
+        throw new Error(`nothing to patch: ${target.kind} ${target.name}`);
+      return all.map((it) =>
+        it.kind === target.kind && it.metadata.name === target.name
+          ? replacements.parse(parse(patch)).reduce(replaceAt, structuredClone(it))
+          : it,
+      );
+    },
+    [...resources, ...own],
+  );
+}
+
+function replaceAt(resource: Resource, { path, value }: z.output<typeof replacements>[number]): Resource {
+  const keys = path.split('/').slice(1);
+  const last = keys.pop() ?? '';
+  const holder = keys.reduce((at: unknown, key) => (at as Json)[key], resource) as Record<string, unknown>;
+  if (!(last in holder)) throw new Error(`nothing to replace at ${path}`);
+  holder[last] = value;
+  return resource;
+}
+
 /**
- * What `kustomize build FOLDER` makes, for the few features that our files use: resources of files and folders, labels,
+ * What `kustomize build FOLDER` makes, for the few features that our files use: resources of files and folders, components, labels,
  * images, and patches that add to mappings. Namespaces are left as they stand in the files.
  *
  * @throws for every other feature
@@ -44,8 +86,12 @@ export function renderOverlay(folder: string): Resource[] {
     const path = posix.join(folder, entry);
     return entry.endsWith('.yaml') ? readResources(path) : renderOverlay(path);
   });
+  const whole = plan.components.reduce(
+    (all, entry) => addComponent(all, posix.join(folder, entry)),
+    resources,
+  );
   const patches = plan.patches.flatMap(({ path }) => readResources(posix.join(folder, path)));
-  const patched = patches.reduce(applyPatch, resources);
+  const patched = patches.reduce(applyPatch, whole);
   return patched.map((resource) => withImages(withLabels(resource, plan.labels), plan.images));
 }
 
