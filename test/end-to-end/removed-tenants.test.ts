@@ -126,4 +126,18 @@ describe('calls whose answer was lost, of what is taken out of the file of tenan
     );
     await heir.stop();
   });
+
+  it('keep no other tenant waiting that changes at the same time', async () => {
+    await world.writeTenants([leaving.entry, staying.entry]);
+    const worker = await world.startWorker({ DEFENDER_CALL_TIMEOUT: '20s' });
+    await loseOne(leaving);
+    const { calls } = await staying.control.calls();
+    await world.writeTenants([leaving.entry, staying.entry].map((entry) => ({ ...entry, calls: 59 })));
+    await waitFor(() => /tenants changed/.test(worker.output()), { what: 'the change to be seen' });
+    await world.queueOf(staying.entry).accept(1);
+    // In less time than the call takes that has no answer.
+    await staying.control.untilCalls(calls.length + 1, 8_000);
+    worker.kill('SIGKILL');
+    await worker.exited;
+  });
 });

@@ -2,7 +2,6 @@ import { z } from 'zod';
 import {
   duration,
   flag,
-  httpsUrl,
   logLevel,
   port,
   readSettings,
@@ -13,6 +12,7 @@ import {
 } from '@diq/runtime/settings/read-settings.ts';
 import { proxyOf, proxySecrets, proxyShape } from '@diq/runtime/http-client/proxy-settings.ts';
 import { redisAddressOf, redisSecrets, redisShape } from '@diq/redis/redis-settings.ts';
+import { authorityHost, defenderBaseUrl } from '@diq/tenants/hosts.ts';
 import type { DefenderAccess, ReachableTenant } from '@diq/tenants/tenant.ts';
 import { tenantShape, tenantsOf } from '@diq/tenants/tenant-settings.ts';
 import { coldStartModes } from './maintenance/bootstrap-ledger.ts';
@@ -42,15 +42,8 @@ const accessSettings = {
   AZURE_CLIENT_SECRET: z.string().optional(),
   AZURE_CLIENT_CERTIFICATE_PATH: z.string().optional(),
   AZURE_FEDERATED_TOKEN_FILE: z.string().optional(),
-  AZURE_AUTHORITY_HOST: httpsUrl()
-    .refine(isHttpsOrigin, 'not an origin (expected https and a host, without a path)')
-    .default('https://login.microsoftonline.com'),
-  DEFENDER_BASE_URL: httpsUrl()
-    .refine(
-      isBaseOfApi,
-      'names a part of the API (expected what stands before /api/machines, as a rule the host)',
-    )
-    .default('https://api.securitycenter.windows.com'),
+  AZURE_AUTHORITY_HOST: authorityHost().default('https://login.microsoftonline.com'),
+  DEFENDER_BASE_URL: defenderBaseUrl().default('https://api.securitycenter.windows.com'),
   DEFENDER_SCOPE: z.string().default('https://api.securitycenter.microsoft.com/.default'),
 };
 
@@ -164,15 +157,6 @@ export function credentialFileIn(untrimmed: Env): Credential | undefined {
 /** Only a secret can come from a file of its own; the other credentials are paths already. */
 function credentialsIn(env: Env) {
   return credentialNames.filter((name) => env[name] || (secrets.includes(name) && env[`${name}_FILE`]));
-}
-
-function isHttpsOrigin(url: string): boolean {
-  return url.startsWith('https:') && new URL(url).pathname === '/';
-}
-
-/** With `/api` twice in its path every call would be answered 404, as if no machine were known. */
-function isBaseOfApi(url: string): boolean {
-  return !/\/(api|machines|v\d+(\.\d+)?)(\/|$)/i.test(new URL(url).pathname);
 }
 
 function credentialOf(read: AccessSettings): Credential {

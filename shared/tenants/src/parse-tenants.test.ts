@@ -98,6 +98,12 @@ describe('a file of tenants', () => {
     assert.equal(tenant?.defaultOperation, 'isolate');
   });
 
+  it('is refused as JSON too where a field stands twice, of which one would win', () => {
+    const entry = JSON.stringify({ name: 'a', tenantId: id('a'), clientId: id('b'), clientSecretFile: '/s' });
+    const twice = entry.replace('"clientSecretFile"', '"clientSecretFile":"/other:", "clientSecretFile"');
+    assert.match(faultsOf(`{"tenants":[\n${twice}]}`)[0] ?? '', /^2: is no YAML \(duplicate key\)/);
+  });
+
   it('may hold none', () => {
     assert.deepEqual(parseTenants('tenants: []'), { ok: true, tenants: [] });
   });
@@ -127,6 +133,16 @@ describe('a file of tenants', () => {
       'plain http to a foreign host',
       edited(['https://login', 'http://login']),
       /^14: tenants\[1\]\.authorityHost: not encrypted/,
+    ],
+    [
+      'an authority with a path',
+      edited(['https://login.example', 'https://login.example/common']),
+      /^14: tenants\[1\]\.authorityHost: not an origin/,
+    ],
+    [
+      'a part of the API in place of its host',
+      edited(['https://defender.example/', 'https://defender.example/api']),
+      /^15: tenants\[1\]\.defenderBaseUrl: names a part of the API/,
     ],
     [
       'an unknown operation',

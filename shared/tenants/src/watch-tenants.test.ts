@@ -64,5 +64,8 @@ describe('the file of tenants', () => {
     writeFileSync(faulty, 'tenants:\n  - name: A\n    tenantId: b\n');
     assert.throws(() => readTenantsFile(faulty), /TENANTS_FILE: line 2: .*\n.*TENANTS_FILE: line 3: /s);
     assert.throws(() => readTenantsFile(join(dir, 'none')), /TENANTS_FILE: the file cannot be read, ENOENT/);
+    assert.throws(() => readTenantsFile(dir), /TENANTS_FILE: the file cannot be read, EISDIR/);
+    // To open it waits for its other end, and to read it for what has no end.
+    assert.throws(() => readTenantsFile('/dev/zero'), /TENANTS_FILE: the file is no regular file/);
   });
 });

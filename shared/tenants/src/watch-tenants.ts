@@ -1,7 +1,8 @@
-import { readFileSync } from 'node:fs';
+import { NoRegularFileError, readRegularFileSync } from '@diq/runtime/settings/read-regular-file.ts';
 import { watchFile } from '@diq/runtime/settings/watch-file.ts';
 import { SettingsError } from '@diq/runtime/settings/read-settings.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
+import { parseInThread } from './parse-in-thread.ts';
 import { parseTenants, type TenantsFault } from './parse-tenants.ts';
 import type { ReachableTenant, Tenant } from './tenant.ts';
 
@@ -17,13 +18,11 @@ const setting = 'TENANTS_FILE';
 export function readTenantsFile(path: string): readonly ReachableTenant[] {
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = readRegularFileSync(path, maxFileBytes).toString();
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
-    throw new SettingsError([`${setting}: the file cannot be read, ${code} (expected a file of tenants)`]);
-  }
-  if (Buffer.byteLength(text) > maxFileBytes) {
-    throw new SettingsError([`${setting}: the file is too large (expected at most 8 MB)`]);
+    const fault = error instanceof NoRegularFileError ? error.message : `the file cannot be read, ${code}`;
+    throw new SettingsError([`${setting}: ${fault} (expected a file of tenants, of at most 8 MB)`]);
   }
   const parsed = parseTenants(text);
   if (parsed.ok) return parsed.tenants;
@@ -51,8 +50,8 @@ export function watchTenants(options: {
     setting,
     path,
     maxBytes: maxFileBytes,
-    parse(text) {
-      const parsed = parseTenants(text);
+    async parse(text, signal) {
+      const parsed = await parseInThread(text, { signal });
       return parsed.ok
         ? { ok: true, value: parsed.tenants }
         : { ok: false, faults: parsed.faults.map(describe) };

@@ -12,6 +12,7 @@ import { openQueue, type OpenQueueOptions } from './open-queue.ts';
 import { untilRedisServes, type WorkerRedis } from './open-redis.ts';
 import { openTenant, type OpenTenant } from './open-tenant.ts';
 import type { WorkerParts } from './open-worker.ts';
+import { identityOf, presentOf, type Present } from './present-tenants.ts';
 import { createRemovedQueues } from './removed-queues.ts';
 import { createTenantAnswers, type TenantAnswers } from './tenant-answers.ts';
 
@@ -61,6 +62,8 @@ export function createServedTenants(options: ServedTenantsOptions) {
   const leaving = new Map<ServedTenant, Promise<void>>();
   const sweeping = createOutageLog(options.logger, 'sweeping the queues');
   let changing = Promise.resolve();
+  /** What the last change asked for. */
+  let newest: readonly ReachableTenant[] = [];
   let present: Present = { tenants: new Map(), keySpaces: new Set() };
   const isServed = (keySpace: string): boolean => present.keySpaces.has(keySpace);
   const removedQueues = createRemovedQueues({
@@ -150,20 +153,39 @@ export function createServedTenants(options: ServedTenantsOptions) {
     return added.flatMap(({ name }) => served.get(name)?.queues ?? []);
   }
 
-  /** Those that are new begin at once, those that have changed when their calls under way have ended. */
+  /** Those that are gone are left at once, and those that are new begin at once; see `beginAfter` for those that have changed. */
   async function change(tenants: readonly ReachableTenant[]): Promise<void> {
     const wanted = new Map(tenants.map((tenant) => [tenant.name, identityOf(tenant)]));
     present = presentOf(tenants);
     await removedQueues.release(present.keySpaces);
     const gone = [...served].filter(([name, { identity }]) => wanted.get(name) !== identity);
-    const left = gone.map(([name]) => leave(name));
-    const changed = new Set(gone.map(([name]) => name));
-    const inSteps = [tenants.filter(({ name }) => !changed.has(name)), tenants];
-    for (const [step, some] of inSteps.entries()) {
-      if (step > 0) await Promise.all(left);
-      if (options.lifecycle.closing.aborted) return;
-      if (begin(some).length > 0) sweep.now();
+    for (const [name] of gone) void leave(name);
+    const before = new Map(
+      [...leaving].flatMap(([{ queues }, left]) => queues.map(({ keySpace }) => [keySpace, left] as const)),
+    );
+    const free: ReachableTenant[] = [];
+    for (const tenant of tenants) {
+      const left = queuesOf(tenant).flatMap(({ keySpace }) => before.get(keySpace) ?? []);
+      if (left.length === 0) free.push(tenant);
+      else void beginAfter(left, tenant, tenants);
     }
+    beginAndSweep(free);
+  }
+
+  function beginAndSweep(tenants: readonly ReachableTenant[]): void {
+    if (!options.lifecycle.closing.aborted && begin(tenants).length > 0) sweep.now();
+  }
+
+  /** A tenant some of whose queues are still served as they were begins when its calls under way have ended; no other waits for it. */
+  async function beginAfter(
+    left: readonly Promise<void>[],
+    tenant: ReachableTenant,
+    asked: readonly ReachableTenant[],
+  ): Promise<void> {
+    await Promise.all(left);
+    // What was open has been handed over, if the tenant was not in the settings meanwhile.
+    if (newest === asked) await removedQueues.release(queuesOf(tenant).map(({ keySpace }) => keySpace));
+    if (newest === asked) beginAndSweep([tenant]);
   }
 
   function leave(name: string): Promise<void> {
@@ -218,6 +240,7 @@ export function createServedTenants(options: ServedTenantsOptions) {
      * @throws LayoutError where all queues are of another version. Of some, the others are served
      */
     async serve(tenants: readonly ReachableTenant[]): Promise<void> {
+      newest = tenants;
       present = presentOf(tenants);
       begin(tenants);
       if (all().length > openedAtStart) return;
@@ -225,9 +248,10 @@ export function createServedTenants(options: ServedTenantsOptions) {
       await Promise.all(all().map((queue) => openAtStart(queue, (error) => foreign.push(error))));
       if (foreign[0] && foreign.length === all().length) throw foreign[0];
     },
-    /** Serves these from now on: one after the other, if they change again meanwhile. */
+    /** Serves these from now on, and the last ones only, if they change again meanwhile. */
     change(tenants: readonly ReachableTenant[]): void {
-      changing = changing.then(() => change(tenants));
+      newest = tenants;
+      changing = changing.then(() => (newest === tenants ? change(tenants) : undefined));
     },
     /** Finishes all calls under way. */
     async close(): Promise<void> {
@@ -272,21 +296,4 @@ function serveQueue(
     ...(isOnly && { onForeign: (error: Error) => fail(error, 'Redis holds another layout') }),
   });
   return { ...queue, ...served };
-}
-
-/** The tenants in the settings, by tenant id, and the key spaces of their queues. */
-interface Present {
-  readonly tenants: ReadonlyMap<string, ReachableTenant>;
-  readonly keySpaces: ReadonlySet<string>;
-}
-
-function presentOf(tenants: readonly ReachableTenant[]): Present {
-  return {
-    tenants: new Map(tenants.map((tenant) => [tenant.tenantId, tenant])),
-    keySpaces: new Set(tenants.flatMap(queuesOf).map(({ keySpace }) => keySpace)),
-  };
-}
-
-function identityOf(tenant: ReachableTenant): string {
-  return JSON.stringify({ ...tenant, operations: [...tenant.operations] });
 }

@@ -1,3 +1,4 @@
+import { closeSync, fstatSync, openSync, readFileSync, type Stats } from 'node:fs';
 import { constants, open } from 'node:fs/promises';
 
 /** The path leads to a pipe or a device, or to more than is read. */
@@ -17,13 +18,27 @@ export class NoRegularFileError extends Error {
 export async function readRegularFile(path: string, maxBytes: number): Promise<Buffer> {
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
-    const found = await file.stat();
-    // Reading a folder says so itself.
-    if (found.isDirectory()) return await file.readFile();
-    if (!found.isFile()) throw new NoRegularFileError('is no regular file');
-    if (found.size > maxBytes) throw new NoRegularFileError('is too large');
+    check(await file.stat(), maxBytes);
     return await file.readFile();
   } finally {
     await file.close();
   }
+}
+
+/** The same at a start, which waits for it. @throws as `readRegularFile` */
+export function readRegularFileSync(path: string, maxBytes: number): Buffer {
+  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    check(fstatSync(file), maxBytes);
+    return readFileSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+function check(found: Stats, maxBytes: number): void {
+  // Reading a folder says so itself.
+  if (found.isDirectory()) return;
+  if (!found.isFile()) throw new NoRegularFileError('is no regular file');
+  if (found.size > maxBytes) throw new NoRegularFileError('is too large');
 }

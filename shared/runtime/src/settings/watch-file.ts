@@ -11,7 +11,8 @@ export interface WatchFileOptions<T> {
   /** Of the setting that names the file. */
   readonly setting: string;
   readonly path: string;
-  readonly parse: (text: string) => ReadContent<T>;
+  /** @param signal aborted when the watch ends: what it brings then is of no use */
+  readonly parse: (text: string, signal: AbortSignal) => ReadContent<T> | Promise<ReadContent<T>>;
   /** What is longer is another file. */
   readonly maxBytes: number;
   /** Called with each content that is usable and differs from the one before. */
@@ -33,13 +34,15 @@ const maxFaults = 20;
 export function watchFile<T>(options: WatchFileOptions<T>): () => Promise<void> {
   const { setting, path, parse, maxBytes, onChange, logger, intervalMs } = options;
   let seen: string | undefined;
-  let isClosed = false;
+  const closing = new AbortController();
 
   async function look(): Promise<void> {
     const { state, text } = await readContent(path, maxBytes);
-    if (state === seen || isClosed) return;
+    if (state === seen || closing.signal.aborted) return;
     seen = state;
-    const parsed: ReadContent<T> = text === undefined ? { ok: false, faults: [state] } : parse(text);
+    const parsed: ReadContent<T> =
+      text === undefined ? { ok: false, faults: [state] } : await parse(text, closing.signal);
+    if (closing.signal.aborted) return;
     if (parsed.ok) onChange(parsed.value);
     else {
       const faults = parsed.faults.slice(0, maxFaults);
@@ -47,10 +50,12 @@ export function watchFile<T>(options: WatchFileOptions<T>): () => Promise<void> 
     }
   }
 
-  const fail = (error: unknown) => logger.error({ err: error }, `${setting} could not be read`);
+  const fail = (error: unknown) => {
+    if (!closing.signal.aborted) logger.error({ err: error }, `${setting} could not be read`);
+  };
   const stop = repeat(intervalMs, look, fail);
   return () => {
-    isClosed = true;
+    closing.abort();
     return stop();
   };
 }
