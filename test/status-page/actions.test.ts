@@ -86,7 +86,7 @@ describe('actions on the status page', () => {
     assert.ok(newest && first);
     assert.match(
       await first.locator('.history').innerText(),
-      /^\d\d:\d\d UTC Asked\n.* Changed by .*\n.* Moved to the head by /,
+      /^\d\d:\d\d UTC Submitted\n.* Changed by .*\n.* Moved to the head by /,
     );
     assert.match(await first.innerText(), /Shares its call with\s+1 other request\s+\S+ helpdesk/);
     // From one that shares the call to the other.
@@ -97,10 +97,10 @@ describe('actions on the status page', () => {
     await intake.post('/v1/requests/cancel', { source: 'helpdesk' }).expect(200);
   });
 
-  it('ask again for what failed', async () => {
+  it('retry what failed', async () => {
     await lookUp(1);
     await result().getByRole('button', { name: 'Retry' }).click();
-    await dialog().getByRole('button', { name: 'Ask again' }).click();
+    await dialog().getByRole('button', { name: 'Retry the request' }).click();
     await result().getByText('Done: retry.').waitFor();
     const { status, retryOf } = await newestOf(1);
     assert.equal(status, 'queued');

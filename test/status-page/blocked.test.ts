@@ -39,7 +39,7 @@ describe('requests that wait for something else than a slot, on the status page'
     const { page } = await browser.open(intake.url, { bypassCSP: true });
     await signInAs(page, 'responder');
     const queue = page.locator('#queue');
-    await queue.getByText('Put behind others: machine offline').waitFor();
+    await queue.getByText('Deferred: machine offline').waitFor();
     await queue.getByText('25 of 25 at once').waitFor();
     await queue.getByText('2, Defender does not know the machine').waitFor();
     await page.locator('#next').getByText('Defender runs 25 of these, and 25 at once').waitFor();

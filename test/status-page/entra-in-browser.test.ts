@@ -26,6 +26,7 @@ describe('a person at the status page', () => {
     await page.getByLabel('Reason').fill('a look at the network');
     await page.getByRole('dialog').getByRole('button', { name: 'Pause the queue' }).click();
     await page.getByRole('dialog').waitFor({ state: 'hidden' });
+    await page.getByText('Paused by Anna Lind: “a look at the network”, since').waitFor();
     const { body } = await intake.as('operator', 'get', '/v1/audit').expect(200);
     const [entry] = (body as { value: Record<string, unknown>[] }).value;
     assert.deepEqual([entry?.['action'], entry?.['displayName']], ['pause', 'Anna Lind']);
@@ -38,6 +39,7 @@ describe('a person at the status page', () => {
     await page.getByRole('dialog').getByRole('button', { name: 'Move to head' }).click();
     const caller = `entra:${entra.env['INTAKE_ENTRA_CLIENT_ID']}/${people.anna.oid}`;
     await result.getByText(`Moved to the head by Anna Lind ${caller}`).waitFor();
+    await page.locator('#next').getByText('Moved to the head of the queue by Anna Lind.').waitFor();
 
     await page.getByRole('button', { name: 'Sign out' }).click();
     await link.click();

@@ -99,18 +99,18 @@ describe('the lists of the status page', () => {
     await seeAndJudge(page, 'requests-by-incident');
   });
 
-  it('ask again for all that failed, after a dialog with their number, and each once', async () => {
+  it('retry all that failed, after a dialog with their number, and each once', async () => {
     await status('failed').check();
     await find();
     await found().getByText('2 requests').waitFor();
-    await found().getByRole('button', { name: 'Ask again for all of these' }).click();
+    await found().getByRole('button', { name: 'Retry all of these' }).click();
     await dialog().getByText('2 requests of incident = INC-2 that ended as failed').waitFor();
     await seeAndJudge(page, 'bulk-retry');
     await page.getByLabel('Reason').fill('Agents are back');
-    await dialog().getByRole('button', { name: 'Ask again for 2 requests' }).click();
-    await found().getByText('Done: 2 requests asked again.').waitFor();
+    await dialog().getByRole('button', { name: 'Retry 2 requests' }).click();
+    await found().getByText('Done: 2 requests retried.').waitFor();
     assert.equal(await total('correlation.incident=INC-2&status=queued'), 2);
-    await found().getByRole('button', { name: 'Ask again for all of these' }).click();
+    await found().getByRole('button', { name: 'Retry all of these' }).click();
     await found().getByText('There is none to do this with.').waitFor();
   });
 
@@ -134,12 +134,12 @@ describe('the lists of the status page', () => {
     await found().getByText('4 requests').waitFor();
     const ended = rows().nth(1).getByRole('cell').nth(3).locator('time');
     assert.ok(Date.parse((await ended.getAttribute('datetime')) ?? '') <= Date.now());
-    await found().getByRole('button', { name: 'Ask again for all of these' }).waitFor();
+    await found().getByRole('button', { name: 'Retry all of these' }).waitFor();
     const kept = page.url();
     assert.match(kept, /#requests\?status=failed&status=unknown&priority=critical$/);
 
     const later = new Date(Date.now() + 60_000).toISOString().slice(0, 16);
-    await page.getByLabel('Asked from (UTC)').fill(later);
+    await page.getByLabel('Submitted from (UTC)').fill(later);
     await find();
     await found().getByText('No request fits').waitFor();
     assert.equal(new URLSearchParams(page.url().split('?')[1]).get('from'), `${later}:00.000Z`);
@@ -152,7 +152,7 @@ describe('the lists of the status page', () => {
 
     await page.goBack();
     await found().getByText('4 requests').waitFor();
-    assert.equal(await page.getByLabel('Asked from (UTC)').inputValue(), '');
+    assert.equal(await page.getByLabel('Submitted from (UTC)').inputValue(), '');
     await page.reload();
     await found().getByText('4 requests').waitFor();
     assert.equal(await status('failed').isChecked(), true);

@@ -41,6 +41,10 @@ export const placement = z
     promotedBy: z
       .strictObject({
         by: z.string().optional().describe('Who moved it to the head of the queue.'),
+        displayName: z
+          .string()
+          .optional()
+          .describe('Of a person who signed in with Entra ID to the status page.'),
         reason: z.string().optional(),
         at: time.optional(),
         requestId: z.string().optional().describe('The request for which it was moved up.'),
@@ -52,7 +56,7 @@ export const placement = z
           ),
       })
       .optional(),
-    deferredUntil: time.optional().describe('Its caller has had its turns until this virtual time.'),
+    deferredUntil: time.optional().describe('Its caller has used its fair share until this virtual time.'),
     ahead,
     keptForCritical: count.describe('Slots that it cannot have, since they are kept for critical requests.'),
     why: z.array(z.string()).describe('The same for people, the most important first.'),

@@ -14,6 +14,10 @@ export type WorkerState = (typeof workerStates)[number];
 const pause = z
   .strictObject({
     by: z.string(),
+    displayName: z
+      .string()
+      .optional()
+      .describe('Of a person who signed in with Entra ID to the status page.'),
     reason: z.string().optional(),
     since: z.iso.datetime(),
     until: z.iso.datetime().nullable().describe('null for one that lasts until the queue is resumed.'),

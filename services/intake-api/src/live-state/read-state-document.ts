@@ -49,11 +49,16 @@ export function createReadStateDocument(deps: {
     const { failed, unknown, expired } = backlog.counts;
     const sinceMs = shownSinceMs(nowMs, windowMs);
     const [nextOnes, counted, called, failedLast] = [
-      // Who goes next can change without a change of the figures, by a move to the head.
+      // Who goes next can change without a change of the figures, by a move to the head; when, by a hold.
       backlog.waitingTasks === 0
         ? []
         : await next(
-            JSON.stringify([backlog, view.slotsInUse.map(identityOf), nowMs - (nowMs % nextMaxAgeMs)]),
+            JSON.stringify([
+              backlog,
+              view.slotsInUse.map(identityOf),
+              view.holdsOn,
+              nowMs - (nowMs % nextMaxAgeMs),
+            ]),
           ),
       // The history goes on while nothing moves.
       await figures(JSON.stringify([backlog, Math.floor(nowMs / lengthStepMs)])),

@@ -76,7 +76,7 @@ describe('GET /v1/queue/next', () => {
       isEstimate: false,
     });
     assert.deepEqual(
-      low?.why.filter((sentence) => !sentence.startsWith('It has the turn')),
+      low?.why.filter((sentence) => !sentence.startsWith('By the fair share of playbook, source edr')),
       [
         'Priority low: no head start.',
         '2 calls ahead: 1 high, 1 low.',

@@ -57,10 +57,11 @@ function timeAs<Name extends 'notAfter' | 'deferredUntil' | 'at'>(name: Name, ti
 
 function promotionOf({ head, raisedBy, isRaisedOnMachine }: TaskPlace): Pick<Placement, 'promotedBy'> {
   if (head) {
-    const { by, reason, atMs } = head;
+    const { by, displayName, reason, atMs } = head;
     return {
       promotedBy: {
         ...(by === undefined ? {} : { by }),
+        ...(displayName === undefined ? {} : { displayName }),
         ...(reason === undefined ? {} : { reason }),
         ...timeAs('at', atMs),
       },
@@ -84,7 +85,7 @@ function reasonsFor(figures: Omit<Placement, 'why'>, asked: string | undefined):
           headStartSeconds === 0
             ? `Priority ${priority}: no head start.`
             : `Priority ${priority}: a head start of ${lengthOf(headStartSeconds)}.`,
-          `It has the turn of ${whose}${flow.source === null ? '' : `, source ${flow.source}`}, with the virtual start ${shortTime(flow.virtualStart)}.`,
+          `By the fair share of ${whose}${flow.source === null ? '' : `, source ${flow.source}`}, it is due at ${shortTime(flow.virtualStart)}.`,
         ]),
     ...(promotedBy?.requestId === undefined
       ? []
@@ -95,7 +96,7 @@ function reasonsFor(figures: Omit<Placement, 'why'>, asked: string | undefined):
         ]),
     ...(deferredUntil === undefined || isMoved
       ? []
-      : [`Put off: ${whose} has had its turns until ${shortTime(deferredUntil)}.`]),
+      : [`Deferred: ${whose} has used its fair share until ${shortTime(deferredUntil)}.`]),
     ...(requests === 1 ? [] : [`${requests} requests share the call.`]),
     aheadInWords(ahead),
     ...(keptForCritical === 0 ? [] : [`${counted(keptForCritical, 'slot')} kept for critical requests.`]),
@@ -103,7 +104,8 @@ function reasonsFor(figures: Omit<Placement, 'why'>, asked: string | undefined):
   ];
 }
 
-function by({ by: who, reason }: NonNullable<Placement['promotedBy']>): string {
+function by({ by: caller, displayName, reason }: NonNullable<Placement['promotedBy']>): string {
+  const who = displayName ?? caller;
   return `${who === undefined ? '' : ` by ${who}`}${reason === undefined ? '' : `: ${reason}`}`;
 }
 

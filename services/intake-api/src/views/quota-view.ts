@@ -104,6 +104,6 @@ function describeQueue(state: QueueState) {
 /** A pause as callers get it; `until` is null for one that lasts until the queue is resumed. */
 export function describePause(pause: Pause | undefined) {
   if (!pause) return null;
-  const { by, reason, sinceMs, untilMs } = pause;
-  return { by, reason, since: isoTime(sinceMs), until: isoTime(untilMs) ?? null };
+  const { by, displayName, reason, sinceMs, untilMs } = pause;
+  return { by, displayName, reason, since: isoTime(sinceMs), until: isoTime(untilMs) ?? null };
 }

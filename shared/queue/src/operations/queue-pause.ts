@@ -11,6 +11,8 @@ import { storeKeys } from '../store-keys.ts';
 /** A pause that is on: who said so, why, since when and until when. Times are of Redis' clock. */
 export interface Pause {
   by: string;
+  /** Of a person, for people to read. */
+  displayName: string | undefined;
   reason: string | undefined;
   sinceMs: number;
   /** Beyond the year 9999 for one that ends only when it is ended. */
@@ -22,7 +24,11 @@ const withoutEndMs = 8_000_000_000_000_000;
 
 const script = loadScript(new URL('../lua/pause.lua', import.meta.url), { whenFull: true });
 const reply = z.tuple([z.number(), z.number()]);
-const detail = z.object({ by: z.string(), reason: z.string().optional() });
+const detail = z.object({
+  by: z.string(),
+  displayName: z.string().optional(),
+  reason: z.string().optional(),
+});
 const stored = z.object({ detail: z.string(), since: z.coerce.number(), until: z.coerce.number() });
 
 /** The operators' hold: while it is on no call is made. Other holds are left alone. */
@@ -35,10 +41,15 @@ export function createQueuePause(redis: RedisConnection, keySpace: string, audit
   return {
     /** Sets it, or sets it anew. Without an end it lasts until it is ended. */
     async pause(actor: Actor, untilMs: number = withoutEndMs): Promise<void> {
-      const { name, reason } = actor;
+      const { name, displayName, reason } = actor;
       const hasEnd = untilMs !== withoutEndMs;
       const entry = entryOf('pause', actor, hasEnd ? { until: new Date(untilMs).toISOString() } : {});
-      const args = [untilMs, JSON.stringify({ by: name, reason }), JSON.stringify(entry), auditKeptMs];
+      const args = [
+        untilMs,
+        JSON.stringify({ by: name, displayName, reason }),
+        JSON.stringify(entry),
+        auditKeptMs,
+      ];
       await script(redis, keys, args);
       // It may end sooner than the one before.
       wake('free');
@@ -56,8 +67,8 @@ export function createQueuePause(redis: RedisConnection, keySpace: string, audit
       if (hash['detail'] === undefined) return undefined;
       const { since, until, ...found } = stored.parse(hash);
       if (until <= nowMs) return undefined;
-      const { by, reason } = detail.parse(JSON.parse(found.detail));
-      return { by, reason, sinceMs: since, untilMs: until };
+      const { by, displayName, reason } = detail.parse(JSON.parse(found.detail));
+      return { by, displayName, reason, sinceMs: since, untilMs: until };
     },
   };
 }

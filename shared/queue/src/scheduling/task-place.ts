@@ -1,6 +1,14 @@
 import { z } from 'zod';
 import { priorities, type Priority } from '@diq/contracts/priority.ts';
 
+/** Who moved a task to the head, and why. */
+interface MovedBy {
+  by: string | undefined;
+  /** Of a person, for people to read. */
+  displayName: string | undefined;
+  reason: string | undefined;
+}
+
 /** Why a task stands where it does, see `lua/lib/order.lua`. */
 export interface TaskPlace {
   /** Its class. */
@@ -23,7 +31,7 @@ export interface TaskPlace {
   /** That one waits behind it for its turn on the machine; else it shares the call. */
   isRaisedOnMachine: boolean;
   /** It was moved to the head; `by` is `undefined` where that was not noted. */
-  head: { by: string | undefined; reason: string | undefined; atMs: number | undefined } | undefined;
+  head: (MovedBy & { atMs: number | undefined }) | undefined;
 }
 
 /** Fields of a task that tell its place. */
@@ -42,7 +50,11 @@ export const placeFields = [
 ] as const;
 
 /** Of an entry of the audit log. */
-const movedBy = z.object({ by: z.string(), reason: z.string().optional() });
+const movedBy = z.object({
+  by: z.string(),
+  displayName: z.string().optional(),
+  reason: z.string().optional(),
+});
 
 const text = z
   .string()
@@ -86,8 +98,8 @@ export function parseTaskPlace(values: unknown, joined: number): TaskPlace | und
 }
 
 /** By whose word: the entry of the audit log, which an earlier version did not keep with the task. */
-function headOf(head: string): { by: string | undefined; reason: string | undefined } {
-  if (!head.startsWith('{')) return { by: undefined, reason: undefined };
-  const { by, reason } = movedBy.parse(JSON.parse(head));
-  return { by, reason };
+function headOf(head: string): MovedBy {
+  if (!head.startsWith('{')) return { by: undefined, displayName: undefined, reason: undefined };
+  const { by, displayName, reason } = movedBy.parse(JSON.parse(head));
+  return { by, displayName, reason };
 }

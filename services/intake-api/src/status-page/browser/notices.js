@@ -87,7 +87,14 @@ export function holdNotice({ hold, pause }, nowMs) {
         : html`<p>${hold.detail}</p>
             <p>${runbookLink(hold.runbook.split('#')[1] ?? '')}</p>`
     }
-    ${pause ? html`<p>Paused by ${pause.by}${pause.reason ? html`: “${pause.reason}”` : ''}</p>` : ''}
+    ${
+      pause
+        ? html`<p>
+            Paused by ${pause.displayName ?? pause.by}${pause.reason ? html`: “${pause.reason}”` : ''}, since
+            ${pause.since === undefined ? '' : timeView(pause.since, nowMs)}
+          </p>`
+        : ''
+    }
   </section>`;
 }
 

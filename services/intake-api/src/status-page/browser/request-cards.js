@@ -70,7 +70,7 @@ export function failuresView({ failures, portal }, nowMs, lookUp, list) {
               <time class="quiet" datetime=${failure.endedAt ?? failure.createdAt}>
                 ${
                   failure.endedAt === null
-                    ? `asked ${moment(failure.createdAt, nowMs)}`
+                    ? `submitted ${moment(failure.createdAt, nowMs)}`
                     : `${duration(nowMs - Date.parse(failure.endedAt))} ago`
                 }
               </time>

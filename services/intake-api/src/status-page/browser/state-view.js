@@ -177,9 +177,8 @@ function blockedFacts({ blocked: { machineBusy, machineOffline, concurrency } })
   /** @type {[string, string][]} */
   const facts = [];
   if (machineBusy > 0)
-    facts.push(['Waiting for their turn on the machine', machineBusy.toLocaleString('en')]);
-  if (machineOffline > 0)
-    facts.push(['Put behind others: machine offline', machineOffline.toLocaleString('en')]);
+    facts.push(['Waiting for another operation on the machine', machineBusy.toLocaleString('en')]);
+  if (machineOffline > 0) facts.push(['Deferred: machine offline', machineOffline.toLocaleString('en')]);
   if (concurrency !== null)
     facts.push(['Running at Defender', `${concurrency.running} of ${concurrency.limit} at once`]);
   return facts;

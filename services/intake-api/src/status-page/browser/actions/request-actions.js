@@ -55,9 +55,9 @@ function offersFor(request) {
       name: 'Retry',
       scope: 'submit',
       statuses: ['failed', 'unknown'],
-      title: 'Ask again?',
+      title: 'Retry the request?',
       says: `A new request for machine ${machine} is made, which says the same and uses a slot of its own. Where the outcome is unknown the first call may have been made: look at the machine first.`,
-      confirm: 'Ask again',
+      confirm: 'Retry the request',
       action: (url, given) => ({ method: 'POST', url: `${url}/retry`, body: reasonOf(given) }),
     },
   ];

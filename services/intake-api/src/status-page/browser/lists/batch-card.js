@@ -31,7 +31,7 @@ export function batchCard(batch, actions) {
   return html`
     <p class="row">
       <span class="badge ${batch.status === 'running' ? 'dispatching' : ''}">${batch.status}</span>
-      <span class="quiet">asked ${timeView(batch.createdAt, nowMs)}${endOf(batch, nowMs)}</span>
+      <span class="quiet">submitted ${timeView(batch.createdAt, nowMs)}${endOf(batch, nowMs)}</span>
       ${actions}
     </p>
     ${barOf(counts)}

@@ -53,9 +53,9 @@ export function createBulkActions({ onChange, may, ask, routes, onDone }) {
     countAndAsk(filter, (count, { base, operation }) => {
       let done = '';
       return {
-        title: 'Ask again for all of these?',
+        title: 'Retry all of these?',
         says: retrySays(filter, count, may('admin')),
-        confirm: `Ask again for ${counted(count.requests, 'request')}`,
+        confirm: `Retry ${counted(count.requests, 'request')}`,
         send: async ({ reason }) => {
           const url = `${base}/requests/retry${operation ? `?${operation}` : ''}`;
           const body = {
@@ -108,7 +108,7 @@ export function createBulkActions({ onChange, may, ask, routes, onDone }) {
             ?disabled=${isCounting}
             @click=${() => void (action === 'retry' ? retryAll(filter) : cancelAll(filter))}
           >
-            ${action === 'retry' ? 'Ask again for all of these' : 'Cancel all of these'}
+            ${action === 'retry' ? 'Retry all of these' : 'Cancel all of these'}
           </button>
           ${isCounting ? html`<span class="quiet" role="status">Counting…</span>` : ''}
         </p>
@@ -121,7 +121,7 @@ export function createBulkActions({ onChange, may, ask, routes, onDone }) {
 /** @typedef {{ fault: string, requests: number, isMore: boolean }} Counted `isMore` where counting came to its bound */
 
 /**
- * What was asked again already is not counted: it is left alone.
+ * What was retried already is not counted: it is left alone.
  *
  * @param {Filter} filter
  * @param {Routes} routes
@@ -188,8 +188,8 @@ function retrySays(filter, count, isOperator) {
 /** @param {boolean} isOperator */
 function ownership(isOperator) {
   return isOperator
-    ? 'Also what other callers asked for.'
-    : 'Only what you asked for; others’ are left alone.';
+    ? 'Also those of other callers.'
+    : 'Only your own; those of other callers are left alone.';
 }
 
 /** @param {Counted} count */
@@ -206,9 +206,9 @@ function retriedText({
   tooManyJoined = 0,
 }) {
   return [
-    `Done: ${counted(retried, 'request')} asked again`,
+    `Done: ${counted(retried, 'request')} retried`,
     coalesced > 0 && `${coalesced} of them share a call`,
-    alreadyRetried > 0 && `${alreadyRetried} left: asked again before`,
+    alreadyRetried > 0 && `${alreadyRetried} left: retried before`,
     deadlinePassed > 0 && `${deadlinePassed} left: their deadline has passed`,
     tooManyJoined > 0 && `${tooManyJoined} left: too many wait for their machine`,
   ]

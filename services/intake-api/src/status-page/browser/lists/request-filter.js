@@ -6,14 +6,14 @@ import { readFieldTime, timeInField } from '../times.js';
  *
  * @typedef {{ status?: string[], outcome?: string, priority?: string, from?: string, to?: string, machineId?: string,
  *   batchId?: string, source?: string, key?: string, value?: string }} Filter `from` and `to` are times in ISO 8601 within
- *   which they were asked for; `key` and `value` are a pair of the correlation
+ *   which they were submitted; `key` and `value` are a pair of the correlation
  */
 
 export const statuses = ['queued', 'dispatching', 'started', 'failed', 'unknown', 'cancelled', 'expired'];
 export const outcomes = ['running', 'succeeded', 'failed', 'cancelled', 'unknown'];
 export const priorities = ['critical', 'high', 'medium', 'low'];
 
-/** What can be asked again in bulk; each request has ended. */
+/** What can be retried in bulk; each request has ended. */
 const retriable = ['failed', 'unknown', 'expired', 'cancelled'];
 
 const texts = /** @type {const} */ ([

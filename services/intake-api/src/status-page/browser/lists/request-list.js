@@ -154,8 +154,8 @@ function statusView({ status = [] }) {
 function timesView({ from, to }) {
   /** @type {[string, string, string | undefined][]} */
   const ends = [
-    ['from', 'Asked from', from],
-    ['to', 'Asked before', to],
+    ['from', 'Submitted from', from],
+    ['to', 'Submitted before', to],
   ];
   return ends.map(
     ([name, label, iso]) =>
@@ -222,7 +222,7 @@ function tableOf(requests, lookUp, portal) {
       { title: 'Machine' },
       { title: 'Status' },
       { title: 'Request' },
-      { title: 'Asked' },
+      { title: 'Submitted' },
       { title: 'Ended' },
       { title: 'Priority' },
       { title: 'Source' },

@@ -9,7 +9,7 @@ const actions = {
   cancel: 'Cancelled',
   change: 'Changed',
   move_to_head: 'Moved to the head',
-  retry: 'Asked again',
+  retry: 'Retried',
 };
 
 /**
@@ -21,7 +21,7 @@ export function historyView(request) {
   const { createdAt, dispatchedAt, endedAt, status, result, audit, callback, endCallback } = request;
   /** @type {[string | undefined, unknown][]} */
   const events = [
-    [createdAt, 'Asked'],
+    [createdAt, 'Submitted'],
     ...audit.map((entry) => /** @type {[string, unknown]} */ ([entry.at, auditText(entry)])),
     [dispatchedAt, 'Called'],
     [endedAt, status === 'started' ? 'Started' : `Ended as ${status}`],

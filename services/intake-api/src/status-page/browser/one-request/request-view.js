@@ -35,7 +35,7 @@ export function requestView(request, { actionsOf, open, listBatch, portal }) {
       // An id leads to requests of other tenants, too, whose portal is not this one.
       html`<code>${machineOf(request)}</code> ${request.isOfQueue ? portalLink(portal, machineId) : ''}`,
     ],
-    ['Asked for by', machineId === undefined ? undefined : (machineName ?? aadDeviceId)],
+    ['Submitted as', machineId === undefined ? undefined : (machineName ?? aadDeviceId)],
     ['Operation', request.operation],
     ['Parameters', parameters && html`<code>${JSON.stringify(parameters)}</code>`],
     ['Priority', request.priority],
@@ -61,7 +61,7 @@ export function requestView(request, { actionsOf, open, listBatch, portal }) {
       sharingView(request, link),
     ],
     ['Retry of', link(request.retryOf)],
-    ['Asked again as', link(request.retriedBy)],
+    ['Retried as', link(request.retriedBy)],
     resultFact(request.result),
     ['Result', request.result?.state && `${request.result.state}: ${request.result.outcome}`],
     ['Why unknown', request.result?.reason],
