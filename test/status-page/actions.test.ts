@@ -149,9 +149,10 @@ describe('actions on the status page', () => {
 
 describe('actions of people who may ask for what changes machines', () => {
   const key = 'key-of-the-responder-5a1e';
+  const helper = 'key-of-the-helper-4c0d';
   const intake = useIntake(useEmbeddedRedis(), {
     DEFENDER_OPERATION: 'runAntiVirusScan',
-    INTAKE_API_KEYS: `responder:respond+read:${sha256(key)}`,
+    INTAKE_API_KEYS: `responder:respond+read:${sha256(key)},helper:submit+read:${sha256(helper)}`,
   });
   const browser = useBrowser();
 
@@ -167,6 +168,32 @@ describe('actions of people who may ask for what changes machines', () => {
     await result.getByRole('button', { name: 'Cancel' }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Cancel the request' }).click();
     await result.getByText('Done: cancel.').waitFor();
+  });
+
+  it('are no retries for who lacks the scope of the operation', async () => {
+    const scan = item(2, { parameters: { scanType: 'Quick' } });
+    await intake.anonymously().post('/v1/requests').set('X-API-Key', key).send(scan).expect(202);
+    await makeCall(intake, machineId(2), {
+      status: 'failed',
+      attempts: 1,
+      error: { code: 'machine_not_found', message: 'Defender does not know this machine.' },
+    });
+    for (const [who, offered] of [
+      [helper, 0],
+      [key, 1],
+    ] as const) {
+      const { page } = await browser.open(intake.url);
+      await signInAs(page, who);
+      const operations = page.waitForResponse(/\/operations/);
+      await page.getByLabel('Request id or machine id').fill(machineId(2));
+      await page.getByLabel('Request id or machine id').press('Enter');
+      const result = page.locator('#look-up-result');
+      await result.getByText('1 request found.').waitFor();
+      await (await operations).finished();
+      const retry = result.getByRole('button', { name: 'Retry' });
+      if (offered === 1) await retry.waitFor();
+      assert.equal(await retry.count(), offered);
+    }
   });
 });
 

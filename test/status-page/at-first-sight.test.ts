@@ -75,6 +75,9 @@ describe('the status page at first sight', () => {
     assert.equal(quota.y, calls.y);
     assert.ok(calls.x + calls.width - quota.x > 1_800);
     await seeAndJudge(page, 'overview');
+    await page.setViewportSize({ width: 3_840, height: 2_160 });
+    const [left, right] = [await boxOf('Quota'), await boxOf('Last calls')];
+    assert.ok(right.x + right.width - left.x > 3_700);
     await page.setViewportSize({ width: 390, height: 844 });
     assert.ok((await boxOf('Last calls')).y > (await boxOf('Queue')).y);
   });

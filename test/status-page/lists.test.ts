@@ -94,6 +94,13 @@ describe('the lists of the status page', () => {
     await page.keyboard.press('Enter');
     await found().getByText('2 requests').waitFor();
     assert.deepEqual(await rows().locator('code').allInnerTexts(), [machineId(102), machineId(101)]);
+    // Defender has no page of a machine that it does not know.
+    assert.equal(
+      await found()
+        .getByRole('link', { name: /in Defender/ })
+        .count(),
+      0,
+    );
     await rows().nth(1).getByRole('button', { name: 'Look up' }).click();
     await page.locator('#look-up-result').getByText('Defender does not know this machine.').waitFor();
     await seeAndJudge(page, 'requests-by-incident');

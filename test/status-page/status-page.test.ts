@@ -150,6 +150,22 @@ describe('the status page in a browser', () => {
     await asked.expect(401);
   });
 
+  it('says that the session has ended, where nobody signed out', async () => {
+    const { page } = await browser.open(intake.url);
+    await signInAs(page, keys.reader);
+    await page.clock.install();
+    await page.context().clearCookies();
+    // A tab that comes back connects anew.
+    for (const hidden of [true, false]) {
+      await page.evaluate(`Object.defineProperty(document, 'hidden', { configurable: true, value: ${hidden} });
+        document.dispatchEvent(new Event('visibilitychange'))`);
+    }
+    await page.getByText('The service sends no state').first().waitFor();
+    await page.clock.fastForward(6_000);
+    await page.getByText('Your session has ended. Sign in again.').waitFor();
+    await signInAs(page, keys.reader);
+  });
+
   it('can be used by keyboard alone, and shows where the focus is', async () => {
     const { page } = await browser.open(intake.url);
     await page.getByLabel('API key').waitFor();

@@ -73,6 +73,7 @@ const files = [
   'submit/operations.js',
   'submit/dry-run-view.js',
   'submit/followed-batch.js',
+  'actions/allowed-operations.js',
   'actions/confirmation.js',
   'actions/pause-actions.js',
   'actions/request-actions.js',

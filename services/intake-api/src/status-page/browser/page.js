@@ -1,4 +1,5 @@
 import { addressOfList, readAddress } from './address.js';
+import { createAllowedOperations } from './actions/allowed-operations.js';
 import { createConfirmation } from './actions/confirmation.js';
 import { pauseActions } from './actions/pause-actions.js';
 import { firstStep } from './first-step.js';
@@ -28,14 +29,18 @@ const signIn = createSignIn({
 });
 const queues = createQueues({ onChange: show });
 const confirmation = createConfirmation({ onChange: show });
+const routes = () => routesOf(queues.chosen());
+/** As the service has it: who may ask for some operation may also change and cancel what it asked for. */
+const may = (/** @type {string} */ scope) =>
+  page.scopes.includes(scope) || (scope === 'submit' && page.scopes.includes('respond'));
+const allowed = createAllowedOperations({ onChange: show, routes, may });
 const acting = {
-  /** As the service has it: who may ask for some operation may also change and cancel what it asked for. */
-  may: (/** @type {string} */ scope) =>
-    page.scopes.includes(scope) || (scope === 'submit' && page.scopes.includes('respond')),
+  may,
+  mayAskFor: allowed.mayAskFor,
   ask: confirmation.ask,
-  routes: () => routesOf(queues.chosen()),
+  routes,
   portal: () => last?.document.portal ?? null,
-  firstStep: () => firstStep(maySubmit(), queues.chosen()),
+  firstStep: () => firstStep(may('submit'), queues.chosen()),
 };
 const lookUp = createLookUp({
   onChange: show,
@@ -99,6 +104,7 @@ async function start() {
     if (!response.ok) throw new Error(String(response.status));
     const session = await response.json();
     page.trouble = '';
+    if (session.signInNeeded && page.caller !== null) signIn.noteEnd();
     page.caller = session.displayName ?? session.caller;
     page.entra = session.entra === true;
     page.scopes = session.scopes ?? [];
@@ -127,6 +133,7 @@ function forget() {
   last = undefined;
   stale = undefined;
   page.trouble = '';
+  allowed.clear();
   lookUp.clear();
   requests.clear();
   watchViews(undefined);
@@ -179,11 +186,6 @@ function watchViews(shown) {
   void submit.watch(shown === 'submit');
 }
 
-/** Whose scopes let it ask for something, if only for some operation. */
-function maySubmit() {
-  return acting.may('submit');
-}
-
 /** @param {import('./lists/request-filter.js').Filter} filter */
 function listRequests(filter) {
   requests.list(filter);
@@ -197,7 +199,7 @@ function nameOf(queue) {
 
 async function signOut() {
   await fetchInTime('session', { method: 'DELETE' }).catch(() => {});
-  lookUp.clear();
+  page.caller = null;
   await start();
   focusOn('api-key');
 }
@@ -237,7 +239,7 @@ function pageView() {
       onSignOut: () => void signOut(),
       onChange: show,
     })}
-    ${page.screen === 'state' ? navigation(queues.chosen(), maySubmit(), requests.query()) : ''}
+    ${page.screen === 'state' ? navigation(queues.chosen(), may('submit'), requests.query()) : ''}
     <p class="visually-hidden" aria-live="polite" id="announcement">
       ${last ? announcement(last.document, nowMs) : ''}
     </p>
@@ -273,7 +275,7 @@ function viewOf(state, nowMs) {
       return section(
         'submit',
         'Submit',
-        maySubmit() ? submit.view() : html`<p>Submitting needs the scope submit.</p>`,
+        may('submit') ? submit.view() : html`<p>Submitting needs the scope submit.</p>`,
       );
     default:
       return stateView(state, nowMs, lookUp, {

@@ -6,13 +6,15 @@ import { html } from './lit-html.js';
 const machinePattern = /^[0-9a-f]{32,40}$/;
 
 /**
- * The machine's page in Defender, with its investigations and its action center.
+ * The page in Defender of the machine of a request, with its investigations and its action center. Of a machine that Defender does
+ * not know there is none.
  *
  * @param {Portal} portal
- * @param {string | undefined} machineId
+ * @param {{ machineId?: string | undefined, error?: { code: string } | null | undefined }} request
  */
-export function portalLink(portal, machineId) {
+export function portalLink(portal, { machineId, error }) {
   if (!portal || machineId === undefined || !machinePattern.test(machineId)) return '';
+  if (error?.code === 'machine_not_found') return '';
   const url = `${portal.url}/machines/${machineId}?tid=${encodeURIComponent(portal.tenantId)}`;
   return html`<a
     href=${url}

@@ -86,7 +86,7 @@ export function failuresView({ failures, portal }, nowMs, lookUp, list) {
             ${failure.status === 'unknown' ? html`<p>${unknownAdvice}</p>` : ''}
             <p class="quiet">
               <code>${failure.machineId}</code>
-              ${portalLink(portal, failure.machineId)}${failure.source === null ? '' : ` · ${failure.source}`}
+              ${portalLink(portal, failure)}${failure.source === null ? '' : ` · ${failure.source}`}
             </p>
           </li>`,
       )}

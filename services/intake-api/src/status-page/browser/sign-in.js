@@ -13,6 +13,7 @@ const isKiosk = new URLSearchParams(location.search).has('kiosk');
 export function createSignIn({ onSignedIn, onChange, isEntraOffered }) {
   let fault = '';
   let entraFault = takeSignInError();
+  let hasEnded = false;
   let isSending = false;
 
   /** @param {SubmitEvent} event */
@@ -28,6 +29,7 @@ export function createSignIn({ onSignedIn, onChange, isEntraOffered }) {
     fault = await send(input.value.trim());
     isSending = false;
     if (fault === '') {
+      hasEnded = false;
       input.value = '';
       onSignedIn();
       return;
@@ -38,9 +40,14 @@ export function createSignIn({ onSignedIn, onChange, isEntraOffered }) {
   }
 
   return {
+    /** The one before did not end by signing out. */
+    noteEnd() {
+      hasEnded = true;
+    },
     view: () => html`
       <main class="alone" id="main">
         <h1>Investigation queue</h1>
+        <p role="status">${hasEnded ? 'Your session has ended. Sign in again.' : ''}</p>
         ${
           isEntraOffered() && !isKiosk
             ? html`<div class="entra">

@@ -4,7 +4,7 @@ import { sendAction } from './send-action.js';
 
 /** @typedef {import('../one-request/look-up.js').Request} Request */
 /** @typedef {import('./confirmation.js').Question} Question */
-/** @typedef {Pick<Question, 'title' | 'says' | 'confirm' | 'priority'> & { name: string, scope: 'submit' | 'admin', statuses: string[], action: (url: string, given: import('./confirmation.js').Given) => import('./send-action.js').Action }} Offer */
+/** @typedef {Pick<Question, 'title' | 'says' | 'confirm' | 'priority'> & { name: string, scope: 'submit' | 'admin' | 'operation', statuses: string[], action: (url: string, given: import('./confirmation.js').Given) => import('./send-action.js').Action }} Offer */
 
 /**
  * What can be done with one request. Whose it is its document does not say: where it is another's the service refuses.
@@ -53,7 +53,8 @@ function offersFor(request) {
     },
     {
       name: 'Retry',
-      scope: 'submit',
+      // That of what it does to the machine.
+      scope: 'operation',
       statuses: ['failed', 'unknown'],
       title: 'Retry the request?',
       says: `A new request for machine ${machine} is made, which says the same and uses a slot of its own. Where the outcome is unknown the first call may have been made: look at the machine first.`,
@@ -74,12 +75,15 @@ function reasonOf({ reason }) {
  * @param {Request} request
  * @param {object} deps
  * @param {(scope: string) => boolean} deps.may
+ * @param {(operation: string) => boolean} deps.mayAskFor
  * @param {(question: Question) => void} deps.ask
  * @param {(done: string) => void} deps.onDone in words
  */
-export function requestActions(request, { may, ask, onDone }) {
+export function requestActions(request, { may, mayAskFor, ask, onDone }) {
   const offers = offersFor(request).filter(
-    ({ scope, statuses }) => may(scope) && statuses.includes(request.status),
+    ({ scope, statuses }) =>
+      statuses.includes(request.status) &&
+      (scope === 'operation' ? mayAskFor(request.operation ?? '') : may(scope)),
   );
   if (offers.length === 0) return '';
   const url = `v1/investigations/${encodeURIComponent(request.id)}`;

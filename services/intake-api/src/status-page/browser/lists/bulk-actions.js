@@ -20,11 +20,12 @@ const maxRounds = 200;
  * @param {object} deps
  * @param {() => void} deps.onChange
  * @param {(scope: string) => boolean} deps.may
+ * @param {(operation: string) => boolean} deps.mayAskFor
  * @param {(question: import('../actions/confirmation.js').Question) => void} deps.ask
  * @param {() => Routes} deps.routes
  * @param {(done: string) => void} deps.onDone in words
  */
-export function createBulkActions({ onChange, may, ask, routes, onDone }) {
+export function createBulkActions({ onChange, may, mayAskFor, ask, routes, onDone }) {
   let isCounting = false;
   let fault = '';
   let asked = 0;
@@ -97,10 +98,13 @@ export function createBulkActions({ onChange, may, ask, routes, onDone }) {
       isCounting = false;
       fault = '';
     },
-    /** @param {Filter} filter of the list that is shown */
-    view(filter) {
-      const action = may('submit') ? bulkActionFor(filter) : undefined;
-      if (action === undefined) return '';
+    /**
+     * @param {Filter} filter of the list that is shown
+     * @param {string} operation of the requests in it
+     */
+    view(filter, operation) {
+      const action = bulkActionFor(filter);
+      if (action === undefined || !(action === 'retry' ? mayAskFor(operation) : may('submit'))) return '';
       return html`
         <p class="row actions">
           <button

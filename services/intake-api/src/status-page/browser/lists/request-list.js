@@ -36,12 +36,13 @@ const fields = [
  * @param {() => void} deps.onChange
  * @param {() => { base: string, operation: string }} deps.routes
  * @param {(scope: string) => boolean} deps.may
+ * @param {(operation: string) => boolean} deps.mayAskFor
  * @param {(question: import('../actions/confirmation.js').Question) => void} deps.ask
  * @param {(id: string) => void} deps.lookUp
  * @param {() => import('../portal-link.js').Portal} deps.portal
  * @param {() => unknown} deps.firstStep what to do where there is none yet
  */
-export function createRequestList({ onChange, routes, may, ask, lookUp, portal, firstStep }) {
+export function createRequestList({ onChange, routes, may, mayAskFor, ask, lookUp, portal, firstStep }) {
   /** @type {Filter} */
   let filter = {};
   let done = '';
@@ -49,6 +50,7 @@ export function createRequestList({ onChange, routes, may, ask, lookUp, portal, 
   const bulk = createBulkActions({
     onChange,
     may,
+    mayAskFor,
     ask,
     routes,
     onDone: (text) => {
@@ -91,37 +93,40 @@ export function createRequestList({ onChange, routes, may, ask, lookUp, portal, 
     },
     /** What is listed, for the address. */
     query: () => queryOf(filter),
-    view: () => html`
-      <form
-        id="find-requests"
-        class="fields"
-        role="search"
-        aria-label="Requests"
-        @input=${(/** @type {Event} */ event) => requirePair(/** @type {HTMLInputElement} */ (event.target))}
-        @submit=${(/** @type {SubmitEvent} */ event) => {
-          event.preventDefault();
-          void find(readFilter(/** @type {HTMLFormElement} */ (event.target)));
-          history.pushState(null, '', addressOfList(queryOf(filter)));
-        }}
-      >
-        ${statusView(filter)} ${fields.map((field) => fieldView(field, filter))} ${timesView(filter)}
-        <p class="row">
-          ${queryOf(filter) === '' ? '' : html`<a href=${addressOfList('')}>Clear</a>`}
-          <button type="submit" class="main-action">Find</button>
-        </p>
-      </form>
-      <div id="requests-found">
-        ${filter.status?.includes('unknown') ? html`<p class="hint">${unknownAdvice}</p>` : ''}
-        ${bulk.view(filter)}
-        <div role="status">
-          ${done ? html`<p>${done}</p>` : ''}
-          <p class="quiet">${summary(list)}</p>
+    view() {
+      const rows = /** @type {Request[]} */ (list.rows());
+      return html`
+        <form
+          id="find-requests"
+          class="fields"
+          role="search"
+          aria-label="Requests"
+          @input=${(/** @type {Event} */ event) => requirePair(/** @type {HTMLInputElement} */ (event.target))}
+          @submit=${(/** @type {SubmitEvent} */ event) => {
+            event.preventDefault();
+            void find(readFilter(/** @type {HTMLFormElement} */ (event.target)));
+            history.pushState(null, '', addressOfList(queryOf(filter)));
+          }}
+        >
+          ${statusView(filter)} ${fields.map((field) => fieldView(field, filter))} ${timesView(filter)}
+          <p class="row">
+            ${queryOf(filter) === '' ? '' : html`<a href=${addressOfList('')}>Clear</a>`}
+            <button type="submit" class="main-action">Find</button>
+          </p>
+        </form>
+        <div id="requests-found">
+          ${filter.status?.includes('unknown') ? html`<p class="hint">${unknownAdvice}</p>` : ''}
+          ${rows.length === 0 ? '' : bulk.view(filter, rows[0]?.operation ?? '')}
+          <div role="status">
+            ${done ? html`<p>${done}</p>` : ''}
+            <p class="quiet">${summary(list)}</p>
+          </div>
+          ${list.fault() ? html`<p class="fault" role="alert">${list.fault()}</p>` : ''}
+          ${isEmpty(list) && Object.keys(filter).length === 0 ? firstStep() : ''}
+          ${tableOf(rows, lookUp, portal())} ${showMore(list)}
         </div>
-        ${list.fault() ? html`<p class="fault" role="alert">${list.fault()}</p>` : ''}
-        ${isEmpty(list) && Object.keys(filter).length === 0 ? firstStep() : ''}
-        ${tableOf(/** @type {Request[]} */ (list.rows()), lookUp, portal())} ${showMore(list)}
-      </div>
-    `,
+      `;
+    },
   };
 }
 
@@ -240,7 +245,7 @@ function tableOf(requests, lookUp, portal) {
         >
           Look up
         </button>
-        ${portalLink(portal, request.machineId)}`,
+        ${portalLink(portal, request)}`,
       timeView(request.createdAt, nowMs),
       request.endedAt === undefined ? '' : timeView(request.endedAt, nowMs),
       request.priority,

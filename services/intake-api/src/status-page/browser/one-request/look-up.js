@@ -15,11 +15,12 @@ import { requestView } from './request-view.js';
  * @param {() => void} deps.onChange
  * @param {() => { base: string, operation: string }} deps.routes of the queue that is shown
  * @param {(scope: string) => boolean} deps.may
+ * @param {(operation: string) => boolean} deps.mayAskFor
  * @param {(question: import('../actions/confirmation.js').Question) => void} deps.ask
  * @param {() => import('../portal-link.js').Portal} deps.portal of the tenant that is shown
  * @param {(batchId: string) => void} deps.listBatch opens the list of its requests
  */
-export function createLookUp({ onChange, routes, may, ask: confirm, portal, listBatch }) {
+export function createLookUp({ onChange, routes, may, mayAskFor, ask: confirm, portal, listBatch }) {
   /** @type {Result} */
   let result = { kind: 'none' };
   let asked = 0;
@@ -56,7 +57,7 @@ export function createLookUp({ onChange, routes, may, ask: confirm, portal, list
 
   /** @param {Request} request */
   const actionsOf = (request) =>
-    requestActions(request, { may, ask: confirm, onDone: (text) => void refreshAfter(text) });
+    requestActions(request, { may, mayAskFor, ask: confirm, onDone: (text) => void refreshAfter(text) });
 
   /** @param {Result} next */
   function show(next) {

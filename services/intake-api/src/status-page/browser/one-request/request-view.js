@@ -33,7 +33,7 @@ export function requestView(request, { actionsOf, open, listBatch, portal }) {
     [
       'Machine',
       // An id leads to requests of other tenants, too, whose portal is not this one.
-      html`<code>${machineOf(request)}</code> ${request.isOfQueue ? portalLink(portal, machineId) : ''}`,
+      html`<code>${machineOf(request)}</code> ${request.isOfQueue ? portalLink(portal, request) : ''}`,
     ],
     ['Submitted as', machineId === undefined ? undefined : (machineName ?? aadDeviceId)],
     ['Operation', request.operation],
