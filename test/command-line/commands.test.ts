@@ -163,7 +163,7 @@ describe('diq', () => {
     const submitter = await diq(['doctor'], 'submitter');
     assert.match(submitter.out, /warning +key: scopes: submit or respond, without read/);
     const stranger = await runDiq(['doctor'], {
-      env: { DIQ_URL: intake.url, DIQ_API_KEY: 'a-secret-of-nobody' },
+      env: { DIQ_URL: intake.url, DIQ_API_KEY: 'a-secret-without-owner' },
     });
     assert.match(stranger.out, /FAULT +key: not accepted/);
     assert.ok(!(stranger.out + stranger.complaints).includes('a-secret'));

@@ -150,7 +150,7 @@ describe('the status page in a browser', () => {
     await asked.expect(401);
   });
 
-  it('says that the session has ended, where nobody signed out', async () => {
+  it('says that the session has ended, where the person did not sign out', async () => {
     const { page } = await browser.open(intake.url);
     await signInAs(page, keys.reader);
     await page.clock.install();
