@@ -51,7 +51,7 @@ describe('deploy/azure', () => {
 
   it('gives the application the role of the default operation and that of its reads, and no other', () => {
     const [, list = ''] = /^param roles string\[\] = \[([^\]]+)\]/m.exec(entra) ?? [];
-    const roles = [...list.matchAll(/'([^']+)'/g)].map(([, role]) => role);
+    const roles = [...list.matchAll(/'([^']+)'/g)].map(([, role = '']) => role);
     const { requiredRole } = profileOf('initiateInvestigation');
     assert.deepEqual(roles.toSorted(), [requiredRole, 'Machine.Read.All'].toSorted());
     assert.match(entra, /'fc780465-2017-40d4-a0c5-307022471b92'/);
