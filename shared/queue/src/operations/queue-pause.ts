@@ -12,7 +12,7 @@ import { storeKeys } from '../store-keys.ts';
 export interface Pause {
   by: string;
   /** Of a person, for people to read. */
-  displayName: string | undefined;
+  displayName?: string | undefined;
   reason: string | undefined;
   sinceMs: number;
   /** Beyond the year 9999 for one that ends only when it is ended. */
@@ -67,8 +67,8 @@ export function createQueuePause(redis: RedisConnection, keySpace: string, audit
       if (hash['detail'] === undefined) return undefined;
       const { since, until, ...found } = stored.parse(hash);
       if (until <= nowMs) return undefined;
-      const { by, displayName, reason } = detail.parse(JSON.parse(found.detail));
-      return { by, displayName, reason, sinceMs: since, untilMs: until };
+      const { by, reason, ...person } = detail.parse(JSON.parse(found.detail));
+      return { by, ...person, reason, sinceMs: since, untilMs: until };
     },
   };
 }
