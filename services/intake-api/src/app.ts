@@ -39,7 +39,13 @@ export function createApp(deps: ServiceDependencies): Express {
   app.use(requireCanonicalPath);
   app.use('/v1', ...whoMayAsk(deps, ownSite));
   // Their handlers work with what belongs to the queue that was chosen.
-  app.use(createRouter<Dependencies>(inAllForms(apiRoutes), deps as Dependencies, shared));
+  const api = createRouter<Dependencies>(inAllForms(apiRoutes), deps as Dependencies, shared);
+  app.use(api);
+  if (deps.mcpRoute) {
+    // Agents run in browsers, too; the session of a page is no credential of theirs.
+    app.use('/mcp', ownSite.requireOwnHost, ...whoMayAsk({ ...deps, sessions: undefined }, ownSite));
+    app.use(serve([deps.mcpRoute(api)]));
+  }
 
   app.use(helmet());
 

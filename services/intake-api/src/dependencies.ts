@@ -15,6 +15,7 @@ import type { FailedCredentials } from './auth/brute-force-guard.ts';
 import type { IdentifyCaller } from './auth/api-keys.ts';
 import type { FrontDoorParts } from './front-door/open-front-door.ts';
 import type { BodyBudget } from './http/body-budget.ts';
+import type { Route } from './http/define-route.ts';
 import type { CallbackRule } from './callbacks/callback-rule.ts';
 import type { ForecastCompletion } from './estimates/batch-completion.ts';
 import type { ExplainPlace } from './views/explain-place.ts';
@@ -48,6 +49,8 @@ export interface ServiceDependencies {
   entraSignIn: EntraSignIn | undefined;
   /** `undefined`: the front door is closed. */
   frontDoor: FrontDoorParts | undefined;
+  /** The MCP endpoint, which asks these routes; `undefined`: it is closed. */
+  mcpRoute: ((api: RequestHandler) => Route<object>) | undefined;
   /** What bodies may take in all. */
   bodyBudget: BodyBudget;
   /** Which URLs may be called back. */

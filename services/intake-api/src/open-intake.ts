@@ -11,12 +11,15 @@ import { queuesOf, type Queue } from '@diq/tenants/tenant.ts';
 import { createRememberedTenants } from '@diq/tenants/remembered-tenants.ts';
 import { watchTenants } from '@diq/tenants/watch-tenants.ts';
 import type { RedisConnection } from '@diq/redis/connection.ts';
+import type { RequestHandler } from 'express';
+import type { Logger } from '@diq/runtime/logging/logger.ts';
 import { createApp } from './app.ts';
 import { createSessionStore } from './auth/session-store.ts';
 import { createPersonSessions } from './auth/person-sessions.ts';
 import { createKeyTenantCheck } from './auth/keys-without-tenant.ts';
 import { openGuards, type OpenGuardsOptions } from './auth/open-auth.ts';
 import { openCallbacks, type CallbackTiming, type OpenCallbacksOptions } from './callbacks/open-callbacks.ts';
+import type { McpSettings } from './config/mcp-settings.ts';
 import { openFrontDoor } from './front-door/open-front-door.ts';
 import { createBodyBudget } from './http/body-budget.ts';
 import { createMetrics, type IntakeMetrics } from './observability/metrics.ts';
@@ -102,6 +105,7 @@ export async function openIntake(given: OpenIntakeOptions): Promise<{ port: numb
     frontDoor:
       settings.frontDoor &&
       openFrontDoor(settings.frontDoor, { redis, keys, entra: options.entra, lifecycle }),
+    mcpRoute: await openMcp(settings.mcp, logger),
     bodyBudget: createBodyBudget(),
     directory,
     askQueue: (queue) => queues.ask(queue).parts,
@@ -127,6 +131,13 @@ export async function openIntake(given: OpenIntakeOptions): Promise<{ port: numb
   });
   lifecycle.onClose('http server', () => server.close());
   return { port: server.port };
+}
+
+/** What it is made with is loaded only where it is open. */
+async function openMcp(settings: McpSettings | undefined, logger: Logger) {
+  if (!settings) return undefined;
+  const { createMcpRoute } = await import('./mcp/mcp-endpoint.ts');
+  return (api: RequestHandler) => createMcpRoute(settings, { api, logger });
 }
 
 /**

@@ -23,6 +23,8 @@ export interface ClientOptions {
   onRetry?: (retry: { call: string; code: string; waitMs: number }) => void;
   /** Called with each answer. */
   onAnswer?: (answer: AnswerSeen) => void;
+  /** In place of the `fetch` of Node. */
+  fetch?: typeof fetch;
 }
 
 export interface AnswerSeen {
@@ -142,7 +144,7 @@ export function createTransport(options: ClientOptions) {
     const { credential } = options;
     const secret = typeof credential === 'string' ? credential : await credential();
     const startedMs = performance.now();
-    const response = await fetch(urlOf(base, call.path), {
+    const response = await (options.fetch ?? fetch)(urlOf(base, call.path), {
       method: call.method,
       headers: {
         Authorization: `Bearer ${secret}`,

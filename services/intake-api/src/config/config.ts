@@ -20,6 +20,7 @@ import { authSettings, authShape, hostNames } from './auth-settings.ts';
 import { allowedHosts } from './allowed-hosts.ts';
 import { callbackSecrets } from './callback-secrets.ts';
 import { frontDoorSettings, frontDoorShape } from './front-door-settings.ts';
+import { mcpSettings, mcpShape } from './mcp-settings.ts';
 import { orderShape, prioritySettingsOf } from './priority-settings.ts';
 
 /** The settings of the intake API, checked. */
@@ -104,6 +105,8 @@ export function readIntakeSettings(given: Env) {
     callbacks: callbackSettings(settings),
     /** `undefined`: it is closed. */
     frontDoor: frontDoorSettings(settings),
+    /** `undefined`: it is closed. */
+    mcp: mcpSettings(settings),
   };
 }
 
@@ -156,6 +159,7 @@ function schemaFor(env: Env) {
     INTAKE_HOST_NAMES: hostNames().optional(),
     ...authShape(env),
     ...frontDoorShape,
+    ...mcpShape,
     ...tenantShape(env),
     // The worker's; here it says which portal links lead to.
     DEFENDER_BASE_URL: httpsUrl().default('https://api.securitycenter.windows.com'),

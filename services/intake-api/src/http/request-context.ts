@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { isIP } from 'node:net';
 import type { Request, RequestHandler, Response } from 'express';
 import { traceIdOf, type TraceContext } from '@diq/contracts/trace-context.ts';
+import type { SourceBound } from '@diq/queue/admission/backlog-reservation.ts';
 import type { IdempotencyStore } from '@diq/queue/admission/idempotency-store.ts';
 import { freshIds, type RequestIds } from '@diq/queue/admission/request-ids.ts';
 import type { Actor } from '@diq/queue/operations/audit-log.ts';
@@ -44,6 +45,8 @@ export class RequestContext {
   isSignedIn: (() => Promise<boolean>) | undefined;
   /** The trace that the request belongs to, and the step of it that this service is. */
   trace: TraceContext | undefined;
+  /** What it submits has this source, of which so many may wait; `undefined`: any that it names. */
+  ofSource: SourceBound | undefined;
   /** How long an answer without an end lasts is no duration of a request. */
   isStream = false;
   readonly log: RequestLog;

@@ -106,6 +106,7 @@ export const submitBatch = defineRoute({
       caller,
       callbackUrl,
       trace: context.trace,
+      ofSource: context.ofSource,
     });
     const items = entries.map((entry, index) =>
       answerFor(index, entry, accepted[index], warnings.get(index)),

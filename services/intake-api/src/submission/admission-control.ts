@@ -43,6 +43,7 @@ export function withBackPressure(intake: RequestIntake, deps: BackPressureDeps):
     accept: () => Promise<T>,
   ): Promise<T> {
     if (room.kind === 'full') throw await refusal(room, size, bounds);
+    if (room.kind === 'source-full') throw sourceFull(room.ofSource, size, bounds);
     if (room.kind === 'storage-full') throw storageFull(room.storedBytes, bytes, bounds);
     try {
       return await accept();
@@ -102,7 +103,7 @@ export function withBackPressure(intake: RequestIntake, deps: BackPressureDeps):
         const size = entries.filter((entry) => !('rejected' in entry)).length;
         const bytes = postedBytes(entries, callbackUrl, trace);
         memory.admit(bytes);
-        const bounds = await boundsNow(deps);
+        const bounds = { ...(await boundsNow(deps)), ofSource: submission.ofSource };
         const room = await backlog.keep(size, bounds, ids.batch, caller, bytes);
         const accept = () => intake.acceptBatch(entries, { ...submission, ids });
         return inRoom(room, { size, bytes, bounds }, accept);
@@ -175,6 +176,16 @@ function backlogFull(
     headers: {
       'Retry-After': retryAfterSeconds(startMs === undefined ? undefined : startMs - view.nowMs),
     },
+  });
+}
+
+/** When which of them start depends on the turns of all. */
+function sourceFull(waiting: number, size: number, { ofSource }: BacklogBounds): ProblemError {
+  return new ProblemError('backlog_full', {
+    detail:
+      `${waiting} requests of yours that came over MCP are waiting, ${size} were posted, and MCP_MAX_WAITING allows ` +
+      `${ofSource?.most ?? 0}; nothing of this request was accepted.`,
+    headers: { 'Retry-After': retryAfterSeconds(undefined) },
   });
 }
 

@@ -7,7 +7,7 @@ import { queueTagOf } from '@diq/contracts/queue-tag.ts';
 import type { TraceContext } from '@diq/contracts/trace-context.ts';
 import { chunksOf, createAcceptChunk } from './accept-chunk.ts';
 import type { AcceptRules, NewRequest, Placement } from './accept-chunk.ts';
-import type { BacklogBounds } from './backlog-reservation.ts';
+import type { BacklogBounds, SourceBound } from './backlog-reservation.ts';
 import {
   openBatch,
   refusedInBatch,
@@ -69,6 +69,8 @@ export interface Submission {
   caller?: string | undefined;
   /** Kept with each request and passed on with its call. */
   trace?: TraceContext | undefined;
+  /** How many of the source that all of them have may wait. Held against what waits where room is kept for them. */
+  ofSource?: SourceBound | undefined;
 }
 
 export interface AcceptedBatch {

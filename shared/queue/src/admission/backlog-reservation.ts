@@ -13,6 +13,14 @@ export interface BacklogBounds {
   ofCaller?: number | undefined;
   /** Bytes that are stored of one caller; `undefined`: as many as there is room for. */
   bytesOfCaller?: number | undefined;
+  /** Of a source of the caller, which then has no other that is bounded; `undefined`: as many as of the caller. */
+  ofSource?: SourceBound | undefined;
+}
+
+/** How many requests of a source may wait. */
+export interface SourceBound {
+  source: string;
+  most: number;
 }
 
 export type Room =
@@ -20,6 +28,8 @@ export type Room =
   | { kind: 'kept'; giveBack(): Promise<void> }
   /** What waits, with what is being recorded at this moment. */
   | { kind: 'full'; requests: number; tasks: number; ofCaller: number }
+  /** Requests of the bounded source that wait, with what is being recorded at this moment. */
+  | { kind: 'source-full'; ofSource: number }
   /** Bytes of the caller, with those that room is kept for at this moment. */
   | { kind: 'storage-full'; storedBytes: number };
 
@@ -27,7 +37,7 @@ export type Room =
 const giveUpAfterMs = 60_000;
 
 const script = loadScript(new URL('../lua/reserve-backlog.lua', import.meta.url));
-const reply = z.tuple([z.enum(['kept', 'full', 'storage-full']), z.number(), z.number(), z.number()]);
+const reply = z.tuple([z.enum(['kept', 'full', 'source-full', 'storage-full']), z.number(), z.number(), z.number()]);
 
 export type BacklogRoom = ReturnType<typeof createBacklogRoom>;
 
@@ -42,11 +52,19 @@ export function createBacklogRoom(redis: RedisConnection, keySpace: string) {
     begunKey: string,
     { caller = '', bytes = 0 }: { caller?: string | undefined; bytes?: number | undefined },
   ): Promise<Room> {
-    const name = randomUUID();
+    const name = `${bounds.ofSource ? 'source.' : ''}${randomUUID()}`;
     const [kind, first, tasks, ofCaller] = reply.parse(
       await script(
         redis,
-        [keys.counts, keys.waiting, keys.reservations, begunKey, keys.callerCounts, keys.stored],
+        [
+          keys.counts,
+          keys.waiting,
+          keys.reservations,
+          begunKey,
+          keys.callerCounts,
+          keys.stored,
+          keys.sourceCounts,
+        ],
         [
           size,
           name,
@@ -57,10 +75,13 @@ export function createBacklogRoom(redis: RedisConnection, keySpace: string) {
           caller,
           bytes,
           bounds.bytesOfCaller ?? '',
+          bounds.ofSource?.most ?? '',
+          bounds.ofSource?.source ?? '',
         ],
       ),
     );
     if (kind === 'full') return { kind, requests: first, tasks, ofCaller };
+    if (kind === 'source-full') return { kind, ofSource: first };
     if (kind === 'storage-full') return { kind, storedBytes: first };
     return {
       kind,

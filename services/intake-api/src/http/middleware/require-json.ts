@@ -34,8 +34,12 @@ const unreadGraceMs = 5_000;
  * Reads a JSON body of at most this many bytes, counted after decompression. It stands behind what decides who may ask:
  * nothing is read for anybody else. What the body takes of the budget is given back when the request is over.
  */
-export function requireJson(limitBytes: number, budget: BodyBudget): RequestHandler[] {
-  const maxValues = maxValuesOfItem * (limitBytes === batchBodyLimitBytes ? maxBatchItems : 16);
+export function requireJson(
+  limitBytes: number,
+  budget: BodyBudget,
+  maxItems = limitBytes === batchBodyLimitBytes ? maxBatchItems : 16,
+): RequestHandler[] {
+  const maxValues = maxValuesOfItem * maxItems;
   return [requireType, readBody(limitBytes, maxValues, budget)];
 }
 
