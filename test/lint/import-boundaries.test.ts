@@ -70,7 +70,12 @@ const walls: readonly [where: string, imports: readonly string[]][] = [
       '../app.ts',
       '../config/config.ts',
       '../front-door/front-door.ts',
+      '../mcp/tools.ts',
     ],
+  ],
+  [
+    'services/intake-api/src/mcp',
+    ['../routes/index.ts', '../submission/validate-items.ts', '../auth/api-keys.ts', '../app.ts'],
   ],
   [
     'services/intake-api/src/front-door',

@@ -84,10 +84,14 @@ function serverFor(
     const { name, title, description, annotations, scopes } = tool;
     if (isListing && !scopes.some((scope) => context.caller.scopes.has(scope))) continue;
     const { inputSchema, outputSchema } = asShown(tool);
-    server.registerTool(name, { title, description, annotations, inputSchema, outputSchema }, async (given, { mcpReq }) => {
-      context.log.info({ tool: name }, 'tool called');
-      return await callTool(tool, given, { ...call, signal: mcpReq.signal });
-    });
+    server.registerTool(
+      name,
+      { title, description, annotations, inputSchema, outputSchema },
+      async (given, { mcpReq }) => {
+        context.log.info({ tool: name }, 'tool called');
+        return await callTool(tool, given, { ...call, signal: mcpReq.signal });
+      },
+    );
   }
   return server;
 }

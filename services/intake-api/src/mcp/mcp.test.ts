@@ -73,17 +73,33 @@ describe('the MCP endpoint', () => {
   it('lists what the key may use, says which tools change something, and what all of them answer', async () => {
     const listed = async (agent: Agent) => (await agent.client.listTools()).tools;
     const all = await listed(agents.agent);
-    const names = ['get_quota', 'dry_run', 'submit', 'get_request', 'list_requests', 'cancel', 'next_in_line'];
-    assert.deepEqual(all.map(({ name }) => name), names);
+    const names = [
+      'get_quota',
+      'dry_run',
+      'submit',
+      'get_request',
+      'list_requests',
+      'cancel',
+      'next_in_line',
+    ];
+    assert.deepEqual(
+      all.map(({ name }) => name),
+      names,
+    );
     for (const { name, annotations, outputSchema } of all) {
       const isChanging = ['submit', 'cancel'].includes(name);
       assert.deepEqual(
-        [annotations?.readOnlyHint, annotations?.destructiveHint, outputSchema?.type],
+        [annotations?.readOnlyHint, annotations?.destructiveHint, outputSchema?.['type']],
         [!isChanging, isChanging, 'object'],
       );
     }
     const namesFor = async (agent: Agent) => (await listed(agent)).map(({ name }) => name);
-    assert.deepEqual(await namesFor(agents.reader), ['get_quota', 'get_request', 'list_requests', 'next_in_line']);
+    assert.deepEqual(await namesFor(agents.reader), [
+      'get_quota',
+      'get_request',
+      'list_requests',
+      'next_in_line',
+    ]);
     assert.deepEqual(await namesFor(agents.submitter), ['dry_run', 'submit', 'cancel']);
   });
 
@@ -109,8 +125,14 @@ describe('the MCP endpoint', () => {
     const one = (await agent.call('get_request', { id })).found['request'] as RequestDocument;
     assert.deepEqual([one.source, one.status, one.comment], ['mcp:agent', 'queued', requests[0]?.comment]);
     const page = await agent.call('list_requests', { source: 'mcp:agent', limit: 1 });
-    const second = await agent.call('list_requests', { limit: 1, source: 'mcp:agent', cursor: page.found['nextCursor'] });
-    const ids = [page, second].flatMap(({ found }) => (found['requests'] as RequestDocument[]).map((r) => r.id));
+    const second = await agent.call('list_requests', {
+      limit: 1,
+      source: 'mcp:agent',
+      cursor: page.found['nextCursor'],
+    });
+    const ids = [page, second].flatMap(({ found }) =>
+      (found['requests'] as RequestDocument[]).map((r) => r.id),
+    );
     assert.deepEqual(ids.toSorted(), batch.items.map((r) => r.id).toSorted());
     const { found: quota } = await agent.call('get_quota', { operation: 'initiateInvestigation' });
     assert.ok(JSON.stringify(quota).includes('"queued":2'), JSON.stringify(quota));
@@ -134,7 +156,10 @@ describe('the MCP endpoint', () => {
     ];
     for (const given of faulty) {
       const { refused } = await agent.call('submit', given);
-      assert.match(refused ?? '', /source|callbackUrl|machineId must be|at most 100|idempotencyKey must|comment is/);
+      assert.match(
+        refused ?? '',
+        /source|callbackUrl|machineId must be|at most 100|idempotencyKey must|comment is/,
+      );
     }
     assert.match((await agent.call('get_request', { id: '../quota' })).refused ?? '', /id must be the id/);
     assert.deepEqual((await agent.call('list_requests', { status: ['queued'] })).found, { requests: [] });
@@ -145,7 +170,10 @@ describe('the MCP endpoint', () => {
     const [id = ''] = batch.items.map((one) => one.id);
     assert.match((await agents.other.call('get_request', { id })).refused ?? '', /^request_not_found/);
     assert.match((await agents.other.call('cancel', { id })).refused ?? '', /^request_not_found/);
-    assert.match((await agents.other.call('get_quota', { tenant: 'contoso' })).refused ?? '', /^tenant_not_found/);
+    assert.match(
+      (await agents.other.call('get_quota', { tenant: 'contoso' })).refused ?? '',
+      /^tenant_not_found/,
+    );
     assert.deepEqual((await agents.other.call('list_requests')).found, { requests: [] });
     assert.match((await agents.second.call('cancel', { id })).refused ?? '', /^not_owner/);
     await cancelAll(agents.agent, batch);
@@ -154,7 +182,10 @@ describe('the MCP endpoint', () => {
   it('has turns of its own: a burst of an agent does not delay others, and its key neither', async () => {
     const burst = await submit(agents.agent, items(5));
     const [own, others] = items(2);
-    const viaHttp = await ask('agent', 'post', '/v1/batches').send({ requests: [own], defaults: { source: 'playbook' } });
+    const viaHttp = await ask('agent', 'post', '/v1/batches').send({
+      requests: [own],
+      defaults: { source: 'playbook' },
+    });
     const bySoar = await ask('soar', 'post', '/v1/batches').send({ requests: [others] });
     const { found } = await agents.agent.call('next_in_line', { limit: 10 });
     const order = (found['value'] as NextCall[]).map(({ machineId }) => machineId);
@@ -178,7 +209,9 @@ describe('the MCP endpoint', () => {
     assert.equal((waiting['requests'] as unknown[]).length, accepted.length * 2);
     // Others are not held against it, and neither is what its key asks for elsewhere.
     await cancelAll(agents.second, await submit(agents.second, items(6)));
-    await ask('agent', 'post', '/v1/batches').send({ requests: items(3) }).expect(202);
+    await ask('agent', 'post', '/v1/batches')
+      .send({ requests: items(3) })
+      .expect(202);
     for (const { found } of accepted) await cancelAll(agents.agent, found['batch'] as Batch);
     // Another caller that names the source takes none of its room.
     const named = { requests: items(6), defaults: { source: 'mcp:second' } };
@@ -192,7 +225,11 @@ describe('the MCP endpoint', () => {
     const post = (headers: Record<string, string>, body: object = ping) =>
       fetch(new URL('/mcp', intake.url), {
         method: 'POST',
-        headers: { 'Content-Type': 'application/json', Accept: 'application/json, text/event-stream', ...headers },
+        headers: {
+          'Content-Type': 'application/json',
+          Accept: 'application/json, text/event-stream',
+          ...headers,
+        },
         body: JSON.stringify(body),
       });
     const withKey = { Authorization: 'Bearer agent' };
@@ -207,7 +244,10 @@ describe('the MCP endpoint', () => {
       await fetch(new URL('/mcp', intake.url), { headers: withKey }),
       await fetch(new URL('/mcp', intake.url), { method: 'DELETE', headers: withKey }),
     ].map(({ status, headers }) => [status, headers.get('mcp-session-id')]);
-    assert.deepEqual(statuses.map(([status]) => status), [200, 401, 401, 401, 403, 400, 413, 405, 405]);
+    assert.deepEqual(
+      statuses.map(([status]) => status),
+      [200, 401, 401, 401, 403, 400, 413, 405, 405],
+    );
     assert.ok(statuses.every(([, session]) => session === null));
     const lines = intake.log.filter(({ msg }) => msg === 'tool called');
     assert.ok(lines.length > 0 && lines.every((line) => typeof line['httpRequestId'] === 'string'));

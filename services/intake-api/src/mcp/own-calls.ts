@@ -48,7 +48,7 @@ export function createOwnCalls(api: RequestHandler, logger: Logger) {
         return await new Promise<Response>((resolve, reject) => {
           const asked = ask(
             {
-              createConnection: () => near as never,
+              createConnection: () => near,
               method,
               path: pathname + search,
               headers: Object.fromEntries(new Headers(headers)),

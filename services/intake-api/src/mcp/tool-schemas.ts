@@ -33,7 +33,9 @@ const notAsked = { source: true, callbackUrl: true } as const;
 const asked = {
   ...ofQueue,
   requests: z
-    .array(investigationItem.omit(notAsked).partial({ comment: true }), { error: 'must be an array of items' })
+    .array(investigationItem.omit(notAsked).partial({ comment: true }), {
+      error: 'must be an array of items',
+    })
     .min(1, 'must have at least 1 item')
     .max(maxItems, `must have at most ${maxItems} items`)
     .describe('One entry for each machine. A `comment` is required, here or in `defaults`.'),

@@ -103,14 +103,17 @@ export const tools: readonly Tool[] = [
   defineTool({
     name: 'list_requests',
     title: 'Requests, newest first',
-    description: 'A page of what fits all filters that are given. Go on with `nextCursor` until there is none.',
+    description:
+      'A page of what fits all filters that are given. Go on with `nextCursor` until there is none.',
     scopes: ['read'],
     annotations: reads,
     input: inputs.list,
     output: outputs.list,
     async call({ tenant, ...filter }, call) {
       const { limit = 20 } = filter;
-      const pages = of(call, { tenant }).listRequests({ ...filter, limit }, call).pages();
+      const pages = of(call, { tenant })
+        .listRequests({ ...filter, limit }, call)
+        .pages();
       for await (const { value: requests, nextLink } of pages) {
         const nextCursor = nextLink && new URL(nextLink, 'http://intake').searchParams.get('cursor');
         return { requests, ...(nextCursor && { nextCursor }) };

@@ -37,7 +37,12 @@ export type Room =
 const giveUpAfterMs = 60_000;
 
 const script = loadScript(new URL('../lua/reserve-backlog.lua', import.meta.url));
-const reply = z.tuple([z.enum(['kept', 'full', 'source-full', 'storage-full']), z.number(), z.number(), z.number()]);
+const reply = z.tuple([
+  z.enum(['kept', 'full', 'source-full', 'storage-full']),
+  z.number(),
+  z.number(),
+  z.number(),
+]);
 
 export type BacklogRoom = ReturnType<typeof createBacklogRoom>;
 
