@@ -38,16 +38,19 @@ const externalSecret = z.looseObject({
 });
 const providerClass = z.looseObject({ parameters: z.looseObject({ objects: z.string() }) });
 const route = z.looseObject({
-  rules: z.tuple([
+  rules: z.array(
     z.strictObject({
-      matches: z.array(
-        z.strictObject({
-          path: z.strictObject({ type: z.enum(['Exact', 'PathPrefix']), value: z.string() }),
-        }),
-      ),
+      // Older versions take no more.
+      matches: z
+        .array(
+          z.strictObject({
+            path: z.strictObject({ type: z.enum(['Exact', 'PathPrefix']), value: z.string() }),
+          }),
+        )
+        .max(8),
       backendRefs: z.tuple([z.strictObject({ name: z.string(), port: z.number() })]),
     }),
-  ]),
+  ),
 });
 const ingress = z.looseObject({
   rules: z.array(
@@ -140,9 +143,8 @@ describe('deploy/kubernetes/components', () => {
   });
 
   it('let the Gateway pass what the Ingress passes, and no more', () => {
-    const [{ matches, backendRefs }] = route.parse(
-      named(withOne('gateway-api'), 'HTTPRoute', 'intake')['spec'],
-    ).rules;
+    const { rules } = route.parse(named(withOne('gateway-api'), 'HTTPRoute', 'intake')['spec']);
+    const matches = rules.flatMap((rule) => rule.matches);
     const ofIngress = ingress
       .parse(named(example, 'Ingress', 'intake')['spec'])
       .rules.flatMap(({ http }) => http.paths)
@@ -151,8 +153,10 @@ describe('deploy/kubernetes/components', () => {
       matches.map(({ path }) => `${path.type} ${path.value}`).toSorted(),
       ofIngress.toSorted(),
     );
-    const service = JSON.stringify(named(example, 'Service', backendRefs[0].name)['spec']);
-    assert.ok(service.includes(`"port":${backendRefs[0].port}`));
+    for (const { backendRefs } of rules) {
+      const service = JSON.stringify(named(example, 'Service', backendRefs[0].name)['spec']);
+      assert.ok(service.includes(`"port":${backendRefs[0].port}`));
+    }
   });
 
   it('are what kustomize makes of them', function () {

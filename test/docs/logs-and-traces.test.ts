@@ -53,12 +53,13 @@ describe('docs/logs-and-traces.md', () => {
       'services/intake-api/src/routes/submit-batch.ts',
       'services/intake-api/src/routes/submit-investigation.ts',
       'services/intake-api/src/http/middleware/access-log.ts',
+      'services/intake-api/src/mcp/mcp-endpoint.ts',
       'shared/runtime/src/http-server/http-connections.ts',
       'services/worker/src/execution/call-telemetry.ts',
       'services/worker/src/reconciliation/reconciler.ts',
     ].map(read);
     const documented = column('`msg`');
-    assert.equal(documented.length, 7);
+    assert.equal(documented.length, 8);
     for (const message of ['request moved', ...documented]) {
       assert.ok(
         sources.some((source) => source.includes(`'${message}'`)),

@@ -53,6 +53,7 @@ describe('the settings of the intake', () => {
       followsResults: true,
       auditRetentionMs: 90 * 24 * 3_600_000,
       maxRequestsPerMinute: 600,
+      mcp: undefined,
       priorities: { headStartMs: defaultHeadStartMs, fairSources: true },
       reuseWindowMs: 3_600_000,
       backPressure: {
