@@ -1,11 +1,11 @@
 import { expectedCalls, type ExpectedOutcome } from './expect-outcomes.ts';
-import type { SettledItem, Submission } from './intake-client.ts';
+import type { AnsweredItem, SettledItem } from './intake-client.ts';
 import type { StartCall } from './simulator-control.ts';
 
 /** Everything that is known after a run. */
 export interface FinishedRun {
   readonly expected: readonly ExpectedOutcome[];
-  readonly atTheDoor: Submission['items'];
+  readonly atTheDoor: readonly AnsweredItem[];
   readonly inTheEnd: readonly SettledItem[];
   /** As they arrived at Defender, in order. */
   readonly calls: readonly StartCall[];

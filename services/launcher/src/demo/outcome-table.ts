@@ -1,12 +1,12 @@
 import Table from 'cli-table3';
 import type { ExpectedOutcome } from './expect-outcomes.ts';
-import type { SettledItem, Submission } from './intake-client.ts';
+import type { AnsweredItem, SettledItem } from './intake-client.ts';
 
 export interface OutcomeTableOptions {
   /** The machine of each item as the file writes it. */
   readonly machines: readonly string[];
   readonly expected: readonly ExpectedOutcome[];
-  readonly atTheDoor: Submission['items'];
+  readonly atTheDoor: readonly AnsweredItem[];
   readonly inTheEnd: readonly SettledItem[];
   /** Width of the terminal. */
   readonly columns: number;

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
+import type { NewBatch } from '@diq/client/inputs.ts';
 import { DemoFailure } from './demo-failure.ts';
 import { expectOutcomes, type ExpectedOutcome } from './expect-outcomes.ts';
 
@@ -11,8 +12,8 @@ const bulkFile = z.object({
 
 /** A bulk request as it stands in a file. */
 export interface BulkRequest {
-  /** As it is posted, byte for byte. */
-  readonly text: string;
+  /** As it is posted, with the items that the intake must reject. */
+  readonly batch: NewBatch;
   /** The machine id of each item as written, or what stands in its place. */
   readonly machines: readonly string[];
   /** For each item. */
@@ -25,9 +26,9 @@ export const exampleFile = new URL('../../../../examples/bulk-request.json', imp
 /** @throws DemoFailure when the file is missing or is no bulk request */
 export async function readBulkFile(file: URL): Promise<BulkRequest> {
   try {
-    const text = await readFile(file, 'utf8');
-    const content = bulkFile.parse(JSON.parse(text));
-    return { text, machines: content.requests.map(machineOf), expected: expectOutcomes(content) };
+    const batch = JSON.parse(await readFile(file, 'utf8')) as NewBatch;
+    const content = bulkFile.parse(batch);
+    return { batch, machines: content.requests.map(machineOf), expected: expectOutcomes(content) };
   } catch (error) {
     throw new DemoFailure(`${file.pathname} is no bulk request: ${String(error).replaceAll(/\s+/g, ' ')}`);
   }

@@ -30,7 +30,7 @@ export async function tellRetirement(story: Story): Promise<DemoStack> {
   await retireCall(stack);
 
   const intake = createIntakeClient(stack.intakeUrl, stack.apiKey);
-  const { id: batchId, counts } = await intake.submit(bulk.text);
+  const { id: batchId, counts } = await intake.submit(bulk.batch);
   const taken = counts.accepted + counts.coalesced;
   write(
     `POST /v1/batches: accepted ${counts.accepted}, coalesced ${counts.coalesced}, rejected ${counts.rejected}\n\n`,

@@ -66,15 +66,15 @@ async function post(
     { length: counts[operation] },
     () => `0${randomBytes(20).toString('hex').slice(1)}`,
   );
-  const path = `/v1/tenants/${tenant.name}/batches`;
-  const body = {
+  const batch = {
     operation,
     defaults: { comment: 'INC-4711: suspicious logon', parameters: parameters[operation] },
     requests: machineIds.map((machineId) => ({ machineId })),
   };
-  const { id: batchId, counts: taken } = await intake.submit(JSON.stringify(body), path);
+  const { id: batchId, counts: taken } = await intake.submit(batch, tenant.name);
   if (taken.accepted !== machineIds.length)
     throw new DemoFailure(`${taken.accepted} of ${machineIds.length} items were accepted`, 'intake-api');
+  const path = `/v1/tenants/${tenant.name}/batches`;
   write(`POST ${path.padEnd(32)} ${operation}: accepted ${taken.accepted}\n`);
   return { tenant, operation, machineIds, batchId };
 }

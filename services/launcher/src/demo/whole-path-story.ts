@@ -27,7 +27,7 @@ export async function tellWholePath(story: Story): Promise<DemoStack> {
   write(addresses(stack));
 
   const intake = createIntakeClient(stack.intakeUrl, stack.apiKey);
-  const { id: batchId, counts, items: atTheDoor } = await intake.submit(bulk.text);
+  const { id: batchId, counts, items: atTheDoor } = await intake.submit(bulk.batch);
   const { accepted, coalesced, rejected } = counts;
   write(`POST /v1/batches: accepted ${accepted}, coalesced ${coalesced}, rejected ${rejected}\n`);
   write(`GET /v1/batches/${batchId}\n\n`);
