@@ -5,7 +5,6 @@ import { readdirSync } from 'node:fs';
 import { once } from 'node:events';
 import { promisify } from 'node:util';
 import type { AddressInfo } from 'node:net';
-import { workerNodeArgs } from '@diq/runtime/processes/worker-node-args.ts';
 import { readText, root } from './support/read-deploy.ts';
 
 const run = promisify(execFile);
@@ -48,7 +47,7 @@ describe('deploy/Dockerfile', () => {
       const stage = stages.find((it) => it.startsWith(`runtime AS ${target}\n`)) ?? assert.fail(target);
       assert.doesNotMatch(stage, /^USER /m);
       assert.match(stage, /^HEALTHCHECK .* CMD node healthcheck\.mjs /m);
-      const [, entry = ''] = /^CMD \["node", (?:"--[^"]+", )*"([^"]+)"\]$/m.exec(stage) ?? [];
+      const [, entry = ''] = /^CMD \["node", "([^"]+)"\]$/m.exec(stage) ?? [];
       assert.ok(readText(entry).length > 0);
       const [, folder = ''] = /^(services\/[^/]+)\//.exec(entry) ?? [];
       assert.ok(stage.includes(`COPY ${folder} ${folder}\n`), `${target} does not copy ${folder}`);
@@ -104,13 +103,6 @@ describe('deploy/healthcheck.mjs', () => {
 });
 
 describe('the command of an image', () => {
-  it('gives Node the options that a worker has everywhere else', () => {
-    const options = workerNodeArgs.join(' ');
-    const { scripts } = JSON.parse(readText('package.json')) as { scripts: Record<string, string> };
-    assert.ok(scripts['start:worker']?.includes(` ${options} services/worker/`), scripts['start:worker']);
-    assert.ok(source.includes(`CMD ["node", "${options}", "services/worker/src/main.ts"]`));
-  });
-
   it('needs nothing of the repository but what is copied', () => {
     // An older Node than that of the images needs help.
     const { status, stderr } = spawnSync(

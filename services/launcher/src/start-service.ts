@@ -1,6 +1,5 @@
 import type { Env } from '@diq/runtime/settings/read-settings.ts';
 import { settingsExitCode } from '@diq/runtime/processes/run-service.ts';
-import { workerNodeArgs } from '@diq/runtime/processes/worker-node-args.ts';
 import {
   spawnService,
   type ServiceProcess,
@@ -15,14 +14,6 @@ const entries = {
 } as const;
 
 export type ServiceName = keyof typeof entries;
-
-const nodeArgs: Readonly<Record<ServiceName, readonly string[]>> = {
-  // Valkey runs on Node's WASI, whose warning means nothing to the person who starts this.
-  'embedded-redis': ['--disable-warning=ExperimentalWarning'],
-  'defender-simulator': [],
-  'intake-api': [],
-  worker: workerNodeArgs,
-};
 
 /** What a service gets: all of its environment, and who reads what it writes. */
 export interface StartServiceOptions {
@@ -41,8 +32,10 @@ export interface StartServiceOptions {
  */
 export async function startService(name: ServiceName, options: StartServiceOptions): Promise<ServiceProcess> {
   const entry = new URL(entries[name], import.meta.url);
+  // Valkey runs on Node's WASI, whose warning means nothing to the person who starts this.
+  const nodeArgs = name === 'embedded-redis' ? ['--disable-warning=ExperimentalWarning'] : [];
   try {
-    return await spawnService({ entry, ...options, name, nodeArgs: nodeArgs[name] });
+    return await spawnService({ entry, ...options, name, nodeArgs });
   } catch (error) {
     throw new ServiceStartError(name, error);
   }

@@ -1,5 +1,4 @@
 import type { Env } from '@diq/runtime/settings/read-settings.ts';
-import { workerNodeArgs } from '@diq/runtime/processes/worker-node-args.ts';
 import {
   spawnService,
   type ServiceAnnouncement,
@@ -54,7 +53,6 @@ async function start(name: string, env: Env): Promise<ServiceProcess> {
     entry: entryOf(name),
     env,
     name,
-    nodeArgs: name === 'worker' ? workerNodeArgs : [],
     onLine: (line) => lines.push(line),
   });
   running.add(service);
