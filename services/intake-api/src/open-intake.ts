@@ -8,19 +8,15 @@ import type { ServiceContext } from '@diq/runtime/processes/run-service.ts';
 import { noTracing, type Tracing } from '@diq/runtime/tracing/tracing.ts';
 import { closeRedis, openFailFastConnection, waitUntilReady } from '@diq/redis/connection.ts';
 import { queuesOf, type Queue } from '@diq/tenants/tenant.ts';
-import { createRememberedTenants } from '@diq/tenants/remembered-tenants.ts';
-import { watchTenants } from '@diq/tenants/watch-tenants.ts';
 import type { RedisConnection } from '@diq/redis/connection.ts';
-import type { RequestHandler } from 'express';
-import type { Logger } from '@diq/runtime/logging/logger.ts';
 import { createApp } from './app.ts';
 import { createSessionStore } from './auth/session-store.ts';
 import { createPersonSessions } from './auth/person-sessions.ts';
 import { createKeyTenantCheck } from './auth/keys-without-tenant.ts';
 import { openGuards, type OpenGuardsOptions } from './auth/open-auth.ts';
 import { openCallbacks, type CallbackTiming, type OpenCallbacksOptions } from './callbacks/open-callbacks.ts';
-import type { McpSettings } from './config/mcp-settings.ts';
 import { openFrontDoor } from './front-door/open-front-door.ts';
+import { openMcp } from './mcp/open-mcp.ts';
 import { createBodyBudget } from './http/body-budget.ts';
 import { createMetrics, type IntakeMetrics } from './observability/metrics.ts';
 import { createReadyCheck } from './observability/ready-check.ts';
@@ -30,6 +26,7 @@ import { createLayoutGuard, type LayoutGuard } from './queues/layout-guard.ts';
 import { openQueue, type OpenQueue } from './queues/open-queue.ts';
 import { createQueueReach } from './observability/queue-reach.ts';
 import { createQueueDirectory, type QueueDirectory } from './queues/queue-directory.ts';
+import { watchTenantsFile } from './queues/watch-tenants-file.ts';
 import { createMemoryByServer, type MemoryByServer } from './submission/memory-by-server.ts';
 
 interface OpenIntakeOptions extends OpenGuardsOptions {
@@ -131,13 +128,6 @@ export async function openIntake(given: OpenIntakeOptions): Promise<{ port: numb
   });
   lifecycle.onClose('http server', () => server.close());
   return { port: server.port };
-}
-
-/** What it is made with is loaded only where it is open. */
-async function openMcp(settings: McpSettings | undefined, logger: Logger) {
-  if (!settings) return undefined;
-  const { createMcpRoute } = await import('./mcp/mcp-endpoint.ts');
-  return (api: RequestHandler) => createMcpRoute(settings, { api, logger });
 }
 
 /**
@@ -279,33 +269,4 @@ async function checkLayout(
   if (errors.length > foreign.length) logger.warn('Redis is unavailable, starting without it');
 }
 
-/** A new tenant is noted within this time; who it was is needed only when it is gone. */
-const rememberEveryMs = 10_000;
-
 const checkedAtStart = 100;
-
-function watchTenantsFile(
-  { settings, logger, lifecycle }: OpenIntakeOptions,
-  { directory, redis, onChange }: Pick<Shared, 'directory' | 'redis'> & { onChange: () => void },
-): void {
-  if (settings.tenantsFile === undefined) return;
-  const known = createRememberedTenants(redis, settings.retentionMs);
-  const meet = async () => {
-    const present = directory.present();
-    const earlier = await known.meet(present, Date.now());
-    // The file may have changed meanwhile; then it is asked again.
-    if (directory.present() === present) directory.setTenants(present, earlier);
-  };
-  const onFailure = (error: unknown) => logger.debug({ err: error }, 'tenants of earlier cannot be read');
-  lifecycle.onClose('tenants of earlier', repeat(rememberEveryMs, meet, onFailure));
-  const stop = watchTenants({
-    path: settings.tenantsFile,
-    tenants: settings.tenants,
-    onChange(tenants) {
-      directory.setTenants(tenants);
-      onChange();
-    },
-    logger,
-  });
-  lifecycle.onClose('watch of the tenants', stop);
-}

@@ -10,8 +10,8 @@ interface Shown {
 const made = new WeakMap<Tool, Shown>();
 
 /**
- * A tool's schemas as agents see them, made once: that takes longer than most calls. Inputs are checked where the tool is
- * called, so that faults are told in this service's words, and outputs by the client.
+ * A tool's schemas as agents see them, made once: that takes longer than most calls. Inputs are checked by the tool
+ * itself, whose errors name field and reason as those of the API do, and outputs by the client.
  */
 export function asShown(tool: Tool): Shown {
   const known = made.get(tool);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import fs, { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -21,14 +21,18 @@ describe('the official conformance suite of MCP', function () {
   const dir = mkdtempSync(join(tmpdir(), 'mcp-conformance-'));
   after(() => rmSync(dir, { recursive: true }));
 
-  it('passes but for what asks for tools, resources and prompts of its own example server', async () => {
+  it('passes but for what asks for tools, resources and prompts of its own example server', async function () {
+    // The suite itself starts on Node 22 and later only.
+    if (!('globSync' in fs)) this.skip();
     const url = `${intake.url}/mcp`;
     // It ends with an error where anything else fails, and where something listed passes.
     const { stdout } = await run(
       process.execPath,
       [suite, 'server', '--url', url, '--expected-failures', notApplicable, '--output-dir', dir],
       { cwd: dir, timeout: 55_000 },
-    ).catch((error: { stdout: string }) => assert.fail(error.stdout));
+    ).catch((error: { stdout: string; stderr: string }) =>
+      assert.fail(`${error.stdout}\n${error.stderr.slice(-2000)}`),
+    );
     for (const scenario of ['server-initialize', 'ping', 'tools-list', 'dns-rebinding-protection']) {
       assert.match(stdout, new RegExp(`✓ ${scenario}: [1-9]\\d* passed, 0 failed`));
     }

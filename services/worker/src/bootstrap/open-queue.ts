@@ -224,7 +224,8 @@ function createParts(options: OpenQueueOptions, closing: AbortSignal) {
   });
   const requestLog = createRequestLog(redis.ledger, keySpace, logger);
   const moveLog = createMoveLog(requestLog);
-  const { followForMs } = profileOf(queue.operation);
+  const profile = profileOf(queue.operation);
+  const { followForMs, wording, concurrency } = profile;
   const follow = config.followUp ? { forMs: followForMs, firstReadInMs: config.followUpEveryMs } : undefined;
   const tasks = createTaskStore(redis.ledger, keySpace, config.retentionMs, moveLog.moved, follow);
   const jobs = createJobQueue(redis.ledger, keySpace, queueOutage.failed);
@@ -236,8 +237,6 @@ function createParts(options: OpenQueueOptions, closing: AbortSignal) {
     chargeFlows: createFlowCharging(redis.ledger, keySpace, jobs),
     onError: queueOutage.failed,
   });
-  const profile = profileOf(queue.operation);
-  const { wording, concurrency } = profile;
   const defender = tenant.createClient(profile);
   const firstQueryInMs = firstQueryInMsOf(config.reconcile.graceMs);
   const { tokens, reader } = tenant;

@@ -77,7 +77,8 @@ type IsException = (host: string, port: number) => boolean;
 
 /** A name, which stands for all below it as well, with or without a dot or `*.` before it; an address or a network; each may have a port. */
 const entryPattern = /^(?:\*?\.)?([a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?)(?::(\d{1,5}))?$/i;
-const networkPattern = /^\[?([0-9a-f.:]+)\]?(?:\/(\d{1,3})|(?<=\]|^[\d.]+):(\d{1,5}))?$/i;
+/** An address has 45 characters at most, so that a long entry is not looked through again from each of its places. */
+const networkPattern = /^\[?([0-9a-f.:]{2,45})\]?(?:\/(\d{1,3})|(?<=\]|^[\d.]+):(\d{1,5}))?$/i;
 
 function exceptions() {
   return z.string().transform((text, context): IsException => {
