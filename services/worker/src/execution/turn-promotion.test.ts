@@ -5,6 +5,7 @@ import { profileOf, type OperationName } from '@diq/contracts/operations/index.t
 import type { Priority } from '@diq/contracts/priority.ts';
 import { createRequestIntake, type EnterOrder } from '@diq/queue/admission/accept-requests.ts';
 import { coalescingKeyOf } from '@diq/queue/admission/sharing.ts';
+import { layoutVersion } from '@diq/queue/layout.ts';
 import { createMachineOrder } from '@diq/queue/machine-order/machine-order.ts';
 import { createPromoteAhead } from '@diq/queue/machine-order/promote-ahead.ts';
 import { createRequestReader } from '@diq/queue/requests/request-reader.ts';
@@ -127,6 +128,46 @@ describe('a task ahead of a more urgent one on its machine', () => {
     await unrestrict.turns.unblockSome();
     assert.deepEqual(await restrict.state(), before);
     assert.deepEqual(await unrestrict.turns.blocked.areBlocked([second.taskId]), [true]);
+  });
+
+  it('gets the class of the most urgent one behind it at once: the turn of a less urgent one is not used up', async () => {
+    const first = await restrict.accept('low');
+    const medium = await unrestrict.accept('medium', { caller: 'analyst' });
+    await restrict.accept('low');
+    const critical = await unrestrict.accept('critical', { caller: 'portal' });
+    await unrestrict.block(medium.taskId);
+    await unrestrict.block(critical.taskId);
+    await unrestrict.turns.unblockSome();
+    const { priority, raisedBy } = await restrict.place(first.id);
+    assert.deepEqual([priority, raisedBy], ['critical', critical.id]);
+    assert.deepEqual([await restrict.starts('medium'), await restrict.starts('critical')], [[], ['portal']]);
+  });
+
+  it('stays as it is in a queue that another version holds; the other queues are served', async () => {
+    const first = await restrict.accept('low');
+    const second = await unrestrict.accept('low');
+    const third = await restrict.accept('critical');
+    await restrict.block(third.taskId);
+    const { layout } = storeKeys(unrestrict.keySpace);
+    await redis.set(layout, '99');
+    const before = await unrestrict.state();
+    await restrict.turns.unblockSome();
+    assert.equal((await restrict.place(first.id)).priority, 'critical');
+    assert.equal((await unrestrict.place(second.id)).priority, 'low');
+    assert.deepEqual(await unrestrict.state(), before);
+    await redis.set(layout, String(layoutVersion));
+    await restrict.turns.unblockSome();
+    assert.equal((await unrestrict.place(second.id)).priority, 'critical');
+  });
+
+  it('is moved though another queue cannot be asked; that failure is reported', async () => {
+    await unrestrict.accept('low');
+    const second = await restrict.accept('low');
+    const third = await unrestrict.accept('critical');
+    await unrestrict.block(third.taskId);
+    await redis.set(storeKeys(unrestrict.keySpace).layout, 'torn');
+    await assert.rejects(unrestrict.turns.unblockSome(), { name: 'ZodError' });
+    assert.equal((await restrict.place(second.id)).priority, 'critical');
   });
 
   it('gets it along a chain, each from the most urgent behind it', async () => {

@@ -1,8 +1,10 @@
 import { keySpace as keySpaceOf } from '@diq/contracts/operations.ts';
 import { operationNames } from '@diq/contracts/operations/index.ts';
+import { priorities } from '@diq/contracts/priority.ts';
 import { keyAtPlace } from '@diq/queue/admission/sharing.ts';
 import type { MachineOrder } from '@diq/queue/machine-order/machine-order.ts';
 import { createPromoteAhead, type Ahead } from '@diq/queue/machine-order/promote-ahead.ts';
+import { claimLayout, LayoutError } from '@diq/queue/layout.ts';
 import { createJobQueue, type JobQueue } from '@diq/queue/scheduling/job-queue.ts';
 import { flowOf } from '@diq/queue/scheduling/order.ts';
 import { createQueueOrder } from '@diq/queue/scheduling/queue-order.ts';
@@ -43,10 +45,16 @@ export function createTurnPromotion(options: TurnPromotionOptions) {
 
   /** What those behind hand on, by the queue of the one that gets it. */
   async function handedOn(blocked: readonly BlockedTask[]): Promise<Map<string, Ahead[]>> {
-    // Nothing is less urgent than the last class.
-    const urgent = blocked.flatMap(({ standing, ...task }) =>
-      standing === undefined || standing.priority === 'low' ? [] : [{ ...task, standing }],
-    );
+    // Nothing is less urgent than the last class. The most urgent one comes first: each step up uses up a turn of its flow.
+    const urgent = blocked
+      .flatMap(({ standing, ...task }) =>
+        standing === undefined || standing.priority === 'low' ? [] : [{ ...task, standing }],
+      )
+      .toSorted(
+        ({ standing: one }, { standing: other }) =>
+          priorities.indexOf(one.priority) - priorities.indexOf(other.priority) ||
+          one.virtualStartMs - other.virtualStartMs,
+      );
     const ahead = await order.aheadOf(
       urgent.map((task) => ({ ...task, operation })),
       mostAhead,
@@ -74,9 +82,23 @@ export function createTurnPromotion(options: TurnPromotionOptions) {
     return bySpace;
   }
 
+  /** What another version holds is left to that one. Claimed each time: Redis can be another one since the last. */
+  async function promoteIn(space: string, ahead: readonly Ahead[]): Promise<void> {
+    try {
+      await claimLayout(redis, space);
+    } catch (error) {
+      if (error instanceof LayoutError) return;
+      throw error;
+    }
+    await queueOf(space).promote(ahead);
+  }
+
   return {
+    /** @throws Error of the first queue that failed; the others were served */
     async promoteAheadOf(blocked: readonly BlockedTask[]): Promise<void> {
-      for (const [space, ahead] of await handedOn(blocked)) await queueOf(space).promote(ahead);
+      const promoted = [...(await handedOn(blocked))].map(([space, ahead]) => promoteIn(space, ahead));
+      const failed = (await Promise.allSettled(promoted)).find(({ status }) => status === 'rejected');
+      if (failed?.status === 'rejected') throw failed.reason;
     },
     async close(): Promise<void> {
       await Promise.all([...queues.values()].map(({ jobs }) => jobs.close()));
