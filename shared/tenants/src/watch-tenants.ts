@@ -54,13 +54,13 @@ export function watchTenants(options: {
       const parsed = await parseInThread(text, { signal });
       return parsed.ok
         ? { ok: true, value: parsed.tenants }
-        : { ok: false, faults: parsed.faults.map(describe) };
+        : { ...parsed, faults: parsed.faults.map(describe) };
     },
     onChange(tenants) {
       const identity = identityOf(tenants);
       if (identity === present) return;
-      present = identity;
       onChange(tenants);
+      present = identity;
       logger.info({ tenants: tenants.length }, 'tenants changed');
     },
     logger,

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import {
   mkdirSync,
@@ -49,6 +50,51 @@ describe('a watched file', () => {
       await come(large, 'the file is too large');
       await come((at) => mkdirSync(at), 'the file cannot be read, EISDIR');
       await come((at) => writeFileSync(at, 'third'), 'third');
+    } finally {
+      await stop();
+    }
+  });
+
+  it('is parsed again, ever more rarely, while the parser fails or gives up; a faulty content is parsed once', async () => {
+    const said: string[] = [];
+    const parsedAtMs: number[] = [];
+    const failing = [
+      () => Promise.reject(new Error('no thread')),
+      () => ({ ok: false as const, faults: ['out of memory'], gaveUp: true }),
+      () => Promise.reject(new Error('no thread')),
+    ];
+    writeFileSync(path, 'first');
+    const stop = watchFile<string>({
+      setting: 'SETTING',
+      path,
+      parse(text) {
+        parsedAtMs.push(performance.now());
+        const fail = failing[parsedAtMs.length - 1];
+        if (fail) return fail();
+        return text === 'faulty' ? { ok: false, faults: [text] } : { ok: true, value: text };
+      },
+      maxBytes: 1_000,
+      onChange: (text) => void said.push(text),
+      logger: { error: (about: object) => void said.push(String(Object.values(about))) },
+      intervalMs: 5,
+    });
+    try {
+      for (const text of ['first', 'faulty', 'last']) {
+        writeFileSync(`${path}.new`, text);
+        renameSync(`${path}.new`, path);
+        await waitFor(() => said.includes(text), { what: text });
+      }
+      assert.deepEqual(said, [
+        'Error: no thread',
+        'out of memory',
+        'Error: no thread',
+        'first',
+        'faulty',
+        'last',
+      ]);
+      const [, , third = 0, fourth = 0] = parsedAtMs;
+      // Four looks: a timer is early by a millisecond at most.
+      assert.ok(fourth - third >= 16, `parsed again after ${fourth - third} ms`);
     } finally {
       await stop();
     }
