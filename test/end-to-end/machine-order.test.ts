@@ -76,10 +76,17 @@ describe('contrary operations on a machine, by real processes', function () {
     assert.deepEqual(new Map(called as [string, string[]][]), expected);
   });
 
-  it('wait for the end of what the one before started', async () => {
-    await start({}, '2s');
+  it('pass their class to what is before them, in its paused queue, and wait for the end of what it started', async () => {
+    await start({ FOLLOW_UP_EVERY: '1s' }, '2s');
     const [machineId = ''] = machineIds(1);
+    assert.equal((await stack.api.call('POST', '/v1/queue/pause', { reason: 'a test' })).status, 200);
     const asked = await submit(machineId, 2);
+    const [isolate, unisolate] = asked;
+    assert.ok(isolate && unisolate);
+    const promotedBy = async () => (await stack.api.findRequest(isolate.id)).placement?.promotedBy;
+    await waitFor(async () => (await promotedBy()) !== undefined, { what: 'the promotion' });
+    assert.deepEqual(await promotedBy(), { requestId: unisolate.id, isBehind: true });
+    assert.equal((await stack.api.call('POST', '/v1/queue/resume')).status, 200);
     await untilStarted(asked.map(({ id }) => id));
     const { sequences, overtakings } = await stack.control.actionJudgement();
     assert.deepEqual(overtakings, []);
