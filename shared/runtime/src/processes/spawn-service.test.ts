@@ -66,6 +66,13 @@ describe('a service in a process of its own', () => {
     }
   });
 
+  it('may be JavaScript that starts threads in TypeScript, on a Node that does not run it by itself too', async () => {
+    const entry = new URL('./test-support/sample-with-thread.mjs', import.meta.url);
+    const { ready } = await startSample({ entry });
+    assert.equal(ready['answer'], 'of the thread');
+    assert.match(String(ready['nodeArgs']), /--import \S+\/typescript\.mjs/);
+  });
+
   it('may take for ever to be ready, and ends when it is no longer waited for', async () => {
     const giveUp = new AbortController();
     const env = { ...goodEnv, SAMPLE_MODE: 'never-ready' };

@@ -46,7 +46,8 @@ export type ServiceProcess = Awaited<ReturnType<typeof spawnService>>;
  */
 export async function spawnService(options: SpawnServiceOptions) {
   const entry = options.entry instanceof URL ? fileURLToPath(options.entry) : options.entry;
-  const args = [...(entry.endsWith('.ts') ? ['--import', loader] : []), ...(options.nodeArgs ?? []), entry];
+  // A service that is one file of JavaScript starts threads from its source all the same.
+  const args = ['--import', loader, ...(options.nodeArgs ?? []), entry];
   const child = spawn(process.execPath, args, {
     env: { PATH: dirname(process.execPath), ...compiledCode(), ...options.env },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
