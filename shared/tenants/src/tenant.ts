@@ -75,3 +75,8 @@ export function queuesOf({ name, tenantId, portal, defaultOperation, operations 
   const isDefault = ({ operation }: Queue) => Number(operation === defaultOperation);
   return queues.toSorted((a, b) => isDefault(b) - isDefault(a));
 }
+
+/** Two tenants with the same are served alike. It holds their secrets: to be compared, and never shown. */
+export function identityOf(tenant: Tenant): string {
+  return JSON.stringify({ ...tenant, operations: [...tenant.operations] });
+}

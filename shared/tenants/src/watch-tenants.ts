@@ -4,7 +4,7 @@ import { SettingsError } from '@diq/runtime/settings/read-settings.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 import { parseInThread } from './parse-in-thread.ts';
 import { parseTenants, type TenantsFault } from './parse-tenants.ts';
-import type { ReachableTenant, Tenant } from './tenant.ts';
+import { identityOf, type ReachableTenant, type Tenant } from './tenant.ts';
 
 /** Room for thousands of tenants. */
 const maxFileBytes = 8 * 1_024 * 1_024;
@@ -45,7 +45,7 @@ export function watchTenants(options: {
   readonly intervalMs?: number;
 }): () => Promise<void> {
   const { path, onChange, logger, intervalMs = 2_000 } = options;
-  let present = identityOf(options.tenants);
+  let present = options.tenants.map(identityOf).join();
   return watchFile({
     setting,
     path,
@@ -57,7 +57,7 @@ export function watchTenants(options: {
         : { ...parsed, faults: parsed.faults.map(describe) };
     },
     onChange(tenants) {
-      const identity = identityOf(tenants);
+      const identity = tenants.map(identityOf).join();
       if (identity === present) return;
       onChange(tenants);
       present = identity;
@@ -70,8 +70,4 @@ export function watchTenants(options: {
 
 function describe({ line, message }: TenantsFault): string {
   return `line ${line}: ${message}`;
-}
-
-function identityOf(tenants: readonly Tenant[]): string {
-  return JSON.stringify(tenants.map((tenant) => ({ ...tenant, operations: [...tenant.operations] })));
 }

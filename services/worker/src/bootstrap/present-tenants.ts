@@ -12,8 +12,3 @@ export function presentOf(tenants: readonly ReachableTenant[]): Present {
     keySpaces: new Set(tenants.flatMap(queuesOf).map(({ keySpace }) => keySpace)),
   };
 }
-
-/** Two tenants with the same are served alike. */
-export function identityOf(tenant: ReachableTenant): string {
-  return JSON.stringify({ ...tenant, operations: [...tenant.operations] });
-}

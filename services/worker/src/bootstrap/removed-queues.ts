@@ -20,7 +20,7 @@ import type { UnresolvedCall } from '../reconciliation/finding.ts';
 import type { LookedUp } from '../reconciliation/query-defender.ts';
 import { firstQueryInMs } from '../reconciliation/resolution-policy.ts';
 import { createReadNeeds } from '../scheduling/queue-needs.ts';
-import { permitTimeoutOf, politely } from './open-queue.ts';
+import { permitTimeoutOf, politely } from './queue-parts.ts';
 import type { WorkerRedis } from './open-redis.ts';
 import { longestLookMs } from './open-tenant.ts';
 

@@ -1,19 +1,19 @@
 import { isCluster } from '@diq/redis/connection.ts';
 import { LayoutError } from '@diq/queue/layout.ts';
 import type { LimiterConnection } from '@diq/quota/limiter/permit-limiter.ts';
-import { nameOf, queuesOf, type Queue, type ReachableTenant } from '@diq/tenants/tenant.ts';
+import { identityOf, queuesOf, type Queue, type ReachableTenant } from '@diq/tenants/tenant.ts';
 import { watchCertificate } from '../defender/auth/check-credential.ts';
 import { createOutageLog } from '../observability/outage-log.ts';
 import type { LookScheduler } from '../scheduling/look-scheduler.ts';
 import { createRestCheck } from '../scheduling/rest-check.ts';
 import { startRestSweep } from '../scheduling/rest-sweep.ts';
-import { createServedQueue, type ServedQueue } from '../scheduling/served-queue.ts';
-import { openQueue, type OpenQueueOptions } from './open-queue.ts';
 import { untilRedisServes, type WorkerRedis } from './open-redis.ts';
 import { openTenant, type OpenTenant } from './open-tenant.ts';
 import type { WorkerParts } from './open-worker.ts';
-import { identityOf, presentOf, type Present } from './present-tenants.ts';
+import type { OpenQueueOptions } from './queue-parts.ts';
+import { presentOf, type Present } from './present-tenants.ts';
 import { createRemovedQueues } from './removed-queues.ts';
+import { serveQueue, type Served } from './serve-queue.ts';
 import { createTenantAnswers, type TenantAnswers } from './tenant-answers.ts';
 
 export interface ServedTenantsOptions extends WorkerParts {
@@ -25,9 +25,6 @@ export interface ServedTenantsOptions extends WorkerParts {
   /** Gets all queues whenever they change. */
   onQueues(queues: readonly Served[]): void;
 }
-
-/** A queue, served: wakes name it by its key space. */
-export type Served = ServedQueue & Queue;
 
 interface ServedTenant {
   /** Another one is another tenant, though it has the same name. */
@@ -266,34 +263,4 @@ export function createServedTenants(options: ServedTenantsOptions) {
 /** A time of its own for each queue, so that Redis is not asked about all of them at once. */
 function spreadMs(queues: number): number {
   return Math.random() * queues * spreadPerQueueMs;
-}
-
-function serveQueue(
-  queue: Queue,
-  openTenantOf: () => OpenTenant,
-  options: ServedTenantsOptions &
-    Pick<OpenQueueOptions, 'longestMs' | 'isServed'> & { sweeping: ReturnType<typeof createOutageLog> },
-): Served {
-  const { scheduler, sweeping, fail, config } = options;
-  const logger = options.logger.child({ tenant: queue.tenant, operation: queue.operation });
-  const metrics = options.metrics.ofQueue(queue);
-  const isOnly = config.tenantsFile === undefined && config.tenants.flatMap(queuesOf).length === 1;
-  const served: ServedQueue = createServedQueue({
-    name: nameOf(queue),
-    scheduler,
-    open: () =>
-      openQueue({
-        ...options,
-        queue,
-        tenant: openTenantOf(),
-        logger,
-        metrics,
-        onServed: () => served.again(),
-      }),
-    logger,
-    outages: sweeping,
-    // Of several, the others go on.
-    ...(isOnly && { onForeign: (error: Error) => fail(error, 'Redis holds another layout') }),
-  });
-  return { ...queue, ...served };
 }
