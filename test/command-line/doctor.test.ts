@@ -47,7 +47,7 @@ describe('what doctor finds about the settings of a worker', () => {
     assert.deepEqual(
       findings.map(({ check, state, detail }) => [check, state, detail]),
       [
-        ['settings of the worker', 'ok', '1 tenants'],
+        ['settings of the worker', 'ok', '1 tenant'],
         ['Redis', 'warning', 'embedded, and keeps nothing'],
         ['credential of default', 'ok', 'Entra ID gives a token'],
         ['roles of default', 'fault', 'runAntiVirusScan lacks Machine.Scan'],

@@ -10,7 +10,7 @@ import { readDurability } from '../bootstrap/open-redis.ts';
 import { credentialFileIn, readWorkerConfig, type WorkerConfig } from '../config.ts';
 import { credentialFaults } from '../defender/auth/check-credential.ts';
 import { createMsalNetworkClient } from '../defender/auth/msal-network-client.ts';
-import { requestToken } from '../defender/auth/request-token.ts';
+import { requestToken, type TokenAnswer } from '../defender/auth/request-token.ts';
 
 /** What a check showed, and what to do about it; `unknown`: it could not be checked. */
 export interface Finding {
@@ -22,9 +22,17 @@ export interface Finding {
 
 const redisTimeoutMs = 5_000;
 const tokenTimeoutMs = 10_000;
+/** Token requests at the same time: thousands at once would be refused, and tell nothing of the credentials. */
+const mostAtOnce = 10;
+/** Less than `diq doctor` waits for all of it. */
+const usualAskForMs = 60_000;
 
-/** What a worker would meet with these settings, without starting one: nothing is written, and Defender is not called. */
-export async function examine(env: Env): Promise<Finding[]> {
+/**
+ * What a worker would meet with these settings, without starting one: nothing is written, and Defender is not called.
+ *
+ * @param options.askForMs tenants that were not begun with in this time are reported as not checked; 60 s by default
+ */
+export async function examine(env: Env, { askForMs = usualAskForMs } = {}): Promise<Finding[]> {
   const check = 'settings of the worker';
   let config: WorkerConfig;
   try {
@@ -34,12 +42,32 @@ export async function examine(env: Env): Promise<Finding[]> {
     const remedy = 'Set it as expected; .env.example names every setting.';
     return error.faults.map((detail) => ({ check, state: 'fault', detail, remedy }));
   }
-  const ok: Finding = { check, state: 'ok', detail: `${config.tenants.length} tenants` };
-  const [redis, ...tenants] = await Promise.all([
-    examineRedis(config),
-    ...config.tenants.map((tenant) => examineTenant(tenant, config.proxy)),
-  ]);
-  return [ok, ...(redis ?? []), ...tenants.flat()];
+  const ok: Finding = { check, state: 'ok', detail: counted(config.tenants.length, 'tenant') };
+  const found = await Promise.all([examineRedis(config), examineTenants(config, askForMs)]);
+  return [ok, ...found.flat()];
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+async function examineTenants({ tenants, proxy }: WorkerConfig, askForMs: number): Promise<Finding[]> {
+  const endsAtMs = performance.now() + askForMs;
+  const found: Finding[][] = [];
+  const left = tenants.entries();
+  const askOneByOne = async () => {
+    while (performance.now() < endsAtMs) {
+      const { done, value } = left.next();
+      if (done) return;
+      found[value[0]] = await examineTenant(value[1], proxy);
+    }
+  };
+  await Promise.all(Array.from({ length: mostAtOnce }, askOneByOne));
+  const notAsked = tenants.slice(found.length);
+  if (notAsked.length === 0) return found.flat();
+  const detail = `not asked for within ${askForMs / 1_000} s: those of ${counted(notAsked.length, 'tenant')}, from ${notAsked[0]?.name} on`;
+  const remedy = 'Check these with a TENANTS_FILE that holds them alone.';
+  return [...found.flat(), { check: 'credentials', state: 'unknown', detail, remedy }];
 }
 
 async function examineRedis({ redisAddress, tenants }: WorkerConfig): Promise<Finding[]> {
@@ -51,7 +79,7 @@ async function examineRedis({ redisAddress, tenants }: WorkerConfig): Promise<Fi
     const spaces = tenants.flatMap(queuesOf).map(({ keySpace }) => keySpace);
     const found: Finding[] = [];
     for (const keySpace of onePerServer(redis, spaces)) {
-      const { isEmbedded, risks, unchecked } = await readDurability(redis, keySpace);
+      const { isEmbedded, risks, unchecked, err } = await readDurability(redis, keySpace);
       if (isEmbedded) {
         const remedy = 'It is for trials: use a Redis with an append-only file.';
         found.push({ check, state: 'warning', detail: 'embedded, and keeps nothing', remedy });
@@ -62,8 +90,9 @@ async function examineRedis({ redisAddress, tenants }: WorkerConfig): Promise<Fi
         found.push({ check, state: 'fault', detail: `${setting} is ${value}: ${risk}`, remedy });
       }
       if (unchecked.length > 0) {
-        const remedy = 'Look at its configuration: this user may not ask for it.';
-        found.push({ check, state: 'unknown', detail: `not shown: ${unchecked.join(', ')}`, remedy });
+        const why = err === undefined ? 'it does not show them' : `it ${describeRedisTrouble(err)}`;
+        const detail = `not checked: ${unchecked.join(', ')}; ${why}`;
+        found.push({ check, state: 'unknown', detail, remedy: 'Look at its configuration.' });
       }
     }
     return found;
@@ -83,8 +112,12 @@ async function examineTenant(
   const check = `credential of ${name}`;
   const { authorityHost } = access;
   const networkClient = createMsalNetworkClient({ authorityHost, requestTimeoutMs: tokenTimeoutMs, proxy });
-  const answer = await requestToken({ ...access, tenantId, networkClient });
-  await networkClient.close();
+  let answer: TokenAnswer;
+  try {
+    answer = await requestToken({ ...access, tenantId, networkClient });
+  } finally {
+    await networkClient.close();
+  }
   if (answer.kind === 'failure') {
     const { code, permanent } = answer;
     const remedy = permanent
@@ -106,7 +139,7 @@ async function examineTenant(
   const enough: Finding = {
     check: `roles of ${name}`,
     state: 'ok',
-    detail: `enough for ${operations.size} operations`,
+    detail: `enough for ${counted(operations.size, 'operation')}`,
   };
   return [ok, ...(lacking.length > 0 ? lacking : [enough])];
 }
