@@ -101,7 +101,7 @@ const wanted = {
 } as const;
 
 /** A setting with which Redis can lose data. */
-export interface DurabilityRisk {
+interface DurabilityRisk {
   setting: keyof typeof wanted;
   found: string;
   expected: string;
@@ -109,10 +109,11 @@ export interface DurabilityRisk {
 }
 
 /**
- * How far the Redis that holds the key space keeps what it is given. What INFO shows is read there, because CONFIG is for administrators: the
- * worker's own user may not ask it, and managed services forbid it.
+ * How well the Redis that holds the key space keeps what it is given. Two of the settings are read from INFO, because CONFIG is for
+ * administrators: the worker's own user may not use it, and managed services forbid it.
  *
- * @returns also the settings that could not be checked, and why; nothing of either for the embedded one, which keeps nothing
+ * @returns `risks`: settings with which data can be lost; `unchecked`: those that Redis did not show, and `err`, why. Both lists are
+ * empty for the embedded Redis, which keeps nothing
  */
 export async function readDurability(redis: RedisConnection, keySpace: string) {
   const unchecked = new Set(Object.keys(wanted) as (keyof typeof wanted)[]);

@@ -44,13 +44,15 @@ local function of_source_now()
   return math.min(queued, tonumber(redis.call('HGET', KEYS[5], caller)) or 0) + reserved
 end
 
-local of_source = is_new and most_of_source and of_source_now() or 0
-if most_of_source and is_new and of_source + size > most_of_source then
-  return { 'source-full', of_source, 0, 0 }
-elseif is_new and not fits then
-  return { 'full', requests, tasks, of_caller }
-elseif is_new and most_bytes and stored + bytes > most_bytes then
-  return { 'storage-full', stored, 0, 0 }
+if is_new then
+  local of_source = most_of_source and of_source_now() or 0
+  if most_of_source and of_source + size > most_of_source then
+    return { 'source-full', of_source, 0, 0 }
+  elseif not fits then
+    return { 'full', requests, tasks, of_caller }
+  elseif most_bytes and stored + bytes > most_bytes then
+    return { 'storage-full', stored, 0, 0 }
+  end
 end
 redis.call('ZADD', reservations_key, now + give_up_after, caller .. '\0' .. name .. ':' .. bytes .. ':' .. size)
 return { 'kept', 0, 0, 0 }

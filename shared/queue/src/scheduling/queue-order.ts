@@ -129,7 +129,7 @@ export function createQueueOrder(redis: RedisConnection, keySpace: string) {
       return first ?? { source: undefined, caller: undefined };
     },
 
-    /** The same for some hundred. */
+    /** The same for each of these, in their order, by one pipeline. */
     firstOfEach: readFirst,
 
     /** Reads some hundred tasks, however many wait. */
