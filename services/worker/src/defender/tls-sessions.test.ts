@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:https';
+import { createServer, type Server, type ServerOptions } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { alone } from '@diq/runtime/http-client/tls-connections.ts';
 import { initiateInvestigation } from '@diq/contracts/operations/initiate-investigation.ts';
 import { createDefenderClient } from './defender-client.ts';
 import { makeCertificate, type TestCertificate } from './test-support/certificate.ts';
@@ -14,8 +15,8 @@ describe('the connections of one client to Defender', () => {
   let server: Server | undefined;
   let port = 0;
 
-  async function serve({ cert, key }: TestCertificate): Promise<void> {
-    server = createServer({ cert, key }, (request, response) => {
+  async function serve({ cert, key }: TestCertificate, options: ServerOptions = {}): Promise<void> {
+    server = createServer({ cert, key, ...options }, (request, response) => {
       resumed.push((request.socket as TLSSocket).isSessionReused());
       request.resume();
       response.writeHead(201, { 'content-type': 'application/json' }).end('{"id":"1"}');
@@ -32,25 +33,37 @@ describe('the connections of one client to Defender', () => {
   }
   before(async () => {
     own = await makeCertificate();
-    await serve(own);
   });
-  after(leave);
-
-  it('resume the session of the one before, and another server with that address is checked', async () => {
-    const client = createDefenderClient({
-      baseUrl: `https://localhost:${port}`,
-      callTimeoutMs: 5_000,
-      profile: initiateInvestigation,
-      connect: { ca: own.cert },
-    });
-    for (let i = 0; i < 3; i += 1) assert.notEqual((await client.start(call)).kind, 'not_sent');
-    assert.deepEqual(resumed, [false, true, true]);
-
+  afterEach(async () => {
     await leave();
-    await serve(await makeCertificate());
-    const outcome = await client.start(call);
-    assert.equal(outcome.kind === 'not_sent' && outcome.reason, 'tls');
-    assert.equal(resumed.length, 3, 'nothing arrived');
-    await client.close();
+    resumed.length = 0;
+  });
+
+  for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+    it(`resume the session of the one before, and another server with that address is checked (${maxVersion})`, async () => {
+      await serve(own, { maxVersion });
+      const client = createDefenderClient({
+        baseUrl: `https://localhost:${port}`,
+        callTimeoutMs: 5_000,
+        profile: initiateInvestigation,
+        connect: { ca: own.cert },
+      });
+      for (let i = 0; i < 3; i += 1) assert.notEqual((await client.start(call)).kind, 'not_sent');
+      assert.deepEqual(resumed, [false, true, true]);
+
+      await leave();
+      await serve(await makeCertificate(), { maxVersion });
+      const outcome = await client.start(call);
+      assert.equal(outcome.kind === 'not_sent' && outcome.reason, 'tls');
+      assert.equal(resumed.length, 3, 'nothing arrived');
+      await client.close();
+    });
+  }
+
+  it('keep a session in as many bytes as it has', () => {
+    const session = Buffer.from('of the pool for small buffers');
+    assert.ok(session.buffer.byteLength > session.length);
+    assert.equal(alone(session).buffer.byteLength, session.length);
+    assert.deepEqual(alone(session), session);
   });
 });

@@ -35,24 +35,39 @@ export function createResumingConnector({
   lookup?: LookupFunction;
   ca?: string | undefined;
 }): buildConnector.connector {
-  const connect = buildConnector({
+  const options = {
     timeout: timeoutMs,
     ...(lookup && { lookup }),
     // No switch of Node's own turns the check of certificates off.
     rejectUnauthorized: true,
     secureContext: secureContextOf(ca),
-  });
-  // undici refers to a session weakly: it would be gone when memory is collected.
-  const kept: Buffer[] = [];
-  const keep = (session: Buffer): void => void (kept[0] = session);
+    // undici refers to a session weakly: it would be gone when memory is collected.
+    maxCachedSessions: 0,
+  };
+  let kept: { of: string; session: Buffer } | undefined;
   return (target, callback) => {
+    const of = `${target.servername ?? target.hostname}:${target.port}`;
+    const connect = buildConnector({ ...options, ...(kept?.of === of && { session: kept.session }) });
     connect(target, (...[error, socket]) => {
       if (error !== null) {
         callback(error, null);
         return;
       }
-      if (socket instanceof TLSSocket) socket.on('session', keep);
+      if (socket instanceof TLSSocket) {
+        const keep = (session: Buffer): void => void (kept = { of, session: alone(session) });
+        socket.on('session', keep);
+        // Before TLS 1.3 it was there before the connection was.
+        const session = socket.getProtocol() === 'TLSv1.2' ? socket.getSession() : undefined;
+        if (session) keep(session);
+      }
       callback(null, socket);
     });
   };
+}
+
+/** The same bytes by themselves: as a part of what Node sets aside for many buffers they would keep 64 KB, for each of many tenants. */
+export function alone(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(copy);
+  return copy;
 }

@@ -1,7 +1,9 @@
-import { setImmediate as afterOthers } from 'node:timers/promises';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import type { Response, Router, Express, RequestHandler } from 'express';
 import type { Registry } from 'prom-client';
 import { version } from '../build-info.ts';
+import { metricsText, type MetricsSource } from './metrics-text.ts';
 import { opsPaths, isCanonical, pathOfTarget } from './request-target.ts';
 import { createStrictRouter, createStrictApp } from './strict-app.ts';
 import { cachedReading } from '../async/memoize.ts';
@@ -15,7 +17,7 @@ export interface HealthReport {
 
 /** What the operations routes report on. */
 export interface OpsRouterOptions {
-  readonly registry: Pick<Registry, 'contentType' | 'getMetricsAsArray' | 'getSingleMetricAsString'>;
+  readonly registry: MetricsSource & Pick<Registry, 'contentType'>;
   /** Whether work can be taken now. */
   readonly ready: () => Promise<HealthReport>;
   /** One collector that never answers would otherwise hang every scrape. Default 5 s. */
@@ -30,9 +32,9 @@ export function createOpsRouter(options: OpsRouterOptions): Router {
   const router = createStrictRouter();
   const { registry, ready, metricsTimeoutMs = 5_000 } = options;
   // Probes that come while a check hangs share it, instead of piling further ones onto what is already stuck; scrapes
-  // share the collection and its bytes.
+  // share the collection and its text.
   const checkReady = cachedReading(ready, 0);
-  const collect = cachedReading(() => within(collectMetrics(registry), metricsTimeoutMs), 0);
+  const collect = cachedReading(() => within(metricsText(registry), metricsTimeoutMs), 0);
 
   router.get([...opsPaths], (_request, response, next) => {
     response.set('Cache-Control', 'no-store');
@@ -46,30 +48,17 @@ export function createOpsRouter(options: OpsRouterOptions): Router {
     sendReport(response, await within(checkReady(), readyTimeoutMs).catch(notReady));
   });
   router.get('/metrics', async (_request, response) => {
-    const parts = await collect().catch(() => undefined);
-    if (!parts) {
+    const pieces = await collect().catch(() => undefined);
+    if (!pieces) {
       response.status(500).type('text').send('metrics could not be collected\n');
       return;
     }
-    const bytes = parts.reduce((sum, { length }) => sum + length, 0);
+    const bytes = pieces.reduce((sum, piece) => sum + Buffer.byteLength(piece), 0);
     response.set({ 'Content-Type': registry.contentType, 'Content-Length': String(bytes) });
-    for (const part of parts) response.write(part);
-    response.end();
+    // As fast as they are taken: what is not yet is held as text, once for all who share it.
+    await pipeline(Readable.from(pieces), response).catch(() => undefined);
   });
   return router;
-}
-
-/**
- * A metric after the other, and whatever else there is to do between them: of many queues they are megabytes, which
- * would otherwise be in memory several times over, and nothing else would be done until all are text.
- */
-async function collectMetrics(registry: OpsRouterOptions['registry']): Promise<Buffer[]> {
-  const parts: Buffer[] = [];
-  for (const { name } of registry.getMetricsAsArray()) {
-    parts.push(Buffer.from(`${await registry.getSingleMetricAsString(name)}\n\n`));
-    await afterOthers();
-  }
-  return parts;
 }
 
 function notReady(error: unknown): HealthReport {

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { Counter, Gauge, Histogram, Registry, Summary } from 'prom-client';
+import { metricsText } from './metrics-text.ts';
+
+describe('the text of the metrics', () => {
+  it('is what prom-client itself writes, for each kind of metric', async () => {
+    const registry = new Registry();
+    const registers = [registry];
+    const labelNames = ['tenant', 'code'];
+    new Counter({ name: 'diq_none_total', help: 'No labels.', registers }).inc(3);
+    new Counter({ name: 'diq_empty_total', help: 'No series.', labelNames, registers }).reset();
+    const gauge = new Gauge({
+      name: 'diq_gauge',
+      help: 'A \\ and\na line, "quoted", ö.',
+      labelNames,
+      registers,
+    });
+    for (const tenant of ['plain', '"', '\\', '\n', 'a\\"b\nc', 'ö', '']) gauge.set({ tenant }, 1.5);
+    gauge.set({ tenant: 'number', code: 503 }, -0.25);
+    gauge.set({ tenant: 'much' }, Infinity);
+    gauge.set({ tenant: 'little' }, -Infinity);
+    const histogram = new Histogram({
+      name: 'diq_seconds',
+      help: 'S.',
+      labelNames,
+      buckets: [0.1, 1],
+      registers,
+    });
+    for (const tenant of ['one', 'two'])
+      for (const value of [0.05, 0.5, 5]) histogram.observe({ tenant }, value);
+    new Summary({ name: 'diq_summary', help: 'S.', labelNames, registers }).observe({ tenant: 'one' }, 2);
+    const text = await metricsText(registry);
+    assert.equal(text.join('').trim(), (await registry.metrics()).trim());
+  });
+
+  it('gives what is not a number as Prometheus names it', async () => {
+    const registry = new Registry();
+    new Gauge({ name: 'diq_gauge', help: 'G.', registers: [registry] }).set(NaN);
+    assert.match((await metricsText(registry)).join(''), /^diq_gauge NaN$/m);
+  });
+
+  it('lets other work have its turn within a metric of many series', async () => {
+    const registry = new Registry();
+    const gauge = new Gauge({ name: 'diq_gauge', help: 'G.', labelNames: ['tenant'], registers: [registry] });
+    for (let i = 0; i < 2_001; i += 1) gauge.set({ tenant: `tenant-${i}` }, i);
+    let turns = 0;
+    let isOver = false;
+    const takeTurn = () => {
+      turns += 1;
+      if (!isOver) setImmediate(takeTurn);
+    };
+    setImmediate(takeTurn);
+    const pieces = await metricsText(registry);
+    isOver = true;
+    assert.equal(pieces.join('').match(/^diq_gauge\{/gm)?.length, 2_001);
+    assert.ok(turns >= 4, `${turns} turns`);
+    assert.ok(pieces.every(({ length }) => length < 64_000));
+  });
+});

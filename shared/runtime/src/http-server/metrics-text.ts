@@ -1,0 +1,66 @@
+import { setImmediate as afterOthers } from 'node:timers/promises';
+import type { MetricObjectWithValues, MetricValueWithName, Registry } from 'prom-client';
+
+/** What is needed of a registry. */
+export type MetricsSource = Pick<Registry, 'getMetricsAsArray' | 'getSingleMetric'>;
+
+type Collected = MetricObjectWithValues<MetricValueWithName<string>>;
+
+/** A few ms of work, and some tens of kilobytes. */
+const seriesAtOnce = 500;
+
+/**
+ * All metrics in Prometheus' text format 0.0.4, in pieces of 500 series, between which everything else has its turn.
+ * Of a thousand queues it is 50,000 series and five megabytes; prom-client's own writer makes each metric at once,
+ * and takes three times as long, since it makes lists of each series' labels.
+ * @throws what a metric's own collector throws
+ */
+export async function metricsText(source: MetricsSource): Promise<string[]> {
+  const pieces: string[] = [];
+  for (const { name } of source.getMetricsAsArray()) {
+    const metric = await source.getSingleMetric(name)?.get();
+    if (metric === undefined) continue;
+    pieces.push(headOf(metric));
+    for (let first = 0; first < metric.values.length; first += seriesAtOnce) {
+      pieces.push(seriesOf(metric, first));
+      await afterOthers();
+    }
+    pieces.push('\n');
+  }
+  return pieces;
+}
+
+function headOf({ name, help, type }: Collected): string {
+  return `# HELP ${name} ${escapeText(help)}\n# TYPE ${name} ${type}\n`;
+}
+
+/** Joined, since text that is added up is kept in its parts, of which there are ten times as many bytes. */
+function seriesOf({ name, values }: Collected, first: number): string {
+  const lines = values
+    .slice(first, first + seriesAtOnce)
+    .map(({ metricName = name, labels, value }) => `${metricName}${labelsOf(labels)} ${numberOf(value)}\n`);
+  return lines.join('');
+}
+
+function labelsOf(labels: Readonly<Record<string, string | number | undefined>>): string {
+  let text = '';
+  for (const name in labels) {
+    const value = labels[name];
+    if (value === undefined) continue;
+    text += `${text === '' ? '{' : ','}${name}="${typeof value === 'string' ? escapeLabel(value) : value}"`;
+  }
+  return text === '' ? '' : `${text}}`;
+}
+
+function escapeLabel(value: string): string {
+  return /["\\\n]/.test(value) ? escapeText(value).replaceAll('"', String.raw`\"`) : value;
+}
+
+function escapeText(text: string): string {
+  return text.replaceAll('\\', String.raw`\\`).replaceAll('\n', String.raw`\n`);
+}
+
+function numberOf(value: number): string {
+  if (Number.isFinite(value) || Number.isNaN(value)) return String(value);
+  return value < 0 ? '-Inf' : '+Inf';
+}
