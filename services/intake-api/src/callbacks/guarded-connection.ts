@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { buildConnector } from 'undici';
 import { cutAfter } from '@diq/runtime/http-client/bounded-connection.ts';
 import type { Proxy } from '@diq/runtime/http-client/proxy-settings.ts';
-import { openTunnel, portOf } from '@diq/runtime/http-client/proxy-tunnel.ts';
+import { connectInTunnel, openTunnel, portOf } from '@diq/runtime/http-client/proxy-tunnel.ts';
 import { secureContextOf } from '@diq/runtime/http-client/tls-connections.ts';
 import { lookupBy, type ResolveName } from '@diq/runtime/dns/name-resolver.ts';
 
@@ -79,13 +79,11 @@ export function createGuardedConnector(options: GuardedConnectionOptions): build
       connect(target, goOn);
       return;
     }
-    const open = async () => {
+    const open = async (timeIsOver: AbortSignal) => {
       const [first] = isIP(literal) === 0 ? await resolveAllowed(literal) : [{ address: literal }];
-      return openTunnel(proxy, { hostname: first?.address ?? literal, port }, { signal, timeoutMs });
+      const ends = AbortSignal.any([signal, timeIsOver]);
+      return openTunnel(proxy, { hostname: first?.address ?? literal, port }, ends);
     };
-    open().then(
-      (httpSocket) => connect({ ...target, httpSocket }, goOn),
-      (error: Error) => goOn(error, null),
-    );
+    connectInTunnel({ connect, open, timeoutMs }, target, goOn);
   };
 }

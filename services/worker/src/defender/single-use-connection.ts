@@ -124,8 +124,7 @@ export function createSingleUseConnection({
       });
     };
     if (secure && proxy?.isUsedFor(target.hostname, port) === true) {
-      const bounds = { signal: cancelConnecting.signal, timeoutMs: 0 };
-      openTunnel(proxy, { hostname: target.hostname, port }, bounds).then(
+      openTunnel(proxy, { hostname: target.hostname, port }, cancelConnecting.signal).then(
         (socket) => goOn(null, socket),
         (error: Error) => goOn(error, null),
       );

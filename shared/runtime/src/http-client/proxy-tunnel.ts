@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { buildConnector, Client } from 'undici';
+import { buildConnector, Client, errors } from 'undici';
 import { createNameResolver, lookupBy } from '../dns/name-resolver.ts';
 import type { Proxy } from './proxy-settings.ts';
 import { secureContextOf } from './tls-connections.ts';
@@ -22,18 +22,17 @@ const lookup = lookupBy(createNameResolver());
  * A connection through the proxy to this host and port, over which nothing was sent yet but the proxy's own CONNECT: neither the
  * credentials of a request nor TLS begin before the proxy has agreed.
  *
- * @param signal gives it up
- * @param timeoutMs for reaching the proxy and for its answer together; 0 for no bound
+ * @param signal gives it up; it has no other bound
  * @throws ProxyError
  */
 export async function openTunnel(
   proxy: Proxy,
   { hostname, port }: { hostname: string; port: number },
-  { signal, timeoutMs }: { signal?: AbortSignal | undefined; timeoutMs: number },
+  signal: AbortSignal,
 ): Promise<Socket> {
   const client = new Client(proxy.origin, {
     connect: buildConnector({
-      timeout: timeoutMs,
+      timeout: 0,
       lookup,
       rejectUnauthorized: true,
       secureContext: secureContextOf(),
@@ -41,15 +40,9 @@ export async function openTunnel(
     headersTimeout: 0,
     bodyTimeout: 0,
   });
-  let stopped: string | undefined;
-  const stop = (code: string): void => {
-    stopped = code;
-    void client.destroy(new ProxyError(code));
-  };
-  const giveUp = (): void => stop('ABORT_ERR');
-  if (signal?.aborted === true) giveUp();
-  signal?.addEventListener('abort', giveUp, { once: true });
-  const timer = timeoutMs === 0 ? undefined : setTimeout(() => stop('PROXY_TIMEOUT'), timeoutMs);
+  const giveUp = (): void => void client.destroy(new ProxyError('ABORT_ERR'));
+  if (signal.aborted) giveUp();
+  signal.addEventListener('abort', giveUp, { once: true });
   try {
     const authority = `${hostname.includes(':') && !hostname.startsWith('[') ? `[${hostname}]` : hostname}:${port}`;
     const { statusCode, socket } = await client.connect({
@@ -66,16 +59,19 @@ export async function openTunnel(
     throw new ProxyError(`PROXY_ANSWERED_${statusCode}`);
   } catch (error) {
     if (error instanceof ProxyError) throw error;
-    throw new ProxyError(stopped ?? codeOf(error));
+    throw new ProxyError(signal.aborted ? 'ABORT_ERR' : codeOf(error));
   } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener('abort', giveUp);
+    signal.removeEventListener('abort', giveUp);
     // The tunnel is no longer the client's.
     void client.close().catch(() => undefined);
   }
 }
 
-/** `connect`, through the proxy where it is used for a target. Plain http goes to this machine itself, and past the proxy. */
+/**
+ * `connect`, through the proxy where it is used for a target. Plain http goes to this machine itself, and past the proxy.
+ *
+ * @param timeoutMs for the tunnel and TLS in it together; 0 for no bound
+ */
 export function throughProxy(
   connect: buildConnector.connector,
   proxy: Proxy | undefined,
@@ -88,12 +84,43 @@ export function throughProxy(
       connect(target, callback);
       return;
     }
-    const fail = (error: Error): void => callback(error, null);
-    openTunnel(proxy, { hostname: target.hostname, port }, { timeoutMs }).then(
-      (httpSocket) => connect({ ...target, httpSocket }, callback),
-      fail,
-    );
+    const open = (signal: AbortSignal) => openTunnel(proxy, { hostname: target.hostname, port }, signal);
+    connectInTunnel({ connect, open, timeoutMs }, target, callback);
   };
+}
+
+/** `connect` over the tunnel that `open` gives; both together have `timeoutMs`, 0 for no bound. */
+export function connectInTunnel(
+  {
+    connect,
+    open,
+    timeoutMs,
+  }: {
+    connect: buildConnector.connector;
+    open: (signal: AbortSignal) => Promise<Socket>;
+    timeoutMs: number;
+  },
+  target: buildConnector.Options,
+  callback: buildConnector.Callback,
+): void {
+  const time = new AbortController();
+  let tunnel: Socket | undefined;
+  const end = (...result: Parameters<buildConnector.Callback>): void => {
+    clearTimeout(timer);
+    if (!time.signal.aborted) callback(...result);
+  };
+  const stop = (): void => {
+    time.abort();
+    tunnel?.destroy();
+    callback(tunnel ? new errors.ConnectTimeoutError() : new ProxyError('PROXY_TIMEOUT'), null);
+  };
+  const timer = timeoutMs === 0 ? undefined : setTimeout(stop, timeoutMs);
+  const connectOver = (httpSocket: Socket): void => {
+    tunnel = httpSocket;
+    if (time.signal.aborted) httpSocket.destroy();
+    else connect({ ...target, httpSocket }, end);
+  };
+  open(time.signal).then(connectOver, (error: Error) => end(error, null));
 }
 
 /** The port that undici leaves out where it is that of the scheme. */
