@@ -82,7 +82,10 @@ describe('the worker as a process', () => {
     it('says at its start through which proxy it goes and which setting is not used, without the password', async () => {
       const worker = await start();
       assert.match(worker.output(), /"proxy":"http:\/\/proxy\.example:3128".*reached by a proxy/);
-      assert.match(worker.output(), /"level":"warn".*"settings":\["ALL_PROXY"\].*not used: HTTPS_PROXY is/);
+      assert.match(
+        worker.output(),
+        /"level":"warn".*"settings":\["ALL_PROXY"\].*not read: intake and worker read HTTPS_PROXY/,
+      );
       assert.doesNotMatch(worker.output(), /proxy-password/);
       assert.equal((await worker.stop()).code, 0);
     });

@@ -77,7 +77,10 @@ export async function runService(options: RunServiceOptions): Promise<void> {
 
   const proxies = unusedProxySettings(env);
   if (proxies.length > 0)
-    logger.warn({ settings: proxies }, 'these proxy settings are not used: HTTPS_PROXY is');
+    logger.warn(
+      { settings: proxies },
+      'these proxy settings are not read: intake and worker read HTTPS_PROXY and NO_PROXY',
+    );
 
   try {
     const ready = await start({ env, logger, lifecycle, fail });

@@ -40,5 +40,9 @@ describe('the options of Node itself', () => {
   it('may name a proxy in the ways of other programs, which are not used', () => {
     const env = { https_proxy: 'http://proxy', ALL_PROXY: '', HTTPS_PROXY: 'http://proxy', NO_PROXY: 'x' };
     assert.deepEqual(unusedProxySettings(env), ['https_proxy']);
+    assert.deepEqual(unusedProxySettings({ ...env, no_proxy: 'x' }), ['https_proxy']);
+    const unread = { HTTPS_PROXY_FILE: '/proxy', NO_PROXY: '', no_proxy: 'x' };
+    assert.deepEqual(unusedProxySettings(unread), ['no_proxy']);
+    assert.deepEqual(unusedProxySettings({ no_proxy: 'x' }), []);
   });
 });

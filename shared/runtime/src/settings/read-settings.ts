@@ -178,7 +178,13 @@ export function insecureNodeFaults(env: Env, execArgv: readonly string[] = proce
 
 const proxySettings = ['https_proxy', 'ALL_PROXY', 'all_proxy'];
 
-/** Names of other programs' proxy settings that are set. They are not used: `HTTPS_PROXY` is. */
+/**
+ * Names of other programs' proxy settings that are set and not read: `HTTPS_PROXY` and `NO_PROXY` are. `no_proxy` is one of them only where
+ * exceptions would be missing: many platforms set it everywhere.
+ */
 export function unusedProxySettings(env: Env): string[] {
-  return proxySettings.filter((name) => (env[name] ?? '') !== '');
+  const isSet = (name: string): boolean => (env[name] ?? '') !== '';
+  const isProxySet = isSet('HTTPS_PROXY') || isSet('HTTPS_PROXY_FILE');
+  const names = isProxySet && !isSet('NO_PROXY') ? [...proxySettings, 'no_proxy'] : proxySettings;
+  return names.filter(isSet);
 }
