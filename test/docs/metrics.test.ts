@@ -86,7 +86,7 @@ async function describeAll(registry: Registry): Promise<Described[]> {
 
 async function everything() {
   const metrics = createMetrics();
-  metrics.ofQueue({ tenant: 'default', operation: 'initiateInvestigation' });
+  metrics.showQueue({ tenant: 'default', operation: 'initiateInvestigation' });
   const intake = metrics.registry;
   createCallbackMetrics(intake);
   const { registry: worker, ofQueue, ofTenant } = createWorkerMetrics();

@@ -63,12 +63,20 @@ describe('calls whose answer was lost, of what is taken out of the file of tenan
     await world.writeTenants([staying.entry]);
     const { status, result } = await one.untilOver();
     assert.deepEqual([status, result?.kind], ['started', 'investigation']);
+    const scrape = async () => (await fetch(`http://127.0.0.1:${worker.ready.port}/metrics`)).text();
+    await waitFor(async () => !(await scrape()).includes('tenant="leaving"'), { what: 'its series to go' });
+    assert.match(await scrape(), /tenant="staying"/);
     const other = await loseOne(staying);
     await world.writeTenants([leaving.entry]);
     await world.writeTenants([leaving.entry, staying.entry]);
     const { calls } = await leaving.control.calls();
     await world.queueOf(leaving.entry).accept(1);
     await leaving.control.untilCalls(calls.length + 1, 20_000);
+    assert.match(
+      await scrape(),
+      /diq_reconciliations_total{tenant="leaving",.*outcome="found"} 0\n/,
+      'from zero',
+    );
     assert.equal((await other.untilOver()).status, 'started');
     await worker.stop();
   });

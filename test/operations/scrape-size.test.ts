@@ -13,12 +13,12 @@ describe('a scrape of an intake with 1,000 queues', () => {
   it(`has ${seriesOfQueue} series a queue, and ${bytesOfQueue} bytes at most, whatever was read of them`, async () => {
     const metrics = createMetrics();
     const withoutQueues = await metrics.registry.metrics();
-    const all = Array.from({ length: queues }, (_, i) =>
-      metrics.ofQueue({
-        tenant: String(i).padStart(40, '0'),
-        operation: 'runAntiVirusScan',
-      }),
-    );
+    const named = Array.from({ length: queues }, (_, i) => ({
+      tenant: String(i).padStart(40, '0'),
+      operation: 'runAntiVirusScan' as const,
+    }));
+    named.forEach(metrics.showQueue);
+    const all = named.map(metrics.ofQueue);
     for (const queue of all) queue.showState(state);
     // Once more: what a reading showed is not added to.
     for (const queue of all) queue.showState(state);
@@ -27,6 +27,10 @@ describe('a scrape of an intake with 1,000 queues', () => {
     assert.equal((seriesIn(text) - seriesIn(withoutQueues)) / queues, seriesOfQueue);
     const bytes = Buffer.byteLength(text) - Buffer.byteLength(withoutQueues);
     assert.ok(bytes <= queues * bytesOfQueue, `${bytes / queues} bytes a queue`);
+
+    named.forEach(metrics.forgetQueue);
+    const afterwards = await metrics.registry.metrics();
+    assert.equal(seriesIn(afterwards), seriesIn(withoutQueues), 'nothing is left of those that are removed');
   });
 });
 

@@ -20,7 +20,8 @@ import { openMcp } from './mcp/open-mcp.ts';
 import { createBodyBudget } from './http/body-budget.ts';
 import { createMetrics, type IntakeMetrics } from './observability/metrics.ts';
 import { createReadyCheck } from './observability/ready-check.ts';
-import { startStatePoll } from './observability/state-poll.ts';
+import type { QueueState } from './estimates/queue-state.ts';
+import { startStatePoll, type PolledQueue } from './observability/state-poll.ts';
 import { createBusyQueues } from './queues/busy-queues.ts';
 import { createLayoutGuard, type LayoutGuard } from './queues/layout-guard.ts';
 import { openQueue, type OpenQueue } from './queues/open-queue.ts';
@@ -188,10 +189,31 @@ function openQueues(
     return made;
   }
 
-  const showSeries = () => directory.queues().forEach(metrics.ofQueue);
   const hasWork = createBusyQueueCheck(redis);
   const isListenedTo = ({ tag }: Queue) => opened.get(tag)?.parts.stateFeed.isListenedTo() ?? false;
   const busy = createBusyQueues({ queues: directory.queues, hasWork, isListenedTo, intervalMs });
+  const shown = new Map<string, Queue>();
+
+  /** Of the queues in the settings. Those of one that was taken out go with the first reading in which no call is under way. */
+  function showSeries(): void {
+    for (const queue of shown.values()) {
+      // One that has another name now is read under that name, and one of another version is not read.
+      if (directory.byTag(queue.tag)?.tenant !== queue.tenant || layouts.isForeign(queue))
+        metrics.forgetQueue(queue);
+      else if (!directory.isAccepting(queue)) busy.mark(queue);
+    }
+    shown.clear();
+    for (const queue of directory.queues().filter(directory.isAccepting)) {
+      shown.set(queue.tag, queue);
+      metrics.showQueue(queue);
+    }
+  }
+
+  function saw(queue: PolledQueue['queue'], state: QueueState): void {
+    busy.saw(queue, state);
+    if (!directory.isAccepting(queue) && state.backlog.counts.dispatching === 0) metrics.forgetQueue(queue);
+  }
+
   showSeries();
   lifecycle.onClose('queues', async () => {
     await Promise.all([...opened.values(), ...replaced].map((queue) => queue.close()));
@@ -201,7 +223,7 @@ function openQueues(
   lifecycle.closing.addEventListener('abort', endStreams, { once: true });
   const stopPoll = startStatePoll({
     due: async () => (await busy.due()).filter((queue) => !layouts.isForeign(queue)).map(open),
-    onState: busy.saw,
+    onState: saw,
     onComplete: metrics.noteReading,
     intervalMs,
     onFailure: (error, queues) => logger.warn({ err: error, queues }, 'queue and quota cannot be read'),

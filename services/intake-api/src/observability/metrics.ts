@@ -1,4 +1,4 @@
-import type { Queue } from '@diq/tenants/tenant.ts';
+import { nameOf, type Queue } from '@diq/tenants/tenant.ts';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { priorities } from '@diq/contracts/priority.ts';
 import { isTerminal, requestStatuses } from '@diq/contracts/status.ts';
@@ -71,10 +71,16 @@ export function createMetrics() {
     showMemory: (usedShare: number) => memory.set(usedShare),
     /** All queues that are due were read. */
     noteReading: () => void (readAtMs = performance.now()),
+    /** What the series of a queue are written with. They exist once something is written, or all of them by `showQueue`. */
+    ofQueue: (queue: QueueLabels) => seriesOf(family, queue),
     /** The series of a queue, at zero, or as they are. */
-    ofQueue: (queue: Pick<Queue, 'tenant' | 'operation'>) => seriesOf(family, queue),
+    showQueue: (queue: QueueLabels) => showAll(family, queue),
+    /** Removes the series of a queue. Written again, they begin at zero. */
+    forgetQueue: (queue: QueueLabels) => forget(family, queue),
   };
 }
+
+type QueueLabels = Pick<Queue, 'tenant' | 'operation'>;
 
 type QueueFamily = ReturnType<typeof createQueueFamily>;
 
@@ -85,6 +91,8 @@ function createQueueFamily(registers: Registry[]) {
   const counter = <Label extends string = never>(name: string, help: string, ...labels: Label[]) =>
     new Counter({ name, help, labelNames: [...queueLabels, ...labels], registers });
   return {
+    /** By queue, those of its limits that were shown last. */
+    windows: new Map<string, string[]>(),
     requests: counter(
       'diq_requests_total',
       'Requests handed in, by what became of them at the door. "rejected" rising: a caller sends what cannot be accepted.',
@@ -164,12 +172,15 @@ function createQueueFamily(registers: Registry[]) {
   };
 }
 
-function seriesOf(family: QueueFamily, { tenant, operation }: Pick<Queue, 'tenant' | 'operation'>) {
+/** Those with no labels but the queue's. */
+function singleOf(family: QueueFamily) {
+  const { resultsOpen, oldestWait, drain, limit, used, remaining, nextSlot, workers } = family;
+  return [resultsOpen, oldestWait, drain, limit, used, remaining, nextSlot, workers];
+}
+
+function showAll(family: QueueFamily, { tenant, operation }: QueueLabels): void {
   const labels = { tenant, operation };
-  const { requests, slotIdle, open, ended, waiting, holdActive, slots, windowLimit, windowUsed, ...single } =
-    family;
-  const { resultsOpen, oldestWait, drain, limit, used, remaining, nextSlot, workers } = single;
-  // All of them exist from the start.
+  const { requests, slotIdle, open, ended, waiting, holdActive, slots } = family;
   for (const outcome of doorOutcomes) requests.inc({ ...labels, outcome }, 0);
   slotIdle.inc(labels, 0);
   for (const status of openStatuses) open.inc({ ...labels, status }, 0);
@@ -177,16 +188,41 @@ function seriesOf(family: QueueFamily, { tenant, operation }: Pick<Queue, 'tenan
   for (const priority of priorities) waiting.inc({ ...labels, priority }, 0);
   for (const reason of holdReasons) holdActive.inc({ ...labels, reason }, 0);
   for (const outcome of slotOutcomes) slots.inc({ ...labels, outcome }, 0);
-  for (const gauge of Object.values(single)) gauge.inc(labels, 0);
-  let windows: string[] = [];
+  for (const gauge of singleOf(family)) gauge.inc(labels, 0);
+}
+
+function forget(family: QueueFamily, { tenant, operation }: QueueLabels): void {
+  const labels = { tenant, operation };
+  const { requests, slotIdle, open, ended, waiting, holdActive, slots } = family;
+  for (const outcome of doorOutcomes) requests.remove({ ...labels, outcome });
+  slotIdle.remove(labels);
+  for (const status of openStatuses) open.remove({ ...labels, status });
+  for (const status of endStatuses) ended.remove({ ...labels, status });
+  for (const priority of priorities) waiting.remove({ ...labels, priority });
+  for (const reason of holdReasons) holdActive.remove({ ...labels, reason });
+  for (const outcome of slotOutcomes) slots.remove({ ...labels, outcome });
+  for (const gauge of singleOf(family)) gauge.remove(labels);
+  removeWindows(family, labels);
+}
+
+function removeWindows({ windows, windowLimit, windowUsed }: QueueFamily, labels: QueueLabels): void {
+  for (const window of windows.get(nameOf(labels)) ?? []) {
+    windowLimit.remove({ ...labels, window });
+    windowUsed.remove({ ...labels, window });
+  }
+  windows.delete(nameOf(labels));
+}
+
+function seriesOf(family: QueueFamily, { tenant, operation }: QueueLabels) {
+  const labels = { tenant, operation };
+  const { requests, slotIdle, open, ended, waiting, holdActive, slots, windowLimit, windowUsed } = family;
+  const { resultsOpen, oldestWait, drain, limit, used, remaining, nextSlot, workers } = family;
 
   /** Each limit by its window. Which windows there are is known with the first reading, and changes with the settings. */
   function showWindows(limits: readonly LimitState[]): void {
-    for (const window of windows) {
-      windowLimit.remove({ ...labels, window });
-      windowUsed.remove({ ...labels, window });
-    }
-    windows = limits.map(({ windowMs }) => `${windowMs / 1_000}s`);
+    removeWindows(family, labels);
+    const windows = limits.map(({ windowMs }) => `${windowMs / 1_000}s`);
+    family.windows.set(nameOf(labels), windows);
     for (const [i, { calls, used: inUse }] of limits.entries()) {
       const window = windows[i] ?? '';
       windowLimit.set({ ...labels, window }, calls);

@@ -326,11 +326,19 @@ describe('tenants', () => {
     await ask('other', 'get', `/v1/investigations/${id}`).expect(200);
     expectProblem(await ask('every', 'post', `/v1/investigations/${id}/retry`, {}), 'tenant_removed');
     await ask('other', 'delete', `/v1/investigations/${id}`).expect(200);
+    const seriesOf = async (name: string) =>
+      (await intake.anonymously().get('/metrics').expect(200)).text
+        .split('\n')
+        .filter((line) => line.includes(`tenant="${name}"`));
+    await waitFor(async () => (await seriesOf('fabrikam')).length === 0, { what: 'its series to go' });
+    assert.notEqual((await seriesOf('contoso')).length, 0);
     write(contoso, fabrikam);
     await waitFor(
       async () => (await ask('other', 'post', '/v1/investigations', item(++number))).status === 202,
       { what: 'the tenant to be back' },
     );
+    const labels = 'tenant="fabrikam",operation="initiateInvestigation",outcome="accepted"';
+    assert.ok((await seriesOf('fabrikam')).includes(`diq_requests_total{${labels}} 1`), 'from zero');
   });
 });
 

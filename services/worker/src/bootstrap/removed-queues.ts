@@ -40,6 +40,8 @@ export interface RemovedQueuesOptions {
   isServed(keySpace: string): boolean;
   /** The clients of a tenant that is in the settings, opened anew; `undefined` for one that is not. */
   openTenant(tenantId: string): RemovedTenant | undefined;
+  /** Nothing is left to be done in a queue, or it is served again. */
+  onLetGo?(queue: Queue): void;
   /** From one search for removed queues to the next. */
   searchEveryMs?: number;
 }
@@ -48,6 +50,7 @@ export type RemovedQueues = ReturnType<typeof createRemovedQueues>;
 
 interface Attended {
   readonly keySpace: string;
+  readonly of: Queue;
   readonly queue: Pick<RemovedQueue, 'attend'> & { close(): Promise<void> };
   readonly holder: Holder;
   readonly outages: ReturnType<typeof createOutageLog>;
@@ -96,6 +99,7 @@ export function createRemovedQueues(options: RemovedQueuesOptions) {
     const log = logger.child({ tenant, operation });
     attended.set(keySpace, {
       keySpace,
+      of: queue,
       queue: openRemovedQueue(queue, holder.tenant, { ...options, logger: log }),
       holder,
       outages: createOutageLog(log, 'attending a removed queue'),
@@ -109,6 +113,7 @@ export function createRemovedQueues(options: RemovedQueuesOptions) {
     one.holder.queues -= 1;
     if (one.holder.queues === 0) await one.holder.tenant.close();
     await one.queue.close();
+    options.onLetGo?.(one.of);
   }
 
   /** A look in Defender that is under way ends with its reader. */
@@ -169,6 +174,8 @@ export function createRemovedQueues(options: RemovedQueuesOptions) {
       const holder = { tenant, queues: 0 };
       for (const queue of queues) take(queue, holder);
     },
+    /** Those that are attended. */
+    queues: (): Queue[] => [...attended.values()].map(({ of }) => of),
     /** Lets go of queues that are to be served again. */
     async release(keySpaces: Iterable<string>): Promise<void> {
       const ones = [...keySpaces].flatMap((keySpace) => attended.get(keySpace) ?? []);

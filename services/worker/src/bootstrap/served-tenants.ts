@@ -7,6 +7,7 @@ import { createOutageLog } from '../observability/outage-log.ts';
 import type { LookScheduler } from '../scheduling/look-scheduler.ts';
 import { createRestCheck } from '../scheduling/rest-check.ts';
 import { startRestSweep } from '../scheduling/rest-sweep.ts';
+import { createForgetSeries } from './forget-series.ts';
 import { untilRedisServes, type WorkerRedis } from './open-redis.ts';
 import { openTenant, type OpenTenant } from './open-tenant.ts';
 import type { WorkerParts } from './open-worker.ts';
@@ -61,15 +62,22 @@ export function createServedTenants(options: ServedTenantsOptions) {
   let changing = Promise.resolve();
   /** What the last change asked for. */
   let newest: readonly ReachableTenant[] = [];
-  let present: Present = { tenants: new Map(), keySpaces: new Set() };
+  let present: Present = presentOf([]);
   const isServed = (keySpace: string): boolean => present.keySpaces.has(keySpace);
   const removedQueues = createRemovedQueues({
     ...options,
     isServed,
+    onLetGo: (queue) => forgetSeries([queue]),
     openTenant(tenantId) {
       const tenant = present.tenants.get(tenantId);
       return tenant && clientsOf(tenant);
     },
+  });
+
+  const forgetSeries = createForgetSeries({
+    metrics: options.metrics,
+    present: () => present,
+    busy: () => [...removedQueues.queues(), ...[...leaving.keys()].flatMap((tenant) => tenant.queues)],
   });
 
   const all = (): Served[] => [...byKeySpace.values()];
@@ -191,7 +199,10 @@ export function createServedTenants(options: ServedTenantsOptions) {
     if (!gone) return Promise.resolve();
     for (const { keySpace } of gone.queues) byKeySpace.delete(keySpace);
     const removed = gone.queues.filter(({ keySpace }) => !present.keySpaces.has(keySpace));
-    const left = gone.close(removed).finally(() => leaving.delete(gone));
+    const left = gone.close(removed).finally(() => {
+      leaving.delete(gone);
+      forgetSeries(gone.queues);
+    });
     leaving.set(gone, left);
     return left;
   }

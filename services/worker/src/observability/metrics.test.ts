@@ -71,6 +71,37 @@ describe('the metrics of the worker', () => {
     assert.match(await createWorkerMetrics().registry.metrics(), /^process_cpu_seconds_total /m);
   });
 
+  it('go with their queue and its tenant, however often they come back, and come back at zero', async () => {
+    const metrics = createWorkerMetrics();
+    const text = () => metrics.registry.metrics();
+    const series = async () => (await text()).split('\n').filter((line) => line.startsWith('diq_'));
+    const before = await series();
+    const names = Array.from({ length: 200 }, (_, i) => ({ ...queue, tenant: `tenant-${i}` }));
+    for (let round = 0; round < 3; round += 1) {
+      const all = names.map((name) => ({
+        own: metrics.ofQueue(name),
+        ofTenant: metrics.ofTenant(name.tenant),
+      }));
+      const name = 'diq_defender_calls_total';
+      const calls = (await metrics.registry.getSingleMetric(name)?.get())?.values ?? [];
+      assert.equal(calls.length, names.length * callOutcomes.length);
+      assert.deepEqual([...new Set(calls.map(({ value }) => value))], [0]);
+      const write = () => {
+        for (const { own, ofTenant } of all) {
+          own.calls.inc({ outcome: 'started' });
+          own.callDuration.observe(1);
+          own.slotIdle.inc();
+          ofTenant.showReadsUsed([7, 70]);
+        }
+      };
+      write();
+      names.forEach(metrics.forgetQueue);
+      for (const { tenant } of names) metrics.forgetTenant(tenant);
+      write();
+      assert.deepEqual(await series(), before, 'also those of what ends later');
+    }
+  });
+
   it('are counted apart by each worker, also within one process, and by each queue', async () => {
     const [one, other] = [createWorkerMetrics(), createWorkerMetrics()];
     one.ofQueue(queue).interlockRefusals.inc();

@@ -3,7 +3,7 @@ import { slotSavings } from '@diq/queue/tasks/task-store.ts';
 import { endOutcomes } from '@diq/contracts/result-outcome.ts';
 import { throttleCauses } from '@diq/quota/ledger/answers-and-holds.ts';
 import { readLimits } from '@diq/quota/reads/read-budget.ts';
-import type { Queue } from '@diq/tenants/tenant.ts';
+import { nameOf, type Queue } from '@diq/tenants/tenant.ts';
 import { registerBuildInfo } from '@diq/runtime/build-info.ts';
 import { callOutcomes } from '../defender/classify-response.ts';
 import { lists } from '../defender/defender-reader.ts';
@@ -37,7 +37,7 @@ export type TenantMetrics = ReturnType<WorkerMetrics['ofTenant']>;
 /** Queues whose histograms exist before their first call: those of many are too many for a scrape, and most have no call. */
 const mostHistogramsAtFirst = 10;
 
-/** The worker's metrics, in a registry of their own; the counters of a queue or tenant exist once it is named. */
+/** The worker's metrics, in a registry of their own; those of a queue or tenant exist from when it is named until it is forgotten. */
 export function createWorkerMetrics() {
   const registry = new Registry();
   const registers = [registry];
@@ -133,63 +133,127 @@ export function createWorkerMetrics() {
     registers,
   });
   const histograms = [callDuration, dispatchLag, queueWait];
-  let queues = 0;
+  const lives = { queues: new Map<string, Life>(), tenants: new Map<string, Life>() };
+
+  function showMostReads(): void {
+    for (const [i, window] of readWindows.entries()) {
+      const most = Math.max(0, ...[...readsOfTenants.values()].map((reads) => reads[i] ?? 0));
+      readsUsed.set({ window }, most);
+    }
+  }
 
   return {
     registry,
     /** Those of one queue, which exist from now on. */
     ofQueue({ tenant, operation }: QueueLabels) {
       const labels = { tenant, operation };
-      queues += 1;
-      if (queues <= mostHistogramsAtFirst) for (const one of histograms) one.zero(labels);
+      const life = lifeOf(lives.queues, nameOf(labels));
+      const observing = (histogram: typeof queueWait) => ({
+        observe: (seconds: number): void => {
+          if (!life.isOver) histogram.observe(labels, seconds);
+        },
+      });
+      if (lives.queues.size <= mostHistogramsAtFirst) for (const one of histograms) one.zero(labels);
       return {
-        calls: partOf(calls, labels, 'outcome', callOutcomes),
-        throttled: partOf(throttled, labels, 'cause', throttleCauses),
-        reconciliations: partOf(reconciliations, labels, 'outcome', reconciliationOutcomes),
-        resultsEnded: partOf(resultsEnded, labels, 'outcome', endOutcomes),
-        callDuration: { observe: (seconds: number) => callDuration.observe(labels, seconds) },
-        dispatchLag: { observe: (seconds: number) => dispatchLag.observe(labels, seconds) },
-        queueWait: { observe: (seconds: number) => queueWait.observe(labels, seconds) },
-        slotsSaved: partOf(slotsSaved, labels, 'reason', slotSavings),
-        slotIdle: plainPartOf(slotIdle, labels),
-        interlockRefusals: plainPartOf(interlockRefusals, labels),
+        calls: partOf(calls, life, labels, 'outcome', callOutcomes),
+        throttled: partOf(throttled, life, labels, 'cause', throttleCauses),
+        reconciliations: partOf(reconciliations, life, labels, 'outcome', reconciliationOutcomes),
+        resultsEnded: partOf(resultsEnded, life, labels, 'outcome', endOutcomes),
+        callDuration: observing(callDuration),
+        dispatchLag: observing(dispatchLag),
+        queueWait: observing(queueWait),
+        slotsSaved: partOf(slotsSaved, life, labels, 'reason', slotSavings),
+        slotIdle: plainPartOf(slotIdle, life, labels),
+        interlockRefusals: plainPartOf(interlockRefusals, life, labels),
       };
     },
     /** Those of one tenant, which exist from now on. */
-    ofTenant: (tenant: string) => ({
-      tokenRequests: partOf(tokenRequests, { tenant }, 'outcome', tokenRequestOutcomes),
-      oddRows: partOf(oddRows, { tenant }, 'list', lists),
-      readsRefused,
-      /**
-       * Of all tenants the most of each window.
-       *
-       * @param used by limit, as the budget has them
-       */
-      showReadsUsed(used: readonly number[]): void {
-        readsOfTenants.set(tenant, used);
-        for (const [i, window] of readWindows.entries()) {
-          const most = Math.max(...[...readsOfTenants.values()].map((reads) => reads[i] ?? 0));
-          readsUsed.set({ window }, most);
-        }
-      },
-    }),
+    ofTenant(tenant: string) {
+      const life = lifeOf(lives.tenants, tenant);
+      return {
+        tokenRequests: partOf(tokenRequests, life, { tenant }, 'outcome', tokenRequestOutcomes),
+        oddRows: partOf(oddRows, life, { tenant }, 'list', lists),
+        readsRefused,
+        /**
+         * Of all tenants the most of each window.
+         *
+         * @param used by limit, as the budget has them
+         */
+        showReadsUsed(used: readonly number[]): void {
+          if (life.isOver) return;
+          readsOfTenants.set(tenant, used);
+          showMostReads();
+        },
+      };
+    },
+    /** Removes the series of a queue; what is still counted for it is not shown. Named again, it begins at zero. */
+    forgetQueue({ tenant, operation }: QueueLabels): void {
+      const labels = { tenant, operation };
+      endLife(lives.queues, nameOf(labels));
+      for (const one of [...histograms, slotIdle, interlockRefusals]) one.remove(labels);
+      removeParts(calls, labels, 'outcome', callOutcomes);
+      removeParts(throttled, labels, 'cause', throttleCauses);
+      removeParts(reconciliations, labels, 'outcome', reconciliationOutcomes);
+      removeParts(resultsEnded, labels, 'outcome', endOutcomes);
+      removeParts(slotsSaved, labels, 'reason', slotSavings);
+    },
+    /** The same for what the queues of a tenant share. */
+    forgetTenant(tenant: string): void {
+      endLife(lives.tenants, tenant);
+      removeParts(tokenRequests, { tenant }, 'outcome', tokenRequestOutcomes);
+      removeParts(oddRows, { tenant }, 'list', lists);
+      if (readsOfTenants.delete(tenant)) showMostReads();
+    },
   };
+}
+
+/** From naming a queue or tenant until it is forgotten: what ends later must not bring its series back. */
+interface Life {
+  isOver: boolean;
+}
+
+function lifeOf(lives: Map<string, Life>, name: string): Life {
+  const life = lives.get(name) ?? { isOver: false };
+  lives.set(name, life);
+  return life;
+}
+
+function endLife(lives: Map<string, Life>, name: string): void {
+  const life = lives.get(name);
+  if (life) life.isOver = true;
+  lives.delete(name);
+}
+
+function removeParts(
+  counter: Pick<Counter, 'remove'>,
+  base: Readonly<Record<string, string>>,
+  label: string,
+  values: readonly string[],
+): void {
+  for (const value of values) counter.remove({ ...base, [label]: value });
 }
 
 /** The part of a counter with these labels: by its only other one, each of whose values exists from now on. */
 function partOf<Label extends string, Value extends string>(
   counter: Pick<Counter, 'inc'>,
+  life: Life,
   base: Readonly<Record<string, string>>,
   label: Label,
   values: readonly Value[],
 ) {
   for (const value of values) counter.inc({ ...base, [label]: value }, 0);
   return {
-    inc: (own: Readonly<Record<Label, Value>>, by = 1): void => counter.inc({ ...base, ...own }, by),
+    inc: (own: Readonly<Record<Label, Value>>, by = 1): void => {
+      if (!life.isOver) counter.inc({ ...base, ...own }, by);
+    },
   };
 }
 
-function plainPartOf<Base extends string>(counter: Counter<Base>, base: Record<Base, string>) {
+function plainPartOf<Base extends string>(counter: Counter<Base>, life: Life, base: Record<Base, string>) {
   counter.inc(base, 0);
-  return { inc: (by = 1): void => counter.inc(base, by) };
+  return {
+    inc: (by = 1): void => {
+      if (!life.isOver) counter.inc(base, by);
+    },
+  };
 }
