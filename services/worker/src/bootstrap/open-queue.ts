@@ -86,8 +86,8 @@ export async function openQueue(options: OpenQueueOptions) {
         longestMs: options.longestMs,
         onServed: options.onServed,
         onIdle: (seconds) => metrics.slotIdle.inc(seconds),
-        onTurn: polling.worked,
-        onError: polling.failed,
+        onTurn: () => polling.worked(),
+        onError: (error) => polling.failed(error),
       }),
   });
 

@@ -47,7 +47,7 @@ export async function openWorker(parts: WorkerParts) {
   const spaces = config.tenants.flatMap(queuesOf).map(({ keySpace }) => keySpace);
   for (const keySpace of onePerServer(redis.ledger, spaces)) await checkRedis(redis.ledger, keySpace, logger);
   const limiterOutage = createOutageLog(logger, 'the connection of the permit limiters');
-  const limiters = openLimiterConnection(redis.limiter, limiterOutage.failed);
+  const limiters = openLimiterConnection(redis.limiter, (error) => limiterOutage.failed(error));
   lifecycle.onClose('connection of the permit limiters', () => limiters.close());
 
   const scheduler = createLookScheduler();
@@ -77,6 +77,7 @@ export async function openWorker(parts: WorkerParts) {
   await tenants.serve(config.tenants);
   await untilRedisServes(() => sign.live(), logger, lifecycle.closing);
   const lastSignAtMs = startSigns(sign, logger, lifecycle);
+  const listening = createOutageLog(logger, 'the subscription to wakes');
   listenForWakes(redis.wakes, {
     onWake(keySpace, reason, by) {
       if (by !== processId) tenants.queueOf(keySpace)?.wake(reason);
@@ -84,7 +85,7 @@ export async function openWorker(parts: WorkerParts) {
     onLinkAsked: (keySpace) => tenants.answerLinks(keySpace),
     onReadAsked: (tenantId) => tenants.answerReads(tenantId),
     onGap: () => tenants.missedWakes(),
-    onError: createOutageLog(logger, 'the subscription to wakes').failed,
+    onError: (error) => listening.failed(error),
   });
   if (config.tenantsFile !== undefined) {
     const watched = { path: config.tenantsFile, tenants: config.tenants, onChange: tenants.change, logger };
@@ -111,7 +112,7 @@ function startSigns(sign: ReturnType<typeof createWorkerSign>, logger: Logger, l
     await sign.live();
     lastSignAtMs = Date.now();
   });
-  const stop = repeat(signEveryMs, live, outages.failed);
+  const stop = repeat(signEveryMs, live, (error) => outages.failed(error));
   lifecycle.onClose('sign of life', async () => {
     await within(stop(), sayGoodbyeMs).catch(() => undefined);
     await within(sign.leave(), sayGoodbyeMs).catch(() => undefined);

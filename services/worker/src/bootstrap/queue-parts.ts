@@ -75,13 +75,14 @@ export function createQueueParts(options: OpenQueueOptions, closing: AbortSignal
   const shortest = shortestLimit(queue.limits);
   const limiterOutage = createOutageLog(logger, 'the permit limiter');
   const queueOutage = createOutageLog(logger, 'the job queue');
+  const onQueueError = (error: unknown): void => queueOutage.failed(error);
 
   const ledger = createLedger(redis.ledger, keySpace, { ...quota, processId: options.processId });
   const limiter = createLimiterOnDemand({
     ...quota,
     connection: limiters,
     keySpace,
-    onError: limiterOutage.failed,
+    onError: (error) => limiterOutage.failed(error),
   });
   const requestLog = createRequestLog(redis.ledger, keySpace, logger);
   const moveLog = createMoveLog(requestLog);
@@ -89,14 +90,14 @@ export function createQueueParts(options: OpenQueueOptions, closing: AbortSignal
   const { followForMs, wording, concurrency } = profile;
   const follow = config.followUp ? { forMs: followForMs, firstReadInMs: config.followUpEveryMs } : undefined;
   const tasks = createTaskStore(redis.ledger, keySpace, config.retentionMs, moveLog.moved, follow);
-  const jobs = createJobQueue(redis.ledger, keySpace, queueOutage.failed);
+  const jobs = createJobQueue(redis.ledger, keySpace, onQueueError);
   const claimer = createJobClaimer({
     redis: redis.queue,
     keySpace,
     // Long enough that no call outlives its job's lock, even if the lock is never renewed.
     lockMs: 2 * permitTimeoutMs,
     chargeFlows: createFlowCharging(redis.ledger, keySpace, jobs),
-    onError: queueOutage.failed,
+    onError: onQueueError,
   });
   const defender = tenant.createClient(profile);
   const firstQueryInMs = firstQueryInMsOf(config.reconcile.graceMs);
@@ -113,7 +114,7 @@ export function createQueueParts(options: OpenQueueOptions, closing: AbortSignal
     jobs,
     isServed: options.isServed,
     followsResults: config.followUp,
-    onQueueError: queueOutage.failed,
+    onQueueError,
   });
   const steps = createTaskSteps({
     ...shared,

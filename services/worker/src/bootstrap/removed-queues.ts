@@ -155,7 +155,9 @@ export function createRemovedQueues(options: RemovedQueuesOptions) {
 
   async function round(): Promise<void> {
     if (performance.now() >= nextSearchAtMs) {
-      await searching.watched(search)().catch(searching.failed);
+      await searching
+        .watched(search)()
+        .catch((error) => searching.failed(error));
       nextSearchAtMs = performance.now() + searchEveryMs;
     }
     const all = [...attended.values()];
@@ -166,7 +168,7 @@ export function createRemovedQueues(options: RemovedQueuesOptions) {
     }
   }
 
-  const stop = repeat(roundEveryMs, round, searching.failed);
+  const stop = repeat(roundEveryMs, round, (error) => searching.failed(error));
 
   return {
     /** Queues that this process served until now, with their tenant's clients: closed when nothing is left to be done. */

@@ -94,7 +94,7 @@ export function createServedTenants(options: ServedTenantsOptions) {
   const sweep = startRestSweep({
     queues: all,
     check: createRestCheck(options.redis.ledger),
-    ...sweeping,
+    outages: sweeping,
     everyMs: () =>
       isCluster(options.redis.ledger)
         ? Math.max(sweepEveryMs, (byKeySpace.size / sweptPerSecond) * 1_000)

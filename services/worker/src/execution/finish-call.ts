@@ -101,7 +101,9 @@ export function createRestore(options: FinishCallOptions, closing: AbortSignal) 
   return (calls: readonly LedgerCall[]): void => {
     const signal = AbortSignal.any([closing, AbortSignal.timeout(triedForMs)]);
     const restore = restoring.watched(() => restoreAll(calls, options));
-    void persistently(restore, { signal, onFailure: restoring.failed }).catch(() => undefined);
+    void persistently(restore, { signal, onFailure: (error) => restoring.failed(error) }).catch(
+      () => undefined,
+    );
   };
 }
 

@@ -53,7 +53,7 @@ export function createTaskSteps(options: TaskStepsOptions): TaskSteps & { attemp
   const unused = createUnusedCalls(options);
   const hold = createSetHold(ledger, options.windowMs, logger);
   const storing = createOutageLog(logger, 'storing the outcome of a call');
-  const pending = createPendingWrites(options.abandonRecords, storing.failed);
+  const pending = createPendingWrites(options.abandonRecords, (error) => storing.failed(error));
   const untilStored = <T>(act: () => Promise<T>) => pending.untilStored(storing.watched(act));
 
   return {

@@ -70,7 +70,7 @@ export function createMaintenance(options: MaintenanceOptions) {
   function begin(duty: (typeof duties)[number], needs: QueueNeeds): void {
     const acted = duty.outages
       .watched(() => duty.act(needs))()
-      .catch(duty.outages.failed);
+      .catch((error: unknown) => duty.outages.failed(error));
     duty.underWay = acted.finally(() => {
       duty.underWay = undefined;
       duty.notBeforeMs = performance.now() + duty.everyMs;

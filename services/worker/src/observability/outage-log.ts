@@ -1,7 +1,5 @@
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 
-export type OutageLog = ReturnType<typeof createOutageLog>;
-
 /** Without a success that is noted, an outage is over when nothing has failed for this long. */
 const calmMs = 60_000;
 /** Different messages logged for one outage. */
@@ -25,36 +23,52 @@ export function createOutageLog(
   logger: Pick<Logger, 'warn' | 'info'>,
   what: string,
   nowMs: () => number = sinceStartMs,
-) {
-  let outage: Outage | undefined;
+): OutageLog {
+  return new OutageLog(logger, what, nowMs);
+}
 
-  const log = {
-    failed(error: unknown) {
-      const atMs = nowMs();
-      if (!outage || atMs - outage.lastAtMs > calmMs)
-        outage = { beganAtMs: atMs, lastAtMs: atMs, failures: 0, logged: new Set() };
-      outage.failures += 1;
-      outage.lastAtMs = atMs;
-      const { failures, logged } = outage;
-      const message = error instanceof Error ? error.message : String(error);
-      if (logged.has(message) || logged.size >= mostMessages) return;
-      logged.add(message);
-      logger.warn({ err: error, failures }, `${what} failed; its recovery will be logged`);
-    },
-    worked() {
-      if (!outage) return;
-      const { failures, beganAtMs } = outage;
-      outage = undefined;
-      logger.info({ failures, outageMs: Math.round(nowMs() - beganAtMs) }, `${what} works again`);
-    },
-    /** `act`, whose successes are noted. Its failures are thrown on to the caller. */
-    watched:
-      <T>(act: () => Promise<T>) =>
-      async (): Promise<T> => {
-        const result = await act();
-        log.worked();
-        return result;
-      },
-  };
-  return log;
+/** With methods that all share, and not with functions of its own: each queue has twenty. */
+export class OutageLog {
+  readonly #logger: Pick<Logger, 'warn' | 'info'>;
+  readonly #what: string;
+  readonly #nowMs: () => number;
+  #outage: Outage | undefined;
+
+  constructor(logger: Pick<Logger, 'warn' | 'info'>, what: string, nowMs: () => number) {
+    this.#logger = logger;
+    this.#what = what;
+    this.#nowMs = nowMs;
+  }
+
+  failed(error: unknown): void {
+    const atMs = this.#nowMs();
+    if (!this.#outage || atMs - this.#outage.lastAtMs > calmMs)
+      this.#outage = { beganAtMs: atMs, lastAtMs: atMs, failures: 0, logged: new Set() };
+    this.#outage.failures += 1;
+    this.#outage.lastAtMs = atMs;
+    const { failures, logged } = this.#outage;
+    const message = error instanceof Error ? error.message : String(error);
+    if (logged.has(message) || logged.size >= mostMessages) return;
+    logged.add(message);
+    this.#logger.warn({ err: error, failures }, `${this.#what} failed; its recovery will be logged`);
+  }
+
+  worked(): void {
+    if (!this.#outage) return;
+    const { failures, beganAtMs } = this.#outage;
+    this.#outage = undefined;
+    this.#logger.info(
+      { failures, outageMs: Math.round(this.#nowMs() - beganAtMs) },
+      `${this.#what} works again`,
+    );
+  }
+
+  /** `act`, whose successes are noted. Its failures are thrown on to the caller. */
+  watched<T>(act: () => Promise<T>): () => Promise<T> {
+    return async () => {
+      const result = await act();
+      this.worked();
+      return result;
+    };
+  }
 }

@@ -23,8 +23,7 @@ describe('the sweep over queues that are left alone', () => {
         asked.push(some.map(({ keySpace }) => keySpace));
         return { withWork: some.filter(({ keySpace }) => keySpace === 'queue-77') };
       },
-      failed: (error) => said.push(String(error)),
-      worked: () => said.push('worked'),
+      outages: { failed: (error) => void said.push(String(error)), worked: () => void said.push('worked') },
       everyMs: () => 3_600_000,
       ...own,
     });

@@ -17,8 +17,7 @@ export interface Swept {
 export interface RestSweepOptions {
   queues(): readonly Swept[];
   check: ReturnType<typeof createRestCheck>;
-  failed(error: unknown): void;
-  worked(): void;
+  outages: { failed(error: unknown): void; worked(): void };
   /** From one sweep over a queue to the next. */
   everyMs(): number;
 }
@@ -31,7 +30,7 @@ const afterFailureMs = 1_000;
  * Sweeps the queues that are left alone, in case a wake was lost: some at a time, all of them once in the given time. What
  * it costs does not depend on how many have been open.
  */
-export function startRestSweep({ queues, check, failed, worked, everyMs }: RestSweepOptions) {
+export function startRestSweep({ queues, check, outages, everyMs }: RestSweepOptions) {
   const closing = new AbortController();
   let next = 0;
   /** How many more are to be swept without a pause. */
@@ -55,8 +54,8 @@ export function startRestSweep({ queues, check, failed, worked, everyMs }: RestS
     for (const queue of withWork) queue.attend();
     next += some.length;
     urgent = Math.max(0, some.length === 0 ? 0 : urgent - some.length);
-    if (error === undefined) worked();
-    else failed(error);
+    if (error === undefined) outages.worked();
+    else outages.failed(error);
   }
 
   async function run(): Promise<void> {
@@ -70,7 +69,7 @@ export function startRestSweep({ queues, check, failed, worked, everyMs }: RestS
         await sweepSome();
         pauseMs = pauseBetween(queues().length);
       } catch (error) {
-        failed(error);
+        outages.failed(error);
         await sleep(afterFailureMs, closing.signal);
       }
     }
