@@ -26,6 +26,7 @@ import { createBusyQueues } from './queues/busy-queues.ts';
 import { createLayoutGuard, type LayoutGuard } from './queues/layout-guard.ts';
 import { openQueue, type OpenQueue } from './queues/open-queue.ts';
 import { createQueueReach } from './observability/queue-reach.ts';
+import { createShownSeries } from './queues/shown-series.ts';
 import { createQueueDirectory, type QueueDirectory } from './queues/queue-directory.ts';
 import { watchTenantsFile } from './queues/watch-tenants-file.ts';
 import { createMemoryByServer, type MemoryByServer } from './submission/memory-by-server.ts';
@@ -192,29 +193,14 @@ function openQueues(
   const hasWork = createBusyQueueCheck(redis);
   const isListenedTo = ({ tag }: Queue) => opened.get(tag)?.parts.stateFeed.isListenedTo() ?? false;
   const busy = createBusyQueues({ queues: directory.queues, hasWork, isListenedTo, intervalMs });
-  const shown = new Map<string, Queue>();
-
-  /** Of the queues in the settings. Those of one that was taken out go with the first reading in which no call is under way. */
-  function showSeries(): void {
-    for (const queue of shown.values()) {
-      // One that has another name now is read under that name, and one of another version is not read.
-      if (directory.byTag(queue.tag)?.tenant !== queue.tenant || layouts.isForeign(queue))
-        metrics.forgetQueue(queue);
-      else if (!directory.isAccepting(queue)) busy.mark(queue);
-    }
-    shown.clear();
-    for (const queue of directory.queues().filter(directory.isAccepting)) {
-      shown.set(queue.tag, queue);
-      metrics.showQueue(queue);
-    }
-  }
+  const series = createShownSeries({ directory, layouts, busy, hasWork, metrics });
 
   function saw(queue: PolledQueue['queue'], state: QueueState): void {
     busy.saw(queue, state);
-    if (!directory.isAccepting(queue) && state.backlog.counts.dispatching === 0) metrics.forgetQueue(queue);
+    series.saw(queue, state);
   }
 
-  showSeries();
+  series.show();
   lifecycle.onClose('queues', async () => {
     await Promise.all([...opened.values(), ...replaced].map((queue) => queue.close()));
   });
@@ -249,7 +235,7 @@ function openQueues(
         .busy()
         .filter((queue) => !layouts.isForeign(queue))
         .map(open),
-    showSeries,
+    showSeries: series.show,
   };
 }
 

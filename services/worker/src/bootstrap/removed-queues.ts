@@ -171,10 +171,19 @@ export function createRemovedQueues(options: RemovedQueuesOptions) {
   const stop = repeat(roundEveryMs, round, (error) => searching.failed(error));
 
   return {
-    /** Queues that this process served until now, with their tenant's clients: closed when nothing is left to be done. */
-    takeOver(queues: readonly Queue[], tenant: RemovedTenant): void {
-      const holder = { tenant, queues: 0 };
-      for (const queue of queues) take(queue, holder);
+    /**
+     * Those of a tenant's queues, which this process served until now, in which something is open, with the tenant's clients: closed
+     * when nothing is left to be done.
+     *
+     * @returns whether there is such a queue; without one the clients are the caller's to close
+     */
+    async takeOver(queues: readonly Queue[], openTenant: () => RemovedTenant): Promise<boolean> {
+      const found = await Promise.all(queues.map(({ keySpace }) => isOpen(keySpace).catch(() => true)));
+      const open = queues.filter((_, i) => found[i]);
+      if (open.length === 0) return false;
+      const holder = { tenant: openTenant(), queues: 0 };
+      for (const queue of open) take(queue, holder);
+      return true;
     },
     /** Those that are attended. */
     queues: (): Queue[] => [...attended.values()].map(({ of }) => of),

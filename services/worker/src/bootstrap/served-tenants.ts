@@ -1,3 +1,4 @@
+import { setImmediate as afterOthers } from 'node:timers/promises';
 import { isCluster } from '@diq/redis/connection.ts';
 import { LayoutError } from '@diq/queue/layout.ts';
 import type { LimiterConnection } from '@diq/quota/limiter/permit-limiter.ts';
@@ -39,6 +40,8 @@ interface ServedTenant {
   abandonReads(): Promise<unknown>;
 }
 
+/** Many tenants come or go at once: after so many what else is to be done has its turn, calls that are due above all. */
+const tenantsAtOnce = 25;
 /** So few queues are opened at the start: an empty ledger is then rebuilt before the first request comes. */
 const openedAtStart = 10;
 /** For each queue: so long it takes at the most to look at all open ones after Redis was away. */
@@ -143,19 +146,30 @@ export function createServedTenants(options: ServedTenantsOptions) {
         if (removed.length === 0) await abandonReads();
         await closing;
         await endWatch();
-        if (removed.length > 0 && !options.lifecycle.closing.aborted) removedQueues.takeOver(removed, open());
-        else await opened?.close();
+        const isTaken = !options.lifecycle.closing.aborted && (await removedQueues.takeOver(removed, open));
+        if (!isTaken) await opened?.close();
       },
       answers,
       abandonReads,
     };
   }
 
-  function begin(tenants: readonly ReachableTenant[]): Served[] {
-    const added = tenants.filter(({ name }) => !served.has(name));
-    for (const tenant of added) served.set(tenant.name, serveTenant(tenant));
+  /** Resolves to the number of those that are served now and were not before. */
+  async function begin(tenants: readonly ReachableTenant[]): Promise<number> {
+    let begun = 0;
+    for (const tenant of tenants) {
+      if (options.lifecycle.closing.aborted) return 0;
+      if (served.has(tenant.name)) continue;
+      served.set(tenant.name, serveTenant(tenant));
+      begun += 1;
+      if (begun % tenantsAtOnce === 0) await afterOthers();
+    }
     options.onQueues(all());
-    return added.flatMap(({ name }) => served.get(name)?.queues ?? []);
+    return begun;
+  }
+
+  async function beginAndSweep(tenants: readonly ReachableTenant[]): Promise<void> {
+    if ((await begin(tenants)) > 0) sweep.now();
   }
 
   /** Those that are gone are left at once, and those that are new begin at once; see `beginAfter` for those that have changed. */
@@ -164,7 +178,10 @@ export function createServedTenants(options: ServedTenantsOptions) {
     present = presentOf(tenants);
     await removedQueues.release(present.keySpaces);
     const gone = [...served].filter(([name, { identity }]) => wanted.get(name) !== identity);
-    for (const [name] of gone) void leave(name);
+    for (const [i, [name]] of gone.entries()) {
+      void leave(name);
+      if (i % tenantsAtOnce === tenantsAtOnce - 1) await afterOthers();
+    }
     const before = new Map(
       [...leaving].flatMap(([{ queues }, left]) => queues.map(({ keySpace }) => [keySpace, left] as const)),
     );
@@ -174,11 +191,7 @@ export function createServedTenants(options: ServedTenantsOptions) {
       if (left.length === 0) free.push(tenant);
       else void beginAfter(left, tenant, tenants);
     }
-    beginAndSweep(free);
-  }
-
-  function beginAndSweep(tenants: readonly ReachableTenant[]): void {
-    if (!options.lifecycle.closing.aborted && begin(tenants).length > 0) sweep.now();
+    await beginAndSweep(free);
   }
 
   /** A tenant some of whose queues are still served as they were begins when its calls under way have ended; no other waits for it. */
@@ -190,7 +203,7 @@ export function createServedTenants(options: ServedTenantsOptions) {
     await Promise.all(left);
     // What was open has been handed over, if the tenant was not in the settings meanwhile.
     if (newest === asked) await removedQueues.release(queuesOf(tenant).map(({ keySpace }) => keySpace));
-    if (newest === asked) beginAndSweep([tenant]);
+    if (newest === asked) await beginAndSweep([tenant]);
   }
 
   function leave(name: string): Promise<void> {
@@ -250,7 +263,7 @@ export function createServedTenants(options: ServedTenantsOptions) {
     async serve(tenants: readonly ReachableTenant[]): Promise<void> {
       newest = tenants;
       present = presentOf(tenants);
-      begin(tenants);
+      await begin(tenants);
       if (all().length > openedAtStart) return;
       const foreign: LayoutError[] = [];
       await Promise.all(all().map((queue) => openAtStart(queue, (error) => foreign.push(error))));
