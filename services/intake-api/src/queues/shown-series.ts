@@ -23,15 +23,6 @@ export function createShownSeries({ directory, layouts, busy, hasWork, metrics }
   const shown = new Map<string, Queue>();
   let showing = Promise.resolve();
 
-  async function inSlices(queues: Iterable<Queue>, act: (queue: Queue) => void): Promise<void> {
-    let count = 0;
-    for (const queue of queues) {
-      act(queue);
-      count += 1;
-      if (count % queuesAtOnce === 0) await afterOthers();
-    }
-  }
-
   /** Most have nothing open: they need not be opened for a reading. */
   async function forgetRemoved(removed: readonly Queue[]): Promise<void> {
     const open = new Set(removed.length === 0 ? [] : await hasWork(removed).catch(() => removed));
@@ -66,4 +57,13 @@ export function createShownSeries({ directory, layouts, busy, hasWork, metrics }
       if (!directory.isAccepting(queue) && backlog.counts.dispatching === 0) metrics.forgetQueue(queue);
     },
   };
+}
+
+async function inSlices(queues: Iterable<Queue>, act: (queue: Queue) => void): Promise<void> {
+  let count = 0;
+  for (const queue of queues) {
+    act(queue);
+    count += 1;
+    if (count % queuesAtOnce === 0) await afterOthers();
+  }
 }
