@@ -5,6 +5,7 @@ import { fieldFault } from '@diq/contracts/field-fault.ts';
 import { parseRetryAfter } from '@diq/runtime/http-server/retry-after.ts';
 import { DiqError, type ClientCode } from './diq-error.ts';
 import { fitsSchema } from './fits-schema.ts';
+import { parseJson } from './parse-json.ts';
 import { readBounded } from './read-bounded.ts';
 import { pauseBeforeRetry } from './retry-policy.ts';
 
@@ -229,14 +230,6 @@ function problemOf(response: Response, text: string, requestId: string, call: Ca
   const { code, title, detail, errors, httpRequestId = requestId } = parsed.data;
   const sentence = detail ?? title ?? code;
   return new DiqError({ ...facts, code, detail: sentence, errors: errors ?? [], httpRequestId });
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** The code of the operating system or of TLS, where there is one: `fetch` alone says that it failed. */

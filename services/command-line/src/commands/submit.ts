@@ -1,5 +1,7 @@
 import { priorities } from '@diq/contracts/priority.ts';
 import type { NewBatch } from '@diq/client/inputs.ts';
+import { parseJson } from '@diq/client/parse-json.ts';
+import { withoutUndefined } from '@diq/contracts/without-undefined.ts';
 import { CommandFailure } from '../command-failure.ts';
 import { defineCommand, type Context } from '../define-command.ts';
 import { machineOf } from '../output/describe-request.ts';
@@ -110,16 +112,7 @@ function refusedTable(items: Answer['items'] | DryRun['items'], { lines }: ReadB
 
 function parametersOf(text: string | undefined): Record<string, unknown> | undefined {
   if (text === undefined) return undefined;
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
-  } catch {
-    // Said below.
-  }
+  const value = parseJson(text);
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
   throw new CommandFailure('usage', '--parameters: must be a JSON object');
-}
-
-function withoutUndefined<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  const given = Object.entries(fields).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(given) as { [K in keyof T]?: Exclude<T[K], undefined> };
 }

@@ -2,6 +2,7 @@ import { open } from 'node:fs/promises';
 import { constants } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { parseJson } from '@diq/client/parse-json.ts';
 import { fieldFaults } from '@diq/contracts/field-fault.ts';
 import { CommandFailure } from '../command-failure.ts';
 import type { Io } from '../io.ts';
@@ -59,13 +60,5 @@ async function readOwn(path: string): Promise<string | undefined> {
     return await file.readFile('utf8');
   } finally {
     await file.close();
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }

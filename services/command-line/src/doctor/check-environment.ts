@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { parseJson } from '@diq/client/parse-json.ts';
 import type { Io } from '../io.ts';
 import { finding, type Finding } from './finding.ts';
 
@@ -41,12 +42,4 @@ export async function checkEnvironment({ env, signal }: Pick<Io, 'env' | 'signal
   const findings = z.array(finding).safeParse(parseJson(text));
   if (findings.success) return findings.data;
   return [{ check: 'settings of the worker', state: 'unknown', detail: 'the check did not come to its end' }];
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

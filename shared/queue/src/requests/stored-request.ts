@@ -10,6 +10,7 @@ import { requestStatuses } from '@diq/contracts/status.ts';
 import { wholeCharacters } from '@diq/contracts/text.ts';
 import { traceContext } from '@diq/contracts/trace-context.ts';
 import type { TraceContext } from '@diq/contracts/trace-context.ts';
+import { withoutUndefined } from '@diq/contracts/without-undefined.ts';
 import { keyWithoutPlace } from '../admission/sharing.ts';
 import type { TaskPlace } from '../scheduling/task-place.ts';
 import { describeCallback, describeEndCallback, parseStoredCallback } from './stored-callback.ts';
@@ -181,14 +182,4 @@ function timeOf(timeMs: number | undefined): string | undefined {
 function warningsIn(stored = ''): RequestDocument['warnings'] {
   const warnings = describeWarnings(stored);
   return warnings.length === 0 ? undefined : warnings;
-}
-
-type WithoutUndefined<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {
-  [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>;
-};
-
-function withoutUndefined<T extends object>(value: T): WithoutUndefined<T> {
-  return Object.fromEntries(
-    Object.entries(value).filter(([, field]) => field !== undefined),
-  ) as WithoutUndefined<T>;
 }
