@@ -83,7 +83,23 @@ describe('the client and the service', () => {
     const reason = new Error('enough');
     const onLook = () => stop.abort(reason);
     await assert.rejects(client.waitForRequest(id, { signal: stop.signal, onLook }), reason);
-    await assert.rejects(client.waitForRequest(id, { timeoutMs: 100 }), { code: 'timed_out' });
+    await assert.rejects(client.waitForRequest(id, { timeoutMs: 500 }), { code: 'not_ended' });
+  });
+
+  it('look once more before the time that was given is over, however long the service asks to wait', async () => {
+    const { id } = await client.submitRequest(item(310));
+    let looks = 0;
+    const looking = clientOf('playbook', {
+      async fetch(...call) {
+        looks += 1;
+        if (looks === 2) await makeCall(intake, machineId(310), failed);
+        const answer = await fetch(...call);
+        const headers = { 'Retry-After': '3600' };
+        return new Response(answer.body, { status: answer.status, headers });
+      },
+    });
+    assert.equal((await looking.waitForRequest(id, { timeoutMs: 2_000 })).status, 'failed');
+    assert.equal(looks, 2);
   });
 
   it('have errors with code, fields and the id of the HTTP request, and without the key', async () => {
@@ -181,6 +197,11 @@ describe('the client and what is no service', () => {
     server?.close();
     const silent = await answering(() => undefined, { callTimeoutMs: 200 });
     await assert.rejects(silent.getQuota(), { code: 'timed_out' });
+  });
+
+  it('wait for an end no longer than the time that was given, also where no answer comes', async () => {
+    const silent = await answering(() => undefined);
+    await assert.rejects(silent.waitForBatch('x', { timeoutMs: 50 }), { code: 'not_ended' });
   });
 
   it('go on with a newer service, which has more fields and values', async () => {

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -106,6 +109,18 @@ describe('diq', () => {
     const { code, complaints } = await diq(['watch', items[0]?.id ?? '', '--timeout', '1']);
     assert.equal(code, 7);
     assert.match(complaints, /diq watch/);
+  });
+
+  it('stops after --timeout also where the service is silent', async () => {
+    const silent = createServer(() => undefined);
+    await once(silent.listen(0, '127.0.0.1'), 'listening');
+    const env = { DIQ_URL: `http://127.0.0.1:${(silent.address() as AddressInfo).port}`, DIQ_API_KEY: 'k' };
+    try {
+      assert.equal((await runDiq(['watch', unknownId, '--timeout', '1'], { env })).code, 6);
+    } finally {
+      silent.closeAllConnections();
+      silent.close();
+    }
   });
 
   it('gets, cancels and retries a request, a batch, and what has something in common', async () => {

@@ -22,6 +22,8 @@ export const watchOptions = {
 export interface WatchArgs {
   until: 'start' | 'end';
   timeout?: number | undefined;
+  /** Of `performance.now()`: from when on `timeout` counts, which is now without it. */
+  sinceMs?: number;
   every?: number | undefined;
 }
 
@@ -54,23 +56,27 @@ export async function watchRequest(context: Context, id: string, args: WatchArgs
 async function withView<Document>(
   { io }: Context,
   id: string,
-  { until, timeout, every }: WatchArgs,
+  { until, timeout, sinceMs = performance.now(), every }: WatchArgs,
   describe: (document: Document) => Progress,
   wait: (options: WaitOptions<Document>) => Promise<Document>,
 ): Promise<Document> {
+  const timeoutMs = milliseconds('--timeout', timeout);
   const view = createWatchView(io);
   try {
     return await wait({
       until,
       signal: io.signal,
-      timeoutMs: milliseconds('--timeout', timeout),
+      timeoutMs: timeoutMs && timeoutMs - (performance.now() - sinceMs),
       everyMs: milliseconds('--every', every) ?? (io.terminal ? everyOnTerminalMs : undefined),
       onLook: (document) => view.show(describe(document)),
     });
   } catch (error) {
     view.close();
-    if (error instanceof DiqError && error.code === 'timed_out' && timeout !== undefined)
-      throw new CommandFailure('notInTime', `${error.detail} It goes on; see: diq watch ${id}`);
+    if (error instanceof DiqError && error.code === 'not_ended')
+      throw new CommandFailure(
+        'notInTime',
+        `It has not ended within ${timeout} s. It goes on; see: diq watch ${id}`,
+      );
     if (io.signal.aborted) io.complain(`It goes on; see: diq watch ${id}\n`);
     throw error;
   } finally {
@@ -78,7 +84,8 @@ async function withView<Document>(
   }
 }
 
-function milliseconds(option: string, seconds: number | undefined): number | undefined {
+/** @throws CommandFailure for less than a second */
+export function milliseconds(option: string, seconds: number | undefined): number | undefined {
   if (seconds === undefined) return undefined;
   if (!(seconds >= 1))
     throw new CommandFailure('usage', `${option}: must be a number of seconds, 1 at least`);

@@ -6,6 +6,8 @@ export const clientCodes = [
   'unreachable',
   /** No answer in time. What was asked may have been done. */
   'timed_out',
+  /** The time that was given for waiting is over, and what was waited for has not ended. It goes on. */
+  'not_ended',
   /** The answer leads elsewhere; it is not followed, so that the key goes nowhere else. */
   'redirected',
   /** Larger than is read. */

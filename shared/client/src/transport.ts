@@ -181,7 +181,7 @@ export function createTransport(options: ClientOptions) {
     throw problemOf(response, (await readBounded(response, maxAnswerBytes)) ?? '', requestId, call);
   }
 
-  return { send, openStream };
+  return { send, openStream, callTimeoutMs };
 }
 
 /** @throws the reason of the signal */

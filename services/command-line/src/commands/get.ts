@@ -9,7 +9,7 @@ export const get = defineCommand({
   places: { id: { type: 'string', demandOption: true, describe: 'of a request or a batch' } },
   options: {},
   async run(context, { id }) {
-    const found = await findById(context.client, id, context.io.signal);
+    const found = await findById(context.client, id, { signal: context.io.signal });
     if (found.kind === 'batch') writeAnswer(context, found.batch, () => batchText(found.batch));
     else writeAnswer(context, found.request, () => requestText(found.request));
     return 'done';

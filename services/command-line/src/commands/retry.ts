@@ -28,7 +28,7 @@ export const retry = defineCommand({
       throw new CommandFailure('usage', 'Name either an id, or what the requests have in common.');
     if (id === undefined && !isFilter(filter))
       throw new CommandFailure('usage', 'Name an id, or what the requests have in common.');
-    const found = id === undefined ? undefined : await findById(client, id, signal);
+    const found = id === undefined ? undefined : await findById(client, id, { signal });
     if (found?.kind === 'request') {
       const made = await client.retryRequest(found.request.id, { reason }, { signal });
       writeAnswer(context, made, () => requestText(made));

@@ -1,6 +1,6 @@
 import { defineCommand } from '../define-command.ts';
 import { findById } from '../find-by-id.ts';
-import { watchBatch, watchOptions, watchRequest } from '../watch.ts';
+import { milliseconds, watchBatch, watchOptions, watchRequest } from '../watch.ts';
 
 export const watch = defineCommand({
   usage: 'watch <id>',
@@ -8,7 +8,11 @@ export const watch = defineCommand({
   places: { id: { type: 'string', demandOption: true, describe: 'of a request or a batch' } },
   options: watchOptions,
   async run(context, { id, ...args }) {
-    const { kind } = await findById(context.client, id, context.io.signal);
-    return kind === 'batch' ? watchBatch(context, id, args) : watchRequest(context, id, args);
+    const { client, io } = context;
+    const sinceMs = performance.now();
+    const timeoutMs = milliseconds('--timeout', args.timeout);
+    const { kind } = await findById(client, id, { signal: io.signal, timeoutMs });
+    const watch = kind === 'batch' ? watchBatch : watchRequest;
+    return watch(context, id, { ...args, sinceMs });
   },
 });
