@@ -139,11 +139,24 @@ describe('diq', () => {
     assert.equal((await json(['retry', id, '--status', 'cancelled']))['retried'], 2);
     assert.equal((await json(['cancel', '--source', 'many']))['cancelled'], 2);
     assert.equal((await diq(['retry', first.id])).code, 5);
+    const odd = await diq(['retry', first.id, '--status', 'failed']);
+    assert.deepEqual([odd.code, /--status/.test(odd.complaints)], [2, true]);
+  });
+
+  it('cancels by id without the scope read', async () => {
+    const text = `${machineId(20)}\n${machineId(21)}\n`;
+    const args = ['submit', '-', '--comment', 'x'];
+    const { id, items } = await json<Submitted>(args, 'submitter', text);
+    assert.match((await diq(['cancel', items[0]?.id ?? ''], 'submitter')).out, /^cancelled /);
+    assert.equal((await json(['cancel', id], 'submitter'))['cancelled'], 1);
+    const unknown = await diq(['cancel', unknownId], 'submitter');
+    assert.deepEqual([unknown.code, /request_not_found/.test(unknown.complaints)], [4, true]);
   });
 
   it('shows quota and queues, pauses and resumes', async () => {
     assert.match((await diq(['quota'])).out, /5 in 3600 s +1 +4/);
     assert.match((await diq(['queues'])).out, /default +initiateInvestigation/);
+    assert.deepEqual(await json(['queues', '--operation', 'offboard']), []);
     assert.match((await diq(['pause', '--reason', 'Drill'], 'operator')).out, /paused by operator/);
     assert.match((await diq(['quota'])).out, /PAUSED by operator .*Drill/);
     assert.match((await diq(['resume'], 'operator')).out, /resumed/);

@@ -10,9 +10,9 @@ export const queues = defineCommand({
   options: { tenant: { type: 'string', describe: 'only those of this tenant' } },
   async run(context, { tenant }) {
     const found: QueueSummary[] = [];
-    const { signal } = context.io;
-    for await (const queue of context.service.listQueues({ tenant, limit: 100 }, { signal }))
-      found.push(queue);
+    const { service, operation, io } = context;
+    for await (const queue of service.listQueues({ tenant, limit: 100 }, { signal: io.signal }))
+      if (operation === undefined || queue.operation === operation) found.push(queue);
     const rows = found.map((queue) => [
       queue.tenant,
       queue.operation,

@@ -30,6 +30,11 @@ export const retry = defineCommand({
       throw new CommandFailure('usage', 'Name an id, or what the requests have in common.');
     const found = id === undefined ? undefined : await findById(client, id, { signal });
     if (found?.kind === 'request') {
+      if (status)
+        throw new CommandFailure(
+          'usage',
+          '--status: not with the id of a request, which is retried as it is',
+        );
       const made = await client.retryRequest(found.request.id, { reason }, { signal });
       writeAnswer(context, made, () => requestText(made));
       return 'done';
