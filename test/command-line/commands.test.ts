@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { keys } from '@diq/intake-api/test-support/credentials.ts';
 import { useIntake } from '@diq/intake-api/test-support/intake-under-test.ts';
 import { machineId, unknownId } from '@diq/intake-api/test-support/items.ts';
@@ -173,6 +174,21 @@ describe('diq', () => {
     const away = await runDiq(['doctor'], { env: { DIQ_URL: url, DIQ_API_KEY: 'k' } });
     assert.equal(away.code, 1);
     assert.match(away.out, /FAULT +service: .*ECONNREFUSED\.\n +→ Check address/);
+  });
+
+  it('stops reading stdin at the first Ctrl-C, a file or a key', async () => {
+    const env = { DIQ_URL: intake.url, DIQ_API_KEY: keys.playbook };
+    for (const args of [
+      ['submit', '-', '--comment', 'x'],
+      ['quota', '--key-stdin'],
+      ['doctor', '--key-stdin'],
+    ]) {
+      const stop = new AbortController();
+      // Who reads it does so until its end.
+      const stdin = new Readable({ read: () => stop.abort() });
+      const { code, complaints } = await runDiq(args, { env, stdin, signal: stop.signal });
+      assert.deepEqual([code, complaints], [130, 'diq: Stopped.\n'], args.join(' '));
+    }
   });
 
   it('checks the key and the queue as doctor', async () => {

@@ -10,18 +10,22 @@ export interface Ran {
 /** Runs `diq` in this process, as in a shell with this environment and nothing else. */
 export async function runDiq(
   args: readonly string[],
-  { env = {}, stdin = '' }: { env?: Record<string, string>; stdin?: string } = {},
+  {
+    env = {},
+    stdin = '',
+    signal = new AbortController().signal,
+  }: { env?: Record<string, string>; stdin?: string | Readable; signal?: AbortSignal } = {},
 ): Promise<Ran> {
   let out = '';
   let complaints = '';
   const code = await runCommandLine(args, {
     env,
     homeFolder: '/nonexistent',
-    stdin: Readable.from([Buffer.from(stdin)]),
+    stdin: typeof stdin === 'string' ? Readable.from([Buffer.from(stdin)]) : stdin,
     write: (text) => void (out += text),
     complain: (text) => void (complaints += text),
     terminal: undefined,
-    signal: new AbortController().signal,
+    signal,
   });
   return { code, out, complaints };
 }

@@ -114,6 +114,7 @@ async function runCommand(command: Command, args: Record<string, unknown>, io: I
     throw new CommandFailure('usage', 'stdin is either the key or the file');
   const profile = args['profile'] as string | undefined;
   const target = await findTarget({ profile, keyStdin }, io).catch((error: unknown) => {
+    io.signal.throwIfAborted();
     if (command.isTargetOptional && error instanceof CommandFailure) return error;
     throw error;
   });

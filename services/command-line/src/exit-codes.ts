@@ -14,6 +14,10 @@ export const exitCodes = {
   refused: { code: 5, meaning: 'the service refused what was asked' },
   unavailable: { code: 6, meaning: 'no answer, or the service asks to come later' },
   notInTime: { code: 7, meaning: 'it had not ended when --timeout was over; it goes on' },
+  notWritten: {
+    code: 8,
+    meaning: 'the answer could not be written, as on a full disk; what was asked for is done',
+  },
   stopped: { code: 130, meaning: 'stopped by a signal; what was submitted goes on' },
 } as const satisfies Record<string, { code: number; meaning: string }>;
 

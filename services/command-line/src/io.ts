@@ -1,10 +1,11 @@
+import { addAbortSignal, type Readable } from 'node:stream';
 import type { Env } from '@diq/runtime/settings/read-settings.ts';
 
 /** All that a command has of the world outside, beside the service. */
 export interface Io {
   readonly env: Env;
   readonly homeFolder: string;
-  readonly stdin: AsyncIterable<Uint8Array | string>;
+  readonly stdin: Readable;
   /** The answer. */
   write(text: string): void;
   /** Progress and faults, which are no part of the answer. */
@@ -15,11 +16,18 @@ export interface Io {
   readonly signal: AbortSignal;
 }
 
-/** @throws RangeError for more than so many bytes */
-export async function readStdin({ stdin }: Pick<Io, 'stdin'>, maxBytes: number): Promise<Buffer> {
+/**
+ * Reads stdin to its end, or until the signal ends it: who types into a terminal may never.
+ *
+ * @throws RangeError for more than so many bytes
+ */
+export async function readStdin(
+  { stdin, signal }: Pick<Io, 'stdin' | 'signal'>,
+  maxBytes: number,
+): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of stdin) {
+  for await (const chunk of addAbortSignal(signal, stdin)) {
     const piece = Buffer.from(chunk as Uint8Array);
     bytes += piece.byteLength;
     if (bytes > maxBytes) throw new RangeError(`more than ${maxBytes} bytes`);

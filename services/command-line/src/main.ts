@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { homedir } from 'node:os';
 import { runCommandLine } from './command-line.ts';
+import { exitCodes } from './exit-codes.ts';
 
 const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -10,8 +11,12 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     stop.abort();
   });
 }
-// Its reader has had enough, such as `head`.
-process.stdout.on('error', () => process.exit(0));
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // Its reader has had enough, such as `head`.
+  if (error.code === 'EPIPE') process.exit(0);
+  process.stderr.write(`diq: The answer cannot be written: ${error.code ?? error.message}\n`);
+  process.exit(exitCodes.notWritten.code);
+});
 
 process.exitCode = await runCommandLine(process.argv.slice(2), {
   env: process.env,

@@ -37,6 +37,9 @@ describe('address and key', () => {
     assert.deepEqual([url, key, tenant], ['https://lab.example/diq', 'key-of-lab', 'contoso']);
     assert.equal((await find({}, env)).key, 'key-of-env');
     assert.equal((await find({})).key, 'key-of-default');
+    assert.equal((await find({}, { DIQ_PROFILE: 'lab' })).key, 'key-of-lab');
+    assert.equal((await find({}, { ...env, DIQ_PROFILE: '' })).key, 'key-of-env');
+    assert.equal((await find({}, { DIQ_PROFILE: '' })).key, 'key-of-default');
   });
 
   it('come from one place: no key goes to the address of another', async () => {

@@ -24,7 +24,7 @@ export async function findTarget(
   io: Io,
 ): Promise<Target> {
   const { env } = io;
-  const name = profile ?? env['DIQ_PROFILE'];
+  const name = profile ?? (env['DIQ_PROFILE'] || undefined);
   const given = keyStdin ? await keyFromStdin(io) : undefined;
   if (name === undefined && (env['DIQ_URL'] || env['DIQ_API_KEY'])) {
     const url = env['DIQ_URL'];
