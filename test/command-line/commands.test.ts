@@ -206,6 +206,10 @@ describe('diq', () => {
     assert.match(findings[3]?.detail ?? '', /scopes: .*admin/);
     const submitter = await diq(['doctor'], 'submitter');
     assert.match(submitter.out, /warning +key: scopes: submit or respond, without read/);
+    const misled = await diq(['doctor', '--tenant', 'nowhere'], 'operator');
+    assert.match(misled.out, /FAULT +tenant nowhere: not found\n/);
+    assert.equal(misled.code, 1);
+    assert.match((await diq(['doctor'], 'elsewhere')).out, /FAULT +key: it reaches no tenant/);
     const stranger = await runDiq(['doctor'], {
       env: { DIQ_URL: intake.url, DIQ_API_KEY: 'a-secret-without-owner' },
     });

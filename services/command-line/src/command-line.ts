@@ -132,6 +132,7 @@ async function runCommand(command: Command, args: Record<string, unknown>, io: I
     io,
     isJson: args['json'] === true,
     service,
+    tenant,
     client: tenant === undefined ? service : service.ofTenant(tenant),
     operation: args['operation'] as OperationName | undefined,
     target,

@@ -11,6 +11,8 @@ import type { Io } from './io.ts';
 export interface Context {
   readonly io: Io;
   readonly isJson: boolean;
+  /** The tenant that was named, by an option or where address and key come from. */
+  readonly tenant: string | undefined;
   /** The calls of the tenant that was named, or of the only one. */
   readonly client: TenantClient;
   readonly service: DiqClient;
