@@ -163,9 +163,12 @@ describe('the lists of the status page', () => {
     await page.reload();
     await found().getByText('4 requests').waitFor();
     assert.equal(await status('failed').isChecked(), true);
+    await page.getByLabel('Correlation, name').fill('incident');
     await page.getByRole('link', { name: 'Clear' }).click();
     await found().getByText('The newest 50 requests').waitFor();
     assert.equal(await status('failed').isChecked(), false);
+    // What was typed is cleared, too, and asks for no value any more.
+    assert.equal(await page.locator('#find-requests :invalid').count(), 0);
   });
 
   it('cancel what waits of a source', async () => {

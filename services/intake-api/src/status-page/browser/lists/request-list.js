@@ -74,7 +74,10 @@ export function createRequestList({ onChange, routes, may, mayAskFor, ask, lookU
   /** Lists these, and has the form say so. @param {Filter} wanted */
   function show(wanted) {
     const shown = form();
-    if (shown) fillFilter(shown, wanted);
+    if (shown) {
+      fillFilter(shown, wanted);
+      requirePair(shown);
+    }
     void find(wanted);
   }
 
@@ -101,7 +104,7 @@ export function createRequestList({ onChange, routes, may, mayAskFor, ask, lookU
           class="fields"
           role="search"
           aria-label="Requests"
-          @input=${(/** @type {Event} */ event) => requirePair(/** @type {HTMLInputElement} */ (event.target))}
+          @input=${(/** @type {Event} */ event) => requirePair(/** @type {HTMLFormElement} */ (event.currentTarget))}
           @submit=${(/** @type {SubmitEvent} */ event) => {
             event.preventDefault();
             void find(readFilter(/** @type {HTMLFormElement} */ (event.target)));
@@ -133,10 +136,10 @@ export function createRequestList({ onChange, routes, may, mayAskFor, ask, lookU
 /**
  * A correlation is a name and a value: one alone would be left out, and everything be listed.
  *
- * @param {HTMLInputElement} changed
+ * @param {HTMLFormElement} shown
  */
-function requirePair({ form: shown }) {
-  const [key, value] = ['key', 'value'].map((name) => shown?.elements.namedItem(name));
+function requirePair(shown) {
+  const [key, value] = ['key', 'value'].map((name) => shown.elements.namedItem(name));
   if (!(key instanceof HTMLInputElement && value instanceof HTMLInputElement)) return;
   key.required = value.value !== '';
   value.required = key.value !== '';
