@@ -60,9 +60,12 @@ export function createMcpRoute(
     });
     const left = new AbortController();
     response.once('close', () => left.abort());
-    const answer = await handler.fetch(asWebRequest(request, left.signal), { parsedBody: request.body });
-    await pass(answer, response);
-    await handler.close();
+    try {
+      const answer = await handler.fetch(asWebRequest(request, left.signal), { parsedBody: request.body });
+      await pass(answer, response);
+    } finally {
+      await handler.close();
+    }
   };
 
   return {

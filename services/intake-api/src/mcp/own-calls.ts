@@ -44,6 +44,8 @@ export function createOwnCalls(api: RequestHandler, logger: Logger) {
         const { pathname, search } = new URL(input instanceof Request ? input.url : input);
         const [near, far] = duplexPair();
         askings.set(far, asking);
+        // On Node 20 the other end of a pair does not see that one was destroyed: the route would go on for nothing.
+        near.once('close', () => far.destroy());
         server.emit('connection', far);
         return await new Promise<Response>((resolve, reject) => {
           const asked = ask(
