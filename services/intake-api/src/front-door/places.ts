@@ -5,8 +5,8 @@ const mostOfAll = 100;
 export type Places = ReturnType<typeof createPlaces>;
 
 /**
- * The places of a process for requests that are passed on. A tenant takes one only as long as it has fewer than are free, so that it
- * leaves room for others however many callers it has: alone it has half of all, of two that want all each has a third.
+ * The places of a process for requests that are passed on. A tenant gets one while it has fewer places than are free, however many
+ * callers it has. So there is room for others: one tenant alone gets half of all places, two that want all get a third each.
  */
 export function createPlaces() {
   const taken = new Map<string, number>();
