@@ -114,7 +114,7 @@ describe('claim loop', () => {
     suite.start({ ...options, serve: async () => served.resolve(), countReady: inTurn(1, 1, 0) });
     await served.promise;
     assert.deepEqual(events, ['acquire', 'release', 'acquire']);
-    assert.equal(waits[0], 100);
+    assertWait(waits[0], 100);
   });
 
   it('gives the permit back when the job cannot be claimed', async () => {
@@ -128,7 +128,7 @@ describe('claim loop', () => {
     await served.promise;
     assert.deepEqual(events, ['acquire', 'release', 'acquire']);
     assert.deepEqual(errors, [trouble]);
-    assert.equal(waits[0], 500);
+    assertWait(waits[0], 500);
   });
 
   it('tries again soon, and then backs off, while the limiter has no permit for a slot that the ledger shows', async () => {
@@ -222,3 +222,8 @@ describe('claim loop', () => {
     assert.deepEqual(waits.slice(0, 2), [500, 500]);
   });
 });
+
+/** What is left of it when it is asked for: a busy machine comes to that some ms later. */
+function assertWait(waitMs: number | undefined, fullMs: number): void {
+  assert.ok(waitMs !== undefined && waitMs <= fullMs && waitMs > fullMs / 2, `${waitMs} ms`);
+}

@@ -42,14 +42,24 @@ const scoresPerJobPriority = 2 ** 32;
 export type JobQueue = ReturnType<typeof createJobQueue>;
 
 export function createJobQueue(redis: RedisConnection, keySpace: string, onError: (error: Error) => void) {
-  const { jobOrder, jobs: jobPrefix } = storeKeys(keySpace);
+  runScriptsWhenFull(redis);
+  const queue = new Queue<JobPayload>(queueName, {
+    connection: redis,
+    prefix: keySpace,
+    // Asked for its version while Redis is away, a queue would refuse everything for good.
+    skipVersionCheck: true,
+    skipWaitingForReady: true,
+    streams: { events: { maxLen: 1_000 } },
+  });
+  queue.on('error', onError);
+  const prioritizedKey = queue.toKey('prioritized');
   const wake = createWake(redis, keySpace);
-  let opened: OpenQueue | undefined;
-  /** A worker seldom needs it, and of a thousand queues it is ten megabytes. */
-  const open = (): OpenQueue => (opened ??= openQueue(redis, keySpace, onError));
+  const adding = addInTransactions(queue);
+  // The caller of `add` gets the error.
+  adding.catch(() => {});
 
   async function setJobPriority(taskId: string, jobPriority: number): Promise<void> {
-    const job = await open().queue.getJob(taskId);
+    const job = await queue.getJob(taskId);
     // It can go between the two.
     await job?.changePriority({ priority: jobPriority }).catch((error: unknown) => {
       if (!(error instanceof Error && error.message.includes('Missing key'))) throw error;
@@ -59,7 +69,6 @@ export function createJobQueue(redis: RedisConnection, keySpace: string, onError
   return {
     /** Adds jobs, many in transactions, and wakes the workers; one that is in the queue already stays as it is. */
     async add(jobs: readonly Job[]): Promise<void> {
-      const { queue, adding } = open();
       await adding;
       for (let i = 0; i < jobs.length; i += chunkSize) {
         await queue.addBulk(jobs.slice(i, i + chunkSize).map(toJob));
@@ -69,11 +78,11 @@ export function createJobQueue(redis: RedisConnection, keySpace: string, onError
     /** Adds one in the same way and tells its position; `undefined` where that is to be asked for. */
     async addOne(job: Job): Promise<number | undefined> {
       const { name, data, opts } = toJob(job);
-      const added = open().queue.add(name, data, opts);
+      const added = queue.add(name, data, opts);
       // BullMQ's command is on its way by then, so this one comes to Redis behind it, and both are one round trip. The
       // job is what counts: should its place be missing, it can be read later.
       const place = afterwards()
-        .then(() => redis.zrank(jobOrder, job.taskId))
+        .then(() => redis.zrank(prioritizedKey, job.taskId))
         .catch(() => null);
       await added;
       wake('work');
@@ -82,18 +91,18 @@ export function createJobQueue(redis: RedisConnection, keySpace: string, onError
     },
     /** Jobs that can be claimed now. */
     async countReady(): Promise<number> {
-      const counts = await open().queue.getJobCounts('prioritized', 'waiting');
+      const counts = await queue.getJobCounts('prioritized', 'waiting');
       return (counts['prioritized'] ?? 0) + (counts['waiting'] ?? 0);
     },
     /** Jobs in the queue, claimed ones included. */
     async countAll(): Promise<number> {
-      const counts = await open().queue.getJobCounts('prioritized', 'waiting', 'active', 'delayed');
+      const counts = await queue.getJobCounts('prioritized', 'waiting', 'active', 'delayed');
       return Object.values(counts).reduce((sum, count) => sum + count, 0);
     },
     /** 1 is claimed next; `undefined` for one that is not waiting in the order. One answer per id. */
     async positions(taskIds: readonly string[]): Promise<(number | undefined)[]> {
       const pipeline = plainPipeline(redis);
-      for (const id of taskIds) pipeline.zrank(jobOrder, id);
+      for (const id of taskIds) pipeline.zrank(prioritizedKey, id);
       const replies = await repliesOf(pipeline);
       return replies.map((rank) => (typeof rank === 'number' ? rank + 1 : undefined));
     },
@@ -101,13 +110,13 @@ export function createJobQueue(redis: RedisConnection, keySpace: string, onError
     async countUpTo(jobPriorities: readonly number[]): Promise<number[]> {
       const pipeline = plainPipeline(redis);
       for (const jobPriority of jobPriorities)
-        pipeline.zcount(jobOrder, '-inf', `(${(jobPriority + 1) * scoresPerJobPriority}`);
+        pipeline.zcount(prioritizedKey, '-inf', `(${(jobPriority + 1) * scoresPerJobPriority}`);
       return (await repliesOf(pipeline)).map(Number);
     },
     /** Which of these tasks have a job, waiting or claimed. */
     async have(taskIds: readonly string[]): Promise<boolean[]> {
       const pipeline = plainPipeline(redis);
-      for (const id of taskIds) pipeline.exists(`${jobPrefix}${id}`);
+      for (const id of taskIds) pipeline.exists(queue.toKey(id));
       return (await repliesOf(pipeline)).map((found) => found === 1);
     },
     /** Gives jobs another place. One that was claimed goes back to that place, one that is gone stays gone. */
@@ -119,49 +128,26 @@ export function createJobQueue(redis: RedisConnection, keySpace: string, onError
     },
     /** The task whose job is claimed next. */
     async next(): Promise<string | undefined> {
-      const [first] = await redis.zrange(jobOrder, 0, '0');
+      const [first] = await redis.zrange(prioritizedKey, 0, '0');
       return first;
     },
     /** Those whose jobs are claimed next, at most so many. */
-    nextOnes: (limit: number): Promise<string[]> => redis.zrange(jobOrder, 0, String(limit - 1)),
+    nextOnes: (limit: number): Promise<string[]> => redis.zrange(prioritizedKey, 0, String(limit - 1)),
     /** Takes out a job that has nothing left to do. One that a worker holds stays. */
     async remove(taskId: string): Promise<void> {
-      await open().queue.remove(taskId);
+      await queue.remove(taskId);
     },
     /** The same for some hundred at once. */
     async removeAll(taskIds: readonly string[]): Promise<void> {
       for (let i = 0; i < taskIds.length; i += chunkSize) {
         const ids = taskIds.slice(i, i + chunkSize);
-        const keys = [jobOrder, ...ids.map((id) => `${jobPrefix}${id}`)];
+        const keys = [prioritizedKey, ...ids.map((id) => queue.toKey(id))];
         const left = idsReply.parse(await removeScript(redis, keys, ids));
-        await Promise.all(left.map((id) => open().queue.remove(id)));
+        await Promise.all(left.map((id) => queue.remove(id)));
       }
     },
-    close: async (): Promise<void> => opened?.queue.close(),
+    close: (): Promise<void> => queue.close(),
   };
-}
-
-interface OpenQueue {
-  readonly queue: Queue<JobPayload>;
-  /** Settled when it adds jobs in transactions. */
-  readonly adding: Promise<void>;
-}
-
-function openQueue(redis: RedisConnection, keySpace: string, onError: (error: Error) => void): OpenQueue {
-  runScriptsWhenFull(redis);
-  const queue = new Queue<JobPayload>(queueName, {
-    connection: redis,
-    prefix: keySpace,
-    // Asked for its version while Redis is away, a queue would refuse everything for good.
-    skipVersionCheck: true,
-    skipWaitingForReady: true,
-    streams: { events: { maxLen: 1_000 } },
-  });
-  queue.on('error', onError);
-  const adding = addInTransactions(queue);
-  // The caller of `add` gets the error.
-  adding.catch(() => {});
-  return { queue, adding };
 }
 
 /**
