@@ -48,7 +48,7 @@ describe('trouble with Redis', () => {
     new Error("Cluster isn't ready and enableOfflineQueue options is false"),
     new Error('None of startup nodes is available'),
     new Error('All sentinels are unreachable. Retrying from scratch after 100ms.'),
-    named('NotReplicatedError', '0 of 1 replicas have what was written, after 1000 ms'),
+    named('NotReplicatedError', '0 of 1 replicas have what was written'),
     new Error('job not added', { cause: named('ReplyError', 'CLUSTERDOWN The cluster is down') }),
   ];
   for (const error of troubles) {

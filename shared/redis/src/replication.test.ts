@@ -104,6 +104,17 @@ describe('waiting for replicas', () => {
     await Promise.all(spaces.map((_, i) => write(i)));
   });
 
+  it('leaves the connection to other commands for a second after replicas were waited for in vain', async () => {
+    const replication = createReplication(redis, key, 1);
+    replica.holdBack();
+    const write = () => replication.replicated(() => redis.set(key, 'x'));
+    await assert.rejects(write(), NotReplicatedError);
+    const beganMs = performance.now();
+    for (let i = 0; i < 5; i += 1) await assert.rejects(write(), NotReplicatedError);
+    assert.ok(performance.now() - beganMs < 900, 'not a second for each');
+    replica.catchUp();
+  });
+
   it('asks nothing where no replica is asked for', async () => {
     replica.holdBack();
     await createReplication(redis, key, 0).replicated(() => redis.set(key, 'x'));
