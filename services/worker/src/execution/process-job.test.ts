@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { NotReplicatedError } from '@diq/redis/replication.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { denied, granted } from '../defender/test-support/token-endpoint.ts';
 import { answerInTurn, answerStarted, answerStatus, type Answer } from '../test-support/defender.ts';
@@ -149,6 +150,29 @@ describe('a claimed job', () => {
     assert.deepEqual(await worker.jobs.positions([taskId]), [1]);
     assert.equal((await suite.bench.read(requestId)).status, 'queued');
     assert.deepEqual(suite.defender.calls, []);
+  });
+
+  it('that an outage of Redis meets is logged when the outage begins and when it is over', async () => {
+    const worker = await suite.openWorker();
+    const { taskId } = await suite.bench.accept();
+    await worker.tasks.endWaiting(taskId, { status: 'cancelled', attempts: 0 });
+    const replies = [false, false, true];
+    const job = {
+      taskId,
+      isReadable: true,
+      complete: async () => {
+        if (!replies.shift()) throw new NotReplicatedError('0 of 1 replicas have what was written');
+      },
+      release: async () => undefined,
+    };
+    for (let i = 0; i < 3; i += 1) await worker.serve(job);
+    const messages = worker.logLines
+      .map((line) => String((JSON.parse(line) as { msg: unknown }).msg))
+      .filter((message) => message.includes('task'));
+    assert.deepEqual(messages, [
+      'serving a task failed; its recovery will be logged',
+      'serving a task works again',
+    ]);
   });
 
   it('is still one call when its lock was lost and two workers hold it', async () => {

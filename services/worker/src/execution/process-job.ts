@@ -1,9 +1,11 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { isRedisTrouble } from '@diq/redis/is-unavailable.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 import type { TaskStore } from '@diq/queue/tasks/task-store.ts';
 import type { Permit } from '@diq/quota/limiter/permit-limiter.ts';
 import { readTask, unreadable } from './dead-letter.ts';
 import { executeTask, type TaskSteps, type JobFate } from './execute-task.ts';
+import { createOutageLog } from '../observability/outage-log.ts';
 import type { ClaimedJob } from '../scheduling/job-claimer.ts';
 import type { JobQueue } from '@diq/queue/scheduling/job-queue.ts';
 import type { Ledger } from '@diq/quota/ledger/ledger.ts';
@@ -22,6 +24,7 @@ const afterErrorMs = 500;
  * and the task's state says how far it came.
  */
 export function createProcessJob(options: ProcessJobOptions) {
+  const outages = createOutageLog(options.logger, 'serving a task');
   return async (job: ClaimedJob, permit: Permit): Promise<void> => {
     const onlyOnce = releaseOnce(permit);
     try {
@@ -30,8 +33,11 @@ export function createProcessJob(options: ProcessJobOptions) {
       if (fate === 'aside') await arrangeAside(fate, job.taskId, options);
       await (fate === 'done' ? job.complete() : job.release());
       await arrangeAside(fate, job.taskId, options);
+      outages.worked();
     } catch (error) {
-      options.logger.error({ err: error, taskId: job.taskId }, 'task failed unexpectedly, job released');
+      // An outage meets every job that is claimed in it.
+      if (isRedisTrouble(error)) outages.failed(error);
+      else options.logger.error({ err: error, taskId: job.taskId }, 'task failed unexpectedly, job released');
       onlyOnce.release();
       // Released at once, it would be claimed again at once, ahead of all jobs behind it.
       await wait(afterErrorMs, undefined, { ref: false });
