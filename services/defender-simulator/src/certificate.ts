@@ -52,10 +52,10 @@ function altName(name: string): { type: 2; value: string } | { type: 7; ip: stri
   return isIP(name) === 0 ? { type: 2, value: name } : { type: 7, ip: name };
 }
 
-/** Someone waiting for the file to appear never sees half of it. */
+/** Someone waiting for the file to appear never sees half of it. Ends with a line end, so that files can be joined. */
 async function writeWhole(file: string, text: string): Promise<void> {
   const draft = `${file}.${process.pid}.draft`;
   await mkdir(dirname(file), { recursive: true });
-  await writeFile(draft, text);
+  await writeFile(draft, text.endsWith('\n') ? text : `${text}\n`);
   await rename(draft, file);
 }
