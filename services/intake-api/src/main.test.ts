@@ -5,7 +5,7 @@ import { request } from 'node:http';
 import { keySpace } from '@diq/contracts/operations.ts';
 import { storeKeys } from '@diq/queue/store-keys.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
-import { startIntake, stopAll } from '@diq/testing/service-process.ts';
+import { allOutput, forgetOutput, startIntake, stopAll } from '@diq/testing/service-process.ts';
 import { keys, keySetting } from './test-support/credentials.ts';
 import { item } from './test-support/items.ts';
 
@@ -38,6 +38,7 @@ describe('the intake as a process', () => {
   });
 
   it('finishes what it has begun on SIGTERM, and ends with exit code 0', async () => {
+    forgetOutput();
     const service = await startIntake(settings());
     const upload = request({
       port: service.ready.port,
@@ -56,6 +57,11 @@ describe('the intake as a process', () => {
     response.resume();
     assert.equal(response.statusCode, 202);
     assert.deepEqual(await service.exited, { code: 0, signal: null });
+    assert.doesNotMatch(
+      allOutput(),
+      /"level":"(?:warn|error)"/,
+      'a start with all it needs warns of nothing',
+    );
   });
 
   it('does not start on data of another version, and says what to do', async () => {

@@ -207,8 +207,13 @@ function openQueues(
   // Listeners keep the HTTP server open.
   const endStreams = () => opened.forEach(({ parts }) => parts.stateFeed.close());
   lifecycle.closing.addEventListener('abort', endStreams, { once: true });
+  // A connection that is being made is no outage.
+  const connected = waitUntilReady(redis, options.waitForRedisMs ?? 1_000).catch(() => undefined);
   const stopPoll = startStatePoll({
-    due: async () => (await busy.due()).filter((queue) => !layouts.isForeign(queue)).map(open),
+    async due() {
+      await connected;
+      return (await busy.due()).filter((queue) => !layouts.isForeign(queue)).map(open);
+    },
     onState: saw,
     onComplete: metrics.noteReading,
     intervalMs,
