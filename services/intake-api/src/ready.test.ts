@@ -37,6 +37,14 @@ const states: Record<string, State> = {
     refuse: (admin) => admin.call('ACL', 'SETUSER', 'default', '-@write'),
     heal: (admin) => admin.call('ACL', 'SETUSER', 'default', '+@all'),
   },
+  NOAUTH: {
+    says: 'refuses the user name or password in REDIS_URL',
+    async refuse(admin) {
+      await admin.call('ACL', 'SETUSER', 'default', 'resetpass', '>another');
+      await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    },
+    heal: (admin) => admin.call('ACL', 'SETUSER', 'default', 'nopass'),
+  },
   MISCONF: {
     says: 'cannot write to its disk',
     async refuse(admin, server) {

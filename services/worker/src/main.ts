@@ -1,4 +1,3 @@
-import { describeRedisTrouble } from '@diq/redis/is-unavailable.ts';
 import { listen } from '@diq/runtime/http-server/http-server.ts';
 import { createOpsApp } from '@diq/runtime/http-server/ops-routes.ts';
 import { runService } from '@diq/runtime/processes/run-service.ts';
@@ -53,5 +52,5 @@ await runService({
 
 async function describeRedis(worker: OpenWorker | undefined): Promise<string> {
   if (!worker) return 'waited for';
-  return worker.probeWrite().then(() => takesWrites, describeRedisTrouble);
+  return worker.probeWrite().then(() => takesWrites, worker.describeTrouble);
 }

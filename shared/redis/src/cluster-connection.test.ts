@@ -3,7 +3,13 @@ import { startRedisCluster, type RedisCluster } from '@diq/testing/redis-cluster
 import { requireRedisServer } from '@diq/testing/redis-process.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { onePerServer, serverInfo, serverSetting, serverTimeMs } from './ask-owner.ts';
-import { closeRedis, openFailFastConnection, waitUntilReady, type RedisConnection } from './connection.ts';
+import {
+  closeRedis,
+  connectionTrouble,
+  openFailFastConnection,
+  waitUntilReady,
+  type RedisConnection,
+} from './connection.ts';
 import { isRedisTrouble } from './is-unavailable.ts';
 import { parseHostAndPort } from './redis-address.ts';
 
@@ -42,6 +48,19 @@ describe('a connection to a Redis Cluster that fails fast', function () {
     }
     assert.equal(runIds.size, 3);
     assert.equal(onePerServer(redis, [...keys, ...keys]).length, 3);
+  });
+
+  it('says at once that its password is refused, although commands would wait', async () => {
+    const nodes = (servers.env['REDIS_CLUSTER_NODES'] ?? '').split(',').map(parseHostAndPort);
+    const refused = openFailFastConnection({
+      address: { kind: 'cluster', nodes, tls: false, username: 'stranger', password: 'wrong' },
+      name: 'refused',
+      logger: { info() {}, warn() {} },
+    });
+    const says = () => connectionTrouble(refused) === 'refuses the user name or password in REDIS_URL';
+    await waitFor(async () => says(), { what: 'its words' });
+    await closeRedis(refused);
+    assert.equal(connectionTrouble(redis), undefined);
   });
 
   it('runs no script on a part of its keys while their slot is moved, and runs it once they are in one place', async () => {

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { generate } from 'selfsigned';
 import { createLogger } from '@diq/runtime/logging/logger.ts';
-import { closeRedis, openFailFastConnection } from './connection.ts';
+import { closeRedis, describeTroubleOn, openFailFastConnection } from './connection.ts';
 import { parseRedisUrl } from './redis-address.ts';
 
 describe('a connection to Redis over TLS', () => {
@@ -38,6 +38,10 @@ describe('a connection to Redis over TLS', () => {
     const redis = openFailFastConnection({ address: parseRedisUrl(url), name: 'tls', logger });
     const [error] = (await once(redis, 'error')) as [NodeJS.ErrnoException];
     assert.equal(error.code, 'DEPTH_ZERO_SELF_SIGNED_CERT');
+    assert.match(
+      describeTroubleOn(redis, await redis.get('x').catch((e: unknown) => e)),
+      /^shows a certificate/,
+    );
     await closeRedis(redis);
     assert.equal(received, '');
   });

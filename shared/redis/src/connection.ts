@@ -222,11 +222,35 @@ function placeOf(address: Exclude<RedisAddress, { kind: 'cluster' }>): Behaviour
   };
 }
 
+/** Why the last attempt to connect failed. */
+const lastTrouble = new WeakMap<RedisConnection, string>();
+
+/**
+ * `describeRedisTrouble` for a command on a connection: where it could not be sent, why there is no connection, such as a
+ * password that is refused.
+ */
+export function describeTroubleOn(redis: RedisConnection, error: unknown): string {
+  const refused =
+    error instanceof Error && (error.name === 'ReplyError' || error.name === 'NotReplicatedError');
+  return (refused ? undefined : lastTrouble.get(redis)) ?? describeRedisTrouble(error);
+}
+
+/** Why there is no connection now, if an attempt failed; one to a Redis Cluster lets commands wait meanwhile. */
+export function connectionTrouble(redis: RedisConnection): string | undefined {
+  return redis.status === 'ready' ? undefined : lastTrouble.get(redis);
+}
+
 function logStateChanges(redis: RedisConnection, options: ConnectionOptions): void {
   const states = createStateLog(options);
-  redis.on('error', (error: Error) => states.lost('', error));
+  redis.on('error', (error: Error) => {
+    lastTrouble.set(redis, describeRedisTrouble(error));
+    states.lost('', error);
+  });
   redis.on('reconnecting', () => states.lost(''));
-  redis.on('ready', () => states.back(''));
+  redis.on('ready', () => {
+    lastTrouble.delete(redis);
+    states.back('');
+  });
 }
 
 /**

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { isRedisTrouble } from './is-unavailable.ts';
+import { describeRedisTrouble, isRedisTrouble } from './is-unavailable.ts';
 
 const named = (name: string, message: string) => Object.assign(new Error(message), { name });
 
@@ -56,6 +56,20 @@ describe('trouble with Redis', () => {
       assert.equal(isRedisTrouble(error), true);
     });
   }
+
+  it('is described by what the sentinels refuse', () => {
+    const why = (last: string) =>
+      describeRedisTrouble(
+        new Error(`All sentinels are unreachable. Retrying from scratch after 100ms.${last}`),
+      );
+    assert.equal(why(''), 'does not answer');
+    assert.match(
+      why(' Last error: WRONGPASS invalid username-password pair'),
+      /refuse REDIS_SENTINEL_PASSWORD/,
+    );
+    assert.match(why(' Last error: NOAUTH Authentication required.'), /refuse REDIS_SENTINEL_PASSWORD/);
+    assert.match(why(' Last error: ERR No such master with that name'), /not known .* REDIS_SENTINEL_NAME/);
+  });
 
   const faults: unknown[] = [
     named('ReplyError', 'WRONGTYPE Operation against a key holding the wrong kind of value'),

@@ -84,11 +84,24 @@ const states: readonly [RegExp, string][] = [
   [/max number of clients|request limit exceeded/, 'takes no more connections or commands'],
 ];
 
+/** What the sentinels said last, which ioredis puts behind words of its own. */
+const sentinelStates: readonly [RegExp, string][] = [
+  [/^All sentinels.*\b(?:WRONGPASS|NOAUTH)\b/, 'is behind sentinels that refuse REDIS_SENTINEL_PASSWORD'],
+  [/^All sentinels.*No such master/, 'is not known to the sentinels as REDIS_SENTINEL_NAME'],
+];
+
+const certificateCodes = /^(?:(?:DEPTH_ZERO_)?SELF_SIGNED_CERT|UNABLE_TO_|CERT_|ERR_TLS_CERT)/;
+
 /** Why Redis cannot be used, as the end of a sentence that begins with it. Never a secret. */
 export function describeRedisTrouble(error: unknown): string {
   if (!(error instanceof Error)) return 'does not answer';
   if (error.name === 'NotReplicatedError')
     return 'has fewer replicas that follow than REDIS_WAIT_REPLICAS asks for';
-  if (error.name !== 'ReplyError') return 'does not answer';
+  // Of a Redis Cluster of which no node can be asked.
+  if ('lastNodeError' in error && error.lastNodeError) return describeRedisTrouble(error.lastNodeError);
+  if ('code' in error && certificateCodes.test(String(error.code)))
+    return 'shows a certificate that is not trusted, or is not for its name: NODE_EXTRA_CA_CERTS';
+  if (error.name !== 'ReplyError')
+    return sentinelStates.find(([state]) => state.test(error.message))?.[1] ?? 'does not answer';
   return states.find(([state]) => state.test(error.message))?.[1] ?? 'refuses commands';
 }

@@ -1,7 +1,6 @@
 import { createWriteProbe } from '@diq/queue/operations/write-probe.ts';
 import { serverOf } from '@diq/redis/ask-owner.ts';
-import type { RedisConnection } from '@diq/redis/connection.ts';
-import { describeRedisTrouble } from '@diq/redis/is-unavailable.ts';
+import { connectionTrouble, describeTroubleOn, type RedisConnection } from '@diq/redis/connection.ts';
 import { createReplication } from '@diq/redis/replication.ts';
 import { nameOf, type Queue } from '@diq/tenants/tenant.ts';
 
@@ -41,15 +40,17 @@ export function createQueueReach(
       onIt.push(queue);
       byServer.set(server, onIt);
     }
-    const looks = [...byServer.values()].map(async ([first, ...others]) => {
+    const looks = [...byServer.values()].map(async ([first, ...others]): Promise<{ served: number } | RefusingServer> => {
       if (!first) return { served: 0 };
       const names = [first, ...others].map(nameOf);
+      const trouble = connectionTrouble(redis);
+      if (trouble !== undefined) return { why: trouble, queues: names };
       const write = createWriteProbe(redis, first.keySpace, { evenFull: false });
       return createReplication(redis, first.keySpace, waitReplicas)
         .replicated(write)
         .then(
           () => ({ served: names.length }),
-          (error: unknown) => ({ why: describeRedisTrouble(error), queues: names }),
+          (error: unknown) => ({ why: describeTroubleOn(redis, error), queues: names }),
         );
     });
     const found = await Promise.all(looks);

@@ -6,7 +6,7 @@ import { openLimiterConnection } from '@diq/quota/limiter/permit-limiter.ts';
 import { repeat } from '@diq/runtime/async/run-periodically.ts';
 import { within } from '@diq/runtime/async/with-timeout.ts';
 import { onePerServer } from '@diq/redis/ask-owner.ts';
-import { onServerReady } from '@diq/redis/connection.ts';
+import { describeTroubleOn, onServerReady } from '@diq/redis/connection.ts';
 import { createReplication } from '@diq/redis/replication.ts';
 import type { Lifecycle } from '@diq/runtime/processes/lifecycle.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
@@ -101,6 +101,8 @@ export async function openWorker(parts: WorkerParts) {
     lastSignAtMs,
     /** Rejects while Redis takes no writes, not even those that a full one takes. */
     probeWrite: () => replication.replicated(write),
+    /** Why `probeWrite` rejected, as the end of a sentence that begins with Redis. */
+    describeTrouble: (error: unknown) => describeTroubleOn(redis.ledger, error),
   };
 }
 
