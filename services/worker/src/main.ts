@@ -1,3 +1,4 @@
+import { connectionTrouble, type RedisConnection } from '@diq/redis/connection.ts';
 import { listen } from '@diq/runtime/http-server/http-server.ts';
 import { createOpsApp } from '@diq/runtime/http-server/ops-routes.ts';
 import { runService } from '@diq/runtime/processes/run-service.ts';
@@ -25,11 +26,12 @@ await runService({
     lifecycle.onClose('traces', () => tracing.close());
     const metrics = createWorkerMetrics();
     let worker: OpenWorker | undefined;
+    let connecting: RedisConnection | undefined;
 
     const app = createOpsApp({
       registry: metrics.registry,
       ready: async () => {
-        const redis = await describeRedis(worker);
+        const redis = await describeRedis(worker, connecting);
         const { ok, checks } = describeQueues(worker?.queues() ?? [], {
           lastSignAtMs: worker?.lastSignAtMs() ?? 0,
           stallAfterMs: config.readyStallAfterMs,
@@ -45,12 +47,16 @@ await runService({
     });
     lifecycle.onClose('operations routes', () => server.close());
 
-    worker = await openWorker({ config, logger, lifecycle, metrics, tracing, fail });
+    const onConnecting = (redis: RedisConnection) => (connecting = redis);
+    worker = await openWorker({ config, logger, lifecycle, metrics, tracing, fail, onConnecting });
     return { port: server.port };
   },
 });
 
-async function describeRedis(worker: OpenWorker | undefined): Promise<string> {
-  if (!worker) return 'waited for';
+async function describeRedis(
+  worker: OpenWorker | undefined,
+  connecting: RedisConnection | undefined,
+): Promise<string> {
+  if (!worker) return (connecting && connectionTrouble(connecting)) ?? 'waited for';
   return worker.probeWrite().then(() => takesWrites, worker.describeTrouble);
 }

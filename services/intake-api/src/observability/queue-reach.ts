@@ -40,19 +40,21 @@ export function createQueueReach(
       onIt.push(queue);
       byServer.set(server, onIt);
     }
-    const looks = [...byServer.values()].map(async ([first, ...others]): Promise<{ served: number } | RefusingServer> => {
-      if (!first) return { served: 0 };
-      const names = [first, ...others].map(nameOf);
-      const trouble = connectionTrouble(redis);
-      if (trouble !== undefined) return { why: trouble, queues: names };
-      const write = createWriteProbe(redis, first.keySpace, { evenFull: false });
-      return createReplication(redis, first.keySpace, waitReplicas)
-        .replicated(write)
-        .then(
-          () => ({ served: names.length }),
-          (error: unknown) => ({ why: describeTroubleOn(redis, error), queues: names }),
-        );
-    });
+    const looks = [...byServer.values()].map(
+      async ([first, ...others]): Promise<{ served: number } | RefusingServer> => {
+        if (!first) return { served: 0 };
+        const names = [first, ...others].map(nameOf);
+        const trouble = connectionTrouble(redis);
+        if (trouble !== undefined) return { why: trouble, queues: names };
+        const write = createWriteProbe(redis, first.keySpace, { evenFull: false });
+        return createReplication(redis, first.keySpace, waitReplicas)
+          .replicated(write)
+          .then(
+            () => ({ served: names.length }),
+            (error: unknown) => ({ why: describeTroubleOn(redis, error), queues: names }),
+          );
+      },
+    );
     const found = await Promise.all(looks);
     return {
       served: found.reduce((sum, one) => sum + ('served' in one ? one.served : 0), 0),

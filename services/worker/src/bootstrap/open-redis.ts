@@ -18,8 +18,15 @@ export type WorkerRedis = Awaited<ReturnType<typeof openRedis>>;
 /**
  * Opens the worker's connections and waits for Redis: a worker survives an outage of Redis and may start before it. Limiter and
  * ledger have connections of their own: a slow command of one must not delay the other.
+ *
+ * @param onConnecting gets the ledger's, before it is waited for
  */
-export async function openRedis(address: RedisAddress, logger: Logger, lifecycle: Lifecycle) {
+export async function openRedis(
+  address: RedisAddress,
+  logger: Logger,
+  lifecycle: Lifecycle,
+  onConnecting?: (ledger: RedisConnection) => void,
+) {
   const redis = {
     ledger: openFailFastConnection({ address, name: 'diq-worker-ledger', logger }),
     limiter: openFailFastConnection({ address, name: 'diq-worker-limiter', logger }),
@@ -29,6 +36,7 @@ export async function openRedis(address: RedisAddress, logger: Logger, lifecycle
   const connections = Object.values(redis);
   // Together: one that hangs takes its time to be dropped, and four must not take four times as long.
   lifecycle.onClose('redis', () => Promise.all(connections.map(closeRedis)));
+  onConnecting?.(redis.ledger);
   for (const connection of connections) await untilReady(connection, logger, lifecycle);
   return redis;
 }

@@ -6,7 +6,7 @@ import { openLimiterConnection } from '@diq/quota/limiter/permit-limiter.ts';
 import { repeat } from '@diq/runtime/async/run-periodically.ts';
 import { within } from '@diq/runtime/async/with-timeout.ts';
 import { onePerServer } from '@diq/redis/ask-owner.ts';
-import { describeTroubleOn, onServerReady } from '@diq/redis/connection.ts';
+import { describeTroubleOn, onServerReady, type RedisConnection } from '@diq/redis/connection.ts';
 import { createReplication } from '@diq/redis/replication.ts';
 import type { Lifecycle } from '@diq/runtime/processes/lifecycle.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
@@ -29,6 +29,8 @@ export interface WorkerParts {
   metrics: WorkerMetrics;
   tracing: Tracing;
   fail: ServiceContext['fail'];
+  /** Gets a connection to Redis that may not be made yet. */
+  onConnecting?: (redis: RedisConnection) => void;
 }
 
 /** A worker that claims jobs. */
@@ -43,7 +45,7 @@ const signEveryMs = 2_000;
 /** Opens everything a worker needs and starts claiming. `lifecycle` closes it in reverse order. */
 export async function openWorker(parts: WorkerParts) {
   const { config, logger, lifecycle } = parts;
-  const redis = await openRedis(config.redisAddress, logger, lifecycle);
+  const redis = await openRedis(config.redisAddress, logger, lifecycle, parts.onConnecting);
   const spaces = config.tenants.flatMap(queuesOf).map(({ keySpace }) => keySpace);
   for (const keySpace of onePerServer(redis.ledger, spaces)) await checkRedis(redis.ledger, keySpace, logger);
   const limiterOutage = createOutageLog(logger, 'the connection of the permit limiters');

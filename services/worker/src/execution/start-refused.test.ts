@@ -104,7 +104,10 @@ describe('a worker that is started while Redis answers and does not serve', func
       let ready: ServiceProcess | undefined;
       const starting = start(server.url, state.user, port).then((worker) => (ready = worker));
       await waitFor(async () => state.says.test(allOutput()), { what: 'its words', timeoutMs: 20_000 });
-      assert.equal((await request(`http://127.0.0.1:${port}/readyz`)).statusCode, 503);
+      const { statusCode, body } = await request(`http://127.0.0.1:${port}/readyz`);
+      const { checks } = (await body.json()) as { checks: { redis: string } };
+      assert.equal(statusCode, 503);
+      if (name.includes('password')) assert.match(checks.redis, state.says);
       assert.equal(ready, undefined);
 
       await state.heal(admin);
