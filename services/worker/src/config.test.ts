@@ -265,14 +265,15 @@ describe('the worker configuration', () => {
     });
 
     it('are in one place: a file beside a tenant in the environment is a fault', async () => {
-      const [fault] = faultsOf({ ...complete, TENANTS_FILE: await fileWith(tenants('contoso')) });
+      const [fault, another] = faultsOf({ ...complete, TENANTS_FILE: await fileWith(tenants('Contoso')) });
       assert.match(fault ?? '', /^AZURE_TENANT_ID: set together with TENANTS_FILE/);
+      assert.match(another ?? '', /^TENANTS_FILE: line 2: /, 'with those of the file');
     });
 
-    it('are refused by line', async () => {
+    it('are refused by line, with the other settings', async () => {
       const path = await fileWith(tenants('Contoso'));
-      const [fault] = faultsOf({ REDIS_URL: complete.REDIS_URL, TENANTS_FILE: path });
-      assert.match(fault ?? '', /^TENANTS_FILE: line 2: /);
+      const found = faultsOf({ REDIS_URL: complete.REDIS_URL, TENANTS_FILE: path, WORKER_PORT: 'x' });
+      assert.match(found.join('\n'), /^WORKER_PORT: .*\nTENANTS_FILE: line 2: /);
     });
   });
 

@@ -14,7 +14,7 @@ import { proxyOf, proxySecrets, proxyShape } from '@diq/runtime/http-client/prox
 import { redisAddressOf, redisSecrets, redisShape } from '@diq/redis/redis-settings.ts';
 import { authorityHost, defenderBaseUrl } from '@diq/tenants/hosts.ts';
 import type { DefenderAccess, ReachableTenant } from '@diq/tenants/tenant.ts';
-import { tenantShape, tenantsOf } from '@diq/tenants/tenant-settings.ts';
+import { tenantShape, tenantsOf, withFaultsOfFile } from '@diq/tenants/tenant-settings.ts';
 import { coldStartModes } from './maintenance/bootstrap-ledger.ts';
 import { credentialSettings, type Credential } from './defender/auth/load-credential.ts';
 import { usualEveryMs } from './follow-up/read-schedule.ts';
@@ -71,7 +71,10 @@ export function readWorkerConfig(untrimmed: Env, furtherFaults: readonly string[
   const env = trimEnv(untrimmed);
   const faults: string[] = [];
   const read = readOrNote(
-    () => readSettings(schemaFor(env), env, { secrets: [...redisSecrets, ...proxySecrets] }),
+    () =>
+      withFaultsOfFile(env, () =>
+        readSettings(schemaFor(env), env, { secrets: [...redisSecrets, ...proxySecrets] }),
+      ),
     faults,
   );
   const access = env['TENANTS_FILE'] ? undefined : readOrNote(() => accessIn(env), faults);

@@ -237,6 +237,23 @@ describe('a file of tenants', () => {
     assert.ok(found.length >= 4, found.join('\n'));
     assert.ok(!found.join('\n').includes('secretvalue'));
   });
+
+  it('is refused at once also for what is looked at when all fields of a tenant are right', () => {
+    const a = `name: a, tenantId: ${id('1')}, clientId: ${id('1')}`;
+    const odd = 'defaultOperation: none, operations: { scan: {} }';
+    const doubled = 'clientSecretFile: f, federatedTokenFile: f, other: 1';
+    const found = faultsOf(`tenants:\n  - { ${a}, ${odd} }\n  - { ${a}, ${doubled} }\n`);
+    const about = found.map((fault) => /: (tenants\S+) (\S+ \S+)/.exec(fault)?.slice(1).join(' '));
+    assert.deepEqual(about, [
+      'tenants[0].defaultOperation: expected one',
+      'tenants[0].operations.scan: is an',
+      'tenants[0].name: has no',
+      "tenants[1]: 'other' is",
+      'tenants[1].name: has no',
+      'tenants[1].name: is that',
+      'tenants[1].tenantId: is that',
+    ]);
+  });
 });
 
 describe('the queues of a tenant', () => {

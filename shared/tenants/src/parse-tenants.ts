@@ -8,16 +8,11 @@ import {
   type OperationName,
 } from '@diq/contracts/operations.ts';
 import { duration } from '@diq/runtime/settings/setting-kinds.ts';
+import { duplicates, type Identity } from './duplicate-tenants.ts';
 import { authorityHost, defenderBaseUrl } from './hosts.ts';
 import { portalOf } from './portal.ts';
 import { queuesOf, tenantName, type Credential, type QueueRules, type ReachableTenant } from './tenant.ts';
-
-/** A fault of a tenants file: where, which field, what is wrong (what is expected). Never a value. */
-export interface TenantsFault {
-  /** From 1 on. */
-  readonly line: number;
-  readonly message: string;
-}
+import { pathName, safeName, type Locate, type TenantsFault } from './tenants-fault.ts';
 
 export type ParsedTenants =
   | { readonly ok: true; readonly tenants: readonly ReachableTenant[] }
@@ -61,7 +56,7 @@ const operations = z
     for (const [name, one] of Object.entries(given)) {
       const operation = operationNames.find((known) => known === name);
       if (operation === undefined) {
-        refuse([name], `is an unknown operation (${expectedOperation()})`);
+        refuse([name], unknownOperation());
         continue;
       }
       const limits =
@@ -158,18 +153,26 @@ function parseFile(given: unknown, locate: Locate): ParsedTenants {
   const parsed = read.data.tenants.map((entry, index) => parseTenant(entry, index, locate));
   const tenants = parsed.flatMap((one) => ('name' in one ? one : []));
   const faults = parsed.flatMap((one) => ('name' in one ? [] : one));
-  if (faults.length === 0) faults.push(...duplicates(tenants, locate));
+  const identities = parsed.map((one, index) =>
+    'name' in one ? identityRead(one) : identityGiven(read.data.tenants[index]),
+  );
+  faults.push(...duplicates(identities, locate));
   return faults.length > 0 ? { ok: false, faults } : { ok: true, tenants };
 }
-
-type Locate = (path: readonly PropertyKey[]) => number;
 
 function parseTenant(entry: unknown, index: number, locate: Locate): ReachableTenant | TenantsFault[] {
   const read = tenant.safeParse(entry);
   const above = ['tenants', index];
   if (!read.success) {
-    const faults = read.error.issues.flatMap((issue) => describeIssue(issue, above, locate));
-    return faults.toSorted((a, b) => a.line - b.line);
+    const faults = [
+      ...read.error.issues.flatMap((issue) => describeIssue(issue, above, locate)),
+      ...unlookedFaults(entry, read.error.issues, (field, message) => ({
+        line: locate([...above, ...field]),
+        message: `${pathName([...above, ...field])}: ${message}`,
+      })),
+    ];
+    const byMessage = new Map(faults.map((fault) => [fault.message, fault]));
+    return [...byMessage.values()].toSorted((a, b) => a.line - b.line);
   }
   const { name, tenantId, clientId, authorityHost, operations, ...given } = read.data;
   const credentials = credentialsOf(read.data);
@@ -179,12 +182,7 @@ function parseTenant(entry: unknown, index: number, locate: Locate): ReachableTe
   const faults: TenantsFault[] = [];
   const refuse = (field: string, message: string) =>
     faults.push({ line: locate([...above, field]), message: `${pathName([...above, field])}: ${message}` });
-  if (credentials.length !== 1) {
-    refuse(
-      'name',
-      'has no credential, or several (expected one of clientSecretFile, clientCertificatePath, federatedTokenFile)',
-    );
-  }
+  if (credentials.length !== 1) refuse('name', notOneCredential);
   if (defaultOperation && !operations.has(defaultOperation)) {
     refuse('defaultOperation', "is none of the tenant's operations (expected one of them)");
   }
@@ -203,6 +201,32 @@ function parseTenant(entry: unknown, index: number, locate: Locate): ReachableTe
   };
 }
 
+const credentialFields = ['clientSecretFile', 'clientCertificatePath', 'federatedTokenFile'] as const;
+const notOneCredential = `has no credential, or several (expected one of ${credentialFields.join(', ')})`;
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Faults of an entry that are not looked for where a field of it has one: who mends that should not meet them next. */
+function unlookedFaults(
+  entry: unknown,
+  issues: readonly z.core.$ZodIssue[],
+  fault: (field: readonly string[], message: string) => TenantsFault,
+): TenantsFault[] {
+  if (!isObject(entry)) return [];
+  const { operations: given } = entry;
+  const unknown = Object.keys(isObject(given) ? given : {}).filter(
+    (name) => !operationNames.some((known) => known === name),
+  );
+  const credentials = credentialFields.filter((field) => (entry[field] ?? undefined) !== undefined).length;
+  // The field of another name may be meant to be one.
+  const mayBeMisnamed = issues.some(({ code, path }) => code === 'unrecognized_keys' && path.length === 0);
+  return [
+    ...(credentials === 1 || (credentials === 0 && mayBeMisnamed) ? [] : [fault(['name'], notOneCredential)]),
+    ...unknown.map((name) => fault(['operations', name], unknownOperation())),
+  ];
+}
+
 function credentialsOf(entry: z.output<typeof tenant>): Credential[] {
   const { clientSecretFile, clientCertificatePath, federatedTokenFile } = entry;
   const given: (Credential | undefined)[] = [
@@ -213,28 +237,22 @@ function credentialsOf(entry: z.output<typeof tenant>): Credential[] {
   return given.filter((one) => one !== undefined);
 }
 
-function duplicates(tenants: readonly ReachableTenant[], locate: Locate): TenantsFault[] {
-  const seen = new Map<string, number>();
-  const faults: TenantsFault[] = [];
-  for (const [index, one] of tenants.entries()) {
-    const values = [
-      ['name', one.name],
-      ['tenantId', one.tenantId],
-      // Two queues whose ids lead to the same place: about one chance in 10,000 among 1,000 queues.
-      ...queuesOf(one).map(({ tag }) => ['tenantId', `tag ${tag}`] as const),
-    ] as const;
-    for (const [field, value] of values) {
-      const first = seen.get(`${field} ${value}`);
-      if (first === undefined) seen.set(`${field} ${value}`, index);
-      else if (first !== index) {
-        const path = ['tenants', index, field];
-        const message = `${pathName(path)}: is that of tenants[${first}] too`;
-        // Of the same tenant id all queues collide.
-        if (faults.at(-1)?.message !== message) faults.push({ line: locate(path), message });
-      }
-    }
-  }
-  return faults;
+const identityRead = (one: ReachableTenant): Identity => [
+  ['name', one.name],
+  ['tenantId', one.tenantId],
+  // Two queues whose ids lead to the same place: about one chance in 10,000 among 1,000 queues.
+  ...queuesOf(one).map(({ tag }) => ['tenantId', `tag ${tag}`] as const),
+];
+
+/** Of an entry with faults, what is right of it. */
+function identityGiven(entry: unknown): Identity {
+  const given = isObject(entry) ? entry : {};
+  const { name, tenantId } = tenant.shape;
+  const [read, id] = [name.safeParse(given['name']), tenantId.safeParse(given['tenantId'])];
+  return [
+    ...(read.success ? [['name', read.data] as const] : []),
+    ...(id.success ? [['tenantId', id.data] as const] : []),
+  ];
 }
 
 function describeIssue(
@@ -252,16 +270,6 @@ function describeIssue(
   }));
 }
 
-function pathName(path: readonly PropertyKey[]): string {
-  const name = path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${safeName(String(part))}`));
-  return name.join('').replace(/^\./, '') || 'the file';
-}
-
-/** What is long or odd may be a secret in the wrong place. */
-function safeName(key: string): string {
-  return /^[A-Za-z]{1,40}$/.test(key) ? key : '…';
-}
-
 /** The line of the innermost thing on the path that is there. */
 function lineOf(document: Document, lines: LineCounter, path: readonly PropertyKey[]): number {
   for (let length = path.length; length > 0; length -= 1) {
@@ -269,6 +277,10 @@ function lineOf(document: Document, lines: LineCounter, path: readonly PropertyK
     if (isNode(node) && node.range) return lines.linePos(node.range[0]).line;
   }
   return 1;
+}
+
+function unknownOperation(): string {
+  return `is an unknown operation (${expectedOperation()})`;
 }
 
 function expectedOperation(names = operationNames): string {

@@ -53,8 +53,34 @@ export function tenantsOf(
   const faults = ofDefaultTenant
     .filter((name) => env[name])
     .map((name) => `${name}: set together with TENANTS_FILE (expected in that file, or no file)`);
-  if (faults.length > 0) throw new SettingsError(faults);
-  return { file, tenants: readTenantsFile(file) };
+  const read = () => readTenantsFile(file);
+  if (faults.length > 0) throw new SettingsError([...faults, ...faultsOf(read)]);
+  return { file, tenants: read() };
+}
+
+/**
+ * What `read` gives of the other settings.
+ *
+ * @throws SettingsError with their faults and those of the file of tenants, if one is named
+ */
+export function withFaultsOfFile<T>(env: Env, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    const { TENANTS_FILE: file } = env;
+    if (!(error instanceof SettingsError) || !file) throw error;
+    throw new SettingsError([...error.faults, ...faultsOf(() => readTenantsFile(file))]);
+  }
+}
+
+function faultsOf(read: () => unknown): readonly string[] {
+  try {
+    read();
+    return [];
+  } catch (error) {
+    if (error instanceof SettingsError) return error.faults;
+    throw error;
+  }
 }
 
 function defaultTenant(settings: TenantSettings, tenantId: string, portal: string | undefined): Tenant {

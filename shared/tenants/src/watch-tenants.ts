@@ -3,8 +3,9 @@ import { watchFile } from '@diq/runtime/settings/watch-file.ts';
 import { SettingsError } from '@diq/runtime/settings/read-settings.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 import { parseInThread } from './parse-in-thread.ts';
-import { parseTenants, type TenantsFault } from './parse-tenants.ts';
+import { parseTenants } from './parse-tenants.ts';
 import { identityOf, type ReachableTenant, type Tenant } from './tenant.ts';
+import type { TenantsFault } from './tenants-fault.ts';
 
 /** Room for thousands of tenants. */
 const maxFileBytes = 8 * 1_024 * 1_024;

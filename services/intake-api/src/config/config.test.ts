@@ -26,6 +26,11 @@ function faultsOf(env: Env): readonly string[] {
 }
 
 describe('the settings of the intake', () => {
+  it('are refused together with what is wrong in the file of tenants', () => {
+    const found = faultsOf({ ...usable, INTAKE_PORT: 'x', TENANTS_FILE: '/none/tenants.yaml' });
+    assert.match(found.join('\n'), /^INTAKE_PORT: .*\nTENANTS_FILE: the file cannot be read, ENOENT/);
+  });
+
   it('need only Redis, keys and the tenant; the rest has defaults', () => {
     const { auth, ...settings } = readIntakeSettings(usable);
     assert.deepEqual(settings, {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { maxBatchItems } from '@diq/contracts/investigation-item.ts';
 import type { Tenant } from '@diq/tenants/tenant.ts';
-import { tenantShape, tenantsOf } from '@diq/tenants/tenant-settings.ts';
+import { tenantShape, tenantsOf, withFaultsOfFile } from '@diq/tenants/tenant-settings.ts';
 import {
   duration,
   flag,
@@ -35,7 +35,7 @@ export type CallbackSettings = NonNullable<ReturnType<typeof callbackSettings>>;
 /** @throws SettingsError with every fault at once. */
 export function readIntakeSettings(given: Env) {
   const env = trimEnv(given);
-  const settings = readSettings(schemaFor(env), env, {
+  const options = {
     secrets: [
       'INTAKE_API_KEYS',
       'INTAKE_ENTRA_CLIENT_SECRET',
@@ -51,7 +51,8 @@ export function readIntakeSettings(given: Env) {
       'CALLBACK_SECRET',
       'FRONT_DOOR_CLIENTS',
     ],
-  });
+  };
+  const settings = withFaultsOfFile(env, () => readSettings(schemaFor(env), env, options));
   const { file: tenantsFile, tenants } = tenantsOf(settings, env);
   const auth = authSettings(settings, env);
   refuseKeysWithoutTenant(auth, tenants);
