@@ -117,7 +117,11 @@ export async function openIntake(given: OpenIntakeOptions): Promise<{ port: numb
       }),
       fullServers: memory.full,
       workerReports: () =>
-        queues.opened().map(({ queue, workerReport }) => ({ queue, report: workerReport() })),
+        queues.opened().map(({ queue, workerReport }) => ({
+          queue,
+          report: workerReport(),
+          isAccepting: directory.isAccepting(queue),
+        })),
       closing: lifecycle.closing,
     }),
     closing: lifecycle.closing,

@@ -2,11 +2,17 @@ import assert from 'node:assert/strict';
 import { createReadyCheck } from './ready-check.ts';
 import type { QueueReach, RefusingServer } from './queue-reach.ts';
 
-const check = (reach: QueueReach, full: readonly RefusingServer[] = []) =>
+type WorkerReports = Parameters<typeof createReadyCheck>[0]['workerReports'];
+
+const check = (
+  reach: QueueReach,
+  full: readonly RefusingServer[] = [],
+  workerReports: WorkerReports = () => [],
+) =>
   createReadyCheck({
     reach: async () => reach,
     fullServers: () => full,
-    workerReports: () => [],
+    workerReports,
     closing: new AbortController().signal,
   })();
 
@@ -36,6 +42,25 @@ describe('readiness of an intake with many queues', () => {
     assert.equal(checks['memory'], 'of contoso/isolate Redis uses 90 % of its memory');
     const alone = await check(all, [{ ...full, queues: [] }]);
     assert.equal(alone.checks['memory'], 'Redis uses 90 % of its memory');
+  });
+
+  it('misses no worker of a tenant that was removed, and names the queues that have none where others have some', async () => {
+    const queue = (tenant: string) => ({ tenant, operation: 'isolate' as const });
+    const served = {
+      queue: queue('contoso'),
+      report: { state: 'active', alive: 1, lastSeenAtMs: 0 } as const,
+      isAccepting: true,
+    };
+    const report = { state: 'absent', alive: 0, lastSeenAtMs: 0 } as const;
+    const workersOf = async (...reports: ReturnType<WorkerReports>) =>
+      (await check({ served: 3, refused: [] }, [], () => reports)).checks['workers'];
+    assert.equal(await workersOf(served, { queue: queue('gone'), report, isAccepting: false }), 'alive');
+    const unserved = { queue: queue('fabrikam'), report, isAccepting: true };
+    assert.match(
+      (await workersOf(served, unserved)) ?? '',
+      /^of fabrikam\/isolate none is alive, last seen 1970/,
+    );
+    assert.match((await workersOf(unserved)) ?? '', /^none is alive/);
   });
 
   it('is lost when none can be served, and without a word of queues while all can', async () => {
