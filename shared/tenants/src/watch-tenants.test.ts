@@ -24,6 +24,7 @@ describe('the file of tenants', () => {
   const path = join(dir, 'tenants.yaml');
   let stop: () => Promise<void> = async () => undefined;
   const changes: string[][] = [];
+  const infos: object[] = [];
   const errors: { faults: unknown; message: string }[] = [];
   before(() => {
     write(path, entry('one', '1'));
@@ -32,7 +33,7 @@ describe('the file of tenants', () => {
       tenants: readTenantsFile(path),
       onChange: (tenants: readonly ReachableTenant[]) => changes.push(tenants.map(({ name }) => name)),
       logger: {
-        info: () => undefined,
+        info: (about: object) => void infos.push(about),
         error: (about: { faults?: unknown }, message: string) =>
           void errors.push({ faults: about.faults, message }),
       } as unknown as Parameters<typeof watchTenants>[0]['logger'],
@@ -54,9 +55,13 @@ describe('the file of tenants', () => {
     rmSync(path);
     await waitFor(() => errors.length === 2, { what: 'the missing file' });
     assert.deepEqual(errors[1]?.faults, ['the file cannot be read, ENOENT']);
-    write(path, entry('two', '2'));
+    write(path, { ...entry('two', '2'), clientSecretFile: '/run/another' });
     await waitFor(() => changes.length === 2, { what: 'the first tenant to go' });
     assert.deepEqual(changes, [['one', 'two'], ['two']]);
+    assert.deepEqual(infos, [
+      { tenants: 2, added: ['two'], removed: [], changed: [] },
+      { tenants: 1, added: [], removed: ['one'], changed: ['two'] },
+    ]);
   });
 
   it('stops the start with every fault by its line', () => {

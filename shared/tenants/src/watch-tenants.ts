@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { NoRegularFileError, readRegularFileSync } from '@diq/runtime/settings/read-regular-file.ts';
 import { watchFile } from '@diq/runtime/settings/watch-file.ts';
 import { SettingsError } from '@diq/runtime/settings/read-settings.ts';
@@ -46,7 +47,7 @@ export function watchTenants(options: {
   readonly intervalMs?: number;
 }): () => Promise<void> {
   const { path, onChange, logger, intervalMs = 2_000 } = options;
-  let present = options.tenants.map(identityOf).join();
+  let present = identitiesOf(options.tenants);
   return watchFile({
     setting,
     path,
@@ -58,15 +59,40 @@ export function watchTenants(options: {
         : { ...parsed, faults: parsed.faults.map(describe) };
     },
     onChange(tenants) {
-      const identity = tenants.map(identityOf).join();
-      if (identity === present) return;
+      const identities = identitiesOf(tenants);
+      if (isDeepStrictEqual([...identities], [...present])) return;
       onChange(tenants);
-      present = identity;
-      logger.info({ tenants: tenants.length }, 'tenants changed');
+      logger.info({ tenants: tenants.length, ...changesBetween(present, identities) }, 'tenants changed');
+      present = identities;
     },
     logger,
     intervalMs,
   });
+}
+
+interface Identity {
+  readonly name: string;
+  readonly identity: string;
+}
+
+/** By tenant id, in the order of the file. */
+const identitiesOf = (tenants: readonly Tenant[]): ReadonlyMap<string, Identity> =>
+  new Map(tenants.map((tenant) => [tenant.tenantId, { name: tenant.name, identity: identityOf(tenant) }]));
+
+const mostNamed = 20;
+
+/** By name, for the log: a file that was written by halves is a valid one with fewer tenants. */
+function changesBetween(before: ReadonlyMap<string, Identity>, after: ReadonlyMap<string, Identity>) {
+  const named = (some: ReadonlyMap<string, Identity>, isMeant: (one: Identity, id: string) => boolean) => {
+    const names = [...some].flatMap(([id, one]) => (isMeant(one, id) ? one.name : []));
+    if (names.length <= mostNamed) return names;
+    return [...names.slice(0, mostNamed), `and ${names.length - mostNamed} more`];
+  };
+  return {
+    added: named(after, (_one, id) => !before.has(id)),
+    removed: named(before, (_one, id) => !after.has(id)),
+    changed: named(after, ({ identity }, id) => before.has(id) && before.get(id)?.identity !== identity),
+  };
 }
 
 function describe({ line, message }: TenantsFault): string {
