@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { createWriteProbe } from '@diq/queue/operations/write-probe.ts';
 import { createWorkerSign } from '@diq/quota/ledger/worker-signs.ts';
-import { openLimiterConnection } from '@diq/quota/limiter/permit-limiter.ts';
+import { limiterKey, openLimiterConnection } from '@diq/quota/limiter/permit-limiter.ts';
 import { repeat } from '@diq/runtime/async/run-periodically.ts';
 import { within } from '@diq/runtime/async/with-timeout.ts';
 import { onePerServer } from '@diq/redis/ask-owner.ts';
@@ -95,8 +95,12 @@ export async function openWorker(parts: WorkerParts) {
   }
   onServerReady(redis.ledger, () => tenants.reconnected());
 
-  const probeSpace = tenants.queues()[0]?.keySpace ?? 'diq:{workers}';
-  const write = createWriteProbe(redis.ledger, probeSpace, { evenFull: true });
+  const [first] = tenants.queues();
+  const probeSpace = first?.keySpace ?? 'diq:{workers}';
+  const write = createWriteProbe(redis.ledger, probeSpace, {
+    evenFull: true,
+    further: first ? [limiterKey(first.keySpace)] : [],
+  });
   const replication = createReplication(redis.ledger, probeSpace, config.waitReplicas);
   return {
     queues: tenants.queues,

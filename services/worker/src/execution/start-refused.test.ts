@@ -132,10 +132,17 @@ describe('a worker that is started while Redis answers and does not serve', func
     const port = await findFreePort();
     await start(server.url, undefined, port);
     await admin.config('SET', 'min-replicas-to-write', '1');
-    const { statusCode, body } = await request(`http://127.0.0.1:${port}/readyz`);
-    assert.equal(statusCode, 503);
-    const { checks } = (await body.json()) as { checks: Record<string, string> };
-    assert.match(checks['redis'] ?? '', /fewer replicas/);
+    const isSaid = async (reason: RegExp) => {
+      const { statusCode, body } = await request(`http://127.0.0.1:${port}/readyz`);
+      assert.equal(statusCode, 503);
+      const { checks } = (await body.json()) as { checks: Record<string, string> };
+      assert.match(checks['redis'] ?? '', reason);
+    };
+    await isSaid(/fewer replicas/);
+    await admin.config('SET', 'min-replicas-to-write', '0');
+    // Those of the limiter begin with another word.
+    await admin.call('ACL', 'SETUSER', 'default', 'resetkeys', '~diq:*');
+    await isSaid(/does not allow its user a command or a key/);
   });
 });
 

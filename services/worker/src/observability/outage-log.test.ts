@@ -4,7 +4,7 @@ import { captureLog } from '../test-support/capture-log.ts';
 
 describe('the log of an outage', () => {
   let nowMs: number;
-  let events: () => { level: string; msg: string; failures: number; outageMs?: number }[];
+  let events: () => { level: string; msg: string; failures: number; outageMs?: number; redis?: string }[];
   let outage: OutageLog;
   beforeEach(() => {
     nowMs = 1_000;
@@ -35,6 +35,11 @@ describe('the log of an outage', () => {
     assert.equal(events().length, 2);
     for (let n = 0; n < 50; n += 1) outage.failed(new Error(`cause ${n}`));
     assert.equal(events().length, 5);
+  });
+
+  it('says in words what Redis refuses', () => {
+    outage.failed(Object.assign(new Error('NOPERM no permissions'), { name: 'ReplyError' }));
+    assert.match(events()[0]?.redis ?? '', /^does not allow its user a command or a key/);
   });
 
   it('begins anew after its end, or after a minute without a failure where no success is noted', () => {

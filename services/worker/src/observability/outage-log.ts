@@ -1,3 +1,4 @@
+import { describeRedisTrouble, isRedisTrouble } from '@diq/redis/is-unavailable.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 
 /** Without a success that is noted, an outage is over when nothing has failed for this long. */
@@ -50,7 +51,12 @@ export class OutageLog {
     const message = error instanceof Error ? error.message : String(error);
     if (logged.has(message) || logged.size >= mostMessages) return;
     logged.add(message);
-    this.#logger.warn({ err: error, failures }, `${this.#what} failed; its recovery will be logged`);
+    const refusal = isRedisTrouble(error) &&
+      error.name === 'ReplyError' && { redis: describeRedisTrouble(error) };
+    this.#logger.warn(
+      { err: error, failures, ...refusal },
+      `${this.#what} failed; its recovery will be logged`,
+    );
   }
 
   worked(): void {

@@ -70,6 +70,11 @@ export function openLimiterConnection(redis: RedisConnection, onError: (error: u
   };
 }
 
+const limiterId = (keySpace: string) => `${keySpace}:permits`;
+
+/** A key that the limiter of a queue has in Redis, by a name that Bottleneck makes. */
+export const limiterKey = (keySpace: string) => `b_${limiterId(keySpace)}_settings`;
+
 /**
  * Bottleneck as a rolling window: a permit is a Bottleneck job that runs for one whole window, and as many of them as the
  * limit may run at a time in all processes together. Of several limits it is the one of the shortest window: leases and
@@ -155,7 +160,7 @@ async function openBottleneck(
 ) {
   const maxConcurrent = shortestLimit(limits).calls;
   const limiter = new Bottleneck({
-    id: `${keySpace}:permits`,
+    id: limiterId(keySpace),
     connection: connection.bottleneck,
     datastore: 'ioredis',
     maxConcurrent,
