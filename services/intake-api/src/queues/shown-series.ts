@@ -1,4 +1,4 @@
-import { setImmediate as afterOthers } from 'node:timers/promises';
+import { inSlices } from '@diq/runtime/async/in-slices.ts';
 import type { Queue } from '@diq/tenants/tenant.ts';
 import type { QueueState } from '../estimates/queue-state.ts';
 import type { createBusyQueues } from './busy-queues.ts';
@@ -26,7 +26,7 @@ export function createShownSeries({ directory, layouts, busy, hasWork, metrics }
   /** Most have nothing open: they need not be opened for a reading. */
   async function forgetRemoved(removed: readonly Queue[]): Promise<void> {
     const open = new Set(removed.length === 0 ? [] : await hasWork(removed).catch(() => removed));
-    await inSlices(removed, (queue) => {
+    await inSlices(removed, queuesAtOnce, (queue) => {
       if (open.has(queue)) busy.mark(queue);
       else if (!directory.isAccepting(queue)) metrics.forgetQueue(queue);
     });
@@ -34,14 +34,14 @@ export function createShownSeries({ directory, layouts, busy, hasWork, metrics }
 
   async function show(): Promise<void> {
     const removed: Queue[] = [];
-    await inSlices([...shown.values()], (queue) => {
+    await inSlices([...shown.values()], queuesAtOnce, (queue) => {
       // One that has another name now is read under that name, and one of another version is not read.
       if (directory.byTag(queue.tag)?.tenant !== queue.tenant || layouts.isForeign(queue))
         metrics.forgetQueue(queue);
       else if (!directory.isAccepting(queue)) removed.push(queue);
     });
     shown.clear();
-    await inSlices(directory.queues().filter(directory.isAccepting), (queue) => {
+    await inSlices(directory.queues().filter(directory.isAccepting), queuesAtOnce, (queue) => {
       if (!directory.isAccepting(queue)) return;
       shown.set(queue.tag, queue);
       metrics.showQueue(queue);
@@ -57,13 +57,4 @@ export function createShownSeries({ directory, layouts, busy, hasWork, metrics }
       if (!directory.isAccepting(queue) && backlog.counts.dispatching === 0) metrics.forgetQueue(queue);
     },
   };
-}
-
-async function inSlices(queues: Iterable<Queue>, act: (queue: Queue) => void): Promise<void> {
-  let count = 0;
-  for (const queue of queues) {
-    act(queue);
-    count += 1;
-    if (count % queuesAtOnce === 0) await afterOthers();
-  }
 }

@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
 import {
   parseItem,
@@ -6,6 +5,7 @@ import {
   type ItemRules,
   type ParsedItem,
 } from '@diq/contracts/investigation-item.ts';
+import { inSlices } from '@diq/runtime/async/in-slices.ts';
 import type { CallbackRule } from '../callbacks/callback-rule.ts';
 import { refuseItem, type Entry } from './item-refusal.ts';
 import { ProblemError } from '../http/problem-error.ts';
@@ -33,11 +33,10 @@ export async function sortItems(
   callbackRule: CallbackRule,
 ): Promise<Entry[]> {
   const entries: Entry[] = [];
-  for (const [index, input] of batch.requests.entries()) {
-    if (index > 0 && index % chunkSize === 0) await nextTurn();
+  await inSlices(batch.requests, chunkSize, (input, index) => {
     const parsed = checkCallback(parseItem(input, nowMs, rules, batch.defaults), callbackRule);
     entries.push(parsed.ok ? parsed.item : refuseItem(index, input, parsed));
-  }
+  });
   return entries;
 }
 

@@ -1,5 +1,5 @@
-import { setImmediate as afterOthers } from 'node:timers/promises';
 import { isCluster } from '@diq/redis/connection.ts';
+import { inSlices } from '@diq/runtime/async/in-slices.ts';
 import { LayoutError } from '@diq/queue/layout.ts';
 import type { LimiterConnection } from '@diq/quota/limiter/permit-limiter.ts';
 import { identityOf, queuesOf, type Queue, type ReachableTenant } from '@diq/tenants/tenant.ts';
@@ -157,13 +157,12 @@ export function createServedTenants(options: ServedTenantsOptions) {
   /** Resolves to the number of those that are served now and were not before. */
   async function begin(tenants: readonly ReachableTenant[]): Promise<number> {
     let begun = 0;
-    for (const tenant of tenants) {
-      if (options.lifecycle.closing.aborted) return 0;
-      if (served.has(tenant.name)) continue;
+    const added = tenants.filter(({ name }) => !served.has(name));
+    await inSlices(added, tenantsAtOnce, (tenant) => {
+      if (options.lifecycle.closing.aborted || served.has(tenant.name)) return;
       served.set(tenant.name, serveTenant(tenant));
       begun += 1;
-      if (begun % tenantsAtOnce === 0) await afterOthers();
-    }
+    });
     options.onQueues(all());
     return begun;
   }
@@ -178,10 +177,7 @@ export function createServedTenants(options: ServedTenantsOptions) {
     present = presentOf(tenants);
     await removedQueues.release(present.keySpaces);
     const gone = [...served].filter(([name, { identity }]) => wanted.get(name) !== identity);
-    for (const [i, [name]] of gone.entries()) {
-      void leave(name);
-      if (i % tenantsAtOnce === tenantsAtOnce - 1) await afterOthers();
-    }
+    await inSlices(gone, tenantsAtOnce, ([name]) => void leave(name));
     const before = new Map(
       [...leaving].flatMap(([{ queues }, left]) => queues.map(({ keySpace }) => [keySpace, left] as const)),
     );

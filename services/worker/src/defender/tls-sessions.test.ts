@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type Server, type ServerOptions } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { alone } from '@diq/runtime/http-client/tls-connections.ts';
+import { ownCopy } from '@diq/runtime/http-client/tls-connections.ts';
 import { initiateInvestigation } from '@diq/contracts/operations/initiate-investigation.ts';
 import { createDefenderClient } from './defender-client.ts';
 import { makeCertificate, type TestCertificate } from './test-support/certificate.ts';
@@ -63,7 +63,7 @@ describe('the connections of one client to Defender', () => {
   it('keep a session in as many bytes as it has', () => {
     const session = Buffer.from('of the pool for small buffers');
     assert.ok(session.buffer.byteLength > session.length);
-    assert.equal(alone(session).buffer.byteLength, session.length);
-    assert.deepEqual(alone(session), session);
+    assert.equal(ownCopy(session).buffer.byteLength, session.length);
+    assert.deepEqual(ownCopy(session), session);
   });
 });

@@ -54,7 +54,7 @@ export function createResumingConnector({
         return;
       }
       if (socket instanceof TLSSocket) {
-        const keep = (session: Buffer): void => void (kept = { of, session: alone(session) });
+        const keep = (session: Buffer): void => void (kept = { of, session: ownCopy(session) });
         socket.on('session', keep);
         // Before TLS 1.3 it was there before the connection was.
         const session = socket.getProtocol() === 'TLSv1.2' ? socket.getSession() : undefined;
@@ -65,8 +65,8 @@ export function createResumingConnector({
   };
 }
 
-/** The same bytes by themselves: as a part of what Node sets aside for many buffers they would keep 64 KB, for each of many tenants. */
-export function alone(bytes: Buffer): Buffer {
+/** The same bytes in memory of their own. A small buffer is a part of 64 KB that Node shares out, and would keep all of it, for each tenant. */
+export function ownCopy(bytes: Buffer): Buffer {
   const copy = Buffer.allocUnsafeSlow(bytes.length);
   bytes.copy(copy);
   return copy;
