@@ -1,5 +1,6 @@
 import { Queue } from 'bullmq';
 import type { RedisConnection } from '@diq/redis/connection.ts';
+import { runScriptsWhenFull } from '@diq/redis/script.ts';
 import { z } from 'zod';
 import { callbackQueueName } from '@diq/queue/store-keys.ts';
 
@@ -40,6 +41,8 @@ export function createCallbackQueue(
   keySpace: string,
   onError: (error: Error) => void,
 ) {
+  // It may be the first of this connection, on which BullMQ defines its scripts once for all queues.
+  runScriptsWhenFull(redis);
   const queue = new Queue(callbackQueueName, {
     connection: redis,
     prefix: keySpace,
