@@ -58,7 +58,8 @@ describe(`the whole system under ${title}`, function () {
       const violations = judge(evidence).map(({ rule, text }) => `${rule}: ${text}`);
       const again = `Seed ${seed}. Again: npx mocha test/fault/selection.test.ts --grep "${title}". More of it: npm run test:fault -- --seed ${seed} --only ${names.join(',')}`;
       assert.equal(violations.length, 0, [again, ...violations].join('\n'));
-      assert.ok(evidence.calls.length > 10, `only ${evidence.calls.length} calls were made`);
+      // With fewer no window could have been broken. How many it is varies: what waits when Redis is emptied is never called.
+      assert.ok(evidence.calls.length > evidence.limit, `only ${evidence.calls.length} calls were made`);
       assert.ok((world.tallies.get('jobs given to a second worker') ?? 0) > 0, 'no job was held twice');
     } finally {
       await run.stop();
