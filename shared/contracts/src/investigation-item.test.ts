@@ -5,6 +5,7 @@ import { maxCommentLength } from './comment.ts';
 import { itemDefaults, itemRulesOf, parseItem } from './investigation-item.ts';
 import { priorities } from './priority.ts';
 import { initiateInvestigation } from './operations/initiate-investigation.ts';
+import { runAntiVirusScan } from './operations/run-antivirus-scan.ts';
 
 const rules = itemRulesOf(initiateInvestigation);
 
@@ -307,6 +308,11 @@ describe('the parameters of an operation', () => {
         JSON.stringify(odd),
       );
     }
+  });
+
+  it('are checked by rules that all queues of the operation share', () => {
+    assert.equal(itemRulesOf(initiateInvestigation), rules);
+    assert.notEqual(itemRulesOf(runAntiVirusScan), rules);
   });
 
   it('can be shared by the items of a batch, and are checked there by the same rules', () => {

@@ -156,10 +156,23 @@ export type ParsedItem =
   { ok: true; item: InvestigationItem } | { ok: false; faults: FieldFault[]; faultCount: number };
 
 /** What items of an operation are checked by: `parameters` as its profile says, with the names of their faults. */
-export type ItemRules = ReturnType<typeof itemRulesOf>;
+export type ItemRules = ReturnType<typeof makeRules>;
 
-/** The schemas of an operation's items and of the envelope of a batch of them. */
-export function itemRulesOf({ parameters, order }: Pick<OperationProfile, 'parameters' | 'order'>) {
+type RuledProfile = Pick<OperationProfile, 'parameters' | 'order'>;
+
+const knownRules = new WeakMap<RuledProfile, ItemRules>();
+
+/**
+ * The schemas of an operation's items and of the envelope of a batch of them. Many queues have one operation, and zod compiles
+ * each schema when it checks first: so they are made once.
+ */
+export function itemRulesOf(profile: RuledProfile): ItemRules {
+  const rules = knownRules.get(profile) ?? makeRules(profile);
+  knownRules.set(profile, rules);
+  return rules;
+}
+
+function makeRules({ parameters, order }: RuledProfile) {
   const own = { parameters: parameters.optional() };
   return {
     /** Its requests take turns on their machine from their acceptance on, so the machine must be known by then. */

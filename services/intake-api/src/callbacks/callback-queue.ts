@@ -1,7 +1,6 @@
-import { Queue } from 'bullmq';
 import type { RedisConnection } from '@diq/redis/connection.ts';
-import { runScriptsWhenFull } from '@diq/redis/script.ts';
 import { z } from 'zod';
+import { addAll, openBullmqQueue } from '@diq/queue/scheduling/bullmq-queue.ts';
 import { callbackQueueName } from '@diq/queue/store-keys.ts';
 
 /** Whose callback it is. */
@@ -41,21 +40,12 @@ export function createCallbackQueue(
   keySpace: string,
   onError: (error: Error) => void,
 ) {
-  // It may be the first of this connection, on which BullMQ defines its scripts once for all queues.
-  runScriptsWhenFull(redis);
-  const queue = new Queue(callbackQueueName, {
-    connection: redis,
-    prefix: keySpace,
-    // As for the queue of jobs: asked for its version while Redis is away, a queue would refuse everything for good.
-    skipVersionCheck: true,
-    skipWaitingForReady: true,
-    streams: { events: { maxLen: 1_000 } },
-  });
-  queue.on('error', onError);
+  const queue = openBullmqQueue(redis, { name: callbackQueueName, prefix: keySpace, onError });
 
   return {
     async add(targets: readonly CallbackTarget[]): Promise<void> {
-      await queue.addBulk(
+      await addAll(
+        queue,
         targets.map((target) => ({
           name: 'callback',
           data: { v: 1, ...target } satisfies z.input<typeof callbackPayload>,

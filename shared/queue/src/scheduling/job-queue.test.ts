@@ -167,6 +167,24 @@ describe('job queue', () => {
     );
   });
 
+  it('adds many at once after Redis forgot its scripts', async () => {
+    await store.jobs.add([job('a'), job('b')]);
+    await redis.client.script('FLUSH');
+    await store.jobs.add([job('c'), job('d')]);
+    assert.deepEqual(await claimAll(), ['a', 'b', 'c', 'd']);
+  });
+
+  it('adds many at once after Redis refused the first transaction of a connection', async () => {
+    await redis.client.call('ACL', 'SETUSER', 'default', '-eval');
+    try {
+      await assert.rejects(store.jobs.add([job('a'), job('b')]), /EXECABORT|NOPERM/);
+    } finally {
+      await redis.client.call('ACL', 'SETUSER', 'default', '+eval');
+    }
+    await store.jobs.add([job('a'), job('b')]);
+    assert.deepEqual(await claimAll(), ['a', 'b']);
+  });
+
   it('rejects when Redis cannot be asked', async () => {
     const other = await openTestStore(redis.url);
     other.redis.disconnect();

@@ -1,10 +1,11 @@
 import { setImmediate as afterwards } from 'node:timers/promises';
-import { Queue } from 'bullmq';
+import type { Queue } from 'bullmq';
 import type { RedisConnection } from '@diq/redis/connection.ts';
 import { plainPipeline } from '@diq/redis/plain-pipeline.ts';
 import { z } from 'zod';
-import { loadScript, runScriptsWhenFull } from '@diq/redis/script.ts';
+import { loadScript } from '@diq/redis/script.ts';
 import { queueName, storeKeys } from '../store-keys.ts';
+import { addAll, openBullmqQueue } from './bullmq-queue.ts';
 import { createWake } from './wakes.ts';
 
 /** What the order of the queue depends on; the rest stands in the task. */
@@ -42,24 +43,14 @@ const scoresPerJobPriority = 2 ** 32;
 export type JobQueue = ReturnType<typeof createJobQueue>;
 
 export function createJobQueue(redis: RedisConnection, keySpace: string, onError: (error: Error) => void) {
-  runScriptsWhenFull(redis);
-  const queue = new Queue<JobPayload>(queueName, {
-    connection: redis,
-    prefix: keySpace,
-    // Asked for its version while Redis is away, a queue would refuse everything for good.
-    skipVersionCheck: true,
-    skipWaitingForReady: true,
-    streams: { events: { maxLen: 1_000 } },
-  });
-  queue.on('error', onError);
-  const prioritizedKey = queue.toKey('prioritized');
+  const { jobOrder, jobs: jobPrefix } = storeKeys(keySpace);
+  let opened: Queue | undefined;
+  /** Opened when it is needed first: a thousand take ten megabytes, and a worker seldom adds a job. */
+  const open = () => (opened ??= openBullmqQueue(redis, { name: queueName, prefix: keySpace, onError }));
   const wake = createWake(redis, keySpace);
-  const adding = addInTransactions(queue);
-  // The caller of `add` gets the error.
-  adding.catch(() => {});
 
   async function setJobPriority(taskId: string, jobPriority: number): Promise<void> {
-    const job = await queue.getJob(taskId);
+    const job = await open().getJob(taskId);
     // It can go between the two.
     await job?.changePriority({ priority: jobPriority }).catch((error: unknown) => {
       if (!(error instanceof Error && error.message.includes('Missing key'))) throw error;
@@ -69,20 +60,19 @@ export function createJobQueue(redis: RedisConnection, keySpace: string, onError
   return {
     /** Adds jobs, many in transactions, and wakes the workers; one that is in the queue already stays as it is. */
     async add(jobs: readonly Job[]): Promise<void> {
-      await adding;
       for (let i = 0; i < jobs.length; i += chunkSize) {
-        await queue.addBulk(jobs.slice(i, i + chunkSize).map(toJob));
+        await addAll(open(), jobs.slice(i, i + chunkSize).map(toJob));
         wake('work');
       }
     },
     /** Adds one in the same way and tells its position; `undefined` where that is to be asked for. */
     async addOne(job: Job): Promise<number | undefined> {
       const { name, data, opts } = toJob(job);
-      const added = queue.add(name, data, opts);
+      const added = open().add(name, data, opts);
       // BullMQ's command is on its way by then, so this one comes to Redis behind it, and both are one round trip. The
       // job is what counts: should its place be missing, it can be read later.
       const place = afterwards()
-        .then(() => redis.zrank(prioritizedKey, job.taskId))
+        .then(() => redis.zrank(jobOrder, job.taskId))
         .catch(() => null);
       await added;
       wake('work');
@@ -91,18 +81,18 @@ export function createJobQueue(redis: RedisConnection, keySpace: string, onError
     },
     /** Jobs that can be claimed now. */
     async countReady(): Promise<number> {
-      const counts = await queue.getJobCounts('prioritized', 'waiting');
+      const counts = await open().getJobCounts('prioritized', 'waiting');
       return (counts['prioritized'] ?? 0) + (counts['waiting'] ?? 0);
     },
     /** Jobs in the queue, claimed ones included. */
     async countAll(): Promise<number> {
-      const counts = await queue.getJobCounts('prioritized', 'waiting', 'active', 'delayed');
+      const counts = await open().getJobCounts('prioritized', 'waiting', 'active', 'delayed');
       return Object.values(counts).reduce((sum, count) => sum + count, 0);
     },
     /** 1 is claimed next; `undefined` for one that is not waiting in the order. One answer per id. */
     async positions(taskIds: readonly string[]): Promise<(number | undefined)[]> {
       const pipeline = plainPipeline(redis);
-      for (const id of taskIds) pipeline.zrank(prioritizedKey, id);
+      for (const id of taskIds) pipeline.zrank(jobOrder, id);
       const replies = await repliesOf(pipeline);
       return replies.map((rank) => (typeof rank === 'number' ? rank + 1 : undefined));
     },
@@ -110,13 +100,13 @@ export function createJobQueue(redis: RedisConnection, keySpace: string, onError
     async countUpTo(jobPriorities: readonly number[]): Promise<number[]> {
       const pipeline = plainPipeline(redis);
       for (const jobPriority of jobPriorities)
-        pipeline.zcount(prioritizedKey, '-inf', `(${(jobPriority + 1) * scoresPerJobPriority}`);
+        pipeline.zcount(jobOrder, '-inf', `(${(jobPriority + 1) * scoresPerJobPriority}`);
       return (await repliesOf(pipeline)).map(Number);
     },
     /** Which of these tasks have a job, waiting or claimed. */
     async have(taskIds: readonly string[]): Promise<boolean[]> {
       const pipeline = plainPipeline(redis);
-      for (const id of taskIds) pipeline.exists(queue.toKey(id));
+      for (const id of taskIds) pipeline.exists(`${jobPrefix}${id}`);
       return (await repliesOf(pipeline)).map((found) => found === 1);
     },
     /** Gives jobs another place. One that was claimed goes back to that place, one that is gone stays gone. */
@@ -128,37 +118,26 @@ export function createJobQueue(redis: RedisConnection, keySpace: string, onError
     },
     /** The task whose job is claimed next. */
     async next(): Promise<string | undefined> {
-      const [first] = await redis.zrange(prioritizedKey, 0, '0');
+      const [first] = await redis.zrange(jobOrder, 0, '0');
       return first;
     },
     /** Those whose jobs are claimed next, at most so many. */
-    nextOnes: (limit: number): Promise<string[]> => redis.zrange(prioritizedKey, 0, String(limit - 1)),
+    nextOnes: (limit: number): Promise<string[]> => redis.zrange(jobOrder, 0, String(limit - 1)),
     /** Takes out a job that has nothing left to do. One that a worker holds stays. */
     async remove(taskId: string): Promise<void> {
-      await queue.remove(taskId);
+      await open().remove(taskId);
     },
     /** The same for some hundred at once. */
     async removeAll(taskIds: readonly string[]): Promise<void> {
       for (let i = 0; i < taskIds.length; i += chunkSize) {
         const ids = taskIds.slice(i, i + chunkSize);
-        const keys = [prioritizedKey, ...ids.map((id) => queue.toKey(id))];
+        const keys = [jobOrder, ...ids.map((id) => `${jobPrefix}${id}`)];
         const left = idsReply.parse(await removeScript(redis, keys, ids));
-        await Promise.all(left.map((id) => queue.remove(id)));
+        await Promise.all(left.map((id) => open().remove(id)));
       }
     },
-    close: (): Promise<void> => queue.close(),
+    close: async (): Promise<void> => opened?.close(),
   };
-}
-
-/**
- * BullMQ adds jobs in a pipeline. In a transaction Redis writes them to its file once and not with every dozen that it
- * reads, which takes a quarter of the time off; and a chunk is added whole or not at all.
- */
-async function addInTransactions(queue: Queue<JobPayload>): Promise<void> {
-  const backend = queue.getBackend();
-  if (!('client' in backend)) return;
-  const client = (await backend.client) as { pipeline(): unknown; multi(): unknown };
-  client.pipeline = () => client.multi();
 }
 
 function toJob({ taskId, jobPriority }: Job) {

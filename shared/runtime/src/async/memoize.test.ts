@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { setImmediate as afterOthers } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { cachedReading } from './memoize.ts';
 
@@ -30,5 +33,24 @@ describe('a cached reading', () => {
       ['rejected', 'rejected'],
     );
     assert.equal(await read(), 2);
+  });
+
+  it('is not kept in memory when nobody gets it afterwards', async () => {
+    setFlagsFromString('--expose-gc');
+    const collectGarbage = runInNewContext('gc') as () => void;
+    const taken: WeakRef<object>[] = [];
+    const read = cachedReading(async () => {
+      const text = { text: 'megabytes' };
+      taken.push(new WeakRef(text));
+      return text;
+    }, 0);
+    await read();
+    // A weak reference holds until the end of the turn in which it was made or asked.
+    await afterOthers();
+    collectGarbage();
+    assert.deepEqual(
+      taken.map((reference) => reference.deref()),
+      [undefined],
+    );
   });
 });

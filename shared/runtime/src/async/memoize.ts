@@ -13,8 +13,12 @@ export function cachedReading<T>(read: () => Promise<T>, maxAgeMs: number): () =
     // While it is under way it is shared without end; its age counts from the time it arrived.
     expiresAtMs = Number.POSITIVE_INFINITY;
     reading.then(
-      () => (expiresAtMs = performance.now() + maxAgeMs),
-      () => (expiresAtMs = 0),
+      () => {
+        expiresAtMs = performance.now() + maxAgeMs;
+        // Nobody gets it any more: of a scrape it is megabytes.
+        if (maxAgeMs === 0) current = undefined;
+      },
+      () => (current = undefined),
     );
     return reading;
   };
