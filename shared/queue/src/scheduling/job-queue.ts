@@ -44,6 +44,8 @@ export type JobQueue = ReturnType<typeof createJobQueue>;
 
 export function createJobQueue(redis: RedisConnection, keySpace: string, onError: (error: Error) => void) {
   const { jobOrder, jobs: jobPrefix } = storeKeys(keySpace);
+  /** A job, or one of BullMQ's lists. */
+  const jobOf = (name: string) => `${jobPrefix}${name}`;
   let opened: Queue | undefined;
   /** Opened when it is needed first: a thousand take ten megabytes, and a worker seldom adds a job. */
   const open = () => (opened ??= openBullmqQueue(redis, { name: queueName, prefix: keySpace, onError }));
@@ -80,15 +82,16 @@ export function createJobQueue(redis: RedisConnection, keySpace: string, onError
       return rank === null ? undefined : rank + 1;
     },
     /** Jobs that can be claimed now. */
-    async countReady(): Promise<number> {
-      const counts = await open().getJobCounts('prioritized', 'waiting');
-      return (counts['prioritized'] ?? 0) + (counts['waiting'] ?? 0);
-    },
+    countReady: (): Promise<number> => sumOf(plainPipeline(redis).zcard(jobOrder).llen(jobOf('wait'))),
     /** Jobs in the queue, claimed ones included. */
-    async countAll(): Promise<number> {
-      const counts = await open().getJobCounts('prioritized', 'waiting', 'active', 'delayed');
-      return Object.values(counts).reduce((sum, count) => sum + count, 0);
-    },
+    countAll: (): Promise<number> =>
+      sumOf(
+        plainPipeline(redis)
+          .zcard(jobOrder)
+          .llen(jobOf('wait'))
+          .llen(jobOf('active'))
+          .zcard(jobOf('delayed')),
+      ),
     /** 1 is claimed next; `undefined` for one that is not waiting in the order. One answer per id. */
     async positions(taskIds: readonly string[]): Promise<(number | undefined)[]> {
       const pipeline = plainPipeline(redis);
@@ -106,7 +109,7 @@ export function createJobQueue(redis: RedisConnection, keySpace: string, onError
     /** Which of these tasks have a job, waiting or claimed. */
     async have(taskIds: readonly string[]): Promise<boolean[]> {
       const pipeline = plainPipeline(redis);
-      for (const id of taskIds) pipeline.exists(`${jobPrefix}${id}`);
+      for (const id of taskIds) pipeline.exists(jobOf(id));
       return (await repliesOf(pipeline)).map((found) => found === 1);
     },
     /** Gives jobs another place. One that was claimed goes back to that place, one that is gone stays gone. */
@@ -131,13 +134,18 @@ export function createJobQueue(redis: RedisConnection, keySpace: string, onError
     async removeAll(taskIds: readonly string[]): Promise<void> {
       for (let i = 0; i < taskIds.length; i += chunkSize) {
         const ids = taskIds.slice(i, i + chunkSize);
-        const keys = [jobOrder, ...ids.map((id) => `${jobPrefix}${id}`)];
+        const keys = [jobOrder, ...ids.map((id) => jobOf(id))];
         const left = idsReply.parse(await removeScript(redis, keys, ids));
         await Promise.all(left.map((id) => open().remove(id)));
       }
     },
     close: async (): Promise<void> => opened?.close(),
   };
+}
+
+/** What commands that count found, all in all. */
+async function sumOf(pipeline: ReturnType<RedisConnection['pipeline']>): Promise<number> {
+  return (await repliesOf(pipeline)).reduce<number>((sum, count) => sum + Number(count), 0);
 }
 
 function toJob({ taskId, jobPriority }: Job) {
