@@ -53,7 +53,7 @@ export function createOpsRouter(options: OpsRouterOptions): Router {
       response.status(500).type('text').send('metrics could not be collected\n');
       return;
     }
-    const bytes = pieces.reduce((sum, piece) => sum + Buffer.byteLength(piece), 0);
+    const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
     response.set({ 'Content-Type': registry.contentType, 'Content-Length': String(bytes) });
     // As fast as they are taken: what is not yet is held as text, once for all who share it.
     await pipeline(Readable.from(pieces), response).catch(() => undefined);
