@@ -22,7 +22,10 @@ export type ServiceAnnouncement = Readonly<{
 export interface SpawnServiceOptions {
   /** The service's main file, as a rule a `.ts`. */
   readonly entry: URL | string;
-  /** All of its environment, but for PATH and NODE_COMPILE_CACHE, which are this process's own if missing; nothing else is. */
+  /**
+   * All of its environment, but for MALLOC_ARENA_MAX, see there, and for PATH and NODE_COMPILE_CACHE, which are this process's own if
+   * missing; nothing else is.
+   */
   readonly env: Env;
   /** For messages. */
   readonly name: string;
@@ -34,6 +37,12 @@ export interface SpawnServiceOptions {
   /** Further options for Node itself. */
   readonly nodeArgs?: readonly string[];
 }
+
+/**
+ * glibc keeps freed memory for each thread apart, in up to eight parts for each processor, and returns little of it: of a worker with
+ * a thousand queues that is 25 MB. deploy/Dockerfile sets it as well.
+ */
+const MALLOC_ARENA_MAX = '2';
 
 export type ServiceProcess = Awaited<ReturnType<typeof spawnService>>;
 
@@ -49,7 +58,7 @@ export async function spawnService(options: SpawnServiceOptions) {
   // A service that is one file of JavaScript starts threads from its source all the same.
   const args = ['--import', loader, ...(options.nodeArgs ?? []), entry];
   const child = spawn(process.execPath, args, {
-    env: { PATH: dirname(process.execPath), ...compiledCode(), ...options.env },
+    env: { PATH: dirname(process.execPath), MALLOC_ARENA_MAX, ...compiledCode(), ...options.env },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     detached: true,
   });
