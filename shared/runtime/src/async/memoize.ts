@@ -5,6 +5,12 @@
 export function cachedReading<T>(read: () => Promise<T>, maxAgeMs: number): () => Promise<T> {
   let current: Promise<T> | undefined;
   let expiresAtMs = 0;
+  const forget = () => (current = undefined);
+  const keep = () => {
+    expiresAtMs = performance.now() + maxAgeMs;
+    // Nobody gets it any more: of a scrape it is megabytes.
+    if (maxAgeMs === 0) forget();
+  };
 
   return () => {
     if (current && performance.now() < expiresAtMs) return current;
@@ -12,14 +18,7 @@ export function cachedReading<T>(read: () => Promise<T>, maxAgeMs: number): () =
     current = reading;
     // While it is under way it is shared without end; its age counts from the time it arrived.
     expiresAtMs = Number.POSITIVE_INFINITY;
-    reading.then(
-      () => {
-        expiresAtMs = performance.now() + maxAgeMs;
-        // Nobody gets it any more: of a scrape it is megabytes.
-        if (maxAgeMs === 0) current = undefined;
-      },
-      () => (current = undefined),
-    );
+    reading.then(keep, forget);
     return reading;
   };
 }
