@@ -113,8 +113,8 @@ describe('a call that is refused', () => {
       await waitFor(() => suite.defender.calls.length >= enough, { what: 'probes', timeoutMs: 20_000 });
       assert.equal(most, 1);
       assert.deepEqual(new Set(await statusesOf(accepted)).has('failed'), false);
-      if (what === '403')
-        assert.equal(new Set(suite.defender.calls.slice(0, 6)).size, 6, 'six probes, six machines');
+      // One can be in the hand of the worker that may not call, when its turn comes: then it is passed over once.
+      if (what === '403') assert.ok(new Set(suite.defender.calls.slice(0, 6)).size >= 5, 'six probes');
 
       suite.defender.answer = answerStarted;
       await waitFor(async () => (await statusesOf(accepted)).every((status) => status === 'started'), {
