@@ -8,7 +8,7 @@ import { answerPage, answerStarted, answerStatus, type Answer } from '../test-su
 import { clientSecret } from '../test-support/open-entra.ts';
 import { countByLabel } from '../test-support/count-by-label.ts';
 import type { Readable } from '../test-support/test-metrics.ts';
-import { testWindowMs } from '../test-support/open-test-worker.ts';
+import { testWindowMs } from '../test-support/test-worker-parts.ts';
 import { useBench } from '../test-support/use-bench.ts';
 
 const cut: Answer = ({ socket }) => void socket.resetAndDestroy();

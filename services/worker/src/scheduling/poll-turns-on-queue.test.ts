@@ -4,7 +4,7 @@ import { waitFor } from '@diq/testing/wait-for.ts';
 import { findFreePort } from '@diq/runtime/processes/free-port.ts';
 import { answerStarted, answerStatus } from '../test-support/defender.ts';
 import type { PollLoop } from '../test-support/loop-world.ts';
-import type { TestWorkerOptions } from '../test-support/open-test-worker.ts';
+import type { TestWorkerOptions } from '../test-support/test-worker-parts.ts';
 import { useBench } from '../test-support/use-bench.ts';
 
 describe('claim loops on the real queue, limiter and ledger', () => {

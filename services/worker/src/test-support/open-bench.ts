@@ -12,7 +12,8 @@ import {
   type RedisConnection,
 } from '@diq/redis/connection.ts';
 import { parseRedisUrl } from '@diq/redis/redis-address.ts';
-import { openTestWorker, type TestWorker, type TestWorkerOptions } from './open-test-worker.ts';
+import { openTestWorker, type TestWorker } from './open-test-worker.ts';
+import type { TestWorkerOptions } from './test-worker-parts.ts';
 import { captureLog } from './capture-log.ts';
 
 /** A key space of its own with an intake in front and any number of workers behind. */

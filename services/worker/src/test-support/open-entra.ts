@@ -6,7 +6,7 @@ import {
 } from '../defender/auth/token-provider.ts';
 import { makeCertificate } from '../defender/test-support/certificate.ts';
 import { openTokenEndpoint, type TokenEndpoint } from '../defender/test-support/token-endpoint.ts';
-import { testClientId } from './open-test-worker.ts';
+import { testClientId } from './test-worker-parts.ts';
 
 export const clientSecret = 'Abc~very.secret_value-123';
 

@@ -3,7 +3,8 @@ import { openBench, type Bench } from './open-bench.ts';
 import type { RequestDocument } from '@diq/contracts/request-document.ts';
 import { openDefender, type Answer, type DefenderServer } from './defender.ts';
 import { openEntra, type Entra } from './open-entra.ts';
-import type { PermitFate, TestWorker, TestWorkerOptions } from './open-test-worker.ts';
+import type { PermitFate, TestWorker } from './open-test-worker.ts';
+import type { TestWorkerOptions } from './test-worker-parts.ts';
 
 /** What each test of a suite finds: a key space of its own, and a Defender that starts everything. */
 export interface SuiteBench {

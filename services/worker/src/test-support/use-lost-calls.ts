@@ -1,7 +1,8 @@
 import type { RequestDocument } from '@diq/contracts/request-document.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { newMachineId, openBench, type Bench } from './open-bench.ts';
-import type { TestWorker, TestWorkerOptions } from './open-test-worker.ts';
+import type { TestWorker } from './open-test-worker.ts';
+import type { TestWorkerOptions } from './test-worker-parts.ts';
 import { useSimulator, type SimulatorSuite } from './use-simulator.ts';
 
 /** A call that was made and is being looked up. */

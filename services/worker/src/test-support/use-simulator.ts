@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { startSimulator, type SimulatorProcess } from '@diq/testing/service-process.ts';
 import { createMsalNetworkClient } from '../defender/auth/msal-network-client.ts';
 import { createTokenProvider } from '../defender/auth/token-provider.ts';
-import { testClientId, type TestWorkerOptions } from './open-test-worker.ts';
+import { testClientId, type TestWorkerOptions } from './test-worker-parts.ts';
 
 const loggedCalls = z.object({ calls: z.array(z.object({ machineId: z.string() })) });
 const allInvestigations = z.object({
