@@ -2,7 +2,7 @@ import { isCluster } from '@diq/redis/connection.ts';
 import { inSlices } from '@diq/runtime/async/in-slices.ts';
 import { LayoutError } from '@diq/queue/layout.ts';
 import type { LimiterConnection } from '@diq/quota/limiter/permit-limiter.ts';
-import { identityOf, queuesOf, type Queue, type ReachableTenant } from '@diq/tenants/tenant.ts';
+import { identityOf, nameOf, queuesOf, type Queue, type ReachableTenant } from '@diq/tenants/tenant.ts';
 import { watchCertificate } from '../defender/auth/check-credential.ts';
 import { createOutageLog } from '../observability/outage-log.ts';
 import type { LookScheduler } from '../scheduling/look-scheduler.ts';
@@ -174,16 +174,20 @@ export function createServedTenants(options: ServedTenantsOptions) {
   /** Those that are gone are left at once, and those that are new begin at once; see `beginAfter` for those that have changed. */
   async function change(tenants: readonly ReachableTenant[]): Promise<void> {
     const wanted = new Map(tenants.map((tenant) => [tenant.name, identityOf(tenant)]));
+    const before = present;
     present = presentOf(tenants);
     await removedQueues.release(present.keySpaces);
     const gone = [...served].filter(([name, { identity }]) => wanted.get(name) !== identity);
     await inSlices(gone, tenantsAtOnce, ([name]) => void leave(name));
-    const before = new Map(
+    // One that was waiting for its calls to end, to begin anew, is not served now and has series.
+    const asked = [...before.tenants.values()].flatMap(queuesOf);
+    forgetSeries(asked.filter((queue) => !present.queueNames.has(nameOf(queue))));
+    const ending = new Map(
       [...leaving].flatMap(([{ queues }, left]) => queues.map(({ keySpace }) => [keySpace, left] as const)),
     );
     const free: ReachableTenant[] = [];
     for (const tenant of tenants) {
-      const left = queuesOf(tenant).flatMap(({ keySpace }) => before.get(keySpace) ?? []);
+      const left = queuesOf(tenant).flatMap(({ keySpace }) => ending.get(keySpace) ?? []);
       if (left.length === 0) free.push(tenant);
       else void beginAfter(left, tenant, tenants);
     }

@@ -28,7 +28,10 @@ export function openBullmqQueue(
   return queue;
 }
 
-/** Adds all of them or, where Redis refuses one, none. One whose id is in the queue already stays as it is. */
+/**
+ * Adds all of them or, where Redis refuses one, none; one by one where Redis has forgotten the script. One whose id is in the queue already
+ * stays as it is, so that what was added in part can be added again.
+ */
 export async function addAll(queue: Queue, jobs: readonly AddedJob[]): Promise<void> {
   await addInTransactions(queue);
   try {

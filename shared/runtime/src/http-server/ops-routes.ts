@@ -55,7 +55,7 @@ export function createOpsRouter(options: OpsRouterOptions): Router {
     }
     const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
     response.set({ 'Content-Type': registry.contentType, 'Content-Length': String(bytes) });
-    // As fast as they are taken: what is not yet is held as text, once for all who share it.
+    // As fast as they are taken: what is not yet is held once for all who share it.
     await pipeline(Readable.from(pieces), response).catch(() => undefined);
   });
   return router;
