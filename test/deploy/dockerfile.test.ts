@@ -27,6 +27,12 @@ describe('deploy/Dockerfile', () => {
     assert.doesNotMatch(source, /^ADD /m);
   });
 
+  it('has freed memory kept as the launcher does', () => {
+    const [, value] =
+      /MALLOC_ARENA_MAX = '(\d+)'/.exec(readText('shared/runtime/src/processes/spawn-service.ts')) ?? [];
+    assert.match(source, new RegExp(`^ENV .*\\bMALLOC_ARENA_MAX=${value}$`, 'm'));
+  });
+
   it('knows the manifest of every workspace, which npm ci compares with the lock file', () => {
     for (const group of ['services', 'shared']) {
       for (const { name } of readdirSync(new URL(group, root), { withFileTypes: true }).filter((it) =>

@@ -59,6 +59,15 @@ export function createJobQueue(redis: RedisConnection, keySpace: string, onError
     });
   }
 
+  async function removeAll(taskIds: readonly string[]): Promise<void> {
+    for (let i = 0; i < taskIds.length; i += chunkSize) {
+      const ids = taskIds.slice(i, i + chunkSize);
+      const keys = [jobOrder, ...ids.map((id) => jobOf(id))];
+      const left = idsReply.parse(await removeScript(redis, keys, ids));
+      await Promise.all(left.map((id) => open().remove(id)));
+    }
+  }
+
   return {
     /** Adds jobs, many in transactions, and wakes the workers; one that is in the queue already stays as it is. */
     async add(jobs: readonly Job[]): Promise<void> {
@@ -127,18 +136,9 @@ export function createJobQueue(redis: RedisConnection, keySpace: string, onError
     /** Those whose jobs are claimed next, at most so many. */
     nextOnes: (limit: number): Promise<string[]> => redis.zrange(jobOrder, 0, String(limit - 1)),
     /** Takes out a job that has nothing left to do. One that a worker holds stays. */
-    async remove(taskId: string): Promise<void> {
-      await open().remove(taskId);
-    },
+    remove: (taskId: string): Promise<void> => removeAll([taskId]),
     /** The same for some hundred at once. */
-    async removeAll(taskIds: readonly string[]): Promise<void> {
-      for (let i = 0; i < taskIds.length; i += chunkSize) {
-        const ids = taskIds.slice(i, i + chunkSize);
-        const keys = [jobOrder, ...ids.map((id) => jobOf(id))];
-        const left = idsReply.parse(await removeScript(redis, keys, ids));
-        await Promise.all(left.map((id) => open().remove(id)));
-      }
-    },
+    removeAll,
     close: async (): Promise<void> => opened?.close(),
   };
 }
