@@ -4,6 +4,7 @@ import {
   flag,
   logLevel,
   port,
+  readOrNote,
   readSettings,
   share,
   SettingsError,
@@ -138,16 +139,6 @@ function accessIn(env: Env): DefenderAccess {
 }
 
 /** What is read; its faults are noted in place of it. */
-function readOrNote<T>(read: () => T, faults: string[]): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (!(error instanceof SettingsError)) throw error;
-    faults.push(...error.faults);
-    return undefined;
-  }
-}
-
 /** The credential that lies in a file, if it is the only one that is set. It is checked before the worker starts. */
 export function credentialFileIn(untrimmed: Env): Credential | undefined {
   const env = trimEnv(untrimmed);

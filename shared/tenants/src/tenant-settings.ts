@@ -6,7 +6,7 @@ import {
   type OperationName,
 } from '@diq/contracts/operations.ts';
 import { quotaOf, quotaSettings, reserveOf } from '@diq/quota/quota-settings.ts';
-import { SettingsError, type Env } from '@diq/runtime/settings/read-settings.ts';
+import { readOrNote, SettingsError, type Env } from '@diq/runtime/settings/read-settings.ts';
 import { listEntries } from '@diq/runtime/settings/setting-kinds.ts';
 import { portalOf } from './portal.ts';
 import type { QueueRules, ReachableTenant, Tenant } from './tenant.ts';
@@ -50,18 +50,15 @@ export function tenantsOf(
   const { TENANTS_FILE: file, AZURE_TENANT_ID: tenantId = '', DEFENDER_BASE_URL: baseUrl } = settings;
   const portal = baseUrl === undefined ? undefined : portalOf(baseUrl);
   if (file === undefined) return { file, tenants: [defaultTenant(settings, tenantId, portal)] };
-  const faults = ofDefaultTenant
-    .filter((name) => env[name])
-    .map((name) => `${name}: set together with TENANTS_FILE (expected in that file, or no file)`);
-  const read = () => readTenantsFile(file);
-  if (faults.length > 0) throw new SettingsError([...faults, ...faultsOf(read)]);
-  return { file, tenants: read() };
+  const faults = faultsWithFile(env, file);
+  if (faults.length > 0) throw new SettingsError(faults);
+  return { file, tenants: readTenantsFile(file) };
 }
 
 /**
  * What `read` gives of the other settings.
  *
- * @throws SettingsError with their faults and those of the file of tenants, if one is named
+ * @throws SettingsError with their faults and, if a file of tenants is named, its faults and what does not go with it
  */
 export function withFaultsOfFile<T>(env: Env, read: () => T): T {
   try {
@@ -69,18 +66,16 @@ export function withFaultsOfFile<T>(env: Env, read: () => T): T {
   } catch (error) {
     const { TENANTS_FILE: file } = env;
     if (!(error instanceof SettingsError) || !file) throw error;
-    throw new SettingsError([...error.faults, ...faultsOf(() => readTenantsFile(file))]);
+    throw new SettingsError([...error.faults, ...faultsWithFile(env, file)]);
   }
 }
 
-function faultsOf(read: () => unknown): readonly string[] {
-  try {
-    read();
-    return [];
-  } catch (error) {
-    if (error instanceof SettingsError) return error.faults;
-    throw error;
-  }
+function faultsWithFile(env: Env, file: string): readonly string[] {
+  const faults = ofDefaultTenant
+    .filter((name) => env[name])
+    .map((name) => `${name}: set together with TENANTS_FILE (expected in that file, or no file)`);
+  readOrNote(() => readTenantsFile(file), faults);
+  return faults;
 }
 
 function defaultTenant(settings: TenantSettings, tenantId: string, portal: string | undefined): Tenant {

@@ -27,8 +27,32 @@ function faultsOf(env: Env): readonly string[] {
 
 describe('the settings of the intake', () => {
   it('are refused together with what is wrong in the file of tenants', () => {
-    const found = faultsOf({ ...usable, INTAKE_PORT: 'x', TENANTS_FILE: '/none/tenants.yaml' });
+    const found = faultsOf({
+      ...usable,
+      AZURE_TENANT_ID: '',
+      INTAKE_PORT: 'x',
+      TENANTS_FILE: '/none/tenants.yaml',
+    });
     assert.match(found.join('\n'), /^INTAKE_PORT: .*\nTENANTS_FILE: the file cannot be read, ENOENT/);
+  });
+
+  it('are refused together with what does not go together, each with every other', () => {
+    const contrary = {
+      ...usable,
+      TENANTS_FILE: '/none/tenants.yaml',
+      PRIORITY_HEAD_START_CRITICAL: '1h',
+      PRIORITY_HEAD_START_HIGH: '2h',
+      PRIORITY_HEAD_START_MEDIUM: '3h',
+    };
+    const namesOf = (env: Env) => faultsOf(env).map((fault) => fault.split(':')[0]);
+    const ofFile = ['AZURE_TENANT_ID', 'TENANTS_FILE'];
+    const priorities = ['PRIORITY_HEAD_START_CRITICAL', 'PRIORITY_HEAD_START_HIGH'];
+    assert.deepEqual(namesOf(contrary), [...ofFile, ...priorities]);
+    assert.deepEqual(namesOf({ ...contrary, INTAKE_PORT: 'x' }), ['INTAKE_PORT', ...ofFile]);
+    assert.deepEqual(
+      namesOf({ ...usable, QUOTA_RESERVE_CRITICAL: '9', FRONT_DOOR: 'on', INTAKE_AUTH: 'off' }),
+      ['QUOTA_RESERVE_CRITICAL', 'FRONT_DOOR'],
+    );
   });
 
   it('need only Redis, keys and the tenant; the rest has defaults', () => {

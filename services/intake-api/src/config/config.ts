@@ -9,6 +9,7 @@ import {
   logLevel,
   port,
   positiveInt,
+  readOrNote,
   readSettings,
   SettingsError,
   trimEnv,
@@ -53,9 +54,14 @@ export function readIntakeSettings(given: Env) {
     ],
   };
   const settings = withFaultsOfFile(env, () => readSettings(schemaFor(env), env, options));
-  const { file: tenantsFile, tenants } = tenantsOf(settings, env);
   const auth = authSettings(settings, env);
-  refuseKeysWithoutTenant(auth, tenants);
+  const faults: string[] = [];
+  const found = readOrNote(() => tenantsOf(settings, env), faults);
+  if (found) readOrNote(() => refuseKeysWithoutTenant(auth, found.tenants), faults);
+  const priorities = readOrNote(() => prioritySettingsOf(settings), faults);
+  const frontDoor = readOrNote(() => frontDoorSettings(settings), faults);
+  if (!found || !priorities || faults.length > 0) throw new SettingsError(faults);
+  const { file: tenantsFile, tenants } = found;
   return {
     redisAddress: redisAddressOf(settings),
     /** `undefined`: Entra ID, Defender and the receivers of callbacks are reached directly. */
@@ -87,7 +93,7 @@ export function readIntakeSettings(given: Env) {
     /** Whether the workers see the ends of results. */
     followsResults: settings.FOLLOW_UP,
     /** Who goes before whom. */
-    priorities: prioritySettingsOf(settings),
+    priorities,
     /** An investigation that was started less than this ago is shared; 0: none is. */
     reuseWindowMs: settings.REUSE_WINDOW,
     backPressure: {
@@ -105,7 +111,7 @@ export function readIntakeSettings(given: Env) {
     /** `undefined`: callbacks are refused. */
     callbacks: callbackSettings(settings),
     /** `undefined`: it is closed. */
-    frontDoor: frontDoorSettings(settings),
+    frontDoor,
     /** `undefined`: it is closed. */
     mcp: mcpSettings(settings),
   };

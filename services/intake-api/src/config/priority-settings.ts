@@ -19,7 +19,7 @@ export type PrioritySettings = Pick<OrderSettings, 'headStartMs' | 'fairSources'
 
 type OrderShape = z.output<z.ZodObject<typeof orderShape>>;
 
-/** @throws SettingsError when a class has a shorter head start than one that is less urgent. */
+/** @throws SettingsError for each class with a shorter head start than the one that is less urgent. */
 export function prioritySettingsOf(settings: OrderShape): PrioritySettings {
   const headStartMs = {
     critical: settings.PRIORITY_HEAD_START_CRITICAL,
@@ -27,12 +27,11 @@ export function prioritySettingsOf(settings: OrderShape): PrioritySettings {
     medium: settings.PRIORITY_HEAD_START_MEDIUM,
     low: 0,
   };
-  for (const [i, priority] of priorities.entries()) {
+  const faults = priorities.flatMap((priority, i) => {
     const lessUrgent = priorities[i + 1];
-    if (lessUrgent === undefined || headStartMs[priority] >= headStartMs[lessUrgent]) continue;
-    throw new SettingsError([
-      `PRIORITY_HEAD_START_${priority.toUpperCase()}: shorter than that of ${lessUrgent} (expected at least as long)`,
-    ]);
-  }
+    if (lessUrgent === undefined || headStartMs[priority] >= headStartMs[lessUrgent]) return [];
+    return `PRIORITY_HEAD_START_${priority.toUpperCase()}: shorter than that of ${lessUrgent} (expected at least as long)`;
+  });
+  if (faults.length > 0) throw new SettingsError(faults);
   return { headStartMs, fairSources: settings.FAIR_SOURCES };
 }

@@ -25,6 +25,17 @@ export class SettingsError extends Error {
   }
 }
 
+/** What `read` gives; `undefined` where that has faults, which are added to `faults`: one start names those of all that is read. */
+export function readOrNote<T>(read: () => T, faults: string[]): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof SettingsError)) throw error;
+    faults.push(...error.faults);
+    return undefined;
+  }
+}
+
 /**
  * Checked settings out of the environment, each without blanks and line ends around it. The schema's keys are the names
  * of the variables; one set to the empty string counts as unset. A control character within a value is a fault: what is
