@@ -1,8 +1,8 @@
-import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { z } from 'zod';
 import { callbackHostKeys, callerKeys, storeKeys } from '@diq/queue/store-keys.ts';
 import { ledgerKeys } from '@diq/quota/ledger/ledger-keys.ts';
+import { watchCommands } from '@diq/testing/watch-commands.ts';
 
 /** Keys that the Lua files build by themselves, and what BullMQ keeps beside the order. */
 const builtElsewhere = ['task:<id>:joined', 'stored:times', 'stored:<time>', 'callbacks:*'];
@@ -43,11 +43,9 @@ export interface KeyWatch {
 const commandReply = z.array(z.tuple([z.string(), z.number(), z.array(z.string())]).rest(z.unknown()));
 const keysReply = z.array(z.string());
 
-/** Redis tells a monitor of each command, also of those within a script. */
 export async function watchKeys(url: string, keySpace: string): Promise<KeyWatch> {
   const client = new Redis(url);
-  const opener = new Redis(url, { retryStrategy: () => null });
-  const monitor = await opener.monitor();
+  const watch = await watchCommands(client);
   // The most special comes first: `stored:times` is no `stored:<time>`.
   const open = (pattern: string) => pattern.split(/<|\*/).length + (pattern.endsWith('*') ? 10 : 0);
   const patterns = keyPatterns()
@@ -76,39 +74,20 @@ export async function watchKeys(url: string, keySpace: string): Promise<KeyWatch
     }
   }
 
-  /** Until the monitor has shown all that was done so far. */
-  async function arrive(): Promise<void> {
-    const sign = randomUUID();
-    const arrived = new Promise<void>((resolve) => {
-      const look = (_time: string, args: string[]) => {
-        if (args[1] !== sign) return;
-        monitor.off('monitor', look);
-        resolve();
-      };
-      monitor.on('monitor', look);
-    });
-    await client.echo(sign);
-    await arrived;
-  }
-
   const namesOf = (written: boolean) =>
     [...seen].flatMap(([pattern, isWritten]) => (isWritten === written ? [pattern] : [])).toSorted();
 
   return {
     async during(act) {
-      await arrive();
-      const commands: string[][] = [];
-      const note = (_time: string, args: string[]) => void commands.push(args);
-      monitor.on('monitor', note);
+      await watch.untilNow();
+      watch.seen.length = 0;
       await act();
-      await arrive();
-      monitor.off('monitor', note);
-      for (const args of commands) await see(args);
+      await watch.untilNow();
+      for (const args of watch.seen) await see(args);
     },
     touched: () => ({ reads: namesOf(false), writes: namesOf(true) }),
     close() {
-      monitor.disconnect();
-      opener.disconnect();
+      watch.close();
       client.disconnect();
     },
   };

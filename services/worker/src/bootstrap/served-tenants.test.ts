@@ -10,6 +10,7 @@ import { createRememberedTenants } from '@diq/tenants/remembered-tenants.ts';
 import { queuesOf, type ReachableTenant } from '@diq/tenants/tenant.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
+import { watchCommands } from '@diq/testing/watch-commands.ts';
 import { readWorkerConfig } from '../config.ts';
 import { createWorkerMetrics } from '../observability/metrics.ts';
 import { createLookScheduler } from '../scheduling/look-scheduler.ts';
@@ -129,22 +130,19 @@ describe('the many tenants that a worker serves', () => {
 
   /** The key spaces of which commands of workers name keys, by how: whether one exists, or in any other way. */
   async function watchKeySpaces() {
-    const monitor = await redis.client.monitor();
-    closings.push(() => monitor.disconnect());
-    const named = { exists: new Set<string>(), others: new Set<string>() };
-    let isNow = false;
-    monitor.on('monitor', (_time: string, [name = '', ...args]: string[]) => {
-      if (args[0] === 'now') isNow = true;
-      const kind = name.toLowerCase() === 'exists' ? 'exists' : 'others';
-      for (const [keySpace] of args.join(' ').matchAll(/diq:\{id-of-[^}]+\}/g)) named[kind].add(keySpace);
-    });
+    const watch = await watchCommands(redis.client);
+    closings.push(() => watch.close());
+    const named = (isWanted: (name: string) => boolean) => [
+      ...new Set(
+        watch.seen
+          .filter(([name = '']) => isWanted(name.toLowerCase()))
+          .flatMap((args) => args.join(' ').match(/diq:\{id-of-[^}]+\}/g) ?? []),
+      ),
+    ];
     return {
-      named,
-      /** Until all commands before are seen. */
-      async untilNow(): Promise<void> {
-        await redis.client.echo('now');
-        await waitFor(() => isNow, { what: 'the echo', intervalMs: 2 });
-      },
+      existing: () => named((name) => name === 'exists'),
+      opened: () => named((name) => name !== 'exists'),
+      untilNow: () => watch.untilNow(),
     };
   }
 
@@ -213,14 +211,14 @@ describe('the many tenants that a worker serves', () => {
     const left = many[123] ?? assert.fail();
     await tenants.serve(many);
     await leaveOpen(left);
-    const { named, untilNow } = await watchKeySpaces();
+    const { existing, opened, untilNow } = await watchKeySpaces();
     tenants.change([]);
     // Its series stay as long as there is something to be done.
     await untilShown([left.name]);
-    await waitFor(() => named.others.size > 0, { what: 'the queue to be opened' });
+    await waitFor(() => opened().length > 0, { what: 'the queue to be opened' });
     await untilNow();
-    assert.deepEqual([...named.others], [keySpaceOf(left)]);
-    assert.equal(named.exists.size, 200);
+    assert.deepEqual(opened(), [keySpaceOf(left)]);
+    assert.equal(existing().length, 200);
   });
 
   it('are found when they were removed before the start, and opened likewise', async () => {
@@ -228,12 +226,12 @@ describe('the many tenants that a worker serves', () => {
     const left = many[45] ?? assert.fail();
     await createRememberedTenants(redis.client, hourMs).meet(many, Date.now());
     await leaveOpen(left);
-    const { named, untilNow } = await watchKeySpaces();
+    const { existing, opened, untilNow } = await watchKeySpaces();
     const { tenants } = await open();
     await tenants.serve([]);
-    await waitFor(() => named.others.size > 0, { what: 'the queue to be opened' });
+    await waitFor(() => opened().length > 0, { what: 'the queue to be opened' });
     await untilNow();
-    assert.deepEqual([...named.others], [keySpaceOf(left)]);
-    assert.equal(named.exists.size, 200);
+    assert.deepEqual(opened(), [keySpaceOf(left)]);
+    assert.equal(existing().length, 200);
   });
 });

@@ -3,7 +3,7 @@ import { Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 import type { Priority } from '@diq/contracts/priority.ts';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
-import { waitFor } from '@diq/testing/wait-for.ts';
+import { watchCommands } from '@diq/testing/watch-commands.ts';
 import { defaultOrderRules } from './order.ts';
 import { emptyOrder, nextPlace } from '../test-support/order-model.ts';
 import { queueName } from '../store-keys.ts';
@@ -146,12 +146,11 @@ describe('job queue', () => {
   });
 
   it('adds the jobs of one chunk in one transaction, so that Redis makes them safe as one', async () => {
-    const monitor = await redis.client.monitor();
-    const seen: string[] = [];
-    monitor.on('monitor', (_time, [name]: string[]) => seen.push(String(name).toLowerCase()));
+    const watch = await watchCommands(redis.client);
     await store.jobs.add([job('a'), job('b'), job('c')]);
-    await waitFor(async () => seen.includes('exec'), { what: 'the end of the transaction' });
-    monitor.disconnect();
+    await watch.untilNow();
+    watch.close();
+    const seen = watch.seen.map(([name = '']) => name.toLowerCase());
     const begun = seen.indexOf('multi');
     assert.ok(begun >= 0);
     const within = seen.slice(begun + 1, seen.indexOf('exec'));
