@@ -3,6 +3,7 @@ import { LayoutError } from '@diq/queue/layout.ts';
 import { createBusyQueueCheck } from '@diq/queue/operations/open-requests.ts';
 import { queueTagIn } from '@diq/contracts/queue-tag.ts';
 import { listen } from '@diq/runtime/http-server/http-server.ts';
+import { createReadingPace } from '@diq/runtime/async/memoize.ts';
 import { repeat } from '@diq/runtime/async/run-periodically.ts';
 import type { ServiceContext } from '@diq/runtime/processes/run-service.ts';
 import { noTracing, type Tracing } from '@diq/runtime/tracing/tracing.ts';
@@ -160,6 +161,9 @@ interface Shared {
   layouts: LayoutGuard;
 }
 
+/** Of all queues together, a second: what answers about single requests are reckoned from costs no more for a thousand queues. */
+const readingsPerSecond = { ledger: 100, sample: 25 };
+
 /** The queues that this process works with. Each is opened when it is needed first, and stays open. */
 function openQueues(
   options: OpenIntakeOptions,
@@ -178,6 +182,10 @@ function openQueues(
     metrics,
     memory,
     ledgerMaxAgeMs,
+    paces: {
+      ledger: createReadingPace(readingsPerSecond.ledger),
+      sample: createReadingPace(readingsPerSecond.sample),
+    },
     workerClockMs,
   };
 

@@ -17,7 +17,7 @@ const ahead = z
     otherSources: count,
     isEstimate: z
       .boolean()
-      .describe('The counts by class and source are reckoned from a sample, and up to 2 s old.'),
+      .describe('The counts by class and source are reckoned from a sample, and some seconds old.'),
   })
   .meta({ id: 'Ahead', description: 'What goes before it.' });
 

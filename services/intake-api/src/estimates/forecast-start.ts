@@ -1,6 +1,6 @@
 import { createForecast, nextSlotAtMs } from '@diq/quota/forecast.ts';
 import type { LedgerSnapshot } from '@diq/quota/ledger/replies.ts';
-import { cachedReading } from '@diq/runtime/async/memoize.ts';
+import { cachedReading, type ReadingPace } from '@diq/runtime/async/memoize.ts';
 
 /** When the call at this place in the order (1 is next) is expected to start; `undefined` while that is unknown. */
 export function forecastStartMs(view: LedgerSnapshot, position: number): number | undefined {
@@ -57,11 +57,14 @@ export function createLedgerReading(options: {
   /** Where Defender runs only so many at once: that number, and how many run. */
   running?: { most: number; count: () => Promise<number> } | undefined;
   maxAgeMs: number;
+  /** Shared with the other queues. */
+  pace?: ReadingPace;
 }) {
   const { reserveForCritical: slots, running, maxAgeMs } = options;
   const recall = cachedReading(
     async () => ({ view: await snapshot(), readAtMs: performance.now() }),
     maxAgeMs,
+    options.pace,
   );
 
   /** The ledger as it is, with the slots that are kept for critical requests, and with what runs. */

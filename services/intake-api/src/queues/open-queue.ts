@@ -20,6 +20,7 @@ import { orderRules } from '@diq/queue/scheduling/order.ts';
 import { slowestLimit } from '@diq/quota/limits.ts';
 import { createLedger } from '@diq/quota/ledger/ledger.ts';
 import { createReplication } from '@diq/redis/replication.ts';
+import type { ReadingPace } from '@diq/runtime/async/memoize.ts';
 import { within } from '@diq/runtime/async/with-timeout.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
 import { tracingOf, type Tracing } from '@diq/runtime/tracing/tracing.ts';
@@ -52,8 +53,15 @@ export interface OpenQueueOptions {
   memory: Pick<MemoryByServer, 'of'>;
   /** How old the quota may be that status answers are reckoned from: polling must not multiply readings. */
   ledgerMaxAgeMs: number;
+  paces: ReadingPaces;
   /** Counts how long workers stand still; one that only runs forward. */
   workerClockMs?: (() => number) | undefined;
+}
+
+/** Of what is read for answers about single requests, in all queues of a process. */
+export interface ReadingPaces {
+  ledger: ReadingPace;
+  sample: ReadingPace;
 }
 
 /** With Redis away, the last lines are written without what it knows of their requests. */
@@ -92,6 +100,7 @@ export function openQueue(queue: Queue, options: OpenQueueOptions) {
     ledgerSnapshot,
     firstOn,
     rules: { headStartMs: own.order.headStartMs, reserveForCritical: queue.reserveForCritical },
+    pace: options.paces.sample,
   });
   const metrics = options.metrics.ofQueue(queue);
   const stateFeed = openStateFeed({
@@ -186,7 +195,10 @@ function placesOf({ tenantId, operation }: Queue, { redis, submitting, settings 
 }
 
 /** What is read of requests, queue and quota. */
-function createReadings(queue: Queue, { redis, settings, ledgerMaxAgeMs, workerClockMs }: OpenQueueOptions) {
+function createReadings(
+  queue: Queue,
+  { redis, settings, ledgerMaxAgeMs, paces, workerClockMs }: OpenQueueOptions,
+) {
   const { keySpace, reserveForCritical } = queue;
   const { callTimeoutMs, followsResults } = settings;
   const { concurrency } = profileOf(queue.operation);
@@ -199,6 +211,7 @@ function createReadings(queue: Queue, { redis, settings, ledgerMaxAgeMs, workerC
     reserveForCritical,
     running: concurrency && { most: concurrency.calls, count: () => reader.countRunning({ followsResults }) },
     maxAgeMs: ledgerMaxAgeMs,
+    pace: paces.ledger,
   });
   return {
     reader,

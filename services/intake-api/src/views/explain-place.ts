@@ -4,7 +4,7 @@ import type { PlacedRequest } from '@diq/queue/requests/stored-request.ts';
 import type { OrderSample, QueueOrder } from '@diq/queue/scheduling/queue-order.ts';
 import type { Backlog } from '@diq/queue/requests/request-reader.ts';
 import type { LedgerSnapshot } from '@diq/quota/ledger/replies.ts';
-import { cachedReading } from '@diq/runtime/async/memoize.ts';
+import { cachedReading, type ReadingPace } from '@diq/runtime/async/memoize.ts';
 import { estimateAhead } from '../estimates/calls-ahead.ts';
 import type { FirstOn } from './blocked-view.ts';
 import { describePlacement, type PlacementRules } from './placement-view.ts';
@@ -22,9 +22,11 @@ export function createExplainPlace(deps: {
   ledgerSnapshot: () => Promise<LedgerSnapshot>;
   firstOn: FirstOn;
   rules: PlacementRules;
+  /** Of the samples of all queues. */
+  pace?: ReadingPace;
 }) {
   const { order, rules } = deps;
-  const sample = cachedReading<OrderSample>(() => order.sample(), sampleMaxAgeMs);
+  const sample = cachedReading<OrderSample>(() => order.sample(), sampleMaxAgeMs, deps.pace);
 
   return {
     /** Adds its placement to the document of a request that is queued and has a place. */

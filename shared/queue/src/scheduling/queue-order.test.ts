@@ -127,6 +127,18 @@ describe('the order of what waits', () => {
     assert.equal((await order().sample()).head.length, 1);
   });
 
+  it('is read in short with the classes and sources that its calls have', async () => {
+    await accept(1, { source: 'a "quoted" söurce\\', priority: 'critical', comment: 'x'.repeat(400) });
+    await accept(2, { priority: 'low' });
+    await accept(3, { source: 'edr', correlation: { incident: 'I-1', '"source"': 'not one' } });
+    const called = (await order().next(10)).map(({ place, source }) => ({
+      priority: place.priority,
+      source,
+    }));
+    assert.equal(new Set(called.map(({ source }) => source)).size, 3);
+    assert.deepEqual(await order().sample(), { head: called, rest: [], distance: 1 });
+  });
+
   it('is read in short by as many commands for 3,000 as for 1,000', async () => {
     const commands = async () => {
       await store.redis.config('RESETSTAT');
@@ -154,10 +166,10 @@ describe('the order of what waits', () => {
     await accepted(2_000, 1_000);
     const many = await commands();
     assert.equal(many.count, few.count);
-    assert.deepEqual([many.sample.head.length, many.sample.rest.length], [200, 200]);
-    assert.equal(many.sample.distance, 14);
+    assert.deepEqual([many.sample.head.length, many.sample.rest.length], [100, 100]);
+    assert.equal(many.sample.distance, 29);
     const ranks = many.sample.rest.map(({ rank }) => rank);
-    assert.deepEqual([ranks[0], ranks.at(-1)], [200, 2_986]);
+    assert.deepEqual([ranks[0], ranks.at(-1)], [100, 2_971]);
     // All that are high stand before all that are low.
     for (const { rank, priority } of many.sample.rest)
       assert.equal(priority, rank < 1_500 ? 'high' : 'low', String(rank));

@@ -1,6 +1,8 @@
 import type { RedisConnection } from '@diq/redis/connection.ts';
+import { plainPipeline } from '@diq/redis/plain-pipeline.ts';
+import { loadScript } from '@diq/redis/script.ts';
 import { z } from 'zod';
-import type { Priority } from '@diq/contracts/priority.ts';
+import { priorities, type Priority } from '@diq/contracts/priority.ts';
 import { askedFor, docFields, joinDoc, type Aside } from '../requests/stored-request.ts';
 import { storeKeys } from '../store-keys.ts';
 import { repliesOf } from './job-queue.ts';
@@ -37,11 +39,14 @@ export interface OrderSample {
   distance: number;
 }
 
-/** Of each part of a sample. */
-const sampleSize = 200;
+/** How many of the first ones a sample has, and how many of the others. */
+const sampleSize = { head: 100, rest: 100 };
 
 const askedInShort = z.object(askedFor.pick({ source: true }).shape);
 const row = z.array(z.string().nullable());
+
+const sampleScript = loadScript(new URL('../lua/sample-order.lua', import.meta.url));
+const sampleReply = z.tuple([z.number(), z.array(z.string()), z.array(z.union([z.string(), z.number()]))]);
 
 export type QueueOrder = ReturnType<typeof createQueueOrder>;
 
@@ -51,7 +56,7 @@ export function createQueueOrder(redis: RedisConnection, keySpace: string) {
 
   /** The requests that were first: source and caller. */
   async function readFirst(ids: readonly string[]) {
-    const pipeline = redis.pipeline();
+    const pipeline = plainPipeline(redis);
     for (const id of ids) pipeline.hmget(keys.request(id), 'caller', 'caller1', ...docFields);
     const rows = ids.length === 0 ? [] : await repliesOf(pipeline);
     return rows.map((reply) => {
@@ -64,24 +69,11 @@ export function createQueueOrder(redis: RedisConnection, keySpace: string) {
     });
   }
 
-  async function countedOf(taskIds: readonly string[]): Promise<(Counted | undefined)[]> {
-    const pipeline = redis.pipeline();
-    for (const id of taskIds) pipeline.hmget(keys.task(id), ...placeFields);
-    const rows = taskIds.length === 0 ? [] : await repliesOf(pipeline);
-    const places = rows.map((values) => parseTaskPlace(values, 0));
-    const first = await readFirst(places.flatMap((place) => place?.first ?? []));
-    const sources = first[Symbol.iterator]();
-    return places.map((place) => {
-      const found: { source: string | undefined } | undefined = place && sources.next().value;
-      return place && { priority: place.priority, source: found?.source };
-    });
-  }
-
   return {
     /** Those that are claimed next, at most so many; without one that ends at this moment. */
     async next(limit: number): Promise<OrderedTask[]> {
       const ids = await redis.zrange(keys.jobOrder, 0, String(limit - 1));
-      const pipeline = redis.pipeline();
+      const pipeline = plainPipeline(redis);
       for (const id of ids) {
         pipeline.hmget(keys.task(id), 'machine', ...placeFields);
         pipeline.zcard(`${keys.task(id)}:joined`);
@@ -107,7 +99,7 @@ export function createQueueOrder(redis: RedisConnection, keySpace: string) {
       );
       const known = new Set(offline);
       const ids = [...known, ...(busy ?? []).filter((id) => !known.has(id))];
-      const pipeline = redis.pipeline();
+      const pipeline = plainPipeline(redis);
       for (const id of ids) pipeline.hmget(keys.task(id), 'state', 'machine', 'offlineSince', ...placeFields);
       const rows = ids.length === 0 ? [] : await repliesOf(pipeline);
       const tasks = ids.flatMap((taskId, i) => {
@@ -134,23 +126,29 @@ export function createQueueOrder(redis: RedisConnection, keySpace: string) {
 
     /** Reads some hundred tasks, however many wait. */
     async sample(): Promise<OrderSample> {
-      const [ids, waiting] = await Promise.all([
-        redis.zrange(keys.jobOrder, 0, String(sampleSize - 1)),
-        redis.zcard(keys.jobOrder),
-      ]);
-      const distance = Math.max(1, (waiting - sampleSize) / sampleSize);
-      const ranks = Array.from({ length: Math.min(sampleSize, Math.max(0, waiting - sampleSize)) }, (_, i) =>
-        Math.floor(sampleSize + i * distance),
+      const [waiting, first, others] = sampleReply.parse(
+        await sampleScript(
+          redis,
+          [keys.jobOrder],
+          [sampleSize.head, sampleSize.rest, keys.task(''), keys.request(''), ...docFields],
+        ),
       );
-      const pipeline = redis.pipeline();
-      for (const rank of ranks) pipeline.zrange(keys.jobOrder, rank, String(rank));
-      const found = ranks.length === 0 ? [] : z.array(z.array(z.string())).parse(await repliesOf(pipeline));
-      const [head, rest] = await Promise.all([countedOf(ids), countedOf(found.map(([id = '']) => id))]);
       return {
-        head: head.filter((one) => one !== undefined),
-        rest: rest.flatMap((one, i) => (one ? [{ ...one, rank: ranks[i] ?? 0 }] : [])),
-        distance,
+        head: inRows(first, 2).flatMap(counted),
+        rest: inRows(others, 3).flatMap(([rank, ...one]) =>
+          counted(one).map((task) => ({ ...task, rank: Number(rank) })),
+        ),
+        distance: Math.max(1, (waiting - sampleSize.head) / sampleSize.rest),
       };
     },
   };
+}
+
+const inRows = <T>(values: readonly T[], width: number): T[][] =>
+  Array.from({ length: values.length / width }, (_, i) => values.slice(i * width, (i + 1) * width));
+
+/** None for one whose class cannot be read. */
+function counted([priority, source]: readonly (string | number)[]): Counted[] {
+  const known = priorities.find((one) => one === priority);
+  return known === undefined ? [] : [{ priority: known, source: source === '' ? undefined : String(source) }];
 }

@@ -3,7 +3,7 @@ import { setImmediate as afterOthers } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { waitFor } from '@diq/testing/wait-for.ts';
-import { cachedReading } from './memoize.ts';
+import { cachedReading, createReadingPace } from './memoize.ts';
 
 describe('a cached reading', () => {
   it('is taken once for all who ask while it is under way or fresh', async () => {
@@ -18,6 +18,26 @@ describe('a cached reading', () => {
     const read = cachedReading(async () => (taken += 1), 10);
     await read();
     await waitFor(async () => (await read()) > 1, { what: 'a second reading', intervalMs: 2 });
+  });
+
+  it('is given for longer while others have used up its pace, but not for ever', async () => {
+    let taken = 0;
+    const pace = createReadingPace(3);
+    const read = cachedReading(async () => (taken += 1), 20, pace);
+    const others = Array.from({ length: 3 }, () => cachedReading(async () => 0, 20, pace));
+    await read();
+    await Promise.all(others.map((other) => other()));
+    const fromMs = performance.now();
+    await waitFor(async () => (await read()) > 1, { what: 'a second reading', intervalMs: 1 });
+    // Five times its age, less what passed before.
+    assert.ok(performance.now() - fromMs > 50, `${performance.now() - fromMs} ms`);
+  });
+
+  it('has a pace that begins anew each second', async () => {
+    const pace = createReadingPace(2);
+    assert.deepEqual([pace.take(), pace.take(), pace.take()], [true, true, false]);
+    await waitFor(() => pace.take(), { what: 'the next second' });
+    assert.deepEqual([pace.take(), pace.take()], [true, false]);
   });
 
   it('fails for all callers that waited for it and is tried again by the next', async () => {
