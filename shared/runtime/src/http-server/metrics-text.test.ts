@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { Counter, Gauge, Histogram, Registry, Summary } from 'prom-client';
-import { metricsText } from './metrics-text.ts';
+import { metricsText, type MetricsText } from './metrics-text.ts';
 
 describe('the text of the metrics', () => {
   it('is what prom-client itself writes, for each kind of metric', async () => {
@@ -29,14 +29,14 @@ describe('the text of the metrics', () => {
     for (const tenant of ['one', 'two'])
       for (const value of [0.05, 0.5, 5]) histogram.observe({ tenant }, value);
     new Summary({ name: 'diq_summary', help: 'S.', labelNames, registers }).observe({ tenant: 'one' }, 2);
-    const text = await metricsText(registry);
-    assert.equal(text.join('').trim(), (await registry.metrics()).trim());
+    const { pieces } = await metricsText(registry);
+    assert.equal(pieces.join('').trim(), (await registry.metrics()).trim());
   });
 
   it('gives what is not a number as Prometheus names it', async () => {
     const registry = new Registry();
     new Gauge({ name: 'diq_gauge', help: 'G.', registers: [registry] }).set(NaN);
-    assert.match((await metricsText(registry)).join(''), /^diq_gauge NaN$/m);
+    assert.match((await metricsText(registry)).pieces.join(''), /^diq_gauge NaN$/m);
   });
 
   it('lets other work have its turn within a metric of many series', async () => {
@@ -50,10 +50,31 @@ describe('the text of the metrics', () => {
       if (!isOver) setImmediate(takeTurn);
     };
     setImmediate(takeTurn);
-    const pieces = await metricsText(registry);
+    const { pieces } = await metricsText(registry);
     isOver = true;
     assert.equal(pieces.join('').match(/^diq_gauge\{/gm)?.length, 2_001);
     assert.ok(turns >= 4, `${turns} turns`);
     assert.ok(pieces.every(({ length }) => length < 64_000));
+  });
+
+  it('takes the memory of the last text when all who send that have ended, and not before', async () => {
+    const registry = new Registry();
+    const gauge = new Gauge({ name: 'diq_gauge', help: 'G.', labelNames: ['tenant'], registers: [registry] });
+    for (let i = 0; i < 1_000; i += 1) gauge.set({ tenant: `tenant-${i}` }, i);
+    const memoryOf = ({ pieces }: MetricsText) =>
+      new Set(pieces.filter(({ length }) => length > 4_096).map(({ buffer }) => buffer));
+    const sent = await metricsText(registry);
+    const written = sent.pieces.join('');
+    const first = memoryOf(sent);
+    for (let i = 0; i < 2; i += 1) sent.hold();
+    sent.letGo();
+    const shares = (text: MetricsText) => [...memoryOf(text)].filter((one) => first.has(one)).length;
+    assert.equal(shares(await metricsText(registry)), 0);
+    assert.equal(sent.pieces.join(''), written);
+    sent.letGo();
+    const third = await metricsText(registry);
+    assert.ok(first.size > 1);
+    assert.equal(shares(third), first.size);
+    assert.equal(third.pieces.join(''), written);
   });
 });

@@ -48,15 +48,17 @@ export function createOpsRouter(options: OpsRouterOptions): Router {
     sendReport(response, await within(checkReady(), readyTimeoutMs).catch(notReady));
   });
   router.get('/metrics', async (_request, response) => {
-    const pieces = await collect().catch(() => undefined);
-    if (!pieces) {
+    const text = await collect().catch(() => undefined);
+    if (!text) {
       response.status(500).type('text').send('metrics could not be collected\n');
       return;
     }
-    const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    text.hold();
+    const bytes = text.pieces.reduce((sum, piece) => sum + piece.length, 0);
     response.set({ 'Content-Type': registry.contentType, 'Content-Length': String(bytes) });
     // As fast as they are taken: what is not yet is held once for all who share it.
-    await pipeline(Readable.from(pieces), response).catch(() => undefined);
+    await pipeline(Readable.from(text.pieces), response).catch(() => undefined);
+    text.letGo();
   });
   return router;
 }
