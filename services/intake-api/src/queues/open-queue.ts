@@ -33,7 +33,7 @@ import { createWorkerWatch, type QueueState } from '../estimates/queue-state.ts'
 import type { IntakeMetrics } from '../observability/metrics.ts';
 import { createQueueActions } from '../queue-actions.ts';
 import { openStateFeed } from './open-state-feed.ts';
-import { withBackPressure } from '../submission/admission-control.ts';
+import { keysWithinMemory, withBackPressure } from '../submission/admission-control.ts';
 import { createDeadlineCheck } from '../submission/deadline-check.ts';
 import { idempotencyTimes } from '../submission/idempotency.ts';
 import type { MemoryByServer } from '../submission/memory-by-server.ts';
@@ -119,17 +119,19 @@ export function openQueue(queue: Queue, options: OpenQueueOptions) {
     jobs,
     enterOrder: places?.enter,
   });
+  const memoryOfServer = memory.of(keySpace);
+  const keyStore = createIdempotencyStore(submitting, keySpace, idempotencyTimes);
   const parts: QueueDependencies = {
     queue,
     stateFeed,
     itemRules: itemRulesOf(profile),
     countOutcomes: metrics.countOutcomes,
-    idempotency: keysOnReplicas(createIdempotencyStore(submitting, keySpace, idempotencyTimes), replication),
+    idempotency: keysWithinMemory(keysOnReplicas(keyStore, replication), memoryOfServer),
     intake: withBackPressure(withReplicas(recordingIntake, replication), {
       queueTag: queue.tag,
       settings: settings.backPressure,
       room: createBacklogRoom(redis, keySpace),
-      memory: memory.of(keySpace),
+      memory: memoryOfServer,
       ledgerSnapshot,
       tracing: tracingOf(queue, tracing),
       hasPlaces: places !== undefined,

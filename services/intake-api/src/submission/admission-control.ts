@@ -1,4 +1,5 @@
 import type { RequestIntake, Submission } from '@diq/queue/admission/accept-requests.ts';
+import type { IdempotencyStore } from '@diq/queue/admission/idempotency-store.ts';
 import { BacklogFullError, StorageFullError } from '@diq/queue/admission/accept-chunk.ts';
 import type { BacklogBounds, BacklogRoom, Room } from '@diq/queue/admission/backlog-reservation.ts';
 import { freshIds } from '@diq/queue/admission/request-ids.ts';
@@ -108,6 +109,33 @@ export function withBackPressure(intake: RequestIntake, deps: BackPressureDeps):
         const accept = () => intake.acceptBatch(entries, { ...submission, ids });
         return inRoom(room, { size, bytes, bounds }, accept);
       });
+    },
+  };
+}
+
+/**
+ * A full Redis refuses the record of a new key before the intake can refuse what is posted with it: the caller gets the same
+ * answer as without a key. Answers that are kept are given again.
+ */
+export function keysWithinMemory(
+  store: IdempotencyStore,
+  memory: Pick<MemoryGuard, 'admit'>,
+): IdempotencyStore {
+  return {
+    ...store,
+    attempt(key, caller) {
+      const attempt = store.attempt(key, caller);
+      return {
+        ...attempt,
+        async claim(digest, nowMs) {
+          try {
+            return await attempt.claim(digest, nowMs);
+          } catch (error) {
+            memory.admit(0);
+            throw error;
+          }
+        },
+      };
     },
   };
 }

@@ -64,6 +64,35 @@ describe('an intake whose Redis is nearly full', () => {
   });
 });
 
+describe('an intake whose Redis has no memory left', () => {
+  const suite = useIntakeOnRedisServer();
+  const { intake } = suite;
+  const posts = [
+    ['/v1/investigations', item(1)],
+    ['/v1/batches', { requests: [item(2)] }],
+  ] as const;
+
+  it('says so with an Idempotency-Key too, and gives answers again', async () => {
+    const withKey = (key: string) => async (path: string, body: object) =>
+      intake.post(path, body).set('Idempotency-Key', key);
+    for (const [path, body] of posts) assert.equal((await withKey('kept')(path, body)).status, 202);
+
+    await suite.admin.config('SET', 'maxmemory', '1');
+    const isSeen = async () => (await intake.post('/v1/investigations', item(3))).body.code === 'redis_full';
+    await waitFor(isSeen, { what: 'its memory to be read' });
+    for (const [path, body] of posts) {
+      const refused = await withKey('new')(path, body);
+      assert.match(expectProblem(refused, 'redis_full').detail ?? '', /100 % of its memory/);
+      const again = await withKey('kept')(path, body);
+      assert.deepEqual([again.status, again.headers['idempotent-replayed']], [202, 'true']);
+    }
+
+    await suite.admin.config('SET', 'maxmemory', '0');
+    const isTaken = async () => (await withKey('new')('/v1/batches', posts[1][1])).status === 202;
+    await waitFor(isTaken, { what: 'the key to be taken' });
+  });
+});
+
 describe('the guard of the memory of Redis', () => {
   let lines: Record<string, unknown>[] = [];
   const destination = {
@@ -87,6 +116,22 @@ describe('the guard of the memory of Redis', () => {
     assert.throws(() => guard.admit(6 * mebibyte), ProblemError);
     guard.admit(3 * mebibyte);
     await guard.refresh();
+    guard.admit(6 * mebibyte);
+  });
+
+  it('goes on counting what is let in while Redis is asked', async () => {
+    let tell: ((text: string) => void) | undefined;
+    const guard = guardOf(() => new Promise<string>((resolve) => (tell = resolve)));
+    const tellNext = async (meanwhile: () => void) => {
+      const reading = guard.refresh();
+      meanwhile();
+      tell?.(await telling(70 * mebibyte, 100 * mebibyte)());
+      await reading;
+    };
+    await tellNext(() => undefined);
+    await tellNext(() => guard.admit(6 * mebibyte));
+    assert.throws(() => guard.admit(6 * mebibyte), ProblemError);
+    await tellNext(() => undefined);
     guard.admit(6 * mebibyte);
   });
 
