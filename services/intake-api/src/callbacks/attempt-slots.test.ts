@@ -52,4 +52,13 @@ describe('slots for attempts', () => {
     first?.(true);
     assert.ok(takeSlot('e', 'one'));
   });
+
+  it('are remembered of a thousand silent hosts: callers choose names without end', () => {
+    for (let n = 0; n < 1_000; n += 1) take(`silent-${n}`)(false);
+    take('one-more')(false);
+    take('one-more');
+    take('one-more');
+    take('silent-999');
+    isFull('silent-999');
+  });
 });
