@@ -195,6 +195,11 @@ export function ofRequests(definition: RouteDefinition): RouteDefinition | undef
   return { ...definition, path: path.replace(investigations, '/v1/requests'), id: name };
 }
 
+/** The path under which a route was defined that may have been asked for as `/v1/requests`. */
+export function nameOfInvestigations(path: string): string {
+  return path.replace(/^\/v1\/requests(?=\/|$)/, '/v1/investigations');
+}
+
 /** A route under all its names. */
 export function formsOf(definition: RouteDefinition): RouteDefinition[] {
   const own = [definition, ofRequests(definition)].filter((one) => one !== undefined);

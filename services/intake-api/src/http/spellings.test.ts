@@ -157,6 +157,22 @@ describe('a path', () => {
     }
   });
 
+  it('under another of its names and the same Idempotency-Key mean the first request', async () => {
+    const paths = ['/v1/requests', '/v1/investigations', '/v1/tenants/default/requests'];
+    for (const [i, path] of paths.entries()) {
+      const names = [path, ...paths.filter((one) => one !== path), '/v1/tenants/default/investigations'];
+      const ids = new Set<string>();
+      for (const name of names) {
+        const headers = { 'Idempotency-Key': `named-${i}` };
+        const answer = await ask(name, { method: 'POST', headers, body: item(60 + i, { force: true }) });
+        assert.equal(answer.status, 202, name);
+        assert.equal(answer.headers['idempotent-replayed'], name === path ? undefined : 'true', name);
+        ids.add((JSON.parse(answer.text) as { id: string }).id);
+      }
+      assert.equal(ids.size, 1);
+    }
+  });
+
   it('may name an id in any case, and every route answers with the id as it was given out', async () => {
     const { body: batch } = await intake.post('/v1/batches', { requests: [item(20), item(21)] }).expect(202);
     const [id, batchId] = [batch.items[0].id as string, batch.id as string];

@@ -8,6 +8,7 @@ import { z } from 'zod';
 import type { IdempotencyState, IdempotentAttempt } from '@diq/queue/admission/idempotency-store.ts';
 import { derivedIds } from '@diq/queue/admission/request-ids.ts';
 import { inTurn } from '../http/caller-turns.ts';
+import { nameOfInvestigations } from '../http/define-route.ts';
 import { ProblemError } from '../http/problem-error.ts';
 import { mayRead } from '../auth/ownership.ts';
 import { forCaller } from './receipt.ts';
@@ -107,9 +108,9 @@ function isDryRun(request: Request): boolean {
   return dryRun !== undefined && dryRun !== 'false';
 }
 
-/** The route with its parameters in it, as the ids are given out: the same however it was asked for. */
+/** The route with its parameters in it, as the ids are given out: the same however, and under whichever name, it was asked for. */
 function canonicalRouteOf(request: Request): string {
-  return routeOf(request).replaceAll(/:(\w+)/g, (_, name: string) =>
+  return nameOfInvestigations(routeOf(request)).replaceAll(/:(\w+)/g, (_, name: string) =>
     String(request.params[name]).toLowerCase(),
   );
 }
