@@ -115,6 +115,10 @@ function namesIn(keySpace: string) {
     /** String: the request whose id the front door gives a caller for repeats that share a call with this request of another one. */
     frontDoorFirst: (sharedWith: string, caller: string) =>
       `${keySpace}:front-door:first:${sharedWith}:${caller}`,
+    /** Set: repeats that were answered with the id of this request, or of one that was such a repeat itself. */
+    frontDoorRepeats: (requestId: string) => `${keySpace}:front-door:repeats:${requestId}`,
+    /** String: the request in whose set this repeat stands. */
+    frontDoorRepeatOf: (requestId: string) => `${keySpace}:front-door:repeat-of:${requestId}`,
     /** BullMQ's own: the sorted set of the jobs in the order, and what the key of a job begins with. */
     jobOrder: `${keySpace}:${queueName}:prioritized`,
     jobs: `${keySpace}:${queueName}:`,

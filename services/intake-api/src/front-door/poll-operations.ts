@@ -112,6 +112,10 @@ export function cancelAction(deps: PollDeps): RequestHandler {
       return next();
     }
     refuseUnlessOwn(context, stored.caller, 'request_not_found');
+    // Its repeats first, which would make the call all the same: the caller knows them by this id alone.
+    for (const repeat of await needs.provisionalIds.repeatsOf(stored.document.id))
+      if (repeat !== stored.document.id)
+        await needs.actions.requests.cancel(repeat, context.actor(undefined));
     const answer = await needs.actions.requests.cancel(stored.document.id, context.actor(undefined));
     if (answer.kind !== 'not-queued' || answer.status !== 'cancelled') {
       refuseUnlessDone(answer);

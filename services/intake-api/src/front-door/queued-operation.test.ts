@@ -132,9 +132,14 @@ describe('a queued operation at the front door', () => {
     await cancel(first.id);
     assert.equal((await pollInvestigation(first.id))['state'], 'TerminatedByUser');
     assert.equal((await pollInvestigation(other.id))['state'], 'Queued');
-    const again = await start(machineId(4));
-    assert.notEqual(again.id, first.id);
-    assert.equal((await start(machineId(4))).id, again.id);
+    const ids = new Set([first.id]);
+    // Shared at first with what the same caller asked for before, then with the other caller's request alone.
+    for (let i = 2; i <= 5; i += 1) {
+      const { id } = await start(machineId(4));
+      assert.equal((await start(machineId(4))).id, id);
+      await cancel(id);
+      assert.equal(ids.add(id).size, i);
+    }
   });
 
   it('answers InitiateInvestigation with 200 and a number of its own range that leads to the request', async () => {
@@ -190,6 +195,37 @@ describe('a queued operation at the front door', () => {
     expectDefenderError(await send(path, { Comment: 'no' }, others), 403, 'Forbidden');
     const cancelled = (await send(path, { Comment: 'no' }).expect(201)).body as Shown;
     assert.deepEqual([cancelled.id, cancelled['status']], [two.id, 'Cancelled']);
+  });
+
+  it('is cancelled with its repeats: nothing of them is called, whichever the caller knows them by', async () => {
+    const scan = { Comment: 'scan', ScanType: 'Full' };
+    const path = `/api/machines/${machineId(30)}/runAntiVirusScan`;
+    const ask = async (bearer = token) => ((await send(path, scan, bearer).expect(201)).body as Shown).id;
+    const queued = async () => {
+      const { body } = await intake.get(
+        `/v1/requests?operation=runAntiVirusScan&status=queued&machineId=${machineId(30)}`,
+      );
+      return (body as { value: { id: string }[] }).value.length;
+    };
+    const cancelHere = (id: string) =>
+      send(`/api/machineactions/${id}/cancel`, { Comment: 'no' }).expect(201);
+    const first = await ask();
+    assert.deepEqual([await ask(), await ask(), await ask()], [first, first, first]);
+    assert.equal(await queued(), 4);
+    assert.equal(((await cancelHere(first)).body as Shown)['status'], 'Cancelled');
+    assert.equal(await queued(), 0);
+
+    // The one that was first is cancelled elsewhere: from then on another one's id is given, and stands for the rest.
+    const second = await ask();
+    await Promise.all([ask(), ask()]);
+    await cancel(second);
+    const third = await ask();
+    assert.notEqual(third, second);
+    const ofOthers = await ask(others);
+    await cancelHere(third);
+    assert.equal(await queued(), 1);
+    await send(`/api/machineactions/${ofOthers}/cancel`, { Comment: 'no' }, others).expect(201);
+    assert.equal(await queued(), 0);
   });
 
   it('has a worker ask Defender which machine a name is, where calls take turns on a machine', async () => {

@@ -61,7 +61,9 @@ export function queuedOperation(
       const accepted = await acceptItem(context, item, needs);
       const { document } = await describeAccepted(accepted, item, context.submission, needs);
       logAccepted(context, document);
-      const shown = receiptUnlessReader(context, await firstAsked(context, document, needs));
+      const first = await firstAsked(context, document, needs);
+      if (first.id !== document.id) await needs.provisionalIds.noteRepeat(first.id, document.id);
+      const shown = receiptUnlessReader(context, first);
       await answer(response, shown, needs);
     },
   ];

@@ -178,6 +178,7 @@ function onReplicas(
     numberOf: (...about) => replicated(() => ids.numberOf(...about)),
     firstOf: (...about) => replicated(() => ids.firstOf(...about)),
     replaceFirst: (...about) => replicated(() => ids.replaceFirst(...about)),
+    noteRepeat: (...about) => replicated(() => ids.noteRepeat(...about)),
   };
 }
 

@@ -26,6 +26,9 @@ export function createProvisionalIds(redis: RedisConnection, keySpace: string, r
     return (await redis.get(key)) ?? requestId;
   }
 
+  const eldestOf = async (requestId: string) =>
+    (await redis.get(keys.frontDoorRepeatOf(requestId))) ?? requestId;
+
   return {
     /** A number below 2^53, the same each time for the same request. */
     async numberOf(requestId: string): Promise<number> {
@@ -46,6 +49,18 @@ export function createProvisionalIds(redis: RedisConnection, keySpace: string, r
     /** From now on this one, where the first has ended. */
     async replaceFirst(caller: string, sharedWith: string, requestId: string): Promise<void> {
       await redis.set(keys.frontDoorFirst(sharedWith, digestOf(caller)), requestId, 'PX', keepMs);
+    },
+    /** This request is a repeat whose caller was given the id of an earlier one, and does not know its own. */
+    async noteRepeat(shownId: string, requestId: string): Promise<void> {
+      const eldest = await eldestOf(shownId);
+      const repeats = keys.frontDoorRepeats(eldest);
+      await redis.set(keys.frontDoorRepeatOf(requestId), eldest, 'PX', keepMs);
+      await redis.sadd(repeats, requestId);
+      await redis.pexpire(repeats, keepMs);
+    },
+    /** The requests that their caller knows by this id alone, or knew by that of an earlier one that has ended. */
+    async repeatsOf(shownId: string): Promise<string[]> {
+      return redis.smembers(keys.frontDoorRepeats(await eldestOf(shownId)));
     },
   };
 }
