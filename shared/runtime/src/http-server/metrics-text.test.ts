@@ -77,4 +77,30 @@ describe('the text of the metrics', () => {
     assert.equal(shares(third), first.size);
     assert.equal(third.pieces.join(''), written);
   });
+
+  it('never takes the memory that Node shares out to small buffers, of whatever size that is', async () => {
+    const { poolSize } = Buffer;
+    try {
+      // Node adds 64 bytes in some versions.
+      for (const size of [65_536, 65_472]) {
+        Buffer.poolSize = size;
+        // What is left of the pool of the former size.
+        for (let i = 0; i < 100; i += 1) Buffer.from('x'.repeat(4_000));
+        const others = Buffer.from("another part's bytes");
+        const registry = new Registry();
+        const gauge = new Gauge({ name: 'diq_gauge', help: 'G.', labelNames: ['i'], registers: [registry] });
+        gauge.set({ i: 0 }, 0);
+        const small = await metricsText(registry);
+        small.hold();
+        small.letGo();
+        for (let i = 0; i < 1_000; i += 1) gauge.set({ i }, i);
+        const large = await metricsText(registry);
+        assert.ok(large.pieces.some(({ length }) => length > 4_096));
+        assert.ok(large.pieces.every((one) => one.length <= 4_096 || one.buffer !== others.buffer));
+        assert.equal(others.toString(), "another part's bytes");
+      }
+    } finally {
+      Buffer.poolSize = poolSize;
+    }
+  });
 });

@@ -20,7 +20,7 @@ const blockBytes = 64 * 1_024;
 /** Kept for the next scrape, 8 MB: one of a thousand queues. */
 const mostBlocks = 128;
 
-/** Memory of pieces that nobody sends any more. Node would give it back with a collection of garbage only, tens of megabytes late. */
+/** Memory of texts that nobody sends any more, of which nothing else has a part. Node would give it back with a collection of garbage only, tens of megabytes late. */
 const freeBlocks: Buffer[] = [];
 
 /** Metrics as they are sent. */
@@ -39,13 +39,14 @@ export interface MetricsText {
  */
 export async function metricsText(source: MetricsSource): Promise<MetricsText> {
   const pieces: Buffer[] = [];
+  const blocks: Buffer[] = [];
   let senders = 0;
   for (const { name } of source.getMetricsAsArray()) {
     const metric = await collect(source.getSingleMetric(name));
     if (metric === undefined) continue;
-    pieces.push(pieceOf(headOf(metric)));
+    pieces.push(pieceOf(headOf(metric), blocks));
     for (let first = 0; first < metric.values.length; first += seriesAtOnce) {
-      pieces.push(pieceOf(seriesOf(metric, first)));
+      pieces.push(pieceOf(seriesOf(metric, first), blocks));
       await afterOthers();
     }
     pieces.push(lineEnd);
@@ -55,22 +56,21 @@ export async function metricsText(source: MetricsSource): Promise<MetricsText> {
     hold: () => void (senders += 1),
     letGo() {
       senders -= 1;
-      if (senders === 0) pieces.splice(0).forEach(keepBlock);
+      if (senders > 0) return;
+      pieces.length = 0;
+      freeBlocks.push(...blocks.splice(0).slice(0, mostBlocks - freeBlocks.length));
     },
   };
 }
 
 const lineEnd = Buffer.from('\n');
 
-function pieceOf(text: string): Buffer {
+/** @param blocks gets the memory that was set aside for this piece alone */
+function pieceOf(text: string, blocks: Buffer[]): Buffer {
   if (text.length < 4_096 || Buffer.byteLength(text) > blockBytes) return Buffer.from(text);
   const block = freeBlocks.pop() ?? Buffer.allocUnsafeSlow(blockBytes);
+  blocks.push(block);
   return block.subarray(0, block.write(text));
-}
-
-function keepBlock({ buffer }: Buffer): void {
-  if (buffer.byteLength === blockBytes && freeBlocks.length < mostBlocks)
-    freeBlocks.push(Buffer.from(buffer));
 }
 
 type Metric = ReturnType<MetricsSource['getSingleMetric']> & { getForPromString?(): Promise<Collected> };
