@@ -138,3 +138,56 @@ describe('a served queue whose other workers call', () => {
     assert.equal(seen.looks, 3);
   });
 });
+
+describe('a queue that is stopped while it is opened', () => {
+  function begin() {
+    const scheduler = createLookScheduler();
+    let endOpening = (): void => undefined;
+    const opening = new Promise<void>((resolve) => (endOpening = resolve));
+    const seen: string[] = [];
+    const look = async (): Promise<AfterLook> => (seen.push('look'), { kind: 'again', waitMs: 100 });
+    const queue = createServedQueue({
+      name: 'contoso/initiateInvestigation',
+      scheduler,
+      async open() {
+        await opening;
+        seen.push('open');
+        return {
+          look,
+          follow: look,
+          reconnected: () => undefined,
+          isBlocked: () => false,
+          othersCalled: () => undefined,
+          yieldsMs: () => 0,
+          stalledForMs: () => 0,
+          close: async () => void seen.push('closed'),
+        };
+      },
+      logger: captureLog().logger,
+      outages: { failed: (error) => assert.fail(String(error)) },
+    });
+    queue.attend();
+    const stopped = queue.stop();
+    scheduler.stop();
+    return { stopped, seen, endOpening };
+  }
+
+  afterEach(() => mock.timers.reset());
+
+  it('is closed at once, and no look is made at it', async () => {
+    const { stopped, seen, endOpening } = begin();
+    endOpening();
+    await stopped;
+    assert.deepEqual(seen, ['open', 'closed']);
+  });
+
+  it('is closed likewise when that takes longer than the stop waits', async () => {
+    mock.timers.enable({ apis: ['setTimeout'] });
+    const { stopped, seen, endOpening } = begin();
+    mock.timers.runAll();
+    await stopped;
+    endOpening();
+    await turn();
+    assert.deepEqual(seen, ['open', 'closed']);
+  });
+});

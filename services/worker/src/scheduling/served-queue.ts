@@ -58,7 +58,7 @@ const refusedForMs = 60_000;
 export function createServedQueue(options: ServedQueueOptions) {
   const { name, scheduler, logger, outages } = options;
   let opened: OpenedQueue | undefined;
-  let opening: Promise<OpenedQueue> | undefined;
+  let opening: Promise<OpenedQueue | undefined> | undefined;
   let isResting = true;
   let awaitsResult = false;
   let isWoken = false;
@@ -91,16 +91,22 @@ export function createServedQueue(options: ServedQueueOptions) {
     return waitMs;
   }
 
-  function open(): Promise<OpenedQueue> {
-    opening ??= options
-      .open()
-      .then((queue) => (opened = queue))
-      .finally(() => (opening = undefined));
+  function open(): Promise<OpenedQueue | undefined> {
+    opening ??= openOnce().finally(() => (opening = undefined));
     return opening;
+  }
+
+  /** @returns `undefined` where it was stopped meanwhile: Redis can take longer than a stop waits */
+  async function openOnce(): Promise<OpenedQueue | undefined> {
+    const queue = await options.open();
+    if (isStopped) await queue.close();
+    else opened = queue;
+    return opened;
   }
 
   async function lookOnce(wasWoken: boolean): Promise<number> {
     const queue = opened ?? (await open());
+    if (!queue || isStopped) return Infinity;
     const isAtRest = isResting && awaitsResult && !wasWoken;
     if (!isAtRest) [isResting, awaitsResult] = [false, false];
     const after = await (isAtRest ? queue.follow() : queue.look());
@@ -198,10 +204,8 @@ export function createServedQueue(options: ServedQueueOptions) {
     /** Makes no further look, finishes the calls under way and lets go of everything. */
     async stop(): Promise<void> {
       isStopped = true;
-      const before = opened;
       const lastLook = within(entry.remove(), lastLookMs).catch(() => undefined);
-      await Promise.all([lastLook, before?.close()]);
-      if (opened !== before) await opened?.close();
+      await Promise.all([lastLook, opened?.close()]);
     },
   };
 }
