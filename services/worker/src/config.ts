@@ -138,7 +138,6 @@ function accessIn(env: Env): DefenderAccess {
   };
 }
 
-/** What is read; its faults are noted in place of it. */
 /** The credential that lies in a file, if it is the only one that is set. It is checked before the worker starts. */
 export function credentialFileIn(untrimmed: Env): Credential | undefined {
   const env = trimEnv(untrimmed);

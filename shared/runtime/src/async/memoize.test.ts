@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { mock } from 'node:test';
 import { setImmediate as afterOthers } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -20,24 +21,47 @@ describe('a cached reading', () => {
     await waitFor(async () => (await read()) > 1, { what: 'a second reading', intervalMs: 2 });
   });
 
-  it('is given for longer while others have used up its pace, but not for ever', async () => {
-    let taken = 0;
-    const pace = createReadingPace(3);
-    const read = cachedReading(async () => (taken += 1), 20, pace);
-    const others = Array.from({ length: 3 }, () => cachedReading(async () => 0, 20, pace));
-    await read();
-    await Promise.all(others.map((other) => other()));
-    const fromMs = performance.now();
-    await waitFor(async () => (await read()) > 1, { what: 'a second reading', intervalMs: 1 });
-    // Five times its age, less what passed before.
-    assert.ok(performance.now() - fromMs > 50, `${performance.now() - fromMs} ms`);
-  });
+  describe('with a pace', () => {
+    let nowMs = 1_000;
+    beforeEach(() => {
+      mock.method(performance, 'now', () => nowMs);
+    });
+    afterEach(() => mock.restoreAll());
 
-  it('has a pace that begins anew each second', async () => {
-    const pace = createReadingPace(2);
-    assert.deepEqual([pace.take(), pace.take(), pace.take()], [true, true, false]);
-    await waitFor(() => pace.take(), { what: 'the next second' });
-    assert.deepEqual([pace.take(), pace.take()], [true, false]);
+    it('is given for longer while others have used it up, but not for ever', async () => {
+      let taken = 0;
+      const pace = createReadingPace(1);
+      const read = cachedReading(async () => (taken += 1), 20, pace);
+      await read();
+      // Within the four to six times of its age.
+      nowMs += 79;
+      assert.equal(await read(), 1);
+      nowMs += 41;
+      assert.equal(await read(), 2);
+      nowMs += 20;
+      assert.equal(await read(), 2);
+    });
+
+    it('is taken anew at its age as long as others leave something of it', async () => {
+      let taken = 0;
+      const read = cachedReading(async () => (taken += 1), 20, createReadingPace(2));
+      await read();
+      nowMs += 19;
+      assert.equal(await read(), 1);
+      nowMs += 1;
+      assert.equal(await read(), 2);
+      nowMs += 20;
+      assert.equal(await read(), 2);
+    });
+
+    it('may be taken again when a second is over', () => {
+      const pace = createReadingPace(2);
+      assert.deepEqual([pace.take(), pace.take(), pace.take()], [true, true, false]);
+      nowMs += 999;
+      assert.equal(pace.take(), false);
+      nowMs += 1;
+      assert.deepEqual([pace.take(), pace.take(), pace.take()], [true, true, false]);
+    });
   });
 
   it('fails for all callers that waited for it and is tried again by the next', async () => {

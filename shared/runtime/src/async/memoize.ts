@@ -23,7 +23,7 @@ const mostAges = () => 4 + 2 * Math.random();
  * A reading that is taken at most once per `maxAgeMs` and never twice at a time, however many ask. A failure
  * reaches every caller that waited for that reading, and is not kept.
  *
- * @param pace shared with other readings: while it is used up, an older one is given, some five times as old at most
+ * @param pace shared with other readings: while it is used up, an older one is given, four to six times as old at most
  */
 export function cachedReading<T>(
   read: () => Promise<T>,
