@@ -32,7 +32,7 @@ export interface RemovedTenant {
 }
 
 export interface RemovedQueuesOptions {
-  redis: WorkerRedis;
+  redis: Pick<WorkerRedis, 'ledger'>;
   config: Pick<WorkerConfig, 'callTimeoutMs' | 'reconcile' | 'retentionMs' | 'tenantsFile'>;
   metrics: Pick<WorkerMetrics, 'ofQueue'>;
   logger: Logger;
@@ -119,6 +119,11 @@ export function createRemovedQueues(options: RemovedQueuesOptions) {
   /** A look in Defender that is under way ends with its reader. */
   const release = (one: Attended) => Promise.all([letGo(one), one.underWay]);
 
+  async function releaseAll(keySpaces: Iterable<string>): Promise<void> {
+    const ones = [...keySpaces].flatMap((keySpace) => attended.get(keySpace) ?? []);
+    await Promise.all(ones.map(release));
+  }
+
   async function attend(one: Attended): Promise<void> {
     try {
       const waitMs = await one.queue.attend();
@@ -181,17 +186,16 @@ export function createRemovedQueues(options: RemovedQueuesOptions) {
       const found = await Promise.all(queues.map(({ keySpace }) => isOpen(keySpace).catch(() => true)));
       const open = queues.filter((_, i) => found[i]);
       if (open.length === 0) return false;
+      // A search may have found one while its calls under way were waited for: it is attended without the clients.
+      await releaseAll(open.map(({ keySpace }) => keySpace));
       const holder = { tenant: openTenant(), queues: 0 };
       for (const queue of open) take(queue, holder);
-      return true;
+      return holder.queues > 0;
     },
     /** Those that are attended. */
     queues: (): Queue[] => [...attended.values()].map(({ of }) => of),
     /** Lets go of queues that are to be served again. */
-    async release(keySpaces: Iterable<string>): Promise<void> {
-      const ones = [...keySpaces].flatMap((keySpace) => attended.get(keySpace) ?? []);
-      await Promise.all(ones.map(release));
-    },
+    release: releaseAll,
     async close(): Promise<void> {
       await stop();
       await Promise.all([...attended.values()].map(release));
