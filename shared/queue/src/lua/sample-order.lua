@@ -1,5 +1,5 @@
 -- The order in short: the first tasks all, of the others some at equal distances; of each its class and the source of the request that
--- was first for it. One that ends at this moment, or whose request is gone, is left out.
+-- was first for it. One that ends at this moment is left out; of one whose request is gone the source is unknown.
 --
 -- KEYS  1 BullMQ's sorted set of jobs in the order
 -- ARGV  1 how many of the first   2 how many others at most   3 what the key of a task begins with
