@@ -162,7 +162,9 @@ interface Shared {
 }
 
 /** Of all queues together, a second: what answers about single requests are reckoned from costs no more for a thousand queues. */
-const readingsPerSecond = { ledger: 100, sample: 25 };
+const readingsPerSecond = { ledger: 100, sample: 10 };
+/** A sample shows what is ahead, which changes slowly; the quota says when a call is expected, and whether there is a pause. */
+const mostAgesOfSample = 15;
 
 /** The queues that this process works with. Each is opened when it is needed first, and stays open. */
 function openQueues(
@@ -184,7 +186,7 @@ function openQueues(
     ledgerMaxAgeMs,
     paces: {
       ledger: createReadingPace(readingsPerSecond.ledger),
-      sample: createReadingPace(readingsPerSecond.sample),
+      sample: createReadingPace(readingsPerSecond.sample, mostAgesOfSample),
     },
     workerClockMs,
   };

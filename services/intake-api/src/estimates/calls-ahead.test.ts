@@ -58,6 +58,7 @@ describe('what is ahead of a call', () => {
     const sample = { head, rest, distance: 20 };
     assert.deepEqual(estimateAhead(sample, 11).byPriority, { critical: 0, high: 10, medium: 0, low: 0 });
     assert.equal(estimateAhead(sample, 11).isEstimate, false);
+    assert.equal(estimateAhead(sample, 11, { isOld: true }).isEstimate, true);
     const far = estimateAhead(sample, 51);
     assert.deepEqual(far.byPriority, { critical: 0, high: 10, medium: 0, low: 40 });
     assert.equal(far.isEstimate, true);

@@ -13,14 +13,18 @@ export function countAhead(tasks: readonly Counted[], position: number): Ahead {
 }
 
 /** The same by a sample: exact among the first ones, as far as nothing has changed since. */
-export function estimateAhead({ head, rest, distance }: OrderSample, position: number): Ahead {
+export function estimateAhead(
+  { head, rest, distance }: OrderSample,
+  position: number,
+  { isOld = false } = {},
+): Ahead {
   const calls = position - 1;
   const before = [
     ...head.slice(0, calls).map((task) => ({ ...task, weight: 1 })),
     ...rest.filter(({ rank }) => rank < calls).map((task) => ({ ...task, weight: distance })),
   ];
   // One more or less than is ahead was there when the sample was taken, or went meanwhile.
-  const isExact = before.length === calls && (calls <= head.length || distance === 1);
+  const isExact = !isOld && before.length === calls && (calls <= head.length || distance === 1);
   return describe(before, { calls, isEstimate: !isExact });
 }
 

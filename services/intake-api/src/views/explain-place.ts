@@ -26,7 +26,11 @@ export function createExplainPlace(deps: {
   pace?: ReadingPace;
 }) {
   const { order, rules } = deps;
-  const sample = cachedReading<OrderSample>(() => order.sample(), sampleMaxAgeMs, deps.pace);
+  const readSample = cachedReading<{ sample: OrderSample; atMs: number }>(
+    async () => ({ sample: await order.sample(), atMs: performance.now() }),
+    sampleMaxAgeMs,
+    deps.pace,
+  );
 
   return {
     /** Adds its placement to the document of a request that is queued and has a place. */
@@ -36,15 +40,15 @@ export function createExplainPlace(deps: {
     ): Promise<RequestDocument> {
       if (document.status !== 'queued' || position === undefined || !place) return document;
       const isFirst = place.first === document.id;
-      const [ordered, first] = await Promise.all([
-        sample(),
+      const [{ sample, atMs }, first] = await Promise.all([
+        readSample(),
         isFirst ? { source: document.source, caller } : order.firstOf(place.first),
       ]);
       const placed = {
         place,
         source: first.source,
         caller: place.flowCaller ?? first.caller,
-        ahead: estimateAhead(ordered, position),
+        ahead: estimateAhead(sample, position, { isOld: performance.now() - atMs > sampleMaxAgeMs }),
       };
       return { ...document, placement: describePlacement(placed, rules, document.id) };
     },

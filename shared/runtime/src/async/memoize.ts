@@ -2,11 +2,14 @@
 export interface ReadingPace {
   /** Whether one more may be taken in this second; counts it. */
   take(): boolean;
+  /** How many times its age a reading gets at most while the pace is used up. */
+  readonly mostAges: number;
 }
 
-export function createReadingPace(perSecond: number): ReadingPace {
+export function createReadingPace(perSecond: number, mostAges = 5): ReadingPace {
   let [left, untilMs] = [perSecond, 0];
   return {
+    mostAges,
     take() {
       const nowMs = performance.now();
       if (nowMs >= untilMs) [left, untilMs] = [perSecond, nowMs + 1_000];
@@ -16,14 +19,11 @@ export function createReadingPace(perSecond: number): ReadingPace {
   };
 }
 
-/** How many times its age a reading gets at most while its pace is used up: what was read at one moment is not read again at one. */
-const mostAges = () => 4 + 2 * Math.random();
-
 /**
  * A reading that is taken at most once per `maxAgeMs` and never twice at a time, however many ask. A failure
  * reaches every caller that waited for that reading, and is not kept.
  *
- * @param pace shared with other readings: while it is used up, an older one is given, four to six times as old at most
+ * @param pace shared with other readings: while it is used up, an older one is given, as old as it allows
  */
 export function cachedReading<T>(
   read: () => Promise<T>,
@@ -36,7 +36,8 @@ export function cachedReading<T>(
   const forget = () => (current = undefined);
   const keep = () => {
     arrivedAtMs = performance.now();
-    atMostMs = mostAges() * maxAgeMs;
+    // A fifth more or less: what was read at one moment is not read again at one.
+    atMostMs = (pace?.mostAges ?? 1) * (0.8 + 0.4 * Math.random()) * maxAgeMs;
     // Nobody gets it any more: of a scrape it is megabytes.
     if (maxAgeMs === 0) forget();
   };
