@@ -161,7 +161,7 @@ interface Shared {
   layouts: LayoutGuard;
 }
 
-/** Of all queues together, a second: what answers about single requests are reckoned from costs no more for a thousand queues. */
+/** Of all queues together, a second: what answers about single requests are reckoned from. More only where readings have become too old. */
 const readingsPerSecond = { ledger: 100, sample: 10 };
 /** A sample shows what is ahead, which changes slowly; the quota says when a call is expected, and whether there is a pause. */
 const mostAgesOfSample = 15;
