@@ -40,12 +40,19 @@ describe('results of calls', () => {
         return requestDocument.parse(body).id;
       }),
     );
-    await stack.api.untilCompleted(investigations.id, 30_000);
-    stack.workers[0]?.kill('SIGKILL');
-    await stack.workers[0]?.exited;
     const ids = [...investigations.items.map(({ id = '' }) => id), ...scans];
     const find = async (id: string) =>
       requestDocument.parse((await stack.api.call('GET', `/v1/requests/${id}`)).body);
+    // A call under way that died with its worker would be looked up first, a minute and more later.
+    await waitFor(
+      async () => (await Promise.all(ids.map(find))).every(({ status }) => status === 'started'),
+      {
+        what: 'all calls to be answered',
+        timeoutMs: 30_000,
+      },
+    );
+    stack.workers[0]?.kill('SIGKILL');
+    await stack.workers[0]?.exited;
     const ended = await waitFor(
       async () => {
         const found = await Promise.all(ids.map(find));

@@ -28,7 +28,15 @@ describe('watching commands', () => {
 
   it('shows each argument as it was sent, and what a script does', async () => {
     const watch = await watchCommands(redis.client);
-    const sent = ['a "quoted" one', 'back\\slash', 'line\r\nend\t', '\x00\x07\b', '', 'xn \\x41'];
+    const sent = [
+      'a "quoted" one',
+      'söurce 🚨',
+      'back\\slash',
+      'line\r\nend\t',
+      '\x00\x07\b',
+      '',
+      'xn \\x41',
+    ];
     await redis.client.rpush('list', ...sent);
     await redis.client.eval('redis.call("SET", KEYS[1], "1")', 1, 'by-script');
     await watch.untilNow();

@@ -53,9 +53,9 @@ export async function watchCommands(client: Redis): Promise<CommandWatch> {
 
 /** `+<time> [<database> <address>] "<name>" "<argument>" …`, in which a byte that is no printable ASCII stands as `\x07`. */
 const argumentsOf = (line: string): string[] =>
-  [...line.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(([, quoted = '']) =>
-    quoted.replaceAll(/\\(?:x([0-9a-f]{2})|(.))/g, (_, hex?: string, sign = '') =>
-      hex === undefined ? (escapes[sign] ?? sign) : String.fromCharCode(Number.parseInt(hex, 16)),
-    ),
-  );
-const escapes: Record<string, string> = { n: '\n', r: '\r', t: '\t', a: '\x07', b: '\b' };
+  [...line.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(([, quoted = '']) => {
+    const asJson = quoted.replaceAll(/\\(?:x([0-9a-f]{2})|a|.)/g, (escape: string, hex?: string) =>
+      hex === undefined ? (escape === String.raw`\a` ? String.raw`\u0007` : escape) : String.raw`\u00${hex}`,
+    );
+    return Buffer.from(String(JSON.parse(`"${asJson}"`)), 'latin1').toString();
+  });
