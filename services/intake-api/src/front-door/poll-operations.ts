@@ -112,10 +112,12 @@ export function cancelAction(deps: PollDeps): RequestHandler {
       return next();
     }
     refuseUnlessOwn(context, stored.caller, 'request_not_found');
-    // Its repeats first, which would make the call all the same: the caller knows them by this id alone.
-    for (const repeat of await needs.provisionalIds.repeatsOf(stored.document.id))
-      if (repeat !== stored.document.id)
-        await needs.actions.requests.cancel(repeat, context.actor(undefined));
+    // Its repeats first: the caller knows them by this id alone, and the call would be made for them.
+    const repeats = new Set(await needs.provisionalIds.repeatsOf(stored.document.id));
+    repeats.delete(stored.document.id);
+    await Promise.all(
+      [...repeats].map((repeat) => needs.actions.requests.cancel(repeat, context.actor(undefined))),
+    );
     const answer = await needs.actions.requests.cancel(stored.document.id, context.actor(undefined));
     if (answer.kind !== 'not-queued' || answer.status !== 'cancelled') {
       refuseUnlessDone(answer);

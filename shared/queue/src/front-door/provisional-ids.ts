@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { RedisConnection } from '@diq/redis/connection.ts';
+import { plainPipeline } from '@diq/redis/plain-pipeline.ts';
+import { repliesOf } from '../scheduling/job-queue.ts';
 import { storeKeys } from '../store-keys.ts';
 
 /** Numbers of Defender's are small, and beyond 2^53 JSON loses digits: these are the upper half of what it keeps. */
@@ -54,9 +56,11 @@ export function createProvisionalIds(redis: RedisConnection, keySpace: string, r
     async noteRepeat(shownId: string, requestId: string): Promise<void> {
       const eldest = await eldestOf(shownId);
       const repeats = keys.frontDoorRepeats(eldest);
-      await redis.set(keys.frontDoorRepeatOf(requestId), eldest, 'PX', keepMs);
-      await redis.sadd(repeats, requestId);
-      await redis.pexpire(repeats, keepMs);
+      const pipeline = plainPipeline(redis);
+      pipeline.set(keys.frontDoorRepeatOf(requestId), eldest, 'PX', keepMs);
+      pipeline.sadd(repeats, requestId);
+      pipeline.pexpire(repeats, keepMs);
+      await repliesOf(pipeline);
     },
     /** The requests that their caller knows by this id alone, or knew by that of an earlier one that has ended. */
     async repeatsOf(shownId: string): Promise<string[]> {

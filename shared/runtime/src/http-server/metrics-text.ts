@@ -26,7 +26,7 @@ const freeBlocks: Buffer[] = [];
 /** Metrics as they are sent. */
 export interface MetricsText {
   readonly pieces: readonly Buffer[];
-  /** To be called by each that sends it, when it is told of it and when it has ended: after the last, its memory is used again. */
+  /** Each sender calls `hold` before its first piece and `letGo` after its last. When all have let go, the memory is used again. */
   hold(): void;
   letGo(): void;
 }
