@@ -72,7 +72,7 @@ async function run(own: Partial<TaskSteps> = {}, task: Task = waiting): Promise<
     spent: () => {
       story.spentAfter = [...events];
     },
-    counted: () => events.push('window runs'),
+    counted: (fromMs: number) => events.push(`window runs from ${fromMs}`),
     keepForOneWindow: () => events.push('keep permit'),
     release: () => events.push('release permit'),
   };
@@ -131,11 +131,11 @@ describe('one task', () => {
   it('has the window of the permit run from the record of the ledger, not from the end of all that follows it', async () => {
     const { events } = await run({
       async record(_call, _outcome, _policy, onCounted) {
-        onCounted?.();
+        onCounted?.(1_234);
         return 'shared';
       },
     });
-    assert.deepEqual(events.slice(-3), ['record', 'window runs', 'keep permit']);
+    assert.deepEqual(events.slice(-3), ['record', 'window runs from 1234', 'keep permit']);
   });
 
   it('goes back to its place while Defender runs as many as it may, and gives up its room whatever happens', async () => {

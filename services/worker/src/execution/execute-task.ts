@@ -43,9 +43,14 @@ export interface TaskSteps {
   /**
    * Stores the outcome in ledger, holds and requests. Retries for as long as the process lives.
    *
-   * @param onCounted called when the ledger has it
+   * @param onCounted called when the ledger has it, with the time from which its windows run
    */
-  record(call: Call, outcome: CallOutcome, policy: OutcomePolicy, onCounted?: () => void): Promise<Verdict>;
+  record(
+    call: Call,
+    outcome: CallOutcome,
+    policy: OutcomePolicy,
+    onCounted?: (fromMs: number) => void,
+  ): Promise<Verdict>;
   expire(task: Task): Promise<void>;
   /** Whether it is the task's turn on its machine. */
   isNext(task: Task): Promise<boolean>;
@@ -62,7 +67,7 @@ export interface PermitInHand {
   /** The ledger has granted a call with it. */
   spent(): void;
   /** The ledger has recorded the end of the call. */
-  counted(): void;
+  counted(fromMs: number): void;
   keepForOneWindow(): void;
   release(): void;
 }
@@ -117,7 +122,7 @@ export async function executeTask(
     const outcome = await steps.call(call, token.token);
     const policy = steps.policyFor(outcome);
     spent = policy.permit === 'spent';
-    const verdict = await steps.record(call, outcome, policy, () => permit.counted());
+    const verdict = await steps.record(call, outcome, policy, (fromMs) => permit.counted(fromMs));
     if (requestsBy(verdict, policy).kind !== 'give_back') return 'done';
     return verdict === 'aside' ? 'aside' : 'back';
   } finally {

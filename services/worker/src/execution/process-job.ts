@@ -93,7 +93,7 @@ function releaseOnce(permit: Permit): Permit {
   };
   return {
     spent: () => permit.spent(),
-    counted: () => permit.counted(),
+    counted: (fromMs) => permit.counted(fromMs),
     release: once(() => permit.release()),
     keepForOneWindow: once(() => permit.keepForOneWindow()),
   };

@@ -20,8 +20,8 @@ export interface RecordOutcomeOptions {
   hold: SetHold;
   /** Undoes a call that was not made. */
   giveBack(call: Call): Promise<void>;
-  /** Called when the ledger has recorded it. */
-  onCounted?: (() => void) | undefined;
+  /** Called when the ledger has recorded it, with the time from which its windows run, by the clock of Redis. */
+  onCounted?: ((fromMs: number) => void) | undefined;
 }
 
 /** Outcomes that show Defender to be at work: what failed in a row before is over. */
@@ -46,7 +46,7 @@ export async function recordOutcome(
   const { permit, hold: held } = policy;
   const recorded =
     permit === 'spent' ? await ledger.recordAnswer(callId, answerOf(outcome, policy)) : undefined;
-  onCounted?.();
+  if (recorded) onCounted?.(recorded.countsFromMs);
   if (permit === 'spent' && !recorded) {
     logger.error({ callId, ...aboutTask(task), outcome }, 'the ledger has lost this call');
   }

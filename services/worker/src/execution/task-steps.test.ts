@@ -39,6 +39,7 @@ describe('a task on real ledger, store and sockets', () => {
       const { slotsInUse } = await worker.ledger.snapshot();
       const { freeAtMs, call } = slotsInUse[0]!;
       assert.equal(freeAtMs, call!.answeredAt! + testWindowMs);
+      assert.deepEqual(worker.countedFromMs, [call!.answeredAt]);
       assert.ok(call!.answeredAt! - call!.spentAt >= 50);
     });
 

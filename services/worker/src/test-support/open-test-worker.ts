@@ -35,6 +35,8 @@ export interface TestWorker {
   readonly errors: unknown[];
   readonly abandonCalls: AbortController;
   serve(job: ClaimedJob): Promise<PermitFate>;
+  /** The times from which permits were said to count. */
+  readonly countedFromMs: number[];
   /** Claims the job that is next and sees it through. */
   serveNext(): Promise<PermitFate>;
   find(taskId: string): Promise<Task>;
@@ -55,6 +57,7 @@ export async function openTestWorker(options: TestWorkerOptions & WorkerPlace): 
   const parts = await openTestWorkerParts(options);
   const { ledger, tasks, jobs, claimer, logger } = parts;
   const closeLoops: (() => Promise<void>)[] = [];
+  const countedFromMs: number[] = [];
   let closing: Promise<void> | undefined;
   async function closeAll() {
     parts.abandonCalls.abort();
@@ -64,11 +67,12 @@ export async function openTestWorker(options: TestWorkerOptions & WorkerPlace): 
 
   return {
     ...parts,
-    serve: (job) => serveOnce(job, parts.processJob),
+    countedFromMs,
+    serve: (job) => serveOnce(job, parts.processJob, countedFromMs),
     async serveNext() {
       const job = await claimer.claim();
       if (!job) throw new Error('no job to be claimed');
-      return serveOnce(job, parts.processJob);
+      return serveOnce(job, parts.processJob, countedFromMs);
     },
     async find(taskId) {
       const task = await tasks.find(taskId);
@@ -125,11 +129,12 @@ async function openLoop(parts: TestWorkerParts) {
 async function serveOnce(
   job: ClaimedJob,
   processJob: ReturnType<typeof createProcessJob>,
+  countedFromMs: number[],
 ): Promise<PermitFate> {
   const fates: PermitFate[] = [];
   await processJob(job, {
     spent: () => undefined,
-    counted: () => undefined,
+    counted: (fromMs) => void countedFromMs.push(fromMs),
     keepForOneWindow: () => fates.push('kept'),
     release: () => fates.push('released'),
   });

@@ -64,6 +64,8 @@ export interface RebuildFailure extends HoldDetails {
 
 /** What the ledger has recorded of a call that is over. */
 export interface Recorded {
+  /** From when the call counts in each window. All times are milliseconds of Redis' clock. */
+  countsFromMs: number;
   /** In the longest window, and with that in all of them. */
   freeAtMs: number;
   spentAtMs: number;

@@ -81,7 +81,7 @@ export const answerReply = z
   .transform(([kind, countsFromMs, freeAtMs, spentAtMs, mayRepeat, changes, verdict, ...throttled]) => {
     const [cause, throttledInMs] = throttled;
     const known = cause === '' ? {} : { cause, throttledInMs };
-    const recorded = { freeAtMs, spentAtMs, mayRepeat: mayRepeat === 1, verdict, ...known };
+    const recorded = { countsFromMs, freeAtMs, spentAtMs, mayRepeat: mayRepeat === 1, verdict, ...known };
     return { recorded: kind === 'recorded' ? recorded : undefined, countsFromMs, changes };
   });
 

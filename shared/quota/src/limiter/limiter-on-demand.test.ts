@@ -3,6 +3,7 @@ import { queryObjects } from 'node:v8';
 import Bottleneck from 'bottleneck';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
+import { watchCommands } from '@diq/testing/watch-commands.ts';
 import { useLedgerConnections } from '../test-support/ledger-connections.ts';
 import { createLimiterOnDemand, type LimiterOnDemand } from './limiter-on-demand.ts';
 import { openLimiterConnection, type LimiterConnection } from './permit-limiter.ts';
@@ -28,7 +29,10 @@ describe('limiters that are open only while calls are due', () => {
     assert.deepEqual(errors, []);
   });
 
-  function limiterOf(queue: string, own: { windowMs?: number; idleMs?: number } = {}): LimiterOnDemand {
+  function limiterOf(
+    queue: string,
+    own: { windowMs?: number; idleMs?: number | undefined } = {},
+  ): LimiterOnDemand {
     const { windowMs = hourMs, ...rest } = own;
     const limits = [{ calls: 1, windowMs }];
     const settings = { keySpace: `test:{${queue}}`, limits, callTimeoutMs: 1_000 };
@@ -91,6 +95,18 @@ describe('limiters that are open only while calls are due', () => {
     assert.equal(await count(), before);
     const open = () => redis.client.pubsub('CHANNELS', 'b_*');
     await waitFor(async () => (await open()).length === 0, { what: 'all to be closed', intervalMs: 10 });
+  });
+
+  it('are closed before their first heartbeat', async () => {
+    const watch = await watchCommands(redis.client);
+    const limiter = limiterOf('usual', { idleMs: undefined });
+    (await limiter.tryAcquire())?.release();
+    await untilClosed('usual');
+    await watch.untilNow();
+    watch.close();
+    const published = watch.seen.filter(([name]) => name?.toLowerCase() === 'publish').length;
+    // Its settings, and that its permit was released; a heartbeat would be a third one.
+    assert.equal(published, 2);
   });
 
   it('hold on to nothing of what was closed', async () => {

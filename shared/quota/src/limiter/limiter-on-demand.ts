@@ -2,8 +2,8 @@ import { createPermitLimiter, type PermitLimiter, type PermitLimiterOptions } fr
 
 export type LimiterOnDemand = ReturnType<typeof createLimiterOnDemand>;
 
-/** After this long without a question a limiter is closed: while it is open it sends a heartbeat every second. */
-const usualIdleMs = 15_000;
+/** After this long without a question a limiter is closed, before its first heartbeat: with each one every worker that has it open looks for jobs. */
+const usualIdleMs = 3_000;
 
 /**
  * The limiter of a queue, open only while calls are due. Its state stands in Redis, and so do the leases of permits that
@@ -11,7 +11,7 @@ const usualIdleMs = 15_000;
  *
  * @param options.idleMs how long after the last question it is closed, once no permit is in hand
  */
-export function createLimiterOnDemand(options: PermitLimiterOptions & { idleMs?: number }) {
+export function createLimiterOnDemand(options: PermitLimiterOptions & { idleMs?: number | undefined }) {
   const { idleMs = usualIdleMs, ...settings } = options;
   let opening: Promise<PermitLimiter> | undefined;
   let timer: NodeJS.Timeout | undefined;

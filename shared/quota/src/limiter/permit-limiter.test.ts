@@ -49,6 +49,24 @@ describe('permit limiter', () => {
       assert.ok(awayMs < windowMs + 150, `came back after ${awayMs} ms`);
     });
 
+    it('gives back a kept permit when the slot of its call opens in the ledger, whenever its process gets to it', async () => {
+      const windowMs = 3_600_000;
+      const [one, other] = await Promise.all([open({ limit: 1, windowMs }), open({ limit: 1, windowMs })]);
+      const permit = await acquire(one);
+      permit.spent();
+      const [seconds, micros] = await redis.client.time();
+      const opensAtMs = Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000) + 400;
+      permit.counted(opensAtMs - windowMs);
+      permit.keepForOneWindow();
+      const leases = `b_${limiters.keySpace}:permits_job_expirations`;
+      const lease = async () => Number((await redis.client.zrange(leases, '0', '0', 'WITHSCORES'))[1]);
+      await waitFor(async () => (await lease()) === opensAtMs, {
+        what: 'the lease to end with the slot',
+        intervalMs: 1,
+      });
+      await untilGranted(other, 1_000);
+    });
+
     for (const minutes of [10, -10]) {
       it(`goes by the clock of Redis: one whose own is ${minutes} minutes off neither keeps nor frees others' permits`, async () => {
         const windowMs = 300;

@@ -19,9 +19,9 @@ import { loadScript, runScriptsWhenFull } from '@diq/redis/script.ts';
 export interface Permit {
   /** A call may follow: from now on the permit stays out if this process ends. Before, it comes back in a moment. */
   spent(): void;
-  /** The ledger has recorded the end of the call: its windows run from now on. */
-  counted(): void;
-  /** The call may have left: the permit comes back one (the shortest) window after `counted`, or from now. */
+  /** The ledger has recorded the end of the call: its windows run from `fromMs` on, by the clock of Redis. */
+  counted(fromMs: number): void;
+  /** The call may have left: the permit comes back one (the shortest) window after the time that `counted` got, or after now. */
   keepForOneWindow(): void;
   /** No call was made: the permit comes back at once. */
   release(): void;
@@ -40,7 +40,7 @@ export interface PermitLimiterOptions extends LedgerSettings {
   onError(error: unknown): void;
 }
 
-/** The ledger rounds up to the millisecond: come back a moment later, never earlier. */
+/** Where this process ends a lease, it is a moment later than the ledger, which rounds up to the millisecond, and never earlier. */
 const afterLedgerMs = 3;
 /** Below the 10 s after which Bottleneck forgets a client. Leases that are over it ends at each question as well. */
 const heartbeatMs = 5_000;
@@ -106,28 +106,30 @@ export async function createPermitLimiter(options: PermitLimiterOptions) {
     });
   }
 
-  function extend(id: string, forMs: number): void {
+  function extend(id: string, until: 'in' | 'at', ms: number): void {
     const found = leaseOf(limiter, id);
-    if (found) extendLease(connection.redis, [found.key], [found.member, forMs]).catch(onError);
+    if (found) extendLease(connection.redis, [found.key], [found.member, until, ms]).catch(onError);
   }
 
   function holdLease(id: string, onGranted: (permit: Permit) => void): Promise<void> {
     return new Promise((endLease) => {
       inHand += 1;
-      let countsFromMs: number | undefined;
+      let counted: { fromMs: number; knownAtMs: number } | undefined;
       onGranted({
-        counted: () => void (countsFromMs = performance.now()),
+        counted: (fromMs) => void (counted = { fromMs, knownAtMs: performance.now() }),
         release() {
           inHand -= 1;
           endLease();
         },
-        spent: () => extend(id, leaseMs),
+        spent: () => extend(id, 'in', leaseMs),
         keepForOneWindow() {
           inHand -= 1;
-          // The call is over, so the lease need not outlast it by the call timeout if this process ends.
+          // The call is over, so the lease need not outlast it by the call timeout. In Redis it ends when the slot opens there: what
+          // this process does about it comes later, by two round trips or by all that it is busy with.
           const nowMs = performance.now();
-          const leftMs = Math.max(0, (countsFromMs ?? nowMs) + windowMs + afterLedgerMs - nowMs);
-          extend(id, Math.ceil(leftMs));
+          const leftMs = Math.max(0, (counted?.knownAtMs ?? nowMs) + windowMs + afterLedgerMs - nowMs);
+          if (counted) extend(id, 'at', counted.fromMs + windowMs);
+          else extend(id, 'in', Math.ceil(leftMs));
           const timer = setTimeout(() => {
             timers.delete(timer);
             endLease();

@@ -91,6 +91,7 @@ describe('limiter and ledger together, on the wire', function () {
       const callId = randomUUID();
       const reply = await ledger.spend({ callId, taskId: callId, machineId: 'm' });
       if (reply.kind !== 'granted') return permit.release();
+      permit.spent();
       if (fate === 'not_sent' || fate === 'spending-lost') {
         await ledger.giveBack(callId);
         return permit.release();
@@ -101,7 +102,9 @@ describe('limiter and ledger together, on the wire', function () {
       if (arrivedAt !== undefined) arrivals.push(arrivedAt);
       if (fate === 'died') return undefined;
       await delay(answerMs);
-      if (fate === 'answered') await ledger.recordAnswer(callId, { outcome: 'started', facts: {} });
+      const answer = { outcome: 'started', facts: {} } as const;
+      const recorded = fate === 'answered' ? await ledger.recordAnswer(callId, answer) : undefined;
+      if (recorded) permit.counted(recorded.countsFromMs);
       return permit.keepForOneWindow();
     }
 
