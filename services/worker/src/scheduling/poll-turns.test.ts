@@ -42,8 +42,8 @@ describe('claim loop', () => {
     });
     await waitFor(() => events.includes('claim'), { what: 'the claim', intervalMs: 1 });
     assert.deepEqual(looks.slice(0, 4), [[], [], [], []]);
-    // To the millisecond after the slot opens and its permit is back, or the hold ends; while nothing is ready a wake comes first.
-    assert.deepEqual(waits.slice(0, 3), [305, 501, 1_000]);
+    // To the millisecond after the slot opens or the hold ends; while nothing is ready a wake comes first.
+    assert.deepEqual(waits.slice(0, 3), [301, 501, 1_000]);
   });
 
   it('waits for a look at the next task while a slot was free before it came, and never at one that was waited for', async () => {
@@ -139,13 +139,11 @@ describe('claim loop', () => {
       release: () => undefined,
       keepForOneWindow: () => undefined,
     };
-    // Four in the turn that finds the slot free, and one in each that follows.
-    const none = Array.from({ length: 4 + 6 }, () => undefined);
-    const again = Array.from({ length: 4 }, () => undefined);
+    const none = Array.from({ length: 7 }, () => undefined);
     const done = deferred();
     let claimed = 0;
     const { options } = loopWorld({
-      tryAcquire: inTurn(...none, permit, ...again, permit),
+      tryAcquire: inTurn(...none, permit, undefined, permit),
       maxInFlight: 3,
     });
     suite.start({
@@ -161,22 +159,6 @@ describe('claim loop', () => {
     assert.deepEqual(waits.slice(0, 8), [40, 80, 160, 320, 640, 1_000, 1_000, 40]);
   });
 
-  it('finds the permit that comes back some ms after its slot in the same turn', async () => {
-    const waits = suite.hurryWaits();
-    const permit = { spent() {}, counted() {}, release: () => undefined, keepForOneWindow: () => undefined };
-    const { events, options } = loopWorld({ tryAcquire: inTurn(undefined, undefined, undefined, permit) });
-    let looks = 0;
-    suite.start({
-      ...options,
-      snapshot: async () => {
-        looks += 1;
-        return view();
-      },
-    });
-    await waitFor(() => events.includes('claim'), { what: 'the claim', intervalMs: 1 });
-    assert.deepEqual([looks, waits], [1, [1_000]]);
-  });
-
   it('lets the worker go first that made the last call, and comes in its place', async () => {
     const waits = suite.hurryWaits();
     let claims = 0;
@@ -188,7 +170,7 @@ describe('claim loop', () => {
     let prepared = 0;
     suite.start({ ...options, prepare: () => void (prepared += 1) });
     await waitFor(() => events.includes('claim'), { what: 'the claim', intervalMs: 1 });
-    assert.deepEqual([waits[0], prepared, claims], [355, 0, 1]);
+    assert.deepEqual([waits[0], prepared, claims], [351, 0, 1]);
   });
 
   it('looks no more after it has claimed for the last slot: the end of its job comes first', async () => {
@@ -204,6 +186,20 @@ describe('claim loop', () => {
     });
     await waitFor(() => waits.length > 0, { what: 'the first wait', intervalMs: 1 });
     assert.deepEqual([looks, waits[0], loop.blockedUntilMs()], [1, 1_000, Infinity]);
+  });
+
+  it('looks when the next slot opens, where that comes before the end of the job that has the last one', async () => {
+    const waits = suite.hurryWaits();
+    const { options } = loopWorld({ maxInFlight: 2 });
+    // Of two slots one is free; the other one is when 350 ms are over.
+    const next = view({ freeInMs: 350, calls: 2 });
+    suite.start({ ...options, snapshot: inTurn(next, view()), countReady: async () => 2 });
+    await waitFor(() => waits.length > 0, { what: 'the first wait', intervalMs: 1 });
+    assertWait(waits[0], 351);
+
+    const alone = suite.start({ ...options, snapshot: async () => next });
+    await waitFor(() => waits.includes(1_000), { what: 'a wait for the end of the job', intervalMs: 1 });
+    assert.equal(alone.blockedUntilMs(), Infinity);
   });
 
   it('claims nothing while ledger or queue cannot be asked, says so, and goes on when they can', async () => {

@@ -1,9 +1,8 @@
-import { freeSlots, nextSlotAtMs } from '@diq/quota/forecast.ts';
+import { expectedStartAtMs, freeSlots, nextSlotAtMs } from '@diq/quota/forecast.ts';
 import type { LedgerSnapshot } from '@diq/quota/ledger/replies.ts';
 import type { Permit } from '@diq/quota/limiter/permit-limiter.ts';
 import { within } from '@diq/runtime/async/with-timeout.ts';
 import type { ClaimedJob } from './job-claimer.ts';
-import { setTimeout as delay } from 'node:timers/promises';
 
 export interface PollTurnsOptions {
   snapshot(): Promise<LedgerSnapshot>;
@@ -51,14 +50,10 @@ const afterErrorMs = 500;
 /** How long a stop waits for the turn under way. */
 const lastTurnMs = 2_000;
 /**
- * Pauses when the limiter has no permit although the ledger shows a slot: the permit comes back some ms after it, when the
- * end of the call before was recorded, or another worker has it in hand. The first ones are spent in the same turn. Later on
- * they double up to the longest.
+ * The first pause when the limiter has no permit although the ledger shows a slot: another worker has it in hand, or made the call
+ * before and could not say from when that counts. It doubles up to the longest.
  */
-const quickTriesMs = [5, 10, 20];
 const disagreementMs = 40;
-/** From the time at which a slot opens by the ledger to that at which its permit is back, by the limiter. */
-const permitLagMs = 4;
 /** The limiter is opened this long before the slot, so that the call does not wait for that. */
 const prepareMs = 1_000;
 
@@ -83,6 +78,7 @@ export function createPollTurns(options: PollTurnsOptions) {
     // Also while nothing more can be taken in hand: whether ledger and queue can be asked must not become unknown.
     const [view, ready] = await Promise.all([options.snapshot(), options.countReady()]);
     lastTurnAtMs = Date.now();
+    const seenAtMs = performance.now();
     const isFull = inFlight.size >= options.maxInFlight;
     const waitMs = untilNextCall(view);
     blockedUntilMs = isFull ? Infinity : waitMs > 0 ? performance.now() + waitMs : 0;
@@ -104,7 +100,7 @@ export function createPollTurns(options: PollTurnsOptions) {
     }
     if (isProbed) return probedMs;
     if (isHeld) return heldMs;
-    const permit = await acquire();
+    const permit = await options.tryAcquire();
     if (!permit) {
       disagreements += 1;
       return Math.min(disagreementMs * 2 ** (disagreements - 1), longestMs);
@@ -112,18 +108,11 @@ export function createPollTurns(options: PollTurnsOptions) {
     disagreements = 0;
     if (!(await claimWith(permit, isKept))) return beatenMs;
     if (freeSlots(view) > 1) return 0;
-    // It has the last slot. The end of its job is the next that can change anything.
-    blockedUntilMs = Infinity;
-    return longestMs;
-  }
-
-  async function acquire(): Promise<Permit | undefined> {
-    for (const pauseMs of disagreements === 0 ? quickTriesMs : []) {
-      const permit = await options.tryAcquire();
-      if (permit || stopping) return permit;
-      await delay(pauseMs);
-    }
-    return options.tryAcquire();
+    // It has the last slot that is open. The next one may open before the end of its job.
+    const nextMs = seenAtMs + expectedStartAtMs(view, 2) - view.nowMs + 1 - performance.now();
+    const isSoon = ready > 1 && nextMs < longestMs;
+    blockedUntilMs = isSoon ? performance.now() + nextMs : Infinity;
+    return isSoon ? Math.max(0, nextMs) : longestMs;
   }
 
   async function claimWith(permit: Permit, isKept: boolean): Promise<boolean> {
@@ -184,7 +173,7 @@ export function createPollTurns(options: PollTurnsOptions) {
 
 /** Milliseconds until a call may be made by this view of the ledger; 0 for now. */
 function untilNextCall(view: LedgerSnapshot): number {
-  const slotAtMs = freeSlots(view) > 0 ? view.nowMs : nextSlotAtMs(view) + permitLagMs;
+  const slotAtMs = freeSlots(view) > 0 ? view.nowMs : nextSlotAtMs(view);
   // A slot is free from the millisecond after its time on.
   const waitMs = Math.max(slotAtMs, view.hold?.untilMs ?? 0) - view.nowMs;
   return waitMs > 0 ? waitMs + 1 : 0;
