@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { createForecast, expectedStartAtMs, freeSlots, nextSlotAtMs } from './forecast.ts';
+import { createForecast, expectedStartAtMs, freeSlots, nextSlotAtMs, slotAfterLastAtMs } from './forecast.ts';
 import type { LedgerSnapshot, LimitState } from './ledger/replies.ts';
 
 const nowMs = 1_000_000;
@@ -175,6 +175,33 @@ describe('nextSlotAtMs', () => {
 
   it('is when enough have come back where more are in use than the limit allows', () => {
     assert.equal(nextSlotAtMs(viewOf({ freeAtMs: [nowMs + 50, nowMs + 70, nowMs + 90] })), nowMs + 70);
+  });
+});
+
+describe('slotAfterLastAtMs', () => {
+  const limits = [
+    { calls: 2, windowMs: 100 },
+    { calls: 4, windowMs: 1_000 },
+  ];
+  // Of the second one is free, which leaves one of the first too.
+  const counted = [{ atMs: nowMs - 900 }, { atMs: nowMs - 500 }, { atMs: nowMs - 60 }];
+
+  it('is when the call before it comes back that counts longest', () => {
+    assert.equal(slotAfterLastAtMs(viewOfAll(limits, counted)), nowMs + 100);
+    assert.equal(slotAfterLastAtMs(viewOfAll(limits.slice(0, 1), counted)), nowMs + 40);
+  });
+
+  it('is unknown where calls count that are not listed, and known where they matter to no limit that is nearly full', () => {
+    const { othersCountFromMs: _, ...seen } = viewOfAll(limits, counted, {}, 2);
+    assert.equal(slotAfterLastAtMs(seen), undefined);
+    const [shorter, longer] = limits;
+    const { othersCountFromMs: __, ...rest } = viewOfAll(
+      [shorter!, { ...longer!, calls: 9 }],
+      counted,
+      {},
+      2,
+    );
+    assert.equal(slotAfterLastAtMs(rest), nowMs + 40);
   });
 });
 

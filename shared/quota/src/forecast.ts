@@ -11,6 +11,16 @@ export function nextSlotAtMs(view: LedgerSnapshot): number {
   return Math.max(...view.limits.map((limit) => nextSlotOf(limit, view.nowMs)));
 }
 
+/**
+ * When the slot after the last free one opens, if that one is used now. `undefined` where the view does not show it: a process
+ * that has opened the ledger sees the newest permits in use and of older ones only how many there are.
+ */
+export function slotAfterLastAtMs(view: LedgerSnapshot): number | undefined {
+  const seen = view.slotsInUse.length + (view.othersCountFromMs?.length ?? 0);
+  const isSeen = view.limits.every((limit) => freeSlotsOf(limit) > 1 || limit.used <= seen);
+  return isSeen ? expectedStartAtMs(view, 2) : undefined;
+}
+
 /** When the call at this place in the order (1 is next) can start, in ms of the ledger's clock. */
 export type Forecast = (position: number) => number;
 

@@ -197,9 +197,29 @@ describe('claim loop', () => {
     await waitFor(() => waits.length > 0, { what: 'the first wait', intervalMs: 1 });
     assertWait(waits[0], 351);
 
+    // With nothing else ready it is left to a wake, which counts from then on.
     const alone = suite.start({ ...options, snapshot: async () => next });
-    await waitFor(() => waits.includes(1_000), { what: 'a wait for the end of the job', intervalMs: 1 });
-    assert.equal(alone.blockedUntilMs(), Infinity);
+    await waitFor(() => waits.includes(1_000), { what: 'a wait for a wake', intervalMs: 1 });
+    assert.ok(alone.blockedUntilMs() < performance.now() + 352);
+  });
+
+  it('claims nothing more for the last slot of a window whose calls it does not all see, before its call is spent', async () => {
+    const waits = suite.hurryWaits();
+    const { events, options } = loopWorld({ maxInFlight: 100 });
+    const last = view({ calls: 1_500 });
+    const slotsInUse = Array.from({ length: 100 }, () => ({
+      freeAtMs: last.nowMs + 60_000,
+      call: undefined,
+    }));
+    const [hour] = last.limits;
+    const minute = { windowMs: 60_000, calls: 100, quotaCalls: 100, used: 0 };
+    suite.start({
+      ...options,
+      snapshot: async () => ({ ...last, slotsInUse, limits: [minute, { ...hour, used: 1_499 }] }),
+      countReady: async () => 500,
+    });
+    await waitFor(() => waits.length > 0, { what: 'the first wait', intervalMs: 1 });
+    assert.deepEqual([events, waits[0]], [['acquire', 'claim'], 1_000]);
   });
 
   it('claims nothing while ledger or queue cannot be asked, says so, and goes on when they can', async () => {

@@ -1,4 +1,4 @@
-import { expectedStartAtMs, freeSlots, nextSlotAtMs } from '@diq/quota/forecast.ts';
+import { freeSlots, nextSlotAtMs, slotAfterLastAtMs } from '@diq/quota/forecast.ts';
 import type { LedgerSnapshot } from '@diq/quota/ledger/replies.ts';
 import type { Permit } from '@diq/quota/limiter/permit-limiter.ts';
 import { within } from '@diq/runtime/async/with-timeout.ts';
@@ -39,7 +39,7 @@ export interface PollTurnsOptions {
 
 export type PollTurns = ReturnType<typeof createPollTurns>;
 
-/** The same after another worker was quicker. */
+/** The pause after another worker was quicker to claim. */
 const beatenMs = 100;
 /** Between two polls while a probe call tests the path to Defender; it may be another worker's. */
 const probedMs = 50;
@@ -109,10 +109,12 @@ export function createPollTurns(options: PollTurnsOptions) {
     if (!(await claimWith(permit, isKept))) return beatenMs;
     if (freeSlots(view) > 1) return 0;
     // It has the last slot that is open. The next one may open before the end of its job.
-    const nextMs = seenAtMs + expectedStartAtMs(view, 2) - view.nowMs + 1 - performance.now();
-    const isSoon = ready > 1 && nextMs < longestMs;
+    const nextAtMs = slotAfterLastAtMs(view) ?? Infinity;
+    const nextMs = seenAtMs + nextAtMs - view.nowMs + 1 - performance.now();
+    const isSoon = nextMs < longestMs;
+    // Also where nothing else is ready by now: work may come before it opens.
     blockedUntilMs = isSoon ? performance.now() + nextMs : Infinity;
-    return isSoon ? Math.max(0, nextMs) : longestMs;
+    return isSoon && ready > 1 ? Math.max(0, nextMs) : longestMs;
   }
 
   async function claimWith(permit: Permit, isKept: boolean): Promise<boolean> {
