@@ -124,8 +124,8 @@ export function createQueueLooks(options: QueueLooksOptions) {
       isOthersTurn = true;
     },
     yieldsMs: () => (isOthersTurn ? yieldMs : 0),
-    /** Whether a wake for this reason cannot change what the next look would do. */
-    isBlocked: () => performance.now() < turns.blockedUntilMs(),
+    /** For how long no call is possible, however much work comes. */
+    blockedForMs: () => Math.max(0, turns.blockedUntilMs() - performance.now()),
     lastTurnAtMs: turns.lastTurnAtMs,
     stalledForMs: turns.stalledForMs,
     /** Claims nothing more and resolves when all claimed jobs are processed. */

@@ -29,7 +29,7 @@ describe('a served queue whose other workers call', () => {
 
   const again: AfterLook = { kind: 'again', waitMs: 100 };
 
-  async function open({ after = again, yieldsMs = 0 } = {}) {
+  async function open({ after = again, yieldsMs = 0, blockedMs = 0 } = {}) {
     const seen = { looks: 0, follows: 0, others: 0 };
     const queue = createServedQueue({
       name: 'contoso/initiateInvestigation',
@@ -44,7 +44,7 @@ describe('a served queue whose other workers call', () => {
           return after;
         },
         reconnected: () => undefined,
-        isBlocked: () => false,
+        blockedForMs: () => blockedMs,
         othersCalled: () => void (seen.others += 1),
         yieldsMs: () => yieldsMs,
         stalledForMs: () => 0,
@@ -98,6 +98,20 @@ describe('a served queue whose other workers call', () => {
     assert.equal(seen.looks, 1);
     await pass(1);
     assert.equal(seen.looks, 2);
+  });
+
+  it('looks at a request that arrives before the slot when that opens, and not at each of them', async () => {
+    const after = { kind: 'again', waitMs: 5_000 } as const;
+    const { queue, seen } = await open({ after, blockedMs: 300 });
+    queue.wake('work');
+    await pass(299);
+    assert.equal(seen.looks, 1);
+    await pass(1);
+    assert.equal(seen.looks, 2);
+    const { queue: busy, seen: seenOfBusy } = await open({ after, blockedMs: Infinity });
+    busy.wake('work');
+    await pass(4_999);
+    assert.equal(seenOfBusy.looks, 1);
   });
 
   it('rests until the next read of a result is due, which the sweep leaves to it', async () => {
@@ -156,7 +170,7 @@ describe('a queue that is stopped while it is opened', () => {
           look,
           follow: look,
           reconnected: () => undefined,
-          isBlocked: () => false,
+          blockedForMs: () => 0,
           othersCalled: () => undefined,
           yieldsMs: () => 0,
           stalledForMs: () => 0,

@@ -12,7 +12,8 @@ export interface OpenedQueue {
   /** In place of a look while the queue rests: reads what became of results. */
   follow(): Promise<AfterLook>;
   reconnected(): void;
-  isBlocked(): boolean;
+  /** For how long, in ms, no call is possible, however much work there is; Infinity until the end of a job. */
+  blockedForMs(): number;
   /** Another worker made a call, or one of its calls is over. */
   othersCalled(): void;
   /** The last call was another worker's: its next one goes first. */
@@ -171,10 +172,11 @@ export function createServedQueue(options: ServedQueueOptions) {
     awaitsResult: () => awaitsResult,
     wake(reason: WakeReason): void {
       if (reason === 'call') return othersCalled();
-      if (opened && !isResting && reason === 'work' && opened.isBlocked()) return;
       isWoken = true;
-      const yieldsMs = reason === 'work' ? (opened?.yieldsMs() ?? 0) : 0;
-      entry.within(soonMs() + yieldsMs);
+      if (reason === 'free') return entry.within(soonMs());
+      // Work that comes before the slot is looked at when that opens: the look that is due may be seconds later.
+      const blockedMs = isResting ? 0 : (opened?.blockedForMs() ?? 0);
+      entry.within(Math.max(soonMs(), blockedMs) + (opened?.yieldsMs() ?? 0));
     },
     missedWakes(withinMs: number): void {
       if (!isResting) entry.within(withinMs);
