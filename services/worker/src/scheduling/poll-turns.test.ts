@@ -159,6 +159,14 @@ describe('claim loop', () => {
     assert.deepEqual(waits.slice(0, 8), [40, 80, 160, 320, 640, 1_000, 1_000, 40]);
   });
 
+  it('tries as soon again at the next slot', async () => {
+    const waits = suite.hurryWaits();
+    const { options } = loopWorld({ tryAcquire: async () => undefined });
+    suite.start({ ...options, snapshot: inTurn(view(), view(), view({ freeInMs: 300 }), view()) });
+    await waitFor(() => waits.length > 3, { what: 'the fourth wait', intervalMs: 1 });
+    assert.deepEqual(waits.slice(0, 4), [40, 80, 301, 40]);
+  });
+
   it('lets the worker go first that made the last call, and comes in its place', async () => {
     const waits = suite.hurryWaits();
     let claims = 0;
@@ -220,6 +228,20 @@ describe('claim loop', () => {
     });
     await waitFor(() => waits.length > 0, { what: 'the first wait', intervalMs: 1 });
     assert.deepEqual([events, waits[0]], [['acquire', 'claim'], 1_000]);
+  });
+
+  it('claims for each slot of the longest window once, however long its calls are not spent', async () => {
+    const waits = suite.hurryWaits();
+    const { events, options } = loopWorld({ maxInFlight: 100 });
+    const two = view({ calls: 2 });
+    const minute = { windowMs: 60_000, calls: 100, quotaCalls: 100, used: 0 };
+    suite.start({
+      ...options,
+      snapshot: async () => ({ ...two, limits: [minute, ...two.limits] }),
+      countReady: async () => 500,
+    });
+    await waitFor(() => waits.length > 0, { what: 'the first wait', intervalMs: 1 });
+    assert.deepEqual([events, waits[0]], [['acquire', 'claim', 'acquire', 'claim'], 40]);
   });
 
   it('claims nothing while ledger or queue cannot be asked, says so, and goes on when they can', async () => {

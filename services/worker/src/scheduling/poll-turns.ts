@@ -1,5 +1,6 @@
 import { freeSlots, nextSlotAtMs, slotAfterLastAtMs } from '@diq/quota/forecast.ts';
 import type { LedgerSnapshot } from '@diq/quota/ledger/replies.ts';
+import { freeSlotsOf } from '@diq/quota/limits.ts';
 import type { Permit } from '@diq/quota/limiter/permit-limiter.ts';
 import { within } from '@diq/runtime/async/with-timeout.ts';
 import type { ClaimedJob } from './job-claimer.ts';
@@ -50,8 +51,8 @@ const afterErrorMs = 500;
 /** How long a stop waits for the turn under way. */
 const lastTurnMs = 2_000;
 /**
- * The first pause when the limiter has no permit although the ledger shows a slot: another worker has it in hand, or made the call
- * before and could not say from when that counts. It doubles up to the longest.
+ * The first pause when there is no permit although the ledger shows a slot: a worker has it in hand, this one or another, or made the
+ * call before and could not say from when that counts. It doubles up to the longest, for as long as there is a slot.
  */
 const disagreementMs = 40;
 /** The limiter is opened this long before the slot, so that the call does not wait for that. */
@@ -63,6 +64,8 @@ const prepareMs = 1_000;
  */
 export function createPollTurns(options: PollTurnsOptions) {
   const inFlight = new Set<Promise<void>>();
+  /** Of claimed jobs, until the ledger counts their calls or none is made. */
+  const unspent = new Set<Permit>();
   const progress = createProgressWatch((seconds) => options.onIdle?.(seconds));
   const { reserveForCritical: reserve = 0, isCriticalNext = async () => true } = options;
   const { isCritical = async () => true, longestMs: longest = () => usualLongestMs } = options;
@@ -76,6 +79,7 @@ export function createPollTurns(options: PollTurnsOptions) {
   /** One poll and what follows from it. @returns how long to wait before the next, in ms */
   async function poll(): Promise<number> {
     // Also while nothing more can be taken in hand: whether ledger and queue can be asked must not become unknown.
+    const unspentBefore = unspent.size;
     const [view, ready] = await Promise.all([options.snapshot(), options.countReady()]);
     lastTurnAtMs = Date.now();
     const seenAtMs = performance.now();
@@ -94,13 +98,17 @@ export function createPollTurns(options: PollTurnsOptions) {
     // A wake cuts it short, and so does the end of a job.
     if (isFull || ready === 0 || isKeptBack) return longestMs;
     if (waitMs > 0) {
+      disagreements = 0;
       const yieldsMs = options.yieldsMs?.() ?? 0;
       if (waitMs <= prepareMs && yieldsMs === 0) options.prepare?.();
       return Math.min(waitMs + yieldsMs, longestMs);
     }
     if (isProbed) return probedMs;
     if (isHeld) return heldMs;
-    const permit = await options.tryAcquire();
+    // The limiter knows the shortest window alone: for a slot of a longer one it would give a second permit before the first is spent.
+    const [, ...longer] = view.limits;
+    const hasRoom = longer.every((limit) => freeSlotsOf(limit) > unspentBefore);
+    const permit = hasRoom ? await options.tryAcquire() : undefined;
     if (!permit) {
       disagreements += 1;
       return Math.min(disagreementMs * 2 ** (disagreements - 1), longestMs);
@@ -129,12 +137,27 @@ export function createPollTurns(options: PollTurnsOptions) {
     }
     progress.moved();
     options.onClaimed?.();
-    const served = options.serve(job, permit).finally(() => {
+    unspent.add(permit);
+    const served = options.serve(job, watched(permit)).finally(() => {
+      unspent.delete(permit);
       inFlight.delete(served);
       options.onServed?.();
     });
     inFlight.add(served);
     return true;
+  }
+
+  function watched(permit: Permit): Permit {
+    const over = (act: () => void) => () => {
+      unspent.delete(permit);
+      act();
+    };
+    return {
+      spent: over(() => permit.spent()),
+      counted: (fromMs) => permit.counted(fromMs),
+      keepForOneWindow: over(() => permit.keepForOneWindow()),
+      release: over(() => permit.release()),
+    };
   }
 
   let underWay: Promise<unknown> = Promise.resolve();
