@@ -2,7 +2,7 @@ import { createPermitLimiter, type PermitLimiter, type PermitLimiterOptions } fr
 
 export type LimiterOnDemand = ReturnType<typeof createLimiterOnDemand>;
 
-/** After this long without a question a limiter is closed, before its first heartbeat: with each one every worker that has it open looks for jobs. */
+/** After this long without a question a limiter is closed, before its first heartbeat, which every worker that has it open would hear. */
 const usualIdleMs = 3_000;
 
 /**
