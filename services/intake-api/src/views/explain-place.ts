@@ -36,7 +36,7 @@ export function createExplainPlace(deps: {
     /** Adds its placement to the document of a request that is queued and has a place. */
     async explain(
       document: RequestDocument,
-      { position, place, caller }: PlacedRequest,
+      { position, place, caller }: Pick<PlacedRequest, 'position' | 'place' | 'caller'>,
     ): Promise<RequestDocument> {
       if (document.status !== 'queued' || position === undefined || !place) return document;
       const isFirst = place.first === document.id;

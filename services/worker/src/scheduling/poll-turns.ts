@@ -78,8 +78,8 @@ export function createPollTurns(options: PollTurnsOptions) {
 
   /** One poll and what follows from it. @returns how long to wait before the next, in ms */
   async function poll(): Promise<number> {
-    // Also while nothing more can be taken in hand: whether ledger and queue can be asked must not become unknown.
     const unspentBefore = unspent.size;
+    // Also while nothing more can be taken in hand: whether ledger and queue can be asked must not become unknown.
     const [view, ready] = await Promise.all([options.snapshot(), options.countReady()]);
     lastTurnAtMs = Date.now();
     const seenAtMs = performance.now();

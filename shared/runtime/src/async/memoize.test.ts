@@ -42,6 +42,17 @@ describe('a cached reading', () => {
       assert.equal(await read(), 2);
     });
 
+    it('is given for as long as the pace allows', async () => {
+      let taken = 0;
+      const read = cachedReading(async () => (taken += 1), 20, createReadingPace(1, 15));
+      await read();
+      // A fifth less than fifteen times its age.
+      nowMs += 239;
+      assert.equal(await read(), 1);
+      nowMs += 122;
+      assert.equal(await read(), 2);
+    });
+
     it('is taken anew at its age as long as others leave something of it', async () => {
       let taken = 0;
       const read = cachedReading(async () => (taken += 1), 20, createReadingPace(2));
