@@ -162,7 +162,7 @@ interface Shared {
 }
 
 /** Of all queues together, a second: what answers about single requests are reckoned from. More only where readings have become too old. */
-const readingsPerSecond = { ledger: 100, sample: 10 };
+const readingsPerSecond = { ledger: 50, sample: 5 };
 /** A sample shows what is ahead, which changes slowly; the quota says when a call is expected, and whether there is a pause. */
 const mostAgesOfSample = 15;
 

@@ -6,10 +6,10 @@ const maxSources = 5;
 
 /** What goes before the call at this place (1 is next), of all before it. */
 export function countAhead(tasks: readonly Counted[], position: number): Ahead {
-  return describe(
-    tasks.slice(0, position - 1).map((task) => ({ ...task, weight: 1 })),
-    { calls: position - 1, isEstimate: false },
-  );
+  const calls = position - 1;
+  const before = createTally();
+  for (const task of tasks.slice(0, calls)) count(before, task, 1);
+  return describe(before, { calls, isEstimate: false });
 }
 
 /** The same by a sample: exact among the first ones, as far as nothing has changed since. */
@@ -19,28 +19,43 @@ export function estimateAhead(
   { isOld = false } = {},
 ): Ahead {
   const calls = position - 1;
-  const before = [
-    ...head.slice(0, calls).map((task) => ({ ...task, weight: 1 })),
-    ...rest.filter(({ rank }) => rank < calls).map((task) => ({ ...task, weight: distance })),
-  ];
+  const before = createTally();
+  // Some hundred for each request that is asked for: they are counted where they are.
+  for (const task of head) {
+    if (before.tasks === calls) break;
+    count(before, task, 1);
+  }
+  for (const task of rest) if (task.rank < calls) count(before, task, distance);
   // One more or less than is ahead was there when the sample was taken, or went meanwhile.
-  const isExact = !isOld && before.length === calls && (calls <= head.length || distance === 1);
+  const isExact = !isOld && before.tasks === calls && (calls <= head.length || distance === 1);
   return describe(before, { calls, isEstimate: !isExact });
 }
 
+interface Tally {
+  tasks: number;
+  weight: number;
+  classes: Map<Priority, number>;
+  sources: Map<string | null, number>;
+}
+
+const createTally = (): Tally => ({ tasks: 0, weight: 0, classes: new Map(), sources: new Map() });
+
+function count(tally: Tally, task: Counted, weight: number): void {
+  const { priority } = task;
+  const source = task.source ?? null;
+  tally.tasks += 1;
+  tally.weight += weight;
+  tally.classes.set(priority, (tally.classes.get(priority) ?? 0) + weight);
+  tally.sources.set(source, (tally.sources.get(source) ?? 0) + weight);
+}
+
 function describe(
-  tasks: readonly (Counted & { weight: number })[],
+  { classes, sources, weight }: Tally,
   { calls, isEstimate }: { calls: number; isEstimate: boolean },
 ): Ahead {
-  const sum = tasks.reduce((total, { weight }) => total + weight, 0);
-  const scale = sum === 0 ? 0 : calls / sum;
-  const [classes, sources] = [new Map<Priority, number>(), new Map<string | null, number>()];
-  for (const { priority, source = null, weight } of tasks) {
-    classes.set(priority, (classes.get(priority) ?? 0) + weight * scale);
-    sources.set(source, (sources.get(source) ?? 0) + weight * scale);
-  }
-  const byPriority = wholeParts(priorities.map((one) => [one, classes.get(one) ?? 0]));
-  const bySource = wholeParts([...sources])
+  const scale = weight === 0 ? 0 : calls / weight;
+  const byPriority = wholeParts(priorities.map((one) => [one, (classes.get(one) ?? 0) * scale]));
+  const bySource = wholeParts([...sources].map(([source, part]) => [source, part * scale] as const))
     .toSorted(([a, one], [b, other]) => other - one || (a ?? '').localeCompare(b ?? ''))
     .map(([source, count]) => ({ source, calls: count }));
   return {
