@@ -40,10 +40,10 @@ export interface RunServiceOptions {
 
 /**
  * How much more than what is alive the heap may hold before V8 collects again. By itself V8 lets it grow to four times that, where the
- * machine has memory: a service with a thousand queues then holds half a gigabyte of garbage. Less would be collected every few seconds,
+ * machine has memory: a service with a thousand queues then holds half a gigabyte of garbage. Less is collected often,
  * and on a full machine each time is up to half a second in which no call is made.
  */
-const heapGrowingPercent = 50;
+const heapGrowingPercent = 75;
 
 /** Exit code for settings that cannot be used: EX_CONFIG of sysexits.h. */
 export const settingsExitCode = 78;
