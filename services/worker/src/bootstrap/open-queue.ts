@@ -5,6 +5,7 @@ import { createLookStore } from '@diq/queue/tasks/look-store.ts';
 import { createOfflineTasks } from '@diq/queue/tasks/offline-tasks.ts';
 import { createReadNeeds } from '../scheduling/queue-needs.ts';
 import { createJobRepositioning } from '@diq/queue/scheduling/job-queue.ts';
+import type { Ledger } from '@diq/quota/ledger/ledger.ts';
 import { within } from '@diq/runtime/async/with-timeout.ts';
 import { createProcessJob } from '../execution/process-job.ts';
 import { createNameLookup } from '../look-ahead/name-lookup.ts';
@@ -16,10 +17,13 @@ import { createQueueLooks } from '../scheduling/queue-looks.ts';
 import { createPollTurns } from '../scheduling/poll-turns.ts';
 import { criticalReserve } from '../scheduling/reserved-slots.ts';
 import { longestLookMs } from './open-tenant.ts';
-import { createQueueParts, type OpenQueueOptions, type QueueParts } from './queue-parts.ts';
-
-/** A queue whose ledger is open, with all that serves it. */
-export type OpenQueue = Awaited<ReturnType<typeof openQueue>>;
+import type { LetGoQueue, OpenedQueue } from '../scheduling/served-queue.ts';
+import {
+  createQueueLedger,
+  createQueueParts,
+  type OpenQueueOptions,
+  type QueueParts,
+} from './queue-parts.ts';
 
 const sayGoodbyeMs = 300;
 
@@ -27,15 +31,22 @@ const sayGoodbyeMs = 300;
  * Opens a queue: claims its layout, opens its ledger, and makes what serves it. Nothing of it runs by itself: all is done at
  * its looks.
  *
+ * @param ledger of the same queue, if it was open before: with the calls that it knows
  * @throws LayoutError  @throws Error while Redis cannot serve; then nothing is left open
  */
-export async function openQueue(options: OpenQueueOptions) {
+export async function openQueue(
+  options: OpenQueueOptions,
+  ledger: Ledger = createQueueLedger(options),
+): Promise<OpenedQueue> {
   const { queue, redis, config, logger, metrics, signals } = options;
   await claimLayout(redis.ledger, queue.keySpace);
   const closing = new AbortController();
-  const parts = createQueueParts(options, AbortSignal.any([signals.closing, closing.signal]));
-  const { ledger, opening } = parts;
-  const { snapshot, close: endColdStart } = await openLedger(opening).catch(async (error: unknown) => {
+  const parts = createQueueParts(options, ledger, AbortSignal.any([signals.closing, closing.signal]));
+  const {
+    snapshot,
+    isRebuilding,
+    close: endColdStart,
+  } = await openLedger(parts.opening).catch(async (error: unknown) => {
     await parts.close();
     throw error;
   });
@@ -91,20 +102,42 @@ export async function openQueue(options: OpenQueueOptions) {
       }),
   });
 
+  let ending: Promise<void> | undefined;
+  const end = () => (ending ??= endAll());
+
+  async function endAll(): Promise<void> {
+    closing.abort();
+    endColdStart();
+    unfollow?.();
+    await Promise.all([maintenance.close(), lookAhead?.close(), nameLookup.close()]);
+    await parts.close();
+  }
+
   return {
     ...looks,
+    isRebuilding,
+    async letGo() {
+      await looks.stop();
+      await end();
+      return letGo(options, ledger);
+    },
     /** Finishes the calls under way, says goodbye and lets go of everything. */
     async close(): Promise<void> {
       await looks.stop();
-      // The status shows at once that this worker is gone; without it, some seconds later.
-      await within(ledger.leave(), sayGoodbyeMs).catch(() => undefined);
-      closing.abort();
-      endColdStart();
-      unfollow?.();
-      await Promise.all([maintenance.close(), lookAhead?.close(), nameLookup.close()]);
-      await parts.close();
+      await sayGoodbye(ledger);
+      await end();
     },
   };
+}
+
+/** Made here, where nothing is in sight that would stay in memory with it. */
+function letGo(options: OpenQueueOptions, ledger: Ledger): LetGoQueue {
+  return { open: () => openQueue(options, ledger), leave: () => sayGoodbye(ledger) };
+}
+
+/** The status shows at once that this worker is gone; without it, some seconds later. */
+async function sayGoodbye(ledger: Ledger): Promise<void> {
+  await within(ledger.leave(), sayGoodbyeMs).catch(() => undefined);
 }
 
 function openLookAhead(

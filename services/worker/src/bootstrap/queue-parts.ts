@@ -6,7 +6,7 @@ import { createFlowCharging } from '@diq/queue/scheduling/charge-flows.ts';
 import { createRequestLog } from '@diq/queue/requests/transition-log.ts';
 import { createJobQueue } from '@diq/queue/scheduling/job-queue.ts';
 import { shortestLimit } from '@diq/quota/limits.ts';
-import { createLedger } from '@diq/quota/ledger/ledger.ts';
+import { createLedger, type Ledger } from '@diq/quota/ledger/ledger.ts';
 import { createLimiterOnDemand } from '@diq/quota/limiter/limiter-on-demand.ts';
 import type { LimiterConnection } from '@diq/quota/limiter/permit-limiter.ts';
 import { createReplication } from '@diq/redis/replication.ts';
@@ -66,8 +66,14 @@ const beginWithinMs = 5_000;
 /** While Redis is away, a clean disconnect is not worth more time. */
 const closeWithinMs = 1_000;
 
+/** The ledger of a queue, not opened yet. */
+export function createQueueLedger({ queue, redis, config, processId }: OpenQueueOptions): Ledger {
+  const quota = { limits: queue.limits, callTimeoutMs: permitTimeoutOf(config) };
+  return createLedger(redis.ledger, queue.keySpace, { ...quota, processId });
+}
+
 /** The parts that serve a queue. None does anything by itself; `close` ends what they have opened. */
-export function createQueueParts(options: OpenQueueOptions, closing: AbortSignal) {
+export function createQueueParts(options: OpenQueueOptions, ledger: Ledger, closing: AbortSignal) {
   const { queue, tenant, redis, limiters, config, logger, metrics, tracing, signals } = options;
   const { keySpace } = queue;
   const permitTimeoutMs = permitTimeoutOf(config);
@@ -77,7 +83,6 @@ export function createQueueParts(options: OpenQueueOptions, closing: AbortSignal
   const queueOutage = createOutageLog(logger, 'the job queue');
   const onQueueError = (error: unknown): void => queueOutage.failed(error);
 
-  const ledger = createLedger(redis.ledger, keySpace, { ...quota, processId: options.processId });
   const limiter = createLimiterOnDemand({
     ...quota,
     connection: limiters,

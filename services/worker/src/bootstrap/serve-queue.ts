@@ -1,5 +1,6 @@
 import { nameOf, queuesOf, type Queue } from '@diq/tenants/tenant.ts';
 import type { OutageLog } from '../observability/outage-log.ts';
+import type { IdleQueues } from '../scheduling/idle-queues.ts';
 import type { LookScheduler } from '../scheduling/look-scheduler.ts';
 import { createServedQueue, type ServedQueue } from '../scheduling/served-queue.ts';
 import { openQueue } from './open-queue.ts';
@@ -10,6 +11,7 @@ import type { OpenQueueOptions } from './queue-parts.ts';
 export interface ServeQueueOptions
   extends WorkerParts, Pick<OpenQueueOptions, 'redis' | 'limiters' | 'processId' | 'signals'> {
   scheduler: LookScheduler;
+  idle: IdleQueues;
   longestMs: OpenQueueOptions['longestMs'];
   isServed: OpenQueueOptions['isServed'];
   /** Of the sweeps over all queues. */
@@ -21,13 +23,14 @@ export type Served = ServedQueue & Queue;
 
 /** Serves a queue, which is opened when it has work. */
 export function serveQueue(queue: Queue, openTenantOf: () => OpenTenant, options: ServeQueueOptions): Served {
-  const { scheduler, sweeping, fail, config } = options;
+  const { scheduler, idle, sweeping, fail, config } = options;
   const logger = options.logger.child({ tenant: queue.tenant, operation: queue.operation });
   const metrics = options.metrics.ofQueue(queue);
   const isOnly = config.tenantsFile === undefined && config.tenants.flatMap(queuesOf).length === 1;
   const served: ServedQueue = createServedQueue({
     name: nameOf(queue),
     scheduler,
+    idle,
     open: () =>
       openQueue({
         ...options,

@@ -12,6 +12,7 @@ import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
 import { watchCommands } from '@diq/testing/watch-commands.ts';
 import { readWorkerConfig } from '../config.ts';
+import type { ColdStartMode } from '../maintenance/bootstrap-ledger.ts';
 import { createWorkerMetrics } from '../observability/metrics.ts';
 import { createLookScheduler } from '../scheduling/look-scheduler.ts';
 import { captureLog } from '../test-support/capture-log.ts';
@@ -52,7 +53,7 @@ describe('the many tenants that a worker serves', () => {
     await redis.flush();
   });
 
-  async function open() {
+  async function open({ coldStart = 'reconstruct' }: { coldStart?: ColdStartMode } = {}) {
     const { logger } = captureLog();
     const lifecycle = createLifecycle({ logger, deadlineMs: 5_000 });
     closings.push(async () => assert.equal(await lifecycle.close('the test is over'), 'clean'));
@@ -75,7 +76,7 @@ describe('the many tenants that a worker serves', () => {
     /** The names of all tenants that were ever served, and what is done when they have changed next. */
     const seen = { names: new Set<string>(), onNext: (): void => undefined };
     const tenants = createServedTenants({
-      config: { ...settings, tenantsFile: 'tenants.json', tenants: [] },
+      config: { ...settings, coldStart, tenantsFile: 'tenants.json', tenants: [] },
       logger,
       lifecycle,
       metrics,
@@ -203,6 +204,29 @@ describe('the many tenants that a worker serves', () => {
     const calls = () => tenants.queues().reduce((sum, { limits }) => sum + (limits[0]?.calls ?? 0), 0);
     await waitFor(() => calls() === 550, { what: 'the new rules of half of them', intervalMs: 2 });
     assert.deepEqual(served(), namesOf(many));
+  });
+
+  it('keep fifty queues open in which nothing is left to be done, and let the others go', async () => {
+    const { tenants } = await open({ coldStart: 'wait' });
+    await tenants.serve(tenantsNamed('one', 60));
+    const attendAll = async () => {
+      const before = tenants.queues().map((queue) => ({ queue, lookedAtMs: queue.lastLookAtMs() }));
+      for (const { queue } of before) queue.attend();
+      await waitFor(
+        () =>
+          before.every(({ queue, lookedAtMs }) => queue.isLeftAlone() && queue.lastLookAtMs() > lookedAtMs),
+        { what: 'all of them to be looked at and left alone' },
+      );
+    };
+    await attendAll();
+    assert.ok(tenants.queues().every((queue) => queue.hasLedger()));
+    const watch = await watchCommands(redis.client);
+    closings.push(() => watch.close());
+    await attendAll();
+    await watch.untilNow();
+    const layouts = new Set<string>(tenants.queues().map(({ keySpace }) => storeKeys(keySpace).layout));
+    const opened = watch.seen.filter(([name, key = '']) => name?.toLowerCase() === 'get' && layouts.has(key));
+    assert.equal(new Set(opened.map(([, key]) => key)).size, 10);
   });
 
   it('leave queues behind of which only those are opened in which something is open', async () => {

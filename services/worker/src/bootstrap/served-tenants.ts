@@ -5,6 +5,7 @@ import type { LimiterConnection } from '@diq/quota/limiter/permit-limiter.ts';
 import { identityOf, nameOf, queuesOf, type Queue, type ReachableTenant } from '@diq/tenants/tenant.ts';
 import { watchCertificate } from '../defender/auth/check-credential.ts';
 import { createOutageLog } from '../observability/outage-log.ts';
+import { createIdleQueues } from '../scheduling/idle-queues.ts';
 import type { LookScheduler } from '../scheduling/look-scheduler.ts';
 import { createRestCheck } from '../scheduling/rest-check.ts';
 import { startRestSweep } from '../scheduling/rest-sweep.ts';
@@ -44,6 +45,8 @@ interface ServedTenant {
 const tenantsAtOnce = 25;
 /** So few queues are opened at the start: an empty ledger is then rebuilt before the first request comes. */
 const openedAtStart = 10;
+/** So many queues with nothing to do stay open. */
+const mostIdle = 50;
 /** For each queue: so long it takes at the most to look at all open ones after Redis was away. */
 const spreadPerQueueMs = 0.5;
 /** Longest time between two looks at a queue with work, while there are few; with many it grows, for so many looks a second. */
@@ -62,6 +65,7 @@ export function createServedTenants(options: ServedTenantsOptions) {
   const byKeySpace = new Map<string, Served>();
   const leaving = new Map<ServedTenant, Promise<void>>();
   const sweeping = createOutageLog(options.logger, 'sweeping the queues');
+  const idle = createIdleQueues(mostIdle);
   let changing = Promise.resolve();
   /** What the last change asked for. */
   let newest: readonly ReachableTenant[] = [];
@@ -133,7 +137,7 @@ export function createServedTenants(options: ServedTenantsOptions) {
       logger,
     });
     const queues = queuesOf(tenant).map((queue) =>
-      serveQueue(queue, open, { ...options, isServed, longestMs: longest, sweeping }),
+      serveQueue(queue, open, { ...options, idle, isServed, longestMs: longest, sweeping }),
     );
     for (const queue of queues) byKeySpace.set(queue.keySpace, queue);
     return {

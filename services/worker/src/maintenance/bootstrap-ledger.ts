@@ -41,8 +41,11 @@ const override =
 export async function openLedger(options: OpenLedgerOptions) {
   const { ledger, mode, logger } = options;
   const closing = new AbortController();
-  const { coldStart } = await ledger.open();
-  const rebuilding = coldStart && endColdStart(coldStart, options, closing.signal);
+  // One that was open before knows calls: `snapshot` finds out whether Redis has them still.
+  const { coldStart } = ledger.isOpen() ? {} : await ledger.open();
+  let isRebuilding = coldStart !== undefined;
+  const rebuilding =
+    coldStart && endColdStart(coldStart, options, closing.signal).finally(() => (isRebuilding = false));
   if (mode === 'open') await rebuilding;
 
   return {
@@ -72,6 +75,8 @@ export async function openLedger(options: OpenLedgerOptions) {
       }
       return await ledger.snapshot();
     },
+    /** It tries to end a cold start, which it would not begin again. */
+    isRebuilding: () => isRebuilding,
     /** Ends the trying. A read under way ends with its reader. */
     close: () => closing.abort(),
   };

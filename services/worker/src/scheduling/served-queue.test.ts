@@ -1,14 +1,34 @@
 import assert from 'node:assert/strict';
 import { mock } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
+import { LayoutError } from '@diq/queue/layout.ts';
 import { captureLog } from '../test-support/capture-log.ts';
-import { createLookScheduler } from './look-scheduler.ts';
+import { createIdleQueues } from './idle-queues.ts';
+import { createLookScheduler, type LookScheduler } from './look-scheduler.ts';
 import type { AfterLook } from './queue-looks.ts';
-import { createServedQueue } from './served-queue.ts';
+import { createServedQueue, type LetGoQueue, type OpenedQueue } from './served-queue.ts';
 
-describe('a served queue whose other workers call', () => {
+const name = 'contoso/initiateInvestigation';
+const again: AfterLook = { kind: 'again', waitMs: 100 };
+const look = async (): Promise<AfterLook> => again;
+
+/** An open queue of which every look shows the same. */
+const opened: OpenedQueue = {
+  look,
+  follow: look,
+  reconnected: () => undefined,
+  blockedForMs: () => 0,
+  othersCalled: () => undefined,
+  yieldsMs: () => 0,
+  stalledForMs: () => 0,
+  isRebuilding: () => false,
+  letGo: () => assert.fail('it was let go'),
+  close: async () => undefined,
+};
+
+function useScheduler() {
   let nowMs: number;
-  let scheduler: ReturnType<typeof createLookScheduler>;
+  let scheduler: LookScheduler;
   beforeEach(() => {
     nowMs = 1_000;
     mock.timers.enable({ apis: ['setTimeout'] });
@@ -20,21 +40,31 @@ describe('a served queue whose other workers call', () => {
     mock.timers.reset();
     mock.restoreAll();
   });
+  return {
+    options: () => ({
+      name,
+      scheduler,
+      idle: createIdleQueues(Infinity),
+      logger: captureLog().logger,
+      outages: { failed: (error: unknown) => assert.fail(String(error)) },
+    }),
+    async pass(ms: number): Promise<void> {
+      nowMs += ms;
+      mock.timers.tick(ms);
+      await turn();
+    },
+  };
+}
 
-  async function pass(ms: number): Promise<void> {
-    nowMs += ms;
-    mock.timers.tick(ms);
-    await turn();
-  }
-
-  const again: AfterLook = { kind: 'again', waitMs: 100 };
+describe('a served queue whose other workers call', () => {
+  const { options, pass } = useScheduler();
 
   async function open({ after = again, yieldsMs = 0, blockedMs = 0 } = {}) {
     const seen = { looks: 0, follows: 0, others: 0 };
     const queue = createServedQueue({
-      name: 'contoso/initiateInvestigation',
-      scheduler,
+      ...options(),
       open: async () => ({
+        ...opened,
         async look() {
           seen.looks += 1;
           return after;
@@ -43,15 +73,10 @@ describe('a served queue whose other workers call', () => {
           seen.follows += 1;
           return after;
         },
-        reconnected: () => undefined,
         blockedForMs: () => blockedMs,
         othersCalled: () => void (seen.others += 1),
         yieldsMs: () => yieldsMs,
-        stalledForMs: () => 0,
-        close: async () => undefined,
       }),
-      logger: captureLog().logger,
-      outages: { failed: (error) => assert.fail(String(error)) },
     });
     await queue.open();
     await pass(0);
@@ -153,27 +178,137 @@ describe('a served queue whose other workers call', () => {
   });
 });
 
+describe('a queue that rests while too many do', () => {
+  const { options, pass } = useScheduler();
+  const layoutError = new LayoutError('diq:{contoso}', 99);
+
+  const rest: AfterLook = { kind: 'rest' };
+
+  async function open({ after = rest, isRebuilding = false, most = 0 } = {}) {
+    const seen: string[] = [];
+    const held = { after, letting: Promise.resolve(), reopening: Promise.resolve() };
+    const openOf = (how: string): OpenedQueue => {
+      seen.push(how);
+      return {
+        ...opened,
+        look: async () => (seen.push('look'), held.after),
+        follow: async () => (seen.push('follow'), held.after),
+        reconnected: () => void seen.push('reconnected'),
+        othersCalled: () => void seen.push('others called'),
+        isRebuilding: () => isRebuilding,
+        async letGo(): Promise<LetGoQueue> {
+          seen.push('let go');
+          await held.letting;
+          const leave = async () => void seen.push('left');
+          return { leave, open: () => held.reopening.then(() => openOf('open again')) };
+        },
+        close: async () => void seen.push('closed'),
+      };
+    };
+    const idle = createIdleQueues(most);
+    const queue = createServedQueue({ ...options(), idle, open: async () => openOf('open') });
+    queue.attend();
+    await pass(0);
+    return { queue, seen, held, idle };
+  }
+
+  it('is let go, and opened with what it knew when there is work', async () => {
+    const { queue, seen } = await open();
+    await pass(600_000);
+    assert.deepEqual(seen, ['open', 'look', 'let go']);
+    assert.deepEqual([queue.isLeftAlone(), queue.hasLedger()], [true, true]);
+    queue.wake('work');
+    await pass(0);
+    assert.deepEqual(seen.slice(3), ['open again', 'look', 'let go']);
+  });
+
+  it('is opened also to remember what another worker called, and after a new connection', async () => {
+    const { queue, seen } = await open();
+    queue.wake('call');
+    await pass(499);
+    assert.deepEqual(seen.length, 3);
+    await pass(1);
+    assert.deepEqual(seen.slice(3), ['open again', 'look', 'let go']);
+    queue.reconnected(7);
+    await pass(7);
+    assert.deepEqual(seen.slice(6), ['open again', 'look', 'let go']);
+  });
+
+  it('is looked at where work comes while it is let go', async () => {
+    const { queue, seen, held, idle } = await open({ most: 1 });
+    let end = (): void => undefined;
+    held.letting = new Promise((resolve) => (end = resolve));
+    idle.add({ letGo: () => assert.fail('the last one was let go') });
+    await pass(0);
+    queue.wake('work');
+    await pass(100);
+    assert.deepEqual(seen, ['open', 'look', 'let go']);
+    end();
+    await turn();
+    assert.deepEqual(seen.slice(3, 5), ['open again', 'look']);
+  });
+
+  it('is not counted while there is work in it', async () => {
+    const { queue, seen, held, idle } = await open({ most: 1 });
+    held.after = again;
+    queue.attend();
+    await pass(0);
+    idle.add({ letGo: () => assert.fail('the only one that rests was let go') });
+    await pass(99);
+    assert.deepEqual(seen, ['open', 'look', 'look']);
+  });
+
+  it('is not let go once more for having been one too many', async () => {
+    const { queue, seen, held } = await open();
+    held.after = { kind: 'rest', dueMs: 30_000 };
+    queue.attend();
+    await pass(0);
+    await pass(30_000);
+    assert.deepEqual(seen.slice(3), ['open again', 'look', 'follow']);
+  });
+
+  it('stays open while results are awaited, and while its ledger is rebuilt', async () => {
+    const awaiting = await open({ after: { kind: 'rest', dueMs: 30_000 } });
+    const rebuilding = await open({ isRebuilding: true });
+    await pass(30_000);
+    assert.deepEqual(awaiting.seen, ['open', 'look', 'follow']);
+    assert.deepEqual(rebuilding.seen, ['open', 'look']);
+  });
+
+  it('says goodbye when it is stopped', async () => {
+    const { queue, seen } = await open();
+    await queue.stop();
+    assert.deepEqual(seen.slice(2), ['let go', 'left']);
+  });
+
+  it('forgets what it knew where Redis holds another layout by then', async () => {
+    const { queue, seen, held } = await open();
+    held.reopening = Promise.reject(layoutError);
+    await pass(20);
+    queue.wake('work');
+    await pass(0);
+    assert.deepEqual([queue.refusal(), queue.hasLedger()], [layoutError.message, false]);
+    await pass(60_000);
+    assert.deepEqual(seen.slice(3), ['open', 'look', 'let go']);
+  });
+});
+
 describe('a queue that is stopped while it is opened', () => {
   function begin() {
     const scheduler = createLookScheduler();
     let endOpening = (): void => undefined;
     const opening = new Promise<void>((resolve) => (endOpening = resolve));
     const seen: string[] = [];
-    const look = async (): Promise<AfterLook> => (seen.push('look'), { kind: 'again', waitMs: 100 });
     const queue = createServedQueue({
-      name: 'contoso/initiateInvestigation',
+      name,
       scheduler,
+      idle: createIdleQueues(Infinity),
       async open() {
         await opening;
         seen.push('open');
         return {
-          look,
-          follow: look,
-          reconnected: () => undefined,
-          blockedForMs: () => 0,
-          othersCalled: () => undefined,
-          yieldsMs: () => 0,
-          stalledForMs: () => 0,
+          ...opened,
+          look: async () => (seen.push('look'), again),
           close: async () => void seen.push('closed'),
         };
       },

@@ -3,6 +3,7 @@ import type { WakeReason } from '@diq/queue/scheduling/wakes.ts';
 import { isRedisTrouble } from '@diq/redis/is-unavailable.ts';
 import { within } from '@diq/runtime/async/with-timeout.ts';
 import type { Logger } from '@diq/runtime/logging/logger.ts';
+import type { IdleQueue, IdleQueues } from './idle-queues.ts';
 import type { Look, LookScheduler } from './look-scheduler.ts';
 import type { AfterLook } from './queue-looks.ts';
 
@@ -19,13 +20,26 @@ export interface OpenedQueue {
   /** The last call was another worker's: its next one goes first. */
   yieldsMs(): number;
   stalledForMs(): number;
+  /** It is doing what it would not begin again, were it let go. */
+  isRebuilding(): boolean;
+  /** Lets go of everything but what it knows of calls. Only where nothing is left to be done. */
+  letGo(): Promise<LetGoQueue>;
   close(): Promise<void>;
+}
+
+/** A queue that was open, and is opened with what it knew then. */
+export interface LetGoQueue {
+  /** As `ServedQueueOptions.open`. */
+  open(): Promise<OpenedQueue>;
+  /** Instead of opening it once more. Never rejects. */
+  leave(): Promise<void>;
 }
 
 export interface ServedQueueOptions {
   /** For readiness and log. */
   name: string;
   scheduler: LookScheduler;
+  idle: IdleQueues;
   /** @throws LayoutError  @throws Error while Redis cannot serve */
   open(): Promise<OpenedQueue>;
   logger: Logger;
@@ -54,13 +68,16 @@ const refusedForMs = 60_000;
  *
  * `closed`: not opened yet. → `open` by a wake, or a sweep that finds work.
  * `open`: each look says when the next one is due. → `resting` when nothing is left to be done.
- * `resting`: → `open` by a wake, a sweep that finds work, or a new connection to Redis.
+ * `resting`: → `open` by a wake, a sweep that finds work, or a new connection to Redis. → `let go` where too many queues rest.
+ * `let go`: keeps what it knows of calls, which Redis may lose. → `open` as from `resting`.
  */
 export function createServedQueue(options: ServedQueueOptions) {
-  const { name, scheduler, logger, outages } = options;
+  const { name, scheduler, idle, logger, outages } = options;
   let opened: OpenedQueue | undefined;
+  let letGo: LetGoQueue | undefined;
   let opening: Promise<OpenedQueue | undefined> | undefined;
   let isResting = true;
+  let isTooMany = false;
   let awaitsResult = false;
   let isWoken = false;
   let unreadSinceMs: number | undefined;
@@ -99,21 +116,35 @@ export function createServedQueue(options: ServedQueueOptions) {
 
   /** @returns `undefined` where it was stopped meanwhile: Redis can take longer than a stop waits */
   async function openOnce(): Promise<OpenedQueue | undefined> {
-    const queue = await options.open();
+    const queue = await (letGo ?? options).open();
+    letGo = undefined;
     if (isStopped) await queue.close();
     else opened = queue;
     return opened;
   }
 
+  async function close(queue: OpenedQueue): Promise<number> {
+    try {
+      letGo = await queue.letGo();
+    } finally {
+      opened = undefined;
+    }
+    return Infinity;
+  }
+
   async function lookOnce(wasWoken: boolean): Promise<number> {
     const queue = opened ?? (await open());
     if (!queue || isStopped) return Infinity;
+    if (isResting && isTooMany && !wasWoken) return close(queue);
+    idle.remove(entryOfIdle);
+    isTooMany = false;
     const isAtRest = isResting && awaitsResult && !wasWoken;
     if (!isAtRest) [isResting, awaitsResult] = [false, false];
     const after = await (isAtRest ? queue.follow() : queue.look());
     isResting = after.kind === 'rest';
     if (after.kind === 'rest') {
       awaitsResult = after.dueMs !== undefined;
+      if (!awaitsResult && !queue.isRebuilding()) idle.add(entryOfIdle);
       return succeeded(after.dueMs ?? Infinity);
     }
     return after.kind === 'failed' ? untilNextTry(after.waitMs) : succeeded(after.waitMs);
@@ -125,7 +156,7 @@ export function createServedQueue(options: ServedQueueOptions) {
       refusal = error.message;
       options.onForeign?.(error);
       const closing = opened;
-      opened = undefined;
+      [opened, letGo] = [undefined, undefined];
       await closing?.close();
       return refusedForMs;
     }
@@ -143,15 +174,24 @@ export function createServedQueue(options: ServedQueueOptions) {
   }
 
   const entry: Look = scheduler.add({ look }, Infinity);
+  const entryOfIdle: IdleQueue = {
+    letGo() {
+      isTooMany = true;
+      entry.within(0);
+    },
+  };
   const soonMs = (): number => Math.max(0, lastEndMs + betweenWakesMs - performance.now());
+
+  /** It is or was open, and is known to have a ledger. */
+  const hasLedger = (): boolean => opened !== undefined || letGo !== undefined;
 
   /**
    * What the last look saw is out of date: the slot for which the next one is due may be taken. While the other worker goes on
    * calling, this one only reads along.
    */
   function othersCalled(): void {
-    if (!opened) return;
-    opened.othersCalled();
+    if (!hasLedger()) return;
+    opened?.othersCalled();
     isWoken = true;
     const nowMs = performance.now();
     unreadSinceMs ??= nowMs;
@@ -166,8 +206,7 @@ export function createServedQueue(options: ServedQueueOptions) {
       isResting = false;
       entry.within(0);
     },
-    /** It is open, and known to have a ledger. */
-    hasLedger: () => opened !== undefined,
+    hasLedger,
     /** It rests until the next read of a result is due. */
     awaitsResult: () => awaitsResult,
     wake(reason: WakeReason): void {
@@ -185,8 +224,8 @@ export function createServedQueue(options: ServedQueueOptions) {
     again: () => entry.within(soonMs()),
     /** The connection to Redis is a new one: what is open has to be looked at, the rest is swept. */
     reconnected(withinMs: number): void {
-      if (!opened) return;
-      opened.reconnected();
+      if (!hasLedger()) return;
+      opened?.reconnected();
       isWoken = true;
       entry.within(withinMs);
     },
@@ -207,7 +246,8 @@ export function createServedQueue(options: ServedQueueOptions) {
     async stop(): Promise<void> {
       isStopped = true;
       const lastLook = within(entry.remove(), lastLookMs).catch(() => undefined);
-      await Promise.all([lastLook, opened?.close()]);
+      await Promise.all([lastLook, opened ? opened.close() : letGo?.leave()]);
+      idle.remove(entryOfIdle);
     },
   };
 }

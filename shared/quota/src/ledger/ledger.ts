@@ -169,6 +169,8 @@ export function createLedger(redis: RedisConnection, keySpace: string, settings:
     });
 
   return {
+    /** It was opened by this process, and may have been lost since. */
+    isOpen: () => known.generation !== '',
     /**
      * Hands over the calls that this process remembers. Begins a new generation with a hold `cold_start` if the ledger is empty;
      * a handover with a hold `failover` if it may be an older state of itself, until all workers have opened it again.
