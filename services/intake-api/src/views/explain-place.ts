@@ -1,11 +1,11 @@
 import type { RequestDocument } from '@diq/contracts/request-document.ts';
 import type { Priority } from '@diq/contracts/priority.ts';
 import type { PlacedRequest } from '@diq/queue/requests/stored-request.ts';
-import type { OrderSample, QueueOrder } from '@diq/queue/scheduling/queue-order.ts';
+import type { QueueOrder } from '@diq/queue/scheduling/queue-order.ts';
 import type { Backlog } from '@diq/queue/requests/request-reader.ts';
 import type { LedgerSnapshot } from '@diq/quota/ledger/replies.ts';
 import { cachedReading, type ReadingPace } from '@diq/runtime/async/memoize.ts';
-import { estimateAhead } from '../estimates/calls-ahead.ts';
+import { createEstimate } from '../estimates/calls-ahead.ts';
 import type { FirstOn } from './blocked-view.ts';
 import { describePlacement, type PlacementRules } from './placement-view.ts';
 import { describeBlockedCalls, describeNextCalls } from './queue-order-view.ts';
@@ -26,8 +26,8 @@ export function createExplainPlace(deps: {
   pace?: ReadingPace;
 }) {
   const { order, rules } = deps;
-  const readSample = cachedReading<{ sample: OrderSample; atMs: number }>(
-    async () => ({ sample: await order.sample(), atMs: performance.now() }),
+  const readSample = cachedReading(
+    async () => ({ estimate: createEstimate(await order.sample()), atMs: performance.now() }),
     sampleMaxAgeMs,
     deps.pace,
   );
@@ -40,7 +40,7 @@ export function createExplainPlace(deps: {
     ): Promise<RequestDocument> {
       if (document.status !== 'queued' || position === undefined || !place) return document;
       const isFirst = place.first === document.id;
-      const [{ sample, atMs }, first] = await Promise.all([
+      const [{ estimate, atMs }, first] = await Promise.all([
         readSample(),
         isFirst ? { source: document.source, caller } : order.firstOf(place.first),
       ]);
@@ -48,7 +48,7 @@ export function createExplainPlace(deps: {
         place,
         source: first.source,
         caller: place.flowCaller ?? first.caller,
-        ahead: estimateAhead(sample, position, { isOld: performance.now() - atMs > sampleMaxAgeMs }),
+        ahead: estimate(position, { isOld: performance.now() - atMs > sampleMaxAgeMs }),
       };
       return { ...document, placement: describePlacement(placed, rules, document.id) };
     },
