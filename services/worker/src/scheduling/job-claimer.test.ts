@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { useEmbeddedRedis } from '@diq/testing/shared-redis.ts';
 import { waitFor } from '@diq/testing/wait-for.ts';
+import { createJobClaimer } from './job-claimer.ts';
 import { useBench } from '../test-support/use-bench.ts';
 import type { TestWorker } from '../test-support/open-test-worker.ts';
 
@@ -25,6 +26,28 @@ describe('job claimer', () => {
     const claimed = [await claimFrom(worker), await claimFrom(worker)].map(({ taskId }) => taskId);
     assert.deepEqual(claimed, [critical.taskId, low.taskId]);
     assert.equal(await worker.claimer.claim(), undefined);
+  });
+
+  it('opens nothing before something is claimed, and claims nothing once it is closed', async () => {
+    const worker = await suite.openWorker();
+    const { redis, keySpace } = suite.bench;
+    await suite.bench.accept();
+    const listening = () => redis.listenerCount('error');
+    const before = listening();
+    let charge = (): void => undefined;
+    const charged = new Promise<void>((resolve) => (charge = resolve));
+    const onError = (error: unknown) => assert.fail(String(error));
+    const about = { redis, keySpace, lockMs: 10_000, onError, chargeFlows: () => charged };
+    const [closed, open] = [createJobClaimer(about), createJobClaimer(about)];
+    const claiming = closed.claim();
+    await closed.close();
+    assert.equal(listening(), before);
+    charge();
+    assert.equal(await claiming, undefined);
+    assert.equal(await worker.jobs.countReady(), 1);
+    await (await open.claim())?.release();
+    assert.ok(listening() > before, 'BullMQ listens once something is claimed');
+    await open.close();
   });
 
   it('claims of each caller in turn, however many sources it names behind what it had asked', async () => {

@@ -40,20 +40,22 @@ const renewalsPerLock = 3;
  * for each queue; this claims through the backend of a `Queue`, which costs nothing while nothing is claimed.
  */
 export function createJobClaimer(options: JobClaimerOptions) {
-  const { redis, keySpace, lockMs } = options;
+  const { lockMs } = options;
   const onError = (error: unknown) => options.onError(error);
-  runScriptsWhenFull(redis);
-  const queue = new Queue(queueName, claimingOptions(redis, keySpace, lockMs));
-  queue.on('error', onError);
-  const backend = queue.getBackend();
+  let opened: Queue | undefined;
+  /** Opened when something is claimed first: that is most of what a queue without work would take to open. */
+  const open = () => (opened ??= openClaiming(options));
   const renewals = new Set<NodeJS.Timeout>();
+  let isClosed = false;
 
   return {
     /** The job that is next, if there is any; never waits for one. */
     async claim(): Promise<ClaimedJob | undefined> {
       await options.chargeFlows();
+      if (isClosed) return undefined;
+      const queue = open();
       const token = randomUUID();
-      const [raw, id] = await backend.moveToActive(token);
+      const [raw, id] = await queue.getBackend().moveToActive(token);
       if (!raw || !id) return undefined;
       const job = Job.fromJSON(queue, readable(raw as Parameters<typeof Job.fromJSON>[1]), id);
       job.token = token;
@@ -71,15 +73,23 @@ export function createJobClaimer(options: JobClaimerOptions) {
     bringBackEveryMs: lockMs / 2,
     /** Puts jobs back whose worker shows no sign of life. Any number of workers may do this at the same time. */
     async bringBack(): Promise<void> {
-      await within(backend.moveStalledJobsToWait(), answerWithinMs);
+      await within(open().getBackend().moveStalledJobsToWait(), answerWithinMs);
     },
     /** A job still in hand is renewed no more and goes back to the queue after its lock. */
     async close() {
+      isClosed = true;
       for (const renewal of renewals) clearInterval(renewal);
       // Its own goodbyes wait for Redis, however long; the connection is dropped next.
-      await within(queue.close(), answerWithinMs).catch(onError);
+      if (opened) await within(opened.close(), answerWithinMs).catch(onError);
     },
   };
+}
+
+function openClaiming({ redis, keySpace, lockMs, onError }: JobClaimerOptions): Queue {
+  runScriptsWhenFull(redis);
+  const queue = new Queue(queueName, claimingOptions(redis, keySpace, lockMs));
+  queue.on('error', (error) => onError(error));
+  return queue;
 }
 
 /** What the backend of a queue needs to claim as that of a worker does. */
