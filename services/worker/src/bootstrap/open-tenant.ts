@@ -10,7 +10,7 @@ import type { Logger } from '@diq/runtime/logging/logger.ts';
 import type { Proxy } from '@diq/runtime/http-client/proxy-settings.ts';
 import type { ReachableTenant } from '@diq/tenants/tenant.ts';
 import { createTokenProvider } from '../defender/auth/token-provider.ts';
-import { createDefenderClient } from '../defender/defender-client.ts';
+import { createDefenderClient, createStartTls } from '../defender/defender-client.ts';
 import {
   createDefenderReader,
   createReadingAgent,
@@ -102,6 +102,7 @@ export function openTenant({
     turn: createReadTurn({ redis, tenantId: tenant.tenantId, forMs: followTurnMs }),
     shortestEveryMs: followUpEveryMs,
   });
+  const startTls = createStartTls();
   const closeReaders = async () =>
     void (await Promise.all([reader, lookReader, followReader, ...linkReaders].map((one) => one.close())));
   const close = async () => {
@@ -129,9 +130,9 @@ export function openTenant({
     followUp,
     /** Gives up the reads under way, and all later ones. */
     closeReaders,
-    /** Closed by its queue. */
+    /** Closed by its queue, which may be opened again later: the session over TLS is the tenant's. */
     createClient: (profile: OperationProfile) =>
-      createDefenderClient({ baseUrl, callTimeoutMs, profile, proxy }),
+      createDefenderClient({ baseUrl, callTimeoutMs, profile, proxy, startTls }),
     /** Ends reads and requests for tokens that are under way. */
     close,
   };

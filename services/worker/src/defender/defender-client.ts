@@ -56,6 +56,8 @@ export interface DefenderClientOptions {
   readonly profile: OperationProfile;
   /** PEM of the only authority to trust, instead of Node's own list. */
   readonly connect?: { readonly ca?: string };
+  /** Puts TLS over a connection: clients that share it resume each other's sessions. By default it is this client's own. */
+  readonly startTls?: buildConnector.connector;
   /** Through which Defender is reached, if it is used for it. */
   readonly proxy?: Proxy | undefined;
   /** Local time in ms, for Retry-After dates in answers that carry no Date. */
@@ -64,11 +66,16 @@ export interface DefenderClientOptions {
 
 type StopReason = 'timeout' | 'shutdown';
 
+/** For all clients of one Defender. */
+export function createStartTls({ ca }: { readonly ca?: string } = {}): buildConnector.connector {
+  // No timeout of its own, as the connection under it.
+  return createResumingConnector({ timeoutMs: 0, ca });
+}
+
 /** The only part of the system that talks to the Defender API. */
 export function createDefenderClient(options: DefenderClientOptions) {
   const base = parseBaseUrl(options.baseUrl);
-  // No timeout of its own, as the connection under it.
-  const startTls = createResumingConnector({ timeoutMs: 0, ca: options.connect?.ca });
+  const startTls = options.startTls ?? createStartTls(options.connect);
   const underWay = new Map<AbortController, Promise<CallOutcome>>();
   let closed = false;
 

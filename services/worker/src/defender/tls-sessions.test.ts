@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { ownCopy } from '@diq/runtime/http-client/tls-connections.ts';
 import { initiateInvestigation } from '@diq/contracts/operations/initiate-investigation.ts';
-import { createDefenderClient } from './defender-client.ts';
+import { createDefenderClient, createStartTls } from './defender-client.ts';
 import { makeCertificate, type TestCertificate } from './test-support/certificate.ts';
 
 describe('the connections of one client to Defender', () => {
@@ -37,6 +37,24 @@ describe('the connections of one client to Defender', () => {
   afterEach(async () => {
     await leave();
     resumed.length = 0;
+  });
+
+  it('resume the session of another client with which TLS is shared', async () => {
+    await serve(own);
+    const connect = { ca: own.cert };
+    const startTls = createStartTls(connect);
+    const baseUrl = `https://localhost:${port}`;
+    for (let i = 0; i < 2; i += 1) {
+      const client = createDefenderClient({
+        baseUrl,
+        callTimeoutMs: 5_000,
+        profile: initiateInvestigation,
+        startTls,
+      });
+      assert.notEqual((await client.start(call)).kind, 'not_sent');
+      await client.close();
+    }
+    assert.deepEqual(resumed, [false, true]);
   });
 
   for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
