@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { setMaxListeners } from 'node:events';
+import { setTimeout as wait } from 'node:timers/promises';
+import { storeKeys } from '@diq/queue/store-keys.ts';
 import { createLedger } from '@diq/quota/ledger/ledger.ts';
 import { openLimiterConnection } from '@diq/quota/limiter/permit-limiter.ts';
 import { parseRedisUrl } from '@diq/redis/redis-address.ts';
@@ -13,7 +15,7 @@ import { captureLog } from '../test-support/capture-log.ts';
 import { openQueue } from './open-queue.ts';
 import { openRedis } from './open-redis.ts';
 import { openTenant } from './open-tenant.ts';
-import { createQueueLedger } from './queue-parts.ts';
+import { createCallMemory } from './queue-parts.ts';
 
 describe('a queue that is let go', () => {
   const redis = useEmbeddedRedis();
@@ -65,9 +67,14 @@ describe('a queue that is let go', () => {
         end();
       };
     };
+    const [begun, held] = [deferred(), deferred()];
+    const check = () => {
+      begun.resolve();
+      return held.promise;
+    };
     const options = {
       queue,
-      tenant: { ...clients, followUp: { ...clients.followUp, add } },
+      tenant: { ...clients, followUp: { add, check, close: clients.followUp.close } },
       redis: connections,
       limiters,
       processId: 'worker-of-the-test',
@@ -80,12 +87,15 @@ describe('a queue that is let go', () => {
       isServed: () => true,
       onServed: () => undefined,
     };
-    const ledger = createQueueLedger(options);
-    const opened = await openQueue(options, ledger);
+    const memory = createCallMemory(options);
+    const opened = await openQueue(options, memory);
     return {
       opened,
-      ledger,
+      ...memory,
       reader: createLedger(redis.client, queue.keySpace, { limits: queue.limits, callTimeoutMs: 1_000 }),
+      results: storeKeys(queue.keySpace).results,
+      /** Of results, once one is due. */
+      reading: { isBegun: begun.promise, end: held.resolve },
       followed: () => followed,
       listeners: () =>
         Object.values(connections).flatMap((connection) =>
@@ -98,7 +108,7 @@ describe('a queue that is let go', () => {
     const { opened, ledger, reader } = await open();
     await ledger.spend({ callId: 'call', taskId: 'task', machineId: 'machine' });
     await ledger.recordAnswer('call', { outcome: 'started', facts: {}, mayRepeat: false });
-    const letGo = await opened.letGo();
+    const letGo = opened.letGo();
     await redis.flush();
     const again = await letGo.open();
     await again.look();
@@ -111,18 +121,65 @@ describe('a queue that is let go', () => {
     await again.close();
   });
 
+  it('gives back again what it did not use, where Redis knows of the call and not of its end', async () => {
+    const { opened, unused, reader: other } = await open();
+    unused.push({ callId: 'call', taskId: 'task', atMs: performance.now() });
+    const letGo = opened.letGo();
+    await redis.flush();
+    await other.open();
+    await other.endColdStart();
+    await other.spend({ callId: 'call', taskId: 'task', machineId: 'machine' });
+    const again = await letGo.open();
+    await again.look();
+    assert.equal(await other.findCall('call'), undefined);
+    await again.close();
+  });
+
+  it('waits for no read that is under way, but when it is stopped', async () => {
+    const { opened, results, reading } = await open();
+    await redis.client.zadd(results, 1, 'task');
+    await opened.look();
+    await reading.isBegun;
+    const letGo = opened.letGo();
+    const again = await letGo.open();
+    const ended: string[] = [];
+    const stops = [
+      letGo.leave().then(() => ended.push('without opening it')),
+      again.close().then(() => ended.push('opened again')),
+    ];
+    await Promise.race([...stops, wait(500)]);
+    assert.deepEqual(ended, []);
+    reading.end();
+    await Promise.all(stops);
+  });
+
+  it('says goodbye in the ledger when it is stopped', async () => {
+    const { opened, reader } = await open();
+    await opened.look();
+    assert.equal((await reader.snapshot()).workers?.alive, 1);
+    await opened.letGo().leave();
+    assert.equal((await reader.snapshot()).workers?.alive, 0);
+  });
+
   it('leaves nothing at the connections nor with its tenant, however often it is opened', async () => {
     const { opened, listeners, followed } = await open();
     assert.equal(followed(), 1);
-    let letGo = await opened.letGo();
+    let letGo = opened.letGo();
+    await letGo.leave();
     const before = listeners();
     for (let i = 0; i < 3; i += 1) {
       const again = await letGo.open();
       await again.look();
-      letGo = await again.letGo();
+      letGo = again.letGo();
     }
+    await letGo.leave();
     assert.deepEqual(listeners(), before);
     assert.equal(followed(), 0);
-    await letGo.leave();
   });
 });
+
+function deferred() {
+  let resolve = (): void => undefined;
+  const promise = new Promise<void>((done) => (resolve = done));
+  return { promise, resolve };
+}

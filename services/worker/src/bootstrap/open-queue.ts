@@ -5,7 +5,6 @@ import { createLookStore } from '@diq/queue/tasks/look-store.ts';
 import { createOfflineTasks } from '@diq/queue/tasks/offline-tasks.ts';
 import { createReadNeeds } from '../scheduling/queue-needs.ts';
 import { createJobRepositioning } from '@diq/queue/scheduling/job-queue.ts';
-import type { Ledger } from '@diq/quota/ledger/ledger.ts';
 import { within } from '@diq/runtime/async/with-timeout.ts';
 import { createProcessJob } from '../execution/process-job.ts';
 import { createNameLookup } from '../look-ahead/name-lookup.ts';
@@ -19,8 +18,9 @@ import { criticalReserve } from '../scheduling/reserved-slots.ts';
 import { longestLookMs } from './open-tenant.ts';
 import type { LetGoQueue, OpenedQueue } from '../scheduling/served-queue.ts';
 import {
-  createQueueLedger,
+  createCallMemory,
   createQueueParts,
+  type CallMemory,
   type OpenQueueOptions,
   type QueueParts,
 } from './queue-parts.ts';
@@ -31,17 +31,19 @@ const sayGoodbyeMs = 300;
  * Opens a queue: claims its layout, opens its ledger, and makes what serves it. Nothing of it runs by itself: all is done at
  * its looks.
  *
- * @param ledger of the same queue, if it was open before: with the calls that it knows
+ * @param memory of the same queue, if it was open before
+ * @param before what was under way when it was let go: waited for when it is closed
  * @throws LayoutError  @throws Error while Redis cannot serve; then nothing is left open
  */
 export async function openQueue(
   options: OpenQueueOptions,
-  ledger: Ledger = createQueueLedger(options),
+  memory: CallMemory = createCallMemory(options),
+  before: Promise<void> = Promise.resolve(),
 ): Promise<OpenedQueue> {
   const { queue, redis, config, logger, metrics, signals } = options;
   await claimLayout(redis.ledger, queue.keySpace);
   const closing = new AbortController();
-  const parts = createQueueParts(options, ledger, AbortSignal.any([signals.closing, closing.signal]));
+  const parts = createQueueParts(options, memory, AbortSignal.any([signals.closing, closing.signal]));
   const {
     snapshot,
     isRebuilding,
@@ -102,11 +104,9 @@ export async function openQueue(
       }),
   });
 
-  let ending: Promise<void> | undefined;
-  const end = () => (ending ??= endAll());
-
-  async function endAll(): Promise<void> {
-    closing.abort();
+  async function end(): Promise<void> {
+    // By itself the reason is an error with a stack, which takes as long as all the rest.
+    closing.abort('closed');
     endColdStart();
     unfollow?.();
     await Promise.all([maintenance.close(), lookAhead?.close(), nameLookup.close()]);
@@ -116,27 +116,34 @@ export async function openQueue(
   return {
     ...looks,
     isRebuilding,
-    async letGo() {
-      await looks.stop();
-      await end();
-      return letGo(options, ledger);
+    letGo() {
+      const ended = Promise.allSettled([before, looks.stop().then(end)]);
+      // What they brought would stay in memory, that of all times before in that of the last.
+      return letGo(
+        options,
+        memory,
+        ended.then(() => undefined),
+      );
     },
     /** Finishes the calls under way, says goodbye and lets go of everything. */
     async close(): Promise<void> {
       await looks.stop();
-      await sayGoodbye(ledger);
-      await end();
+      await sayGoodbye(memory);
+      await Promise.all([end(), before]);
     },
   };
 }
 
 /** Made here, where nothing is in sight that would stay in memory with it. */
-function letGo(options: OpenQueueOptions, ledger: Ledger): LetGoQueue {
-  return { open: () => openQueue(options, ledger), leave: () => sayGoodbye(ledger) };
+function letGo(options: OpenQueueOptions, memory: CallMemory, ended: Promise<void>): LetGoQueue {
+  return {
+    open: () => openQueue(options, memory, ended),
+    leave: async () => void (await Promise.all([sayGoodbye(memory), ended])),
+  };
 }
 
 /** The status shows at once that this worker is gone; without it, some seconds later. */
-async function sayGoodbye(ledger: Ledger): Promise<void> {
+async function sayGoodbye({ ledger }: CallMemory): Promise<void> {
   await within(ledger.leave(), sayGoodbyeMs).catch(() => undefined);
 }
 

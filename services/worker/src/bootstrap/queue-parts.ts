@@ -18,7 +18,7 @@ import type { WorkerConfig } from '../config.ts';
 import { createRestore } from '../execution/finish-call.ts';
 import { createMachineTurns } from '../execution/machine-turns.ts';
 import { createSetAside } from '../execution/process-job.ts';
-import { createTaskSteps } from '../execution/task-steps.ts';
+import { createTaskSteps, type UnusedCall } from '../execution/task-steps.ts';
 import { createReadStarted, createWaitReport } from '../maintenance/list-recent-starts.ts';
 import type { QueueMetrics } from '../observability/metrics.ts';
 import { createOutageLog } from '../observability/outage-log.ts';
@@ -66,14 +66,24 @@ const beginWithinMs = 5_000;
 /** While Redis is away, a clean disconnect is not worth more time. */
 const closeWithinMs = 1_000;
 
-/** The ledger of a queue, not opened yet. */
-export function createQueueLedger({ queue, redis, config, processId }: OpenQueueOptions): Ledger {
+/** What this process knows of a queue's calls and Redis may lose. It stays in memory where the queue is let go. */
+export interface CallMemory {
+  readonly ledger: Ledger;
+  readonly unused: UnusedCall[];
+}
+
+/** Its ledger is not opened yet. */
+export function createCallMemory({ queue, redis, config, processId }: OpenQueueOptions): CallMemory {
   const quota = { limits: queue.limits, callTimeoutMs: permitTimeoutOf(config) };
-  return createLedger(redis.ledger, queue.keySpace, { ...quota, processId });
+  return { ledger: createLedger(redis.ledger, queue.keySpace, { ...quota, processId }), unused: [] };
 }
 
 /** The parts that serve a queue. None does anything by itself; `close` ends what they have opened. */
-export function createQueueParts(options: OpenQueueOptions, ledger: Ledger, closing: AbortSignal) {
+export function createQueueParts(
+  options: OpenQueueOptions,
+  { ledger, unused }: CallMemory,
+  closing: AbortSignal,
+) {
   const { queue, tenant, redis, limiters, config, logger, metrics, tracing, signals } = options;
   const { keySpace } = queue;
   const permitTimeoutMs = permitTimeoutOf(config);
@@ -123,6 +133,7 @@ export function createQueueParts(options: OpenQueueOptions, ledger: Ledger, clos
   });
   const steps = createTaskSteps({
     ...shared,
+    unused,
     turns,
     running:
       room === undefined ? undefined : createRunningTasks(redis.ledger, keySpace, room, config.followUp),

@@ -31,6 +31,8 @@ export interface TaskStepsOptions extends Omit<FinishCallOptions, 'wording'> {
   turns: Pick<MachineTurns, 'isNext' | 'block'>;
   /** Of an operation of which Defender runs only so many at once. */
   running?: RunningTasks | undefined;
+  /** Calls of the last minute that were not made: what other steps of the same queue left. */
+  unused?: UnusedCall[];
   /** Of the connection that ledger and tasks are on. */
   replication: Replication;
   windowMs: number;
@@ -176,25 +178,35 @@ async function followRefusal(
   return 'done';
 }
 
+/** A call that was not made after all. */
+export interface UnusedCall {
+  readonly callId: string;
+  readonly taskId: string;
+  /** By `performance.now()`. */
+  readonly atMs: number;
+}
+
 const rememberedForMs = 60_000;
 
 /** Undoes calls that were not made; and again after a failover, since a lagging replica knows of the call and not of its end. */
-function createUnusedCalls({ tasks, ledger }: Pick<TaskStepsOptions, 'tasks' | 'ledger'>) {
-  let recent: { call: Call; atMs: number }[] = [];
-
-  async function undo({ callId, task }: Call): Promise<void> {
-    await tasks.undo(task.id, callId);
+function createUnusedCalls({
+  tasks,
+  ledger,
+  unused = [],
+}: Pick<TaskStepsOptions, 'tasks' | 'ledger' | 'unused'>) {
+  async function undo({ callId, taskId }: Pick<UnusedCall, 'callId' | 'taskId'>): Promise<void> {
+    await tasks.undo(taskId, callId);
     await ledger.giveBack(callId);
   }
 
   return {
-    async giveBack(call: Call): Promise<void> {
-      const atMs = performance.now();
-      recent = recent.filter((one) => one.call !== call && one.atMs > atMs - rememberedForMs);
-      recent.push({ call, atMs });
+    async giveBack({ callId, task }: Call): Promise<void> {
+      const call = { callId, taskId: task.id, atMs: performance.now() };
+      const recent = unused.filter((one) => one.callId !== callId && one.atMs > call.atMs - rememberedForMs);
+      unused.splice(0, unused.length, ...recent, call);
       await undo(call);
     },
-    repeat: () => Promise.all(recent.map(({ call }) => undo(call))),
+    repeat: () => Promise.all(unused.map(undo)),
   };
 }
 

@@ -86,6 +86,7 @@ describe('a worker that finds the ledger empty', () => {
     const warning = await warned(worker);
     const view = await worker.snapshot();
     assert.equal(view.hold?.reason, 'cold_start');
+    assert.equal(worker.isRebuilding(), true);
     assert.ok(view.hold.untilMs > view.nowMs + holdMs - 10_000);
     assert.deepEqual([warning['level'], warning['reason']], ['warn', 'server_error']);
     assert.equal(warning['until'], new Date(view.hold.untilMs).toISOString());
@@ -93,6 +94,7 @@ describe('a worker that finds the ledger empty', () => {
     assert.equal((await worker.ledger.spend(call(1))).kind, 'held');
     await simulator.clearFaults();
     await untilLifted(worker);
+    await waitFor(() => !worker.isRebuilding(), { what: 'the end of the attempts' });
   });
 
   it('counts rows that cannot be read as calls of now, and does not wait for a whole window on their account', async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { mock } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
+import { ReplyError } from 'ioredis';
 import { LayoutError } from '@diq/queue/layout.ts';
 import { captureLog } from '../test-support/capture-log.ts';
 import { createIdleQueues } from './idle-queues.ts';
@@ -186,27 +187,31 @@ describe('a queue that rests while too many do', () => {
 
   async function open({ after = rest, isRebuilding = false, most = 0 } = {}) {
     const seen: string[] = [];
-    const held = { after, letting: Promise.resolve(), reopening: Promise.resolve() };
+    const held = { after, look: Promise.resolve(), reopening: Promise.resolve(), tries: 0 };
     const openOf = (how: string): OpenedQueue => {
       seen.push(how);
       return {
         ...opened,
-        look: async () => (seen.push('look'), held.after),
+        look: () => (seen.push('look'), held.look.then(() => held.after)),
         follow: async () => (seen.push('follow'), held.after),
         reconnected: () => void seen.push('reconnected'),
         othersCalled: () => void seen.push('others called'),
         isRebuilding: () => isRebuilding,
-        async letGo(): Promise<LetGoQueue> {
+        letGo(): LetGoQueue {
           seen.push('let go');
-          await held.letting;
           const leave = async () => void seen.push('left');
-          return { leave, open: () => held.reopening.then(() => openOf('open again')) };
+          const reopen = () => {
+            held.tries += 1;
+            return held.reopening.then(() => openOf('open again'));
+          };
+          return { leave, open: reopen };
         },
         close: async () => void seen.push('closed'),
       };
     };
     const idle = createIdleQueues(most);
-    const queue = createServedQueue({ ...options(), idle, open: async () => openOf('open') });
+    const outages = { failed: () => undefined };
+    const queue = createServedQueue({ ...options(), idle, outages, open: async () => openOf('open') });
     queue.attend();
     await pass(0);
     return { queue, seen, held, idle };
@@ -234,18 +239,53 @@ describe('a queue that rests while too many do', () => {
     assert.deepEqual(seen.slice(6), ['open again', 'look', 'let go']);
   });
 
-  it('is looked at where work comes while it is let go', async () => {
-    const { queue, seen, held, idle } = await open({ most: 1 });
-    let end = (): void => undefined;
-    held.letting = new Promise((resolve) => (end = resolve));
-    idle.add({ letGo: () => assert.fail('the last one was let go') });
-    await pass(0);
+  it('is looked at, and not let go, where work comes before it was', async () => {
+    const { queue, seen, idle } = await open({ most: 1 });
+    await pass(1);
     queue.wake('work');
-    await pass(100);
-    assert.deepEqual(seen, ['open', 'look', 'let go']);
+    idle.add({ letGo: () => assert.fail('the last one was let go') });
+    await pass(20);
+    assert.deepEqual(seen, ['open', 'look', 'look']);
+  });
+
+  it('is tried every two seconds while Redis cannot serve: Redis may lack what it knows', async () => {
+    const { queue, seen, held } = await open();
+    held.reopening = Promise.reject(new ReplyError('LOADING Redis is loading the dataset in memory'));
+    held.reopening.catch(() => undefined);
+    queue.reconnected(0);
+    await pass(0);
+    for (let tries = 0; tries < 10; tries += 1) await pass(2_000);
+    const before = held.tries;
+    for (let tries = 0; tries < 5; tries += 1) await pass(2_000);
+    assert.equal(held.tries - before, 5);
+    held.reopening = Promise.resolve();
+    await pass(2_000);
+    assert.deepEqual(seen.slice(3), ['open again', 'look', 'let go']);
+  });
+
+  it('takes no place of an open one when it was stopped during its look', async () => {
+    const { queue, held, idle } = await open({ most: 1 });
+    let end = (): void => undefined;
+    held.look = new Promise((resolve) => (end = resolve));
+    queue.attend();
+    await pass(0);
+    const stopped = queue.stop();
+    await pass(2_000);
+    await stopped;
+    const letGo: string[] = [];
+    idle.add({ letGo: () => letGo.push('the only one that is open') });
     end();
     await turn();
-    assert.deepEqual(seen.slice(3, 5), ['open again', 'look']);
+    assert.deepEqual(letGo, []);
+  });
+
+  it('is not counted once it was stopped', async () => {
+    const { queue, idle } = await open({ most: 2 });
+    idle.add({ letGo: () => assert.fail('one of two was let go') });
+    queue.attend();
+    await pass(20);
+    await queue.stop();
+    idle.add({ letGo: () => assert.fail('the last one was let go') });
   });
 
   it('is not counted while there is work in it', async () => {
@@ -284,6 +324,7 @@ describe('a queue that rests while too many do', () => {
   it('forgets what it knew where Redis holds another layout by then', async () => {
     const { queue, seen, held } = await open();
     held.reopening = Promise.reject(layoutError);
+    held.reopening.catch(() => undefined);
     await pass(20);
     queue.wake('work');
     await pass(0);

@@ -22,8 +22,11 @@ export interface OpenedQueue {
   stalledForMs(): number;
   /** It is doing what it would not begin again, were it let go. */
   isRebuilding(): boolean;
-  /** Lets go of everything but what it knows of calls. Only where nothing is left to be done. */
-  letGo(): Promise<LetGoQueue>;
+  /**
+   * Lets go of everything but what it knows of calls. Only where nothing is left to be done: what is under way, such as a read of Defender,
+   * ends by itself, and no request waits for it.
+   */
+  letGo(): LetGoQueue;
   close(): Promise<void>;
 }
 
@@ -31,7 +34,7 @@ export interface OpenedQueue {
 export interface LetGoQueue {
   /** As `ServedQueueOptions.open`. */
   open(): Promise<OpenedQueue>;
-  /** Instead of opening it once more. Never rejects. */
+  /** Instead of opening it once more; waits for what is under way. Never rejects. */
   leave(): Promise<void>;
 }
 
@@ -123,19 +126,13 @@ export function createServedQueue(options: ServedQueueOptions) {
     return opened;
   }
 
-  async function close(queue: OpenedQueue): Promise<number> {
-    try {
-      letGo = await queue.letGo();
-    } finally {
-      opened = undefined;
-    }
-    return Infinity;
-  }
-
   async function lookOnce(wasWoken: boolean): Promise<number> {
     const queue = opened ?? (await open());
     if (!queue || isStopped) return Infinity;
-    if (isResting && isTooMany && !wasWoken) return close(queue);
+    if (isResting && isTooMany && !wasWoken) {
+      [opened, letGo] = [undefined, queue.letGo()];
+      return Infinity;
+    }
     idle.remove(entryOfIdle);
     isTooMany = false;
     const isAtRest = isResting && awaitsResult && !wasWoken;
@@ -144,7 +141,7 @@ export function createServedQueue(options: ServedQueueOptions) {
     isResting = after.kind === 'rest';
     if (after.kind === 'rest') {
       awaitsResult = after.dueMs !== undefined;
-      if (!awaitsResult && !queue.isRebuilding()) idle.add(entryOfIdle);
+      if (!awaitsResult && !queue.isRebuilding() && !isStopped) idle.add(entryOfIdle);
       return succeeded(after.dueMs ?? Infinity);
     }
     return after.kind === 'failed' ? untilNextTry(after.waitMs) : succeeded(after.waitMs);
@@ -169,7 +166,8 @@ export function createServedQueue(options: ServedQueueOptions) {
     failures += 1;
     return Math.min(
       firstMs * 2 ** Math.min(failures - 1, 10),
-      opened ? longestPauseMs : longestClosedPauseMs,
+      // What it knows of calls is missing in a Redis that failed over, until it can be read again.
+      hasLedger() ? longestPauseMs : longestClosedPauseMs,
     );
   }
 
