@@ -20,7 +20,7 @@ export interface OpenedQueue {
   /** The last call was another worker's: its next one goes first. */
   yieldsMs(): number;
   stalledForMs(): number;
-  /** It is doing what it would not begin again, were it let go. */
+  /** It tries to end a cold start, which it would not begin again once it was let go. */
   isRebuilding(): boolean;
   /**
    * Lets go of everything but what it knows of calls. Only where nothing is left to be done: what is under way, such as a read of Defender,
